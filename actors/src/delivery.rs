@@ -1,0 +1,325 @@
+//! Delivery: hands the entries of a log to its subscribers. Each subscriber is a cursor into the log, so being new, slow, away and back
+//! are one thing: a position, and what lies after it.
+//!
+//! It does not know who made the entries. Channels use it, and users for their private messages.
+
+use std::collections::HashMap;
+use std::time::Duration;
+
+use actix::prelude::*;
+use bytestring::ByteString;
+use rustc_hash::FxBuildHasher;
+
+use crate::core::log::{Entry, Epoch, Log};
+use crate::counters::Counters;
+use crate::error::{CloseReason, Lost};
+use crate::name::{ChannelName, ConnId, MessageId, UserName};
+use crate::outlet::{Frames, Generation, Outlet, Report, Room};
+use crate::protocol::event;
+use crate::protocol::timestamp::Moment;
+
+/// So much is put into one list when there is much to catch up with.
+const LIST_BYTES: usize = 32 << 10;
+
+/// A transport begins to listen. From the connection; answered once what was missed is on its way.
+#[derive(Message, Clone)]
+#[rtype(result = "()")]
+pub(crate) struct Attach {
+    pub(crate) conn_id: ConnId,
+    pub(crate) generation: Generation,
+    pub(crate) outlet: Outlet,
+    /// Whether entries from before now count as missed. Not so for a channel subscribed to while listening.
+    pub(crate) missed: bool,
+}
+
+/// A transport has ended. From the connection.
+#[derive(Message, Clone)]
+#[rtype(result = "()")]
+pub(crate) struct Detach {
+    pub(crate) conn_id: ConnId,
+    /// How far the client has read; `None` when that is not known, so it goes back to where the transport began.
+    pub(crate) report: Option<Report>,
+}
+
+/// A connection's place in a log.
+struct Subscriber {
+    user: UserName,
+    /// The offset up to which entries were sent.
+    position: u64,
+    /// Where the position stood when the latest transport began.
+    attached_at: u64,
+    /// The position after the last list that this transport was sent; `None` before the first. Entries passed over since then, which
+    /// were not for this user, move `position` only.
+    sent: Option<u64>,
+    /// It listens for the first time: it gets what the original kept for such a one, the last frames.
+    is_new: bool,
+    /// Entries up to here count as missed.
+    missed_up_to: u64,
+    listening: Option<Listening>,
+}
+
+struct Listening {
+    generation: Generation,
+    outlet: Outlet,
+    /// Its queue was full: [`Room`] is under way, nothing is sent before the answer.
+    is_waiting: bool,
+}
+
+/// What one call of [`Delivery`] leaves to its actor.
+#[derive(Default)]
+pub(crate) struct Aftermath {
+    /// Outlets that are to be asked for room.
+    pub(crate) full: Vec<(ConnId, Generation, Recipient<Room>)>,
+}
+
+/// The subscribers of one log.
+pub(crate) struct Delivery {
+    /// The channel of the log; `None` for private messages.
+    channel: Option<ChannelName>,
+    subscribers: HashMap<ConnId, Subscriber, FxBuildHasher>,
+    counters: Counters,
+    frames: usize,
+    close_grace: Duration,
+}
+
+impl Delivery {
+    /// Nobody. `frames`: how many a connection that never listened before gets.
+    pub(crate) fn new(channel: Option<ChannelName>, frames: usize, close_grace: Duration, counters: Counters) -> Self {
+        Self { channel, subscribers: HashMap::default(), counters, frames, close_grace }
+    }
+
+    /// Whether it has no subscribers.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.subscribers.is_empty()
+    }
+
+    /// A connection's place begins at the end of the log; one it has stays.
+    pub(crate) fn take_place(&mut self, conn_id: ConnId, user: UserName, log: &Log) {
+        let position = log.end();
+        self.subscribers.entry(conn_id).or_insert(Subscriber {
+            user,
+            position,
+            attached_at: position,
+            sent: None,
+            is_new: true,
+            missed_up_to: 0,
+            listening: None,
+        });
+    }
+
+    /// Its place ends.
+    pub(crate) fn leave_place(&mut self, conn_id: ConnId) {
+        self.subscribers.remove(&conn_id);
+    }
+
+    /// Sends what the connection missed; from then on it is live. In one call, so nothing is missed, doubled or out of order.
+    pub(crate) fn attach(&mut self, attach: Attach, log: &Log, aftermath: &mut Aftermath) {
+        let Attach { conn_id, generation, outlet, missed } = attach;
+        let Some(subscriber) = self.subscribers.get_mut(&conn_id) else { return };
+        if subscriber.listening.as_ref().is_some_and(|listening| listening.generation >= generation) {
+            return;
+        }
+        subscriber.attached_at = subscriber.position;
+        subscriber.sent = None;
+        if subscriber.is_new && subscriber.position >= log.oldest_position() {
+            subscriber.position = subscriber.position.max(log.position_before_frames(self.frames));
+        }
+        subscriber.is_new = false;
+        subscriber.missed_up_to = if missed { log.end() } else { subscriber.position };
+        subscriber.listening = Some(Listening { generation, outlet, is_waiting: false });
+        self.bridge_gap(conn_id, log);
+        self.go_on(conn_id, log, aftermath);
+    }
+
+    /// The connection goes back to what its client has read, and waits there.
+    pub(crate) fn detach(&mut self, Detach { conn_id, report }: Detach, log: &Log) {
+        let Some(subscriber) = self.subscribers.get_mut(&conn_id) else { return };
+        subscriber.listening = None;
+        let Some(sent) = subscriber.sent else { return };
+        let read = report.as_deref().and_then(|report| report.iter().find(|(epoch, _)| *epoch == log.epoch()));
+        let read = read.map_or(subscriber.attached_at, |(_, offset)| *offset);
+        if read < sent {
+            subscriber.position = read;
+        }
+    }
+
+    /// New entries: hands them to everyone who is up to date. Those who wait for room find them later.
+    pub(crate) fn deliver(&mut self, log: &Log, aftermath: &mut Aftermath) {
+        let mut batch = Batch::new(log);
+        let mut sent = 0;
+        for (conn_id, subscriber) in &mut self.subscribers {
+            match batch.send(subscriber) {
+                Progress::Sent(count) => sent += count,
+                Progress::Full(generation, room) => aftermath.full.push((*conn_id, generation, room)),
+                Progress::Lost => too_slow(subscriber, self.close_grace),
+            }
+        }
+        self.counters.count_deliveries(sent);
+    }
+
+    /// An outlet has room again, or is gone.
+    pub(crate) fn room(&mut self, conn_id: ConnId, generation: Generation, log: &Log, aftermath: &mut Aftermath) {
+        let Some(listening) = self.subscribers.get_mut(&conn_id).and_then(|subscriber| subscriber.listening.as_mut()) else { return };
+        if listening.generation == generation {
+            listening.is_waiting = false;
+            self.go_on(conn_id, log, aftermath);
+        }
+    }
+
+    fn go_on(&mut self, conn_id: ConnId, log: &Log, aftermath: &mut Aftermath) {
+        let Some(subscriber) = self.subscribers.get_mut(&conn_id) else { return };
+        match Batch::new(log).send(subscriber) {
+            Progress::Sent(count) => self.counters.count_deliveries(count),
+            Progress::Full(generation, room) => aftermath.full.push((conn_id, generation, room)),
+            Progress::Lost => too_slow(subscriber, self.close_grace),
+        }
+    }
+
+    /// Where entries it missed are gone, tells the client so and goes on with what is left (`protocol.md` §13).
+    fn bridge_gap(&mut self, conn_id: ConnId, log: &Log) {
+        let Some(subscriber) = self.subscribers.get_mut(&conn_id) else { return };
+        let (oldest, before) = (log.oldest_position(), subscriber.position);
+        if before >= oldest {
+            return;
+        }
+        subscriber.position = oldest;
+        if let Some(listening) = &subscriber.listening {
+            let gap = event::gap(MessageId::random(), self.channel.as_ref(), Moment::now().into());
+            let list = ByteString::from(format!("[{gap}]"));
+            listening.outlet.try_send(Frames { epoch: log.epoch(), after: before, last: oldest, count: 1, list });
+            subscriber.sent = Some(oldest);
+        }
+    }
+}
+
+/// What it had not read is gone. An outlet that is stuck cannot say so; its socket is cut then.
+fn too_slow(subscriber: &mut Subscriber, grace: Duration) {
+    if let Some(listening) = subscriber.listening.take() {
+        listening.outlet.shut(CloseReason::TooSlow, grace);
+    }
+}
+
+enum Progress {
+    Sent(u64),
+    Full(Generation, Recipient<Room>),
+    Lost,
+}
+
+/// One pass over subscribers. Most are at the same place and may see the same: the list is encoded once and kept for the next.
+struct Batch<'a> {
+    log: &'a Log,
+    last: Option<Prepared>,
+}
+
+struct Prepared {
+    after: u64,
+    missed_up_to: u64,
+    frames: Frames,
+}
+
+impl<'a> Batch<'a> {
+    fn new(log: &'a Log) -> Self {
+        Self { log, last: None }
+    }
+
+    /// Sends all that lies after the subscriber's position, list by list, until it is up to date or its outlet is full.
+    fn send(&mut self, subscriber: &mut Subscriber) -> Progress {
+        let mut sent = 0;
+        while subscriber.position < self.log.end() {
+            let Some(listening) = &mut subscriber.listening else { break };
+            if listening.is_waiting {
+                // It finds these entries later, unless the log loses them first.
+                return if subscriber.position < self.log.oldest_position() { Progress::Lost } else { Progress::Sent(sent) };
+            }
+            let Ok(frames) = self.frames_for(subscriber.position, subscriber.missed_up_to, &subscriber.user) else {
+                return Progress::Lost;
+            };
+            let (last, count) = (frames.last, frames.count);
+            if count > 0 {
+                if !listening.outlet.try_send(frames) {
+                    listening.is_waiting = true;
+                    return Progress::Full(listening.generation, listening.outlet.room.clone());
+                }
+                subscriber.sent = Some(last);
+            }
+            subscriber.position = last;
+            sent += count;
+        }
+        Progress::Sent(sent)
+    }
+
+    fn frames_for(&mut self, after: u64, missed_up_to: u64, user: &UserName) -> Result<Frames, Lost> {
+        // Beyond the end of what it missed the mark makes no difference.
+        let missed_up_to = if missed_up_to > after { missed_up_to } else { 0 };
+        if let Some(prepared) = &self.last
+            && prepared.after == after
+            && prepared.missed_up_to == missed_up_to
+        {
+            return Ok(prepared.frames.clone());
+        }
+        let (frames, is_shared) = list(self.log, after, missed_up_to, user)?;
+        if is_shared {
+            self.last = Some(Prepared { after, missed_up_to, frames: frames.clone() });
+        }
+        Ok(frames)
+    }
+}
+
+/// The entries after a position as a list, for `user`; and whether it is the same for everyone.
+fn list(log: &Log, after: u64, missed_up_to: u64, user: &UserName) -> Result<(Frames, bool), Lost> {
+    let epoch: Epoch = log.epoch();
+    let (mut last, mut count, mut is_shared) = (after, 0, true);
+    let mut list = String::from("[");
+    for entry in log.after(after)? {
+        let missed = entry.offset <= missed_up_to;
+        if let Some(body) = readable(entry, missed, user, &mut is_shared) {
+            if count > 0 {
+                if list.len() + body.len() > LIST_BYTES {
+                    break;
+                }
+                list.push(',');
+            }
+            if missed {
+                body.write_caught_up(&mut list);
+            } else {
+                list.push_str(body.live());
+            }
+            count += 1;
+        }
+        last = entry.offset;
+    }
+    list.push(']');
+    Ok((Frames { epoch, after, last, count, list: list.into() }, is_shared))
+}
+
+fn readable<'a>(entry: &'a Entry, missed: bool, user: &UserName, is_shared: &mut bool) -> Option<&'a event::Body> {
+    if missed && !entry.kept {
+        return None;
+    }
+    if !entry.route.is_open() {
+        *is_shared = false;
+        if !entry.route.allows(user) {
+            return None;
+        }
+    }
+    entry.body.as_ref()
+}
+
+/// An actor with a log and its subscribers.
+pub(crate) trait Delivers: Actor<Context = Context<Self>> {
+    /// An outlet of this connection has room again.
+    fn room(&mut self, conn_id: ConnId, generation: Generation, context: &mut Context<Self>);
+
+    /// Asks each full outlet once for room, and goes on when it answers. One that is gone answers too, with an error; its connection
+    /// will detach it.
+    fn await_room(&mut self, aftermath: Aftermath, context: &mut Context<Self>) {
+        for (conn_id, generation, room) in aftermath.full {
+            let answer = room.send(Room).into_actor(self).map(move |answer, actor, context| {
+                if answer.is_ok() {
+                    actor.room(conn_id, generation, context);
+                }
+            });
+            context.spawn(answer);
+        }
+    }
+}

@@ -1,0 +1,72 @@
+//! What an operation may answer instead of doing it, and why a transport is closed.
+
+use std::time::Duration;
+
+use thiserror::Error;
+
+/// The server cannot take the operation now; nothing of it was done.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
+#[error("the server cannot take this call now; nothing of it was done")]
+pub struct Refused {
+    /// When to try again.
+    pub retry_after: Duration,
+}
+
+/// There is no such connection or user (any more).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
+#[error("no such connection or user")]
+pub struct Unknown;
+
+/// The connection id belongs to another user.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
+#[error("connection id already in use")]
+pub struct InUse;
+
+/// A subscriber's position is no longer in the log: entries after it are gone.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
+#[error("entries after the position are gone")]
+pub struct Lost;
+
+/// Why a transport is closed (`protocol.md` §13). Websockets carry [`code`](Self::code) and [`reason`](Self::reason) in their close
+/// frame; a long-poll ends with an empty list.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum CloseReason {
+    /// The connection was disconnected by `/disconnect`.
+    Disconnected,
+    /// The server stops.
+    Restart,
+    /// A newer transport of the same connection took over.
+    Replaced,
+    /// The client read so slowly that what it had not read left the log.
+    TooSlow,
+    /// The client was not heard from.
+    Idle,
+    /// The connection is not known: connect again through the application.
+    UnknownConnection,
+}
+
+impl CloseReason {
+    /// The code of the websocket close frame.
+    pub fn code(self) -> u16 {
+        match self {
+            Self::Disconnected => 1000,
+            Self::Restart => 1012,
+            Self::Replaced => 4001,
+            Self::TooSlow => 4002,
+            Self::Idle => 4003,
+            Self::UnknownConnection => 4004,
+        }
+    }
+
+    /// The text of the websocket close frame.
+    pub fn reason(self) -> &'static str {
+        match self {
+            Self::Disconnected => "disconnected",
+            Self::Restart => "the server restarts; come back in a moment",
+            Self::Replaced => "replaced by a newer transport of this connection",
+            Self::TooSlow => "too slow: unread messages have left the log",
+            Self::Idle => "idle: nothing heard from the client",
+            Self::UnknownConnection => "unknown connection; connect again through the application",
+        }
+    }
+}

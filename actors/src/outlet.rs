@@ -1,0 +1,187 @@
+//! The contract between the broker and a socket.
+//!
+//! An *outlet* is the actor of one open transport: it owns the socket and takes [`Frames`]. What both sides may rely on:
+//!
+//! - a topic's frames are sent in the order of their offsets, without holes, each once per attachment;
+//! - the outlet takes frames only while its socket moves, so what waits before it is bounded by its mailbox and by [`Queue`];
+//! - when frames do not fit, the topic keeps its place in the log, asks once for [`Room`], and goes on when that is answered;
+//! - an outlet that ends tells its connection, by [`DetachOutlet`], up to where its client has read each topic ([`Report`]).
+//!
+//! The actors never learn which transport it is.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering::Relaxed};
+use std::time::{Duration, Instant};
+
+use actix::prelude::*;
+use bytestring::ByteString;
+
+use crate::core::log::Epoch;
+use crate::error::CloseReason;
+
+/// Entries for one socket: the JSON list of events, encoded once for all who are at the same place.
+#[derive(Message, Clone, Debug)]
+#[rtype(result = "()")]
+pub struct Frames {
+    /// The log they come from.
+    pub epoch: Epoch,
+    /// The position before them.
+    pub after: u64,
+    /// The offset of the last of them, or of what was passed over behind it.
+    pub last: u64,
+    /// How many events.
+    pub count: u64,
+    /// `[event, …]`
+    pub list: ByteString,
+}
+
+/// Asks to be answered once the socket has moved.
+#[derive(Message, Clone, Copy, Debug)]
+#[rtype(result = "()")]
+pub struct Room;
+
+/// Tells an outlet to end. It takes no more frames, says why to its client where the transport can, and detaches.
+#[derive(Message, Clone, Copy, Debug)]
+#[rtype(result = "()")]
+pub struct Shut(pub CloseReason);
+
+/// From an outlet to its connection: it has ended.
+#[derive(Message, Clone, Debug)]
+#[rtype(result = "()")]
+pub struct DetachOutlet {
+    /// Which attachment.
+    pub generation: Generation,
+    /// Up to where the client has read.
+    pub report: Report,
+    /// Whether the client is expected to listen again at once, as after a long-poll, rather than lost.
+    pub returns: bool,
+    /// What to believe instead of `report` should the socket turn out to have been reset before the client read the end.
+    pub doubt: Option<Doubt>,
+}
+
+/// How far a client has read: for each log it was sent from, the offset of the last entry it has. Logs not named sent nothing.
+pub type Report = Arc<[(Epoch, u64)]>;
+
+/// A socket whose end is not known yet, and what its client has for certain.
+#[derive(Clone, Debug)]
+pub struct Doubt {
+    /// The socket.
+    pub socket: Arc<dyn Socket>,
+    /// What the client has read if the socket was reset.
+    pub certain: Report,
+}
+
+/// Counts the attachments of a connection: of two transports the one with the higher generation counts.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Default)]
+pub struct Generation(pub(crate) u64);
+
+/// What the broker may do to a socket from outside, when its outlet does not run because the socket is stuck.
+pub trait Socket: Send + Sync + std::fmt::Debug {
+    /// Ends it at once.
+    fn cut(&self);
+    /// Whether the other side ended it before reading all.
+    fn was_reset(&self) -> bool;
+}
+
+/// Bytes that were sent to an outlet and not yet taken by it.
+#[derive(Clone, Debug)]
+pub struct Queue(Arc<QueueState>);
+
+#[derive(Debug)]
+struct QueueState {
+    waiting: AtomicUsize,
+    limit: usize,
+}
+
+impl Queue {
+    /// A queue that is full at `limit` bytes.
+    pub fn new(limit: usize) -> Self {
+        Self(Arc::new(QueueState { waiting: AtomicUsize::new(0), limit }))
+    }
+
+    /// The outlet has taken these frames.
+    pub fn taken(&self, frames: &Frames) {
+        self.0.waiting.fetch_sub(frames.list.len(), Relaxed);
+    }
+
+    fn is_full(&self) -> bool {
+        self.0.waiting.load(Relaxed) >= self.0.limit
+    }
+
+    fn add(&self, frames: &Frames) {
+        self.0.waiting.fetch_add(frames.list.len(), Relaxed);
+    }
+}
+
+/// When a client last gave a sign of life. Written by the outlet, read by the connection when a deadline comes: no message, no timer.
+#[derive(Clone, Debug)]
+pub struct Pulse(Arc<PulseState>);
+
+#[derive(Debug)]
+struct PulseState {
+    start: Instant,
+    millis: AtomicU64,
+}
+
+impl Default for Pulse {
+    fn default() -> Self {
+        Self(Arc::new(PulseState { start: Instant::now(), millis: AtomicU64::new(0) }))
+    }
+}
+
+impl Pulse {
+    /// A sign of life, now.
+    pub fn beat(&self) {
+        self.0.millis.store(u64::try_from(self.0.start.elapsed().as_millis()).unwrap_or(u64::MAX), Relaxed);
+    }
+
+    /// When the last one was.
+    pub(crate) fn last(&self) -> Instant {
+        self.0.start + Duration::from_millis(self.0.millis.load(Relaxed))
+    }
+}
+
+/// The ways to an outlet.
+#[derive(Clone, Debug)]
+pub struct Outlet {
+    /// For entries.
+    pub frames: Recipient<Frames>,
+    /// For the question whether there is room again.
+    pub room: Recipient<Room>,
+    /// For its end.
+    pub shut: Recipient<Shut>,
+    /// What waits before it.
+    pub queue: Queue,
+    /// The client's signs of life.
+    pub pulse: Pulse,
+    /// The socket itself.
+    pub socket: Arc<dyn Socket>,
+}
+
+impl Outlet {
+    /// Sends frames unless the queue is full or the outlet is gone.
+    pub(crate) fn try_send(&self, frames: Frames) -> bool {
+        if self.queue.is_full() {
+            return false;
+        }
+        self.queue.add(&frames);
+        match self.frames.try_send(frames) {
+            Ok(()) => true,
+            Err(SendError::Full(frames) | SendError::Closed(frames)) => {
+                self.queue.taken(&frames);
+                false
+            }
+        }
+    }
+
+    /// Tells it to end; if it cannot, since its socket is stuck, the socket is cut after `grace`.
+    pub(crate) fn shut(&self, reason: CloseReason, grace: Duration) {
+        #[expect(clippy::disallowed_methods, reason = "one message in an outlet's life; a full queue must not keep it open")]
+        self.shut.do_send(Shut(reason));
+        let socket = self.socket.clone();
+        actix::spawn(async move {
+            tokio::time::sleep(grace).await;
+            socket.cut();
+        });
+    }
+}

@@ -1,0 +1,69 @@
+//! A user's state: named values, some of which others may see.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use serde::{Serialize, Serializer};
+use serde_json::value::RawValue;
+
+/// A state value. Two values are the same when type and value are: `1`, `1.0` and `true` are three (`protocol.md` §12).
+#[derive(Clone, Debug, PartialEq)]
+pub enum StateValue {
+    /// `null`.
+    Null,
+    /// `true` or `false`.
+    Bool(bool),
+    /// A number, as it was written.
+    Number(Number),
+    /// Text.
+    Text(Box<str>),
+}
+
+/// A JSON number that keeps its spelling, however large or precise.
+#[derive(Clone, Debug)]
+pub struct Number(Box<RawValue>);
+
+impl Number {
+    /// Takes the raw JSON of a number.
+    pub fn new(raw: &RawValue) -> Self {
+        Self(raw.to_owned())
+    }
+}
+
+impl PartialEq for Number {
+    fn eq(&self, other: &Self) -> bool {
+        self.0.get() == other.0.get()
+    }
+}
+
+impl Serialize for StateValue {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        match self {
+            Self::Null => serializer.serialize_unit(),
+            Self::Bool(value) => serializer.serialize_bool(*value),
+            Self::Number(Number(raw)) => raw.serialize(serializer),
+            Self::Text(text) => serializer.serialize_str(text),
+        }
+    }
+}
+
+/// A user's whole state, or the public part of it. Shared, since channels and answers hold it too.
+pub type State = Arc<BTreeMap<String, StateValue>>;
+
+/// One value that changed.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Change {
+    /// The state key.
+    pub key: String,
+    /// Its new value.
+    pub value: StateValue,
+}
+
+/// A user with its state, as `/info` and presence events list it.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct UserState {
+    /// The user's name.
+    pub user: crate::name::UserName,
+    /// The whole state or the public part, as the place demands.
+    pub state: State,
+}

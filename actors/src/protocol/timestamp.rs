@@ -1,0 +1,88 @@
+//! Moments of this server, and timestamps as the protocol prints them (`protocol.md` §1).
+
+use std::fmt;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use serde::{Serialize, Serializer};
+use time::{OffsetDateTime, PrimitiveDateTime, UtcOffset};
+
+/// A moment by the server's clock: microseconds since 1970, UTC.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug, Default)]
+pub struct Moment(u64);
+
+impl Moment {
+    /// Now, by the system's clock.
+    pub fn now() -> Self {
+        let since_1970 = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+        Self::from_micros(u64::try_from(since_1970.as_micros()).unwrap_or(u64::MAX))
+    }
+
+    /// So many microseconds after 1970.
+    pub const fn from_micros(micros: u64) -> Self {
+        Self(micros)
+    }
+
+    /// How long ago `earlier` was; zero when it is later than this moment.
+    pub fn since(self, earlier: Self) -> Duration {
+        Duration::from_micros(self.0.saturating_sub(earlier.0))
+    }
+}
+
+/// A date and time as a caller gave it or the server made it: without offset it is UTC. Printed as Python's `isoformat` does:
+/// `2026-01-31T12:00:00.123456`, no fraction when it is zero, the offset kept (`+02:00`) where one was given.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Timestamp {
+    local: PrimitiveDateTime,
+    offset: Option<UtcOffset>,
+}
+
+impl Timestamp {
+    /// A local time and, where the caller gave one, its offset.
+    pub fn new(local: PrimitiveDateTime, offset: Option<UtcOffset>) -> Self {
+        Self { local, offset }
+    }
+}
+
+impl From<Moment> for Timestamp {
+    fn from(moment: Moment) -> Self {
+        let utc = OffsetDateTime::from_unix_timestamp_nanos(i128::from(moment.0) * 1000).unwrap_or(OffsetDateTime::UNIX_EPOCH);
+        Self { local: PrimitiveDateTime::new(utc.date(), utc.time()), offset: None }
+    }
+}
+
+impl fmt::Display for Timestamp {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (date, time) = (self.local.date(), self.local.time());
+        let (year, month, day) = (date.year(), u8::from(date.month()), date.day());
+        write!(f, "{year:04}-{month:02}-{day:02}T{:02}:{:02}:{:02}", time.hour(), time.minute(), time.second())?;
+        if time.microsecond() != 0 {
+            write!(f, ".{:06}", time.microsecond())?;
+        }
+        if let Some(offset) = self.offset {
+            let sign = if offset.is_negative() { '-' } else { '+' };
+            let minutes = offset.whole_minutes().unsigned_abs();
+            write!(f, "{sign}{:02}:{:02}", minutes / 60, minutes % 60)?;
+        }
+        Ok(())
+    }
+}
+
+impl Serialize for Timestamp {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn prints_as_python_does() {
+        assert_eq!(Timestamp::from(Moment::from_micros(1_000_000)).to_string(), "1970-01-01T00:00:01");
+        assert_eq!(Timestamp::from(Moment::from_micros(1_500_000)).to_string(), "1970-01-01T00:00:01.500000");
+        let local = Timestamp::from(Moment::from_micros(0)).local;
+        let offset = UtcOffset::from_hms(-3, -30, 0).unwrap();
+        assert_eq!(Timestamp::new(local, Some(offset)).to_string(), "1970-01-01T00:00:00-03:30");
+    }
+}

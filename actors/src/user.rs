@@ -1,0 +1,362 @@
+//! The actor of a user: [`UserCore`] decides, channels are told, [`Delivery`] hands on private messages.
+//!
+//! What an operation means for channels is told to them one after the other, each when the one before has answered, and only then
+//! is the operation itself answered. So an operation is done everywhere when its caller hears so, operations of one user do not
+//! overtake each other, and one who listens to several of the channels hears of it in their order.
+
+use std::collections::{HashMap, VecDeque};
+
+use actix::prelude::*;
+use tokio::sync::oneshot;
+use uuid::Uuid;
+
+use crate::channel::{Channel, Tell};
+use crate::core::channel::Publication;
+use crate::core::log::Retention;
+use crate::core::user::{Connect, Effect, StateChanged, Subscriptions, UserCore, Values};
+use crate::delivery::{Aftermath, Attach, Delivers, Delivery, Detach};
+use crate::directory::{Absent, Directory, Forwarded, Resident, Retire, Shared, Shelf};
+use crate::error::Unknown;
+use crate::name::{ChannelName, ConnId, UserName};
+use crate::outlet::Generation;
+use crate::protocol::config::ChannelConfig;
+use crate::protocol::info::UserInfo;
+use crate::protocol::message::{Deletion, Patch};
+use crate::protocol::state::State;
+use crate::protocol::timestamp::Moment;
+
+/// Configurations for channels that the call creates.
+pub(crate) type Configs = HashMap<ChannelName, ChannelConfig>;
+
+/// Adds a connection. From the broker, after `Open`.
+#[derive(Message)]
+#[rtype(result = "Connected")]
+pub(crate) struct AddConnection {
+    pub(crate) conn_id: ConnId,
+    pub(crate) connect: Connect,
+    pub(crate) configs: Configs,
+}
+
+/// See [`AddConnection`].
+#[derive(Debug)]
+pub(crate) struct Connected {
+    pub(crate) state: State,
+    pub(crate) public_state: State,
+}
+
+/// Adds channels to a connection. From the broker.
+#[derive(Message)]
+#[rtype(result = "Result<Subscriptions, Unknown>")]
+pub(crate) struct Subscribe {
+    pub(crate) conn_id: ConnId,
+    pub(crate) channels: Vec<ChannelName>,
+    pub(crate) configs: Configs,
+}
+
+/// Takes channels from a connection. From the broker.
+#[derive(Message)]
+#[rtype(result = "Result<Subscriptions, Unknown>")]
+pub(crate) struct Unsubscribe {
+    pub(crate) conn_id: ConnId,
+    pub(crate) channels: Vec<ChannelName>,
+}
+
+/// Sets state values and, where given, the public keys. From the broker.
+#[derive(Message)]
+#[rtype(result = "StateChanged")]
+pub(crate) struct SetState {
+    pub(crate) values: Values,
+    pub(crate) public_keys: Option<Vec<String>>,
+}
+
+/// Sends private messages. From the broker.
+#[derive(Message)]
+#[rtype(result = "()")]
+pub(crate) struct PublishPrivate(pub(crate) Vec<Publication>);
+
+/// Edits a private message. From the broker.
+#[derive(Message)]
+#[rtype(result = "()")]
+pub(crate) struct EditPrivate(pub(crate) Patch);
+
+/// Deletes a private message. From the broker.
+#[derive(Message)]
+#[rtype(result = "()")]
+pub(crate) struct DeletePrivate(pub(crate) Deletion);
+
+/// Asks what the user is like; answered at once where the user exists. From the broker.
+#[derive(Message)]
+#[rtype(result = "Box<UserInfo>")]
+pub(crate) struct DescribeUser;
+
+/// A connection's socket was lost for longer than the grace (`false`), or is back. From the connection.
+#[derive(Message)]
+#[rtype(result = "()")]
+pub(crate) struct Present {
+    pub(crate) conn_id: ConnId,
+    pub(crate) present: bool,
+}
+
+/// A connection ended for good. From the connection.
+#[derive(Message)]
+#[rtype(result = "()")]
+pub(crate) struct Closed {
+    pub(crate) conn_id: ConnId,
+}
+
+/// Something to tell a channel, or an operation whose telling is done.
+enum Errand {
+    Tell(ChannelName, Tell),
+    Answer(oneshot::Sender<()>),
+}
+
+/// See the module.
+pub(crate) struct User {
+    name: UserName,
+    shared: Shared,
+    core: UserCore,
+    /// One entry for each connection.
+    delivery: Delivery,
+    /// What channels are still to be told. Bounded by the operations under way.
+    errands: VecDeque<Errand>,
+    is_running_errands: bool,
+    /// Messages that came through the directory.
+    handled: u64,
+}
+
+impl Resident for User {
+    type Name = UserName;
+
+    fn shelf(directory: &mut Directory) -> &mut Shelf<Self> {
+        &mut directory.users
+    }
+
+    fn open(name: UserName, shared: Shared) -> Self {
+        let limits = shared.limits();
+        let retention = Retention {
+            frames: limits.private_frames,
+            age: limits.idle + limits.close_grace,
+            length: limits.log_length,
+            bytes: limits.log_bytes,
+        };
+        let core = UserCore::new(name.clone(), Uuid::new_v4(), retention, Moment::now());
+        let delivery = Delivery::new(None, limits.private_frames, limits.close_grace, shared.counters().clone());
+        Self { name, shared, core, delivery, errands: VecDeque::new(), is_running_errands: false, handled: 0 }
+    }
+}
+
+impl Actor for User {
+    type Context = Context<Self>;
+
+    fn started(&mut self, context: &mut Context<Self>) {
+        context.run_interval(self.shared.limits().sweep, |user, _| user.sweep());
+    }
+}
+
+impl User {
+    fn deliver(&mut self, context: &mut Context<Self>) {
+        let mut aftermath = Aftermath::default();
+        self.delivery.deliver(self.core.log(), &mut aftermath);
+        self.await_room(aftermath, context);
+    }
+
+    fn sweep(&mut self) {
+        let now = Moment::now();
+        self.core.sweep(now);
+        if self.core.is_offline() && now.since(self.core.last_active()) >= self.shared.limits().user_lifetime {
+            self.shared.idle::<Self>(self.name.clone(), self.handled);
+        }
+    }
+
+    fn tell_channels(&mut self, effects: Vec<Effect>, mut configs: Configs) {
+        for Effect { channel, member, place } in effects {
+            let config = configs.remove(&channel);
+            self.errands.push_back(Errand::Tell(channel, Tell { member, place, config }));
+        }
+    }
+
+    /// Answers with `answer` once all channels that are to be told have been.
+    fn answer_after_errands<T: Send + 'static>(&mut self, answer: T, context: &mut Context<Self>) -> ResponseFuture<T> {
+        let (reply, answered) = oneshot::channel();
+        self.errands.push_back(Errand::Answer(reply));
+        self.run_errands(context);
+        Box::pin(async move {
+            // An error means that this actor ends; the answer holds all the same.
+            let _ = answered.await;
+            answer
+        })
+    }
+
+    fn run_errands(&mut self, context: &mut Context<Self>) {
+        if self.is_running_errands {
+            return;
+        }
+        while let Some(errand) = self.errands.pop_front() {
+            match errand {
+                Errand::Answer(reply) => {
+                    // An error means that nobody waits any more.
+                    let _ = reply.send(());
+                }
+                Errand::Tell(channel, tell) => {
+                    self.is_running_errands = true;
+                    let told = self.shared.ask::<Channel, _>(channel, Absent::Create, tell);
+                    let next = told.into_actor(self).map(|_, user, context| {
+                        user.is_running_errands = false;
+                        user.run_errands(context);
+                    });
+                    context.spawn(next);
+                    return;
+                }
+            }
+        }
+    }
+}
+
+impl Delivers for User {
+    fn room(&mut self, conn_id: ConnId, generation: Generation, context: &mut Context<Self>) {
+        let mut aftermath = Aftermath::default();
+        self.delivery.room(conn_id, generation, self.core.log(), &mut aftermath);
+        self.await_room(aftermath, context);
+    }
+}
+
+impl<M: Message> Handler<Forwarded<M>> for User
+where
+    Self: Handler<M>,
+{
+    type Result = ();
+
+    fn handle(&mut self, message: Forwarded<M>, context: &mut Context<Self>) {
+        self.handled += 1;
+        message.handle(self, context);
+    }
+}
+
+impl Handler<AddConnection> for User {
+    type Result = ResponseFuture<Connected>;
+
+    fn handle(&mut self, AddConnection { conn_id, connect, configs }: AddConnection, context: &mut Context<Self>) -> Self::Result {
+        let is_new = self.handled == 1;
+        let effects = self.core.connect(conn_id, connect, is_new, Moment::now());
+        self.delivery.take_place(conn_id, self.name.clone(), self.core.log());
+        self.tell_channels(effects, configs);
+        let connected = Connected { state: self.core.state().clone(), public_state: self.core.public_state() };
+        self.answer_after_errands(connected, context)
+    }
+}
+
+impl Handler<Subscribe> for User {
+    type Result = ResponseFuture<Result<Subscriptions, Unknown>>;
+
+    fn handle(&mut self, Subscribe { conn_id, channels, configs }: Subscribe, context: &mut Context<Self>) -> Self::Result {
+        let answer = self.core.subscribe(conn_id, channels, Moment::now()).map(|(subscriptions, effects)| {
+            self.tell_channels(effects, configs);
+            subscriptions
+        });
+        self.answer_after_errands(answer, context)
+    }
+}
+
+impl Handler<Unsubscribe> for User {
+    type Result = ResponseFuture<Result<Subscriptions, Unknown>>;
+
+    fn handle(&mut self, Unsubscribe { conn_id, channels }: Unsubscribe, context: &mut Context<Self>) -> Self::Result {
+        let answer = self.core.unsubscribe(conn_id, channels, Moment::now()).map(|(subscriptions, effects)| {
+            self.tell_channels(effects, Configs::default());
+            subscriptions
+        });
+        self.answer_after_errands(answer, context)
+    }
+}
+
+impl Handler<SetState> for User {
+    type Result = ResponseFuture<StateChanged>;
+
+    fn handle(&mut self, SetState { values, public_keys }: SetState, context: &mut Context<Self>) -> Self::Result {
+        let (changed, effects) = self.core.set_state(values, public_keys, Moment::now());
+        self.tell_channels(effects, Configs::default());
+        self.answer_after_errands(changed, context)
+    }
+}
+
+impl Handler<PublishPrivate> for User {
+    type Result = ();
+
+    fn handle(&mut self, PublishPrivate(publications): PublishPrivate, context: &mut Context<Self>) {
+        self.core.publish(publications, Moment::now());
+        self.deliver(context);
+    }
+}
+
+impl Handler<EditPrivate> for User {
+    type Result = ();
+
+    fn handle(&mut self, EditPrivate(patch): EditPrivate, context: &mut Context<Self>) {
+        self.core.edit(&patch, Moment::now());
+        self.deliver(context);
+    }
+}
+
+impl Handler<DeletePrivate> for User {
+    type Result = ();
+
+    fn handle(&mut self, DeletePrivate(deletion): DeletePrivate, context: &mut Context<Self>) {
+        self.core.delete(&deletion, Moment::now());
+        self.deliver(context);
+    }
+}
+
+impl Handler<DescribeUser> for User {
+    type Result = MessageResult<DescribeUser>;
+
+    fn handle(&mut self, _: DescribeUser, _: &mut Context<Self>) -> Self::Result {
+        MessageResult(Box::new(self.core.describe()))
+    }
+}
+
+impl Handler<Present> for User {
+    type Result = ();
+
+    fn handle(&mut self, Present { conn_id, present }: Present, context: &mut Context<Self>) {
+        let effects = self.core.set_present(conn_id, present, Moment::now());
+        self.tell_channels(effects, Configs::default());
+        self.run_errands(context);
+    }
+}
+
+impl Handler<Closed> for User {
+    type Result = ();
+
+    fn handle(&mut self, Closed { conn_id }: Closed, context: &mut Context<Self>) {
+        self.delivery.leave_place(conn_id);
+        let effects = self.core.close(conn_id, Moment::now());
+        self.tell_channels(effects, Configs::default());
+        self.run_errands(context);
+    }
+}
+
+impl Handler<Attach> for User {
+    type Result = ();
+
+    fn handle(&mut self, attach: Attach, context: &mut Context<Self>) {
+        let mut aftermath = Aftermath::default();
+        self.delivery.attach(attach, self.core.log(), &mut aftermath);
+        self.await_room(aftermath, context);
+    }
+}
+
+impl Handler<Detach> for User {
+    type Result = ();
+
+    fn handle(&mut self, detach: Detach, _: &mut Context<Self>) {
+        self.delivery.detach(detach, self.core.log());
+    }
+}
+
+impl Handler<Retire> for User {
+    type Result = ();
+
+    fn handle(&mut self, _: Retire, context: &mut Context<Self>) {
+        context.stop();
+    }
+}

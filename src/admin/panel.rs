@@ -1,0 +1,35 @@
+//! The panel, for now a plain page, and the numbers it shows.
+
+use actix_web::HttpResponse;
+use actix_web::http::header;
+use actix_web::web::{Data, Json};
+use channelstream_actors::broker::Broker;
+use channelstream_actors::protocol::info::Totals;
+use serde::Serialize;
+
+use crate::admin::session::Admin;
+use crate::server::Started;
+
+const PAGE: &str = include_str!("assets/panel.html");
+
+/// `/admin`.
+pub async fn panel(_: Admin) -> HttpResponse {
+    HttpResponse::Ok()
+        .content_type("text/html; charset=utf-8")
+        .insert_header((header::CACHE_CONTROL, "no-store"))
+        .body(PAGE)
+}
+
+/// The server's numbers with its age and version.
+#[derive(Serialize)]
+pub struct PanelTotals {
+    #[serde(flatten)]
+    totals: Totals,
+    uptime: String,
+    version: &'static str,
+}
+
+/// `/admin/admin.json`.
+pub async fn totals(_: Admin, broker: Data<Broker>, started: Data<Started>) -> Json<PanelTotals> {
+    Json(PanelTotals { totals: broker.totals().await, uptime: started.uptime(), version: env!("CARGO_PKG_VERSION") })
+}

@@ -1,0 +1,94 @@
+//! The session of the admin panel: a signed cookie that says until when it counts.
+
+use actix_web::cookie::time::Duration;
+use actix_web::cookie::{Cookie, CookieJar, Key, SameSite};
+use actix_web::dev::Payload;
+use actix_web::web::Data;
+use actix_web::{FromRequest, HttpRequest};
+use sha1::{Digest, Sha1};
+use std::future::{Ready, ready};
+use time::OffsetDateTime;
+use uuid::Uuid;
+
+use crate::error::ApiError;
+use crate::middleware::proxy::Caller;
+use crate::settings::Settings;
+use crate::signature::{Gate, signature_of};
+
+/// As in the original.
+const COOKIE: &str = "auth_tkt";
+const LIFETIME: Duration = Duration::days(30);
+
+/// Makes and reads session cookies.
+pub struct Sessions {
+    key: Key,
+}
+
+impl Sessions {
+    /// With the secret of the settings, or a random one, which ends with the process.
+    pub fn new(settings: &Settings) -> Self {
+        let secret = settings.cookie_secret.as_str();
+        let secret = if secret.is_empty() { Uuid::new_v4().to_string() + &Uuid::new_v4().to_string() } else { secret.to_owned() };
+        // A key has 64 bytes, a secret any number.
+        let block = |count: u8| Sha1::new().chain_update([count]).chain_update("session").chain_update(&secret).finalize();
+        let bytes: Vec<u8> = (0..4).flat_map(block).collect();
+        Self { key: Key::from(&bytes) }
+    }
+
+    /// A cookie that opens the panel.
+    pub fn open(&self, caller: &Caller) -> Cookie<'static> {
+        let until = OffsetDateTime::now_utc().unix_timestamp() + LIFETIME.whole_seconds();
+        let mut jar = CookieJar::new();
+        jar.signed_mut(&self.key).add(Cookie::new(COOKIE, until.to_string()));
+        let signed = jar.get(COOKIE).map(|cookie| cookie.value().to_owned()).unwrap_or_default();
+        cookie(caller, signed, LIFETIME)
+    }
+
+    /// A cookie that takes its place and opens nothing.
+    pub fn close(caller: &Caller) -> Cookie<'static> {
+        cookie(caller, String::new(), Duration::ZERO)
+    }
+
+    fn is_open(&self, request: &HttpRequest) -> bool {
+        let Some(cookie) = request.cookie(COOKIE) else { return false };
+        let mut jar = CookieJar::new();
+        jar.add_original(cookie);
+        let until = jar.signed(&self.key).get(COOKIE).and_then(|cookie| cookie.value().parse::<i64>().ok());
+        until.is_some_and(|until| until > OffsetDateTime::now_utc().unix_timestamp())
+    }
+}
+
+fn cookie(caller: &Caller, value: String, lifetime: Duration) -> Cookie<'static> {
+    Cookie::build(COOKIE, value)
+        .path("/")
+        .http_only(true)
+        .same_site(SameSite::Lax)
+        .secure(caller.scheme == "https")
+        .max_age(lifetime)
+        .finish()
+}
+
+/// Proof that a request has a session or a signature. A signature is looked at only where there is no session.
+#[derive(Clone, Copy, Debug)]
+pub struct Admin;
+
+impl FromRequest for Admin {
+    type Error = ApiError;
+    type Future = Ready<Result<Self, ApiError>>;
+
+    fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
+        ready(check(request))
+    }
+}
+
+fn check(request: &HttpRequest) -> Result<Admin, ApiError> {
+    let sessions = request.app_data::<Data<Sessions>>().ok_or(ApiError::Internal("no sessions"))?;
+    if sessions.is_open(request) {
+        return Ok(Admin);
+    }
+    if signature_of(request).is_none() {
+        return Err(ApiError::NoSession { sign_in: Caller::of(request).url("/admin/sign_in") });
+    }
+    let gate = request.app_data::<Data<Gate>>().ok_or(ApiError::Internal("no gate"))?;
+    gate.check(request).map(|()| Admin)
+}

@@ -1,0 +1,40 @@
+//! `PATCH /message`: edits messages.
+
+use actix_web::HttpRequest;
+use actix_web::web::{Data, Json};
+use channelstream_actors::broker::Broker;
+use channelstream_actors::protocol::message::Patch;
+use channelstream_actors::protocol::timestamp::Moment;
+use serde_json::value::RawValue;
+
+use crate::api::address;
+use crate::error::ApiError;
+use crate::signature::Signed;
+use crate::validation::body::{Body, Checked, FromBody, list_of};
+use crate::validation::rules::{USER, datetime, name, payload, uuid};
+
+/// What the caller asks for.
+#[derive(Debug)]
+pub struct EditRequest(Vec<Patch>);
+
+impl FromBody for EditRequest {
+    fn from_body(body: &RawValue, _: &HttpRequest) -> Checked<Self> {
+        let now = Moment::now();
+        let patches = list_of(body, |fields| {
+            let address = address(fields);
+            let uuid = fields.required("uuid", uuid);
+            let timestamp = fields.optional("timestamp", datetime);
+            let user = fields.optional("user", name(USER));
+            let message = fields.optional("message", payload);
+            let edited = fields.or("edited", || now.into(), datetime);
+            Some(Patch { address: address?, uuid: uuid?, timestamp: timestamp?, user: user?, message: message?, edited: edited? })
+        });
+        Checked::by(patches.map(Self))
+    }
+}
+
+/// Edits messages where they are kept, and tells all who would get them. Answers with the list as accepted.
+pub async fn edit(_: Signed, broker: Data<Broker>, Body(EditRequest(patches)): Body<EditRequest>) -> Result<Json<Vec<Patch>>, ApiError> {
+    broker.edit(patches.clone()).await?;
+    Ok(Json(patches))
+}

@@ -1,0 +1,21 @@
+//! `/health`: the process serves; `/ready`: it should be sent requests.
+
+use actix_web::HttpResponse;
+use actix_web::web::Data;
+use serde_json::json;
+
+use crate::server::Readiness;
+
+/// Answers as long as the process serves.
+pub async fn health() -> HttpResponse {
+    HttpResponse::Ok().json(json!({"status": "ok"}))
+}
+
+/// Answers 503 once the server is about to stop.
+pub async fn ready(readiness: Data<Readiness>) -> HttpResponse {
+    if readiness.is_ready() {
+        HttpResponse::Ok().json(json!({"status": "ready"}))
+    } else {
+        HttpResponse::ServiceUnavailable().json(json!({"status": "stopping"}))
+    }
+}

@@ -1,0 +1,65 @@
+//! `/info`: tells of channels and their users.
+
+use actix_web::HttpRequest;
+use actix_web::web::{Data, Json};
+use channelstream_actors::broker::Broker;
+use channelstream_actors::name::ChannelName;
+use channelstream_actors::protocol::info::{Info, InfoOptions};
+use serde_json::value::RawValue;
+
+use crate::error::ApiError;
+use crate::signature::Signed;
+use crate::validation::body::{Body, Checked, FromBody};
+use crate::validation::errors::Errors;
+use crate::validation::fields::Fields;
+use crate::validation::rules::{CHANNEL, boolean, list, name, nested};
+
+/// What the caller asks for; nothing: everything.
+#[derive(Debug, Default)]
+pub struct InfoRequest {
+    /// `None`: all.
+    channels: Option<Vec<ChannelName>>,
+    options: InfoOptions,
+}
+
+impl FromBody for InfoRequest {
+    fn from_body(body: &RawValue, _: &HttpRequest) -> Checked<Self> {
+        match Fields::new(body) {
+            // Its first field is an object, so the original words this differently.
+            Err(_) => Checked::by(Err(Errors::schema("Invalid type."))),
+            Ok(_) => Checked::object(body, |fields| fields.required("info", nested(info_request))),
+        }
+    }
+
+    fn from_nothing() -> Option<Self> {
+        Some(Self::default())
+    }
+}
+
+fn info_request(fields: &mut Fields<'_>) -> Option<InfoRequest> {
+    let options = info_options(fields);
+    let channels = fields.optional("channels", list(name(CHANNEL)));
+    Some(InfoRequest { channels: channels?, options: options? })
+}
+
+/// The options that `info` has in every request. `channels` counts for `/info` only, but is looked at everywhere.
+pub(super) fn info_options(fields: &mut Fields<'_>) -> Option<InfoOptions> {
+    let include_history = fields.or("include_history", || true, boolean);
+    let include_users = fields.or("include_users", || true, boolean);
+    let exclude_channels = fields.or("exclude_channels", Vec::new, list(name(CHANNEL)));
+    // Has no effect in the original either.
+    let include_connections = fields.or("include_connections", || false, boolean);
+    let return_public_state = fields.or("return_public_state", || false, boolean);
+    include_connections?;
+    Some(InfoOptions {
+        include_history: include_history?,
+        include_users: include_users?,
+        return_public_state: return_public_state?,
+        exclude_channels: exclude_channels?,
+    })
+}
+
+/// Tells of the channels asked for and of the users in them. Any method will do.
+pub async fn info(_: Signed, broker: Data<Broker>, Body(request): Body<InfoRequest>) -> Result<Json<Info>, ApiError> {
+    Ok(Json(broker.info(request.channels, &request.options).await))
+}

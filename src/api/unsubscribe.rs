@@ -1,0 +1,32 @@
+//! `POST /unsubscribe`: takes a connection out of channels.
+
+use actix_web::web::{Data, Json};
+use channelstream_actors::broker::Broker;
+use channelstream_actors::name::ChannelName;
+use channelstream_actors::protocol::info::Info;
+use serde::Serialize;
+
+use crate::api::subscribe::SubscribeRequest;
+use crate::error::ApiError;
+use crate::signature::Signed;
+use crate::validation::body::{Body, UNKNOWN_CONNECTION};
+
+/// The channels left to the connection, and those it was taken out of.
+#[derive(Debug, Serialize)]
+pub struct UnsubscribeAnswer {
+    channels: Vec<ChannelName>,
+    channels_info: Info,
+    unsubscribed_from: Vec<ChannelName>,
+}
+
+/// Takes a connection out of channels; those it is not in are passed over.
+pub async fn unsubscribe(
+    _: Signed,
+    broker: Data<Broker>,
+    Body(request): Body<SubscribeRequest>,
+) -> Result<Json<UnsubscribeAnswer>, ApiError> {
+    let subscriptions = broker.unsubscribe(request.conn_id, request.channels).await;
+    let subscriptions = subscriptions.map_err(|error| ApiError::not_done(error, "conn_id", UNKNOWN_CONNECTION))?;
+    let channels_info = broker.info(Some(subscriptions.channels.clone()), &request.info).await;
+    Ok(Json(UnsubscribeAnswer { channels: subscriptions.channels, channels_info, unsubscribed_from: subscriptions.changed }))
+}

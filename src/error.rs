@@ -1,0 +1,146 @@
+//! The only place that turns errors into answers.
+
+use std::time::Duration;
+
+use actix_web::http::StatusCode;
+use actix_web::http::header::{self, ContentType};
+use actix_web::{HttpResponse, HttpResponseBuilder, ResponseError};
+use channelstream_actors::broker::{NotConnected, NotDone};
+use channelstream_actors::error::Refused;
+use serde_json::json;
+use thiserror::Error;
+
+use crate::validation::errors::Errors;
+
+/// Why a request is not done.
+#[derive(Debug, Error)]
+pub enum ApiError {
+    /// The caller's address is not in `allow_posting_from`.
+    #[error("the address {address} may not make signed calls")]
+    AddressNotAllowed {
+        /// What was seen.
+        address: String,
+    },
+    /// No signature.
+    #[error("the call is not signed")]
+    NotSigned,
+    /// A wrong, malformed or old signature.
+    #[error("the signature is not valid")]
+    BadSignature,
+    /// The body breaks rules.
+    #[error("the request breaks rules")]
+    Invalid(Errors),
+    /// The body is no JSON.
+    #[error("{reason}")]
+    NotJson {
+        /// What is wrong with it, and where.
+        reason: String,
+    },
+    /// The body is too large.
+    #[error("the body is larger than {limit} bytes (body_limit)")]
+    TooLarge {
+        /// In bytes.
+        limit: usize,
+    },
+    /// A client endpoint's query is wrong.
+    #[error("{0}")]
+    BadQuery(String),
+    /// A client names a connection that is not known.
+    #[error("unknown connection; connect again through the application")]
+    UnknownConnection,
+    /// `/ws` without an upgrade.
+    #[error("this is a websocket; it needs an upgrade: {0}")]
+    NoUpgrade(String),
+    /// The admin pages need a session.
+    #[error("sign in first")]
+    NoSession {
+        /// Where to.
+        sign_in: String,
+    },
+    /// Not now.
+    #[error("{0}")]
+    Refused(Refused),
+    /// A fault of the server.
+    #[error("internal error: {0}")]
+    Internal(&'static str),
+}
+
+impl ApiError {
+    /// With what is wrong, and where.
+    pub fn not_json(reason: impl Into<String>) -> Self {
+        Self::NotJson { reason: reason.into() }
+    }
+
+    /// One field is wrong.
+    pub fn field(name: &str, message: &str) -> Self {
+        Self::Invalid(Errors::part(name, Errors::message(message)))
+    }
+
+    /// An operation on a connection or user that is gone since it was looked up.
+    pub fn not_done(error: NotDone, field: &str, message: &str) -> Self {
+        match error {
+            NotDone::Unknown(_) => Self::field(field, message),
+            NotDone::Refused(refused) => refused.into(),
+        }
+    }
+}
+
+impl From<Refused> for ApiError {
+    fn from(refused: Refused) -> Self {
+        Self::Refused(refused)
+    }
+}
+
+impl From<NotConnected> for ApiError {
+    fn from(error: NotConnected) -> Self {
+        match error {
+            NotConnected::InUse(_) => Self::field("conn_id", "Connection id already in use."),
+            NotConnected::Refused(refused) => refused.into(),
+        }
+    }
+}
+
+impl ResponseError for ApiError {
+    fn status_code(&self) -> StatusCode {
+        match self {
+            Self::AddressNotAllowed { .. } | Self::NotSigned => StatusCode::FORBIDDEN,
+            Self::BadSignature | Self::UnknownConnection => StatusCode::UNAUTHORIZED,
+            Self::Invalid(_) | Self::BadQuery(_) => StatusCode::UNPROCESSABLE_ENTITY,
+            Self::NotJson { .. } => StatusCode::BAD_REQUEST,
+            Self::TooLarge { .. } => StatusCode::PAYLOAD_TOO_LARGE,
+            Self::NoUpgrade(_) => StatusCode::UPGRADE_REQUIRED,
+            Self::NoSession { .. } => StatusCode::FOUND,
+            Self::Refused(_) => StatusCode::SERVICE_UNAVAILABLE,
+            Self::Internal(_) => StatusCode::INTERNAL_SERVER_ERROR,
+        }
+    }
+
+    fn error_response(&self) -> HttpResponse {
+        let mut response = HttpResponseBuilder::new(self.status_code());
+        match self {
+            // The address and the key to change tell a caller what it knows itself or what stands in the documentation.
+            Self::AddressNotAllowed { address } => {
+                response.json(json!({"request": format!("The address {address} is not in allow_posting_from.")}))
+            }
+            Self::NotSigned => response.json(json!({"request": "The call is not signed: x-channelstream-secret is missing."})),
+            Self::BadSignature => response.json(json!({"request": "Bad Signature"})),
+            Self::Invalid(errors) => response.json(errors),
+            Self::BadQuery(message) => response.json([message]),
+            Self::NoUpgrade(_) => {
+                response.insert_header((header::UPGRADE, "websocket")).json(json!({"request": self.to_string()}))
+            }
+            Self::NoSession { sign_in } => {
+                response.insert_header((header::LOCATION, sign_in.as_str())).insert_header(ContentType::plaintext()).body("Sign in first.")
+            }
+            Self::Refused(Refused { retry_after }) => {
+                let seconds = retry_after.max(&Duration::from_secs(1)).as_secs();
+                response.insert_header((header::RETRY_AFTER, seconds)).json(json!({"request": self.to_string()}))
+            }
+            Self::Internal(reason) => {
+                log::error!("internal error: {reason}");
+                response.json(json!({"request": "Internal error."}))
+            }
+            Self::NotJson { .. } | Self::TooLarge { .. } | Self::UnknownConnection => response.json(json!({"request": self.to_string()})),
+        }
+    }
+}

@@ -1,0 +1,7 @@
+//! The command `channelstream`.
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    channelstream::cli::run()
+}

@@ -1,0 +1,4 @@
+//! What every request passes before its path is looked at.
+
+pub mod cors;
+pub mod proxy;

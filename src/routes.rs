@@ -1,0 +1,45 @@
+//! Every path. A wrong method is not found, as in the original (`protocol.md` §9).
+
+use actix_web::web::{ServiceConfig, delete, get, patch, post, resource, route, to};
+use actix_web::{HttpResponse, Resource};
+
+use crate::admin::{openapi, panel, sign_in};
+use crate::api::{channel_config, connect, disconnect, edit, health, info, message, subscribe, unsubscribe, user_state};
+use crate::transport::{long_poll, websocket};
+
+/// Adds them to an application.
+pub fn routes(app: &mut ServiceConfig) {
+    app.service(at("/connect").route(post().to(connect::connect)))
+        .service(at("/subscribe").route(post().to(subscribe::subscribe)))
+        .service(at("/unsubscribe").route(post().to(unsubscribe::unsubscribe)))
+        .service(at("/user_state").route(post().to(user_state::user_state)))
+        .service(at("/user_status").route(post().to(user_state::user_status)))
+        .service(
+            at("/message")
+                .route(post().to(message::publish))
+                .route(patch().to(edit::edit))
+                .route(delete().to(crate::api::delete::delete)),
+        )
+        .service(at("/channel_config").route(post().to(channel_config::configure)))
+        .service(at("/info").route(route().to(info::info)))
+        .service(at("/ws").route(get().to(websocket::open)))
+        .service(at("/listen").route(get().to(long_poll::listen)))
+        .service(at("/disconnect").route(post().to(disconnect::by_body)).route(route().to(disconnect::by_query)))
+        .service(at("/health").route(get().to(health::health)))
+        .service(at("/ready").route(get().to(health::ready)))
+        .service(at("/admin").route(get().to(panel::panel)))
+        .service(at("/admin/admin.json").route(get().to(panel::totals)).route(post().to(panel::totals)))
+        .service(at("/admin/sign_in").route(get().to(sign_in::form)).route(post().to(sign_in::sign_in)))
+        .service(at("/admin/sign_out").route(get().to(sign_in::sign_out)).route(post().to(sign_in::sign_out)))
+        .service(at("/openapi.json").route(get().to(openapi::description)))
+        .service(at("/api-explorer").route(get().to(openapi::explorer)))
+        .default_service(to(not_found));
+}
+
+fn at(path: &str) -> Resource {
+    resource(path).default_service(to(not_found))
+}
+
+async fn not_found() -> HttpResponse {
+    HttpResponse::NotFound().content_type("text/plain; charset=utf-8").body("Nothing is here. A wrong method or a slash too many is another path.\n")
+}

@@ -1,0 +1,168 @@
+//! Starts the actors, then the HTTP workers; stops them in order.
+
+use std::net::{SocketAddr, TcpListener, ToSocketAddrs};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
+
+use actix::Arbiter;
+use actix_http::HttpService;
+use actix_server::{Server, ServerHandle};
+use actix_service::{ServiceFactoryExt, fn_service, map_config};
+use actix_web::dev::AppConfig;
+use actix_web::http::header;
+use actix_web::middleware::{DefaultHeaders, from_fn};
+use actix_web::rt::net::TcpStream;
+use actix_web::web::Data;
+use actix_web::{App, Error};
+use channelstream_actors::broker::Broker;
+use socket2::{Domain, Protocol, Socket, Type};
+use tokio::signal::unix::{SignalKind, signal};
+
+use crate::admin::session::Sessions;
+use crate::middleware::cors::cors;
+use crate::middleware::proxy::proxy;
+use crate::routes::routes;
+use crate::settings::Settings;
+use crate::signature::Gate;
+use crate::transport::socket::{Handle, WatchedStream};
+
+/// Connections that wait to be accepted. Many come back at once after a restart.
+const BACKLOG: i32 = 4096;
+
+/// When the server started.
+pub struct Started(Instant);
+
+impl Started {
+    /// Its age as the original prints it: `1 day, 0:00:12`.
+    pub fn uptime(&self) -> String {
+        let seconds = self.0.elapsed().as_secs();
+        let (days, hours, minutes) = (seconds / 86_400, seconds / 3600 % 24, seconds / 60 % 60);
+        let time = format!("{hours}:{minutes:02}:{:02}", seconds % 60);
+        match days {
+            0 => time,
+            1 => format!("1 day, {time}"),
+            _ => format!("{days} days, {time}"),
+        }
+    }
+}
+
+/// Whether the server should be sent requests.
+#[derive(Clone)]
+pub struct Readiness(Arc<AtomicBool>);
+
+impl Readiness {
+    /// True until the server is about to stop.
+    pub fn is_ready(&self) -> bool {
+        self.0.load(Ordering::Relaxed)
+    }
+}
+
+/// Serves until SIGTERM or SIGINT, then says goodbye to all clients and ends.
+///
+/// # Errors
+/// When the address cannot be listened on.
+pub async fn serve(settings: Settings) -> std::io::Result<()> {
+    let cores = std::thread::available_parallelism().map_or(1, usize::from);
+    let or_cores = |threads: usize| if threads == 0 { cores } else { threads };
+    let arbiters: Vec<_> = (0..or_cores(settings.arbiters)).map(|_| Arbiter::new()).collect();
+    let handles: Vec<_> = arbiters.iter().map(Arbiter::handle).collect();
+    let broker = Broker::start(&handles, settings.limits());
+    let listener = listen(&settings)?;
+    let address = listener.local_addr()?;
+    let readiness = Readiness(Arc::new(AtomicBool::new(true)));
+    let (workers, drain_time) = (or_cores(settings.workers), settings.drain_time);
+    let server = http_server(listener, broker.clone(), readiness.clone(), settings, workers)?;
+    let stop = actix::spawn(stop_at_signal(server.handle(), broker, readiness, drain_time));
+    log::info!("serving on http://{address}, version {}", env!("CARGO_PKG_VERSION"));
+    let served = server.await;
+    stop.abort();
+    for arbiter in arbiters {
+        arbiter.stop();
+    }
+    log::info!("stopped");
+    served
+}
+
+fn listen(settings: &Settings) -> std::io::Result<TcpListener> {
+    let host = settings.host.trim_start_matches('[').trim_end_matches(']');
+    let addresses: Vec<SocketAddr> = (host, settings.port).to_socket_addrs()?.collect();
+    let mut result = Err(std::io::Error::other(format!("{host} is no address")));
+    for address in addresses {
+        result = listen_on(address);
+        if result.is_ok() {
+            break;
+        }
+    }
+    result.map_err(|error| std::io::Error::new(error.kind(), format!("cannot listen on {}:{}: {error}", settings.host, settings.port)))
+}
+
+fn listen_on(address: SocketAddr) -> std::io::Result<TcpListener> {
+    let socket = Socket::new(Domain::for_address(address), Type::STREAM, Some(Protocol::TCP))?;
+    socket.set_reuse_address(true)?;
+    socket.bind(&address.into())?;
+    socket.listen(BACKLOG)?;
+    socket.set_nonblocking(true)?;
+    Ok(socket.into())
+}
+
+fn http_server(
+    listener: TcpListener,
+    broker: Broker,
+    readiness: Readiness,
+    settings: Settings,
+    workers: usize,
+) -> std::io::Result<Server> {
+    let drain_time = settings.drain_time.as_secs().max(1);
+    let broker = Data::new(broker);
+    let gate = Data::new(Gate::new(&settings));
+    let sessions = Data::new(Sessions::new(&settings));
+    let settings = Data::new(settings);
+    let readiness = Data::new(readiness);
+    let started = Data::new(Started(Instant::now()));
+    // What `actix_web::HttpServer` would build, over a stream that can be cut from outside.
+    let service = move || {
+        let app = App::new()
+            .app_data(broker.clone())
+            .app_data(settings.clone())
+            .app_data(gate.clone())
+            .app_data(sessions.clone())
+            .app_data(readiness.clone())
+            .app_data(started.clone())
+            .configure(routes)
+            .wrap(from_fn(proxy))
+            .wrap(from_fn(cors))
+            .wrap(DefaultHeaders::new().add((header::X_CONTENT_TYPE_OPTIONS, "nosniff")));
+        let app = ServiceFactoryExt::map_err(actix_service::IntoServiceFactory::into_factory(app), |error: Error| error.error_response());
+        let http = HttpService::build()
+            .keep_alive(Duration::from_secs(75))
+            .client_request_timeout(Duration::from_secs(30))
+            .on_connect_ext(|stream: &WatchedStream, data| drop(data.insert::<Arc<Handle>>(stream.handle())))
+            .h1(map_config(app, |()| AppConfig::default()));
+        fn_service(|stream: TcpStream| async {
+            let peer = stream.peer_addr().ok();
+            Ok((WatchedStream::new(stream), peer))
+        })
+        .and_then(http)
+    };
+    let server = Server::build()
+        .workers(workers)
+        .backlog(BACKLOG.unsigned_abs())
+        .shutdown_timeout(drain_time)
+        .disable_signals()
+        .listen("http", listener, service)?;
+    Ok(server.run())
+}
+
+/// Waits for a signal; then: not ready any more, a word to every client, no new connections, the requests under way to their end.
+async fn stop_at_signal(server: ServerHandle, broker: Broker, readiness: Readiness, drain_time: Duration) {
+    let (Ok(mut terminate), Ok(mut interrupt)) = (signal(SignalKind::terminate()), signal(SignalKind::interrupt())) else {
+        log::error!("signals cannot be heard; the server will stop without saying goodbye");
+        return;
+    };
+    futures_util::future::select(Box::pin(terminate.recv()), Box::pin(interrupt.recv())).await;
+    log::info!("stopping: saying goodbye to all clients, then waiting up to {} seconds for requests under way", drain_time.as_secs());
+    readiness.0.store(false, Ordering::Relaxed);
+    broker.drain().await;
+    server.stop(true).await;
+}

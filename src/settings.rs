@@ -1,0 +1,202 @@
+//! Every setting, once: its name, type, default and meaning. Files, environment, flags, `config make` and the documentation all follow
+//! this table.
+
+mod load;
+mod value;
+
+use std::fmt;
+use std::net::IpAddr;
+use std::time::Duration;
+
+use channelstream_actors::limits::Limits;
+
+pub use load::{Loaded, SettingsError, Source, environment, load};
+pub use value::{LogLevel, Network, Scheme, Secret, SignatureChecker, Value};
+
+/// A setting: what is known of it without its value.
+#[derive(Clone, Copy, Debug)]
+pub struct Key {
+    /// As it stands in a file. The environment says `CHANNELSTREAM_<NAME>`, a flag `--na-me`.
+    pub name: &'static str,
+    /// What it means, in a sentence or two.
+    pub meaning: &'static str,
+}
+
+macro_rules! settings {
+    ($($(#[doc = $meaning:literal])+ $name:ident: $type:ty = $default:expr;)+) => {
+        /// What the server runs by. See `channelstream.toml` for all of it at a glance.
+        #[derive(Clone, Debug)]
+        pub struct Settings {
+            $($(#[doc = $meaning])+ pub $name: $type,)+
+        }
+
+        /// All settings, in the order of `channelstream.toml`.
+        pub const KEYS: &[Key] = &[$(Key { name: stringify!($name), meaning: concat!($($meaning, "\n"),+) },)+];
+
+        impl Default for Settings {
+            fn default() -> Self {
+                Self { $($name: $default,)+ }
+            }
+        }
+
+        impl Settings {
+            /// Sets one, from its text.
+            ///
+            /// # Errors
+            /// What is expected instead. An unknown name is `None`.
+            fn set(&mut self, name: &str, text: &str) -> Option<Result<(), String>> {
+                match name {
+                    $(stringify!($name) => Some(<$type as Value>::parse(text).map(|value| self.$name = value)),)+
+                    _ => None,
+                }
+            }
+
+            /// All of them as texts that [`load`] would read, secrets masked.
+            pub fn shown(&self) -> Vec<(Key, String)> {
+                KEYS.iter().copied().zip([$(self.$name.shown(),)+]).collect()
+            }
+
+            /// All of them as TOML values, secrets in clear.
+            pub fn as_toml(&self) -> Vec<(Key, String)> {
+                KEYS.iter().copied().zip([$(self.$name.as_toml(),)+]).collect()
+            }
+        }
+    };
+}
+
+settings! {
+    /// Address to listen on.
+    host: String = "127.0.0.1".to_owned();
+    /// Port to listen on.
+    port: u16 = 8000;
+    /// The secret your application signs its calls with.
+    secret: Secret = Secret::from("secret");
+    /// Name to sign in to the admin panel with.
+    admin_user: String = "admin".to_owned();
+    /// Password of the admin panel.
+    admin_secret: Secret = Secret::from("admin_secret");
+    /// Signs the panel's session cookie. Empty: a new random one at each start, which ends all sessions.
+    cookie_secret: Secret = Secret::from("");
+    /// Addresses and networks that may make signed calls: `10.0.0.0/8`, `::1`. `0.0.0.0` allows all.
+    allow_posting_from: Vec<Network> = vec![Network::from(IpAddr::from([127, 0, 0, 1]))];
+    /// Origins whose pages may read answers, whole: `https://app.example`. Empty: all.
+    allow_cors: Vec<String> = Vec::new();
+    /// Refuse signatures older than 60 seconds.
+    validate_requests: bool = true;
+    /// Answer 406 to everything that did not come by https.
+    enforce_https: bool = false;
+    /// `http` or `https`: the scheme of links, whatever the request says. Empty: the request's.
+    http_scheme: Scheme = Scheme::default();
+    /// Reverse proxies whose X-Forwarded-*, X-Script-Name, X-Scheme and X-Url-Scheme count, as addresses and networks.
+    /// Empty: X-Forwarded-* never count, and the other three only from a loopback address.
+    trusted_proxies: Vec<Network> = Vec::new();
+    /// `DEBUG`, `INFO`, `WARNING`, `ERROR` or `CRITICAL`.
+    log_level: LogLevel = LogLevel::default();
+    /// Log everything, whatever `log_level` says.
+    debug: bool = false;
+    /// Files of the original name a Python class here; only its default is known.
+    signature_checker: SignatureChecker = SignatureChecker;
+    /// Reserved for the demo; has no effect yet.
+    demo: bool = false;
+    /// Seconds after which a connection ends whose client is neither reachable nor heard from.
+    gc_conns_after: Duration = Limits::default().idle;
+    /// Seconds for which a user whose websocket closed still counts as present: a page reload within them tells nobody.
+    presence_grace: Duration = Limits::default().presence_grace;
+    /// Seconds after which a user without connections is forgotten.
+    gc_users_after: Duration = Limits::default().user_lifetime;
+    /// Seconds after which a channel that nobody is subscribed to is forgotten.
+    gc_channels_after: Duration = Limits::default().channel_lifetime;
+    /// Seconds between looks for users and channels to forget.
+    sweep_interval: Duration = Limits::default().sweep;
+    /// Seconds between heartbeats on a websocket.
+    heartbeat_interval: Duration = Duration::from_secs(5);
+    /// Seconds a long-poll waits for a message.
+    wake_connections_after: Duration = Duration::from_secs(5);
+    /// Seconds a long-poll that has a message waits for more.
+    gather_time: Duration = Duration::from_millis(250);
+    /// How many of a channel's last frames a client gets that listens for the first time.
+    channel_frames: usize = Limits::default().channel_frames;
+    /// The same for a user's private messages.
+    private_frames: usize = Limits::default().private_frames;
+    /// How many entries a channel or user keeps at most for clients that come back or are slow.
+    log_length: usize = Limits::default().log_length;
+    /// How many bytes of entries it keeps at most for them.
+    log_bytes: usize = Limits::default().log_bytes;
+    /// How many lists of messages wait for one client before they stay in the log instead.
+    queue_frames: usize = Limits::default().queue_frames;
+    /// How many bytes wait for one client before they stay in the log instead.
+    queue_bytes: usize = Limits::default().queue_bytes;
+    /// The largest body of a request, in bytes; 413 beyond it.
+    body_limit: usize = 1 << 20;
+    /// The largest websocket frame a client may send, in bytes; closed with 1009 beyond it.
+    frame_limit: usize = 4096;
+    /// Seconds a client has to close its websocket when told so, before it is cut.
+    close_grace: Duration = Limits::default().close_grace;
+    /// Seconds for requests under way to end when the server stops.
+    drain_time: Duration = Duration::from_secs(5);
+    /// Threads for HTTP; as many as processors when 0.
+    workers: usize = 0;
+    /// Threads for channels, users and connections; as many as processors when 0.
+    arbiters: usize = 0;
+}
+
+impl Settings {
+    /// The numbers the actors obey.
+    pub fn limits(&self) -> Limits {
+        Limits {
+            idle: self.gc_conns_after,
+            presence_grace: self.presence_grace,
+            user_lifetime: self.gc_users_after,
+            channel_lifetime: self.gc_channels_after,
+            sweep: self.sweep_interval.max(Duration::from_millis(10)),
+            channel_frames: self.channel_frames,
+            private_frames: self.private_frames,
+            log_length: self.log_length,
+            log_bytes: self.log_bytes,
+            queue_frames: self.queue_frames,
+            queue_bytes: self.queue_bytes,
+            close_grace: self.close_grace,
+            ..Limits::default()
+        }
+    }
+
+    /// Whether only this machine can reach the server.
+    pub fn is_local(&self) -> bool {
+        self.host == "localhost" || self.host.parse::<IpAddr>().is_ok_and(|address| address.is_loopback())
+    }
+
+    /// What speaks against serving with these settings, and what does not but should be known.
+    ///
+    /// # Errors
+    /// When secrets that everyone knows would be served to other machines.
+    pub fn check(&self) -> Result<Vec<String>, SettingsError> {
+        let defaults = Self::default();
+        let known = [("secret", &self.secret, &defaults.secret), ("admin_secret", &self.admin_secret, &defaults.admin_secret)];
+        let mut warnings = Vec::new();
+        let mut problems = Vec::new();
+        for (name, value, default) in known {
+            let variable = format!("CHANNELSTREAM_{}", name.to_uppercase());
+            if value.as_str().is_empty() {
+                problems.push(format!("{name} is empty; set it, or {variable}"));
+            } else if value == default && self.is_local() {
+                warnings.push(format!("{name} is the default that everyone knows; set it before others can reach this server"));
+            } else if value == default {
+                problems.push(format!(
+                    "{name} is the default that everyone knows, and host = \"{}\" lets others reach this server; set {name}, or {variable}",
+                    self.host
+                ));
+            }
+        }
+        if problems.is_empty() { Ok(warnings) } else { Err(SettingsError(problems)) }
+    }
+}
+
+impl fmt::Display for Key {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name)
+    }
+}
+
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,179 @@
+//! Signatures of calls: itsdangerous' `TimestampSigner` (`protocol.md` §2), and the extractor [`Signed`] that demands one.
+
+use std::future::{Ready, ready};
+use std::net::IpAddr;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use actix_web::dev::Payload;
+use actix_web::web::Data;
+use actix_web::{FromRequest, HttpRequest};
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use hmac::{Hmac, KeyInit, Mac};
+use sha1::{Digest, Sha1};
+
+use crate::error::ApiError;
+use crate::middleware::proxy::Caller;
+use crate::settings::{Network, Settings};
+
+/// The header that carries a signature; it counts before the query parameter `secret`.
+pub const HEADER: &str = "x-channelstream-secret";
+
+const MAX_AGE: Duration = Duration::from_secs(60);
+
+/// Signs texts and checks signatures. The key is derived once.
+#[derive(Clone)]
+pub struct Signer {
+    mac: Hmac<Sha1>,
+    max_age: Option<Duration>,
+}
+
+impl Signer {
+    /// For a secret. `max_age`: older signatures are refused.
+    pub fn new(secret: &str, max_age: Option<Duration>) -> Self {
+        // itsdangerous' key derivation `django-concat`.
+        let key = Sha1::new().chain_update("itsdangerous.Signer").chain_update("signer").chain_update(secret).finalize();
+        Self { mac: Hmac::new(&key_block(&key)), max_age }
+    }
+
+    /// Signs a text, as of now: `text.timestamp.signature`.
+    pub fn sign(&self, text: &str) -> String {
+        let timestamp = seconds_since_1970().to_be_bytes();
+        let leading = timestamp.iter().take_while(|byte| **byte == 0).count();
+        let signed = format!("{text}.{}", URL_SAFE_NO_PAD.encode(timestamp.get(leading..).unwrap_or_default()));
+        let signature = self.mac.clone().chain_update(&signed).finalize().into_bytes();
+        format!("{signed}.{}", URL_SAFE_NO_PAD.encode(signature))
+    }
+
+    /// Whether the signature is ours and not too old. One from the future is valid; one without a timestamp is not.
+    pub fn is_valid(&self, signature: &str) -> bool {
+        self.checked_time(signature).is_some_and(|signed_at| {
+            self.max_age.is_none_or(|max_age| seconds_since_1970().saturating_sub(signed_at) <= max_age.as_secs())
+        })
+    }
+
+    /// The time of a signature that is ours.
+    fn checked_time(&self, signature: &str) -> Option<u64> {
+        let (signed, mac) = signature.rsplit_once('.')?;
+        let mac = URL_SAFE_NO_PAD.decode(mac.trim_end_matches('=')).ok()?;
+        // Compares in constant time.
+        self.mac.clone().chain_update(signed).verify_slice(&mac).ok()?;
+        let (_, timestamp) = signed.rsplit_once('.')?;
+        let bytes = URL_SAFE_NO_PAD.decode(timestamp).ok()?;
+        // Longer ones are further in the future than a clock can tell.
+        if bytes.len() > 8 {
+            return Some(u64::MAX);
+        }
+        Some(bytes.iter().fold(0, |time, byte| time << 8 | u64::from(*byte)))
+    }
+}
+
+/// A key as long as the block of SHA-1, which HMAC pads with zeros.
+fn key_block(key: &[u8]) -> hmac::digest::Key<Hmac<Sha1>> {
+    let mut block = hmac::digest::Key::<Hmac<Sha1>>::default();
+    for (to, from) in block.iter_mut().zip(key) {
+        *to = *from;
+    }
+    block
+}
+
+fn seconds_since_1970() -> u64 {
+    SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs()
+}
+
+/// Who may make signed calls, and how their signatures are checked.
+pub struct Gate {
+    signer: Signer,
+    allowed: Vec<Network>,
+}
+
+impl Gate {
+    /// As the settings say.
+    pub fn new(settings: &Settings) -> Self {
+        let max_age = settings.validate_requests.then_some(MAX_AGE);
+        Self { signer: Signer::new(settings.secret.as_str(), max_age), allowed: settings.allow_posting_from.clone() }
+    }
+
+    /// Looks at the address, then at the signature.
+    pub fn check(&self, request: &HttpRequest) -> Result<(), ApiError> {
+        let caller = Caller::of(request).address;
+        if !caller.is_some_and(|address| self.allows(address)) {
+            let address = caller.map_or_else(|| "unknown".to_owned(), |address| address.to_string());
+            log::warn!("refused a call to {} from {address}: add the address to allow_posting_from", request.path());
+            return Err(ApiError::AddressNotAllowed { address });
+        }
+        let Some(signature) = signature_of(request) else {
+            log::warn!("refused a call to {}: it has no signature ({HEADER})", request.path());
+            return Err(ApiError::NotSigned);
+        };
+        if self.signer.is_valid(&signature) {
+            return Ok(());
+        }
+        let reason = match self.signer.checked_time(&signature) {
+            Some(_) => "the signature is more than 60 seconds old; compare the clocks (validate_requests)",
+            None => "the signature does not match; compare the secrets (secret)",
+        };
+        log::warn!("refused a call to {}: {reason}", request.path());
+        Err(ApiError::BadSignature)
+    }
+
+    fn allows(&self, address: IpAddr) -> bool {
+        self.allowed.iter().any(|network| network.contains(address))
+    }
+}
+
+/// The header counts before the query, and an empty one counts as given: as no signature.
+pub fn signature_of(request: &HttpRequest) -> Option<String> {
+    let signature = match request.headers().get(HEADER) {
+        Some(header) => header.to_str().unwrap_or("unreadable").to_owned(),
+        None => crate::validation::query(request).remove("secret")?,
+    };
+    (!signature.is_empty()).then_some(signature)
+}
+
+/// Proof that a request is signed and comes from an allowed address. It stands before the body in a handler's arguments, so it is
+/// checked before the body is looked at.
+#[derive(Clone, Copy, Debug)]
+pub struct Signed;
+
+impl FromRequest for Signed {
+    type Error = ApiError;
+    type Future = Ready<Result<Self, ApiError>>;
+
+    fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
+        let gate = request.app_data::<Data<Gate>>().ok_or(ApiError::Internal("no gate"));
+        ready(gate.and_then(|gate| gate.check(request)).map(|()| Self))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// From `protocol.md` §2.
+    const RECORDED: &str = "channelstream.awCsHQ.W11cNagMMZSrL45zYa0hvA_gnTk";
+
+    #[test]
+    fn takes_what_the_original_signed() {
+        let signer = Signer::new("secret", None);
+        assert_eq!(signer.checked_time(RECORDED), Some(1_795_206_173));
+        assert!(signer.is_valid(RECORDED));
+        assert!(!Signer::new("other", None).is_valid(RECORDED));
+        assert!(!signer.is_valid(&RECORDED.replace("channel", "chanel")));
+    }
+
+    #[test]
+    fn takes_its_own_and_texts_with_dots() {
+        let signer = Signer::new("s", Some(MAX_AGE));
+        assert!(signer.is_valid(&signer.sign("/message")));
+        assert!(signer.is_valid(&signer.sign("a.b.c")));
+    }
+
+    #[test]
+    fn refuses_what_is_no_signature() {
+        let signer = Signer::new("secret", None);
+        for text in ["", ".", "..", "a.b", "ä.ö.ü", "channelstream.W11cNagMMZSrL45zYa0hvA_gnTk"] {
+            assert!(!signer.is_valid(text), "{text}");
+        }
+    }
+}

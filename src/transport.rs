@@ -1,0 +1,35 @@
+//! How clients listen: two outlets behind one contract (`channelstream_actors::outlet`). Only this module knows actix-web-actors.
+
+pub mod long_poll;
+pub mod read;
+pub mod socket;
+pub mod websocket;
+
+use std::sync::Arc;
+
+use actix::prelude::*;
+use channelstream_actors::Attached;
+use channelstream_actors::broker::Broker;
+use channelstream_actors::name::ConnId;
+use channelstream_actors::outlet::{DetachOutlet, Doubt, Outlet, Report};
+
+/// The connection has taken an outlet, or there is no such connection.
+#[derive(Message)]
+#[rtype(result = "()")]
+struct Begun(Option<Attached>);
+
+/// Attaches an outlet and tells it so. A task of its own: an outlet that ends meanwhile must be detached all the same.
+async fn attach(broker: Broker, conn_id: ConnId, outlet: Outlet, begun: Recipient<Begun>) {
+    let attached = broker.attach(conn_id, outlet).await.ok();
+    if begun.send(Begun(attached.clone())).await.is_err()
+        && let Some(attached) = attached
+    {
+        detach(attached, Arc::new([]), false, None);
+    }
+}
+
+/// Tells the connection that an outlet has ended.
+fn detach(Attached { generation, connection }: Attached, report: Report, returns: bool, doubt: Option<Doubt>) {
+    #[expect(clippy::disallowed_methods, reason = "one message at the end of an outlet's life, which must arrive")]
+    connection.do_send(DetachOutlet { generation, report, returns, doubt });
+}

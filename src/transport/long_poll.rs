@@ -1,0 +1,264 @@
+//! `GET /listen`: the outlet of a long-poll (`protocol.md` §6).
+//!
+//! Its answer counts as read once it was written to the end, unless the next poll finds that the socket was reset: then the client had
+//! not read it.
+
+use std::convert::Infallible;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context as TaskContext, Poll};
+use std::time::Duration;
+
+use actix::prelude::*;
+use actix_web::body::{BodySize, MessageBody};
+use actix_web::http::header;
+use actix_web::web::Data;
+use actix_web::{HttpRequest, HttpResponse};
+use bytes::Bytes;
+use bytestring::ByteString;
+use channelstream_actors::Attached;
+use channelstream_actors::broker::Broker;
+use channelstream_actors::error::CloseReason;
+use channelstream_actors::name::ConnId;
+use channelstream_actors::outlet::{Doubt, Frames, Outlet, Pulse, Queue, Room, Shut};
+use tokio::sync::oneshot;
+
+use crate::error::ApiError;
+use crate::settings::Settings;
+use crate::transport::read::ReadSoFar;
+use crate::transport::socket::Handle;
+use crate::transport::websocket::conn_id;
+use crate::transport::{Begun, attach, detach};
+use crate::validation::query;
+
+/// The answer goes out after so many gather times in a row, even if there is no lull.
+const GATHERINGS: u32 = 4;
+
+/// Waits for messages and answers them as a list; an empty one when the time is over.
+pub async fn listen(request: HttpRequest, broker: Data<Broker>, settings: Data<Settings>) -> Result<HttpResponse, ApiError> {
+    let conn_id = conn_id(&request)?;
+    let callback = callback(&request)?;
+    let socket = request.conn_data::<Arc<Handle>>().ok_or(ApiError::Internal("a request without its socket"))?.clone();
+    let (answer, answered) = oneshot::channel();
+    let poll = LongPoll::new(conn_id, answer, socket, broker.get_ref().clone(), &settings);
+    // Dropped with the request, or with its answer: the poll learns how it ended.
+    let end = End { poll: poll.start(), is_written: false };
+    let list = answered.await.map_err(|_| ApiError::UnknownConnection)?;
+    let (content_type, text) = match callback {
+        Some(name) => ("text/javascript; charset=utf-8", format!("{name}({list})").into()),
+        None => ("application/json", list),
+    };
+    Ok(HttpResponse::Ok()
+        .insert_header((header::CONTENT_TYPE, content_type))
+        .insert_header((header::X_CONTENT_TYPE_OPTIONS, "nosniff"))
+        .insert_header((header::CACHE_CONTROL, "no-store"))
+        .body(Answer { length: text.len() as u64, text: Some(text.into_bytes()), end }))
+}
+
+/// The name of a function that wraps the answer: identifiers, joined by dots.
+fn callback(request: &HttpRequest) -> Result<Option<String>, ApiError> {
+    let Some(name) = query(request).remove("callback").filter(|name| !name.is_empty()) else { return Ok(None) };
+    let is_identifier = |part: &str| {
+        let is_letter = |letter: char| letter.is_ascii_alphanumeric() || letter == '_' || letter == '$';
+        part.chars().all(is_letter) && part.chars().next().is_some_and(|first| !first.is_ascii_digit())
+    };
+    if name.len() <= 128 && name.split('.').all(is_identifier) {
+        Ok(Some(name))
+    } else {
+        Err(ApiError::BadQuery("callback is not an identifier".to_owned()))
+    }
+}
+
+/// The request has ended: its answer was written to the end, or its client was gone before.
+#[derive(Message)]
+#[rtype(result = "()")]
+struct Ended {
+    is_written: bool,
+}
+
+struct End {
+    poll: Addr<LongPoll>,
+    is_written: bool,
+}
+
+impl Drop for End {
+    fn drop(&mut self) {
+        #[expect(clippy::disallowed_methods, reason = "one message at the end of an outlet's life, which must arrive")]
+        self.poll.do_send(Ended { is_written: self.is_written });
+    }
+}
+
+/// The answer's body, which notes when it was written to the end.
+struct Answer {
+    text: Option<Bytes>,
+    length: u64,
+    end: End,
+}
+
+impl MessageBody for Answer {
+    type Error = Infallible;
+
+    fn size(&self) -> BodySize {
+        BodySize::Sized(self.length)
+    }
+
+    fn poll_next(mut self: Pin<&mut Self>, _: &mut TaskContext<'_>) -> Poll<Option<Result<Bytes, Infallible>>> {
+        let text = self.text.take();
+        self.end.is_written = text.is_none();
+        Poll::Ready(text.map(Ok))
+    }
+}
+
+/// The actor of a waiting poll.
+struct LongPoll {
+    conn_id: ConnId,
+    broker: Broker,
+    socket: Arc<Handle>,
+    queue: Queue,
+    mailbox: usize,
+    wait: Duration,
+    gather: Duration,
+    /// None until the connection has taken it.
+    attached: Option<Attached>,
+    /// None once it was answered: what comes later is left to the next poll.
+    answer: Option<oneshot::Sender<ByteString>>,
+    /// What will be answered, without the brackets around it.
+    gathered: String,
+    read: ReadSoFar,
+    timer: SpawnHandle,
+    /// When the answer goes out even if messages keep coming.
+    gatherings_left: u32,
+}
+
+impl LongPoll {
+    fn new(conn_id: ConnId, answer: oneshot::Sender<ByteString>, socket: Arc<Handle>, broker: Broker, settings: &Settings) -> Self {
+        Self {
+            conn_id,
+            broker,
+            socket,
+            queue: Queue::new(settings.queue_bytes),
+            mailbox: settings.queue_frames.max(1),
+            wait: settings.wake_connections_after,
+            gather: settings.gather_time,
+            attached: None,
+            answer: Some(answer),
+            gathered: String::new(),
+            read: ReadSoFar::default(),
+            timer: SpawnHandle::default(),
+            gatherings_left: GATHERINGS,
+        }
+    }
+
+    fn answer(&mut self) {
+        if let Some(answer) = self.answer.take() {
+            let list = format!("[{}]", std::mem::take(&mut self.gathered));
+            // An error means that the client is gone; `Ended` says so too.
+            let _ = answer.send(list.into());
+        }
+    }
+
+    fn detach(&mut self, is_written: bool) {
+        let Some(attached) = self.attached.take() else { return };
+        let certain = self.read.confirmed();
+        if is_written {
+            let doubt = Doubt { socket: self.socket.clone(), certain };
+            detach(attached, self.read.all(), true, Some(doubt));
+        } else {
+            detach(attached, certain, true, None);
+        }
+    }
+}
+
+impl Actor for LongPoll {
+    type Context = Context<Self>;
+
+    fn started(&mut self, context: &mut Self::Context) {
+        context.set_mailbox_capacity(self.mailbox);
+        let address = context.address();
+        let pulse = Pulse::default();
+        let outlet = Outlet {
+            frames: address.clone().recipient(),
+            room: address.clone().recipient(),
+            shut: address.clone().recipient(),
+            queue: self.queue.clone(),
+            pulse: pulse.clone(),
+            socket: self.socket.clone(),
+        };
+        actix::spawn(attach(self.broker.clone(), self.conn_id, outlet, address.recipient()));
+        self.timer = context.run_later(self.wait, |poll, _| poll.answer());
+        // A request that waits is a client that listens.
+        context.run_interval(self.broker.limits().idle / 3, move |_, _| pulse.beat());
+    }
+}
+
+impl Handler<Begun> for LongPoll {
+    type Result = ();
+
+    fn handle(&mut self, Begun(attached): Begun, context: &mut Self::Context) {
+        match attached {
+            Some(attached) => self.attached = Some(attached),
+            // Without its sender the request answers that there is no such connection.
+            None => {
+                self.answer = None;
+                context.stop();
+            }
+        }
+    }
+}
+
+impl Handler<Frames> for LongPoll {
+    type Result = ();
+
+    fn handle(&mut self, frames: Frames, context: &mut Self::Context) {
+        self.queue.taken(&frames);
+        if self.answer.is_none() {
+            return;
+        }
+        self.read.sent(&frames);
+        if !self.gathered.is_empty() {
+            self.gathered.push(',');
+        }
+        let list: &str = &frames.list;
+        self.gathered.push_str(list.get(1..list.len() - 1).unwrap_or_default());
+        if let Some(left) = self.gatherings_left.checked_sub(1) {
+            self.gatherings_left = left;
+            context.cancel_future(self.timer);
+            self.timer = context.run_later(self.gather, |poll, _| poll.answer());
+        }
+    }
+}
+
+impl Handler<Room> for LongPoll {
+    type Result = ();
+
+    fn handle(&mut self, _: Room, _: &mut Self::Context) {}
+}
+
+impl Handler<Shut> for LongPoll {
+    type Result = ();
+
+    fn handle(&mut self, Shut(reason): Shut, context: &mut Self::Context) {
+        let was_waiting = self.answer.is_some();
+        if reason == CloseReason::Replaced && was_waiting {
+            // The newer poll gets what was gathered here.
+            self.gathered.clear();
+            self.read = ReadSoFar::default();
+        }
+        self.answer();
+        if was_waiting {
+            self.detach(reason != CloseReason::Replaced);
+        } else {
+            context.run_later(self.broker.limits().handover, |poll, _| poll.detach(false));
+        }
+    }
+}
+
+impl Handler<Ended> for LongPoll {
+    type Result = ();
+
+    fn handle(&mut self, Ended { is_written }: Ended, context: &mut Self::Context) {
+        // Where the connection has not taken the poll yet, `attach` finds it ended and detaches it.
+        self.detach(is_written);
+        context.stop();
+    }
+}

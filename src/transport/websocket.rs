@@ -1,0 +1,273 @@
+//! `GET /ws`: the outlet of a websocket (`protocol.md` §6, RFC 6455).
+//!
+//! A ping with a number follows what was sent; its pong says that the client has it. A client that never answered a ping is believed
+//! to have read what its socket took.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use actix::prelude::*;
+use actix_http::ws::{Codec, ProtocolError};
+use actix_web::http::header;
+use actix_web::web::{Data, Payload};
+use actix_web::{HttpRequest, HttpResponse};
+use actix_web_actors::ws::{self, CloseCode, Message, WebsocketContext, WsResponseBuilder};
+use bytes::{BufMut, Bytes, BytesMut};
+use bytestring::ByteString;
+use channelstream_actors::Attached;
+use channelstream_actors::broker::Broker;
+use channelstream_actors::error::CloseReason;
+use channelstream_actors::name::ConnId;
+use channelstream_actors::outlet::{Frames, Outlet, Pulse, Queue, Room, Shut};
+
+use crate::error::ApiError;
+use crate::settings::Settings;
+use crate::transport::{Begun, attach, detach};
+use crate::transport::read::ReadSoFar;
+use crate::transport::socket::Handle;
+use crate::validation::query;
+use crate::validation::rules::parse_uuid;
+
+/// A ping follows so many events, so that little is repeated after an unclean end and all of it is still in the log.
+const EVENTS_PER_PING: u64 = 64;
+
+/// Opens a websocket for a connection. An unknown one is closed at once with 4004, so that its page can connect again.
+pub async fn open(request: HttpRequest, payload: Payload, broker: Data<Broker>, settings: Data<Settings>) -> Result<HttpResponse, ApiError> {
+    let conn_id = conn_id(&request)?;
+    if let Err(error) = ws::handshake(&request) {
+        return Err(ApiError::NoUpgrade(error.to_string()));
+    }
+    if !broker.knows_connection(conn_id).await {
+        log::debug!("a websocket asked for an unknown connection");
+        return closed_at_once(&request, CloseReason::UnknownConnection);
+    }
+    let socket = WebSocket::new(conn_id, &request, broker.get_ref().clone(), &settings)?;
+    let codec = Codec::new().max_size(settings.frame_limit);
+    WsResponseBuilder::new(socket, &request, payload).codec(codec).start().map_err(|error| ApiError::NoUpgrade(error.to_string()))
+}
+
+/// The `conn_id` of the query.
+pub fn conn_id(request: &HttpRequest) -> Result<ConnId, ApiError> {
+    let text = query(request).remove("conn_id").ok_or_else(|| ApiError::BadQuery("Missing query parameter conn_id".to_owned()))?;
+    parse_uuid(&text).map(ConnId::from).ok_or_else(|| ApiError::BadQuery("Wrong UUID format".to_owned()))
+}
+
+/// A handshake whose stream holds a close frame and nothing else.
+fn closed_at_once(request: &HttpRequest, reason: CloseReason) -> Result<HttpResponse, ApiError> {
+    let mut response = ws::handshake(request).map_err(|error| ApiError::NoUpgrade(error.to_string()))?;
+    let text = reason.reason().as_bytes();
+    let mut frame = BytesMut::new();
+    frame.put_u8(0x88);
+    frame.put_u8(u8::try_from(text.len() + 2).map_err(|_| ApiError::Internal("close reason too long"))?);
+    frame.put_u16(reason.code());
+    frame.put_slice(text);
+    let stream = futures_util::stream::iter([Ok::<Bytes, actix_web::Error>(frame.freeze())]);
+    Ok(response.insert_header((header::CACHE_CONTROL, "no-store")).streaming(stream))
+}
+
+/// The actor of an open websocket.
+struct WebSocket {
+    conn_id: ConnId,
+    broker: Broker,
+    socket: Arc<Handle>,
+    queue: Queue,
+    pulse: Pulse,
+    heartbeat: Duration,
+    close_grace: Duration,
+    mailbox: usize,
+    /// None until the connection has taken it.
+    attached: Option<Attached>,
+    read: ReadSoFar,
+    /// The number of the last ping.
+    ping: u64,
+    ping_is_open: bool,
+    /// Whether the client ever answered a ping: only then does silence mean anything.
+    answers: bool,
+    /// Set once a close frame was sent: nothing more is.
+    is_closing: bool,
+    /// The client said goodbye, so it has read what was sent before.
+    is_clean: bool,
+}
+
+impl WebSocket {
+    fn new(conn_id: ConnId, request: &HttpRequest, broker: Broker, settings: &Settings) -> Result<Self, ApiError> {
+        let socket = request.conn_data::<Arc<Handle>>().ok_or(ApiError::Internal("a request without its socket"))?.clone();
+        Ok(Self {
+            conn_id,
+            broker,
+            socket,
+            queue: Queue::new(settings.queue_bytes),
+            pulse: Pulse::default(),
+            heartbeat: settings.heartbeat_interval.max(Duration::from_millis(10)),
+            close_grace: settings.close_grace,
+            mailbox: settings.queue_frames.max(1),
+            attached: None,
+            read: ReadSoFar::default(),
+            ping: 0,
+            ping_is_open: false,
+            answers: false,
+            is_closing: false,
+            is_clean: false,
+        })
+    }
+
+    fn beat(&mut self, context: &mut WebsocketContext<Self>) {
+        if self.is_closing {
+            return;
+        }
+        context.text(ByteString::from_static("[]"));
+        self.ask(context);
+        // That this runs says that the socket moves, which is all there is to know of a client that answers no pings.
+        if !self.answers {
+            self.pulse.beat();
+        }
+    }
+
+    /// At most one question is open; its answer brings the next if there is more to ask for.
+    fn ask(&mut self, context: &mut WebsocketContext<Self>) {
+        if self.ping_is_open && self.answers {
+            return;
+        }
+        self.ping += 1;
+        self.ping_is_open = true;
+        self.read.ask();
+        context.ping(self.ping.to_string().as_bytes());
+    }
+
+    fn pong(&mut self, text: &[u8], context: &mut WebsocketContext<Self>) {
+        if text != self.ping.to_string().as_bytes() {
+            return;
+        }
+        self.answers = true;
+        self.ping_is_open = false;
+        self.read.answered();
+        if self.is_closing {
+            self.detach(true);
+        } else if self.read.unasked() >= EVENTS_PER_PING {
+            self.ask(context);
+        }
+    }
+
+    /// Sends a close frame and waits a little for the client's.
+    fn close(&mut self, code: u16, reason: &str, context: &mut WebsocketContext<Self>) {
+        if std::mem::replace(&mut self.is_closing, true) {
+            return;
+        }
+        context.close(Some(ws::CloseReason { code: CloseCode::from(code), description: Some(reason.to_owned()) }));
+        context.run_later(self.close_grace, |_, context| context.stop());
+    }
+
+    /// Tells the connection how far the client has read; once.
+    fn detach(&mut self, has_read_all: bool) {
+        let Some(attached) = self.attached.take() else { return };
+        let report = if has_read_all { self.read.all() } else { self.read.confirmed() };
+        detach(attached, report, false, None);
+    }
+}
+
+impl Actor for WebSocket {
+    type Context = WebsocketContext<Self>;
+
+    fn started(&mut self, context: &mut Self::Context) {
+        context.set_mailbox_capacity(self.mailbox);
+        let address = context.address();
+        let outlet = Outlet {
+            frames: address.clone().recipient(),
+            room: address.clone().recipient(),
+            shut: address.recipient(),
+            queue: self.queue.clone(),
+            pulse: self.pulse.clone(),
+            socket: self.socket.clone(),
+        };
+        actix::spawn(attach(self.broker.clone(), self.conn_id, outlet, context.address().recipient()));
+        context.run_interval(self.heartbeat, Self::beat);
+        self.ask(context);
+    }
+
+    fn stopped(&mut self, _: &mut Self::Context) {
+        self.detach(self.is_clean);
+    }
+}
+
+impl Handler<Begun> for WebSocket {
+    type Result = ();
+
+    fn handle(&mut self, Begun(attached): Begun, context: &mut Self::Context) {
+        match attached {
+            Some(attached) => self.attached = Some(attached),
+            None => self.close(CloseReason::UnknownConnection.code(), CloseReason::UnknownConnection.reason(), context),
+        }
+    }
+}
+
+impl Handler<Frames> for WebSocket {
+    type Result = ();
+
+    fn handle(&mut self, frames: Frames, context: &mut Self::Context) {
+        self.queue.taken(&frames);
+        if self.is_closing {
+            return;
+        }
+        self.read.sent(&frames);
+        context.text(frames.list);
+        if self.read.unasked() >= EVENTS_PER_PING {
+            self.ask(context);
+        }
+    }
+}
+
+impl Handler<Room> for WebSocket {
+    type Result = ();
+
+    /// It is handled when all before it was, so there is room.
+    fn handle(&mut self, _: Room, _: &mut Self::Context) {}
+}
+
+impl Handler<Shut> for WebSocket {
+    type Result = ();
+
+    fn handle(&mut self, Shut(reason): Shut, context: &mut Self::Context) {
+        if self.read.is_confirmed() {
+            self.detach(true);
+        } else {
+            // A last question: its answer lets a newer transport begin without repeating what this client has read.
+            self.ping_is_open = false;
+            self.ask(context);
+            if reason == CloseReason::Replaced {
+                let handover = self.broker.limits().handover;
+                context.run_later(handover, |socket, _| socket.detach(false));
+            }
+        }
+        self.close(reason.code(), reason.reason(), context);
+    }
+}
+
+impl StreamHandler<Result<Message, ProtocolError>> for WebSocket {
+    fn handle(&mut self, message: Result<Message, ProtocolError>, context: &mut Self::Context) {
+        match message {
+            Ok(message) => {
+                self.pulse.beat();
+                match message {
+                    Message::Ping(text) if !self.is_closing => context.pong(&text),
+                    Message::Pong(text) => self.pong(&text, context),
+                    Message::Close(reason) => {
+                        self.is_clean = true;
+                        if !std::mem::replace(&mut self.is_closing, true) {
+                            context.close(reason);
+                        }
+                        context.stop();
+                    }
+                    // Whatever else a client sends is a sign of life and goes nowhere.
+                    _ => {}
+                }
+            }
+            Err(ProtocolError::Overflow) => self.close(1009, "frame too large", context),
+            Err(ProtocolError::Io(_)) => context.stop(),
+            Err(error) => self.close(1002, &error.to_string(), context),
+        }
+    }
+
+    fn finished(&mut self, context: &mut Self::Context) {
+        context.stop();
+    }
+}

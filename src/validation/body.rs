@@ -1,0 +1,201 @@
+//! Reads a request's body and turns it into its request type: the extractor [`Body`].
+
+use std::pin::Pin;
+
+use actix_web::dev::Payload;
+use actix_web::web::Data;
+use actix_web::{FromRequest, HttpRequest};
+use bytes::{Bytes, BytesMut};
+use channelstream_actors::broker::Broker;
+use futures_util::StreamExt;
+use serde_json::value::RawValue;
+
+use super::errors::Errors;
+use super::fields::{Fields, Mention};
+use crate::error::ApiError;
+use crate::settings::Settings;
+
+/// Deeper JSON is refused: neither browsers nor backends need read it.
+const DEEPEST: usize = 100;
+
+/// A larger body is read on and thrown away up to this multiple of the limit, so that its sender gets to read the answer.
+const DISCARDED: usize = 32;
+
+/// A request type: made from a body by rules.
+pub trait FromBody: Sized {
+    /// Applies all rules.
+    fn from_body(body: &RawValue, request: &HttpRequest) -> Checked<Self>;
+
+    /// What an empty body means; by default it is an error.
+    fn from_nothing() -> Option<Self> {
+        None
+    }
+}
+
+/// A body after the rules that need nobody else.
+#[derive(Debug)]
+pub struct Checked<T> {
+    /// The request, unless something is wrong.
+    pub request: Option<T>,
+    /// What is wrong.
+    pub errors: Errors,
+    /// What the broker must know.
+    pub mentions: Vec<(&'static str, Mention)>,
+}
+
+impl<T> Checked<T> {
+    /// An object, by the rules of `read`.
+    pub fn object(body: &RawValue, read: impl FnOnce(&mut Fields<'_>) -> Option<T>) -> Self {
+        match Fields::new(body) {
+            Ok(mut fields) => {
+                let request = read(&mut fields);
+                let (errors, mentions) = fields.into_findings();
+                Self { request, errors, mentions }
+            }
+            Err(errors) => Self::wrong(errors),
+        }
+    }
+
+    /// What one rule says.
+    pub fn by(result: Result<T, Errors>) -> Self {
+        match result {
+            Ok(request) => Self { request: Some(request), errors: Errors::none(), mentions: Vec::new() },
+            Err(errors) => Self::wrong(errors),
+        }
+    }
+
+    fn wrong(errors: Errors) -> Self {
+        Self { request: None, errors, mentions: Vec::new() }
+    }
+
+    /// Looks up what is mentioned.
+    ///
+    /// # Errors
+    /// With all that is wrong.
+    pub async fn known_to(mut self, broker: &Broker) -> Result<T, ApiError> {
+        for (field, mention) in self.mentions {
+            let (is_known, message) = match mention {
+                Mention::Connection(conn_id) => (broker.knows_connection(conn_id).await, UNKNOWN_CONNECTION),
+                Mention::User(user) => (broker.knows_user(user).await, UNKNOWN_USER),
+            };
+            if !is_known {
+                self.errors.add(field, Errors::message(message));
+            }
+        }
+        match self.request {
+            Some(request) if self.errors.is_empty() => Ok(request),
+            _ => Err(ApiError::Invalid(self.errors)),
+        }
+    }
+}
+
+/// Of a connection that the broker does not know.
+pub const UNKNOWN_CONNECTION: &str = "Unknown connection";
+/// Of a user that the broker does not know.
+pub const UNKNOWN_USER: &str = "Unknown user";
+
+/// A list of objects, each by the rules of `read`.
+///
+/// # Errors
+/// With what is wrong in each item; `_schema` when it is no list.
+pub fn list_of<T>(body: &RawValue, mut read: impl FnMut(&mut Fields<'_>) -> Option<T>) -> Result<Vec<T>, Errors> {
+    let items: Vec<&RawValue> = serde_json::from_str(body.get()).map_err(|_| Errors::schema("Invalid input type."))?;
+    let mut errors = Errors::none();
+    let mut list = Vec::with_capacity(items.len());
+    for (index, item) in items.into_iter().enumerate() {
+        let checked = Checked::object(item, &mut read);
+        match checked.request {
+            Some(item) if checked.errors.is_empty() => list.push(item),
+            _ => errors.add(index.to_string(), checked.errors),
+        }
+    }
+    errors.into_result().map(|()| list)
+}
+
+/// A body that has passed all rules of its type.
+#[derive(Debug)]
+pub struct Body<T>(pub T);
+
+impl<T: FromBody + 'static> FromRequest for Body<T> {
+    type Error = ApiError;
+    type Future = Pin<Box<dyn Future<Output = Result<Self, ApiError>>>>;
+
+    fn from_request(request: &HttpRequest, payload: &mut Payload) -> Self::Future {
+        let (request, payload) = (request.clone(), payload.take());
+        Box::pin(async move {
+            let bytes = read(&request, payload).await?;
+            parse(&bytes, &request).await.map(Self)
+        })
+    }
+}
+
+/// Applies the rules of a request type to the bytes of a body. The content type is not looked at.
+///
+/// # Errors
+/// When it is no JSON, nested too deep, or breaks a rule.
+pub async fn parse<T: FromBody>(bytes: &Bytes, request: &HttpRequest) -> Result<T, ApiError> {
+    let broker = request.app_data::<Data<Broker>>().ok_or(ApiError::Internal("no broker"))?;
+    if bytes.is_empty() {
+        return T::from_nothing().ok_or_else(|| ApiError::not_json("the body is empty"));
+    }
+    let text = std::str::from_utf8(bytes).map_err(|error| ApiError::not_json(format!("the body is not UTF-8: {error}")))?;
+    if depth(text) > DEEPEST {
+        return Err(ApiError::not_json(format!("the body is nested deeper than {DEEPEST} levels")));
+    }
+    let body: &RawValue = serde_json::from_str(text).map_err(|error| ApiError::not_json(format!("the body is not JSON: {error}")))?;
+    T::from_body(body, request).known_to(broker).await
+}
+
+/// Reads a body up to the limit.
+///
+/// # Errors
+/// When it is larger, or does not arrive.
+pub async fn read(request: &HttpRequest, mut payload: Payload) -> Result<Bytes, ApiError> {
+    let limit = request.app_data::<Data<Settings>>().map_or(0, |settings| settings.body_limit);
+    let mut bytes = BytesMut::new();
+    let mut size = 0_usize;
+    while let Some(chunk) = payload.next().await {
+        let chunk = chunk.map_err(|error| ApiError::not_json(format!("the body did not arrive: {error}")))?;
+        size = size.saturating_add(chunk.len());
+        if size <= limit {
+            bytes.extend_from_slice(&chunk);
+        } else if size > limit.saturating_mul(DISCARDED) {
+            break;
+        }
+    }
+    if size > limit { Err(ApiError::TooLarge { limit }) } else { Ok(bytes.freeze()) }
+}
+
+/// How deep brackets are nested outside of texts.
+fn depth(json: &str) -> usize {
+    let (mut deepest, mut depth) = (0_usize, 0_usize);
+    let (mut in_text, mut is_escaped) = (false, false);
+    for byte in json.bytes() {
+        if in_text {
+            in_text = is_escaped || byte != b'"';
+            is_escaped = !is_escaped && byte == b'\\';
+            continue;
+        }
+        match byte {
+            b'"' => in_text = true,
+            b'[' | b'{' => {
+                depth += 1;
+                deepest = deepest.max(depth);
+            }
+            b']' | b'}' => depth = depth.saturating_sub(1),
+            _ => {}
+        }
+    }
+    deepest
+}
+
+#[cfg(test)]
+mod tests {
+    use super::depth;
+
+    #[test]
+    fn depth_is_counted_outside_of_texts() {
+        assert_eq!(depth("{}"), 1);
+        assert_eq!(depth(r#"[{"a": "[[[\"[["}, [[]]]"#), 3);
+    }
+}

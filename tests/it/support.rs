@@ -1,0 +1,20 @@
+//! A server of a test's own, and clients that speak to it.
+
+pub(crate) mod client;
+pub(crate) mod server;
+pub(crate) mod signing;
+pub(crate) mod websocket;
+
+use std::time::{Duration, Instant};
+
+/// Waits until the condition holds; a test that waits longer than this has failed.
+const PATIENCE: Duration = Duration::from_secs(20);
+
+/// Waits for a condition, never for a time.
+pub(crate) async fn eventually(what: &str, mut condition: impl AsyncFnMut() -> bool) {
+    let start = Instant::now();
+    while !condition().await {
+        assert!(start.elapsed() < PATIENCE, "it never came true that {what}");
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+}

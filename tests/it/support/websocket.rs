@@ -1,0 +1,109 @@
+//! A websocket client that collects what comes.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::{Duration, Instant};
+
+use futures_util::{SinkExt, StreamExt};
+use serde_json::Value;
+use tokio::sync::{mpsc, watch};
+use tokio_tungstenite::connect_async;
+use tokio_tungstenite::tungstenite::protocol::CloseFrame;
+use tokio_tungstenite::tungstenite::{Error, Message};
+
+/// What the end of a websocket said.
+pub(crate) type End = Option<(u16, String)>;
+
+pub(crate) struct WebSocket {
+    events: mpsc::UnboundedReceiver<Value>,
+    heartbeats: Arc<AtomicUsize>,
+    to_send: mpsc::UnboundedSender<Message>,
+    end: watch::Receiver<Option<End>>,
+}
+
+impl WebSocket {
+    pub(crate) async fn open(address: &str, conn_id: &str) -> Result<Self, Error> {
+        Self::open_with(&format!("ws://{address}/ws?conn_id={conn_id}")).await
+    }
+
+    pub(crate) async fn open_with(url: &str) -> Result<Self, Error> {
+        let (stream, _) = connect_async(url).await?;
+        let (mut sink, mut stream) = stream.split();
+        let (to_events, events) = mpsc::unbounded_channel();
+        let (to_send, mut sendable) = mpsc::unbounded_channel();
+        let (to_end, end) = watch::channel(None);
+        let heartbeats = Arc::new(AtomicUsize::new(0));
+        let counter = heartbeats.clone();
+        tokio::spawn(async move {
+            let mut said: End = None;
+            loop {
+                tokio::select! {
+                    message = sendable.recv() => {
+                        let Some(message) = message else { break };
+                        if sink.send(message).await.is_err() { break }
+                    }
+                    message = stream.next() => match message {
+                        Some(Ok(Message::Text(text))) => {
+                            let list: Vec<Value> = serde_json::from_str(&text).unwrap_or_else(|_| panic!("not a list: {text}"));
+                            if list.is_empty() {
+                                counter.fetch_add(1, Ordering::Relaxed);
+                            }
+                            for event in list {
+                                let _ = to_events.send(event);
+                            }
+                        }
+                        Some(Ok(Message::Close(Some(CloseFrame { code, reason })))) => said = Some((code.into(), reason.to_string())),
+                        Some(Ok(_)) => {}
+                        Some(Err(_)) | None => break,
+                    }
+                }
+            }
+            let _ = to_end.send(Some(said));
+        });
+        Ok(Self { events, heartbeats, to_send, end })
+    }
+
+    /// Waits up to `within` until `count` events have come, then `quiet` more; answers all that came.
+    pub(crate) async fn events(&mut self, count: usize, within: Duration, quiet: Duration) -> Vec<Value> {
+        let mut events = Vec::new();
+        let deadline = Instant::now() + within;
+        while events.len() < count {
+            match tokio::time::timeout_at(deadline.into(), self.events.recv()).await {
+                Ok(Some(event)) => events.push(event),
+                _ => break,
+            }
+        }
+        let deadline = Instant::now() + quiet;
+        while let Ok(Some(event)) = tokio::time::timeout_at(deadline.into(), self.events.recv()).await {
+            events.push(event);
+        }
+        if quiet > Duration::ZERO {
+            tokio::time::sleep_until(deadline.into()).await;
+        }
+        events
+    }
+
+    /// The next event, soon.
+    pub(crate) async fn event(&mut self) -> Value {
+        tokio::time::timeout(Duration::from_secs(10), self.events.recv()).await.expect("no event came").expect("the socket is closed")
+    }
+
+    pub(crate) fn heartbeats(&self) -> usize {
+        self.heartbeats.load(Ordering::Relaxed)
+    }
+
+    pub(crate) fn send(&self, message: Message) {
+        let _ = self.to_send.send(message);
+    }
+
+    /// Closes with a handshake.
+    pub(crate) fn close(&self) {
+        self.send(Message::Close(None));
+    }
+
+    /// Waits for the end; what the server's close frame said.
+    pub(crate) async fn ended(&mut self, within: Duration) -> Option<End> {
+        let ended = tokio::time::timeout(within, self.end.wait_for(Option::is_some)).await;
+        ended.ok().and_then(|end| end.ok().and_then(|end| end.clone()))
+    }
+}
