@@ -18,14 +18,19 @@ use channelstream_actors::outlet::{DetachOutlet, Doubt, Outlet, Report};
 #[rtype(result = "()")]
 struct Begun(Option<Attached>);
 
-/// Attaches an outlet and tells it so. A task of its own: an outlet that ends meanwhile must be detached all the same.
-async fn attach(broker: Broker, conn_id: ConnId, outlet: Outlet, begun: Recipient<Begun>) {
+/// Attaches an outlet and tells it so; answers whether there is such a connection. It runs as a task of its own: an outlet that ends
+/// meanwhile must be detached all the same.
+async fn attach(broker: Broker, conn_id: ConnId, outlet: Outlet, begun: Recipient<Begun>) -> bool {
     let attached = broker.attach(conn_id, outlet).await.ok();
-    if begun.send(Begun(attached.clone())).await.is_err()
-        && let Some(attached) = attached
-    {
-        detach(attached, Arc::new([]), false, None);
-    }
+    let is_known = attached.is_some();
+    actix::spawn(async move {
+        if begun.send(Begun(attached.clone())).await.is_err()
+            && let Some(attached) = attached
+        {
+            detach(attached, Arc::new([]), false, None);
+        }
+    });
+    is_known
 }
 
 /// Tells the connection that an outlet has ended.

@@ -5,9 +5,11 @@
 //! together get each entry once.
 
 use std::collections::BTreeSet;
+use std::future::ready;
 use std::time::{Duration, Instant};
 
 use actix::prelude::*;
+use tokio::sync::oneshot;
 
 use crate::channel::Channel;
 use crate::delivery::{Attach, Detach};
@@ -35,7 +37,7 @@ pub(crate) struct Listen {
     pub(crate) removed: Vec<ChannelName>,
 }
 
-/// A transport wants to listen; the newest wins. From the transport, by the broker.
+/// A transport wants to listen; the newest wins. From the transport, by the broker; answered when it is attached to all channels.
 #[derive(Message)]
 #[rtype(result = "Result<Attached, Unknown>")]
 pub(crate) struct AttachOutlet(pub(crate) Outlet);
@@ -60,10 +62,12 @@ struct Listening {
     outlet: Outlet,
 }
 
-/// A transport that waits for the end of the one before.
+/// A transport that is to be attached, perhaps after the end of the one before.
 struct Next {
     generation: Generation,
     outlet: Outlet,
+    /// Told when it is attached everywhere; dropped when a newer one comes first.
+    attached: oneshot::Sender<()>,
 }
 
 /// See the module.
@@ -140,8 +144,11 @@ impl Connection {
 
     /// Gives the transport to all channels, one after the other in the order of their names, then to the user: private messages come
     /// after those of channels (`protocol.md` §6).
+    ///
+    /// A transport that ends before this is done is detached from some of them too early. It does no harm: what they send it is not
+    /// taken, so they stay where they are.
     fn attach(&mut self, next: Next, context: &mut Context<Self>) {
-        let Next { generation, outlet } = next;
+        let Next { generation, outlet, attached } = next;
         self.settle_doubt();
         if let Some(grace) = self.grace.take() {
             context.cancel_future(grace);
@@ -156,18 +163,15 @@ impl Connection {
         self.listening = Some(Listening { generation, outlet });
         let channels: Vec<_> = self.channels.iter().cloned().collect();
         let shared = self.shared.clone();
-        let attached = async move {
+        let steps = async move {
             for channel in channels {
                 shared.ask::<Channel, _>(channel, Absent::Skip, attach.clone()).await;
             }
-            attach
+            shared.ask::<User, _>(user, Absent::Skip, attach).await;
+            // An error means that the transport is gone already.
+            let _ = attached.send(());
         };
-        let then_private = attached.into_actor(self).map(move |attach, connection, _| {
-            if connection.listens_as(generation) {
-                connection.shared.tell::<User, _>(user, Absent::Skip, attach);
-            }
-        });
-        context.spawn(then_private);
+        actix::spawn(steps);
     }
 
     fn listens_as(&self, generation: Generation) -> bool {
@@ -300,14 +304,16 @@ impl Handler<Listen> for Connection {
 }
 
 impl Handler<AttachOutlet> for Connection {
-    type Result = Result<Attached, Unknown>;
+    type Result = ResponseFuture<Result<Attached, Unknown>>;
 
     fn handle(&mut self, AttachOutlet(outlet): AttachOutlet, context: &mut Context<Self>) -> Self::Result {
         if self.user.is_none() {
-            return Err(Unknown);
+            return Box::pin(ready(Err(Unknown)));
         }
         self.generation.0 += 1;
-        let next = Next { generation: self.generation, outlet };
+        let answer = Attached { generation: self.generation, connection: context.address().recipient() };
+        let (attached, is_attached) = oneshot::channel();
+        let next = Next { generation: self.generation, outlet, attached };
         let limits = self.shared.limits();
         match &self.listening {
             None => self.attach(next, context),
@@ -326,7 +332,11 @@ impl Handler<AttachOutlet> for Connection {
                 }
             }
         }
-        Ok(Attached { generation: self.generation, connection: context.address().recipient() })
+        Box::pin(async move {
+            // One that was replaced before it began is told so by its `Shut`.
+            let _ = is_attached.await;
+            Ok(answer)
+        })
     }
 }
 

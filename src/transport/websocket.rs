@@ -37,13 +37,27 @@ pub async fn open(request: HttpRequest, payload: Payload, broker: Data<Broker>, 
     if let Err(error) = ws::handshake(&request) {
         return Err(ApiError::NoUpgrade(error.to_string()));
     }
-    if !broker.knows_connection(conn_id).await {
-        log::debug!("a websocket asked for an unknown connection");
-        return closed_at_once(&request, CloseReason::UnknownConnection);
-    }
-    let socket = WebSocket::new(conn_id, &request, broker.get_ref().clone(), &settings)?;
+    let socket = WebSocket::new(&request, broker.get_ref().clone(), &settings)?;
+    let ways = (socket.queue.clone(), socket.pulse.clone(), socket.socket.clone());
     let codec = Codec::new().max_size(settings.frame_limit);
-    WsResponseBuilder::new(socket, &request, payload).codec(codec).start().map_err(|error| ApiError::NoUpgrade(error.to_string()))
+    let builder = WsResponseBuilder::new(socket, &request, payload).codec(codec);
+    let (address, response) = builder.start_with_addr().map_err(|error| ApiError::NoUpgrade(error.to_string()))?;
+    // Attached before the client reads that the socket is open: what is sent from then on is not caught up but comes at once.
+    // The actor begins to run with the response; what is sent to it before waits.
+    let outlet = outlet(&address, ways);
+    let attached = actix::spawn(attach(broker.get_ref().clone(), conn_id, outlet, address.recipient()));
+    match attached.await {
+        Ok(true) => Ok(response),
+        _ => {
+            log::debug!("a websocket asked for an unknown connection");
+            closed_at_once(&request, CloseReason::UnknownConnection)
+        }
+    }
+}
+
+fn outlet(address: &Addr<WebSocket>, (queue, pulse, socket): (Queue, Pulse, Arc<Handle>)) -> Outlet {
+    let [frames, room, shut] = [(), (), ()].map(|()| address.clone());
+    Outlet { frames: frames.recipient(), room: room.recipient(), shut: shut.recipient(), queue, pulse, socket }
 }
 
 /// The `conn_id` of the query.
@@ -67,7 +81,6 @@ fn closed_at_once(request: &HttpRequest, reason: CloseReason) -> Result<HttpResp
 
 /// The actor of an open websocket.
 struct WebSocket {
-    conn_id: ConnId,
     broker: Broker,
     socket: Arc<Handle>,
     queue: Queue,
@@ -90,10 +103,9 @@ struct WebSocket {
 }
 
 impl WebSocket {
-    fn new(conn_id: ConnId, request: &HttpRequest, broker: Broker, settings: &Settings) -> Result<Self, ApiError> {
+    fn new(request: &HttpRequest, broker: Broker, settings: &Settings) -> Result<Self, ApiError> {
         let socket = request.conn_data::<Arc<Handle>>().ok_or(ApiError::Internal("a request without its socket"))?.clone();
         Ok(Self {
-            conn_id,
             broker,
             socket,
             queue: Queue::new(settings.queue_bytes),
@@ -170,16 +182,6 @@ impl Actor for WebSocket {
 
     fn started(&mut self, context: &mut Self::Context) {
         context.set_mailbox_capacity(self.mailbox);
-        let address = context.address();
-        let outlet = Outlet {
-            frames: address.clone().recipient(),
-            room: address.clone().recipient(),
-            shut: address.recipient(),
-            queue: self.queue.clone(),
-            pulse: self.pulse.clone(),
-            socket: self.socket.clone(),
-        };
-        actix::spawn(attach(self.broker.clone(), self.conn_id, outlet, context.address().recipient()));
         context.run_interval(self.heartbeat, Self::beat);
         self.ask(context);
     }
@@ -195,7 +197,8 @@ impl Handler<Begun> for WebSocket {
     fn handle(&mut self, Begun(attached): Begun, context: &mut Self::Context) {
         match attached {
             Some(attached) => self.attached = Some(attached),
-            None => self.close(CloseReason::UnknownConnection.code(), CloseReason::UnknownConnection.reason(), context),
+            // Its response is not sent then.
+            None => context.stop(),
         }
     }
 }

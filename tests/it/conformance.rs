@@ -6,7 +6,6 @@ mod matching;
 
 use std::fs;
 use std::path::Path;
-use std::sync::Arc;
 
 use futures_util::future::join_all;
 use serde_json::Value;
@@ -15,7 +14,7 @@ use crate::support::server::Server;
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn every_recorded_case_passes() {
-    let server = Arc::new(Server::start(&[]));
+    let server = Server::start(&[]);
     let folder = std::env::var("CONFORMANCE_CASES").unwrap_or_else(|_| concat!(env!("CARGO_MANIFEST_DIR"), "/tests/conformance/cases").to_owned());
     let cases = cases(Path::new(&folder));
     assert!(!cases.is_empty(), "no cases in {folder}");
