@@ -178,10 +178,13 @@ impl Outlet {
     pub(crate) fn shut(&self, reason: CloseReason, grace: Duration) {
         #[expect(clippy::disallowed_methods, reason = "one message in an outlet's life; a full queue must not keep it open")]
         self.shut.do_send(Shut(reason));
-        let socket = self.socket.clone();
+        let (shut, socket) = (self.shut.clone(), self.socket.clone());
         actix::spawn(async move {
             tokio::time::sleep(grace).await;
-            socket.cut();
+            // The socket may serve other requests once its poll has ended.
+            if shut.connected() {
+                socket.cut();
+            }
         });
     }
 }

@@ -3,4 +3,5 @@
 #![expect(clippy::indexing_slicing, clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test that meets what it does not expect shall fail")]
 
 mod conformance;
+mod delivery;
 mod support;

@@ -1,0 +1,243 @@
+//! Clients that note what they read, and drop in every way there is.
+
+use std::collections::HashMap;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use futures_util::{SinkExt, StreamExt};
+use serde_json::Value;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
+use tokio_tungstenite::tungstenite::Message;
+use tokio_tungstenite::tungstenite::client::IntoClientRequest;
+use tokio_tungstenite::{WebSocketStream, client_async};
+
+#[derive(Debug, Default)]
+pub(crate) struct Tally {
+    pub(crate) clean: usize,
+    pub(crate) unclean: usize,
+    pub(crate) replaced: usize,
+    pub(crate) repeats: usize,
+    pub(crate) gaps: usize,
+}
+
+impl Tally {
+    pub(crate) fn add(&mut self, other: &Self) {
+        self.clean += other.clean;
+        self.unclean += other.unclean;
+        self.replaced += other.replaced;
+        self.repeats += other.repeats;
+        self.gaps += other.gaps;
+    }
+}
+
+/// What a client has read.
+#[derive(Debug, Default)]
+pub(crate) struct Seen {
+    last: HashMap<usize, usize>,
+    count: usize,
+    /// The latest drop was unclean, so repeats are allowed until something new comes.
+    may_repeat: bool,
+    pub(crate) faults: Vec<String>,
+    pub(crate) tally: Tally,
+}
+
+impl Seen {
+    pub(crate) fn last(&self, publisher: usize) -> usize {
+        self.last.get(&publisher).copied().unwrap_or_default()
+    }
+
+    fn note(&mut self, event: &Value) {
+        if event["type"] == "catchup:gap" {
+            self.tally.gaps += 1;
+            return;
+        }
+        let number = |key: &str| usize::try_from(event["message"][key].as_u64().unwrap()).unwrap();
+        let (publisher, number) = (number("publisher"), number("number"));
+        let last = self.last.entry(publisher).or_default();
+        if number == *last + 1 {
+            *last = number;
+            self.count += 1;
+        } else if number <= *last && self.may_repeat && event["catchup"] == true {
+            self.tally.repeats += 1;
+        } else if self.faults.len() < 5 {
+            self.faults.push(format!("publisher {publisher}: {number} after {last}, may repeat: {}, {event}", self.may_repeat));
+        }
+    }
+
+    fn note_list(&mut self, text: &str) {
+        for event in serde_json::from_str::<Vec<Value>>(text).unwrap() {
+            self.note(&event);
+        }
+    }
+}
+
+/// A small random generator: the test must be told its seed, nothing more.
+struct Random(u64);
+
+impl Random {
+    fn below(&mut self, limit: u64) -> u64 {
+        self.0 = self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        (self.0 >> 33) % limit
+    }
+}
+
+pub(crate) struct Client {
+    address: String,
+    conn_id: String,
+    random: Random,
+    seen: Seen,
+}
+
+impl Client {
+    pub(crate) fn new(address: String, conn_id: String, seed: u64) -> Self {
+        Self { address, conn_id, random: Random(seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) + 1), seen: Seen::default() }
+    }
+
+    /// Whether it has all and may stay where it is.
+    fn is_done(&self, expected: usize, published: &AtomicBool) -> bool {
+        published.load(Ordering::Relaxed) && self.seen.count >= expected
+    }
+
+    async fn open(&self) -> WebSocketStream<TcpStream> {
+        open(self.address.clone(), self.conn_id.clone()).await
+    }
+
+    /// By websocket.
+    pub(crate) async fn listen(mut self, expected: usize, published: &AtomicBool) -> Seen {
+        let mut socket = self.open().await;
+        while !self.is_done(expected, published) {
+            let stay = Duration::from_millis(100 + self.random.below(1500));
+            let until = tokio::time::Instant::now() + stay;
+            while let Ok(message) = tokio::time::timeout_at(until, socket.next()).await {
+                match message {
+                    Some(Ok(Message::Text(text))) => self.seen.note_list(&text),
+                    Some(Ok(_)) => {}
+                    end => {
+                        self.seen.faults.push(format!("closed by the server: {end:?}"));
+                        return self.seen;
+                    }
+                }
+                if self.is_done(expected, published) {
+                    break;
+                }
+            }
+            socket = match self.random.below(3) {
+                0 => self.close_clean(socket).await,
+                1 => self.drop_unclean(socket).await,
+                _ => self.replace(socket).await,
+            };
+        }
+        self.seen
+    }
+
+    /// A close handshake: what the server sent before its answer counts as read.
+    async fn close_clean(&mut self, mut socket: WebSocketStream<TcpStream>) -> WebSocketStream<TcpStream> {
+        self.seen.tally.clean += 1;
+        socket.send(Message::Close(None)).await.unwrap();
+        self.drain(socket).await;
+        self.seen.may_repeat = false;
+        self.pause().await;
+        self.open().await
+    }
+
+    /// The socket is gone with whatever was in it.
+    async fn drop_unclean(&mut self, socket: WebSocketStream<TcpStream>) -> WebSocketStream<TcpStream> {
+        self.seen.tally.unclean += 1;
+        drop(socket);
+        self.seen.may_repeat = true;
+        self.pause().await;
+        self.open().await
+    }
+
+    /// A second socket while the first is open, as a second tab would.
+    async fn replace(&mut self, socket: WebSocketStream<TcpStream>) -> WebSocketStream<TcpStream> {
+        self.seen.tally.replaced += 1;
+        let newer = open(self.address.clone(), self.conn_id.clone());
+        let (newer, ()) = tokio::join!(newer, self.drain(socket));
+        // The older one may not have answered in time on a busy machine; then it counts as lost.
+        self.seen.may_repeat = true;
+        newer
+    }
+
+    async fn drain(&mut self, mut socket: WebSocketStream<TcpStream>) {
+        while let Ok(Some(Ok(message))) = tokio::time::timeout(Duration::from_secs(5), socket.next()).await {
+            if let Message::Text(text) = message {
+                self.seen.note_list(&text);
+            }
+        }
+    }
+
+    async fn pause(&mut self) {
+        tokio::time::sleep(Duration::from_millis(self.random.below(400))).await;
+    }
+
+    /// By long-poll.
+    pub(crate) async fn poll(mut self, expected: usize, published: &AtomicBool) -> Seen {
+        let mut stream = TcpStream::connect(&self.address).await.unwrap();
+        while !self.is_done(expected, published) {
+            match self.random.below(8) {
+                // The client is gone in the middle of a poll.
+                0 => {
+                    self.seen.tally.unclean += 1;
+                    self.ask(&mut stream).await;
+                    tokio::time::sleep(Duration::from_millis(self.random.below(400))).await;
+                    drop(stream);
+                    self.seen.may_repeat = true;
+                    stream = TcpStream::connect(&self.address).await.unwrap();
+                }
+                // It polls twice at once; what either answers is read.
+                1 => {
+                    self.seen.tally.replaced += 1;
+                    let mut other = TcpStream::connect(&self.address).await.unwrap();
+                    self.ask(&mut stream).await;
+                    self.ask(&mut other).await;
+                    let older = answer(&mut stream).await;
+                    let newer = answer(&mut other).await;
+                    self.seen.note_list(&older);
+                    self.seen.note_list(&newer);
+                }
+                // It reads an answer and takes another connection for the next.
+                2 => {
+                    self.seen.tally.clean += 1;
+                    self.ask(&mut stream).await;
+                    let list = answer(&mut stream).await;
+                    self.seen.note_list(&list);
+                    stream = TcpStream::connect(&self.address).await.unwrap();
+                    self.seen.may_repeat = false;
+                }
+                _ => {
+                    self.ask(&mut stream).await;
+                    let list = answer(&mut stream).await;
+                    self.seen.note_list(&list);
+                }
+            }
+        }
+        self.seen
+    }
+
+    async fn ask(&self, stream: &mut TcpStream) {
+        let request = format!("GET /listen?conn_id={} HTTP/1.1\r\nHost: {}\r\n\r\n", self.conn_id, self.address);
+        stream.write_all(request.as_bytes()).await.unwrap();
+    }
+}
+
+async fn open(address: String, conn_id: String) -> WebSocketStream<TcpStream> {
+    let request = format!("ws://{address}/ws?conn_id={conn_id}").into_client_request().unwrap();
+    let stream = TcpStream::connect(&address).await.unwrap();
+    client_async(request, stream).await.unwrap().0
+}
+
+/// Reads one answer by its length.
+async fn answer(stream: &mut TcpStream) -> String {
+    let mut head = Vec::new();
+    while !head.ends_with(b"\r\n\r\n") {
+        head.push(stream.read_u8().await.unwrap());
+    }
+    let head = String::from_utf8(head).unwrap().to_lowercase();
+    assert!(head.starts_with("http/1.1 200"), "{head}");
+    let length = head.split("content-length: ").nth(1).unwrap().split('\r').next().unwrap().parse().unwrap();
+    let mut body = vec![0; length];
+    stream.read_exact(&mut body).await.unwrap();
+    String::from_utf8(body).unwrap()
+}
