@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use actix::prelude::*;
-use actix_http::ws::{Codec, ProtocolError};
+use actix_http::ws::ProtocolError;
 use actix_web::http::header;
 use actix_web::web::{Data, Payload};
 use actix_web::{HttpRequest, HttpResponse};
@@ -19,10 +19,12 @@ use channelstream_actors::broker::Broker;
 use channelstream_actors::error::CloseReason;
 use channelstream_actors::name::ConnId;
 use channelstream_actors::outlet::{Frames, Outlet, Pulse, Queue, Room, Shut};
+use futures_util::stream;
 
 use crate::error::ApiError;
 use crate::settings::Settings;
 use crate::transport::{Begun, attach, detach};
+use crate::transport::client_frames::{ClientFrame, ClientFrames};
 use crate::transport::read::ReadSoFar;
 use crate::transport::socket::Handle;
 use crate::validation::query;
@@ -37,10 +39,11 @@ pub async fn open(request: HttpRequest, payload: Payload, broker: Data<Broker>, 
     if let Err(error) = ws::handshake(&request) {
         return Err(ApiError::NoUpgrade(error.to_string()));
     }
-    let socket = WebSocket::new(&request, broker.get_ref().clone(), &settings)?;
+    let frames = ClientFrames::new(payload, settings.frame_limit);
+    let socket = WebSocket::new(frames, &request, broker.get_ref().clone(), &settings)?;
     let ways = (socket.queue.clone(), socket.pulse.clone(), socket.socket.clone());
-    let codec = Codec::new().max_size(settings.frame_limit);
-    let builder = WsResponseBuilder::new(socket, &request, payload).codec(codec);
+    // The context writes; what the client sends is read by `ClientFrames`.
+    let builder = WsResponseBuilder::new(socket, &request, stream::pending());
     let (address, response) = builder.start_with_addr().map_err(|error| ApiError::NoUpgrade(error.to_string()))?;
     // Attached before the client reads that the socket is open: what is sent from then on is not caught up but comes at once.
     // The actor begins to run with the response; what is sent to it before waits.
@@ -81,6 +84,8 @@ fn closed_at_once(request: &HttpRequest, reason: CloseReason) -> Result<HttpResp
 
 /// The actor of an open websocket.
 struct WebSocket {
+    /// None once the actor has begun to read them.
+    frames: Option<ClientFrames>,
     broker: Broker,
     socket: Arc<Handle>,
     queue: Queue,
@@ -103,9 +108,10 @@ struct WebSocket {
 }
 
 impl WebSocket {
-    fn new(request: &HttpRequest, broker: Broker, settings: &Settings) -> Result<Self, ApiError> {
+    fn new(frames: ClientFrames, request: &HttpRequest, broker: Broker, settings: &Settings) -> Result<Self, ApiError> {
         let socket = request.conn_data::<Arc<Handle>>().ok_or(ApiError::Internal("a request without its socket"))?.clone();
         Ok(Self {
+            frames: Some(frames),
             broker,
             socket,
             queue: Queue::new(settings.queue_bytes),
@@ -182,6 +188,9 @@ impl Actor for WebSocket {
 
     fn started(&mut self, context: &mut Self::Context) {
         context.set_mailbox_capacity(self.mailbox);
+        if let Some(frames) = self.frames.take() {
+            context.add_stream(frames);
+        }
         context.run_interval(self.heartbeat, Self::beat);
         self.ask(context);
     }
@@ -245,32 +254,34 @@ impl Handler<Shut> for WebSocket {
     }
 }
 
-impl StreamHandler<Result<Message, ProtocolError>> for WebSocket {
-    fn handle(&mut self, message: Result<Message, ProtocolError>, context: &mut Self::Context) {
-        match message {
-            Ok(message) => {
-                self.pulse.beat();
-                match message {
-                    Message::Ping(text) if !self.is_closing => context.pong(&text),
-                    Message::Pong(text) => self.pong(&text, context),
-                    Message::Close(reason) => {
-                        self.is_clean = true;
-                        if !std::mem::replace(&mut self.is_closing, true) {
-                            context.close(reason);
-                        }
-                        context.stop();
-                    }
-                    // Whatever else a client sends is a sign of life and goes nowhere.
-                    _ => {}
+impl StreamHandler<ClientFrame> for WebSocket {
+    fn handle(&mut self, frame: ClientFrame, context: &mut Self::Context) {
+        self.pulse.beat();
+        match frame {
+            ClientFrame::Data => {}
+            ClientFrame::Ping(text) if self.is_closing => drop(text),
+            ClientFrame::Ping(text) => context.pong(&text),
+            ClientFrame::Pong(text) => self.pong(&text, context),
+            ClientFrame::Close => {
+                self.is_clean = true;
+                if !std::mem::replace(&mut self.is_closing, true) {
+                    context.close(Some(CloseCode::Normal.into()));
                 }
+                context.stop();
             }
-            Err(ProtocolError::Overflow) => self.close(1009, "frame too large", context),
-            Err(ProtocolError::Io(_)) => context.stop(),
-            Err(error) => self.close(1002, &error.to_string(), context),
+            ClientFrame::Violation { code, reason } => self.close(code, reason, context),
         }
     }
 
     fn finished(&mut self, context: &mut Self::Context) {
-        context.stop();
+        // After a violation the close frame is still on its way.
+        if !self.is_closing {
+            context.stop();
+        }
     }
+}
+
+/// The context asks for it; nothing ever comes here, since it was given nothing to read.
+impl StreamHandler<Result<Message, ProtocolError>> for WebSocket {
+    fn handle(&mut self, _: Result<Message, ProtocolError>, _: &mut Self::Context) {}
 }

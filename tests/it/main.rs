@@ -1,7 +1,23 @@
 //! The built server on a free port, spoken to as its users do: real HTTP, real websockets.
 
-#![expect(clippy::indexing_slicing, clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test that meets what it does not expect shall fail")]
+#![expect(
+    clippy::indexing_slicing,
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "a test that meets what it does not expect shall fail"
+)]
 
+mod bad_input;
+mod catch_up;
+mod commands;
 mod conformance;
 mod delivery;
+mod dialects;
+mod lifetimes;
+mod proxies;
+mod refusals;
+mod shutdown;
+mod slow_clients;
 mod support;
+mod transports;

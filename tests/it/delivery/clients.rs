@@ -58,6 +58,7 @@ impl Seen {
         if number == *last + 1 {
             *last = number;
             self.count += 1;
+            self.may_repeat = false;
         } else if number <= *last && self.may_repeat && event["catchup"] == true {
             self.tally.repeats += 1;
         } else if self.faults.len() < 5 {
@@ -107,7 +108,7 @@ impl Client {
     pub(crate) async fn listen(mut self, expected: usize, published: &AtomicBool) -> Seen {
         let mut socket = self.open().await;
         while !self.is_done(expected, published) {
-            let stay = Duration::from_millis(100 + self.random.below(1500));
+            let stay = Duration::from_millis(20 + self.random.below(400));
             let until = tokio::time::Instant::now() + stay;
             while let Ok(message) = tokio::time::timeout_at(until, socket.next()).await {
                 match message {
@@ -169,7 +170,7 @@ impl Client {
     }
 
     async fn pause(&mut self) {
-        tokio::time::sleep(Duration::from_millis(self.random.below(400))).await;
+        tokio::time::sleep(Duration::from_millis(self.random.below(250))).await;
     }
 
     /// By long-poll.
@@ -181,7 +182,7 @@ impl Client {
                 0 => {
                     self.seen.tally.unclean += 1;
                     self.ask(&mut stream).await;
-                    tokio::time::sleep(Duration::from_millis(self.random.below(400))).await;
+                    tokio::time::sleep(Duration::from_millis(self.random.below(250))).await;
                     drop(stream);
                     self.seen.may_repeat = true;
                     stream = TcpStream::connect(&self.address).await.unwrap();

@@ -1,7 +1,7 @@
 //! The built server, started for a test and stopped with it.
 
 use std::io::{BufRead, BufReader};
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::mpsc::{Receiver, channel};
 use std::time::Duration;
 
@@ -39,16 +39,23 @@ impl Server {
         }
     }
 
-    pub(crate) fn url(&self, path: &str) -> String {
-        format!("http://{}{path}", self.address)
+    /// All that the log has said and no test has read.
+    pub(crate) fn rest_of_log(&self) -> Vec<String> {
+        self.log.try_iter().collect()
     }
 
-    pub(crate) fn pid(&self) -> u32 {
-        self.child.id()
+    /// Resident memory in kilobytes.
+    pub(crate) fn memory(&self) -> u64 {
+        let status = std::fs::read_to_string(format!("/proc/{}/status", self.child.id())).unwrap();
+        let line = status.lines().find(|line| line.starts_with("VmRSS:")).unwrap();
+        line.split_whitespace().nth(1).unwrap().parse().unwrap()
     }
 
-    pub(crate) fn child(&mut self) -> &mut Child {
-        &mut self.child
+    /// Sends SIGTERM and waits for the end.
+    pub(crate) fn terminate(&mut self) -> ExitStatus {
+        let killed = Command::new("kill").args(["-TERM", &self.child.id().to_string()]).status().unwrap();
+        assert!(killed.success());
+        self.child.wait().unwrap()
     }
 }
 
@@ -57,4 +64,12 @@ impl Drop for Server {
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
+}
+
+/// Runs the command with these arguments and variables; its exit code, and what it printed on both streams.
+pub(crate) fn command(arguments: &[&str], variables: &[(&str, &str)]) -> (Option<i32>, String) {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_channelstream"));
+    command.current_dir(std::env::temp_dir()).env_clear().args(arguments).envs(variables.iter().copied());
+    let output = command.output().unwrap();
+    (output.status.code(), String::from_utf8([output.stdout, output.stderr].concat()).unwrap())
 }

@@ -1,0 +1,129 @@
+//! What a client missed comes first, marked; what is gone is told.
+
+use std::time::Duration;
+
+use serde_json::{Value, json};
+
+use crate::support::client::Backend;
+use crate::support::server::Server;
+use crate::support::websocket::WebSocket;
+
+const SOON: Duration = Duration::from_secs(5);
+
+fn numbers(events: &[Value]) -> Vec<u64> {
+    events.iter().filter_map(|event| event["message"]["n"].as_u64()).collect()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_client_that_returns_gets_what_it_missed_and_nothing_twice() {
+    let server = Server::start(&[]);
+    let backend = Backend::of(&server);
+    let conn_id = backend.connect("alice", &["room"]).await;
+    let mut socket = WebSocket::open(&server.address, &conn_id).await.unwrap();
+    backend.say("room", json!({"n": 1})).await;
+    assert_eq!(socket.event().await["catchup"], false);
+    socket.close();
+    assert!(socket.ended(SOON).await.is_some());
+    for n in 2..150 {
+        backend.say("room", json!({"n": n})).await;
+    }
+    let mut socket = WebSocket::open(&server.address, &conn_id).await.unwrap();
+    let events = socket.events(148, SOON, Duration::from_millis(100)).await;
+    assert_eq!(numbers(&events), (2..150).collect::<Vec<_>>());
+    assert!(events.iter().all(|event| event["catchup"] == true));
+    backend.say("room", json!({"n": 150})).await;
+    assert_eq!(socket.event().await["catchup"], false);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn entries_that_are_gone_are_told_as_a_gap() {
+    let server = Server::start(&[("log-length", "20"), ("channel-frames", "20")]);
+    let backend = Backend::of(&server);
+    let conn_id = backend.connect("alice", &["room"]).await;
+    let poll = async || backend.listen(&conn_id).await.json::<Vec<Value>>().await.unwrap();
+    backend.say("room", json!({"n": 0})).await;
+    assert_eq!(numbers(&poll().await), [0]);
+    for n in 1..=30 {
+        backend.say("room", json!({"n": n})).await;
+    }
+    let events = poll().await;
+    assert_eq!((&events[0]["type"], &events[0]["channel"], &events[0]["catchup"]), (&json!("catchup:gap"), &json!("room"), &json!(true)));
+    assert_eq!(numbers(&events), (11..=30).collect::<Vec<_>>());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn entries_for_others_leave_no_gap() {
+    let server = Server::start(&[("log-length", "20"), ("channel-frames", "20"), ("wake-connections-after", "0.2")]);
+    let backend = Backend::of(&server);
+    let conn_id = backend.connect("alice", &["room"]).await;
+    let mut socket = WebSocket::open(&server.address, &conn_id).await.unwrap();
+    for n in 0..50 {
+        let message = json!([{"user": "b", "channel": "room", "message": {"n": n}, "pm_users": ["bob"]}]);
+        backend.post("/message", message).await;
+    }
+    socket.close();
+    assert!(socket.ended(SOON).await.is_some());
+    let events = backend.listen(&conn_id).await.json::<Vec<Value>>().await.unwrap();
+    assert_eq!(events, Vec::<Value>::new());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn only_what_was_said_since_the_subscription_is_caught_up() {
+    let server = Server::start(&[]);
+    let backend = Backend::of(&server);
+    let conn_id = backend.connect("alice", &[]).await;
+    backend.connect("bob", &["room"]).await;
+    backend.say("room", json!({"n": 1})).await;
+    backend.post("/subscribe", json!({"conn_id": conn_id, "channels": ["room"]})).await;
+    backend.say("room", json!({"n": 2})).await;
+    let events = backend.listen(&conn_id).await.json::<Vec<Value>>().await.unwrap();
+    assert_eq!(numbers(&events), [2]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn messages_of_one_call_to_several_places_arrive_in_their_order() {
+    let server = Server::start(&[("arbiters", "4")]);
+    let backend = Backend::of(&server);
+    let channels: Vec<_> = (0..8).map(|index| format!("room-{index}")).collect();
+    let conn_id = backend.connect("alice", &channels.iter().map(String::as_str).collect::<Vec<_>>()).await;
+    let mut socket = WebSocket::open(&server.address, &conn_id).await.unwrap();
+    for round in 0..20 {
+        let message = |n: usize| match n % 9 {
+            8 => json!({"user": "b", "pm_users": ["alice"], "message": {"n": round * 50 + n}}),
+            channel => json!({"user": "b", "channel": channels[channel], "message": {"n": round * 50 + n}}),
+        };
+        backend.post("/message", (0..50).map(message).collect()).await;
+    }
+    let events = socket.events(1000, SOON, Duration::ZERO).await;
+    assert_eq!(numbers(&events), (0..1000).collect::<Vec<_>>());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn edits_and_deletions_reach_what_is_still_to_be_caught_up() {
+    let server = Server::start(&[]);
+    let backend = Backend::of(&server);
+    let conn_id = backend.connect("alice", &["room"]).await;
+    let ids = [uuid::Uuid::new_v4().to_string(), uuid::Uuid::new_v4().to_string()];
+    for (n, id) in ids.iter().enumerate() {
+        let draft = json!([{"user": "b", "channel": "room", "uuid": id, "message": {"n": n}}]);
+        backend.post("/message", draft.clone()).await;
+        let mut private = draft;
+        private[0].as_object_mut().unwrap().remove("channel");
+        private[0]["pm_users"] = json!(["alice"]);
+        backend.post("/message", private).await;
+    }
+    for to in [json!({"channel": "room"}), json!({"pm_users": ["alice"]})] {
+        let with = |fields: Value| {
+            let mut message = to.as_object().unwrap().clone();
+            message.extend(fields.as_object().unwrap().clone());
+            json!([message])
+        };
+        let patch = with(json!({"uuid": ids[0], "message": {"n": 7}}));
+        backend.send(reqwest::Method::PATCH, "/message", &patch).await;
+        backend.send(reqwest::Method::DELETE, "/message", &with(json!({"uuid": ids[1]}))).await;
+    }
+    let events = backend.listen(&conn_id).await.json::<Vec<Value>>().await.unwrap();
+    let told: Vec<_> = events.iter().map(|event| (event["type"].as_str().unwrap(), event["message"]["n"].as_u64())).collect();
+    let half = [("message", Some(7)), ("message:edit", Some(7)), ("message:delete", None)];
+    assert_eq!(told, [half, half].concat());
+}

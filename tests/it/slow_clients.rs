@@ -1,0 +1,69 @@
+//! A client that does not read costs little, delays nobody, and is closed in the end.
+
+use std::time::Duration;
+
+use serde_json::json;
+use socket2::{Domain, Socket, Type};
+use tokio::io::AsyncWriteExt;
+use tokio::net::TcpStream;
+
+use crate::support::client::Backend;
+use crate::support::eventually;
+use crate::support::server::Server;
+use crate::support::websocket::WebSocket;
+
+/// A websocket whose client reads nothing after its handshake, with as small a buffer as the kernel gives.
+async fn silent(server: &Server, conn_id: &str) -> TcpStream {
+    let socket = Socket::new(Domain::IPV4, Type::STREAM, None).unwrap();
+    socket.set_recv_buffer_size(1024).unwrap();
+    let address: std::net::SocketAddr = server.address.parse().unwrap();
+    socket.connect(&address.into()).unwrap();
+    socket.set_nonblocking(true).unwrap();
+    let mut stream = TcpStream::from_std(socket.into()).unwrap();
+    let upgrade = format!(
+        "GET /ws?conn_id={conn_id} HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\n\
+         Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n"
+    );
+    stream.write_all(upgrade.as_bytes()).await.unwrap();
+    stream
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn clients_that_never_read_cost_less_than_200_kilobytes_each_and_are_closed() {
+    const SILENT: u64 = 50;
+    // A log that holds 1,000 messages: what is not read for longer is lost, and its reader closed.
+    let server = Server::start(&[("log-length", "1000"), ("channel-frames", "100"), ("gc-conns-after", "60")]);
+    let backend = Backend::of(&server);
+    let reader = backend.connect("reader", &["room"]).await;
+    let mut reader = WebSocket::open(&server.address, &reader).await.unwrap();
+    let publish = async |from: u64| {
+        let batch = (0..20).map(|n| json!({"user": "b", "channel": "room", "message": {"n": from + n, "filler": "x".repeat(2000)}}));
+        backend.post("/message", batch.collect()).await;
+    };
+    // Fills the log, so that it does not count for the silent ones.
+    for call in 0..60 {
+        publish(call * 20).await;
+    }
+    reader.events(1200, Duration::from_secs(20), Duration::ZERO).await;
+    let mut silent_ones = Vec::new();
+    for index in 0..SILENT {
+        let conn_id = backend.connect(&format!("silent-{index}"), &["room"]).await;
+        silent_ones.push(silent(&server, &conn_id).await);
+    }
+    let before = server.memory();
+    let mut most = before;
+    for call in 60..1560 {
+        publish(call * 20).await;
+        let events = reader.events(20, Duration::from_secs(20), Duration::ZERO).await;
+        assert_eq!(events.last().unwrap()["message"]["n"], call * 20 + 19);
+        most = most.max(server.memory());
+    }
+    let each = most.saturating_sub(before) / SILENT;
+    println!("a client that never reads costs {each} KB");
+    assert!(each < 200, "{each} KB each");
+    eventually("only the reader is left", async || {
+        let totals = backend.post("/info", json!({"info": {"channels": ["room"], "include_users": true}})).await;
+        totals["channels"]["room"]["total_connections"] == 1
+    })
+    .await;
+}
