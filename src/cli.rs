@@ -48,8 +48,19 @@ fn command() -> Command {
         )
         .version(env!("CARGO_PKG_VERSION"))
         .disable_version_flag(true)
-        .arg(Arg::new("version").short('v').short_alias('V').long("version").action(clap::ArgAction::Version).help("Print the version"))
-        .arg(file('c', "config", "Settings file: TOML, or the original's .ini [default: channelstream.toml, if it is there]"))
+        .arg(
+            Arg::new("version")
+                .short('v')
+                .short_alias('V')
+                .long("version")
+                .action(clap::ArgAction::Version)
+                .help("Print the version"),
+        )
+        .arg(file(
+            'c',
+            "config",
+            "Settings file: TOML, or the original's .ini [default: channelstream.toml, if it is there]",
+        ))
         .arg(file('i', "ini", "Settings file of the original, with its section [channelstream]"))
         .args(KEYS.iter().map(flag))
         .after_help("`channelstream --help` lists all settings as flags.")
@@ -65,7 +76,12 @@ fn command() -> Command {
         .subcommand(
             Command::new("sign")
                 .about("Sign a text, for the header x-channelstream-secret; valid for 60 seconds")
-                .arg(Arg::new("text").value_name("TEXT").default_value("channelstream").help("The path of the call, or any word")),
+                .arg(
+                    Arg::new("text")
+                        .value_name("TEXT")
+                        .default_value("channelstream")
+                        .help("The path of the call, or any word"),
+                ),
         )
         .subcommand(Command::new("health").about("Ask the running server whether it is well; the exit code tells"))
 }
@@ -122,7 +138,11 @@ fn file(matches: &ArgMatches) -> Option<Source> {
 fn start(matches: &ArgMatches) -> Result<ExitCode, SettingsError> {
     let Loaded { settings, remarks } = settings(matches)?;
     let level = if settings.debug { log::LevelFilter::Debug } else { settings.log_level.filter() };
-    env_logger::Builder::new().filter_level(log::LevelFilter::Warn).filter_module("channelstream", level).parse_default_env().init();
+    env_logger::Builder::new()
+        .filter_level(log::LevelFilter::Warn)
+        .filter_module("channelstream", level)
+        .parse_default_env()
+        .init();
     for (level, remark) in remarks {
         log::log!(level, "{remark}");
     }

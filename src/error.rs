@@ -126,12 +126,11 @@ impl ResponseError for ApiError {
             Self::BadSignature => response.json(json!({"request": "Bad Signature"})),
             Self::Invalid(errors) => response.json(errors),
             Self::BadQuery(message) => response.json([message]),
-            Self::NoUpgrade(_) => {
-                response.insert_header((header::UPGRADE, "websocket")).json(json!({"request": self.to_string()}))
-            }
-            Self::NoSession { sign_in } => {
-                response.insert_header((header::LOCATION, sign_in.as_str())).insert_header(ContentType::plaintext()).body("Sign in first.")
-            }
+            Self::NoUpgrade(_) => response.insert_header((header::UPGRADE, "websocket")).json(json!({"request": self.to_string()})),
+            Self::NoSession { sign_in } => response
+                .insert_header((header::LOCATION, sign_in.as_str()))
+                .insert_header(ContentType::plaintext())
+                .body("Sign in first."),
             Self::Refused(Refused { retry_after }) => {
                 let seconds = retry_after.max(&Duration::from_secs(1)).as_secs();
                 response.insert_header((header::RETRY_AFTER, seconds)).json(json!({"request": self.to_string()}))
@@ -140,7 +139,9 @@ impl ResponseError for ApiError {
                 log::error!("internal error: {reason}");
                 response.json(json!({"request": "Internal error."}))
             }
-            Self::NotJson { .. } | Self::TooLarge { .. } | Self::UnknownConnection => response.json(json!({"request": self.to_string()})),
+            Self::NotJson { .. } | Self::TooLarge { .. } | Self::UnknownConnection => {
+                response.json(json!({"request": self.to_string()}))
+            }
         }
     }
 }

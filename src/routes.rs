@@ -41,5 +41,7 @@ fn at(path: &str) -> Resource {
 }
 
 async fn not_found() -> HttpResponse {
-    HttpResponse::NotFound().content_type("text/plain; charset=utf-8").body("Nothing is here. A wrong method or a slash too many is another path.\n")
+    HttpResponse::NotFound()
+        .content_type("text/plain; charset=utf-8")
+        .body("Nothing is here. A wrong method or a slash too many is another path.\n")
 }

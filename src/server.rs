@@ -94,7 +94,9 @@ fn listen(settings: &Settings) -> std::io::Result<TcpListener> {
             break;
         }
     }
-    result.map_err(|error| std::io::Error::new(error.kind(), format!("cannot listen on {}:{}: {error}", settings.host, settings.port)))
+    result.map_err(|error| {
+        std::io::Error::new(error.kind(), format!("cannot listen on {}:{}: {error}", settings.host, settings.port))
+    })
 }
 
 fn listen_on(address: SocketAddr) -> std::io::Result<TcpListener> {
@@ -133,7 +135,8 @@ fn http_server(
             .wrap(from_fn(proxy))
             .wrap(from_fn(cors))
             .wrap(DefaultHeaders::new().add((header::X_CONTENT_TYPE_OPTIONS, "nosniff")));
-        let app = ServiceFactoryExt::map_err(actix_service::IntoServiceFactory::into_factory(app), |error: Error| error.error_response());
+        let app =
+            ServiceFactoryExt::map_err(actix_service::IntoServiceFactory::into_factory(app), |error: Error| error.error_response());
         let http = HttpService::build()
             .keep_alive(Duration::from_secs(75))
             .client_request_timeout(Duration::from_secs(30))
@@ -161,7 +164,10 @@ async fn stop_at_signal(server: ServerHandle, broker: Broker, readiness: Readine
         return;
     };
     futures_util::future::select(Box::pin(terminate.recv()), Box::pin(interrupt.recv())).await;
-    log::info!("stopping: saying goodbye to all clients, then waiting up to {} seconds for requests under way", drain_time.as_secs());
+    log::info!(
+        "stopping: saying goodbye to all clients, then waiting up to {} seconds for requests under way",
+        drain_time.as_secs()
+    );
     readiness.0.store(false, Ordering::Relaxed);
     broker.drain().await;
     server.stop(true).await;

@@ -197,6 +197,5 @@ impl fmt::Display for Key {
     }
 }
 
-
 #[cfg(test)]
 mod tests;

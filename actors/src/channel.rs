@@ -6,7 +6,7 @@ use actix::prelude::*;
 use uuid::Uuid;
 
 use crate::core::Stamp;
-use crate::core::channel::{ChannelCore, Publication};
+use crate::core::channel::ChannelCore;
 use crate::core::log::Retention;
 use crate::core::roster::Member;
 use crate::core::user::Place;
@@ -14,25 +14,10 @@ use crate::delivery::{Aftermath, Attach, Delivers, Delivery, Detach};
 use crate::directory::{Directory, Forwarded, Resident, Retire, Shared, Shelf};
 use crate::name::{ChannelName, ConnId};
 use crate::outlet::Generation;
+use crate::posting::{Delete, Edit, Publish};
 use crate::protocol::config::ChannelConfig;
 use crate::protocol::info::{ChannelInfo, InfoOptions};
-use crate::protocol::message::{Deletion, Patch};
 use crate::protocol::timestamp::Moment;
-
-/// Appends publications in the order given and delivers them. From the broker; answered when they are ordered and kept.
-#[derive(Message)]
-#[rtype(result = "()")]
-pub(crate) struct Publish(pub(crate) Vec<Publication>);
-
-/// Edits a message. From the broker.
-#[derive(Message)]
-#[rtype(result = "()")]
-pub(crate) struct Edit(pub(crate) Patch);
-
-/// Deletes a message. From the broker.
-#[derive(Message)]
-#[rtype(result = "()")]
-pub(crate) struct Delete(pub(crate) Deletion);
 
 /// Sets the channel's configuration. From the broker.
 #[derive(Message)]

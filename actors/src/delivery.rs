@@ -115,7 +115,9 @@ impl Delivery {
     /// Sends what the connection missed; from then on it is live. In one call, so nothing is missed, doubled or out of order.
     pub(crate) fn attach(&mut self, attach: Attach, log: &Log, aftermath: &mut Aftermath) {
         let Attach { conn_id, generation, outlet, missed } = attach;
-        let Some(subscriber) = self.subscribers.get_mut(&conn_id) else { return };
+        let Some(subscriber) = self.subscribers.get_mut(&conn_id) else {
+            return;
+        };
         if subscriber.listening.as_ref().is_some_and(|listening| listening.generation >= generation) {
             return;
         }
@@ -133,7 +135,9 @@ impl Delivery {
 
     /// The connection goes back to what its client has read, and waits there.
     pub(crate) fn detach(&mut self, Detach { conn_id, report }: Detach, log: &Log) {
-        let Some(subscriber) = self.subscribers.get_mut(&conn_id) else { return };
+        let Some(subscriber) = self.subscribers.get_mut(&conn_id) else {
+            return;
+        };
         subscriber.listening = None;
         let Some(sent) = subscriber.sent else { return };
         let read = report.as_deref().and_then(|report| report.iter().find(|(epoch, _)| *epoch == log.epoch()));
@@ -159,7 +163,9 @@ impl Delivery {
 
     /// An outlet has room again, or is gone.
     pub(crate) fn room(&mut self, conn_id: ConnId, generation: Generation, log: &Log, aftermath: &mut Aftermath) {
-        let Some(listening) = self.subscribers.get_mut(&conn_id).and_then(|subscriber| subscriber.listening.as_mut()) else { return };
+        let Some(listening) = self.subscribers.get_mut(&conn_id).and_then(|subscriber| subscriber.listening.as_mut()) else {
+            return;
+        };
         if listening.generation == generation {
             listening.is_waiting = false;
             self.go_on(conn_id, log, aftermath);
@@ -167,7 +173,9 @@ impl Delivery {
     }
 
     fn go_on(&mut self, conn_id: ConnId, log: &Log, aftermath: &mut Aftermath) {
-        let Some(subscriber) = self.subscribers.get_mut(&conn_id) else { return };
+        let Some(subscriber) = self.subscribers.get_mut(&conn_id) else {
+            return;
+        };
         match Batch::new(log).send(subscriber) {
             Progress::Sent(count) => self.counters.count_deliveries(count),
             Progress::Full(generation, room) => aftermath.full.push((conn_id, generation, room)),
@@ -177,7 +185,9 @@ impl Delivery {
 
     /// Where entries it missed are gone, tells the client so and goes on with what is left (`protocol.md` §13).
     fn bridge_gap(&mut self, conn_id: ConnId, log: &Log) {
-        let Some(subscriber) = self.subscribers.get_mut(&conn_id) else { return };
+        let Some(subscriber) = self.subscribers.get_mut(&conn_id) else {
+            return;
+        };
         let (oldest, before) = (log.oldest_position(), subscriber.position);
         if before >= oldest {
             return;

@@ -5,7 +5,8 @@
 //! - [`broker`]: the one door; what can be asked of the actors;
 //! - [`protocol`]: what goes over the wire; [`name`], [`limits`], [`error`], [`counters`]: the words and numbers all use;
 //! - [`core`]: what decides, as plain structs;
-//! - `channel`, `user`, `connection`: the actors that carry it; `directory` finds them;
+//! - `channel`, `user`, `connection`: the actors that carry it; `posting`: what channels and users are sent alike; `directory` finds
+//!   them;
 //! - `delivery`: from a log to its subscribers, and [`outlet`]: the contract with the socket of each;
 //! - `ledger`: calls that must not happen twice.
 //!
@@ -31,6 +32,7 @@ mod ledger;
 pub mod limits;
 pub mod name;
 pub mod outlet;
+mod posting;
 pub mod protocol;
 mod user;
 

@@ -11,7 +11,6 @@ use tokio::sync::oneshot;
 use uuid::Uuid;
 
 use crate::channel::{Channel, Tell};
-use crate::core::channel::Publication;
 use crate::core::log::Retention;
 use crate::core::user::{Connect, Effect, StateChanged, Subscriptions, UserCore, Values};
 use crate::delivery::{Aftermath, Attach, Delivers, Delivery, Detach};
@@ -19,9 +18,9 @@ use crate::directory::{Absent, Directory, Forwarded, Resident, Retire, Shared, S
 use crate::error::Unknown;
 use crate::name::{ChannelName, ConnId, UserName};
 use crate::outlet::Generation;
+use crate::posting::{Delete, Edit, Publish};
 use crate::protocol::config::ChannelConfig;
 use crate::protocol::info::UserInfo;
-use crate::protocol::message::{Deletion, Patch};
 use crate::protocol::state::State;
 use crate::protocol::timestamp::Moment;
 
@@ -68,21 +67,6 @@ pub(crate) struct SetState {
     pub(crate) values: Values,
     pub(crate) public_keys: Option<Vec<String>>,
 }
-
-/// Sends private messages. From the broker.
-#[derive(Message)]
-#[rtype(result = "()")]
-pub(crate) struct PublishPrivate(pub(crate) Vec<Publication>);
-
-/// Edits a private message. From the broker.
-#[derive(Message)]
-#[rtype(result = "()")]
-pub(crate) struct EditPrivate(pub(crate) Patch);
-
-/// Deletes a private message. From the broker.
-#[derive(Message)]
-#[rtype(result = "()")]
-pub(crate) struct DeletePrivate(pub(crate) Deletion);
 
 /// Asks what the user is like; answered at once where the user exists. From the broker.
 #[derive(Message)]
@@ -279,28 +263,28 @@ impl Handler<SetState> for User {
     }
 }
 
-impl Handler<PublishPrivate> for User {
+impl Handler<Publish> for User {
     type Result = ();
 
-    fn handle(&mut self, PublishPrivate(publications): PublishPrivate, context: &mut Context<Self>) {
+    fn handle(&mut self, Publish(publications): Publish, context: &mut Context<Self>) {
         self.core.publish(publications, Moment::now());
         self.deliver(context);
     }
 }
 
-impl Handler<EditPrivate> for User {
+impl Handler<Edit> for User {
     type Result = ();
 
-    fn handle(&mut self, EditPrivate(patch): EditPrivate, context: &mut Context<Self>) {
+    fn handle(&mut self, Edit(patch): Edit, context: &mut Context<Self>) {
         self.core.edit(&patch, Moment::now());
         self.deliver(context);
     }
 }
 
-impl Handler<DeletePrivate> for User {
+impl Handler<Delete> for User {
     type Result = ();
 
-    fn handle(&mut self, DeletePrivate(deletion): DeletePrivate, context: &mut Context<Self>) {
+    fn handle(&mut self, Delete(deletion): Delete, context: &mut Context<Self>) {
         self.core.delete(&deletion, Moment::now());
         self.deliver(context);
     }

@@ -14,10 +14,7 @@ const PAGE: &str = include_str!("assets/panel.html");
 
 /// `/admin`.
 pub async fn panel(_: Admin) -> HttpResponse {
-    HttpResponse::Ok()
-        .content_type("text/html; charset=utf-8")
-        .insert_header((header::CACHE_CONTROL, "no-store"))
-        .body(PAGE)
+    HttpResponse::Ok().content_type("text/html; charset=utf-8").insert_header((header::CACHE_CONTROL, "no-store")).body(PAGE)
 }
 
 /// The server's numbers with its age and version.

@@ -24,7 +24,9 @@ pub struct ConfigRequest(BTreeMap<ChannelName, ChannelConfig>);
 impl FromBody for ConfigRequest {
     /// The error is that of the first wrong channel and stands alone (`protocol.md` §3).
     fn from_body(body: &RawValue, _: &HttpRequest) -> Checked<Self> {
-        let Some(entries) = entries(body) else { return Checked::by(Err(Errors::schema("Invalid input type."))) };
+        let Some(entries) = entries(body) else {
+            return Checked::by(Err(Errors::schema("Invalid input type.")));
+        };
         let config = |(channel, value)| match not_null(value, channel_config) {
             Ok(config) => Ok((ChannelName::new(channel), config)),
             Err(errors @ Errors::Parts(_)) => Err(errors),
@@ -35,7 +37,11 @@ impl FromBody for ConfigRequest {
 }
 
 /// Sets the configuration of channels, which are made where they do not exist. Answers what they are like, without history and users.
-pub async fn configure(_: Signed, broker: Data<Broker>, Body(ConfigRequest(configs)): Body<ConfigRequest>) -> Result<Json<Info>, ApiError> {
+pub async fn configure(
+    _: Signed,
+    broker: Data<Broker>,
+    Body(ConfigRequest(configs)): Body<ConfigRequest>,
+) -> Result<Json<Info>, ApiError> {
     let channels = configs.keys().cloned().collect();
     broker.configure(configs).await?;
     let options = InfoOptions { include_history: false, include_users: false, ..InfoOptions::default() };

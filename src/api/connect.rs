@@ -78,7 +78,11 @@ pub struct ConnectAnswer {
 }
 
 /// Makes a connection, the user if new, and the channels. Answers 422 when the id is another user's.
-pub async fn connect(_: Signed, broker: Data<Broker>, Body(request): Body<ConnectRequest>) -> Result<Json<ConnectAnswer>, ApiError> {
+pub async fn connect(
+    _: Signed,
+    broker: Data<Broker>,
+    Body(request): Body<ConnectRequest>,
+) -> Result<Json<ConnectAnswer>, ApiError> {
     let ConnectRequest { username, mut channels, info, .. } = request;
     channels.sort_unstable();
     let conn_id = request.conn_id.unwrap_or_else(ConnId::random);

@@ -1,7 +1,7 @@
 //! `/disconnect`: ends a connection for good. Who knows its id may do so.
 
-use actix_web::web::{Data, Json};
 use actix_web::HttpRequest;
+use actix_web::web::{Data, Json};
 use channelstream_actors::broker::Broker;
 use channelstream_actors::name::ConnId;
 use serde_json::value::RawValue;

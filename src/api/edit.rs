@@ -34,7 +34,11 @@ impl FromBody for EditRequest {
 }
 
 /// Edits messages where they are kept, and tells all who would get them. Answers with the list as accepted.
-pub async fn edit(_: Signed, broker: Data<Broker>, Body(EditRequest(patches)): Body<EditRequest>) -> Result<Json<Vec<Patch>>, ApiError> {
+pub async fn edit(
+    _: Signed,
+    broker: Data<Broker>,
+    Body(EditRequest(patches)): Body<EditRequest>,
+) -> Result<Json<Vec<Patch>>, ApiError> {
     broker.edit(patches.clone()).await?;
     Ok(Json(patches))
 }

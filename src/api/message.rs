@@ -41,8 +41,9 @@ impl FromBody for MessageRequest {
 pub async fn publish(_: Signed, request: HttpRequest, broker: Data<Broker>, payload: Payload) -> Result<HttpResponse, ApiError> {
     let bytes = body::read(&request, payload.into_inner()).await?;
     let MessageRequest(drafts) = body::parse(&bytes, &request).await?;
-    let publish = async {
-        let messages = broker.publish(drafts).await?;
+    let publisher = broker.clone();
+    let publish = async move {
+        let messages = publisher.publish(drafts).await?;
         serde_json::to_string(&messages).map(ByteString::from).map_err(|_| ApiError::Internal("a message could not be printed"))
     };
     let answer = match idempotency_key(request.headers())? {

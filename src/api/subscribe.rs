@@ -67,7 +67,11 @@ pub struct SubscribeAnswer {
 }
 
 /// Puts a connection into channels, which are made where they do not exist.
-pub async fn subscribe(_: Signed, broker: Data<Broker>, Body(request): Body<SubscribeRequest>) -> Result<Json<SubscribeAnswer>, ApiError> {
+pub async fn subscribe(
+    _: Signed,
+    broker: Data<Broker>,
+    Body(request): Body<SubscribeRequest>,
+) -> Result<Json<SubscribeAnswer>, ApiError> {
     let SubscribeRequest { conn_id, channels, channel_configs, info } = request;
     let subscriptions = broker.subscribe(conn_id, channels, channel_configs).await;
     let subscriptions = subscriptions.map_err(|error| ApiError::not_done(error, "conn_id", UNKNOWN_CONNECTION))?;

@@ -60,7 +60,11 @@ pub struct UserStateAnswer {
 }
 
 /// Sets state values. Channels that notify state tell of those that changed.
-pub async fn user_state(_: Signed, broker: Data<Broker>, Body(request): Body<UserStateRequest>) -> Result<Json<UserStateAnswer>, ApiError> {
+pub async fn user_state(
+    _: Signed,
+    broker: Data<Broker>,
+    Body(request): Body<UserStateRequest>,
+) -> Result<Json<UserStateAnswer>, ApiError> {
     set(&broker, request).await
 }
 

@@ -35,7 +35,8 @@ pub async fn cors(request: ServiceRequest, next: Next<impl MessageBody + 'static
 }
 
 fn add_headers(headers: &mut HeaderMap, allowed: &[String], origin: Option<&HeaderValue>) {
-    let is_allowed = |origin: &HeaderValue| allowed.iter().any(|allowed| allowed.trim_end_matches('/').as_bytes() == origin.as_bytes());
+    let is_allowed =
+        |origin: &HeaderValue| allowed.iter().any(|allowed| allowed.trim_end_matches('/').as_bytes() == origin.as_bytes());
     if allowed.is_empty() || origin.is_some_and(is_allowed) {
         headers.insert(header::ACCESS_CONTROL_ALLOW_ORIGIN, HeaderValue::from_static("*"));
     }

@@ -59,7 +59,8 @@ impl Caller {
         let forwarded = |name: &str| counts_all.then(|| first(name)).flatten();
         let is_scheme = |scheme: &String| scheme == "http" || scheme == "https";
         let scheme = of_original("x-url-scheme").or_else(|| of_original("x-scheme")).or_else(|| forwarded("x-forwarded-proto"));
-        let scheme = settings.http_scheme.forced().map(str::to_owned).or(scheme.map(|scheme| scheme.to_lowercase()).filter(is_scheme));
+        let scheme =
+            settings.http_scheme.forced().map(str::to_owned).or(scheme.map(|scheme| scheme.to_lowercase()).filter(is_scheme));
         let host = || headers.get(header::HOST).and_then(|host| host.to_str().ok()).map(str::to_owned);
         let prefix = of_original("x-script-name").or_else(|| forwarded("x-forwarded-prefix")).unwrap_or_default();
         Self {
@@ -74,7 +75,8 @@ impl Caller {
 /// The last address in `X-Forwarded-For` that is not a proxy's own: what stands before it anyone may have written.
 fn client_address(headers: &HeaderMap, proxies: &[Network]) -> Option<IpAddr> {
     let values = headers.get_all("x-forwarded-for").filter_map(|value| value.to_str().ok());
-    let chain: Vec<_> = values.flat_map(|value| value.split(',')).filter_map(|address| address.trim().parse::<IpAddr>().ok()).collect();
+    let chain: Vec<_> =
+        values.flat_map(|value| value.split(',')).filter_map(|address| address.trim().parse::<IpAddr>().ok()).collect();
     let is_proxy = |address: &IpAddr| proxies.iter().any(|network| network.contains(*address));
     chain.iter().rev().find(|address| !is_proxy(address)).or(chain.first()).copied()
 }
@@ -100,7 +102,9 @@ pub async fn proxy(mut request: ServiceRequest, next: Next<impl MessageBody + 's
 
 fn cut_prefix(request: &mut ServiceRequest, prefix: &str) {
     let uri = request.uri();
-    let Some(path) = uri.path().strip_prefix(prefix).filter(|path| !prefix.is_empty() && path.starts_with('/')) else { return };
+    let Some(path) = uri.path().strip_prefix(prefix).filter(|path| !prefix.is_empty() && path.starts_with('/')) else {
+        return;
+    };
     let path_and_query = uri.query().map_or_else(|| path.to_owned(), |query| format!("{path}?{query}"));
     let mut parts = uri.clone().into_parts();
     parts.path_and_query = PathAndQuery::try_from(path_and_query).ok();

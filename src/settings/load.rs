@@ -64,7 +64,11 @@ pub struct Loaded {
 ///
 /// # Errors
 /// All keys that are unknown or wrong, each with where it stands, what was found, and what is expected.
-pub fn load(file: Option<&Source>, environment: BTreeMap<String, String>, flags: &[(&str, String)]) -> Result<Loaded, SettingsError> {
+pub fn load(
+    file: Option<&Source>,
+    environment: BTreeMap<String, String>,
+    flags: &[(&str, String)],
+) -> Result<Loaded, SettingsError> {
     let mut reader = Reader { settings: Settings::default(), problems: Vec::new(), remarks: Vec::new() };
     if let Some(file) = file {
         match file.read() {
@@ -159,7 +163,10 @@ fn did_you_mean(key: &str, spell: impl Fn(&str) -> String) -> String {
 
 fn read_toml(path: &Path) -> Result<BTreeMap<String, String>, String> {
     let values = File::from(path).format(FileFormat::Toml).collect().map_err(|error| error.to_string())?;
-    values.into_iter().map(|(key, value)| plain_text(value).map(|text| (key.clone(), text)).map_err(|reason| format!("{key}: {reason}"))).collect()
+    values
+        .into_iter()
+        .map(|(key, value)| plain_text(value).map(|text| (key.clone(), text)).map_err(|reason| format!("{key}: {reason}")))
+        .collect()
 }
 
 fn plain_text(value: config::Value) -> Result<String, String> {
@@ -184,7 +191,10 @@ fn read_ini(path: &Path) -> Result<BTreeMap<String, String>, String> {
     let mut values = sections.remove("default").unwrap_or_default();
     values.extend(sections.remove(SECTION).ok_or_else(|| format!("it has no section [{SECTION}]"))?);
     let values: BTreeMap<_, _> = values.into_iter().map(|(key, text)| (key, text.unwrap_or_default())).collect();
-    values.iter().map(|(key, text)| Ok((key.clone(), interpolate(text, &values).map_err(|reason| format!("{key}: {reason}"))?))).collect()
+    values
+        .iter()
+        .map(|(key, text)| Ok((key.clone(), interpolate(text, &values).map_err(|reason| format!("{key}: {reason}"))?)))
+        .collect()
 }
 
 fn interpolate(text: &str, values: &BTreeMap<String, String>) -> Result<String, String> {

@@ -65,7 +65,8 @@ fn what_kubernetes_sets_is_passed_over_and_other_unknown_variables_warn() {
     ];
     let loaded = load(None, variables(&set), &[]).unwrap();
     assert_eq!(loaded.settings.port, 8000);
-    let warnings: Vec<_> = loaded.remarks.iter().filter(|(level, _)| *level == log::Level::Warn).map(|(_, text)| text.as_str()).collect();
+    let warnings: Vec<_> =
+        loaded.remarks.iter().filter(|(level, _)| *level == log::Level::Warn).map(|(_, text)| text.as_str()).collect();
     assert_eq!(warnings, ["CHANNELSTREAM_PROT: unknown variable; did you mean CHANNELSTREAM_PORT?"]);
 }
 

@@ -166,7 +166,11 @@ impl fmt::Display for Network {
 impl Value for Network {
     fn parse(text: &str) -> Result<Self, String> {
         let address = || text.parse::<IpAddr>().ok().map(IpNet::from);
-        text.parse().ok().or_else(address).map(Self).ok_or_else(|| "expected an address or a network, such as 10.0.0.0/8 or ::1".to_owned())
+        text.parse()
+            .ok()
+            .or_else(address)
+            .map(Self)
+            .ok_or_else(|| "expected an address or a network, such as 10.0.0.0/8 or ::1".to_owned())
     }
 
     fn shown(&self) -> String {

@@ -47,7 +47,11 @@ pub struct ClientFrames {
 impl ClientFrames {
     /// Refuses frames whose payload is longer than `limit` bytes.
     pub fn new(payload: Payload, limit: usize) -> Self {
-        Self { payload, parser: Parser { buffer: BytesMut::new(), to_skip: 0, is_fragmented: false, limit: limit as u64 }, is_over: false }
+        Self {
+            payload,
+            parser: Parser { buffer: BytesMut::new(), to_skip: 0, is_fragmented: false, limit: limit as u64 },
+            is_over: false,
+        }
     }
 }
 
@@ -167,7 +171,8 @@ mod tests {
     #[test]
     fn data_is_skipped_and_control_frames_are_unmasked() {
         let bytes = b"\x81\x83\x01\x02\x03\x04abc\x89\x82\x01\x02\x03\x04ij\x8a\x80\0\0\0\0\x88\x80\0\0\0\0";
-        let expected = [ClientFrame::Data, ClientFrame::Ping(Bytes::from_static(b"hh")), ClientFrame::Pong(Bytes::new()), ClientFrame::Close];
+        let expected =
+            [ClientFrame::Data, ClientFrame::Ping(Bytes::from_static(b"hh")), ClientFrame::Pong(Bytes::new()), ClientFrame::Close];
         assert_eq!(frames(bytes), expected);
     }
 
@@ -180,7 +185,9 @@ mod tests {
 
     #[test]
     fn violations_are_named() {
-        for bytes in [&b"\x81\x05"[..], b"\xc1\x80", b"\x80\x80", b"\x83\x80", b"\x8b\x80\0\0\0\0", b"\x09\x80", b"\x01\x80\0\0\0\0\x81\x80"] {
+        for bytes in
+            [&b"\x81\x05"[..], b"\xc1\x80", b"\x80\x80", b"\x83\x80", b"\x8b\x80\0\0\0\0", b"\x09\x80", b"\x01\x80\0\0\0\0\x81\x80"]
+        {
             let last = frames(bytes).pop();
             assert!(matches!(last, Some(ClientFrame::Violation { code: 1002, .. })), "{bytes:?}: {last:?}");
         }

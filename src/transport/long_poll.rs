@@ -57,7 +57,9 @@ pub async fn listen(request: HttpRequest, broker: Data<Broker>, settings: Data<S
 
 /// The name of a function that wraps the answer: identifiers, joined by dots.
 fn callback(request: &HttpRequest) -> Result<Option<String>, ApiError> {
-    let Some(name) = query(request).remove("callback").filter(|name| !name.is_empty()) else { return Ok(None) };
+    let Some(name) = query(request).remove("callback").filter(|name| !name.is_empty()) else {
+        return Ok(None);
+    };
     let is_identifier = |part: &str| {
         let is_letter = |letter: char| letter.is_ascii_alphanumeric() || letter == '_' || letter == '$';
         part.chars().all(is_letter) && part.chars().next().is_some_and(|first| !first.is_ascii_digit())

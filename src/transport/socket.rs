@@ -84,7 +84,11 @@ impl AsyncWrite for WatchedStream {
         self.note(result)
     }
 
-    fn poll_write_vectored(mut self: Pin<&mut Self>, context: &mut Context<'_>, parts: &[io::IoSlice<'_>]) -> Poll<io::Result<usize>> {
+    fn poll_write_vectored(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        parts: &[io::IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
         self.check(context)?;
         let result = Pin::new(&mut self.stream).poll_write_vectored(context, parts);
         self.note(result)

@@ -23,10 +23,10 @@ use futures_util::stream;
 
 use crate::error::ApiError;
 use crate::settings::Settings;
-use crate::transport::{Begun, attach, detach};
 use crate::transport::client_frames::{ClientFrame, ClientFrames};
 use crate::transport::read::ReadSoFar;
 use crate::transport::socket::Handle;
+use crate::transport::{Begun, attach, detach};
 use crate::validation::query;
 use crate::validation::rules::parse_uuid;
 
@@ -34,7 +34,12 @@ use crate::validation::rules::parse_uuid;
 const EVENTS_PER_PING: u64 = 64;
 
 /// Opens a websocket for a connection. An unknown one is closed at once with 4004, so that its page can connect again.
-pub async fn open(request: HttpRequest, payload: Payload, broker: Data<Broker>, settings: Data<Settings>) -> Result<HttpResponse, ApiError> {
+pub async fn open(
+    request: HttpRequest,
+    payload: Payload,
+    broker: Data<Broker>,
+    settings: Data<Settings>,
+) -> Result<HttpResponse, ApiError> {
     let conn_id = conn_id(&request)?;
     if let Err(error) = ws::handshake(&request) {
         return Err(ApiError::NoUpgrade(error.to_string()));

@@ -142,7 +142,8 @@ pub async fn parse<T: FromBody>(bytes: &Bytes, request: &HttpRequest) -> Result<
     if depth(text) > DEEPEST {
         return Err(ApiError::not_json(format!("the body is nested deeper than {DEEPEST} levels")));
     }
-    let body: &RawValue = serde_json::from_str(text).map_err(|error| ApiError::not_json(format!("the body is not JSON: {error}")))?;
+    let body: &RawValue =
+        serde_json::from_str(text).map_err(|error| ApiError::not_json(format!("the body is not JSON: {error}")))?;
     T::from_body(body, request).known_to(broker).await
 }
 

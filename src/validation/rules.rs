@@ -70,7 +70,7 @@ pub fn uuid<T: From<Uuid>>(value: &RawValue) -> Result<T, Errors> {
     text.and_then(|text| parse_uuid(&text)).map(T::from).ok_or_else(|| Errors::message("Not a valid UUID."))
 }
 
-/// See [`uuid`].
+/// See [`uuid()`].
 pub fn parse_uuid(text: &str) -> Option<Uuid> {
     let bare = text.replace("urn:", "").replace("uuid:", "");
     let digits: String = bare.trim_matches(['{', '}']).chars().filter(|letter| *letter != '-').collect();
@@ -171,11 +171,7 @@ pub fn channel_config(value: &RawValue) -> Result<ChannelConfig, Errors> {
         let notify_presence = fields.or("notify_presence", || defaults.notify_presence, boolean);
         let store_history = fields.or("store_history", || defaults.store_history, boolean);
         let history_size = fields.or("history_size", || defaults.history_size, size);
-        let with_lists = fields.or(
-            "broadcast_presence_with_user_lists",
-            || defaults.broadcast_presence_with_user_lists,
-            boolean,
-        );
+        let with_lists = fields.or("broadcast_presence_with_user_lists", || defaults.broadcast_presence_with_user_lists, boolean);
         let notify_state = fields.or("notify_state", || defaults.notify_state, boolean);
         let store_frames = fields.or("store_frames", || defaults.store_frames, boolean);
         Some(ChannelConfig {
@@ -337,7 +333,9 @@ mod tests {
     #[test]
     fn integers_are_read_as_python_reads_them() {
         let read = |json: &str| integer(&raw(json));
-        for (json, number) in [("12", 12), ("\" 12 \"", 12), ("\"1_0\"", 10), ("2.7", 2), ("-0.5", 0), ("true", 1), ("\"+3\"", 3), ("1e3", 1000)] {
+        for (json, number) in
+            [("12", 12), ("\" 12 \"", 12), ("\"1_0\"", 10), ("2.7", 2), ("-0.5", 0), ("true", 1), ("\"+3\"", 3), ("1e3", 1000)]
+        {
             assert_eq!(read(json), Some(number), "{json}");
         }
         for json in ["\"\"", "\"1__0\"", "\"_1\"", "\"2.7\"", "1e30", "1e400", "[]", "\"ten\""] {
@@ -359,7 +357,14 @@ mod tests {
         ] {
             assert_eq!(read(text).as_deref(), Some(printed), "{text}");
         }
-        for text in ["2010-02-03", "2010-02-30T00:00", "2010-02-03T24:00", "2010-02-03T04:05:06.", "2010-02-03T04:05:06x", "0000-01-01T00:00"] {
+        for text in [
+            "2010-02-03",
+            "2010-02-30T00:00",
+            "2010-02-03T24:00",
+            "2010-02-03T04:05:06.",
+            "2010-02-03T04:05:06x",
+            "0000-01-01T00:00",
+        ] {
             assert_eq!(read(text), None, "{text}");
         }
     }
@@ -367,7 +372,12 @@ mod tests {
     #[test]
     fn uuids_are_read_in_any_spelling() {
         let plain = "7d444840-9dc0-11d1-b245-5ffdce74fad2";
-        for text in [plain, "7D4448409DC011D1B2455FFDCE74FAD2", "{7d444840-9dc0-11d1-b245-5ffdce74fad2}", "urn:uuid:7d444840-9dc0-11d1-b245-5ffdce74fad2"] {
+        for text in [
+            plain,
+            "7D4448409DC011D1B2455FFDCE74FAD2",
+            "{7d444840-9dc0-11d1-b245-5ffdce74fad2}",
+            "urn:uuid:7d444840-9dc0-11d1-b245-5ffdce74fad2",
+        ] {
             assert_eq!(parse_uuid(text).unwrap().to_string(), plain);
         }
         assert_eq!(parse_uuid("7d444840"), None);

@@ -36,7 +36,8 @@ async fn broken_bodies_get_a_reason() {
     let server = Server::start(&[]);
     let backend = Backend::of(&server);
     let deep = format!("{}{}", "[".repeat(200_000), "]".repeat(200_000));
-    let deep_message = format!(r#"[{{"user": "a", "channel": "b", "message": {{"x": {}1{}}}}}]"#, "[".repeat(5000), "]".repeat(5000));
+    let deep_message =
+        format!(r#"[{{"user": "a", "channel": "b", "message": {{"x": {}1{}}}}}]"#, "[".repeat(5000), "]".repeat(5000));
     let bodies: [&[u8]; 12] = [
         b"{\"username\": \"al",
         deep.as_bytes(),
@@ -112,7 +113,9 @@ async fn any_content_type_is_read_as_json() {
 async fn queries_without_sense_get_a_reason() {
     let server = Server::start(&[]);
     let backend = Backend::of(&server);
-    for path in ["/listen", "/listen?conn_id=", "/listen?conn_id=%FF", "/disconnect", "/disconnect?conn_id=x", "/ws", "/ws?conn_id=x"] {
+    for path in
+        ["/listen", "/listen?conn_id=", "/listen?conn_id=%FF", "/disconnect", "/disconnect?conn_id=x", "/ws", "/ws?conn_id=x"]
+    {
         let response = backend.unsigned(Method::GET, path).send().await.unwrap();
         assert_eq!(response.status(), 422, "{path}");
         assert!(!response.text().await.unwrap().is_empty(), "{path}");

@@ -47,7 +47,10 @@ async fn entries_that_are_gone_are_told_as_a_gap() {
         backend.say("room", json!({"n": n})).await;
     }
     let events = poll().await;
-    assert_eq!((&events[0]["type"], &events[0]["channel"], &events[0]["catchup"]), (&json!("catchup:gap"), &json!("room"), &json!(true)));
+    assert_eq!(
+        (&events[0]["type"], &events[0]["channel"], &events[0]["catchup"]),
+        (&json!("catchup:gap"), &json!("room"), &json!(true))
+    );
     assert_eq!(numbers(&events), (11..=30).collect::<Vec<_>>());
 }
 

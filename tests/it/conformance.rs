@@ -15,7 +15,8 @@ use crate::support::server::Server;
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn every_recorded_case_passes() {
     let server = Server::start(&[]);
-    let folder = std::env::var("CONFORMANCE_CASES").unwrap_or_else(|_| concat!(env!("CARGO_MANIFEST_DIR"), "/tests/conformance/cases").to_owned());
+    let folder = std::env::var("CONFORMANCE_CASES")
+        .unwrap_or_else(|_| concat!(env!("CARGO_MANIFEST_DIR"), "/tests/conformance/cases").to_owned());
     let cases = cases(Path::new(&folder));
     assert!(!cases.is_empty(), "no cases in {folder}");
     let count = cases.len();
@@ -26,7 +27,8 @@ async fn every_recorded_case_passes() {
             case::run(&address, &case).await.err().map(|reason| format!("{name}: {reason}"))
         })
     });
-    let failures: Vec<String> = join_all(runs).await.into_iter().filter_map(|run| run.unwrap_or_else(|error| Some(error.to_string()))).collect();
+    let failures: Vec<String> =
+        join_all(runs).await.into_iter().filter_map(|run| run.unwrap_or_else(|error| Some(error.to_string()))).collect();
     assert!(failures.is_empty(), "{} of {count} cases failed:\n{}", failures.len(), failures.join("\n"));
 }
 

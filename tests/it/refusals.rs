@@ -95,7 +95,8 @@ async fn admin_paths_take_a_session_or_a_signature() {
 async fn every_answer_carries_the_headers_that_let_pages_read_it() {
     let server = Server::start(&[("allow-cors", "https://app.example")]);
     let backend = Backend::of(&server);
-    for (origin, is_allowed) in [("https://app.example", true), ("https://app.example.evil", false), ("http://app.example", false)] {
+    for (origin, is_allowed) in [("https://app.example", true), ("https://app.example.evil", false), ("http://app.example", false)]
+    {
         for path in ["/connect", "/nowhere", "/listen?conn_id=x"] {
             let response = backend.unsigned(Method::GET, path).header("origin", origin).send().await.unwrap();
             assert_eq!(response.headers().contains_key("access-control-allow-origin"), is_allowed, "{origin} {path}");

@@ -37,7 +37,8 @@ async fn clients_that_never_read_cost_less_than_200_kilobytes_each_and_are_close
     let reader = backend.connect("reader", &["room"]).await;
     let mut reader = WebSocket::open(&server.address, &reader).await.unwrap();
     let publish = async |from: u64| {
-        let batch = (0..20).map(|n| json!({"user": "b", "channel": "room", "message": {"n": from + n, "filler": "x".repeat(2000)}}));
+        let batch =
+            (0..20).map(|n| json!({"user": "b", "channel": "room", "message": {"n": from + n, "filler": "x".repeat(2000)}}));
         backend.post("/message", batch.collect()).await;
     };
     // Fills the log, so that it does not count for the silent ones.

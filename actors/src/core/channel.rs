@@ -109,7 +109,9 @@ impl ChannelCore {
     /// Takes what a user told of itself; tells the others if it joined or parted, and all if its state changed, where the
     /// configuration asks for it.
     pub fn member(&mut self, member: &Member, stamp: Stamp) {
-        let Some(action) = self.roster.apply(member, stamp.now) else { return };
+        let Some(action) = self.roster.apply(member, stamp.now) else {
+            return;
+        };
         if let Some(action) = action {
             self.tell_presence(member, action, stamp);
         }

@@ -98,7 +98,8 @@ impl Roster {
 
     /// Who is here, with public state, sorted.
     pub fn user_list(&self) -> Vec<UserState> {
-        let mut users: Vec<_> = self.here().map(|(user, seat)| UserState { user: user.clone(), state: seat.public_state.clone() }).collect();
+        let mut users: Vec<_> =
+            self.here().map(|(user, seat)| UserState { user: user.clone(), state: seat.public_state.clone() }).collect();
         users.sort_unstable_by(|a, b| a.user.cmp(&b.user));
         users
     }

@@ -43,8 +43,6 @@ impl Route {
 
     /// Whether `user` may see it.
     pub fn allows(&self, user: &UserName) -> bool {
-        self.0.as_ref().is_none_or(|rule| {
-            !rule.except.contains(user) && (rule.only.is_empty() || rule.only.contains(user))
-        })
+        self.0.as_ref().is_none_or(|rule| !rule.except.contains(user) && (rule.only.is_empty() || rule.only.contains(user)))
     }
 }

@@ -167,7 +167,12 @@ impl UserCore {
     ///
     /// # Errors
     /// [`Unknown`] when the user has no such connection.
-    pub fn subscribe(&mut self, conn_id: ConnId, channels: Vec<ChannelName>, now: Moment) -> Result<(Subscriptions, Vec<Effect>), Unknown> {
+    pub fn subscribe(
+        &mut self,
+        conn_id: ConnId,
+        channels: Vec<ChannelName>,
+        now: Moment,
+    ) -> Result<(Subscriptions, Vec<Effect>), Unknown> {
         self.last_active = now;
         let owned = self.connections.get_mut(&conn_id).ok_or(Unknown)?;
         let mut added: Vec<_> = channels.into_iter().filter(|channel| owned.channels.insert(channel.clone())).collect();
@@ -180,7 +185,12 @@ impl UserCore {
     ///
     /// # Errors
     /// [`Unknown`] when the user has no such connection.
-    pub fn unsubscribe(&mut self, conn_id: ConnId, channels: Vec<ChannelName>, now: Moment) -> Result<(Subscriptions, Vec<Effect>), Unknown> {
+    pub fn unsubscribe(
+        &mut self,
+        conn_id: ConnId,
+        channels: Vec<ChannelName>,
+        now: Moment,
+    ) -> Result<(Subscriptions, Vec<Effect>), Unknown> {
         self.last_active = now;
         let owned = self.connections.get_mut(&conn_id).ok_or(Unknown)?;
         let mut removed: Vec<_> = channels.into_iter().filter(|channel| owned.channels.remove(channel)).collect();
@@ -192,7 +202,9 @@ impl UserCore {
     /// A connection's socket was lost for longer than the grace, or is back.
     pub fn set_present(&mut self, conn_id: ConnId, present: bool, now: Moment) -> Vec<Effect> {
         self.last_active = now;
-        let Some(owned) = self.connections.get_mut(&conn_id) else { return Vec::new() };
+        let Some(owned) = self.connections.get_mut(&conn_id) else {
+            return Vec::new();
+        };
         if std::mem::replace(&mut owned.present, present) == present {
             return Vec::new();
         }
@@ -203,7 +215,9 @@ impl UserCore {
     /// A connection ended for good.
     pub fn close(&mut self, conn_id: ConnId, now: Moment) -> Vec<Effect> {
         self.last_active = now;
-        let Some(owned) = self.connections.remove(&conn_id) else { return Vec::new() };
+        let Some(owned) = self.connections.remove(&conn_id) else {
+            return Vec::new();
+        };
         self.effects(owned.channels.into_iter().map(|channel| (channel, Place::Left(conn_id))), Vec::new())
     }
 

@@ -114,11 +114,7 @@ struct DeletionEvent<'a> {
 
 /// `message:delete`.
 pub fn deletion(deletion: &Deletion) -> Body {
-    Body::encode(&DeletionEvent {
-        uuid: deletion.uuid,
-        r#type: "message:delete",
-        channel: deletion.address.channel.as_ref(),
-    })
+    Body::encode(&DeletionEvent { uuid: deletion.uuid, r#type: "message:delete", channel: deletion.address.channel.as_ref() })
 }
 
 /// What a `presence` event says happened.

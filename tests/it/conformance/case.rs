@@ -76,7 +76,9 @@ impl Run {
         }
         if let Some(closed) = named("ws_closed") {
             let within = closed.get("within_ms").map_or(Duration::from_secs(2), millis);
-            let Some(socket) = self.sockets.get_mut(closed["on"].as_str().unwrap()).unwrap() else { return Ok(()) };
+            let Some(socket) = self.sockets.get_mut(closed["on"].as_str().unwrap()).unwrap() else {
+                return Ok(());
+            };
             return socket.ended(within).await.map(|_| ()).ok_or_else(|| "still open".to_owned());
         }
         if let Some(listen) = named("listen") {
@@ -189,7 +191,12 @@ impl Run {
 }
 
 fn pairs(query: Option<&Value>) -> Vec<(String, String)> {
-    query.and_then(Value::as_object).into_iter().flatten().map(|(key, value)| (key.clone(), value.as_str().unwrap().to_owned())).collect()
+    query
+        .and_then(Value::as_object)
+        .into_iter()
+        .flatten()
+        .map(|(key, value)| (key.clone(), value.as_str().unwrap().to_owned()))
+        .collect()
 }
 
 fn millis(value: &Value) -> Duration {

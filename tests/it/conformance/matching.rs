@@ -22,7 +22,11 @@ pub(crate) fn compare(expected: &Value, found: &Value, path: &str) -> Result<(),
             if expected.len() != found.len() {
                 return Err(format!("at {path:?}: expected {} items, found {}: {found:?}", expected.len(), found.len()));
             }
-            expected.iter().zip(found).enumerate().try_for_each(|(index, (expected, found))| compare(expected, found, &format!("{path}/{index}")))
+            expected
+                .iter()
+                .zip(found)
+                .enumerate()
+                .try_for_each(|(index, (expected, found))| compare(expected, found, &format!("{path}/{index}")))
         }
         Value::Number(expected) if found.is_number() && expected.as_f64() == found.as_f64() => Ok(()),
         _ if expected == found => Ok(()),
@@ -69,7 +73,8 @@ fn is_permutation(expected: &[Value], found: &[Value]) -> bool {
 }
 
 fn digits_as(pattern: &str, text: &str) -> bool {
-    pattern.len() == text.len() && pattern.bytes().zip(text.bytes()).all(|(p, t)| if p == b'0' { t.is_ascii_digit() } else { p == t })
+    pattern.len() == text.len()
+        && pattern.bytes().zip(text.bytes()).all(|(p, t)| if p == b'0' { t.is_ascii_digit() } else { p == t })
 }
 
 fn is_timestamp(text: &str) -> bool {

@@ -85,7 +85,10 @@ impl WebSocket {
 
     /// The next event, soon.
     pub(crate) async fn event(&mut self) -> Value {
-        tokio::time::timeout(Duration::from_secs(10), self.events.recv()).await.expect("no event came").expect("the socket is closed")
+        tokio::time::timeout(Duration::from_secs(10), self.events.recv())
+            .await
+            .expect("no event came")
+            .expect("the socket is closed")
     }
 
     pub(crate) fn heartbeats(&self) -> usize {

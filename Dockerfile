@@ -1,0 +1,17 @@
+# Builds the server, then an image with nothing but the server on Debian.
+FROM rust:1.95-slim-bookworm AS build
+WORKDIR /source
+COPY . .
+RUN cargo build --release --locked --bin channelstream
+
+FROM debian:bookworm-slim
+COPY --from=build /source/target/release/channelstream /usr/local/bin/channelstream
+# Nobody in particular: it owns nothing and writes nothing.
+USER 10001:10001
+WORKDIR /
+# Others reach a container, so it does not start without secrets of your own: CHANNELSTREAM_SECRET, CHANNELSTREAM_ADMIN_SECRET.
+ENV CHANNELSTREAM_HOST=0.0.0.0
+EXPOSE 8000
+STOPSIGNAL SIGTERM
+HEALTHCHECK --interval=10s --timeout=5s --start-period=5s CMD ["channelstream", "health"]
+ENTRYPOINT ["channelstream"]

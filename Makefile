@@ -1,0 +1,24 @@
+# `make run` builds and serves; `make test` proves it. Both install what they need, and say so.
+
+.PHONY: run test check image .tools
+
+run: .tools
+	cargo run --release --locked
+
+test: .tools
+	cargo test --workspace --locked
+
+check: .tools
+	cargo fmt --all --check
+	cargo clippy --workspace --all-targets --locked -- -D warnings
+	RUSTDOCFLAGS="-D warnings" cargo doc --workspace --no-deps --locked
+
+image:
+	docker build -t channelstream .
+
+# A compiler and linker for C, which some crates build with.
+.tools:
+	@command -v cargo >/dev/null || { echo "cargo is missing: install Rust 1.95 or newer from https://rustup.rs"; exit 1; }
+	@command -v cc >/dev/null || { echo "installing a C compiler: build-essential"; \
+		if [ "$$(id -u)" = 0 ]; then SUDO=; else SUDO=sudo; fi; \
+		$$SUDO apt-get update -q && $$SUDO apt-get install -y -q --no-install-recommends build-essential; }
