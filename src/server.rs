@@ -63,6 +63,7 @@ impl Readiness {
 /// # Errors
 /// When the address cannot be listened on.
 pub async fn serve(settings: Settings) -> std::io::Result<()> {
+    raise_descriptor_limit();
     let cores = std::thread::available_parallelism().map_or(1, usize::from);
     let or_cores = |threads: usize| if threads == 0 { cores } else { threads };
     let arbiters: Vec<_> = (0..or_cores(settings.arbiters)).map(|_| Arbiter::new()).collect();
@@ -82,6 +83,14 @@ pub async fn serve(settings: Settings) -> std::io::Result<()> {
     }
     log::info!("stopped");
     served
+}
+
+/// A websocket is a descriptor; the usual 1,024 are soon used up.
+fn raise_descriptor_limit() {
+    match rlimit::increase_nofile_limit(u64::MAX) {
+        Ok(limit) => log::info!("up to {limit} connections and files may be open at once (nofile)"),
+        Err(error) => log::warn!("the limit of open files (nofile) could not be raised: {error}"),
+    }
 }
 
 fn listen(settings: &Settings) -> std::io::Result<TcpListener> {
@@ -116,6 +125,7 @@ fn http_server(
     workers: usize,
 ) -> std::io::Result<Server> {
     let drain_time = settings.drain_time.as_secs().max(1);
+    let unacknowledged = settings.gc_conns_after;
     let broker = Data::new(broker);
     let gate = Data::new(Gate::new(&settings));
     let sessions = Data::new(Sessions::new(&settings));
@@ -142,9 +152,9 @@ fn http_server(
             .client_request_timeout(Duration::from_secs(30))
             .on_connect_ext(|stream: &WatchedStream, data| drop(data.insert::<Arc<Handle>>(stream.handle())))
             .h1(map_config(app, |()| AppConfig::default()));
-        fn_service(|stream: TcpStream| async {
+        fn_service(move |stream: TcpStream| async move {
             let peer = stream.peer_addr().ok();
-            Ok((WatchedStream::new(stream), peer))
+            Ok((WatchedStream::new(stream, unacknowledged), peer))
         })
         .and_then(http)
     };

@@ -6,10 +6,12 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU8, Ordering};
 use std::task::{Context, Poll};
+use std::time::Duration;
 
 use actix_web::rt::net::TcpStream;
 use channelstream_actors::outlet::Socket;
 use futures_util::task::AtomicWaker;
+use socket2::SockRef;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
 const OPEN: u8 = 0;
@@ -42,11 +44,14 @@ pub struct WatchedStream {
 }
 
 impl WatchedStream {
-    /// Takes a stream that was just accepted.
-    pub fn new(stream: TcpStream) -> Self {
+    /// Takes a stream that was just accepted. It ends when the other side acknowledges nothing for so long: a machine that is gone
+    /// answers no pings and sends no goodbye.
+    pub fn new(stream: TcpStream, unacknowledged: Duration) -> Self {
+        let socket = SockRef::from(&stream);
         // Lists of messages are small and must not wait for each other.
-        if let Err(error) = stream.set_nodelay(true) {
-            log::debug!("TCP_NODELAY could not be set: {error}");
+        let set = socket.set_tcp_nodelay(true).and_then(|()| socket.set_tcp_user_timeout(Some(unacknowledged)));
+        if let Err(error) = set {
+            log::debug!("an option of a socket could not be set: {error}");
         }
         Self { stream, handle: Arc::default() }
     }
