@@ -2,8 +2,7 @@
 
 use std::net::{SocketAddr, TcpListener, ToSocketAddrs};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use actix::Arbiter;
 use actix_http::HttpService;
@@ -22,6 +21,7 @@ use tokio::signal::unix::{SignalKind, signal};
 use crate::admin::session::Sessions;
 use crate::middleware::cors::cors;
 use crate::middleware::proxy::proxy;
+use crate::process::{Readiness, Started};
 use crate::routes::routes;
 use crate::settings::Settings;
 use crate::signature::Gate;
@@ -29,34 +29,6 @@ use crate::transport::socket::{Handle, WatchedStream};
 
 /// Connections that wait to be accepted. Many come back at once after a restart.
 const BACKLOG: i32 = 4096;
-
-/// When the server started.
-pub struct Started(Instant);
-
-impl Started {
-    /// Its age as the original prints it: `1 day, 0:00:12`.
-    pub fn uptime(&self) -> String {
-        let seconds = self.0.elapsed().as_secs();
-        let (days, hours, minutes) = (seconds / 86_400, seconds / 3600 % 24, seconds / 60 % 60);
-        let time = format!("{hours}:{minutes:02}:{:02}", seconds % 60);
-        match days {
-            0 => time,
-            1 => format!("1 day, {time}"),
-            _ => format!("{days} days, {time}"),
-        }
-    }
-}
-
-/// Whether the server should be sent requests.
-#[derive(Clone)]
-pub struct Readiness(Arc<AtomicBool>);
-
-impl Readiness {
-    /// True until the server is about to stop.
-    pub fn is_ready(&self) -> bool {
-        self.0.load(Ordering::Relaxed)
-    }
-}
 
 /// Serves until SIGTERM or SIGINT, then says goodbye to all clients and ends.
 ///
@@ -71,7 +43,7 @@ pub async fn serve(settings: Settings) -> std::io::Result<()> {
     let broker = Broker::start(&handles, settings.limits());
     let listener = listen(&settings)?;
     let address = listener.local_addr()?;
-    let readiness = Readiness(Arc::new(AtomicBool::new(true)));
+    let readiness = Readiness::default();
     let (workers, drain_time) = (or_cores(settings.workers), settings.drain_time);
     let server = http_server(listener, broker.clone(), readiness.clone(), settings, workers)?;
     let stop = actix::spawn(stop_at_signal(server.handle(), broker, readiness, drain_time));
@@ -131,7 +103,7 @@ fn http_server(
     let sessions = Data::new(Sessions::new(&settings));
     let settings = Data::new(settings);
     let readiness = Data::new(readiness);
-    let started = Data::new(Started(Instant::now()));
+    let started = Data::new(Started::now());
     // What `actix_web::HttpServer` would build, over a stream that can be cut from outside.
     let service = move || {
         let app = App::new()
@@ -178,7 +150,7 @@ async fn stop_at_signal(server: ServerHandle, broker: Broker, readiness: Readine
         "stopping: saying goodbye to all clients, then waiting up to {} seconds for requests under way",
         drain_time.as_secs()
     );
-    readiness.0.store(false, Ordering::Relaxed);
+    readiness.end();
     broker.drain().await;
     server.stop(true).await;
 }

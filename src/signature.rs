@@ -12,8 +12,8 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use hmac::{Hmac, KeyInit, Mac};
 use sha1::{Digest, Sha1};
 
+use crate::caller::Caller;
 use crate::error::ApiError;
-use crate::middleware::proxy::Caller;
 use crate::settings::{Network, Settings};
 
 /// The header that carries a signature; it counts before the query parameter `secret`.

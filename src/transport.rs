@@ -9,10 +9,21 @@ pub mod websocket;
 use std::sync::Arc;
 
 use actix::prelude::*;
+use actix_web::HttpRequest;
 use channelstream_actors::Attached;
 use channelstream_actors::broker::Broker;
 use channelstream_actors::name::ConnId;
 use channelstream_actors::outlet::{DetachOutlet, Doubt, Outlet, Report};
+
+use crate::error::ApiError;
+use crate::validation::query;
+use crate::validation::rules::parse_uuid;
+
+/// The `conn_id` of the query.
+fn conn_id(request: &HttpRequest) -> Result<ConnId, ApiError> {
+    let text = query(request).remove("conn_id").ok_or_else(|| ApiError::BadQuery("Missing query parameter conn_id".to_owned()))?;
+    parse_uuid(&text).map(ConnId::from).ok_or_else(|| ApiError::BadQuery("Wrong UUID format".to_owned()))
+}
 
 /// The connection has taken an outlet, or there is no such connection.
 #[derive(Message)]

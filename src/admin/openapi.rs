@@ -4,8 +4,8 @@ use actix_web::http::header;
 use actix_web::{HttpRequest, HttpResponse};
 
 use crate::admin::session::Admin;
+use crate::caller::Caller;
 use crate::error::ApiError;
-use crate::middleware::proxy::Caller;
 
 const DESCRIPTION: &str = include_str!("assets/openapi.json");
 

@@ -8,7 +8,7 @@ use channelstream_actors::protocol::info::Totals;
 use serde::Serialize;
 
 use crate::admin::session::Admin;
-use crate::server::Started;
+use crate::process::Started;
 
 const PAGE: &str = include_str!("assets/panel.html");
 

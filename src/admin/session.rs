@@ -10,8 +10,8 @@ use std::future::{Ready, ready};
 use time::OffsetDateTime;
 use uuid::Uuid;
 
+use crate::caller::Caller;
 use crate::error::ApiError;
-use crate::middleware::proxy::Caller;
 use crate::settings::Settings;
 use crate::signature::{Gate, signature_of};
 

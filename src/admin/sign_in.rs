@@ -9,8 +9,8 @@ use serde::Deserialize;
 use subtle::ConstantTimeEq;
 
 use crate::admin::session::Sessions;
+use crate::caller::Caller;
 use crate::error::ApiError;
-use crate::middleware::proxy::Caller;
 use crate::settings::Settings;
 use crate::validation::body;
 

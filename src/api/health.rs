@@ -4,7 +4,7 @@ use actix_web::HttpResponse;
 use actix_web::web::Data;
 use serde_json::json;
 
-use crate::server::Readiness;
+use crate::process::Readiness;
 
 /// Answers as long as the process serves.
 pub async fn health() -> HttpResponse {

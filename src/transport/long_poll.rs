@@ -27,8 +27,7 @@ use crate::error::ApiError;
 use crate::settings::Settings;
 use crate::transport::read::ReadSoFar;
 use crate::transport::socket::Handle;
-use crate::transport::websocket::conn_id;
-use crate::transport::{Begun, attach, detach};
+use crate::transport::{Begun, attach, conn_id, detach};
 use crate::validation::query;
 
 /// The answer goes out after so many gather times in a row, even if there is no lull.
@@ -39,10 +38,11 @@ pub async fn listen(request: HttpRequest, broker: Data<Broker>, settings: Data<S
     let conn_id = conn_id(&request)?;
     let callback = callback(&request)?;
     let socket = request.conn_data::<Arc<Handle>>().ok_or(ApiError::Internal("a request without its socket"))?.clone();
+    socket.watch_closely();
     let (answer, answered) = oneshot::channel();
-    let poll = LongPoll::new(conn_id, answer, socket, broker.get_ref().clone(), &settings);
+    let poll = LongPoll::new(conn_id, answer, socket.clone(), broker.get_ref().clone(), &settings);
     // Dropped with the request, or with its answer: the poll learns how it ended.
-    let end = End { poll: poll.start(), is_written: false };
+    let end = End { poll: poll.start(), socket, is_written: false };
     let list = answered.await.map_err(|_| ApiError::UnknownConnection)?;
     let (content_type, text) = match callback {
         Some(name) => ("text/javascript; charset=utf-8", format!("{name}({list})").into()),
@@ -80,6 +80,7 @@ struct Ended {
 
 struct End {
     poll: Addr<LongPoll>,
+    socket: Arc<Handle>,
     is_written: bool,
 }
 
@@ -106,7 +107,8 @@ impl MessageBody for Answer {
 
     fn poll_next(mut self: Pin<&mut Self>, _: &mut TaskContext<'_>) -> Poll<Option<Result<Bytes, Infallible>>> {
         let text = self.text.take();
-        self.end.is_written = text.is_none();
+        // Who had ended before the last byte was written may not have read it.
+        self.end.is_written = text.is_none() && !self.end.socket.has_ended();
         Poll::Ready(text.map(Ok))
     }
 }

@@ -3,8 +3,8 @@
 
 use std::io;
 use std::pin::Pin;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicU8, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU8, Ordering};
+use std::sync::{Arc, OnceLock};
 use std::task::{Context, Poll};
 use std::time::Duration;
 
@@ -15,23 +15,47 @@ use socket2::SockRef;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
 const OPEN: u8 = 0;
-const CUT: u8 = 1;
+/// The client has sent its last byte.
+const ENDED: u8 = 1;
+/// The other side broke it off.
 const RESET: u8 = 2;
 
 /// What is known of a stream outside of its own task.
 #[derive(Debug, Default)]
 pub struct Handle {
     state: AtomicU8,
+    is_cut: AtomicBool,
     waker: AtomicWaker,
+    is_probed: AtomicBool,
+    /// A second descriptor of the socket. The kernel knows of a reset before the stream's task has run to see it; a client that comes
+    /// back at once must not be believed to have read what it broke off.
+    probe: OnceLock<socket2::Socket>,
+}
+
+impl Handle {
+    /// Asks for the truth about the end of this socket: before the next byte is written, [`was_reset`](Socket::was_reset) learns to ask
+    /// the kernel.
+    pub fn watch_closely(&self) {
+        self.is_probed.store(true, Ordering::Release);
+    }
+
+    /// Whether the client has sent its last byte, or broken it off.
+    pub fn has_ended(&self) -> bool {
+        self.state.load(Ordering::Acquire) != OPEN
+    }
 }
 
 impl Socket for Handle {
     fn cut(&self) {
-        self.state.compare_exchange(OPEN, CUT, Ordering::AcqRel, Ordering::Acquire).ok();
+        self.is_cut.store(true, Ordering::Release);
         self.waker.wake();
     }
 
     fn was_reset(&self) -> bool {
+        let has_error = |socket: &socket2::Socket| !matches!(socket.take_error(), Ok(None));
+        if self.probe.get().is_some_and(has_error) {
+            self.state.store(RESET, Ordering::Release);
+        }
         self.state.load(Ordering::Acquire) == RESET
     }
 }
@@ -63,7 +87,17 @@ impl WatchedStream {
 
     fn check(&self, context: &Context<'_>) -> io::Result<()> {
         self.handle.waker.register(context.waker());
-        if self.handle.state.load(Ordering::Acquire) == CUT { Err(io::ErrorKind::ConnectionAborted.into()) } else { Ok(()) }
+        if self.handle.is_cut.load(Ordering::Acquire) { Err(io::ErrorKind::ConnectionAborted.into()) } else { Ok(()) }
+    }
+
+    /// Before something is written.
+    fn probe(&self) {
+        if self.handle.is_probed.load(Ordering::Acquire) && self.handle.probe.get().is_none() {
+            match SockRef::from(&self.stream).try_clone() {
+                Ok(socket) => drop(self.handle.probe.set(socket)),
+                Err(error) => log::debug!("a socket could not be probed: {error}"),
+            }
+        }
     }
 
     fn note<T>(&self, result: Poll<io::Result<T>>) -> Poll<io::Result<T>> {
@@ -74,10 +108,23 @@ impl WatchedStream {
     }
 }
 
+impl Drop for WatchedStream {
+    fn drop(&mut self) {
+        // The probe may outlive it, and would keep the socket open.
+        if self.handle.probe.get().is_some() {
+            SockRef::from(&self.stream).shutdown(std::net::Shutdown::Both).ok();
+        }
+    }
+}
+
 impl AsyncRead for WatchedStream {
     fn poll_read(mut self: Pin<&mut Self>, context: &mut Context<'_>, buffer: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
         self.check(context)?;
+        let before = buffer.filled().len();
         let result = Pin::new(&mut self.stream).poll_read(context, buffer);
+        if matches!(result, Poll::Ready(Ok(()))) && buffer.filled().len() == before && buffer.remaining() > 0 {
+            self.handle.state.compare_exchange(OPEN, ENDED, Ordering::AcqRel, Ordering::Acquire).ok();
+        }
         self.note(result)
     }
 }
@@ -85,6 +132,7 @@ impl AsyncRead for WatchedStream {
 impl AsyncWrite for WatchedStream {
     fn poll_write(mut self: Pin<&mut Self>, context: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
         self.check(context)?;
+        self.probe();
         let result = Pin::new(&mut self.stream).poll_write(context, bytes);
         self.note(result)
     }
@@ -95,6 +143,7 @@ impl AsyncWrite for WatchedStream {
         parts: &[io::IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
         self.check(context)?;
+        self.probe();
         let result = Pin::new(&mut self.stream).poll_write_vectored(context, parts);
         self.note(result)
     }
@@ -111,6 +160,7 @@ impl AsyncWrite for WatchedStream {
         if self.check(context).is_err() {
             return Poll::Ready(Ok(()));
         }
-        Pin::new(&mut self.stream).poll_shutdown(context)
+        let result = Pin::new(&mut self.stream).poll_shutdown(context);
+        self.note(result)
     }
 }

@@ -17,7 +17,6 @@ use bytestring::ByteString;
 use channelstream_actors::Attached;
 use channelstream_actors::broker::Broker;
 use channelstream_actors::error::CloseReason;
-use channelstream_actors::name::ConnId;
 use channelstream_actors::outlet::{Frames, Outlet, Pulse, Queue, Room, Shut};
 use futures_util::stream;
 
@@ -26,9 +25,7 @@ use crate::settings::Settings;
 use crate::transport::client_frames::{ClientFrame, ClientFrames};
 use crate::transport::read::ReadSoFar;
 use crate::transport::socket::Handle;
-use crate::transport::{Begun, attach, detach};
-use crate::validation::query;
-use crate::validation::rules::parse_uuid;
+use crate::transport::{Begun, attach, conn_id, detach};
 
 /// A ping follows so many events, so that little is repeated after an unclean end and all of it is still in the log.
 const EVENTS_PER_PING: u64 = 64;
@@ -66,12 +63,6 @@ pub async fn open(
 fn outlet(address: &Addr<WebSocket>, (queue, pulse, socket): (Queue, Pulse, Arc<Handle>)) -> Outlet {
     let [frames, room, shut] = [(), (), ()].map(|()| address.clone());
     Outlet { frames: frames.recipient(), room: room.recipient(), shut: shut.recipient(), queue, pulse, socket }
-}
-
-/// The `conn_id` of the query.
-pub fn conn_id(request: &HttpRequest) -> Result<ConnId, ApiError> {
-    let text = query(request).remove("conn_id").ok_or_else(|| ApiError::BadQuery("Missing query parameter conn_id".to_owned()))?;
-    parse_uuid(&text).map(ConnId::from).ok_or_else(|| ApiError::BadQuery("Wrong UUID format".to_owned()))
 }
 
 /// A handshake whose stream holds a close frame and nothing else.

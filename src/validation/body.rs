@@ -18,8 +18,8 @@ use crate::settings::Settings;
 /// Deeper JSON is refused: neither browsers nor backends need read it.
 const DEEPEST: usize = 100;
 
-/// A larger body is read on and thrown away up to this multiple of the limit, so that its sender gets to read the answer.
-const DISCARDED: usize = 32;
+/// So much beyond the limit is read and thrown away, so that the sender of a large body gets to read the answer.
+const DISCARDED: usize = 64 << 20;
 
 /// A request type: made from a body by rules.
 pub trait FromBody: Sized {
@@ -160,7 +160,7 @@ pub async fn read(request: &HttpRequest, mut payload: Payload) -> Result<Bytes, 
         size = size.saturating_add(chunk.len());
         if size <= limit {
             bytes.extend_from_slice(&chunk);
-        } else if size > limit.saturating_mul(DISCARDED) {
+        } else if size > limit.saturating_add(DISCARDED) {
             break;
         }
     }

@@ -95,9 +95,9 @@ impl Client {
         Self { address, conn_id, random: Random(seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) + 1), seen: Seen::default() }
     }
 
-    /// Whether it has all and may stay where it is.
+    /// Whether it has all, or something is wrong: then waiting for the rest is in vain.
     fn is_done(&self, expected: usize, published: &AtomicBool) -> bool {
-        published.load(Ordering::Relaxed) && self.seen.count >= expected
+        published.load(Ordering::Relaxed) && (self.seen.count >= expected || !self.seen.faults.is_empty())
     }
 
     async fn open(&self) -> WebSocketStream<TcpStream> {
