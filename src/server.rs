@@ -30,6 +30,9 @@ use crate::transport::socket::{Handle, WatchedStream};
 /// Connections that wait to be accepted. Many come back at once after a restart.
 const BACKLOG: i32 = 4096;
 
+/// A socket takes no more from its outlet while so many bytes wait to be written: what a client that does not read may hold.
+const WRITE_BUFFER: usize = 16 << 10;
+
 /// Serves until SIGTERM or SIGINT, then says goodbye to all clients and ends.
 ///
 /// # Errors
@@ -121,6 +124,7 @@ fn http_server(
             ServiceFactoryExt::map_err(actix_service::IntoServiceFactory::into_factory(app), |error: Error| error.error_response());
         let http = HttpService::build()
             .keep_alive(Duration::from_secs(75))
+            .h1_write_buffer_size(WRITE_BUFFER)
             .client_request_timeout(Duration::from_secs(30))
             .on_connect_ext(|stream: &WatchedStream, data| drop(data.insert::<Arc<Handle>>(stream.handle())))
             .h1(map_config(app, |()| AppConfig::default()));
