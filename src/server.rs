@@ -31,7 +31,7 @@ use crate::transport::socket::{Handle, WatchedStream};
 const BACKLOG: i32 = 4096;
 
 /// A socket takes no more from its outlet while so many bytes wait to be written: what a client that does not read may hold.
-const WRITE_BUFFER: usize = 16 << 10;
+const WRITE_BUFFER: usize = 8 << 10;
 
 /// Serves until SIGTERM or SIGINT, then says goodbye to all clients and ends.
 ///

@@ -19,7 +19,7 @@ use crate::protocol::event;
 use crate::protocol::timestamp::Moment;
 
 /// So much is put into one list when there is much to catch up with.
-const LIST_BYTES: usize = 8 << 10;
+const LIST_BYTES: usize = 4 << 10;
 
 /// A transport begins to listen. From the connection; answered once what was missed is on its way.
 #[derive(Message, Clone)]

@@ -22,7 +22,7 @@ async fn sigterm_says_goodbye_to_every_client_and_ends_in_time() {
         let (code, reason) = socket.ended(Duration::from_secs(5)).await.flatten().expect("no close frame");
         assert_eq!(code, 1012, "{reason}");
     }
-    assert!(server.rest_of_log().iter().any(|line| line.contains("stopped")));
+    server.log_line("stopped");
 }
 
 #[tokio::test(flavor = "multi_thread")]
