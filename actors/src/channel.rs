@@ -10,11 +10,10 @@ use crate::core::channel::ChannelCore;
 use crate::core::log::Retention;
 use crate::core::roster::Member;
 use crate::core::user::Place;
-use crate::delivery::{Aftermath, Attach, Delivers, Delivery, Detach};
-use crate::directory::{Directory, Forwarded, Resident, Retire, Shared, Shelf};
-use crate::name::{ChannelName, ConnId};
-use crate::outlet::Generation;
-use crate::posting::{Delete, Edit, Publish};
+use crate::delivery::Delivery;
+use crate::directory::{Directory, Resident, Shared, Shelf, impl_resident_handlers};
+use crate::name::ChannelName;
+use crate::posting::Carrier;
 use crate::protocol::config::ChannelConfig;
 use crate::protocol::info::{ChannelInfo, InfoOptions};
 use crate::protocol::timestamp::Moment;
@@ -57,6 +56,10 @@ impl Resident for Channel {
         &mut directory.channels
     }
 
+    fn count(&mut self) {
+        self.handled += 1;
+    }
+
     fn open(name: ChannelName, shared: Shared) -> Self {
         let limits = shared.limits();
         let retention = Retention {
@@ -80,12 +83,6 @@ impl Actor for Channel {
 }
 
 impl Channel {
-    fn deliver(&mut self, context: &mut Context<Self>) {
-        let mut aftermath = Aftermath::default();
-        self.delivery.deliver(self.core.log(), &mut aftermath);
-        self.await_room(aftermath, context);
-    }
-
     fn sweep(&mut self) {
         let now = Moment::now();
         self.core.sweep(now);
@@ -97,52 +94,15 @@ impl Channel {
     }
 }
 
-impl Delivers for Channel {
-    fn room(&mut self, conn_id: ConnId, generation: Generation, context: &mut Context<Self>) {
-        let mut aftermath = Aftermath::default();
-        self.delivery.room(conn_id, generation, self.core.log(), &mut aftermath);
-        self.await_room(aftermath, context);
+impl Carrier for Channel {
+    type Core = ChannelCore;
+
+    fn halves(&mut self) -> (&mut ChannelCore, &mut Delivery) {
+        (&mut self.core, &mut self.delivery)
     }
 }
 
-impl<M: Message> Handler<Forwarded<M>> for Channel
-where
-    Self: Handler<M>,
-{
-    type Result = ();
-
-    fn handle(&mut self, message: Forwarded<M>, context: &mut Context<Self>) {
-        self.handled += 1;
-        message.handle(self, context);
-    }
-}
-
-impl Handler<Publish> for Channel {
-    type Result = ();
-
-    fn handle(&mut self, Publish(publications): Publish, context: &mut Context<Self>) {
-        self.core.publish(publications, Moment::now());
-        self.deliver(context);
-    }
-}
-
-impl Handler<Edit> for Channel {
-    type Result = ();
-
-    fn handle(&mut self, Edit(patch): Edit, context: &mut Context<Self>) {
-        self.core.edit(&patch, Moment::now());
-        self.deliver(context);
-    }
-}
-
-impl Handler<Delete> for Channel {
-    type Result = ();
-
-    fn handle(&mut self, Delete(deletion): Delete, context: &mut Context<Self>) {
-        self.core.delete(&deletion, Moment::now());
-        self.deliver(context);
-    }
-}
+impl_resident_handlers!(Channel);
 
 impl Handler<Configure> for Channel {
     type Result = ();
@@ -172,36 +132,9 @@ impl Handler<Tell> for Channel {
         if let Place::Left(conn_id) = place {
             self.delivery.leave_place(conn_id);
         }
-        self.core.member(&member, Stamp::now());
+        self.decide(context, |core| core.member(&member, Stamp::now()));
         if let Place::Taken(conn_id) = place {
             self.delivery.take_place(conn_id, member.user, self.core.log());
         }
-        self.deliver(context);
-    }
-}
-
-impl Handler<Attach> for Channel {
-    type Result = ();
-
-    fn handle(&mut self, attach: Attach, context: &mut Context<Self>) {
-        let mut aftermath = Aftermath::default();
-        self.delivery.attach(attach, self.core.log(), &mut aftermath);
-        self.await_room(aftermath, context);
-    }
-}
-
-impl Handler<Detach> for Channel {
-    type Result = ();
-
-    fn handle(&mut self, detach: Detach, _: &mut Context<Self>) {
-        self.delivery.detach(detach, self.core.log());
-    }
-}
-
-impl Handler<Retire> for Channel {
-    type Result = ();
-
-    fn handle(&mut self, _: Retire, context: &mut Context<Self>) {
-        context.stop();
     }
 }

@@ -13,7 +13,7 @@ use tokio::sync::oneshot;
 
 use crate::channel::Channel;
 use crate::delivery::{Attach, Detach};
-use crate::directory::{Absent, Directory, Forwarded, Resident, Retire, Shared, Shelf};
+use crate::directory::{Absent, Directory, Resident, Shared, Shelf, impl_resident_handlers};
 use crate::error::{CloseReason, InUse, Unknown};
 use crate::name::{ChannelName, ConnId, UserName};
 use crate::outlet::{DetachOutlet, Doubt, Generation, Outlet, Report};
@@ -98,6 +98,14 @@ impl Resident for Connection {
 
     fn shelf(directory: &mut Directory) -> &mut Shelf<Self> {
         &mut directory.connections
+    }
+
+    fn count(&mut self) {
+        self.handled += 1;
+    }
+
+    fn after_message(&mut self) {
+        self.forget();
     }
 
     fn open(conn_id: ConnId, shared: Shared) -> Self {
@@ -241,18 +249,7 @@ impl Connection {
     }
 }
 
-impl<M: Message> Handler<Forwarded<M>> for Connection
-where
-    Self: Handler<M>,
-{
-    type Result = ();
-
-    fn handle(&mut self, message: Forwarded<M>, context: &mut Context<Self>) {
-        self.handled += 1;
-        message.handle(self, context);
-        self.forget();
-    }
-}
+impl_resident_handlers!(Connection);
 
 impl Handler<Open> for Connection {
     type Result = Result<(), InUse>;
@@ -363,13 +360,5 @@ impl Handler<Close> for Connection {
 
     fn handle(&mut self, Close(reason): Close, _: &mut Context<Self>) -> bool {
         self.close(reason)
-    }
-}
-
-impl Handler<Retire> for Connection {
-    type Result = ();
-
-    fn handle(&mut self, _: Retire, context: &mut Context<Self>) {
-        context.stop();
     }
 }

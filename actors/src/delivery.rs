@@ -314,22 +314,3 @@ fn readable<'a>(entry: &'a Entry, missed: bool, user: &UserName, is_shared: &mut
     }
     entry.body.as_ref()
 }
-
-/// An actor with a log and its subscribers.
-pub(crate) trait Delivers: Actor<Context = Context<Self>> {
-    /// An outlet of this connection has room again.
-    fn room(&mut self, conn_id: ConnId, generation: Generation, context: &mut Context<Self>);
-
-    /// Asks each full outlet once for room, and goes on when it answers. One that is gone answers too, with an error; its connection
-    /// will detach it.
-    fn await_room(&mut self, aftermath: Aftermath, context: &mut Context<Self>) {
-        for (conn_id, generation, room) in aftermath.full {
-            let answer = room.send(Room).into_actor(self).map(move |answer, actor, context| {
-                if answer.is_ok() {
-                    actor.room(conn_id, generation, context);
-                }
-            });
-            context.spawn(answer);
-        }
-    }
-}

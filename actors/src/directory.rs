@@ -28,7 +28,41 @@ pub(crate) trait Resident: Actor<Context = Context<Self>> + Handler<Retire> {
 
     /// A new one, which knows its name and the way to the others.
     fn open(name: Self::Name, shared: Shared) -> Self;
+
+    /// Counts a message that came through the directory.
+    fn count(&mut self);
+
+    /// Called when it was handled.
+    fn after_message(&mut self) {}
 }
+
+/// What every resident does with what comes from its directory. A macro, since a blanket `impl` of a foreign trait is not allowed.
+macro_rules! impl_resident_handlers {
+    ($actor:ty) => {
+        impl<M: actix::Message> actix::Handler<$crate::directory::Forwarded<M>> for $actor
+        where
+            Self: actix::Handler<M>,
+        {
+            type Result = ();
+
+            fn handle(&mut self, message: $crate::directory::Forwarded<M>, context: &mut actix::Context<Self>) {
+                $crate::directory::Resident::count(self);
+                message.handle(self, context);
+                $crate::directory::Resident::after_message(self);
+            }
+        }
+
+        impl actix::Handler<$crate::directory::Retire> for $actor {
+            type Result = ();
+
+            fn handle(&mut self, _: $crate::directory::Retire, context: &mut actix::Context<Self>) {
+                actix::ActorContext::stop(context);
+            }
+        }
+    };
+}
+
+pub(crate) use impl_resident_handlers;
 
 /// What to do for a name that has no actor.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -5,7 +5,7 @@
 //! - [`broker`]: the one door; what can be asked of the actors;
 //! - [`protocol`]: what goes over the wire; [`name`], [`limits`], [`error`], [`counters`]: the words and numbers all use;
 //! - [`core`]: what decides, as plain structs;
-//! - `channel`, `user`, `connection`: the actors that carry it; `posting`: what channels and users are sent alike; `directory` finds
+//! - `channel`, `user`, `connection`: the actors that carry it; `posting`: what channels and users do alike; `directory` finds
 //!   them;
 //! - `delivery`: from a log to its subscribers, and [`outlet`]: the contract with the socket of each;
 //! - `ledger`: calls that must not happen twice.

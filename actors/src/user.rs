@@ -13,12 +13,11 @@ use uuid::Uuid;
 use crate::channel::{Channel, Tell};
 use crate::core::log::Retention;
 use crate::core::user::{Connect, Effect, StateChanged, Subscriptions, UserCore, Values};
-use crate::delivery::{Aftermath, Attach, Delivers, Delivery, Detach};
-use crate::directory::{Absent, Directory, Forwarded, Resident, Retire, Shared, Shelf};
+use crate::delivery::Delivery;
+use crate::directory::{Absent, Directory, Resident, Shared, Shelf, impl_resident_handlers};
 use crate::error::Unknown;
 use crate::name::{ChannelName, ConnId, UserName};
-use crate::outlet::Generation;
-use crate::posting::{Delete, Edit, Publish};
+use crate::posting::Carrier;
 use crate::protocol::config::ChannelConfig;
 use crate::protocol::info::UserInfo;
 use crate::protocol::state::State;
@@ -115,6 +114,10 @@ impl Resident for User {
         &mut directory.users
     }
 
+    fn count(&mut self) {
+        self.handled += 1;
+    }
+
     fn open(name: UserName, shared: Shared) -> Self {
         let limits = shared.limits();
         let retention = Retention {
@@ -138,12 +141,6 @@ impl Actor for User {
 }
 
 impl User {
-    fn deliver(&mut self, context: &mut Context<Self>) {
-        let mut aftermath = Aftermath::default();
-        self.delivery.deliver(self.core.log(), &mut aftermath);
-        self.await_room(aftermath, context);
-    }
-
     fn sweep(&mut self) {
         let now = Moment::now();
         self.core.sweep(now);
@@ -196,25 +193,15 @@ impl User {
     }
 }
 
-impl Delivers for User {
-    fn room(&mut self, conn_id: ConnId, generation: Generation, context: &mut Context<Self>) {
-        let mut aftermath = Aftermath::default();
-        self.delivery.room(conn_id, generation, self.core.log(), &mut aftermath);
-        self.await_room(aftermath, context);
+impl Carrier for User {
+    type Core = UserCore;
+
+    fn halves(&mut self) -> (&mut UserCore, &mut Delivery) {
+        (&mut self.core, &mut self.delivery)
     }
 }
 
-impl<M: Message> Handler<Forwarded<M>> for User
-where
-    Self: Handler<M>,
-{
-    type Result = ();
-
-    fn handle(&mut self, message: Forwarded<M>, context: &mut Context<Self>) {
-        self.handled += 1;
-        message.handle(self, context);
-    }
-}
+impl_resident_handlers!(User);
 
 impl Handler<AddConnection> for User {
     type Result = ResponseFuture<Connected>;
@@ -263,33 +250,6 @@ impl Handler<SetState> for User {
     }
 }
 
-impl Handler<Publish> for User {
-    type Result = ();
-
-    fn handle(&mut self, Publish(publications): Publish, context: &mut Context<Self>) {
-        self.core.publish(publications, Moment::now());
-        self.deliver(context);
-    }
-}
-
-impl Handler<Edit> for User {
-    type Result = ();
-
-    fn handle(&mut self, Edit(patch): Edit, context: &mut Context<Self>) {
-        self.core.edit(&patch, Moment::now());
-        self.deliver(context);
-    }
-}
-
-impl Handler<Delete> for User {
-    type Result = ();
-
-    fn handle(&mut self, Delete(deletion): Delete, context: &mut Context<Self>) {
-        self.core.delete(&deletion, Moment::now());
-        self.deliver(context);
-    }
-}
-
 impl Handler<DescribeUser> for User {
     type Result = MessageResult<DescribeUser>;
 
@@ -316,31 +276,5 @@ impl Handler<Closed> for User {
         let effects = self.core.close(conn_id, Moment::now());
         self.tell_channels(effects, Configs::default());
         self.run_errands(context);
-    }
-}
-
-impl Handler<Attach> for User {
-    type Result = ();
-
-    fn handle(&mut self, attach: Attach, context: &mut Context<Self>) {
-        let mut aftermath = Aftermath::default();
-        self.delivery.attach(attach, self.core.log(), &mut aftermath);
-        self.await_room(aftermath, context);
-    }
-}
-
-impl Handler<Detach> for User {
-    type Result = ();
-
-    fn handle(&mut self, detach: Detach, _: &mut Context<Self>) {
-        self.delivery.detach(detach, self.core.log());
-    }
-}
-
-impl Handler<Retire> for User {
-    type Result = ();
-
-    fn handle(&mut self, _: Retire, context: &mut Context<Self>) {
-        context.stop();
     }
 }

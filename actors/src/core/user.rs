@@ -173,12 +173,7 @@ impl UserCore {
         channels: Vec<ChannelName>,
         now: Moment,
     ) -> Result<(Subscriptions, Vec<Effect>), Unknown> {
-        self.last_active = now;
-        let owned = self.connections.get_mut(&conn_id).ok_or(Unknown)?;
-        let mut added: Vec<_> = channels.into_iter().filter(|channel| owned.channels.insert(channel.clone())).collect();
-        let subscriptions = Subscriptions { channels: owned.channels.iter().cloned().collect(), changed: sorted(added.clone()) };
-        let effects = added.drain(..).map(|channel| (channel, Place::Taken(conn_id)));
-        Ok((subscriptions, self.effects(effects, Vec::new())))
+        self.change(conn_id, channels, Place::Taken(conn_id), now, |present, channel| present.insert(channel.clone()))
     }
 
     /// Takes channels from a connection; those it is not in are passed over.
@@ -191,12 +186,23 @@ impl UserCore {
         channels: Vec<ChannelName>,
         now: Moment,
     ) -> Result<(Subscriptions, Vec<Effect>), Unknown> {
+        self.change(conn_id, channels, Place::Left(conn_id), now, |present, channel| present.remove(channel))
+    }
+
+    /// Changes a connection's channels; `change` tells whether it did.
+    fn change(
+        &mut self,
+        conn_id: ConnId,
+        channels: Vec<ChannelName>,
+        place: Place,
+        now: Moment,
+        change: impl Fn(&mut BTreeSet<ChannelName>, &ChannelName) -> bool,
+    ) -> Result<(Subscriptions, Vec<Effect>), Unknown> {
         self.last_active = now;
         let owned = self.connections.get_mut(&conn_id).ok_or(Unknown)?;
-        let mut removed: Vec<_> = channels.into_iter().filter(|channel| owned.channels.remove(channel)).collect();
-        let subscriptions = Subscriptions { channels: owned.channels.iter().cloned().collect(), changed: sorted(removed.clone()) };
-        let effects = removed.drain(..).map(|channel| (channel, Place::Left(conn_id)));
-        Ok((subscriptions, self.effects(effects, Vec::new())))
+        let changed: Vec<_> = channels.into_iter().filter(|channel| change(&mut owned.channels, channel)).collect();
+        let subscriptions = Subscriptions { channels: owned.channels.iter().cloned().collect(), changed: sorted(changed.clone()) };
+        Ok((subscriptions, self.effects(changed.into_iter().map(|channel| (channel, place)), Vec::new())))
     }
 
     /// A connection's socket was lost for longer than the grace, or is back.
