@@ -6,7 +6,7 @@ pub mod read;
 pub mod socket;
 pub mod websocket;
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use actix::prelude::*;
 use actix_web::HttpRequest;
@@ -32,21 +32,67 @@ struct Begun(Option<Attached>);
 
 /// Attaches an outlet and tells it so; answers whether there is such a connection. It runs as a task of its own: an outlet that ends
 /// meanwhile must be detached all the same.
-async fn attach(broker: Broker, conn_id: ConnId, outlet: Outlet, begun: Recipient<Begun>) -> bool {
+async fn attach(broker: Broker, conn_id: ConnId, outlet: Outlet, begun: Recipient<Begun>, last_word: LastWord) -> bool {
     let attached = broker.attach(conn_id, outlet).await.ok();
     let is_known = attached.is_some();
     actix::spawn(async move {
         if begun.send(Begun(attached.clone())).await.is_err()
             && let Some(attached) = attached
         {
-            detach(attached, Arc::new([]), false, None);
+            detach(attached, last_word.get().cloned().unwrap_or_default());
         }
     });
     is_known
 }
 
-/// Tells the connection that an outlet has ended.
-fn detach(Attached { generation, connection }: Attached, report: Report, returns: bool, doubt: Option<Doubt>) {
+/// What an outlet says at its end.
+#[derive(Clone, Debug)]
+struct Word {
+    /// How far its client has read.
+    report: Report,
+    /// See [`DetachOutlet`].
+    returns: bool,
+    /// See [`DetachOutlet`].
+    doubt: Option<Doubt>,
+}
+
+impl Default for Word {
+    /// Its client has read nothing and is lost.
+    fn default() -> Self {
+        Self { report: Arc::new([]), returns: false, doubt: None }
+    }
+}
+
+/// Said once; also kept for whoever still attaches an outlet that has ended.
+type LastWord = Arc<OnceLock<Word>>;
+
+/// An outlet's side of its attachment: it ends with one word, whether the connection has taken the outlet by then or not.
+#[derive(Debug, Default)]
+struct Attachment {
+    attached: Option<Attached>,
+    last_word: LastWord,
+}
+
+impl Attachment {
+    /// The connection has taken the outlet.
+    fn begin(&mut self, attached: Attached) {
+        match self.last_word.get() {
+            Some(word) => detach(attached, word.clone()),
+            None => self.attached = Some(attached),
+        }
+    }
+
+    /// The outlet has ended. Only the first word counts.
+    fn end(&mut self, word: Word) {
+        if self.last_word.set(word.clone()).is_ok()
+            && let Some(attached) = self.attached.take()
+        {
+            detach(attached, word);
+        }
+    }
+}
+
+fn detach(Attached { generation, connection }: Attached, Word { report, returns, doubt }: Word) {
     #[expect(clippy::disallowed_methods, reason = "one message at the end of an outlet's life, which must arrive")]
     connection.do_send(DetachOutlet { generation, report, returns, doubt });
 }

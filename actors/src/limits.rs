@@ -48,7 +48,7 @@ impl Default for Limits {
             log_length: 16_384,
             log_bytes: 8 << 20,
             queue_frames: 128,
-            queue_bytes: 8 << 10,
+            queue_bytes: 16 << 10,
             close_grace: Duration::from_secs(1),
             handover: Duration::from_millis(200),
             remembered_calls: 10_000,

@@ -10,7 +10,7 @@
 //! The actors never learn which transport it is.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering::Relaxed};
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::time::{Duration, Instant};
 
 use actix::prelude::*;
@@ -81,35 +81,58 @@ pub trait Socket: Send + Sync + std::fmt::Debug {
     fn cut(&self);
     /// Whether the other side ended it before reading all.
     fn was_reset(&self) -> bool;
+    /// How many bytes it has taken since it was opened.
+    fn written(&self) -> u64;
 }
 
-/// Bytes that were sent to an outlet and not yet taken by it.
+/// Bytes on their way to a client: sent to its outlet and not gone yet. An actor takes its whole mailbox before the socket takes anything,
+/// so what counts as gone is what the socket has taken, not what the outlet has.
 #[derive(Clone, Debug)]
 pub struct Queue(Arc<QueueState>);
 
 #[derive(Debug)]
 struct QueueState {
-    waiting: AtomicUsize,
-    limit: usize,
+    sent: AtomicU64,
+    gone: AtomicU64,
+    /// Whose written bytes are gone too; `None` where the outlet gathers them for later.
+    socket: Option<Arc<dyn Socket>>,
+    limit: u64,
 }
 
 impl Queue {
-    /// A queue that is full at `limit` bytes.
-    pub fn new(limit: usize) -> Self {
-        Self(Arc::new(QueueState { waiting: AtomicUsize::new(0), limit }))
+    /// Of an outlet that writes as it goes. Full at `limit` bytes.
+    pub fn of_socket(limit: usize, socket: Arc<dyn Socket>) -> Self {
+        let sent = AtomicU64::new(socket.written());
+        Self(Arc::new(QueueState { sent, gone: AtomicU64::new(0), socket: Some(socket), limit: limit as u64 }))
     }
 
-    /// The outlet has taken these frames.
-    pub fn taken(&self, frames: &Frames) {
-        self.0.waiting.fetch_sub(frames.list.len(), Relaxed);
+    /// Of an outlet that gathers. Full at `limit` bytes.
+    pub fn of_gatherer(limit: usize) -> Self {
+        Self(Arc::new(QueueState { sent: AtomicU64::new(0), gone: AtomicU64::new(0), socket: None, limit: limit as u64 }))
+    }
+
+    /// So many bytes more are to be written: what the outlet adds of its own.
+    pub fn add(&self, bytes: usize) {
+        self.0.sent.fetch_add(bytes as u64, Relaxed);
+    }
+
+    /// So many bytes are gone without the socket: gathered.
+    pub fn remove(&self, bytes: usize) {
+        self.0.gone.fetch_add(bytes as u64, Relaxed);
+    }
+
+    /// Whether at most half of the limit is waiting.
+    pub fn has_room(&self) -> bool {
+        self.waiting() <= self.0.limit / 2
     }
 
     fn is_full(&self) -> bool {
-        self.0.waiting.load(Relaxed) >= self.0.limit
+        self.waiting() >= self.0.limit
     }
 
-    fn add(&self, frames: &Frames) {
-        self.0.waiting.fetch_add(frames.list.len(), Relaxed);
+    fn waiting(&self) -> u64 {
+        let written = self.0.socket.as_ref().map_or(0, |socket| socket.written());
+        self.0.sent.load(Relaxed).saturating_sub(written + self.0.gone.load(Relaxed))
     }
 }
 
@@ -164,14 +187,13 @@ impl Outlet {
         if self.queue.is_full() {
             return false;
         }
-        self.queue.add(&frames);
-        match self.frames.try_send(frames) {
-            Ok(()) => true,
-            Err(SendError::Full(frames) | SendError::Closed(frames)) => {
-                self.queue.taken(&frames);
-                false
-            }
+        let bytes = frames.list.len();
+        self.queue.add(bytes);
+        let is_sent = self.frames.try_send(frames).is_ok();
+        if !is_sent {
+            self.queue.remove(bytes);
         }
+        is_sent
     }
 
     /// Tells it to end; if it cannot, since its socket is stuck, the socket is cut after `grace`.

@@ -16,7 +16,6 @@ use actix_web::web::Data;
 use actix_web::{HttpRequest, HttpResponse};
 use bytes::Bytes;
 use bytestring::ByteString;
-use channelstream_actors::Attached;
 use channelstream_actors::broker::Broker;
 use channelstream_actors::error::CloseReason;
 use channelstream_actors::name::ConnId;
@@ -27,11 +26,14 @@ use crate::error::ApiError;
 use crate::settings::Settings;
 use crate::transport::read::ReadSoFar;
 use crate::transport::socket::Handle;
-use crate::transport::{Begun, attach, conn_id, detach};
+use crate::transport::{Attachment, Begun, Word, attach, conn_id};
 use crate::validation::query;
 
 /// The answer goes out after so many gather times in a row, even if there is no lull.
 const GATHERINGS: u32 = 4;
+
+/// An answer of so many bytes goes out without waiting for more; the next poll gets the rest.
+const LARGE_ANSWER: usize = 64 << 10;
 
 /// Waits for messages and answers them as a list; an empty one when the time is over.
 pub async fn listen(request: HttpRequest, broker: Data<Broker>, settings: Data<Settings>) -> Result<HttpResponse, ApiError> {
@@ -122,8 +124,7 @@ struct LongPoll {
     mailbox: usize,
     wait: Duration,
     gather: Duration,
-    /// None until the connection has taken it.
-    attached: Option<Attached>,
+    attachment: Attachment,
     /// None once it was answered: what comes later is left to the next poll.
     answer: Option<oneshot::Sender<ByteString>>,
     /// What will be answered, without the brackets around it.
@@ -140,11 +141,11 @@ impl LongPoll {
             conn_id,
             broker,
             socket,
-            queue: Queue::new(settings.queue_bytes),
+            queue: Queue::of_gatherer(settings.queue_bytes),
             mailbox: settings.queue_frames.max(1),
             wait: settings.wake_connections_after,
             gather: settings.gather_time,
-            attached: None,
+            attachment: Attachment::default(),
             answer: Some(answer),
             gathered: String::new(),
             read: ReadSoFar::default(),
@@ -162,14 +163,13 @@ impl LongPoll {
     }
 
     fn detach(&mut self, is_written: bool) {
-        let Some(attached) = self.attached.take() else { return };
         let certain = self.read.confirmed();
-        if is_written {
+        self.attachment.end(if is_written {
             let doubt = Doubt { socket: self.socket.clone(), certain };
-            detach(attached, self.read.all(), true, Some(doubt));
+            Word { report: self.read.all(), returns: true, doubt: Some(doubt) }
         } else {
-            detach(attached, certain, true, None);
-        }
+            Word { report: certain, returns: true, doubt: None }
+        });
     }
 }
 
@@ -188,7 +188,8 @@ impl Actor for LongPoll {
             pulse: pulse.clone(),
             socket: self.socket.clone(),
         };
-        actix::spawn(attach(self.broker.clone(), self.conn_id, outlet, address.recipient()));
+        let last_word = self.attachment.last_word.clone();
+        actix::spawn(attach(self.broker.clone(), self.conn_id, outlet, address.recipient(), last_word));
         self.timer = context.run_later(self.wait, |poll, _| poll.answer());
         // A request that waits is a client that listens.
         context.run_interval(self.broker.limits().idle / 3, move |_, _| pulse.beat());
@@ -200,7 +201,7 @@ impl Handler<Begun> for LongPoll {
 
     fn handle(&mut self, Begun(attached): Begun, context: &mut Self::Context) {
         match attached {
-            Some(attached) => self.attached = Some(attached),
+            Some(attached) => self.attachment.begin(attached),
             // Without its sender the request answers that there is no such connection.
             None => {
                 self.answer = None;
@@ -214,7 +215,7 @@ impl Handler<Frames> for LongPoll {
     type Result = ();
 
     fn handle(&mut self, frames: Frames, context: &mut Self::Context) {
-        self.queue.taken(&frames);
+        self.queue.remove(frames.list.len());
         if self.answer.is_none() {
             return;
         }
@@ -224,7 +225,9 @@ impl Handler<Frames> for LongPoll {
         }
         let list: &str = &frames.list;
         self.gathered.push_str(list.get(1..list.len() - 1).unwrap_or_default());
-        if let Some(left) = self.gatherings_left.checked_sub(1) {
+        if self.gathered.len() >= LARGE_ANSWER {
+            self.answer();
+        } else if let Some(left) = self.gatherings_left.checked_sub(1) {
             self.gatherings_left = left;
             context.cancel_future(self.timer);
             self.timer = context.run_later(self.gather, |poll, _| poll.answer());
@@ -261,7 +264,6 @@ impl Handler<Ended> for LongPoll {
     type Result = ();
 
     fn handle(&mut self, Ended { is_written }: Ended, context: &mut Self::Context) {
-        // Where the connection has not taken the poll yet, `attach` finds it ended and detaches it.
         self.detach(is_written);
         context.stop();
     }

@@ -3,7 +3,7 @@
 
 use std::io;
 use std::pin::Pin;
-use std::sync::atomic::{AtomicBool, AtomicU8, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::task::{Context, Poll};
 use std::time::Duration;
@@ -13,6 +13,7 @@ use channelstream_actors::outlet::Socket;
 use futures_util::task::AtomicWaker;
 use socket2::SockRef;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::sync::Notify;
 
 const OPEN: u8 = 0;
 /// The client has sent its last byte.
@@ -25,7 +26,11 @@ const RESET: u8 = 2;
 pub struct Handle {
     state: AtomicU8,
     is_cut: AtomicBool,
+    is_gone: AtomicBool,
     waker: AtomicWaker,
+    written: AtomicU64,
+    /// Told whenever the socket took bytes, and when it is gone.
+    progress: Notify,
     is_probed: AtomicBool,
     /// A second descriptor of the socket. The kernel knows of a reset before the stream's task has run to see it; a client that comes
     /// back at once must not be believed to have read what it broke off.
@@ -37,6 +42,17 @@ impl Handle {
     /// the kernel.
     pub fn watch_closely(&self) {
         self.is_probed.store(true, Ordering::Release);
+    }
+
+    /// Waits until `condition` holds, or the socket is gone. The condition is looked at whenever the socket took bytes.
+    pub async fn moved_until(&self, condition: impl Fn() -> bool) {
+        loop {
+            let progress = self.progress.notified();
+            if condition() || self.is_gone.load(Ordering::Acquire) {
+                return;
+            }
+            progress.await;
+        }
     }
 
     /// Whether the client has sent its last byte, or broken it off.
@@ -57,6 +73,10 @@ impl Socket for Handle {
             self.state.store(RESET, Ordering::Release);
         }
         self.state.load(Ordering::Acquire) == RESET
+    }
+
+    fn written(&self) -> u64 {
+        self.written.load(Ordering::Relaxed)
     }
 }
 
@@ -100,6 +120,14 @@ impl WatchedStream {
         }
     }
 
+    fn note_written(&self, result: Poll<io::Result<usize>>) -> Poll<io::Result<usize>> {
+        if let Poll::Ready(Ok(bytes)) = result {
+            self.handle.written.fetch_add(bytes as u64, Ordering::Relaxed);
+            self.handle.progress.notify_waiters();
+        }
+        self.note(result)
+    }
+
     fn note<T>(&self, result: Poll<io::Result<T>>) -> Poll<io::Result<T>> {
         if matches!(result, Poll::Ready(Err(_))) {
             self.handle.state.store(RESET, Ordering::Release);
@@ -110,6 +138,8 @@ impl WatchedStream {
 
 impl Drop for WatchedStream {
     fn drop(&mut self) {
+        self.handle.is_gone.store(true, Ordering::Release);
+        self.handle.progress.notify_waiters();
         // The probe may outlive it, and would keep the socket open.
         if self.handle.probe.get().is_some() {
             SockRef::from(&self.stream).shutdown(std::net::Shutdown::Both).ok();
@@ -134,7 +164,7 @@ impl AsyncWrite for WatchedStream {
         self.check(context)?;
         self.probe();
         let result = Pin::new(&mut self.stream).poll_write(context, bytes);
-        self.note(result)
+        self.note_written(result)
     }
 
     fn poll_write_vectored(
@@ -145,7 +175,7 @@ impl AsyncWrite for WatchedStream {
         self.check(context)?;
         self.probe();
         let result = Pin::new(&mut self.stream).poll_write_vectored(context, parts);
-        self.note(result)
+        self.note_written(result)
     }
 
     fn is_write_vectored(&self) -> bool {

@@ -14,7 +14,6 @@ use actix_web::{HttpRequest, HttpResponse};
 use actix_web_actors::ws::{self, CloseCode, Message, WebsocketContext, WsResponseBuilder};
 use bytes::{BufMut, Bytes, BytesMut};
 use bytestring::ByteString;
-use channelstream_actors::Attached;
 use channelstream_actors::broker::Broker;
 use channelstream_actors::error::CloseReason;
 use channelstream_actors::outlet::{Frames, Outlet, Pulse, Queue, Room, Shut};
@@ -25,10 +24,21 @@ use crate::settings::Settings;
 use crate::transport::client_frames::{ClientFrame, ClientFrames};
 use crate::transport::read::ReadSoFar;
 use crate::transport::socket::Handle;
-use crate::transport::{Begun, attach, conn_id, detach};
+use crate::transport::{Attachment, Begun, Word, attach, conn_id};
 
 /// A ping follows so many events, so that little is repeated after an unclean end and all of it is still in the log.
 const EVENTS_PER_PING: u64 = 64;
+
+const HEARTBEAT: &str = "[]";
+
+/// The length of a frame's header by that of its payload (RFC 6455 §5.2).
+fn header_length(payload: usize) -> usize {
+    match payload {
+        0..126 => 2,
+        126..65_536 => 4,
+        _ => 10,
+    }
+}
 
 /// Opens a websocket for a connection. An unknown one is closed at once with 4004, so that its page can connect again.
 pub async fn open(
@@ -44,13 +54,14 @@ pub async fn open(
     let frames = ClientFrames::new(payload, settings.frame_limit);
     let socket = WebSocket::new(frames, &request, broker.get_ref().clone(), &settings)?;
     let ways = (socket.queue.clone(), socket.pulse.clone(), socket.socket.clone());
+    let last_word = socket.attachment.last_word.clone();
     // The context writes; what the client sends is read by `ClientFrames`.
     let builder = WsResponseBuilder::new(socket, &request, stream::pending());
     let (address, response) = builder.start_with_addr().map_err(|error| ApiError::NoUpgrade(error.to_string()))?;
     // Attached before the client reads that the socket is open: what is sent from then on is not caught up but comes at once.
     // The actor begins to run with the response; what is sent to it before waits.
     let outlet = outlet(&address, ways);
-    let attached = actix::spawn(attach(broker.get_ref().clone(), conn_id, outlet, address.recipient()));
+    let attached = actix::spawn(attach(broker.get_ref().clone(), conn_id, outlet, address.recipient(), last_word));
     match attached.await {
         Ok(true) => Ok(response),
         _ => {
@@ -89,8 +100,7 @@ struct WebSocket {
     heartbeat: Duration,
     close_grace: Duration,
     mailbox: usize,
-    /// None until the connection has taken it.
-    attached: Option<Attached>,
+    attachment: Attachment,
     read: ReadSoFar,
     /// The number of the last ping.
     ping: u64,
@@ -109,13 +119,13 @@ impl WebSocket {
         Ok(Self {
             frames: Some(frames),
             broker,
+            queue: Queue::of_socket(settings.queue_bytes, socket.clone()),
             socket,
-            queue: Queue::new(settings.queue_bytes),
             pulse: Pulse::default(),
             heartbeat: settings.heartbeat_interval.max(Duration::from_millis(10)),
             close_grace: settings.close_grace,
             mailbox: settings.queue_frames.max(1),
-            attached: None,
+            attachment: Attachment::default(),
             read: ReadSoFar::default(),
             ping: 0,
             ping_is_open: false,
@@ -129,7 +139,8 @@ impl WebSocket {
         if self.is_closing {
             return;
         }
-        context.text(ByteString::from_static("[]"));
+        self.queue.add(HEARTBEAT.len() + header_length(HEARTBEAT.len()));
+        context.text(ByteString::from_static(HEARTBEAT));
         self.ask(context);
         // That this runs says that the socket moves, which is all there is to know of a client that answers no pings.
         if !self.answers {
@@ -145,7 +156,9 @@ impl WebSocket {
         self.ping += 1;
         self.ping_is_open = true;
         self.read.ask();
-        context.ping(self.ping.to_string().as_bytes());
+        let number = self.ping.to_string();
+        self.queue.add(number.len() + header_length(number.len()));
+        context.ping(number.as_bytes());
     }
 
     fn pong(&mut self, text: &[u8], context: &mut WebsocketContext<Self>) {
@@ -173,9 +186,8 @@ impl WebSocket {
 
     /// Tells the connection how far the client has read; once.
     fn detach(&mut self, has_read_all: bool) {
-        let Some(attached) = self.attached.take() else { return };
         let report = if has_read_all { self.read.all() } else { self.read.confirmed() };
-        detach(attached, report, false, None);
+        self.attachment.end(Word { report, ..Word::default() });
     }
 }
 
@@ -201,7 +213,7 @@ impl Handler<Begun> for WebSocket {
 
     fn handle(&mut self, Begun(attached): Begun, context: &mut Self::Context) {
         match attached {
-            Some(attached) => self.attached = Some(attached),
+            Some(attached) => self.attachment.begin(attached),
             // Its response is not sent then.
             None => context.stop(),
         }
@@ -212,10 +224,10 @@ impl Handler<Frames> for WebSocket {
     type Result = ();
 
     fn handle(&mut self, frames: Frames, context: &mut Self::Context) {
-        self.queue.taken(&frames);
         if self.is_closing {
             return;
         }
+        self.queue.add(header_length(frames.list.len()));
         self.read.sent(&frames);
         context.text(frames.list);
         if self.read.unasked() >= EVENTS_PER_PING {
@@ -225,10 +237,12 @@ impl Handler<Frames> for WebSocket {
 }
 
 impl Handler<Room> for WebSocket {
-    type Result = ();
+    type Result = ResponseFuture<()>;
 
-    /// It is handled when all before it was, so there is room.
-    fn handle(&mut self, _: Room, _: &mut Self::Context) {}
+    fn handle(&mut self, _: Room, _: &mut Self::Context) -> Self::Result {
+        let (queue, socket) = (self.queue.clone(), self.socket.clone());
+        Box::pin(async move { socket.moved_until(|| queue.has_room()).await })
+    }
 }
 
 impl Handler<Shut> for WebSocket {
@@ -256,7 +270,10 @@ impl StreamHandler<ClientFrame> for WebSocket {
         match frame {
             ClientFrame::Data => {}
             ClientFrame::Ping(text) if self.is_closing => drop(text),
-            ClientFrame::Ping(text) => context.pong(&text),
+            ClientFrame::Ping(text) => {
+                self.queue.add(text.len() + header_length(text.len()));
+                context.pong(&text);
+            }
             ClientFrame::Pong(text) => self.pong(&text, context),
             ClientFrame::Close => {
                 self.is_clean = true;

@@ -195,8 +195,10 @@ impl Client {
                     self.ask(&mut other).await;
                     let older = answer(&mut stream).await;
                     let newer = answer(&mut other).await;
-                    self.seen.note_list(&older);
-                    self.seen.note_list(&newer);
+                    // Which of two that are sent at once is the older is up to the server.
+                    let mut lists = [older, newer];
+                    lists.sort_by_key(|list| first_timestamp(list));
+                    lists.iter().for_each(|list| self.seen.note_list(list));
                 }
                 // It reads an answer and takes another connection for the next.
                 2 => {
@@ -227,6 +229,11 @@ async fn open(address: String, conn_id: String) -> WebSocketStream<TcpStream> {
     let request = format!("ws://{address}/ws?conn_id={conn_id}").into_client_request().unwrap();
     let stream = TcpStream::connect(&address).await.unwrap();
     client_async(request, stream).await.unwrap().0
+}
+
+fn first_timestamp(list: &str) -> Option<String> {
+    let events: Vec<Value> = serde_json::from_str(list).unwrap();
+    events.first().map(|event| event["timestamp"].to_string())
 }
 
 /// Reads one answer by its length.
