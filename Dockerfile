@@ -2,7 +2,7 @@
 FROM rust:1.95-slim-bookworm AS build
 WORKDIR /source
 COPY . .
-RUN cargo build --release --locked --bin channelstream
+RUN CARGO_PROFILE_RELEASE_STRIP=symbols cargo build --release --locked --bin channelstream
 
 FROM debian:bookworm-slim
 COPY --from=build /source/target/release/channelstream /usr/local/bin/channelstream
