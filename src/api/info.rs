@@ -36,27 +36,27 @@ impl FromBody for InfoRequest {
     }
 }
 
-fn info_request(fields: &mut Fields<'_>) -> Option<InfoRequest> {
-    let options = info_options(fields);
-    let channels = fields.optional("channels", list(name(CHANNEL)));
-    Some(InfoRequest { channels: channels?, options: options? })
+/// The options that `info` has in every request. `channels` has a say in `/info` only, but must be right everywhere.
+pub(super) fn info_options(fields: &mut Fields<'_>) -> Option<InfoOptions> {
+    info_request(fields).map(|request| request.options)
 }
 
-/// The options that `info` has in every request. `channels` counts for `/info` only, but is looked at everywhere.
-pub(super) fn info_options(fields: &mut Fields<'_>) -> Option<InfoOptions> {
+fn info_request(fields: &mut Fields<'_>) -> Option<InfoRequest> {
     let include_history = fields.or("include_history", || true, boolean);
     let include_users = fields.or("include_users", || true, boolean);
+    let channels = fields.optional("channels", list(name(CHANNEL)));
     let exclude_channels = fields.or("exclude_channels", Vec::new, list(name(CHANNEL)));
     // Has no effect in the original either.
     let include_connections = fields.or("include_connections", || false, boolean);
     let return_public_state = fields.or("return_public_state", || false, boolean);
     include_connections?;
-    Some(InfoOptions {
+    let options = InfoOptions {
         include_history: include_history?,
         include_users: include_users?,
         return_public_state: return_public_state?,
         exclude_channels: exclude_channels?,
-    })
+    };
+    Some(InfoRequest { channels: channels?, options })
 }
 
 /// Tells of the channels asked for and of the users in them. Any method will do.

@@ -12,7 +12,7 @@ use time::{Date, Month, PrimitiveDateTime, Time, UtcOffset};
 use uuid::Uuid;
 
 use super::errors::Errors;
-use super::fields::{Fields, Rule, entries, is_null, not_null};
+use super::fields::{Fields, Rule, entries, not_null};
 
 /// Text.
 ///
@@ -315,11 +315,6 @@ pub fn nested<T>(read: impl FnOnce(&mut Fields<'_>) -> Option<T>) -> impl Rule<T
         let object = read(&mut fields);
         object.ok_or_else(|| fields.into_findings().0)
     }
-}
-
-/// Whether the value is `null`; for rules that take it.
-pub fn null(value: &RawValue) -> bool {
-    is_null(value)
 }
 
 #[cfg(test)]

@@ -101,6 +101,20 @@ async fn absurd_numbers_are_refused() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn all_that_is_wrong_is_named_at_once() {
+    let server = Server::start(&[]);
+    let backend = Backend::of(&server);
+    let subscribe = json!({"conn_id": uuid::Uuid::new_v4(), "channels": [], "info": {"channels": [1], "include_users": 3}});
+    let response = backend.send(Method::POST, "/subscribe", &subscribe).await;
+    let expected = json!({
+        "conn_id": ["Unknown connection"],
+        "channels": ["Shorter than minimum length 1."],
+        "info": {"channels": {"0": ["Not a valid string."]}, "include_users": ["Not a valid boolean."]},
+    });
+    assert_eq!((response.status().as_u16(), response.json::<Value>().await.unwrap()), (422, expected));
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn any_content_type_is_read_as_json() {
     let server = Server::start(&[]);
     for content_type in ["text/plain", "application/x-www-form-urlencoded", "image/png", "nonsense"] {
