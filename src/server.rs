@@ -100,7 +100,7 @@ fn http_server(
     workers: usize,
 ) -> std::io::Result<Server> {
     let drain_time = settings.drain_time.as_secs().max(1);
-    let unacknowledged = settings.gc_conns_after;
+    let unacknowledged = settings.limits().idle;
     let broker = Data::new(broker);
     let gate = Data::new(Gate::new(&settings));
     let sessions = Data::new(Sessions::new(&settings));

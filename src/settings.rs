@@ -123,9 +123,9 @@ settings! {
     /// How many bytes of entries it keeps at most for them.
     log_bytes: usize = Limits::default().log_bytes;
     /// How many lists of messages wait for one client before they stay in the log instead.
-    queue_frames: usize = Limits::default().queue_frames;
+    queue_frames: usize = 128;
     /// How many bytes wait for one client before they stay in the log instead.
-    queue_bytes: usize = Limits::default().queue_bytes;
+    queue_bytes: usize = 16 << 10;
     /// The largest body of a request, in bytes; 413 beyond it.
     body_limit: usize = 1 << 20;
     /// The largest websocket frame a client may send, in bytes; closed with 1009 beyond it.
@@ -144,17 +144,16 @@ impl Settings {
     /// The numbers the actors obey.
     pub fn limits(&self) -> Limits {
         Limits {
-            idle: self.gc_conns_after,
+            // Nothing works at zero; what was meant is surely "as little as possible".
+            idle: self.gc_conns_after.max(Duration::from_millis(100)),
             presence_grace: self.presence_grace,
             user_lifetime: self.gc_users_after,
             channel_lifetime: self.gc_channels_after,
             sweep: self.sweep_interval.max(Duration::from_millis(10)),
             channel_frames: self.channel_frames,
             private_frames: self.private_frames,
-            log_length: self.log_length,
+            log_length: self.log_length.max(1),
             log_bytes: self.log_bytes,
-            queue_frames: self.queue_frames,
-            queue_bytes: self.queue_bytes,
             close_grace: self.close_grace,
             ..Limits::default()
         }

@@ -1,4 +1,4 @@
-//! The numbers the actors obey. The server fills them from its settings; the defaults are those of `channelstream.toml`.
+//! The numbers the actors obey; how much waits for a client is its outlet's own (`outlet::Queue`). The server fills them from its settings; the defaults are those of `channelstream.toml`.
 
 use std::time::Duration;
 
@@ -23,10 +23,6 @@ pub struct Limits {
     pub log_length: usize,
     /// How many bytes of entries a log keeps at most.
     pub log_bytes: usize,
-    /// How many `Frames` wait at one outlet before its subscribers count as slow.
-    pub queue_frames: usize,
-    /// How many bytes wait at one outlet before its subscribers count as slow.
-    pub queue_bytes: usize,
     /// How long an outlet that was told to end may take before its socket is cut.
     pub close_grace: Duration,
     /// How long a transport that is replaced may take to tell what its client has read.
@@ -47,8 +43,6 @@ impl Default for Limits {
             private_frames: 50,
             log_length: 16_384,
             log_bytes: 8 << 20,
-            queue_frames: 128,
-            queue_bytes: 16 << 10,
             close_grace: Duration::from_secs(1),
             handover: Duration::from_millis(200),
             remembered_calls: 10_000,

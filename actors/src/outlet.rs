@@ -103,12 +103,12 @@ impl Queue {
     /// Of an outlet that writes as it goes. Full at `limit` bytes.
     pub fn of_socket(limit: usize, socket: Arc<dyn Socket>) -> Self {
         let sent = AtomicU64::new(socket.written());
-        Self(Arc::new(QueueState { sent, gone: AtomicU64::new(0), socket: Some(socket), limit: limit as u64 }))
+        Self(Arc::new(QueueState { sent, gone: AtomicU64::new(0), socket: Some(socket), limit: limit.max(1) as u64 }))
     }
 
     /// Of an outlet that gathers. Full at `limit` bytes.
     pub fn of_gatherer(limit: usize) -> Self {
-        Self(Arc::new(QueueState { sent: AtomicU64::new(0), gone: AtomicU64::new(0), socket: None, limit: limit as u64 }))
+        Self(Arc::new(QueueState { sent: AtomicU64::new(0), gone: AtomicU64::new(0), socket: None, limit: limit.max(1) as u64 }))
     }
 
     /// So many bytes more are to be written: what the outlet adds of its own.
