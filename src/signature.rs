@@ -11,6 +11,7 @@ use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use hmac::{Hmac, KeyInit, Mac};
 use sha1::{Digest, Sha1};
+use thiserror::Error;
 
 use crate::caller::Caller;
 use crate::error::ApiError;
@@ -26,6 +27,17 @@ const MAX_AGE: Duration = Duration::from_secs(60);
 pub struct Signer {
     mac: Hmac<Sha1>,
     max_age: Option<Duration>,
+}
+
+/// What is wrong with a signature.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
+pub enum Flaw {
+    /// Not made with this secret, or no signature at all.
+    #[error("the signature does not match; compare the secrets (secret)")]
+    Foreign,
+    /// Made too long ago.
+    #[error("the signature is more than 60 seconds old; compare the clocks (validate_requests)")]
+    Old,
 }
 
 impl Signer {
@@ -45,11 +57,14 @@ impl Signer {
         format!("{signed}.{}", URL_SAFE_NO_PAD.encode(signature))
     }
 
-    /// Whether the signature is ours and not too old. One from the future is valid; one without a timestamp is not.
-    pub fn is_valid(&self, signature: &str) -> bool {
-        self.checked_time(signature).is_some_and(|signed_at| {
-            self.max_age.is_none_or(|max_age| seconds_since_1970().saturating_sub(signed_at) <= max_age.as_secs())
-        })
+    /// Looks whether the signature is ours and not too old. One from the future is valid; one without a timestamp is not.
+    ///
+    /// # Errors
+    /// What is wrong with it.
+    pub fn check(&self, signature: &str) -> Result<(), Flaw> {
+        let signed_at = self.checked_time(signature).ok_or(Flaw::Foreign)?;
+        let age = seconds_since_1970().saturating_sub(signed_at);
+        if self.max_age.is_some_and(|max_age| age > max_age.as_secs()) { Err(Flaw::Old) } else { Ok(()) }
     }
 
     /// The time of a signature that is ours.
@@ -106,15 +121,10 @@ impl Gate {
             log::warn!("refused a call to {}: it has no signature ({HEADER})", request.path());
             return Err(ApiError::NotSigned);
         };
-        if self.signer.is_valid(&signature) {
-            return Ok(());
-        }
-        let reason = match self.signer.checked_time(&signature) {
-            Some(_) => "the signature is more than 60 seconds old; compare the clocks (validate_requests)",
-            None => "the signature does not match; compare the secrets (secret)",
-        };
-        log::warn!("refused a call to {}: {reason}", request.path());
-        Err(ApiError::BadSignature)
+        self.signer.check(&signature).map_err(|flaw| {
+            log::warn!("refused a call to {}: {flaw}", request.path());
+            ApiError::BadSignature
+        })
     }
 
     fn allows(&self, address: IpAddr) -> bool {
@@ -157,23 +167,23 @@ mod tests {
     fn takes_what_the_original_signed() {
         let signer = Signer::new("secret", None);
         assert_eq!(signer.checked_time(RECORDED), Some(1_795_206_173));
-        assert!(signer.is_valid(RECORDED));
-        assert!(!Signer::new("other", None).is_valid(RECORDED));
-        assert!(!signer.is_valid(&RECORDED.replace("channel", "chanel")));
+        assert_eq!(signer.check(RECORDED), Ok(()));
+        assert_eq!(Signer::new("other", None).check(RECORDED), Err(Flaw::Foreign));
+        assert_eq!(signer.check(&RECORDED.replace("channel", "chanel")), Err(Flaw::Foreign));
     }
 
     #[test]
     fn takes_its_own_and_texts_with_dots() {
         let signer = Signer::new("s", Some(MAX_AGE));
-        assert!(signer.is_valid(&signer.sign("/message")));
-        assert!(signer.is_valid(&signer.sign("a.b.c")));
+        assert_eq!(signer.check(&signer.sign("/message")), Ok(()));
+        assert_eq!(signer.check(&signer.sign("a.b.c")), Ok(()));
     }
 
     #[test]
     fn refuses_what_is_no_signature() {
         let signer = Signer::new("secret", None);
         for text in ["", ".", "..", "a.b", "ä.ö.ü", "channelstream.W11cNagMMZSrL45zYa0hvA_gnTk"] {
-            assert!(!signer.is_valid(text), "{text}");
+            assert_eq!(signer.check(text), Err(Flaw::Foreign), "{text}");
         }
     }
 }

@@ -8,14 +8,16 @@ pub mod websocket;
 
 use std::sync::{Arc, OnceLock};
 
+use actix::dev::ToEnvelope;
 use actix::prelude::*;
 use actix_web::HttpRequest;
 use channelstream_actors::Attached;
 use channelstream_actors::broker::Broker;
 use channelstream_actors::name::ConnId;
-use channelstream_actors::outlet::{DetachOutlet, Doubt, Outlet, Report};
+use channelstream_actors::outlet::{DetachOutlet, Doubt, Frames, Outlet, Pulse, Queue, Report, Room, Shut};
 
 use crate::error::ApiError;
+use crate::transport::socket::Handle;
 use crate::validation::query;
 use crate::validation::rules::parse_uuid;
 
@@ -23,6 +25,16 @@ use crate::validation::rules::parse_uuid;
 fn conn_id(request: &HttpRequest) -> Result<ConnId, ApiError> {
     let text = query(request).remove("conn_id").ok_or_else(|| ApiError::BadQuery("Missing query parameter conn_id".to_owned()))?;
     parse_uuid(&text).map(ConnId::from).ok_or_else(|| ApiError::BadQuery("Wrong UUID format".to_owned()))
+}
+
+/// The ways to an outlet's actor.
+fn outlet<A>(address: &Addr<A>, queue: Queue, pulse: Pulse, socket: Arc<Handle>) -> Outlet
+where
+    A: Handler<Frames> + Handler<Room> + Handler<Shut>,
+    A::Context: ToEnvelope<A, Frames> + ToEnvelope<A, Room> + ToEnvelope<A, Shut>,
+{
+    let [frames, room, shut] = [(), (), ()].map(|()| address.clone());
+    Outlet { frames: frames.recipient(), room: room.recipient(), shut: shut.recipient(), queue, pulse, socket }
 }
 
 /// The connection has taken an outlet, or there is no such connection.

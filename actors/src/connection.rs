@@ -153,14 +153,12 @@ impl Connection {
     /// Gives the transport to all channels, one after the other in the order of their names, then to the user: private messages come
     /// after those of channels (`protocol.md` §6).
     ///
-    /// A transport that ends before this is done is detached from some of them too early. It does no harm: what they send it is not
-    /// taken, so they stay where they are.
+    /// A transport that is given up before this is done is detached from some of them too early; they know by its generation that it
+    /// has ended, and do not attach it any more.
     fn attach(&mut self, next: Next, context: &mut Context<Self>) {
         let Next { generation, outlet, attached } = next;
         self.settle_doubt();
-        if let Some(grace) = self.grace.take() {
-            context.cancel_future(grace);
-        }
+        self.cancel_grace(context);
         let Some(user) = self.user.clone() else { return };
         if !std::mem::replace(&mut self.is_present, true) {
             let present = Present { conn_id: self.conn_id, present: true };
@@ -188,16 +186,16 @@ impl Connection {
 
     /// The transport has ended: all cursors go back to what its client has read, and the next transport may begin.
     fn detach(&mut self, report: Option<Report>, context: &mut Context<Self>) {
-        self.listening = None;
+        let ended = self.listening.take().map(|listening| listening.generation).unwrap_or_default();
         self.quiet_since = Instant::now();
-        self.rewind(report);
+        self.rewind(ended, report);
         if let Some(next) = self.next.take() {
             self.attach(next, context);
         }
     }
 
-    fn rewind(&self, report: Option<Report>) {
-        let detach = Detach { conn_id: self.conn_id, report };
+    fn rewind(&self, generation: Generation, report: Option<Report>) {
+        let detach = Detach { conn_id: self.conn_id, generation, report };
         for channel in &self.channels {
             self.shared.tell::<Channel, _>(channel.clone(), Absent::Skip, detach.clone());
         }
@@ -211,7 +209,8 @@ impl Connection {
         if let Some(doubt) = self.doubt.take()
             && doubt.socket.was_reset()
         {
-            self.rewind(Some(doubt.certain));
+            // Its generation was told when it ended.
+            self.rewind(Generation::default(), Some(doubt.certain));
         }
     }
 
@@ -223,8 +222,13 @@ impl Connection {
                 connection.shared.tell::<User, _>(user.clone(), Absent::Skip, absent);
             }
         });
-        if let Some(before) = self.grace.replace(grace) {
-            context.cancel_future(before);
+        self.cancel_grace(context);
+        self.grace = Some(grace);
+    }
+
+    fn cancel_grace(&mut self, context: &mut Context<Self>) {
+        if let Some(grace) = self.grace.take() {
+            context.cancel_future(grace);
         }
     }
 
@@ -260,13 +264,15 @@ impl Handler<Open> for Connection {
             Some(_) => {}
             None => {
                 self.user = Some(user);
-                self.is_present = true;
                 if self.handled > 1 {
                     // It had ended, and with it its deadline.
                     self.watch_deadline(self.shared.limits().idle, context);
                 }
             }
         }
+        // Who connects again is here, whatever became of the socket before.
+        self.cancel_grace(context);
+        self.is_present = true;
         self.quiet_since = Instant::now();
         Ok(())
     }

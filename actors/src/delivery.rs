@@ -37,6 +37,8 @@ pub(crate) struct Attach {
 #[rtype(result = "()")]
 pub(crate) struct Detach {
     pub(crate) conn_id: ConnId,
+    /// Of the transport that ended: an [`Attach`] of it that is still on its way comes to nothing.
+    pub(crate) generation: Generation,
     /// How far the client has read; `None` when that is not known, so it goes back to where the transport began.
     pub(crate) report: Option<Report>,
 }
@@ -44,6 +46,8 @@ pub(crate) struct Detach {
 /// A connection's place in a log.
 struct Subscriber {
     user: UserName,
+    /// Of the latest transport that was attached or detached; only a younger one is attached.
+    generation: Generation,
     /// The offset up to which entries were sent.
     position: u64,
     /// Where the position stood when the latest transport began.
@@ -59,7 +63,6 @@ struct Subscriber {
 }
 
 struct Listening {
-    generation: Generation,
     outlet: Outlet,
     /// Its queue was full: [`Room`] is under way, nothing is sent before the answer.
     is_waiting: bool,
@@ -98,6 +101,7 @@ impl Delivery {
         let position = log.end();
         self.subscribers.entry(conn_id).or_insert(Subscriber {
             user,
+            generation: Generation::default(),
             position,
             attached_at: position,
             sent: None,
@@ -118,9 +122,10 @@ impl Delivery {
         let Some(subscriber) = self.subscribers.get_mut(&conn_id) else {
             return;
         };
-        if subscriber.listening.as_ref().is_some_and(|listening| listening.generation >= generation) {
+        if subscriber.generation >= generation {
             return;
         }
+        subscriber.generation = generation;
         subscriber.attached_at = subscriber.position;
         subscriber.sent = None;
         if subscriber.is_new && subscriber.position >= log.oldest_position() {
@@ -128,16 +133,17 @@ impl Delivery {
         }
         subscriber.is_new = false;
         subscriber.missed_up_to = if missed { log.end() } else { subscriber.position };
-        subscriber.listening = Some(Listening { generation, outlet, is_waiting: false });
-        self.bridge_gap(conn_id, log);
+        subscriber.listening = Some(Listening { outlet, is_waiting: false });
+        bridge_gap(subscriber, self.channel.as_ref(), log);
         self.go_on(conn_id, log, aftermath);
     }
 
     /// The connection goes back to what its client has read, and waits there.
-    pub(crate) fn detach(&mut self, Detach { conn_id, report }: Detach, log: &Log) {
+    pub(crate) fn detach(&mut self, Detach { conn_id, generation, report }: Detach, log: &Log) {
         let Some(subscriber) = self.subscribers.get_mut(&conn_id) else {
             return;
         };
+        subscriber.generation = subscriber.generation.max(generation);
         subscriber.listening = None;
         let Some(sent) = subscriber.sent else { return };
         let read = report.as_deref().and_then(|report| report.iter().find(|(epoch, _)| *epoch == log.epoch()));
@@ -152,21 +158,17 @@ impl Delivery {
         let mut batch = Batch::new(log);
         let mut sent = 0;
         for (conn_id, subscriber) in &mut self.subscribers {
-            match batch.send(subscriber) {
-                Progress::Sent(count) => sent += count,
-                Progress::Full(generation, room) => aftermath.full.push((*conn_id, generation, room)),
-                Progress::Lost => too_slow(subscriber, self.close_grace),
-            }
+            sent += batch.pass(*conn_id, subscriber, self.close_grace, aftermath);
         }
         self.counters.count_deliveries(sent);
     }
 
     /// An outlet has room again, or is gone.
     pub(crate) fn room(&mut self, conn_id: ConnId, generation: Generation, log: &Log, aftermath: &mut Aftermath) {
-        let Some(listening) = self.subscribers.get_mut(&conn_id).and_then(|subscriber| subscriber.listening.as_mut()) else {
+        let Some(subscriber) = self.subscribers.get_mut(&conn_id).filter(|subscriber| subscriber.generation == generation) else {
             return;
         };
-        if listening.generation == generation {
+        if let Some(listening) = &mut subscriber.listening {
             listening.is_waiting = false;
             self.go_on(conn_id, log, aftermath);
         }
@@ -176,29 +178,23 @@ impl Delivery {
         let Some(subscriber) = self.subscribers.get_mut(&conn_id) else {
             return;
         };
-        match Batch::new(log).send(subscriber) {
-            Progress::Sent(count) => self.counters.count_deliveries(count),
-            Progress::Full(generation, room) => aftermath.full.push((conn_id, generation, room)),
-            Progress::Lost => too_slow(subscriber, self.close_grace),
-        }
+        let sent = Batch::new(log).pass(conn_id, subscriber, self.close_grace, aftermath);
+        self.counters.count_deliveries(sent);
     }
+}
 
-    /// Where entries it missed are gone, tells the client so and goes on with what is left (`protocol.md` §13).
-    fn bridge_gap(&mut self, conn_id: ConnId, log: &Log) {
-        let Some(subscriber) = self.subscribers.get_mut(&conn_id) else {
-            return;
-        };
-        let (oldest, before) = (log.oldest_position(), subscriber.position);
-        if before >= oldest {
-            return;
-        }
-        subscriber.position = oldest;
-        if let Some(listening) = &subscriber.listening {
-            let gap = event::gap(MessageId::random(), self.channel.as_ref(), Moment::now().into());
-            let list = ByteString::from(format!("[{gap}]"));
-            listening.outlet.try_send(Frames { epoch: log.epoch(), after: before, last: oldest, count: 1, list });
-            subscriber.sent = Some(oldest);
-        }
+/// Where entries it missed are gone, tells the client so and goes on with what is left (`protocol.md` §13).
+fn bridge_gap(subscriber: &mut Subscriber, channel: Option<&ChannelName>, log: &Log) {
+    let (oldest, before) = (log.oldest_position(), subscriber.position);
+    if before >= oldest {
+        return;
+    }
+    subscriber.position = oldest;
+    if let Some(listening) = &subscriber.listening {
+        let gap = event::gap(MessageId::random(), channel, Moment::now().into());
+        let list = ByteString::from(format!("[{gap}]"));
+        listening.outlet.try_send(Frames { epoch: log.epoch(), after: before, last: oldest, count: 1, list });
+        subscriber.sent = Some(oldest);
     }
 }
 
@@ -209,9 +205,13 @@ fn too_slow(subscriber: &mut Subscriber, grace: Duration) {
     }
 }
 
-enum Progress {
-    Sent(u64),
-    Full(Generation, Recipient<Room>),
+/// Why a subscriber is not up to date.
+enum Behind {
+    /// Its queue is full; this is whom to ask for room.
+    Full(Recipient<Room>),
+    /// It has asked for room already.
+    Waiting,
+    /// What follows its position is gone.
     Lost,
 }
 
@@ -232,30 +232,39 @@ impl<'a> Batch<'a> {
         Self { log, last: None }
     }
 
-    /// Sends all that lies after the subscriber's position, list by list, until it is up to date or its outlet is full.
-    fn send(&mut self, subscriber: &mut Subscriber) -> Progress {
+    /// Sends a subscriber what lies after its position and sees to it if it cannot take all. Answers how many events were sent.
+    fn pass(&mut self, conn_id: ConnId, subscriber: &mut Subscriber, grace: Duration, aftermath: &mut Aftermath) -> u64 {
         let mut sent = 0;
+        match self.send(subscriber, &mut sent) {
+            Ok(()) | Err(Behind::Waiting) => {}
+            Err(Behind::Full(room)) => aftermath.full.push((conn_id, subscriber.generation, room)),
+            Err(Behind::Lost) => too_slow(subscriber, grace),
+        }
+        sent
+    }
+
+    /// List by list, until it is up to date.
+    fn send(&mut self, subscriber: &mut Subscriber, sent: &mut u64) -> Result<(), Behind> {
         while subscriber.position < self.log.end() {
             let Some(listening) = &mut subscriber.listening else { break };
             if listening.is_waiting {
                 // It finds these entries later, unless the log loses them first.
-                return if subscriber.position < self.log.oldest_position() { Progress::Lost } else { Progress::Sent(sent) };
+                return Err(if subscriber.position < self.log.oldest_position() { Behind::Lost } else { Behind::Waiting });
             }
-            let Ok(frames) = self.frames_for(subscriber.position, subscriber.missed_up_to, &subscriber.user) else {
-                return Progress::Lost;
-            };
+            let frames = self.frames_for(subscriber.position, subscriber.missed_up_to, &subscriber.user);
+            let frames = frames.map_err(|Lost| Behind::Lost)?;
             let (last, count) = (frames.last, frames.count);
             if count > 0 {
                 if !listening.outlet.try_send(frames) {
                     listening.is_waiting = true;
-                    return Progress::Full(listening.generation, listening.outlet.room.clone());
+                    return Err(Behind::Full(listening.outlet.room.clone()));
                 }
                 subscriber.sent = Some(last);
             }
             subscriber.position = last;
-            sent += count;
+            *sent += count;
         }
-        Progress::Sent(sent)
+        Ok(())
     }
 
     fn frames_for(&mut self, after: u64, missed_up_to: u64, user: &UserName) -> Result<Frames, Lost> {

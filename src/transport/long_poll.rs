@@ -19,14 +19,14 @@ use bytestring::ByteString;
 use channelstream_actors::broker::Broker;
 use channelstream_actors::error::CloseReason;
 use channelstream_actors::name::ConnId;
-use channelstream_actors::outlet::{Doubt, Frames, Outlet, Pulse, Queue, Room, Shut};
+use channelstream_actors::outlet::{Doubt, Frames, Pulse, Queue, Room, Shut};
 use tokio::sync::oneshot;
 
 use crate::error::ApiError;
 use crate::settings::Settings;
 use crate::transport::read::ReadSoFar;
 use crate::transport::socket::Handle;
-use crate::transport::{Attachment, Begun, Word, attach, conn_id};
+use crate::transport::{Attachment, Begun, Word, attach, conn_id, outlet};
 use crate::validation::query;
 
 /// The answer goes out after so many gather times in a row, even if there is no lull.
@@ -180,14 +180,7 @@ impl Actor for LongPoll {
         context.set_mailbox_capacity(self.mailbox);
         let address = context.address();
         let pulse = Pulse::default();
-        let outlet = Outlet {
-            frames: address.clone().recipient(),
-            room: address.clone().recipient(),
-            shut: address.clone().recipient(),
-            queue: self.queue.clone(),
-            pulse: pulse.clone(),
-            socket: self.socket.clone(),
-        };
+        let outlet = outlet(&address, self.queue.clone(), pulse.clone(), self.socket.clone());
         let last_word = self.attachment.last_word.clone();
         actix::spawn(attach(self.broker.clone(), self.conn_id, outlet, address.recipient(), last_word));
         self.timer = context.run_later(self.wait, |poll, _| poll.answer());

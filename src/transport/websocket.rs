@@ -16,7 +16,7 @@ use bytes::{BufMut, Bytes, BytesMut};
 use bytestring::ByteString;
 use channelstream_actors::broker::Broker;
 use channelstream_actors::error::CloseReason;
-use channelstream_actors::outlet::{Frames, Outlet, Pulse, Queue, Room, Shut};
+use channelstream_actors::outlet::{Frames, Pulse, Queue, Room, Shut};
 use futures_util::stream;
 
 use crate::error::ApiError;
@@ -24,7 +24,7 @@ use crate::settings::Settings;
 use crate::transport::client_frames::{ClientFrame, ClientFrames};
 use crate::transport::read::ReadSoFar;
 use crate::transport::socket::Handle;
-use crate::transport::{Attachment, Begun, Word, attach, conn_id};
+use crate::transport::{Attachment, Begun, Word, attach, conn_id, outlet};
 
 /// A ping follows so many events, so that little is repeated after an unclean end and all of it is still in the log.
 const EVENTS_PER_PING: u64 = 64;
@@ -48,9 +48,6 @@ pub async fn open(
     settings: Data<Settings>,
 ) -> Result<HttpResponse, ApiError> {
     let conn_id = conn_id(&request)?;
-    if let Err(error) = ws::handshake(&request) {
-        return Err(ApiError::NoUpgrade(error.to_string()));
-    }
     let frames = ClientFrames::new(payload, settings.frame_limit);
     let socket = WebSocket::new(frames, &request, broker.get_ref().clone(), &settings)?;
     let ways = (socket.queue.clone(), socket.pulse.clone(), socket.socket.clone());
@@ -60,7 +57,8 @@ pub async fn open(
     let (address, response) = builder.start_with_addr().map_err(|error| ApiError::NoUpgrade(error.to_string()))?;
     // Attached before the client reads that the socket is open: what is sent from then on is not caught up but comes at once.
     // The actor begins to run with the response; what is sent to it before waits.
-    let outlet = outlet(&address, ways);
+    let (queue, pulse, socket) = ways;
+    let outlet = outlet(&address, queue, pulse, socket);
     let attached = actix::spawn(attach(broker.get_ref().clone(), conn_id, outlet, address.recipient(), last_word));
     match attached.await {
         Ok(true) => Ok(response),
@@ -69,11 +67,6 @@ pub async fn open(
             closed_at_once(&request, CloseReason::UnknownConnection)
         }
     }
-}
-
-fn outlet(address: &Addr<WebSocket>, (queue, pulse, socket): (Queue, Pulse, Arc<Handle>)) -> Outlet {
-    let [frames, room, shut] = [(), (), ()].map(|()| address.clone());
-    Outlet { frames: frames.recipient(), room: room.recipient(), shut: shut.recipient(), queue, pulse, socket }
 }
 
 /// A handshake whose stream holds a close frame and nothing else.

@@ -45,6 +45,20 @@ async fn a_reload_with_a_new_connection_tells_nobody_either() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn who_connects_again_within_the_grace_does_not_part() {
+    let server = Server::start(&[("presence-grace", "0.5")]);
+    let backend = Backend::of(&server);
+    let mut watcher = watched_room(&server, &backend).await;
+    let conn_id = backend.connect("alice", &["room"]).await;
+    let mut socket = WebSocket::open(&server.address, &conn_id).await.unwrap();
+    assert_eq!(watcher.event().await["message"]["action"], "joined");
+    socket.close();
+    assert!(socket.ended(SOON).await.is_some());
+    backend.post("/connect", json!({"username": "alice", "conn_id": conn_id, "channels": ["room"]})).await;
+    assert_eq!(watcher.events(1, Duration::from_millis(1500), Duration::ZERO).await, Vec::<Value>::new());
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_lost_socket_parts_after_the_grace_and_joins_again_when_it_is_back() {
     let server = Server::start(&[("presence-grace", "0.1")]);
     let backend = Backend::of(&server);

@@ -35,7 +35,7 @@ impl Broker {
     /// When too much is under way; then none was published.
     pub async fn publish(&self, drafts: Vec<Draft>) -> Result<Vec<Arc<Message>>, Refused> {
         let now = Moment::now();
-        let addressed = drafts.into_iter().filter(|draft| draft.address.destination() != Destination::Nowhere);
+        let addressed = drafts.into_iter().filter(|draft| !draft.address.leads_nowhere());
         let messages: Vec<_> = addressed.map(|draft| Arc::new(accepted(draft, now))).collect();
         let runs = runs(messages.iter().cloned());
         self.visit(runs.into_iter().map(|(place, publications)| (place, Publish(publications))).collect()).await?;

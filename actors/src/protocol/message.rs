@@ -36,6 +36,11 @@ pub enum Destination {
 }
 
 impl Address {
+    /// Neither channel nor recipients.
+    pub fn leads_nowhere(&self) -> bool {
+        self.channel.is_none() && self.pm_users.is_empty()
+    }
+
     /// A channel counts before recipients.
     pub fn destination(&self) -> Destination {
         if let Some(channel) = &self.channel {
