@@ -2,7 +2,9 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::Instant;
+use std::time::{Duration, Instant};
+
+use tokio::time::sleep;
 
 /// When the server started.
 pub struct Started(Instant);
@@ -41,5 +43,29 @@ impl Readiness {
     /// The server is about to stop.
     pub fn end(&self) {
         self.is_ending.store(true, Ordering::Relaxed);
+    }
+}
+
+/// Counts the websockets that are open: the HTTP server hands them over and knows nothing of them any more.
+#[derive(Default)]
+pub struct OpenSockets(Arc<()>);
+
+/// An open websocket, until this is dropped.
+pub struct SocketGuard {
+    _counted: Arc<()>,
+}
+
+impl OpenSockets {
+    /// One more.
+    pub fn guard(&self) -> SocketGuard {
+        SocketGuard { _counted: self.0.clone() }
+    }
+
+    /// Waits until all have ended, but not longer than this.
+    pub async fn ended(&self, patience: Duration) {
+        let end = Instant::now() + patience;
+        while Arc::strong_count(&self.0) > 1 && Instant::now() < end {
+            sleep(Duration::from_millis(10)).await;
+        }
     }
 }

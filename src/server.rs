@@ -1,13 +1,16 @@
 //! Starts the actors, then the HTTP workers; stops them in order.
 
 use std::net::{SocketAddr, TcpListener, ToSocketAddrs};
+use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
 
 use actix::Arbiter;
-use actix_http::HttpService;
+use actix_codec::Framed;
+use actix_http::h1::Codec;
+use actix_http::{HttpService, Request};
 use actix_server::{Server, ServerHandle};
-use actix_service::{ServiceFactoryExt, fn_service, map_config};
+use actix_service::{ServiceFactory, ServiceFactoryExt, fn_factory, fn_service, map_config};
 use actix_web::dev::AppConfig;
 use actix_web::http::header;
 use actix_web::middleware::{DefaultHeaders, from_fn};
@@ -21,11 +24,12 @@ use tokio::signal::unix::{SignalKind, signal};
 use crate::admin::session::Sessions;
 use crate::middleware::cors::cors;
 use crate::middleware::proxy::proxy;
-use crate::process::{Readiness, Started};
+use crate::process::{OpenSockets, Readiness, Started};
 use crate::routes::routes;
 use crate::settings::Settings;
 use crate::signature::Gate;
 use crate::transport::socket::{Handle, WatchedStream};
+use crate::transport::upgrade;
 
 /// Connections that wait to be accepted. Many come back at once after a restart.
 const BACKLOG: i32 = 4096;
@@ -48,8 +52,9 @@ pub async fn serve(settings: Settings) -> std::io::Result<()> {
     let address = listener.local_addr()?;
     let readiness = Readiness::default();
     let (workers, drain_time) = (or_cores(settings.workers), settings.drain_time);
-    let server = http_server(listener, broker.clone(), readiness.clone(), settings, workers)?;
-    let stop = actix::spawn(stop_at_signal(server.handle(), broker, readiness, drain_time));
+    let sockets = Data::new(OpenSockets::default());
+    let server = http_server(listener, broker.clone(), readiness.clone(), sockets.clone(), settings, workers)?;
+    let stop = actix::spawn(stop_at_signal(server.handle(), broker, readiness, sockets, drain_time));
     log::info!("serving on http://{address}, version {}", env!("CARGO_PKG_VERSION"));
     let served = server.await;
     stop.abort();
@@ -96,6 +101,7 @@ fn http_server(
     listener: TcpListener,
     broker: Broker,
     readiness: Readiness,
+    sockets: Data<OpenSockets>,
     settings: Settings,
     workers: usize,
 ) -> std::io::Result<Server> {
@@ -107,8 +113,7 @@ fn http_server(
     let settings = Data::new(settings);
     let readiness = Data::new(readiness);
     let started = Data::new(Started::now());
-    // What `actix_web::HttpServer` would build, over a stream that can be cut from outside.
-    let service = move || {
+    let app = move || {
         let app = App::new()
             .app_data(broker.clone())
             .app_data(settings.clone())
@@ -116,18 +121,40 @@ fn http_server(
             .app_data(sessions.clone())
             .app_data(readiness.clone())
             .app_data(started.clone())
+            .app_data(sockets.clone())
             .configure(routes)
             .wrap(from_fn(proxy))
             .wrap(from_fn(cors))
             .wrap(DefaultHeaders::new().add((header::X_CONTENT_TYPE_OPTIONS, "nosniff")));
         let app =
             ServiceFactoryExt::map_err(actix_service::IntoServiceFactory::into_factory(app), |error: Error| error.error_response());
+        map_config(app, |()| AppConfig::default())
+    };
+    // What `actix_web::HttpServer` would build, over a stream that can be cut from outside and taken over by websockets.
+    let service = move || {
+        let (answers, upgrades) = (app(), Rc::new(app()));
+        let upgrade = fn_factory(move || {
+            let upgrades = upgrades.clone();
+            async move {
+                let app = Rc::new(upgrades.new_service(()).await?);
+                Ok::<_, ()>(fn_service(move |(request, framed): (Request, Framed<WatchedStream, Codec>)| {
+                    let app = app.clone();
+                    async move {
+                        if let Err(error) = upgrade::answer(&*app, request, framed).await {
+                            log::debug!("a websocket ended in its handshake: {error}");
+                        }
+                        Ok::<_, Error>(())
+                    }
+                }))
+            }
+        });
         let http = HttpService::build()
             .keep_alive(Duration::from_secs(75))
             .h1_write_buffer_size(WRITE_BUFFER)
             .client_request_timeout(Duration::from_secs(30))
             .on_connect_ext(|stream: &WatchedStream, data| drop(data.insert::<Arc<Handle>>(stream.handle())))
-            .h1(map_config(app, |()| AppConfig::default()));
+            .upgrade(upgrade)
+            .h1(answers);
         fn_service(move |stream: TcpStream| async move {
             let peer = stream.peer_addr().ok();
             Ok((WatchedStream::new(stream, unacknowledged), peer))
@@ -144,7 +171,13 @@ fn http_server(
 }
 
 /// Waits for a signal; then: not ready any more, a word to every client, no new connections, the requests under way to their end.
-async fn stop_at_signal(server: ServerHandle, broker: Broker, readiness: Readiness, drain_time: Duration) {
+async fn stop_at_signal(
+    server: ServerHandle,
+    broker: Broker,
+    readiness: Readiness,
+    sockets: Data<OpenSockets>,
+    drain_time: Duration,
+) {
     let (Ok(mut terminate), Ok(mut interrupt)) = (signal(SignalKind::terminate()), signal(SignalKind::interrupt())) else {
         log::error!("signals cannot be heard; the server will stop without saying goodbye");
         return;
@@ -156,5 +189,6 @@ async fn stop_at_signal(server: ServerHandle, broker: Broker, readiness: Readine
     );
     readiness.end();
     broker.drain().await;
+    sockets.ended(drain_time).await;
     server.stop(true).await;
 }

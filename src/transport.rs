@@ -4,7 +4,9 @@ pub mod client_frames;
 pub mod long_poll;
 pub mod read;
 pub mod socket;
+pub mod upgrade;
 pub mod websocket;
+mod wire;
 
 use std::sync::{Arc, OnceLock};
 

@@ -128,6 +128,7 @@ impl Handler<Tell> for Channel {
         if let Some(config) = config.filter(|_| is_new) {
             self.core.configure(config);
         }
+        self.catch_up(context);
         // A place that ends hears nothing of the parting; one that begins does not hear of the joining.
         if let Place::Left(conn_id) = place {
             self.delivery.leave_place(conn_id);

@@ -4,22 +4,29 @@
 //! It does not know who made the entries. Channels use it, and users for their private messages.
 
 use std::collections::HashMap;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use actix::prelude::*;
-use bytestring::ByteString;
 use rustc_hash::FxBuildHasher;
 
 use crate::core::log::{Entry, Epoch, Log};
 use crate::counters::Counters;
 use crate::error::{CloseReason, Lost};
+use crate::list::List;
 use crate::name::{ChannelName, ConnId, MessageId, UserName};
 use crate::outlet::{Frames, Generation, Outlet, Report, Room};
+use crate::posting::Waiting;
 use crate::protocol::event;
 use crate::protocol::timestamp::Moment;
 
-/// So much is put into one list when there is much to catch up with.
-const LIST_BYTES: usize = 4 << 10;
+/// So much is put into one list when there is much to send.
+const LIST_BYTES: usize = 16 << 10;
+
+/// Entries wait so long for more when the last ones had company …
+const HOLD: Duration = Duration::from_millis(1);
+
+/// … so long ago at most.
+const BURST_MEMORY: Duration = Duration::from_millis(25);
 
 /// A transport begins to listen. From the connection; answered once what was missed is on its way.
 #[derive(Message, Clone)]
@@ -83,12 +90,29 @@ pub(crate) struct Delivery {
     counters: Counters,
     frames: usize,
     close_grace: Duration,
+    /// There are entries that were not handed to those who are up to date.
+    is_due: bool,
+    /// Who is to be told when they are.
+    waiting: Waiting,
+    /// When several entries were last handed on together, and where the log ended after the last time.
+    company_at: Option<Instant>,
+    handed_on: u64,
 }
 
 impl Delivery {
     /// Nobody. `frames`: how many a connection that never listened before gets.
     pub(crate) fn new(channel: Option<ChannelName>, frames: usize, close_grace: Duration, counters: Counters) -> Self {
-        Self { channel, subscribers: HashMap::default(), counters, frames, close_grace }
+        Self {
+            channel,
+            subscribers: HashMap::default(),
+            counters,
+            frames,
+            close_grace,
+            is_due: false,
+            waiting: Waiting::default(),
+            company_at: None,
+            handed_on: 0,
+        }
     }
 
     /// Whether it has no subscribers.
@@ -153,14 +177,44 @@ impl Delivery {
         }
     }
 
+    /// New entries are to be handed on, but not yet. Answers whether that is news.
+    pub(crate) fn put_off(&mut self) -> bool {
+        !std::mem::replace(&mut self.is_due, true)
+    }
+
+    /// Where those wait who are to be told when what was put off is handed on.
+    pub(crate) fn waiting(&self) -> Waiting {
+        self.waiting.clone()
+    }
+
+    /// How long what was put off shall wait for more. `None` where none is to be expected: a lone message never waits.
+    ///
+    /// Several publishers that go on one after the other come in bursts. The first of a burst, sent alone, would cost each subscriber a
+    /// write of its own, and a write costs more than all else.
+    pub(crate) fn hold(&self) -> Option<Duration> {
+        self.company_at.is_some_and(|at| at.elapsed() < BURST_MEMORY).then_some(HOLD)
+    }
+
+    /// Whether something was put off.
+    pub(crate) fn is_due(&self) -> bool {
+        self.is_due
+    }
+
     /// New entries: hands them to everyone who is up to date. Those who wait for room find them later.
     pub(crate) fn deliver(&mut self, log: &Log, aftermath: &mut Aftermath) {
+        self.is_due = false;
+        self.company_at = (log.end() > self.handed_on + 1).then(Instant::now);
+        self.handed_on = log.end();
         let mut batch = Batch::new(log);
         let mut sent = 0;
         for (conn_id, subscriber) in &mut self.subscribers {
             sent += batch.pass(*conn_id, subscriber, self.close_grace, aftermath);
         }
         self.counters.count_deliveries(sent);
+        for answer in self.waiting.borrow_mut().drain(..) {
+            // Who waited may have gone.
+            answer.send(()).ok();
+        }
     }
 
     /// An outlet has room again, or is gone.
@@ -192,7 +246,7 @@ fn bridge_gap(subscriber: &mut Subscriber, channel: Option<&ChannelName>, log: &
     subscriber.position = oldest;
     if let Some(listening) = &subscriber.listening {
         let gap = event::gap(MessageId::random(), channel, Moment::now().into());
-        let list = ByteString::from(format!("[{gap}]"));
+        let list = List::new(&format!("[{gap}]"));
         listening.outlet.try_send(Frames { epoch: log.epoch(), after: before, last: oldest, count: 1, list });
         subscriber.sent = Some(oldest);
     }
@@ -308,7 +362,7 @@ fn list(log: &Log, after: u64, missed_up_to: u64, user: &UserName) -> Result<(Fr
         last = entry.offset;
     }
     list.push(']');
-    Ok((Frames { epoch, after, last, count, list: list.into() }, is_shared))
+    Ok((Frames { epoch, after, last, count, list: List::new(&list) }, is_shared))
 }
 
 fn readable<'a>(entry: &'a Entry, missed: bool, user: &UserName, is_shared: &mut bool) -> Option<&'a event::Body> {

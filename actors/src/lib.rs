@@ -7,7 +7,7 @@
 //! - [`core`]: what decides, as plain structs;
 //! - `channel`, `user`, `connection`: the actors that carry it; `posting`: what channels and users do alike; `directory` finds
 //!   them;
-//! - `delivery`: from a log to its subscribers, and [`outlet`]: the contract with the socket of each;
+//! - `delivery`: from a log to its subscribers, [`list`]: what they are sent, and [`outlet`]: the contract with the socket of each;
 //! - `ledger`: calls that must not happen twice.
 //!
 //! # Invariants
@@ -30,6 +30,7 @@ mod directory;
 pub mod error;
 mod ledger;
 pub mod limits;
+pub mod list;
 pub mod name;
 pub mod outlet;
 mod posting;

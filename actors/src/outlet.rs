@@ -13,13 +13,12 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::time::{Duration, Instant};
 
-use actix::prelude::*;
-use bytestring::ByteString;
-
 use crate::core::log::Epoch;
 use crate::error::CloseReason;
+use crate::list::List;
+use actix::prelude::*;
 
-/// Entries for one socket: the JSON list of events, encoded once for all who are at the same place.
+/// Entries for one socket.
 #[derive(Message, Clone, Debug)]
 #[rtype(result = "()")]
 pub struct Frames {
@@ -31,8 +30,8 @@ pub struct Frames {
     pub last: u64,
     /// How many events.
     pub count: u64,
-    /// `[event, …]`
-    pub list: ByteString,
+    /// The events.
+    pub list: List,
 }
 
 /// Asks to be answered once the socket has moved.
@@ -187,7 +186,7 @@ impl Outlet {
         if self.queue.is_full() {
             return false;
         }
-        let bytes = frames.list.len();
+        let bytes = frames.list.size();
         self.queue.add(bytes);
         let is_sent = self.frames.try_send(frames).is_ok();
         if !is_sent {

@@ -4,12 +4,7 @@
 //! on reporting an error for as long as it is asked; so frames are taken apart here: data is counted and thrown away, of control frames
 //! at most 125 bytes are kept, and the first violation ends the reading.
 
-use std::pin::Pin;
-use std::task::{Context, Poll, ready};
-
-use actix_web::web::Payload;
 use bytes::{Buf, Bytes, BytesMut};
-use futures_util::Stream;
 
 /// A frame, as far as this server cares.
 #[derive(Debug, PartialEq, Eq)]
@@ -37,60 +32,43 @@ fn protocol_error(reason: &'static str) -> ClientFrame {
     ClientFrame::Violation { code: 1002, reason }
 }
 
-/// The frames of a socket.
+/// Takes the bytes of a socket apart.
 pub struct ClientFrames {
-    payload: Payload,
-    parser: Parser,
-    is_over: bool,
-}
-
-impl ClientFrames {
-    /// Refuses frames whose payload is longer than `limit` bytes.
-    pub fn new(payload: Payload, limit: usize) -> Self {
-        Self {
-            payload,
-            parser: Parser { buffer: BytesMut::new(), to_skip: 0, is_fragmented: false, limit: limit as u64 },
-            is_over: false,
-        }
-    }
-}
-
-impl Stream for ClientFrames {
-    type Item = ClientFrame;
-
-    fn poll_next(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<ClientFrame>> {
-        loop {
-            if self.is_over {
-                return Poll::Ready(None);
-            }
-            if let Some(frame) = self.parser.next() {
-                self.is_over = matches!(frame, ClientFrame::Violation { .. });
-                return Poll::Ready(Some(frame));
-            }
-            match ready!(Pin::new(&mut self.payload).poll_next(context)) {
-                Some(Ok(chunk)) => self.parser.feed(&chunk),
-                // The socket is gone.
-                Some(Err(_)) | None => self.is_over = true,
-            }
-        }
-    }
-}
-
-struct Parser {
     /// A header and a control frame's payload at most: what else comes is skipped.
     buffer: BytesMut,
     /// So much of the current data frame is still to come.
     to_skip: u64,
     is_fragmented: bool,
+    /// The rules were broken: nothing more is understood.
+    is_over: bool,
     limit: u64,
 }
 
-impl Parser {
-    fn feed(&mut self, chunk: &[u8]) {
-        self.buffer.extend_from_slice(chunk);
+impl ClientFrames {
+    /// Refuses frames whose payload is longer than `limit` bytes.
+    pub fn new(limit: usize) -> Self {
+        Self { buffer: BytesMut::new(), to_skip: 0, is_fragmented: false, is_over: false, limit: limit as u64 }
     }
 
-    fn next(&mut self) -> Option<ClientFrame> {
+    /// Takes what was read.
+    pub fn feed(&mut self, chunk: &[u8]) {
+        if !self.is_over {
+            self.buffer.extend_from_slice(chunk);
+        }
+    }
+
+    /// The next frame, if it is here.
+    pub fn take(&mut self) -> Option<ClientFrame> {
+        let frame = if self.is_over { None } else { self.parse() };
+        self.is_over |= matches!(frame, Some(ClientFrame::Violation { .. }));
+        if self.is_over || self.buffer.is_empty() {
+            // An idle socket keeps no memory for what it once said.
+            self.buffer = BytesMut::new();
+        }
+        frame
+    }
+
+    fn parse(&mut self) -> Option<ClientFrame> {
         let skipped = self.to_skip.min(self.buffer.len() as u64);
         self.buffer.advance(usize::try_from(skipped).unwrap_or(usize::MAX));
         self.to_skip -= skipped;
@@ -155,12 +133,12 @@ mod tests {
     use super::*;
 
     fn frames(bytes: &[u8]) -> Vec<ClientFrame> {
-        let mut parser = Parser { buffer: BytesMut::new(), to_skip: 0, is_fragmented: false, limit: 4096 };
+        let mut parser = ClientFrames::new(4096);
         let mut frames = Vec::new();
         // Byte by byte: a frame may be cut anywhere.
         for byte in bytes {
             parser.feed(&[*byte]);
-            frames.extend(parser.next());
+            frames.extend(parser.take());
             if matches!(frames.last(), Some(ClientFrame::Violation { .. })) {
                 break;
             }

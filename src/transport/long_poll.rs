@@ -208,7 +208,7 @@ impl Handler<Frames> for LongPoll {
     type Result = ();
 
     fn handle(&mut self, frames: Frames, context: &mut Self::Context) {
-        self.queue.remove(frames.list.len());
+        self.queue.remove(frames.list.size());
         if self.answer.is_none() {
             return;
         }
@@ -216,7 +216,7 @@ impl Handler<Frames> for LongPoll {
         if !self.gathered.is_empty() {
             self.gathered.push(',');
         }
-        let list: &str = &frames.list;
+        let list: &str = frames.list.text();
         self.gathered.push_str(list.get(1..list.len() - 1).unwrap_or_default());
         if self.gathered.len() >= LARGE_ANSWER {
             self.answer();

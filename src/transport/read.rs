@@ -85,10 +85,12 @@ impl ReadSoFar {
 
 #[cfg(test)]
 mod tests {
+    use channelstream_actors::list::List;
+
     use super::*;
 
     fn frames(epoch: Epoch, after: u64, last: u64) -> Frames {
-        Frames { epoch, after, last, count: last - after, list: "[]".into() }
+        Frames { epoch, after, last, count: last - after, list: List::new("[]") }
     }
 
     #[test]

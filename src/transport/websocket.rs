@@ -3,96 +3,154 @@
 //! A ping with a number follows what was sent; its pong says that the client has it. A client that never answered a ping is believed
 //! to have read what its socket took.
 
+use std::io;
+use std::pin::Pin;
 use std::sync::Arc;
-use std::time::Duration;
+use std::task::{Context as TaskContext, Poll};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
+use actix::fut::ActorFuture;
 use actix::prelude::*;
-use actix_http::ws::ProtocolError;
 use actix_web::http::header;
-use actix_web::web::{Data, Payload};
+use actix_web::web::Data;
 use actix_web::{HttpRequest, HttpResponse};
-use actix_web_actors::ws::{self, CloseCode, Message, WebsocketContext, WsResponseBuilder};
-use bytes::{BufMut, Bytes, BytesMut};
-use bytestring::ByteString;
+use actix_web_actors::ws;
+use bytes::Bytes;
 use channelstream_actors::broker::Broker;
 use channelstream_actors::error::CloseReason;
 use channelstream_actors::outlet::{Frames, Pulse, Queue, Room, Shut};
-use futures_util::stream;
+use tokio::io::AsyncWriteExt;
 
 use crate::error::ApiError;
+use crate::process::{OpenSockets, SocketGuard};
 use crate::settings::Settings;
-use crate::transport::client_frames::{ClientFrame, ClientFrames};
+use crate::transport::client_frames::ClientFrame;
 use crate::transport::read::ReadSoFar;
-use crate::transport::socket::Handle;
+use crate::transport::socket::{Handle, WatchedStream};
+use crate::transport::wire::Wire;
 use crate::transport::{Attachment, Begun, Word, attach, conn_id, outlet};
 
 /// A ping follows so many events, so that little is repeated after an unclean end and all of it is still in the log.
 const EVENTS_PER_PING: u64 = 64;
 
-const HEARTBEAT: &str = "[]";
+/// An empty list: a frame of data, since proxies and pages count only such as a sign of life.
+const HEARTBEAT: &[u8] = b"\x81\x02[]";
 
-/// The length of a frame's header by that of its payload (RFC 6455 §5.2).
-fn header_length(payload: usize) -> usize {
-    match payload {
-        0..126 => 2,
-        126..65_536 => 4,
-        _ => 10,
-    }
+/// The heartbeats of all sockets fall on so many moments of an interval, so that a thread wakes for hundreds of them at once.
+const BEATS_PER_INTERVAL: u32 = 16;
+
+const CLOSE: u8 = 0x88;
+const PING: u8 = 0x89;
+const PONG: u8 = 0x8a;
+
+/// A control frame; of its payload at most 125 bytes (RFC 6455 §5.5).
+fn control(first: u8, payload: &[u8]) -> Bytes {
+    let payload = payload.get(..125).unwrap_or(payload);
+    [&[first, payload.len() as u8], payload].concat().into()
+}
+
+fn close_frame(code: u16, reason: &str) -> Bytes {
+    control(CLOSE, &[&code.to_be_bytes(), reason.as_bytes()].concat())
 }
 
 /// Opens a websocket for a connection. An unknown one is closed at once with 4004, so that its page can connect again.
 pub async fn open(
     request: HttpRequest,
-    payload: Payload,
     broker: Data<Broker>,
     settings: Data<Settings>,
+    sockets: Data<OpenSockets>,
 ) -> Result<HttpResponse, ApiError> {
     let conn_id = conn_id(&request)?;
-    let frames = ClientFrames::new(payload, settings.frame_limit);
-    let socket = WebSocket::new(frames, &request, broker.get_ref().clone(), &settings)?;
-    let ways = (socket.queue.clone(), socket.pulse.clone(), socket.socket.clone());
-    let last_word = socket.attachment.last_word.clone();
-    // The context writes; what the client sends is read by `ClientFrames`.
-    let builder = WsResponseBuilder::new(socket, &request, stream::pending());
-    let (address, response) = builder.start_with_addr().map_err(|error| ApiError::NoUpgrade(error.to_string()))?;
+    let handle = request.conn_data::<Arc<Handle>>().ok_or(ApiError::Internal("a request without its socket"))?.clone();
+    let mut response = ws::handshake(&request).map_err(|error| ApiError::NoUpgrade(error.to_string()))?;
+    let mut response = response.insert_header((header::CACHE_CONTROL, "no-store")).finish();
+    let (queue, pulse) = (Queue::of_socket(settings.queue_bytes, handle.clone()), Pulse::default());
+    let (context, attachment) = (Context::new(), Attachment::default());
     // Attached before the client reads that the socket is open: what is sent from then on is not caught up but comes at once.
-    // The actor begins to run with the response; what is sent to it before waits.
-    let (queue, pulse, socket) = ways;
-    let outlet = outlet(&address, queue, pulse, socket);
-    let attached = actix::spawn(attach(broker.get_ref().clone(), conn_id, outlet, address.recipient(), last_word));
-    match attached.await {
-        Ok(true) => Ok(response),
-        _ => {
-            log::debug!("a websocket asked for an unknown connection");
-            closed_at_once(&request, CloseReason::UnknownConnection)
+    // The actor begins to run when the stream is its own; what is sent to it before waits.
+    let address: Addr<WebSocket> = context.address();
+    let outlet = outlet(&address, queue.clone(), pulse.clone(), handle.clone());
+    let attached = attach(broker.get_ref().clone(), conn_id, outlet, address.recipient(), attachment.last_word.clone());
+    let takeover = if let Ok(true) = actix::spawn(attached).await {
+        let guard = sockets.guard();
+        Takeover::Open(Box::new(Opening { context, broker, settings, guard, handle, queue, pulse, attachment }))
+    } else {
+        log::debug!("a websocket asked for an unknown connection");
+        Takeover::Refused(CloseReason::UnknownConnection)
+    };
+    response.extensions_mut().insert(takeover);
+    Ok(response)
+}
+
+/// What becomes of a stream once its handshake is answered.
+pub enum Takeover {
+    /// A websocket begins.
+    Open(Box<Opening>),
+    /// It is told why not, and ends.
+    Refused(CloseReason),
+}
+
+/// A websocket that waits for its stream. If that never comes, its connection learns so when this is dropped.
+pub struct Opening {
+    context: Context<WebSocket>,
+    broker: Data<Broker>,
+    settings: Data<Settings>,
+    guard: SocketGuard,
+    handle: Arc<Handle>,
+    queue: Queue,
+    pulse: Pulse,
+    attachment: Attachment,
+}
+
+impl Takeover {
+    /// Goes on with the stream, of which this was read already.
+    ///
+    /// # Errors
+    /// When the stream breaks.
+    pub async fn begin(self, mut stream: WatchedStream, read: &[u8]) -> io::Result<()> {
+        match self {
+            Self::Open(opening) => opening.begin(stream, read),
+            Self::Refused(reason) => {
+                stream.write_all(&close_frame(reason.code(), reason.reason())).await?;
+                stream.shutdown().await?;
+            }
         }
+        Ok(())
     }
 }
 
-/// A handshake whose stream holds a close frame and nothing else.
-fn closed_at_once(request: &HttpRequest, reason: CloseReason) -> Result<HttpResponse, ApiError> {
-    let mut response = ws::handshake(request).map_err(|error| ApiError::NoUpgrade(error.to_string()))?;
-    let text = reason.reason().as_bytes();
-    let mut frame = BytesMut::new();
-    frame.put_u8(0x88);
-    frame.put_u8(u8::try_from(text.len() + 2).map_err(|_| ApiError::Internal("close reason too long"))?);
-    frame.put_u16(reason.code());
-    frame.put_slice(text);
-    let stream = futures_util::stream::iter([Ok::<Bytes, actix_web::Error>(frame.freeze())]);
-    Ok(response.insert_header((header::CACHE_CONTROL, "no-store")).streaming(stream))
+impl Opening {
+    fn begin(self, stream: WatchedStream, read: &[u8]) {
+        let Self { context, broker, settings, guard, handle, queue, pulse, attachment } = self;
+        context.run(WebSocket {
+            wire: Wire::new(stream, read, settings.frame_limit),
+            broker,
+            settings,
+            _guard: guard,
+            handle,
+            queue,
+            pulse,
+            attachment,
+            read: ReadSoFar::default(),
+            ping: 0,
+            ping_is_open: false,
+            answers: false,
+            is_closing: false,
+            is_ending: false,
+            is_clean: false,
+        });
+    }
 }
 
 /// The actor of an open websocket.
 struct WebSocket {
-    /// None once the actor has begun to read them.
-    frames: Option<ClientFrames>,
-    broker: Broker,
-    socket: Arc<Handle>,
+    wire: Wire,
+    broker: Data<Broker>,
+    settings: Data<Settings>,
+    _guard: SocketGuard,
+    handle: Arc<Handle>,
     queue: Queue,
     pulse: Pulse,
-    heartbeat: Duration,
-    close_grace: Duration,
-    mailbox: usize,
     attachment: Attachment,
     read: ReadSoFar,
     /// The number of the last ping.
@@ -102,59 +160,103 @@ struct WebSocket {
     answers: bool,
     /// Set once a close frame was sent: nothing more is.
     is_closing: bool,
+    /// Nothing more is expected of the client: it ends when all is written.
+    is_ending: bool,
     /// The client said goodbye, so it has read what was sent before.
     is_clean: bool,
 }
 
+/// Reads and writes whenever the actor was woken: after its mailbox is empty, so that all that came in goes out in one write.
+struct Pump;
+
+impl ActorFuture<WebSocket> for Pump {
+    type Output = ();
+
+    fn poll(
+        self: Pin<&mut Self>,
+        socket: &mut WebSocket,
+        context: &mut Context<WebSocket>,
+        task: &mut TaskContext<'_>,
+    ) -> Poll<()> {
+        if !socket.is_ending {
+            socket.hear(context, task);
+        }
+        match socket.wire.poll_write(task) {
+            Poll::Ready(Ok(())) if socket.is_ending => context.stop(),
+            Poll::Ready(Err(_)) => context.stop(),
+            _ => {}
+        }
+        Poll::Pending
+    }
+}
+
 impl WebSocket {
-    fn new(frames: ClientFrames, request: &HttpRequest, broker: Broker, settings: &Settings) -> Result<Self, ApiError> {
-        let socket = request.conn_data::<Arc<Handle>>().ok_or(ApiError::Internal("a request without its socket"))?.clone();
-        Ok(Self {
-            frames: Some(frames),
-            broker,
-            queue: Queue::of_socket(settings.queue_bytes, socket.clone()),
-            socket,
-            pulse: Pulse::default(),
-            heartbeat: settings.heartbeat_interval.max(Duration::from_millis(10)),
-            close_grace: settings.close_grace,
-            mailbox: settings.queue_frames.max(1),
-            attachment: Attachment::default(),
-            read: ReadSoFar::default(),
-            ping: 0,
-            ping_is_open: false,
-            answers: false,
-            is_closing: false,
-            is_clean: false,
-        })
+    /// Takes what the client sends.
+    fn hear(&mut self, context: &mut Context<Self>, task: &mut TaskContext<'_>) {
+        while let Poll::Ready(frame) = self.wire.poll_read(task) {
+            let Some(frame) = frame else {
+                self.is_ending = true;
+                return;
+            };
+            self.pulse.beat();
+            match frame {
+                ClientFrame::Data => {}
+                ClientFrame::Ping(text) if self.is_closing => drop(text),
+                ClientFrame::Ping(text) => self.send(control(PONG, &text)),
+                ClientFrame::Pong(text) => self.pong(&text),
+                ClientFrame::Close => {
+                    self.is_clean = true;
+                    if !std::mem::replace(&mut self.is_closing, true) {
+                        self.wire.push(close_frame(1000, ""));
+                    }
+                    self.is_ending = true;
+                    context.run_later(self.settings.close_grace, |_, context| context.stop());
+                    return;
+                }
+                ClientFrame::Violation { code, reason } => self.close(code, reason, context),
+            }
+        }
     }
 
-    fn beat(&mut self, context: &mut WebsocketContext<Self>) {
-        if self.is_closing {
+    /// Sends what is not an entry.
+    fn send(&mut self, frame: Bytes) {
+        self.queue.add(frame.len());
+        self.wire.push(frame);
+    }
+
+    fn beat(&mut self, context: &mut Context<Self>) {
+        context.run_later(self.until_beat(), Self::beat);
+        // Where earlier frames still wait, one more would not come sooner.
+        if self.is_closing || self.wire.has_unsent() {
             return;
         }
-        self.queue.add(HEARTBEAT.len() + header_length(HEARTBEAT.len()));
-        context.text(ByteString::from_static(HEARTBEAT));
-        self.ask(context);
-        // That this runs says that the socket moves, which is all there is to know of a client that answers no pings.
+        self.send(Bytes::from_static(HEARTBEAT));
+        self.ask();
+        // That the socket moves is all there is to know of a client that answers no pings.
         if !self.answers {
             self.pulse.beat();
         }
     }
 
+    fn until_beat(&self) -> Duration {
+        let interval = self.settings.heartbeat_interval.max(Duration::from_millis(10));
+        let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+        let past = (now + interval).as_nanos() % (interval / BEATS_PER_INTERVAL).as_nanos();
+        interval - Duration::from_nanos(u64::try_from(past).unwrap_or_default())
+    }
+
     /// At most one question is open; its answer brings the next if there is more to ask for.
-    fn ask(&mut self, context: &mut WebsocketContext<Self>) {
+    fn ask(&mut self) {
         if self.ping_is_open && self.answers {
             return;
         }
         self.ping += 1;
         self.ping_is_open = true;
         self.read.ask();
-        let number = self.ping.to_string();
-        self.queue.add(number.len() + header_length(number.len()));
-        context.ping(number.as_bytes());
+        self.send(control(PING, self.ping.to_string().as_bytes()));
     }
 
-    fn pong(&mut self, text: &[u8], context: &mut WebsocketContext<Self>) {
+    fn pong(&mut self, text: &[u8]) {
         if text != self.ping.to_string().as_bytes() {
             return;
         }
@@ -164,17 +266,17 @@ impl WebSocket {
         if self.is_closing {
             self.detach(true);
         } else if self.read.unasked() >= EVENTS_PER_PING {
-            self.ask(context);
+            self.ask();
         }
     }
 
     /// Sends a close frame and waits a little for the client's.
-    fn close(&mut self, code: u16, reason: &str, context: &mut WebsocketContext<Self>) {
+    fn close(&mut self, code: u16, reason: &str, context: &mut Context<Self>) {
         if std::mem::replace(&mut self.is_closing, true) {
             return;
         }
-        context.close(Some(ws::CloseReason { code: CloseCode::from(code), description: Some(reason.to_owned()) }));
-        context.run_later(self.close_grace, |_, context| context.stop());
+        self.wire.push(close_frame(code, reason));
+        context.run_later(self.settings.close_grace, |_, context| context.stop());
     }
 
     /// Tells the connection how far the client has read; once.
@@ -185,15 +287,13 @@ impl WebSocket {
 }
 
 impl Actor for WebSocket {
-    type Context = WebsocketContext<Self>;
+    type Context = Context<Self>;
 
     fn started(&mut self, context: &mut Self::Context) {
-        context.set_mailbox_capacity(self.mailbox);
-        if let Some(frames) = self.frames.take() {
-            context.add_stream(frames);
-        }
-        context.run_interval(self.heartbeat, Self::beat);
-        self.ask(context);
+        context.set_mailbox_capacity(self.settings.queue_frames.max(1));
+        context.run_later(self.until_beat(), Self::beat);
+        context.spawn(Pump);
+        self.ask();
     }
 
     fn stopped(&mut self, _: &mut Self::Context) {
@@ -216,15 +316,14 @@ impl Handler<Begun> for WebSocket {
 impl Handler<Frames> for WebSocket {
     type Result = ();
 
-    fn handle(&mut self, frames: Frames, context: &mut Self::Context) {
+    fn handle(&mut self, frames: Frames, _: &mut Self::Context) {
         if self.is_closing {
             return;
         }
-        self.queue.add(header_length(frames.list.len()));
         self.read.sent(&frames);
-        context.text(frames.list);
+        self.wire.push(frames.list.frame().clone());
         if self.read.unasked() >= EVENTS_PER_PING {
-            self.ask(context);
+            self.ask();
         }
     }
 }
@@ -233,8 +332,8 @@ impl Handler<Room> for WebSocket {
     type Result = ResponseFuture<()>;
 
     fn handle(&mut self, _: Room, _: &mut Self::Context) -> Self::Result {
-        let (queue, socket) = (self.queue.clone(), self.socket.clone());
-        Box::pin(async move { socket.moved_until(|| queue.has_room()).await })
+        let (queue, handle) = (self.queue.clone(), self.handle.clone());
+        Box::pin(async move { handle.moved_until(|| queue.has_room()).await })
     }
 }
 
@@ -247,7 +346,7 @@ impl Handler<Shut> for WebSocket {
         } else {
             // A last question: its answer lets a newer transport begin without repeating what this client has read.
             self.ping_is_open = false;
-            self.ask(context);
+            self.ask();
             if reason == CloseReason::Replaced {
                 let handover = self.broker.limits().handover;
                 context.run_later(handover, |socket, _| socket.detach(false));
@@ -255,39 +354,4 @@ impl Handler<Shut> for WebSocket {
         }
         self.close(reason.code(), reason.reason(), context);
     }
-}
-
-impl StreamHandler<ClientFrame> for WebSocket {
-    fn handle(&mut self, frame: ClientFrame, context: &mut Self::Context) {
-        self.pulse.beat();
-        match frame {
-            ClientFrame::Data => {}
-            ClientFrame::Ping(text) if self.is_closing => drop(text),
-            ClientFrame::Ping(text) => {
-                self.queue.add(text.len() + header_length(text.len()));
-                context.pong(&text);
-            }
-            ClientFrame::Pong(text) => self.pong(&text, context),
-            ClientFrame::Close => {
-                self.is_clean = true;
-                if !std::mem::replace(&mut self.is_closing, true) {
-                    context.close(Some(CloseCode::Normal.into()));
-                }
-                context.stop();
-            }
-            ClientFrame::Violation { code, reason } => self.close(code, reason, context),
-        }
-    }
-
-    fn finished(&mut self, context: &mut Self::Context) {
-        // After a violation the close frame is still on its way.
-        if !self.is_closing {
-            context.stop();
-        }
-    }
-}
-
-/// The context asks for it; nothing ever comes here, since it was given nothing to read.
-impl StreamHandler<Result<Message, ProtocolError>> for WebSocket {
-    fn handle(&mut self, _: Result<Message, ProtocolError>, _: &mut Self::Context) {}
 }

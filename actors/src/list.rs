@@ -1,0 +1,74 @@
+//! A list of events as it goes over the wire, encoded once for all who are at the same place.
+
+use bytes::{BufMut, Bytes, BytesMut};
+use bytestring::ByteString;
+
+/// `[event, …]`: as text, and as the frame in which a websocket carries it. A server's frames have no mask (RFC 6455 §5.1), so the frame
+/// is the same bytes for everyone: an outlet hands them on without copying.
+#[derive(Clone, Debug)]
+pub struct List {
+    frame: Bytes,
+    text: ByteString,
+}
+
+impl List {
+    /// The list with this text.
+    pub fn new(text: &str) -> Self {
+        let mut frame = BytesMut::with_capacity(10 + text.len());
+        frame.put_u8(0x81);
+        // RFC 6455 §5.2.
+        match (u8::try_from(text.len()), u16::try_from(text.len())) {
+            (Ok(length @ 0..126), _) => frame.put_u8(length),
+            (_, Ok(length)) => {
+                frame.put_u8(126);
+                frame.put_u16(length);
+            }
+            _ => {
+                frame.put_u8(127);
+                frame.put_u64(text.len() as u64);
+            }
+        }
+        let header = frame.len();
+        frame.put_slice(text.as_bytes());
+        let frame = frame.freeze();
+        // The same bytes again, which are text.
+        let text = ByteString::try_from(frame.slice(header..)).unwrap_or_default();
+        Self { frame, text }
+    }
+
+    /// As text.
+    pub fn text(&self) -> &ByteString {
+        &self.text
+    }
+
+    /// As the frame of a websocket.
+    pub fn frame(&self) -> &Bytes {
+        &self.frame
+    }
+
+    /// How many bytes it puts before a socket.
+    pub fn size(&self) -> usize {
+        self.frame.len()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_frame_is_a_header_and_the_text() {
+        for (length, header) in [
+            (2, &[0x81, 2][..]),
+            (125, &[0x81, 125]),
+            (126, &[0x81, 126, 0, 126]),
+            (65_535, &[0x81, 126, 255, 255]),
+            (65_536, &[0x81, 127, 0, 0, 0, 0, 0, 1, 0, 0]),
+        ] {
+            let text = "x".repeat(length);
+            let list = List::new(&text);
+            assert_eq!(**list.text(), *text);
+            assert_eq!(list.frame(), &[header, text.as_bytes()].concat());
+        }
+    }
+}

@@ -1,0 +1,101 @@
+//! The bytes of a websocket: the client's frames as they are read, and what waits to be written.
+
+use std::collections::VecDeque;
+use std::io::{self, IoSlice};
+use std::mem::MaybeUninit;
+use std::pin::Pin;
+use std::task::{Context, Poll, ready};
+
+use bytes::{Buf, Bytes};
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+
+use crate::transport::client_frames::{ClientFrame, ClientFrames};
+use crate::transport::socket::WatchedStream;
+
+/// Read into at a time; clients say little.
+const READ_BYTES: usize = 1 << 10;
+
+/// So many frames go out in one write.
+const PARTS: usize = 32;
+
+/// See the module.
+pub(super) struct Wire {
+    stream: WatchedStream,
+    frames: ClientFrames,
+    /// Not taken by the socket yet. The frames of lists are shared with all other outlets; how much may wait is up to the
+    /// [`Queue`](channelstream_actors::outlet::Queue).
+    unsent: VecDeque<Bytes>,
+    /// The client has sent its last byte.
+    has_ended: bool,
+}
+
+impl Wire {
+    /// Over a stream from which this was read already. Frames longer than `frame_limit` bytes are refused.
+    pub(super) fn new(stream: WatchedStream, read: &[u8], frame_limit: usize) -> Self {
+        let mut frames = ClientFrames::new(frame_limit);
+        frames.feed(read);
+        Self { stream, frames, unsent: VecDeque::new(), has_ended: false }
+    }
+
+    /// Puts a frame behind those that wait. It goes out with the next [`poll_write`](Self::poll_write).
+    pub(super) fn push(&mut self, frame: Bytes) {
+        self.unsent.push_back(frame);
+    }
+
+    /// Whether the socket has not taken all.
+    pub(super) fn has_unsent(&self) -> bool {
+        !self.unsent.is_empty()
+    }
+
+    /// The client's next frame; `None` once it has sent its last byte. After a violation what it sends is thrown away unread: a socket
+    /// closed over unread bytes is reset, and the client would not see why.
+    pub(super) fn poll_read(&mut self, context: &mut Context<'_>) -> Poll<Option<ClientFrame>> {
+        loop {
+            if let Some(frame) = self.frames.take() {
+                return Poll::Ready(Some(frame));
+            }
+            if self.has_ended {
+                return Poll::Ready(None);
+            }
+            let mut bytes = [MaybeUninit::uninit(); READ_BYTES];
+            let mut bytes = ReadBuf::uninit(&mut bytes);
+            let result = ready!(Pin::new(&mut self.stream).poll_read(context, &mut bytes));
+            self.has_ended = result.is_err() || bytes.filled().is_empty();
+            self.frames.feed(bytes.filled());
+        }
+    }
+
+    /// Writes what waits, all of it at once where the socket takes it. Ready when nothing waits any more.
+    pub(super) fn poll_write(&mut self, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        while let Some(first) = self.unsent.front() {
+            let stream = Pin::new(&mut self.stream);
+            let written = if self.unsent.len() == 1 {
+                stream.poll_write(context, first)
+            } else {
+                let mut parts = [IoSlice::new(&[]); PARTS];
+                let count = self.unsent.len().min(PARTS);
+                parts.iter_mut().zip(&self.unsent).for_each(|(part, frame)| *part = IoSlice::new(frame));
+                stream.poll_write_vectored(context, parts.get(..count).unwrap_or_default())
+            };
+            match ready!(written) {
+                Ok(0) => return Poll::Ready(Err(io::ErrorKind::WriteZero.into())),
+                Ok(written) => self.taken(written),
+                Err(error) => return Poll::Ready(Err(error)),
+            }
+        }
+        // An idle socket keeps no memory for what once waited.
+        self.unsent = VecDeque::new();
+        Poll::Ready(Ok(()))
+    }
+
+    fn taken(&mut self, mut bytes: usize) {
+        while let Some(first) = self.unsent.front_mut() {
+            if first.len() > bytes {
+                first.advance(bytes);
+                return;
+            }
+            bytes -= first.len();
+            self.unsent.pop_front();
+        }
+    }
+}
