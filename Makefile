@@ -1,6 +1,6 @@
 # `make run` builds and serves; `make test` proves it. Both install what they need, and say so.
 
-.PHONY: run test check image .tools
+.PHONY: run test check image bench .tools
 
 run: .tools
 	cargo run --release --locked
@@ -12,6 +12,15 @@ check: .tools
 	cargo fmt --all --check
 	cargo clippy --workspace --all-targets --locked -- -D warnings
 	RUSTDOCFLAGS="-D warnings" cargo doc --workspace --no-deps --locked
+
+# This server beside nchan, NATS and the bare loop of writes: docs/performance.md.
+bench: .tools
+	@command -v nats-server >/dev/null && test -e /usr/lib/nginx/modules/ngx_nchan_module.so || { \
+		echo "installing what to compare with: nginx, libnginx-mod-nchan, nats-server"; \
+		if [ "$$(id -u)" = 0 ]; then SUDO=; else SUDO=sudo; fi; \
+		$$SUDO apt-get update -q && $$SUDO apt-get install -y -q --no-install-recommends nginx libnginx-mod-nchan nats-server; }
+	cargo build --release --locked --workspace
+	target/release/channelstream-bench compare
 
 image:
 	docker build -t channelstream .

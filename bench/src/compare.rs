@@ -1,0 +1,228 @@
+//! All servers in turn, some rounds of it, and the ratios: what a shared, noisy machine allows to be said.
+
+mod contender;
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+use anyhow::{Context, Result, anyhow};
+use clap::{Args, ValueEnum};
+use comfy_table::Table;
+use comfy_table::presets::ASCII_MARKDOWN;
+use serde::Serialize;
+
+use crate::cli::measure;
+use crate::report::readable;
+use crate::scenario::{Common, Scenario};
+
+pub(crate) use contender::Contender;
+
+/// What to compare.
+#[derive(Clone, Debug, Args)]
+pub(crate) struct Compare {
+    /// How often each server has its turn; the figures shown are medians
+    #[arg(long, default_value_t = 3)]
+    rounds: usize,
+    /// Only these scenarios
+    #[arg(long, value_delimiter = ',', value_name = "SCENARIO")]
+    only: Vec<String>,
+    /// Only these servers
+    #[arg(long, value_delimiter = ',', value_enum)]
+    servers: Vec<Contender>,
+    /// Seconds for each measurement of deliveries and calls
+    #[arg(long, default_value_t = 5.0)]
+    seconds: f64,
+    /// The program of this server [default: `channelstream` beside this tool]
+    #[arg(long, value_name = "FILE")]
+    server: Option<PathBuf>,
+}
+
+/// One scenario and who takes part.
+struct Match {
+    name: String,
+    scenario: Scenario,
+    contenders: Vec<Contender>,
+    /// The figures that count.
+    figures: &'static [&'static str],
+}
+
+const PER_CPU: &[&str] = &["delivered per CPU second"];
+const LATENCY: &[&str] = &["latency p50", "latency p99", "latency p99.9"];
+
+fn matches(seconds: f64) -> Vec<Match> {
+    use Contender::{Channelstream, Limit, LimitMerge, Nats, Nchan};
+    let common = Common { size: 200, seconds };
+    let fanout = |subscribers, in_flight, contenders: &[Contender]| Match {
+        name: format!("fanout, {} subscribers, k={in_flight}", readable(subscribers as f64)),
+        scenario: Scenario::Fanout { subscribers, in_flight, common },
+        contenders: contenders.to_vec(),
+        figures: PER_CPU,
+    };
+    let paced = |name: &str, channels, subscribers, rate| Match {
+        name: name.to_owned(),
+        scenario: Scenario::Paced { channels, subscribers, rate, common },
+        contenders: vec![Channelstream, Nchan, Nats],
+        figures: LATENCY,
+    };
+    vec![
+        fanout(1000, 1, &[Channelstream, Nchan, Nats, Limit]),
+        fanout(1000, 8, &[Channelstream, Nchan, Nats, LimitMerge]),
+        fanout(1000, 64, &[Channelstream, Nchan, Nats, LimitMerge]),
+        fanout(10_000, 1, &[Channelstream, Nchan, Limit]),
+        Match {
+            name: "channels, 2,000 of 5, 8 publishers".to_owned(),
+            scenario: Scenario::Channels { channels: 2000, subscribers: 5, publishers: 8, common },
+            contenders: vec![Channelstream, Nchan],
+            figures: PER_CPU,
+        },
+        Match {
+            name: "publish, 32 publishers".to_owned(),
+            scenario: Scenario::Publish { publishers: 32, common },
+            contenders: vec![Channelstream, Nchan],
+            figures: &["published", "published per CPU second"],
+        },
+        paced("paced, 50/s to 1,000", 1, 1000, 50.0),
+        Match { contenders: vec![Channelstream, Nchan], ..paced("paced, 500/s over 500 channels of 20", 500, 20, 500.0) },
+        Match {
+            name: "idle, 10,000, a burst of 1 MB".to_owned(),
+            scenario: Scenario::Idle { subscribers: 10_000, burst: 1, seconds: 15.0 },
+            contenders: vec![Channelstream],
+            figures: &["memory for each", "heartbeats", "memory for each after the burst"],
+        },
+        Match {
+            name: "idle, 10,000".to_owned(),
+            scenario: Scenario::Idle { subscribers: 10_000, burst: 0, seconds: 5.0 },
+            contenders: vec![Nchan, Nats],
+            figures: &["memory for each"],
+        },
+        Match {
+            name: "stalled, 100 beside 900".to_owned(),
+            scenario: Scenario::Stalled { subscribers: 900, stalled: 100, in_flight: 8, common },
+            contenders: vec![Channelstream],
+            figures: &["rate kept", "rate kept per CPU second", "memory for each silent"],
+        },
+        Match {
+            name: "churn, 32 clients".to_owned(),
+            scenario: Scenario::Churn { clients: 32, seconds: 10.0 },
+            contenders: vec![Channelstream],
+            figures: &["cycles", "memory kept"],
+        },
+    ]
+}
+
+/// One line of the result.
+#[derive(Serialize)]
+struct Line {
+    scenario: String,
+    figure: &'static str,
+    unit: &'static str,
+    /// By server: the median, and what each round came to.
+    servers: BTreeMap<Contender, Rounds>,
+    /// What went wrong in all rounds, in deliveries.
+    faults: BTreeMap<Contender, f64>,
+}
+
+#[derive(Default, Serialize)]
+struct Rounds {
+    median: f64,
+    rounds: Vec<f64>,
+}
+
+/// Runs all that was asked for, and prints.
+pub(crate) fn compare(options: &Compare, as_json: bool) -> Result<()> {
+    let server = match &options.server {
+        Some(server) => server.clone(),
+        None => std::env::current_exe()?.with_file_name("channelstream"),
+    };
+    let takes_part = |contender: &Contender| options.servers.is_empty() || options.servers.contains(contender);
+    let mut matches = matches(options.seconds);
+    matches.retain(|game| options.only.is_empty() || options.only.iter().any(|name| name == game.scenario.name()));
+    matches.iter_mut().for_each(|game| game.contenders.retain(takes_part));
+    let mut lines: Vec<Vec<Line>> = matches.iter().map(empty_lines).collect();
+    for round in 1..=options.rounds {
+        for (game, lines) in matches.iter().zip(&mut lines) {
+            for contender in &game.contenders {
+                eprintln!("round {round} of {}: {}, {}", options.rounds, game.name, contender.name());
+                // A server that fails is not left out of the table silently.
+                let report = contender.start(&server).and_then(|running| measure(&game.scenario, &running.bench(&game.name)?));
+                match report.with_context(|| format!("{} in {}", contender.name(), game.name)) {
+                    Ok(report) => note(lines, *contender, &report),
+                    Err(error) => eprintln!("{error:#}"),
+                }
+            }
+        }
+    }
+    let lines: Vec<Line> = lines.into_iter().flatten().collect();
+    if as_json {
+        println!("{}", serde_json::to_string(&lines)?);
+    } else {
+        println!("{}", table(&lines));
+    }
+    let faults: f64 = lines.iter().flat_map(|line| line.faults.values()).sum();
+    if faults > 0.0 { Err(anyhow!("{faults} deliveries were lost, doubled or out of order; see --json")) } else { Ok(()) }
+}
+
+fn empty_lines(game: &Match) -> Vec<Line> {
+    let line = |figure: &&'static str| Line {
+        scenario: game.name.clone(),
+        figure,
+        unit: "",
+        servers: BTreeMap::new(),
+        faults: BTreeMap::new(),
+    };
+    game.figures.iter().map(line).collect()
+}
+
+fn note(lines: &mut [Line], contender: Contender, report: &crate::report::Report) {
+    let faults: f64 = ["lost", "doubled", "out of order"].iter().filter_map(|name| report.value(name)).sum();
+    for line in lines {
+        if let Some(figure) = report.figures.iter().find(|figure| figure.name == line.figure) {
+            line.unit = figure.unit;
+            let entry = line.servers.entry(contender).or_default();
+            entry.rounds.push(figure.value);
+            entry.median = median(&entry.rounds);
+        }
+        *line.faults.entry(contender).or_default() += faults;
+    }
+}
+
+fn median(values: &[f64]) -> f64 {
+    let mut sorted = values.to_vec();
+    sorted.sort_by(f64::total_cmp);
+    let middle = |index: usize| sorted.get(index).copied().unwrap_or_default();
+    (middle((sorted.len().max(1) - 1) / 2) + middle(sorted.len() / 2)) / 2.0
+}
+
+/// Medians; beside each of the others in brackets how this server stands to it.
+fn table(lines: &[Line]) -> Table {
+    let mut table = Table::new();
+    table.load_preset(ASCII_MARKDOWN);
+    let names = Contender::value_variants().iter().map(|contender| contender.name());
+    table.set_header(["scenario", "figure"].into_iter().chain(names));
+    for line in lines {
+        let own = line.servers.get(&Contender::Channelstream).map(|rounds| rounds.median);
+        let cell = |contender: &Contender| match (line.servers.get(contender), own) {
+            (None, _) => String::new(),
+            (Some(theirs), Some(own)) if *contender != Contender::Channelstream => {
+                format!("{} ({:.2})", readable(theirs.median), own / theirs.median)
+            }
+            (Some(theirs), _) => readable(theirs.median),
+        };
+        let figure = format!("{}, {}", line.figure, line.unit);
+        let cells = Contender::value_variants().iter().map(cell);
+        table.add_row([line.scenario.clone(), figure].into_iter().chain(cells));
+    }
+    table
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_median_is_in_the_middle() {
+        assert_eq!(median(&[3.0]), 3.0);
+        assert_eq!(median(&[9.0, 1.0, 2.0]), 2.0);
+        assert_eq!(median(&[4.0, 1.0, 2.0, 9.0]), 3.0);
+    }
+}

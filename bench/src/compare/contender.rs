@@ -1,0 +1,149 @@
+//! Those who take part: started on free ports with settings that are as alike as they can be, stopped when dropped.
+
+use std::fs;
+use std::net::{SocketAddr, TcpListener};
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result};
+use clap::ValueEnum;
+use serde::Serialize;
+use tempfile::TempDir;
+
+use crate::process::Processes;
+use crate::progress::Progress;
+use crate::scenario::Bench;
+use crate::target::{Kind, Target};
+
+const SECRET: &str = "compare";
+
+/// A server, or the limit in one of its forms.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, ValueEnum, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) enum Contender {
+    /// This server.
+    Channelstream,
+    /// nginx with nchan.
+    Nchan,
+    /// NATS.
+    Nats,
+    /// One write for each message and socket.
+    Limit,
+    /// One write for all that has queued up for a socket.
+    LimitMerge,
+}
+
+/// One that was started.
+pub(crate) struct Running {
+    child: Child,
+    target: Target,
+    /// Its settings lie here.
+    _folder: TempDir,
+}
+
+impl Contender {
+    /// For the table.
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::Channelstream => "channelstream",
+            Self::Nchan => "nchan",
+            Self::Nats => "NATS",
+            Self::Limit => "limit",
+            Self::LimitMerge => "limit --merge",
+        }
+    }
+
+    /// Starts it; `server` is the program of this server.
+    pub(crate) fn start(self, server: &Path) -> Result<Running> {
+        let folder = tempfile::tempdir()?;
+        let (address, second) = (free_address()?, free_address()?);
+        let port = address.port().to_string();
+        let (kind, mut command) = match self {
+            Self::Channelstream => {
+                let mut command = Command::new(server);
+                command.args(["--port", &port, "--secret", SECRET]).env("RUST_LOG", "warn");
+                (Kind::Channelstream, command)
+            }
+            Self::Nchan => {
+                let mut command = Command::new("nginx");
+                command.arg("-c").arg(written(&folder, "nginx.conf", &nchan_settings(&folder, &address))?);
+                (Kind::Nchan, command)
+            }
+            Self::Nats => {
+                let mut command = Command::new("nats-server");
+                command.arg("-c").arg(written(&folder, "nats.conf", &nats_settings(&address, &second))?);
+                (Kind::Nats, command)
+            }
+            Self::Limit | Self::LimitMerge => {
+                let mut command = Command::new(std::env::current_exe()?);
+                command.args(["limit", "--port", &port]).args((self == Self::LimitMerge).then_some("--merge"));
+                (Kind::Limit, command)
+            }
+        };
+        command.current_dir(folder.path()).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
+        let child = command.spawn().with_context(|| format!("{} does not start; is it installed?", self.name()))?;
+        let publish_address = if self == Self::Nats { second } else { address };
+        Ok(Running { child, target: Target::new(kind, address, Some(publish_address), SECRET), _folder: folder })
+    }
+}
+
+impl Running {
+    /// What a scenario needs of it.
+    pub(crate) fn bench(&self, title: &str) -> Result<Bench> {
+        self.target.wait_until_open()?;
+        let processes = Processes::of(&[self.child.id()]);
+        Ok(Bench { target: self.target.clone(), processes, progress: Progress::new(title) })
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        // Asked, not killed: nginx would leave its worker behind. The shell's own `kill`: a small machine has no other.
+        let asked = Command::new("sh").args(["-c", &format!("kill -TERM {}", self.child.id())]).status();
+        let end = Instant::now() + Duration::from_secs(10);
+        while asked.is_ok() && Instant::now() < end {
+            if let Ok(Some(_)) = self.child.try_wait() {
+                return;
+            }
+            std::thread::sleep(Duration::from_millis(20));
+        }
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+fn free_address() -> Result<SocketAddr> {
+    Ok(TcpListener::bind("127.0.0.1:0")?.local_addr()?)
+}
+
+fn written(folder: &TempDir, name: &str, text: &str) -> Result<std::path::PathBuf> {
+    let path = folder.path().join(name);
+    fs::write(&path, text)?;
+    Ok(path)
+}
+
+/// One worker, which is its best for each CPU second: with several, what is published passes between them.
+fn nchan_settings(folder: &TempDir, address: &SocketAddr) -> String {
+    let folder = folder.path().display();
+    format!(
+        "load_module /usr/lib/nginx/modules/ngx_nchan_module.so;
+worker_processes 1; daemon off; pid {folder}/pid; error_log {folder}/errors crit; worker_rlimit_nofile 20000;
+events {{ worker_connections 16384; }}
+http {{
+  access_log off; keepalive_requests 1000000000;
+  nchan_max_reserved_memory 512M;
+  server {{
+    listen {address} backlog=4096;
+    location ~ ^/pub/([\\w-]+)$ {{ nchan_publisher; nchan_channel_id $1; nchan_message_buffer_length 100; client_max_body_size 2m; }}
+    location ~ ^/sub/([\\w-]+)$ {{ nchan_subscriber websocket; nchan_channel_id $1; nchan_subscriber_first_message newest; }}
+  }}
+}}
+"
+    )
+}
+
+fn nats_settings(address: &SocketAddr, publish_address: &SocketAddr) -> String {
+    let (host, port, publish) = (address.ip(), address.port(), publish_address.port());
+    format!("host: {host}\nport: {publish}\nwebsocket {{ host: {host}, port: {port}, no_tls: true }}\n")
+}

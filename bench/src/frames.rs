@@ -1,0 +1,107 @@
+//! Websocket frames as a server sends them (RFC 6455 §5.2), without copying.
+
+/// A frame.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct Frame<'a> {
+    /// What it is.
+    pub(crate) opcode: Opcode,
+    /// Its bytes.
+    pub(crate) payload: &'a [u8],
+}
+
+/// What a frame is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Opcode {
+    /// Text, bytes, or a part of them.
+    Data,
+    /// The server says goodbye.
+    Close,
+    /// To be answered.
+    Ping,
+    /// An answer.
+    Pong,
+}
+
+/// Takes the first frame off the bytes; `None` when it is not whole yet.
+pub(crate) fn split<'a>(bytes: &mut &'a [u8]) -> Option<Frame<'a>> {
+    let Head { opcode, length, rest } = Head::of(bytes)?;
+    let (payload, rest) = rest.split_at_checked(usize::try_from(length).ok()?)?;
+    *bytes = rest;
+    Some(Frame { opcode, payload })
+}
+
+/// How a frame begins.
+pub(crate) struct Head<'a> {
+    /// What it is.
+    pub(crate) opcode: Opcode,
+    /// The length of its payload.
+    pub(crate) length: u64,
+    /// What follows: its payload, as far as it is here, and perhaps more.
+    pub(crate) rest: &'a [u8],
+}
+
+impl<'a> Head<'a> {
+    /// `None` when it is not whole yet.
+    pub(crate) fn of(bytes: &'a [u8]) -> Option<Self> {
+        let (&[first, second], rest) = bytes.split_first_chunk()?;
+        let (length, rest) = match second & 0x7f {
+            126 => rest.split_first_chunk().map(|(length, rest)| (u64::from(u16::from_be_bytes(*length)), rest))?,
+            127 => rest.split_first_chunk().map(|(length, rest)| (u64::from_be_bytes(*length), rest))?,
+            length => (u64::from(length), rest),
+        };
+        let opcode = match first & 0x0f {
+            0x8 => Opcode::Close,
+            0x9 => Opcode::Ping,
+            0xa => Opcode::Pong,
+            _ => Opcode::Data,
+        };
+        Some(Self { opcode, length, rest })
+    }
+}
+
+/// A frame of a server. It has no mask, so it is the same for all clients.
+pub(crate) fn to_client(payload: &[u8]) -> Vec<u8> {
+    let mut frame = header(0x82, 0, payload.len());
+    frame.extend_from_slice(payload);
+    frame
+}
+
+/// A frame of a client. The mask is zero, which leaves the payload as it is.
+pub(crate) fn to_server(opcode: Opcode, payload: &[u8]) -> Vec<u8> {
+    let first = match opcode {
+        Opcode::Data => 0x82,
+        Opcode::Close => 0x88,
+        Opcode::Ping => 0x89,
+        Opcode::Pong => 0x8a,
+    };
+    let mut frame = header(first, 0x80, payload.len());
+    frame.extend_from_slice(&[0; 4]);
+    frame.extend_from_slice(payload);
+    frame
+}
+
+fn header(first: u8, mask: u8, length: usize) -> Vec<u8> {
+    match (u8::try_from(length), u16::try_from(length)) {
+        (Ok(length @ 0..126), _) => vec![first, mask | length],
+        (_, Ok(length)) => [&[first, mask | 126], &length.to_be_bytes()[..]].concat(),
+        _ => [&[first, mask | 127], &(length as u64).to_be_bytes()[..]].concat(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn frames_of_all_lengths_come_back_and_a_part_of_one_waits() {
+        for length in [0, 125, 126, 65_535, 65_536] {
+            let payload = vec![b'x'; length];
+            let frame = to_client(&payload);
+            let mut bytes = frame.as_slice();
+            assert_eq!(split(&mut bytes), Some(Frame { opcode: Opcode::Data, payload: &payload }));
+            assert!(bytes.is_empty());
+            let mut part = frame.get(..frame.len() - 1).unwrap();
+            assert_eq!(split(&mut part), None);
+        }
+    }
+}

@@ -1,0 +1,108 @@
+//! What a run came to.
+
+use comfy_table::Table;
+use comfy_table::presets::NOTHING;
+use serde::Serialize;
+
+use crate::tally::Faults;
+use crate::target::Kind;
+
+/// The figures of a run; those that a scenario does not measure, or that nothing is known of since the server runs elsewhere, are left
+/// out.
+#[derive(Clone, Debug, Serialize)]
+pub(crate) struct Report {
+    /// What was done.
+    pub(crate) scenario: &'static str,
+    /// To which server.
+    pub(crate) target: Kind,
+    /// The figures, in the order in which they are shown.
+    pub(crate) figures: Vec<Figure>,
+}
+
+/// A figure.
+#[derive(Clone, Debug, Serialize)]
+pub(crate) struct Figure {
+    /// What it is; the key to compare runs by.
+    pub(crate) name: &'static str,
+    /// How much.
+    pub(crate) value: f64,
+    /// Of what.
+    pub(crate) unit: &'static str,
+}
+
+impl Report {
+    /// Without figures.
+    pub(crate) fn new(scenario: &'static str, target: Kind) -> Self {
+        Self { scenario, target, figures: Vec::new() }
+    }
+
+    /// Adds a figure.
+    pub(crate) fn add(&mut self, name: &'static str, value: f64, unit: &'static str) {
+        self.figures.push(Figure { name, value, unit });
+    }
+
+    /// Adds what went wrong; the table shows it whether anything did or not.
+    pub(crate) fn add_faults(&mut self, Faults { lost, doubled, disordered }: Faults) {
+        for (name, count) in [("lost", lost), ("doubled", doubled), ("out of order", disordered)] {
+            self.add(name, count as f64, "deliveries");
+        }
+    }
+
+    /// The value of a figure.
+    pub(crate) fn value(&self, name: &str) -> Option<f64> {
+        self.figures.iter().find(|figure| figure.name == name).map(|figure| figure.value)
+    }
+
+    /// For people.
+    pub(crate) fn table(&self) -> Table {
+        let mut table = Table::new();
+        table.load_preset(NOTHING);
+        for Figure { name, value, unit } in &self.figures {
+            table.add_row([(*name).to_owned(), readable(*value), (*unit).to_owned()]);
+        }
+        if let Some(column) = table.column_mut(1) {
+            column.set_cell_alignment(comfy_table::CellAlignment::Right);
+        }
+        table
+    }
+}
+
+/// Three digits that count, and thousands apart.
+pub(crate) fn readable(value: f64) -> String {
+    let decimals = match value.abs() {
+        100.0.. => 0,
+        10.0..100.0 => 1,
+        _ => 2,
+    };
+    let text = format!("{value:.decimals$}");
+    let (whole, fraction) = text.split_once('.').unwrap_or((&text, ""));
+    if fraction.bytes().all(|digit| digit == b'0') && value == value.trunc() || decimals == 0 {
+        return grouped(whole);
+    }
+    format!("{}.{fraction}", grouped(whole))
+}
+
+fn grouped(digits: &str) -> String {
+    let mut text = String::new();
+    for (index, digit) in digits.chars().enumerate() {
+        if index > 0 && (digits.len() - index).is_multiple_of(3) && !text.ends_with('-') {
+            text.push(',');
+        }
+        text.push(digit);
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_are_readable() {
+        for (value, text) in
+            [(0.0, "0"), (3.0, "3"), (3.146, "3.15"), (31.46, "31.5"), (2_870_123.4, "2,870,123"), (-1234.0, "-1,234")]
+        {
+            assert_eq!(readable(value), text);
+        }
+    }
+}

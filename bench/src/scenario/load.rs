@@ -1,0 +1,230 @@
+//! Publishing and receiving: the engine of `fanout`, `channels`, `publish` and `paced`, and a part of `idle` and `stalled`.
+
+use std::cell::Cell;
+use std::rc::Rc;
+use std::time::Duration;
+
+use anyhow::{Context, Result, anyhow};
+use futures_util::future::try_join_all;
+use tokio::task::JoinHandle;
+use tokio::time::{Instant, sleep, sleep_until, timeout};
+
+use crate::audience::Audience;
+use crate::process::{Usage, own_cpu};
+use crate::report::Report;
+use crate::scenario::{Bench, Common};
+use crate::stamp::Stamp;
+use crate::subscriber::Ears;
+use crate::tally::{Faults, Plan, Tally};
+use crate::target::{Publisher, PublisherPool};
+
+/// So long a message may be on its way to all; then the run ends with an error.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+/// So long after the last publication what has not come counts as lost.
+const LAST_CALL: Duration = Duration::from_secs(10);
+
+const WARM_UP: Duration = Duration::from_secs(1);
+
+/// When the next message is published.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Pace {
+    /// When the one before was accepted and all have received it.
+    WhenReceived,
+    /// So many a second, whatever became of those before.
+    PerSecond(f64),
+}
+
+/// The shape of a load.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Load {
+    pub(crate) channels: usize,
+    /// Of each channel.
+    pub(crate) subscribers: usize,
+    pub(crate) publishers: usize,
+    pub(crate) pace: Pace,
+    pub(crate) common: Common,
+}
+
+/// A load that is running.
+pub(crate) struct Running {
+    load: Load,
+    tally: Rc<Tally>,
+    audience: Audience,
+    /// By publisher: how many messages it has sent.
+    sent: Vec<Rc<Cell<u32>>>,
+    is_over: Rc<Cell<bool>>,
+    publishers: Vec<JoinHandle<Result<()>>>,
+}
+
+/// What happened between two moments.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Interval {
+    pub(crate) seconds: f64,
+    pub(crate) deliveries: u64,
+    pub(crate) publications: u64,
+    /// Seconds of the server's CPU.
+    pub(crate) cpu: Option<f64>,
+    pub(crate) own_cpu: f64,
+}
+
+/// A moment of a run.
+struct Moment {
+    at: Instant,
+    deliveries: u64,
+    publications: u64,
+    usage: Option<Usage>,
+    own_cpu: f64,
+}
+
+impl Load {
+    /// Loads the server, measures, and reports.
+    pub(crate) async fn run(self, bench: &Bench) -> Result<Report> {
+        let running = Running::start(self, bench).await?;
+        let interval = running.measure(bench, "measuring").await?;
+        let latency = running.tally.take_latency();
+        let faults = running.end().await?;
+        let scenario = match self {
+            Self { subscribers: 0, .. } => "publish",
+            Self { pace: Pace::PerSecond(_), .. } => "paced",
+            Self { channels: 1, .. } => "fanout",
+            _ => "channels",
+        };
+        let mut report = Report::new(scenario, bench.target.kind());
+        let per_second = |count: u64| count as f64 / interval.seconds;
+        report.add("published", per_second(interval.publications), "messages/s");
+        if let Some(cpu) = interval.cpu.filter(|cpu| *cpu > 0.0) {
+            report.add("published per CPU second", interval.publications as f64 / cpu, "messages");
+        }
+        if self.subscribers > 0 {
+            report.add("delivered", per_second(interval.deliveries), "deliveries/s");
+            if let Some(cpu) = interval.cpu.filter(|cpu| *cpu > 0.0) {
+                report.add("delivered per CPU second", interval.deliveries as f64 / cpu, "deliveries");
+            }
+            for (name, quantile) in [("latency p50", 0.5), ("latency p99", 0.99), ("latency p99.9", 0.999)] {
+                report.add(name, latency.value_at_quantile(quantile) as f64 / 1000.0, "ms");
+            }
+        }
+        if let Some(cpu) = interval.cpu {
+            report.add("server CPU", 100.0 * cpu / interval.seconds, "% of a core");
+        }
+        report.add("tool CPU", 100.0 * interval.own_cpu / interval.seconds, "% of a core");
+        report.add_faults(faults);
+        Ok(report)
+    }
+
+    fn plan(&self) -> Plan {
+        Plan { channels: self.channels.max(1), slots: self.publishers.max(1) }
+    }
+}
+
+impl Running {
+    /// Gathers the audience, begins to publish, and warms up.
+    pub(crate) async fn start(load: Load, bench: &Bench) -> Result<Self> {
+        let plan = load.plan();
+        let tally = Rc::new(Tally::new(plan)?);
+        let ears = Ears::new(tally.clone());
+        let audience = Audience::gather(&bench.target, plan, load.subscribers, &ears, &bench.progress).await?;
+        let pool = PublisherPool::new(&bench.target).await?;
+        audience.call_roll(plan, &pool, load.common.size, &tally).await?;
+        let sent: Vec<Rc<Cell<u32>>> = (0..plan.slots).map(|_| Rc::default()).collect();
+        let is_over = Rc::<Cell<bool>>::default();
+        let mut publishers = Vec::new();
+        for (slot, sent) in sent.iter().enumerate() {
+            let task = Publishing {
+                load,
+                plan,
+                slot,
+                tally: tally.clone(),
+                publisher: pool.publisher().await?,
+                sent: sent.clone(),
+                is_over: is_over.clone(),
+            };
+            publishers.push(tokio::task::spawn_local(task.run()));
+        }
+        let running = Self { load, tally, audience, sent, is_over, publishers };
+        sleep(WARM_UP).await;
+        Ok(running)
+    }
+
+    /// What happens in the next seconds.
+    pub(crate) async fn measure(&self, bench: &Bench, step: &str) -> Result<Interval> {
+        let before = self.moment(bench)?;
+        self.tally.take_latency();
+        bench.progress.pass(step, Duration::from_secs_f64(self.load.common.seconds)).await;
+        let after = self.moment(bench)?;
+        let cpu = before.usage.zip(after.usage).map(|(before, after)| after.cpu - before.cpu);
+        Ok(Interval {
+            seconds: (after.at - before.at).as_secs_f64(),
+            deliveries: after.deliveries - before.deliveries,
+            publications: after.publications - before.publications,
+            cpu,
+            own_cpu: after.own_cpu - before.own_cpu,
+        })
+    }
+
+    fn moment(&self, bench: &Bench) -> Result<Moment> {
+        Ok(Moment {
+            at: Instant::now(),
+            deliveries: self.tally.deliveries(),
+            publications: self.sent.iter().map(|sent| u64::from(sent.get())).sum(),
+            usage: bench.processes.usage()?,
+            own_cpu: own_cpu(),
+        })
+    }
+
+    /// Stops publishing, waits for what is on its way, and looks whether all has come.
+    pub(crate) async fn end(self) -> Result<Faults> {
+        self.is_over.set(true);
+        for publisher in try_join_all(self.publishers).await? {
+            publisher?;
+        }
+        let sent: Vec<u32> = self.sent.iter().map(|sent| sent.get()).collect();
+        let end = Instant::now() + LAST_CALL;
+        while self.audience.missing(&sent) > 0 && Instant::now() < end {
+            sleep(Duration::from_millis(20)).await;
+        }
+        let (doubled, disordered) = self.tally.doubled_and_disordered();
+        Ok(Faults { lost: self.audience.missing(&sent), doubled, disordered })
+    }
+}
+
+/// One publisher at work.
+struct Publishing {
+    load: Load,
+    plan: Plan,
+    slot: usize,
+    tally: Rc<Tally>,
+    publisher: Publisher,
+    sent: Rc<Cell<u32>>,
+    is_over: Rc<Cell<bool>>,
+}
+
+impl Publishing {
+    async fn run(mut self) -> Result<()> {
+        let start = Instant::now();
+        let mut message = Vec::new();
+        while !self.is_over.get() {
+            let number = self.sent.get();
+            if let Pace::PerSecond(rate) = self.load.pace {
+                let turn = f64::from(number) * self.plan.slots as f64 + self.slot as f64;
+                sleep_until(start + Duration::from_secs_f64(turn / rate)).await;
+            }
+            message.clear();
+            let stamp = Stamp { slot: u16::try_from(self.slot)?, number, micros: self.tally.micros() };
+            stamp.write(self.load.common.size, &mut message);
+            self.tally.depart(self.slot, number, self.load.subscribers);
+            self.sent.set(number + 1);
+            self.publisher.publish(self.plan.channel_of(self.slot, number), &message).await.context("publishing")?;
+            if matches!(self.load.pace, Pace::WhenReceived) {
+                let landed = timeout(PATIENCE, self.tally.landed(self.slot)).await;
+                landed.map_err(|_| anyhow!("a message did not reach all subscribers within {} seconds", PATIENCE.as_secs()))?;
+            }
+            if self.load.subscribers == 0 && matches!(self.load.pace, Pace::WhenReceived) {
+                // A protocol without answers would never let the others have a turn.
+                tokio::task::consume_budget().await;
+            }
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,67 @@
+//! `stalled`: first the readers alone, then with clients that never read. Compared are the readers' rates, and the highest memory of
+//! the server in either part.
+
+use anyhow::{Context, Result};
+use tokio::time::{Duration, sleep};
+
+use crate::audience::open;
+use crate::report::Report;
+use crate::scenario::load::{Interval, Load, Pace, Running};
+use crate::scenario::{Bench, Common};
+use crate::target::Seat;
+
+/// See the module.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Stalled {
+    pub(crate) subscribers: usize,
+    pub(crate) stalled: usize,
+    pub(crate) in_flight: usize,
+    pub(crate) common: Common,
+}
+
+impl Stalled {
+    /// Runs both parts.
+    pub(crate) async fn run(self, bench: &Bench) -> Result<Report> {
+        let Self { subscribers, stalled, in_flight, common } = self;
+        let load = Load { channels: 1, subscribers, publishers: in_flight, pace: Pace::WhenReceived, common };
+        let running = Running::start(load, bench).await?;
+        let (alone, memory_alone) = watched(&running, bench, "readers alone").await?;
+        let seat = |number| Seat { channel: 0, subscriber: subscribers + number, is_narrow: true };
+        // Held and never read.
+        let silent = open(&bench.target, (0..stalled).map(seat).collect(), &bench.progress).await?;
+        let (beside, memory_beside) = watched(&running, bench, "beside the silent").await?;
+        let faults = running.end().await?;
+        let mut report = Report::new("stalled", bench.target.kind());
+        let rate = |interval: &Interval| interval.deliveries as f64 / interval.seconds;
+        let per_cpu = |interval: &Interval| Some(interval.deliveries as f64 / interval.cpu.filter(|cpu| *cpu > 0.0)?);
+        report.add("delivered alone", rate(&alone), "deliveries/s");
+        report.add("delivered beside", rate(&beside), "deliveries/s");
+        report.add("rate kept", rate(&beside) / rate(&alone), "of alone");
+        if let (Some(alone), Some(beside)) = (per_cpu(&alone), per_cpu(&beside)) {
+            report.add("rate kept per CPU second", beside / alone, "of alone");
+        }
+        if let (Some(alone), Some(beside)) = (memory_alone, memory_beside) {
+            let more = beside as f64 - alone as f64;
+            report.add("memory for each silent", more / 1024.0 / silent.len().max(1) as f64, "KB");
+        }
+        report.add_faults(faults);
+        Ok(report)
+    }
+}
+
+/// The interval, and the server's highest memory in it.
+async fn watched(running: &Running, bench: &Bench, step: &str) -> Result<(Interval, Option<u64>)> {
+    let mut highest = None;
+    let watch = async {
+        loop {
+            let memory = bench.processes.usage().context("watching memory")?.map(|usage| usage.memory);
+            highest = highest.max(memory);
+            sleep(Duration::from_millis(50)).await;
+        }
+    };
+    let interval = tokio::select! {
+        interval = running.measure(bench, step) => interval,
+        error = watch => error,
+    };
+    Ok((interval?, highest))
+}

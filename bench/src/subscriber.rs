@@ -1,0 +1,116 @@
+//! One who listens: reads what comes, checks it, answers pings as a browser does.
+
+use std::cell::RefCell;
+use std::future::poll_fn;
+use std::pin::Pin;
+use std::rc::Rc;
+use std::task::{Context, Poll, ready};
+
+use tokio::io::{AsyncRead, ReadBuf};
+use tokio::net::TcpStream;
+
+use crate::frames::{Head, Opcode, split, to_server};
+use crate::stamp::StampFinder;
+use crate::tally::{Receipts, Tally};
+use crate::target::WebSocket;
+
+/// Of longer frames only the beginning is looked at; the rest is not kept.
+const LARGE_FRAME: u64 = 256 << 10;
+
+/// What all subscribers of a run share.
+pub(crate) struct Ears {
+    tally: Rc<Tally>,
+    finder: StampFinder,
+    /// Read into by one after the other, so that thousands of them cost no memory and stay in the cache.
+    buffer: RefCell<Vec<u8>>,
+}
+
+impl Ears {
+    /// For a run.
+    pub(crate) fn new(tally: Rc<Tally>) -> Rc<Self> {
+        Rc::new(Self { tally, finder: StampFinder::default(), buffer: RefCell::new(vec![0; 256 << 10]) })
+    }
+}
+
+/// A subscriber.
+pub(crate) struct Subscriber {
+    ears: Rc<Ears>,
+    stream: TcpStream,
+    /// The beginning of a frame of which the rest has not come.
+    rest: Vec<u8>,
+    /// So much of a large frame is still to come.
+    to_skip: u64,
+    receipts: Rc<RefCell<Receipts>>,
+}
+
+impl Subscriber {
+    /// Listens on this socket.
+    pub(crate) fn new(ears: Rc<Ears>, socket: WebSocket, receipts: Rc<RefCell<Receipts>>) -> Self {
+        Self { ears, stream: socket.stream, rest: socket.read, to_skip: 0, receipts }
+    }
+
+    /// Until the server says goodbye or the socket ends.
+    pub(crate) async fn listen(mut self) {
+        while poll_fn(|context| self.poll_read(context)).await {}
+    }
+
+    /// Whether more is to come.
+    fn poll_read(&mut self, context: &mut Context<'_>) -> Poll<bool> {
+        let ears = self.ears.clone();
+        let mut buffer = ears.buffer.borrow_mut();
+        let mut buffer = ReadBuf::new(&mut buffer);
+        if ready!(Pin::new(&mut self.stream).poll_read(context, &mut buffer)).is_err() || buffer.filled().is_empty() {
+            return Poll::Ready(false);
+        }
+        let is_open = if self.rest.is_empty() {
+            self.take(buffer.filled())
+        } else {
+            let mut bytes = std::mem::take(&mut self.rest);
+            bytes.extend_from_slice(buffer.filled());
+            self.take(&bytes)
+        };
+        Poll::Ready(is_open)
+    }
+
+    /// Whether more is to come.
+    fn take(&mut self, bytes: &[u8]) -> bool {
+        let skipped = self.to_skip.min(bytes.len() as u64);
+        self.to_skip -= skipped;
+        let mut bytes = bytes.get(usize::try_from(skipped).unwrap_or(usize::MAX)..).unwrap_or_default();
+        while let Some(frame) = split(&mut bytes) {
+            match frame.opcode {
+                Opcode::Data => {
+                    self.receive(frame.payload);
+                    // NATS asks in its own words.
+                    if frame.payload.starts_with(b"PING\r\n") {
+                        self.say(Opcode::Data, b"PONG\r\n");
+                    }
+                }
+                Opcode::Ping => self.say(Opcode::Pong, frame.payload),
+                Opcode::Pong => {}
+                Opcode::Close => return false,
+            }
+        }
+        match Head::of(bytes) {
+            Some(head) if head.length > LARGE_FRAME && head.rest.len() > 1024 => {
+                self.receive(head.rest);
+                self.to_skip = head.length - head.rest.len() as u64;
+            }
+            _ => self.rest = bytes.to_vec(),
+        }
+        true
+    }
+
+    fn receive(&self, text: &[u8]) {
+        let now = self.ears.tally.micros();
+        let mut receipts = self.receipts.borrow_mut();
+        for stamp in self.ears.finder.find(text) {
+            self.ears.tally.receive(&mut receipts, stamp, now);
+        }
+    }
+
+    /// A few bytes; a socket that has no room even for these will be closed by the server.
+    fn say(&self, opcode: Opcode, payload: &[u8]) {
+        let _ = self.stream.try_write(&to_server(opcode, payload));
+    }
+}

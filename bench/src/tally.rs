@@ -1,0 +1,212 @@
+//! Who has received what: every delivery is checked against what was published.
+//!
+//! Publisher `s` of `k` sends its message number `n` to channel `s·C/k + n` (modulo the C channels). So a subscriber knows which
+//! numbers of each publisher are for its channel, and in which order: anything else is lost, doubled or out of order.
+
+use std::cell::{Cell, RefCell};
+use std::time::Instant;
+
+use anyhow::Result;
+use hdrhistogram::Histogram;
+use serde::Serialize;
+use tokio::sync::Notify;
+
+use crate::stamp::Stamp;
+
+/// The plan of a run.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Plan {
+    /// How many channels.
+    pub(crate) channels: usize,
+    /// How many publishers.
+    pub(crate) slots: usize,
+}
+
+impl Plan {
+    /// Where a publisher's message goes.
+    pub(crate) fn channel_of(&self, slot: usize, number: u32) -> usize {
+        (self.first_channel(slot) + number as usize) % self.channels
+    }
+
+    fn first_channel(&self, slot: usize) -> usize {
+        slot * self.channels / self.slots
+    }
+
+    /// The first number of a publisher for a channel; those after it follow at steps of `channels`.
+    fn first_number(&self, slot: usize, channel: usize) -> u32 {
+        ((channel + self.channels - self.first_channel(slot)) % self.channels) as u32
+    }
+}
+
+/// What one subscriber has received.
+pub(crate) struct Receipts {
+    plan: Plan,
+    /// By publisher: the number that is to come next.
+    next: Vec<u32>,
+    /// Numbers, by publisher, that later ones have overtaken. Empty as long as the server does its work.
+    skipped: Vec<(usize, u32)>,
+    has_answered_roll_call: bool,
+}
+
+/// What went wrong, in deliveries.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+pub(crate) struct Faults {
+    /// Never came.
+    pub(crate) lost: u64,
+    /// Came again.
+    pub(crate) doubled: u64,
+    /// Came after a later one of the same publisher.
+    pub(crate) disordered: u64,
+}
+
+/// A publisher's message that is on its way.
+#[derive(Default)]
+struct Flight {
+    number: Cell<u32>,
+    missing: Cell<usize>,
+    landed: Notify,
+}
+
+/// The books of a run, shared by all its tasks.
+pub(crate) struct Tally {
+    start: Instant,
+    flights: Vec<Flight>,
+    deliveries: Cell<u64>,
+    doubled: Cell<u64>,
+    disordered: Cell<u64>,
+    present: Cell<usize>,
+    latency: RefCell<Histogram<u64>>,
+}
+
+impl Receipts {
+    /// Of a subscriber of this channel.
+    pub(crate) fn new(plan: Plan, channel: usize) -> Self {
+        let next = (0..plan.slots).map(|slot| plan.first_number(slot, channel)).collect();
+        Self { plan, next, skipped: Vec::new(), has_answered_roll_call: false }
+    }
+
+    /// How many deliveries have not come, when each publisher has sent so many messages.
+    pub(crate) fn missing(&self, sent: &[u32]) -> u64 {
+        let step = self.plan.channels as u32;
+        let missing = |(next, sent): (&u32, &u32)| u64::from(sent.saturating_sub(*next).div_ceil(step));
+        self.skipped.len() as u64 + self.next.iter().zip(sent).map(missing).sum::<u64>()
+    }
+}
+
+impl Tally {
+    /// Empty books.
+    pub(crate) fn new(plan: Plan) -> Result<Self> {
+        Ok(Self {
+            start: Instant::now(),
+            flights: (0..plan.slots).map(|_| Flight::default()).collect(),
+            deliveries: Cell::default(),
+            doubled: Cell::default(),
+            disordered: Cell::default(),
+            present: Cell::default(),
+            // Up to a minute, in microseconds; three digits are more than a shared machine repeats.
+            latency: RefCell::new(Histogram::new_with_max(60_000_000, 3)?),
+        })
+    }
+
+    /// Microseconds since the start of the run.
+    pub(crate) fn micros(&self) -> u64 {
+        u64::try_from(self.start.elapsed().as_micros()).unwrap_or(u64::MAX)
+    }
+
+    /// A publisher sends a message that so many are to receive.
+    pub(crate) fn depart(&self, slot: usize, number: u32, receivers: usize) {
+        if let Some(flight) = self.flights.get(slot) {
+            flight.number.set(number);
+            flight.missing.set(receivers);
+        }
+    }
+
+    /// Waits until all have received the publisher's message.
+    pub(crate) async fn landed(&self, slot: usize) {
+        if let Some(flight) = self.flights.get(slot) {
+            while flight.missing.get() > 0 {
+                flight.landed.notified().await;
+            }
+        }
+    }
+
+    /// A subscriber has received a message.
+    pub(crate) fn receive(&self, receipts: &mut Receipts, stamp: Stamp, now: u64) {
+        if stamp.slot == Stamp::ROLL_CALL {
+            if !std::mem::replace(&mut receipts.has_answered_roll_call, true) {
+                increase(&self.present);
+            }
+            return;
+        }
+        let slot = usize::from(stamp.slot);
+        let (Some(next), Some(flight)) = (receipts.next.get_mut(slot), self.flights.get(slot)) else { return };
+        let step = receipts.plan.channels;
+        if stamp.number < *next {
+            let Some(at) = receipts.skipped.iter().position(|skipped| *skipped == (slot, stamp.number)) else {
+                return increase(&self.doubled);
+            };
+            receipts.skipped.swap_remove(at);
+            increase(&self.disordered);
+        } else {
+            receipts.skipped.extend((*next..stamp.number).step_by(step).map(|number| (slot, number)));
+            *next = stamp.number + step as u32;
+        }
+        increase(&self.deliveries);
+        self.latency.borrow_mut().saturating_record(now.saturating_sub(stamp.micros).max(1));
+        if stamp.number == flight.number.get() && flight.missing.get() > 0 {
+            flight.missing.set(flight.missing.get() - 1);
+            if flight.missing.get() == 0 {
+                flight.landed.notify_one();
+            }
+        }
+    }
+
+    /// How many subscribers have answered the roll call.
+    pub(crate) fn present(&self) -> usize {
+        self.present.get()
+    }
+
+    /// How many messages were delivered so far, to all subscribers together.
+    pub(crate) fn deliveries(&self) -> u64 {
+        self.deliveries.get()
+    }
+
+    /// Deliveries that came again, and such as came late.
+    pub(crate) fn doubled_and_disordered(&self) -> (u64, u64) {
+        (self.doubled.get(), self.disordered.get())
+    }
+
+    /// From publishing to receipt, in microseconds, since this was last asked.
+    pub(crate) fn take_latency(&self) -> Histogram<u64> {
+        let mut latency = self.latency.borrow_mut();
+        let taken = latency.clone();
+        latency.reset();
+        taken
+    }
+}
+
+fn increase<N: Copy + std::ops::Add<Output = N> + From<u8>>(counter: &Cell<N>) {
+    counter.set(counter.get() + N::from(1));
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn lost_doubled_and_late_messages_are_told_apart() {
+        let plan = Plan { channels: 3, slots: 2 };
+        let tally = Tally::new(plan).unwrap();
+        let mut receipts = Receipts::new(plan, 2);
+        let numbers: Vec<u32> = (0..12).filter(|number| plan.channel_of(1, *number) == 2).collect();
+        assert_eq!(numbers, [1, 4, 7, 10]);
+        for number in [1, 7, 7, 4, 10, 1] {
+            tally.receive(&mut receipts, Stamp { slot: 1, number, micros: 0 }, 5);
+        }
+        assert_eq!(tally.doubled_and_disordered(), (2, 1));
+        assert_eq!(tally.deliveries(), 4);
+        assert_eq!(receipts.missing(&[0, 12]), 0);
+        tally.receive(&mut receipts, Stamp { slot: 1, number: 16, micros: 0 }, 5);
+        assert_eq!(receipts.missing(&[6, 24]), 2 + 1 + 2, "2 and 5 of the first, 13, 19 and 22 of the second");
+    }
+}

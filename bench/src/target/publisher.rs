@@ -1,0 +1,109 @@
+//! Publishing: over HTTP each publisher has a connection and waits for its answer; where the protocol has no answer (NATS), all
+//! share one connection and nobody waits, as its own clients do it.
+
+use std::cell::RefCell;
+use std::rc::Rc;
+
+use anyhow::{Result, ensure};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
+use tokio::sync::Notify;
+
+use crate::http::Http;
+use crate::target::{Kind, Target, connect};
+
+/// Makes publishers for one target.
+pub(crate) struct PublisherPool {
+    target: Target,
+    /// The shared connection of a protocol without answers.
+    shared: Option<Rc<Outbox>>,
+}
+
+/// One of those who publish.
+pub(crate) struct Publisher {
+    target: Target,
+    way: Way,
+}
+
+enum Way {
+    Http(Http),
+    Stream(Rc<Outbox>),
+}
+
+/// What is to be written to the shared connection.
+#[derive(Default)]
+struct Outbox {
+    bytes: RefCell<Vec<u8>>,
+    filled: Notify,
+}
+
+impl PublisherPool {
+    /// For a target. Within a `LocalSet`.
+    pub(crate) async fn new(target: &Target) -> Result<Self> {
+        let shared = match target.kind {
+            Kind::Channelstream | Kind::Nchan => None,
+            Kind::Nats | Kind::Limit => {
+                let outbox = Rc::new(Outbox::default());
+                outbox.bytes.borrow_mut().extend_from_slice(b"CONNECT {\"verbose\":false}\r\n");
+                let (reader, writer) = connect(target.publish_address, false).await?.into_split();
+                tokio::task::spawn_local(write(outbox.clone(), writer));
+                tokio::task::spawn_local(answer_pings(outbox.clone(), reader));
+                Some(outbox)
+            }
+        };
+        Ok(Self { target: target.clone(), shared })
+    }
+
+    /// One more.
+    pub(crate) async fn publisher(&self) -> Result<Publisher> {
+        let way = match &self.shared {
+            Some(outbox) => Way::Stream(outbox.clone()),
+            None => Way::Http(self.target.backend().await?),
+        };
+        Ok(Publisher { target: self.target.clone(), way })
+    }
+}
+
+impl Publisher {
+    /// Publishes; done when the server has accepted it, where it says so.
+    pub(crate) async fn publish(&mut self, channel: usize, message: &[u8]) -> Result<()> {
+        let request = self.target.publication(channel, message)?;
+        match &mut self.way {
+            Way::Http(http) => {
+                let answer = http.call(&request).await?;
+                let text = String::from_utf8_lossy(&answer.body);
+                ensure!((200..300).contains(&answer.status), "a message was refused with {}: {text}", answer.status);
+            }
+            Way::Stream(outbox) => outbox.put(&request),
+        }
+        Ok(())
+    }
+}
+
+impl Outbox {
+    fn put(&self, bytes: &[u8]) {
+        self.bytes.borrow_mut().extend_from_slice(bytes);
+        self.filled.notify_one();
+    }
+}
+
+/// Ends when the server does; then deliveries are missing, which the run reports.
+async fn write(outbox: Rc<Outbox>, mut writer: OwnedWriteHalf) {
+    loop {
+        let bytes = outbox.bytes.take();
+        if bytes.is_empty() {
+            outbox.filled.notified().await;
+        } else if writer.write_all(&bytes).await.is_err() {
+            return;
+        }
+    }
+}
+
+async fn answer_pings(outbox: Rc<Outbox>, mut reader: OwnedReadHalf) {
+    let mut buffer = vec![0; 4096];
+    while let Ok(read @ 1..) = reader.read(&mut buffer).await {
+        if buffer.get(..read).is_some_and(|text| text.windows(6).any(|window| window == b"PING\r\n")) {
+            outbox.put(b"PONG\r\n");
+        }
+    }
+}
