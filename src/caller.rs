@@ -4,6 +4,7 @@
 //! and only in the headers of the original, `X-Script-Name`, `X-Scheme` and `X-Url-Scheme`; `X-Forwarded-*` change nothing then.
 
 use std::net::IpAddr;
+use std::rc::Rc;
 
 use actix_web::http::header::{self, HeaderMap};
 use actix_web::{HttpMessage, HttpRequest};
@@ -25,12 +26,11 @@ pub struct Caller {
 
 impl Caller {
     /// Of a request that passed the middleware.
-    pub fn of(request: &HttpRequest) -> Self {
-        request.extensions().get::<Self>().cloned().unwrap_or_else(|| Self {
-            address: request.peer_addr().map(|peer| peer.ip()),
-            scheme: "http".to_owned(),
-            host: String::new(),
-            prefix: String::new(),
+    pub fn of(request: &HttpRequest) -> Rc<Self> {
+        let noted = request.extensions().get::<Rc<Self>>().cloned();
+        noted.unwrap_or_else(|| {
+            let address = request.peer_addr().map(|peer| peer.ip());
+            Rc::new(Self { address, scheme: "http".to_owned(), host: String::new(), prefix: String::new() })
         })
     }
 

@@ -2,10 +2,11 @@
 
 use std::net::{SocketAddr, TcpListener, ToSocketAddrs};
 use std::rc::Rc;
-use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
-use actix::Arbiter;
+use actix::{Arbiter, ArbiterHandle};
 use actix_codec::Framed;
 use actix_http::h1::Codec;
 use actix_http::{HttpService, Request};
@@ -43,24 +44,17 @@ const WRITE_BUFFER: usize = 8 << 10;
 /// When the address cannot be listened on.
 pub async fn serve(settings: Settings) -> std::io::Result<()> {
     raise_descriptor_limit();
-    let cores = std::thread::available_parallelism().map_or(1, usize::from);
-    let or_cores = |threads: usize| if threads == 0 { cores } else { threads };
-    let arbiters: Vec<_> = (0..or_cores(settings.arbiters)).map(|_| Arbiter::new()).collect();
-    let handles: Vec<_> = arbiters.iter().map(Arbiter::handle).collect();
-    let broker = Broker::start(&handles, settings.limits());
+    let broker = Broker::new(settings.limits());
     let listener = listen(&settings)?;
     let address = listener.local_addr()?;
     let readiness = Readiness::default();
-    let (workers, drain_time) = (or_cores(settings.workers), settings.drain_time);
+    let drain_time = settings.drain_time;
     let sockets = Data::new(OpenSockets::default());
-    let server = http_server(listener, broker.clone(), readiness.clone(), sockets.clone(), settings, workers)?;
+    let server = http_server(listener, broker.clone(), readiness.clone(), sockets.clone(), settings)?;
     let stop = actix::spawn(stop_at_signal(server.handle(), broker, readiness, sockets, drain_time));
     log::info!("serving on http://{address}, version {}", env!("CARGO_PKG_VERSION"));
     let served = server.await;
     stop.abort();
-    for arbiter in arbiters {
-        arbiter.stop();
-    }
     log::info!("stopped");
     served
 }
@@ -103,8 +97,10 @@ fn http_server(
     readiness: Readiness,
     sockets: Data<OpenSockets>,
     settings: Settings,
-    workers: usize,
 ) -> std::io::Result<Server> {
+    let cores = std::thread::available_parallelism().map_or(1, usize::from);
+    let workers = if settings.workers == 0 { cores } else { settings.workers };
+    let threads = Threads::new(workers, broker.clone());
     let drain_time = settings.drain_time.as_secs().max(1);
     let unacknowledged = settings.limits().idle;
     let broker = Data::new(broker);
@@ -132,6 +128,7 @@ fn http_server(
     };
     // What `actix_web::HttpServer` would build, over a stream that can be cut from outside and taken over by websockets.
     let service = move || {
+        threads.enter();
         let (answers, upgrades) = (app(), Rc::new(app()));
         let upgrade = fn_factory(move || {
             let upgrades = upgrades.clone();
@@ -168,6 +165,36 @@ fn http_server(
         .disable_signals()
         .listen("http", listener, service)?;
     Ok(server.run())
+}
+
+/// The threads that serve HTTP, which are also those of the actors: a call and the channel it is for often share one, and then nothing
+/// has to wake another thread.
+#[derive(Clone)]
+struct Threads(Arc<ThreadsState>);
+
+struct ThreadsState {
+    handles: Vec<OnceLock<ArbiterHandle>>,
+    entered: AtomicUsize,
+    broker: Broker,
+}
+
+impl Threads {
+    fn new(count: usize, broker: Broker) -> Self {
+        let handles = (0..count).map(|_| OnceLock::new()).collect();
+        Self(Arc::new(ThreadsState { handles, entered: AtomicUsize::new(0), broker }))
+    }
+
+    /// Called by each thread before any connection is accepted. The threads start one after the other; the last completes the broker.
+    fn enter(&self) {
+        let ThreadsState { handles, entered, broker } = &*self.0;
+        // One that takes the place of a thread that ended by a fault comes too late to be one of them.
+        let Some(place) = handles.get(entered.fetch_add(1, Ordering::AcqRel)) else { return };
+        place.get_or_init(Arbiter::current);
+        let all: Option<Vec<_>> = handles.iter().map(|handle| handle.get().cloned()).collect();
+        if let Some(all) = all {
+            broker.start_on(&all);
+        }
+    }
 }
 
 /// Waits for a signal; then: not ready any more, a word to every client, no new connections, the requests under way to their end.

@@ -125,7 +125,7 @@ settings! {
     /// How many lists of messages wait for one client before they stay in the log instead.
     queue_frames: usize = 128;
     /// How many bytes wait for one client before they stay in the log instead.
-    queue_bytes: usize = 16 << 10;
+    queue_bytes: usize = 32 << 10;
     /// The largest body of a request, in bytes; 413 beyond it.
     body_limit: usize = 1 << 20;
     /// The largest websocket frame a client may send, in bytes; closed with 1009 beyond it.
@@ -134,10 +134,8 @@ settings! {
     close_grace: Duration = Limits::default().close_grace;
     /// Seconds for requests under way to end when the server stops.
     drain_time: Duration = Duration::from_secs(5);
-    /// Threads for HTTP; as many as processors when 0.
+    /// Threads; as many as processors when 0.
     workers: usize = 0;
-    /// Threads for channels, users and connections; as many as processors when 0.
-    arbiters: usize = 0;
 }
 
 impl Settings {

@@ -7,6 +7,7 @@ mod info;
 mod messages;
 
 use std::collections::BTreeMap;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use actix::prelude::*;
@@ -37,7 +38,8 @@ const RETRY_AFTER: Duration = Duration::from_secs(1);
 #[derive(Clone)]
 pub struct Broker {
     shared: Shared,
-    ledger: Addr<Ledger>,
+    /// Unset until the threads run.
+    ledger: Arc<OnceLock<Addr<Ledger>>>,
 }
 
 /// What `/connect` came to.
@@ -74,15 +76,18 @@ impl From<Refused> for NotDone {
 }
 
 impl Broker {
-    /// Starts the actors' directories on these arbiters.
-    pub fn start(arbiters: &[ArbiterHandle], limits: Limits) -> Self {
-        let (length, age) = (limits.remembered_calls, limits.idle * 20);
-        let shared = Shared::start(arbiters, limits, Counters::default());
-        let ledger = match arbiters.first() {
-            Some(arbiter) => Ledger::start_in_arbiter(arbiter, move |_| Ledger::new(length, age)),
-            None => Ledger::new(length, age).start(),
-        };
-        Self { shared, ledger }
+    /// A broker without threads: it knows nobody and refuses all until [`start_on`](Self::start_on).
+    pub fn new(limits: Limits) -> Self {
+        Self { shared: Shared::new(limits, Counters::default()), ledger: Arc::default() }
+    }
+
+    /// Gives it its threads, on which all actors will live; once.
+    pub fn start_on(&self, arbiters: &[ArbiterHandle]) {
+        self.shared.start_on(arbiters);
+        let (length, age) = (self.limits().remembered_calls, self.limits().idle * 20);
+        if let Some(arbiter) = arbiters.first() {
+            self.ledger.get_or_init(|| Ledger::start_in_arbiter(arbiter, move |_| Ledger::new(length, age)));
+        }
     }
 
     /// Totals since the start.

@@ -5,7 +5,7 @@
 
 use std::collections::HashMap;
 use std::hash::{BuildHasher, Hash};
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use actix::dev::{MessageResponse, OneshotSender};
 use actix::prelude::*;
@@ -137,21 +137,24 @@ pub(crate) struct Shared(Arc<SharedState>);
 
 #[derive(Debug)]
 struct SharedState {
-    directories: Vec<Addr<Directory>>,
+    /// One for each thread; unset until the threads run.
+    directories: OnceLock<Vec<Addr<Directory>>>,
     limits: Limits,
     counters: Counters,
 }
 
 impl Shared {
-    /// Starts a directory on each arbiter.
-    pub(crate) fn start(arbiters: &[ArbiterHandle], limits: Limits, counters: Counters) -> Self {
+    /// Without threads.
+    pub(crate) fn new(limits: Limits, counters: Counters) -> Self {
+        Self(Arc::new(SharedState { directories: OnceLock::new(), limits, counters }))
+    }
+
+    /// Starts a directory on each arbiter; once.
+    pub(crate) fn start_on(&self, arbiters: &[ArbiterHandle]) {
         let start = |arbiter| Directory::start_in_arbiter(arbiter, |_| Directory::default());
-        let directories = arbiters.iter().map(start).collect();
-        let shared = Self(Arc::new(SharedState { directories, limits, counters }));
-        for directory in &shared.0.directories {
-            tell(directory, Meet(shared.clone()));
+        for directory in self.0.directories.get_or_init(|| arbiters.iter().map(start).collect()) {
+            tell(directory, Meet(self.clone()));
         }
-        shared
     }
 
     pub(crate) fn limits(&self) -> &Limits {
@@ -163,14 +166,14 @@ impl Shared {
     }
 
     pub(crate) fn directories(&self) -> &[Addr<Directory>] {
-        &self.0.directories
+        self.0.directories.get().map_or(&[], Vec::as_slice)
     }
 
     fn place<N: Hash>(&self, name: &N) -> Option<&Addr<Directory>> {
         let hash = FxBuildHasher.hash_one(name);
         // The low bits of this hash spread badly; the high ones are its best.
-        let index = (u128::from(hash) * self.0.directories.len() as u128) >> 64;
-        self.0.directories.get(usize::try_from(index).unwrap_or_default())
+        let index = (u128::from(hash) * self.directories().len() as u128) >> 64;
+        self.directories().get(usize::try_from(index).unwrap_or_default())
     }
 
     /// Tells the actor of `name` something. It is handled after all that was sent to it before.

@@ -190,6 +190,8 @@ impl User {
                 }
             }
         }
+        // Most users rest most of the time.
+        self.errands = VecDeque::new();
     }
 }
 

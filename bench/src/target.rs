@@ -112,7 +112,10 @@ impl Target {
         let conn_id = Uuid::new_v4();
         if self.kind == Kind::Channelstream {
             let (channel, run, user) = (self.channel(seat.channel), &self.run, seat.subscriber);
-            let body = format!(r#"{{"username":"bench-{run}-{user}","conn_id":"{conn_id}","channels":["{channel}"]}}"#);
+            // Without the list of all users, which would grow with each of them.
+            let info = r#"{"include_users":false,"include_history":false}"#;
+            let body =
+                format!(r#"{{"username":"bench-{run}-{user}","conn_id":"{conn_id}","channels":["{channel}"],"info":{info}}}"#);
             let answer = backend.call(&self.signed("POST", "/connect", &body)).await?;
             let text = String::from_utf8_lossy(&answer.body);
             ensure!(answer.status == 200, "POST /connect was answered with {}: {text}", answer.status);

@@ -1,5 +1,7 @@
 //! Notes on every request who its [`Caller`] is, and takes the proxy's word for prefix and scheme.
 
+use std::rc::Rc;
+
 use actix_web::body::{BoxBody, MessageBody};
 use actix_web::dev::{ServiceRequest, ServiceResponse};
 use actix_web::http::StatusCode;
@@ -23,7 +25,7 @@ pub async fn proxy(mut request: ServiceRequest, next: Next<impl MessageBody + 's
     // A container's health check comes from inside and has no https.
     let is_health = matches!(request.path(), "/health" | "/ready");
     let refused = settings.enforce_https && caller.scheme != "https" && !is_health;
-    request.extensions_mut().insert(caller);
+    request.extensions_mut().insert(Rc::new(caller));
     if refused {
         let reason = json!({"request": "Only https is served here (enforce_https)."});
         return Ok(request.into_response(HttpResponse::build(StatusCode::NOT_ACCEPTABLE).json(reason)));

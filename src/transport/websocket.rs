@@ -3,6 +3,7 @@
 //! A ping with a number follows what was sent; its pong says that the client has it. A client that never answered a ping is believed
 //! to have read what its socket took.
 
+use std::hash::{BuildHasher, RandomState};
 use std::io;
 use std::pin::Pin;
 use std::sync::Arc;
@@ -36,8 +37,8 @@ const EVENTS_PER_PING: u64 = 64;
 /// An empty list: a frame of data, since proxies and pages count only such as a sign of life.
 const HEARTBEAT: &[u8] = b"\x81\x02[]";
 
-/// The heartbeats of all sockets fall on so many moments of an interval, so that a thread wakes for hundreds of them at once.
-const BEATS_PER_INTERVAL: u32 = 16;
+/// The heartbeats of all sockets fall on so many moments of an interval, so that a thread wakes for many of them at once.
+const BEATS_PER_INTERVAL: u32 = 64;
 
 const CLOSE: u8 = 0x88;
 const PING: u8 = 0x89;
@@ -51,6 +52,13 @@ fn control(first: u8, payload: &[u8]) -> Bytes {
 
 fn close_frame(code: u16, reason: &str) -> Bytes {
     control(CLOSE, &[&code.to_be_bytes(), reason.as_bytes()].concat())
+}
+
+/// How long to wait for `time`, or a little less, so that it ends on one of the moments at which others beat too.
+fn until_beat(time: Duration, interval: Duration) -> Duration {
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    let past = (now + time).as_nanos() % (interval / BEATS_PER_INTERVAL).as_nanos();
+    time.saturating_sub(Duration::from_nanos(u64::try_from(past).unwrap_or_default()))
 }
 
 /// Opens a websocket for a connection. An unknown one is closed at once with 4004, so that its page can connect again.
@@ -225,7 +233,8 @@ impl WebSocket {
     }
 
     fn beat(&mut self, context: &mut Context<Self>) {
-        context.run_later(self.until_beat(), Self::beat);
+        let interval = self.heartbeat_interval();
+        context.run_later(until_beat(interval, interval), Self::beat);
         // Where earlier frames still wait, one more would not come sooner.
         if self.is_closing || self.wire.has_unsent() {
             return;
@@ -238,11 +247,8 @@ impl WebSocket {
         }
     }
 
-    fn until_beat(&self) -> Duration {
-        let interval = self.settings.heartbeat_interval.max(Duration::from_millis(10));
-        let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-        let past = (now + interval).as_nanos() % (interval / BEATS_PER_INTERVAL).as_nanos();
-        interval - Duration::from_nanos(u64::try_from(past).unwrap_or_default())
+    fn heartbeat_interval(&self) -> Duration {
+        self.settings.heartbeat_interval.max(Duration::from_millis(10))
     }
 
     /// At most one question is open; its answer brings the next if there is more to ask for.
@@ -291,7 +297,10 @@ impl Actor for WebSocket {
 
     fn started(&mut self, context: &mut Self::Context) {
         context.set_mailbox_capacity(self.settings.queue_frames.max(1));
-        context.run_later(self.until_beat(), Self::beat);
+        // Those that open together do not beat together for ever.
+        let interval = self.heartbeat_interval();
+        let first = interval.mul_f64(f64::from(RandomState::new().hash_one(()) as u16) / f64::from(u16::MAX));
+        context.run_later(until_beat(first, interval), Self::beat);
         context.spawn(Pump);
         self.ask();
     }

@@ -85,7 +85,7 @@ async fn only_what_was_said_since_the_subscription_is_caught_up() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn messages_of_one_call_to_several_places_arrive_in_their_order() {
-    let server = Server::start(&[("arbiters", "4")]);
+    let server = Server::start(&[("workers", "4")]);
     let backend = Backend::of(&server);
     let channels: Vec<_> = (0..8).map(|index| format!("room-{index}")).collect();
     let conn_id = backend.connect("alice", &channels.iter().map(String::as_str).collect::<Vec<_>>()).await;

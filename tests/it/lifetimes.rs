@@ -135,7 +135,7 @@ async fn a_disconnect_is_final() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn state_and_presence_events_of_several_channels_come_in_the_order_of_their_names() {
-    let server = Server::start(&[("arbiters", "4")]);
+    let server = Server::start(&[("workers", "4")]);
     let backend = Backend::of(&server);
     let names: Vec<_> = (0..9).map(|index| format!("room-{index}")).collect();
     let names: Vec<_> = names.iter().map(String::as_str).collect();

@@ -1,0 +1,178 @@
+//! What the pieces of a publication cost: `cargo bench`. Figures and what they mean: `docs/performance.md`.
+
+#![expect(clippy::unwrap_used, reason = "a bench that cannot be set up shall say where")]
+
+use std::hint::black_box;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use actix::prelude::*;
+use actix_web::test::TestRequest;
+use channelstream::api::message::MessageRequest;
+use channelstream::signature::Signer;
+use channelstream::validation::body::FromBody;
+use channelstream_actors::broker::Broker;
+use channelstream_actors::core::Stamp;
+use channelstream_actors::core::channel::{ChannelCore, Publication};
+use channelstream_actors::core::log::Retention;
+use channelstream_actors::core::roster::Member;
+use channelstream_actors::core::user::{Connect, Place, UserCore};
+use channelstream_actors::limits::Limits;
+use channelstream_actors::name::{ChannelName, ConnId, MessageId, UserName};
+use channelstream_actors::outlet::{Frames, Outlet, Pulse, Queue, Room, Shut, Socket};
+use channelstream_actors::protocol::event;
+use channelstream_actors::protocol::message::{Address, Draft, Message, Payload};
+use channelstream_actors::protocol::timestamp::Moment;
+use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
+use serde_json::value::RawValue;
+
+fn payload() -> Payload {
+    let text = format!(r#"{{"text":"{}"}}"#, "x".repeat(189));
+    RawValue::from_string(text).unwrap().into()
+}
+
+fn draft(channel: &ChannelName) -> Draft {
+    let address = Address { channel: Some(channel.clone()), ..Address::default() };
+    Draft { address, uuid: None, timestamp: None, user: UserName::new("bench"), message: Some(payload()) }
+}
+
+fn message() -> Arc<Message> {
+    let Draft { address, user, message, .. } = draft(&ChannelName::new("news"));
+    Arc::new(Message { address, uuid: MessageId::random(), timestamp: Moment::now().into(), user, message, edited: None })
+}
+
+fn call(criterion: &mut Criterion) {
+    let signer = Signer::new("secret", None);
+    let signature = signer.sign("/message");
+    criterion.bench_function("check a signature", |bencher| bencher.iter(|| signer.check(black_box(&signature))));
+    let body = format!(r#"[{{"user":"bench","channel":"news","message":{}}}]"#, payload());
+    let body = RawValue::from_string(body).unwrap();
+    let request = TestRequest::default().to_http_request();
+    criterion.bench_function("validate a body of /message", |bencher| {
+        bencher.iter(|| MessageRequest::from_body(black_box(&body), &request));
+    });
+}
+
+fn core(criterion: &mut Criterion) {
+    let message = message();
+    criterion.bench_function("encode a message", |bencher| bencher.iter(|| event::message(black_box(&message))));
+    let retention = || {
+        let limits = Limits::default();
+        Retention { frames: limits.channel_frames, age: limits.idle, length: limits.log_length, bytes: limits.log_bytes }
+    };
+    let mut channel = ChannelCore::new(ChannelName::new("news"), uuid::Uuid::new_v4(), retention(), Moment::now());
+    let publication = Publication::new(message);
+    criterion.bench_function("publish in a core", |bencher| {
+        bencher.iter(|| channel.publish(vec![black_box(publication.clone())], Moment::now()));
+    });
+    criterion.bench_function("a user comes and goes in two cores", |bencher| {
+        bencher.iter(|| {
+            let (conn_id, now) = (ConnId::random(), Moment::now());
+            let mut user = UserCore::new(UserName::new("alice"), uuid::Uuid::new_v4(), retention(), now);
+            let connect = Connect { channels: vec![ChannelName::new("news")], ..Connect::default() };
+            let effects = user.connect(conn_id, connect, true, now).into_iter().chain(user.close(conn_id, now));
+            for effect in effects {
+                let member: &Member = &effect.member;
+                channel.member(member, Stamp::now());
+                black_box::<Place>(effect.place);
+            }
+        });
+    });
+}
+
+/// An outlet that only counts.
+struct Counting {
+    counter: Arc<AtomicU64>,
+    queue: Queue,
+}
+
+impl Actor for Counting {
+    type Context = Context<Self>;
+}
+
+impl Handler<Frames> for Counting {
+    type Result = ();
+
+    fn handle(&mut self, frames: Frames, _: &mut Context<Self>) {
+        self.queue.remove(frames.list.size());
+        self.counter.fetch_add(frames.count, Ordering::Relaxed);
+    }
+}
+
+impl Handler<Room> for Counting {
+    type Result = ();
+
+    fn handle(&mut self, _: Room, _: &mut Context<Self>) {}
+}
+
+impl Handler<Shut> for Counting {
+    type Result = ();
+
+    fn handle(&mut self, _: Shut, _: &mut Context<Self>) {}
+}
+
+/// A socket that is never asked.
+#[derive(Debug)]
+struct Unused;
+
+impl Socket for Unused {
+    fn cut(&self) {}
+
+    fn was_reset(&self) -> bool {
+        false
+    }
+
+    fn written(&self) -> u64 {
+        0
+    }
+}
+
+async fn subscribed(broker: &Broker, channel: &ChannelName, number: u64, counter: &Arc<AtomicU64>) {
+    let (user, conn_id) = (UserName::new(format!("user-{number}")), ConnId::random());
+    let connect = Connect { channels: vec![channel.clone()], ..Connect::default() };
+    broker.connect(user, conn_id, connect, Default::default()).await.unwrap();
+    let queue = Queue::of_gatherer(1 << 20);
+    let outlet = Counting { counter: counter.clone(), queue: queue.clone() }.start();
+    let outlet = Outlet {
+        frames: outlet.clone().recipient(),
+        room: outlet.clone().recipient(),
+        shut: outlet.recipient(),
+        queue,
+        pulse: Pulse::default(),
+        socket: Arc::new(Unused),
+    };
+    broker.attach(conn_id, outlet).await.unwrap();
+}
+
+/// From the call to the last of a thousand outlets, on one thread and without sockets: what the actors add to the kernel's work.
+fn fan_out(criterion: &mut Criterion) {
+    const SUBSCRIBERS: u64 = 1000;
+    let mut group = criterion.benchmark_group("fan-out in memory to 1,000");
+    for messages in [1, 8, 64] {
+        let system = System::new();
+        let broker = Broker::new(Limits::default());
+        let (channel, counter) = (ChannelName::new("news"), Arc::new(AtomicU64::new(0)));
+        system.block_on(async {
+            broker.start_on(&[Arbiter::current()]);
+            for number in 0..SUBSCRIBERS {
+                subscribed(&broker, &channel, number, &counter).await;
+            }
+        });
+        group.throughput(Throughput::Elements(SUBSCRIBERS * messages));
+        group.bench_function(BenchmarkId::from_parameter(format!("{messages} at once")), |bencher| {
+            bencher.iter(|| {
+                system.block_on(async {
+                    let end = counter.load(Ordering::Relaxed) + SUBSCRIBERS * messages;
+                    broker.publish((0..messages).map(|_| draft(&channel)).collect()).await.unwrap();
+                    while counter.load(Ordering::Relaxed) < end {
+                        tokio::task::yield_now().await;
+                    }
+                });
+            });
+        });
+    }
+    group.finish();
+}
+
+criterion_group!(pieces, call, core, fan_out);
+criterion_main!(pieces);
