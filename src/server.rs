@@ -35,7 +35,7 @@ use crate::transport::upgrade;
 /// Connections that wait to be accepted. Many come back at once after a restart.
 const BACKLOG: i32 = 4096;
 
-/// A socket takes no more from its outlet while so many bytes wait to be written: what a client that does not read may hold.
+/// A socket takes no more of an answer while so many bytes wait to be written: what a client that does not read may hold.
 const WRITE_BUFFER: usize = 8 << 10;
 
 /// Serves until SIGTERM or SIGINT, then says goodbye to all clients and ends.

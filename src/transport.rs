@@ -1,6 +1,7 @@
 //! How clients listen: two outlets behind one contract (`channelstream_actors::outlet`). Only this module knows actix-web-actors.
 
 pub mod client_frames;
+pub mod handshake;
 pub mod long_poll;
 pub mod read;
 pub mod socket;

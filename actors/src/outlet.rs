@@ -3,7 +3,7 @@
 //! An *outlet* is the actor of one open transport: it owns the socket and takes [`Frames`]. What both sides may rely on:
 //!
 //! - a topic's frames are sent in the order of their offsets, without holes, each once per attachment;
-//! - the outlet takes frames only while its socket moves, so what waits before it is bounded by its mailbox and by [`Queue`];
+//! - what waits before a socket is bounded: in bytes by [`Queue`], in messages by the outlet's mailbox;
 //! - when frames do not fit, the topic keeps its place in the log, asks once for [`Room`], and goes on when that is answered;
 //! - an outlet that ends tells its connection, by [`DetachOutlet`], up to where its client has read each topic ([`Report`]).
 //!

@@ -1,5 +1,4 @@
-//! The TCP stream under every request. It can be cut from outside, which a stuck outlet needs, since it does not run while its socket
-//! is blocked; and it tells how it ended, which says whether a client has read the answer of a long-poll.
+//! The TCP stream under every request. It can be cut from outside, whatever became of its outlet; and it tells how it ended, which says whether a client has read the answer of a long-poll.
 
 use std::io;
 use std::pin::Pin;

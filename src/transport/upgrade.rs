@@ -11,8 +11,8 @@ use actix_http::{ConnectionType, Request, Response};
 use actix_service::Service;
 use tokio::io::AsyncWriteExt;
 
+use crate::transport::handshake::Takeover;
 use crate::transport::socket::WatchedStream;
-use crate::transport::websocket::Takeover;
 
 /// Answers a request that asks for a websocket.
 ///

@@ -1,10 +1,9 @@
-//! `GET /ws`: the outlet of a websocket (`protocol.md` §6, RFC 6455).
+//! The outlet of a websocket (`protocol.md` §6, RFC 6455).
 //!
 //! A ping with a number follows what was sent; its pong says that the client has it. A client that never answered a ping is believed
 //! to have read what its socket took.
 
 use std::hash::{BuildHasher, RandomState};
-use std::io;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context as TaskContext, Poll};
@@ -12,24 +11,19 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use actix::fut::ActorFuture;
 use actix::prelude::*;
-use actix_web::http::header;
 use actix_web::web::Data;
-use actix_web::{HttpRequest, HttpResponse};
-use actix_web_actors::ws;
 use bytes::Bytes;
 use channelstream_actors::broker::Broker;
 use channelstream_actors::error::CloseReason;
 use channelstream_actors::outlet::{Frames, Pulse, Queue, Room, Shut};
-use tokio::io::AsyncWriteExt;
 
-use crate::error::ApiError;
-use crate::process::{OpenSockets, SocketGuard};
+use crate::process::SocketGuard;
 use crate::settings::Settings;
 use crate::transport::client_frames::ClientFrame;
 use crate::transport::read::ReadSoFar;
-use crate::transport::socket::{Handle, WatchedStream};
+use crate::transport::socket::Handle;
 use crate::transport::wire::Wire;
-use crate::transport::{Attachment, Begun, Word, attach, conn_id, outlet};
+use crate::transport::{Attachment, Begun, Word};
 
 /// A ping follows so many events, so that little is repeated after an unclean end and all of it is still in the log.
 const EVENTS_PER_PING: u64 = 64;
@@ -50,7 +44,8 @@ fn control(first: u8, payload: &[u8]) -> Bytes {
     [&[first, payload.len() as u8], payload].concat().into()
 }
 
-fn close_frame(code: u16, reason: &str) -> Bytes {
+/// A close frame with its code and reason.
+pub(super) fn close_frame(code: u16, reason: &str) -> Bytes {
     control(CLOSE, &[&code.to_be_bytes(), reason.as_bytes()].concat())
 }
 
@@ -61,100 +56,23 @@ fn until_beat(time: Duration, interval: Duration) -> Duration {
     time.saturating_sub(Duration::from_nanos(u64::try_from(past).unwrap_or_default()))
 }
 
-/// Opens a websocket for a connection. An unknown one is closed at once with 4004, so that its page can connect again.
-pub async fn open(
-    request: HttpRequest,
-    broker: Data<Broker>,
-    settings: Data<Settings>,
-    sockets: Data<OpenSockets>,
-) -> Result<HttpResponse, ApiError> {
-    let conn_id = conn_id(&request)?;
-    let handle = request.conn_data::<Arc<Handle>>().ok_or(ApiError::Internal("a request without its socket"))?.clone();
-    let mut response = ws::handshake(&request).map_err(|error| ApiError::NoUpgrade(error.to_string()))?;
-    let mut response = response.insert_header((header::CACHE_CONTROL, "no-store")).finish();
-    let (queue, pulse) = (Queue::of_socket(settings.queue_bytes, handle.clone()), Pulse::default());
-    let (context, attachment) = (Context::new(), Attachment::default());
-    // Attached before the client reads that the socket is open: what is sent from then on is not caught up but comes at once.
-    // The actor begins to run when the stream is its own; what is sent to it before waits.
-    let address: Addr<WebSocket> = context.address();
-    let outlet = outlet(&address, queue.clone(), pulse.clone(), handle.clone());
-    let attached = attach(broker.get_ref().clone(), conn_id, outlet, address.recipient(), attachment.last_word.clone());
-    let takeover = if let Ok(true) = actix::spawn(attached).await {
-        let guard = sockets.guard();
-        Takeover::Open(Box::new(Opening { context, broker, settings, guard, handle, queue, pulse, attachment }))
-    } else {
-        log::debug!("a websocket asked for an unknown connection");
-        Takeover::Refused(CloseReason::UnknownConnection)
-    };
-    response.extensions_mut().insert(takeover);
-    Ok(response)
-}
-
-/// What becomes of a stream once its handshake is answered.
-pub enum Takeover {
-    /// A websocket begins.
-    Open(Box<Opening>),
-    /// It is told why not, and ends.
-    Refused(CloseReason),
-}
-
-/// A websocket that waits for its stream. If that never comes, its connection learns so when this is dropped.
-pub struct Opening {
-    context: Context<WebSocket>,
-    broker: Data<Broker>,
-    settings: Data<Settings>,
-    guard: SocketGuard,
-    handle: Arc<Handle>,
-    queue: Queue,
-    pulse: Pulse,
-    attachment: Attachment,
-}
-
-impl Takeover {
-    /// Goes on with the stream, of which this was read already.
-    ///
-    /// # Errors
-    /// When the stream breaks.
-    pub async fn begin(self, mut stream: WatchedStream, read: &[u8]) -> io::Result<()> {
-        match self {
-            Self::Open(opening) => opening.begin(stream, read),
-            Self::Refused(reason) => {
-                stream.write_all(&close_frame(reason.code(), reason.reason())).await?;
-                stream.shutdown().await?;
-            }
-        }
-        Ok(())
-    }
-}
-
-impl Opening {
-    fn begin(self, stream: WatchedStream, read: &[u8]) {
-        let Self { context, broker, settings, guard, handle, queue, pulse, attachment } = self;
-        context.run(WebSocket {
-            wire: Wire::new(stream, read, settings.frame_limit),
-            broker,
-            settings,
-            _guard: guard,
-            handle,
-            queue,
-            pulse,
-            attachment,
-            read: ReadSoFar::default(),
-            ping: 0,
-            ping_is_open: false,
-            answers: false,
-            is_closing: false,
-            is_ending: false,
-            is_clean: false,
-        });
-    }
+/// What a websocket has before it has a stream.
+pub(super) struct Ends {
+    pub(super) broker: Data<Broker>,
+    pub(super) settings: Data<Settings>,
+    pub(super) guard: SocketGuard,
+    pub(super) handle: Arc<Handle>,
+    pub(super) queue: Queue,
+    pub(super) pulse: Pulse,
+    pub(super) attachment: Attachment,
 }
 
 /// The actor of an open websocket.
-struct WebSocket {
+pub(super) struct WebSocket {
     wire: Wire,
     broker: Data<Broker>,
     settings: Data<Settings>,
+    /// Dropped with it: then it is no longer counted as open.
     _guard: SocketGuard,
     handle: Arc<Handle>,
     queue: Queue,
@@ -199,6 +117,28 @@ impl ActorFuture<WebSocket> for Pump {
 }
 
 impl WebSocket {
+    /// Open from now on.
+    pub(super) fn new(wire: Wire, ends: Ends) -> Self {
+        let Ends { broker, settings, guard, handle, queue, pulse, attachment } = ends;
+        Self {
+            wire,
+            broker,
+            settings,
+            _guard: guard,
+            handle,
+            queue,
+            pulse,
+            attachment,
+            read: ReadSoFar::default(),
+            ping: 0,
+            ping_is_open: false,
+            answers: false,
+            is_closing: false,
+            is_ending: false,
+            is_clean: false,
+        }
+    }
+
     /// Takes what the client sends.
     fn hear(&mut self, context: &mut Context<Self>, task: &mut TaskContext<'_>) {
         while let Poll::Ready(frame) = self.wire.poll_read(task) {

@@ -1,0 +1,85 @@
+//! `GET /ws` up to the moment when the socket is open (`protocol.md` §6, RFC 6455 §4).
+
+use std::io;
+use std::sync::Arc;
+
+use actix::prelude::*;
+use actix_web::http::header;
+use actix_web::web::Data;
+use actix_web::{HttpRequest, HttpResponse};
+use actix_web_actors::ws;
+use channelstream_actors::broker::Broker;
+use channelstream_actors::error::CloseReason;
+use channelstream_actors::outlet::{Pulse, Queue};
+use tokio::io::AsyncWriteExt;
+
+use crate::error::ApiError;
+use crate::process::OpenSockets;
+use crate::settings::Settings;
+use crate::transport::socket::{Handle, WatchedStream};
+use crate::transport::websocket::{Ends, WebSocket, close_frame};
+use crate::transport::wire::Wire;
+use crate::transport::{Attachment, attach, conn_id, outlet};
+
+/// Opens a websocket for a connection. An unknown one is closed at once with 4004, so that its page can connect again.
+pub async fn open(
+    request: HttpRequest,
+    broker: Data<Broker>,
+    settings: Data<Settings>,
+    sockets: Data<OpenSockets>,
+) -> Result<HttpResponse, ApiError> {
+    let conn_id = conn_id(&request)?;
+    let handle = request.conn_data::<Arc<Handle>>().ok_or(ApiError::Internal("a request without its socket"))?.clone();
+    let mut response = ws::handshake(&request).map_err(|error| ApiError::NoUpgrade(error.to_string()))?;
+    let mut response = response.insert_header((header::CACHE_CONTROL, "no-store")).finish();
+    let (queue, pulse) = (Queue::of_socket(settings.queue_bytes, handle.clone()), Pulse::default());
+    let (context, attachment) = (Context::new(), Attachment::default());
+    // Attached before the client reads that the socket is open: what is sent from then on is not caught up but comes at once.
+    // The actor begins to run when the stream is its own; what is sent to it before waits.
+    let address: Addr<WebSocket> = context.address();
+    let outlet = outlet(&address, queue.clone(), pulse.clone(), handle.clone());
+    let attached = attach(broker.get_ref().clone(), conn_id, outlet, address.recipient(), attachment.last_word.clone());
+    let takeover = if let Ok(true) = actix::spawn(attached).await {
+        let ends = Ends { broker, settings, guard: sockets.guard(), handle, queue, pulse, attachment };
+        Takeover::Open(Box::new(Opening { context, ends }))
+    } else {
+        log::debug!("a websocket asked for an unknown connection");
+        Takeover::Refused(CloseReason::UnknownConnection)
+    };
+    response.extensions_mut().insert(takeover);
+    Ok(response)
+}
+
+/// What becomes of a stream once its handshake is answered.
+pub enum Takeover {
+    /// A websocket begins.
+    Open(Box<Opening>),
+    /// It is told why not, and ends.
+    Refused(CloseReason),
+}
+
+/// A websocket that waits for its stream. If that never comes, its connection learns so when this is dropped.
+pub struct Opening {
+    context: Context<WebSocket>,
+    ends: Ends,
+}
+
+impl Takeover {
+    /// Goes on with the stream, of which this was read already.
+    ///
+    /// # Errors
+    /// When the stream breaks.
+    pub async fn begin(self, mut stream: WatchedStream, read: &[u8]) -> io::Result<()> {
+        match self {
+            Self::Open(opening) => {
+                let Opening { context, ends } = *opening;
+                context.run(WebSocket::new(Wire::new(stream, read, ends.settings.frame_limit), ends));
+            }
+            Self::Refused(reason) => {
+                stream.write_all(&close_frame(reason.code(), reason.reason())).await?;
+                stream.shutdown().await?;
+            }
+        }
+        Ok(())
+    }
+}
