@@ -3,6 +3,7 @@
 pub mod client_frames;
 pub mod handshake;
 pub mod long_poll;
+mod metronome;
 pub mod read;
 pub mod socket;
 pub mod upgrade;

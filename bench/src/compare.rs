@@ -50,7 +50,7 @@ const PER_CPU: &[&str] = &["delivered per CPU second"];
 const LATENCY: &[&str] = &["latency p50", "latency p99", "latency p99.9"];
 
 fn matches(seconds: f64) -> Vec<Match> {
-    use Contender::{Channelstream, Limit, LimitMerge, Nats, Nchan};
+    use Contender::{Channelstream, Limit, LimitMerge, Nats, Nchan, OneWorker};
     let common = Common { size: 200, seconds };
     let fanout = |subscribers, in_flight, contenders: &[Contender]| Match {
         name: format!("fanout, {} subscribers, k={in_flight}", readable(subscribers as f64)),
@@ -61,28 +61,31 @@ fn matches(seconds: f64) -> Vec<Match> {
     let paced = |name: &str, channels, subscribers, rate| Match {
         name: name.to_owned(),
         scenario: Scenario::Paced { channels, subscribers, rate, common },
-        contenders: vec![Channelstream, Nchan, Nats],
+        contenders: vec![Channelstream, OneWorker, Nchan, Nats],
         figures: LATENCY,
     };
     vec![
-        fanout(1000, 1, &[Channelstream, Nchan, Nats, Limit]),
-        fanout(1000, 8, &[Channelstream, Nchan, Nats, LimitMerge]),
-        fanout(1000, 64, &[Channelstream, Nchan, Nats, LimitMerge]),
-        fanout(10_000, 1, &[Channelstream, Nchan, Limit]),
+        fanout(1000, 1, &[Channelstream, OneWorker, Nchan, Nats, Limit]),
+        fanout(1000, 8, &[Channelstream, OneWorker, Nchan, Nats, LimitMerge]),
+        fanout(1000, 64, &[Channelstream, OneWorker, Nchan, Nats, LimitMerge]),
+        fanout(10_000, 1, &[Channelstream, OneWorker, Nchan, Limit]),
         Match {
             name: "channels, 2,000 of 5, 8 publishers".to_owned(),
             scenario: Scenario::Channels { channels: 2000, subscribers: 5, publishers: 8, common },
-            contenders: vec![Channelstream, Nchan],
+            contenders: vec![Channelstream, OneWorker, Nchan],
             figures: PER_CPU,
         },
         Match {
             name: "publish, 32 publishers".to_owned(),
             scenario: Scenario::Publish { publishers: 32, common },
-            contenders: vec![Channelstream, Nchan],
+            contenders: vec![Channelstream, OneWorker, Nchan],
             figures: &["published", "published per CPU second"],
         },
         paced("paced, 50/s to 1,000", 1, 1000, 50.0),
-        Match { contenders: vec![Channelstream, Nchan], ..paced("paced, 500/s over 500 channels of 20", 500, 20, 500.0) },
+        Match {
+            contenders: vec![Channelstream, OneWorker, Nchan],
+            ..paced("paced, 500/s over 500 channels of 20", 500, 20, 500.0)
+        },
         Match {
             name: "idle, 10,000, a burst of 1 MB".to_owned(),
             scenario: Scenario::Idle { subscribers: 10_000, burst: 1, seconds: 15.0 },

@@ -3,11 +3,9 @@
 //! A ping with a number follows what was sent; its pong says that the client has it. A client that never answered a ping is believed
 //! to have read what its socket took.
 
-use std::hash::{BuildHasher, RandomState};
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context as TaskContext, Poll};
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use actix::fut::ActorFuture;
 use actix::prelude::*;
@@ -20,6 +18,7 @@ use channelstream_actors::outlet::{Frames, Pulse, Queue, Room, Shut};
 use crate::process::SocketGuard;
 use crate::settings::Settings;
 use crate::transport::client_frames::ClientFrame;
+use crate::transport::metronome::{Beat, Join, Leave, Metronome, Seat};
 use crate::transport::read::ReadSoFar;
 use crate::transport::socket::Handle;
 use crate::transport::wire::Wire;
@@ -30,9 +29,6 @@ const EVENTS_PER_PING: u64 = 64;
 
 /// An empty list: a frame of data, since proxies and pages count only such as a sign of life.
 const HEARTBEAT: &[u8] = b"\x81\x02[]";
-
-/// The heartbeats of all sockets fall on so many moments of an interval, so that a thread wakes for many of them at once.
-const BEATS_PER_INTERVAL: u32 = 64;
 
 const CLOSE: u8 = 0x88;
 const PING: u8 = 0x89;
@@ -47,13 +43,6 @@ fn control(first: u8, payload: &[u8]) -> Bytes {
 /// A close frame with its code and reason.
 pub(super) fn close_frame(code: u16, reason: &str) -> Bytes {
     control(CLOSE, &[&code.to_be_bytes(), reason.as_bytes()].concat())
-}
-
-/// How long to wait for `time`, or a little less, so that it ends on one of the moments at which others beat too.
-fn until_beat(time: Duration, interval: Duration) -> Duration {
-    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    let past = (now + time).as_nanos() % (interval / BEATS_PER_INTERVAL).as_nanos();
-    time.saturating_sub(Duration::from_nanos(u64::try_from(past).unwrap_or_default()))
 }
 
 /// What a websocket has before it has a stream.
@@ -78,6 +67,7 @@ pub(super) struct WebSocket {
     queue: Queue,
     pulse: Pulse,
     attachment: Attachment,
+    seat: Seat,
     read: ReadSoFar,
     /// The number of the last ping.
     ping: u64,
@@ -129,6 +119,7 @@ impl WebSocket {
             queue,
             pulse,
             attachment,
+            seat: Seat::random(),
             read: ReadSoFar::default(),
             ping: 0,
             ping_is_open: false,
@@ -172,25 +163,6 @@ impl WebSocket {
         self.wire.push(frame);
     }
 
-    fn beat(&mut self, context: &mut Context<Self>) {
-        let interval = self.heartbeat_interval();
-        context.run_later(until_beat(interval, interval), Self::beat);
-        // Where earlier frames still wait, one more would not come sooner.
-        if self.is_closing || self.wire.has_unsent() {
-            return;
-        }
-        self.send(Bytes::from_static(HEARTBEAT));
-        self.ask();
-        // That the socket moves is all there is to know of a client that answers no pings.
-        if !self.answers {
-            self.pulse.beat();
-        }
-    }
-
-    fn heartbeat_interval(&self) -> Duration {
-        self.settings.heartbeat_interval.max(Duration::from_millis(10))
-    }
-
     /// At most one question is open; its answer brings the next if there is more to ask for.
     fn ask(&mut self) {
         if self.ping_is_open && self.answers {
@@ -232,21 +204,53 @@ impl WebSocket {
     }
 }
 
+fn tell_metronome<M>(message: M)
+where
+    M: Message + Send + 'static,
+    M::Result: Send,
+    Metronome: Handler<M>,
+{
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "one message at the beginning and one at the end of a socket's life, which must arrive"
+    )]
+    Metronome::from_registry().do_send(message);
+}
+
 impl Actor for WebSocket {
     type Context = Context<Self>;
 
     fn started(&mut self, context: &mut Self::Context) {
         context.set_mailbox_capacity(self.settings.queue_frames.max(1));
-        // Those that open together do not beat together for ever.
-        let interval = self.heartbeat_interval();
-        let first = interval.mul_f64(f64::from(RandomState::new().hash_one(()) as u16) / f64::from(u16::MAX));
-        context.run_later(until_beat(first, interval), Self::beat);
+        tell_metronome(Join {
+            seat: self.seat,
+            recipient: context.address().recipient(),
+            interval: self.settings.heartbeat_interval,
+        });
         context.spawn(Pump);
         self.ask();
     }
 
     fn stopped(&mut self, _: &mut Self::Context) {
+        tell_metronome(Leave(self.seat));
         self.detach(self.is_clean);
+    }
+}
+
+impl Handler<Beat> for WebSocket {
+    type Result = ();
+
+    fn handle(&mut self, _: Beat, _: &mut Self::Context) {
+        // Where earlier frames still wait, one more would not come sooner.
+        if self.is_closing || self.wire.has_unsent() {
+            return;
+        }
+        self.send(Bytes::from_static(HEARTBEAT));
+        self.ask();
+        // That the socket moves is all there is to know of a client that answers no pings.
+        if !self.answers {
+            self.pulse.beat();
+        }
     }
 }
 

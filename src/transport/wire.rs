@@ -18,6 +18,9 @@ const READ_BYTES: usize = 1 << 10;
 /// So many frames go out in one write.
 const PARTS: usize = 32;
 
+/// A queue of so many frames is kept between writes.
+const FEW: usize = 4;
+
 /// See the module.
 pub(super) struct Wire {
     stream: WatchedStream,
@@ -83,8 +86,8 @@ impl Wire {
                 Err(error) => return Poll::Ready(Err(error)),
             }
         }
-        // An idle socket keeps no memory for what once waited.
-        self.unsent = VecDeque::new();
+        // An idle socket keeps no memory for what once waited, but for a frame or two.
+        self.unsent.shrink_to(FEW);
         Poll::Ready(Ok(()))
     }
 

@@ -22,8 +22,10 @@ const SECRET: &str = "compare";
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, ValueEnum, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub(crate) enum Contender {
-    /// This server.
+    /// This server as it comes: a worker for each core.
     Channelstream,
+    /// With one worker, as nchan and the limit have; the load tool has the other core of two.
+    OneWorker,
     /// nginx with nchan.
     Nchan,
     /// NATS.
@@ -47,6 +49,7 @@ impl Contender {
     pub(crate) fn name(self) -> &'static str {
         match self {
             Self::Channelstream => "channelstream",
+            Self::OneWorker => "--workers 1",
             Self::Nchan => "nchan",
             Self::Nats => "NATS",
             Self::Limit => "limit",
@@ -60,9 +63,10 @@ impl Contender {
         let (address, second) = (free_address()?, free_address()?);
         let port = address.port().to_string();
         let (kind, mut command) = match self {
-            Self::Channelstream => {
+            Self::Channelstream | Self::OneWorker => {
                 let mut command = Command::new(server);
                 command.args(["--port", &port, "--secret", SECRET]).env("RUST_LOG", "warn");
+                command.args(if self == Self::OneWorker { &["--workers", "1"][..] } else { &[] });
                 (Kind::Channelstream, command)
             }
             Self::Nchan => {

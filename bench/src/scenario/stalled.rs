@@ -1,7 +1,8 @@
-//! `stalled`: first the readers alone, then with clients that never read. Compared are the readers' rates, and the highest memory of
-//! the server in either part.
+//! `stalled`: first all read, then some do not. Compared are the rates of those who read all the time, and the highest memory of the
+//! server in either part.
 
 use anyhow::{Context, Result};
+use tokio::task::JoinSet;
 use tokio::time::{Duration, sleep};
 
 use crate::audience::open;
@@ -25,23 +26,31 @@ impl Stalled {
         let Self { subscribers, stalled, in_flight, common } = self;
         let load = Load { channels: 1, subscribers, publishers: in_flight, pace: Pace::WhenReceived, common };
         let running = Running::start(load, bench).await?;
-        let (alone, memory_alone) = watched(&running, bench, "readers alone").await?;
-        let seat = |number| Seat { channel: 0, subscriber: subscribers + number, is_narrow: true };
+        let others = async |is_narrow| {
+            let seat = |number| Seat { channel: 0, subscriber: subscribers + number, is_narrow };
+            open(&bench.target, (0..stalled).map(seat).collect(), &bench.progress).await
+        };
+        let mut readers = JoinSet::new();
+        for (_, mut socket) in others(false).await? {
+            readers.spawn_local(async move { tokio::io::copy(&mut socket.stream, &mut tokio::io::sink()).await });
+        }
+        let (all_read, memory_then) = watched(&running, bench, "all read").await?;
+        readers.shutdown().await;
         // Held and never read.
-        let silent = open(&bench.target, (0..stalled).map(seat).collect(), &bench.progress).await?;
-        let (beside, memory_beside) = watched(&running, bench, "beside the silent").await?;
+        let silent = others(true).await?;
+        let (some_read, memory_now) = watched(&running, bench, "beside the silent").await?;
         let faults = running.end().await?;
         let mut report = Report::new("stalled", bench.target.kind());
         let rate = |interval: &Interval| interval.deliveries as f64 / interval.seconds;
         let per_cpu = |interval: &Interval| Some(interval.deliveries as f64 / interval.cpu.filter(|cpu| *cpu > 0.0)?);
-        report.add("delivered alone", rate(&alone), "deliveries/s");
-        report.add("delivered beside", rate(&beside), "deliveries/s");
-        report.add("rate kept", rate(&beside) / rate(&alone), "of alone");
-        if let (Some(alone), Some(beside)) = (per_cpu(&alone), per_cpu(&beside)) {
-            report.add("rate kept per CPU second", beside / alone, "of alone");
+        report.add("delivered when all read", rate(&all_read), "deliveries/s");
+        report.add("delivered beside the silent", rate(&some_read), "deliveries/s");
+        report.add("rate kept", rate(&some_read) / rate(&all_read), "of before");
+        if let (Some(before), Some(now)) = (per_cpu(&all_read), per_cpu(&some_read)) {
+            report.add("rate kept per CPU second", now / before, "of before");
         }
-        if let (Some(alone), Some(beside)) = (memory_alone, memory_beside) {
-            let more = beside as f64 - alone as f64;
+        if let (Some(before), Some(now)) = (memory_then, memory_now) {
+            let more = now as f64 - before as f64;
             report.add("memory for each silent", more / 1024.0 / silent.len().max(1) as f64, "KB");
         }
         report.add_faults(faults);
