@@ -1,7 +1,7 @@
-//! The heartbeats of a thread's websockets: one timer for all of them instead of one each, which would cost memory, and a look at it
-//! whenever its socket has something to do.
+//! The heartbeats of a thread's outlets: one timer for all of them instead of one each, which would cost memory, and a look at it
+//! whenever its outlet has something to do.
 //!
-//! An interval is divided into so many marks; each socket beats at one of them, so that thousands do not wake at the same moment, nor
+//! An interval is divided into so many marks; each outlet beats at one of them, so that thousands do not wake at the same moment, nor
 //! each at one of its own.
 
 use std::time::Duration;
@@ -19,40 +19,67 @@ const SHORTEST_INTERVAL: Duration = Duration::from_millis(10);
 #[rtype(result = "()")]
 pub(super) struct Beat;
 
-/// Which member of its metronome a socket is. Chosen at random.
+/// Which member of its metronome an outlet is. Chosen at random.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
-pub(super) struct Seat(u64);
+struct Seat(u64);
 
 impl Seat {
-    /// Any.
-    pub(super) fn random() -> Self {
-        Self(uuid::Uuid::new_v4().as_u64_pair().1)
-    }
-
     /// The mark at which it beats.
     fn mark(self) -> u16 {
         (self.0 % u64::from(MARKS)) as u16
     }
 }
 
-/// From then on the recipient is sent a [`Beat`] every `interval`, the first within that time.
-#[derive(Message)]
-#[rtype(result = "()")]
-pub(super) struct Join {
-    pub(super) seat: Seat,
-    pub(super) recipient: Recipient<Beat>,
-    /// The same for all: it is a setting.
-    pub(super) interval: Duration,
+/// An outlet's place at the metronome of its thread.
+#[derive(Debug)]
+pub(super) struct Membership(Seat);
+
+impl Default for Membership {
+    fn default() -> Self {
+        Self(Seat(uuid::Uuid::new_v4().as_u64_pair().1))
+    }
 }
 
-/// It is sent no more.
+impl Membership {
+    /// From now on the recipient is sent a [`Beat`] every `interval`, the first within that time.
+    pub(super) fn join(&self, recipient: Recipient<Beat>, interval: Duration) {
+        tell(Join { seat: self.0, recipient, interval });
+    }
+
+    /// It is sent no more.
+    pub(super) fn leave(&self) {
+        tell(Leave(self.0));
+    }
+}
+
+fn tell<M>(message: M)
+where
+    M: Message + Send + 'static,
+    M::Result: Send,
+    Metronome: Handler<M>,
+{
+    #[expect(clippy::disallowed_methods, reason = "one message at the beginning of an outlet's life and one at its end, which must arrive")]
+    Metronome::from_registry().do_send(message);
+}
+
+/// See [`Membership::join`].
+#[derive(Message)]
+#[rtype(result = "()")]
+struct Join {
+    seat: Seat,
+    recipient: Recipient<Beat>,
+    /// The same for all: it is a setting.
+    interval: Duration,
+}
+
+/// See [`Membership::leave`].
 #[derive(Message, Clone, Copy, Debug)]
 #[rtype(result = "()")]
-pub(super) struct Leave(pub(super) Seat);
+struct Leave(Seat);
 
-/// One for each thread: `Metronome::from_registry()`.
+/// One for each thread.
 #[derive(Default)]
-pub(super) struct Metronome {
+struct Metronome {
     members: FxHashMap<u16, FxHashMap<Seat, Recipient<Beat>>>,
     is_ticking: bool,
 }

@@ -18,7 +18,7 @@ use channelstream_actors::outlet::{Frames, Pulse, Queue, Room, Shut};
 use crate::process::SocketGuard;
 use crate::settings::Settings;
 use crate::transport::client_frames::ClientFrame;
-use crate::transport::metronome::{Beat, Join, Leave, Metronome, Seat};
+use crate::transport::metronome::{Beat, Membership};
 use crate::transport::read::ReadSoFar;
 use crate::transport::socket::Handle;
 use crate::transport::wire::Wire;
@@ -67,7 +67,7 @@ pub(super) struct WebSocket {
     queue: Queue,
     pulse: Pulse,
     attachment: Attachment,
-    seat: Seat,
+    membership: Membership,
     read: ReadSoFar,
     /// The number of the last ping.
     ping: u64,
@@ -119,7 +119,7 @@ impl WebSocket {
             queue,
             pulse,
             attachment,
-            seat: Seat::random(),
+            membership: Membership::default(),
             read: ReadSoFar::default(),
             ping: 0,
             ping_is_open: false,
@@ -165,13 +165,19 @@ impl WebSocket {
 
     /// At most one question is open; its answer brings the next if there is more to ask for.
     fn ask(&mut self) {
+        if let Some(question) = self.question() {
+            self.send(question);
+        }
+    }
+
+    fn question(&mut self) -> Option<Bytes> {
         if self.ping_is_open && self.answers {
-            return;
+            return None;
         }
         self.ping += 1;
         self.ping_is_open = true;
         self.read.ask();
-        self.send(control(PING, self.ping.to_string().as_bytes()));
+        Some(control(PING, self.ping.to_string().as_bytes()))
     }
 
     fn pong(&mut self, text: &[u8]) {
@@ -204,35 +210,18 @@ impl WebSocket {
     }
 }
 
-fn tell_metronome<M>(message: M)
-where
-    M: Message + Send + 'static,
-    M::Result: Send,
-    Metronome: Handler<M>,
-{
-    #[expect(
-        clippy::disallowed_methods,
-        reason = "one message at the beginning and one at the end of a socket's life, which must arrive"
-    )]
-    Metronome::from_registry().do_send(message);
-}
-
 impl Actor for WebSocket {
     type Context = Context<Self>;
 
     fn started(&mut self, context: &mut Self::Context) {
         context.set_mailbox_capacity(self.settings.queue_frames.max(1));
-        tell_metronome(Join {
-            seat: self.seat,
-            recipient: context.address().recipient(),
-            interval: self.settings.heartbeat_interval,
-        });
+        self.membership.join(context.address().recipient(), self.settings.heartbeat_interval);
         context.spawn(Pump);
         self.ask();
     }
 
     fn stopped(&mut self, _: &mut Self::Context) {
-        tell_metronome(Leave(self.seat));
+        self.membership.leave();
         self.detach(self.is_clean);
     }
 }
@@ -245,8 +234,9 @@ impl Handler<Beat> for WebSocket {
         if self.is_closing || self.wire.has_unsent() {
             return;
         }
-        self.send(Bytes::from_static(HEARTBEAT));
-        self.ask();
+        // In one piece, which is less work for the kernel than two.
+        let question = self.question().unwrap_or_default();
+        self.send([HEARTBEAT, &question].concat().into());
         // That the socket moves is all there is to know of a client that answers no pings.
         if !self.answers {
             self.pulse.beat();
