@@ -58,7 +58,10 @@ where
     M::Result: Send,
     Metronome: Handler<M>,
 {
-    #[expect(clippy::disallowed_methods, reason = "one message at the beginning of an outlet's life and one at its end, which must arrive")]
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "one message at the beginning of an outlet's life and one at its end, which must arrive"
+    )]
     Metronome::from_registry().do_send(message);
 }
 
