@@ -141,7 +141,7 @@ async fn subscribed(broker: &Broker, channel: &ChannelName, number: u64, counter
         pulse: Pulse::default(),
         socket: Arc::new(Unused),
     };
-    broker.attach(conn_id, outlet).await.unwrap();
+    broker.attach(conn_id, outlet, Arc::new([])).await.unwrap();
 }
 
 /// From the call to the last of a thousand outlets, on one thread and without sockets: what the actors add to the kernel's work.

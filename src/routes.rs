@@ -5,7 +5,7 @@ use actix_web::{HttpResponse, Resource};
 
 use crate::admin::{openapi, panel, sign_in};
 use crate::api::{channel_config, connect, disconnect, edit, health, info, message, subscribe, unsubscribe, user_state};
-use crate::transport::{handshake, long_poll};
+use crate::transport::{event_stream, handshake, long_poll};
 
 /// Adds them to an application.
 pub fn routes(app: &mut ServiceConfig) {
@@ -23,6 +23,7 @@ pub fn routes(app: &mut ServiceConfig) {
         .service(at("/channel_config").route(post().to(channel_config::configure)))
         .service(at("/info").route(route().to(info::info)))
         .service(at("/ws").route(get().to(handshake::open)))
+        .service(at("/sse").route(get().to(event_stream::open)))
         .service(at("/listen").route(get().to(long_poll::listen)))
         .service(at("/disconnect").route(post().to(disconnect::by_body)).route(route().to(disconnect::by_query)))
         .service(at("/health").route(get().to(health::health)))

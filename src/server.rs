@@ -126,6 +126,8 @@ fn http_server(
             ServiceFactoryExt::map_err(actix_service::IntoServiceFactory::into_factory(app), |error: Error| error.error_response());
         map_config(app, |()| AppConfig::default())
     };
+    let builder = Server::build();
+    let stop = builder.graceful_shutdown_signal();
     // What `actix_web::HttpServer` would build, over a stream that can be cut from outside and taken over by websockets.
     let service = move || {
         threads.enter();
@@ -145,7 +147,13 @@ fn http_server(
                 }))
             }
         });
+        let stop = stop.clone();
         let http = HttpService::build()
+            // Connections on which nothing is under way end at once.
+            .graceful_shutdown_signal(move || {
+                let stop = stop.clone();
+                async move { stop.notified().await }
+            })
             .keep_alive(Duration::from_secs(75))
             .h1_write_buffer_size(WRITE_BUFFER)
             .client_request_timeout(Duration::from_secs(30))
@@ -158,7 +166,7 @@ fn http_server(
         })
         .and_then(http)
     };
-    let server = Server::build()
+    let server = builder
         .workers(workers)
         .backlog(BACKLOG.unsigned_abs())
         .shutdown_timeout(drain_time)

@@ -1,9 +1,11 @@
-//! How clients listen: two outlets behind one contract (`channelstream_actors::outlet`). Only this module knows actix-web-actors.
+//! How clients listen: three outlets behind one contract (`channelstream_actors::outlet`). Only this module knows actix-web-actors.
 
 pub mod client_frames;
+pub mod event_stream;
 pub mod handshake;
 pub mod long_poll;
 mod metronome;
+mod position;
 pub mod read;
 pub mod socket;
 pub mod upgrade;
@@ -48,8 +50,15 @@ struct Begun(Option<Attached>);
 
 /// Attaches an outlet and tells it so; answers whether there is such a connection. It runs as a task of its own: an outlet that ends
 /// meanwhile must be detached all the same.
-async fn attach(broker: Broker, conn_id: ConnId, outlet: Outlet, begun: Recipient<Begun>, last_word: LastWord) -> bool {
-    let attached = broker.attach(conn_id, outlet).await.ok();
+async fn attach(
+    broker: Broker,
+    conn_id: ConnId,
+    outlet: Outlet,
+    read: Report,
+    begun: Recipient<Begun>,
+    last_word: LastWord,
+) -> bool {
+    let attached = broker.attach(conn_id, outlet, read).await.ok();
     let is_known = attached.is_some();
     actix::spawn(async move {
         if begun.send(Begun(attached.clone())).await.is_err()

@@ -22,7 +22,7 @@ use crate::error::{CloseReason, InUse, Refused, Unknown};
 use crate::ledger::Ledger;
 use crate::limits::Limits;
 use crate::name::{ChannelName, ConnId, UserName};
-use crate::outlet::Outlet;
+use crate::outlet::{Outlet, Report};
 use crate::protocol::config::ChannelConfig;
 use crate::protocol::state::State;
 use crate::user::{AddConnection, Configs, DescribeUser, SetState, Subscribe, Unsubscribe, User};
@@ -33,6 +33,9 @@ pub use messages::Once;
 const PENDING_CALLS: u64 = 20_000;
 
 const RETRY_AFTER: Duration = Duration::from_secs(1);
+
+/// So many clients at most are asked to come back in the same second after a restart.
+const RETURNS_PER_SECOND: u64 = 1000;
 
 /// The door. Cloning is cheap.
 #[derive(Clone)]
@@ -222,12 +225,12 @@ impl Broker {
         Ok(())
     }
 
-    /// Lets a transport listen for a connection.
+    /// Lets a transport listen for a connection, whose client says that it has read so far.
     ///
     /// # Errors
     /// When there is no such connection.
-    pub async fn attach(&self, conn_id: ConnId, outlet: Outlet) -> Result<Attached, Unknown> {
-        self.shared.ask::<Connection, _>(conn_id, Absent::Skip, AttachOutlet(outlet)).await.unwrap_or(Err(Unknown))
+    pub async fn attach(&self, conn_id: ConnId, outlet: Outlet, read: Report) -> Result<Attached, Unknown> {
+        self.shared.ask::<Connection, _>(conn_id, Absent::Skip, AttachOutlet { outlet, read }).await.unwrap_or(Err(Unknown))
     }
 
     /// Ends a connection for good. Answers whether there was one.
@@ -238,7 +241,12 @@ impl Broker {
     /// Ends all connections, each transport with a word that the server will be back. For the stop of the server.
     pub async fn drain(&self) {
         let connections = self.census().await.connections;
-        let ask = |conn_id| self.shared.ask::<Connection, _>(conn_id, Absent::Skip, Close(CloseReason::Restart));
-        join_all(connections.into_iter().map(ask)).await;
+        // In any order: a thousand a second come back, the first after a second.
+        let second = |index: usize| 1 + index as u64 / RETURNS_PER_SECOND;
+        let ask = |(index, conn_id)| {
+            let close = Close(CloseReason::Restart { wait: second(index) });
+            self.shared.ask::<Connection, _>(conn_id, Absent::Skip, close)
+        };
+        join_all(connections.into_iter().enumerate().map(ask)).await;
     }
 }

@@ -40,7 +40,11 @@ pub(crate) struct Listen {
 /// A transport wants to listen; the newest wins. From the transport, by the broker; answered when it is attached to all channels.
 #[derive(Message)]
 #[rtype(result = "Result<Attached, Unknown>")]
-pub(crate) struct AttachOutlet(pub(crate) Outlet);
+pub(crate) struct AttachOutlet {
+    pub(crate) outlet: Outlet,
+    /// How far the client says it has read.
+    pub(crate) read: Report,
+}
 
 /// What a transport needs to say how it ended.
 #[derive(Debug, Clone)]
@@ -66,6 +70,7 @@ struct Listening {
 struct Next {
     generation: Generation,
     outlet: Outlet,
+    read: Report,
     /// Told when it is attached everywhere; dropped when a newer one comes first.
     attached: oneshot::Sender<()>,
 }
@@ -156,7 +161,7 @@ impl Connection {
     /// A transport that is given up before this is done is detached from some of them too early; they know by its generation that it
     /// has ended, and do not attach it any more.
     fn attach(&mut self, next: Next, context: &mut Context<Self>) {
-        let Next { generation, outlet, attached } = next;
+        let Next { generation, outlet, read, attached } = next;
         self.settle_doubt();
         self.cancel_grace(context);
         let Some(user) = self.user.clone() else { return };
@@ -165,7 +170,7 @@ impl Connection {
             self.shared.tell::<User, _>(user.clone(), Absent::Skip, present);
         }
         outlet.pulse.beat();
-        let attach = Attach { conn_id: self.conn_id, generation, outlet: outlet.clone(), missed: true };
+        let attach = Attach { conn_id: self.conn_id, generation, outlet: outlet.clone(), missed: true, read };
         self.listening = Some(Listening { generation, outlet });
         let channels: Vec<_> = self.channels.iter().cloned().collect();
         let shared = self.shared.clone();
@@ -298,7 +303,8 @@ impl Handler<Listen> for Connection {
         }
         for channel in added {
             if let Some(Listening { generation, outlet }) = &self.listening {
-                let attach = Attach { conn_id: self.conn_id, generation: *generation, outlet: outlet.clone(), missed: false };
+                let (generation, outlet, read) = (*generation, outlet.clone(), Report::default());
+                let attach = Attach { conn_id: self.conn_id, generation, outlet, missed: false, read };
                 self.shared.tell::<Channel, _>(channel.clone(), Absent::Skip, attach);
             }
             self.channels.insert(channel);
@@ -309,14 +315,14 @@ impl Handler<Listen> for Connection {
 impl Handler<AttachOutlet> for Connection {
     type Result = ResponseFuture<Result<Attached, Unknown>>;
 
-    fn handle(&mut self, AttachOutlet(outlet): AttachOutlet, context: &mut Context<Self>) -> Self::Result {
+    fn handle(&mut self, AttachOutlet { outlet, read }: AttachOutlet, context: &mut Context<Self>) -> Self::Result {
         if self.user.is_none() {
             return Box::pin(ready(Err(Unknown)));
         }
         self.generation.0 += 1;
         let answer = Attached { generation: self.generation, connection: context.address().recipient() };
         let (attached, is_attached) = oneshot::channel();
-        let next = Next { generation: self.generation, outlet, attached };
+        let next = Next { generation: self.generation, outlet, read, attached };
         let limits = self.shared.limits();
         match &self.listening {
             None => self.attach(next, context),

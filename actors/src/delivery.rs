@@ -37,6 +37,8 @@ pub(crate) struct Attach {
     pub(crate) outlet: Outlet,
     /// Whether entries from before now count as missed. Not so for a channel subscribed to while listening.
     pub(crate) missed: bool,
+    /// How far the client says it has read; of logs not named it says nothing.
+    pub(crate) read: Report,
 }
 
 /// A transport has ended. From the connection.
@@ -142,7 +144,7 @@ impl Delivery {
 
     /// Sends what the connection missed; from then on it is live. In one call, so nothing is missed, doubled or out of order.
     pub(crate) fn attach(&mut self, attach: Attach, log: &Log, aftermath: &mut Aftermath) {
-        let Attach { conn_id, generation, outlet, missed } = attach;
+        let Attach { conn_id, generation, outlet, missed, read } = attach;
         let Some(subscriber) = self.subscribers.get_mut(&conn_id) else {
             return;
         };
@@ -150,6 +152,9 @@ impl Delivery {
             return;
         }
         subscriber.generation = generation;
+        if let Some(read) = reported(&read, log.epoch()) {
+            subscriber.position = subscriber.position.max(read.min(log.end()));
+        }
         subscriber.attached_at = subscriber.position;
         subscriber.sent = None;
         if subscriber.is_new && subscriber.position >= log.oldest_position() {
@@ -170,8 +175,7 @@ impl Delivery {
         subscriber.generation = subscriber.generation.max(generation);
         subscriber.listening = None;
         let Some(sent) = subscriber.sent else { return };
-        let read = report.as_deref().and_then(|report| report.iter().find(|(epoch, _)| *epoch == log.epoch()));
-        let read = read.map_or(subscriber.attached_at, |(_, offset)| *offset);
+        let read = report.and_then(|report| reported(&report, log.epoch())).unwrap_or(subscriber.attached_at);
         if read < sent {
             subscriber.position = read;
         }
@@ -235,6 +239,11 @@ impl Delivery {
         let sent = Batch::new(log).pass(conn_id, subscriber, self.close_grace, aftermath);
         self.counters.count_deliveries(sent);
     }
+}
+
+/// What a report says of a log.
+fn reported(report: &Report, log: Epoch) -> Option<u64> {
+    report.iter().find(|(epoch, _)| *epoch == log).map(|(_, offset)| *offset)
 }
 
 /// Where entries it missed are gone, tells the client so and goes on with what is left (`protocol.md` §13).

@@ -1,5 +1,6 @@
 //! What an operation may answer instead of doing it, and why a transport is closed.
 
+use std::borrow::Cow;
 use std::time::Duration;
 
 use thiserror::Error;
@@ -34,7 +35,10 @@ pub enum CloseReason {
     /// The connection was disconnected by `/disconnect`.
     Disconnected,
     /// The server stops.
-    Restart,
+    Restart {
+        /// When to come back, in seconds: not all at once.
+        wait: u64,
+    },
     /// A newer transport of the same connection took over.
     Replaced,
     /// The client read so slowly that what it had not read left the log.
@@ -50,7 +54,7 @@ impl CloseReason {
     pub fn code(self) -> u16 {
         match self {
             Self::Disconnected => 1000,
-            Self::Restart => 1012,
+            Self::Restart { .. } => 1012,
             Self::Replaced => 4001,
             Self::TooSlow => 4002,
             Self::Idle => 4003,
@@ -59,14 +63,15 @@ impl CloseReason {
     }
 
     /// The text of the websocket close frame.
-    pub fn reason(self) -> &'static str {
-        match self {
+    pub fn reason(self) -> Cow<'static, str> {
+        let text = match self {
             Self::Disconnected => "disconnected",
-            Self::Restart => "the server restarts; come back in a moment",
+            Self::Restart { wait } => return format!("the server restarts; come back in {wait} s").into(),
             Self::Replaced => "replaced by a newer transport of this connection",
             Self::TooSlow => "too slow: unread messages have left the log",
             Self::Idle => "idle: nothing heard from the client",
             Self::UnknownConnection => "unknown connection; connect again through the application",
-        }
+        };
+        text.into()
     }
 }

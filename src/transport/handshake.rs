@@ -19,7 +19,7 @@ use crate::settings::Settings;
 use crate::transport::socket::{Handle, WatchedStream};
 use crate::transport::websocket::{Ends, WebSocket, close_frame};
 use crate::transport::wire::Wire;
-use crate::transport::{Attachment, attach, conn_id, outlet};
+use crate::transport::{Attachment, attach, conn_id, outlet, position};
 
 /// Opens a websocket for a connection. An unknown one is closed at once with 4004, so that its page can connect again.
 pub async fn open(
@@ -38,7 +38,8 @@ pub async fn open(
     // The actor begins to run when the stream is its own; what is sent to it before waits.
     let address: Addr<WebSocket> = context.address();
     let outlet = outlet(&address, queue.clone(), pulse.clone(), handle.clone());
-    let attached = attach(broker.get_ref().clone(), conn_id, outlet, address.recipient(), attachment.last_word.clone());
+    let (sender, read, last_word) = (broker.get_ref().clone(), position::of(&request), attachment.last_word.clone());
+    let attached = attach(sender, conn_id, outlet, read, address.recipient(), last_word);
     let takeover = if let Ok(true) = actix::spawn(attached).await {
         let ends = Ends { broker, settings, guard: sockets.guard(), handle, queue, pulse, attachment };
         Takeover::Open(Box::new(Opening { context, ends }))
@@ -76,7 +77,7 @@ impl Takeover {
                 context.run(WebSocket::new(Wire::new(stream, read, ends.settings.frame_limit), ends));
             }
             Self::Refused(reason) => {
-                stream.write_all(&close_frame(reason.code(), reason.reason())).await?;
+                stream.write_all(&close_frame(reason.code(), &reason.reason())).await?;
                 stream.shutdown().await?;
             }
         }

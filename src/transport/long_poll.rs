@@ -19,14 +19,14 @@ use bytestring::ByteString;
 use channelstream_actors::broker::Broker;
 use channelstream_actors::error::CloseReason;
 use channelstream_actors::name::ConnId;
-use channelstream_actors::outlet::{Doubt, Frames, Pulse, Queue, Room, Shut};
+use channelstream_actors::outlet::{Doubt, Frames, Pulse, Queue, Report, Room, Shut};
 use tokio::sync::oneshot;
 
 use crate::error::ApiError;
 use crate::settings::Settings;
 use crate::transport::read::ReadSoFar;
 use crate::transport::socket::Handle;
-use crate::transport::{Attachment, Begun, Word, attach, conn_id, outlet};
+use crate::transport::{Attachment, Begun, Word, attach, conn_id, outlet, position};
 use crate::validation::query;
 
 /// The answer goes out after so many gather times in a row, even if there is no lull.
@@ -42,7 +42,7 @@ pub async fn listen(request: HttpRequest, broker: Data<Broker>, settings: Data<S
     let socket = request.conn_data::<Arc<Handle>>().ok_or(ApiError::Internal("a request without its socket"))?.clone();
     socket.watch_closely();
     let (answer, answered) = oneshot::channel();
-    let poll = LongPoll::new(conn_id, answer, socket.clone(), broker.get_ref().clone(), &settings);
+    let poll = LongPoll::new(conn_id, position::of(&request), answer, socket.clone(), broker.get_ref().clone(), &settings);
     // Dropped with the request, or with its answer: the poll learns how it ended.
     let end = End { poll: poll.start(), socket, is_written: false };
     let list = answered.await.map_err(|_| ApiError::UnknownConnection)?;
@@ -118,6 +118,8 @@ impl MessageBody for Answer {
 /// The actor of a waiting poll.
 struct LongPoll {
     conn_id: ConnId,
+    /// How far the client said it had read.
+    position: Report,
     broker: Broker,
     socket: Arc<Handle>,
     queue: Queue,
@@ -136,9 +138,17 @@ struct LongPoll {
 }
 
 impl LongPoll {
-    fn new(conn_id: ConnId, answer: oneshot::Sender<ByteString>, socket: Arc<Handle>, broker: Broker, settings: &Settings) -> Self {
+    fn new(
+        conn_id: ConnId,
+        position: Report,
+        answer: oneshot::Sender<ByteString>,
+        socket: Arc<Handle>,
+        broker: Broker,
+        settings: &Settings,
+    ) -> Self {
         Self {
             conn_id,
+            position,
             broker,
             socket,
             queue: Queue::of_gatherer(settings.queue_bytes),
@@ -182,7 +192,8 @@ impl Actor for LongPoll {
         let pulse = Pulse::default();
         let outlet = outlet(&address, self.queue.clone(), pulse.clone(), self.socket.clone());
         let last_word = self.attachment.last_word.clone();
-        actix::spawn(attach(self.broker.clone(), self.conn_id, outlet, address.recipient(), last_word));
+        let position = std::mem::take(&mut self.position);
+        actix::spawn(attach(self.broker.clone(), self.conn_id, outlet, position, address.recipient(), last_word));
         self.timer = context.run_later(self.wait, |poll, _| poll.answer());
         // A request that waits is a client that listens.
         context.run_interval(self.broker.limits().idle / 3, move |_, _| pulse.beat());

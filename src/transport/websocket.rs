@@ -295,6 +295,6 @@ impl Handler<Shut> for WebSocket {
                 context.run_later(handover, |socket, _| socket.detach(false));
             }
         }
-        self.close(reason.code(), reason.reason(), context);
+        self.close(reason.code(), &reason.reason(), context);
     }
 }

@@ -1,5 +1,5 @@
-//! Every message reaches every subscriber once and in order, whatever its clients do: 200 of them, by websocket and long-poll, which drop
-//! and return at random while 20 publishers send 20,000 messages.
+//! Every message reaches every subscriber once and in order, whatever its clients do: 250 of them, by websocket, long-poll and
+//! server-sent events, which drop and return at random while 20 publishers send 20,000 messages.
 
 mod clients;
 
@@ -14,7 +14,9 @@ use crate::support::client::Backend;
 use crate::support::server::Server;
 
 const CHANNELS: usize = 10;
-const CLIENTS: usize = 200;
+const CLIENTS: usize = 250;
+/// The last of them listen by server-sent events.
+const STREAMS: usize = 50;
 const PUBLISHERS: usize = 20;
 const MESSAGES: usize = 1000;
 const PER_CALL: usize = 5;
@@ -31,7 +33,11 @@ async fn nothing_is_lost_or_out_of_order_while_clients_drop_and_return() {
         let client = Client::new(server.address.clone(), conn_id, index as u64);
         let (expected, published) = (PUBLISHERS * MESSAGES / CHANNELS, published.clone());
         clients.push(tokio::spawn(async move {
-            if index % 3 == 0 { client.poll(expected, &published).await } else { client.listen(expected, &published).await }
+            match index {
+                _ if index >= CLIENTS - STREAMS => client.stream(expected, &published).await,
+                _ if index % 3 == 0 => client.poll(expected, &published).await,
+                _ => client.listen(expected, &published).await,
+            }
         }));
     }
     let publishers = (0..PUBLISHERS).map(|publisher| tokio::spawn(publish(backend.clone(), publisher)));

@@ -17,6 +17,7 @@ mod dialects;
 mod lifetimes;
 mod proxies;
 mod refusals;
+mod server_sent_events;
 mod shutdown;
 mod slow_clients;
 mod support;

@@ -1,6 +1,7 @@
 //! A server of a test's own, and clients that speak to it.
 
 pub(crate) mod client;
+pub(crate) mod event_stream;
 pub(crate) mod server;
 pub(crate) mod signing;
 pub(crate) mod websocket;

@@ -24,6 +24,19 @@ impl Epoch {
     }
 }
 
+impl From<u64> for Epoch {
+    /// One that was told to a client.
+    fn from(number: u64) -> Self {
+        Self(number)
+    }
+}
+
+impl From<Epoch> for u64 {
+    fn from(Epoch(number): Epoch) -> Self {
+        number
+    }
+}
+
 /// One event.
 #[derive(Clone, Debug)]
 pub struct Entry {

@@ -12,6 +12,8 @@ use tokio_tungstenite::tungstenite::Message;
 use tokio_tungstenite::tungstenite::client::IntoClientRequest;
 use tokio_tungstenite::{WebSocketStream, client_async};
 
+use crate::support::event_stream::EventStream;
+
 #[derive(Debug, Default)]
 pub(crate) struct Tally {
     pub(crate) clean: usize,
@@ -214,6 +216,36 @@ impl Client {
                     let list = answer(&mut stream).await;
                     self.seen.note_list(&list);
                 }
+            }
+        }
+        self.seen
+    }
+
+    /// By server-sent events. Who says how far it has read gets nothing again.
+    pub(crate) async fn stream(mut self, expected: usize, published: &AtomicBool) -> Seen {
+        let http = reqwest::Client::builder().no_proxy().build().unwrap();
+        let url = format!("http://{}/sse?conn_id={}", self.address, self.conn_id);
+        let open = async |last_id: &str| EventStream::open(http.get(&url).header("Last-Event-ID", last_id)).await;
+        let mut stream = open("").await;
+        while !self.is_done(expected, published) {
+            let until = tokio::time::Instant::now() + Duration::from_millis(20 + self.random.below(400));
+            while let Ok(event) = tokio::time::timeout_at(until, stream.next()).await {
+                let Some(event) = event else {
+                    self.seen.faults.push("ended by the server".to_owned());
+                    return self.seen;
+                };
+                event.list().iter().for_each(|event| self.seen.note(event));
+            }
+            let last_id = stream.last_id.clone();
+            if self.random.below(2) == 0 {
+                self.seen.tally.unclean += 1;
+                drop(stream);
+                self.pause().await;
+                stream = open(&last_id).await;
+            } else {
+                // As a second tab would. What the older one had not read by then is the newer one's.
+                self.seen.tally.replaced += 1;
+                stream = open(&last_id).await;
             }
         }
         self.seen

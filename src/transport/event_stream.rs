@@ -1,0 +1,245 @@
+//! `GET /sse`: the outlet of server-sent events (WHATWG HTML §9.2), for `EventSource` as browsers have it.
+//!
+//! A client says nothing while it listens, so how far it has read is known only when it comes back: each list carries a
+//! position (`position.rs`) as its `id:`, and the next request begins there. Without one it begins where this one did.
+
+use std::convert::Infallible;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context as TaskContext, Poll, ready};
+
+use actix::prelude::*;
+use actix_web::body::{BodySize, MessageBody};
+use actix_web::http::header;
+use actix_web::web::Data;
+use actix_web::{HttpRequest, HttpResponse};
+use bytes::Bytes;
+use channelstream_actors::broker::Broker;
+use channelstream_actors::error::CloseReason;
+use channelstream_actors::outlet::{Frames, Pulse, Queue, Room, Shut};
+use tokio::sync::mpsc;
+
+use crate::error::ApiError;
+use crate::settings::Settings;
+use crate::transport::metronome::{Beat, Membership};
+use crate::transport::read::ReadSoFar;
+use crate::transport::socket::Handle;
+use crate::transport::{Attachment, Begun, Word, attach, conn_id, outlet, position};
+
+/// How long a browser waits before it comes back: less than [`presence_grace`](Settings::presence_grace).
+const BEGINNING: &[u8] = b"retry: 1000\n\n";
+
+/// A comment.
+const HEARTBEAT: &[u8] = b":\n\n";
+
+/// Of a client with more logs than this not every list carries its position, which would be longer than the list …
+const LOGS_IN_EVERY_LIST: usize = 16;
+
+/// … but one in so many events.
+const EVENTS_PER_POSITION: u64 = 64;
+
+/// Sends events as they come, until the client goes.
+pub async fn open(request: HttpRequest, broker: Data<Broker>, settings: Data<Settings>) -> Result<HttpResponse, ApiError> {
+    let conn_id = conn_id(&request)?;
+    let socket = request.conn_data::<Arc<Handle>>().ok_or(ApiError::Internal("a request without its socket"))?.clone();
+    let (queue, pulse) = (Queue::of_gatherer(settings.queue_bytes), Pulse::default());
+    let (context, attachment) = (Context::new(), Attachment::default());
+    let address: Addr<EventStream> = context.address();
+    let outlet = outlet(&address, queue.clone(), pulse.clone(), socket.clone());
+    let (broker, read, last_word) = (broker.get_ref().clone(), position::of(&request), attachment.last_word.clone());
+    let attached = attach(broker, conn_id, outlet, read, address.clone().recipient(), last_word);
+    if !actix::spawn(attached).await.unwrap_or(false) {
+        return Err(ApiError::UnknownConnection);
+    }
+    // What waits here is bounded by the queue.
+    let (events, coming) = mpsc::unbounded_channel();
+    let body = Body { coming, queue: queue.clone(), socket: socket.clone(), stream: address };
+    let mut stream = EventStream {
+        events: Some(events),
+        settings,
+        socket,
+        queue,
+        pulse,
+        attachment,
+        membership: Membership::default(),
+        read: ReadSoFar::default(),
+        unmarked: 0,
+    };
+    stream.send(Bytes::from_static(BEGINNING));
+    context.run(stream);
+    Ok(HttpResponse::Ok()
+        .insert_header((header::CONTENT_TYPE, "text/event-stream"))
+        .insert_header((header::CACHE_CONTROL, "no-store, no-transform"))
+        // nginx would gather it.
+        .insert_header(("x-accel-buffering", "no"))
+        .body(body))
+}
+
+/// The response has ended, or its client is gone.
+#[derive(Message)]
+#[rtype(result = "()")]
+struct Ended;
+
+/// The body of the response: takes what comes as fast as the socket does.
+struct Body {
+    coming: mpsc::UnboundedReceiver<Bytes>,
+    queue: Queue,
+    socket: Arc<Handle>,
+    stream: Addr<EventStream>,
+}
+
+impl MessageBody for Body {
+    type Error = Infallible;
+
+    fn size(&self) -> BodySize {
+        BodySize::Stream
+    }
+
+    fn poll_next(mut self: Pin<&mut Self>, context: &mut TaskContext<'_>) -> Poll<Option<Result<Bytes, Infallible>>> {
+        // Asked whenever the socket has something to say, its end too.
+        if self.socket.has_ended() {
+            return Poll::Ready(None);
+        }
+        let event = ready!(self.coming.poll_recv(context));
+        Poll::Ready(event.map(|event| {
+            self.queue.remove(event.len());
+            Ok(event)
+        }))
+    }
+}
+
+impl Drop for Body {
+    fn drop(&mut self) {
+        #[expect(clippy::disallowed_methods, reason = "one message at the end of an outlet's life, which must arrive")]
+        self.stream.do_send(Ended);
+    }
+}
+
+/// The actor of an open stream.
+struct EventStream {
+    /// To the body; `None` once it said goodbye.
+    events: Option<mpsc::UnboundedSender<Bytes>>,
+    settings: Data<Settings>,
+    socket: Arc<Handle>,
+    queue: Queue,
+    pulse: Pulse,
+    attachment: Attachment,
+    membership: Membership,
+    read: ReadSoFar,
+    /// Events since the last position.
+    unmarked: u64,
+}
+
+impl EventStream {
+    /// Sends what the queue does not know of yet.
+    fn send(&mut self, bytes: Bytes) {
+        if let Some(events) = &self.events {
+            self.queue.add(bytes.len());
+            // An error means that the response has ended; `Ended` says so too.
+            let _ = events.send(bytes);
+        }
+    }
+
+    /// A list as an event, with the position after it.
+    fn event(&mut self, frames: &Frames) -> String {
+        self.read.sent(frames);
+        self.unmarked += frames.count;
+        let position = self.read.all();
+        let mut event = String::with_capacity(frames.list.size() + 64);
+        if position.len() <= LOGS_IN_EVERY_LIST || self.unmarked >= EVENTS_PER_POSITION {
+            self.unmarked = 0;
+            event.extend(["id: ", &position::written(&position), "\n"]);
+        }
+        event.push_str("data: ");
+        // A line break in a caller's JSON can only be a blank between its parts; here it would end the event.
+        event.extend(frames.list.text().chars().map(|letter| if matches!(letter, '\n' | '\r') { ' ' } else { letter }));
+        event.push_str("\n\n");
+        event
+    }
+
+    /// Of what was sent nothing is known to have arrived.
+    fn detach(&mut self) {
+        self.attachment.end(Word { report: self.read.confirmed(), ..Word::default() });
+    }
+}
+
+impl Actor for EventStream {
+    type Context = Context<Self>;
+
+    fn started(&mut self, context: &mut Self::Context) {
+        context.set_mailbox_capacity(self.settings.queue_frames.max(1));
+        self.membership.join(context.address().recipient(), self.settings.heartbeat_interval);
+    }
+
+    fn stopped(&mut self, _: &mut Self::Context) {
+        self.membership.leave();
+        self.detach();
+    }
+}
+
+impl Handler<Begun> for EventStream {
+    type Result = ();
+
+    fn handle(&mut self, Begun(attached): Begun, _: &mut Self::Context) {
+        if let Some(attached) = attached {
+            self.attachment.begin(attached);
+        }
+    }
+}
+
+impl Handler<Beat> for EventStream {
+    type Result = ();
+
+    fn handle(&mut self, _: Beat, _: &mut Self::Context) {
+        // That the socket moves is all there is to know of its client. Where events wait, a heartbeat would not come sooner.
+        if self.queue.has_room() {
+            self.pulse.beat();
+            self.send(Bytes::from_static(HEARTBEAT));
+        }
+    }
+}
+
+impl Handler<Frames> for EventStream {
+    type Result = ();
+
+    fn handle(&mut self, frames: Frames, _: &mut Self::Context) {
+        if self.events.is_some() {
+            let event = self.event(&frames);
+            self.send(event.into());
+        }
+        // Counted when it was sent here, and again as an event.
+        self.queue.remove(frames.list.size());
+    }
+}
+
+impl Handler<Room> for EventStream {
+    type Result = ResponseFuture<()>;
+
+    fn handle(&mut self, _: Room, _: &mut Self::Context) -> Self::Result {
+        let (queue, socket) = (self.queue.clone(), self.socket.clone());
+        Box::pin(async move { socket.moved_until(|| queue.has_room()).await })
+    }
+}
+
+impl Handler<Shut> for EventStream {
+    type Result = ();
+
+    /// A page that listens for `close` learns why; another comes back after a second, and is refused if its connection is gone.
+    fn handle(&mut self, Shut(reason): Shut, _: &mut Self::Context) {
+        self.send(goodbye(reason).into());
+        self.events = None;
+        self.detach();
+    }
+}
+
+impl Handler<Ended> for EventStream {
+    type Result = ();
+
+    fn handle(&mut self, _: Ended, context: &mut Self::Context) {
+        context.stop();
+    }
+}
+
+fn goodbye(reason: CloseReason) -> String {
+    format!("event: close\ndata: {}\n\n", serde_json::json!({"code": reason.code(), "reason": reason.reason()}))
+}

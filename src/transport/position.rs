@@ -1,0 +1,60 @@
+//! How far a client has read, as a text that it keeps and gives back when it comes again: the `id:` of server-sent events.
+//!
+//! It names every log by its epoch, so it needs no memory on this side, and one from another life of a log means nothing.
+
+use actix_web::HttpRequest;
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use channelstream_actors::outlet::Report;
+
+use crate::validation::query;
+
+/// An epoch and an offset.
+const LOG_BYTES: usize = 16;
+
+/// As a text: letters, digits, `-` and `_`, 22 for one log.
+pub(super) fn written(report: &Report) -> String {
+    let bytes: Vec<u8> =
+        report.iter().flat_map(|(epoch, offset)| [u64::from(*epoch).to_be_bytes(), offset.to_be_bytes()].concat()).collect();
+    URL_SAFE_NO_PAD.encode(bytes)
+}
+
+/// From the header `Last-Event-ID`, which browsers send by themselves, or the query parameter `last_event_id`. One that is not
+/// understood says nothing; then more is sent again than was needed.
+pub(super) fn of(request: &HttpRequest) -> Report {
+    let header = request.headers().get("last-event-id").and_then(|id| id.to_str().ok()).map(str::to_owned);
+    let text = header.filter(|id| !id.is_empty()).or_else(|| query(request).remove("last_event_id"));
+    text.and_then(|text| read(&text)).unwrap_or_default()
+}
+
+fn read(text: &str) -> Option<Report> {
+    let bytes = URL_SAFE_NO_PAD.decode(text).ok()?;
+    let (logs, rest) = bytes.as_chunks::<LOG_BYTES>();
+    let number = |bytes: &[u8]| bytes.iter().fold(0, |number: u64, byte| number << 8 | u64::from(*byte));
+    let log = |bytes: &[u8; LOG_BYTES]| {
+        let (epoch, offset) = bytes.split_at(LOG_BYTES / 2);
+        (number(epoch).into(), number(offset))
+    };
+    rest.is_empty().then(|| logs.iter().map(log).collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use channelstream_actors::core::log::Epoch;
+
+    use super::*;
+
+    #[test]
+    fn what_was_written_is_read() {
+        let report: Report = [(Epoch::random(), 7), (Epoch::random(), u64::MAX)].into();
+        assert_eq!(read(&written(&report)), Some(report));
+        assert_eq!(read(""), Some(Report::default()));
+    }
+
+    #[test]
+    fn what_is_no_position_says_nothing() {
+        for text in ["x", "AAAA", "ä", "42", "\u{202e}"] {
+            assert_eq!(read(text), None, "{text}");
+        }
+    }
+}

@@ -1,0 +1,185 @@
+//! `GET /sse`: what `EventSource` sees, and what it gets when it comes back.
+
+use std::time::Duration;
+
+use reqwest::Method;
+use serde_json::{Value, json};
+use uuid::Uuid;
+
+use crate::support::client::Backend;
+use crate::support::event_stream::EventStream;
+use crate::support::eventually;
+use crate::support::server::Server;
+use crate::support::websocket::WebSocket;
+
+const SOON: Duration = Duration::from_secs(5);
+
+async fn open(backend: &Backend, conn_id: &str, last_id: &str) -> EventStream {
+    let request = backend.unsigned(Method::GET, &format!("/sse?conn_id={conn_id}"));
+    EventStream::open(if last_id.is_empty() { request } else { request.header("Last-Event-ID", last_id) }).await
+}
+
+fn numbers(events: &[Value]) -> Vec<u64> {
+    events.iter().filter_map(|event| event["message"]["n"].as_u64()).collect()
+}
+
+/// Reads until the number has come; all numbers, and whether all were marked as caught up.
+async fn read_up_to(stream: &mut EventStream, last: u64) -> (Vec<u64>, bool) {
+    let (mut read, mut all_caught_up) = (Vec::new(), true);
+    while read.last() != Some(&last) {
+        let list = stream.soon().await.list();
+        all_caught_up &= list.iter().all(|event| event["catchup"] == true);
+        read.extend(numbers(&list));
+    }
+    (read, all_caught_up)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_page_that_comes_back_with_its_last_id_gets_what_it_missed_and_nothing_twice() {
+    let server = Server::start(&[]);
+    let backend = Backend::of(&server);
+    let conn_id = backend.connect("alice", &["room", "hall"]).await;
+    let mut stream = open(&backend, &conn_id, "").await;
+    backend.say("room", json!({"n": 1})).await;
+    backend.say("hall", json!({"n": 2})).await;
+    assert_eq!(read_up_to(&mut stream, 2).await, (vec![1, 2], false));
+    let last_id = stream.last_id.clone();
+    // On its way when the stream ends: the page has not seen it.
+    backend.say("room", json!({"n": 3})).await;
+    drop(stream);
+    backend.say("hall", json!({"n": 4})).await;
+    let mut stream = open(&backend, &conn_id, &last_id).await;
+    let (mut read, all_caught_up) = read_up_to(&mut stream, 3).await;
+    read.sort_unstable();
+    assert_eq!((read, all_caught_up), (vec![3, 4], true));
+    backend.say("room", json!({"n": 5})).await;
+    assert_eq!(read_up_to(&mut stream, 5).await, (vec![5], false));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_page_without_a_last_id_gets_all_since_its_stream_began() {
+    let server = Server::start(&[]);
+    let backend = Backend::of(&server);
+    let conn_id = backend.connect("alice", &["room"]).await;
+    let mut stream = open(&backend, &conn_id, "").await;
+    backend.say("room", json!({"n": 1})).await;
+    read_up_to(&mut stream, 1).await;
+    drop(stream);
+    backend.say("room", json!({"n": 2})).await;
+    for id in ["", "nonsense", "AAAAAAAAAAAAAAAAAAAAAA"] {
+        assert_eq!(read_up_to(&mut open(&backend, &conn_id, id).await, 2).await, (vec![1, 2], true), "{id}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_stream_says_how_it_is_to_be_treated_and_that_it_is_alive() {
+    let server = Server::start(&[("heartbeat-interval", "0.2")]);
+    let backend = Backend::of(&server);
+    let conn_id = backend.connect("alice", &["room"]).await;
+    let mut stream = open(&backend, &conn_id, "").await;
+    assert_eq!(stream.header("content-type"), "text/event-stream");
+    assert_eq!(stream.header("cache-control"), "no-store, no-transform");
+    assert_eq!(stream.header("x-accel-buffering"), "no");
+    assert_eq!(stream.header("access-control-allow-origin"), "*");
+    tokio::time::sleep(Duration::from_millis(500)).await;
+    backend.say("room", json!({"n": 1})).await;
+    stream.soon().await;
+    assert_eq!(stream.retry, Some(1000));
+    assert!(stream.comments >= 1, "{}", stream.comments);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn line_breaks_in_a_callers_json_do_not_end_an_event() {
+    let server = Server::start(&[]);
+    let backend = Backend::of(&server);
+    let conn_id = backend.connect("alice", &["room"]).await;
+    let mut stream = open(&backend, &conn_id, "").await;
+    let body = "[{\"user\": \"b\", \"channel\": \"room\", \"message\": {\r\n\n \"text\":\r\"a\\nb\u{2028}\" }}]";
+    let answer = backend.request(Method::POST, "/message").body(body).send().await.unwrap();
+    assert_eq!(answer.status(), 200);
+    assert_eq!(stream.soon().await.list()[0]["message"], json!({"text": "a\nb\u{2028}"}));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_unknown_connection_is_refused_for_good() {
+    let server = Server::start(&[]);
+    let backend = Backend::of(&server);
+    let get = async |query: &str| backend.unsigned(Method::GET, &format!("/sse{query}")).send().await.unwrap().status();
+    assert_eq!(get(&format!("?conn_id={}", Uuid::new_v4())).await, 401);
+    assert_eq!(get("?conn_id=x").await, 422);
+    assert_eq!(get("").await, 422);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_websocket_takes_over_where_the_stream_was_read_to() {
+    let server = Server::start(&[]);
+    let backend = Backend::of(&server);
+    let conn_id = backend.connect("alice", &["room"]).await;
+    let mut stream = open(&backend, &conn_id, "").await;
+    backend.say("room", json!({"n": 1})).await;
+    read_up_to(&mut stream, 1).await;
+    let url = format!("ws://{}/ws?conn_id={conn_id}&last_event_id={}", server.address, stream.last_id);
+    let mut socket = WebSocket::open_with(&url).await.unwrap();
+    let goodbye = stream.soon().await;
+    assert_eq!(goodbye.name, "close");
+    assert_eq!(serde_json::from_str::<Value>(&goodbye.data).unwrap()["code"], 4001);
+    assert_eq!(stream.next().await, None);
+    backend.say("room", json!({"n": 2})).await;
+    let events = socket.events(1, SOON, Duration::from_millis(200)).await;
+    assert_eq!(numbers(&events), [2]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_disconnected_stream_is_told_so_and_ends() {
+    let server = Server::start(&[]);
+    let backend = Backend::of(&server);
+    let conn_id = backend.connect("alice", &["room"]).await;
+    let mut stream = open(&backend, &conn_id, "").await;
+    let gone = backend.unsigned(Method::GET, &format!("/disconnect?conn_id={conn_id}")).send().await.unwrap();
+    assert_eq!(gone.text().await.unwrap(), "true");
+    assert_eq!((stream.soon().await.name.as_str(), stream.next().await), ("close", None));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_page_that_leaves_is_missed_soon() {
+    let server = Server::start(&[("presence-grace", "0.2")]);
+    let backend = Backend::of(&server);
+    let config = json!({"room": {"notify_presence": true}});
+    let watcher = json!({"username": "bob", "channels": ["room"], "channel_configs": config});
+    let watcher = backend.post("/connect", watcher).await["conn_id"].as_str().unwrap().to_owned();
+    let mut watcher = open(&backend, &watcher, "").await;
+    let conn_id = backend.connect("alice", &["room"]).await;
+    let stream = open(&backend, &conn_id, "").await;
+    let joined = watcher.soon().await.list();
+    assert_eq!((&joined[0]["user"], &joined[0]["message"]["action"]), (&json!("alice"), &json!("joined")));
+    drop(stream);
+    let parted = watcher.soon().await.list();
+    assert_eq!((&parted[0]["user"], &parted[0]["message"]["action"]), (&json!("alice"), &json!("parted")));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_page_that_does_not_read_is_closed_and_delays_nobody() {
+    let server = Server::start(&[("log-length", "200"), ("gc-conns-after", "60")]);
+    let backend = Backend::of(&server);
+    let reader = backend.connect("reader", &["room"]).await;
+    let mut reader = open(&backend, &reader, "").await;
+    let silent = backend.connect("silent", &["room"]).await;
+    let _silent = open(&backend, &silent, "").await;
+    let before = server.memory();
+    let mut sent = 0;
+    eventually("the silent one is closed", async || {
+        for _ in 0..20 {
+            let batch =
+                (0..20).map(|n| json!({"user": "b", "channel": "room", "message": {"n": sent + n, "x": "x".repeat(10_000)}}));
+            backend.post("/message", batch.collect()).await;
+            sent += 20;
+            read_up_to(&mut reader, sent - 1).await;
+        }
+        let info = backend.post("/info", json!({"info": {"channels": ["room"]}})).await;
+        info["channels"]["room"]["total_connections"] == 1
+    })
+    .await;
+    let more = server.memory().saturating_sub(before);
+    println!("{sent} messages of 10 KB beside one that does not read: {more} KB more");
+    assert!(more < 40_000, "{more} KB");
+}
