@@ -1,11 +1,11 @@
 # `make run` builds and serves; `make test` proves it. Both install what they need, and say so.
 
-.PHONY: run test check image bench .tools
+.PHONY: run test check image bench .tools .browser
 
 run: .tools
 	cargo run --release --locked
 
-test: .tools
+test: .tools .browser
 	cargo test --workspace --locked
 
 check: .tools
@@ -24,6 +24,12 @@ bench: .tools
 
 image:
 	docker build -t channelstream .
+
+# For the tests of pages.
+.browser:
+	@command -v chromedriver >/dev/null && command -v chromium >/dev/null || { echo "installing a browser for the tests: chromium, chromium-driver"; \
+		if [ "$$(id -u)" = 0 ]; then SUDO=; else SUDO=sudo; fi; \
+		$$SUDO apt-get update -q && $$SUDO apt-get install -y -q --no-install-recommends chromium chromium-driver; }
 
 # A compiler and linker for C, which some crates build with.
 .tools:

@@ -3,17 +3,21 @@
 //! In reading order:
 //!
 //! - [`routes`]: every path on a line;
-//! - [`api`]: a file per endpoint; [`transport`]: websocket and long-poll; [`admin`]: the panel's pages;
+//! - [`api`]: a file per endpoint; [`transport`]: websocket, server-sent events and long-poll;
+//! - [`pages`]: the front page; [`demo`]: a chat with a backend of its own; [`admin`]: the panel's pages; [`assets`]: what they are made of;
 //! - [`validation`]: from bytes to typed requests; [`signature`]: who may call; [`error`]: from errors to answers;
 //! - [`middleware`]: what every request passes first; [`caller`]: where it comes from;
 //! - [`settings`], [`cli`], [`server`], [`process`]: how it starts and stops.
 
 pub mod admin;
 pub mod api;
+pub mod assets;
 pub mod caller;
 pub mod cli;
+pub mod demo;
 pub mod error;
 pub mod middleware;
+pub mod pages;
 pub mod process;
 pub mod routes;
 pub mod server;

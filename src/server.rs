@@ -23,6 +23,7 @@ use socket2::{Domain, Protocol, Socket, Type};
 use tokio::signal::unix::{SignalKind, signal};
 
 use crate::admin::session::Sessions;
+use crate::demo;
 use crate::middleware::cors::cors;
 use crate::middleware::proxy::proxy;
 use crate::process::{OpenSockets, Readiness, Started};
@@ -50,7 +51,7 @@ pub async fn serve(settings: Settings) -> std::io::Result<()> {
     let readiness = Readiness::default();
     let drain_time = settings.drain_time;
     let sockets = Data::new(OpenSockets::default());
-    let server = http_server(listener, broker.clone(), readiness.clone(), sockets.clone(), settings)?;
+    let server = http_server(listener, address, broker.clone(), readiness.clone(), sockets.clone(), settings)?;
     let stop = actix::spawn(stop_at_signal(server.handle(), broker, readiness, sockets, drain_time));
     log::info!("serving on http://{address}, version {}", env!("CARGO_PKG_VERSION"));
     let served = server.await;
@@ -93,6 +94,7 @@ fn listen_on(address: SocketAddr) -> std::io::Result<TcpListener> {
 
 fn http_server(
     listener: TcpListener,
+    address: SocketAddr,
     broker: Broker,
     readiness: Readiness,
     sockets: Data<OpenSockets>,
@@ -118,6 +120,11 @@ fn http_server(
             .app_data(readiness.clone())
             .app_data(started.clone())
             .app_data(sockets.clone())
+            .configure(|app| {
+                if settings.demo.or(settings.is_local()) {
+                    demo::routes(app, &settings, address);
+                }
+            })
             .configure(routes)
             .wrap(from_fn(proxy))
             .wrap(from_fn(cors))

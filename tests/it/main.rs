@@ -13,6 +13,7 @@ mod catch_up;
 mod commands;
 mod conformance;
 mod delivery;
+mod demo;
 mod dialects;
 mod lifetimes;
 mod proxies;

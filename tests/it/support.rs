@@ -1,5 +1,6 @@
 //! A server of a test's own, and clients that speak to it.
 
+pub(crate) mod browser;
 pub(crate) mod client;
 pub(crate) mod event_stream;
 pub(crate) mod server;

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 pub(crate) struct Server {
     child: Child,
+    flags: Vec<String>,
     pub(crate) address: String,
     log: Receiver<String>,
 }
@@ -14,16 +15,27 @@ pub(crate) struct Server {
 impl Server {
     /// On a free port, with the default secrets; flags as `--key value`.
     pub(crate) fn start(flags: &[(&str, &str)]) -> Self {
+        let flags: Vec<_> = flags.iter().flat_map(|(key, value)| [format!("--{key}"), (*value).to_owned()]).collect();
+        Self::start_on("0", flags)
+    }
+
+    /// Killed without a word, then another on the same port, which knows nothing.
+    pub(crate) fn restart(&mut self) {
+        self.child.kill().unwrap();
+        self.child.wait().unwrap();
+        let port = self.address.rsplit(':').next().unwrap();
+        let again = Self::start_on(port, std::mem::take(&mut self.flags));
+        *self = again;
+    }
+
+    fn start_on(port: &str, flags: Vec<String>) -> Self {
         let mut command = Command::new(env!("CARGO_BIN_EXE_channelstream"));
-        command.current_dir(std::env::temp_dir()).env_clear().args(["--port", "0"]).stderr(Stdio::piped());
-        for (key, value) in flags {
-            command.args([format!("--{key}"), (*value).to_owned()]);
-        }
+        command.current_dir(std::env::temp_dir()).env_clear().args(["--port", port]).args(&flags).stderr(Stdio::piped());
         let mut child = command.spawn().unwrap();
         let (to_log, log) = channel();
         let lines = BufReader::new(child.stderr.take().unwrap()).lines();
         std::thread::spawn(move || lines.map_while(Result::ok).try_for_each(|line| to_log.send(line)));
-        let mut server = Self { child, address: String::new(), log };
+        let mut server = Self { child, flags, address: String::new(), log };
         let line = server.log_line("serving on http://");
         server.address = line.split("http://").nth(1).unwrap().split(',').next().unwrap().to_owned();
         server

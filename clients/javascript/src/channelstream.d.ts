@@ -1,0 +1,209 @@
+/** Browser client of Channelstream. */
+
+export type State = Record<string, string | number | boolean | null>;
+
+export interface MessageEvent {
+    type: 'message';
+    uuid: string;
+    /** UTC, ISO 8601 without a zone. */
+    timestamp: string;
+    user: string;
+    /** null: a private message. */
+    channel: string | null;
+    message: any;
+    edited: string | null;
+    catchup: boolean;
+}
+
+export interface EditEvent {
+    type: 'message:edit';
+    uuid: string;
+    channel: string | null;
+    edited: string;
+    user?: string;
+    timestamp?: string;
+    message?: any;
+    catchup?: true;
+}
+
+export interface DeleteEvent {
+    type: 'message:delete';
+    uuid: string;
+    channel: string | null;
+    catchup?: true;
+}
+
+export interface PresenceEvent {
+    type: 'presence';
+    uuid: string;
+    timestamp: string;
+    user: string;
+    channel: string;
+    message: { action: 'joined' | 'parted' };
+    /** The public part; null when the user parted. */
+    state: State | null;
+    /** Empty unless the channel broadcasts user lists. */
+    users: Member[];
+    catchup: boolean;
+}
+
+export interface UserStateEvent {
+    type: 'user_state_change';
+    uuid: string;
+    timestamp: string;
+    user: string;
+    channel: string;
+    message: { state: State; changed: { key: string; value: State[string] }[] };
+    catchup: boolean;
+}
+
+/** Messages that were missed are gone: ask your application for what is true now. */
+export interface GapEvent {
+    type: 'catchup:gap';
+    uuid: string;
+    timestamp: string;
+    channel: string | null;
+    catchup: true;
+}
+
+export type ServerEvent = MessageEvent | EditEvent | DeleteEvent | PresenceEvent | UserStateEvent | GapEvent;
+
+export interface Member {
+    user: string;
+    state: State;
+}
+
+export type Status = 'idle' | 'connecting' | 'listening' | 'waiting' | 'closed';
+export type Transport = 'websocket' | 'sse' | 'long-poll';
+
+export interface Events {
+    message: MessageEvent;
+    'message:edit': EditEvent;
+    'message:delete': DeleteEvent;
+    presence: PresenceEvent;
+    user_state_change: UserStateEvent;
+    'catchup:gap': GapEvent;
+    /** `wait`: milliseconds until the next attempt. */
+    status: { status: Status; transport?: Transport | null; wait?: number };
+    channels: { channels: string[] };
+    /** Who is in a channel has changed; without `channel`: in any. */
+    roster: { channel?: string };
+}
+
+/** A call to the application. */
+export interface Request {
+    url: string;
+    verb: string;
+    body: any;
+    headers: { name: string; value: string }[];
+    /** HTTP status; 0 when no answer came. */
+    readonly status: number;
+    readonly responseText: string;
+}
+
+export class RequestError extends Error {
+    readonly request: Request;
+    /** What the answer said. */
+    readonly data: any;
+}
+
+/** What `/connect` of Channelstream answers, passed on by the application. */
+export interface Connected {
+    conn_id: string;
+    username: string;
+    channels: string[];
+    channels_info?: { channels: Record<string, any>; users: Member[] };
+    state?: State;
+    public_state?: State;
+}
+
+export interface End {
+    /** Whether the transport ever opened. */
+    opened: boolean;
+    /** Of the server's goodbye (`docs/api.md`); 0 where there was none. */
+    code: number;
+    reason: string;
+    unknown: boolean;
+    wait: number;
+}
+
+export type Mutator = (request: Request) => void;
+type Answered = (request: Request, data: any) => void;
+type MutatorKind = 'connect' | 'message' | 'messageEdit' | 'messageDelete' | 'subscribe' | 'unsubscribe' | 'disconnect' | 'userState';
+
+export class ChannelStreamConnection {
+    static readonly version: string;
+
+    debug: boolean;
+    channels: string[];
+    username: string;
+    readonly connectionId: string | null;
+    readonly websocket: WebSocket | null;
+    connectUrl: string;
+    disconnectUrl: string;
+    subscribeUrl: string;
+    unsubscribeUrl: string;
+    userStateUrl: string;
+    messageUrl: string;
+    messageEditUrl: string;
+    messageDeleteUrl: string;
+    websocketUrl: string;
+    sseUrl: string;
+    longPollUrl: string;
+    shouldReconnect: boolean;
+    heartbeats: boolean;
+    /** Milliseconds. */
+    increaseBounceIv: number;
+    noWebsocket: boolean;
+    transports: Transport[];
+    /** A name: all tabs in which it is set share one connection. */
+    shareAs: string;
+    readonly connected: boolean;
+    readonly status: Status;
+    readonly transport: Transport | null;
+    mutators: Record<MutatorKind, Mutator[]>;
+
+    on<T extends keyof Events>(type: T, handler: (event: Events[T]) => void): () => void;
+    addMutator(kind: MutatorKind, mutator: Mutator): void;
+    connect(): void;
+    subscribe(channels: string[]): Promise<any>;
+    unsubscribe(channels: string[]): Promise<any>;
+    calculateSubscribe(channels: string[]): string[];
+    calculateUnsubscribe(channels: string[]): string[];
+    message(message: object): Promise<any>;
+    edit(message: object): Promise<any>;
+    delete(message: object): Promise<any>;
+    updateUserState(state: object): Promise<any>;
+    disconnect(): Promise<any>;
+    closeConnection(): void;
+    retryConnection(named?: number): void;
+    startListening(request?: Request, data?: Connected): void;
+    destroy(): void;
+    users(channel: string): Member[];
+    userState(user: string): State;
+    learn(info: { channels?: Record<string, any>; users?: Member[] }): void;
+
+    beforeListeningCallback: (request?: Request, data?: Connected) => void;
+    channelsChangedCallback: (channels: string[]) => void;
+    connectCallback: (request: Request | null, data: Connected) => void;
+    connectErrorCallback: Answered;
+    connectionClosedCallback: () => void;
+    disconnectCallback: Answered;
+    disconnectErrorCallback: Answered;
+    listenCloseCallback: (end: End) => void;
+    listenErrorCallback: (end: End) => void;
+    listenMessageCallback: (events: ServerEvent[]) => void;
+    listenOpenedCallback: () => void;
+    messageCallback: Answered;
+    messageErrorCallback: Answered;
+    messageEditCallback: Answered;
+    messageEditErrorCallback: Answered;
+    messageDeleteCallback: Answered;
+    messageDeleteErrorCallback: Answered;
+    setUserStateCallback: Answered;
+    setUserStateErrorCallback: Answered;
+    subscribeCallback: Answered;
+    subscribeErrorCallback: Answered;
+    unsubscribeCallback: Answered;
+    unsubscribeErrorCallback: Answered;
+}

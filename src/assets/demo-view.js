@@ -1,0 +1,215 @@
+const ABOUT = {
+    '#lobby': 'Everybody is here. Keeps 50 messages.',
+    '#ideas': 'Tells who comes and goes. Keeps 20 messages.',
+    '#quiet': 'Tells nobody who is here, and keeps nothing.',
+};
+
+/** The page. Whatever users wrote becomes text, never markup. */
+export class View {
+    #page;
+    #wishes;
+    #chat;
+    #editing = null;
+
+    /** `wishes`: what to do when the user wants something. */
+    constructor(page, wishes) {
+        this.#page = page;
+        this.#wishes = wishes;
+        // Not everybody in the same.
+        const colors = ['#0a5f7a', '#8a3b12', '#2f6b2f', '#6b2f7d', '#9a2a4d', '#5b5b12'];
+        this.#at('join').color.value = colors[Math.floor(Math.random() * colors.length)];
+        this.#on('join', 'submit', ({ target }) => wishes.join(target.username.value.trim(), target.color.value));
+        this.#on('leave', 'click', () => wishes.leave());
+        this.#on('transport', 'change', ({ target }) => wishes.listenBy(target.value));
+        this.#on('status', 'change', ({ target }) => wishes.be({ status: target.value }));
+        this.#on('color', 'change', ({ target }) => wishes.be({ color: target.value }));
+        this.#on('compose', 'submit', async () => {
+            const field = this.#at('text');
+            const text = field.value.trim();
+            if (text) {
+                await wishes.send(this.#chat.current, text);
+                field.value = '';
+            }
+        });
+    }
+
+    showDoor(reason) {
+        this.#at('chat').hidden = true;
+        this.#at('door').hidden = false;
+        this.#at('join-error').textContent = reason;
+    }
+
+    showChat({ status, color }) {
+        this.#at('door').hidden = true;
+        this.#at('chat').hidden = false;
+        this.#at('status').value = status;
+        this.#at('color').value = color;
+        this.#at('text').focus();
+    }
+
+    showConnection({ status, transport, wait }) {
+        const words = {
+            listening: `listening by ${transport}`,
+            connecting: 'connecting …',
+            waiting: `the server is away; next attempt in ${Math.ceil((wait ?? 0) / 1000)} s`,
+        };
+        const place = this.#at('connection');
+        place.textContent = words[status] ?? status;
+        place.classList.toggle('is-listening', status === 'listening');
+    }
+
+    showError(reason) {
+        this.#at('chat-error').textContent = reason;
+    }
+
+    draw(chat, connection, me) {
+        this.#chat = chat;
+        const channels = Object.keys(ABOUT);
+        this.#fill('channels', channels.map((key) => this.#channel(key, connection)));
+        this.#fill('private', chat.partners.map((key) => this.#element('li', {}, this.#chooser(key))));
+        this.#at('no-private').hidden = chat.partners.length > 0;
+        this.#at('title').replaceChildren(this.#element('bdi', {}, chat.current));
+        this.#at('about').textContent = ABOUT[chat.current] ?? 'Only the two of you read this.';
+        const isIn = chat.current.startsWith('@') || connection.channels.includes(chat.current.slice(1));
+        this.#at('text').disabled = !isIn;
+        this.#at('text').placeholder = isIn ? `Message to ${chat.current}` : 'Join the channel first';
+        const place = chat.current.startsWith('#') ? chat.current.slice(1) : 'lobby';
+        this.#fill('people', connection.users(place).map((person) => this.#person(person, me)));
+        this.#drawMessages(connection, me);
+    }
+
+    #drawMessages(connection, me) {
+        // What is being typed is not taken away.
+        if (this.#editing && this.#page.body.contains(this.#editing)) {
+            return;
+        }
+        const list = this.#at('log');
+        const isAtEnd = list.scrollHeight - list.scrollTop - list.clientHeight < 40;
+        const messages = this.#chat.messages;
+        this.#fill('messages', messages.map((message) => this.#message(message, connection, me)));
+        if (isAtEnd) {
+            list.scrollTop = list.scrollHeight;
+        }
+    }
+
+    #message(message, connection, me) {
+        const time = new Date(`${message.timestamp}Z`);
+        const about = [time.toLocaleTimeString([], { hour: '2-digit', minute: '2-digit' })];
+        if (message.edited) {
+            about.push('edited');
+        }
+        if (message.catchup) {
+            about.push('missed');
+        }
+        const when = this.#element('span', { className: 'about' }, about.join(' · '));
+        const who = this.#element('bdi', { className: 'who' }, message.user ?? '');
+        if (message.notice) {
+            return this.#element('li', { className: 'is-notice' }, who, `${message.notice} `, when);
+        }
+        const text = this.#element('span', { className: 'text', dir: 'auto' }, message.message.text);
+        const item = this.#element('li', {}, who, when);
+        item.style.borderColor = connection.userState(message.user).color ?? '';
+        item.dataset.uuid = message.uuid;
+        if (message.user === me.username) {
+            item.append(
+                this.#button('Edit', () => this.#edit(item, message)),
+                this.#button('Delete', () => this.#wishes.remove(message)),
+            );
+        }
+        item.append(text);
+        return item;
+    }
+
+    #edit(item, message) {
+        const field = this.#element('input', { value: message.message.text, maxLength: 2000 });
+        field.setAttribute('aria-label', 'Message');
+        const form = this.#element('form', {}, field, this.#element('button', {}, 'Save'));
+        const done = () => {
+            this.#editing = null;
+            form.remove();
+        };
+        form.onsubmit = (event) => {
+            event.preventDefault();
+            done();
+            this.#wishes.edit(message, field.value);
+        };
+        form.addEventListener('keydown', ({ key }) => {
+            if (key === 'Escape') {
+                done();
+            }
+        });
+        item.append(form);
+        this.#editing = form;
+        field.focus();
+    }
+
+    #channel(key, connection) {
+        const channel = key.slice(1);
+        const isIn = connection.channels.includes(channel);
+        const change = () => (isIn ? this.#wishes.unsubscribe(channel) : this.#wishes.subscribe(channel));
+        const changer = this.#button(isIn ? 'Leave' : 'Join', change);
+        changer.setAttribute('aria-label', `${isIn ? 'Leave' : 'Join'} ${channel}`);
+        return this.#element('li', {}, this.#chooser(key), changer);
+    }
+
+    /** A button that shows a conversation. */
+    #chooser(key) {
+        const chooser = this.#element('button', { type: 'button' }, this.#element('bdi', {}, key));
+        chooser.setAttribute('aria-current', String(key === this.#chat.current));
+        const unread = this.#chat.unread.get(key);
+        if (unread) {
+            chooser.append(' ', this.#element('span', { className: 'unread' }, String(unread), this.#element('span', { className: 'seen-by-readers' }, ' new')));
+        }
+        chooser.onclick = () => this.#turnTo(key);
+        return chooser;
+    }
+
+    #person({ user, state }, me) {
+        const dot = this.#element('span', { className: 'dot' });
+        dot.style.background = state.color ?? '';
+        const status = state.status && state.status !== 'here' ? ` (${state.status})` : '';
+        const name = [dot, this.#element('bdi', {}, user), `${status}${user === me.username ? ', that is you' : ''}`];
+        if (user === me.username) {
+            return this.#element('li', {}, ...name);
+        }
+        const chooser = this.#element('button', { type: 'button', title: 'Write in private' }, ...name);
+        chooser.onclick = () => this.#turnTo(`@${user}`);
+        return this.#element('li', {}, chooser);
+    }
+
+    #turnTo(key) {
+        this.#editing = null;
+        this.#chat.turnTo(key);
+        this.#wishes.turned();
+        this.#at('text').focus();
+    }
+
+    #button(words, pressed) {
+        const button = this.#element('button', { type: 'button', className: 'plain' }, words);
+        button.onclick = pressed;
+        return button;
+    }
+
+    #element(name, properties, ...children) {
+        const element = Object.assign(this.#page.createElement(name), properties);
+        element.append(...children);
+        return element;
+    }
+
+    #fill(id, children) {
+        this.#at(id).replaceChildren(...children);
+    }
+
+    #at(id) {
+        return this.#page.getElementById(id);
+    }
+
+    #on(id, event, handler) {
+        this.#at(id).addEventListener(event, (happened) => {
+            if (event === 'submit') {
+                happened.preventDefault();
+            }
+            handler(happened);
+        });
+    }
+}

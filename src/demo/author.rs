@@ -1,0 +1,52 @@
+//! Who wrote a message, told by its id: half of it is random, the other half proves the name. So the backend needs no list of messages to
+//! know who may change one.
+
+use hmac::{Hmac, KeyInit, Mac};
+use sha1::{Digest, Sha1};
+use uuid::{Builder, Uuid};
+
+pub(super) struct Authors(Hmac<Sha1>);
+
+impl Authors {
+    pub(super) fn new(secret: &str) -> Self {
+        let key = Sha1::new().chain_update("demo authors").chain_update(secret).finalize();
+        // HMAC takes keys of any length; this one has 20 bytes, padded with zeros.
+        let mut block = hmac::digest::Key::<Hmac<Sha1>>::default();
+        block.iter_mut().zip(key).for_each(|(to, from)| *to = from);
+        Self(Hmac::new(&block))
+    }
+
+    /// A new id for a message of this user.
+    pub(super) fn id(&self, user: &str) -> Uuid {
+        self.with_proof(Uuid::new_v4().as_u64_pair().0, user)
+    }
+
+    /// Whether this user wrote the message with this id.
+    pub(super) fn wrote(&self, user: &str, id: Uuid) -> bool {
+        self.with_proof(id.as_u64_pair().0, user) == id
+    }
+
+    fn with_proof(&self, random: u64, user: &str) -> Uuid {
+        // The version has its bits in the random half.
+        let random = Uuid::from_u64_pair(random, 0);
+        let random = Builder::from_custom_bytes(*random.as_bytes()).into_uuid().as_u64_pair().0;
+        let proof = self.0.clone().chain_update(random.to_be_bytes()).chain_update(user).finalize().into_bytes();
+        let proof = proof.iter().take(8).fold(0, |number: u64, byte| number << 8 | u64::from(*byte));
+        Builder::from_custom_bytes(*Uuid::from_u64_pair(random, proof).as_bytes()).into_uuid()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_id_proves_its_author_and_no_other() {
+        let authors = Authors::new("secret");
+        let id = authors.id("alice");
+        assert!(authors.wrote("alice", id));
+        assert!(!authors.wrote("alicf", id) && !authors.wrote("alice", Uuid::new_v4()));
+        assert!(!Authors::new("other").wrote("alice", id));
+        assert_ne!(id, authors.id("alice"));
+    }
+}

@@ -1,0 +1,50 @@
+//! Pages: what they have in common, and the front page.
+
+use actix_web::http::header;
+use actix_web::{HttpRequest, HttpResponse};
+
+use crate::assets;
+use crate::caller::Caller;
+
+const FRONT: &str = include_str!("pages/front.html");
+
+/// Only what comes from this server, and nothing in the page itself.
+const CONTENT_SECURITY_POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; \
+                                       base-uri 'self'; form-action 'self'; frame-ancestors 'none'";
+
+/// A page. In its text `{root}` is the path of this server's root, with a slash at its end, `{static}` the folder of its files, `{version}` the
+/// server's version.
+pub fn page(request: &HttpRequest, text: &str) -> HttpResponse {
+    let root = format!("{}/", escaped(&Caller::of(request).prefix));
+    let text = text
+        .replace("{root}", &root)
+        .replace("{static}", &format!("{root}{}", assets::folder()))
+        .replace("{version}", env!("CARGO_PKG_VERSION"));
+    HttpResponse::Ok()
+        .content_type("text/html; charset=utf-8")
+        .insert_header((header::CACHE_CONTROL, "no-store"))
+        .insert_header((header::CONTENT_SECURITY_POLICY, CONTENT_SECURITY_POLICY))
+        .insert_header((header::REFERRER_POLICY, "same-origin"))
+        .body(text)
+}
+
+/// As text of a page, or in a quoted attribute.
+pub fn escaped(text: &str) -> String {
+    let mut escaped = String::with_capacity(text.len());
+    for letter in text.chars() {
+        match letter {
+            '&' => escaped.push_str("&amp;"),
+            '<' => escaped.push_str("&lt;"),
+            '>' => escaped.push_str("&gt;"),
+            '"' => escaped.push_str("&quot;"),
+            '\'' => escaped.push_str("&#39;"),
+            _ => escaped.push(letter),
+        }
+    }
+    escaped
+}
+
+/// `GET /`: what runs here, and where to go.
+pub async fn front(request: HttpRequest) -> HttpResponse {
+    page(&request, FRONT)
+}

@@ -1,0 +1,222 @@
+//! A real browser: headless Chromium, each test with one of its own.
+
+use std::io::{BufRead, BufReader};
+use std::path::PathBuf;
+use std::process::{Child, Command, Stdio};
+use std::time::Duration;
+
+use serde_json::{Value, json};
+use thirtyfour::common::command::FormatRequestData;
+use thirtyfour::extensions::query::ElementQueryOptions;
+use thirtyfour::prelude::*;
+use thirtyfour::{CapabilitiesHelper, ChromiumLikeCapabilities, RequestData, SessionId};
+use tokio::sync::{Semaphore, SemaphorePermit};
+
+/// axe-core 4.14 (MPL 2.0).
+const AXE: &str = include_str!("../../assets/axe.min.js");
+
+/// Pages may take so long to show something.
+const PATIENCE: Duration = Duration::from_secs(20);
+
+/// So many at a time: a browser wants a core of its own.
+static FREE: Semaphore = Semaphore::const_new(3);
+
+pub(crate) struct Browser {
+    chromedriver: Child,
+    address: String,
+    _permit: SemaphorePermit<'static>,
+}
+
+/// A window with cookies and storage of its own.
+pub(crate) struct Window {
+    pub(crate) driver: WebDriver,
+    /// The only host it may speak to.
+    address: String,
+}
+
+impl Browser {
+    pub(crate) async fn start() -> Self {
+        let permit = FREE.acquire().await.unwrap();
+        let mut command = Command::new("chromedriver");
+        let mut chromedriver = command.arg("--port=0").stdout(Stdio::piped()).stderr(Stdio::null()).spawn().expect("chromedriver");
+        let mut lines = BufReader::new(chromedriver.stdout.take().unwrap()).lines().map_while(Result::ok);
+        let line = lines.find(|line| line.contains("started successfully on port")).expect("chromedriver did not start");
+        let port = line.trim_end_matches('.').rsplit(' ').next().unwrap();
+        // It must not be kept waiting by what nobody reads.
+        std::thread::spawn(move || lines.for_each(drop));
+        Self { chromedriver, address: format!("http://127.0.0.1:{port}"), _permit: permit }
+    }
+
+    /// A new window on a page of this server.
+    pub(crate) async fn open(&self, server: &str, path: &str) -> Window {
+        let mut capabilities = DesiredCapabilities::chrome();
+        for argument in [
+            "--headless=new",
+            "--no-sandbox",
+            "--disable-gpu",
+            "--disable-quic",
+            "--disable-dev-shm-usage",
+            "--no-first-run",
+            "--disable-background-networking",
+            "--disable-component-update",
+            "--disable-sync",
+            "--disable-background-timer-throttling",
+            "--disable-renderer-backgrounding",
+            "--window-size=1200,800",
+        ] {
+            capabilities.add_arg(argument).unwrap();
+        }
+        let logs = json!({"browser": "ALL", "performance": "ALL"});
+        capabilities.set("goog:loggingPrefs", logs).unwrap();
+        let driver = WebDriver::new(&self.address, capabilities).await.unwrap();
+        let window = Window { driver, address: server.to_owned() };
+        window.goto(path).await;
+        window
+    }
+}
+
+impl Drop for Browser {
+    fn drop(&mut self) {
+        let _ = self.chromedriver.kill();
+        let _ = self.chromedriver.wait();
+    }
+}
+
+impl Window {
+    pub(crate) async fn goto(&self, path: &str) {
+        self.driver.goto(format!("http://{}{path}", self.address)).await.unwrap();
+    }
+
+    /// The element, once it is there and can be seen.
+    pub(crate) async fn find(&self, css: &str) -> WebElement {
+        let options = ElementQueryOptions::default().set_description(Some(css));
+        let query = self.driver.query(By::Css(css)).options(options).wait(PATIENCE, Duration::from_millis(20)).and_displayed();
+        query.first().await.unwrap_or_else(|error| panic!("{css}: {error}"))
+    }
+
+    pub(crate) async fn click(&self, css: &str) {
+        self.find(css).await.click().await.unwrap();
+    }
+
+    /// The same by XPath, which can tell elements by their text.
+    pub(crate) async fn click_at(&self, path: &str) {
+        let query = self.driver.query(By::XPath(path)).wait(PATIENCE, Duration::from_millis(20)).and_displayed();
+        let element = query.first().await.unwrap_or_else(|error| panic!("{path}: {error}"));
+        element.click().await.unwrap();
+    }
+
+    /// Types, in place of what is there.
+    pub(crate) async fn fill(&self, css: &str, text: &str) {
+        let element = self.find(css).await;
+        element.clear().await.unwrap();
+        element.send_keys(text).await.unwrap();
+    }
+
+    /// Chooses an option by what it says.
+    pub(crate) async fn choose_text(&self, css: &str, text: &str) {
+        let select = thirtyfour::components::SelectElement::new(&self.find(css).await).await.unwrap();
+        select.select_by_exact_text(text).await.unwrap();
+    }
+
+    /// Chooses an option by its value.
+    pub(crate) async fn choose(&self, css: &str, value: &str) {
+        self.click(&format!("{css} option[value='{value}']")).await;
+    }
+
+    /// Runs a script of the page; what it returns, once the promise is kept.
+    pub(crate) async fn run(&self, script: &str) -> Value {
+        let script = format!(
+            "const done = arguments[arguments.length - 1];
+             (async () => {{ {script} }})().then((value) => done([true, value]), (error) => done([false, String(error.stack ?? error)]));"
+        );
+        let answer = self.driver.execute_async(script, Vec::new()).await.unwrap();
+        let answer = answer.json();
+        assert_eq!(answer[0], true, "{answer}");
+        answer[1].clone()
+    }
+
+    pub(crate) async fn text(&self, css: &str) -> String {
+        let script = format!("return document.querySelector({})?.textContent ?? ''", json!(css));
+        self.driver.execute(script, Vec::new()).await.unwrap().json().as_str().unwrap_or_default().to_owned()
+    }
+
+    /// Waits until the text is in the element.
+    pub(crate) async fn says(&self, css: &str, part: &str) {
+        super::eventually(&format!("{css} says {part:?}"), async || self.text(css).await.contains(part)).await;
+    }
+
+    /// Waits until the text is not in the element any more.
+    pub(crate) async fn stops_saying(&self, css: &str, part: &str) {
+        super::eventually(&format!("{css} stops saying {part:?}"), async || !self.text(css).await.contains(part)).await;
+    }
+
+    /// Keeps what can be seen, for people to look at.
+    pub(crate) async fn screenshot(&self, name: &str) {
+        let folder = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join("screenshots");
+        std::fs::create_dir_all(&folder).unwrap();
+        self.driver.screenshot(&folder.join(format!("{name}.png"))).await.unwrap();
+    }
+
+    /// What the console said since it was last asked, errors and warnings only.
+    pub(crate) async fn complaints(&self) -> Vec<String> {
+        let log = self.log("browser").await;
+        let grave = log.iter().filter(|entry| entry["level"] == "SEVERE" || entry["level"] == "WARNING");
+        grave.map(|entry| entry["message"].to_string()).collect()
+    }
+
+    /// Requests to any host but the server since it was last asked.
+    pub(crate) async fn foreign_requests(&self) -> Vec<String> {
+        let own = format!("//{}/", self.address);
+        let messages = self.log("performance").await;
+        let messages = messages.iter().filter_map(|entry| serde_json::from_str::<Value>(entry["message"].as_str()?).ok());
+        let events = messages.map(|message| message["message"].clone());
+        let urls = events.filter_map(|event| {
+            let url = match event["method"].as_str()? {
+                "Network.requestWillBeSent" => &event["params"]["request"]["url"],
+                "Network.webSocketCreated" => &event["params"]["url"],
+                _ => return None,
+            };
+            url.as_str().map(str::to_owned)
+        });
+        urls.filter(|url| !url.contains(&own) && !url.starts_with("data:")).collect()
+    }
+
+    async fn log(&self, kind: &'static str) -> Vec<Value> {
+        let answer = self.driver.handle().cmd(Log(kind)).await.unwrap();
+        answer.value::<Vec<Value>>().unwrap()
+    }
+
+    /// What axe-core finds against WCAG, levels A and AA, in what is shown now.
+    async fn violations(&self) -> Vec<String> {
+        let found = self
+            .run(&format!(
+                "if (!window.axe) {{ {AXE} }}
+                 const tags = ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa'];
+                 const {{ violations }} = await axe.run(document, {{ runOnly: tags }});
+                 return violations.map(({{ id, help, nodes }}) => `${{id}}: ${{help}}: ${{nodes.map((node) => node.html).join(' ')}}`);"
+            ))
+            .await;
+        found.as_array().unwrap().iter().map(|found| found.as_str().unwrap().to_owned()).collect()
+    }
+
+    /// The page has made no error, asked nobody else, and everyone can use it.
+    pub(crate) async fn is_sound(&self) {
+        assert_eq!(self.violations().await, Vec::<String>::new());
+        assert_eq!(self.complaints().await, Vec::<String>::new());
+        assert_eq!(self.foreign_requests().await, Vec::<String>::new());
+    }
+
+    pub(crate) async fn close(self) {
+        self.driver.quit().await.unwrap();
+    }
+}
+
+/// Chromedriver's own command: the log of a kind.
+#[derive(Debug)]
+struct Log(&'static str);
+
+impl FormatRequestData for Log {
+    fn format_request(&self, session: &SessionId) -> RequestData {
+        RequestData::new(reqwest::Method::POST, format!("session/{session}/se/log")).add_body(json!({"type": self.0}))
+    }
+}
