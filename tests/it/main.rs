@@ -9,6 +9,7 @@
 )]
 
 mod bad_input;
+mod browser_client;
 mod catch_up;
 mod commands;
 mod conformance;

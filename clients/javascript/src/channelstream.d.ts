@@ -123,7 +123,10 @@ export interface End {
     /** Of the server's goodbye (`docs/api.md`); 0 where there was none. */
     code: number;
     reason: string;
+    /** The connection is not known (any more). */
     unknown: boolean;
+    /** It may not be known. */
+    refused: boolean;
     wait: number;
 }
 

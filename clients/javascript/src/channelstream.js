@@ -46,6 +46,9 @@ const CALLBACKS = [
     'unsubscribeErrorCallback',
 ];
 
+/** In milliseconds. */
+const MOMENT = 10_000;
+
 /** The page's application connects it; this listens, and tells what comes. */
 export class ChannelStreamConnection {
     /** Of the client. */
@@ -65,13 +68,14 @@ export class ChannelStreamConnection {
             received: (list) => this.#received(list),
             ended: (end) => this.#ended(end),
             waiting: (wait) => this.#become('waiting', { wait }),
-            unknown: () => this.retryConnection(),
+            unknown: () => this.#connectAnew(),
         },
         this.#backoff,
     );
     #tabs = null;
     #retry;
     #connecting = new AbortController();
+    #connectedAnewAt = -Infinity;
     #isDestroyed = false;
     #away = new AbortController();
 
@@ -273,6 +277,18 @@ export class ChannelStreamConnection {
     learn(info) {
         this.#roster.learn(info);
         this.#emit('roster', {});
+    }
+
+    /** The server does not know the connection any more: at once, unless that happened a moment ago. */
+    #connectAnew() {
+        const now = performance.now();
+        const isFirst = now - this.#connectedAnewAt > MOMENT;
+        this.#connectedAnewAt = now;
+        if (isFirst) {
+            this.#connect();
+        } else {
+            this.retryConnection();
+        }
     }
 
     async #connect() {

@@ -104,7 +104,7 @@ export class Listener {
             this.#transport = OPENERS[kind](`${url}?${query}`, sink, this.#hooks.heartbeats);
         } catch (error) {
             // An address that this page may not open.
-            this.#ended({ opened: false, code: 0, reason: String(error), unknown: false, wait: 0 }, transports.length);
+            this.#ended({ opened: false, code: 0, reason: String(error), unknown: false, refused: false, wait: 0 }, transports.length);
         }
     }
 
@@ -123,6 +123,10 @@ export class Listener {
         if (!end.opened && !end.wait && this.#index + 1 < count) {
             this.#index += 1;
             this.#open();
+            return;
+        }
+        if (end.refused) {
+            this.#hooks.unknown(end);
             return;
         }
         const wait = this.#backoff.next(end.wait);

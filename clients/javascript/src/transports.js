@@ -3,8 +3,9 @@
  *
  * - `opened()` once, when events may come;
  * - `received(list, position)` for each list; `position` says how far was read, where the transport knows;
- * - `ended(end)` once, unless it was closed by `close()`. `end` is `{ opened, code, reason, unknown, wait }`: whether it ever opened, what the
- *   server said, whether the connection is not known (any more), and how many milliseconds the server wants to be left alone.
+ * - `ended(end)` once, unless it was closed by `close()`. `end` is `{ opened, code, reason, unknown, refused, wait }`: whether it ever opened,
+ *   what the server said, whether the connection is not known (any more), whether that may be so, and how many milliseconds the server wants
+ *   to be left alone.
  */
 
 /** A websocket on which nothing came for so long is dead: the server sends heartbeats every 5 seconds. */
@@ -25,7 +26,7 @@ function namedWait(reason) {
 }
 
 function ending(opened, code = 0, reason = '', unknown = GONE.includes(code)) {
-    return { opened, code, reason, unknown, wait: namedWait(reason) };
+    return { opened, code, reason, unknown, refused: unknown, wait: namedWait(reason) };
 }
 
 /** By websocket. `heartbeats()`: whether to give signs of life that an application can see. */
@@ -83,7 +84,7 @@ export function openEventSource(url, sink) {
         finish(ending(opened, code, reason));
     });
     // A browser does not say which status it got; after another than 200 it is closed for good.
-    source.onerror = () => finish(ending(opened, 0, '', !opened && source.readyState === EventSource.CLOSED));
+    source.onerror = () => finish({ ...ending(opened), refused: source.readyState === EventSource.CLOSED });
     return { close: () => source.close() };
 }
 

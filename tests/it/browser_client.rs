@@ -1,0 +1,250 @@
+//! The browser client in a real browser, against the demo's backend and over wires that are cut.
+
+use std::time::Duration;
+
+use serde_json::{Value, json};
+
+use crate::support::browser::{Browser, Window};
+use crate::support::client::Backend;
+use crate::support::eventually;
+use crate::support::proxy::Wire;
+use crate::support::server::Server;
+
+/// Makes `connection`, which puts what it hears into `heard` and how it fares into `fate`.
+const CONNECTION: &str = "
+    const { ChannelStreamConnection } = await import('/static/channelstream.js');
+    const connection = window.connection = new ChannelStreamConnection();
+    connection.username = 'alice';
+    connection.channels = ['lobby'];
+    connection.connectUrl = '/demo/connect';
+    connection.subscribeUrl = '/demo/subscribe';
+    connection.unsubscribeUrl = '/demo/unsubscribe';
+    connection.messageUrl = connection.messageEditUrl = connection.messageDeleteUrl = '/demo/message';
+    connection.disconnectUrl = '/disconnect';
+    connection.websocketUrl = `ws://${location.host}/ws`;
+    connection.increaseBounceIv = 20;
+    window.heard = [];
+    window.fate = [];
+    connection.on('message', ({ message }) => heard.push(message.n ?? message.text));
+    connection.on('status', (status) => fate.push(status));
+    const withToken = ({ body }) => Object.assign(body, { token: window.token ?? '' });
+    Object.keys(connection.mutators).filter((kind) => kind !== 'disconnect').forEach((kind) => connection.addMutator(kind, withToken));
+    connection.connectCallback = (request, data) => (window.token = data.token ?? window.token);
+";
+
+/// A window with a connection, which is changed and then connects.
+async fn connected(browser: &Browser, address: &str, change: &str) -> Window {
+    let window = browser.open(address, "/static/icon.svg").await;
+    connect(&window, change).await;
+    window
+}
+
+async fn connect(window: &Window, change: &str) {
+    window.run(&format!("{CONNECTION} {change}; connection.connect();")).await;
+    listens(window).await;
+}
+
+async fn listens(window: &Window) {
+    eventually("it listens", async || window.run("return connection.status === 'listening'").await == true).await;
+}
+
+async fn hears(window: &Window, expected: Value) {
+    eventually(&format!("{expected} is heard"), async || window.run("return heard").await == expected).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn it_listens_by_the_best_transport_that_works() {
+    let server = Server::start(&[]);
+    let (browser, backend) = (Browser::start().await, Backend::of(&server));
+    let nowhere = "connection.websocketUrl = `ws://${location.host}/nowhere`";
+    for (change, transport) in [
+        ("", "websocket"),
+        ("connection.noWebsocket = true", "sse"),
+        (&format!("{nowhere}; connection.sseUrl = '/sse'; connection.longPollUrl = '/listen'"), "sse"),
+        (&format!("{nowhere}; connection.sseUrl = '/nowhere'; connection.longPollUrl = '/listen'"), "long-poll"),
+        ("connection.transports = ['long-poll']", "long-poll"),
+    ] {
+        let window = connected(&browser, &server.address, change).await;
+        assert_eq!(window.run("return connection.transport").await, transport, "{change}");
+        backend.say("lobby", json!({"n": 1})).await;
+        hears(&window, json!([1])).await;
+        window.run("await connection.disconnect()").await;
+        window.close().await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn it_goes_on_where_it_was_when_the_wire_is_cut() {
+    const MESSAGES: u64 = 300;
+    let server = Server::start(&[]);
+    let wire = Wire::to(&server.address).await;
+    let (browser, backend) = (Browser::start().await, Backend::of(&server));
+    for transport in ["websocket", "sse", "long-poll"] {
+        let window = connected(&browser, &wire.address, &format!("connection.transports = ['{transport}']")).await;
+        for n in 0..MESSAGES {
+            backend.say("lobby", json!({"n": n})).await;
+            if n % 60 == 30 {
+                wire.cut();
+            }
+            tokio::time::sleep(Duration::from_millis(2)).await;
+        }
+        hears(&window, (0..MESSAGES).collect()).await;
+        let connects = window.run("return fate.filter(({ status }) => status === 'connecting').length").await;
+        assert_eq!(connects, 1, "{transport}: the connection was still known");
+        window.run("await connection.disconnect()").await;
+        window.close().await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn it_connects_anew_when_the_server_has_forgotten_it() {
+    let mut server = Server::start(&[]);
+    let (browser, backend) = (Browser::start().await, Backend::of(&server));
+    let window = connected(&browser, &server.address, "").await;
+    server.restart();
+    eventually("it is back", async || {
+        window.run("return connection.connected && fate.filter(({ status }) => status === 'connecting').length === 2").await == true
+    })
+    .await;
+    backend.say("lobby", json!({"n": 1})).await;
+    hears(&window, json!([1])).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn it_heeds_the_wait_that_a_stopping_server_names_and_hurries_when_the_network_is_back() {
+    let mut server = Server::start(&[]);
+    let browser = Browser::start().await;
+    let window = connected(&browser, &server.address, "").await;
+    let (status, mut server) = tokio::task::spawn_blocking(move || (server.terminate(), server)).await.unwrap();
+    assert!(status.success());
+    eventually("it waits", async || window.run("return fate.some(({ status }) => status === 'waiting')").await == true).await;
+    let wait = window.run("return fate.find(({ status }) => status === 'waiting').wait").await.as_f64().unwrap();
+    assert!((1000.0..=1500.0).contains(&wait), "{wait} ms, where the server named one second");
+    // From now on waits are long, unless something happens.
+    window.run("connection.increaseBounceIv = 50_000").await;
+    eventually("it waits for long", async || {
+        window.run("return fate.at(-1).status === 'waiting' && fate.at(-1).wait > 20_000").await == true
+    })
+    .await;
+    server.restart();
+    window.run("window.dispatchEvent(new Event('online'))").await;
+    listens(&window).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_page_of_the_original_works() {
+    let server = Server::start(&[]);
+    let browser = Browser::start().await;
+    let window = connected(&browser, &server.address, "").await;
+    let told = window
+        .run(
+            "const told = [];
+             const note = (name) => (connection[name] = (request, data) => told.push([name, request?.status, data?.error ?? typeof data]));
+             ['subscribeCallback', 'unsubscribeCallback', 'messageCallback', 'messageErrorCallback', 'messageEditErrorCallback'].forEach(note);
+             connection.channelsChangedCallback = (channels) => told.push(['channelsChangedCallback', channels]);
+             connection.listenMessageCallback = (messages) => messages.forEach(({ type }) => told.push(['heard', type]));
+             const until = async (count) => { while (told.length < count) await new Promise((go) => setTimeout(go, 10)); };
+             connection.subscribe(connection.calculateSubscribe(['lobby', 'quiet']));
+             await until(2);
+             connection.message({ channel: 'quiet', text: 'hello' });
+             await until(4);
+             connection.message({ channel: 'quiet', text: '' });
+             await until(5);
+             connection.edit({ channel: 'quiet', text: 'x', uuid: crypto.randomUUID() });
+             await until(6);
+             connection.unsubscribe(connection.calculateUnsubscribe(['quiet', 'other']));
+             await until(8);
+             return told;",
+        )
+        .await;
+    let told = told.as_array().unwrap();
+    assert_eq!(told[0], json!(["channelsChangedCallback", ["lobby", "quiet"]]));
+    assert_eq!(told[1], json!(["subscribeCallback", 200, "object"]));
+    let mut both = told[2..4].to_vec();
+    both.sort_by_key(Value::to_string);
+    assert_eq!(both, [json!(["heard", "message"]), json!(["messageCallback", 200, "object"])]);
+    assert_eq!(told[4], json!(["messageErrorCallback", 422, "A message has 1 to 2000 characters."]));
+    assert_eq!(told[5], json!(["messageEditErrorCallback", 403, "Only its author may change a message."]));
+    assert_eq!(told[6], json!(["channelsChangedCallback", ["lobby"]]));
+    assert_eq!(told[7], json!(["unsubscribeCallback", 200, "object"]));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn tabs_share_one_connection_and_the_next_takes_over() {
+    let server = Server::start(&[]);
+    let (browser, backend) = (Browser::start().await, Backend::of(&server));
+    let share = "connection.shareAs = 'app'; connection.transports = ['sse']";
+    let window = connected(&browser, &server.address, share).await;
+    let leader = window.driver.window().await.unwrap();
+    let follower = window.driver.new_tab().await.unwrap();
+    let connections = async || {
+        let info = backend.post("/info", json!({"info": {"channels": ["lobby"]}})).await;
+        info["channels"]["lobby"]["total_connections"].clone()
+    };
+    window.driver.switch_to_window(follower.clone()).await.unwrap();
+    window.goto("/static/icon.svg").await;
+    connect(&window, share).await;
+    assert_eq!(connections().await, 1);
+    backend.say("lobby", json!({"n": 1})).await;
+    hears(&window, json!([1])).await;
+    let users = window.run("return connection.users('lobby')").await;
+    assert_eq!(users[0]["user"], "alice");
+    window.driver.switch_to_window(leader).await.unwrap();
+    hears(&window, json!([1])).await;
+    window.driver.close_window().await.unwrap();
+    backend.say("lobby", json!({"n": 2})).await;
+    window.driver.switch_to_window(follower).await.unwrap();
+    backend.say("lobby", json!({"n": 3})).await;
+    hears(&window, json!([1, 2, 3])).await;
+    assert_eq!(connections().await, 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn it_knows_who_is_here_and_ends_when_it_is_destroyed() {
+    let server = Server::start(&[("presence-grace", "0.1")]);
+    let (browser, backend) = (Browser::start().await, Backend::of(&server));
+    let window = connected(&browser, &server.address, "").await;
+    let users = async || window.run("return connection.users('lobby')").await;
+    let state = json!({"color": "red", "secret": 1});
+    let bob = json!({"username": "bob", "channels": ["lobby"], "fresh_user_state": state, "state_public_keys": ["color"]});
+    let conn_id = backend.post("/connect", bob).await["conn_id"].as_str().unwrap().to_owned();
+    let alice = json!({"user": "alice", "state": {}});
+    eventually("bob is here", async || users().await == json!([alice, {"user": "bob", "state": {"color": "red"}}])).await;
+    backend.post("/user_state", json!({"user": "bob", "user_state": {"color": "blue"}})).await;
+    eventually("bob is blue", async || users().await[1]["state"]["color"] == "blue").await;
+    backend.unsigned(reqwest::Method::GET, &format!("/disconnect?conn_id={conn_id}")).send().await.unwrap();
+    eventually("bob has left", async || users().await == json!([alice])).await;
+    window.run("connection.destroy()").await;
+    assert_eq!(window.run("return [connection.status, connection.connected]").await, json!(["closed", false]));
+    backend.say("lobby", json!({"n": 1})).await;
+    eventually("alice has left", async || {
+        let info = backend.post("/info", json!({"info": {"channels": ["lobby"]}})).await;
+        info["channels"]["lobby"]["total_users"] == 0
+    })
+    .await;
+    assert_eq!(window.run("return heard").await, json!([]));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn waits_grow_and_are_never_the_same_for_all() {
+    let server = Server::start(&[]);
+    let browser = Browser::start().await;
+    let window = browser.open(&server.address, "/static/icon.svg").await;
+    let waits = window
+        .run(
+            "const { Backoff } = await import('/static/backoff.js');
+             const backoff = new Backoff(() => 1000);
+             const waits = Array.from({ length: 12 }, () => backoff.next());
+             backoff.reset();
+             return { waits, again: backoff.next(), named: new Backoff(() => 1000).next(30_000), other: new Backoff(() => 1000).next() };",
+        )
+        .await;
+    let waits_in_ms: Vec<f64> = waits["waits"].as_array().unwrap().iter().map(|wait| wait.as_f64().unwrap()).collect();
+    for (attempt, wait) in waits_in_ms.iter().enumerate() {
+        let longest = (1000.0 * 2f64.powi(i32::try_from(attempt).unwrap())).min(60_000.0);
+        assert!((longest / 2.0..=longest).contains(wait), "{waits_in_ms:?}");
+    }
+    assert!((500.0..=1000.0).contains(&waits["again"].as_f64().unwrap()));
+    assert!((30_000.0..=45_000.0).contains(&waits["named"].as_f64().unwrap()));
+    assert_ne!(waits["again"], waits["other"]);
+}
