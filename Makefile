@@ -1,12 +1,13 @@
 # `make run` builds and serves; `make test` proves it. Both install what they need, and say so.
 
-.PHONY: run test check image bench .tools .browser
+.PHONY: run test check image bench .tools .browser .python
 
 run: .tools
 	cargo run --release --locked
 
-test: .tools .browser
+test: .tools .browser .python
 	cargo test --workspace --locked
+	cd clients/python && ../../$(PYTHON)/bin/mypy && ../../$(PYTHON)/bin/pytest -q
 
 check: .tools
 	cargo fmt --all --check
@@ -30,6 +31,17 @@ image:
 	@command -v chromedriver >/dev/null && command -v chromium >/dev/null || { echo "installing a browser for the tests: chromium, chromium-driver"; \
 		if [ "$$(id -u)" = 0 ]; then SUDO=; else SUDO=sudo; fi; \
 		$$SUDO apt-get update -q && $$SUDO apt-get install -y -q --no-install-recommends chromium chromium-driver; }
+
+# For the tests of the Python client: an environment of its own.
+PYTHON := target/python
+.python: $(PYTHON)/ready
+$(PYTHON)/ready: clients/python/pyproject.toml
+	@python3 -c "import ensurepip, venv" 2>/dev/null || { echo "installing what Python needs for the tests: python3-venv"; \
+		if [ "$$(id -u)" = 0 ]; then SUDO=; else SUDO=sudo; fi; \
+		$$SUDO apt-get update -q && $$SUDO apt-get install -y -q --no-install-recommends python3-venv; }
+	python3 -m venv $(PYTHON)
+	$(PYTHON)/bin/pip install -q --disable-pip-version-check -e "clients/python[test]"
+	touch $@
 
 # A compiler and linker for C, which some crates build with.
 .tools:

@@ -1,0 +1,184 @@
+"""Makes the calls: signed, and again when that is safe."""
+
+from __future__ import annotations
+
+import asyncio
+import functools
+import json
+import random
+import time
+from collections.abc import Awaitable, Callable
+from typing import Any, Concatenate, ParamSpec, TypeVar
+
+import httpx
+
+from . import calls, errors
+from .calls import Call
+from .signing import HEADER, sign
+
+T = TypeVar("T")
+P = ParamSpec("P")
+
+#: Seconds of the first wait before another attempt, at most; the next ones double.
+_FIRST_WAIT = 0.2
+
+#: The call was not even sent.
+_NOT_SENT = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout)
+
+
+class _Base:
+    """What both clients know."""
+
+    def __init__(self, url: str, secret: str, attempts: int) -> None:
+        self._url = url.rstrip("/")
+        self._secret = secret
+        self._attempts = max(1, attempts)
+
+    def _request(self, call: Call[Any]) -> dict[str, Any]:
+        """For httpx. Signed anew at each attempt: a signature has its time."""
+        headers = {HEADER: sign(self._secret, call.path), "Content-Type": "application/json", **call.headers}
+        return {
+            "method": call.method,
+            "url": self._url + call.path,
+            "content": json.dumps(call.body),
+            "headers": headers,
+        }
+
+    def _wait(self, call: Call[Any], attempt: int, error: Exception) -> float | None:
+        """How long to wait before the next attempt; None: there is none."""
+        if attempt >= self._attempts:
+            return None
+        if isinstance(error, errors.Unavailable):
+            least = error.retry_after
+        elif isinstance(error, httpx.TransportError) and (call.is_repeatable or isinstance(error, _NOT_SENT)):
+            least = 0.0
+        else:
+            return None
+        return max(least, _FIRST_WAIT * 2.0 ** (attempt - 1) * random.uniform(0.5, 1.0))
+
+
+def _answer(call: Call[T], response: httpx.Response) -> T:
+    if not response.is_success:
+        raise errors.of(response)
+    return call.parse(response.json())
+
+
+def _sync(build: Callable[P, Call[T]]) -> Callable[Concatenate[Client, P], T]:
+    @functools.wraps(build)
+    def method(self: Client, /, *args: P.args, **kwargs: P.kwargs) -> T:
+        return self.make(build(*args, **kwargs))
+
+    return method
+
+
+def _async(build: Callable[P, Call[T]]) -> Callable[Concatenate[AsyncClient, P], Awaitable[T]]:
+    @functools.wraps(build)
+    async def method(self: AsyncClient, /, *args: P.args, **kwargs: P.kwargs) -> T:
+        return await self.make(build(*args, **kwargs))
+
+    return method
+
+
+class Client(_Base):
+    """Calls a Channelstream server. One for all threads; close it, or use it in ``with``.
+
+    :param url: of the server, ``http://127.0.0.1:8000``
+    :param secret: the server's ``secret``
+    :param attempts: how often a call is made at most, while the server cannot be reached or cannot take it now
+    :param timeout: seconds for one attempt
+    """
+
+    def __init__(
+        self, url: str, secret: str, *, attempts: int = 3, timeout: float = 10.0, http: httpx.Client | None = None
+    ) -> None:
+        super().__init__(url, secret, attempts)
+        self._http = http or httpx.Client(timeout=timeout)
+
+    def make(self, call: Call[T]) -> T:
+        """Makes a call.
+
+        :raises errors.ChannelstreamError: why it was not done
+        """
+        attempt = 1
+        while True:
+            try:
+                return _answer(call, self._http.request(**self._request(call)))
+            except (httpx.TransportError, errors.Unavailable) as error:
+                wait = self._wait(call, attempt, error)
+                if wait is None:
+                    raise _told(error) from error
+            time.sleep(wait)
+            attempt += 1
+
+    connect = _sync(calls.connect)
+    subscribe = _sync(calls.subscribe)
+    unsubscribe = _sync(calls.unsubscribe)
+    publish = _sync(calls.publish)
+    edit = _sync(calls.edit)
+    delete = _sync(calls.delete)
+    set_user_state = _sync(calls.set_user_state)
+    configure = _sync(calls.configure)
+    info = _sync(calls.info)
+    disconnect = _sync(calls.disconnect)
+
+    def close(self) -> None:
+        """Ends its connections."""
+        self._http.close()
+
+    def __enter__(self) -> Client:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+
+class AsyncClient(_Base):
+    """The same, to be awaited. Parameters as of :class:`Client`; close it, or use it in ``async with``."""
+
+    def __init__(
+        self, url: str, secret: str, *, attempts: int = 3, timeout: float = 10.0, http: httpx.AsyncClient | None = None
+    ) -> None:
+        super().__init__(url, secret, attempts)
+        self._http = http or httpx.AsyncClient(timeout=timeout)
+
+    async def make(self, call: Call[T]) -> T:
+        """Makes a call.
+
+        :raises errors.ChannelstreamError: why it was not done
+        """
+        attempt = 1
+        while True:
+            try:
+                return _answer(call, await self._http.request(**self._request(call)))
+            except (httpx.TransportError, errors.Unavailable) as error:
+                wait = self._wait(call, attempt, error)
+                if wait is None:
+                    raise _told(error) from error
+            await asyncio.sleep(wait)
+            attempt += 1
+
+    connect = _async(calls.connect)
+    subscribe = _async(calls.subscribe)
+    unsubscribe = _async(calls.unsubscribe)
+    publish = _async(calls.publish)
+    edit = _async(calls.edit)
+    delete = _async(calls.delete)
+    set_user_state = _async(calls.set_user_state)
+    configure = _async(calls.configure)
+    info = _async(calls.info)
+    disconnect = _async(calls.disconnect)
+
+    async def close(self) -> None:
+        """Ends its connections."""
+        await self._http.aclose()
+
+    async def __aenter__(self) -> AsyncClient:
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self.close()
+
+
+def _told(error: Exception) -> Exception:
+    """As this package says it."""
+    return error if isinstance(error, errors.ChannelstreamError) else errors.Unreachable(str(error))

@@ -1,0 +1,196 @@
+"""Every call, against a server that runs."""
+
+from __future__ import annotations
+
+import threading
+import time
+import uuid
+from typing import Any
+
+import httpx
+import pytest
+from conftest import Server
+
+from channelstream_client import (
+    AsyncClient,
+    BadSignature,
+    ChannelConfig,
+    Client,
+    Draft,
+    Invalid,
+    Unavailable,
+    Unreachable,
+)
+
+
+def name() -> str:
+    """Of a channel or user that no other test knows."""
+    return f"test-{uuid.uuid4()}"
+
+
+def heard(client: Client, conn_id: str) -> list[dict[str, Any]]:
+    """What a page would read."""
+    answer = client._http.get(f"{client._url}/listen", params={"conn_id": conn_id})
+    return answer.raise_for_status().json()
+
+
+def test_a_message_reaches_those_who_listen(client: Client) -> None:
+    channel, alice = name(), name()
+    connected = client.connect(alice, channels=[channel])
+    assert (connected.username, list(connected.channels)) == (alice, [channel])
+    assert connected.raw["conn_id"] == connected.conn_id
+    sent = client.publish(
+        Draft(user="bob", channel=channel, message={"text": "hällo"}),
+        Draft(user="bob", pm_users=[alice], message={"n": 1}),
+        Draft(user="bob", message={"goes": "nowhere"}),
+    )
+    assert [message.message for message in sent] == [{"text": "hällo"}, {"n": 1}]
+    events = heard(client, connected.conn_id)
+    assert [event["message"] for event in events] == [{"text": "hällo"}, {"n": 1}]
+    assert [event["uuid"] for event in events] == [message.uuid for message in sent]
+
+
+def test_messages_are_edited_and_deleted(client: Client) -> None:
+    channel = name()
+    client.configure({channel: ChannelConfig(store_history=True, history_size=5)})
+    first, second = client.publish(
+        Draft(user="bob", channel=channel, message={"n": 1}), Draft(user="bob", channel=channel, message={"n": 2})
+    )
+    client.edit(first.uuid, channel=channel, message={"n": 10})
+    client.delete(second.uuid, channel=channel)
+    kept = client.info([channel]).channels[channel]
+    assert kept.settings == ChannelConfig(store_history=True, history_size=5)
+    assert [(message.uuid, message.message) for message in kept.history] == [(first.uuid, {"n": 10})]
+    assert kept.history[0].edited is not None
+
+
+def test_channels_are_joined_and_left(client: Client) -> None:
+    one, other = sorted([name(), name()])
+    conn_id = client.connect(name()).conn_id
+    joined = client.subscribe(conn_id, [one, other], channel_configs={one: ChannelConfig(notify_presence=True)})
+    assert (joined.channels, joined.changed) == ([one, other], [one, other])
+    assert joined.channels_info.channels[one].settings.notify_presence
+    left = client.unsubscribe(conn_id, [other])
+    assert (left.channels, left.changed) == ([one], [other])
+    assert client.disconnect(conn_id) is True
+    assert client.disconnect(conn_id) is False
+
+
+def test_states_are_set_and_told(client: Client) -> None:
+    user, channel = name(), name()
+    client.connect(
+        user,
+        channels=[channel],
+        fresh_user_state={"color": "red", "age": 3},
+        user_state={"here": True},
+        state_public_keys=["color"],
+    )
+    changed = client.set_user_state(user, {"color": "blue", "age": 3})
+    assert changed.changed_state == {"color": "blue"}
+    assert changed.user_state == {"color": "blue", "age": 3, "here": True}
+    assert changed.public_keys == ["color"]
+    told = client.info([channel], return_public_state=True).users
+    assert [(user.user, user.state) for user in told] == [(user, {"color": "blue"})]
+
+
+def test_errors_name_the_fields(client: Client, server: Server) -> None:
+    with pytest.raises(Invalid) as invalid:
+        client.connect("", channels=["x" * 300])
+    assert set(invalid.value.errors) == {"username", "channels"}
+    with pytest.raises(Invalid, match="Unknown user"):
+        client.set_user_state(name(), {})
+    with Client(server.url, "another secret") as stranger, pytest.raises(BadSignature):
+        stranger.info()
+
+
+def test_a_repeated_key_delivers_nothing_twice(client: Client) -> None:
+    channel = name()
+    conn_id = client.connect(name(), channels=[channel]).conn_id
+    draft, key = Draft(user="bob", channel=channel, message={"n": 1}), uuid.uuid4().hex
+    assert client.publish(draft, idempotency_key=key) == client.publish(draft, idempotency_key=key)
+    assert len(heard(client, conn_id)) == 1
+    with pytest.raises(Invalid, match="Idempotency-Key"):
+        client.publish(Draft(user="eve", channel=channel), idempotency_key=key)
+
+
+def test_a_server_that_restarts_is_waited_for() -> None:
+    server = Server()
+    with Client(server.url, "secret", attempts=10) as client:
+        client.info()
+        server.stop()
+        restarted: list[Server] = []
+        restart = threading.Timer(0.5, lambda: restarted.append(Server(server.port)))
+        restart.start()
+        assert client.connect("alice").username == "alice"
+        restart.join()
+        restarted[0].stop()
+
+
+def test_a_server_that_is_gone_is_unreachable() -> None:
+    with Client("http://127.0.0.1:9", "secret", attempts=2) as client, pytest.raises(Unreachable):
+        client.info()
+
+
+def broken(answers: list[httpx.Response | Exception]) -> tuple[Client, list[httpx.Request]]:
+    """A client whose calls get these answers, and what it sent."""
+    sent: list[httpx.Request] = []
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        sent.append(request)
+        answer = answers.pop(0)
+        if isinstance(answer, Exception):
+            raise answer
+        return answer
+
+    http = httpx.Client(transport=httpx.MockTransport(answer))
+    return Client("http://server", "secret", http=http), sent
+
+
+def test_what_was_lost_on_the_way_is_sent_again_with_the_same_key() -> None:
+    client, sent = broken([httpx.ReadTimeout("lost"), httpx.Response(200, json=[])])
+    client.publish(Draft(user="bob", channel="c"))
+    first, second = sent
+    assert first.headers["Idempotency-Key"] == second.headers["Idempotency-Key"]
+    assert first.content == second.content
+
+
+def test_what_would_be_told_twice_is_not_sent_again() -> None:
+    client, sent = broken([httpx.ReadTimeout("lost")])
+    with pytest.raises(Unreachable):
+        client.edit(uuid.uuid4(), channel="c", message={})
+    assert len(sent) == 1
+
+
+def test_the_wait_that_a_server_names_is_heeded() -> None:
+    busy = httpx.Response(503, headers={"Retry-After": "1"}, json={"request": "busy"})
+    client, sent = broken([busy, httpx.Response(200, json=[])])
+    start = time.monotonic()
+    client.publish(Draft(user="bob", channel="c"))
+    assert len(sent) == 2 and time.monotonic() - start >= 1
+    client, _ = broken([busy, busy, busy])
+    with pytest.raises(Unavailable) as unavailable:
+        client.info()
+    assert unavailable.value.retry_after == 1
+
+
+async def test_the_async_client_makes_the_same_calls(server: Server) -> None:
+    channel = name()
+    async with AsyncClient(server.url, "secret") as client:
+        connected = await client.connect(name(), channels=[channel])
+        await client.subscribe(connected.conn_id, [name()])
+        sent = await client.publish(Draft(user="bob", channel=channel, message={"n": 1}))
+        await client.edit(sent[0].uuid, channel=channel, message={"n": 2})
+        await client.delete(sent[0].uuid, channel=channel)
+        await client.set_user_state(connected.username, {"a": 1})
+        await client.configure({channel: ChannelConfig()})
+        assert (await client.info([channel])).channels[channel].total_connections == 1
+        with pytest.raises(Invalid):
+            await client.connect("")
+        assert await client.disconnect(connected.conn_id)
+
+
+def test_both_clients_have_the_same_calls() -> None:
+    def public(kind: type) -> set[str]:
+        return {key for key in vars(kind) if not key.startswith("_")}
+
+    assert public(Client) == public(AsyncClient)
