@@ -1,6 +1,5 @@
 //! The admin pages: signing in, the panel, the server's numbers, the description of the API.
 
-pub mod openapi;
 pub mod panel;
 pub mod session;
 pub mod sign_in;

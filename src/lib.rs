@@ -17,6 +17,7 @@ pub mod cli;
 pub mod demo;
 pub mod error;
 pub mod middleware;
+pub mod openapi;
 pub mod pages;
 pub mod process;
 pub mod routes;

@@ -9,12 +9,21 @@ use crate::caller::Caller;
 const FRONT: &str = include_str!("pages/front.html");
 
 /// Only what comes from this server, and nothing in the page itself.
-const CONTENT_SECURITY_POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; \
-                                       base-uri 'self'; form-action 'self'; frame-ancestors 'none'";
+fn content_security_policy(styles: &str) -> String {
+    format!(
+        "default-src 'none'; script-src 'self'; style-src {styles}; img-src 'self' data:; connect-src 'self'; base-uri 'self'; \
+         form-action 'self'; frame-ancestors 'none'"
+    )
+}
 
 /// A page. In its text `{root}` is the path of this server's root, with a slash at its end, `{static}` the folder of its files, `{version}` the
 /// server's version.
 pub fn page(request: &HttpRequest, text: &str) -> HttpResponse {
+    page_with_styles(request, text, "'self'")
+}
+
+/// A page with other sources of styles.
+pub fn page_with_styles(request: &HttpRequest, text: &str, styles: &str) -> HttpResponse {
     let root = format!("{}/", escaped(&Caller::of(request).prefix));
     let text = text
         .replace("{root}", &root)
@@ -23,7 +32,7 @@ pub fn page(request: &HttpRequest, text: &str) -> HttpResponse {
     HttpResponse::Ok()
         .content_type("text/html; charset=utf-8")
         .insert_header((header::CACHE_CONTROL, "no-store"))
-        .insert_header((header::CONTENT_SECURITY_POLICY, CONTENT_SECURITY_POLICY))
+        .insert_header((header::CONTENT_SECURITY_POLICY, content_security_policy(styles)))
         .insert_header((header::REFERRER_POLICY, "same-origin"))
         .body(text)
 }

@@ -3,10 +3,10 @@
 use actix_web::web::{ServiceConfig, delete, get, patch, post, resource, route, to};
 use actix_web::{HttpResponse, Resource};
 
-use crate::admin::{openapi, panel, sign_in};
+use crate::admin::{panel, sign_in};
 use crate::api::{channel_config, connect, disconnect, edit, health, info, message, subscribe, unsubscribe, user_state};
-use crate::assets;
 use crate::transport::{event_stream, handshake, long_poll};
+use crate::{assets, openapi};
 
 /// Adds them to an application.
 pub fn routes(app: &mut ServiceConfig) {
@@ -34,8 +34,7 @@ pub fn routes(app: &mut ServiceConfig) {
         .service(at("/admin/sign_in").route(get().to(sign_in::form)).route(post().to(sign_in::sign_in)))
         .service(at("/admin/sign_out").route(get().to(sign_in::sign_out)).route(post().to(sign_in::sign_out)))
         .configure(assets::routes)
-        .service(at("/openapi.json").route(get().to(openapi::description)))
-        .service(at("/api-explorer").route(get().to(openapi::explorer)))
+        .configure(openapi::routes)
         .default_service(to(not_found));
 }
 

@@ -1,20 +1,20 @@
 //! The panel, for now a plain page, and the numbers it shows.
 
-use actix_web::HttpResponse;
-use actix_web::http::header;
 use actix_web::web::{Data, Json};
+use actix_web::{HttpRequest, HttpResponse};
 use channelstream_actors::broker::Broker;
 use channelstream_actors::protocol::info::Totals;
 use serde::Serialize;
 
 use crate::admin::session::Admin;
+use crate::pages::page;
 use crate::process::Started;
 
 const PAGE: &str = include_str!("assets/panel.html");
 
 /// `/admin`.
-pub async fn panel(_: Admin) -> HttpResponse {
-    HttpResponse::Ok().content_type("text/html; charset=utf-8").insert_header((header::CACHE_CONTROL, "no-store")).body(PAGE)
+pub async fn panel(request: HttpRequest, _: Admin) -> HttpResponse {
+    page(&request, PAGE)
 }
 
 /// The server's numbers with its age and version.

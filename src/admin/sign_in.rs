@@ -11,6 +11,7 @@ use subtle::ConstantTimeEq;
 use crate::admin::session::Sessions;
 use crate::caller::Caller;
 use crate::error::ApiError;
+use crate::pages::page;
 use crate::settings::Settings;
 use crate::validation::body;
 
@@ -20,15 +21,12 @@ const AFTER_FAILURE: Duration = Duration::from_millis(500);
 const PAGE: &str = include_str!("assets/sign_in.html");
 
 /// `GET /admin/sign_in`.
-pub async fn form() -> HttpResponse {
-    page("")
+pub async fn form(request: HttpRequest) -> HttpResponse {
+    form_saying(&request, "")
 }
 
-fn page(message: &str) -> HttpResponse {
-    HttpResponse::Ok()
-        .content_type("text/html; charset=utf-8")
-        .insert_header((header::CACHE_CONTROL, "no-store"))
-        .body(PAGE.replace("{message}", message))
+fn form_saying(request: &HttpRequest, message: &str) -> HttpResponse {
+    page(request, &PAGE.replace("{message}", message))
 }
 
 #[derive(Deserialize, Default)]
@@ -53,7 +51,7 @@ pub async fn sign_in(
     if !bool::from(is_right) {
         log::warn!("a sign-in to the admin panel was refused (admin_user, admin_secret)");
         actix_web::rt::time::sleep(AFTER_FAILURE).await;
-        return Ok(page("Wrong name or password."));
+        return Ok(form_saying(&request, "Wrong name or password."));
     }
     let location = (header::LOCATION, caller.url("/admin"));
     Ok(HttpResponse::Found().insert_header(location).cookie(sessions.open(&caller)).finish())

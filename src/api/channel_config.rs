@@ -1,5 +1,6 @@
 //! `POST /channel_config`: configures channels.
 
+use crate::openapi::SignedErrors;
 use std::collections::BTreeMap;
 
 use actix_web::HttpRequest;
@@ -37,6 +38,8 @@ impl FromBody for ConfigRequest {
 }
 
 /// Sets the configuration of channels, which are made where they do not exist. Answers what they are like, without history and users.
+#[utoipa::path(post, path = "/channel_config", tag = "channels", request_body = BTreeMap<String, ChannelConfig>,
+    responses((status = 200, description = "The channels", body = Info), SignedErrors), security(("signature" = [])))]
 pub async fn configure(
     _: Signed,
     broker: Data<Broker>,

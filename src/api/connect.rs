@@ -9,27 +9,45 @@ use channelstream_actors::core::user::{Connect, Values};
 use channelstream_actors::name::{ChannelName, ConnId, UserName};
 use channelstream_actors::protocol::config::ChannelConfig;
 use channelstream_actors::protocol::info::{Info, InfoOptions};
-use channelstream_actors::protocol::state::State;
+use channelstream_actors::protocol::state::{State, StateValue};
 use serde::Serialize;
 use serde_json::value::RawValue;
+use utoipa::ToSchema;
 
-use crate::api::info::info_options;
+use crate::api::info::{InfoQuery, info_options};
 use crate::error::ApiError;
+use crate::openapi::SignedErrors;
 use crate::signature::Signed;
 use crate::validation::body::{Body, Checked, FromBody};
 use crate::validation::fields::Fields;
 use crate::validation::rules::{CHANNEL, USER, channel_configs, list, name, nested, state, uuid};
 
 /// What the caller asks for.
-#[derive(Debug)]
+#[derive(Debug, ToSchema)]
 pub struct ConnectRequest {
+    /// Who it is.
+    #[schema(value_type = String, min_length = 1, max_length = 512, example = "alice")]
     username: UserName,
+    /// An id for the connection; a new one where nothing is said. One that is the same user's already stays.
+    #[schema(value_type = String, format = "uuid", required = false)]
     conn_id: Option<ConnId>,
+    /// Channels it listens to, 1 to 256 characters each.
+    #[schema(value_type = Vec<String>, required = false, example = json!(["news"]))]
     channels: Vec<ChannelName>,
+    /// State keys that others may see; replaces those of before.
+    #[schema(required = false, example = json!(["color"]))]
     state_public_keys: Vec<String>,
+    /// State of a user who is not known yet.
+    #[schema(value_type = BTreeMap<String, StateValue>, required = false, example = json!({"color": "red"}))]
     fresh_user_state: Values,
+    /// State that is set on every connect, after the fresh one; makes no event.
+    #[schema(value_type = BTreeMap<String, StateValue>, required = false)]
     user_state: Values,
+    /// Of channels that this call creates.
+    #[schema(value_type = BTreeMap<String, ChannelConfig>, required = false)]
     channel_configs: HashMap<ChannelName, ChannelConfig>,
+    /// How much to tell of the channels.
+    #[schema(value_type = InfoQuery, required = false)]
     info: InfoOptions,
 }
 
@@ -67,17 +85,21 @@ pub(super) fn configs(fields: &mut Fields<'_>) -> Option<HashMap<ChannelName, Ch
 }
 
 /// The new connection, its user and its channels.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
 pub struct ConnectAnswer {
     conn_id: ConnId,
+    #[schema(value_type = BTreeMap<String, StateValue>)]
     state: State,
     username: UserName,
+    #[schema(value_type = BTreeMap<String, StateValue>)]
     public_state: State,
     channels: Vec<ChannelName>,
     channels_info: Info,
 }
 
 /// Makes a connection, the user if new, and the channels. Answers 422 when the id is another user's.
+#[utoipa::path(post, path = "/connect", tag = "users", request_body = ConnectRequest,
+    responses((status = 200, description = "The connection; a page listens with its `conn_id`", body = ConnectAnswer), SignedErrors), security(("signature" = [])))]
 pub async fn connect(
     _: Signed,
     broker: Data<Broker>,

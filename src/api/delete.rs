@@ -1,16 +1,30 @@
 //! `DELETE /message`: deletes messages.
 
+use crate::api::MessageAddress;
+use crate::openapi::SignedErrors;
 use actix_web::HttpRequest;
 use actix_web::web::{Data, Json};
 use channelstream_actors::broker::Broker;
 use channelstream_actors::protocol::message::Deletion;
 use serde_json::value::RawValue;
+use utoipa::ToSchema;
 
 use crate::api::address;
 use crate::error::ApiError;
 use crate::signature::Signed;
 use crate::validation::body::{Body, Checked, FromBody, list_of};
 use crate::validation::rules::uuid;
+
+/// A message to be deleted.
+#[derive(ToSchema)]
+#[expect(dead_code, reason = "says what a body looks like; it is read field by field into a `Deletion`")]
+pub struct MessageDeletion {
+    /// Of the message.
+    #[schema(value_type = String, format = "uuid")]
+    uuid: (),
+    #[serde(flatten)]
+    address: MessageAddress,
+}
 
 /// What the caller asks for.
 #[derive(Debug)]
@@ -28,6 +42,8 @@ impl FromBody for DeleteRequest {
 }
 
 /// Deletes messages where they are kept, and tells all who would get them. Answers with the list as accepted.
+#[utoipa::path(delete, path = "/message", tag = "messages", request_body = Vec<MessageDeletion>,
+    responses((status = 200, description = "The deletions as accepted", body = Vec<Deletion>), SignedErrors), security(("signature" = [])))]
 pub async fn delete(
     _: Signed,
     broker: Data<Broker>,

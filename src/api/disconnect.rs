@@ -1,10 +1,12 @@
 //! `/disconnect`: ends a connection for good. Who knows its id may do so.
 
+use crate::openapi::FieldErrors;
 use actix_web::HttpRequest;
 use actix_web::web::{Data, Json};
 use channelstream_actors::broker::Broker;
 use channelstream_actors::name::ConnId;
 use serde_json::value::RawValue;
+use utoipa::ToSchema;
 
 use crate::error::ApiError;
 use crate::validation::body::{Body, Checked, FromBody};
@@ -12,8 +14,10 @@ use crate::validation::query;
 use crate::validation::rules::{parse_uuid, uuid};
 
 /// What the caller asks for.
-#[derive(Debug)]
+#[derive(Debug, ToSchema)]
 pub struct DisconnectRequest {
+    /// Of the connection.
+    #[schema(value_type = String, format = "uuid")]
     conn_id: ConnId,
 }
 
@@ -30,7 +34,9 @@ impl FromBody for DisconnectRequest {
     }
 }
 
-/// `POST`: the body names the connection. Answers whether there was one.
+/// Ends a connection for good. Answers whether there was one. Any other method takes `conn_id` from the query.
+#[utoipa::path(post, path = "/disconnect", operation_id = "disconnect", tag = "listening", request_body = DisconnectRequest,
+    responses((status = 200, description = "Whether there was one", body = bool), (status = 422, description = "No UUID", body = FieldErrors)))]
 pub async fn by_body(broker: Data<Broker>, Body(request): Body<DisconnectRequest>) -> Json<bool> {
     Json(broker.disconnect(request.conn_id).await)
 }

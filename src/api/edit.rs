@@ -1,17 +1,44 @@
 //! `PATCH /message`: edits messages.
 
+use crate::api::MessageAddress;
+use crate::openapi::SignedErrors;
 use actix_web::HttpRequest;
 use actix_web::web::{Data, Json};
 use channelstream_actors::broker::Broker;
 use channelstream_actors::protocol::message::Patch;
 use channelstream_actors::protocol::timestamp::Moment;
+use channelstream_actors::protocol::timestamp::Timestamp;
 use serde_json::value::RawValue;
+use utoipa::ToSchema;
 
 use crate::api::address;
 use crate::error::ApiError;
 use crate::signature::Signed;
 use crate::validation::body::{Body, Checked, FromBody, list_of};
 use crate::validation::rules::{USER, datetime, name, payload, uuid};
+
+/// A message to be edited; what is not given stays.
+#[derive(ToSchema)]
+#[expect(dead_code, reason = "says what a body looks like; it is read field by field into a `Patch`")]
+pub struct MessagePatch {
+    /// Of the message.
+    #[schema(value_type = String, format = "uuid")]
+    uuid: (),
+    #[serde(flatten)]
+    address: MessageAddress,
+    /// A new sender.
+    #[schema(min_length = 1, max_length = 512, required = false)]
+    user: String,
+    /// A new content.
+    #[schema(value_type = Object, required = false, example = json!({"text": "hello again"}))]
+    message: (),
+    /// A new time.
+    #[schema(required = false)]
+    timestamp: Timestamp,
+    /// When it was edited; now, where nothing is said.
+    #[schema(required = false)]
+    edited: Timestamp,
+}
 
 /// What the caller asks for.
 #[derive(Debug)]
@@ -34,6 +61,8 @@ impl FromBody for EditRequest {
 }
 
 /// Edits messages where they are kept, and tells all who would get them. Answers with the list as accepted.
+#[utoipa::path(patch, path = "/message", tag = "messages", request_body = Vec<MessagePatch>,
+    responses((status = 200, description = "The edits as accepted", body = Vec<Patch>), SignedErrors), security(("signature" = [])))]
 pub async fn edit(
     _: Signed,
     broker: Data<Broker>,

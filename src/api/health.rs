@@ -7,11 +7,14 @@ use serde_json::json;
 use crate::process::Readiness;
 
 /// Answers as long as the process serves.
+#[utoipa::path(get, path = "/health", tag = "operating", responses((status = 200, description = "It serves")))]
 pub async fn health() -> HttpResponse {
     HttpResponse::Ok().json(json!({"status": "ok"}))
 }
 
 /// Answers 503 once the server is about to stop.
+#[utoipa::path(get, path = "/ready", tag = "operating",
+    responses((status = 200, description = "Send requests"), (status = 503, description = "It is about to stop")))]
 pub async fn ready(readiness: Data<Readiness>) -> HttpResponse {
     if readiness.is_ready() {
         HttpResponse::Ok().json(json!({"status": "ready"}))

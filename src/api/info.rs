@@ -1,11 +1,13 @@
 //! `/info`: tells of channels and their users.
 
+use crate::openapi::SignedErrors;
 use actix_web::HttpRequest;
 use actix_web::web::{Data, Json};
 use channelstream_actors::broker::Broker;
 use channelstream_actors::name::ChannelName;
 use channelstream_actors::protocol::info::{Info, InfoOptions};
 use serde_json::value::RawValue;
+use utoipa::ToSchema;
 
 use crate::error::ApiError;
 use crate::signature::Signed;
@@ -13,6 +15,34 @@ use crate::validation::body::{Body, Checked, FromBody};
 use crate::validation::errors::Errors;
 use crate::validation::fields::Fields;
 use crate::validation::rules::{CHANNEL, boolean, list, name, nested};
+
+/// How much to tell.
+#[derive(ToSchema)]
+#[expect(dead_code, reason = "says what a body looks like; it is read field by field into `InfoOptions`")]
+pub struct InfoQuery {
+    /// Which channels; absent: all. Has a say in `/info` only.
+    #[schema(required = false, example = json!(["news"]))]
+    channels: Vec<String>,
+    /// Which not.
+    #[schema(required = false)]
+    exclude_channels: Vec<String>,
+    /// With their history.
+    #[schema(required = false, default = true)]
+    include_history: bool,
+    /// With their users.
+    #[schema(required = false, default = true)]
+    include_users: bool,
+    /// Of a user's state only the public part.
+    #[schema(required = false, default = false)]
+    return_public_state: bool,
+}
+
+/// What the caller asks for; no body: everything.
+#[derive(ToSchema)]
+#[expect(dead_code, reason = "says what a body looks like")]
+pub struct InfoBody {
+    info: InfoQuery,
+}
 
 /// What the caller asks for; nothing: everything.
 #[derive(Debug, Default)]
@@ -60,6 +90,8 @@ fn info_request(fields: &mut Fields<'_>) -> Option<InfoRequest> {
 }
 
 /// Tells of the channels asked for and of the users in them. Any method will do.
+#[utoipa::path(post, path = "/info", tag = "channels", request_body = Option<InfoBody>,
+    responses((status = 200, description = "The channels, and the users in them", body = Info), SignedErrors), security(("signature" = [])))]
 pub async fn info(_: Signed, broker: Data<Broker>, Body(request): Body<InfoRequest>) -> Result<Json<Info>, ApiError> {
     Ok(Json(broker.info(request.channels, &request.options).await))
 }

@@ -1,13 +1,18 @@
 //! `POST /message`: publishes messages.
 
+use crate::api::MessageAddress;
+use crate::openapi::SignedErrors;
 use actix_web::http::header::HeaderMap;
 use actix_web::web::{Data, Payload};
 use actix_web::{HttpRequest, HttpResponse};
 use bytestring::ByteString;
 use channelstream_actors::broker::{Broker, Once};
 use channelstream_actors::protocol::message::Draft;
+use channelstream_actors::protocol::message::Message;
+use channelstream_actors::protocol::timestamp::Timestamp;
 use serde_json::value::RawValue;
 use sha1::{Digest, Sha1};
+use utoipa::ToSchema;
 
 use crate::api::address;
 use crate::error::ApiError;
@@ -17,6 +22,26 @@ use crate::validation::rules::{USER, datetime, name, payload, uuid};
 
 /// The header that makes a call safe to repeat.
 const IDEMPOTENCY_KEY: &str = "idempotency-key";
+
+/// A message to be published.
+#[derive(ToSchema)]
+#[expect(dead_code, reason = "says what a body looks like; it is read field by field into a `Draft`")]
+pub struct MessageDraft {
+    /// The sender.
+    #[schema(min_length = 1, max_length = 512, example = "bob")]
+    user: String,
+    #[serde(flatten)]
+    address: MessageAddress,
+    /// Anything, under keys of the application's; passed on unchanged.
+    #[schema(value_type = Object, required = false, example = json!({"text": "hello"}))]
+    message: (),
+    /// A new one where nothing is said.
+    #[schema(value_type = String, format = "uuid", required = false)]
+    uuid: (),
+    /// Now, where nothing is said.
+    #[schema(required = false)]
+    timestamp: Timestamp,
+}
 
 /// What the caller asks for.
 #[derive(Debug)]
@@ -38,6 +63,9 @@ impl FromBody for MessageRequest {
 
 /// Publishes messages. Answers with the list as accepted; those with neither channel nor recipients are dropped. With an
 /// `Idempotency-Key` a repeat answers as the first call did and delivers nothing twice.
+#[utoipa::path(post, path = "/message", tag = "messages", request_body = Vec<MessageDraft>,
+    params(("Idempotency-Key" = Option<String>, Header, description = "1 to 256 characters")),
+    responses((status = 200, description = "The messages as accepted", body = Vec<Message>), SignedErrors), security(("signature" = [])))]
 pub async fn publish(_: Signed, request: HttpRequest, broker: Data<Broker>, payload: Payload) -> Result<HttpResponse, ApiError> {
     let bytes = body::read(&request, payload.into_inner()).await?;
     let MessageRequest(drafts) = body::parse(&bytes, &request).await?;

@@ -1,6 +1,9 @@
 //! `POST /subscribe`: puts a connection into channels.
 
+use crate::api::info::InfoQuery;
+use crate::openapi::SignedErrors;
 use std::collections::HashMap;
+use utoipa::ToSchema;
 
 use actix_web::HttpRequest;
 use actix_web::web::{Data, Json};
@@ -21,11 +24,19 @@ use crate::validation::query;
 use crate::validation::rules::{CHANNEL, filled_list, name, nested, parse_uuid, uuid};
 
 /// What the caller asks for; the same for `/unsubscribe`.
-#[derive(Debug)]
+#[derive(Debug, ToSchema)]
 pub struct SubscribeRequest {
+    /// A connection that there is; may come in the query instead.
+    #[schema(value_type = String, format = "uuid")]
     pub(super) conn_id: ConnId,
+    /// At least one, 1 to 256 characters each.
+    #[schema(value_type = Vec<String>, min_items = 1, example = json!(["news"]))]
     pub(super) channels: Vec<ChannelName>,
+    /// Of channels that this call creates.
+    #[schema(value_type = BTreeMap<String, ChannelConfig>, required = false)]
     pub(super) channel_configs: HashMap<ChannelName, ChannelConfig>,
+    /// How much to tell of the channels.
+    #[schema(value_type = InfoQuery, required = false)]
     pub(super) info: InfoOptions,
 }
 
@@ -59,7 +70,7 @@ fn known_connection(fields: &mut Fields<'_>, request: &HttpRequest) -> Option<Co
 }
 
 /// All channels of the connection, and those it was added to.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
 pub struct SubscribeAnswer {
     channels: Vec<ChannelName>,
     channels_info: Info,
@@ -67,6 +78,8 @@ pub struct SubscribeAnswer {
 }
 
 /// Puts a connection into channels, which are made where they do not exist.
+#[utoipa::path(post, path = "/subscribe", tag = "users", request_body = SubscribeRequest,
+    responses((status = 200, description = "All channels of the connection, and those it was added to", body = SubscribeAnswer), SignedErrors), security(("signature" = [])))]
 pub async fn subscribe(
     _: Signed,
     broker: Data<Broker>,

@@ -5,14 +5,16 @@ use channelstream_actors::broker::Broker;
 use channelstream_actors::name::ChannelName;
 use channelstream_actors::protocol::info::Info;
 use serde::Serialize;
+use utoipa::ToSchema;
 
 use crate::api::subscribe::SubscribeRequest;
 use crate::error::ApiError;
+use crate::openapi::SignedErrors;
 use crate::signature::Signed;
 use crate::validation::body::{Body, UNKNOWN_CONNECTION};
 
 /// The channels left to the connection, and those it was taken out of.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
 pub struct UnsubscribeAnswer {
     channels: Vec<ChannelName>,
     channels_info: Info,
@@ -20,6 +22,8 @@ pub struct UnsubscribeAnswer {
 }
 
 /// Takes a connection out of channels; those it is not in are passed over.
+#[utoipa::path(post, path = "/unsubscribe", tag = "users", request_body = SubscribeRequest,
+    responses((status = 200, description = "The channels left to the connection, and those it was taken out of", body = UnsubscribeAnswer), SignedErrors), security(("signature" = [])))]
 pub async fn unsubscribe(
     _: Signed,
     broker: Data<Broker>,

@@ -1,13 +1,16 @@
 //! `POST /user_state`: sets a user's state; and `/user_status`, its form before 0.7.
 
+use crate::openapi::SignedErrors;
 use actix_web::HttpRequest;
 use actix_web::web::{Data, Json};
 use channelstream_actors::broker::Broker;
 use channelstream_actors::core::user::Values;
 use channelstream_actors::name::UserName;
+use channelstream_actors::protocol::state::StateValue;
 use channelstream_actors::protocol::state::{Change, State};
 use serde::Serialize;
 use serde_json::value::RawValue;
+use utoipa::ToSchema;
 
 use crate::error::ApiError;
 use crate::signature::Signed;
@@ -17,11 +20,16 @@ use crate::validation::fields::{Fields, Mention};
 use crate::validation::rules::{CHANNEL, USER, list, name, state, state_value, text};
 
 /// What the caller asks for.
-#[derive(Debug)]
+#[derive(Debug, ToSchema)]
 pub struct UserStateRequest {
+    /// A user that is known.
+    #[schema(value_type = String, min_length = 1, max_length = 512, example = "alice")]
     user: UserName,
+    /// Values to set. Keys not named stay.
+    #[schema(value_type = BTreeMap<String, StateValue>, required = false, example = json!({"color": "blue"}))]
     user_state: Values,
-    /// `None`: they stay.
+    /// State keys that others may see. Absent or null: as before.
+    #[schema(required = false)]
     state_public_keys: Option<Vec<String>>,
 }
 
@@ -52,14 +60,17 @@ fn known_user(fields: &mut Fields<'_>) -> Option<UserName> {
 }
 
 /// The state now, and what is different.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
 pub struct UserStateAnswer {
+    #[schema(value_type = BTreeMap<String, StateValue>)]
     user_state: State,
     changed_state: Vec<Change>,
     public_keys: Vec<String>,
 }
 
 /// Sets state values. Channels that notify state tell of those that changed.
+#[utoipa::path(post, path = "/user_state", tag = "users", request_body = UserStateRequest,
+    responses((status = 200, description = "The state now, and what is different", body = UserStateAnswer), SignedErrors), security(("signature" = [])))]
 pub async fn user_state(
     _: Signed,
     broker: Data<Broker>,

@@ -20,6 +20,7 @@ use channelstream_actors::outlet::{Frames, Pulse, Queue, Room, Shut};
 use tokio::sync::mpsc;
 
 use crate::error::ApiError;
+use crate::openapi::{Event, Listening};
 use crate::settings::Settings;
 use crate::transport::metronome::{Beat, Membership};
 use crate::transport::read::ReadSoFar;
@@ -38,7 +39,11 @@ const LOGS_IN_EVERY_LIST: usize = 16;
 /// … but one in so many events.
 const EVENTS_PER_POSITION: u64 = 64;
 
-/// Sends events as they come, until the client goes.
+/// Server-sent events. Each event's `data` is a list of events, its `id` says how far the page has read.
+#[utoipa::path(get, path = "/sse", operation_id = "server_sent_events", tag = "listening",
+    params(Listening, ("Last-Event-ID" = Option<String>, Header, description = "As `last_event_id`; browsers send it by themselves")),
+    responses((status = 200, description = "Open", body = Vec<Event>, content_type = "text/event-stream"),
+        (status = 401, description = "Unknown connection: connect again through the application"), (status = 422, description = "No UUID")))]
 pub async fn open(request: HttpRequest, broker: Data<Broker>, settings: Data<Settings>) -> Result<HttpResponse, ApiError> {
     let conn_id = conn_id(&request)?;
     let socket = request.conn_data::<Arc<Handle>>().ok_or(ApiError::Internal("a request without its socket"))?.clone();

@@ -14,6 +14,7 @@ use channelstream_actors::outlet::{Pulse, Queue};
 use tokio::io::AsyncWriteExt;
 
 use crate::error::ApiError;
+use crate::openapi::{Event, Listening};
 use crate::process::OpenSockets;
 use crate::settings::Settings;
 use crate::transport::socket::{Handle, WatchedStream};
@@ -21,7 +22,10 @@ use crate::transport::websocket::{Ends, WebSocket, close_frame};
 use crate::transport::wire::Wire;
 use crate::transport::{Attachment, attach, conn_id, outlet, position};
 
-/// Opens a websocket for a connection. An unknown one is closed at once with 4004, so that its page can connect again.
+/// A websocket. Each text frame from the server is a list of events; an empty one is a heartbeat. What the client sends is a sign of life.
+/// An unknown connection is closed at once with 4004, so that its page can connect again.
+#[utoipa::path(get, path = "/ws", operation_id = "websocket", tag = "listening", params(Listening),
+    responses((status = 101, description = "Open", body = Vec<Event>), (status = 422, description = "No UUID"), (status = 426, description = "No upgrade")))]
 pub async fn open(
     request: HttpRequest,
     broker: Data<Broker>,

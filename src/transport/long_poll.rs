@@ -23,6 +23,7 @@ use channelstream_actors::outlet::{Doubt, Frames, Pulse, Queue, Report, Room, Sh
 use tokio::sync::oneshot;
 
 use crate::error::ApiError;
+use crate::openapi::{Event, Listening};
 use crate::settings::Settings;
 use crate::transport::read::ReadSoFar;
 use crate::transport::socket::Handle;
@@ -36,6 +37,10 @@ const GATHERINGS: u32 = 4;
 const LARGE_ANSWER: usize = 64 << 10;
 
 /// Waits for messages and answers them as a list; an empty one when the time is over.
+#[utoipa::path(get, path = "/listen", operation_id = "long_poll", tag = "listening",
+    params(Listening, ("callback" = Option<String>, Query, description = "The name of a function: the answer is a script that calls it")),
+    responses((status = 200, description = "What came", body = Vec<Event>),
+        (status = 401, description = "Unknown connection: connect again through the application"), (status = 422, description = "No UUID")))]
 pub async fn listen(request: HttpRequest, broker: Data<Broker>, settings: Data<Settings>) -> Result<HttpResponse, ApiError> {
     let conn_id = conn_id(&request)?;
     let callback = callback(&request)?;

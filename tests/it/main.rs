@@ -16,6 +16,7 @@ mod conformance;
 mod delivery;
 mod demo;
 mod dialects;
+mod explorer;
 mod lifetimes;
 mod proxies;
 mod refusals;

@@ -1,9 +1,10 @@
 //! The six settings of a channel (`protocol.md` §4).
 
 use serde::Serialize;
+use utoipa::ToSchema;
 
 /// A channel's configuration, always complete: what a caller leaves out is the default.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, ToSchema)]
 pub struct ChannelConfig {
     /// Send `presence` events.
     pub notify_presence: bool,

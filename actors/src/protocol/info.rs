@@ -5,11 +5,12 @@ use std::sync::Arc;
 
 use serde::Serialize;
 use serde::ser::{SerializeSeq, Serializer};
+use utoipa::ToSchema;
 
 use crate::name::{ChannelName, ConnId, UserName};
 use crate::protocol::config::ChannelConfig;
 use crate::protocol::message::Message;
-use crate::protocol::state::{State, UserState};
+use crate::protocol::state::{State, StateValue, UserState};
 use crate::protocol::timestamp::Timestamp;
 
 /// How much `/info` shall tell.
@@ -32,9 +33,10 @@ impl Default for InfoOptions {
 }
 
 /// A channel as `/info` tells it.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, ToSchema)]
 pub struct ChannelInfo {
     /// An id born with the channel.
+    #[schema(value_type = String, format = "uuid")]
     pub uuid: uuid::Uuid,
     /// Its name.
     pub name: ChannelName,
@@ -44,6 +46,7 @@ pub struct ChannelInfo {
     pub settings: ChannelConfig,
     /// What history keeps, oldest first; empty unless asked for.
     #[serde(serialize_with = "history")]
+    #[schema(value_type = Vec<Message>)]
     pub history: Vec<Arc<Message>>,
     /// When something last happened in it.
     pub last_active: Timestamp,
@@ -72,7 +75,7 @@ fn history<S: Serializer>(messages: &[Arc<Message>], serializer: S) -> Result<S:
 }
 
 /// The answer of `/info`.
-#[derive(Clone, Debug, Default, Serialize)]
+#[derive(Clone, Debug, Default, Serialize, ToSchema)]
 pub struct Info {
     /// The channels asked for that exist.
     pub channels: BTreeMap<ChannelName, ChannelInfo>,
@@ -81,23 +84,26 @@ pub struct Info {
 }
 
 /// A user as the panel sees it.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, ToSchema)]
 pub struct UserInfo {
     /// The name.
     pub user: UserName,
     /// An id born with the user.
+    #[schema(value_type = String, format = "uuid")]
     pub uuid: uuid::Uuid,
     /// The public part of the state.
+    #[schema(value_type = BTreeMap<String, StateValue>)]
     pub state: State,
     /// The connections.
     pub connections: Vec<ConnId>,
     /// The whole state.
+    #[schema(ignore)]
     #[serde(skip)]
     pub whole_state: State,
 }
 
 /// The server's numbers, for the panel.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, ToSchema)]
 pub struct Totals {
     /// Users in memory, with or without connections.
     pub remembered_user_count: usize,

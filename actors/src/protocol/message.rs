@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use serde::Serialize;
 use serde_json::value::RawValue;
+use utoipa::ToSchema;
 
 use crate::name::{ChannelName, MessageId, UserName};
 use crate::protocol::timestamp::Timestamp;
@@ -12,7 +13,7 @@ use crate::protocol::timestamp::Timestamp;
 pub type Payload = Arc<RawValue>;
 
 /// Where something is to go. Without channel and recipients it goes nowhere.
-#[derive(Clone, Debug, Default, Serialize)]
+#[derive(Clone, Debug, Default, Serialize, ToSchema)]
 pub struct Address {
     /// Recipients: of the channel, or, without one, all connections of these users.
     pub pm_users: Vec<UserName>,
@@ -75,7 +76,7 @@ pub struct Draft {
 }
 
 /// A message as accepted: the answer of `POST /message`, and what history keeps.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, ToSchema)]
 pub struct Message {
     /// Where it goes.
     #[serde(flatten)]
@@ -88,13 +89,14 @@ pub struct Message {
     pub user: UserName,
     /// The application's object.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<Object>)]
     pub message: Option<Payload>,
     /// When it was last edited.
     pub edited: Option<Timestamp>,
 }
 
 /// An edit as accepted: the answer of `PATCH /message`.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, ToSchema)]
 pub struct Patch {
     /// Where it goes.
     #[serde(flatten)]
@@ -109,6 +111,7 @@ pub struct Patch {
     pub user: Option<UserName>,
     /// A new object, if given.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<Object>)]
     pub message: Option<Payload>,
     /// When it was edited.
     pub edited: Timestamp,
@@ -133,7 +136,7 @@ impl Patch {
 }
 
 /// A deletion as accepted: the answer of `DELETE /message`.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, ToSchema)]
 pub struct Deletion {
     /// Where it goes.
     #[serde(flatten)]

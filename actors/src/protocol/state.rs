@@ -5,6 +5,9 @@ use std::sync::Arc;
 
 use serde::{Serialize, Serializer};
 use serde_json::value::RawValue;
+use utoipa::openapi::schema::{ObjectBuilder, SchemaType, Type};
+use utoipa::openapi::{RefOr, Schema};
+use utoipa::{PartialSchema, ToSchema};
 
 /// A state value. Two values are the same when type and value are: `1`, `1.0` and `true` are three (`protocol.md` §12).
 #[derive(Clone, Debug, PartialEq)]
@@ -18,6 +21,15 @@ pub enum StateValue {
     /// Text.
     Text(Box<str>),
 }
+
+impl PartialSchema for StateValue {
+    fn schema() -> RefOr<Schema> {
+        let types = [Type::String, Type::Number, Type::Boolean, Type::Null];
+        ObjectBuilder::new().schema_type(SchemaType::from_iter(types)).description(Some("A state value.")).into()
+    }
+}
+
+impl ToSchema for StateValue {}
 
 /// A JSON number that keeps its spelling, however large or precise.
 #[derive(Clone, Debug)]
@@ -51,7 +63,7 @@ impl Serialize for StateValue {
 pub type State = Arc<BTreeMap<String, StateValue>>;
 
 /// One value that changed.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, ToSchema)]
 pub struct Change {
     /// The state key.
     pub key: String,
@@ -60,10 +72,11 @@ pub struct Change {
 }
 
 /// A user with its state, as `/info` and presence events list it.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, ToSchema)]
 pub struct UserState {
     /// The user's name.
     pub user: crate::name::UserName,
     /// The whole state or the public part, as the place demands.
+    #[schema(value_type = BTreeMap<String, StateValue>)]
     pub state: State,
 }

@@ -5,6 +5,9 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use serde::{Serialize, Serializer};
 use time::{OffsetDateTime, PrimitiveDateTime, UtcOffset};
+use utoipa::openapi::schema::{ObjectBuilder, Type};
+use utoipa::openapi::{RefOr, Schema};
+use utoipa::{PartialSchema, ToSchema};
 
 /// A moment by the server's clock: microseconds since 1970, UTC.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug, Default)]
@@ -35,6 +38,16 @@ pub struct Timestamp {
     local: PrimitiveDateTime,
     offset: Option<UtcOffset>,
 }
+
+impl PartialSchema for Timestamp {
+    fn schema() -> RefOr<Schema> {
+        let description = "UTC, ISO 8601 without a zone; one that a caller gave keeps its offset.";
+        let schema = ObjectBuilder::new().schema_type(Type::String).description(Some(description));
+        schema.examples(["2026-01-31T12:00:00.123456"]).into()
+    }
+}
+
+impl ToSchema for Timestamp {}
 
 impl Timestamp {
     /// A local time and, where the caller gave one, its offset.

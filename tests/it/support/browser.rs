@@ -87,6 +87,14 @@ impl Window {
         self.driver.goto(format!("http://{}{path}", self.address)).await.unwrap();
     }
 
+    /// Waits until it shows the page at this path.
+    pub(crate) async fn arrives(&self, path: &str) {
+        super::eventually(&format!("it arrives at {path}"), async || {
+            self.driver.current_url().await.is_ok_and(|url| url.path() == path)
+        })
+        .await;
+    }
+
     /// The element, once it is there and can be seen.
     pub(crate) async fn find(&self, css: &str) -> WebElement {
         let options = ElementQueryOptions::default().set_description(Some(css));
