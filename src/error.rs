@@ -51,6 +51,9 @@ pub enum ApiError {
     /// `/ws` without an upgrade.
     #[error("this is a websocket; it needs an upgrade: {0}")]
     NoUpgrade(String),
+    /// A page of another site asks in the name of who is signed in.
+    #[error("this was sent by a page of another site")]
+    ForeignPage,
     /// The admin pages need a session.
     #[error("sign in first")]
     NoSession {
@@ -103,7 +106,7 @@ impl From<NotConnected> for ApiError {
 impl ResponseError for ApiError {
     fn status_code(&self) -> StatusCode {
         match self {
-            Self::AddressNotAllowed { .. } | Self::NotSigned => StatusCode::FORBIDDEN,
+            Self::AddressNotAllowed { .. } | Self::NotSigned | Self::ForeignPage => StatusCode::FORBIDDEN,
             Self::BadSignature | Self::UnknownConnection => StatusCode::UNAUTHORIZED,
             Self::Invalid(_) | Self::BadQuery(_) => StatusCode::UNPROCESSABLE_ENTITY,
             Self::NotJson { .. } => StatusCode::BAD_REQUEST,
@@ -139,7 +142,7 @@ impl ResponseError for ApiError {
                 log::error!("internal error: {reason}");
                 response.json(json!({"request": "Internal error."}))
             }
-            Self::NotJson { .. } | Self::TooLarge { .. } | Self::UnknownConnection => {
+            Self::NotJson { .. } | Self::TooLarge { .. } | Self::UnknownConnection | Self::ForeignPage => {
                 response.json(json!({"request": self.to_string()}))
             }
         }

@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
-use actix::{Arbiter, ArbiterHandle};
+use actix::{Actor, Arbiter, ArbiterHandle};
 use actix_codec::Framed;
 use actix_http::h1::Codec;
 use actix_http::{HttpService, Request};
@@ -22,6 +22,7 @@ use channelstream_actors::broker::Broker;
 use socket2::{Domain, Protocol, Socket, Type};
 use tokio::signal::unix::{SignalKind, signal};
 
+use crate::admin::doorkeeper::Doorkeeper;
 use crate::admin::session::Sessions;
 use crate::demo;
 use crate::middleware::cors::cors;
@@ -108,6 +109,7 @@ fn http_server(
     let broker = Data::new(broker);
     let gate = Data::new(Gate::new(&settings));
     let sessions = Data::new(Sessions::new(&settings));
+    let doorkeeper = Data::new(Doorkeeper::default().start());
     let settings = Data::new(settings);
     let readiness = Data::new(readiness);
     let started = Data::new(Started::now());
@@ -117,6 +119,7 @@ fn http_server(
             .app_data(settings.clone())
             .app_data(gate.clone())
             .app_data(sessions.clone())
+            .app_data(doorkeeper.clone())
             .app_data(readiness.clone())
             .app_data(started.clone())
             .app_data(sockets.clone())

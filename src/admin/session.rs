@@ -62,7 +62,7 @@ fn cookie(caller: &Caller, value: String, lifetime: Duration) -> Cookie<'static>
     Cookie::build(COOKIE, value)
         .path("/")
         .http_only(true)
-        .same_site(SameSite::Lax)
+        .same_site(SameSite::Strict)
         .secure(caller.scheme == "https")
         .max_age(lifetime)
         .finish()
@@ -81,10 +81,25 @@ impl FromRequest for Admin {
     }
 }
 
+/// What a page of another site sends in the name of somebody who is signed in here must do nothing. Browsers say where a request comes from;
+/// what says nothing is no browser.
+///
+/// # Errors
+/// When it comes from elsewhere.
+pub fn refuse_foreign_pages(request: &HttpRequest) -> Result<(), ApiError> {
+    let header = |name: &str| request.headers().get(name).map(|value| value.to_str().unwrap_or("unreadable"));
+    let is_ours = match (header("sec-fetch-site"), header("origin")) {
+        (Some(site), _) => matches!(site, "same-origin" | "none"),
+        (None, Some(origin)) => origin.split_once("://").is_some_and(|(_, host)| host == Caller::of(request).host),
+        (None, None) => true,
+    };
+    if is_ours { Ok(()) } else { Err(ApiError::ForeignPage) }
+}
+
 fn check(request: &HttpRequest) -> Result<Admin, ApiError> {
     let sessions = request.app_data::<Data<Sessions>>().ok_or(ApiError::Internal("no sessions"))?;
     if sessions.is_open(request) {
-        return Ok(Admin);
+        return if request.method().is_safe() { Ok(Admin) } else { refuse_foreign_pages(request).map(|()| Admin) };
     }
     if signature_of(request).is_none() {
         return Err(ApiError::NoSession { sign_in: Caller::of(request).url("/admin/sign_in") });

@@ -1,22 +1,22 @@
 //! Signing in to the panel, and out.
 
+use std::net::{IpAddr, Ipv4Addr};
 use std::time::Duration;
 
-use actix_web::http::header;
+use actix::Addr;
+use actix_web::http::{StatusCode, header};
 use actix_web::web::{Data, Payload};
 use actix_web::{HttpRequest, HttpResponse};
 use serde::Deserialize;
 use subtle::ConstantTimeEq;
 
-use crate::admin::session::Sessions;
+use crate::admin::doorkeeper::{Doorkeeper, Knock, Wait, Welcome};
+use crate::admin::session::{Sessions, refuse_foreign_pages};
 use crate::caller::Caller;
 use crate::error::ApiError;
 use crate::pages::page;
 use crate::settings::Settings;
 use crate::validation::body;
-
-/// Makes guessing slow.
-const AFTER_FAILURE: Duration = Duration::from_millis(500);
 
 const PAGE: &str = include_str!("assets/sign_in.html");
 
@@ -27,6 +27,14 @@ pub async fn form(request: HttpRequest) -> HttpResponse {
 
 fn form_saying(request: &HttpRequest, message: &str) -> HttpResponse {
     page(request, &PAGE.replace("{message}", message))
+}
+
+fn too_early(request: &HttpRequest, left: Duration) -> HttpResponse {
+    let seconds = left.as_secs() + 1;
+    let mut response = form_saying(request, &format!("Too many attempts from your address. Try again in {seconds} s."));
+    *response.status_mut() = StatusCode::TOO_MANY_REQUESTS;
+    response.headers_mut().insert(header::RETRY_AFTER, seconds.into());
+    response
 }
 
 #[derive(Deserialize, Default)]
@@ -42,17 +50,26 @@ pub async fn sign_in(
     payload: Payload,
     settings: Data<Settings>,
     sessions: Data<Sessions>,
+    doorkeeper: Data<Addr<Doorkeeper>>,
 ) -> Result<HttpResponse, ApiError> {
+    refuse_foreign_pages(&request)?;
+    let caller = Caller::of(&request);
+    let address = caller.address.unwrap_or(IpAddr::from(Ipv4Addr::UNSPECIFIED));
+    match doorkeeper.send(Knock(address)).await {
+        Ok(Ok(())) => {}
+        Ok(Err(Wait(left))) => return Ok(too_early(&request, left)),
+        Err(_) => return Err(ApiError::Internal("no doorkeeper")),
+    }
     let bytes = body::read(&request, payload.into_inner()).await?;
     let Form { username, password } = serde_urlencoded::from_bytes(&bytes).unwrap_or_default();
     let is_same = |given: &str, expected: &str| given.trim().as_bytes().ct_eq(expected.as_bytes());
     let is_right = is_same(&username, &settings.admin_user) & is_same(&password, settings.admin_secret.as_str());
-    let caller = Caller::of(&request);
     if !bool::from(is_right) {
-        log::warn!("a sign-in to the admin panel was refused (admin_user, admin_secret)");
-        actix_web::rt::time::sleep(AFTER_FAILURE).await;
+        log::warn!("a sign-in to the admin panel from {address} was refused (admin_user, admin_secret)");
         return Ok(form_saying(&request, "Wrong name or password."));
     }
+    // An error cannot be: it has just answered.
+    let _ = doorkeeper.send(Welcome(address)).await;
     let location = (header::LOCATION, caller.url("/admin"));
     Ok(HttpResponse::Found().insert_header(location).cookie(sessions.open(&caller)).finish())
 }

@@ -8,6 +8,7 @@
     reason = "a test that meets what it does not expect shall fail"
 )]
 
+mod admin;
 mod bad_input;
 mod browser_client;
 mod catch_up;

@@ -12,6 +12,9 @@ use crate::protocol::info::{ChannelInfo, Info, InfoOptions, Totals, UserInfo};
 use crate::protocol::state::UserState;
 use crate::user::{DescribeUser, User};
 
+/// So many are asked at a time: what comes meanwhile waits for no more than these.
+const SLICE: usize = 256;
+
 impl Broker {
     /// Tells of these channels, or of all; unknown ones are left out.
     pub async fn info(&self, channels: Option<Vec<ChannelName>>, options: &InfoOptions) -> Info {
@@ -62,13 +65,21 @@ impl Broker {
     }
 
     async fn channel_infos(&self, names: Vec<ChannelName>, options: &InfoOptions) -> BTreeMap<ChannelName, ChannelInfo> {
-        let ask = |name: ChannelName| self.shared.ask::<Channel, _>(name, Absent::Skip, Describe(options.clone()));
-        let infos = join_all(names.into_iter().map(ask)).await;
-        infos.into_iter().flatten().map(|info| (info.name.clone(), *info)).collect()
+        let ask = |name: &ChannelName| self.shared.ask::<Channel, _>(name.clone(), Absent::Skip, Describe(options.clone()));
+        let mut infos = BTreeMap::new();
+        for slice in names.chunks(SLICE) {
+            let described = join_all(slice.iter().map(ask)).await;
+            infos.extend(described.into_iter().flatten().map(|info| (info.name.clone(), *info)));
+        }
+        infos
     }
 
     async fn user_infos(&self, names: Vec<UserName>) -> Vec<UserInfo> {
-        let ask = |name| self.shared.ask::<User, _>(name, Absent::Skip, DescribeUser);
-        join_all(names.into_iter().map(ask)).await.into_iter().flatten().map(|info| *info).collect()
+        let ask = |name: &UserName| self.shared.ask::<User, _>(name.clone(), Absent::Skip, DescribeUser);
+        let mut infos = Vec::new();
+        for slice in names.chunks(SLICE) {
+            infos.extend(join_all(slice.iter().map(ask)).await.into_iter().flatten().map(|info| *info));
+        }
+        infos
     }
 }
