@@ -168,3 +168,19 @@ async fn a_killed_and_restarted_server_is_survived() {
     say(&alice, "still here").await;
     bob.says("#messages", "still here").await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_front_page_leads_on() {
+    let server = Server::start(&[]);
+    let browser = Browser::start().await;
+    let window = browser.open(&server.address, "/").await;
+    window.says("header", concat!("Version ", env!("CARGO_PKG_VERSION"))).await;
+    window.is_sound().await;
+    window.screenshot("front").await;
+    for (link, path) in [("demo", "/demo"), ("admin", "/admin/sign_in"), ("api-explorer", "/admin/sign_in")] {
+        window.goto("/").await;
+        window.click(&format!(".cards a[href='/{link}']")).await;
+        window.arrives(path).await;
+        window.is_sound().await;
+    }
+}

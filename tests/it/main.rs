@@ -9,6 +9,7 @@
 )]
 
 mod admin;
+mod assets;
 mod bad_input;
 mod browser_client;
 mod catch_up;

@@ -1,0 +1,79 @@
+//! The pages' files: small, compressed, kept by browsers; and whether there are pages at all.
+
+use std::collections::BTreeSet;
+
+use reqwest::Method;
+use reqwest::header::HeaderMap;
+
+use crate::support::client::Backend;
+use crate::support::server::Server;
+
+/// What a page or a file names besides itself.
+fn named(text: &str) -> Vec<String> {
+    let quoted = text.split(['"', '\'']);
+    quoted.filter(|part| part.contains("static/") || part.starts_with("./")).map(str::to_owned).collect()
+}
+
+async fn get(backend: &Backend, path: &str, header: (&str, &str)) -> (u16, HeaderMap, Vec<u8>) {
+    let response = backend.unsigned(Method::GET, path).header(header.0, header.1).send().await.unwrap();
+    let (status, headers) = (response.status().as_u16(), response.headers().clone());
+    (status, headers, response.bytes().await.unwrap().to_vec())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn front_page_panel_and_demo_are_small_compressed_and_kept() {
+    let server = Server::start(&[]);
+    let backend = Backend::of(&server);
+    let (mut size, mut found) = (0, BTreeSet::new());
+    let mut to_read: Vec<String> = ["/", "/demo", "/admin/sign_in"].map(str::to_owned).into();
+    while let Some(path) = to_read.pop() {
+        let (status, headers, body) = get(&backend, &path, ("accept", "*/*")).await;
+        assert_eq!(status, 200, "{path}");
+        size += body.len();
+        let text = String::from_utf8(body).unwrap();
+        let folder = path.rsplit_once('/').unwrap().0;
+        for name in named(&text) {
+            let name = name.strip_prefix("./").map_or(name.clone(), |name| format!("{folder}/{name}"));
+            // The front page names the client's own place too, for people.
+            if name.matches('/').count() == 3 && found.insert(name.clone()) {
+                to_read.push(name);
+            }
+        }
+        if path.starts_with("/static") {
+            assert_eq!(headers["cache-control"], "public, max-age=31536000, immutable", "{path}");
+            let tag = headers["etag"].to_str().unwrap();
+            assert_eq!(get(&backend, &path, ("if-none-match", tag)).await.0, 304, "{path}");
+            for encoding in ["br", "gzip"] {
+                let (_, headers, packed) = get(&backend, &path, ("accept-encoding", encoding)).await;
+                assert_eq!(headers["content-encoding"], encoding, "{path}");
+                assert!(packed.len() < text.len(), "{path}: {} instead of {}", packed.len(), text.len());
+            }
+        }
+    }
+    println!("{size} bytes: {found:?}");
+    for file in ["demo.js", "demo-view.js", "channelstream.js", "transports.js", "base.css", "icon.svg"] {
+        assert!(found.iter().any(|name| name.ends_with(file)), "{file} was not found: {found:?}");
+    }
+    assert!(size < 150 * 1024, "{size} bytes");
+    let (_, headers, _) = get(&backend, "/static/channelstream.js", ("accept", "*/*")).await;
+    assert_eq!(headers["cache-control"], "no-cache");
+    assert_eq!(get(&backend, "/static/old/channelstream.js", ("accept", "*/*")).await.1["cache-control"], "no-cache");
+    assert_eq!(get(&backend, "/static/../Cargo.toml", ("accept", "*/*")).await.0, 404);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn pages_are_there_where_only_this_machine_can_reach_them_or_when_asked_for() {
+    let own = [("secret", "of our own"), ("admin-secret", "of our own")];
+    for (flags, status) in [
+        (&[][..], 200),
+        (&[("demo", "false")], 404),
+        (&[("host", "0.0.0.0"), own[0], own[1]], 404),
+        (&[("host", "0.0.0.0"), ("demo", "true"), own[0], own[1]], 200),
+    ] {
+        let server = Server::start(flags);
+        let backend = Backend::of(&server);
+        for path in ["/", "/demo"] {
+            assert_eq!(get(&backend, path, ("accept", "*/*")).await.0, status, "{path} with {flags:?}");
+        }
+    }
+}
