@@ -163,23 +163,33 @@ async fn a_page_that_does_not_read_is_closed_and_delays_nobody() {
     let backend = Backend::of(&server);
     let reader = backend.connect("reader", &["room"]).await;
     let mut reader = open(&backend, &reader, "").await;
-    let silent = backend.connect("silent", &["room"]).await;
-    let _silent = open(&backend, &silent, "").await;
-    let before = server.memory();
     let mut sent = 0;
-    eventually("the silent one is closed", async || {
+    let mut load = async || {
         for _ in 0..20 {
-            let batch =
-                (0..20).map(|n| json!({"user": "b", "channel": "room", "message": {"n": sent + n, "x": "x".repeat(10_000)}}));
-            backend.post("/message", batch.collect()).await;
+            let message = |n: u64| json!({"user": "b", "channel": "room", "message": {"n": sent + n, "x": "x".repeat(10_000)}});
+            backend.post("/message", (0..20).map(message).collect()).await;
             sent += 20;
             read_up_to(&mut reader, sent - 1).await;
         }
+    };
+    // What the load costs by itself, which is up to the allocator's mood.
+    let mut before = 0;
+    for _ in 0..15 {
+        load().await;
+        before = before.max(server.memory());
+    }
+    let mut most = before;
+    let silent = backend.connect("silent", &["room"]).await;
+    let _silent = open(&backend, &silent, "").await;
+    eventually("the silent one is closed", async || {
+        load().await;
+        most = most.max(server.memory());
         let info = backend.post("/info", json!({"info": {"channels": ["room"]}})).await;
         info["channels"]["room"]["total_connections"] == 1
     })
     .await;
-    let more = server.memory().saturating_sub(before);
-    println!("{sent} messages of 10 KB beside one that does not read: {more} KB more");
-    assert!(more < 40_000, "{more} KB");
+    let more = most - before;
+    println!("{more} KB more beside one that does not read");
+    // Whatever it was sent and did not take would be hundreds of megabytes by then.
+    assert!(more < 100_000, "{more} KB");
 }
