@@ -45,7 +45,7 @@ impl Signer {
     pub fn new(secret: &str, max_age: Option<Duration>) -> Self {
         // itsdangerous' key derivation `django-concat`.
         let key = Sha1::new().chain_update("itsdangerous.Signer").chain_update("signer").chain_update(secret).finalize();
-        Self { mac: Hmac::new(&key_block(&key)), max_age }
+        Self { mac: keyed(&key), max_age }
     }
 
     /// Signs a text, as of now: `text.timestamp.signature`.
@@ -62,34 +62,42 @@ impl Signer {
     /// # Errors
     /// What is wrong with it.
     pub fn check(&self, signature: &str) -> Result<(), Flaw> {
-        let signed_at = self.checked_time(signature).ok_or(Flaw::Foreign)?;
-        let age = seconds_since_1970().saturating_sub(signed_at);
-        if self.max_age.is_some_and(|max_age| age > max_age.as_secs()) { Err(Flaw::Old) } else { Ok(()) }
+        self.text(signature).map(drop)
     }
 
-    /// The time of a signature that is ours.
-    fn checked_time(&self, signature: &str) -> Option<u64> {
+    /// The text that was signed, if [`check`](Self::check) has nothing against the signature.
+    ///
+    /// # Errors
+    /// What is wrong with it.
+    pub fn text<'a>(&self, signature: &'a str) -> Result<&'a str, Flaw> {
+        let (text, signed_at) = self.opened(signature).ok_or(Flaw::Foreign)?;
+        let age = seconds_since_1970().saturating_sub(signed_at);
+        if self.max_age.is_some_and(|max_age| age > max_age.as_secs()) { Err(Flaw::Old) } else { Ok(text) }
+    }
+
+    /// The text and the time of a signature that is ours.
+    fn opened<'a>(&self, signature: &'a str) -> Option<(&'a str, u64)> {
         let (signed, mac) = signature.rsplit_once('.')?;
         let mac = URL_SAFE_NO_PAD.decode(mac.trim_end_matches('=')).ok()?;
         // Compares in constant time.
         self.mac.clone().chain_update(signed).verify_slice(&mac).ok()?;
-        let (_, timestamp) = signed.rsplit_once('.')?;
+        let (text, timestamp) = signed.rsplit_once('.')?;
         let bytes = URL_SAFE_NO_PAD.decode(timestamp).ok()?;
         // Longer ones are further in the future than a clock can tell.
         if bytes.len() > 8 {
-            return Some(u64::MAX);
+            return Some((text, u64::MAX));
         }
-        Some(bytes.iter().fold(0, |time, byte| time << 8 | u64::from(*byte)))
+        Some((text, bytes.iter().fold(0, |time, byte| time << 8 | u64::from(*byte))))
     }
 }
 
-/// A key as long as the block of SHA-1, which HMAC pads with zeros.
-fn key_block(key: &[u8]) -> hmac::digest::Key<Hmac<Sha1>> {
+/// HMAC with a key that is no longer than the block of SHA-1; it pads with zeros.
+pub(crate) fn keyed(key: &[u8]) -> Hmac<Sha1> {
     let mut block = hmac::digest::Key::<Hmac<Sha1>>::default();
     for (to, from) in block.iter_mut().zip(key) {
         *to = *from;
     }
-    block
+    Hmac::new(&block)
 }
 
 fn seconds_since_1970() -> u64 {
@@ -166,7 +174,7 @@ mod tests {
     #[test]
     fn takes_what_the_original_signed() {
         let signer = Signer::new("secret", None);
-        assert_eq!(signer.checked_time(RECORDED), Some(1_795_206_173));
+        assert_eq!(signer.opened(RECORDED), Some(("channelstream", 1_795_206_173)));
         assert_eq!(signer.check(RECORDED), Ok(()));
         assert_eq!(Signer::new("other", None).check(RECORDED), Err(Flaw::Foreign));
         assert_eq!(signer.check(&RECORDED.replace("channel", "chanel")), Err(Flaw::Foreign));

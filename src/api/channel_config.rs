@@ -1,6 +1,5 @@
 //! `POST /channel_config`: configures channels.
 
-use crate::openapi::SignedErrors;
 use std::collections::BTreeMap;
 
 use actix_web::HttpRequest;
@@ -12,6 +11,7 @@ use channelstream_actors::protocol::info::{Info, InfoOptions};
 use serde_json::value::RawValue;
 
 use crate::error::ApiError;
+use crate::openapi::SignedErrors;
 use crate::signature::Signed;
 use crate::validation::body::{Body, Checked, FromBody};
 use crate::validation::errors::Errors;

@@ -1,7 +1,5 @@
 //! `DELETE /message`: deletes messages.
 
-use crate::api::MessageAddress;
-use crate::openapi::SignedErrors;
 use actix_web::HttpRequest;
 use actix_web::web::{Data, Json};
 use channelstream_actors::broker::Broker;
@@ -9,8 +7,9 @@ use channelstream_actors::protocol::message::Deletion;
 use serde_json::value::RawValue;
 use utoipa::ToSchema;
 
-use crate::api::address;
+use crate::api::{MessageAddress, address};
 use crate::error::ApiError;
+use crate::openapi::SignedErrors;
 use crate::signature::Signed;
 use crate::validation::body::{Body, Checked, FromBody, list_of};
 use crate::validation::rules::uuid;

@@ -1,6 +1,5 @@
 //! `/disconnect`: ends a connection for good. Who knows its id may do so.
 
-use crate::openapi::FieldErrors;
 use actix_web::HttpRequest;
 use actix_web::web::{Data, Json};
 use channelstream_actors::broker::Broker;
@@ -9,6 +8,7 @@ use serde_json::value::RawValue;
 use utoipa::ToSchema;
 
 use crate::error::ApiError;
+use crate::openapi::FieldErrors;
 use crate::validation::body::{Body, Checked, FromBody};
 use crate::validation::query;
 use crate::validation::rules::{parse_uuid, uuid};

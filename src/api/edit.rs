@@ -1,18 +1,16 @@
 //! `PATCH /message`: edits messages.
 
-use crate::api::MessageAddress;
-use crate::openapi::SignedErrors;
 use actix_web::HttpRequest;
 use actix_web::web::{Data, Json};
 use channelstream_actors::broker::Broker;
 use channelstream_actors::protocol::message::Patch;
-use channelstream_actors::protocol::timestamp::Moment;
-use channelstream_actors::protocol::timestamp::Timestamp;
+use channelstream_actors::protocol::timestamp::{Moment, Timestamp};
 use serde_json::value::RawValue;
 use utoipa::ToSchema;
 
-use crate::api::address;
+use crate::api::{MessageAddress, address};
 use crate::error::ApiError;
+use crate::openapi::SignedErrors;
 use crate::signature::Signed;
 use crate::validation::body::{Body, Checked, FromBody, list_of};
 use crate::validation::rules::{USER, datetime, name, payload, uuid};

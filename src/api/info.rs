@@ -1,6 +1,5 @@
 //! `/info`: tells of channels and their users.
 
-use crate::openapi::SignedErrors;
 use actix_web::HttpRequest;
 use actix_web::web::{Data, Json};
 use channelstream_actors::broker::Broker;
@@ -10,6 +9,7 @@ use serde_json::value::RawValue;
 use utoipa::ToSchema;
 
 use crate::error::ApiError;
+use crate::openapi::SignedErrors;
 use crate::signature::Signed;
 use crate::validation::body::{Body, Checked, FromBody};
 use crate::validation::errors::Errors;

@@ -1,21 +1,19 @@
 //! `POST /message`: publishes messages.
 
-use crate::api::MessageAddress;
-use crate::openapi::SignedErrors;
 use actix_web::http::header::HeaderMap;
 use actix_web::web::{Data, Payload};
 use actix_web::{HttpRequest, HttpResponse};
 use bytestring::ByteString;
 use channelstream_actors::broker::{Broker, Once};
-use channelstream_actors::protocol::message::Draft;
-use channelstream_actors::protocol::message::Message;
+use channelstream_actors::protocol::message::{Draft, Message};
 use channelstream_actors::protocol::timestamp::Timestamp;
 use serde_json::value::RawValue;
 use sha1::{Digest, Sha1};
 use utoipa::ToSchema;
 
-use crate::api::address;
+use crate::api::{MessageAddress, address};
 use crate::error::ApiError;
+use crate::openapi::SignedErrors;
 use crate::signature::Signed;
 use crate::validation::body::{self, Checked, FromBody, list_of};
 use crate::validation::rules::{USER, datetime, name, payload, uuid};

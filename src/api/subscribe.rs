@@ -1,9 +1,6 @@
 //! `POST /subscribe`: puts a connection into channels.
 
-use crate::api::info::InfoQuery;
-use crate::openapi::SignedErrors;
 use std::collections::HashMap;
-use utoipa::ToSchema;
 
 use actix_web::HttpRequest;
 use actix_web::web::{Data, Json};
@@ -13,10 +10,12 @@ use channelstream_actors::protocol::config::ChannelConfig;
 use channelstream_actors::protocol::info::{Info, InfoOptions};
 use serde::Serialize;
 use serde_json::value::RawValue;
+use utoipa::ToSchema;
 
 use crate::api::connect::configs;
-use crate::api::info::info_options;
+use crate::api::info::{InfoQuery, info_options};
 use crate::error::ApiError;
+use crate::openapi::SignedErrors;
 use crate::signature::Signed;
 use crate::validation::body::{Body, Checked, FromBody, UNKNOWN_CONNECTION};
 use crate::validation::fields::{Fields, Mention};

@@ -1,18 +1,17 @@
 //! `POST /user_state`: sets a user's state; and `/user_status`, its form before 0.7.
 
-use crate::openapi::SignedErrors;
 use actix_web::HttpRequest;
 use actix_web::web::{Data, Json};
 use channelstream_actors::broker::Broker;
 use channelstream_actors::core::user::Values;
 use channelstream_actors::name::UserName;
-use channelstream_actors::protocol::state::StateValue;
-use channelstream_actors::protocol::state::{Change, State};
+use channelstream_actors::protocol::state::{Change, State, StateValue};
 use serde::Serialize;
 use serde_json::value::RawValue;
 use utoipa::ToSchema;
 
 use crate::error::ApiError;
+use crate::openapi::SignedErrors;
 use crate::signature::Signed;
 use crate::validation::body::{Body, Checked, FromBody, UNKNOWN_USER};
 use crate::validation::errors::Errors;

@@ -1,19 +1,18 @@
 //! Who wrote a message, told by its id: half of it is random, the other half proves the name. So the backend needs no list of messages to
 //! know who may change one.
 
-use hmac::{Hmac, KeyInit, Mac};
+use hmac::{Hmac, Mac};
 use sha1::{Digest, Sha1};
 use uuid::{Builder, Uuid};
+
+use crate::signature::keyed;
 
 pub(super) struct Authors(Hmac<Sha1>);
 
 impl Authors {
     pub(super) fn new(secret: &str) -> Self {
         let key = Sha1::new().chain_update("demo authors").chain_update(secret).finalize();
-        // HMAC takes keys of any length; this one has 20 bytes, padded with zeros.
-        let mut block = hmac::digest::Key::<Hmac<Sha1>>::default();
-        block.iter_mut().zip(key).for_each(|(to, from)| *to = from);
-        Self(Hmac::new(&block))
+        Self(keyed(&key))
     }
 
     /// A new id for a message of this user.
@@ -31,7 +30,7 @@ impl Authors {
         let random = Uuid::from_u64_pair(random, 0);
         let random = Builder::from_custom_bytes(*random.as_bytes()).into_uuid().as_u64_pair().0;
         let proof = self.0.clone().chain_update(random.to_be_bytes()).chain_update(user).finalize().into_bytes();
-        let proof = proof.iter().take(8).fold(0, |number: u64, byte| number << 8 | u64::from(*byte));
+        let proof = proof.first_chunk().map_or(0, |proof| u64::from_be_bytes(*proof));
         Builder::from_custom_bytes(*Uuid::from_u64_pair(random, proof).as_bytes()).into_uuid()
     }
 }

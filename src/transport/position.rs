@@ -9,9 +9,6 @@ use channelstream_actors::outlet::Report;
 
 use crate::validation::query;
 
-/// An epoch and an offset.
-const LOG_BYTES: usize = 16;
-
 /// As a text: letters, digits, `-` and `_`, 22 for one log.
 pub(super) fn written(report: &Report) -> String {
     let bytes: Vec<u8> =
@@ -29,13 +26,10 @@ pub(super) fn of(request: &HttpRequest) -> Report {
 
 fn read(text: &str) -> Option<Report> {
     let bytes = URL_SAFE_NO_PAD.decode(text).ok()?;
-    let (logs, rest) = bytes.as_chunks::<LOG_BYTES>();
-    let number = |bytes: &[u8]| bytes.iter().fold(0, |number: u64, byte| number << 8 | u64::from(*byte));
-    let log = |bytes: &[u8; LOG_BYTES]| {
-        let (epoch, offset) = bytes.split_at(LOG_BYTES / 2);
-        (number(epoch).into(), number(offset))
-    };
-    rest.is_empty().then(|| logs.iter().map(log).collect())
+    let (numbers, rest) = bytes.as_chunks();
+    let (logs, half) = numbers.as_chunks();
+    let log = |[epoch, offset]: &[[u8; 8]; 2]| (u64::from_be_bytes(*epoch).into(), u64::from_be_bytes(*offset));
+    (rest.is_empty() && half.is_empty()).then(|| logs.iter().map(log).collect())
 }
 
 #[cfg(test)]
