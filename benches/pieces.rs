@@ -134,6 +134,7 @@ async fn subscribed(broker: &Broker, channel: &ChannelName, number: u64, counter
     let queue = Queue::of_gatherer(1 << 20);
     let outlet = Counting { counter: counter.clone(), queue: queue.clone() }.start();
     let outlet = Outlet {
+        transport: "bench",
         frames: outlet.clone().recipient(),
         room: outlet.clone().recipient(),
         shut: outlet.recipient(),

@@ -1,6 +1,10 @@
-//! The admin pages: signing in, the panel, the server's numbers, the description of the API.
+//! The admin pages: signing in, the panel, what it listens to and what it does.
 
+pub mod action;
 pub mod doorkeeper;
+pub mod live;
+pub mod monitor;
 pub mod panel;
 pub mod session;
 pub mod sign_in;
+mod view;

@@ -10,6 +10,7 @@ use channelstream_actors::error::Refused;
 use serde_json::json;
 use thiserror::Error;
 
+use crate::traffic::TRAFFIC;
 use crate::validation::errors::Errors;
 
 /// Why a request is not done.
@@ -120,6 +121,9 @@ impl ResponseError for ApiError {
 
     fn error_response(&self) -> HttpResponse {
         let mut response = HttpResponseBuilder::new(self.status_code());
+        if !matches!(self, Self::NoSession { .. }) {
+            TRAFFIC.refuse();
+        }
         match self {
             // The address and the key to change tell a caller what it knows itself or what stands in the documentation.
             Self::AddressNotAllowed { address } => {

@@ -16,8 +16,14 @@ fn content_security_policy(styles: &str) -> String {
     )
 }
 
-/// A page. In its text `{root}` is the path of this server's root, with a slash at its end, `{static}` the folder of its files, `{version}` the
-/// server's version.
+/// What stands in the head of all pages.
+const HEAD: &str = r#"<meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<link rel="icon" href="{static}/icon.svg">
+<link rel="stylesheet" href="{static}/base.css">"#;
+
+/// A page. In its text `{head}` is what the heads of all have in common, `{root}` the path of this server's root, with a slash at its end,
+/// `{static}` the folder of its files, `{version}` the server's version.
 pub fn page(request: &HttpRequest, text: &str) -> HttpResponse {
     page_with_styles(request, text, "'self'")
 }
@@ -26,6 +32,7 @@ pub fn page(request: &HttpRequest, text: &str) -> HttpResponse {
 pub fn page_with_styles(request: &HttpRequest, text: &str, styles: &str) -> HttpResponse {
     let root = format!("{}/", escaped(&Caller::of(request).prefix));
     let text = text
+        .replace("{head}", HEAD)
         .replace("{root}", &root)
         .replace("{static}", &format!("{root}{}", assets::folder()))
         .replace("{version}", env!("CARGO_PKG_VERSION"));

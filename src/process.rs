@@ -1,10 +1,9 @@
 //! What endpoints tell of the process they run in.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
-use tokio::time::sleep;
+use tokio::sync::watch;
 
 /// When the server started.
 pub struct Started(Instant);
@@ -29,43 +28,29 @@ impl Started {
 }
 
 /// Whether the server should be sent requests: it should until it is about to stop.
-#[derive(Clone, Default)]
-pub struct Readiness {
-    is_ending: Arc<AtomicBool>,
+#[derive(Clone)]
+pub struct Readiness(Arc<watch::Sender<bool>>);
+
+impl Default for Readiness {
+    fn default() -> Self {
+        Self(Arc::new(watch::Sender::new(true)))
+    }
 }
 
 impl Readiness {
     /// True until the server is about to stop.
     pub fn is_ready(&self) -> bool {
-        !self.is_ending.load(Ordering::Relaxed)
+        *self.0.borrow()
     }
 
     /// The server is about to stop.
     pub fn end(&self) {
-        self.is_ending.store(true, Ordering::Relaxed);
-    }
-}
-
-/// Counts the websockets that are open: the HTTP server hands them over and knows nothing of them any more.
-#[derive(Default)]
-pub struct OpenSockets(Arc<()>);
-
-/// An open websocket, until this is dropped.
-pub struct SocketGuard {
-    _counted: Arc<()>,
-}
-
-impl OpenSockets {
-    /// One more.
-    pub fn guard(&self) -> SocketGuard {
-        SocketGuard { _counted: self.0.clone() }
+        self.0.send_replace(false);
     }
 
-    /// Waits until all have ended, but not longer than this.
-    pub async fn ended(&self, patience: Duration) {
-        let end = Instant::now() + patience;
-        while Arc::strong_count(&self.0) > 1 && Instant::now() < end {
-            sleep(Duration::from_millis(10)).await;
-        }
+    /// Waits until the server is about to stop.
+    pub async fn ended(&self) {
+        // The sender lives as long as this.
+        let _ = self.0.subscribe().wait_for(|is_ready| !is_ready).await;
     }
 }

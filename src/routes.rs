@@ -3,7 +3,7 @@
 use actix_web::web::{ServiceConfig, delete, get, patch, post, resource, route, to};
 use actix_web::{HttpResponse, Resource};
 
-use crate::admin::{panel, sign_in};
+use crate::admin::{action, live, panel, sign_in};
 use crate::api::{channel_config, connect, disconnect, edit, health, info, message, subscribe, unsubscribe, user_state};
 use crate::transport::{event_stream, handshake, long_poll};
 use crate::{assets, openapi};
@@ -31,6 +31,11 @@ pub fn routes(app: &mut ServiceConfig) {
         .service(at("/ready").route(get().to(health::ready)))
         .service(at("/admin").route(get().to(panel::panel)))
         .service(at("/admin/admin.json").route(get().to(panel::totals)).route(post().to(panel::totals)))
+        .service(at("/admin/live").route(get().to(live::live)))
+        .service(at("/admin/message").route(post().to(action::publish)))
+        .service(at("/admin/channel_config").route(post().to(action::configure)))
+        .service(at("/admin/disconnect").route(post().to(action::disconnect)))
+        .service(at("/admin/forget_channel").route(post().to(action::forget)))
         .service(at("/admin/sign_in").route(get().to(sign_in::form)).route(post().to(sign_in::sign_in)))
         .service(at("/admin/sign_out").route(get().to(sign_in::sign_out)).route(post().to(sign_in::sign_out)))
         .configure(assets::routes)

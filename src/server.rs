@@ -23,14 +23,16 @@ use socket2::{Domain, Protocol, Socket, Type};
 use tokio::signal::unix::{SignalKind, signal};
 
 use crate::admin::doorkeeper::Doorkeeper;
+use crate::admin::monitor::Monitor;
 use crate::admin::session::Sessions;
 use crate::demo;
 use crate::middleware::cors::cors;
 use crate::middleware::proxy::proxy;
-use crate::process::{OpenSockets, Readiness, Started};
+use crate::process::{Readiness, Started};
 use crate::routes::routes;
 use crate::settings::Settings;
 use crate::signature::Gate;
+use crate::traffic::TRAFFIC;
 use crate::transport::socket::{Handle, WatchedStream};
 use crate::transport::upgrade;
 
@@ -51,9 +53,8 @@ pub async fn serve(settings: Settings) -> std::io::Result<()> {
     let address = listener.local_addr()?;
     let readiness = Readiness::default();
     let drain_time = settings.drain_time;
-    let sockets = Data::new(OpenSockets::default());
-    let server = http_server(listener, address, broker.clone(), readiness.clone(), sockets.clone(), settings)?;
-    let stop = actix::spawn(stop_at_signal(server.handle(), broker, readiness, sockets, drain_time));
+    let server = http_server(listener, address, broker.clone(), readiness.clone(), settings)?;
+    let stop = actix::spawn(stop_at_signal(server.handle(), broker, readiness, drain_time));
     log::info!("serving on http://{address}, version {}", env!("CARGO_PKG_VERSION"));
     let served = server.await;
     stop.abort();
@@ -98,7 +99,6 @@ fn http_server(
     address: SocketAddr,
     broker: Broker,
     readiness: Readiness,
-    sockets: Data<OpenSockets>,
     settings: Settings,
 ) -> std::io::Result<Server> {
     let cores = std::thread::available_parallelism().map_or(1, usize::from);
@@ -111,6 +111,7 @@ fn http_server(
     let sessions = Data::new(Sessions::new(&settings));
     let doorkeeper = Data::new(Doorkeeper::default().start());
     let settings = Data::new(settings);
+    let monitor = Data::new(Monitor::new(Broker::clone(&broker)).start());
     let readiness = Data::new(readiness);
     let started = Data::new(Started::now());
     let app = move || {
@@ -120,9 +121,9 @@ fn http_server(
             .app_data(gate.clone())
             .app_data(sessions.clone())
             .app_data(doorkeeper.clone())
+            .app_data(monitor.clone())
             .app_data(readiness.clone())
             .app_data(started.clone())
-            .app_data(sockets.clone())
             .configure(|app| {
                 if settings.demo.or(settings.is_local()) {
                     demo::routes(app, &settings, address);
@@ -216,13 +217,7 @@ impl Threads {
 }
 
 /// Waits for a signal; then: not ready any more, a word to every client, no new connections, the requests under way to their end.
-async fn stop_at_signal(
-    server: ServerHandle,
-    broker: Broker,
-    readiness: Readiness,
-    sockets: Data<OpenSockets>,
-    drain_time: Duration,
-) {
+async fn stop_at_signal(server: ServerHandle, broker: Broker, readiness: Readiness, drain_time: Duration) {
     let (Ok(mut terminate), Ok(mut interrupt)) = (signal(SignalKind::terminate()), signal(SignalKind::interrupt())) else {
         log::error!("signals cannot be heard; the server will stop without saying goodbye");
         return;
@@ -234,6 +229,6 @@ async fn stop_at_signal(
     );
     readiness.end();
     broker.drain().await;
-    sockets.ended(drain_time).await;
+    TRAFFIC.websocket.emptied(drain_time).await;
     server.stop(true).await;
 }

@@ -162,6 +162,11 @@ impl Settings {
         self.host == "localhost" || self.host.parse::<IpAddr>().is_ok_and(|address| address.is_loopback())
     }
 
+    /// Whether everyone knows the password of the admin panel; so only this machine can reach the server.
+    pub fn has_known_admin_secret(&self) -> bool {
+        self.admin_secret == Self::default().admin_secret
+    }
+
     /// What speaks against serving with these settings, and what does not but should be known.
     ///
     /// # Errors

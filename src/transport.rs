@@ -23,6 +23,7 @@ use channelstream_actors::name::ConnId;
 use channelstream_actors::outlet::{DetachOutlet, Doubt, Frames, Outlet, Pulse, Queue, Report, Room, Shut};
 
 use crate::error::ApiError;
+use crate::traffic::Lane;
 use crate::transport::socket::Handle;
 use crate::validation::query;
 use crate::validation::rules::parse_uuid;
@@ -34,13 +35,21 @@ fn conn_id(request: &HttpRequest) -> Result<ConnId, ApiError> {
 }
 
 /// The ways to an outlet's actor.
-fn outlet<A>(address: &Addr<A>, queue: Queue, pulse: Pulse, socket: Arc<Handle>) -> Outlet
+fn outlet<A>(lane: &Lane, address: &Addr<A>, queue: Queue, pulse: Pulse, socket: Arc<Handle>) -> Outlet
 where
     A: Handler<Frames> + Handler<Room> + Handler<Shut>,
     A::Context: ToEnvelope<A, Frames> + ToEnvelope<A, Room> + ToEnvelope<A, Shut>,
 {
     let [frames, room, shut] = [(), (), ()].map(|()| address.clone());
-    Outlet { frames: frames.recipient(), room: room.recipient(), shut: shut.recipient(), queue, pulse, socket }
+    Outlet {
+        transport: lane.name,
+        frames: frames.recipient(),
+        room: room.recipient(),
+        shut: shut.recipient(),
+        queue,
+        pulse,
+        socket,
+    }
 }
 
 /// The connection has taken an outlet, or there is no such connection.

@@ -1,10 +1,11 @@
 //! The one door to the actors. Transports and endpoints know the broker only.
 //!
 //! A change of several steps runs in a task of its own which the caller waits for: a caller that hangs up cannot halve it.
-//! What is done with messages stands in `messages`, what is told of channels and users in `info`.
+//! What is done with messages stands in `messages`, what is told of channels and users in `info`, what operators see and do in `panel`.
 
 mod info;
 mod messages;
+mod panel;
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, OnceLock};
@@ -27,6 +28,7 @@ use crate::protocol::config::ChannelConfig;
 use crate::protocol::state::State;
 use crate::user::{AddConnection, Configs, DescribeUser, SetState, Subscribe, Unsubscribe, User};
 
+pub use crate::directory::Population;
 pub use messages::Once;
 
 /// More calls than this under way at once are refused: each waits for actors that are behind already.

@@ -12,10 +12,11 @@ use crate::core::roster::Member;
 use crate::core::user::Place;
 use crate::delivery::Delivery;
 use crate::directory::{Directory, Resident, Shared, Shelf, impl_resident_handlers};
-use crate::name::ChannelName;
+use crate::name::{ChannelName, ConnId};
 use crate::posting::Carrier;
 use crate::protocol::config::ChannelConfig;
 use crate::protocol::info::{ChannelInfo, InfoOptions};
+use crate::protocol::panel::{ChannelDetail, ChannelSummary};
 use crate::protocol::timestamp::Moment;
 
 /// Sets the channel's configuration. From the broker.
@@ -27,6 +28,21 @@ pub(crate) struct Configure(pub(crate) ChannelConfig);
 #[derive(Message)]
 #[rtype(result = "Box<ChannelInfo>")]
 pub(crate) struct Describe(pub(crate) InfoOptions);
+
+/// Asks for all that an operator may see. From the broker.
+#[derive(Message)]
+#[rtype(result = "Box<ChannelDetail>")]
+pub(crate) struct Inspect;
+
+/// Asks for a line of a list. From the broker.
+#[derive(Message)]
+#[rtype(result = "Box<ChannelSummary>")]
+pub(crate) struct Summarize;
+
+/// Forgets all the channel is and keeps, unless connections are in it, which are answered. From the broker.
+#[derive(Message)]
+#[rtype(result = "Result<(), Vec<ConnId>>")]
+pub(crate) struct Forget;
 
 /// A user tells of itself, and of one of its connections. From the user.
 #[derive(Message)]
@@ -47,6 +63,8 @@ pub(crate) struct Channel {
     delivery: Delivery,
     /// Messages that came through the directory.
     handled: u64,
+    /// How many of them came before it was last forgotten.
+    forgotten: u64,
 }
 
 impl Resident for Channel {
@@ -61,17 +79,23 @@ impl Resident for Channel {
     }
 
     fn open(name: ChannelName, shared: Shared) -> Self {
-        let limits = shared.limits();
-        let retention = Retention {
-            frames: limits.channel_frames,
-            age: limits.idle + limits.close_grace,
-            length: limits.log_length,
-            bytes: limits.log_bytes,
-        };
-        let core = ChannelCore::new(name.clone(), Uuid::new_v4(), retention, Moment::now());
-        let delivery = Delivery::new(Some(name.clone()), limits.channel_frames, limits.close_grace, shared.counters().clone());
-        Self { name, shared, core, delivery, handled: 0 }
+        let (core, delivery) = new_halves(&name, &shared);
+        Self { name, shared, core, delivery, handled: 0, forgotten: 0 }
     }
+}
+
+/// Of a channel with nothing in it.
+fn new_halves(name: &ChannelName, shared: &Shared) -> (ChannelCore, Delivery) {
+    let limits = shared.limits();
+    let retention = Retention {
+        frames: limits.channel_frames,
+        age: limits.idle + limits.close_grace,
+        length: limits.log_length,
+        bytes: limits.log_bytes,
+    };
+    let core = ChannelCore::new(name.clone(), Uuid::new_v4(), retention, Moment::now());
+    let delivery = Delivery::new(Some(name.clone()), limits.channel_frames, limits.close_grace, shared.counters().clone());
+    (core, delivery)
 }
 
 impl Actor for Channel {
@@ -87,10 +111,14 @@ impl Channel {
         let now = Moment::now();
         self.core.sweep(now);
         let lifetime: Duration = self.shared.limits().channel_lifetime;
-        let is_deserted = self.core.roster().is_empty() && self.delivery.is_empty();
-        if is_deserted && now.since(self.core.last_active()) >= lifetime {
+        if self.is_deserted() && now.since(self.core.last_active()) >= lifetime {
             self.shared.idle::<Self>(self.name.clone(), self.handled);
         }
+    }
+
+    /// Nobody is here, nobody may come back here.
+    fn is_deserted(&self) -> bool {
+        self.core.roster().is_empty() && self.delivery.is_empty()
     }
 }
 
@@ -120,11 +148,43 @@ impl Handler<Describe> for Channel {
     }
 }
 
+impl Handler<Inspect> for Channel {
+    type Result = MessageResult<Inspect>;
+
+    fn handle(&mut self, _: Inspect, _: &mut Context<Self>) -> Self::Result {
+        MessageResult(Box::new(self.core.inspect()))
+    }
+}
+
+impl Handler<Summarize> for Channel {
+    type Result = MessageResult<Summarize>;
+
+    fn handle(&mut self, _: Summarize, _: &mut Context<Self>) -> Self::Result {
+        MessageResult(Box::new(self.core.summary()))
+    }
+}
+
+impl Handler<Forget> for Channel {
+    type Result = Result<(), Vec<ConnId>>;
+
+    fn handle(&mut self, _: Forget, context: &mut Context<Self>) -> Self::Result {
+        self.catch_up(context);
+        if !self.is_deserted() {
+            return Err(self.delivery.connections());
+        }
+        // Somebody may be on the way here already: then it goes on as a new one.
+        (self.core, self.delivery) = new_halves(&self.name, &self.shared);
+        self.forgotten = self.handled;
+        self.shared.idle::<Self>(self.name.clone(), self.handled);
+        Ok(())
+    }
+}
+
 impl Handler<Tell> for Channel {
     type Result = ();
 
     fn handle(&mut self, Tell { member, place, config }: Tell, context: &mut Context<Self>) {
-        let is_new = self.handled == 1;
+        let is_new = self.handled == self.forgotten + 1;
         if let Some(config) = config.filter(|_| is_new) {
             self.core.configure(config);
         }

@@ -8,6 +8,7 @@ use std::collections::BTreeSet;
 use std::future::ready;
 use std::time::{Duration, Instant};
 
+use actix::dev::MessageResponse;
 use actix::prelude::*;
 use tokio::sync::oneshot;
 
@@ -28,6 +29,20 @@ pub(crate) struct Open(pub(crate) UserName);
 #[derive(Message)]
 #[rtype(result = "Result<UserName, Unknown>")]
 pub(crate) struct Who;
+
+/// Asks what it is up to. From the broker.
+#[derive(Message)]
+#[rtype(result = "Activity")]
+pub(crate) struct Inspect;
+
+/// See [`Inspect`].
+#[derive(Clone, Copy, Debug, MessageResponse)]
+pub(crate) struct Activity {
+    /// What listens for it.
+    pub(crate) transport: Option<&'static str>,
+    /// How long ago its last sign of life was.
+    pub(crate) silent: Duration,
+}
 
 /// The user has put it into channels, or taken it out. From the broker.
 #[derive(Message)]
@@ -143,8 +158,7 @@ impl Connection {
     /// Looks again when the deadline may have come. One timer, which sleeps through all signs of life in between.
     fn watch_deadline(&self, wait: Duration, context: &mut Context<Self>) {
         context.run_later(wait, |connection, context| {
-            let last = connection.listening.as_ref().map_or(connection.quiet_since, |listening| listening.outlet.pulse.last());
-            let deadline = last.max(connection.quiet_since) + connection.shared.limits().idle;
+            let deadline = connection.last_sign_of_life() + connection.shared.limits().idle;
             match deadline.checked_duration_since(Instant::now()) {
                 Some(left) if !left.is_zero() => connection.watch_deadline(left, context),
                 _ => {
@@ -153,6 +167,11 @@ impl Connection {
                 }
             }
         });
+    }
+
+    fn last_sign_of_life(&self) -> Instant {
+        let heard = self.listening.as_ref().map(|listening| listening.outlet.pulse.last());
+        self.quiet_since.max(heard.unwrap_or(self.quiet_since))
     }
 
     /// Gives the transport to all channels, one after the other in the order of their names, then to the user: private messages come
@@ -288,6 +307,15 @@ impl Handler<Who> for Connection {
 
     fn handle(&mut self, _: Who, _: &mut Context<Self>) -> Self::Result {
         self.user.clone().ok_or(Unknown)
+    }
+}
+
+impl Handler<Inspect> for Connection {
+    type Result = Activity;
+
+    fn handle(&mut self, _: Inspect, _: &mut Context<Self>) -> Activity {
+        let transport = self.listening.as_ref().map(|listening| listening.outlet.transport);
+        Activity { transport, silent: self.last_sign_of_life().elapsed() }
     }
 }
 

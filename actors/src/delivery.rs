@@ -117,6 +117,11 @@ impl Delivery {
         }
     }
 
+    /// The connections that have a place.
+    pub(crate) fn connections(&self) -> Vec<ConnId> {
+        self.subscribers.keys().copied().collect()
+    }
+
     /// Whether it has no subscribers.
     pub(crate) fn is_empty(&self) -> bool {
         self.subscribers.is_empty()
@@ -209,7 +214,7 @@ impl Delivery {
         self.is_due = false;
         self.company_at = (log.end() > self.handed_on + 1).then(Instant::now);
         self.handed_on = log.end();
-        let mut batch = Batch::new(log);
+        let mut batch = Batch::new(log, &self.counters);
         let mut sent = 0;
         for (conn_id, subscriber) in &mut self.subscribers {
             sent += batch.pass(*conn_id, subscriber, self.close_grace, aftermath);
@@ -236,7 +241,7 @@ impl Delivery {
         let Some(subscriber) = self.subscribers.get_mut(&conn_id) else {
             return;
         };
-        let sent = Batch::new(log).pass(conn_id, subscriber, self.close_grace, aftermath);
+        let sent = Batch::new(log, &self.counters).pass(conn_id, subscriber, self.close_grace, aftermath);
         self.counters.count_deliveries(sent);
     }
 }
@@ -281,6 +286,7 @@ enum Behind {
 /// One pass over subscribers. Most are at the same place and may see the same: the list is encoded once and kept for the next.
 struct Batch<'a> {
     log: &'a Log,
+    counters: &'a Counters,
     last: Option<Prepared>,
 }
 
@@ -291,8 +297,8 @@ struct Prepared {
 }
 
 impl<'a> Batch<'a> {
-    fn new(log: &'a Log) -> Self {
-        Self { log, last: None }
+    fn new(log: &'a Log, counters: &'a Counters) -> Self {
+        Self { log, counters, last: None }
     }
 
     /// Sends a subscriber what lies after its position and sees to it if it cannot take all. Answers how many events were sent.
@@ -300,8 +306,14 @@ impl<'a> Batch<'a> {
         let mut sent = 0;
         match self.send(subscriber, &mut sent) {
             Ok(()) | Err(Behind::Waiting) => {}
-            Err(Behind::Full(room)) => aftermath.full.push((conn_id, subscriber.generation, room)),
-            Err(Behind::Lost) => too_slow(subscriber, grace),
+            Err(Behind::Full(room)) => {
+                self.counters.count_full_queue();
+                aftermath.full.push((conn_id, subscriber.generation, room));
+            }
+            Err(Behind::Lost) => {
+                self.counters.count_too_slow();
+                too_slow(subscriber, grace);
+            }
         }
         sent
     }

@@ -131,6 +131,22 @@ pub(crate) struct Census {
 #[rtype(result = "()")]
 struct Meet(Shared);
 
+/// How much lives in a directory.
+#[derive(Message)]
+#[rtype(result = "Population")]
+pub(crate) struct Count;
+
+/// How much lives.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, MessageResponse)]
+pub struct Population {
+    /// Channels.
+    pub channels: usize,
+    /// Users, connected or remembered.
+    pub users: usize,
+    /// Connections.
+    pub connections: usize,
+}
+
 /// The ways to all directories, and what all actors share.
 #[derive(Clone, Debug)]
 pub(crate) struct Shared(Arc<SharedState>);
@@ -303,6 +319,14 @@ impl Handler<TakeCensus> for Directory {
             users: self.users.keys().cloned().collect(),
             connections: self.connections.keys().copied().collect(),
         }
+    }
+}
+
+impl Handler<Count> for Directory {
+    type Result = Population;
+
+    fn handle(&mut self, _: Count, _: &mut Context<Self>) -> Population {
+        Population { channels: self.channels.len(), users: self.users.len(), connections: self.connections.len() }
     }
 }
 

@@ -166,6 +166,8 @@ impl Pulse {
 /// The ways to an outlet.
 #[derive(Clone, Debug)]
 pub struct Outlet {
+    /// What people call the transport. No actor asks for it.
+    pub transport: &'static str,
     /// For entries.
     pub frames: Recipient<Frames>,
     /// For the question whether there is room again.

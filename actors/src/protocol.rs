@@ -4,5 +4,6 @@ pub mod config;
 pub mod event;
 pub mod info;
 pub mod message;
+pub mod panel;
 pub mod state;
 pub mod timestamp;

@@ -13,6 +13,7 @@ use uuid::Uuid;
 use crate::channel::{Channel, Tell};
 use crate::core::log::Retention;
 use crate::core::user::{Connect, Effect, StateChanged, Subscriptions, UserCore, Values};
+use crate::counters::Online;
 use crate::delivery::Delivery;
 use crate::directory::{Absent, Directory, Resident, Shared, Shelf, impl_resident_handlers};
 use crate::error::Unknown;
@@ -20,6 +21,7 @@ use crate::name::{ChannelName, ConnId, UserName};
 use crate::posting::Carrier;
 use crate::protocol::config::ChannelConfig;
 use crate::protocol::info::UserInfo;
+use crate::protocol::panel::{UserDetail, UserSummary};
 use crate::protocol::state::State;
 use crate::protocol::timestamp::Moment;
 
@@ -72,6 +74,16 @@ pub(crate) struct SetState {
 #[rtype(result = "Box<UserInfo>")]
 pub(crate) struct DescribeUser;
 
+/// Asks for all that an operator may see. From the broker.
+#[derive(Message)]
+#[rtype(result = "Box<UserDetail>")]
+pub(crate) struct InspectUser;
+
+/// Asks for a line of a list. From the broker.
+#[derive(Message)]
+#[rtype(result = "Box<UserSummary>")]
+pub(crate) struct SummarizeUser;
+
 /// A connection's socket was lost for longer than the grace (`false`), or is back. From the connection.
 #[derive(Message)]
 #[rtype(result = "()")]
@@ -103,6 +115,8 @@ pub(crate) struct User {
     /// What channels are still to be told. Bounded by the operations under way.
     errands: VecDeque<Errand>,
     is_running_errands: bool,
+    /// Held while it has a connection.
+    online: Option<Online>,
     /// Messages that came through the directory.
     handled: u64,
 }
@@ -128,7 +142,7 @@ impl Resident for User {
         };
         let core = UserCore::new(name.clone(), Uuid::new_v4(), retention, Moment::now());
         let delivery = Delivery::new(None, limits.private_frames, limits.close_grace, shared.counters().clone());
-        Self { name, shared, core, delivery, errands: VecDeque::new(), is_running_errands: false, handled: 0 }
+        Self { name, shared, core, delivery, errands: VecDeque::new(), is_running_errands: false, online: None, handled: 0 }
     }
 }
 
@@ -211,6 +225,7 @@ impl Handler<AddConnection> for User {
     fn handle(&mut self, AddConnection { conn_id, connect, configs }: AddConnection, context: &mut Context<Self>) -> Self::Result {
         let is_new = self.handled == 1;
         let effects = self.core.connect(conn_id, connect, is_new, Moment::now());
+        self.online.get_or_insert_with(|| self.shared.counters().online());
         self.delivery.take_place(conn_id, self.name.clone(), self.core.log());
         self.tell_channels(effects, configs);
         let connected = Connected { state: self.core.state().clone(), public_state: self.core.public_state() };
@@ -260,6 +275,22 @@ impl Handler<DescribeUser> for User {
     }
 }
 
+impl Handler<InspectUser> for User {
+    type Result = MessageResult<InspectUser>;
+
+    fn handle(&mut self, _: InspectUser, _: &mut Context<Self>) -> Self::Result {
+        MessageResult(Box::new(self.core.inspect()))
+    }
+}
+
+impl Handler<SummarizeUser> for User {
+    type Result = MessageResult<SummarizeUser>;
+
+    fn handle(&mut self, _: SummarizeUser, _: &mut Context<Self>) -> Self::Result {
+        MessageResult(Box::new(self.core.summary()))
+    }
+}
+
 impl Handler<Present> for User {
     type Result = ();
 
@@ -276,6 +307,9 @@ impl Handler<Closed> for User {
     fn handle(&mut self, Closed { conn_id }: Closed, context: &mut Context<Self>) {
         self.delivery.leave_place(conn_id);
         let effects = self.core.close(conn_id, Moment::now());
+        if self.core.is_offline() {
+            self.online = None;
+        }
         self.tell_channels(effects, Configs::default());
         self.run_errands(context);
     }

@@ -1,4 +1,4 @@
-//! The panel, for now a plain page, and the numbers it shows.
+//! The panel's page, and the server's numbers for scripts.
 
 use actix_web::web::{Data, block};
 use actix_web::{HttpRequest, HttpResponse};
@@ -7,6 +7,7 @@ use channelstream_actors::protocol::info::Totals;
 use serde::Serialize;
 
 use crate::admin::session::Admin;
+use crate::admin::view::selection;
 use crate::error::ApiError;
 use crate::pages::page;
 use crate::process::Started;
@@ -27,9 +28,15 @@ pub struct PanelTotals {
     version: &'static str,
 }
 
-/// `/admin/admin.json`.
-pub async fn totals(_: Admin, broker: Data<Broker>, started: Data<Started>) -> Result<HttpResponse, ApiError> {
-    let totals = PanelTotals { totals: broker.totals().await, uptime: started.uptime(), version: env!("CARGO_PKG_VERSION") };
+/// `/admin/admin.json`: with all channels and users, or, where the query asks for it, a page of each by name.
+pub async fn totals(
+    _: Admin,
+    request: HttpRequest,
+    broker: Data<Broker>,
+    started: Data<Started>,
+) -> Result<HttpResponse, ApiError> {
+    let totals = broker.totals(selection(&request)?).await;
+    let totals = PanelTotals { totals, uptime: started.uptime(), version: env!("CARGO_PKG_VERSION") };
     // Of a hundred thousand channels that takes a while, and this thread has others to serve.
     let text = block(move || serde_json::to_string(&totals)).await;
     let text = text.ok().and_then(Result::ok).ok_or(ApiError::Internal("the numbers could not be printed"))?;

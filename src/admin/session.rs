@@ -13,7 +13,7 @@ use uuid::Uuid;
 use crate::caller::Caller;
 use crate::error::ApiError;
 use crate::settings::Settings;
-use crate::signature::{Gate, signature_of};
+use crate::signature::{Gate, Signed, signature_of};
 
 /// As in the original.
 const COOKIE: &str = "auth_tkt";
@@ -72,6 +72,13 @@ fn cookie(caller: &Caller, value: String, lifetime: Duration) -> Cookie<'static>
 #[derive(Clone, Copy, Debug)]
 pub struct Admin;
 
+/// Who looks after the server may do what its application may.
+impl From<Admin> for Signed {
+    fn from(_: Admin) -> Self {
+        Self
+    }
+}
+
 impl FromRequest for Admin {
     type Error = ApiError;
     type Future = Ready<Result<Self, ApiError>>;
@@ -102,7 +109,9 @@ fn check(request: &HttpRequest) -> Result<Admin, ApiError> {
         return if request.method().is_safe() { Ok(Admin) } else { refuse_foreign_pages(request).map(|()| Admin) };
     }
     if signature_of(request).is_none() {
-        return Err(ApiError::NoSession { sign_in: Caller::of(request).url("/admin/sign_in") });
+        // Whoever wanted to go there is led on after signing in.
+        let to = if request.path() == "/api-explorer" { "/admin/sign_in?to=api-explorer" } else { "/admin/sign_in" };
+        return Err(ApiError::NoSession { sign_in: Caller::of(request).url(to) });
     }
     let gate = request.app_data::<Data<Gate>>().ok_or(ApiError::Internal("no gate"))?;
     gate.check(request).map(|()| Admin)

@@ -16,22 +16,25 @@ use crate::caller::Caller;
 use crate::error::ApiError;
 use crate::pages::page;
 use crate::settings::Settings;
-use crate::validation::body;
+use crate::validation::{body, query};
 
 const PAGE: &str = include_str!("assets/sign_in.html");
 
 /// `GET /admin/sign_in`.
-pub async fn form(request: HttpRequest) -> HttpResponse {
-    form_saying(&request, "")
+pub async fn form(request: HttpRequest, settings: Data<Settings>) -> HttpResponse {
+    form_saying(&request, &settings, "")
 }
 
-fn form_saying(request: &HttpRequest, message: &str) -> HttpResponse {
-    page(request, &PAGE.replace("{message}", message))
+fn form_saying(request: &HttpRequest, settings: &Settings, message: &str) -> HttpResponse {
+    // Such a server is reached from its own machine only; who tries it need not look for what everyone knows.
+    let hint =
+        if settings.has_known_admin_secret() { "Not set yet: <code>admin</code> and <code>admin_secret</code>." } else { "" };
+    page(request, &PAGE.replace("{message}", message).replace("{hint}", hint))
 }
 
-fn too_early(request: &HttpRequest, left: Duration) -> HttpResponse {
+fn too_early(request: &HttpRequest, settings: &Settings, left: Duration) -> HttpResponse {
     let seconds = left.as_secs() + 1;
-    let mut response = form_saying(request, &format!("Too many attempts from your address. Try again in {seconds} s."));
+    let mut response = form_saying(request, settings, &format!("Too many attempts from your address. Try again in {seconds} s."));
     *response.status_mut() = StatusCode::TOO_MANY_REQUESTS;
     response.headers_mut().insert(header::RETRY_AFTER, seconds.into());
     response
@@ -57,7 +60,7 @@ pub async fn sign_in(
     let address = caller.address.unwrap_or(IpAddr::from(Ipv4Addr::UNSPECIFIED));
     match doorkeeper.send(Knock(address)).await {
         Ok(Ok(())) => {}
-        Ok(Err(Wait(left))) => return Ok(too_early(&request, left)),
+        Ok(Err(Wait(left))) => return Ok(too_early(&request, &settings, left)),
         Err(_) => return Err(ApiError::Internal("no doorkeeper")),
     }
     let bytes = body::read(&request, payload.into_inner()).await?;
@@ -66,11 +69,12 @@ pub async fn sign_in(
     let is_right = is_same(&username, &settings.admin_user) & is_same(&password, settings.admin_secret.as_str());
     if !bool::from(is_right) {
         log::warn!("a sign-in to the admin panel from {address} was refused (admin_user, admin_secret)");
-        return Ok(form_saying(&request, "Wrong name or password."));
+        return Ok(form_saying(&request, &settings, "Wrong name or password."));
     }
     // An error cannot be: it has just answered.
     let _ = doorkeeper.send(Welcome(address)).await;
-    let location = (header::LOCATION, caller.url("/admin"));
+    let wanted = query(&request).remove("to").is_some_and(|to| to == "api-explorer");
+    let location = (header::LOCATION, caller.url(if wanted { "/api-explorer" } else { "/admin" }));
     Ok(HttpResponse::Found().insert_header(location).cookie(sessions.open(&caller)).finish())
 }
 

@@ -1,3 +1,5 @@
+import { element, name } from './element.js';
+
 const ABOUT = {
     '#lobby': 'Everybody is here. Keeps 50 messages.',
     '#ideas': 'Tells who comes and goes. Keeps 20 messages.',
@@ -66,9 +68,9 @@ export class View {
         this.#chat = chat;
         const channels = Object.keys(ABOUT);
         this.#fill('channels', channels.map((key) => this.#channel(key, connection)));
-        this.#fill('private', chat.partners.map((key) => this.#element('li', {}, this.#chooser(key))));
+        this.#fill('private', chat.partners.map((key) => element('li', {}, this.#chooser(key))));
         this.#at('no-private').hidden = chat.partners.length > 0;
-        this.#at('title').replaceChildren(this.#element('bdi', {}, chat.current));
+        this.#at('title').replaceChildren(name(chat.current));
         this.#at('about').textContent = ABOUT[chat.current] ?? 'Only the two of you read this.';
         const isIn = chat.current.startsWith('@') || connection.channels.includes(chat.current.slice(1));
         this.#at('text').disabled = !isIn;
@@ -101,13 +103,13 @@ export class View {
         if (message.catchup) {
             about.push('missed');
         }
-        const when = this.#element('span', { className: 'about' }, about.join(' · '));
-        const who = this.#element('bdi', { className: 'who' }, message.user ?? '');
+        const when = element('span', { className: 'about' }, about.join(' · '));
+        const who = element('bdi', { className: 'who' }, message.user ?? '');
         if (message.notice) {
-            return this.#element('li', { className: 'is-notice' }, who, `${message.notice} `, when);
+            return element('li', { className: 'is-notice' }, who, `${message.notice} `, when);
         }
-        const text = this.#element('span', { className: 'text', dir: 'auto' }, message.message.text);
-        const item = this.#element('li', {}, who, when);
+        const text = element('span', { className: 'text', dir: 'auto' }, message.message.text);
+        const item = element('li', {}, who, when);
         item.style.borderColor = connection.userState(message.user).color ?? '';
         item.dataset.uuid = message.uuid;
         if (message.user === me.username) {
@@ -121,9 +123,9 @@ export class View {
     }
 
     #edit(item, message) {
-        const field = this.#element('input', { value: message.message.text, maxLength: 2000 });
+        const field = element('input', { value: message.message.text, maxLength: 2000 });
         field.setAttribute('aria-label', 'Message');
-        const form = this.#element('form', {}, field, this.#element('button', {}, 'Save'));
+        const form = element('form', {}, field, element('button', {}, 'Save'));
         const done = () => {
             this.#editing = null;
             form.remove();
@@ -149,32 +151,32 @@ export class View {
         const change = () => (isIn ? this.#wishes.unsubscribe(channel) : this.#wishes.subscribe(channel));
         const changer = this.#button(isIn ? 'Leave' : 'Join', change);
         changer.setAttribute('aria-label', `${isIn ? 'Leave' : 'Join'} ${channel}`);
-        return this.#element('li', {}, this.#chooser(key), changer);
+        return element('li', {}, this.#chooser(key), changer);
     }
 
     /** A button that shows a conversation. */
     #chooser(key) {
-        const chooser = this.#element('button', { type: 'button' }, this.#element('bdi', {}, key));
+        const chooser = element('button', { type: 'button' }, name(key));
         chooser.setAttribute('aria-current', String(key === this.#chat.current));
         const unread = this.#chat.unread.get(key);
         if (unread) {
-            chooser.append(' ', this.#element('span', { className: 'unread' }, String(unread), this.#element('span', { className: 'seen-by-readers' }, ' new')));
+            chooser.append(' ', element('span', { className: 'unread' }, String(unread), element('span', { className: 'seen-by-readers' }, ' new')));
         }
         chooser.onclick = () => this.#turnTo(key);
         return chooser;
     }
 
     #person({ user, state }, me) {
-        const dot = this.#element('span', { className: 'dot' });
+        const dot = element('span', { className: 'dot' });
         dot.style.background = state.color ?? '';
         const status = state.status && state.status !== 'here' ? ` (${state.status})` : '';
-        const name = [dot, this.#element('bdi', {}, user), `${status}${user === me.username ? ', that is you' : ''}`];
+        const words = [dot, name(user), `${status}${user === me.username ? ', that is you' : ''}`];
         if (user === me.username) {
-            return this.#element('li', {}, ...name);
+            return element('li', {}, ...words);
         }
-        const chooser = this.#element('button', { type: 'button', title: 'Write in private' }, ...name);
+        const chooser = element('button', { type: 'button', title: 'Write in private' }, ...words);
         chooser.onclick = () => this.#turnTo(`@${user}`);
-        return this.#element('li', {}, chooser);
+        return element('li', {}, chooser);
     }
 
     #turnTo(key) {
@@ -185,15 +187,9 @@ export class View {
     }
 
     #button(words, pressed) {
-        const button = this.#element('button', { type: 'button', className: 'plain' }, words);
+        const button = element('button', { type: 'button', className: 'plain' }, words);
         button.onclick = pressed;
         return button;
-    }
-
-    #element(name, properties, ...children) {
-        const element = Object.assign(this.#page.createElement(name), properties);
-        element.append(...children);
-        return element;
     }
 
     #fill(id, children) {

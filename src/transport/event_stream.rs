@@ -22,6 +22,7 @@ use tokio::sync::mpsc;
 use crate::error::ApiError;
 use crate::openapi::{Event, Listening};
 use crate::settings::Settings;
+use crate::traffic::{Passage, TRAFFIC};
 use crate::transport::metronome::{Beat, Membership};
 use crate::transport::read::ReadSoFar;
 use crate::transport::socket::Handle;
@@ -50,7 +51,7 @@ pub async fn open(request: HttpRequest, broker: Data<Broker>, settings: Data<Set
     let (queue, pulse) = (Queue::of_gatherer(settings.queue_bytes), Pulse::default());
     let (context, attachment) = (Context::new(), Attachment::default());
     let address: Addr<EventStream> = context.address();
-    let outlet = outlet(&address, queue.clone(), pulse.clone(), socket.clone());
+    let outlet = outlet(&TRAFFIC.event_stream, &address, queue.clone(), pulse.clone(), socket.clone());
     let (broker, read, last_word) = (broker.get_ref().clone(), position::of(&request), attachment.last_word.clone());
     let attached = attach(broker, conn_id, outlet, read, address.clone().recipient(), last_word);
     if !actix::spawn(attached).await.unwrap_or(false) {
@@ -66,6 +67,7 @@ pub async fn open(request: HttpRequest, broker: Data<Broker>, settings: Data<Set
         queue,
         pulse,
         attachment,
+        passage: TRAFFIC.event_stream.enter(),
         membership: Membership::default(),
         read: ReadSoFar::default(),
         unmarked: 0,
@@ -129,6 +131,7 @@ struct EventStream {
     queue: Queue,
     pulse: Pulse,
     attachment: Attachment,
+    passage: Passage,
     membership: Membership,
     read: ReadSoFar,
     /// Events since the last position.
@@ -210,6 +213,7 @@ impl Handler<Frames> for EventStream {
     fn handle(&mut self, frames: Frames, _: &mut Self::Context) {
         if self.events.is_some() {
             let event = self.event(&frames);
+            self.passage.deliver(frames.count);
             self.send(event.into());
         }
         // Counted when it was sent here, and again as an event.

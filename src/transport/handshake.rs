@@ -15,8 +15,8 @@ use tokio::io::AsyncWriteExt;
 
 use crate::error::ApiError;
 use crate::openapi::{Event, Listening};
-use crate::process::OpenSockets;
 use crate::settings::Settings;
+use crate::traffic::TRAFFIC;
 use crate::transport::socket::{Handle, WatchedStream};
 use crate::transport::websocket::{Ends, WebSocket, close_frame};
 use crate::transport::wire::Wire;
@@ -26,12 +26,7 @@ use crate::transport::{Attachment, attach, conn_id, outlet, position};
 /// An unknown connection is closed at once with 4004, so that its page can connect again.
 #[utoipa::path(get, path = "/ws", operation_id = "websocket", tag = "listening", params(Listening),
     responses((status = 101, description = "Open", body = Vec<Event>), (status = 422, description = "No UUID"), (status = 426, description = "No upgrade")))]
-pub async fn open(
-    request: HttpRequest,
-    broker: Data<Broker>,
-    settings: Data<Settings>,
-    sockets: Data<OpenSockets>,
-) -> Result<HttpResponse, ApiError> {
+pub async fn open(request: HttpRequest, broker: Data<Broker>, settings: Data<Settings>) -> Result<HttpResponse, ApiError> {
     let conn_id = conn_id(&request)?;
     let handle = request.conn_data::<Arc<Handle>>().ok_or(ApiError::Internal("a request without its socket"))?.clone();
     let mut response = ws::handshake(&request).map_err(|error| ApiError::NoUpgrade(error.to_string()))?;
@@ -41,11 +36,11 @@ pub async fn open(
     // Attached before the client reads that the socket is open: what is sent from then on is not caught up but comes at once.
     // The actor begins to run when the stream is its own; what is sent to it before waits.
     let address: Addr<WebSocket> = context.address();
-    let outlet = outlet(&address, queue.clone(), pulse.clone(), handle.clone());
+    let outlet = outlet(&TRAFFIC.websocket, &address, queue.clone(), pulse.clone(), handle.clone());
     let (sender, read, last_word) = (broker.get_ref().clone(), position::of(&request), attachment.last_word.clone());
     let attached = attach(sender, conn_id, outlet, read, address.recipient(), last_word);
     let takeover = if let Ok(true) = actix::spawn(attached).await {
-        let ends = Ends { broker, settings, guard: sockets.guard(), handle, queue, pulse, attachment };
+        let ends = Ends { broker, settings, passage: TRAFFIC.websocket.enter(), handle, queue, pulse, attachment };
         Takeover::Open(Box::new(Opening { context, ends }))
     } else {
         log::debug!("a websocket asked for an unknown connection");

@@ -25,6 +25,7 @@ use tokio::sync::oneshot;
 use crate::error::ApiError;
 use crate::openapi::{Event, Listening};
 use crate::settings::Settings;
+use crate::traffic::{Passage, TRAFFIC};
 use crate::transport::read::ReadSoFar;
 use crate::transport::socket::Handle;
 use crate::transport::{Attachment, Begun, Word, attach, conn_id, outlet, position};
@@ -132,6 +133,7 @@ struct LongPoll {
     wait: Duration,
     gather: Duration,
     attachment: Attachment,
+    passage: Passage,
     /// None once it was answered: what comes later is left to the next poll.
     answer: Option<oneshot::Sender<ByteString>>,
     /// What will be answered, without the brackets around it.
@@ -161,6 +163,7 @@ impl LongPoll {
             wait: settings.wake_connections_after,
             gather: settings.gather_time,
             attachment: Attachment::default(),
+            passage: TRAFFIC.long_poll.enter(),
             answer: Some(answer),
             gathered: String::new(),
             read: ReadSoFar::default(),
@@ -195,7 +198,7 @@ impl Actor for LongPoll {
         context.set_mailbox_capacity(self.mailbox);
         let address = context.address();
         let pulse = Pulse::default();
-        let outlet = outlet(&address, self.queue.clone(), pulse.clone(), self.socket.clone());
+        let outlet = outlet(&TRAFFIC.long_poll, &address, self.queue.clone(), pulse.clone(), self.socket.clone());
         let last_word = self.attachment.last_word.clone();
         let position = std::mem::take(&mut self.position);
         actix::spawn(attach(self.broker.clone(), self.conn_id, outlet, position, address.recipient(), last_word));
@@ -229,6 +232,7 @@ impl Handler<Frames> for LongPoll {
             return;
         }
         self.read.sent(&frames);
+        self.passage.deliver(frames.count);
         if !self.gathered.is_empty() {
             self.gathered.push(',');
         }

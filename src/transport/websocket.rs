@@ -15,8 +15,8 @@ use channelstream_actors::broker::Broker;
 use channelstream_actors::error::CloseReason;
 use channelstream_actors::outlet::{Frames, Pulse, Queue, Room, Shut};
 
-use crate::process::SocketGuard;
 use crate::settings::Settings;
+use crate::traffic::Passage;
 use crate::transport::client_frames::ClientFrame;
 use crate::transport::metronome::{Beat, Membership};
 use crate::transport::read::ReadSoFar;
@@ -49,7 +49,7 @@ pub(super) fn close_frame(code: u16, reason: &str) -> Bytes {
 pub(super) struct Ends {
     pub(super) broker: Data<Broker>,
     pub(super) settings: Data<Settings>,
-    pub(super) guard: SocketGuard,
+    pub(super) passage: Passage,
     pub(super) handle: Arc<Handle>,
     pub(super) queue: Queue,
     pub(super) pulse: Pulse,
@@ -61,8 +61,7 @@ pub(super) struct WebSocket {
     wire: Wire,
     broker: Data<Broker>,
     settings: Data<Settings>,
-    /// Dropped with it: then it is no longer counted as open.
-    _guard: SocketGuard,
+    passage: Passage,
     handle: Arc<Handle>,
     queue: Queue,
     pulse: Pulse,
@@ -109,12 +108,12 @@ impl ActorFuture<WebSocket> for Pump {
 impl WebSocket {
     /// Open from now on.
     pub(super) fn new(wire: Wire, ends: Ends) -> Self {
-        let Ends { broker, settings, guard, handle, queue, pulse, attachment } = ends;
+        let Ends { broker, settings, passage, handle, queue, pulse, attachment } = ends;
         Self {
             wire,
             broker,
             settings,
-            _guard: guard,
+            passage,
             handle,
             queue,
             pulse,
@@ -264,6 +263,7 @@ impl Handler<Frames> for WebSocket {
             return;
         }
         self.read.sent(&frames);
+        self.passage.deliver(frames.count);
         self.wire.push(frames.list.frame().clone());
         if self.read.unasked() >= EVENTS_PER_PING {
             self.ask();

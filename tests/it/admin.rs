@@ -1,12 +1,14 @@
 //! Signing in to the panel, and what guards it.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use reqwest::{Method, RequestBuilder, Response};
+use serde_json::{Value, json};
 
 use crate::support::client::Backend;
 use crate::support::eventually;
 use crate::support::server::Server;
+use crate::support::websocket::WebSocket;
 
 fn signing_in(backend: &Backend, password: &str) -> RequestBuilder {
     let form = [("username", "admin"), ("password", password)];
@@ -15,6 +17,13 @@ fn signing_in(backend: &Backend, password: &str) -> RequestBuilder {
 
 async fn sign_in(backend: &Backend, password: &str) -> Response {
     signing_in(backend, password).send().await.unwrap()
+}
+
+/// The cookie of one who has signed in.
+async fn session(backend: &Backend) -> String {
+    let response = sign_in(backend, "admin_secret").await;
+    let cookie = response.headers()["set-cookie"].to_str().unwrap();
+    cookie.split(';').next().unwrap().to_owned()
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -42,12 +51,11 @@ async fn guessing_takes_longer_each_time_and_the_right_password_ends_it() {
 async fn pages_of_other_sites_cannot_act_for_who_is_signed_in() {
     let server = Server::start(&[]);
     let backend = Backend::of(&server);
-    let response = sign_in(&backend, "admin_secret").await;
-    let cookie = response.headers()["set-cookie"].to_str().unwrap().to_owned();
+    let cookie = sign_in(&backend, "admin_secret").await.headers()["set-cookie"].to_str().unwrap().to_owned();
     for part in ["HttpOnly", "SameSite=Strict", "Path=/", "Max-Age=2592000"] {
         assert!(cookie.contains(part), "{cookie}");
     }
-    let cookie = cookie.split(';').next().unwrap().to_owned();
+    let cookie = session(&backend).await;
     let ask = async |method: Method, header: &str, value: &str| {
         let request = backend.unsigned(method, "/admin/admin.json").header("cookie", &cookie).header(header, value);
         request.send().await.unwrap().status()
@@ -63,32 +71,140 @@ async fn pages_of_other_sites_cannot_act_for_who_is_signed_in() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn what_the_panel_does_needs_a_session_and_a_page_of_ours() {
+    let server = Server::start(&[]);
+    let backend = Backend::of(&server);
+    let cookie = session(&backend).await;
+    let conn_id = backend.connect("alice", &["news"]).await;
+    let calls = [
+        ("message", json!([{"user": "admin", "channel": "news", "message": {"text": "hello"}}])),
+        ("channel_config", json!({"news": {"notify_presence": true}})),
+        ("forget_channel", json!({"channel": "news"})),
+        ("disconnect", json!({"conn_id": conn_id})),
+    ];
+    for (path, body) in calls {
+        let call = |headers: &[(&str, &str)]| {
+            let request = backend.unsigned(Method::POST, &format!("/admin/{path}")).json(&body);
+            headers.iter().fold(request, |request, (name, value)| request.header(*name, *value)).send()
+        };
+        assert_eq!(call(&[]).await.unwrap().status(), 302, "{path}");
+        assert_eq!(call(&[("x-channelstream-secret", "wrong")]).await.unwrap().status(), 401, "{path}");
+        assert_eq!(call(&[("cookie", &cookie), ("sec-fetch-site", "same-site")]).await.unwrap().status(), 403, "{path}");
+        assert_eq!(call(&[("cookie", &cookie), ("sec-fetch-site", "same-origin")]).await.unwrap().status(), 200, "{path}");
+    }
+    assert_eq!(backend.unsigned(Method::GET, "/admin/live").send().await.unwrap().status(), 302);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_channel_is_forgotten_with_all_that_it_keeps_and_those_who_are_in_it_go_on() {
+    let server = Server::start(&[]);
+    let backend = Backend::of(&server);
+    let config = json!({"news": {"store_history": true}});
+    let connect = json!({"username": "alice", "channels": ["news", "other"], "channel_configs": config});
+    let conn_id = backend.post("/connect", connect).await["conn_id"].as_str().unwrap().to_owned();
+    let mut alice = WebSocket::open(&server.address, &conn_id).await.unwrap();
+    backend.say("news", json!({"number": 1})).await;
+    assert_eq!(alice.event().await["message"]["number"], 1);
+    let forget = async || backend.post("/admin/forget_channel", json!({"channel": "news"})).await;
+    assert_eq!(forget().await, true);
+    let info = backend.post("/info", json!({"info": {"channels": ["news", "other"]}})).await;
+    assert_eq!(info["channels"].as_object().unwrap().keys().collect::<Vec<_>>(), ["other"]);
+    assert_eq!(forget().await, false);
+    backend.say("news", json!({"number": 2})).await;
+    backend.say("other", json!({"number": 3})).await;
+    assert_eq!(alice.event().await["message"]["number"], 3);
+    // It begins anew, with the configuration of who brings it back.
+    let subscribe = json!({"conn_id": conn_id, "channels": ["news"], "channel_configs": {"news": {"notify_presence": true}}});
+    let channel = backend.post("/subscribe", subscribe).await["channels_info"]["channels"]["news"].clone();
+    assert_eq!((&channel["history"], &channel["settings"]["notify_presence"]), (&json!([]), &json!(true)));
+    backend.say("news", json!({"number": 4})).await;
+    assert_eq!(alice.event().await["message"]["number"], 4);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_numbers_come_page_by_page_where_asked_for() {
+    let server = Server::start(&[]);
+    let backend = Backend::of(&server);
+    for name in ["ann", "Anna", "bob"] {
+        backend.connect(name, &[name, "all"]).await;
+    }
+    let ask = async |query: &str| {
+        // The query is not part of what is signed.
+        let pairs: Vec<_> = query.split('&').filter_map(|pair| pair.split_once('=')).collect();
+        backend.request(Method::GET, "/admin/admin.json").query(&pairs).send().await.unwrap()
+    };
+    let names = |totals: &Value| {
+        let channels: Vec<_> = totals["channels"].as_object().unwrap().keys().cloned().collect();
+        let users: Vec<_> =
+            totals["users"].as_array().unwrap().iter().map(|user| user["user"].as_str().unwrap().to_owned()).collect();
+        (channels.join(" "), users.join(" "))
+    };
+    for (query, channels, users) in [
+        ("", "Anna all ann bob", "Anna ann bob"),
+        ("limit=2", "Anna all", "Anna ann"),
+        ("limit=2&offset=2", "ann bob", "bob"),
+        ("search=AN", "Anna ann", "Anna ann"),
+        ("offset=9", "", ""),
+    ] {
+        let totals: Value = ask(query).await.json().await.unwrap();
+        assert_eq!(names(&totals), (channels.to_owned(), users.to_owned()), "{query}");
+        assert_eq!((&totals["total_channels"], &totals["total_connections"]), (&json!(4), &json!(3)), "{query}");
+    }
+    for (query, reason) in [("limit=-1", "limit is a whole number"), ("sort=size", "sort is one of")] {
+        let response = ask(query).await;
+        assert_eq!(response.status(), 422);
+        assert!(response.text().await.unwrap().contains(reason));
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_open_panel_does_not_hold_up_the_end() {
+    let mut server = Server::start(&[]);
+    let backend = Backend::of(&server);
+    let mut live = backend.request(Method::GET, "/admin/live").send().await.unwrap();
+    assert!(live.chunk().await.unwrap().is_some());
+    let start = Instant::now();
+    assert!(server.terminate().success());
+    assert!(start.elapsed() < Duration::from_secs(5), "{:?}", start.elapsed());
+    while live.chunk().await.unwrap().is_some() {}
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn asking_for_all_of_many_channels_delays_nobody() {
     const CHANNELS: usize = 20_000;
     let server = Server::start(&[]);
     let backend = Backend::of(&server);
     for start in (0..CHANNELS).step_by(2000) {
-        let configs = (start..start + 2000).map(|number| (format!("channel-{number}"), serde_json::json!({})));
-        backend.post("/channel_config", serde_json::Value::Object(configs.collect())).await;
+        let configs = (start..start + 2000).map(|number| (format!("channel-{number}"), json!({})));
+        backend.post("/channel_config", Value::Object(configs.collect())).await;
     }
     let everything = tokio::spawn({
         let backend = backend.clone();
         async move {
             for _ in 0..3 {
                 let totals = backend.request(Method::GET, "/admin/admin.json").send().await.unwrap();
-                let totals: serde_json::Value = totals.json().await.unwrap();
+                let totals: Value = totals.json().await.unwrap();
                 assert_eq!(totals["channels"].as_object().unwrap().len(), CHANNELS);
             }
         }
     });
+    // An open panel that sorts them.
+    let panel = tokio::spawn({
+        let live = backend.request(Method::GET, "/admin/live?view=channels&sort=events");
+        async move {
+            let mut live = live.send().await.unwrap();
+            while let Ok(Some(_)) = live.chunk().await {}
+        }
+    });
     let mut slowest = Duration::ZERO;
     while !everything.is_finished() {
-        let start = std::time::Instant::now();
-        backend.say("channel-1", serde_json::json!({})).await;
+        let start = Instant::now();
+        backend.say("channel-1", json!({})).await;
         slowest = slowest.max(start.elapsed());
         tokio::time::sleep(Duration::from_millis(5)).await;
     }
     everything.await.unwrap();
+    panel.abort();
     println!("the slowest call beside it took {slowest:?}");
     assert!(slowest < Duration::from_secs(2), "{slowest:?}");
 }

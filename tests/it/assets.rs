@@ -15,7 +15,8 @@ fn named(text: &str) -> Vec<String> {
 }
 
 async fn get(backend: &Backend, path: &str, header: (&str, &str)) -> (u16, HeaderMap, Vec<u8>) {
-    let response = backend.unsigned(Method::GET, path).header(header.0, header.1).send().await.unwrap();
+    // The panel is shown to who has signed the request, too.
+    let response = backend.request(Method::GET, path).header(header.0, header.1).send().await.unwrap();
     let (status, headers) = (response.status().as_u16(), response.headers().clone());
     (status, headers, response.bytes().await.unwrap().to_vec())
 }
@@ -25,7 +26,7 @@ async fn front_page_panel_and_demo_are_small_compressed_and_kept() {
     let server = Server::start(&[]);
     let backend = Backend::of(&server);
     let (mut size, mut found) = (0, BTreeSet::new());
-    let mut to_read: Vec<String> = ["/", "/demo", "/admin/sign_in"].map(str::to_owned).into();
+    let mut to_read: Vec<String> = ["/", "/demo", "/admin/sign_in", "/admin"].map(str::to_owned).into();
     while let Some(path) = to_read.pop() {
         let (status, headers, body) = get(&backend, &path, ("accept", "*/*")).await;
         assert_eq!(status, 200, "{path}");
@@ -51,7 +52,9 @@ async fn front_page_panel_and_demo_are_small_compressed_and_kept() {
         }
     }
     println!("{size} bytes: {found:?}");
-    for file in ["demo.js", "demo-view.js", "channelstream.js", "transports.js", "base.css", "icon.svg"] {
+    for file in
+        ["demo.js", "demo-view.js", "panel.js", "panel-channel.js", "channelstream.js", "transports.js", "base.css", "icon.svg"]
+    {
         assert!(found.iter().any(|name| name.ends_with(file)), "{file} was not found: {found:?}");
     }
     assert!(size < 150 * 1024, "{size} bytes");

@@ -20,6 +20,7 @@ mod demo;
 mod dialects;
 mod explorer;
 mod lifetimes;
+mod panel;
 mod proxies;
 mod refusals;
 mod server_sent_events;

@@ -2,13 +2,14 @@
 
 use std::collections::BTreeMap;
 
+use actix::prelude::*;
 use futures_util::future::join_all;
 
 use super::Broker;
 use crate::channel::{Channel, Describe};
-use crate::directory::{Absent, Census, TakeCensus};
+use crate::directory::{Absent, Census, Forwarded, Resident, TakeCensus};
 use crate::name::{ChannelName, UserName};
-use crate::protocol::info::{ChannelInfo, Info, InfoOptions, Totals, UserInfo};
+use crate::protocol::info::{ChannelInfo, Info, InfoOptions, UserInfo};
 use crate::protocol::state::UserState;
 use crate::user::{DescribeUser, User};
 
@@ -32,26 +33,6 @@ impl Broker {
         Info { channels, users: users.map(|info| UserState { user: info.user.clone(), state: state(info) }).collect() }
     }
 
-    /// The server's numbers, with all channels and users.
-    pub async fn totals(&self) -> Totals {
-        let census = self.census().await;
-        let (total_channels, remembered_user_count) = (census.channels.len(), census.users.len());
-        let channels = self.channel_infos(census.channels, &InfoOptions::default()).await;
-        let mut users = self.user_infos(census.users).await;
-        users.retain(|user| !user.connections.is_empty());
-        users.sort_unstable_by(|a, b| a.user.cmp(&b.user));
-        Totals {
-            remembered_user_count,
-            unique_user_count: users.len(),
-            total_connections: users.iter().map(|user| user.connections.len()).sum(),
-            total_channels,
-            total_messages: self.counters().deliveries(),
-            total_unique_messages: self.counters().messages(),
-            channels,
-            users,
-        }
-    }
-
     /// The names of everything that lives.
     pub(super) async fn census(&self) -> Census {
         let takers = self.shared.directories().iter().map(|directory| directory.send(TakeCensus));
@@ -64,22 +45,27 @@ impl Broker {
         all
     }
 
-    async fn channel_infos(&self, names: Vec<ChannelName>, options: &InfoOptions) -> BTreeMap<ChannelName, ChannelInfo> {
-        let ask = |name: &ChannelName| self.shared.ask::<Channel, _>(name.clone(), Absent::Skip, Describe(options.clone()));
-        let mut infos = BTreeMap::new();
-        for slice in names.chunks(SLICE) {
-            let described = join_all(slice.iter().map(ask)).await;
-            infos.extend(described.into_iter().flatten().map(|info| (info.name.clone(), *info)));
-        }
-        infos
+    pub(super) async fn channel_infos(&self, names: Vec<ChannelName>, options: &InfoOptions) -> BTreeMap<ChannelName, ChannelInfo> {
+        let infos = self.each::<Channel, _>(names, || Describe(options.clone())).await;
+        infos.into_iter().map(|info| (info.name.clone(), *info)).collect()
     }
 
-    async fn user_infos(&self, names: Vec<UserName>) -> Vec<UserInfo> {
-        let ask = |name: &UserName| self.shared.ask::<User, _>(name.clone(), Absent::Skip, DescribeUser);
-        let mut infos = Vec::new();
+    pub(super) async fn user_infos(&self, names: Vec<UserName>) -> Vec<UserInfo> {
+        self.each::<User, _>(names, || DescribeUser).await.into_iter().map(|info| *info).collect()
+    }
+
+    /// Asks the actors of these names; those that do not exist are left out.
+    pub(super) async fn each<A, M>(&self, names: Vec<A::Name>, message: impl Fn() -> M) -> Vec<M::Result>
+    where
+        A: Resident + Handler<Forwarded<M>>,
+        M: Message + Send + 'static,
+        M::Result: Send,
+    {
+        let mut answers = Vec::with_capacity(names.len());
         for slice in names.chunks(SLICE) {
-            infos.extend(join_all(slice.iter().map(ask)).await.into_iter().flatten().map(|info| *info));
+            let asked = slice.iter().map(|name| self.shared.ask::<A, _>(name.clone(), Absent::Skip, message()));
+            answers.extend(join_all(asked).await.into_iter().flatten());
         }
-        infos
+        answers
     }
 }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use crate::core::Stamp;
 use crate::core::history::History;
-use crate::core::log::{Epoch, Log, Record, Retention};
+use crate::core::log::{Entry, Epoch, Log, Record, Retention};
 use crate::core::roster::{Member, Roster};
 use crate::core::route::Route;
 use crate::name::{ChannelName, MessageId};
@@ -12,6 +12,7 @@ use crate::protocol::config::ChannelConfig;
 use crate::protocol::event::{self, Action, Body, Presence, StateChange};
 use crate::protocol::info::{ChannelInfo, InfoOptions};
 use crate::protocol::message::{Deletion, Message, Patch};
+use crate::protocol::panel::{ChannelDetail, ChannelSummary, SHOWN};
 use crate::protocol::timestamp::Moment;
 
 /// A message that was accepted, with its encoded form. Encoding happens before the channel, once for all its subscribers.
@@ -174,6 +175,37 @@ impl ChannelCore {
             total_connections: self.roster.connections(),
             total_users: users.len(),
             users,
+        }
+    }
+
+    /// All that an operator may see of the channel: of what may be long, the last, or the first by name.
+    pub fn inspect(&self) -> ChannelDetail {
+        let mut users = self.roster.user_list();
+        let total_users = users.len();
+        users.truncate(SHOWN);
+        ChannelDetail {
+            name: self.name.clone(),
+            uuid: self.uuid,
+            settings: self.config.clone(),
+            last_active: self.last_active,
+            total_connections: self.roster.connections(),
+            total_users,
+            users,
+            total_history: self.history.len(),
+            history: self.history.inspect(SHOWN),
+            total_log: self.log.len(),
+            log: self.log.last(SHOWN).map(Entry::inspect).collect(),
+        }
+    }
+
+    /// The channel as a line of a list.
+    pub fn summary(&self) -> ChannelSummary {
+        ChannelSummary {
+            name: self.name.clone(),
+            users: self.roster.len(),
+            connections: self.roster.connections(),
+            events: self.log.end(),
+            last_active: self.last_active,
         }
     }
 

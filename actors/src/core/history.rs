@@ -6,6 +6,7 @@ use std::sync::Arc;
 use crate::name::MessageId;
 use crate::protocol::config::ChannelConfig;
 use crate::protocol::message::Message;
+use crate::protocol::panel::{HistoryEntry, beginning};
 
 /// The last `history_size` messages, oldest first.
 #[derive(Debug, Default)]
@@ -42,6 +43,28 @@ impl History {
         if let Some(index) = self.0.iter().position(|message| message.uuid == id) {
             self.0.remove(index);
         }
+    }
+
+    /// How many messages it holds.
+    pub fn len(&self) -> usize {
+        self.0.len()
+    }
+
+    /// Whether it holds none.
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// The last `count` as an operator sees them.
+    pub fn inspect(&self, count: usize) -> Vec<HistoryEntry> {
+        let entry = |message: &Arc<Message>| HistoryEntry {
+            uuid: message.uuid,
+            timestamp: message.timestamp,
+            user: message.user.clone(),
+            edited: message.edited,
+            message: message.message.as_ref().map(|payload| beginning(payload.get())),
+        };
+        self.0.range(self.0.len().saturating_sub(count)..).map(entry).collect()
     }
 
     /// All of it.

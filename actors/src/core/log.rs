@@ -11,6 +11,7 @@ use crate::error::Lost;
 use crate::name::MessageId;
 use crate::protocol::event::Body;
 use crate::protocol::message::Message;
+use crate::protocol::panel::{LogEntry, beginning};
 use crate::protocol::timestamp::Moment;
 
 /// The life of a numbering: random, born with the log. Positions of another epoch mean nothing.
@@ -52,6 +53,14 @@ pub struct Entry {
     at: Moment,
     /// Present where the entry can be edited.
     message: Option<Arc<Message>>,
+}
+
+impl Entry {
+    /// The entry as an operator sees it.
+    pub fn inspect(&self) -> LogEntry {
+        let event = self.body.as_ref().map(|body| beginning(body.live()));
+        LogEntry { offset: self.offset, at: self.at, kept: self.kept, route: self.route.clone(), event }
+    }
 }
 
 /// How much a log keeps.
@@ -162,6 +171,11 @@ impl Log {
         }
         let skip = usize::try_from(position - self.oldest_position()).unwrap_or(usize::MAX).min(self.entries.len());
         Ok(self.entries.range(skip..))
+    }
+
+    /// The last `count` entries.
+    pub fn last(&self, count: usize) -> impl Iterator<Item = &Entry> {
+        self.entries.range(self.entries.len().saturating_sub(count)..)
     }
 
     /// The position before the oldest entry: who stands here can read all that is left.

@@ -84,6 +84,11 @@ impl Roster {
         self.present == 0
     }
 
+    /// How many are here.
+    pub fn len(&self) -> usize {
+        self.present
+    }
+
     /// How many connections those present have here.
     pub fn connections(&self) -> usize {
         self.connections

@@ -2,14 +2,17 @@
 
 use std::sync::Arc;
 
+use serde::Serialize;
+
 use crate::name::UserName;
 use crate::protocol::message::Address;
 
 /// The users an entry of a channel is for. It stands beside the entry, never inside: clients do not learn it.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+#[serde(transparent)]
 pub struct Route(Option<Arc<Restriction>>);
 
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Debug, PartialEq, Eq, Serialize)]
 struct Restriction {
     /// Only these; all when empty.
     only: Vec<UserName>,

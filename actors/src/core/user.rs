@@ -12,6 +12,7 @@ use crate::name::{ChannelName, ConnId, UserName};
 use crate::protocol::event;
 use crate::protocol::info::UserInfo;
 use crate::protocol::message::{Deletion, Patch};
+use crate::protocol::panel::{ConnectionDetail, SHOWN, UserDetail, UserSummary};
 use crate::protocol::state::{Change, State, StateValue};
 use crate::protocol::timestamp::Moment;
 
@@ -279,6 +280,36 @@ impl UserCore {
             state: self.public_state(),
             connections: self.connections.keys().copied().collect(),
             whole_state: self.state.clone(),
+        }
+    }
+
+    /// All that an operator may see of the user, but for what only its connections know.
+    pub fn inspect(&self) -> UserDetail {
+        let connection = |(conn_id, owned): (&ConnId, &Owned)| ConnectionDetail {
+            conn_id: *conn_id,
+            channels: owned.channels.iter().cloned().collect(),
+            is_present: owned.present,
+            transport: None,
+            silent_secs: 0,
+        };
+        UserDetail {
+            user: self.name.clone(),
+            uuid: self.uuid,
+            state: self.state.clone(),
+            public_keys: self.public_keys.clone(),
+            last_active: self.last_active,
+            total_connections: self.connections.len(),
+            connections: self.connections.iter().take(SHOWN).map(connection).collect(),
+        }
+    }
+
+    /// The user as a line of a list.
+    pub fn summary(&self) -> UserSummary {
+        UserSummary {
+            user: self.name.clone(),
+            connections: self.connections.len(),
+            state: self.public_state(),
+            last_active: self.last_active,
         }
     }
 

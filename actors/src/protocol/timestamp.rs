@@ -25,9 +25,20 @@ impl Moment {
         Self(micros)
     }
 
+    /// Microseconds after 1970.
+    pub const fn micros(self) -> u64 {
+        self.0
+    }
+
     /// How long ago `earlier` was; zero when it is later than this moment.
     pub fn since(self, earlier: Self) -> Duration {
         Duration::from_micros(self.0.saturating_sub(earlier.0))
+    }
+}
+
+impl Serialize for Moment {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        Timestamp::from(*self).serialize(serializer)
     }
 }
 

@@ -158,6 +158,29 @@ impl Window {
         super::eventually(&format!("{css} stops saying {part:?}"), async || !self.text(css).await.contains(part)).await;
     }
 
+    /// Presses keys, one after the other, wherever the focus is.
+    pub(crate) async fn press(&self, keys: &str) {
+        self.driver.active_element().await.unwrap().send_keys(keys).await.unwrap();
+    }
+
+    /// Presses Tab until this has the focus.
+    pub(crate) async fn tab_to(&self, text: &str) {
+        super::eventually(&format!("Tab leads to {text:?}"), async || {
+            self.press("\t").await;
+            let focused = self.driver.execute("return document.activeElement.textContent", Vec::new()).await.unwrap();
+            focused.json() == text
+        })
+        .await;
+    }
+
+    /// From now on it is small, touched by fingers, and shows dark pages.
+    pub(crate) async fn looks_like_a_phone_in_the_dark(&self) {
+        let size = json!({"width": 390, "height": 844, "deviceScaleFactor": 2, "mobile": true});
+        self.driver.handle().cmd(Cdp("Emulation.setDeviceMetricsOverride", size)).await.unwrap();
+        let dark = json!({"features": [{"name": "prefers-color-scheme", "value": "dark"}]});
+        self.driver.handle().cmd(Cdp("Emulation.setEmulatedMedia", dark)).await.unwrap();
+    }
+
     /// Keeps what can be seen, for people to look at.
     pub(crate) async fn screenshot(&self, name: &str) {
         let folder = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join("screenshots");
@@ -226,5 +249,16 @@ struct Log(&'static str);
 impl FormatRequestData for Log {
     fn format_request(&self, session: &SessionId) -> RequestData {
         RequestData::new(reqwest::Method::POST, format!("session/{session}/se/log")).add_body(json!({"type": self.0}))
+    }
+}
+
+/// Another of its own: a command of the DevTools protocol, with its parameters.
+#[derive(Debug)]
+struct Cdp(&'static str, Value);
+
+impl FormatRequestData for Cdp {
+    fn format_request(&self, session: &SessionId) -> RequestData {
+        let body = json!({"cmd": self.0, "params": self.1});
+        RequestData::new(reqwest::Method::POST, format!("session/{session}/goog/cdp/execute")).add_body(body)
     }
 }

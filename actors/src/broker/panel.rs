@@ -1,0 +1,177 @@
+//! What the broker tells and does for the admin panel. Nothing here is on the way of messages, and where there is much to tell it is told
+//! in pieces, so that what is does not wait.
+
+use actix::prelude::*;
+use futures_util::future::join_all;
+use tokio::task::spawn_blocking;
+
+use super::{Broker, RETRY_AFTER};
+use crate::channel::{self, Channel, Forget, Summarize};
+use crate::connection::{self, Connection};
+use crate::directory::{Absent, Count, Forwarded, Population, Resident};
+use crate::error::Refused;
+use crate::name::{ChannelName, UserName};
+use crate::protocol::info::{InfoOptions, Totals};
+use crate::protocol::panel::{ChannelDetail, ChannelSummary, Page, Selection, Sort, UserDetail, UserSummary};
+use crate::user::{InspectUser, SummarizeUser, User};
+
+/// Those who come into a channel that is to be forgotten are taken out so often.
+const ROUNDS: usize = 8;
+
+impl Broker {
+    /// How much lives.
+    pub async fn population(&self) -> Population {
+        let counts = self.shared.directories().iter().map(|directory| directory.send(Count));
+        let counts = join_all(counts).await.into_iter().flatten();
+        counts.fold(Population::default(), |all, part| Population {
+            channels: all.channels + part.channels,
+            users: all.users + part.users,
+            connections: all.connections + part.connections,
+        })
+    }
+
+    /// The server's numbers, with all channels and users, or a page of each by name.
+    pub async fn totals(&self, selection: Option<Selection>) -> Totals {
+        let census = self.census().await;
+        let (total_channels, remembered_user_count) = (census.channels.len(), census.users.len());
+        let mut names = census.channels;
+        if let Some(selection) = selection.clone() {
+            names = page_of_names(names, selection).await.items;
+        }
+        let channels = self.channel_infos(names, &InfoOptions::default()).await;
+        let mut users = self.user_infos(census.users).await;
+        users.retain(|user| !user.connections.is_empty());
+        users.sort_unstable_by(|a, b| a.user.cmp(&b.user));
+        let (unique_user_count, total_connections) = (users.len(), users.iter().map(|user| user.connections.len()).sum());
+        if let Some(selection) = selection {
+            let is_wanted = matcher(&selection);
+            users.retain(|user| is_wanted(user.user.as_str()));
+            users = cut(users, &selection).items;
+        }
+        Totals {
+            remembered_user_count,
+            unique_user_count,
+            total_connections,
+            total_channels,
+            total_messages: self.counters().deliveries(),
+            total_unique_messages: self.counters().messages(),
+            channels,
+            users,
+        }
+    }
+
+    /// A page of the list of channels.
+    pub async fn channel_page(&self, selection: Selection) -> Page<ChannelSummary> {
+        let names = self.census().await.channels;
+        let by_what = |channel: &ChannelSummary, sort| match sort {
+            Sort::Name => 0,
+            Sort::Users => channel.users as u64,
+            Sort::Connections => channel.connections as u64,
+            Sort::Events => channel.events,
+            Sort::LastActive => channel.last_active.micros(),
+        };
+        self.page::<Channel, _, _>(names, selection, || Summarize, by_what).await
+    }
+
+    /// A page of the list of users.
+    pub async fn user_page(&self, selection: Selection) -> Page<UserSummary> {
+        let names = self.census().await.users;
+        let by_what = |user: &UserSummary, sort| match sort {
+            Sort::Name => 0,
+            Sort::Users | Sort::Connections | Sort::Events => user.connections as u64,
+            Sort::LastActive => user.last_active.micros(),
+        };
+        self.page::<User, _, _>(names, selection, || SummarizeUser, by_what).await
+    }
+
+    /// Only the names decide where the order is theirs; else all are asked.
+    async fn page<A, M, T>(
+        &self,
+        names: Vec<A::Name>,
+        selection: Selection,
+        message: impl Fn() -> M,
+        by_what: impl Fn(&T, Sort) -> u64 + Send + 'static,
+    ) -> Page<T>
+    where
+        A: Resident<Name: AsRef<str> + Ord> + Handler<Forwarded<M>>,
+        M: Message<Result = Box<T>> + Send + 'static,
+        T: Send + 'static,
+    {
+        if selection.sort == Sort::Name {
+            let Page { matching, items } = page_of_names(names, selection).await;
+            let items = self.each::<A, _>(items, message).await.into_iter().map(|item| *item).collect();
+            return Page { matching, items };
+        }
+        let everybody = Selection { offset: 0, limit: usize::MAX, ..selection.clone() };
+        let names = page_of_names(names, everybody).await.items;
+        let mut items: Vec<Box<T>> = self.each::<A, _>(names, message).await;
+        let sorted = spawn_blocking(move || {
+            // Stable: what is equal stays in the order of names.
+            items.sort_by_key(|item| std::cmp::Reverse(by_what(item, selection.sort)));
+            cut(items, &selection)
+        });
+        let Page { matching, items } = sorted.await.unwrap_or_default();
+        Page { matching, items: items.into_iter().map(|item| *item).collect() }
+    }
+
+    /// All about a channel.
+    pub async fn inspect_channel(&self, name: ChannelName) -> Option<ChannelDetail> {
+        self.shared.ask::<Channel, _>(name, Absent::Skip, channel::Inspect).await.map(|detail| *detail)
+    }
+
+    /// All about a user.
+    pub async fn inspect_user(&self, name: UserName) -> Option<UserDetail> {
+        let mut detail = *self.shared.ask::<User, _>(name, Absent::Skip, InspectUser).await?;
+        let ask = |conn_id| self.shared.ask::<Connection, _>(conn_id, Absent::Skip, connection::Inspect);
+        let activities = join_all(detail.connections.iter().map(|connection| ask(connection.conn_id))).await;
+        for (connection, activity) in detail.connections.iter_mut().zip(activities) {
+            if let Some(activity) = activity {
+                connection.transport = activity.transport;
+                connection.silent_secs = activity.silent.as_secs();
+            }
+        }
+        Some(detail)
+    }
+
+    /// Takes all connections out of a channel and forgets it: its configuration, its history, what was missed. Answers whether there was
+    /// one.
+    ///
+    /// # Errors
+    /// When others keep coming in.
+    pub async fn forget_channel(&self, name: ChannelName) -> Result<bool, Refused> {
+        for _ in 0..ROUNDS {
+            match self.shared.ask::<Channel, _>(name.clone(), Absent::Skip, Forget).await {
+                None => return Ok(false),
+                Some(Ok(())) => return Ok(true),
+                Some(Err(connections)) => {
+                    for conn_id in connections {
+                        // One that has ended meanwhile has left as well.
+                        let _ = self.unsubscribe(conn_id, vec![name.clone()]).await;
+                    }
+                }
+            }
+        }
+        Err(Refused { retry_after: RETRY_AFTER })
+    }
+}
+
+/// Whether a name contains what is searched for.
+fn matcher(selection: &Selection) -> impl Fn(&str) -> bool + use<> {
+    let search = selection.search.to_lowercase();
+    move |name| search.is_empty() || name.to_lowercase().contains(&search)
+}
+
+fn cut<T>(items: Vec<T>, selection: &Selection) -> Page<T> {
+    Page { matching: items.len(), items: items.into_iter().skip(selection.offset).take(selection.limit).collect() }
+}
+
+/// On a thread of its own: of many names it takes a while.
+async fn page_of_names<N: AsRef<str> + Ord + Send + 'static>(mut names: Vec<N>, selection: Selection) -> Page<N> {
+    let page = spawn_blocking(move || {
+        let is_wanted = matcher(&selection);
+        names.retain(|name| is_wanted(name.as_ref()));
+        names.sort_unstable();
+        cut(names, &selection)
+    });
+    page.await.unwrap_or_default()
+}

@@ -1,0 +1,100 @@
+//! `GET /admin/live`: what an open panel listens to, as server-sent events. `numbers` are the samples since the last, `view` is what the
+//! panel looks at, sent when it changed.
+
+use std::convert::Infallible;
+use std::time::{Duration, Instant};
+
+use actix::Addr;
+use actix_web::http::header;
+use actix_web::web::{Bytes, Data};
+use actix_web::{HttpRequest, HttpResponse};
+use channelstream_actors::broker::Broker;
+use futures_util::future::{Either, select};
+use futures_util::stream::unfold;
+use tokio::time::sleep;
+
+use crate::admin::monitor::{Monitor, Since};
+use crate::admin::session::Admin;
+use crate::admin::view::View;
+use crate::error::ApiError;
+use crate::process::Readiness;
+use crate::validation::query;
+
+const INTERVAL: Duration = Duration::from_secs(1);
+
+/// To look costs something where there are many channels. After a look so many times its duration pass before the next.
+const REST: u32 = 20;
+
+/// What a panel is told.
+struct Panel {
+    broker: Data<Broker>,
+    monitor: Data<Addr<Monitor>>,
+    readiness: Data<Readiness>,
+    view: View,
+    /// When the last sample was that it knows.
+    known: u64,
+    /// What it was shown.
+    shown: String,
+    /// When to look again.
+    look_at: Instant,
+}
+
+/// Opens the stream. `last_event_id`, or the header of that name, says which samples the panel has.
+pub async fn live(
+    _: Admin,
+    request: HttpRequest,
+    broker: Data<Broker>,
+    monitor: Data<Addr<Monitor>>,
+    readiness: Data<Readiness>,
+) -> Result<HttpResponse, ApiError> {
+    let header = request.headers().get("last-event-id").and_then(|value| value.to_str().ok()).map(str::to_owned);
+    let known = header.or_else(|| query(&request).remove("last_event_id")).and_then(|text| text.parse().ok()).unwrap_or_default();
+    let view = View::of(&request)?;
+    let panel = Panel { broker, monitor, readiness, view, known, shown: String::new(), look_at: Instant::now() };
+    Ok(HttpResponse::Ok()
+        .insert_header((header::CONTENT_TYPE, "text/event-stream"))
+        .insert_header((header::CACHE_CONTROL, "no-store, no-transform"))
+        .insert_header(("x-accel-buffering", "no"))
+        .streaming(unfold(panel, |mut panel| async move {
+            let events = panel.next().await?;
+            Some((Ok::<_, Infallible>(Bytes::from(events)), panel))
+        })))
+}
+
+impl Panel {
+    /// Waits for something to tell. `None` when the server is about to stop.
+    async fn next(&mut self) -> Option<String> {
+        loop {
+            let mut events = self.numbers().await?;
+            if self.look_at <= Instant::now() {
+                events += &self.look().await;
+            }
+            if !events.is_empty() {
+                return Some(events);
+            }
+            let (pause, end) = (Box::pin(sleep(INTERVAL)), Box::pin(self.readiness.ended()));
+            if let Either::Right(_) = select(pause, end).await {
+                return None;
+            }
+        }
+    }
+
+    async fn numbers(&mut self) -> Option<String> {
+        let samples = self.monitor.send(Since(self.known)).await.ok()?;
+        let Some(last) = samples.last() else { return Some(String::new()) };
+        self.known = last.at;
+        let samples = serde_json::to_string(&samples).ok()?;
+        Some(format!("id: {}\nevent: numbers\ndata: {samples}\n\n", self.known))
+    }
+
+    async fn look(&mut self) -> String {
+        let start = Instant::now();
+        let seen = self.view.look(&self.broker).await;
+        self.look_at = Instant::now() + (start.elapsed() * REST).max(INTERVAL * 9 / 10);
+        if seen == self.shown {
+            return String::new();
+        }
+        self.shown = seen;
+        format!("event: view\ndata: {}\n\n", self.shown)
+    }
+}

@@ -1,0 +1,164 @@
+import { element, name } from './element.js';
+import { Table, counted, link, when, written } from './panel-table.js';
+
+const SETTINGS = {
+    notify_presence: 'Tell who comes and goes',
+    broadcast_presence_with_user_lists: '… with a list of who is here',
+    notify_state: 'Tell when users’ states change',
+    store_history: 'Keep a history',
+    store_frames: 'Keep what is missed for who comes back',
+};
+
+/** A channel: how it is set, who is in it, what it keeps; and what can be done with it. */
+export class ChannelView {
+    section = 'channels';
+    #channel;
+    #panel;
+    #facts = element('p', { role: 'status', className: 'muted' });
+    #body = element('div', { hidden: true });
+    #settings = element('form', { className: 'settings' });
+    #users = new Table('Users', [
+        { title: 'Name', text: ({ user }) => user, make: ({ user }) => link('user', user) },
+        { title: 'Public state', text: ({ state }) => JSON.stringify(state), make: ({ state }) => code(JSON.stringify(state)) },
+    ], { key: ({ user }) => user, none: 'Nobody is here.' });
+    #history = new Table('History', [
+        { title: 'Sent', text: ({ timestamp, edited }) => when(timestamp) + (edited ? ', edited' : '') },
+        { title: 'User', text: ({ user }) => user, make: ({ user }) => link('user', user) },
+        { title: 'Message', text: ({ message }) => message ?? '', make: ({ message }) => code(message ?? '') },
+    ], { key: ({ uuid }) => uuid, none: 'Nothing is kept.' });
+    #log = new Table('Log', [
+        { title: 'Offset', isNumber: true, text: ({ offset }) => written(offset) },
+        { title: 'At', text: ({ at }) => when(at) },
+        { title: 'For', text: ({ route }) => audience(route) },
+        { title: 'Event', text: ({ event }) => event ?? 'deleted', make: ({ event }) => code(event ?? 'deleted') },
+    ], { key: ({ offset }) => offset, none: 'Nothing happened lately.' });
+    #counts = { users: element('span'), history: element('span'), log: element('span') };
+
+    constructor(query, panel) {
+        this.#channel = query.get('name') ?? '';
+        this.#panel = panel;
+        this.title = this.#channel;
+        const forget = element('button', { type: 'button' }, 'Forget this channel');
+        forget.onclick = () => this.#forget();
+        this.#body.append(
+            element('div', { className: 'columns' },
+                element('section', {}, element('h2', {}, 'Settings'), this.#settings),
+                element('section', {}, element('h2', {}, 'Send a message'), sendForm((draft) => this.#send(draft))),
+                element('section', {}, element('h2', {}, 'Forget'),
+                    element('p', {}, 'Takes everybody out, and drops settings, history and log.'), forget)),
+            section('Users', this.#counts.users, this.#users),
+            section('History', this.#counts.history, this.#history),
+            section('Log', this.#counts.log, this.#log));
+        this.element = element('div', {},
+            element('p', {}, element('a', { href: '#view=channels' }, '← Channels')),
+            element('h1', {}, name(this.#channel)),
+            this.#facts,
+            this.#body);
+        this.#buildSettings();
+    }
+
+    show(channel) {
+        this.#body.hidden = !channel;
+        if (!channel) {
+            this.#facts.textContent = 'There is no such channel.';
+            return;
+        }
+        this.#facts.textContent =
+            `${counted(channel.total_users, 'user')}, ${counted(channel.total_connections, 'connection')}, last active ${when(channel.last_active)}`;
+        this.#showSettings(channel.settings);
+        this.#users.show(channel.users);
+        this.#counts.users.textContent = shown(channel.users, channel.total_users, 'first');
+        this.#history.show(channel.history.reverse());
+        this.#counts.history.textContent = shown(channel.history, channel.total_history, 'last');
+        this.#log.show(channel.log.reverse());
+        this.#counts.log.textContent = shown(channel.log, channel.total_log, 'last');
+    }
+
+    #buildSettings() {
+        const boxes = Object.entries(SETTINGS).map(([key, words]) =>
+            element('label', {}, element('input', { type: 'checkbox', name: key }), ` ${words}`));
+        const size = element('input', { type: 'number', name: 'history_size', min: 0, required: true });
+        const form = this.#settings;
+        form.append(...boxes, element('label', {}, 'Messages in history ', size), element('button', { className: 'primary' }, 'Save'));
+        // What is being changed is not overwritten by what is.
+        form.oninput = () => form.dataset.isTouched = 'yes';
+        form.onsubmit = async (event) => {
+            event.preventDefault();
+            const config = { history_size: size.valueAsNumber };
+            Object.keys(SETTINGS).forEach((key) => config[key] = form.elements[key].checked);
+            if (await this.#panel.act('channel_config', { [this.#channel]: config })) {
+                delete form.dataset.isTouched;
+                this.#panel.say('Saved.');
+            }
+        };
+    }
+
+    #showSettings(settings) {
+        const form = this.#settings;
+        if (form.dataset.isTouched) {
+            return;
+        }
+        Object.keys(SETTINGS).forEach((key) => form.elements[key].checked = settings[key]);
+        form.elements.history_size.value = settings.history_size;
+    }
+
+    async #send(draft) {
+        const isSent = await this.#panel.act('message', [{ ...draft, channel: this.#channel }]);
+        if (isSent) {
+            this.#panel.say('Sent.');
+        }
+        return isSent;
+    }
+
+    async #forget() {
+        const question = `Forget the channel ${this.#channel}, with all it keeps?`;
+        if (await this.#panel.act('forget_channel', { channel: this.#channel }, { question, deed: 'Forget' })) {
+            location.hash = 'view=channels';
+        }
+    }
+}
+
+/** A form that calls `send` with a draft. */
+export function sendForm(send) {
+    const from = element('input', { name: 'user', value: 'admin', required: true, maxLength: 512 });
+    const text = element('textarea', { name: 'message', rows: 3, value: '{"text": ""}', spellcheck: false });
+    const form = element('form', { className: 'send' },
+        element('label', {}, 'From ', from),
+        element('label', {}, 'Message, an object ', text),
+        element('button', { className: 'primary' }, 'Send'));
+    const check = () => {
+        try {
+            const isObject = JSON.parse(text.value)?.constructor === Object;
+            text.setCustomValidity(isObject ? '' : 'A message is an object, like {"text": "hello"}.');
+        } catch (error) {
+            text.setCustomValidity(`That is no JSON: ${error.message}`);
+        }
+    };
+    text.oninput = check;
+    form.onsubmit = (event) => {
+        event.preventDefault();
+        send({ user: from.value, message: JSON.parse(text.value) });
+    };
+    return form;
+}
+
+export function section(title, count, table) {
+    return element('section', {}, element('h2', {}, `${title} `, count), table.element);
+}
+
+export function code(text) {
+    return element('code', {}, name(text));
+}
+
+/** How many there are, and which of them are shown where that is not all. */
+export function shown(items, total, which) {
+    return items.length < total ? `${written(total)}, the ${which} ${items.length}` : written(total);
+}
+
+function audience(route) {
+    if (!route) {
+        return 'all';
+    }
+    const { only, except } = route;
+    return `${only.length > 0 ? only.join(', ') : 'all'}${except.length > 0 ? ` but ${except.join(', ')}` : ''}`;
+}

@@ -1,0 +1,107 @@
+import { element, name } from './element.js';
+import { Table, link, when, written } from './panel-table.js';
+
+const PAGE = 100;
+
+/** So long after the last key the server is asked. */
+const TYPING = 250;
+
+/** A list to search, sort and page through: what is shown stands in the address, which is what the server is asked for. */
+class List {
+    element;
+    #query;
+    #table;
+    #field = element('input', { type: 'search', ariaLabel: 'Search by name', placeholder: 'Search by name' });
+    #found = element('p', { role: 'status', className: 'muted' });
+    #before = element('a', {}, '← Previous');
+    #after = element('a', {}, 'Next →');
+    #typing;
+
+    constructor(query, { title, section, columns, key, none }) {
+        this.title = title;
+        this.section = section;
+        this.#query = query;
+        const sortedBy = (sort) => this.#address({ sort });
+        this.#table = new Table(title, columns, { key, none, sortedBy });
+        this.#field.value = query.get('search') ?? '';
+        this.#field.oninput = () => {
+            clearTimeout(this.#typing);
+            this.#typing = setTimeout(() => location.replace(this.#address({ search: this.#field.value })), TYPING);
+        };
+        const pages = element('nav', { ariaLabel: 'Pages', className: 'pages' }, this.#before, this.#found, this.#after);
+        this.element = element('div', {},
+            element('div', { className: 'title' }, element('h1', {}, title), this.#field),
+            this.#table.element,
+            pages);
+        this.turn(query);
+    }
+
+    /** Another part of the same list. */
+    turn(query) {
+        this.#query = query;
+        const search = query.get('search') ?? '';
+        if (document.activeElement !== this.#field) {
+            this.#field.value = search;
+        }
+        this.#table.sorted(query.get('sort') ?? 'name', (sort) => this.#address({ sort }));
+        return true;
+    }
+
+    show({ matching, items }) {
+        this.#table.show(items);
+        const offset = this.#offset();
+        const range = items.length > 0 ? `${written(offset + 1)} to ${written(offset + items.length)} of ` : '';
+        this.#found.textContent = `${range}${written(matching)}`;
+        this.#before.hidden = offset === 0;
+        this.#before.href = this.#address({ offset: Math.max(0, offset - PAGE) });
+        this.#after.hidden = offset + items.length >= matching;
+        this.#after.href = this.#address({ offset: offset + PAGE });
+    }
+
+    #offset() {
+        return Number(this.#query.get('offset') ?? 0);
+    }
+
+    /** Of the list with something changed; it begins at its beginning then, unless that is what changes. */
+    #address(change) {
+        const query = new URLSearchParams(this.#query);
+        query.delete('offset');
+        Object.entries(change).forEach(([key, value]) => query.set(key, value));
+        return `#${query}`;
+    }
+}
+
+export class ChannelList extends List {
+    constructor(query) {
+        super(query, {
+            title: 'Channels',
+            section: 'channels',
+            key: (channel) => channel.name,
+            none: 'No channel has such a name.',
+            columns: [
+                { title: 'Name', sort: 'name', text: (channel) => channel.name, make: (channel) => link('channel', channel.name) },
+                { title: 'Users', sort: 'users', isNumber: true, text: (channel) => written(channel.users) },
+                { title: 'Connections', sort: 'connections', isNumber: true, text: (channel) => written(channel.connections) },
+                { title: 'Events', sort: 'events', isNumber: true, text: (channel) => written(channel.events) },
+                { title: 'Last active', sort: 'last_active', text: (channel) => when(channel.last_active) },
+            ],
+        });
+    }
+}
+
+export class UserList extends List {
+    constructor(query) {
+        super(query, {
+            title: 'Users',
+            section: 'users',
+            key: (user) => user.user,
+            none: 'No user has such a name.',
+            columns: [
+                { title: 'Name', sort: 'name', text: ({ user }) => user, make: ({ user }) => link('user', user) },
+                { title: 'Connections', sort: 'connections', isNumber: true, text: ({ connections }) => written(connections) },
+                { title: 'Public state', text: ({ state }) => JSON.stringify(state), make: ({ state }) => element('code', {}, name(JSON.stringify(state))) },
+                { title: 'Last active', sort: 'last_active', text: ({ last_active }) => when(last_active) },
+            ],
+        });
+    }
+}

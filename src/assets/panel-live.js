@@ -1,0 +1,62 @@
+/** The server remembers as many. */
+const REMEMBERED = 300;
+
+const SHORTEST_WAIT = 1000;
+const LONGEST_WAIT = 30000;
+
+/** What the server tells while it happens: an event stream, opened anew for each view. */
+export class Live {
+    samples = [];
+    #root;
+    #listener;
+    #query;
+    #source;
+    #timer;
+    #wait = SHORTEST_WAIT;
+
+    constructor(root, listener) {
+        this.#root = root;
+        this.#listener = listener;
+    }
+
+    open(query) {
+        this.#query = query;
+        clearTimeout(this.#timer);
+        this.#source?.close();
+        const asked = new URLSearchParams(query);
+        asked.set('last_event_id', this.samples.at(-1)?.at ?? 0);
+        const source = new EventSource(`${this.#root}admin/live?${asked}`);
+        this.#source = source;
+        source.onopen = () => {
+            this.#wait = SHORTEST_WAIT;
+            this.#listener.status(true);
+        };
+        source.onerror = () => {
+            this.#listener.status(false);
+            // Where the browser does not try again by itself.
+            if (source.readyState === EventSource.CLOSED) {
+                this.#timer = setTimeout(() => this.#comeBack(), this.#wait);
+                this.#wait = Math.min(this.#wait * 2, LONGEST_WAIT);
+            }
+        };
+        source.addEventListener('numbers', ({ data }) => {
+            this.samples = [...this.samples, ...JSON.parse(data)].slice(-REMEMBERED);
+            this.#listener.numbers(this.samples);
+        });
+        source.addEventListener('view', ({ data }) => this.#listener.view(JSON.parse(data)));
+    }
+
+    /** An event stream does not say why it was refused; something else does. */
+    async #comeBack() {
+        try {
+            const response = await fetch(`${this.#root}admin`, { redirect: 'manual' });
+            if (response.type === 'opaqueredirect') {
+                this.#listener.signIn();
+                return;
+            }
+        } catch {
+            // It is away; so the stream will be told.
+        }
+        this.open(this.#query);
+    }
+}

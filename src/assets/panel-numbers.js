@@ -1,0 +1,87 @@
+import { element, fill } from './element.js';
+import { written } from './panel-table.js';
+
+const TRANSPORTS = { websocket: 'websocket', event_stream: 'server-sent events', long_poll: 'long-poll' };
+
+const byTransport = (key) => Object.entries(TRANSPORTS).map(([transport, words]) => [words, (sample) => sample[key][transport]]);
+
+const CARDS = [
+    { title: 'Listening', unit: 'clients', lines: byTransport('listening') },
+    { title: 'Messages in', unit: 'a second', lines: [['messages', (sample) => sample.messages]] },
+    { title: 'Deliveries out', unit: 'a second', lines: byTransport('deliveries') },
+    { title: 'Slow clients', unit: 'a second', lines: [['had a full queue', (sample) => sample.full_queues], ['cut off', (sample) => sample.too_slow]] },
+    { title: 'Refused calls', unit: 'a second', lines: [['refused', (sample) => sample.refused]] },
+    { title: 'Users', unit: 'online', lines: [['users', (sample) => sample.users], ['their connections', (sample) => sample.connections]], isApart: true },
+    { title: 'Channels', unit: 'alive', lines: [['channels', (sample) => sample.channels]] },
+];
+
+/** Of a server that started just now a minute is shown, most of it empty. */
+const SHORTEST = 60;
+
+const WIDTH = 300;
+const HEIGHT = 60;
+
+/** The numbers, each with what it was in the last minutes. */
+export class NumbersView {
+    title = 'Numbers';
+    section = 'numbers';
+    #cards = CARDS.map((card) => new Card(card));
+    element = element('div', {},
+        element('h1', {}, 'Numbers'),
+        element('p', { className: 'muted' }, 'The last five minutes, second by second.'),
+        element('div', { className: 'cards' }, ...this.#cards.map((card) => card.element)));
+
+    show() {}
+
+    numbers(samples) {
+        if (samples.length > 0) {
+            this.#cards.forEach((card) => card.show(samples));
+        }
+    }
+}
+
+class Card {
+    #card;
+    #now = element('b');
+    #most = element('span', { className: 'muted' });
+    #graph = svg('svg', { viewBox: `0 0 ${WIDTH} ${HEIGHT}`, preserveAspectRatio: 'none', 'aria-hidden': 'true' });
+    #legend = element('ul');
+
+    constructor(card) {
+        this.#card = card;
+        this.element = element('section', {},
+            element('h2', {}, card.title),
+            element('p', {}, this.#now, ` ${card.unit} `, this.#most),
+            this.#graph,
+            this.#legend);
+        this.#legend.hidden = card.lines.length === 1;
+    }
+
+    show(samples) {
+        const { lines, isApart } = this.#card;
+        const series = lines.map(([, value]) => samples.map(value));
+        // Lines are parts of one number, or numbers of their own; then the first counts.
+        const totals = isApart ? series[0] : samples.map((_, index) => series.reduce((sum, values) => sum + values[index], 0));
+        this.#now.textContent = written(totals.at(-1));
+        this.#most.textContent = `at most ${written(Math.max(...totals))}`;
+        const top = Math.max(1, ...series.flat());
+        fill(this.#graph, series.map((values, index) => svg('polyline', { class: `line-${index}`, points: points(values, top) })));
+        fill(this.#legend, lines.map(([words], index) => {
+            const key = element('span', { className: `key line-${index}` });
+            return element('li', {}, key, `${words} ${written(series[index].at(-1))}`);
+        }));
+    }
+}
+
+/** The latest value stands at the right edge. */
+function points(values, top) {
+    const x = (index) => WIDTH - ((values.length - 1 - index) * WIDTH) / (Math.max(SHORTEST, values.length) - 1);
+    const y = (value) => HEIGHT - 1 - (value / top) * (HEIGHT - 3);
+    return values.map((value, index) => `${x(index).toFixed(1)},${y(value).toFixed(1)}`).join(' ');
+}
+
+function svg(name, attributes) {
+    const made = document.createElementNS('http://www.w3.org/2000/svg', name);
+    Object.entries(attributes).forEach(([key, value]) => made.setAttribute(key, value));
+    return made;
+}

@@ -1,0 +1,99 @@
+import { element, fill, name } from './element.js';
+
+/**
+ * A table that changes in place: a row stays while its item is listed, a cell while it says the same, so that nobody loses the place where
+ * they are.
+ *
+ * A column is `{ title, text, make, sort, isNumber }`: `text` tells what a cell says, `make` makes its content where that is more than text,
+ * `sort` is the word by which the server sorts.
+ */
+export class Table {
+    element;
+    #columns;
+    #key;
+    #body = element('tbody');
+    #rows = new Map();
+    #headings;
+    #none;
+
+    constructor(caption, columns, { key, none = 'None.', sortedBy }) {
+        this.#columns = columns;
+        this.#key = key;
+        this.#headings = columns.map(({ title, sort, isNumber }) => {
+            const link = sort ? element('a', { href: sortedBy(sort) }, title) : title;
+            const heading = element('th', { scope: 'col', className: isNumber ? 'number' : '' }, link);
+            return heading;
+        });
+        this.#none = element('p', { className: 'muted', hidden: true }, none);
+        const table = element('table', {},
+            element('caption', { className: 'seen-by-readers' }, caption),
+            element('thead', {}, element('tr', {}, ...this.#headings)),
+            this.#body);
+        // What does not fit is reached by scrolling, with keys too.
+        const frame = element('div', { className: 'frame', tabIndex: 0, role: 'region', ariaLabel: caption }, table, this.#none);
+        this.element = frame;
+    }
+
+    show(items) {
+        const rows = new Map(items.map((item) => {
+            const key = this.#key(item);
+            const row = this.#rows.get(key) ?? new Row(this.#columns);
+            row.show(item);
+            return [key, row];
+        }));
+        this.#rows = rows;
+        fill(this.#body, [...rows.values()].map((row) => row.element));
+        this.#none.hidden = items.length > 0;
+    }
+
+    /** Says by which column it is sorted, and where the others lead. */
+    sorted(by, sortedBy) {
+        this.#columns.forEach(({ sort }, index) => {
+            const heading = this.#headings[index];
+            if (sort) {
+                heading.firstElementChild.href = sortedBy(sort);
+                heading.ariaSort = sort === by ? (by === 'name' ? 'ascending' : 'descending') : null;
+            }
+        });
+    }
+}
+
+class Row {
+    #columns;
+    #cells;
+    #said = [];
+
+    constructor(columns) {
+        this.#columns = columns;
+        this.#cells = columns.map(({ isNumber }) => element('td', { className: isNumber ? 'number' : '' }));
+        this.element = element('tr', {}, ...this.#cells);
+    }
+
+    show(item) {
+        this.#columns.forEach(({ text, make }, index) => {
+            const said = text(item);
+            if (said !== this.#said[index]) {
+                this.#said[index] = said;
+                this.#cells[index].replaceChildren(...(make ? [make(item)].flat() : [name(said)]));
+            }
+        });
+    }
+}
+
+/** A link to a view. */
+export function link(view, of, text = of) {
+    return element('a', { href: `#${new URLSearchParams({ view, name: of })}` }, name(text));
+}
+
+export const written = (number) => number.toLocaleString('en');
+
+/** `1 user`, `2 users`. */
+export const counted = (number, thing) => `${written(number)} ${thing}${number === 1 ? '' : 's'}`;
+
+/** A time of the server's, in the reader's zone; with the day where that is not today. */
+export function when(timestamp) {
+    const hasZone = /[+-]\d\d:\d\d$/.test(timestamp);
+    const date = new Date(hasZone ? timestamp : `${timestamp}Z`);
+    const isToday = date.toDateString() === new Date().toDateString();
+    return isToday ? date.toLocaleTimeString() : date.toLocaleString();
+}

@@ -1,0 +1,81 @@
+import { element, name } from './element.js';
+import { code, section, sendForm, shown } from './panel-channel.js';
+import { Table, counted, link, when, written } from './panel-table.js';
+
+/** A user: state and connections; and what can be done with them. */
+export class UserView {
+    section = 'users';
+    #user;
+    #panel;
+    #facts = element('p', { role: 'status', className: 'muted' });
+    #body = element('div', { hidden: true });
+    #state = new Table('State', [
+        { title: 'Key', text: ({ key }) => key },
+        { title: 'Value', text: ({ value }) => value, make: ({ value }) => code(value) },
+        { title: 'Seen by', text: ({ isPublic }) => (isPublic ? 'everybody' : 'the application') },
+    ], { key: ({ key }) => key, none: 'Nothing is set.' });
+    #connections;
+    #count = element('span');
+
+    constructor(query, panel) {
+        this.#user = query.get('name') ?? '';
+        this.#panel = panel;
+        this.title = this.#user;
+        this.#connections = new Table('Connections', [
+            { title: 'Id', text: ({ conn_id }) => conn_id, make: ({ conn_id }) => code(conn_id) },
+            { title: 'Listens by', text: listening },
+            { title: 'Last sign of life', text: ({ silent_secs }) => `${written(silent_secs)} s ago` },
+            { title: 'Channels', text: ({ channels }) => JSON.stringify(channels), make: ({ channels }) => links(channels) },
+            { title: 'Actions', text: () => 'Disconnect', make: ({ conn_id }) => this.#disconnecter(conn_id) },
+        ], { key: ({ conn_id }) => conn_id, none: 'Not connected.' });
+        this.#body.append(
+            section('Connections', this.#count, this.#connections),
+            section('State', '', this.#state),
+            element('section', {}, element('h2', {}, 'Send a private message'), sendForm((draft) => this.#send(draft))));
+        this.element = element('div', {},
+            element('p', {}, element('a', { href: '#view=users' }, '← Users')),
+            element('h1', {}, name(this.#user)),
+            this.#facts,
+            this.#body);
+    }
+
+    show(user) {
+        this.#body.hidden = !user;
+        if (!user) {
+            this.#facts.textContent = 'There is no such user.';
+            return;
+        }
+        this.#facts.textContent = `${counted(user.total_connections, 'connection')}, last active ${when(user.last_active)}`;
+        this.#connections.show(user.connections);
+        this.#count.textContent = shown(user.connections, user.total_connections, 'first');
+        const isPublic = (key) => user.public_keys.includes(key);
+        this.#state.show(Object.entries(user.state).map(([key, value]) => ({ key, value: JSON.stringify(value), isPublic: isPublic(key) })));
+    }
+
+    #disconnecter(conn_id) {
+        const button = element('button', { type: 'button', ariaLabel: `Disconnect ${conn_id}` }, 'Disconnect');
+        button.onclick = async () => {
+            const question = `End the connection ${conn_id}? Its page may connect again.`;
+            if (await this.#panel.act('disconnect', { conn_id }, { question, deed: 'Disconnect' })) {
+                this.#panel.say('Disconnected.');
+            }
+        };
+        return button;
+    }
+
+    async #send(draft) {
+        if (await this.#panel.act('message', [{ ...draft, pm_users: [this.#user] }])) {
+            this.#panel.say('Sent.');
+        }
+    }
+}
+
+function listening({ transport, is_present }) {
+    return transport ?? (is_present ? 'nothing at the moment' : 'nothing, it is lost');
+}
+
+/** Of many channels the first are enough. */
+function links(channels) {
+    const first = channels.slice(0, 20).flatMap((channel) => [link('channel', channel), ' ']);
+    return channels.length > 20 ? [...first, `and ${channels.length - 20} more`] : first;
+}

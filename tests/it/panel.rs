@@ -1,0 +1,233 @@
+//! The admin panel in a real browser.
+
+use std::time::Duration;
+
+use reqwest::Method;
+use serde_json::{Value, json};
+
+use crate::support::browser::{Browser, Window};
+use crate::support::client::Backend;
+use crate::support::eventually;
+use crate::support::server::Server;
+use crate::support::websocket::WebSocket;
+
+/// A window that has signed in.
+async fn sign_in(browser: &Browser, server: &Server) -> Window {
+    let window = browser.open(&server.address, "/admin").await;
+    window.arrives("/admin/sign_in").await;
+    window.fill("input[name=username]", "admin").await;
+    window.fill("input[name=password]", "admin_secret\n").await;
+    window.arrives("/admin").await;
+    window.says("#status", "live").await;
+    window
+}
+
+async fn make_channels(backend: &Backend, count: usize) {
+    let configs = (0..count).map(|number| (format!("room-{number:04}"), json!({"store_history": true})));
+    backend.post("/channel_config", Value::Object(configs.collect())).await;
+}
+
+/// Of a card of numbers, by its title.
+async fn number(window: &Window, title: &str) -> u64 {
+    let script = format!(
+        "return [...document.querySelectorAll('.cards section')].find((card) => card.querySelector('h2').textContent === '{title}')
+             .querySelector('b').textContent"
+    );
+    let text = window.run(&script).await;
+    text.as_str().unwrap().replace(',', "").parse().unwrap_or_default()
+}
+
+async fn first_row(window: &Window) -> String {
+    window.text("tbody tr").await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_operator_signs_in_looks_acts_and_signs_out() {
+    let server = Server::start(&[]);
+    let (backend, browser) = (Backend::of(&server), Browser::start().await);
+    make_channels(&backend, 1000).await;
+    let conn_id = backend.connect("alice", &["room-0007", "room-0008"]).await;
+    let mut alice = WebSocket::open(&server.address, &conn_id).await.unwrap();
+    let window = sign_in(&browser, &server).await;
+
+    // A thousand channels: the page that is looked for, in the order asked for.
+    window.click_at("//nav//a[text()='Channels']").await;
+    window.says(".pages", "1 to 100 of 1,000").await;
+    window.is_sound().await;
+    window.screenshot("panel-channels").await;
+    window.click_at("//a[text()='Next →']").await;
+    window.says(".pages", "101 to 200 of 1,000").await;
+    assert!(first_row(&window).await.starts_with("room-0100"), "{}", first_row(&window).await);
+    window.click_at("//th/a[text()='Users']").await;
+    window.says("tbody tr", "room-0007").await;
+    window.fill("input[type=search]", "OOM-0008").await;
+    window.says(".pages", "1 to 1 of 1").await;
+    window.click_at("//td//a[.='room-0008']").await;
+    window.says("h1", "room-0008").await;
+    window.says("main", "1 user, 1 connection, ").await;
+
+    // What is sent from here arrives, and is seen here without a reload.
+    window.fill("textarea", r#"{"text": "from the panel"}"#).await;
+    window.click(".send button").await;
+    let event = alice.event().await;
+    assert_eq!((&event["message"]["text"], &event["channel"]), (&json!("from the panel"), &json!("room-0008")));
+    window.says("#notice", "Sent.").await;
+    window.says("[aria-label=History]", "from the panel").await;
+    window.says("[aria-label=Log]", "from the panel").await;
+    window.is_sound().await;
+    window.screenshot("panel-channel").await;
+
+    window.fill("input[name=history_size]", "3").await;
+    window.click("input[name=notify_presence]").await;
+    window.click(".settings button").await;
+    window.says("#notice", "Saved.").await;
+    let info = backend.post("/info", json!({"info": {"channels": ["room-0008"]}})).await;
+    let settings = &info["channels"]["room-0008"]["settings"];
+    assert_eq!((&settings["history_size"], &settings["notify_presence"]), (&json!(3), &json!(true)));
+
+    window.click_at("//td//a[.='alice']").await;
+    window.says("h1", "alice").await;
+    window.says("[aria-label=Connections]", "websocket").await;
+    window.says("[aria-label=Connections]", "room-0007 room-0008").await;
+    window.is_sound().await;
+    window.screenshot("panel-user").await;
+    window.click_at("//button[text()='Disconnect']").await;
+    window.says("#question-text", &conn_id).await;
+    window.is_sound().await;
+    window.click("#question-yes").await;
+    assert!(alice.ended(Duration::from_secs(10)).await.is_some(), "the connection was not ended");
+    window.says("#notice", "Disconnected.").await;
+    window.says("[aria-label=Connections]", "Not connected.").await;
+
+    window.goto("/admin#view=channel&name=room-0009").await;
+    window.click_at("//button[text()='Forget this channel']").await;
+    window.click("#question-yes").await;
+    window.says(".pages", "of 999").await;
+
+    window.click_at("//button[text()='Sign out']").await;
+    window.arrives("/admin/sign_in").await;
+    window.goto("/admin").await;
+    window.arrives("/admin/sign_in").await;
+    window.is_sound().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn numbers_move_by_themselves() {
+    let server = Server::start(&[]);
+    let (backend, browser) = (Backend::of(&server), Browser::start().await);
+    let window = sign_in(&browser, &server).await;
+    let conn_id = backend.connect("alice", &["busy"]).await;
+    let _alice = WebSocket::open(&server.address, &conn_id).await.unwrap();
+    let polling = backend.connect("bob", &["busy"]).await;
+    let stop = tokio::spawn({
+        let backend = backend.clone();
+        async move {
+            for number in 0u64.. {
+                backend.say("busy", json!({"number": number})).await;
+                if number % 10 == 0 {
+                    backend.unsigned(Method::POST, "/message").send().await.unwrap();
+                }
+                tokio::time::sleep(Duration::from_millis(5 + number / 20 % 20)).await;
+            }
+        }
+    });
+    let polls = tokio::spawn({
+        let backend = backend.clone();
+        async move {
+            loop {
+                backend.listen(&polling).await;
+            }
+        }
+    });
+    for title in ["Listening", "Messages in", "Deliveries out", "Refused calls", "Users", "Channels"] {
+        eventually(&format!("{title} moves"), async || number(&window, title).await > 0).await;
+    }
+    let remembered = "return document.querySelector('polyline').getAttribute('points').split(' ').length";
+    eventually("a graph has grown", async || window.run(remembered).await.as_u64() >= Some(15)).await;
+    window.says(".cards", "server-sent events 0").await;
+    window.is_sound().await;
+    window.screenshot("panel-numbers").await;
+    stop.abort();
+    polls.abort();
+    eventually("messages stop", async || number(&window, "Messages in").await == 0).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn hostile_names_are_text() {
+    let server = Server::start(&[]);
+    let (backend, browser) = (Backend::of(&server), Browser::start().await);
+    let window = sign_in(&browser, &server).await;
+    for name in ["<script>document.title = 'hacked'</script>", "\u{202e}live\u{202c} & \"quoted\" 100%+#?", &"x".repeat(256)] {
+        let body = json!({"username": name, "channels": [name], "user_state": {name: name}, "state_public_keys": [name],
+                          "channel_configs": {name: {"store_history": true}}});
+        backend.post("/connect", body).await;
+        backend.post("/message", json!([{"user": name, "channel": name, "message": {name: name}}])).await;
+        window.goto("/admin#view=channels").await;
+        window.click_at(&format!("//td//a[.={}]", xpath_text(name))).await;
+        window.says("h1", name).await;
+        window.says("[aria-label=History]", name).await;
+        window.says("[aria-label=Users]", name).await;
+        window.is_sound().await;
+        window.click_at(&format!("//section[h2[starts-with(., 'Users')]]//td//a[.={}]", xpath_text(name))).await;
+        window.says("[aria-label=Connections]", name).await;
+        window.says("[aria-label=State]", name).await;
+        window.is_sound().await;
+        window.goto("/admin#view=users").await;
+        window.says("tbody", name).await;
+        window.is_sound().await;
+        assert_eq!(window.driver.title().await.unwrap(), "Users – Channelstream");
+    }
+    window.screenshot("panel-hostile").await;
+}
+
+/// XPath has no escapes.
+fn xpath_text(text: &str) -> String {
+    let parts: Vec<_> = text.split('\'').map(|part| format!("'{part}'")).collect();
+    format!("concat('', {})", parts.join(", \"'\", "))
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_restarted_server_is_survived_and_a_lost_session_noticed() {
+    let mut server = Server::start(&[("cookie-secret", "stays the same")]);
+    let browser = Browser::start().await;
+    let window = sign_in(&browser, &server).await;
+    server.restart();
+    Backend::of(&server).connect("alice", &["reborn"]).await;
+    window.goto("/admin#view=channels").await;
+    window.says("tbody", "reborn").await;
+    window.says("#status", "live").await;
+    window.driver.delete_all_cookies().await.unwrap();
+    window.goto("/admin#view=users").await;
+    window.arrives("/admin/sign_in").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_panel_is_used_by_keys_on_a_phone_in_the_dark() {
+    let server = Server::start(&[]);
+    let (backend, browser) = (Backend::of(&server), Browser::start().await);
+    make_channels(&backend, 5).await;
+    let window = browser.open(&server.address, "/admin").await;
+    window.looks_like_a_phone_in_the_dark().await;
+    window.arrives("/admin/sign_in").await;
+    window.press("admin\tadmin_secret\n").await;
+    window.arrives("/admin").await;
+    window.says("#status", "live").await;
+    window.is_sound().await;
+    window.screenshot("panel-phone-numbers").await;
+    window.tab_to("Channels").await;
+    window.press("\n").await;
+    window.says(".pages", "of 5").await;
+    window.tab_to("room-0003").await;
+    window.press("\n").await;
+    window.says("h1", "room-0003").await;
+    window.is_sound().await;
+    window.screenshot("panel-phone").await;
+    window.tab_to("Forget this channel").await;
+    window.press(" ").await;
+    window.tab_to("Forget").await;
+    window.press("\n").await;
+    window.says(".pages", "of 4").await;
+    let overflow = window.run("return document.documentElement.scrollWidth - innerWidth").await;
+    assert!(overflow.as_i64().unwrap() <= 0, "the page is {overflow} px wider than the phone");
+    window.is_sound().await;
+}
