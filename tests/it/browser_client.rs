@@ -248,3 +248,28 @@ async fn waits_grow_and_are_never_the_same_for_all() {
     assert!((30_000.0..=45_000.0).contains(&waits["named"].as_f64().unwrap()));
     assert_ne!(waits["again"], waits["other"]);
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn its_types_name_all_that_there_is_and_nothing_else() {
+    let types = include_str!("../../clients/javascript/src/channelstream.d.ts");
+    let class = types.split("export class ChannelStreamConnection {").nth(1).unwrap().split("\n}").next().unwrap();
+    let words = |line: &str| line.trim().trim_start_matches("static ").trim_start_matches("readonly ").to_owned();
+    let is_name = |letter: char| letter.is_ascii_alphanumeric();
+    let members = class.lines().filter(|line| !line.trim().starts_with("/**")).map(words);
+    let mut named: Vec<String> =
+        members.filter_map(|line| Some(line.split(|letter| !is_name(letter)).next()?.to_owned())).collect();
+    named.retain(|name| !name.is_empty());
+    named.sort_unstable();
+    let server = Server::start(&[]);
+    let browser = Browser::start().await;
+    let window = browser.open(&server.address, "/static/icon.svg").await;
+    let there = window
+        .run(
+            "const { ChannelStreamConnection } = await import('/static/channelstream.js');
+             const own = Object.getOwnPropertyNames;
+             const names = [...own(new ChannelStreamConnection()), ...own(ChannelStreamConnection.prototype), 'version'];
+             return names.filter((name) => name !== 'constructor').sort();",
+        )
+        .await;
+    assert_eq!(json!(named), there);
+}

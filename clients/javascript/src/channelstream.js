@@ -11,40 +11,15 @@
  */
 
 import { Backoff } from './backoff.js';
+import { addCallbacks, guarded } from './callbacks.js';
 import { Listener } from './listener.js';
 import { Repeats } from './repeats.js';
 import { Request, RequestError } from './request.js';
 import { Roster } from './roster.js';
 import { Tabs } from './tabs.js';
+import { usableTransports } from './transports.js';
 
 export { RequestError };
-
-/** What the page may put its own functions in place of. By themselves they only speak when `debug` is set. */
-const CALLBACKS = [
-    'beforeListeningCallback',
-    'channelsChangedCallback',
-    'connectCallback',
-    'connectErrorCallback',
-    'connectionClosedCallback',
-    'disconnectCallback',
-    'disconnectErrorCallback',
-    'listenCloseCallback',
-    'listenErrorCallback',
-    'listenMessageCallback',
-    'listenOpenedCallback',
-    'messageCallback',
-    'messageErrorCallback',
-    'messageEditCallback',
-    'messageEditErrorCallback',
-    'messageDeleteCallback',
-    'messageDeleteErrorCallback',
-    'setUserStateCallback',
-    'setUserStateErrorCallback',
-    'subscribeCallback',
-    'subscribeErrorCallback',
-    'unsubscribeCallback',
-    'unsubscribeErrorCallback',
-];
 
 /** In milliseconds. */
 const MOMENT = 10_000;
@@ -62,7 +37,7 @@ export class ChannelStreamConnection {
     #backoff = new Backoff(() => this.increaseBounceIv);
     #listener = new Listener(
         {
-            transports: () => this.#transports(),
+            transports: () => usableTransports(this),
             heartbeats: () => this.heartbeats,
             opened: (kind) => this.#opened(kind),
             received: (list) => this.#received(list),
@@ -366,23 +341,6 @@ export class ChannelStreamConnection {
         return answered;
     }
 
-    #transports() {
-        const base = (this.websocketUrl || this.sseUrl || this.longPollUrl).replace(/\/[^/]*$/, '');
-        const http = base.replace(/^ws/, 'http');
-        const urls = {
-            websocket: this.websocketUrl || `${base.replace(/^http/, 'ws')}/ws`,
-            sse: this.sseUrl || `${http}/sse`,
-            'long-poll': this.longPollUrl || `${http}/listen`,
-        };
-        const can = {
-            websocket: !this.noWebsocket && typeof WebSocket === 'function',
-            sse: typeof EventSource === 'function',
-            'long-poll': true,
-        };
-        const kinds = this.transports.filter((kind) => can[kind]);
-        return (kinds.length ? kinds : ['long-poll']).map((kind) => ({ kind, url: urls[kind] }));
-    }
-
     #opened(kind) {
         this.connected = true;
         this.transport = kind;
@@ -464,19 +422,4 @@ export class ChannelStreamConnection {
     }
 }
 
-/** A fault of the page's own must not end the connection, nor be hidden. */
-function guarded(call) {
-    try {
-        call();
-    } catch (error) {
-        reportError(error);
-    }
-}
-
-for (const name of CALLBACKS) {
-    ChannelStreamConnection.prototype[name] = function (...told) {
-        if (this.debug) {
-            console.log(name, ...told);
-        }
-    };
-}
+addCallbacks(ChannelStreamConnection.prototype);

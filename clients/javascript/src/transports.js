@@ -19,6 +19,28 @@ const UNKNOWN_CONNECTION = 4004;
 /** After these codes the connection itself is gone. */
 const GONE = [1000, 4001, 4003, UNKNOWN_CONNECTION];
 
+/**
+ * The transports that a connection allows and this browser has, best first, each with its address. Addresses that are not given follow
+ * from the others.
+ * @returns {{kind: string, url: string}[]}
+ */
+export function usableTransports({ websocketUrl, sseUrl, longPollUrl, noWebsocket, transports }) {
+    const base = (websocketUrl || sseUrl || longPollUrl).replace(/\/[^/]*$/, '');
+    const http = base.replace(/^ws/, 'http');
+    const urls = {
+        websocket: websocketUrl || `${base.replace(/^http/, 'ws')}/ws`,
+        sse: sseUrl || `${http}/sse`,
+        'long-poll': longPollUrl || `${http}/listen`,
+    };
+    const can = {
+        websocket: !noWebsocket && typeof WebSocket === 'function',
+        sse: typeof EventSource === 'function',
+        'long-poll': true,
+    };
+    const kinds = transports.filter((kind) => can[kind]);
+    return (kinds.length ? kinds : ['long-poll']).map((kind) => ({ kind, url: urls[kind] }));
+}
+
 /** The wait named in the reason of a restart: "… come back in 3 s". */
 function namedWait(reason) {
     const named = / in (\d+) s$/.exec(reason ?? '');
