@@ -21,12 +21,11 @@ class List {
         this.title = title;
         this.section = section;
         this.#query = query;
-        const sortedBy = (sort) => this.#address({ sort });
-        this.#table = new Table(title, columns, { key, none, sortedBy });
+        this.#table = new Table(title, columns, { key, none });
         this.#field.value = query.get('search') ?? '';
         this.#field.oninput = () => {
             clearTimeout(this.#typing);
-            this.#typing = setTimeout(() => location.replace(this.#address({ search: this.#field.value })), TYPING);
+            this.#typing = setTimeout(() => this.#search(), TYPING);
         };
         const pages = element('nav', { ariaLabel: 'Pages', className: 'pages' }, this.#before, this.#found, this.#after);
         this.element = element('div', {},
@@ -56,6 +55,13 @@ class List {
         this.#before.href = this.#address({ offset: Math.max(0, offset - PAGE) });
         this.#after.hidden = offset + items.length >= matching;
         this.#after.href = this.#address({ offset: offset + PAGE });
+    }
+
+    #search() {
+        // Whoever typed may have gone on to something else.
+        if (this.element.isConnected) {
+            location.replace(this.#address({ search: this.#field.value }));
+        }
     }
 
     #offset() {

@@ -16,22 +16,18 @@ export class Table {
     #headings;
     #none;
 
-    constructor(caption, columns, { key, none = 'None.', sortedBy }) {
+    constructor(caption, columns, { key, none }) {
         this.#columns = columns;
         this.#key = key;
-        this.#headings = columns.map(({ title, sort, isNumber }) => {
-            const link = sort ? element('a', { href: sortedBy(sort) }, title) : title;
-            const heading = element('th', { scope: 'col', className: isNumber ? 'number' : '' }, link);
-            return heading;
-        });
+        this.#headings = columns.map(({ title, sort, isNumber }) =>
+            element('th', { scope: 'col', className: isNumber ? 'number' : '' }, sort ? element('a', {}, title) : title));
         this.#none = element('p', { className: 'muted', hidden: true }, none);
         const table = element('table', {},
             element('caption', { className: 'seen-by-readers' }, caption),
             element('thead', {}, element('tr', {}, ...this.#headings)),
             this.#body);
         // What does not fit is reached by scrolling, with keys too.
-        const frame = element('div', { className: 'frame', tabIndex: 0, role: 'region', ariaLabel: caption }, table, this.#none);
-        this.element = frame;
+        this.element = element('div', { className: 'frame', tabIndex: 0, role: 'region', ariaLabel: caption }, table, this.#none);
     }
 
     show(items) {
@@ -46,7 +42,7 @@ export class Table {
         this.#none.hidden = items.length > 0;
     }
 
-    /** Says by which column it is sorted, and where the others lead. */
+    /** Says by which column it is sorted, and leads to the others: `sortedBy` tells where. */
     sorted(by, sortedBy) {
         this.#columns.forEach(({ sort }, index) => {
             const heading = this.#headings[index];

@@ -11,9 +11,7 @@ async fn the_explorer_makes_a_signed_call() {
     let server = Server::start(&[("secret", "a secret of our own"), ("admin-secret", "panel")]);
     let browser = Browser::start().await;
     let window = browser.open(&server.address, "/api-explorer").await;
-    window.fill("input[name=username]", "admin").await;
-    window.fill("input[name=password]", "panel").await;
-    window.click("form button").await;
+    window.sign_in("panel").await;
     window.arrives("/api-explorer").await;
     window.find("#operations-channels-info").await;
     window.screenshot("explorer").await;

@@ -14,9 +14,7 @@ use crate::support::websocket::WebSocket;
 /// A window that has signed in.
 async fn sign_in(browser: &Browser, server: &Server) -> Window {
     let window = browser.open(&server.address, "/admin").await;
-    window.arrives("/admin/sign_in").await;
-    window.fill("input[name=username]", "admin").await;
-    window.fill("input[name=password]", "admin_secret\n").await;
+    window.sign_in("admin_secret").await;
     window.arrives("/admin").await;
     window.says("#status", "live").await;
     window

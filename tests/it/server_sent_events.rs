@@ -19,6 +19,15 @@ async fn open(backend: &Backend, conn_id: &str, last_id: &str) -> EventStream {
     EventStream::open(if last_id.is_empty() { request } else { request.header("Last-Event-ID", last_id) }).await
 }
 
+/// A server, and somebody who listens there in `room`.
+async fn listening(flags: &[(&str, &str)]) -> (Server, Backend, String, EventStream) {
+    let server = Server::start(flags);
+    let backend = Backend::of(&server);
+    let conn_id = backend.connect("alice", &["room"]).await;
+    let stream = open(&backend, &conn_id, "").await;
+    (server, backend, conn_id, stream)
+}
+
 fn numbers(events: &[Value]) -> Vec<u64> {
     events.iter().filter_map(|event| event["message"]["n"].as_u64()).collect()
 }
@@ -58,10 +67,7 @@ async fn a_page_that_comes_back_with_its_last_id_gets_what_it_missed_and_nothing
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_page_without_a_last_id_gets_all_since_its_stream_began() {
-    let server = Server::start(&[]);
-    let backend = Backend::of(&server);
-    let conn_id = backend.connect("alice", &["room"]).await;
-    let mut stream = open(&backend, &conn_id, "").await;
+    let (_server, backend, conn_id, mut stream) = listening(&[]).await;
     backend.say("room", json!({"n": 1})).await;
     read_up_to(&mut stream, 1).await;
     drop(stream);
@@ -73,27 +79,23 @@ async fn a_page_without_a_last_id_gets_all_since_its_stream_began() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_stream_says_how_it_is_to_be_treated_and_that_it_is_alive() {
-    let server = Server::start(&[("heartbeat-interval", "0.2")]);
-    let backend = Backend::of(&server);
-    let conn_id = backend.connect("alice", &["room"]).await;
-    let mut stream = open(&backend, &conn_id, "").await;
+    let (_server, backend, _, mut stream) = listening(&[("heartbeat-interval", "0.2")]).await;
     assert_eq!(stream.header("content-type"), "text/event-stream");
     assert_eq!(stream.header("cache-control"), "no-store, no-transform");
     assert_eq!(stream.header("x-accel-buffering"), "no");
     assert_eq!(stream.header("access-control-allow-origin"), "*");
-    tokio::time::sleep(Duration::from_millis(500)).await;
-    backend.say("room", json!({"n": 1})).await;
-    stream.soon().await;
+    eventually("a heartbeat comes", async || {
+        backend.say("room", json!({"n": 1})).await;
+        stream.soon().await;
+        stream.comments >= 1
+    })
+    .await;
     assert_eq!(stream.retry, Some(1000));
-    assert!(stream.comments >= 1, "{}", stream.comments);
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn line_breaks_in_a_callers_json_do_not_end_an_event() {
-    let server = Server::start(&[]);
-    let backend = Backend::of(&server);
-    let conn_id = backend.connect("alice", &["room"]).await;
-    let mut stream = open(&backend, &conn_id, "").await;
+    let (_server, backend, _, mut stream) = listening(&[]).await;
     let body = "[{\"user\": \"b\", \"channel\": \"room\", \"message\": {\r\n\n \"text\":\r\"a\\nb\u{2028}\" }}]";
     let answer = backend.request(Method::POST, "/message").body(body).send().await.unwrap();
     assert_eq!(answer.status(), 200);
@@ -112,10 +114,7 @@ async fn an_unknown_connection_is_refused_for_good() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_websocket_takes_over_where_the_stream_was_read_to() {
-    let server = Server::start(&[]);
-    let backend = Backend::of(&server);
-    let conn_id = backend.connect("alice", &["room"]).await;
-    let mut stream = open(&backend, &conn_id, "").await;
+    let (server, backend, conn_id, mut stream) = listening(&[]).await;
     backend.say("room", json!({"n": 1})).await;
     read_up_to(&mut stream, 1).await;
     let url = format!("ws://{}/ws?conn_id={conn_id}&last_event_id={}", server.address, stream.last_id);
@@ -131,10 +130,7 @@ async fn a_websocket_takes_over_where_the_stream_was_read_to() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_disconnected_stream_is_told_so_and_ends() {
-    let server = Server::start(&[]);
-    let backend = Backend::of(&server);
-    let conn_id = backend.connect("alice", &["room"]).await;
-    let mut stream = open(&backend, &conn_id, "").await;
+    let (_server, backend, conn_id, mut stream) = listening(&[]).await;
     let gone = backend.unsigned(Method::GET, &format!("/disconnect?conn_id={conn_id}")).send().await.unwrap();
     assert_eq!(gone.text().await.unwrap(), "true");
     assert_eq!((stream.soon().await.name.as_str(), stream.next().await), ("close", None));

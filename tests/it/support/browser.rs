@@ -87,6 +87,14 @@ impl Window {
         self.driver.goto(format!("http://{}{path}", self.address)).await.unwrap();
     }
 
+    /// Signs in to the admin pages, where it is shown the door.
+    pub(crate) async fn sign_in(&self, password: &str) {
+        self.arrives("/admin/sign_in").await;
+        self.fill("input[name=username]", "admin").await;
+        self.fill("input[name=password]", password).await;
+        self.click("form button").await;
+    }
+
     /// Waits until it shows the page at this path.
     pub(crate) async fn arrives(&self, path: &str) {
         super::eventually(&format!("it arrives at {path}"), async || {
