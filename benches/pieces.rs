@@ -19,7 +19,7 @@ use channelstream_actors::core::roster::Member;
 use channelstream_actors::core::user::{Connect, Place, UserCore};
 use channelstream_actors::limits::Limits;
 use channelstream_actors::name::{ChannelName, ConnId, MessageId, UserName};
-use channelstream_actors::outlet::{Frames, Outlet, Pulse, Queue, Room, Shut, Socket};
+use channelstream_actors::outlet::{Frames, Outlet, Pulse, Queue, Room, Shut, Socket, Transport};
 use channelstream_actors::protocol::event;
 use channelstream_actors::protocol::message::{Address, Draft, Message, Payload};
 use channelstream_actors::protocol::timestamp::Moment;
@@ -134,7 +134,7 @@ async fn subscribed(broker: &Broker, channel: &ChannelName, number: u64, counter
     let queue = Queue::of_gatherer(1 << 20);
     let outlet = Counting { counter: counter.clone(), queue: queue.clone() }.start();
     let outlet = Outlet {
-        transport: "bench",
+        transport: Transport::Websocket,
         frames: outlet.clone().recipient(),
         room: outlet.clone().recipient(),
         shut: outlet.recipient(),

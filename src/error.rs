@@ -1,5 +1,6 @@
 //! The only place that turns errors into answers.
 
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use actix_web::http::StatusCode;
@@ -10,8 +11,15 @@ use channelstream_actors::error::Refused;
 use serde_json::json;
 use thiserror::Error;
 
-use crate::traffic::TRAFFIC;
 use crate::validation::errors::Errors;
+
+/// How many requests this process has refused.
+static REFUSED: AtomicU64 = AtomicU64::new(0);
+
+/// How many requests were answered with an error since the start.
+pub fn refused() -> u64 {
+    REFUSED.load(Ordering::Relaxed)
+}
 
 /// Why a request is not done.
 #[derive(Debug, Error)]
@@ -122,7 +130,7 @@ impl ResponseError for ApiError {
     fn error_response(&self) -> HttpResponse {
         let mut response = HttpResponseBuilder::new(self.status_code());
         if !matches!(self, Self::NoSession { .. }) {
-            TRAFFIC.refuse();
+            REFUSED.fetch_add(1, Ordering::Relaxed);
         }
         match self {
             // The address and the key to change tell a caller what it knows itself or what stands in the documentation.

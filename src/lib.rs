@@ -6,7 +6,7 @@
 //! - [`api`]: a file per endpoint; [`transport`]: websocket, server-sent events and long-poll;
 //! - [`pages`]: the front page; [`demo`]: a chat with a backend of its own; [`admin`]: the panel's pages; [`assets`]: what they are made of;
 //! - [`validation`]: from bytes to typed requests; [`signature`]: who may call; [`error`]: from errors to answers;
-//! - [`middleware`]: what every request passes first; [`caller`]: where it comes from; [`traffic`]: what passes, counted;
+//! - [`middleware`]: what every request passes first; [`caller`]: where it comes from;
 //! - [`settings`], [`cli`], [`server`], [`process`]: how it starts and stops.
 
 pub mod admin;
@@ -24,6 +24,5 @@ pub mod routes;
 pub mod server;
 pub mod settings;
 pub mod signature;
-pub mod traffic;
 pub mod transport;
 pub mod validation;

@@ -4,7 +4,7 @@ use std::net::{SocketAddr, TcpListener, ToSocketAddrs};
 use std::rc::Rc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, OnceLock};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use actix::{Actor, Arbiter, ArbiterHandle};
 use actix_codec::Framed;
@@ -19,8 +19,10 @@ use actix_web::rt::net::TcpStream;
 use actix_web::web::Data;
 use actix_web::{App, Error};
 use channelstream_actors::broker::Broker;
+use channelstream_actors::counters::Counters;
 use socket2::{Domain, Protocol, Socket, Type};
 use tokio::signal::unix::{SignalKind, signal};
+use tokio::time::sleep;
 
 use crate::admin::doorkeeper::Doorkeeper;
 use crate::admin::monitor::Monitor;
@@ -32,7 +34,6 @@ use crate::process::{Readiness, Started};
 use crate::routes::routes;
 use crate::settings::Settings;
 use crate::signature::Gate;
-use crate::traffic::TRAFFIC;
 use crate::transport::socket::{Handle, WatchedStream};
 use crate::transport::upgrade;
 
@@ -216,6 +217,14 @@ impl Threads {
     }
 }
 
+/// Waits until all websockets have ended, but not longer than this. They were handed over: the HTTP server knows nothing of them any more.
+async fn websockets_ended(counters: &Counters, patience: Duration) {
+    let end = Instant::now() + patience;
+    while counters.listening().websocket > 0 && Instant::now() < end {
+        sleep(Duration::from_millis(10)).await;
+    }
+}
+
 /// Waits for a signal; then: not ready any more, a word to every client, no new connections, the requests under way to their end.
 async fn stop_at_signal(server: ServerHandle, broker: Broker, readiness: Readiness, drain_time: Duration) {
     let (Ok(mut terminate), Ok(mut interrupt)) = (signal(SignalKind::terminate()), signal(SignalKind::interrupt())) else {
@@ -229,6 +238,6 @@ async fn stop_at_signal(server: ServerHandle, broker: Broker, readiness: Readine
     );
     readiness.end();
     broker.drain().await;
-    TRAFFIC.websocket.emptied(drain_time).await;
+    websockets_ended(broker.counters(), drain_time).await;
     server.stop(true).await;
 }

@@ -19,11 +19,11 @@ use actix::prelude::*;
 use actix_web::HttpRequest;
 use channelstream_actors::Attached;
 use channelstream_actors::broker::Broker;
+use channelstream_actors::counters::{Counted, Counters};
 use channelstream_actors::name::ConnId;
-use channelstream_actors::outlet::{DetachOutlet, Doubt, Frames, Outlet, Pulse, Queue, Report, Room, Shut};
+use channelstream_actors::outlet::{DetachOutlet, Doubt, Frames, Outlet, Pulse, Queue, Report, Room, Shut, Transport};
 
 use crate::error::ApiError;
-use crate::traffic::Lane;
 use crate::transport::socket::Handle;
 use crate::validation::query;
 use crate::validation::rules::parse_uuid;
@@ -35,21 +35,13 @@ fn conn_id(request: &HttpRequest) -> Result<ConnId, ApiError> {
 }
 
 /// The ways to an outlet's actor.
-fn outlet<A>(lane: &Lane, address: &Addr<A>, queue: Queue, pulse: Pulse, socket: Arc<Handle>) -> Outlet
+fn outlet<A>(transport: Transport, address: &Addr<A>, queue: Queue, pulse: Pulse, socket: Arc<Handle>) -> Outlet
 where
     A: Handler<Frames> + Handler<Room> + Handler<Shut>,
     A::Context: ToEnvelope<A, Frames> + ToEnvelope<A, Room> + ToEnvelope<A, Shut>,
 {
     let [frames, room, shut] = [(), (), ()].map(|()| address.clone());
-    Outlet {
-        transport: lane.name,
-        frames: frames.recipient(),
-        room: room.recipient(),
-        shut: shut.recipient(),
-        queue,
-        pulse,
-        socket,
-    }
+    Outlet { transport, frames: frames.recipient(), room: room.recipient(), shut: shut.recipient(), queue, pulse, socket }
 }
 
 /// The connection has taken an outlet, or there is no such connection.
@@ -101,13 +93,20 @@ impl Default for Word {
 type LastWord = Arc<OnceLock<Word>>;
 
 /// An outlet's side of its attachment: it ends with one word, whether the connection has taken the outlet by then or not.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 struct Attachment {
     attached: Option<Attached>,
     last_word: LastWord,
+    /// As open, until this is dropped.
+    _counted: Counted,
 }
 
 impl Attachment {
+    /// Of an outlet that is not attached yet.
+    fn new(counters: &Counters, transport: Transport) -> Self {
+        Self { attached: None, last_word: LastWord::default(), _counted: counters.listen(transport) }
+    }
+
     /// The connection has taken the outlet.
     fn begin(&mut self, attached: Attached) {
         match self.last_word.get() {

@@ -17,7 +17,7 @@ use futures_util::future::join_all;
 use crate::channel::{Channel, Configure};
 use crate::connection::{AttachOutlet, Attached, Close, Connection, Listen, Open, Who};
 use crate::core::user::{Connect, StateChanged, Subscriptions, Values};
-use crate::counters::{Counters, Pending};
+use crate::counters::{Counted, Counters};
 use crate::directory::{Absent, Shared};
 use crate::error::{CloseReason, InUse, Refused, Unknown};
 use crate::ledger::Ledger;
@@ -105,7 +105,7 @@ impl Broker {
         self.shared.limits()
     }
 
-    fn begin(&self) -> Result<Pending, Refused> {
+    fn begin(&self) -> Result<Counted, Refused> {
         self.counters().begin(PENDING_CALLS).ok_or(Refused { retry_after: RETRY_AFTER })
     }
 

@@ -17,7 +17,7 @@ use crate::delivery::{Attach, Detach};
 use crate::directory::{Absent, Directory, Resident, Shared, Shelf, impl_resident_handlers};
 use crate::error::{CloseReason, InUse, Unknown};
 use crate::name::{ChannelName, ConnId, UserName};
-use crate::outlet::{DetachOutlet, Doubt, Generation, Outlet, Report};
+use crate::outlet::{DetachOutlet, Doubt, Generation, Outlet, Report, Transport};
 use crate::user::{Closed, Present, User};
 
 /// Makes the connection the user's, or keeps it if it already is. From the broker; creates it.
@@ -39,7 +39,7 @@ pub(crate) struct Inspect;
 #[derive(Clone, Copy, Debug, MessageResponse)]
 pub(crate) struct Activity {
     /// What listens for it.
-    pub(crate) transport: Option<&'static str>,
+    pub(crate) transport: Option<Transport>,
     /// How long ago its last sign of life was.
     pub(crate) silent: Duration,
 }

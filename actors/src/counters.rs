@@ -1,7 +1,11 @@
-//! Totals since the start: written by the actors, read by anyone.
+//! Totals since the start, and what there is now: written by the actors and their outlets, read by anyone.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+
+use serde::Serialize;
+
+use crate::outlet::Transport;
 
 /// Shared totals. Cloning shares them.
 #[derive(Clone, Debug, Default)]
@@ -10,11 +14,55 @@ pub struct Counters(Arc<Totals>);
 #[derive(Debug, Default)]
 struct Totals {
     messages: AtomicU64,
-    deliveries: AtomicU64,
+    deliveries: ByTransport<AtomicU64>,
     full_queues: AtomicU64,
     too_slow: AtomicU64,
+    listening: ByTransport<AtomicU64>,
     users_online: AtomicU64,
     pending: AtomicU64,
+}
+
+/// Something for each transport.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct ByTransport<T> {
+    /// Of websockets.
+    pub websocket: T,
+    /// Of server-sent events.
+    pub event_stream: T,
+    /// Of long-polls.
+    pub long_poll: T,
+}
+
+impl<T> ByTransport<T> {
+    pub(crate) fn of(&mut self, transport: Transport) -> &mut T {
+        match transport {
+            Transport::Websocket => &mut self.websocket,
+            Transport::EventStream => &mut self.event_stream,
+            Transport::LongPoll => &mut self.long_poll,
+        }
+    }
+
+    /// For each transport what `change` makes of it and of what `other` has for it.
+    pub fn zip<U, V>(&self, other: &ByTransport<U>, change: impl Fn(&T, &U) -> V) -> ByTransport<V> {
+        ByTransport {
+            websocket: change(&self.websocket, &other.websocket),
+            event_stream: change(&self.event_stream, &other.event_stream),
+            long_poll: change(&self.long_poll, &other.long_poll),
+        }
+    }
+}
+
+impl ByTransport<u64> {
+    /// Of all.
+    pub fn total(&self) -> u64 {
+        self.websocket + self.event_stream + self.long_poll
+    }
+}
+
+impl ByTransport<AtomicU64> {
+    fn load(&self) -> ByTransport<u64> {
+        self.zip(self, |count, _| count.load(Relaxed))
+    }
 }
 
 impl Counters {
@@ -24,8 +72,8 @@ impl Counters {
     }
 
     /// Entries handed to outlets: one message to three listening connections counts three.
-    pub fn deliveries(&self) -> u64 {
-        self.0.deliveries.load(Relaxed)
+    pub fn deliveries(&self) -> ByTransport<u64> {
+        self.0.deliveries.load()
     }
 
     /// How often there was something for a client whose queue was full.
@@ -38,9 +86,27 @@ impl Counters {
         self.0.too_slow.load(Relaxed)
     }
 
+    /// Outlets that are open now.
+    pub fn listening(&self) -> ByTransport<u64> {
+        self.0.listening.load()
+    }
+
     /// Users that have a connection now.
     pub fn users_online(&self) -> u64 {
         self.0.users_online.load(Relaxed)
+    }
+
+    pub(crate) fn count_messages(&self, count: usize) {
+        self.0.messages.fetch_add(count as u64, Relaxed);
+    }
+
+    pub(crate) fn count_deliveries(&self, counts: &ByTransport<u64>) {
+        self.0.deliveries.zip(counts, |total, count| {
+            // Most of what is counted went by one transport; the others are left in peace.
+            if *count > 0 {
+                total.fetch_add(*count, Relaxed);
+            }
+        });
     }
 
     pub(crate) fn count_full_queue(&self) {
@@ -51,46 +117,41 @@ impl Counters {
         self.0.too_slow.fetch_add(1, Relaxed);
     }
 
-    /// Counts a user as online until the returned guard is dropped.
-    pub(crate) fn online(&self) -> Online {
-        self.0.users_online.fetch_add(1, Relaxed);
-        Online(self.0.clone())
+    /// One outlet more is open.
+    pub fn listen(&self, transport: Transport) -> Counted {
+        self.counted(match transport {
+            Transport::Websocket => |totals| &totals.listening.websocket,
+            Transport::EventStream => |totals| &totals.listening.event_stream,
+            Transport::LongPoll => |totals| &totals.listening.long_poll,
+        })
     }
 
-    pub(crate) fn count_messages(&self, count: usize) {
-        self.0.messages.fetch_add(count as u64, Relaxed);
+    /// One user more is online.
+    pub(crate) fn online(&self) -> Counted {
+        self.counted(|totals| &totals.users_online)
     }
 
-    pub(crate) fn count_deliveries(&self, count: u64) {
-        self.0.deliveries.fetch_add(count, Relaxed);
+    /// One operation more is pending; `None` when `limit` are pending already.
+    pub(crate) fn begin(&self, limit: u64) -> Option<Counted> {
+        let pending = self.counted(|totals| &totals.pending);
+        (self.0.pending.load(Relaxed) <= limit).then_some(pending)
     }
 
-    /// Counts one operation as pending until the returned guard is dropped; `None` when `limit` are pending already.
-    pub(crate) fn begin(&self, limit: u64) -> Option<Pending> {
-        if self.0.pending.fetch_add(1, Relaxed) >= limit {
-            self.0.pending.fetch_sub(1, Relaxed);
-            return None;
-        }
-        Some(Pending(self.0.clone()))
-    }
-}
-
-/// A user that has a connection.
-#[derive(Debug)]
-pub(crate) struct Online(Arc<Totals>);
-
-impl Drop for Online {
-    fn drop(&mut self) {
-        self.0.users_online.fetch_sub(1, Relaxed);
+    fn counted(&self, what: fn(&Totals) -> &AtomicU64) -> Counted {
+        what(&self.0).fetch_add(1, Relaxed);
+        Counted { totals: self.0.clone(), what }
     }
 }
 
-/// An operation that is under way.
+/// Something that is there, and counted, until this is dropped.
 #[derive(Debug)]
-pub(crate) struct Pending(Arc<Totals>);
+pub struct Counted {
+    totals: Arc<Totals>,
+    what: fn(&Totals) -> &AtomicU64,
+}
 
-impl Drop for Pending {
+impl Drop for Counted {
     fn drop(&mut self) {
-        self.0.pending.fetch_sub(1, Relaxed);
+        (self.what)(&self.totals).fetch_sub(1, Relaxed);
     }
 }

@@ -10,7 +10,7 @@ use actix::prelude::*;
 use rustc_hash::FxBuildHasher;
 
 use crate::core::log::{Entry, Epoch, Log};
-use crate::counters::Counters;
+use crate::counters::{ByTransport, Counters};
 use crate::error::{CloseReason, Lost};
 use crate::list::List;
 use crate::name::{ChannelName, ConnId, MessageId, UserName};
@@ -215,11 +215,10 @@ impl Delivery {
         self.company_at = (log.end() > self.handed_on + 1).then(Instant::now);
         self.handed_on = log.end();
         let mut batch = Batch::new(log, &self.counters);
-        let mut sent = 0;
         for (conn_id, subscriber) in &mut self.subscribers {
-            sent += batch.pass(*conn_id, subscriber, self.close_grace, aftermath);
+            batch.pass(*conn_id, subscriber, self.close_grace, aftermath);
         }
-        self.counters.count_deliveries(sent);
+        self.counters.count_deliveries(&batch.sent);
         for answer in self.waiting.borrow_mut().drain(..) {
             // Who waited may have gone.
             answer.send(()).ok();
@@ -241,8 +240,9 @@ impl Delivery {
         let Some(subscriber) = self.subscribers.get_mut(&conn_id) else {
             return;
         };
-        let sent = Batch::new(log, &self.counters).pass(conn_id, subscriber, self.close_grace, aftermath);
-        self.counters.count_deliveries(sent);
+        let mut batch = Batch::new(log, &self.counters);
+        batch.pass(conn_id, subscriber, self.close_grace, aftermath);
+        self.counters.count_deliveries(&batch.sent);
     }
 }
 
@@ -288,6 +288,8 @@ struct Batch<'a> {
     log: &'a Log,
     counters: &'a Counters,
     last: Option<Prepared>,
+    /// How many events were sent.
+    sent: ByTransport<u64>,
 }
 
 struct Prepared {
@@ -298,13 +300,12 @@ struct Prepared {
 
 impl<'a> Batch<'a> {
     fn new(log: &'a Log, counters: &'a Counters) -> Self {
-        Self { log, counters, last: None }
+        Self { log, counters, last: None, sent: ByTransport::default() }
     }
 
-    /// Sends a subscriber what lies after its position and sees to it if it cannot take all. Answers how many events were sent.
-    fn pass(&mut self, conn_id: ConnId, subscriber: &mut Subscriber, grace: Duration, aftermath: &mut Aftermath) -> u64 {
-        let mut sent = 0;
-        match self.send(subscriber, &mut sent) {
+    /// Sends a subscriber what lies after its position and sees to it if it cannot take all.
+    fn pass(&mut self, conn_id: ConnId, subscriber: &mut Subscriber, grace: Duration, aftermath: &mut Aftermath) {
+        match self.send(subscriber) {
             Ok(()) | Err(Behind::Waiting) => {}
             Err(Behind::Full(room)) => {
                 self.counters.count_full_queue();
@@ -315,11 +316,10 @@ impl<'a> Batch<'a> {
                 too_slow(subscriber, grace);
             }
         }
-        sent
     }
 
     /// List by list, until it is up to date.
-    fn send(&mut self, subscriber: &mut Subscriber, sent: &mut u64) -> Result<(), Behind> {
+    fn send(&mut self, subscriber: &mut Subscriber) -> Result<(), Behind> {
         while subscriber.position < self.log.end() {
             let Some(listening) = &mut subscriber.listening else { break };
             if listening.is_waiting {
@@ -328,7 +328,7 @@ impl<'a> Batch<'a> {
             }
             let frames = self.frames_for(subscriber.position, subscriber.missed_up_to, &subscriber.user);
             let frames = frames.map_err(|Lost| Behind::Lost)?;
-            let (last, count) = (frames.last, frames.count);
+            let (last, count, transport) = (frames.last, frames.count, listening.outlet.transport);
             if count > 0 {
                 if !listening.outlet.try_send(frames) {
                     listening.is_waiting = true;
@@ -337,7 +337,7 @@ impl<'a> Batch<'a> {
                 subscriber.sent = Some(last);
             }
             subscriber.position = last;
-            *sent += count;
+            *self.sent.of(transport) += count;
         }
         Ok(())
     }

@@ -7,7 +7,7 @@
 //! - when frames do not fit, the topic keeps its place in the log, asks once for [`Room`], and goes on when that is answered;
 //! - an outlet that ends tells its connection, by [`DetachOutlet`], up to where its client has read each topic ([`Report`]).
 //!
-//! The actors never learn which transport it is.
+//! What the actors do never depends on which transport it is.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
@@ -17,6 +17,7 @@ use crate::core::log::Epoch;
 use crate::error::CloseReason;
 use crate::list::List;
 use actix::prelude::*;
+use serde::Serialize;
 
 /// Entries for one socket.
 #[derive(Message, Clone, Debug)]
@@ -163,11 +164,25 @@ impl Pulse {
     }
 }
 
+/// The three ways to listen.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+pub enum Transport {
+    /// A websocket.
+    #[serde(rename = "websocket")]
+    Websocket,
+    /// A stream of server-sent events.
+    #[serde(rename = "server-sent events")]
+    EventStream,
+    /// A request that waits.
+    #[serde(rename = "long-poll")]
+    LongPoll,
+}
+
 /// The ways to an outlet.
 #[derive(Clone, Debug)]
 pub struct Outlet {
-    /// What people call the transport. No actor asks for it.
-    pub transport: &'static str,
+    /// Which transport it is: to be counted and told.
+    pub transport: Transport,
     /// For entries.
     pub frames: Recipient<Frames>,
     /// For the question whether there is room again.

@@ -13,7 +13,7 @@ use uuid::Uuid;
 use crate::channel::{Channel, Tell};
 use crate::core::log::Retention;
 use crate::core::user::{Connect, Effect, StateChanged, Subscriptions, UserCore, Values};
-use crate::counters::Online;
+use crate::counters::Counted;
 use crate::delivery::Delivery;
 use crate::directory::{Absent, Directory, Resident, Shared, Shelf, impl_resident_handlers};
 use crate::error::Unknown;
@@ -116,7 +116,7 @@ pub(crate) struct User {
     errands: VecDeque<Errand>,
     is_running_errands: bool,
     /// Held while it has a connection.
-    online: Option<Online>,
+    online: Option<Counted>,
     /// Messages that came through the directory.
     handled: u64,
 }

@@ -5,10 +5,11 @@ use std::time::{Duration, Instant};
 
 use actix::prelude::*;
 use channelstream_actors::broker::{Broker, Population};
+use channelstream_actors::counters::ByTransport;
 use channelstream_actors::protocol::timestamp::Moment;
 use serde::Serialize;
 
-use crate::traffic::{ByTransport, TRAFFIC};
+use crate::error::refused;
 
 const INTERVAL: Duration = Duration::from_secs(1);
 
@@ -21,9 +22,9 @@ pub struct Sample {
     /// When it ended: microseconds since 1970.
     pub at: u64,
     /// Clients that listen.
-    listening: ByTransport,
+    listening: ByTransport<u64>,
     /// Events handed to them, in a second.
-    deliveries: ByTransport,
+    deliveries: ByTransport<u64>,
     /// Messages published, in a second.
     messages: u64,
     /// How often a client's queue was full, in a second.
@@ -40,7 +41,7 @@ pub struct Sample {
 /// What was counted since the start.
 #[derive(Clone, Copy, Default)]
 struct Totals {
-    deliveries: ByTransport,
+    deliveries: ByTransport<u64>,
     messages: u64,
     full_queues: u64,
     too_slow: u64,
@@ -51,11 +52,11 @@ impl Totals {
     fn of(broker: &Broker) -> Self {
         let counters = broker.counters();
         Self {
-            deliveries: TRAFFIC.of_each(|lane| lane.delivered()),
+            deliveries: counters.deliveries(),
             messages: counters.messages(),
             full_queues: counters.full_queues(),
             too_slow: counters.too_slow(),
-            refused: TRAFFIC.refused(),
+            refused: refused(),
         }
     }
 }
@@ -90,15 +91,10 @@ impl Monitor {
         let (now, before) = (Totals::of(&self.broker), self.before);
         let seconds = self.at.elapsed().as_secs_f64().max(0.001);
         let rate = |now: u64, before: u64| ((now - before) as f64 / seconds).round() as u64;
-        let (sent, sent_before) = (now.deliveries, before.deliveries);
         let sample = Sample {
             at: Moment::now().micros(),
-            listening: TRAFFIC.of_each(|lane| lane.open()),
-            deliveries: ByTransport {
-                websocket: rate(sent.websocket, sent_before.websocket),
-                event_stream: rate(sent.event_stream, sent_before.event_stream),
-                long_poll: rate(sent.long_poll, sent_before.long_poll),
-            },
+            listening: self.broker.counters().listening(),
+            deliveries: now.deliveries.zip(&before.deliveries, |now, before| rate(*now, *before)),
             messages: rate(now.messages, before.messages),
             full_queues: rate(now.full_queues, before.full_queues),
             too_slow: rate(now.too_slow, before.too_slow),

@@ -16,13 +16,12 @@ use actix_web::{HttpRequest, HttpResponse};
 use bytes::Bytes;
 use channelstream_actors::broker::Broker;
 use channelstream_actors::error::CloseReason;
-use channelstream_actors::outlet::{Frames, Pulse, Queue, Room, Shut};
+use channelstream_actors::outlet::{Frames, Pulse, Queue, Room, Shut, Transport};
 use tokio::sync::mpsc;
 
 use crate::error::ApiError;
 use crate::openapi::{Event, Listening};
 use crate::settings::Settings;
-use crate::traffic::{Passage, TRAFFIC};
 use crate::transport::metronome::{Beat, Membership};
 use crate::transport::read::ReadSoFar;
 use crate::transport::socket::Handle;
@@ -49,9 +48,9 @@ pub async fn open(request: HttpRequest, broker: Data<Broker>, settings: Data<Set
     let conn_id = conn_id(&request)?;
     let socket = request.conn_data::<Arc<Handle>>().ok_or(ApiError::Internal("a request without its socket"))?.clone();
     let (queue, pulse) = (Queue::of_gatherer(settings.queue_bytes), Pulse::default());
-    let (context, attachment) = (Context::new(), Attachment::default());
+    let (context, attachment) = (Context::new(), Attachment::new(broker.counters(), Transport::EventStream));
     let address: Addr<EventStream> = context.address();
-    let outlet = outlet(&TRAFFIC.event_stream, &address, queue.clone(), pulse.clone(), socket.clone());
+    let outlet = outlet(Transport::EventStream, &address, queue.clone(), pulse.clone(), socket.clone());
     let (broker, read, last_word) = (broker.get_ref().clone(), position::of(&request), attachment.last_word.clone());
     let attached = attach(broker, conn_id, outlet, read, address.clone().recipient(), last_word);
     if !actix::spawn(attached).await.unwrap_or(false) {
@@ -67,7 +66,6 @@ pub async fn open(request: HttpRequest, broker: Data<Broker>, settings: Data<Set
         queue,
         pulse,
         attachment,
-        passage: TRAFFIC.event_stream.enter(),
         membership: Membership::default(),
         read: ReadSoFar::default(),
         unmarked: 0,
@@ -131,7 +129,6 @@ struct EventStream {
     queue: Queue,
     pulse: Pulse,
     attachment: Attachment,
-    passage: Passage,
     membership: Membership,
     read: ReadSoFar,
     /// Events since the last position.
@@ -213,7 +210,6 @@ impl Handler<Frames> for EventStream {
     fn handle(&mut self, frames: Frames, _: &mut Self::Context) {
         if self.events.is_some() {
             let event = self.event(&frames);
-            self.passage.deliver(frames.count);
             self.send(event.into());
         }
         // Counted when it was sent here, and again as an event.

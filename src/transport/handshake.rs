@@ -10,13 +10,12 @@ use actix_web::{HttpRequest, HttpResponse};
 use actix_web_actors::ws;
 use channelstream_actors::broker::Broker;
 use channelstream_actors::error::CloseReason;
-use channelstream_actors::outlet::{Pulse, Queue};
+use channelstream_actors::outlet::{Pulse, Queue, Transport};
 use tokio::io::AsyncWriteExt;
 
 use crate::error::ApiError;
 use crate::openapi::{Event, Listening};
 use crate::settings::Settings;
-use crate::traffic::TRAFFIC;
 use crate::transport::socket::{Handle, WatchedStream};
 use crate::transport::websocket::{Ends, WebSocket, close_frame};
 use crate::transport::wire::Wire;
@@ -32,15 +31,15 @@ pub async fn open(request: HttpRequest, broker: Data<Broker>, settings: Data<Set
     let mut response = ws::handshake(&request).map_err(|error| ApiError::NoUpgrade(error.to_string()))?;
     let mut response = response.insert_header((header::CACHE_CONTROL, "no-store")).finish();
     let (queue, pulse) = (Queue::of_socket(settings.queue_bytes, handle.clone()), Pulse::default());
-    let (context, attachment) = (Context::new(), Attachment::default());
+    let (context, attachment) = (Context::new(), Attachment::new(broker.counters(), Transport::Websocket));
     // Attached before the client reads that the socket is open: what is sent from then on is not caught up but comes at once.
     // The actor begins to run when the stream is its own; what is sent to it before waits.
     let address: Addr<WebSocket> = context.address();
-    let outlet = outlet(&TRAFFIC.websocket, &address, queue.clone(), pulse.clone(), handle.clone());
+    let outlet = outlet(Transport::Websocket, &address, queue.clone(), pulse.clone(), handle.clone());
     let (sender, read, last_word) = (broker.get_ref().clone(), position::of(&request), attachment.last_word.clone());
     let attached = attach(sender, conn_id, outlet, read, address.recipient(), last_word);
     let takeover = if let Ok(true) = actix::spawn(attached).await {
-        let ends = Ends { broker, settings, passage: TRAFFIC.websocket.enter(), handle, queue, pulse, attachment };
+        let ends = Ends { broker, settings, handle, queue, pulse, attachment };
         Takeover::Open(Box::new(Opening { context, ends }))
     } else {
         log::debug!("a websocket asked for an unknown connection");

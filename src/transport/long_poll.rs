@@ -19,13 +19,12 @@ use bytestring::ByteString;
 use channelstream_actors::broker::Broker;
 use channelstream_actors::error::CloseReason;
 use channelstream_actors::name::ConnId;
-use channelstream_actors::outlet::{Doubt, Frames, Pulse, Queue, Report, Room, Shut};
+use channelstream_actors::outlet::{Doubt, Frames, Pulse, Queue, Report, Room, Shut, Transport};
 use tokio::sync::oneshot;
 
 use crate::error::ApiError;
 use crate::openapi::{Event, Listening};
 use crate::settings::Settings;
-use crate::traffic::{Passage, TRAFFIC};
 use crate::transport::read::ReadSoFar;
 use crate::transport::socket::Handle;
 use crate::transport::{Attachment, Begun, Word, attach, conn_id, outlet, position};
@@ -133,7 +132,6 @@ struct LongPoll {
     wait: Duration,
     gather: Duration,
     attachment: Attachment,
-    passage: Passage,
     /// None once it was answered: what comes later is left to the next poll.
     answer: Option<oneshot::Sender<ByteString>>,
     /// What will be answered, without the brackets around it.
@@ -153,6 +151,7 @@ impl LongPoll {
         broker: Broker,
         settings: &Settings,
     ) -> Self {
+        let attachment = Attachment::new(broker.counters(), Transport::LongPoll);
         Self {
             conn_id,
             position,
@@ -162,8 +161,7 @@ impl LongPoll {
             mailbox: settings.queue_frames.max(1),
             wait: settings.wake_connections_after,
             gather: settings.gather_time,
-            attachment: Attachment::default(),
-            passage: TRAFFIC.long_poll.enter(),
+            attachment,
             answer: Some(answer),
             gathered: String::new(),
             read: ReadSoFar::default(),
@@ -198,7 +196,7 @@ impl Actor for LongPoll {
         context.set_mailbox_capacity(self.mailbox);
         let address = context.address();
         let pulse = Pulse::default();
-        let outlet = outlet(&TRAFFIC.long_poll, &address, self.queue.clone(), pulse.clone(), self.socket.clone());
+        let outlet = outlet(Transport::LongPoll, &address, self.queue.clone(), pulse.clone(), self.socket.clone());
         let last_word = self.attachment.last_word.clone();
         let position = std::mem::take(&mut self.position);
         actix::spawn(attach(self.broker.clone(), self.conn_id, outlet, position, address.recipient(), last_word));
@@ -232,7 +230,6 @@ impl Handler<Frames> for LongPoll {
             return;
         }
         self.read.sent(&frames);
-        self.passage.deliver(frames.count);
         if !self.gathered.is_empty() {
             self.gathered.push(',');
         }

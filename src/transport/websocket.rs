@@ -16,7 +16,6 @@ use channelstream_actors::error::CloseReason;
 use channelstream_actors::outlet::{Frames, Pulse, Queue, Room, Shut};
 
 use crate::settings::Settings;
-use crate::traffic::Passage;
 use crate::transport::client_frames::ClientFrame;
 use crate::transport::metronome::{Beat, Membership};
 use crate::transport::read::ReadSoFar;
@@ -49,7 +48,6 @@ pub(super) fn close_frame(code: u16, reason: &str) -> Bytes {
 pub(super) struct Ends {
     pub(super) broker: Data<Broker>,
     pub(super) settings: Data<Settings>,
-    pub(super) passage: Passage,
     pub(super) handle: Arc<Handle>,
     pub(super) queue: Queue,
     pub(super) pulse: Pulse,
@@ -61,7 +59,6 @@ pub(super) struct WebSocket {
     wire: Wire,
     broker: Data<Broker>,
     settings: Data<Settings>,
-    passage: Passage,
     handle: Arc<Handle>,
     queue: Queue,
     pulse: Pulse,
@@ -108,12 +105,11 @@ impl ActorFuture<WebSocket> for Pump {
 impl WebSocket {
     /// Open from now on.
     pub(super) fn new(wire: Wire, ends: Ends) -> Self {
-        let Ends { broker, settings, passage, handle, queue, pulse, attachment } = ends;
+        let Ends { broker, settings, handle, queue, pulse, attachment } = ends;
         Self {
             wire,
             broker,
             settings,
-            passage,
             handle,
             queue,
             pulse,
@@ -263,7 +259,6 @@ impl Handler<Frames> for WebSocket {
             return;
         }
         self.read.sent(&frames);
-        self.passage.deliver(frames.count);
         self.wire.push(frames.list.frame().clone());
         if self.read.unasked() >= EVENTS_PER_PING {
             self.ask();

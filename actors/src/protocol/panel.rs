@@ -5,6 +5,7 @@ use uuid::Uuid;
 
 use crate::core::route::Route;
 use crate::name::{ChannelName, ConnId, MessageId, UserName};
+use crate::outlet::Transport;
 use crate::protocol::config::ChannelConfig;
 use crate::protocol::state::{State, UserState};
 use crate::protocol::timestamp::{Moment, Timestamp};
@@ -180,7 +181,7 @@ pub struct ConnectionDetail {
     /// False when its socket is lost and it does not count as here any more.
     pub is_present: bool,
     /// What it listens by; `None` while nothing listens.
-    pub transport: Option<&'static str>,
+    pub transport: Option<Transport>,
     /// Seconds since its last sign of life.
     pub silent_secs: u64,
 }
