@@ -47,5 +47,9 @@ pub async fn forget(
     broker: Data<Broker>,
     Body(ForgetRequest(channel)): Body<ForgetRequest>,
 ) -> Result<Json<bool>, ApiError> {
-    Ok(Json(broker.forget_channel(channel).await?))
+    let is_forgotten = broker.forget_channel(channel.clone()).await?;
+    if is_forgotten {
+        log::info!("the channel {:?} was forgotten, as an operator asked", channel.as_str());
+    }
+    Ok(Json(is_forgotten))
 }

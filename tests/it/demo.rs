@@ -170,6 +170,24 @@ async fn a_killed_and_restarted_server_is_survived() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_phone_in_the_dark_shows_all_of_it() {
+    let server = Server::start(&[]);
+    let browser = Browser::start().await;
+    let window = browser.open(&server.address, "/").await;
+    window.looks_like_a_phone_in_the_dark().await;
+    window.is_sound().await;
+    window.fits().await;
+    window.goto("/demo").await;
+    window.fill("#join input[name=username]", "alice\n").await;
+    window.says("#connection", "listening by").await;
+    say(&window, "from a phone").await;
+    window.says("#messages", "from a phone").await;
+    window.is_sound().await;
+    window.fits().await;
+    window.screenshot("demo-phone").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn the_front_page_leads_on() {
     let server = Server::start(&[]);
     let browser = Browser::start().await;

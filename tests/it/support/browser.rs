@@ -189,6 +189,12 @@ impl Window {
         self.driver.handle().cmd(Cdp("Emulation.setEmulatedMedia", dark)).await.unwrap();
     }
 
+    /// The page is no wider than the screen.
+    pub(crate) async fn fits(&self) {
+        let overflow = self.run("return document.documentElement.scrollWidth - innerWidth").await;
+        assert!(overflow.as_i64().unwrap() <= 0, "the page is {overflow} px wider than the screen");
+    }
+
     /// Keeps what can be seen, for people to look at.
     pub(crate) async fn screenshot(&self, name: &str) {
         let folder = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join("screenshots");
