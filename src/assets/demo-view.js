@@ -1,4 +1,4 @@
-import { element, name } from './element.js';
+import { element, isolated, name } from './element.js';
 
 const ABOUT = {
     '#lobby': 'Everybody is here. Keeps 50 messages.',
@@ -74,7 +74,7 @@ export class View {
         this.#at('about').textContent = ABOUT[chat.current] ?? 'Only the two of you read this.';
         const isIn = chat.current.startsWith('@') || connection.channels.includes(chat.current.slice(1));
         this.#at('text').disabled = !isIn;
-        this.#at('text').placeholder = isIn ? `Message to ${chat.current}` : 'Join the channel first';
+        this.#at('text').placeholder = isIn ? `Message to ${isolated(chat.current)}` : 'Join the channel first';
         const place = chat.current.startsWith('#') ? chat.current.slice(1) : 'lobby';
         this.#fill('people', connection.users(place).map((person) => this.#person(person, me)));
         this.#drawMessages(connection, me);
@@ -169,7 +169,7 @@ export class View {
     #person({ user, state }, me) {
         const dot = element('span', { className: 'dot' });
         dot.style.background = state.color ?? '';
-        const status = state.status && state.status !== 'here' ? ` (${state.status})` : '';
+        const status = state.status && state.status !== 'here' ? ` (${isolated(state.status)})` : '';
         const words = [dot, name(user), `${status}${user === me.username ? ', that is you' : ''}`];
         if (user === me.username) {
             return element('li', {}, ...words);

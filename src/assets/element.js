@@ -10,6 +10,11 @@ export function name(text) {
     return element('bdi', {}, text);
 }
 
+/** The same within other text (UAX 9, isolates). */
+export function isolated(text) {
+    return `\u2068${text}\u2069`;
+}
+
 /** Puts these children, and only these, into an element. Whoever has the focus keeps it. */
 export function fill(parent, children) {
     const isSame = parent.childNodes.length === children.length && children.every((child, index) => parent.childNodes[index] === child);

@@ -1,4 +1,4 @@
-import { element, name } from './element.js';
+import { element, isolated, name } from './element.js';
 import { Table, counted, link, when, written } from './panel-table.js';
 
 const SETTINGS = {
@@ -37,7 +37,7 @@ export class ChannelView {
     constructor(query, panel) {
         this.#channel = query.get('name') ?? '';
         this.#panel = panel;
-        this.title = this.#channel;
+        this.title = isolated(this.#channel);
         const forget = element('button', { type: 'button' }, 'Forget this channel');
         forget.onclick = () => this.#forget();
         this.#body.append(
@@ -111,7 +111,7 @@ export class ChannelView {
     }
 
     async #forget() {
-        const question = `Forget the channel ${this.#channel}, with all it keeps?`;
+        const question = `Forget the channel ${isolated(this.#channel)}, with all it keeps?`;
         if (await this.#panel.act('forget_channel', { channel: this.#channel }, { question, deed: 'Forget' })) {
             location.hash = 'view=channels';
         }
@@ -159,6 +159,7 @@ function audience(route) {
     if (!route) {
         return 'all';
     }
+    const names = (users) => users.map(isolated).join(', ');
     const { only, except } = route;
-    return `${only.length > 0 ? only.join(', ') : 'all'}${except.length > 0 ? ` but ${except.join(', ')}` : ''}`;
+    return `${only.length > 0 ? names(only) : 'all'}${except.length > 0 ? ` but ${names(except)}` : ''}`;
 }

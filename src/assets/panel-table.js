@@ -31,12 +31,17 @@ export class Table {
     }
 
     show(items) {
-        const rows = new Map(items.map((item) => {
-            const key = this.#key(item);
+        const rows = new Map();
+        items.forEach((item) => {
+            let key = this.#key(item);
+            while (rows.has(key)) {
+                // Ids that callers choose may come twice.
+                key = `${key} again`;
+            }
             const row = this.#rows.get(key) ?? new Row(this.#columns);
             row.show(item);
-            return [key, row];
-        }));
+            rows.set(key, row);
+        });
         this.#rows = rows;
         fill(this.#body, [...rows.values()].map((row) => row.element));
         this.#none.hidden = items.length > 0;

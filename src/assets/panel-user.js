@@ -1,4 +1,4 @@
-import { element, name } from './element.js';
+import { element, isolated, name } from './element.js';
 import { code, section, sendForm, shown } from './panel-channel.js';
 import { Table, counted, link, when, written } from './panel-table.js';
 
@@ -20,7 +20,7 @@ export class UserView {
     constructor(query, panel) {
         this.#user = query.get('name') ?? '';
         this.#panel = panel;
-        this.title = this.#user;
+        this.title = isolated(this.#user);
         this.#connections = new Table('Connections', [
             { title: 'Id', text: ({ conn_id }) => conn_id, make: ({ conn_id }) => code(conn_id) },
             { title: 'Listens by', text: listening },

@@ -273,3 +273,14 @@ async fn its_types_name_all_that_there_is_and_nothing_else() {
         .await;
     assert_eq!(json!(named), there);
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_clients_have_the_version_of_their_server() {
+    let version = env!("CARGO_PKG_VERSION");
+    let package: Value = serde_json::from_str(include_str!("../../clients/javascript/package.json")).unwrap();
+    assert_eq!(package["version"], version);
+    let project = include_str!("../../clients/python/pyproject.toml");
+    assert!(project.contains(&format!("\nversion = \"{version}\"\n")), "pyproject.toml has another version than {version}");
+    let code = include_str!("../../clients/javascript/src/channelstream.js");
+    assert!(code.contains(&format!("return '{version}';")), "channelstream.js has another version than {version}");
+}

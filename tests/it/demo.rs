@@ -101,7 +101,7 @@ async fn channels_are_joined_and_left_and_states_are_seen() {
     let alice = join(&browser, &server, "alice").await;
     let bob = join(&browser, &server, "bob").await;
     alice.choose_text("#status", "busy").await;
-    bob.says("#people", "alice (busy)").await;
+    bob.says("#people", "alice (\u{2068}busy\u{2069})").await;
     for window in [&alice, &bob] {
         window.click("button[aria-label='Join quiet']").await;
         window.find("button[aria-label='Leave quiet']").await;

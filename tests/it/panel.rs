@@ -11,6 +11,8 @@ use crate::support::eventually;
 use crate::support::server::Server;
 use crate::support::websocket::WebSocket;
 
+const UUID: &str = "7a6ff0f0-2b1d-4a53-9b7e-0a4b4e7a1a11";
+
 /// A window that has signed in.
 async fn sign_in(browser: &Browser, server: &Server) -> Window {
     let window = browser.open(&server.address, "/admin").await;
@@ -159,11 +161,16 @@ async fn hostile_names_are_text() {
         let body = json!({"username": name, "channels": [name], "user_state": {name: name}, "state_public_keys": [name],
                           "channel_configs": {name: {"store_history": true}}});
         backend.post("/connect", body).await;
-        backend.post("/message", json!([{"user": name, "channel": name, "message": {name: name}}])).await;
+        // An id twice, which is the caller's fault, hides nothing.
+        let message =
+            |text: &str| json!({"user": name, "channel": name, "uuid": UUID, "pm_users": [name], "message": {name: text}});
+        backend.post("/message", json!([message("first"), message(name)])).await;
         window.goto("/admin#view=channels").await;
         window.click_at(&format!("//td//a[.={}]", xpath_text(name))).await;
         window.says("h1", name).await;
+        window.says("[aria-label=History]", "first").await;
         window.says("[aria-label=History]", name).await;
+        window.says("[aria-label=Log]", &format!("\u{2068}{name}\u{2069}")).await;
         window.says("[aria-label=Users]", name).await;
         window.is_sound().await;
         window.click_at(&format!("//section[h2[starts-with(., 'Users')]]//td//a[.={}]", xpath_text(name))).await;
