@@ -19,10 +19,11 @@ use channelstream_actors::core::roster::Member;
 use channelstream_actors::core::user::{Connect, Place, UserCore};
 use channelstream_actors::limits::Limits;
 use channelstream_actors::name::{ChannelName, ConnId, MessageId, UserName};
-use channelstream_actors::outlet::{Frames, Outlet, Pulse, Queue, Room, Shut, Socket, Transport};
+use channelstream_actors::outlet::{Frames, Outlet, Pulse, Queue, Room, Shut, Socket};
 use channelstream_actors::protocol::event;
 use channelstream_actors::protocol::message::{Address, Draft, Message, Payload};
 use channelstream_actors::protocol::timestamp::Moment;
+use channelstream_actors::transport::Transport;
 use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
 use serde_json::value::RawValue;
 

@@ -21,7 +21,8 @@ use channelstream_actors::Attached;
 use channelstream_actors::broker::Broker;
 use channelstream_actors::counters::{Counted, Counters};
 use channelstream_actors::name::ConnId;
-use channelstream_actors::outlet::{DetachOutlet, Doubt, Frames, Outlet, Pulse, Queue, Report, Room, Shut, Transport};
+use channelstream_actors::outlet::{DetachOutlet, Doubt, Frames, Outlet, Pulse, Queue, Report, Room, Shut};
+use channelstream_actors::transport::Transport;
 
 use crate::error::ApiError;
 use crate::transport::socket::Handle;

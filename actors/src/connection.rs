@@ -17,7 +17,8 @@ use crate::delivery::{Attach, Detach};
 use crate::directory::{Absent, Directory, Resident, Shared, Shelf, impl_resident_handlers};
 use crate::error::{CloseReason, InUse, Unknown};
 use crate::name::{ChannelName, ConnId, UserName};
-use crate::outlet::{DetachOutlet, Doubt, Generation, Outlet, Report, Transport};
+use crate::outlet::{DetachOutlet, Doubt, Generation, Outlet, Report};
+use crate::transport::Transport;
 use crate::user::{Closed, Present, User};
 
 /// Makes the connection the user's, or keeps it if it already is. From the broker; creates it.

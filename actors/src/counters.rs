@@ -3,9 +3,7 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
-use serde::Serialize;
-
-use crate::outlet::Transport;
+use crate::transport::{ByTransport, Transport};
 
 /// Shared totals. Cloning shares them.
 #[derive(Clone, Debug, Default)]
@@ -20,43 +18,6 @@ struct Totals {
     listening: ByTransport<AtomicU64>,
     users_online: AtomicU64,
     pending: AtomicU64,
-}
-
-/// Something for each transport.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
-pub struct ByTransport<T> {
-    /// Of websockets.
-    pub websocket: T,
-    /// Of server-sent events.
-    pub event_stream: T,
-    /// Of long-polls.
-    pub long_poll: T,
-}
-
-impl<T> ByTransport<T> {
-    pub(crate) fn of(&mut self, transport: Transport) -> &mut T {
-        match transport {
-            Transport::Websocket => &mut self.websocket,
-            Transport::EventStream => &mut self.event_stream,
-            Transport::LongPoll => &mut self.long_poll,
-        }
-    }
-
-    /// For each transport what `change` makes of it and of what `other` has for it.
-    pub fn zip<U, V>(&self, other: &ByTransport<U>, change: impl Fn(&T, &U) -> V) -> ByTransport<V> {
-        ByTransport {
-            websocket: change(&self.websocket, &other.websocket),
-            event_stream: change(&self.event_stream, &other.event_stream),
-            long_poll: change(&self.long_poll, &other.long_poll),
-        }
-    }
-}
-
-impl ByTransport<u64> {
-    /// Of all.
-    pub fn total(&self) -> u64 {
-        self.websocket + self.event_stream + self.long_poll
-    }
 }
 
 impl ByTransport<AtomicU64> {

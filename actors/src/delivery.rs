@@ -10,7 +10,7 @@ use actix::prelude::*;
 use rustc_hash::FxBuildHasher;
 
 use crate::core::log::{Entry, Epoch, Log};
-use crate::counters::{ByTransport, Counters};
+use crate::counters::Counters;
 use crate::error::{CloseReason, Lost};
 use crate::list::List;
 use crate::name::{ChannelName, ConnId, MessageId, UserName};
@@ -18,6 +18,7 @@ use crate::outlet::{Frames, Generation, Outlet, Report, Room};
 use crate::posting::Waiting;
 use crate::protocol::event;
 use crate::protocol::timestamp::Moment;
+use crate::transport::ByTransport;
 
 /// So much is put into one list when there is much to send.
 const LIST_BYTES: usize = 16 << 10;

@@ -3,7 +3,7 @@
 //! In reading order:
 //!
 //! - [`broker`]: the one door; what can be asked of the actors;
-//! - [`protocol`]: what goes over the wire; [`name`], [`limits`], [`error`], [`counters`]: the words and numbers all use;
+//! - [`protocol`]: what goes over the wire; [`name`], [`limits`], [`error`], [`counters`], [`transport`]: the words and numbers all use;
 //! - [`core`]: what decides, as plain structs;
 //! - `channel`, `user`, `connection`: the actors that carry it; `posting`: what channels and users do alike; `directory` finds
 //!   them;
@@ -35,6 +35,7 @@ pub mod name;
 pub mod outlet;
 mod posting;
 pub mod protocol;
+pub mod transport;
 mod user;
 
 pub use connection::Attached;

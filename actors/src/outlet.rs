@@ -16,8 +16,8 @@ use std::time::{Duration, Instant};
 use crate::core::log::Epoch;
 use crate::error::CloseReason;
 use crate::list::List;
+use crate::transport::Transport;
 use actix::prelude::*;
-use serde::Serialize;
 
 /// Entries for one socket.
 #[derive(Message, Clone, Debug)]
@@ -162,20 +162,6 @@ impl Pulse {
     pub(crate) fn last(&self) -> Instant {
         self.0.start + Duration::from_millis(self.0.millis.load(Relaxed))
     }
-}
-
-/// The three ways to listen.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
-pub enum Transport {
-    /// A websocket.
-    #[serde(rename = "websocket")]
-    Websocket,
-    /// A stream of server-sent events.
-    #[serde(rename = "server-sent events")]
-    EventStream,
-    /// A request that waits.
-    #[serde(rename = "long-poll")]
-    LongPoll,
 }
 
 /// The ways to an outlet.

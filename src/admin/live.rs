@@ -17,6 +17,7 @@ use crate::admin::monitor::{Monitor, Since};
 use crate::admin::session::Admin;
 use crate::admin::view::View;
 use crate::error::ApiError;
+use crate::openapi::answers::AdminErrors;
 use crate::process::Readiness;
 use crate::validation::query;
 
@@ -39,7 +40,19 @@ struct Panel {
     look_at: Instant,
 }
 
-/// Opens the stream. `last_event_id`, or the header of that name, says which samples the panel has.
+/// What the panel listens to, as server-sent events: `numbers`, a list of samples, once a second; `view`, what is looked at, when it has changed.
+#[utoipa::path(get, path = "/admin/live", operation_id = "live", tag = "operating",
+    params(
+        ("view" = Option<String>, Query, description = "`numbers`, `channels`, `channel`, `users` or `user`"),
+        ("name" = Option<String>, Query, description = "Of the channel or user"),
+        ("search" = Option<String>, Query, description = "A part of the names, in whatever case"),
+        ("sort" = Option<String>, Query, description = "`name`, `users`, `connections`, `events` or `last_active`"),
+        ("offset" = Option<usize>, Query, description = "So many are passed over"),
+        ("limit" = Option<usize>, Query, description = "So many at most: 100 where nothing is said, 1,000 at most"),
+        ("last_event_id" = Option<u64>, Query, description = "The `id` of the last numbers that are known; browsers send it by themselves"),
+    ),
+    responses((status = 200, description = "Open", body = String, content_type = "text/event-stream"), AdminErrors),
+    security(("session" = []), ("signature" = [])))]
 pub async fn live(
     _: Admin,
     request: HttpRequest,
@@ -90,6 +103,7 @@ impl Panel {
     async fn look(&mut self) -> String {
         let start = Instant::now();
         let seen = self.view.look(&self.broker).await;
+        // A little less than the interval: the next round shall find it due.
         self.look_at = Instant::now() + (start.elapsed() * REST).max(INTERVAL * 9 / 10);
         if seen == self.shown {
             return String::new();

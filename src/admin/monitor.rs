@@ -5,8 +5,8 @@ use std::time::{Duration, Instant};
 
 use actix::prelude::*;
 use channelstream_actors::broker::{Broker, Population};
-use channelstream_actors::counters::ByTransport;
 use channelstream_actors::protocol::timestamp::Moment;
+use channelstream_actors::transport::ByTransport;
 use serde::Serialize;
 
 use crate::error::refused;

@@ -5,10 +5,12 @@ use actix_web::{HttpRequest, HttpResponse};
 use channelstream_actors::broker::Broker;
 use channelstream_actors::protocol::info::Totals;
 use serde::Serialize;
+use utoipa::ToSchema;
 
 use crate::admin::session::Admin;
 use crate::admin::view::selection;
 use crate::error::ApiError;
+use crate::openapi::answers::AdminErrors;
 use crate::pages::page;
 use crate::process::Started;
 
@@ -20,7 +22,7 @@ pub async fn panel(request: HttpRequest, _: Admin) -> HttpResponse {
 }
 
 /// The server's numbers with its age and version.
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
 pub struct PanelTotals {
     #[serde(flatten)]
     totals: Totals,
@@ -28,7 +30,14 @@ pub struct PanelTotals {
     version: &'static str,
 }
 
-/// `/admin/admin.json`: with all channels and users, or, where the query asks for it, a page of each by name.
+/// The server's numbers with all channels and users, or, where the query asks for it, with a page of each by name.
+#[utoipa::path(get, path = "/admin/admin.json", operation_id = "numbers", tag = "operating",
+    params(
+        ("search" = Option<String>, Query, description = "A part of the names, in whatever case"),
+        ("offset" = Option<usize>, Query, description = "So many are passed over"),
+        ("limit" = Option<usize>, Query, description = "So many at most: 100 where nothing is said, 1,000 at most"),
+    ),
+    responses((status = 200, description = "The numbers", body = PanelTotals), AdminErrors), security(("session" = []), ("signature" = [])))]
 pub async fn totals(
     _: Admin,
     request: HttpRequest,

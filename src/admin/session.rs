@@ -16,7 +16,7 @@ use crate::settings::Settings;
 use crate::signature::{Gate, Signed, signature_of};
 
 /// As in the original.
-const COOKIE: &str = "auth_tkt";
+pub const COOKIE: &str = "auth_tkt";
 const LIFETIME: Duration = Duration::days(30);
 
 /// Makes and reads session cookies.

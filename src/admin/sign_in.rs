@@ -14,7 +14,7 @@ use crate::admin::doorkeeper::{Doorkeeper, Knock, Wait, Welcome};
 use crate::admin::session::{Sessions, refuse_foreign_pages};
 use crate::caller::Caller;
 use crate::error::ApiError;
-use crate::pages::page;
+use crate::pages::{escaped, page};
 use crate::settings::Settings;
 use crate::validation::{body, query};
 
@@ -27,9 +27,12 @@ pub async fn form(request: HttpRequest, settings: Data<Settings>) -> HttpRespons
 
 fn form_saying(request: &HttpRequest, settings: &Settings, message: &str) -> HttpResponse {
     // Such a server is reached from its own machine only; who tries it need not look for what everyone knows.
-    let hint =
-        if settings.has_known_admin_secret() { "Not set yet: <code>admin</code> and <code>admin_secret</code>." } else { "" };
-    page(request, &PAGE.replace("{message}", message).replace("{hint}", hint))
+    let hint = if settings.has_known_admin_secret() {
+        format!("Not set yet, so: <code>{}</code> and <code>admin_secret</code>.", escaped(&settings.admin_user))
+    } else {
+        String::new()
+    };
+    page(request, &PAGE.replace("{message}", message).replace("{hint}", &hint))
 }
 
 fn too_early(request: &HttpRequest, settings: &Settings, left: Duration) -> HttpResponse {

@@ -11,7 +11,7 @@ use channelstream_actors::protocol::info::{Info, InfoOptions};
 use serde_json::value::RawValue;
 
 use crate::error::ApiError;
-use crate::openapi::SignedErrors;
+use crate::openapi::answers::SignedErrors;
 use crate::signature::Signed;
 use crate::validation::body::{Body, Checked, FromBody};
 use crate::validation::errors::Errors;

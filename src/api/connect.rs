@@ -16,7 +16,7 @@ use utoipa::ToSchema;
 
 use crate::api::info::{InfoQuery, info_options};
 use crate::error::ApiError;
-use crate::openapi::SignedErrors;
+use crate::openapi::answers::SignedErrors;
 use crate::signature::Signed;
 use crate::validation::body::{Body, Checked, FromBody};
 use crate::validation::fields::Fields;

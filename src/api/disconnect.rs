@@ -8,7 +8,7 @@ use serde_json::value::RawValue;
 use utoipa::ToSchema;
 
 use crate::error::ApiError;
-use crate::openapi::FieldErrors;
+use crate::openapi::answers::FieldErrors;
 use crate::validation::body::{Body, Checked, FromBody};
 use crate::validation::query;
 use crate::validation::rules::{parse_uuid, uuid};

@@ -10,7 +10,7 @@ use utoipa::ToSchema;
 
 use crate::api::{MessageAddress, address};
 use crate::error::ApiError;
-use crate::openapi::SignedErrors;
+use crate::openapi::answers::SignedErrors;
 use crate::signature::Signed;
 use crate::validation::body::{Body, Checked, FromBody, list_of};
 use crate::validation::rules::{USER, datetime, name, payload, uuid};

@@ -9,7 +9,7 @@ use serde_json::value::RawValue;
 use utoipa::ToSchema;
 
 use crate::error::ApiError;
-use crate::openapi::SignedErrors;
+use crate::openapi::answers::SignedErrors;
 use crate::signature::Signed;
 use crate::validation::body::{Body, Checked, FromBody};
 use crate::validation::errors::Errors;

@@ -15,7 +15,7 @@ use utoipa::ToSchema;
 use crate::api::connect::configs;
 use crate::api::info::{InfoQuery, info_options};
 use crate::error::ApiError;
-use crate::openapi::SignedErrors;
+use crate::openapi::answers::SignedErrors;
 use crate::signature::Signed;
 use crate::validation::body::{Body, Checked, FromBody, UNKNOWN_CONNECTION};
 use crate::validation::fields::{Fields, Mention};

@@ -9,7 +9,7 @@ use utoipa::ToSchema;
 
 use crate::api::subscribe::SubscribeRequest;
 use crate::error::ApiError;
-use crate::openapi::SignedErrors;
+use crate::openapi::answers::SignedErrors;
 use crate::signature::Signed;
 use crate::validation::body::{Body, UNKNOWN_CONNECTION};
 

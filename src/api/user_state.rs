@@ -11,7 +11,7 @@ use serde_json::value::RawValue;
 use utoipa::ToSchema;
 
 use crate::error::ApiError;
-use crate::openapi::SignedErrors;
+use crate::openapi::answers::SignedErrors;
 use crate::signature::Signed;
 use crate::validation::body::{Body, Checked, FromBody, UNKNOWN_USER};
 use crate::validation::errors::Errors;

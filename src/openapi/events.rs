@@ -1,13 +1,24 @@
-//! What pages hear (`protocol.md` §7, §13). Events are encoded by hand, once each; these types only describe them.
+//! What pages say to listen, and what they hear (`protocol.md` §7, §13). Events are encoded by hand, once each; these types only describe them.
 
-#![expect(dead_code, reason = "they say what events look like")]
+#![expect(dead_code, reason = "they say what queries and events look like")]
 
 use std::collections::BTreeMap;
 
 use channelstream_actors::protocol::state::{Change, StateValue, UserState};
 use channelstream_actors::protocol::timestamp::Timestamp;
 use serde::Serialize;
-use utoipa::ToSchema;
+use utoipa::{IntoParams, ToSchema};
+
+/// What a page says that wants to listen.
+#[derive(IntoParams)]
+#[into_params(parameter_in = Query)]
+pub struct Listening {
+    /// Of its connection. Who knows it is the connection.
+    #[param(value_type = String, format = "uuid")]
+    conn_id: (),
+    /// The `id` of the last event it read by server-sent events, if it did.
+    last_event_id: Option<String>,
+}
 
 /// What a page hears.
 #[derive(Serialize, ToSchema)]

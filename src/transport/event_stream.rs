@@ -16,11 +16,12 @@ use actix_web::{HttpRequest, HttpResponse};
 use bytes::Bytes;
 use channelstream_actors::broker::Broker;
 use channelstream_actors::error::CloseReason;
-use channelstream_actors::outlet::{Frames, Pulse, Queue, Room, Shut, Transport};
+use channelstream_actors::outlet::{Frames, Pulse, Queue, Room, Shut};
+use channelstream_actors::transport::Transport;
 use tokio::sync::mpsc;
 
 use crate::error::ApiError;
-use crate::openapi::{Event, Listening};
+use crate::openapi::events::{Event, Listening};
 use crate::settings::Settings;
 use crate::transport::metronome::{Beat, Membership};
 use crate::transport::read::ReadSoFar;

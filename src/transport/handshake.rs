@@ -10,11 +10,12 @@ use actix_web::{HttpRequest, HttpResponse};
 use actix_web_actors::ws;
 use channelstream_actors::broker::Broker;
 use channelstream_actors::error::CloseReason;
-use channelstream_actors::outlet::{Pulse, Queue, Transport};
+use channelstream_actors::outlet::{Pulse, Queue};
+use channelstream_actors::transport::Transport;
 use tokio::io::AsyncWriteExt;
 
 use crate::error::ApiError;
-use crate::openapi::{Event, Listening};
+use crate::openapi::events::{Event, Listening};
 use crate::settings::Settings;
 use crate::transport::socket::{Handle, WatchedStream};
 use crate::transport::websocket::{Ends, WebSocket, close_frame};

@@ -19,11 +19,12 @@ use bytestring::ByteString;
 use channelstream_actors::broker::Broker;
 use channelstream_actors::error::CloseReason;
 use channelstream_actors::name::ConnId;
-use channelstream_actors::outlet::{Doubt, Frames, Pulse, Queue, Report, Room, Shut, Transport};
+use channelstream_actors::outlet::{Doubt, Frames, Pulse, Queue, Report, Room, Shut};
+use channelstream_actors::transport::Transport;
 use tokio::sync::oneshot;
 
 use crate::error::ApiError;
-use crate::openapi::{Event, Listening};
+use crate::openapi::events::{Event, Listening};
 use crate::settings::Settings;
 use crate::transport::read::ReadSoFar;
 use crate::transport::socket::Handle;

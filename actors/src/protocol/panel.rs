@@ -5,10 +5,10 @@ use uuid::Uuid;
 
 use crate::core::route::Route;
 use crate::name::{ChannelName, ConnId, MessageId, UserName};
-use crate::outlet::Transport;
 use crate::protocol::config::ChannelConfig;
 use crate::protocol::state::{State, UserState};
 use crate::protocol::timestamp::{Moment, Timestamp};
+use crate::transport::Transport;
 
 /// Of what may be long so much is shown.
 pub const SHOWN: usize = 100;
