@@ -22,13 +22,13 @@ export class ChannelView {
         { title: 'Public state', text: ({ state }) => JSON.stringify(state), make: ({ state }) => code(JSON.stringify(state)) },
     ], { key: ({ user }) => user, none: 'Nobody is here.' });
     #history = new Table('History', [
-        { title: 'Sent', text: ({ timestamp, edited }) => when(timestamp) + (edited ? ', edited' : '') },
+        { title: 'Sent', kind: 'time', text: ({ timestamp, edited }) => when(timestamp) + (edited ? ', edited' : '') },
         { title: 'User', text: ({ user }) => user, make: ({ user }) => link('user', user) },
         { title: 'Message', text: ({ message }) => message ?? '', make: ({ message }) => code(message ?? '') },
     ], { key: ({ uuid }) => uuid, none: 'Nothing is kept.' });
     #log = new Table('Log', [
-        { title: 'Offset', isNumber: true, text: ({ offset }) => written(offset) },
-        { title: 'At', text: ({ at }) => when(at) },
+        { title: 'Offset', kind: 'number', text: ({ offset }) => written(offset) },
+        { title: 'At', kind: 'time', text: ({ at }) => when(at) },
         { title: 'For', text: ({ route }) => audience(route) },
         { title: 'Event', text: ({ event }) => event ?? 'deleted', make: ({ event }) => code(event ?? 'deleted') },
     ], { key: ({ offset }) => offset, none: 'Nothing happened lately.' });

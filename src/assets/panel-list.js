@@ -86,10 +86,10 @@ export class ChannelList extends List {
             none: 'No channel has such a name.',
             columns: [
                 { title: 'Name', sort: 'name', text: (channel) => channel.name, make: (channel) => link('channel', channel.name) },
-                { title: 'Users', sort: 'users', isNumber: true, text: (channel) => written(channel.users) },
-                { title: 'Connections', sort: 'connections', isNumber: true, text: (channel) => written(channel.connections) },
-                { title: 'Events', sort: 'events', isNumber: true, text: (channel) => written(channel.events) },
-                { title: 'Last active', sort: 'last_active', text: (channel) => when(channel.last_active) },
+                { title: 'Users', sort: 'users', kind: 'number', text: (channel) => written(channel.users) },
+                { title: 'Connections', sort: 'connections', kind: 'number', text: (channel) => written(channel.connections) },
+                { title: 'Events', sort: 'events', kind: 'number', text: (channel) => written(channel.events) },
+                { title: 'Last active', sort: 'last_active', kind: 'time', text: (channel) => when(channel.last_active) },
             ],
         });
     }
@@ -104,9 +104,9 @@ export class UserList extends List {
             none: 'No user has such a name.',
             columns: [
                 { title: 'Name', sort: 'name', text: ({ user }) => user, make: ({ user }) => link('user', user) },
-                { title: 'Connections', sort: 'connections', isNumber: true, text: ({ connections }) => written(connections) },
+                { title: 'Connections', sort: 'connections', kind: 'number', text: ({ connections }) => written(connections) },
                 { title: 'Public state', text: ({ state }) => JSON.stringify(state), make: ({ state }) => element('code', {}, name(JSON.stringify(state))) },
-                { title: 'Last active', sort: 'last_active', text: ({ last_active }) => when(last_active) },
+                { title: 'Last active', sort: 'last_active', kind: 'time', text: ({ last_active }) => when(last_active) },
             ],
         });
     }

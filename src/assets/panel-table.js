@@ -4,8 +4,8 @@ import { element, fill, name } from './element.js';
  * A table that changes in place: a row stays while its item is listed, a cell while it says the same, so that nobody loses the place where
  * they are.
  *
- * A column is `{ title, text, make, sort, isNumber }`: `text` tells what a cell says, `make` makes its content where that is more than text,
- * `sort` is the word by which the server sorts.
+ * A column is `{ title, text, make, sort, kind }`: `text` tells what a cell says, `make` makes its content where that is more than text,
+ * `sort` is the word by which the server sorts, `kind` is `number` or `time` where it is one.
  */
 export class Table {
     element;
@@ -19,8 +19,8 @@ export class Table {
     constructor(caption, columns, { key, none }) {
         this.#columns = columns;
         this.#key = key;
-        this.#headings = columns.map(({ title, sort, isNumber }) =>
-            element('th', { scope: 'col', className: isNumber ? 'number' : '' }, sort ? element('a', {}, title) : title));
+        this.#headings = columns.map(({ title, sort, kind = '' }) =>
+            element('th', { scope: 'col', className: kind }, sort ? element('a', {}, title) : title));
         this.#none = element('p', { className: 'muted', hidden: true }, none);
         const table = element('table', {},
             element('caption', { className: 'seen-by-readers' }, caption),
@@ -66,7 +66,7 @@ class Row {
 
     constructor(columns) {
         this.#columns = columns;
-        this.#cells = columns.map(({ isNumber }) => element('td', { className: isNumber ? 'number' : '' }));
+        this.#cells = columns.map(({ kind = '' }) => element('td', { className: kind }));
         this.element = element('tr', {}, ...this.#cells);
     }
 
