@@ -171,7 +171,7 @@ async fn an_open_panel_does_not_hold_up_the_end() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn asking_for_all_of_many_channels_delays_nobody() {
-    const CHANNELS: usize = 20_000;
+    const CHANNELS: usize = 100_000;
     let server = Server::start(&[]);
     let backend = Backend::of(&server);
     for start in (0..CHANNELS).step_by(2000) {
@@ -183,8 +183,10 @@ async fn asking_for_all_of_many_channels_delays_nobody() {
         async move {
             for _ in 0..3 {
                 let totals = backend.request(Method::GET, "/admin/admin.json").send().await.unwrap();
-                let totals: Value = totals.json().await.unwrap();
-                assert_eq!(totals["channels"].as_object().unwrap().len(), CHANNELS);
+                let totals = totals.bytes().await.unwrap();
+                // Of so many that takes a while, which is not the server's.
+                let count = move || serde_json::from_slice::<Value>(&totals).unwrap()["channels"].as_object().unwrap().len();
+                assert_eq!(tokio::task::spawn_blocking(count).await.unwrap(), CHANNELS);
             }
         }
     });
@@ -206,5 +208,5 @@ async fn asking_for_all_of_many_channels_delays_nobody() {
     everything.await.unwrap();
     panel.abort();
     println!("the slowest call beside it took {slowest:?}");
-    assert!(slowest < Duration::from_secs(2), "{slowest:?}");
+    assert!(slowest < Duration::from_secs(1), "{slowest:?}");
 }

@@ -46,26 +46,38 @@ impl Broker {
     }
 
     pub(super) async fn channel_infos(&self, names: Vec<ChannelName>, options: &InfoOptions) -> BTreeMap<ChannelName, ChannelInfo> {
-        let infos = self.each::<Channel, _>(names, || Describe(options.clone())).await;
-        infos.into_iter().map(|info| (info.name.clone(), *info)).collect()
+        let mut infos = BTreeMap::new();
+        let take = |info: Box<ChannelInfo>| drop(infos.insert(info.name.clone(), *info));
+        self.each::<Channel, _>(names, || Describe(options.clone()), take).await;
+        infos
     }
 
     pub(super) async fn user_infos(&self, names: Vec<UserName>) -> Vec<UserInfo> {
-        self.each::<User, _>(names, || DescribeUser).await.into_iter().map(|info| *info).collect()
+        self.gather::<User, _, _>(names, || DescribeUser).await
     }
 
     /// Asks the actors of these names; those that do not exist are left out.
-    pub(super) async fn each<A, M>(&self, names: Vec<A::Name>, message: impl Fn() -> M) -> Vec<M::Result>
+    pub(super) async fn gather<A, M, T>(&self, names: Vec<A::Name>, message: impl Fn() -> M) -> Vec<T>
+    where
+        A: Resident + Handler<Forwarded<M>>,
+        M: Message<Result = Box<T>> + Send + 'static,
+        T: Send + 'static,
+    {
+        let mut items = Vec::with_capacity(names.len());
+        self.each::<A, _>(names, message, |item| items.push(*item)).await;
+        items
+    }
+
+    /// The same; `take` is given each answer as it comes.
+    async fn each<A, M>(&self, names: Vec<A::Name>, message: impl Fn() -> M, mut take: impl FnMut(M::Result))
     where
         A: Resident + Handler<Forwarded<M>>,
         M: Message + Send + 'static,
         M::Result: Send,
     {
-        let mut answers = Vec::with_capacity(names.len());
         for slice in names.chunks(SLICE) {
             let asked = slice.iter().map(|name| self.shared.ask::<A, _>(name.clone(), Absent::Skip, message()));
-            answers.extend(join_all(asked).await.into_iter().flatten());
+            join_all(asked).await.into_iter().flatten().for_each(&mut take);
         }
-        answers
     }
 }

@@ -41,13 +41,15 @@ impl Broker {
         let channels = self.channel_infos(names, &InfoOptions::default()).await;
         let mut users = self.user_infos(census.users).await;
         users.retain(|user| !user.connections.is_empty());
-        users.sort_unstable_by(|a, b| a.user.cmp(&b.user));
         let (unique_user_count, total_connections) = (users.len(), users.iter().map(|user| user.connections.len()).sum());
-        if let Some(selection) = selection {
+        let sorted = spawn_blocking(move || {
+            users.sort_unstable_by(|a, b| a.user.cmp(&b.user));
+            let Some(selection) = selection else { return users };
             let is_wanted = matcher(&selection);
             users.retain(|user| is_wanted(user.user.as_str()));
-            users = cut(users, &selection).items;
-        }
+            cut(users, &selection).items
+        });
+        let users = sorted.await.unwrap_or_default();
         Totals {
             remembered_user_count,
             unique_user_count,
@@ -99,19 +101,17 @@ impl Broker {
     {
         if selection.sort == Sort::Name {
             let Page { matching, items } = page_of_names(names, selection).await;
-            let items = self.each::<A, _>(items, message).await.into_iter().map(|item| *item).collect();
-            return Page { matching, items };
+            return Page { matching, items: self.gather::<A, _, _>(items, message).await };
         }
         let everybody = Selection { offset: 0, limit: usize::MAX, ..selection.clone() };
         let names = page_of_names(names, everybody).await.items;
-        let mut items: Vec<Box<T>> = self.each::<A, _>(names, message).await;
+        let mut items = self.gather::<A, _, _>(names, message).await;
         let sorted = spawn_blocking(move || {
             // Stable: what is equal stays in the order of names.
             items.sort_by_key(|item| std::cmp::Reverse(by_what(item, selection.sort)));
             cut(items, &selection)
         });
-        let Page { matching, items } = sorted.await.unwrap_or_default();
-        Page { matching, items: items.into_iter().map(|item| *item).collect() }
+        sorted.await.unwrap_or_default()
     }
 
     /// All about a channel.
