@@ -141,8 +141,6 @@ pub(crate) struct Count;
 pub struct Population {
     /// Channels.
     pub channels: usize,
-    /// Users, connected or remembered.
-    pub users: usize,
     /// Connections.
     pub connections: usize,
 }
@@ -326,7 +324,7 @@ impl Handler<Count> for Directory {
     type Result = Population;
 
     fn handle(&mut self, _: Count, _: &mut Context<Self>) -> Population {
-        Population { channels: self.channels.len(), users: self.users.len(), connections: self.connections.len() }
+        Population { channels: self.channels.len(), connections: self.connections.len() }
     }
 }
 

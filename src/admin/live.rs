@@ -9,8 +9,9 @@ use actix_web::http::header;
 use actix_web::web::{Bytes, Data};
 use actix_web::{HttpRequest, HttpResponse};
 use channelstream_actors::broker::Broker;
-use futures_util::future::{Either, select};
-use futures_util::stream::unfold;
+use futures_util::StreamExt;
+use futures_util::future::{Either, ready, select};
+use futures_util::stream::{once, unfold};
 use tokio::time::sleep;
 
 use crate::admin::monitor::{Monitor, Since};
@@ -22,6 +23,9 @@ use crate::process::Readiness;
 use crate::validation::query;
 
 const INTERVAL: Duration = Duration::from_secs(1);
+
+/// How long a browser waits before it comes back.
+const BEGINNING: Bytes = Bytes::from_static(b"retry: 1000\n\n");
 
 /// To look costs something where there are many channels. After a look so many times its duration pass before the next.
 const REST: u32 = 20;
@@ -64,14 +68,15 @@ pub async fn live(
     let known = header.or_else(|| query(&request).remove("last_event_id")).and_then(|text| text.parse().ok()).unwrap_or_default();
     let view = View::of(&request)?;
     let panel = Panel { broker, monitor, readiness, view, known, shown: String::new(), look_at: Instant::now() };
+    let events = unfold(panel, |mut panel| async move {
+        let events = panel.next().await?;
+        Some((Ok::<_, Infallible>(Bytes::from(events)), panel))
+    });
     Ok(HttpResponse::Ok()
         .insert_header((header::CONTENT_TYPE, "text/event-stream"))
         .insert_header((header::CACHE_CONTROL, "no-store, no-transform"))
         .insert_header(("x-accel-buffering", "no"))
-        .streaming(unfold(panel, |mut panel| async move {
-            let events = panel.next().await?;
-            Some((Ok::<_, Infallible>(Bytes::from(events)), panel))
-        })))
+        .streaming(once(ready(Ok(BEGINNING))).chain(events)))
 }
 
 impl Panel {

@@ -183,6 +183,16 @@ async fn hostile_names_are_text() {
         assert_eq!(window.driver.title().await.unwrap(), "Users – Channelstream");
     }
     window.screenshot("panel-hostile").await;
+    window.looks_like_a_phone_in_the_dark().await;
+    for view in
+        ["view=users".to_owned(), format!("view=channel&name={}", "x".repeat(256)), format!("view=user&name={}", "x".repeat(256))]
+    {
+        window.goto(&format!("/admin#{view}")).await;
+        window.says("main", &"x".repeat(256)).await;
+        window.fits().await;
+        window.is_sound().await;
+    }
+    window.screenshot("panel-hostile-phone").await;
 }
 
 /// XPath has no escapes.

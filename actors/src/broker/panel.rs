@@ -25,7 +25,6 @@ impl Broker {
         let counts = join_all(counts).await.into_iter().flatten();
         counts.fold(Population::default(), |all, part| Population {
             channels: all.channels + part.channels,
-            users: all.users + part.users,
             connections: all.connections + part.connections,
         })
     }
