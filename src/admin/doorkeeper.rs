@@ -1,10 +1,13 @@
-//! Makes guessing the panel's password slow: after some failures an address waits before it may try again, longer each time.
+//! Keeps the panel's door. Guessing the password is slow: after some failures an address waits before it may try again, longer each time.
+//! And who has signed out stays out, with a copy of the cookie too.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::net::{IpAddr, Ipv6Addr};
 use std::time::{Duration, Instant};
 
 use actix::prelude::*;
+use time::OffsetDateTime;
+use uuid::Uuid;
 
 /// So many failures bring no wait: people mistype.
 const FREE: u32 = 5;
@@ -35,6 +38,24 @@ pub(super) struct Wait(pub(super) Duration);
 #[rtype(result = "()")]
 pub(super) struct Welcome(pub(super) IpAddr);
 
+/// Of one who signed in.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub(super) struct Session {
+    /// Seconds since 1970.
+    pub(super) until: i64,
+    pub(super) id: Uuid,
+}
+
+/// This session ends before its time.
+#[derive(Message, Clone, Copy, Debug)]
+#[rtype(result = "()")]
+pub(super) struct End(pub(super) Session);
+
+/// Whether this session has ended before its time.
+#[derive(Message, Clone, Copy, Debug)]
+#[rtype(result = "bool")]
+pub(super) struct HasEnded(pub(super) Session);
+
 struct Record {
     failures: u32,
     /// Nobody is let in before.
@@ -45,6 +66,8 @@ struct Record {
 #[derive(Default)]
 pub struct Doorkeeper {
     records: HashMap<IpAddr, Record>,
+    /// Until their time comes.
+    ended: HashSet<Session>,
 }
 
 impl Doorkeeper {
@@ -91,6 +114,24 @@ impl Handler<Welcome> for Doorkeeper {
 
     fn handle(&mut self, Welcome(address): Welcome, _: &mut Context<Self>) {
         self.records.remove(&household(address));
+    }
+}
+
+impl Handler<End> for Doorkeeper {
+    type Result = ();
+
+    fn handle(&mut self, End(session): End, _: &mut Context<Self>) {
+        let now = OffsetDateTime::now_utc().unix_timestamp();
+        self.ended.retain(|session| session.until > now);
+        self.ended.insert(session);
+    }
+}
+
+impl Handler<HasEnded> for Doorkeeper {
+    type Result = bool;
+
+    fn handle(&mut self, HasEnded(session): HasEnded, _: &mut Context<Self>) -> bool {
+        self.ended.contains(&session)
     }
 }
 

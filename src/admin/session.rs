@@ -1,15 +1,17 @@
-//! The session of the admin panel: a signed cookie that says until when it counts.
+//! The session of the admin panel: a signed cookie that says which it is and until when it counts.
 
+use actix::Addr;
 use actix_web::cookie::time::Duration;
 use actix_web::cookie::{Cookie, CookieJar, Key, SameSite};
 use actix_web::dev::Payload;
 use actix_web::web::Data;
 use actix_web::{FromRequest, HttpRequest};
+use futures_util::future::LocalBoxFuture;
 use sha1::{Digest, Sha1};
-use std::future::{Ready, ready};
 use time::OffsetDateTime;
 use uuid::Uuid;
 
+use crate::admin::doorkeeper::{Doorkeeper, HasEnded, Session};
 use crate::caller::Caller;
 use crate::error::ApiError;
 use crate::settings::Settings;
@@ -39,7 +41,7 @@ impl Sessions {
     pub fn open(&self, caller: &Caller) -> Cookie<'static> {
         let until = OffsetDateTime::now_utc().unix_timestamp() + LIFETIME.whole_seconds();
         let mut jar = CookieJar::new();
-        jar.signed_mut(&self.key).add(Cookie::new(COOKIE, until.to_string()));
+        jar.signed_mut(&self.key).add(Cookie::new(COOKIE, format!("{until}.{}", Uuid::new_v4())));
         let signed = jar.get(COOKIE).map(|cookie| cookie.value().to_owned()).unwrap_or_default();
         cookie(caller, signed, LIFETIME)
     }
@@ -49,12 +51,14 @@ impl Sessions {
         cookie(caller, String::new(), Duration::ZERO)
     }
 
-    fn is_open(&self, request: &HttpRequest) -> bool {
-        let Some(cookie) = request.cookie(COOKIE) else { return false };
+    /// The session of a request, if its time has not come.
+    pub(super) fn of(&self, request: &HttpRequest) -> Option<Session> {
         let mut jar = CookieJar::new();
-        jar.add_original(cookie);
-        let until = jar.signed(&self.key).get(COOKIE).and_then(|cookie| cookie.value().parse::<i64>().ok());
-        until.is_some_and(|until| until > OffsetDateTime::now_utc().unix_timestamp())
+        jar.add_original(request.cookie(COOKIE)?);
+        let cookie = jar.signed(&self.key).get(COOKIE)?;
+        let (until, id) = cookie.value().split_once('.')?;
+        let session = Session { until: until.parse().ok()?, id: id.parse().ok()? };
+        (session.until > OffsetDateTime::now_utc().unix_timestamp()).then_some(session)
     }
 }
 
@@ -81,10 +85,10 @@ impl From<Admin> for Signed {
 
 impl FromRequest for Admin {
     type Error = ApiError;
-    type Future = Ready<Result<Self, ApiError>>;
+    type Future = LocalBoxFuture<'static, Result<Self, ApiError>>;
 
     fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
-        ready(check(request))
+        Box::pin(check(request.clone()))
     }
 }
 
@@ -103,16 +107,19 @@ pub fn refuse_foreign_pages(request: &HttpRequest) -> Result<(), ApiError> {
     if is_ours { Ok(()) } else { Err(ApiError::ForeignPage) }
 }
 
-fn check(request: &HttpRequest) -> Result<Admin, ApiError> {
+async fn check(request: HttpRequest) -> Result<Admin, ApiError> {
     let sessions = request.app_data::<Data<Sessions>>().ok_or(ApiError::Internal("no sessions"))?;
-    if sessions.is_open(request) {
-        return if request.method().is_safe() { Ok(Admin) } else { refuse_foreign_pages(request).map(|()| Admin) };
+    let doorkeeper = request.app_data::<Data<Addr<Doorkeeper>>>().ok_or(ApiError::Internal("no doorkeeper"))?;
+    if let Some(session) = sessions.of(&request)
+        && !doorkeeper.send(HasEnded(session)).await.unwrap_or(true)
+    {
+        return if request.method().is_safe() { Ok(Admin) } else { refuse_foreign_pages(&request).map(|()| Admin) };
     }
-    if signature_of(request).is_none() {
+    if signature_of(&request).is_none() {
         // Whoever wanted to go there is led on after signing in.
         let to = if request.path() == "/api-explorer" { "/admin/sign_in?to=api-explorer" } else { "/admin/sign_in" };
-        return Err(ApiError::NoSession { sign_in: Caller::of(request).url(to) });
+        return Err(ApiError::NoSession { sign_in: Caller::of(&request).url(to) });
     }
     let gate = request.app_data::<Data<Gate>>().ok_or(ApiError::Internal("no gate"))?;
-    gate.check(request).map(|()| Admin)
+    gate.check(&request).map(|()| Admin)
 }

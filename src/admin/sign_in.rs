@@ -10,7 +10,7 @@ use actix_web::{HttpRequest, HttpResponse};
 use serde::Deserialize;
 use subtle::ConstantTimeEq;
 
-use crate::admin::doorkeeper::{Doorkeeper, Knock, Wait, Welcome};
+use crate::admin::doorkeeper::{Doorkeeper, End, Knock, Wait, Welcome};
 use crate::admin::session::{Sessions, refuse_foreign_pages};
 use crate::caller::Caller;
 use crate::error::ApiError;
@@ -81,9 +81,13 @@ pub async fn sign_in(
     Ok(HttpResponse::Found().insert_header(location).cookie(sessions.open(&caller)).finish())
 }
 
-/// `/admin/sign_out`.
-pub async fn sign_out(request: HttpRequest) -> HttpResponse {
+/// `/admin/sign_out`: the session ends, and its cookie goes.
+pub async fn sign_out(request: HttpRequest, sessions: Data<Sessions>, doorkeeper: Data<Addr<Doorkeeper>>) -> HttpResponse {
     let caller = Caller::of(&request);
+    if let Some(session) = sessions.of(&request) {
+        // An error means that the server is stopping.
+        let _ = doorkeeper.send(End(session)).await;
+    }
     let location = (header::LOCATION, caller.url("/admin/sign_in"));
     HttpResponse::Found().insert_header(location).cookie(Sessions::close(&caller)).finish()
 }

@@ -71,6 +71,21 @@ async fn pages_of_other_sites_cannot_act_for_who_is_signed_in() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn who_has_signed_out_stays_out_with_the_same_cookie_too() {
+    let server = Server::start(&[("cookie-secret", "of our own")]);
+    let backend = Backend::of(&server);
+    let (first, second) = (session(&backend).await, session(&backend).await);
+    let ask = async |path: &str, cookie: &str| {
+        backend.unsigned(Method::GET, path).header("cookie", cookie).send().await.unwrap().status()
+    };
+    assert_eq!(ask("/admin", &first).await, 200);
+    assert_eq!(ask("/admin/sign_out", &first).await, 302);
+    assert_eq!(ask("/admin", &first).await, 302);
+    assert_eq!(ask("/admin", &second).await, 200);
+    assert_eq!(ask("/admin", &second.replace('=', "=A")).await, 302, "a cookie that was changed");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn what_the_panel_does_needs_a_session_and_a_page_of_ours() {
     let server = Server::start(&[]);
     let backend = Backend::of(&server);
