@@ -23,9 +23,7 @@ export class Live {
         this.#query = query;
         clearTimeout(this.#timer);
         this.#source?.close();
-        const asked = new URLSearchParams(query);
-        asked.set('last_event_id', this.samples.at(-1)?.at ?? 0);
-        const source = new EventSource(`${this.#root}admin/live?${asked}`);
+        const source = new EventSource(this.#url());
         this.#source = source;
         source.onopen = () => {
             this.#wait = SHORTEST_WAIT;
@@ -46,17 +44,34 @@ export class Live {
         source.addEventListener('view', ({ data }) => this.#listener.view(JSON.parse(data)));
     }
 
-    /** An event stream does not say why it was refused; something else does. */
+    /** An event stream does not say why it was refused; a request does. */
     async #comeBack() {
+        const refused = this.#source;
         try {
-            const response = await fetch(`${this.#root}admin`, { redirect: 'manual' });
+            const response = await fetch(this.#url(), { redirect: 'manual' });
+            if (refused !== this.#source) {
+                // Another view was opened meanwhile.
+                await response.body?.cancel();
+                return;
+            }
             if (response.type === 'opaqueredirect') {
                 this.#listener.signIn();
                 return;
             }
+            if (response.status === 422) {
+                this.#listener.refused(await response.json());
+                return;
+            }
+            await response.body.cancel();
         } catch {
             // It is away; so the stream will be told.
         }
         this.open(this.#query);
+    }
+
+    #url() {
+        const asked = new URLSearchParams(this.#query);
+        asked.set('last_event_id', this.samples.at(-1)?.at ?? 0);
+        return `${this.#root}admin/live?${asked}`;
     }
 }

@@ -49,6 +49,7 @@ const live = new Live(root, {
         at('status').textContent = isLive ? 'live' : 'the server is away';
         at('status').classList.toggle('is-live', isLive);
     },
+    refused: (answer) => say(`That cannot be shown: ${reasons(answer)}`, true),
     signIn,
 });
 
@@ -57,13 +58,13 @@ turn();
 
 /** Shows what the address says. It has the words of `/admin/live`. */
 function turn() {
+    say('');
     let query = new URLSearchParams(location.hash.slice(1));
     if (!VIEWS.has(query.get('view'))) {
         query = new URLSearchParams({ view: 'numbers' });
     }
     const View = VIEWS.get(query.get('view'));
     if (view?.constructor !== View || !view.turn?.(query)) {
-        say('');
         view = new View(query, panel);
         at('view').replaceChildren(view.element);
         at('view').focus({ preventScroll: true });

@@ -104,6 +104,14 @@ async fn an_operator_signs_in_looks_acts_and_signs_out() {
     window.click("#question-yes").await;
     window.says(".pages", "of 999").await;
 
+    // An address that somebody mistyped.
+    window.goto("/admin#view=channels&offset=some").await;
+    window.says("#notice", "offset is a whole number").await;
+    window.complaints().await;
+    window.goto("/admin#view=channels").await;
+    window.says(".pages", "of 999").await;
+    assert_eq!(window.text("#notice").await, "");
+
     window.click_at("//button[text()='Sign out']").await;
     window.arrives("/admin/sign_in").await;
     window.goto("/admin").await;
