@@ -3,7 +3,7 @@
 //! In reading order:
 //!
 //! - [`routes`]: every path on a line;
-//! - [`api`]: a file per endpoint; [`transport`]: websocket, server-sent events and long-poll;
+//! - [`api`]: a file per endpoint; [`transport`]: websocket, server-sent events and long-poll; [`event_source`]: what streams of events share;
 //! - [`pages`]: the front page; [`demo`]: a chat with a backend of its own; [`admin`]: the panel's pages; [`assets`]: what they are made of;
 //! - [`validation`]: from bytes to typed requests; [`signature`]: who may call; [`error`]: from errors to answers;
 //! - [`middleware`]: what every request passes first; [`caller`]: where it comes from;
@@ -16,6 +16,7 @@ pub mod caller;
 pub mod cli;
 pub mod demo;
 pub mod error;
+pub mod event_source;
 pub mod middleware;
 pub mod openapi;
 pub mod pages;

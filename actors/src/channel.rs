@@ -7,7 +7,6 @@ use uuid::Uuid;
 
 use crate::core::Stamp;
 use crate::core::channel::ChannelCore;
-use crate::core::log::Retention;
 use crate::core::roster::Member;
 use crate::core::user::Place;
 use crate::delivery::Delivery;
@@ -87,13 +86,7 @@ impl Resident for Channel {
 /// Of a channel with nothing in it.
 fn new_halves(name: &ChannelName, shared: &Shared) -> (ChannelCore, Delivery) {
     let limits = shared.limits();
-    let retention = Retention {
-        frames: limits.channel_frames,
-        age: limits.idle + limits.close_grace,
-        length: limits.log_length,
-        bytes: limits.log_bytes,
-    };
-    let core = ChannelCore::new(name.clone(), Uuid::new_v4(), retention, Moment::now());
+    let core = ChannelCore::new(name.clone(), Uuid::new_v4(), limits.retention(limits.channel_frames), Moment::now());
     let delivery = Delivery::new(Some(name.clone()), limits.channel_frames, limits.close_grace, shared.counters().clone());
     (core, delivery)
 }

@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use crate::core::log::Retention;
+
 /// Deadlines, lengths of logs, sizes of queues. One value, made at start, shared by all actors.
 #[derive(Clone, Debug)]
 pub struct Limits {
@@ -29,6 +31,14 @@ pub struct Limits {
     pub handover: Duration,
     /// How many answers are remembered for `Idempotency-Key`.
     pub remembered_calls: usize,
+}
+
+impl Limits {
+    /// What a log keeps whose last `frames` are for connections that listen for the first time: besides them, all that one which is away may
+    /// come back for.
+    pub(crate) fn retention(&self, frames: usize) -> Retention {
+        Retention { frames, age: self.idle + self.close_grace, length: self.log_length, bytes: self.log_bytes }
+    }
 }
 
 impl Default for Limits {

@@ -11,7 +11,6 @@ use tokio::sync::oneshot;
 use uuid::Uuid;
 
 use crate::channel::{Channel, Tell};
-use crate::core::log::Retention;
 use crate::core::user::{Connect, Effect, StateChanged, Subscriptions, UserCore, Values};
 use crate::counters::Counted;
 use crate::delivery::Delivery;
@@ -134,13 +133,7 @@ impl Resident for User {
 
     fn open(name: UserName, shared: Shared) -> Self {
         let limits = shared.limits();
-        let retention = Retention {
-            frames: limits.private_frames,
-            age: limits.idle + limits.close_grace,
-            length: limits.log_length,
-            bytes: limits.log_bytes,
-        };
-        let core = UserCore::new(name.clone(), Uuid::new_v4(), retention, Moment::now());
+        let core = UserCore::new(name.clone(), Uuid::new_v4(), limits.retention(limits.private_frames), Moment::now());
         let delivery = Delivery::new(None, limits.private_frames, limits.close_grace, shared.counters().clone());
         Self { name, shared, core, delivery, errands: VecDeque::new(), is_running_errands: false, online: None, handled: 0 }
     }

@@ -5,7 +5,6 @@ use std::convert::Infallible;
 use std::time::{Duration, Instant};
 
 use actix::Addr;
-use actix_web::http::header;
 use actix_web::web::{Bytes, Data};
 use actix_web::{HttpRequest, HttpResponse};
 use channelstream_actors::broker::Broker;
@@ -16,16 +15,13 @@ use tokio::time::sleep;
 
 use crate::admin::monitor::{Monitor, Since};
 use crate::admin::session::Admin;
-use crate::admin::view::View;
+use crate::admin::view::{Listing, View};
 use crate::error::ApiError;
+use crate::event_source;
 use crate::openapi::answers::AdminErrors;
 use crate::process::Readiness;
-use crate::validation::query;
 
 const INTERVAL: Duration = Duration::from_secs(1);
-
-/// How long a browser waits before it comes back.
-const BEGINNING: Bytes = Bytes::from_static(b"retry: 1000\n\n");
 
 /// To look costs something where there are many channels. After a look so many times its duration pass before the next.
 const REST: u32 = 20;
@@ -49,10 +45,8 @@ struct Panel {
     params(
         ("view" = Option<String>, Query, description = "`numbers`, `channels`, `channel`, `users` or `user`"),
         ("name" = Option<String>, Query, description = "Of the channel or user"),
-        ("search" = Option<String>, Query, description = "A part of the names, in whatever case"),
+        Listing,
         ("sort" = Option<String>, Query, description = "`name`, `users`, `connections`, `events` or `last_active`"),
-        ("offset" = Option<usize>, Query, description = "So many are passed over"),
-        ("limit" = Option<usize>, Query, description = "So many at most: 100 where nothing is said, 1,000 at most"),
         ("last_event_id" = Option<u64>, Query, description = "The `id` of the last numbers that are known; browsers send it by themselves"),
     ),
     responses((status = 200, description = "Open", body = String, content_type = "text/event-stream"), AdminErrors),
@@ -64,19 +58,14 @@ pub async fn live(
     monitor: Data<Addr<Monitor>>,
     readiness: Data<Readiness>,
 ) -> Result<HttpResponse, ApiError> {
-    let header = request.headers().get("last-event-id").and_then(|value| value.to_str().ok()).map(str::to_owned);
-    let known = header.or_else(|| query(&request).remove("last_event_id")).and_then(|text| text.parse().ok()).unwrap_or_default();
+    let known = event_source::last_event_id(&request).and_then(|id| id.parse().ok()).unwrap_or_default();
     let view = View::of(&request)?;
     let panel = Panel { broker, monitor, readiness, view, known, shown: String::new(), look_at: Instant::now() };
     let events = unfold(panel, |mut panel| async move {
         let events = panel.next().await?;
         Some((Ok::<_, Infallible>(Bytes::from(events)), panel))
     });
-    Ok(HttpResponse::Ok()
-        .insert_header((header::CONTENT_TYPE, "text/event-stream"))
-        .insert_header((header::CACHE_CONTROL, "no-store, no-transform"))
-        .insert_header(("x-accel-buffering", "no"))
-        .streaming(once(ready(Ok(BEGINNING))).chain(events)))
+    Ok(event_source::answer().streaming(once(ready(Ok(event_source::BEGINNING))).chain(events)))
 }
 
 impl Panel {

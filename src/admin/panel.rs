@@ -8,7 +8,7 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 use crate::admin::session::Admin;
-use crate::admin::view::selection;
+use crate::admin::view::{Listing, selection};
 use crate::error::ApiError;
 use crate::openapi::answers::AdminErrors;
 use crate::pages::page;
@@ -32,12 +32,7 @@ pub struct PanelTotals {
 
 /// The server's numbers with all channels and users, or, where the query asks for it, with a page of each by name.
 #[utoipa::path(get, path = "/admin/admin.json", operation_id = "numbers", tag = "operating",
-    params(
-        ("search" = Option<String>, Query, description = "A part of the names, in whatever case"),
-        ("offset" = Option<usize>, Query, description = "So many are passed over"),
-        ("limit" = Option<usize>, Query, description = "So many at most: 100 where nothing is said, 1,000 at most"),
-    ),
-    responses((status = 200, description = "The numbers", body = PanelTotals), AdminErrors), security(("session" = []), ("signature" = [])))]
+    params(Listing), responses((status = 200, description = "The numbers", body = PanelTotals), AdminErrors), security(("session" = []), ("signature" = [])))]
 pub async fn totals(
     _: Admin,
     request: HttpRequest,

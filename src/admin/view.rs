@@ -5,6 +5,7 @@ use channelstream_actors::broker::Broker;
 use channelstream_actors::name::{ChannelName, UserName};
 use channelstream_actors::protocol::panel::{Selection, Sort};
 use serde::Serialize;
+use utoipa::IntoParams;
 
 use crate::error::ApiError;
 use crate::validation::query;
@@ -14,6 +15,19 @@ const MOST: usize = 1000;
 
 /// How long a page is where nothing is said.
 const USUAL: usize = 100;
+
+/// Which part of a list.
+#[derive(IntoParams)]
+#[into_params(parameter_in = Query)]
+#[expect(dead_code, reason = "says what a query looks like; it is read into a `Selection`")]
+pub(super) struct Listing {
+    /// A part of the names, in whatever case.
+    search: Option<String>,
+    /// So many are passed over.
+    offset: Option<usize>,
+    /// So many at most: 100 where nothing is said, 1,000 at most.
+    limit: Option<usize>,
+}
 
 /// What a panel looks at.
 #[derive(Clone, Debug)]

@@ -1,5 +1,7 @@
 import { element, isolated, name } from './element.js';
-import { Table, counted, link, when, written } from './panel-table.js';
+import { section, sendForm } from './panel-parts.js';
+import { Table } from './panel-table.js';
+import { counted, link, shown, when, written } from './panel-words.js';
 
 const SETTINGS = {
     notify_presence: 'Tell who comes and goes',
@@ -19,18 +21,18 @@ export class ChannelView {
     #settings = element('form', { className: 'settings' });
     #users = new Table('Users', [
         { title: 'Name', text: ({ user }) => user, make: ({ user }) => link('user', user) },
-        { title: 'Public state', text: ({ state }) => JSON.stringify(state), make: ({ state }) => code(JSON.stringify(state)) },
+        { title: 'Public state', kind: 'code', text: ({ state }) => JSON.stringify(state) },
     ], { key: ({ user }) => user, none: 'Nobody is here.' });
     #history = new Table('History', [
         { title: 'Sent', kind: 'time', text: ({ timestamp, edited }) => when(timestamp) + (edited ? ', edited' : '') },
         { title: 'User', text: ({ user }) => user, make: ({ user }) => link('user', user) },
-        { title: 'Message', text: ({ message }) => message ?? '', make: ({ message }) => code(message ?? '') },
+        { title: 'Message', kind: 'code', text: ({ message }) => message ?? '' },
     ], { key: ({ uuid }) => uuid, none: 'Nothing is kept.' });
     #log = new Table('Log', [
         { title: 'Offset', kind: 'number', text: ({ offset }) => written(offset) },
         { title: 'At', kind: 'time', text: ({ at }) => when(at) },
         { title: 'For', text: ({ route }) => audience(route) },
-        { title: 'Event', text: ({ event }) => event ?? 'deleted', make: ({ event }) => code(event ?? 'deleted') },
+        { title: 'Event', kind: 'code', text: ({ event }) => event ?? 'deleted' },
     ], { key: ({ offset }) => offset, none: 'Nothing happened lately.' });
     #counts = { users: element('span'), history: element('span'), log: element('span') };
 
@@ -43,7 +45,7 @@ export class ChannelView {
         this.#body.append(
             element('div', { className: 'columns' },
                 element('section', {}, element('h2', {}, 'Settings'), this.#settings),
-                element('section', {}, element('h2', {}, 'Send a message'), sendForm((draft) => this.#send(draft))),
+                element('section', {}, element('h2', {}, 'Send a message'), sendForm(panel, { channel: this.#channel })),
                 element('section', {}, element('h2', {}, 'Forget'),
                     element('p', {}, 'Takes everybody out, and drops settings, history and log.'), forget)),
             section('Users', this.#counts.users, this.#users),
@@ -86,9 +88,8 @@ export class ChannelView {
             event.preventDefault();
             const config = { history_size: size.valueAsNumber };
             Object.keys(SETTINGS).forEach((key) => config[key] = form.elements[key].checked);
-            if (await this.#panel.act('channel_config', { [this.#channel]: config })) {
+            if (await this.#panel.act('channel_config', { [this.#channel]: config }, { done: 'Saved.' })) {
                 delete form.dataset.isTouched;
-                this.#panel.say('Saved.');
             }
         };
     }
@@ -102,57 +103,12 @@ export class ChannelView {
         form.elements.history_size.value = settings.history_size;
     }
 
-    async #send(draft) {
-        const isSent = await this.#panel.act('message', [{ ...draft, channel: this.#channel }]);
-        if (isSent) {
-            this.#panel.say('Sent.');
-        }
-        return isSent;
-    }
-
     async #forget() {
         const question = `Forget the channel ${isolated(this.#channel)}, with all it keeps?`;
         if (await this.#panel.act('forget_channel', { channel: this.#channel }, { question, deed: 'Forget' })) {
             location.hash = 'view=channels';
         }
     }
-}
-
-/** A form that calls `send` with a draft. */
-export function sendForm(send) {
-    const from = element('input', { name: 'user', value: 'admin', required: true, maxLength: 512 });
-    const text = element('textarea', { name: 'message', rows: 3, value: '{"text": ""}', spellcheck: false });
-    const form = element('form', { className: 'send' },
-        element('label', {}, 'From ', from),
-        element('label', {}, 'Message, an object ', text),
-        element('button', { className: 'primary' }, 'Send'));
-    const check = () => {
-        try {
-            const isObject = JSON.parse(text.value)?.constructor === Object;
-            text.setCustomValidity(isObject ? '' : 'A message is an object, like {"text": "hello"}.');
-        } catch (error) {
-            text.setCustomValidity(`That is no JSON: ${error.message}`);
-        }
-    };
-    text.oninput = check;
-    form.onsubmit = (event) => {
-        event.preventDefault();
-        send({ user: from.value, message: JSON.parse(text.value) });
-    };
-    return form;
-}
-
-export function section(title, count, table) {
-    return element('section', {}, element('h2', {}, `${title} `, count), table.element);
-}
-
-export function code(text) {
-    return element('code', {}, name(text));
-}
-
-/** How many there are, and which of them are shown where that is not all. */
-export function shown(items, total, which) {
-    return items.length < total ? `${written(total)}, the ${which} ${items.length}` : written(total);
 }
 
 function audience(route) {

@@ -1,5 +1,6 @@
-import { element, name } from './element.js';
-import { Table, link, when, written } from './panel-table.js';
+import { element } from './element.js';
+import { Table } from './panel-table.js';
+import { link, when, written } from './panel-words.js';
 
 const PAGE = 100;
 
@@ -20,9 +21,7 @@ class List {
     constructor(query, { title, section, columns, key, none }) {
         this.title = title;
         this.section = section;
-        this.#query = query;
         this.#table = new Table(title, columns, { key, none });
-        this.#field.value = query.get('search') ?? '';
         this.#field.oninput = () => {
             clearTimeout(this.#typing);
             this.#typing = setTimeout(() => this.#search(), TYPING);
@@ -38,12 +37,11 @@ class List {
     /** Another part of the same list. */
     turn(query) {
         this.#query = query;
-        const search = query.get('search') ?? '';
+        // What is being typed is not taken away.
         if (document.activeElement !== this.#field) {
-            this.#field.value = search;
+            this.#field.value = query.get('search') ?? '';
         }
         this.#table.sorted(query.get('sort') ?? 'name', (sort) => this.#address({ sort }));
-        return true;
     }
 
     show({ matching, items }) {
@@ -105,7 +103,7 @@ export class UserList extends List {
             columns: [
                 { title: 'Name', sort: 'name', text: ({ user }) => user, make: ({ user }) => link('user', user) },
                 { title: 'Connections', sort: 'connections', kind: 'number', text: ({ connections }) => written(connections) },
-                { title: 'Public state', text: ({ state }) => JSON.stringify(state), make: ({ state }) => element('code', {}, name(JSON.stringify(state))) },
+                { title: 'Public state', kind: 'code', text: ({ state }) => JSON.stringify(state) },
                 { title: 'Last active', sort: 'last_active', kind: 'time', text: ({ last_active }) => when(last_active) },
             ],
         });

@@ -1,8 +1,11 @@
+import { Backoff } from './backoff.js';
+
 /** The server remembers as many. */
 const REMEMBERED = 300;
 
-const SHORTEST_WAIT = 1000;
-const LONGEST_WAIT = 30000;
+/** In milliseconds. */
+const FIRST_WAIT = 1000;
+const LONGEST_WAIT = 30_000;
 
 /** What the server tells while it happens: an event stream, opened anew for each view. */
 export class Live {
@@ -12,7 +15,7 @@ export class Live {
     #query;
     #source;
     #timer;
-    #wait = SHORTEST_WAIT;
+    #backoff = new Backoff(() => FIRST_WAIT, LONGEST_WAIT);
 
     constructor(root, listener) {
         this.#root = root;
@@ -26,15 +29,14 @@ export class Live {
         const source = new EventSource(this.#url());
         this.#source = source;
         source.onopen = () => {
-            this.#wait = SHORTEST_WAIT;
+            this.#backoff.reset();
             this.#listener.status(true);
         };
         source.onerror = () => {
             this.#listener.status(false);
             // Where the browser does not try again by itself.
             if (source.readyState === EventSource.CLOSED) {
-                this.#timer = setTimeout(() => this.#comeBack(), this.#wait);
-                this.#wait = Math.min(this.#wait * 2, LONGEST_WAIT);
+                this.#timer = setTimeout(() => this.#comeBack(), this.#backoff.next());
             }
         };
         source.addEventListener('numbers', ({ data }) => {

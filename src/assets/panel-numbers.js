@@ -1,5 +1,5 @@
 import { element, fill } from './element.js';
-import { written } from './panel-table.js';
+import { written } from './panel-words.js';
 
 const TRANSPORTS = { websocket: 'websocket', event_stream: 'server-sent events', long_poll: 'long-poll' };
 
@@ -30,8 +30,6 @@ export class NumbersView {
         element('h1', {}, 'Numbers'),
         element('p', { className: 'muted' }, 'The last five minutes, second by second.'),
         element('div', { className: 'cards' }, ...this.#cards.map((card) => card.element)));
-
-    show() {}
 
     numbers(samples) {
         if (samples.length > 0) {

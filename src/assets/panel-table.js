@@ -5,7 +5,7 @@ import { element, fill, name } from './element.js';
  * they are.
  *
  * A column is `{ title, text, make, sort, kind }`: `text` tells what a cell says, `make` makes its content where that is more than text,
- * `sort` is the word by which the server sorts, `kind` is `number` or `time` where it is one.
+ * `sort` is the word by which the server sorts, `kind` is `number`, `time` or `code` where it is one.
  */
 export class Table {
     element;
@@ -71,30 +71,19 @@ class Row {
     }
 
     show(item) {
-        this.#columns.forEach(({ text, make }, index) => {
-            const said = text(item);
+        this.#columns.forEach((column, index) => {
+            const said = column.text(item);
             if (said !== this.#said[index]) {
                 this.#said[index] = said;
-                this.#cells[index].replaceChildren(...(make ? [make(item)].flat() : [name(said)]));
+                this.#cells[index].replaceChildren(...content(column, item, said));
             }
         });
     }
 }
 
-/** A link to a view. */
-export function link(view, of, text = of) {
-    return element('a', { href: `#${new URLSearchParams({ view, name: of })}` }, name(text));
-}
-
-export const written = (number) => number.toLocaleString('en');
-
-/** `1 user`, `2 users`. */
-export const counted = (number, thing) => `${written(number)} ${thing}${number === 1 ? '' : 's'}`;
-
-/** A time of the server's, in the reader's zone; with the day where that is not today. */
-export function when(timestamp) {
-    const hasZone = /[+-]\d\d:\d\d$/.test(timestamp);
-    const date = new Date(hasZone ? timestamp : `${timestamp}Z`);
-    const isToday = date.toDateString() === new Date().toDateString();
-    return isToday ? date.toLocaleTimeString() : date.toLocaleString();
+function content({ make, kind }, item, said) {
+    if (make) {
+        return [make(item)].flat();
+    }
+    return [kind === 'code' ? element('code', {}, name(said)) : name(said)];
 }

@@ -1,6 +1,7 @@
 import { element, isolated, name } from './element.js';
-import { code, section, sendForm, shown } from './panel-channel.js';
-import { Table, counted, link, when, written } from './panel-table.js';
+import { section, sendForm } from './panel-parts.js';
+import { Table } from './panel-table.js';
+import { counted, link, shown, when, written } from './panel-words.js';
 
 /** A user: state and connections; and what can be done with them. */
 export class UserView {
@@ -11,7 +12,7 @@ export class UserView {
     #body = element('div', { hidden: true });
     #state = new Table('State', [
         { title: 'Key', text: ({ key }) => key },
-        { title: 'Value', text: ({ value }) => value, make: ({ value }) => code(value) },
+        { title: 'Value', kind: 'code', text: ({ value }) => value },
         { title: 'Seen by', text: ({ isPublic }) => (isPublic ? 'everybody' : 'the application') },
     ], { key: ({ key }) => key, none: 'Nothing is set.' });
     #connections;
@@ -22,7 +23,7 @@ export class UserView {
         this.#panel = panel;
         this.title = isolated(this.#user);
         this.#connections = new Table('Connections', [
-            { title: 'Id', text: ({ conn_id }) => conn_id, make: ({ conn_id }) => code(conn_id) },
+            { title: 'Id', kind: 'code', text: ({ conn_id }) => conn_id },
             { title: 'Listens by', text: listening },
             { title: 'Last sign of life', text: ({ silent_secs }) => `${written(silent_secs)} s ago` },
             { title: 'Channels', text: ({ channels }) => JSON.stringify(channels), make: ({ channels }) => links(channels) },
@@ -31,7 +32,7 @@ export class UserView {
         this.#body.append(
             section('Connections', this.#count, this.#connections),
             section('State', '', this.#state),
-            element('section', {}, element('h2', {}, 'Send a private message'), sendForm((draft) => this.#send(draft))));
+            element('section', {}, element('h2', {}, 'Send a private message'), sendForm(panel, { pm_users: [this.#user] })));
         this.element = element('div', {},
             element('p', {}, element('a', { href: '#view=users' }, '← Users')),
             element('h1', {}, name(this.#user)),
@@ -54,19 +55,9 @@ export class UserView {
 
     #disconnecter(conn_id) {
         const button = element('button', { type: 'button', ariaLabel: `Disconnect ${conn_id}` }, 'Disconnect');
-        button.onclick = async () => {
-            const question = `End the connection ${conn_id}? Its page may connect again.`;
-            if (await this.#panel.act('disconnect', { conn_id }, { question, deed: 'Disconnect' })) {
-                this.#panel.say('Disconnected.');
-            }
-        };
+        const question = `End the connection ${conn_id}? Its page may connect again.`;
+        button.onclick = () => this.#panel.act('disconnect', { conn_id }, { question, deed: 'Disconnect', done: 'Disconnected.' });
         return button;
-    }
-
-    async #send(draft) {
-        if (await this.#panel.act('message', [{ ...draft, pm_users: [this.#user] }])) {
-            this.#panel.say('Sent.');
-        }
     }
 }
 

@@ -11,8 +11,11 @@ const VIEWS = new Map(Object.entries({ numbers: NumbersView, channels: ChannelLi
 
 /** What views may want of the panel. */
 const panel = {
-    /** Asks whether it shall be done; then does it. Answers what the server answered, or nothing where it was not done. */
-    async act(path, body, { question, deed } = {}) {
+    /**
+     * Asks `question`, where there is one, with a button that says `deed`; then makes the call and says `done`. Answers what the server
+     * answered, or nothing where it was not done.
+     */
+    async act(path, body, { question, deed, done = '' }) {
         if (question && !(await confirmed(question, deed))) {
             return undefined;
         }
@@ -30,6 +33,8 @@ const panel = {
             }
             const answer = await response.json();
             if (response.ok) {
+                // There may have been nothing to do.
+                say(answer ? done : '');
                 return answer;
             }
             say(`That was not done: ${reasons(answer)}`, true);
@@ -38,7 +43,6 @@ const panel = {
         }
         return undefined;
     },
-    say,
 };
 
 let view;
@@ -64,7 +68,9 @@ function turn() {
         query = new URLSearchParams({ view: 'numbers' });
     }
     const View = VIEWS.get(query.get('view'));
-    if (view?.constructor !== View || !view.turn?.(query)) {
+    if (view?.constructor === View && view.turn) {
+        view.turn(query);
+    } else {
         view = new View(query, panel);
         at('view').replaceChildren(view.element);
         at('view').focus({ preventScroll: true });

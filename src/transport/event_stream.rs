@@ -10,7 +10,6 @@ use std::task::{Context as TaskContext, Poll, ready};
 
 use actix::prelude::*;
 use actix_web::body::{BodySize, MessageBody};
-use actix_web::http::header;
 use actix_web::web::Data;
 use actix_web::{HttpRequest, HttpResponse};
 use bytes::Bytes;
@@ -21,15 +20,13 @@ use channelstream_actors::transport::Transport;
 use tokio::sync::mpsc;
 
 use crate::error::ApiError;
+use crate::event_source;
 use crate::openapi::events::{Event, Listening};
 use crate::settings::Settings;
 use crate::transport::metronome::{Beat, Membership};
 use crate::transport::read::ReadSoFar;
 use crate::transport::socket::Handle;
 use crate::transport::{Attachment, Begun, Word, attach, conn_id, outlet, position};
-
-/// How long a browser waits before it comes back: less than [`presence_grace`](Settings::presence_grace).
-const BEGINNING: &[u8] = b"retry: 1000\n\n";
 
 /// A comment.
 const HEARTBEAT: &[u8] = b":\n\n";
@@ -71,14 +68,9 @@ pub async fn open(request: HttpRequest, broker: Data<Broker>, settings: Data<Set
         read: ReadSoFar::default(),
         unmarked: 0,
     };
-    stream.send(Bytes::from_static(BEGINNING));
+    stream.send(event_source::BEGINNING);
     context.run(stream);
-    Ok(HttpResponse::Ok()
-        .insert_header((header::CONTENT_TYPE, "text/event-stream"))
-        .insert_header((header::CACHE_CONTROL, "no-store, no-transform"))
-        // nginx would gather it.
-        .insert_header(("x-accel-buffering", "no"))
-        .body(body))
+    Ok(event_source::answer().body(body))
 }
 
 /// The response has ended, or its client is gone.

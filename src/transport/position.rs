@@ -7,7 +7,7 @@ use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use channelstream_actors::outlet::Report;
 
-use crate::validation::query;
+use crate::event_source::last_event_id;
 
 /// As a text: letters, digits, `-` and `_`, 22 for one log.
 pub(super) fn written(report: &Report) -> String {
@@ -16,12 +16,9 @@ pub(super) fn written(report: &Report) -> String {
     URL_SAFE_NO_PAD.encode(bytes)
 }
 
-/// From the header `Last-Event-ID`, which browsers send by themselves, or the query parameter `last_event_id`. One that is not
-/// understood says nothing; then more is sent again than was needed.
+/// What a request brings ([`last_event_id`]). One that is not understood says nothing; then more is sent again than was needed.
 pub(super) fn of(request: &HttpRequest) -> Report {
-    let header = request.headers().get("last-event-id").and_then(|id| id.to_str().ok()).map(str::to_owned);
-    let text = header.filter(|id| !id.is_empty()).or_else(|| query(request).remove("last_event_id"));
-    text.and_then(|text| read(&text)).unwrap_or_default()
+    last_event_id(request).and_then(|text| read(&text)).unwrap_or_default()
 }
 
 fn read(text: &str) -> Option<Report> {
