@@ -4,6 +4,7 @@ pub(crate) mod browser;
 pub(crate) mod client;
 pub(crate) mod event_stream;
 pub(crate) mod proxy;
+pub(crate) mod scale;
 pub(crate) mod server;
 pub(crate) mod signing;
 pub(crate) mod websocket;

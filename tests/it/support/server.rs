@@ -5,6 +5,8 @@ use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::mpsc::{Receiver, channel};
 use std::time::Duration;
 
+use super::scale::program;
+
 pub(crate) struct Server {
     child: Child,
     flags: Vec<String>,
@@ -29,7 +31,7 @@ impl Server {
     }
 
     fn start_on(port: &str, flags: Vec<String>) -> Self {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_channelstream"));
+        let mut command = Command::new(program());
         command.current_dir(std::env::temp_dir()).env_clear().args(["--port", port]).args(&flags).stderr(Stdio::piped());
         let mut child = command.spawn().unwrap();
         let (to_log, log) = channel();
@@ -81,7 +83,7 @@ impl Drop for Server {
 
 /// Runs the command with these arguments and variables; its exit code, and what it printed on both streams.
 pub(crate) fn command(arguments: &[&str], variables: &[(&str, &str)]) -> (Option<i32>, String) {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_channelstream"));
+    let mut command = Command::new(program());
     command.current_dir(std::env::temp_dir()).env_clear().args(arguments).envs(variables.iter().copied());
     let output = command.output().unwrap();
     (output.status.code(), String::from_utf8([output.stdout, output.stderr].concat()).unwrap())

@@ -1,0 +1,12 @@
+//! How long a test of an attack runs, and against which program.
+
+/// `short` in `make test`, `long` in `make test-attack`, which sets `ATTACK=long`.
+#[expect(dead_code, reason = "the attacks that use it are on their way")]
+pub(crate) fn scaled<T>(short: T, long: T) -> T {
+    if std::env::var("ATTACK").is_ok_and(|scale| scale == "long") { long } else { short }
+}
+
+/// The program under test: the one just built, or the file that `CHANNELSTREAM_PROGRAM` names, to measure an older version.
+pub(crate) fn program() -> String {
+    std::env::var("CHANNELSTREAM_PROGRAM").unwrap_or_else(|_| env!("CARGO_BIN_EXE_channelstream").to_owned())
+}
