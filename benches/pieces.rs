@@ -19,7 +19,7 @@ use channelstream_actors::core::roster::Member;
 use channelstream_actors::core::user::{Connect, Place, UserCore};
 use channelstream_actors::limits::Limits;
 use channelstream_actors::name::{ChannelName, ConnId, MessageId, UserName};
-use channelstream_actors::outlet::{Frames, Outlet, Pulse, Queue, Room, Shut, Socket};
+use channelstream_actors::outlet::{Attachment, Ending, Frames, Outlet, Pulse, Queue, Room, Shut, Socket};
 use channelstream_actors::protocol::event;
 use channelstream_actors::protocol::message::{Address, Draft, Message, Payload};
 use channelstream_actors::protocol::timestamp::Moment;
@@ -119,8 +119,8 @@ struct Unused;
 impl Socket for Unused {
     fn cut(&self) {}
 
-    fn was_reset(&self) -> bool {
-        false
+    fn ending(&self) -> Ending {
+        Ending::Open
     }
 
     fn written(&self) -> u64 {
@@ -128,7 +128,7 @@ impl Socket for Unused {
     }
 }
 
-async fn subscribed(broker: &Broker, channel: &ChannelName, number: u64, counter: &Arc<AtomicU64>) {
+async fn subscribed(broker: &Broker, channel: &ChannelName, number: u64, counter: &Arc<AtomicU64>) -> Attachment {
     let (user, conn_id) = (UserName::new(format!("user-{number}")), ConnId::random());
     let connect = Connect { channels: vec![channel.clone()], ..Connect::default() };
     broker.connect(user, conn_id, connect, Default::default()).await.unwrap();
@@ -143,7 +143,7 @@ async fn subscribed(broker: &Broker, channel: &ChannelName, number: u64, counter
         pulse: Pulse::default(),
         socket: Arc::new(Unused),
     };
-    broker.attach(conn_id, outlet, Arc::new([])).await.unwrap();
+    broker.attach(conn_id, outlet, Arc::new([])).await.unwrap()
 }
 
 /// From the call to the last of a thousand outlets, on one thread and without sockets: what the actors add to the kernel's work.
@@ -154,10 +154,11 @@ fn fan_out(criterion: &mut Criterion) {
         let system = System::new();
         let broker = Broker::new(Limits::default());
         let (channel, counter) = (ChannelName::new("news"), Arc::new(AtomicU64::new(0)));
+        let mut attachments = Vec::new();
         system.block_on(async {
             broker.start_on(&[Arbiter::current()]);
             for number in 0..SUBSCRIBERS {
-                subscribed(&broker, &channel, number, &counter).await;
+                attachments.push(subscribed(&broker, &channel, number, &counter).await);
             }
         });
         group.throughput(Throughput::Elements(SUBSCRIBERS * messages));

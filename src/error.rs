@@ -6,8 +6,8 @@ use std::time::Duration;
 use actix_web::http::StatusCode;
 use actix_web::http::header::{self, ContentType};
 use actix_web::{HttpResponse, HttpResponseBuilder, ResponseError};
-use channelstream_actors::broker::{NotConnected, NotDone};
-use channelstream_actors::error::Refused;
+use channelstream_actors::broker::NotDone;
+use channelstream_actors::error::{NotConnected, Refused};
 use serde_json::json;
 use thiserror::Error;
 

@@ -9,32 +9,32 @@ mod panel;
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, OnceLock};
-use std::time::Duration;
 
 use actix::prelude::*;
 use futures_util::future::join_all;
 
 use crate::channel::{Channel, Configure};
-use crate::connection::{AttachOutlet, Attached, Close, Connection, Listen, Open, Who};
+use crate::common::Common;
+use crate::connection::{self, AttachOutlet, Close, Connection, Open, Subscribe, Unsubscribe, Who};
 use crate::core::user::{Connect, StateChanged, Subscriptions, Values};
 use crate::counters::{Counted, Counters};
-use crate::directory::{Absent, Shared};
-use crate::error::{CloseReason, InUse, Refused, Unknown};
+use crate::directory::{Absent, Directories};
+use crate::error::{CloseReason, NotConnected, Refused, Unknown};
 use crate::ledger::Ledger;
 use crate::limits::Limits;
 use crate::name::{ChannelName, ConnId, UserName};
-use crate::outlet::{Outlet, Report};
+use crate::outlet::{Attachment, Outlet, Report};
 use crate::protocol::config::ChannelConfig;
-use crate::protocol::state::State;
-use crate::user::{AddConnection, Configs, DescribeUser, SetState, Subscribe, Unsubscribe, User};
+use crate::user::{self, Configs, DescribeUser, SetState, User};
 
-pub use crate::directory::Population;
+pub use crate::user::Connected;
 pub use messages::Once;
 
 /// More calls than this under way at once are refused: each waits for actors that are behind already.
 const PENDING_CALLS: u64 = 20_000;
 
-const RETRY_AFTER: Duration = Duration::from_secs(1);
+/// How many actors are asked at a time: what comes meanwhile waits for no more than these.
+const SLICE: usize = 256;
 
 /// So many clients at most are asked to come back in the same second after a restart.
 const RETURNS_PER_SECOND: u64 = 1000;
@@ -42,27 +42,21 @@ const RETURNS_PER_SECOND: u64 = 1000;
 /// The door. Cloning is cheap.
 #[derive(Clone)]
 pub struct Broker {
-    shared: Shared,
+    common: Common,
+    channels: Directories<Channel>,
+    users: Directories<User>,
+    connections: Directories<Connection>,
     /// Unset until the threads run.
     ledger: Arc<OnceLock<Addr<Ledger>>>,
 }
 
-/// What `/connect` came to.
-#[derive(Debug)]
-pub struct Connected {
-    /// The user's whole state.
-    pub state: State,
-    /// What others may see of it.
-    pub public_state: State,
-}
-
-/// Why a connection could not be made.
-#[derive(Debug)]
-pub enum NotConnected {
-    /// Its id is another user's.
-    InUse(InUse),
-    /// Not now.
-    Refused(Refused),
+/// How much lives.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Population {
+    /// Channels.
+    pub channels: usize,
+    /// Connections.
+    pub connections: usize,
 }
 
 /// Why an operation on a connection or user was not done.
@@ -83,12 +77,22 @@ impl From<Refused> for NotDone {
 impl Broker {
     /// A broker without threads: it knows nobody and refuses all until [`start_on`](Self::start_on).
     pub fn new(limits: Limits) -> Self {
-        Self { shared: Shared::new(limits, Counters::default()), ledger: Arc::default() }
+        Self {
+            common: Common::new(limits),
+            channels: Directories::default(),
+            users: Directories::default(),
+            connections: Directories::default(),
+            ledger: Arc::default(),
+        }
     }
 
     /// Gives it its threads, on which all actors will live; once.
     pub fn start_on(&self, arbiters: &[ArbiterHandle]) {
-        self.shared.start_on(arbiters);
+        let Self { common, channels, users, connections, .. } = self;
+        channels.start_on(arbiters, common);
+        users.start_on(arbiters, &user::Needs { common: common.clone(), channels: channels.clone() });
+        let (common, channels) = (common.clone(), channels.clone());
+        connections.start_on(arbiters, &connection::Needs { common, channels, users: users.clone() });
         let (length, age) = (self.limits().remembered_calls, self.limits().idle * 20);
         if let Some(arbiter) = arbiters.first() {
             self.ledger.get_or_init(|| Ledger::start_in_arbiter(arbiter, move |_| Ledger::new(length, age)));
@@ -97,16 +101,25 @@ impl Broker {
 
     /// Totals since the start.
     pub fn counters(&self) -> &Counters {
-        self.shared.counters()
+        self.common.counters()
     }
 
     /// The numbers the actors obey.
     pub fn limits(&self) -> &Limits {
-        self.shared.limits()
+        self.common.limits()
     }
 
     fn begin(&self) -> Result<Counted, Refused> {
-        self.counters().begin(PENDING_CALLS).ok_or(Refused { retry_after: RETRY_AFTER })
+        self.counters().begin(PENDING_CALLS).ok_or(Refused::SOON)
+    }
+
+    /// Waits for the answer of an actor. The call counts as pending until the answer comes, even if its caller has hung up.
+    async fn wait<T: 'static>(pending: Counted, answer: impl Future<Output = Option<T>> + 'static) -> Option<T> {
+        let task = actix::spawn(async move {
+            let _pending = pending;
+            answer.await
+        });
+        task.await.ok().flatten()
     }
 
     /// Makes a connection, the user if new, and the channels.
@@ -121,25 +134,8 @@ impl Broker {
         configs: Configs,
     ) -> Result<Connected, NotConnected> {
         let pending = self.begin().map_err(NotConnected::Refused)?;
-        let gone = NotConnected::Refused(Refused { retry_after: RETRY_AFTER });
-        let shared = self.shared.clone();
-        let steps = async move {
-            let _pending = pending;
-            match shared.ask::<Connection, _>(conn_id, Absent::Create, Open(user.clone())).await {
-                Some(Ok(())) => {}
-                Some(Err(in_use)) => return Some(Err(in_use)),
-                None => return None,
-            }
-            let added = connect.channels.clone();
-            let add = AddConnection { conn_id, connect, configs };
-            let connected = shared.ask::<User, _>(user, Absent::Create, add).await?;
-            shared.ask::<Connection, _>(conn_id, Absent::Skip, Listen { added, removed: Vec::new() }).await;
-            Some(Ok(Connected { state: connected.state, public_state: connected.public_state }))
-        };
-        match actix::spawn(steps).await {
-            Ok(Some(connected)) => connected.map_err(NotConnected::InUse),
-            Ok(None) | Err(_) => Err(gone),
-        }
+        let opened = self.connections.ask(conn_id, Absent::Create, Open { user, connect, configs });
+        Self::wait(pending, opened).await.unwrap_or(Err(NotConnected::Refused(Refused::SOON)))
     }
 
     /// Whether there is such a connection.
@@ -148,12 +144,12 @@ impl Broker {
     }
 
     async fn owner(&self, conn_id: ConnId) -> Result<UserName, Unknown> {
-        self.shared.ask::<Connection, _>(conn_id, Absent::Skip, Who).await.unwrap_or(Err(Unknown))
+        self.connections.ask(conn_id, Absent::Skip, Who).await.unwrap_or(Err(Unknown))
     }
 
     /// Whether there is such a user, connected or remembered.
     pub async fn knows_user(&self, user: UserName) -> bool {
-        self.shared.ask::<User, _>(user, Absent::Skip, DescribeUser).await.is_some()
+        self.users.ask(user, Absent::Skip, DescribeUser).await.is_some()
     }
 
     /// Puts a connection into channels, which are made where they do not exist.
@@ -161,14 +157,9 @@ impl Broker {
     /// # Errors
     /// When there is no such connection.
     pub async fn subscribe(&self, conn_id: ConnId, channels: Vec<ChannelName>, configs: Configs) -> Result<Subscriptions, NotDone> {
-        self.change_subscriptions(conn_id, move |shared, user| async move {
-            let subscribe = Subscribe { conn_id, channels, configs };
-            let subscriptions = shared.ask::<User, _>(user, Absent::Skip, subscribe).await?.ok()?;
-            let listen = Listen { added: subscriptions.changed.clone(), removed: Vec::new() };
-            shared.ask::<Connection, _>(conn_id, Absent::Skip, listen).await;
-            Some(subscriptions)
-        })
-        .await
+        let pending = self.begin()?;
+        let subscribed = self.connections.ask(conn_id, Absent::Skip, Subscribe { channels, configs });
+        Self::wait(pending, subscribed).await.unwrap_or(Err(Unknown)).map_err(NotDone::Unknown)
     }
 
     /// Takes a connection out of channels.
@@ -176,29 +167,9 @@ impl Broker {
     /// # Errors
     /// When there is no such connection.
     pub async fn unsubscribe(&self, conn_id: ConnId, channels: Vec<ChannelName>) -> Result<Subscriptions, NotDone> {
-        self.change_subscriptions(conn_id, move |shared, user| async move {
-            let unsubscribe = Unsubscribe { conn_id, channels };
-            let subscriptions = shared.ask::<User, _>(user, Absent::Skip, unsubscribe).await?.ok()?;
-            let listen = Listen { added: Vec::new(), removed: subscriptions.changed.clone() };
-            shared.ask::<Connection, _>(conn_id, Absent::Skip, listen).await;
-            Some(subscriptions)
-        })
-        .await
-    }
-
-    async fn change_subscriptions<S, F>(&self, conn_id: ConnId, steps: S) -> Result<Subscriptions, NotDone>
-    where
-        S: FnOnce(Shared, UserName) -> F + 'static,
-        F: Future<Output = Option<Subscriptions>> + 'static,
-    {
         let pending = self.begin()?;
-        let user = self.owner(conn_id).await.map_err(NotDone::Unknown)?;
-        let steps = steps(self.shared.clone(), user);
-        let task = actix::spawn(async move {
-            let _pending = pending;
-            steps.await
-        });
-        task.await.ok().flatten().ok_or(NotDone::Unknown(Unknown))
+        let unsubscribed = self.connections.ask(conn_id, Absent::Skip, Unsubscribe { channels });
+        Self::wait(pending, unsubscribed).await.unwrap_or(Err(Unknown)).map_err(NotDone::Unknown)
     }
 
     /// Sets a user's state values, and the public keys where given.
@@ -211,9 +182,9 @@ impl Broker {
         values: Values,
         public_keys: Option<Vec<String>>,
     ) -> Result<StateChanged, NotDone> {
-        let _pending = self.begin()?;
-        let set = SetState { values, public_keys };
-        self.shared.ask::<User, _>(user, Absent::Skip, set).await.ok_or(NotDone::Unknown(Unknown))
+        let pending = self.begin()?;
+        let set = self.users.ask(user, Absent::Skip, SetState { values, public_keys });
+        Self::wait(pending, set).await.ok_or(NotDone::Unknown(Unknown))
     }
 
     /// Sets the configuration of channels, which are made where they do not exist.
@@ -222,7 +193,7 @@ impl Broker {
     /// When too much is under way; then none was changed.
     pub async fn configure(&self, configs: BTreeMap<ChannelName, ChannelConfig>) -> Result<(), Refused> {
         let _pending = self.begin()?;
-        let ask = |(channel, config)| self.shared.ask::<Channel, _>(channel, Absent::Create, Configure(config));
+        let ask = |(channel, config)| self.channels.ask(channel, Absent::Create, Configure(config));
         join_all(configs.into_iter().map(ask)).await;
         Ok(())
     }
@@ -231,23 +202,23 @@ impl Broker {
     ///
     /// # Errors
     /// When there is no such connection.
-    pub async fn attach(&self, conn_id: ConnId, outlet: Outlet, read: Report) -> Result<Attached, Unknown> {
-        self.shared.ask::<Connection, _>(conn_id, Absent::Skip, AttachOutlet { outlet, read }).await.unwrap_or(Err(Unknown))
+    pub async fn attach(&self, conn_id: ConnId, outlet: Outlet, read: Report) -> Result<Attachment, Unknown> {
+        self.connections.ask(conn_id, Absent::Skip, AttachOutlet { outlet, read }).await.unwrap_or(Err(Unknown))
     }
 
     /// Ends a connection for good. Answers whether there was one.
     pub async fn disconnect(&self, conn_id: ConnId) -> bool {
-        self.shared.ask::<Connection, _>(conn_id, Absent::Skip, Close(CloseReason::Disconnected)).await.unwrap_or(false)
+        self.connections.ask(conn_id, Absent::Skip, Close(CloseReason::Disconnected)).await.unwrap_or(false)
     }
 
     /// Ends all connections, each transport with a word that the server will be back. For the stop of the server.
     pub async fn drain(&self) {
-        let connections = self.census().await.connections;
+        let connections = self.connections.names().await;
         // In any order: a thousand a second come back, the first after a second.
         let second = |index: usize| 1 + index as u64 / RETURNS_PER_SECOND;
         let ask = |(index, conn_id)| {
             let close = Close(CloseReason::Restart { wait: second(index) });
-            self.shared.ask::<Connection, _>(conn_id, Absent::Skip, close)
+            self.connections.ask(conn_id, Absent::Skip, close)
         };
         join_all(connections.into_iter().enumerate().map(ask)).await;
     }

@@ -5,14 +5,15 @@ use std::time::Duration;
 use actix::prelude::*;
 use uuid::Uuid;
 
+use crate::common::Common;
 use crate::core::Stamp;
 use crate::core::channel::ChannelCore;
 use crate::core::roster::Member;
 use crate::core::user::Place;
 use crate::delivery::Delivery;
-use crate::directory::{Directory, Resident, Shared, Shelf, impl_resident_handlers};
+use crate::directory::{Directories, Resident, impl_resident_handlers};
 use crate::name::{ChannelName, ConnId};
-use crate::posting::Carrier;
+use crate::posting::{Carrier, impl_carrier_handlers};
 use crate::protocol::config::ChannelConfig;
 use crate::protocol::info::{ChannelInfo, InfoOptions};
 use crate::protocol::panel::{ChannelDetail, ChannelSummary};
@@ -53,10 +54,11 @@ pub(crate) struct Tell {
     pub(crate) config: Option<ChannelConfig>,
 }
 
-/// See the module.
+/// The actor.
 pub(crate) struct Channel {
     name: ChannelName,
-    shared: Shared,
+    common: Common,
+    home: Directories<Self>,
     core: ChannelCore,
     /// One entry for each connection subscribed here.
     delivery: Delivery,
@@ -69,25 +71,23 @@ pub(crate) struct Channel {
 impl Resident for Channel {
     type Name = ChannelName;
 
-    fn shelf(directory: &mut Directory) -> &mut Shelf<Self> {
-        &mut directory.channels
-    }
+    type Needs = Common;
 
     fn count(&mut self) {
         self.handled += 1;
     }
 
-    fn open(name: ChannelName, shared: Shared) -> Self {
-        let (core, delivery) = new_halves(&name, &shared);
-        Self { name, shared, core, delivery, handled: 0, forgotten: 0 }
+    fn open(name: ChannelName, common: &Common, home: &Directories<Self>) -> Self {
+        let (core, delivery) = new_halves(&name, common);
+        Self { name, common: common.clone(), home: home.clone(), core, delivery, handled: 0, forgotten: 0 }
     }
 }
 
 /// Of a channel with nothing in it.
-fn new_halves(name: &ChannelName, shared: &Shared) -> (ChannelCore, Delivery) {
-    let limits = shared.limits();
+fn new_halves(name: &ChannelName, common: &Common) -> (ChannelCore, Delivery) {
+    let limits = common.limits();
     let core = ChannelCore::new(name.clone(), Uuid::new_v4(), limits.retention(limits.channel_frames), Moment::now());
-    let delivery = Delivery::new(Some(name.clone()), limits.channel_frames, limits.close_grace, shared.counters().clone());
+    let delivery = Delivery::new(Some(name.clone()), limits.channel_frames, common);
     (core, delivery)
 }
 
@@ -95,7 +95,7 @@ impl Actor for Channel {
     type Context = Context<Self>;
 
     fn started(&mut self, context: &mut Context<Self>) {
-        context.run_interval(self.shared.limits().sweep, |channel, _| channel.sweep());
+        context.run_interval(self.common.limits().sweep, |channel, _| channel.sweep());
     }
 }
 
@@ -103,9 +103,10 @@ impl Channel {
     fn sweep(&mut self) {
         let now = Moment::now();
         self.core.sweep(now);
-        let lifetime: Duration = self.shared.limits().channel_lifetime;
+        self.delivery.sweep();
+        let lifetime: Duration = self.common.limits().channel_lifetime;
         if self.is_deserted() && now.since(self.core.last_active()) >= lifetime {
-            self.shared.idle::<Self>(self.name.clone(), self.handled);
+            self.home.idle(self.name.clone(), self.handled);
         }
     }
 
@@ -124,6 +125,7 @@ impl Carrier for Channel {
 }
 
 impl_resident_handlers!(Channel);
+impl_carrier_handlers!(Channel);
 
 impl Handler<Configure> for Channel {
     type Result = ();
@@ -166,9 +168,9 @@ impl Handler<Forget> for Channel {
             return Err(self.delivery.connections());
         }
         // Somebody may be on the way here already: then it goes on as a new one.
-        (self.core, self.delivery) = new_halves(&self.name, &self.shared);
+        (self.core, self.delivery) = new_halves(&self.name, &self.common);
         self.forgotten = self.handled;
-        self.shared.idle::<Self>(self.name.clone(), self.handled);
+        self.home.idle(self.name.clone(), self.handled);
         Ok(())
     }
 }

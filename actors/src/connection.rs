@@ -1,30 +1,53 @@
-//! The actor of a connection: who it is, in which channels, which transport listens for it, and when it ends.
+//! The actor of a connection: whose it is, in which channels, which transport listens for it, and when it ends.
 //!
-//! It is not on the way of messages: at attach it gives channels and user the outlet, and they send there directly. When a newer
-//! transport comes, the older one is told to end and says how far its client has read; only then the newer one is attached, so both
-//! together get each entry once.
+//! It is not on the way of messages: at attach it gives channels and user the outlet, and they send there directly.
+//!
+//! Everything that begins or ends for a connection begins and ends here and goes down from here in order: a user hears that a
+//! connection has ended after it heard that it began, whatever became of the calls in between.
 
-use std::collections::BTreeSet;
-use std::future::ready;
+mod life;
+
 use std::time::{Duration, Instant};
 
 use actix::dev::MessageResponse;
 use actix::prelude::*;
 use tokio::sync::oneshot;
 
+use self::life::{Arrival, Life};
 use crate::channel::Channel;
-use crate::delivery::{Attach, Detach};
-use crate::directory::{Absent, Directory, Resident, Shared, Shelf, impl_resident_handlers};
-use crate::error::{CloseReason, InUse, Unknown};
+use crate::common::Common;
+use crate::core::cursor::Generation;
+use crate::core::user::{Connect, Subscriptions};
+use crate::directory::{Absent, Directories, Resident, impl_resident_handlers};
+use crate::error::{CloseReason, InUse, NotConnected, Refused, Unknown};
 use crate::name::{ChannelName, ConnId, UserName};
-use crate::outlet::{DetachOutlet, Doubt, Generation, Outlet, Report};
+use crate::outlet::{Attachment, DetachOutlet, Outlet, Report};
 use crate::transport::Transport;
-use crate::user::{Closed, Present, User};
+use crate::user::{AddConnection, AddSubscriptions, Closed, Configs, Connected, RemoveSubscriptions, User};
 
-/// Makes the connection the user's, or keeps it if it already is. From the broker; creates it.
+/// Makes the connection the user's, or keeps it if it already is, and puts it into channels. From the broker; creates it.
 #[derive(Message)]
-#[rtype(result = "Result<(), InUse>")]
-pub(crate) struct Open(pub(crate) UserName);
+#[rtype(result = "Result<Connected, NotConnected>")]
+pub(crate) struct Open {
+    pub(crate) user: UserName,
+    pub(crate) connect: Connect,
+    pub(crate) configs: Configs,
+}
+
+/// Puts the connection into channels. From the broker.
+#[derive(Message)]
+#[rtype(result = "Result<Subscriptions, Unknown>")]
+pub(crate) struct Subscribe {
+    pub(crate) channels: Vec<ChannelName>,
+    pub(crate) configs: Configs,
+}
+
+/// Takes the connection out of channels. From the broker.
+#[derive(Message)]
+#[rtype(result = "Result<Subscriptions, Unknown>")]
+pub(crate) struct Unsubscribe {
+    pub(crate) channels: Vec<ChannelName>,
+}
 
 /// Asks whose it is. From the broker.
 #[derive(Message)]
@@ -36,8 +59,8 @@ pub(crate) struct Who;
 #[rtype(result = "Activity")]
 pub(crate) struct Inspect;
 
-/// See [`Inspect`].
-#[derive(Clone, Copy, Debug, MessageResponse)]
+/// The answer to [`Inspect`].
+#[derive(Clone, Copy, Debug, Default, MessageResponse)]
 pub(crate) struct Activity {
     /// What listens for it.
     pub(crate) transport: Option<Transport>,
@@ -45,30 +68,13 @@ pub(crate) struct Activity {
     pub(crate) silent: Duration,
 }
 
-/// The user has put it into channels, or taken it out. From the broker.
-#[derive(Message)]
-#[rtype(result = "()")]
-pub(crate) struct Listen {
-    pub(crate) added: Vec<ChannelName>,
-    pub(crate) removed: Vec<ChannelName>,
-}
-
 /// A transport wants to listen; the newest wins. From the transport, by the broker; answered when it is attached to all channels.
 #[derive(Message)]
-#[rtype(result = "Result<Attached, Unknown>")]
+#[rtype(result = "Result<Attachment, Unknown>")]
 pub(crate) struct AttachOutlet {
     pub(crate) outlet: Outlet,
-    /// How far the client says it has read.
+    /// How far the client says it has read; empty if it says nothing.
     pub(crate) read: Report,
-}
-
-/// What a transport needs to say how it ended.
-#[derive(Debug, Clone)]
-pub struct Attached {
-    /// Which attachment it is.
-    pub generation: Generation,
-    /// Where [`DetachOutlet`] goes.
-    pub connection: Recipient<DetachOutlet>,
 }
 
 /// Ends the connection for good. From the broker. Answers whether there was one.
@@ -76,50 +82,32 @@ pub struct Attached {
 #[rtype(result = "bool")]
 pub(crate) struct Close(pub(crate) CloseReason);
 
-/// The transport that listens, or that is to end so that the next can.
-struct Listening {
-    generation: Generation,
-    outlet: Outlet,
+/// What a connection needs of the broker.
+#[derive(Clone)]
+pub(crate) struct Needs {
+    pub(crate) common: Common,
+    pub(crate) channels: Directories<Channel>,
+    pub(crate) users: Directories<User>,
 }
 
-/// A transport that is to be attached, perhaps after the end of the one before.
-struct Next {
-    generation: Generation,
-    outlet: Outlet,
-    read: Report,
-    /// Told when it is attached everywhere; dropped when a newer one comes first.
-    attached: oneshot::Sender<()>,
-}
-
-/// See the module.
+/// The actor.
 pub(crate) struct Connection {
     conn_id: ConnId,
-    shared: Shared,
-    /// None before [`Open`] and after the end: then it only waits for the directory to forget it.
-    user: Option<UserName>,
-    channels: BTreeSet<ChannelName>,
-    /// Grows at each attach.
+    needs: Needs,
+    home: Directories<Self>,
+    /// `None` before [`Open`] and after the end: then it only waits for the directory to forget it.
+    life: Option<Life>,
+    /// How many lives there were: an answer that comes late must not change the next one.
+    lives: u64,
+    /// Of the latest transport.
     generation: Generation,
-    listening: Option<Listening>,
-    next: Option<Next>,
-    /// An answered long-poll that may not have been read. Settled when the next transport comes.
-    doubt: Option<Doubt>,
-    /// When it was opened or its latest transport ended.
-    quiet_since: Instant,
-    /// False once the user was told that this connection's socket is lost.
-    is_present: bool,
-    /// Runs while a lost socket does not yet count as absence.
-    grace: Option<SpawnHandle>,
-    /// Messages that came through the directory.
+    /// How many messages came through the directory.
     handled: u64,
 }
 
 impl Resident for Connection {
     type Name = ConnId;
-
-    fn shelf(directory: &mut Directory) -> &mut Shelf<Self> {
-        &mut directory.connections
-    }
+    type Needs = Needs;
 
     fn count(&mut self) {
         self.handled += 1;
@@ -129,37 +117,23 @@ impl Resident for Connection {
         self.forget();
     }
 
-    fn open(conn_id: ConnId, shared: Shared) -> Self {
-        Self {
-            conn_id,
-            shared,
-            user: None,
-            channels: BTreeSet::new(),
-            generation: Generation::default(),
-            listening: None,
-            next: None,
-            doubt: None,
-            quiet_since: Instant::now(),
-            is_present: true,
-            grace: None,
-            handled: 0,
-        }
+    fn open(conn_id: ConnId, needs: &Needs, home: &Directories<Self>) -> Self {
+        let (needs, home) = (needs.clone(), home.clone());
+        Self { conn_id, needs, home, life: None, lives: 0, generation: Generation::default(), handled: 0 }
     }
 }
 
 impl Actor for Connection {
     type Context = Context<Self>;
-
-    fn started(&mut self, context: &mut Context<Self>) {
-        self.watch_deadline(self.shared.limits().idle, context);
-    }
 }
 
 impl Connection {
     /// Looks again when the deadline may have come. One timer, which sleeps through all signs of life in between.
     fn watch_deadline(&self, wait: Duration, context: &mut Context<Self>) {
-        context.run_later(wait, |connection, context| {
-            let deadline = connection.last_sign_of_life() + connection.shared.limits().idle;
+        let lives = self.lives;
+        context.run_later(wait, move |connection, context| {
+            let Some(life) = connection.life.as_ref().filter(|_| connection.lives == lives) else { return };
+            let deadline = life.last_sign_of_life() + connection.needs.common.limits().idle;
             match deadline.checked_duration_since(Instant::now()) {
                 Some(left) if !left.is_zero() => connection.watch_deadline(left, context),
                 _ => {
@@ -170,136 +144,87 @@ impl Connection {
         });
     }
 
-    fn last_sign_of_life(&self) -> Instant {
-        let heard = self.listening.as_ref().map(|listening| listening.outlet.pulse.last());
-        self.quiet_since.max(heard.unwrap_or(self.quiet_since))
-    }
-
-    /// Gives the transport to all channels, one after the other in the order of their names, then to the user: private messages come
-    /// after those of channels (`protocol.md` §6).
-    ///
-    /// A transport that is given up before this is done is detached from some of them too early; they know by its generation that it
-    /// has ended, and do not attach it any more.
-    fn attach(&mut self, next: Next, context: &mut Context<Self>) {
-        let Next { generation, outlet, read, attached } = next;
-        self.settle_doubt();
-        self.cancel_grace(context);
-        let Some(user) = self.user.clone() else { return };
-        if !std::mem::replace(&mut self.is_present, true) {
-            let present = Present { conn_id: self.conn_id, present: true };
-            self.shared.tell::<User, _>(user.clone(), Absent::Skip, present);
-        }
-        outlet.pulse.beat();
-        let attach = Attach { conn_id: self.conn_id, generation, outlet: outlet.clone(), missed: true, read };
-        self.listening = Some(Listening { generation, outlet });
-        let channels: Vec<_> = self.channels.iter().cloned().collect();
-        let shared = self.shared.clone();
-        let steps = async move {
-            for channel in channels {
-                shared.ask::<Channel, _>(channel, Absent::Skip, attach.clone()).await;
-            }
-            shared.ask::<User, _>(user, Absent::Skip, attach).await;
-            // An error means that the transport is gone already.
-            let _ = attached.send(());
-        };
-        actix::spawn(steps);
-    }
-
-    fn listens_as(&self, generation: Generation) -> bool {
-        self.listening.as_ref().is_some_and(|listening| listening.generation == generation)
-    }
-
-    /// The transport has ended: all cursors go back to what its client has read, and the next transport may begin.
-    fn detach(&mut self, report: Option<Report>, context: &mut Context<Self>) {
-        let ended = self.listening.take().map(|listening| listening.generation).unwrap_or_default();
-        self.quiet_since = Instant::now();
-        self.rewind(ended, report);
-        if let Some(next) = self.next.take() {
-            self.attach(next, context);
-        }
-    }
-
-    fn rewind(&self, generation: Generation, report: Option<Report>) {
-        let detach = Detach { conn_id: self.conn_id, generation, report };
-        for channel in &self.channels {
-            self.shared.tell::<Channel, _>(channel.clone(), Absent::Skip, detach.clone());
-        }
-        if let Some(user) = &self.user {
-            self.shared.tell::<User, _>(user.clone(), Absent::Skip, detach);
-        }
-    }
-
-    /// By now it is known whether the answer of the last long-poll arrived.
-    fn settle_doubt(&mut self) {
-        if let Some(doubt) = self.doubt.take()
-            && doubt.socket.was_reset()
-        {
-            // Its generation was told when it ended.
-            self.rewind(Generation::default(), Some(doubt.certain));
-        }
-    }
-
-    fn lose(&mut self, context: &mut Context<Self>) {
-        let grace = context.run_later(self.shared.limits().presence_grace, |connection, _| {
-            connection.is_present = false;
-            if let Some(user) = &connection.user {
-                let absent = Present { conn_id: connection.conn_id, present: false };
-                connection.shared.tell::<User, _>(user.clone(), Absent::Skip, absent);
-            }
-        });
-        self.cancel_grace(context);
-        self.grace = Some(grace);
-    }
-
-    fn cancel_grace(&mut self, context: &mut Context<Self>) {
-        if let Some(grace) = self.grace.take() {
-            context.cancel_future(grace);
-        }
-    }
-
     fn close(&mut self, reason: CloseReason) -> bool {
-        let Some(user) = self.user.take() else { return false };
-        self.shared.tell::<User, _>(user, Absent::Skip, Closed { conn_id: self.conn_id });
-        self.channels.clear();
-        self.doubt = None;
-        let grace = self.shared.limits().close_grace;
-        let transports = self.listening.take().map(|listening| listening.outlet).into_iter();
-        for outlet in transports.chain(self.next.take().map(|next| next.outlet)) {
-            outlet.shut(reason, grace);
-        }
+        let Some(life) = self.life.take() else { return false };
+        let Life { user, .. } = &life;
+        self.needs.users.tell(user.clone(), Absent::Skip, Closed { conn_id: self.conn_id });
+        life.shut(reason, self.needs.common.limits().close_grace);
         true
     }
 
-    /// One that has ended asks to be forgotten.
+    /// Asks the directory to forget it if it has ended.
     fn forget(&self) {
-        if self.user.is_none() {
-            self.shared.idle::<Self>(self.conn_id, self.handled);
+        if self.life.is_none() {
+            self.home.idle(self.conn_id, self.handled);
         }
+    }
+
+    /// Returns the life that an answer is for, unless it has ended meanwhile.
+    fn life(&mut self, lives: u64) -> Option<&mut Life> {
+        self.life.as_mut().filter(|_| self.lives == lives)
     }
 }
 
 impl_resident_handlers!(Connection);
 
 impl Handler<Open> for Connection {
-    type Result = Result<(), InUse>;
+    type Result = ResponseActFuture<Self, Result<Connected, NotConnected>>;
 
-    fn handle(&mut self, Open(user): Open, context: &mut Context<Self>) -> Self::Result {
-        match &self.user {
-            Some(owner) if *owner != user => return Err(InUse),
-            Some(_) => {}
+    fn handle(&mut self, Open { user, connect, configs }: Open, context: &mut Context<Self>) -> Self::Result {
+        match &mut self.life {
+            Some(life) if life.user != user => {
+                return Box::pin(actix::fut::ready(Err(NotConnected::InUse(InUse))));
+            }
+            // A client that connects again is here, whatever became of its socket before.
+            Some(life) => life.is_back(context),
             None => {
-                self.user = Some(user);
-                if self.handled > 1 {
-                    // It had ended, and with it its deadline.
-                    self.watch_deadline(self.shared.limits().idle, context);
-                }
+                self.life = Some(Life::new(user.clone()));
+                self.lives += 1;
+                self.watch_deadline(self.needs.common.limits().idle, context);
             }
         }
-        // Who connects again is here, whatever became of the socket before.
-        self.cancel_grace(context);
-        self.is_present = true;
-        self.quiet_since = Instant::now();
-        Ok(())
+        let (conn_id, lives, added) = (self.conn_id, self.lives, connect.channels.clone());
+        let add = AddConnection { conn_id, connect, configs };
+        let added_to_user = self.needs.users.ask(user, Absent::Create, add);
+        Box::pin(added_to_user.into_actor(self).map(move |connected, connection, _| {
+            connection.listen(lives, added);
+            connected.ok_or(NotConnected::Refused(Refused::SOON))
+        }))
+    }
+}
+
+impl Handler<Subscribe> for Connection {
+    type Result = ResponseActFuture<Self, Result<Subscriptions, Unknown>>;
+
+    fn handle(&mut self, Subscribe { channels, configs }: Subscribe, _: &mut Context<Self>) -> Self::Result {
+        let Some(life) = &self.life else { return Box::pin(actix::fut::ready(Err(Unknown))) };
+        let (conn_id, lives) = (self.conn_id, self.lives);
+        let add = AddSubscriptions { conn_id, channels, configs };
+        let added = self.needs.users.ask(life.user.clone(), Absent::Skip, add);
+        Box::pin(added.into_actor(self).map(move |subscriptions, connection, _| {
+            let subscriptions = subscriptions.unwrap_or(Err(Unknown))?;
+            connection.listen(lives, subscriptions.changed.clone());
+            Ok(subscriptions)
+        }))
+    }
+}
+
+impl Handler<Unsubscribe> for Connection {
+    type Result = ResponseActFuture<Self, Result<Subscriptions, Unknown>>;
+
+    fn handle(&mut self, Unsubscribe { channels }: Unsubscribe, _: &mut Context<Self>) -> Self::Result {
+        let Some(life) = &self.life else { return Box::pin(actix::fut::ready(Err(Unknown))) };
+        let (conn_id, lives) = (self.conn_id, self.lives);
+        let removed = self.needs.users.ask(life.user.clone(), Absent::Skip, RemoveSubscriptions { conn_id, channels });
+        Box::pin(removed.into_actor(self).map(move |subscriptions, connection, _| {
+            let subscriptions = subscriptions.unwrap_or(Err(Unknown))?;
+            if let Some(life) = connection.life(lives) {
+                for channel in &subscriptions.changed {
+                    life.channels.remove(channel);
+                }
+            }
+            Ok(subscriptions)
+        }))
     }
 }
 
@@ -307,7 +232,7 @@ impl Handler<Who> for Connection {
     type Result = Result<UserName, Unknown>;
 
     fn handle(&mut self, _: Who, _: &mut Context<Self>) -> Self::Result {
-        self.user.clone().ok_or(Unknown)
+        self.life.as_ref().map(|life| life.user.clone()).ok_or(Unknown)
     }
 }
 
@@ -315,84 +240,30 @@ impl Handler<Inspect> for Connection {
     type Result = Activity;
 
     fn handle(&mut self, _: Inspect, _: &mut Context<Self>) -> Activity {
-        let transport = self.listening.as_ref().map(|listening| listening.outlet.transport);
-        Activity { transport, silent: self.last_sign_of_life().elapsed() }
-    }
-}
-
-impl Handler<Listen> for Connection {
-    type Result = ();
-
-    fn handle(&mut self, Listen { added, removed }: Listen, _: &mut Context<Self>) {
-        if self.user.is_none() {
-            return;
-        }
-        for channel in removed {
-            self.channels.remove(&channel);
-        }
-        for channel in added {
-            if let Some(Listening { generation, outlet }) = &self.listening {
-                let (generation, outlet, read) = (*generation, outlet.clone(), Report::default());
-                let attach = Attach { conn_id: self.conn_id, generation, outlet, missed: false, read };
-                self.shared.tell::<Channel, _>(channel.clone(), Absent::Skip, attach);
-            }
-            self.channels.insert(channel);
-        }
+        self.life.as_ref().map(Life::activity).unwrap_or_default()
     }
 }
 
 impl Handler<AttachOutlet> for Connection {
-    type Result = ResponseFuture<Result<Attached, Unknown>>;
+    type Result = ResponseFuture<Result<Attachment, Unknown>>;
 
     fn handle(&mut self, AttachOutlet { outlet, read }: AttachOutlet, context: &mut Context<Self>) -> Self::Result {
-        if self.user.is_none() {
-            return Box::pin(ready(Err(Unknown)));
+        let (reply, attached) = oneshot::channel();
+        if self.life.is_some() {
+            self.generation = self.generation.next();
+            let attachment = Attachment::new(self.generation, context.address().recipient());
+            let arrival = Arrival { generation: self.generation, outlet: outlet.into(), read, attachment, reply };
+            self.arrive(arrival, context);
         }
-        self.generation.0 += 1;
-        let answer = Attached { generation: self.generation, connection: context.address().recipient() };
-        let (attached, is_attached) = oneshot::channel();
-        let next = Next { generation: self.generation, outlet, read, attached };
-        let limits = self.shared.limits();
-        match &self.listening {
-            None => self.attach(next, context),
-            Some(Listening { generation, outlet }) => {
-                let (generation, handover) = (*generation, limits.handover);
-                if let Some(waiting) = self.next.replace(next) {
-                    waiting.outlet.shut(CloseReason::Replaced, limits.close_grace);
-                } else {
-                    outlet.shut(CloseReason::Replaced, limits.close_grace);
-                    context.run_later(handover * 2, move |connection, context| {
-                        // It is stuck; what its client has read is not known.
-                        if connection.listens_as(generation) {
-                            connection.detach(None, context);
-                        }
-                    });
-                }
-            }
-        }
-        Box::pin(async move {
-            // One that was replaced before it began is told so by its `Shut`.
-            let _ = is_attached.await;
-            Ok(answer)
-        })
+        Box::pin(async { attached.await.map_err(|_| Unknown) })
     }
 }
 
 impl Handler<DetachOutlet> for Connection {
     type Result = ();
 
-    fn handle(&mut self, ended: DetachOutlet, context: &mut Context<Self>) {
-        if !self.listens_as(ended.generation) {
-            if self.next.as_ref().is_some_and(|next| next.generation == ended.generation) {
-                self.next = None;
-            }
-            return;
-        }
-        self.doubt = ended.doubt;
-        if !ended.returns && self.next.is_none() {
-            self.lose(context);
-        }
-        self.detach(Some(ended.report), context);
+    fn handle(&mut self, DetachOutlet { generation, end }: DetachOutlet, context: &mut Context<Self>) {
+        self.depart(generation, end, context);
     }
 }
 

@@ -2,8 +2,10 @@
 //! tested here without runtime or socket.
 
 pub mod channel;
+pub mod cursor;
 pub mod history;
 pub mod log;
+pub mod returning;
 pub mod roster;
 pub mod route;
 pub mod user;

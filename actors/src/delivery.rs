@@ -1,31 +1,36 @@
-//! Delivery: hands the entries of a log to its subscribers. Each subscriber is a cursor into the log, so being new, slow, away and back
-//! are one thing: a position, and what lies after it.
+//! Delivery hands the entries of a log to its subscribers. Where each of them stands, and what is to be sent next, is decided by its
+//! [`Cursor`]; this module only sends.
 //!
 //! It does not know who made the entries. Channels use it, and users for their private messages.
 
 mod batch;
+mod lists;
 
+use std::cell::RefCell;
 use std::collections::HashMap;
+use std::rc::Rc;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use actix::dev::OneshotSender;
 use actix::prelude::*;
-use rustc_hash::FxBuildHasher;
 
 use self::batch::Batch;
+use self::lists::Lists;
+use crate::common::Common;
+use crate::core::cursor::{Beginning, Claim, Cursor, Generation};
 use crate::core::log::{Epoch, Log};
-use crate::counters::Counters;
-use crate::list::List;
-use crate::name::{ChannelName, ConnId, MessageId, UserName};
-use crate::outlet::{Frames, Generation, Outlet, Report, Room};
-use crate::posting::Waiting;
-use crate::protocol::event;
-use crate::protocol::timestamp::Moment;
+use crate::name::{ChannelName, ConnId, UserName};
+use crate::outlet::{Outlet, Report, Room};
 
-/// Entries wait so long for more when the last ones had company …
+/// How long a channel waits for more publications during a burst.
 const HOLD: Duration = Duration::from_millis(1);
 
-/// … so long ago at most.
+/// How long after publications came together more are expected to do so.
 const BURST_MEMORY: Duration = Duration::from_millis(25);
+
+/// A channel with fewer listening subscribers hands on at once: the writes that waiting saves cost less than the wait.
+const HOLD_LISTENERS: usize = 32;
 
 /// A transport begins to listen. From the connection; answered once what was missed is on its way.
 #[derive(Message, Clone)]
@@ -33,11 +38,13 @@ const BURST_MEMORY: Duration = Duration::from_millis(25);
 pub(crate) struct Attach {
     pub(crate) conn_id: ConnId,
     pub(crate) generation: Generation,
-    pub(crate) outlet: Outlet,
+    pub(crate) outlet: Arc<Outlet>,
     /// Whether entries from before now count as missed. Not so for a channel subscribed to while listening.
     pub(crate) missed: bool,
-    /// How far the client says it has read; of logs not named it says nothing.
+    /// The position that the client brings; it says nothing of logs that it does not name.
     pub(crate) read: Report,
+    /// Whether the position names a log that is gone.
+    pub(crate) is_foreign: bool,
 }
 
 /// A transport has ended. From the connection.
@@ -45,34 +52,41 @@ pub(crate) struct Attach {
 #[rtype(result = "()")]
 pub(crate) struct Detach {
     pub(crate) conn_id: ConnId,
-    /// Of the transport that ended: an [`Attach`] of it that is still on its way comes to nothing.
+    /// Which transport ended: an [`Attach`] of it that is still on its way comes to nothing.
     pub(crate) generation: Generation,
     /// How far the client has read; `None` when that is not known, so it goes back to where the transport began.
     pub(crate) report: Option<Report>,
 }
 
+/// Asks for the epoch of the log. From the connection.
+#[derive(Message)]
+#[rtype(result = "Epoch")]
+pub(crate) struct AskEpoch;
+
+/// When new entries are to be handed on to those who are up to date.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Due {
+    /// There are none.
+    Nothing,
+    /// When the actor's mailbox is empty.
+    AfterMailbox,
+    /// After a moment in which more may come.
+    Held,
+}
+
+/// The callers that wait until what was put off is handed on.
+pub(crate) type Waiting = Rc<RefCell<Vec<OneshotSender<()>>>>;
+
 /// A connection's place in a log.
 struct Subscriber {
     user: UserName,
-    /// Of the latest transport that was attached or detached; only a younger one is attached.
-    generation: Generation,
-    /// The offset up to which entries were sent.
-    position: u64,
-    /// Where the position stood when the latest transport began.
-    attached_at: u64,
-    /// The position after the last list that this transport was sent; `None` before the first. Entries passed over since then, which
-    /// were not for this user, move `position` only.
-    sent: Option<u64>,
-    /// It listens for the first time: it gets what the original kept for such a one, the last frames.
-    is_new: bool,
-    /// Entries up to here count as missed.
-    missed_up_to: u64,
+    cursor: Cursor,
     listening: Option<Listening>,
 }
 
 struct Listening {
-    outlet: Outlet,
-    /// Its queue was full: [`Room`] is under way, nothing is sent before the answer.
+    outlet: Arc<Outlet>,
+    /// Its queue was full: [`Room`] was asked for, and nothing is sent before the answer.
     is_waiting: bool,
 }
 
@@ -87,180 +101,158 @@ pub(crate) struct Aftermath {
 pub(crate) struct Delivery {
     /// The channel of the log; `None` for private messages.
     channel: Option<ChannelName>,
-    subscribers: HashMap<ConnId, Subscriber, FxBuildHasher>,
-    counters: Counters,
+    subscribers: HashMap<ConnId, Subscriber>,
+    /// How many of the subscribers have an outlet.
+    listening: usize,
+    common: Common,
+    /// How many entries a subscriber gets that never listened before.
     frames: usize,
-    close_grace: Duration,
-    /// There are entries that were not handed to those who are up to date.
-    is_due: bool,
-    /// Who is to be told when they are.
+    /// Lists that were encoded lately.
+    lists: Lists,
+    /// When entries are to be handed on that were put off.
+    pub(crate) due: Due,
     waiting: Waiting,
-    /// When several entries were last handed on together, and where the log ended after the last time.
+    /// When several entries were last handed on together.
     company_at: Option<Instant>,
+    /// Where the log ended when entries were last handed on.
     handed_on: u64,
 }
 
 impl Delivery {
-    /// Nobody. `frames`: how many a connection that never listened before gets.
-    pub(crate) fn new(channel: Option<ChannelName>, frames: usize, close_grace: Duration, counters: Counters) -> Self {
+    /// Creates a delivery without subscribers. `frames`: how many entries a connection gets that never listened before.
+    pub(crate) fn new(channel: Option<ChannelName>, frames: usize, common: &Common) -> Self {
         Self {
             channel,
-            subscribers: HashMap::default(),
-            counters,
+            subscribers: HashMap::new(),
+            listening: 0,
+            common: common.clone(),
             frames,
-            close_grace,
-            is_due: false,
+            lists: Lists::default(),
+            due: Due::Nothing,
             waiting: Waiting::default(),
             company_at: None,
             handed_on: 0,
         }
     }
 
-    /// The connections that have a place.
+    /// Returns the connections that have a place.
     pub(crate) fn connections(&self) -> Vec<ConnId> {
         self.subscribers.keys().copied().collect()
     }
 
-    /// Whether it has no subscribers.
+    /// Returns whether there are no subscribers.
     pub(crate) fn is_empty(&self) -> bool {
         self.subscribers.is_empty()
     }
 
-    /// A connection's place begins at the end of the log; one it has stays.
+    /// Gives a connection a place at the end of the log, unless it has one.
     pub(crate) fn take_place(&mut self, conn_id: ConnId, user: UserName, log: &Log) {
-        let position = log.end();
-        self.subscribers.entry(conn_id).or_insert(Subscriber {
-            user,
-            generation: Generation::default(),
-            position,
-            attached_at: position,
-            sent: None,
-            is_new: true,
-            missed_up_to: 0,
-            listening: None,
-        });
+        let new = || Subscriber { user, cursor: Cursor::at_end(log), listening: None };
+        self.subscribers.entry(conn_id).or_insert_with(new);
     }
 
-    /// Its place ends.
+    /// Ends a connection's place.
     pub(crate) fn leave_place(&mut self, conn_id: ConnId) {
-        self.subscribers.remove(&conn_id);
+        if let Some(subscriber) = self.subscribers.remove(&conn_id) {
+            self.listening -= usize::from(subscriber.listening.is_some());
+        }
+        if self.subscribers.is_empty() {
+            self.lists.clear();
+        }
     }
 
     /// Sends what the connection missed; from then on it is live. In one call, so nothing is missed, doubled or out of order.
     pub(crate) fn attach(&mut self, attach: Attach, log: &Log, aftermath: &mut Aftermath) {
-        let Attach { conn_id, generation, outlet, missed, read } = attach;
+        let Attach { conn_id, generation, outlet, missed, read, is_foreign } = attach;
         let Some(subscriber) = self.subscribers.get_mut(&conn_id) else {
             return;
         };
-        if subscriber.generation >= generation {
+        let claim = match position_in(&read, log.epoch()) {
+            Some(offset) => Claim::Read(offset),
+            None if is_foreign => Claim::Foreign,
+            None => Claim::Nothing,
+        };
+        if !subscriber.cursor.begin(Beginning { generation, claim, missed, frames: self.frames }, log) {
             return;
         }
-        subscriber.generation = generation;
-        if let Some(read) = reported(&read, log.epoch()) {
-            subscriber.position = subscriber.position.max(read.min(log.end()));
-        }
-        subscriber.attached_at = subscriber.position;
-        subscriber.sent = None;
-        if subscriber.is_new && subscriber.position >= log.oldest_position() {
-            subscriber.position = subscriber.position.max(log.position_before_frames(self.frames));
-        }
-        subscriber.is_new = false;
-        subscriber.missed_up_to = if missed { log.end() } else { subscriber.position };
+        self.listening += usize::from(subscriber.listening.is_none());
         subscriber.listening = Some(Listening { outlet, is_waiting: false });
-        bridge_gap(subscriber, self.channel.as_ref(), log);
         self.go_on(conn_id, log, aftermath);
     }
 
-    /// The connection goes back to what its client has read, and waits there.
+    /// Takes the connection back to what its client has read. It waits there.
     pub(crate) fn detach(&mut self, Detach { conn_id, generation, report }: Detach, log: &Log) {
         let Some(subscriber) = self.subscribers.get_mut(&conn_id) else {
             return;
         };
-        subscriber.generation = subscriber.generation.max(generation);
-        subscriber.listening = None;
-        let Some(sent) = subscriber.sent else { return };
-        let read = report.and_then(|report| reported(&report, log.epoch())).unwrap_or(subscriber.attached_at);
-        if read < sent {
-            subscriber.position = read;
+        let is_current = generation >= subscriber.cursor.generation();
+        subscriber.cursor.end(generation, report.and_then(|report| position_in(&report, log.epoch())));
+        if is_current {
+            self.listening -= usize::from(subscriber.listening.take().is_some());
         }
     }
 
-    /// New entries are to be handed on, but not yet. Answers whether that is news.
-    pub(crate) fn put_off(&mut self) -> bool {
-        !std::mem::replace(&mut self.is_due, true)
-    }
-
-    /// Where those wait who are to be told when what was put off is handed on.
+    /// Returns where the callers wait who are answered when what was put off is handed on.
     pub(crate) fn waiting(&self) -> Waiting {
         self.waiting.clone()
     }
 
-    /// How long what was put off shall wait for more. `None` where none is to be expected: a lone message never waits.
+    /// Returns how long what was put off shall wait for more. `None` where that would not pay: a lone message never waits, nor does
+    /// one for a few listeners.
     ///
     /// Several publishers that go on one after the other come in bursts. The first of a burst, sent alone, would cost each subscriber a
     /// write of its own, and a write costs more than all else.
     pub(crate) fn hold(&self) -> Option<Duration> {
-        self.company_at.is_some_and(|at| at.elapsed() < BURST_MEMORY).then_some(HOLD)
+        let is_burst = self.company_at.is_some_and(|at| at.elapsed() < BURST_MEMORY);
+        (is_burst && self.listening >= HOLD_LISTENERS).then_some(HOLD)
     }
 
-    /// Whether something was put off.
-    pub(crate) fn is_due(&self) -> bool {
-        self.is_due
-    }
-
-    /// New entries: hands them to everyone who is up to date. Those who wait for room find them later.
+    /// Hands new entries to everyone who is up to date. Those who wait for room find them later.
     pub(crate) fn deliver(&mut self, log: &Log, aftermath: &mut Aftermath) {
-        self.is_due = false;
-        self.company_at = (log.end() > self.handed_on + 1).then(Instant::now);
+        self.due = Due::Nothing;
+        let news = log.end() - self.handed_on;
         self.handed_on = log.end();
-        let mut batch = Batch::new(log, &self.counters);
-        for (conn_id, subscriber) in &mut self.subscribers {
-            batch.pass(*conn_id, subscriber, self.close_grace, aftermath);
+        if news > 0 {
+            self.company_at = (news > 1).then(Instant::now);
+            let mut batch = Batch::new(log, self.channel.as_ref(), &self.common, &mut self.lists);
+            for (conn_id, subscriber) in &mut self.subscribers {
+                batch.pass(*conn_id, subscriber, aftermath);
+            }
+            self.common.counters().count_deliveries(&batch.sent);
+            self.listening -= batch.cut_off;
         }
-        self.counters.count_deliveries(&batch.sent);
         for answer in self.waiting.borrow_mut().drain(..) {
-            // Who waited may have gone.
+            // A caller that waited may have gone.
             answer.send(()).ok();
         }
     }
 
-    /// An outlet has room again, or is gone.
+    /// Goes on with a subscriber whose outlet has room again, or is gone.
     pub(crate) fn room(&mut self, conn_id: ConnId, generation: Generation, log: &Log, aftermath: &mut Aftermath) {
-        let Some(subscriber) = self.subscribers.get_mut(&conn_id).filter(|subscriber| subscriber.generation == generation) else {
-            return;
-        };
-        if let Some(listening) = &mut subscriber.listening {
+        let Some(subscriber) = self.subscribers.get_mut(&conn_id) else { return };
+        if let Some(listening) = &mut subscriber.listening
+            && subscriber.cursor.generation() == generation
+        {
             listening.is_waiting = false;
             self.go_on(conn_id, log, aftermath);
         }
     }
 
+    /// Frees what was kept to be shared.
+    pub(crate) fn sweep(&mut self) {
+        self.lists.clear();
+    }
+
     fn go_on(&mut self, conn_id: ConnId, log: &Log, aftermath: &mut Aftermath) {
-        let Some(subscriber) = self.subscribers.get_mut(&conn_id) else {
-            return;
-        };
-        let mut batch = Batch::new(log, &self.counters);
-        batch.pass(conn_id, subscriber, self.close_grace, aftermath);
-        self.counters.count_deliveries(&batch.sent);
+        let Some(subscriber) = self.subscribers.get_mut(&conn_id) else { return };
+        let mut batch = Batch::new(log, self.channel.as_ref(), &self.common, &mut self.lists);
+        batch.pass(conn_id, subscriber, aftermath);
+        self.common.counters().count_deliveries(&batch.sent);
+        self.listening -= batch.cut_off;
     }
 }
 
-/// What a report says of a log.
-fn reported(report: &Report, log: Epoch) -> Option<u64> {
+/// Returns what a report says of a log.
+fn position_in(report: &Report, log: Epoch) -> Option<u64> {
     report.iter().find(|(epoch, _)| *epoch == log).map(|(_, offset)| *offset)
-}
-
-/// Where entries it missed are gone, tells the client so and goes on with what is left (`protocol.md` §13).
-fn bridge_gap(subscriber: &mut Subscriber, channel: Option<&ChannelName>, log: &Log) {
-    let (oldest, before) = (log.oldest_position(), subscriber.position);
-    if before >= oldest {
-        return;
-    }
-    subscriber.position = oldest;
-    if let Some(listening) = &subscriber.listening {
-        let gap = event::gap(MessageId::random(), channel, Moment::now().into());
-        let list = List::new(&format!("[{gap}]"));
-        listening.outlet.try_send(Frames { epoch: log.epoch(), after: before, last: oldest, count: 1, list });
-        subscriber.sent = Some(oldest);
-    }
 }

@@ -1,33 +1,31 @@
-//! Directories: one per arbiter, each owns the addresses of its share of all names. They find, create and forward; nothing else.
+//! Directories find, create and forward. Each kind of actor has one directory on every thread, which owns the addresses of its
+//! share of the names. A directory knows nothing of the kind that it keeps.
 //!
 //! Every operation on a channel, user or connection passes its directory's mailbox and then its own. Both are in order, so what was
 //! sent first is handled first, whoever sent it; the causality of the whole broker rests on this (`docs/architecture.md`).
 
 use std::collections::HashMap;
-use std::hash::{BuildHasher, Hash};
+use std::collections::hash_map::Entry;
+use std::fmt;
+use std::hash::{BuildHasher, Hash, RandomState};
+use std::marker::PhantomData;
 use std::sync::{Arc, OnceLock};
 
 use actix::dev::{MessageResponse, OneshotSender};
 use actix::prelude::*;
-use rustc_hash::FxBuildHasher;
+use futures_util::future::join_all;
 use tokio::sync::oneshot;
 
-use crate::channel::Channel;
-use crate::connection::Connection;
-use crate::counters::Counters;
-use crate::limits::Limits;
-use crate::name::{ChannelName, ConnId, UserName};
-use crate::user::User;
-
 /// An actor that a directory keeps under a name.
-pub(crate) trait Resident: Actor<Context = Context<Self>> + Handler<Retire> {
-    type Name: Clone + Eq + Hash + Send + Sync + 'static;
+pub(crate) trait Resident: Actor<Context = Context<Self>> + Handler<Retire> + Sized {
+    type Name: Clone + Eq + Hash + Send + Sync + Unpin + 'static;
 
-    /// Where the directory keeps actors of this kind.
-    fn shelf(directory: &mut Directory) -> &mut Shelf<Self>;
+    /// What an actor of this kind needs: what all actors share, and the directories of the kinds below it. No kind is given the
+    /// directories of a kind above it, so requests can only go down.
+    type Needs: Clone + Send + Sync + Unpin + 'static;
 
-    /// A new one, which knows its name and the way to the others.
-    fn open(name: Self::Name, shared: Shared) -> Self;
+    /// Creates the actor. `home` is the directory that keeps it.
+    fn open(name: Self::Name, needs: &Self::Needs, home: &Directories<Self>) -> Self;
 
     /// Counts a message that came through the directory.
     fn count(&mut self);
@@ -104,8 +102,8 @@ impl<M: Message> Forwarded<M> {
 #[derive(Message)]
 #[rtype(result = "()")]
 pub(crate) struct Idle<A: Resident> {
-    pub(crate) name: A::Name,
-    pub(crate) handled: u64,
+    name: A::Name,
+    handled: u64,
 }
 
 /// The directory has forgotten the actor: nothing more will come, it may stop.
@@ -113,87 +111,71 @@ pub(crate) struct Idle<A: Resident> {
 #[rtype(result = "()")]
 pub(crate) struct Retire;
 
-/// The names of a directory's share.
+/// Asks for the names of a directory's share.
 #[derive(Message)]
-#[rtype(result = "Census")]
-pub(crate) struct TakeCensus;
+#[rtype(result = "Vec<A::Name>")]
+struct Names<A: Resident>(PhantomData<fn() -> A>);
 
-/// See [`TakeCensus`].
-#[derive(Debug, Default, MessageResponse)]
-pub(crate) struct Census {
-    pub(crate) channels: Vec<ChannelName>,
-    pub(crate) users: Vec<UserName>,
-    pub(crate) connections: Vec<ConnId>,
+/// Asks how many actors a directory keeps.
+#[derive(Message)]
+#[rtype(result = "usize")]
+struct Count;
+
+/// All directories of a kind. Cloning is cheap.
+pub(crate) struct Directories<A: Resident>(Arc<Threads<A>>);
+
+struct Threads<A: Resident> {
+    /// One directory for each thread; unset until the threads run.
+    directories: OnceLock<Vec<Addr<Directory<A>>>>,
+    /// Says which thread is home to a name. Its seed is random: callers choose names, and must not be able to choose a thread.
+    hasher: RandomState,
 }
 
-/// The directory learns of the others. The first message each gets.
-#[derive(Message)]
-#[rtype(result = "()")]
-struct Meet(Shared);
-
-/// How much lives in a directory.
-#[derive(Message)]
-#[rtype(result = "Population")]
-pub(crate) struct Count;
-
-/// How much lives.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, MessageResponse)]
-pub struct Population {
-    /// Channels.
-    pub channels: usize,
-    /// Connections.
-    pub connections: usize,
+impl<A: Resident> Clone for Directories<A> {
+    fn clone(&self) -> Self {
+        Self(self.0.clone())
+    }
 }
 
-/// The ways to all directories, and what all actors share.
-#[derive(Clone, Debug)]
-pub(crate) struct Shared(Arc<SharedState>);
-
-#[derive(Debug)]
-struct SharedState {
-    /// One for each thread; unset until the threads run.
-    directories: OnceLock<Vec<Addr<Directory>>>,
-    limits: Limits,
-    counters: Counters,
+impl<A: Resident> Default for Directories<A> {
+    /// Without threads no actor is known.
+    fn default() -> Self {
+        Self(Arc::new(Threads { directories: OnceLock::new(), hasher: RandomState::new() }))
+    }
 }
 
-impl Shared {
-    /// Without threads.
-    pub(crate) fn new(limits: Limits, counters: Counters) -> Self {
-        Self(Arc::new(SharedState { directories: OnceLock::new(), limits, counters }))
+impl<A: Resident> fmt::Debug for Directories<A> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} directories", self.all().len())
+    }
+}
+
+impl<A: Resident> Directories<A> {
+    /// Starts a directory on each arbiter. Later calls do nothing.
+    pub(crate) fn start_on(&self, arbiters: &[ArbiterHandle], needs: &A::Needs) {
+        self.0.directories.get_or_init(|| {
+            let start = |arbiter| {
+                let (needs, home) = (needs.clone(), self.clone());
+                Directory::start_in_arbiter(arbiter, move |_| Directory { needs, home, slots: HashMap::new() })
+            };
+            arbiters.iter().map(start).collect()
+        });
     }
 
-    /// Starts a directory on each arbiter; once.
-    pub(crate) fn start_on(&self, arbiters: &[ArbiterHandle]) {
-        let start = |arbiter| Directory::start_in_arbiter(arbiter, |_| Directory::default());
-        for directory in self.0.directories.get_or_init(|| arbiters.iter().map(start).collect()) {
-            tell(directory, Meet(self.clone()));
-        }
-    }
-
-    pub(crate) fn limits(&self) -> &Limits {
-        &self.0.limits
-    }
-
-    pub(crate) fn counters(&self) -> &Counters {
-        &self.0.counters
-    }
-
-    pub(crate) fn directories(&self) -> &[Addr<Directory>] {
+    fn all(&self) -> &[Addr<Directory<A>>] {
         self.0.directories.get().map_or(&[], Vec::as_slice)
     }
 
-    fn place<N: Hash>(&self, name: &N) -> Option<&Addr<Directory>> {
-        let hash = FxBuildHasher.hash_one(name);
-        // The low bits of this hash spread badly; the high ones are its best.
-        let index = (u128::from(hash) * self.directories().len() as u128) >> 64;
-        self.directories().get(usize::try_from(index).unwrap_or_default())
+    fn place(&self, name: &A::Name) -> Option<&Addr<Directory<A>>> {
+        let hash = self.0.hasher.hash_one(name);
+        let index = (u128::from(hash) * self.all().len() as u128) >> 64;
+        self.all().get(usize::try_from(index).unwrap_or_default())
     }
 
     /// Tells the actor of `name` something. It is handled after all that was sent to it before.
-    pub(crate) fn tell<A, M>(&self, name: A::Name, absent: Absent, message: M)
+    pub(crate) fn tell<M>(&self, name: A::Name, absent: Absent, message: M)
     where
-        A: Resident + Handler<Forwarded<M>>,
+        A: Handler<Forwarded<M>>,
         M: Message + Send + 'static,
         M::Result: Send,
     {
@@ -204,9 +186,9 @@ impl Shared {
 
     /// Asks the actor of `name`. The message is on its way when this returns, whether the answer is awaited or not.
     /// The answer is `None` when there is no such actor.
-    pub(crate) fn ask<A, M>(&self, name: A::Name, absent: Absent, message: M) -> impl Future<Output = Option<M::Result>> + use<A, M>
+    pub(crate) fn ask<M>(&self, name: A::Name, absent: Absent, message: M) -> impl Future<Output = Option<M::Result>> + use<A, M>
     where
-        A: Resident + Handler<Forwarded<M>>,
+        A: Handler<Forwarded<M>>,
         M: Message + Send + 'static,
         M::Result: Send,
     {
@@ -215,6 +197,25 @@ impl Shared {
             tell(directory, To::<A, M> { name, absent, message, reply: Some(reply) });
         }
         async { answer.await.ok() }
+    }
+
+    /// Tells the directory of `name` that its actor has nothing left.
+    pub(crate) fn idle(&self, name: A::Name, handled: u64) {
+        if let Some(directory) = self.place(&name) {
+            tell(directory, Idle::<A> { name, handled });
+        }
+    }
+
+    /// The names of all that live.
+    pub(crate) async fn names(&self) -> Vec<A::Name> {
+        let asked = self.all().iter().map(|directory| directory.send(Names(PhantomData)));
+        join_all(asked).await.into_iter().flatten().flatten().collect()
+    }
+
+    /// How many live.
+    pub(crate) async fn count(&self) -> usize {
+        let asked = self.all().iter().map(|directory| directory.send(Count));
+        join_all(asked).await.into_iter().flatten().sum()
     }
 }
 
@@ -234,38 +235,53 @@ where
     address.do_send(message);
 }
 
-/// The addresses of one kind of actor.
-pub(crate) type Shelf<A> = HashMap<<A as Resident>::Name, Kept<A>, FxBuildHasher>;
-
 /// An actor's address, and how many messages went there: an actor that has handled as many has none on its way.
-pub(crate) struct Kept<A: Actor> {
+struct Slot<A: Actor> {
     address: Addr<A>,
     forwarded: u64,
 }
 
-/// See the module.
-#[derive(Default)]
-pub(crate) struct Directory {
-    /// None before [`Meet`].
-    shared: Option<Shared>,
-    pub(crate) channels: Shelf<Channel>,
-    pub(crate) users: Shelf<User>,
-    pub(crate) connections: Shelf<Connection>,
+/// One of the [`Directories`] of a kind: the share of one thread.
+pub(crate) struct Directory<A: Resident> {
+    needs: A::Needs,
+    home: Directories<A>,
+    slots: HashMap<A::Name, Slot<A>>,
 }
 
-impl Actor for Directory {
+impl<A: Resident + Unpin> Actor for Directory<A> {
     type Context = Context<Self>;
 }
 
-impl Handler<Meet> for Directory {
-    type Result = ();
-
-    fn handle(&mut self, Meet(shared): Meet, _: &mut Context<Self>) {
-        self.shared = Some(shared);
+impl<A: Resident> Directory<A> {
+    /// The slot of a name, if there is an actor or one is to be created.
+    fn slot(&mut self, name: A::Name, absent: Absent) -> Option<&mut Slot<A>> {
+        let Self { needs, home, slots } = self;
+        match slots.entry(name) {
+            Entry::Occupied(slot) if slot.get().address.connected() => Some(slot.into_mut()),
+            entry => {
+                if let Entry::Occupied(_) = &entry {
+                    log::error!("an actor ended by a fault; its state is lost");
+                }
+                let name = entry.key().clone();
+                match absent {
+                    Absent::Create => {
+                        let address = A::open(name, needs, home).start();
+                        Some(entry.insert_entry(Slot { address, forwarded: 0 }).into_mut())
+                    }
+                    Absent::Skip => {
+                        // The name of an actor that ended by a fault is free again.
+                        if let Entry::Occupied(slot) = entry {
+                            slot.remove();
+                        }
+                        None
+                    }
+                }
+            }
+        }
     }
 }
 
-impl<A, M> Handler<To<A, M>> for Directory
+impl<A, M> Handler<To<A, M>> for Directory<A>
 where
     A: Resident + Handler<Forwarded<M>>,
     M: Message + Send + 'static,
@@ -274,65 +290,37 @@ where
     type Result = ();
 
     fn handle(&mut self, To { name, absent, message, reply }: To<A, M>, _: &mut Context<Self>) {
-        let Some(shared) = self.shared.clone() else { return };
-        let shelf = A::shelf(self);
-        // An actor that died by a fault is not `connected`; its name is free again.
-        if shelf.get(&name).is_some_and(|kept| !kept.address.connected()) {
-            log::error!("an actor ended by a fault; its state is lost");
-            shelf.remove(&name);
-        }
-        let kept = match absent {
-            Absent::Skip => shelf.get_mut(&name),
-            Absent::Create => Some(shelf.entry(name.clone()).or_insert_with(|| {
-                let actor = A::open(name, shared);
-                Kept { address: actor.start(), forwarded: 0 }
-            })),
-        };
-        if let Some(kept) = kept {
-            kept.forwarded += 1;
-            tell(&kept.address, Forwarded { message, reply });
+        if let Some(slot) = self.slot(name, absent) {
+            slot.forwarded += 1;
+            tell(&slot.address, Forwarded { message, reply });
         }
     }
 }
 
-impl<A: Resident> Handler<Idle<A>> for Directory {
+impl<A: Resident> Handler<Idle<A>> for Directory<A> {
     type Result = ();
 
     fn handle(&mut self, Idle { name, handled }: Idle<A>, _: &mut Context<Self>) {
-        let shelf = A::shelf(self);
-        if shelf.get(&name).is_some_and(|kept| kept.forwarded == handled)
-            && let Some(kept) = shelf.remove(&name)
+        if let Entry::Occupied(slot) = self.slots.entry(name)
+            && slot.get().forwarded == handled
         {
-            tell(&kept.address, Retire);
+            tell(&slot.remove().address, Retire);
         }
     }
 }
 
-impl Handler<TakeCensus> for Directory {
-    type Result = Census;
+impl<A: Resident> Handler<Names<A>> for Directory<A> {
+    type Result = MessageResult<Names<A>>;
 
-    fn handle(&mut self, _: TakeCensus, _: &mut Context<Self>) -> Census {
-        Census {
-            channels: self.channels.keys().cloned().collect(),
-            users: self.users.keys().cloned().collect(),
-            connections: self.connections.keys().copied().collect(),
-        }
+    fn handle(&mut self, _: Names<A>, _: &mut Context<Self>) -> Self::Result {
+        MessageResult(self.slots.keys().cloned().collect())
     }
 }
 
-impl Handler<Count> for Directory {
-    type Result = Population;
+impl<A: Resident> Handler<Count> for Directory<A> {
+    type Result = usize;
 
-    fn handle(&mut self, _: Count, _: &mut Context<Self>) -> Population {
-        Population { channels: self.channels.len(), connections: self.connections.len() }
-    }
-}
-
-impl Shared {
-    /// Tells the directory of `name` that its actor has nothing left.
-    pub(crate) fn idle<A: Resident>(&self, name: A::Name, handled: u64) {
-        if let Some(directory) = self.place(&name) {
-            tell(directory, Idle::<A> { name, handled });
-        }
+    fn handle(&mut self, _: Count, _: &mut Context<Self>) -> usize {
+        self.slots.len()
     }
 }

@@ -13,6 +13,20 @@ pub struct Refused {
     pub retry_after: Duration,
 }
 
+impl Refused {
+    /// Try again in a second.
+    pub const SOON: Self = Self { retry_after: Duration::from_secs(1) };
+}
+
+/// Why a connection could not be made.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum NotConnected {
+    /// Its id belongs to another user.
+    InUse(InUse),
+    /// The server cannot take the call now.
+    Refused(Refused),
+}
+
 /// There is no such connection or user (any more).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
 #[error("no such connection or user")]

@@ -22,6 +22,7 @@
 
 pub mod broker;
 mod channel;
+mod common;
 mod connection;
 pub mod core;
 pub mod counters;
@@ -37,5 +38,3 @@ mod posting;
 pub mod protocol;
 pub mod transport;
 mod user;
-
-pub use connection::Attached;

@@ -9,6 +9,8 @@ use bytestring::ByteString;
 pub struct List {
     frame: Bytes,
     text: ByteString,
+    /// The same text where it has no line breaks.
+    line: ByteString,
 }
 
 impl List {
@@ -33,12 +35,19 @@ impl List {
         let frame = frame.freeze();
         // The same bytes again, which are text.
         let text = ByteString::try_from(frame.slice(header..)).unwrap_or_default();
-        Self { frame, text }
+        // A line break in a caller's JSON can only be a blank between its parts.
+        let line = if text.contains(['\n', '\r']) { text.replace(['\n', '\r'], " ").into() } else { text.clone() };
+        Self { frame, text, line }
     }
 
     /// As text.
     pub fn text(&self) -> &ByteString {
         &self.text
+    }
+
+    /// As text in one line.
+    pub fn line(&self) -> &ByteString {
+        &self.line
     }
 
     /// As the frame of a websocket.

@@ -2,22 +2,26 @@
 //!
 //! An *outlet* is the actor of one open transport: it owns the socket and takes [`Frames`]. What both sides may rely on:
 //!
-//! - a topic's frames are sent in the order of their offsets, without holes, each once per attachment;
+//! - the frames of a log are sent in the order of their offsets, without holes, each once per attachment;
 //! - what waits before a socket is bounded: in bytes by [`Queue`], in messages by the outlet's mailbox;
-//! - when frames do not fit, the topic keeps its place in the log, asks once for [`Room`], and goes on when that is answered;
-//! - an outlet that ends tells its connection, by [`DetachOutlet`], up to where its client has read each topic ([`Report`]).
+//! - when frames do not fit, the log's delivery keeps its place, asks once for [`Room`], and goes on when that is answered;
+//! - an outlet holds its [`Attachment`] as long as it takes frames. When it ends, it gives the attachment back with a report of how far
+//!   its client has read each log; an attachment that is dropped, wherever that happens, reports that nothing is known.
 //!
-//! What the actors do never depends on which transport it is.
+//! What the actors do never depends on which transport it is, but for one thing: that a client polls again says that it has read the
+//! answer of its last poll ([`End::presumed`]).
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::time::{Duration, Instant};
 
+use actix::prelude::*;
+
+pub use crate::core::cursor::Generation;
 use crate::core::log::Epoch;
 use crate::error::CloseReason;
 use crate::list::List;
 use crate::transport::Transport;
-use actix::prelude::*;
 
 /// Entries for one socket.
 #[derive(Message, Clone, Debug)]
@@ -45,42 +49,82 @@ pub struct Room;
 #[rtype(result = "()")]
 pub struct Shut(pub CloseReason);
 
-/// From an outlet to its connection: it has ended.
-#[derive(Message, Clone, Debug)]
-#[rtype(result = "()")]
-pub struct DetachOutlet {
-    /// Which attachment.
-    pub generation: Generation,
-    /// Up to where the client has read.
-    pub report: Report,
-    /// Whether the client is expected to listen again at once, as after a long-poll, rather than lost.
-    pub returns: bool,
-    /// What to believe instead of `report` should the socket turn out to have been reset before the client read the end.
-    pub doubt: Option<Doubt>,
-}
-
 /// How far a client has read: for each log it was sent from, the offset of the last entry it has. Logs not named sent nothing.
 pub type Report = Arc<[(Epoch, u64)]>;
 
-/// A socket whose end is not known yet, and what its client has for certain.
-#[derive(Clone, Debug)]
-pub struct Doubt {
-    /// The socket.
-    pub socket: Arc<dyn Socket>,
-    /// What the client has read if the socket was reset.
-    pub certain: Report,
+/// How a transport ended.
+#[derive(Clone, Debug, Default)]
+pub struct End {
+    /// How far its client has read for certain; `None` where that is not known.
+    pub report: Option<Report>,
+    /// Whether the client is expected to listen again at once, as after a long-poll, rather than lost.
+    pub returns: bool,
+    /// What the client has read besides, if its next transport is one of the same kind.
+    pub presumed: Option<Presumed>,
 }
 
-/// Counts the attachments of a connection: of two transports the one with the higher generation counts.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Default)]
-pub struct Generation(pub(crate) u64);
+/// What a client has read if it comes back as one does that has read the answer of its poll.
+#[derive(Clone, Debug)]
+pub struct Presumed {
+    /// Up to where.
+    pub report: Report,
+    /// The socket of the answer. It may know better.
+    pub socket: Arc<dyn Socket>,
+}
+
+/// From an attachment to its connection: the transport has ended.
+#[derive(Message, Debug)]
+#[rtype(result = "()")]
+pub(crate) struct DetachOutlet {
+    pub(crate) generation: Generation,
+    pub(crate) end: End,
+}
+
+/// A transport's hold on its connection. As long as it exists the outlet is sent frames.
+#[derive(Debug)]
+pub struct Attachment {
+    generation: Generation,
+    connection: Recipient<DetachOutlet>,
+    /// How the transport ended, if it said so.
+    end: End,
+}
+
+impl Attachment {
+    pub(crate) fn new(generation: Generation, connection: Recipient<DetachOutlet>) -> Self {
+        Self { generation, connection, end: End::default() }
+    }
+
+    /// Gives the attachment back.
+    pub fn end(mut self, end: End) {
+        self.end = end;
+    }
+}
+
+impl Drop for Attachment {
+    fn drop(&mut self) {
+        let detach = DetachOutlet { generation: self.generation, end: std::mem::take(&mut self.end) };
+        #[expect(clippy::disallowed_methods, reason = "one message at the end of a transport's life, which must arrive")]
+        self.connection.do_send(detach);
+    }
+}
+
+/// Whether and how a client ended a socket.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Ending {
+    /// It did not.
+    Open,
+    /// By its last byte.
+    Closed,
+    /// By a reset: it had not read all that was written.
+    Reset,
+}
 
 /// What the broker may do to a socket from outside, when its outlet does not run because the socket is stuck.
 pub trait Socket: Send + Sync + std::fmt::Debug {
     /// Ends it at once.
     fn cut(&self);
-    /// Whether the other side ended it before reading all.
-    fn was_reset(&self) -> bool;
+    /// Whether and how the client ended it.
+    fn ending(&self) -> Ending;
     /// How many bytes it has taken since it was opened.
     fn written(&self) -> u64;
 }

@@ -1,29 +1,30 @@
 //! What is sent to a channel and to a user alike: messages, edits and deletions from the broker, transports from connections. Both decide
 //! by a core that appends to a log, and hand on by a [`Delivery`].
 
-use std::cell::RefCell;
 use std::future::ready;
-use std::rc::Rc;
+use std::sync::Arc;
 
 use actix::dev::{MessageResponse, OneshotSender};
 use actix::prelude::*;
 
-use crate::channel::Channel;
 use crate::core::channel::{ChannelCore, Publication};
 use crate::core::log::Log;
 use crate::core::user::UserCore;
-use crate::delivery::{Aftermath, Attach, Delivery, Detach};
+use crate::counters::Counted;
+use crate::delivery::{Aftermath, Attach, Delivery, Detach, Due, Waiting};
 use crate::name::ConnId;
 use crate::outlet::{Generation, Room};
 use crate::protocol::message::{Deletion, Patch};
-use crate::protocol::timestamp::Moment;
-use crate::user::User;
 
 /// Appends publications in the order given and delivers them. Answered when they are ordered, kept and handed on, so what its sender
-/// does next comes after them everywhere.
+/// does next comes after them everywhere; in a burst to many listeners, already when they are ordered and kept.
 #[derive(Message, Clone)]
 #[rtype(result = "()")]
-pub(crate) struct Publish(pub(crate) Vec<Publication>);
+pub(crate) struct Publish {
+    pub(crate) publications: Vec<Publication>,
+    /// The call that this belongs to. It counts as pending until all of it is done, even if its caller has hung up.
+    pub(crate) call: Arc<Counted>,
+}
 
 /// Edits a message where it is kept, and tells of it.
 #[derive(Message, Clone)]
@@ -35,15 +36,20 @@ pub(crate) struct Edit(pub(crate) Patch);
 #[rtype(result = "()")]
 pub(crate) struct Delete(pub(crate) Deletion);
 
-/// The answer to [`Publish`]: given when the entries are handed on.
-pub(crate) struct WhenHandedOn(Waiting);
+/// When [`Publish`] is answered.
+pub(crate) enum Answer {
+    /// Now: the entries wait for more, and no call waits with them.
+    AtOnce,
+    /// When the entries are handed on.
+    WhenHandedOn(Waiting),
+}
 
-/// Those who wait for it.
-pub(crate) type Waiting = Rc<RefCell<Vec<OneshotSender<()>>>>;
-
-impl<A: Actor> MessageResponse<A, Publish> for WhenHandedOn {
+impl<A: Actor> MessageResponse<A, Publish> for Answer {
     fn handle(self, _: &mut A::Context, reply: Option<OneshotSender<()>>) {
-        self.0.borrow_mut().extend(reply);
+        match self {
+            Self::AtOnce => drop(reply.map(|reply| reply.send(()))),
+            Self::WhenHandedOn(waiting) => waiting.borrow_mut().extend(reply),
+        }
     }
 }
 
@@ -72,21 +78,22 @@ pub(crate) trait Carrier: Actor<Context = Context<Self>> {
     fn halves(&mut self) -> (&mut Self::Core, &mut Delivery);
 
     /// Publishes. What was appended is handed on when the mailbox is empty: publications that wait there reach each subscriber together,
-    /// in one list and one write, and none of them later than it would alone. Under load it waits a moment for more
+    /// in one list and one write, and none of them later than it would alone. In a burst to many listeners it waits a moment for more
     /// ([`Delivery::hold`]).
-    fn publish(&mut self, context: &mut Context<Self>, publish: impl FnOnce(&mut Self::Core)) -> WhenHandedOn {
+    fn publish(&mut self, context: &mut Context<Self>, publish: impl FnOnce(&mut Self::Core)) -> Answer {
         let (core, delivery) = self.halves();
         publish(core);
-        let answer = WhenHandedOn(delivery.waiting());
-        if !delivery.put_off() {
-            return answer;
+        if delivery.due == Due::Nothing {
+            let hold = delivery.hold();
+            delivery.due = if hold.is_some() { Due::Held } else { Due::AfterMailbox };
+            match hold {
+                Some(hold) => context.run_later(hold, |actor, context| actor.catch_up(context)),
+                // An actor's futures run after its mailbox.
+                None => context.spawn(ready(()).into_actor(self).map(|(), actor, context| actor.catch_up(context))),
+            };
         }
-        match delivery.hold() {
-            Some(hold) => context.run_later(hold, |actor, context| actor.catch_up(context)),
-            // An actor's futures run after its mailbox.
-            None => context.spawn(ready(()).into_actor(self).map(|(), actor, context| actor.catch_up(context))),
-        };
-        answer
+        let (_, delivery) = self.halves();
+        if delivery.due == Due::Held { Answer::AtOnce } else { Answer::WhenHandedOn(delivery.waiting()) }
     }
 
     /// Changes the core in any other way, then hands on what it appended. What was published before is handed on first, as it was then.
@@ -100,7 +107,7 @@ pub(crate) trait Carrier: Actor<Context = Context<Self>> {
     /// Hands on what was put off.
     fn catch_up(&mut self, context: &mut Context<Self>) {
         let (_, delivery) = self.halves();
-        if delivery.is_due() {
+        if delivery.due != Due::Nothing {
             self.hand_on(context, |delivery, log, aftermath| delivery.deliver(log, aftermath));
         }
     }
@@ -143,47 +150,59 @@ pub(crate) trait Carrier: Actor<Context = Context<Self>> {
 /// The handlers of a [`Carrier`]. A macro, since a blanket `impl` of a foreign trait is not allowed.
 macro_rules! impl_carrier_handlers {
     ($actor:ty) => {
-        impl Handler<Publish> for $actor {
-            type Result = WhenHandedOn;
+        impl actix::Handler<$crate::posting::Publish> for $actor {
+            type Result = $crate::posting::Answer;
 
-            fn handle(&mut self, Publish(publications): Publish, context: &mut Context<Self>) -> WhenHandedOn {
-                Carrier::publish(self, context, |core| core.publish(publications, Moment::now()))
+            fn handle(&mut self, publish: $crate::posting::Publish, context: &mut actix::Context<Self>) -> Self::Result {
+                let $crate::posting::Publish { publications, call } = publish;
+                let now = $crate::protocol::timestamp::Moment::now();
+                let answer = $crate::posting::Carrier::publish(self, context, |core| core.publish(publications, now));
+                drop(call);
+                answer
             }
         }
 
-        impl Handler<Edit> for $actor {
+        impl actix::Handler<$crate::posting::Edit> for $actor {
             type Result = ();
 
-            fn handle(&mut self, Edit(patch): Edit, context: &mut Context<Self>) {
-                self.decide(context, |core| core.edit(&patch, Moment::now()));
+            fn handle(&mut self, $crate::posting::Edit(patch): $crate::posting::Edit, context: &mut actix::Context<Self>) {
+                self.decide(context, |core| core.edit(&patch, $crate::protocol::timestamp::Moment::now()));
             }
         }
 
-        impl Handler<Delete> for $actor {
+        impl actix::Handler<$crate::posting::Delete> for $actor {
             type Result = ();
 
-            fn handle(&mut self, Delete(deletion): Delete, context: &mut Context<Self>) {
-                self.decide(context, |core| core.delete(&deletion, Moment::now()));
+            fn handle(&mut self, $crate::posting::Delete(deletion): $crate::posting::Delete, context: &mut actix::Context<Self>) {
+                self.decide(context, |core| core.delete(&deletion, $crate::protocol::timestamp::Moment::now()));
             }
         }
 
-        impl Handler<Attach> for $actor {
-            type Result = ();
+        impl actix::Handler<$crate::delivery::AskEpoch> for $actor {
+            type Result = actix::MessageResult<$crate::delivery::AskEpoch>;
 
-            fn handle(&mut self, attach: Attach, context: &mut Context<Self>) {
-                Carrier::attach(self, attach, context);
+            fn handle(&mut self, _: $crate::delivery::AskEpoch, _: &mut actix::Context<Self>) -> Self::Result {
+                let (core, _) = $crate::posting::Carrier::halves(self);
+                actix::MessageResult($crate::posting::Logs::log(core).epoch())
             }
         }
 
-        impl Handler<Detach> for $actor {
+        impl actix::Handler<$crate::delivery::Attach> for $actor {
             type Result = ();
 
-            fn handle(&mut self, detach: Detach, context: &mut Context<Self>) {
-                Carrier::detach(self, detach, context);
+            fn handle(&mut self, attach: $crate::delivery::Attach, context: &mut actix::Context<Self>) {
+                $crate::posting::Carrier::attach(self, attach, context);
+            }
+        }
+
+        impl actix::Handler<$crate::delivery::Detach> for $actor {
+            type Result = ();
+
+            fn handle(&mut self, detach: $crate::delivery::Detach, context: &mut actix::Context<Self>) {
+                $crate::posting::Carrier::detach(self, detach, context);
             }
         }
     };
 }
 
-impl_carrier_handlers!(Channel);
-impl_carrier_handlers!(User);
+pub(crate) use impl_carrier_handlers;

@@ -11,13 +11,14 @@ use tokio::sync::oneshot;
 use uuid::Uuid;
 
 use crate::channel::{Channel, Tell};
+use crate::common::Common;
 use crate::core::user::{Connect, Effect, StateChanged, Subscriptions, UserCore, Values};
 use crate::counters::Counted;
 use crate::delivery::Delivery;
-use crate::directory::{Absent, Directory, Resident, Shared, Shelf, impl_resident_handlers};
+use crate::directory::{Absent, Directories, Resident, impl_resident_handlers};
 use crate::error::Unknown;
 use crate::name::{ChannelName, ConnId, UserName};
-use crate::posting::Carrier;
+use crate::posting::{Carrier, impl_carrier_handlers};
 use crate::protocol::config::ChannelConfig;
 use crate::protocol::info::UserInfo;
 use crate::protocol::panel::{UserDetail, UserSummary};
@@ -27,7 +28,7 @@ use crate::protocol::timestamp::Moment;
 /// Configurations for channels that the call creates.
 pub(crate) type Configs = HashMap<ChannelName, ChannelConfig>;
 
-/// Adds a connection. From the broker, after `Open`.
+/// Adds a connection, or channels to one that is here. From the connection.
 #[derive(Message)]
 #[rtype(result = "Connected")]
 pub(crate) struct AddConnection {
@@ -36,26 +37,28 @@ pub(crate) struct AddConnection {
     pub(crate) configs: Configs,
 }
 
-/// See [`AddConnection`].
+/// The answer to [`AddConnection`], and to `/connect`.
 #[derive(Debug)]
-pub(crate) struct Connected {
-    pub(crate) state: State,
-    pub(crate) public_state: State,
+pub struct Connected {
+    /// The user's whole state.
+    pub state: State,
+    /// What others may see of it.
+    pub public_state: State,
 }
 
-/// Adds channels to a connection. From the broker.
+/// Adds channels to a connection. From the connection.
 #[derive(Message)]
 #[rtype(result = "Result<Subscriptions, Unknown>")]
-pub(crate) struct Subscribe {
+pub(crate) struct AddSubscriptions {
     pub(crate) conn_id: ConnId,
     pub(crate) channels: Vec<ChannelName>,
     pub(crate) configs: Configs,
 }
 
-/// Takes channels from a connection. From the broker.
+/// Takes channels from a connection. From the connection.
 #[derive(Message)]
 #[rtype(result = "Result<Subscriptions, Unknown>")]
-pub(crate) struct Unsubscribe {
+pub(crate) struct RemoveSubscriptions {
     pub(crate) conn_id: ConnId,
     pub(crate) channels: Vec<ChannelName>,
 }
@@ -104,10 +107,18 @@ enum Errand {
     Answer(oneshot::Sender<()>),
 }
 
-/// See the module.
+/// What a user needs of the broker.
+#[derive(Clone)]
+pub(crate) struct Needs {
+    pub(crate) common: Common,
+    pub(crate) channels: Directories<Channel>,
+}
+
+/// The actor.
 pub(crate) struct User {
     name: UserName,
-    shared: Shared,
+    needs: Needs,
+    home: Directories<Self>,
     core: UserCore,
     /// One entry for each connection.
     delivery: Delivery,
@@ -123,19 +134,18 @@ pub(crate) struct User {
 impl Resident for User {
     type Name = UserName;
 
-    fn shelf(directory: &mut Directory) -> &mut Shelf<Self> {
-        &mut directory.users
-    }
+    type Needs = Needs;
 
     fn count(&mut self) {
         self.handled += 1;
     }
 
-    fn open(name: UserName, shared: Shared) -> Self {
-        let limits = shared.limits();
+    fn open(name: UserName, needs: &Needs, home: &Directories<Self>) -> Self {
+        let limits = needs.common.limits();
         let core = UserCore::new(name.clone(), Uuid::new_v4(), limits.retention(limits.private_frames), Moment::now());
-        let delivery = Delivery::new(None, limits.private_frames, limits.close_grace, shared.counters().clone());
-        Self { name, shared, core, delivery, errands: VecDeque::new(), is_running_errands: false, online: None, handled: 0 }
+        let delivery = Delivery::new(None, limits.private_frames, &needs.common);
+        let (needs, home) = (needs.clone(), home.clone());
+        Self { name, needs, home, core, delivery, errands: VecDeque::new(), is_running_errands: false, online: None, handled: 0 }
     }
 }
 
@@ -143,7 +153,7 @@ impl Actor for User {
     type Context = Context<Self>;
 
     fn started(&mut self, context: &mut Context<Self>) {
-        context.run_interval(self.shared.limits().sweep, |user, _| user.sweep());
+        context.run_interval(self.needs.common.limits().sweep, |user, _| user.sweep());
     }
 }
 
@@ -151,8 +161,9 @@ impl User {
     fn sweep(&mut self) {
         let now = Moment::now();
         self.core.sweep(now);
-        if self.core.is_offline() && now.since(self.core.last_active()) >= self.shared.limits().user_lifetime {
-            self.shared.idle::<Self>(self.name.clone(), self.handled);
+        self.delivery.sweep();
+        if self.core.is_offline() && now.since(self.core.last_active()) >= self.needs.common.limits().user_lifetime {
+            self.home.idle(self.name.clone(), self.handled);
         }
     }
 
@@ -187,7 +198,7 @@ impl User {
                 }
                 Errand::Tell(channel, tell) => {
                     self.is_running_errands = true;
-                    let told = self.shared.ask::<Channel, _>(channel, Absent::Create, tell);
+                    let told = self.needs.channels.ask(channel, Absent::Create, tell);
                     let next = told.into_actor(self).map(|_, user, context| {
                         user.is_running_errands = false;
                         user.run_errands(context);
@@ -211,6 +222,7 @@ impl Carrier for User {
 }
 
 impl_resident_handlers!(User);
+impl_carrier_handlers!(User);
 
 impl Handler<AddConnection> for User {
     type Result = ResponseFuture<Connected>;
@@ -218,7 +230,7 @@ impl Handler<AddConnection> for User {
     fn handle(&mut self, AddConnection { conn_id, connect, configs }: AddConnection, context: &mut Context<Self>) -> Self::Result {
         let is_new = self.handled == 1;
         let effects = self.core.connect(conn_id, connect, is_new, Moment::now());
-        self.online.get_or_insert_with(|| self.shared.counters().online());
+        self.online.get_or_insert_with(|| self.needs.common.counters().online());
         self.delivery.take_place(conn_id, self.name.clone(), self.core.log());
         self.tell_channels(effects, configs);
         let connected = Connected { state: self.core.state().clone(), public_state: self.core.public_state() };
@@ -226,10 +238,14 @@ impl Handler<AddConnection> for User {
     }
 }
 
-impl Handler<Subscribe> for User {
+impl Handler<AddSubscriptions> for User {
     type Result = ResponseFuture<Result<Subscriptions, Unknown>>;
 
-    fn handle(&mut self, Subscribe { conn_id, channels, configs }: Subscribe, context: &mut Context<Self>) -> Self::Result {
+    fn handle(
+        &mut self,
+        AddSubscriptions { conn_id, channels, configs }: AddSubscriptions,
+        context: &mut Context<Self>,
+    ) -> Self::Result {
         let answer = self.core.subscribe(conn_id, channels, Moment::now()).map(|(subscriptions, effects)| {
             self.tell_channels(effects, configs);
             subscriptions
@@ -238,10 +254,14 @@ impl Handler<Subscribe> for User {
     }
 }
 
-impl Handler<Unsubscribe> for User {
+impl Handler<RemoveSubscriptions> for User {
     type Result = ResponseFuture<Result<Subscriptions, Unknown>>;
 
-    fn handle(&mut self, Unsubscribe { conn_id, channels }: Unsubscribe, context: &mut Context<Self>) -> Self::Result {
+    fn handle(
+        &mut self,
+        RemoveSubscriptions { conn_id, channels }: RemoveSubscriptions,
+        context: &mut Context<Self>,
+    ) -> Self::Result {
         let answer = self.core.unsubscribe(conn_id, channels, Moment::now()).map(|(subscriptions, effects)| {
             self.tell_channels(effects, Configs::default());
             subscriptions

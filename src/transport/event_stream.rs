@@ -14,8 +14,9 @@ use actix_web::web::Data;
 use actix_web::{HttpRequest, HttpResponse};
 use bytes::Bytes;
 use channelstream_actors::broker::Broker;
-use channelstream_actors::error::CloseReason;
-use channelstream_actors::outlet::{Frames, Pulse, Queue, Room, Shut};
+use channelstream_actors::counters::Counted;
+use channelstream_actors::error::{CloseReason, Unknown};
+use channelstream_actors::outlet::{Attachment, End, Frames, Pulse, Queue, Room, Shut};
 use channelstream_actors::transport::Transport;
 use tokio::sync::mpsc;
 
@@ -26,10 +27,13 @@ use crate::settings::Settings;
 use crate::transport::metronome::{Beat, Membership};
 use crate::transport::read::ReadSoFar;
 use crate::transport::socket::Handle;
-use crate::transport::{Attachment, Begun, Word, attach, conn_id, outlet, position};
+use crate::transport::{conn_id, outlet, position};
 
 /// A comment.
 const HEARTBEAT: &[u8] = b":\n\n";
+
+/// A body is given in parts of this size, and a list that is no larger is one event in one piece.
+const PART: usize = 4 << 10;
 
 /// Of a client with more logs than this not every list carries its position, which would be longer than the list …
 const LOGS_IN_EVERY_LIST: usize = 16;
@@ -46,17 +50,14 @@ pub async fn open(request: HttpRequest, broker: Data<Broker>, settings: Data<Set
     let conn_id = conn_id(&request)?;
     let socket = request.conn_data::<Arc<Handle>>().ok_or(ApiError::Internal("a request without its socket"))?.clone();
     let (queue, pulse) = (Queue::of_gatherer(settings.queue_bytes), Pulse::default());
-    let (context, attachment) = (Context::new(), Attachment::new(broker.counters(), Transport::EventStream));
+    let (context, open) = (Context::new(), broker.counters().listen(Transport::EventStream));
     let address: Addr<EventStream> = context.address();
     let outlet = outlet(Transport::EventStream, &address, queue.clone(), pulse.clone(), socket.clone());
-    let (broker, read, last_word) = (broker.get_ref().clone(), position::of(&request), attachment.last_word.clone());
-    let attached = attach(broker, conn_id, outlet, read, address.clone().recipient(), last_word);
-    if !actix::spawn(attached).await.unwrap_or(false) {
-        return Err(ApiError::UnknownConnection);
-    }
+    let attached = broker.attach(conn_id, outlet, position::of(&request)).await;
+    let attachment = Some(attached.map_err(|Unknown| ApiError::UnknownConnection)?);
     // What waits here is bounded by the queue.
     let (events, coming) = mpsc::unbounded_channel();
-    let body = Body { coming, queue: queue.clone(), socket: socket.clone(), stream: address };
+    let body = Body { coming, part: Bytes::new(), queue: queue.clone(), socket: socket.clone(), stream: address };
     let mut stream = EventStream {
         events: Some(events),
         settings,
@@ -64,6 +65,7 @@ pub async fn open(request: HttpRequest, broker: Data<Broker>, settings: Data<Set
         queue,
         pulse,
         attachment,
+        _open: open,
         membership: Membership::default(),
         read: ReadSoFar::default(),
         unmarked: 0,
@@ -81,6 +83,8 @@ struct Ended;
 /// The body of the response: takes what comes as fast as the socket does.
 struct Body {
     coming: mpsc::UnboundedReceiver<Bytes>,
+    /// What was taken last and is not written yet.
+    part: Bytes,
     queue: Queue,
     socket: Arc<Handle>,
     stream: Addr<EventStream>,
@@ -98,11 +102,15 @@ impl MessageBody for Body {
         if self.socket.has_ended() {
             return Poll::Ready(None);
         }
-        let event = ready!(self.coming.poll_recv(context));
-        Poll::Ready(event.map(|event| {
-            self.queue.remove(event.len());
-            Ok(event)
-        }))
+        if self.part.is_empty() {
+            let Some(part) = ready!(self.coming.poll_recv(context)) else { return Poll::Ready(None) };
+            self.part = part;
+        }
+        // What is given here is copied for this client alone; what waits is shared with others.
+        let length = self.part.len().min(PART);
+        let part = self.part.split_to(length);
+        self.queue.remove(length);
+        Poll::Ready(Some(Ok(part)))
     }
 }
 
@@ -121,7 +129,9 @@ struct EventStream {
     socket: Arc<Handle>,
     queue: Queue,
     pulse: Pulse,
-    attachment: Attachment,
+    /// `None` once it was given back.
+    attachment: Option<Attachment>,
+    _open: Counted,
     membership: Membership,
     read: ReadSoFar,
     /// Events since the last position.
@@ -138,26 +148,33 @@ impl EventStream {
         }
     }
 
-    /// A list as an event, with the position after it.
-    fn event(&mut self, frames: &Frames) -> String {
+    /// Sends a list as an event, with the position after it.
+    fn send_list(&mut self, frames: &Frames) {
         self.read.sent(frames);
         self.unmarked += frames.count;
         let position = self.read.all();
-        let mut event = String::with_capacity(frames.list.size() + 64);
+        let list = frames.list.line();
+        let mut event = String::with_capacity(list.len().min(PART) + 64);
         if position.len() <= LOGS_IN_EVERY_LIST || self.unmarked >= EVENTS_PER_POSITION {
             self.unmarked = 0;
             event.extend(["id: ", &position::written(&position), "\n"]);
         }
         event.push_str("data: ");
-        // A line break in a caller's JSON can only be a blank between its parts; here it would end the event.
-        event.extend(frames.list.text().chars().map(|letter| if matches!(letter, '\n' | '\r') { ' ' } else { letter }));
-        event.push_str("\n\n");
-        event
+        if list.len() <= PART {
+            event.extend([list, "\n\n"]);
+            self.send(event.into());
+        } else {
+            self.send(event.into());
+            self.send(list.as_bytes().clone());
+            self.send(Bytes::from_static(b"\n\n"));
+        }
     }
 
-    /// Of what was sent nothing is known to have arrived.
+    /// Gives the attachment back. Nothing is known to have arrived of what was sent.
     fn detach(&mut self) {
-        self.attachment.end(Word { report: self.read.confirmed(), ..Word::default() });
+        if let Some(attachment) = self.attachment.take() {
+            attachment.end(End { report: Some(self.read.confirmed()), ..End::default() });
+        }
     }
 }
 
@@ -172,16 +189,6 @@ impl Actor for EventStream {
     fn stopped(&mut self, _: &mut Self::Context) {
         self.membership.leave();
         self.detach();
-    }
-}
-
-impl Handler<Begun> for EventStream {
-    type Result = ();
-
-    fn handle(&mut self, Begun(attached): Begun, _: &mut Self::Context) {
-        if let Some(attached) = attached {
-            self.attachment.begin(attached);
-        }
     }
 }
 
@@ -202,8 +209,7 @@ impl Handler<Frames> for EventStream {
 
     fn handle(&mut self, frames: Frames, _: &mut Self::Context) {
         if self.events.is_some() {
-            let event = self.event(&frames);
-            self.send(event.into());
+            self.send_list(&frames);
         }
         // Counted when it was sent here, and again as an event.
         self.queue.remove(frames.list.size());

@@ -9,7 +9,7 @@ use actix_web::web::Data;
 use actix_web::{HttpRequest, HttpResponse};
 use actix_web_actors::ws;
 use channelstream_actors::broker::Broker;
-use channelstream_actors::error::CloseReason;
+use channelstream_actors::error::{CloseReason, Unknown};
 use channelstream_actors::outlet::{Pulse, Queue};
 use channelstream_actors::transport::Transport;
 use tokio::io::AsyncWriteExt;
@@ -20,7 +20,7 @@ use crate::settings::Settings;
 use crate::transport::socket::{Handle, WatchedStream};
 use crate::transport::websocket::{Ends, WebSocket, close_frame};
 use crate::transport::wire::Wire;
-use crate::transport::{Attachment, attach, conn_id, outlet, position};
+use crate::transport::{conn_id, outlet, position};
 
 /// A websocket. Each text frame from the server is a list of events; an empty one is a heartbeat. What the client sends is a sign of life.
 /// An unknown connection is closed at once with 4004, so that its page can connect again.
@@ -32,19 +32,20 @@ pub async fn open(request: HttpRequest, broker: Data<Broker>, settings: Data<Set
     let mut response = ws::handshake(&request).map_err(|error| ApiError::NoUpgrade(error.to_string()))?;
     let mut response = response.insert_header((header::CACHE_CONTROL, "no-store")).finish();
     let (queue, pulse) = (Queue::of_socket(settings.queue_bytes, handle.clone()), Pulse::default());
-    let (context, attachment) = (Context::new(), Attachment::new(broker.counters(), Transport::Websocket));
+    let (context, open) = (Context::new(), broker.counters().listen(Transport::Websocket));
     // Attached before the client reads that the socket is open: what is sent from then on is not caught up but comes at once.
     // The actor begins to run when the stream is its own; what is sent to it before waits.
     let address: Addr<WebSocket> = context.address();
     let outlet = outlet(Transport::Websocket, &address, queue.clone(), pulse.clone(), handle.clone());
-    let (sender, read, last_word) = (broker.get_ref().clone(), position::of(&request), attachment.last_word.clone());
-    let attached = attach(sender, conn_id, outlet, read, address.recipient(), last_word);
-    let takeover = if let Ok(true) = actix::spawn(attached).await {
-        let ends = Ends { broker, settings, handle, queue, pulse, attachment };
-        Takeover::Open(Box::new(Opening { context, ends }))
-    } else {
-        log::debug!("a websocket asked for an unknown connection");
-        Takeover::Refused(CloseReason::UnknownConnection)
+    let takeover = match broker.attach(conn_id, outlet, position::of(&request)).await {
+        Ok(attachment) => {
+            let ends = Ends { broker, settings, handle, queue, pulse, attachment, open };
+            Takeover::Open(Box::new(Opening { context, ends }))
+        }
+        Err(Unknown) => {
+            log::debug!("a websocket asked for an unknown connection");
+            Takeover::Refused(CloseReason::UnknownConnection)
+        }
     };
     response.extensions_mut().insert(takeover);
     Ok(response)
@@ -58,7 +59,7 @@ pub enum Takeover {
     Refused(CloseReason),
 }
 
-/// A websocket that waits for its stream. If that never comes, its connection learns so when this is dropped.
+/// A websocket that waits for its stream. If that never comes, its attachment is dropped with this.
 pub struct Opening {
     context: Context<WebSocket>,
     ends: Ends,

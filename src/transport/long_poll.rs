@@ -1,13 +1,11 @@
 //! `GET /listen`: the outlet of a long-poll (`protocol.md` §6).
 //!
-//! Its answer counts as read once it was written to the end, unless the next poll finds that the socket was reset: then the client had
-//! not read it.
+//! Its answer counts as read when the client polls again, unless its socket says by then that the client cannot have read it.
 
 use std::convert::Infallible;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context as TaskContext, Poll};
-use std::time::Duration;
 
 use actix::prelude::*;
 use actix_web::body::{BodySize, MessageBody};
@@ -17,9 +15,9 @@ use actix_web::{HttpRequest, HttpResponse};
 use bytes::Bytes;
 use bytestring::ByteString;
 use channelstream_actors::broker::Broker;
-use channelstream_actors::error::CloseReason;
-use channelstream_actors::name::ConnId;
-use channelstream_actors::outlet::{Doubt, Frames, Pulse, Queue, Report, Room, Shut};
+use channelstream_actors::counters::Counted;
+use channelstream_actors::error::{CloseReason, Unknown};
+use channelstream_actors::outlet::{Attachment, End, Frames, Presumed, Pulse, Queue, Room, Shut};
 use channelstream_actors::transport::Transport;
 use tokio::sync::oneshot;
 
@@ -28,7 +26,7 @@ use crate::openapi::events::{Event, Listening};
 use crate::settings::Settings;
 use crate::transport::read::ReadSoFar;
 use crate::transport::socket::Handle;
-use crate::transport::{Attachment, Begun, Word, attach, conn_id, outlet, position};
+use crate::transport::{conn_id, outlet, position};
 use crate::validation::query;
 
 /// The answer goes out after so many gather times in a row, even if there is no lull.
@@ -47,11 +45,30 @@ pub async fn listen(request: HttpRequest, broker: Data<Broker>, settings: Data<S
     let callback = callback(&request)?;
     let socket = request.conn_data::<Arc<Handle>>().ok_or(ApiError::Internal("a request without its socket"))?.clone();
     socket.watch_closely();
+    let (queue, pulse) = (Queue::of_gatherer(settings.queue_bytes), Pulse::default());
+    let (context, open) = (Context::new(), broker.counters().listen(Transport::LongPoll));
+    let address: Addr<LongPoll> = context.address();
+    let outlet = outlet(Transport::LongPoll, &address, queue.clone(), pulse.clone(), socket.clone());
+    let attached = broker.attach(conn_id, outlet, position::of(&request)).await;
+    let attachment = attached.map_err(|Unknown| ApiError::UnknownConnection)?;
     let (answer, answered) = oneshot::channel();
-    let poll = LongPoll::new(conn_id, position::of(&request), answer, socket.clone(), broker.get_ref().clone(), &settings);
     // Dropped with the request, or with its answer: the poll learns how it ended.
-    let end = End { poll: poll.start(), socket, is_written: false };
-    let list = answered.await.map_err(|_| ApiError::UnknownConnection)?;
+    let request_end = RequestEnd { poll: address, socket: socket.clone(), is_written: false };
+    context.run(LongPoll {
+        broker: broker.clone(),
+        settings,
+        socket,
+        queue,
+        pulse,
+        attachment: Some(attachment),
+        _open: open,
+        answer: Some(answer),
+        gathered: String::new(),
+        read: ReadSoFar::default(),
+        timer: SpawnHandle::default(),
+        gatherings_left: GATHERINGS,
+    });
+    let list = answered.await.map_err(|_| ApiError::Internal("a poll ended without an answer"))?;
     let (content_type, text) = match callback {
         Some(name) => ("text/javascript; charset=utf-8", format!("{name}({list})").into()),
         None => ("application/json", list),
@@ -60,7 +77,7 @@ pub async fn listen(request: HttpRequest, broker: Data<Broker>, settings: Data<S
         .insert_header((header::CONTENT_TYPE, content_type))
         .insert_header((header::X_CONTENT_TYPE_OPTIONS, "nosniff"))
         .insert_header((header::CACHE_CONTROL, "no-store"))
-        .body(Answer { length: text.len() as u64, text: Some(text.into_bytes()), end }))
+        .body(Answer { length: text.len() as u64, text: Some(text.into_bytes()), request_end }))
 }
 
 /// The name of a function that wraps the answer: identifiers, joined by dots.
@@ -86,13 +103,13 @@ struct Ended {
     is_written: bool,
 }
 
-struct End {
+struct RequestEnd {
     poll: Addr<LongPoll>,
     socket: Arc<Handle>,
     is_written: bool,
 }
 
-impl Drop for End {
+impl Drop for RequestEnd {
     fn drop(&mut self) {
         #[expect(clippy::disallowed_methods, reason = "one message at the end of an outlet's life, which must arrive")]
         self.poll.do_send(Ended { is_written: self.is_written });
@@ -103,7 +120,7 @@ impl Drop for End {
 struct Answer {
     text: Option<Bytes>,
     length: u64,
-    end: End,
+    request_end: RequestEnd,
 }
 
 impl MessageBody for Answer {
@@ -115,24 +132,22 @@ impl MessageBody for Answer {
 
     fn poll_next(mut self: Pin<&mut Self>, _: &mut TaskContext<'_>) -> Poll<Option<Result<Bytes, Infallible>>> {
         let text = self.text.take();
-        // Who had ended before the last byte was written may not have read it.
-        self.end.is_written = text.is_none() && !self.end.socket.has_ended();
+        // A client that had gone before the last byte was written may not have read it.
+        self.request_end.is_written = text.is_none() && !self.request_end.socket.has_ended();
         Poll::Ready(text.map(Ok))
     }
 }
 
 /// The actor of a waiting poll.
 struct LongPoll {
-    conn_id: ConnId,
-    /// How far the client said it had read.
-    position: Report,
-    broker: Broker,
+    broker: Data<Broker>,
+    settings: Data<Settings>,
     socket: Arc<Handle>,
     queue: Queue,
-    mailbox: usize,
-    wait: Duration,
-    gather: Duration,
-    attachment: Attachment,
+    pulse: Pulse,
+    /// `None` once it was given back.
+    attachment: Option<Attachment>,
+    _open: Counted,
     /// None once it was answered: what comes later is left to the next poll.
     answer: Option<oneshot::Sender<ByteString>>,
     /// What will be answered, without the brackets around it.
@@ -144,33 +159,6 @@ struct LongPoll {
 }
 
 impl LongPoll {
-    fn new(
-        conn_id: ConnId,
-        position: Report,
-        answer: oneshot::Sender<ByteString>,
-        socket: Arc<Handle>,
-        broker: Broker,
-        settings: &Settings,
-    ) -> Self {
-        let attachment = Attachment::new(broker.counters(), Transport::LongPoll);
-        Self {
-            conn_id,
-            position,
-            broker,
-            socket,
-            queue: Queue::of_gatherer(settings.queue_bytes),
-            mailbox: settings.queue_frames.max(1),
-            wait: settings.wake_connections_after,
-            gather: settings.gather_time,
-            attachment,
-            answer: Some(answer),
-            gathered: String::new(),
-            read: ReadSoFar::default(),
-            timer: SpawnHandle::default(),
-            gatherings_left: GATHERINGS,
-        }
-    }
-
     fn answer(&mut self) {
         if let Some(answer) = self.answer.take() {
             let list = format!("[{}]", std::mem::take(&mut self.gathered));
@@ -179,14 +167,11 @@ impl LongPoll {
         }
     }
 
+    /// Gives the attachment back. Only what the client says by polling again can tell that it has read the answer.
     fn detach(&mut self, is_written: bool) {
-        let certain = self.read.confirmed();
-        self.attachment.end(if is_written {
-            let doubt = Doubt { socket: self.socket.clone(), certain };
-            Word { report: self.read.all(), returns: true, doubt: Some(doubt) }
-        } else {
-            Word { report: certain, returns: true, doubt: None }
-        });
+        let Some(attachment) = self.attachment.take() else { return };
+        let presumed = is_written.then(|| Presumed { report: self.read.all(), socket: self.socket.clone() });
+        attachment.end(End { report: Some(self.read.confirmed()), returns: true, presumed });
     }
 }
 
@@ -194,31 +179,10 @@ impl Actor for LongPoll {
     type Context = Context<Self>;
 
     fn started(&mut self, context: &mut Self::Context) {
-        context.set_mailbox_capacity(self.mailbox);
-        let address = context.address();
-        let pulse = Pulse::default();
-        let outlet = outlet(Transport::LongPoll, &address, self.queue.clone(), pulse.clone(), self.socket.clone());
-        let last_word = self.attachment.last_word.clone();
-        let position = std::mem::take(&mut self.position);
-        actix::spawn(attach(self.broker.clone(), self.conn_id, outlet, position, address.recipient(), last_word));
-        self.timer = context.run_later(self.wait, |poll, _| poll.answer());
+        context.set_mailbox_capacity(self.settings.queue_frames.max(1));
+        self.timer = context.run_later(self.settings.wake_connections_after, |poll, _| poll.answer());
         // A request that waits is a client that listens.
-        context.run_interval(self.broker.limits().idle / 3, move |_, _| pulse.beat());
-    }
-}
-
-impl Handler<Begun> for LongPoll {
-    type Result = ();
-
-    fn handle(&mut self, Begun(attached): Begun, context: &mut Self::Context) {
-        match attached {
-            Some(attached) => self.attachment.begin(attached),
-            // Without its sender the request answers that there is no such connection.
-            None => {
-                self.answer = None;
-                context.stop();
-            }
-        }
+        context.run_interval(self.broker.limits().idle / 3, |poll, _| poll.pulse.beat());
     }
 }
 
@@ -241,7 +205,7 @@ impl Handler<Frames> for LongPoll {
         } else if let Some(left) = self.gatherings_left.checked_sub(1) {
             self.gatherings_left = left;
             context.cancel_future(self.timer);
-            self.timer = context.run_later(self.gather, |poll, _| poll.answer());
+            self.timer = context.run_later(self.settings.gather_time, |poll, _| poll.answer());
         }
     }
 }

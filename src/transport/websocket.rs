@@ -1,19 +1,21 @@
 //! The outlet of a websocket (`protocol.md` §6, RFC 6455).
 //!
-//! A ping with a number follows what was sent; its pong says that the client has it. A client that never answered a ping is believed
-//! to have read what its socket took.
+//! A ping with a number follows what was sent; its pong says that the client has it. Nothing else does: a browser throws away what
+//! arrives after its page called `close()`, so the close handshake says nothing of what was read.
 
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context as TaskContext, Poll};
+use std::time::{Duration, Instant};
 
 use actix::fut::ActorFuture;
 use actix::prelude::*;
 use actix_web::web::Data;
 use bytes::Bytes;
 use channelstream_actors::broker::Broker;
+use channelstream_actors::counters::Counted;
 use channelstream_actors::error::CloseReason;
-use channelstream_actors::outlet::{Frames, Pulse, Queue, Room, Shut};
+use channelstream_actors::outlet::{Attachment, End, Frames, Pulse, Queue, Room, Shut};
 
 use crate::settings::Settings;
 use crate::transport::client_frames::ClientFrame;
@@ -21,9 +23,11 @@ use crate::transport::metronome::{Beat, Membership};
 use crate::transport::read::ReadSoFar;
 use crate::transport::socket::Handle;
 use crate::transport::wire::Wire;
-use crate::transport::{Attachment, Begun, Word};
 
-/// A ping follows so many events, so that little is repeated after an unclean end and all of it is still in the log.
+/// A ping follows at the latest this long after an event, so that little is repeated when the client comes back.
+const ASK_AFTER: Duration = Duration::from_millis(100);
+
+/// It follows at the latest after this many events.
 const EVENTS_PER_PING: u64 = 64;
 
 /// An empty list: a frame of data, since proxies and pages count only such as a sign of life.
@@ -52,6 +56,7 @@ pub(super) struct Ends {
     pub(super) queue: Queue,
     pub(super) pulse: Pulse,
     pub(super) attachment: Attachment,
+    pub(super) open: Counted,
 }
 
 /// The actor of an open websocket.
@@ -62,20 +67,28 @@ pub(super) struct WebSocket {
     handle: Arc<Handle>,
     queue: Queue,
     pulse: Pulse,
-    attachment: Attachment,
+    /// `None` once it was given back.
+    attachment: Option<Attachment>,
+    _open: Counted,
     membership: Membership,
     read: ReadSoFar,
     /// The number of the last ping.
     ping: u64,
     ping_is_open: bool,
+    /// When a ping may follow an event again.
+    next_ask: Instant,
+    /// A timer runs until then.
+    asks_later: bool,
+    /// To be answered to the client's last ping.
+    pong: Option<Bytes>,
+    /// An answer waits to be written. Until then nothing more is read: a client that does not take what is written gets no more answers.
+    pong_waits: bool,
     /// Whether the client ever answered a ping: only then does silence mean anything.
     answers: bool,
     /// Set once a close frame was sent: nothing more is.
     is_closing: bool,
     /// Nothing more is expected of the client: it ends when all is written.
     is_ending: bool,
-    /// The client said goodbye, so it has read what was sent before.
-    is_clean: bool,
 }
 
 /// Reads and writes whenever the actor was woken: after its mailbox is empty, so that all that came in goes out in one write.
@@ -90,22 +103,26 @@ impl ActorFuture<WebSocket> for Pump {
         context: &mut Context<WebSocket>,
         task: &mut TaskContext<'_>,
     ) -> Poll<()> {
-        if !socket.is_ending {
-            socket.hear(context, task);
+        loop {
+            if !socket.is_ending {
+                socket.hear(context, task);
+            }
+            match socket.wire.poll_write(task) {
+                Poll::Ready(Ok(())) if socket.is_ending => context.stop(),
+                // The answer to the client's ping is written: what it sent since then can be read.
+                Poll::Ready(Ok(())) if std::mem::take(&mut socket.pong_waits) => continue,
+                Poll::Ready(Err(_)) => context.stop(),
+                _ => {}
+            }
+            return Poll::Pending;
         }
-        match socket.wire.poll_write(task) {
-            Poll::Ready(Ok(())) if socket.is_ending => context.stop(),
-            Poll::Ready(Err(_)) => context.stop(),
-            _ => {}
-        }
-        Poll::Pending
     }
 }
 
 impl WebSocket {
     /// Open from now on.
     pub(super) fn new(wire: Wire, ends: Ends) -> Self {
-        let Ends { broker, settings, handle, queue, pulse, attachment } = ends;
+        let Ends { broker, settings, handle, queue, pulse, attachment, open } = ends;
         Self {
             wire,
             broker,
@@ -113,42 +130,59 @@ impl WebSocket {
             handle,
             queue,
             pulse,
-            attachment,
+            attachment: Some(attachment),
+            _open: open,
             membership: Membership::default(),
             read: ReadSoFar::default(),
             ping: 0,
             ping_is_open: false,
+            next_ask: Instant::now(),
+            asks_later: false,
+            pong: None,
+            pong_waits: false,
             answers: false,
             is_closing: false,
             is_ending: false,
-            is_clean: false,
         }
     }
 
-    /// Takes what the client sends.
+    /// Takes what the client sends, and answers its last ping.
     fn hear(&mut self, context: &mut Context<Self>, task: &mut TaskContext<'_>) {
-        while let Poll::Ready(frame) = self.wire.poll_read(task) {
-            let Some(frame) = frame else {
-                self.is_ending = true;
-                return;
-            };
-            self.pulse.beat();
-            match frame {
-                ClientFrame::Data => {}
-                ClientFrame::Ping(text) if self.is_closing => drop(text),
-                ClientFrame::Ping(text) => self.send(control(PONG, &text)),
-                ClientFrame::Pong(text) => self.pong(&text),
-                ClientFrame::Close => {
-                    self.is_clean = true;
-                    if !std::mem::replace(&mut self.is_closing, true) {
-                        self.wire.push(close_frame(1000, ""));
-                    }
-                    self.is_ending = true;
-                    context.run_later(self.settings.close_grace, |_, context| context.stop());
-                    return;
-                }
-                ClientFrame::Violation { code, reason } => self.close(code, reason, context),
+        while !self.is_ending {
+            if let Some(frame) = self.wire.frame() {
+                self.pulse.beat();
+                self.take(frame, context);
+                continue;
             }
+            if let Some(text) = self.pong.take() {
+                self.send(control(PONG, &text));
+                self.pong_waits = true;
+            }
+            if self.pong_waits {
+                return;
+            }
+            match self.wire.poll_read(task) {
+                Poll::Ready(true) => {}
+                Poll::Ready(false) => self.is_ending = true,
+                Poll::Pending => return,
+            }
+        }
+    }
+
+    fn take(&mut self, frame: ClientFrame, context: &mut Context<Self>) {
+        match frame {
+            ClientFrame::Data => {}
+            // RFC 6455 §5.5.3: of several pings the last one may be answered alone.
+            ClientFrame::Ping(text) => self.pong = Some(text).filter(|_| !self.is_closing),
+            ClientFrame::Pong(text) => self.pong(&text, context),
+            ClientFrame::Close => {
+                if !std::mem::replace(&mut self.is_closing, true) {
+                    self.wire.push(close_frame(1000, ""));
+                }
+                self.is_ending = true;
+                context.run_later(self.settings.close_grace, |_, context| context.stop());
+            }
+            ClientFrame::Violation { code, reason } => self.close(code, reason, context),
         }
     }
 
@@ -158,24 +192,33 @@ impl WebSocket {
         self.wire.push(frame);
     }
 
-    /// At most one question is open; its answer brings the next if there is more to ask for.
-    fn ask(&mut self) {
-        if let Some(question) = self.question() {
+    /// Asks whether the client has what it was sent, if it is time. At most one question is open.
+    fn ask_in_time(&mut self, context: &mut Context<Self>) {
+        if self.ping_is_open || self.is_closing || self.read.unasked() == 0 {
+            return;
+        }
+        let now = Instant::now();
+        if now >= self.next_ask || self.read.unasked() >= EVENTS_PER_PING {
+            let question = self.question();
             self.send(question);
+        } else if !std::mem::replace(&mut self.asks_later, true) {
+            context.run_later(self.next_ask - now, |socket, context| {
+                socket.asks_later = false;
+                socket.ask_in_time(context);
+            });
         }
     }
 
-    fn question(&mut self) -> Option<Bytes> {
-        if self.ping_is_open && self.answers {
-            return None;
-        }
+    /// Returns the next ping.
+    fn question(&mut self) -> Bytes {
         self.ping += 1;
         self.ping_is_open = true;
+        self.next_ask = Instant::now() + ASK_AFTER;
         self.read.ask();
-        Some(control(PING, self.ping.to_string().as_bytes()))
+        control(PING, self.ping.to_string().as_bytes())
     }
 
-    fn pong(&mut self, text: &[u8]) {
+    fn pong(&mut self, text: &[u8], context: &mut Context<Self>) {
         if text != self.ping.to_string().as_bytes() {
             return;
         }
@@ -183,9 +226,9 @@ impl WebSocket {
         self.ping_is_open = false;
         self.read.answered();
         if self.is_closing {
-            self.detach(true);
-        } else if self.read.unasked() >= EVENTS_PER_PING {
-            self.ask();
+            self.detach();
+        } else {
+            self.ask_in_time(context);
         }
     }
 
@@ -198,10 +241,11 @@ impl WebSocket {
         context.run_later(self.settings.close_grace, |_, context| context.stop());
     }
 
-    /// Tells the connection how far the client has read; once.
-    fn detach(&mut self, has_read_all: bool) {
-        let report = if has_read_all { self.read.all() } else { self.read.confirmed() };
-        self.attachment.end(Word { report, ..Word::default() });
+    /// Gives the attachment back, and tells how far the client has read.
+    fn detach(&mut self) {
+        if let Some(attachment) = self.attachment.take() {
+            attachment.end(End { report: Some(self.read.confirmed()), ..End::default() });
+        }
     }
 }
 
@@ -212,12 +256,15 @@ impl Actor for WebSocket {
         context.set_mailbox_capacity(self.settings.queue_frames.max(1));
         self.membership.join(context.address().recipient(), self.settings.heartbeat_interval);
         context.spawn(Pump);
-        self.ask();
+        // Only a client that has answered a ping can be missed when it is silent.
+        let question = self.question();
+        self.send(question);
+        self.next_ask = Instant::now();
     }
 
     fn stopped(&mut self, _: &mut Self::Context) {
         self.membership.leave();
-        self.detach(self.is_clean);
+        self.detach();
     }
 }
 
@@ -229,9 +276,13 @@ impl Handler<Beat> for WebSocket {
         if self.is_closing || self.wire.has_unsent() {
             return;
         }
-        // In one piece, which is less work for the kernel than two.
-        let question = self.question().unwrap_or_default();
-        self.send([HEARTBEAT, &question].concat().into());
+        if self.ping_is_open {
+            self.send(Bytes::from_static(HEARTBEAT));
+        } else {
+            // In one piece, which is less work for the kernel than two.
+            let question = self.question();
+            self.send([HEARTBEAT, &question].concat().into());
+        }
         // That the socket moves is all there is to know of a client that answers no pings.
         if !self.answers {
             self.pulse.beat();
@@ -239,30 +290,16 @@ impl Handler<Beat> for WebSocket {
     }
 }
 
-impl Handler<Begun> for WebSocket {
-    type Result = ();
-
-    fn handle(&mut self, Begun(attached): Begun, context: &mut Self::Context) {
-        match attached {
-            Some(attached) => self.attachment.begin(attached),
-            // Its response is not sent then.
-            None => context.stop(),
-        }
-    }
-}
-
 impl Handler<Frames> for WebSocket {
     type Result = ();
 
-    fn handle(&mut self, frames: Frames, _: &mut Self::Context) {
+    fn handle(&mut self, frames: Frames, context: &mut Self::Context) {
         if self.is_closing {
             return;
         }
         self.read.sent(&frames);
         self.wire.push(frames.list.frame().clone());
-        if self.read.unasked() >= EVENTS_PER_PING {
-            self.ask();
-        }
+        self.ask_in_time(context);
     }
 }
 
@@ -280,14 +317,14 @@ impl Handler<Shut> for WebSocket {
 
     fn handle(&mut self, Shut(reason): Shut, context: &mut Self::Context) {
         if self.read.is_confirmed() {
-            self.detach(true);
+            self.detach();
         } else {
             // A last question: its answer lets a newer transport begin without repeating what this client has read.
-            self.ping_is_open = false;
-            self.ask();
+            let question = self.question();
+            self.send(question);
             if reason == CloseReason::Replaced {
                 let handover = self.broker.limits().handover;
-                context.run_later(handover, |socket, _| socket.detach(false));
+                context.run_later(handover, |socket, _| socket.detach());
             }
         }
         self.close(reason.code(), &reason.reason(), context);

@@ -28,8 +28,6 @@ pub(super) struct Wire {
     /// Not taken by the socket yet. The frames of lists are shared with all other outlets; how much may wait is up to the
     /// [`Queue`](channelstream_actors::outlet::Queue).
     unsent: VecDeque<Bytes>,
-    /// The client has sent its last byte.
-    has_ended: bool,
 }
 
 impl Wire {
@@ -37,7 +35,7 @@ impl Wire {
     pub(super) fn new(stream: WatchedStream, read: &[u8], frame_limit: usize) -> Self {
         let mut frames = ClientFrames::new(frame_limit);
         frames.feed(read);
-        Self { stream, frames, unsent: VecDeque::new(), has_ended: false }
+        Self { stream, frames, unsent: VecDeque::new() }
     }
 
     /// Puts a frame behind those that wait. It goes out with the next [`poll_write`](Self::poll_write).
@@ -50,22 +48,19 @@ impl Wire {
         !self.unsent.is_empty()
     }
 
-    /// The client's next frame; `None` once it has sent its last byte. After a violation what it sends is thrown away unread: a socket
+    /// Returns the client's next frame of those that were read.
+    pub(super) fn frame(&mut self) -> Option<ClientFrame> {
+        self.frames.take()
+    }
+
+    /// Reads more. Returns false once the client has sent its last byte. After a violation what it sends is thrown away: a socket
     /// closed over unread bytes is reset, and the client would not see why.
-    pub(super) fn poll_read(&mut self, context: &mut Context<'_>) -> Poll<Option<ClientFrame>> {
-        loop {
-            if let Some(frame) = self.frames.take() {
-                return Poll::Ready(Some(frame));
-            }
-            if self.has_ended {
-                return Poll::Ready(None);
-            }
-            let mut bytes = [MaybeUninit::uninit(); READ_BYTES];
-            let mut bytes = ReadBuf::uninit(&mut bytes);
-            let result = ready!(Pin::new(&mut self.stream).poll_read(context, &mut bytes));
-            self.has_ended = result.is_err() || bytes.filled().is_empty();
-            self.frames.feed(bytes.filled());
-        }
+    pub(super) fn poll_read(&mut self, context: &mut Context<'_>) -> Poll<bool> {
+        let mut bytes = [MaybeUninit::uninit(); READ_BYTES];
+        let mut bytes = ReadBuf::uninit(&mut bytes);
+        let result = ready!(Pin::new(&mut self.stream).poll_read(context, &mut bytes));
+        self.frames.feed(bytes.filled());
+        Poll::Ready(result.is_ok() && !bytes.filled().is_empty())
     }
 
     /// Writes what waits, all of it at once where the socket takes it. Ready when nothing waits any more.

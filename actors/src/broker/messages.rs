@@ -6,10 +6,11 @@ use actix::prelude::*;
 use bytestring::ByteString;
 use futures_util::future::join_all;
 
-use super::{Broker, RETRY_AFTER};
+use super::{Broker, SLICE};
 use crate::channel::Channel;
 use crate::core::channel::Publication;
-use crate::directory::{Absent, Forwarded, Shared, tell};
+use crate::counters::Counted;
+use crate::directory::{Absent, Forwarded, tell};
 use crate::error::Refused;
 use crate::ledger::{Claim, Claimed, Settle};
 use crate::name::MessageId;
@@ -34,12 +35,22 @@ impl Broker {
     /// # Errors
     /// When too much is under way; then none was published.
     pub async fn publish(&self, drafts: Vec<Draft>) -> Result<Vec<Arc<Message>>, Refused> {
+        let call = Arc::new(self.begin()?);
         let now = Moment::now();
         let addressed = drafts.into_iter().filter(|draft| !draft.address.leads_nowhere());
         let messages: Vec<_> = addressed.map(|draft| Arc::new(accepted(draft, now))).collect();
-        let runs = runs(messages.iter().cloned());
-        self.visit(runs.into_iter().map(|(place, publications)| (place, Publish(publications))).collect()).await?;
         self.counters().count_messages(messages.len());
+        let publish = |(place, publications)| (place, Publish { publications, call: call.clone() });
+        let mut visits: Vec<_> = runs(messages.iter().cloned()).into_iter().map(publish).collect();
+        match visits.pop() {
+            // The message is on its way before there is anything to wait for, so it needs no task of its own.
+            Some((place @ Destination::Channel(_), publish)) if visits.is_empty() => carry(self, place, publish).await,
+            Some(last) => {
+                visits.push(last);
+                self.visit(visits, call).await;
+            }
+            None => {}
+        }
         Ok(messages)
     }
 
@@ -48,7 +59,9 @@ impl Broker {
     /// # Errors
     /// When too much is under way; then none was edited.
     pub async fn edit(&self, patches: Vec<Patch>) -> Result<(), Refused> {
-        self.visit(patches.into_iter().map(|patch| (patch.address.destination(), Edit(patch))).collect()).await
+        let call = Arc::new(self.begin()?);
+        self.visit(patches.into_iter().map(|patch| (patch.address.destination(), Edit(patch))).collect(), call).await;
+        Ok(())
     }
 
     /// Deletes messages, in their order.
@@ -56,35 +69,28 @@ impl Broker {
     /// # Errors
     /// When too much is under way; then none was deleted.
     pub async fn delete(&self, deletions: Vec<Deletion>) -> Result<(), Refused> {
-        self.visit(deletions.into_iter().map(|deletion| (deletion.address.destination(), Delete(deletion))).collect()).await
+        let call = Arc::new(self.begin()?);
+        self.visit(deletions.into_iter().map(|deletion| (deletion.address.destination(), Delete(deletion))).collect(), call).await;
+        Ok(())
     }
 
-    /// Visits the places one after the other, so that one who listens at several of them gets what a call says in its order.
-    async fn visit<M>(&self, visits: Vec<(Destination, M)>) -> Result<(), Refused>
+    /// Visits the places one after the other, so that one who listens at several of them gets what a call says in its order. It goes
+    /// on if the caller hangs up.
+    async fn visit<M>(&self, visits: Vec<(Destination, M)>, call: Arc<Counted>)
     where
         M: actix::Message<Result = ()> + Clone + Send + 'static,
         Channel: Handler<Forwarded<M>>,
         User: Handler<Forwarded<M>>,
     {
-        let pending = self.begin()?;
-        let shared = self.shared.clone();
-        let visits = match <[_; 1]>::try_from(visits) {
-            Ok([(destination, message)]) => {
-                // It is on its way before there is anything to wait for: a caller that hangs up changes nothing.
-                carry(&shared, destination, message).await;
-                return Ok(());
-            }
-            Err(visits) => visits,
-        };
+        let broker = self.clone();
         let steps = async move {
-            let _pending = pending;
+            let _call = call;
             for (destination, message) in visits {
-                carry(&shared, destination, message).await;
+                carry(&broker, destination, message).await;
             }
         };
         // It ends early only when the server stops; there is nothing to do about that.
         let _ = actix::spawn(steps).await;
-        Ok(())
     }
 
     /// Runs `call` unless a call with this key and body was made before; then answers what that one answered. A caller that hangs up
@@ -98,23 +104,23 @@ impl Broker {
         digest: [u8; 20],
         call: impl Future<Output = Result<ByteString, E>> + 'static,
     ) -> Result<Once, E> {
-        let ledger = self.ledger.get().cloned().ok_or(Refused { retry_after: RETRY_AFTER })?;
+        let ledger = self.ledger.get().cloned().ok_or(Refused::SOON)?;
         let steps = async move {
             match ledger.send(Claim { key: key.clone(), digest }).await {
                 Ok(Claimed::Done(answer)) => return Ok(Once::Answer(answer)),
                 Ok(Claimed::OtherBody) => return Ok(Once::OtherBody),
                 Ok(Claimed::First) => {}
-                Err(_) => return Err(Refused { retry_after: RETRY_AFTER }.into()),
+                Err(_) => return Err(Refused::SOON.into()),
             }
             let answer = call.await;
             tell(&ledger, Settle { key, answer: answer.as_ref().ok().cloned() });
             answer.map(Once::Answer)
         };
-        actix::spawn(steps).await.unwrap_or_else(|_| Err(Refused { retry_after: RETRY_AFTER }.into()))
+        actix::spawn(steps).await.unwrap_or_else(|_| Err(Refused::SOON.into()))
     }
 }
 
-async fn carry<M>(shared: &Shared, destination: Destination, message: M)
+async fn carry<M>(broker: &Broker, destination: Destination, message: M)
 where
     M: actix::Message<Result = ()> + Clone + Send + 'static,
     Channel: Handler<Forwarded<M>>,
@@ -123,10 +129,12 @@ where
     match destination {
         Destination::Nowhere => {}
         Destination::Channel(channel) => {
-            shared.ask::<Channel, _>(channel, Absent::Skip, message).await;
+            broker.channels.ask(channel, Absent::Skip, message).await;
         }
         Destination::Users(users) => {
-            join_all(users.into_iter().map(|user| shared.ask::<User, _>(user, Absent::Skip, message.clone()))).await;
+            for slice in users.chunks(SLICE) {
+                join_all(slice.iter().map(|user| broker.users.ask(user.clone(), Absent::Skip, message.clone()))).await;
+            }
         }
     }
 }

@@ -2,18 +2,19 @@
 //! in pieces, so that what is does not wait.
 
 use actix::prelude::*;
-use futures_util::future::join_all;
+use futures_util::future::{join, join_all};
 use tokio::task::spawn_blocking;
 
-use super::{Broker, RETRY_AFTER};
-use crate::channel::{self, Channel, Forget, Summarize};
-use crate::connection::{self, Connection};
-use crate::directory::{Absent, Count, Forwarded, Population, Resident};
+use super::info::gather;
+use super::{Broker, Population};
+use crate::channel::{self, Forget, Summarize};
+use crate::connection;
+use crate::directory::{Absent, Directories, Forwarded, Resident};
 use crate::error::Refused;
 use crate::name::{ChannelName, UserName};
 use crate::protocol::info::{InfoOptions, Totals};
 use crate::protocol::panel::{ChannelDetail, ChannelSummary, Page, Selection, Sort, UserDetail, UserSummary};
-use crate::user::{InspectUser, SummarizeUser, User};
+use crate::user::{InspectUser, SummarizeUser};
 
 /// Those who come into a channel that is to be forgotten are taken out so often.
 const ROUNDS: usize = 8;
@@ -21,24 +22,19 @@ const ROUNDS: usize = 8;
 impl Broker {
     /// How much lives.
     pub async fn population(&self) -> Population {
-        let counts = self.shared.directories().iter().map(|directory| directory.send(Count));
-        let counts = join_all(counts).await.into_iter().flatten();
-        counts.fold(Population::default(), |all, part| Population {
-            channels: all.channels + part.channels,
-            connections: all.connections + part.connections,
-        })
+        let (channels, connections) = join(self.channels.count(), self.connections.count()).await;
+        Population { channels, connections }
     }
 
     /// The server's numbers, with all channels and users, or a page of each by name.
     pub async fn totals(&self, selection: Option<Selection>) -> Totals {
-        let census = self.census().await;
-        let (total_channels, remembered_user_count) = (census.channels.len(), census.users.len());
-        let mut names = census.channels;
+        let (mut names, users) = join(self.channels.names(), self.users.names()).await;
+        let (total_channels, remembered_user_count) = (names.len(), users.len());
         if let Some(selection) = selection.clone() {
             names = page_of_names(names, selection).await.items;
         }
         let channels = self.channel_infos(names, &InfoOptions::default()).await;
-        let mut users = self.user_infos(census.users).await;
+        let mut users = self.user_infos(users).await;
         users.retain(|user| !user.connections.is_empty());
         let (unique_user_count, total_connections) = (users.len(), users.iter().map(|user| user.connections.len()).sum());
         let sorted = spawn_blocking(move || {
@@ -63,7 +59,7 @@ impl Broker {
 
     /// A page of the list of channels.
     pub async fn channel_page(&self, selection: Selection) -> Page<ChannelSummary> {
-        let names = self.census().await.channels;
+        let names = self.channels.names().await;
         let by_what = |channel: &ChannelSummary, sort| match sort {
             Sort::Name => 0,
             Sort::Users => channel.users as u64,
@@ -71,57 +67,29 @@ impl Broker {
             Sort::Events => channel.events,
             Sort::LastActive => channel.last_active.micros(),
         };
-        self.page::<Channel, _, _>(names, selection, || Summarize, by_what).await
+        page(&self.channels, names, selection, || Summarize, by_what).await
     }
 
     /// A page of the list of users.
     pub async fn user_page(&self, selection: Selection) -> Page<UserSummary> {
-        let names = self.census().await.users;
+        let names = self.users.names().await;
         let by_what = |user: &UserSummary, sort| match sort {
             Sort::Name => 0,
             Sort::Users | Sort::Connections | Sort::Events => user.connections as u64,
             Sort::LastActive => user.last_active.micros(),
         };
-        self.page::<User, _, _>(names, selection, || SummarizeUser, by_what).await
-    }
-
-    /// Only the names decide where the order is theirs; else all are asked.
-    async fn page<A, M, T>(
-        &self,
-        names: Vec<A::Name>,
-        selection: Selection,
-        message: impl Fn() -> M,
-        by_what: impl Fn(&T, Sort) -> u64 + Send + 'static,
-    ) -> Page<T>
-    where
-        A: Resident<Name: AsRef<str> + Ord> + Handler<Forwarded<M>>,
-        M: Message<Result = Box<T>> + Send + 'static,
-        T: Send + 'static,
-    {
-        if selection.sort == Sort::Name {
-            let Page { matching, items } = page_of_names(names, selection).await;
-            return Page { matching, items: self.gather::<A, _, _>(items, message).await };
-        }
-        let everybody = Selection { offset: 0, limit: usize::MAX, ..selection.clone() };
-        let names = page_of_names(names, everybody).await.items;
-        let mut items = self.gather::<A, _, _>(names, message).await;
-        let sorted = spawn_blocking(move || {
-            // Stable: what is equal stays in the order of names.
-            items.sort_by_key(|item| std::cmp::Reverse(by_what(item, selection.sort)));
-            cut(items, &selection)
-        });
-        sorted.await.unwrap_or_default()
+        page(&self.users, names, selection, || SummarizeUser, by_what).await
     }
 
     /// All about a channel.
     pub async fn inspect_channel(&self, name: ChannelName) -> Option<ChannelDetail> {
-        self.shared.ask::<Channel, _>(name, Absent::Skip, channel::Inspect).await.map(|detail| *detail)
+        self.channels.ask(name, Absent::Skip, channel::Inspect).await.map(|detail| *detail)
     }
 
     /// All about a user.
     pub async fn inspect_user(&self, name: UserName) -> Option<UserDetail> {
-        let mut detail = *self.shared.ask::<User, _>(name, Absent::Skip, InspectUser).await?;
-        let ask = |conn_id| self.shared.ask::<Connection, _>(conn_id, Absent::Skip, connection::Inspect);
+        let mut detail = *self.users.ask(name, Absent::Skip, InspectUser).await?;
+        let ask = |conn_id| self.connections.ask(conn_id, Absent::Skip, connection::Inspect);
         let activities = join_all(detail.connections.iter().map(|connection| ask(connection.conn_id))).await;
         for (connection, activity) in detail.connections.iter_mut().zip(activities) {
             if let Some(activity) = activity {
@@ -139,7 +107,7 @@ impl Broker {
     /// When others keep coming in.
     pub async fn forget_channel(&self, name: ChannelName) -> Result<bool, Refused> {
         for _ in 0..ROUNDS {
-            match self.shared.ask::<Channel, _>(name.clone(), Absent::Skip, Forget).await {
+            match self.channels.ask(name.clone(), Absent::Skip, Forget).await {
                 None => return Ok(false),
                 Some(Ok(())) => return Ok(true),
                 Some(Err(connections)) => {
@@ -150,8 +118,36 @@ impl Broker {
                 }
             }
         }
-        Err(Refused { retry_after: RETRY_AFTER })
+        Err(Refused::SOON)
     }
+}
+
+/// Only the names decide where the order is theirs; else all are asked.
+async fn page<A, M, T>(
+    directories: &Directories<A>,
+    names: Vec<A::Name>,
+    selection: Selection,
+    message: impl Fn() -> M,
+    by_what: impl Fn(&T, Sort) -> u64 + Send + 'static,
+) -> Page<T>
+where
+    A: Resident<Name: AsRef<str> + Ord> + Handler<Forwarded<M>>,
+    M: Message<Result = Box<T>> + Send + 'static,
+    T: Send + 'static,
+{
+    if selection.sort == Sort::Name {
+        let Page { matching, items } = page_of_names(names, selection).await;
+        return Page { matching, items: gather(directories, items, message).await };
+    }
+    let everybody = Selection { offset: 0, limit: usize::MAX, ..selection.clone() };
+    let names = page_of_names(names, everybody).await.items;
+    let mut items = gather(directories, names, message).await;
+    let sorted = spawn_blocking(move || {
+        // Stable: what is equal stays in the order of names.
+        items.sort_by_key(|item| std::cmp::Reverse(by_what(item, selection.sort)));
+        cut(items, &selection)
+    });
+    sorted.await.unwrap_or_default()
 }
 
 /// Whether a name contains what is searched for.

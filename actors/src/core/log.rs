@@ -98,13 +98,15 @@ pub struct Log {
     entries: VecDeque<Entry>,
     end: u64,
     bytes: usize,
+    /// Grows with each edit and deletion.
+    revision: u64,
     retention: Retention,
 }
 
 impl Log {
     /// An empty one.
     pub fn new(epoch: Epoch, retention: Retention) -> Self {
-        Self { epoch, entries: VecDeque::new(), end: 0, bytes: 0, retention }
+        Self { epoch, entries: VecDeque::new(), end: 0, bytes: 0, revision: 0, retention }
     }
 
     /// The life of this numbering.
@@ -115,6 +117,11 @@ impl Log {
     /// The offset of the latest entry; 0 before the first.
     pub fn end(&self) -> u64 {
         self.end
+    }
+
+    /// Returns a number that changes whenever an entry that was logged before changes.
+    pub fn revision(&self) -> u64 {
+        self.revision
     }
 
     /// How many entries it holds.

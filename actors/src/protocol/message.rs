@@ -1,5 +1,6 @@
 //! Messages: what a caller sends (drafts, patches, deletions), and what was accepted (`protocol.md` §5).
 
+use std::collections::HashSet;
 use std::sync::Arc;
 
 use serde::Serialize;
@@ -50,12 +51,8 @@ impl Address {
         if self.pm_users.is_empty() {
             return Destination::Nowhere;
         }
-        let mut users: Vec<UserName> = Vec::with_capacity(self.pm_users.len());
-        for user in &self.pm_users {
-            if !users.contains(user) {
-                users.push(user.clone());
-            }
-        }
+        let mut seen = HashSet::with_capacity(self.pm_users.len());
+        let users = self.pm_users.iter().filter(|user| seen.insert(*user)).cloned().collect();
         Destination::Users(users)
     }
 }

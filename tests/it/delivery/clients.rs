@@ -134,12 +134,13 @@ impl Client {
         self.seen
     }
 
-    /// A close handshake: what the server sent before its answer counts as read.
+    /// A close handshake. Only what pongs have confirmed counts as read: the server cannot know whether what it sent since then was
+    /// read like here, or thrown away as browsers do once a page has called `close()`.
     async fn close_clean(&mut self, mut socket: WebSocketStream<TcpStream>) -> WebSocketStream<TcpStream> {
         self.seen.tally.clean += 1;
         socket.send(Message::Close(None)).await.unwrap();
         self.drain(socket).await;
-        self.seen.may_repeat = false;
+        self.seen.may_repeat = true;
         self.pause().await;
         self.open().await
     }
