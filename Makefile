@@ -1,13 +1,23 @@
 # `make run` builds and serves; `make test` proves it. Both install what they need, and say so.
 
-.PHONY: run test check image bench .tools .browser .python
+.PHONY: run test faults check image bench .tools .browser .python
 
 run: .tools
 	cargo run --release --locked
 
 test: .tools .browser .python
 	cargo test --workspace --locked
+	$(MAKE) --no-print-directory faults
 	cd clients/python && ../../$(PYTHON)/bin/mypy && ../../$(PYTHON)/bin/pytest -q
+
+# The property test of the cursor finds each of the faults that the crate's features put into it.
+FAULTS := position report gap mark takeover
+faults: .tools
+	@for fault in $(FAULTS); do \
+		cargo test -q --workspace --locked --features channelstream-actors/fault-$$fault --test cursor > target/fault.log 2>&1; \
+		grep -q "test result: FAILED" target/fault.log || { cat target/fault.log; echo "the fault $$fault was not found"; exit 1; }; \
+		echo "the fault $$fault is found"; \
+	done
 
 check: .tools
 	cargo fmt --all --check

@@ -20,6 +20,18 @@
 //! - Of a connection's transports at most one is attached; the next is attached when the one before has reported.
 //! - An actor leaves its directory only when no message is on its way to it.
 
+#[cfg(all(
+    not(debug_assertions),
+    any(
+        feature = "fault-position",
+        feature = "fault-report",
+        feature = "fault-gap",
+        feature = "fault-mark",
+        feature = "fault-takeover"
+    )
+))]
+compile_error!("the features fault-… are for tests of the cursor; a release must not have them");
+
 pub mod broker;
 mod channel;
 mod common;

@@ -209,6 +209,7 @@ impl Log {
             entry.body = Some(body);
             entry.message = Some(message.clone());
             self.bytes = self.bytes + after - before;
+            self.revision += 1;
         }
     }
 
@@ -218,6 +219,7 @@ impl Log {
             entry.message = None;
             let freed = entry.body.take().map_or(0, |body| body.len());
             self.bytes -= freed;
+            self.revision += 1;
         }
     }
 

@@ -114,3 +114,79 @@ fn encode(log: &Log, after: u64, missed_up_to: u64, user: &UserName) -> Result<(
 fn is_for(entry: &Entry, is_missed: bool, user: &UserName) -> bool {
     (entry.kept || !is_missed) && entry.route.allows(user)
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+    use std::time::Duration;
+
+    use super::*;
+    use crate::core::log::{Epoch, Record, Retention};
+    use crate::name::MessageId;
+    use crate::protocol::event;
+    use crate::protocol::message::{Address, Message};
+    use crate::protocol::timestamp::Moment;
+
+    const LENGTH: u64 = 30;
+
+    fn user(name: &str) -> UserName {
+        UserName::new(name)
+    }
+
+    /// A log whose entries are for all, for all but one, or for some.
+    fn log() -> (Log, MessageId) {
+        let retention = Retention { frames: 100, age: Duration::MAX, length: 100, bytes: usize::MAX };
+        let (mut log, now, mut id) = (Log::new(Epoch::random(), retention), Moment::from_micros(1), MessageId::random());
+        for number in 0..LENGTH {
+            let only = |users: &[&str]| Address { pm_users: users.iter().map(|name| user(name)).collect(), ..Address::default() };
+            let route = match number % 5 {
+                0 => Route::all_but(user("alice")),
+                1 => Route::of(&only(&["bob", "carol"])),
+                _ => Route::open(),
+            };
+            id = MessageId::random();
+            let address = Address::default();
+            let message = Message { address, uuid: id, timestamp: now.into(), user: user("x"), message: None, edited: None };
+            let body = event::message(&message);
+            log.push(Record { id, route, kept: number % 7 > 0, body, message: Some(Arc::new(message)) }, now);
+        }
+        (log, id)
+    }
+
+    #[test]
+    fn a_shared_list_is_what_each_user_would_get_alone() {
+        let (log, _) = log();
+        let mut lists = Lists::default();
+        for after in [0, 3, 17] {
+            for missed_up_to in [0, 10, LENGTH, LENGTH + 5] {
+                for name in ["dave", "alice", "eve", "bob", "dave", "carol"] {
+                    let shared = lists.frames(&log, after, missed_up_to, &user(name)).unwrap();
+                    let (alone, _) = encode(&log, after, missed_up_to, &user(name)).unwrap();
+                    assert_eq!(shared.list.text(), alone.list.text(), "{name} after {after}, missed up to {missed_up_to}");
+                    assert_eq!((shared.last, shared.count), (alone.last, alone.count));
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn users_whom_no_route_names_share_the_bytes() {
+        let (log, _) = log();
+        let mut lists = Lists::default();
+        let bytes = |frames: Frames| frames.list.frame().as_ptr();
+        let dave = bytes(lists.frames(&log, 0, LENGTH, &user("dave")).unwrap());
+        let alice = bytes(lists.frames(&log, 0, LENGTH, &user("alice")).unwrap());
+        let eve = bytes(lists.frames(&log, 0, LENGTH + 1, &user("eve")).unwrap());
+        assert!(dave == eve && dave != alice);
+    }
+
+    #[test]
+    fn a_deleted_message_is_in_no_list_that_was_kept() {
+        let (mut log, last) = log();
+        let mut lists = Lists::default();
+        let before = lists.frames(&log, LENGTH - 1, 0, &user("dave")).unwrap();
+        log.erase(last);
+        let after = lists.frames(&log, LENGTH - 1, 0, &user("dave")).unwrap();
+        assert_eq!((before.count, after.count), (1, 0));
+    }
+}
