@@ -7,10 +7,9 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use actix::prelude::*;
-use actix_web::test::TestRequest;
 use channelstream::api::message::MessageRequest;
 use channelstream::signature::Signer;
-use channelstream::validation::body::FromBody;
+use channelstream::validation::body::{Facts, FromBody};
 use channelstream_actors::broker::Broker;
 use channelstream_actors::core::Stamp;
 use channelstream_actors::core::channel::{ChannelCore, Publication};
@@ -19,7 +18,7 @@ use channelstream_actors::core::roster::Member;
 use channelstream_actors::core::user::{Connect, Place, UserCore};
 use channelstream_actors::limits::Limits;
 use channelstream_actors::name::{ChannelName, ConnId, MessageId, UserName};
-use channelstream_actors::outlet::{Attachment, Ending, Frames, Outlet, Pulse, Queue, Room, Shut, Socket};
+use channelstream_actors::outlet::{Attachment, Frames, Outlet, Pulse, Queue, Room, Shut, Socket};
 use channelstream_actors::protocol::event;
 use channelstream_actors::protocol::message::{Address, Draft, Message, Payload};
 use channelstream_actors::protocol::timestamp::Moment;
@@ -48,9 +47,9 @@ fn call(criterion: &mut Criterion) {
     criterion.bench_function("check a signature", |bencher| bencher.iter(|| signer.check(black_box(&signature))));
     let body = format!(r#"[{{"user":"bench","channel":"news","message":{}}}]"#, payload());
     let body = RawValue::from_string(body).unwrap();
-    let request = TestRequest::default().to_http_request();
+    let facts = Facts { conn_id: None, message_limit: usize::MAX };
     criterion.bench_function("validate a body of /message", |bencher| {
-        bencher.iter(|| MessageRequest::from_body(black_box(&body), &request));
+        bencher.iter(|| MessageRequest::from_body(black_box(&body), &facts));
     });
 }
 
@@ -61,7 +60,7 @@ fn core(criterion: &mut Criterion) {
         let limits = Limits::default();
         Retention { frames: limits.channel_frames, age: limits.idle, length: limits.log_length, bytes: limits.log_bytes }
     };
-    let mut channel = ChannelCore::new(ChannelName::new("news"), uuid::Uuid::new_v4(), retention(), Moment::now());
+    let mut channel = ChannelCore::new(ChannelName::new("news"), uuid::Uuid::new_v4(), retention(), 8 << 20, Moment::now());
     let publication = Publication::new(message);
     criterion.bench_function("publish in a core", |bencher| {
         bencher.iter(|| channel.publish(vec![black_box(publication.clone())], Moment::now()));
@@ -119,8 +118,8 @@ struct Unused;
 impl Socket for Unused {
     fn cut(&self) {}
 
-    fn ending(&self) -> Ending {
-        Ending::Open
+    fn was_reset(&self) -> bool {
+        false
     }
 
     fn written(&self) -> u64 {

@@ -120,14 +120,20 @@ settings! {
     private_frames: usize = Limits::default().private_frames;
     /// How many entries a channel or user keeps at most for clients that come back or are slow.
     log_length: usize = Limits::default().log_length;
-    /// How many bytes of entries it keeps at most for them.
+    /// How many bytes these entries hold at most.
     log_bytes: usize = Limits::default().log_bytes;
+    /// How many bytes the messages of a channel's history hold at most; the oldest go first.
+    history_bytes: usize = Limits::default().history_bytes;
+    /// How many bytes the memory for `Idempotency-Key` holds at most. When it is full, calls with new keys are answered 503.
+    idempotency_bytes: usize = Limits::default().idempotency_bytes;
     /// How many lists of messages wait for one client before they stay in the log instead.
     queue_frames: usize = 128;
     /// How many bytes wait for one client before they stay in the log instead.
     queue_bytes: usize = 32 << 10;
     /// The largest body of a request, in bytes; 413 beyond it.
     body_limit: usize = 1 << 20;
+    /// The largest `message` of an item in POST and PATCH `/message`, in bytes as received; 422 beyond it.
+    message_limit: usize = 256 << 10;
     /// The largest websocket frame a client may send, in bytes; closed with 1009 beyond it.
     frame_limit: usize = 4096;
     /// Seconds a client has to close its websocket when told so, before it is cut.
@@ -152,6 +158,8 @@ impl Settings {
             private_frames: self.private_frames,
             log_length: self.log_length.max(1),
             log_bytes: self.log_bytes,
+            history_bytes: self.history_bytes,
+            idempotency_bytes: self.idempotency_bytes,
             close_grace: self.close_grace,
             ..Limits::default()
         }

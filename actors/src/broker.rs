@@ -25,7 +25,7 @@ use crate::limits::Limits;
 use crate::name::{ChannelName, ConnId, UserName};
 use crate::outlet::{Attachment, Outlet, Report};
 use crate::protocol::config::ChannelConfig;
-use crate::user::{self, Configs, DescribeUser, SetState, User};
+use crate::user::{self, Configs, Exist, SetState, User};
 
 pub use crate::user::Connected;
 pub use messages::Once;
@@ -93,9 +93,9 @@ impl Broker {
         users.start_on(arbiters, &user::Needs { common: common.clone(), channels: channels.clone() });
         let (common, channels) = (common.clone(), channels.clone());
         connections.start_on(arbiters, &connection::Needs { common, channels, users: users.clone() });
-        let (length, age) = (self.limits().remembered_calls, self.limits().idle * 20);
+        let most_bytes = self.limits().idempotency_bytes;
         if let Some(arbiter) = arbiters.first() {
-            self.ledger.get_or_init(|| Ledger::start_in_arbiter(arbiter, move |_| Ledger::new(length, age)));
+            self.ledger.get_or_init(|| Ledger::start_in_arbiter(arbiter, move |_| Ledger::new(most_bytes)));
         }
     }
 
@@ -149,7 +149,7 @@ impl Broker {
 
     /// Whether there is such a user, connected or remembered.
     pub async fn knows_user(&self, user: UserName) -> bool {
-        self.users.ask(user, Absent::Skip, DescribeUser).await.is_some()
+        self.users.ask(user, Absent::Skip, Exist).await.is_some()
     }
 
     /// Puts a connection into channels, which are made where they do not exist.

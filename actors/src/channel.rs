@@ -15,7 +15,7 @@ use crate::directory::{Directories, Resident, impl_resident_handlers};
 use crate::name::{ChannelName, ConnId};
 use crate::posting::{Carrier, impl_carrier_handlers};
 use crate::protocol::config::ChannelConfig;
-use crate::protocol::info::{ChannelInfo, InfoOptions};
+use crate::protocol::info::{ChannelInfo, Detail};
 use crate::protocol::panel::{ChannelDetail, ChannelSummary};
 use crate::protocol::timestamp::Moment;
 
@@ -27,7 +27,7 @@ pub(crate) struct Configure(pub(crate) ChannelConfig);
 /// Asks what the channel is like. From the broker.
 #[derive(Message)]
 #[rtype(result = "Box<ChannelInfo>")]
-pub(crate) struct Describe(pub(crate) InfoOptions);
+pub(crate) struct Describe(pub(crate) Detail);
 
 /// Asks for all that an operator may see. From the broker.
 #[derive(Message)]
@@ -86,7 +86,8 @@ impl Resident for Channel {
 /// Of a channel with nothing in it.
 fn new_halves(name: &ChannelName, common: &Common) -> (ChannelCore, Delivery) {
     let limits = common.limits();
-    let core = ChannelCore::new(name.clone(), Uuid::new_v4(), limits.retention(limits.channel_frames), Moment::now());
+    let retention = limits.retention(limits.channel_frames);
+    let core = ChannelCore::new(name.clone(), Uuid::new_v4(), retention, limits.history_bytes, Moment::now());
     let delivery = Delivery::new(Some(name.clone()), limits.channel_frames, common);
     (core, delivery)
 }
@@ -138,8 +139,8 @@ impl Handler<Configure> for Channel {
 impl Handler<Describe> for Channel {
     type Result = MessageResult<Describe>;
 
-    fn handle(&mut self, Describe(options): Describe, _: &mut Context<Self>) -> Self::Result {
-        MessageResult(Box::new(self.core.describe(&options)))
+    fn handle(&mut self, Describe(detail): Describe, _: &mut Context<Self>) -> Self::Result {
+        MessageResult(Box::new(self.core.describe(detail)))
     }
 }
 

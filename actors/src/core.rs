@@ -5,7 +5,6 @@ pub mod channel;
 pub mod cursor;
 pub mod history;
 pub mod log;
-pub mod returning;
 pub mod roster;
 pub mod route;
 pub mod user;

@@ -1,5 +1,6 @@
 //! Calls that were made with an `Idempotency-Key`, and what they were answered (`protocol.md` §13).
 
+use std::collections::hash_map::Entry;
 use std::collections::{HashMap, VecDeque};
 use std::time::{Duration, Instant};
 
@@ -7,9 +8,17 @@ use actix::prelude::*;
 use bytestring::ByteString;
 use tokio::sync::oneshot;
 
+use crate::error::Refused;
+
+/// How long an answer is remembered after its call began.
+const REMEMBERED: Duration = Duration::from_secs(300);
+
+/// What a call costs beside its key and its answer: its places in the map and in the order.
+const CALL_BYTES: usize = 2 * (size_of::<String>() + size_of::<Call>());
+
 /// A call with this key begins. From the broker.
 #[derive(Message)]
-#[rtype(result = "Claimed")]
+#[rtype(result = "Result<Claimed, Refused>")]
 pub(crate) struct Claim {
     pub(crate) key: String,
     /// A digest of the body.
@@ -19,10 +28,10 @@ pub(crate) struct Claim {
 /// What tells one body from another.
 pub(crate) type Digest = [u8; 20];
 
-/// See [`Claim`].
+/// The answer to [`Claim`].
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Claimed {
-    /// The first: do it, then [`Settle`].
+    /// It is the first: do it, then [`Settle`].
     First,
     /// It was done, and answered so.
     Done(ByteString),
@@ -40,35 +49,42 @@ pub(crate) struct Settle {
 
 struct Call {
     digest: Digest,
-    begun: Instant,
-    /// None while it is under way.
-    answer: Option<ByteString>,
-    /// Repeats that came while it was under way.
-    waiting: Vec<oneshot::Sender<Option<ByteString>>>,
+    state: State,
 }
 
-/// The calls of a while.
+enum State {
+    /// It is under way. Repeats wait for its answer.
+    UnderWay(Vec<oneshot::Sender<Option<ByteString>>>),
+    /// It was answered.
+    Done(ByteString),
+}
+
+/// The calls of the last 300 seconds.
 pub(crate) struct Ledger {
     calls: HashMap<String, Call>,
-    /// Keys in the order they came; bounded by `length` and `age`.
-    order: VecDeque<String>,
-    length: usize,
-    age: Duration,
+    /// The keys of calls that are done, in the order in which they are forgotten.
+    done: VecDeque<(Instant, String)>,
+    /// What the calls hold, and at most.
+    bytes: usize,
+    most_bytes: usize,
 }
 
 impl Ledger {
-    pub(crate) fn new(length: usize, age: Duration) -> Self {
-        Self { calls: HashMap::new(), order: VecDeque::new(), length, age }
+    /// Creates a ledger that holds at most so many bytes. When it is full, no key is forgotten before its time: new ones are refused.
+    pub(crate) fn new(most_bytes: usize) -> Self {
+        Self { calls: HashMap::new(), done: VecDeque::new(), bytes: 0, most_bytes }
     }
 
     fn trim(&mut self) {
-        while let Some(oldest) = self.order.front() {
-            let is_old = self.calls.get(oldest).is_none_or(|call| call.begun.elapsed() > self.age);
-            if !is_old && self.order.len() <= self.length {
-                break;
-            }
-            self.calls.remove(oldest);
-            self.order.pop_front();
+        while let Some((_, key)) = self.done.pop_front_if(|(answered, _)| answered.elapsed() > REMEMBERED) {
+            self.forget(&key);
+        }
+    }
+
+    fn forget(&mut self, key: &str) {
+        if let Some(call) = self.calls.remove(key) {
+            let answer = if let State::Done(answer) = &call.state { answer.len() } else { 0 };
+            self.bytes -= CALL_BYTES + 2 * key.len() + answer;
         }
     }
 }
@@ -78,24 +94,28 @@ impl Actor for Ledger {
 }
 
 impl Handler<Claim> for Ledger {
-    type Result = ResponseFuture<Claimed>;
+    type Result = ResponseFuture<Result<Claimed, Refused>>;
 
     fn handle(&mut self, Claim { key, digest }: Claim, _: &mut Context<Self>) -> Self::Result {
         self.trim();
-        let claimed = match self.calls.get_mut(&key) {
-            None => {
-                self.order.push_back(key.clone());
-                self.calls.insert(key, Call { digest, begun: Instant::now(), answer: None, waiting: Vec::new() });
-                Claimed::First
+        let cost = CALL_BYTES + 2 * key.len();
+        let claimed = match self.calls.entry(key) {
+            Entry::Vacant(_) if self.bytes + cost > self.most_bytes => Err(Refused::SOON),
+            Entry::Vacant(place) => {
+                self.bytes += cost;
+                place.insert(Call { digest, state: State::UnderWay(Vec::new()) });
+                Ok(Claimed::First)
             }
-            Some(call) if call.digest != digest => Claimed::OtherBody,
-            Some(Call { answer: Some(answer), .. }) => Claimed::Done(answer.clone()),
-            Some(call) => {
-                let (settled, answer) = oneshot::channel();
-                call.waiting.push(settled);
-                // The first one was not taken: this one is told so as well, by the claim that it is the first now.
-                return Box::pin(async { answer.await.ok().flatten().map_or(Claimed::First, Claimed::Done) });
-            }
+            Entry::Occupied(call) if call.get().digest != digest => Ok(Claimed::OtherBody),
+            Entry::Occupied(mut call) => match &mut call.get_mut().state {
+                State::Done(answer) => Ok(Claimed::Done(answer.clone())),
+                State::UnderWay(waiting) => {
+                    let (settled, answer) = oneshot::channel();
+                    waiting.push(settled);
+                    // If the first was not taken, this one takes its place.
+                    return Box::pin(async { Ok(answer.await.ok().flatten().map_or(Claimed::First, Claimed::Done)) });
+                }
+            },
         };
         Box::pin(std::future::ready(claimed))
     }
@@ -105,26 +125,26 @@ impl Handler<Settle> for Ledger {
     type Result = ();
 
     fn handle(&mut self, Settle { key, answer }: Settle, _: &mut Context<Self>) {
-        let Some(call) = self.calls.get_mut(&key) else { return };
-        let mut waiting = std::mem::take(&mut call.waiting);
+        let Some(Call { state, .. }) = self.calls.get_mut(&key) else { return };
+        let State::UnderWay(waiting) = state else { return };
         match answer {
             Some(answer) => {
-                for repeat in waiting {
+                for repeat in waiting.drain(..) {
                     drop(repeat.send(Some(answer.clone())));
                 }
-                call.answer = Some(answer);
+                self.bytes += answer.len();
+                *state = State::Done(answer);
+                self.done.push_back((Instant::now(), key));
             }
-            // One of those who wait takes its place.
-            None => match waiting.pop() {
-                Some(first) => {
-                    call.waiting = waiting;
-                    drop(first.send(None));
+            // The first of those who still wait takes its place.
+            None => {
+                while let Some(repeat) = waiting.pop() {
+                    if repeat.send(None).is_ok() {
+                        return;
+                    }
                 }
-                None => {
-                    self.calls.remove(&key);
-                    self.order.retain(|other| *other != key);
-                }
-            },
+                self.forget(&key);
+            }
         }
     }
 }

@@ -23,14 +23,16 @@ pub struct Limits {
     pub private_frames: usize,
     /// How many entries a log keeps at most, for connections that come back or are slow.
     pub log_length: usize,
-    /// How many bytes of entries a log keeps at most.
+    /// How many bytes the entries of a log hold at most.
     pub log_bytes: usize,
+    /// How many bytes the messages of a channel's history hold at most.
+    pub history_bytes: usize,
     /// How long an outlet that was told to end may take before its socket is cut.
     pub close_grace: Duration,
     /// How long a transport that is replaced may take to tell what its client has read.
     pub handover: Duration,
-    /// How many answers are remembered for `Idempotency-Key`.
-    pub remembered_calls: usize,
+    /// How many bytes the memory for `Idempotency-Key` holds at most.
+    pub idempotency_bytes: usize,
 }
 
 impl Limits {
@@ -53,9 +55,10 @@ impl Default for Limits {
             private_frames: 50,
             log_length: 16_384,
             log_bytes: 8 << 20,
+            history_bytes: 8 << 20,
             close_grace: Duration::from_secs(1),
             handover: Duration::from_millis(200),
-            remembered_calls: 10_000,
+            idempotency_bytes: 64 << 20,
         }
     }
 }

@@ -108,23 +108,12 @@ impl Drop for Attachment {
     }
 }
 
-/// Whether and how a client ended a socket.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Ending {
-    /// It did not.
-    Open,
-    /// By its last byte.
-    Closed,
-    /// By a reset: it had not read all that was written.
-    Reset,
-}
-
 /// What the broker may do to a socket from outside, when its outlet does not run because the socket is stuck.
 pub trait Socket: Send + Sync + std::fmt::Debug {
     /// Ends it at once.
     fn cut(&self);
-    /// Whether and how the client ended it.
-    fn ending(&self) -> Ending;
+    /// Whether the client broke it off before it had read all.
+    fn was_reset(&self) -> bool;
     /// How many bytes it has taken since it was opened.
     fn written(&self) -> u64;
 }

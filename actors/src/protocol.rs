@@ -3,6 +3,7 @@
 pub mod config;
 pub mod event;
 pub mod info;
+pub mod listing;
 pub mod message;
 pub mod panel;
 pub mod state;

@@ -71,7 +71,12 @@ pub(crate) struct SetState {
     pub(crate) public_keys: Option<Vec<String>>,
 }
 
-/// Asks what the user is like; answered at once where the user exists. From the broker.
+/// Asks whether the user exists: one that does not cannot answer. From the broker.
+#[derive(Message)]
+#[rtype(result = "()")]
+pub(crate) struct Exist;
+
+/// Asks what the user is like. From the broker.
 #[derive(Message)]
 #[rtype(result = "Box<UserInfo>")]
 pub(crate) struct DescribeUser;
@@ -233,7 +238,7 @@ impl Handler<AddConnection> for User {
         self.online.get_or_insert_with(|| self.needs.common.counters().online());
         self.delivery.take_place(conn_id, self.name.clone(), self.core.log());
         self.tell_channels(effects, configs);
-        let connected = Connected { state: self.core.state().clone(), public_state: self.core.public_state() };
+        let connected = Connected { state: self.core.state().clone(), public_state: self.core.public_state().clone() };
         self.answer_after_errands(connected, context)
     }
 }
@@ -278,6 +283,12 @@ impl Handler<SetState> for User {
         self.tell_channels(effects, Configs::default());
         self.answer_after_errands(changed, context)
     }
+}
+
+impl Handler<Exist> for User {
+    type Result = ();
+
+    fn handle(&mut self, _: Exist, _: &mut Context<Self>) {}
 }
 
 impl Handler<DescribeUser> for User {

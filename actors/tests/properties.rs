@@ -131,7 +131,7 @@ impl World {
             ..ChannelConfig::default()
         };
         let channel = |index| {
-            let mut core = ChannelCore::new(channel_name(index), Uuid::new_v4(), retention(10_000), now);
+            let mut core = ChannelCore::new(channel_name(index), Uuid::new_v4(), retention(10_000), usize::MAX, now);
             core.configure(config.clone());
             (channel_name(index), core)
         };
@@ -242,8 +242,12 @@ impl World {
             };
             let connections: Vec<_> = self.truth.iter().filter_map(here).collect();
             let users: BTreeSet<_> = connections.iter().cloned().collect();
-            let info = core.describe(&InfoOptions::default());
-            assert_eq!(info.users, users.into_iter().collect::<Vec<_>>(), "the roster equals the subscriptions");
+            let info = core.describe(InfoOptions::default().detail());
+            assert_eq!(
+                info.users.names().cloned().collect::<Vec<_>>(),
+                users.into_iter().collect::<Vec<_>>(),
+                "the roster equals the subscriptions"
+            );
             assert_eq!(info.total_connections, connections.len());
             assert!(info.history.len() as u64 <= HISTORY, "history stays within its size");
             let entries: Vec<_> = core.log().after(0).unwrap().collect();
@@ -280,7 +284,7 @@ proptest! {
         steps in prop::collection::vec((0..4_u8, 0..USERS, 1..6_usize), 1..120),
     ) {
         let now = Moment::from_micros(1);
-        let mut core = ChannelCore::new(channel_name(0), Uuid::new_v4(), retention(length), now);
+        let mut core = ChannelCore::new(channel_name(0), Uuid::new_v4(), retention(length), usize::MAX, now);
         let mut routes: Vec<Option<usize>> = Vec::new();
         // Per user: the position where it began, where it stands, and what it has read.
         let mut cursors: HashMap<usize, (u64, u64, Vec<u64>)> = HashMap::new();

@@ -16,7 +16,7 @@ use crate::api::disconnect::{self, DisconnectRequest};
 use crate::api::message::{self, MessageDraft};
 use crate::error::ApiError;
 use crate::openapi::answers::AdminErrors;
-use crate::validation::body::{Body, Checked, FromBody};
+use crate::validation::body::{Body, Checked, Facts, FromBody};
 use crate::validation::rules::text;
 
 /// What `POST /message` does.
@@ -51,7 +51,7 @@ pub struct ForgetRequest {
 }
 
 impl FromBody for ForgetRequest {
-    fn from_body(body: &RawValue, _: &HttpRequest) -> Checked<Self> {
+    fn from_body(body: &RawValue, _: &Facts) -> Checked<Self> {
         Checked::object(body, |fields| fields.required("channel", text).map(|channel| Self { channel: ChannelName::new(channel) }))
     }
 }

@@ -2,7 +2,6 @@
 
 use std::collections::BTreeMap;
 
-use actix_web::HttpRequest;
 use actix_web::web::{Data, Json};
 use channelstream_actors::broker::Broker;
 use channelstream_actors::name::ChannelName;
@@ -13,7 +12,7 @@ use serde_json::value::RawValue;
 use crate::error::ApiError;
 use crate::openapi::answers::SignedErrors;
 use crate::signature::Signed;
-use crate::validation::body::{Body, Checked, FromBody};
+use crate::validation::body::{Body, Checked, Facts, FromBody};
 use crate::validation::errors::Errors;
 use crate::validation::fields::{entries, not_null};
 use crate::validation::rules::channel_config;
@@ -24,7 +23,7 @@ pub struct ConfigRequest(BTreeMap<ChannelName, ChannelConfig>);
 
 impl FromBody for ConfigRequest {
     /// The error is that of the first wrong channel and stands alone (`protocol.md` §3).
-    fn from_body(body: &RawValue, _: &HttpRequest) -> Checked<Self> {
+    fn from_body(body: &RawValue, _: &Facts) -> Checked<Self> {
         let Some(entries) = entries(body) else {
             return Checked::by(Err(Errors::schema("Invalid input type.")));
         };

@@ -2,7 +2,6 @@
 
 use std::collections::{BTreeMap, HashMap};
 
-use actix_web::HttpRequest;
 use actix_web::web::{Data, Json};
 use channelstream_actors::broker::Broker;
 use channelstream_actors::core::user::{Connect, Values};
@@ -18,7 +17,7 @@ use crate::api::info::{InfoQuery, info_options};
 use crate::error::ApiError;
 use crate::openapi::answers::SignedErrors;
 use crate::signature::Signed;
-use crate::validation::body::{Body, Checked, FromBody};
+use crate::validation::body::{Body, Checked, Facts, FromBody};
 use crate::validation::fields::Fields;
 use crate::validation::rules::{CHANNEL, USER, channel_configs, list, name, nested, state, uuid};
 
@@ -52,7 +51,7 @@ pub struct ConnectRequest {
 }
 
 impl FromBody for ConnectRequest {
-    fn from_body(body: &RawValue, _: &HttpRequest) -> Checked<Self> {
+    fn from_body(body: &RawValue, _: &Facts) -> Checked<Self> {
         Checked::object(body, |fields| {
             // Before 0.7 the field was `user` (`protocol.md` §11).
             let username = if fields.has("username") || !fields.has("user") { "username" } else { "user" };

@@ -1,6 +1,5 @@
 //! `DELETE /message`: deletes messages.
 
-use actix_web::HttpRequest;
 use actix_web::web::{Data, Json};
 use channelstream_actors::broker::Broker;
 use channelstream_actors::protocol::message::Deletion;
@@ -11,7 +10,7 @@ use crate::api::{MessageAddress, address};
 use crate::error::ApiError;
 use crate::openapi::answers::SignedErrors;
 use crate::signature::Signed;
-use crate::validation::body::{Body, Checked, FromBody, list_of};
+use crate::validation::body::{Body, Checked, Facts, FromBody, list_of};
 use crate::validation::rules::uuid;
 
 /// A message to be deleted.
@@ -30,7 +29,7 @@ pub struct MessageDeletion {
 pub struct DeleteRequest(Vec<Deletion>);
 
 impl FromBody for DeleteRequest {
-    fn from_body(body: &RawValue, _: &HttpRequest) -> Checked<Self> {
+    fn from_body(body: &RawValue, _: &Facts) -> Checked<Self> {
         let deletions = list_of(body, |fields| {
             let address = address(fields);
             let uuid = fields.required("uuid", uuid);

@@ -9,7 +9,7 @@ use utoipa::ToSchema;
 
 use crate::error::ApiError;
 use crate::openapi::answers::FieldErrors;
-use crate::validation::body::{Body, Checked, FromBody};
+use crate::validation::body::{Body, Checked, Facts, FromBody};
 use crate::validation::query;
 use crate::validation::rules::{parse_uuid, uuid};
 
@@ -22,7 +22,7 @@ pub struct DisconnectRequest {
 }
 
 impl FromBody for DisconnectRequest {
-    fn from_body(body: &RawValue, _: &HttpRequest) -> Checked<Self> {
+    fn from_body(body: &RawValue, _: &Facts) -> Checked<Self> {
         Checked::object(body, |fields| {
             let conn_id = if fields.has("conn_id") {
                 fields.required("conn_id", uuid)

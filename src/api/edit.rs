@@ -1,6 +1,5 @@
 //! `PATCH /message`: edits messages.
 
-use actix_web::HttpRequest;
 use actix_web::web::{Data, Json};
 use channelstream_actors::broker::Broker;
 use channelstream_actors::protocol::message::Patch;
@@ -12,7 +11,7 @@ use crate::api::{MessageAddress, address};
 use crate::error::ApiError;
 use crate::openapi::answers::SignedErrors;
 use crate::signature::Signed;
-use crate::validation::body::{Body, Checked, FromBody, list_of};
+use crate::validation::body::{Body, Checked, Facts, FromBody, list_of};
 use crate::validation::rules::{USER, datetime, name, payload, uuid};
 
 /// A message to be edited; what is not given stays.
@@ -43,14 +42,14 @@ pub struct MessagePatch {
 pub struct EditRequest(Vec<Patch>);
 
 impl FromBody for EditRequest {
-    fn from_body(body: &RawValue, _: &HttpRequest) -> Checked<Self> {
+    fn from_body(body: &RawValue, facts: &Facts) -> Checked<Self> {
         let now = Moment::now();
         let patches = list_of(body, |fields| {
             let address = address(fields);
             let uuid = fields.required("uuid", uuid);
             let timestamp = fields.optional("timestamp", datetime);
             let user = fields.optional("user", name(USER));
-            let message = fields.optional("message", payload);
+            let message = fields.optional("message", payload(facts.message_limit));
             let edited = fields.or("edited", || now.into(), datetime);
             Some(Patch { address: address?, uuid: uuid?, timestamp: timestamp?, user: user?, message: message?, edited: edited? })
         });

@@ -1,6 +1,5 @@
 //! `/info`: tells of channels and their users.
 
-use actix_web::HttpRequest;
 use actix_web::web::{Data, Json};
 use channelstream_actors::broker::Broker;
 use channelstream_actors::name::ChannelName;
@@ -11,7 +10,7 @@ use utoipa::ToSchema;
 use crate::error::ApiError;
 use crate::openapi::answers::SignedErrors;
 use crate::signature::Signed;
-use crate::validation::body::{Body, Checked, FromBody};
+use crate::validation::body::{Body, Checked, Facts, FromBody};
 use crate::validation::errors::Errors;
 use crate::validation::fields::Fields;
 use crate::validation::rules::{CHANNEL, boolean, list, name, nested};
@@ -53,7 +52,7 @@ pub struct InfoRequest {
 }
 
 impl FromBody for InfoRequest {
-    fn from_body(body: &RawValue, _: &HttpRequest) -> Checked<Self> {
+    fn from_body(body: &RawValue, _: &Facts) -> Checked<Self> {
         match Fields::new(body) {
             // Its first field is an object, so the original words this differently.
             Err(_) => Checked::by(Err(Errors::schema("Invalid type."))),

@@ -15,7 +15,7 @@ use crate::api::{MessageAddress, address};
 use crate::error::ApiError;
 use crate::openapi::answers::SignedErrors;
 use crate::signature::Signed;
-use crate::validation::body::{self, Checked, FromBody, list_of};
+use crate::validation::body::{self, Checked, Facts, FromBody, list_of};
 use crate::validation::rules::{USER, datetime, name, payload, uuid};
 
 /// The header that makes a call safe to repeat.
@@ -46,13 +46,13 @@ pub struct MessageDraft {
 pub struct MessageRequest(Vec<Draft>);
 
 impl FromBody for MessageRequest {
-    fn from_body(body: &RawValue, _: &HttpRequest) -> Checked<Self> {
+    fn from_body(body: &RawValue, facts: &Facts) -> Checked<Self> {
         let drafts = list_of(body, |fields| {
             let address = address(fields);
             let uuid = fields.optional("uuid", uuid);
             let timestamp = fields.optional("timestamp", datetime);
             let user = fields.required("user", name(USER));
-            let message = fields.optional("message", payload);
+            let message = fields.optional("message", payload(facts.message_limit));
             Some(Draft { address: address?, uuid: uuid?, timestamp: timestamp?, user: user?, message: message? })
         });
         Checked::by(drafts.map(Self))

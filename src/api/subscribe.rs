@@ -2,7 +2,6 @@
 
 use std::collections::HashMap;
 
-use actix_web::HttpRequest;
 use actix_web::web::{Data, Json};
 use channelstream_actors::broker::Broker;
 use channelstream_actors::name::{ChannelName, ConnId};
@@ -17,9 +16,8 @@ use crate::api::info::{InfoQuery, info_options};
 use crate::error::ApiError;
 use crate::openapi::answers::SignedErrors;
 use crate::signature::Signed;
-use crate::validation::body::{Body, Checked, FromBody, UNKNOWN_CONNECTION};
+use crate::validation::body::{Body, Checked, Facts, FromBody, UNKNOWN_CONNECTION};
 use crate::validation::fields::{Fields, Mention};
-use crate::validation::query;
 use crate::validation::rules::{CHANNEL, filled_list, name, nested, parse_uuid, uuid};
 
 /// What the caller asks for; the same for `/unsubscribe`.
@@ -40,9 +38,9 @@ pub struct SubscribeRequest {
 }
 
 impl FromBody for SubscribeRequest {
-    fn from_body(body: &RawValue, request: &HttpRequest) -> Checked<Self> {
+    fn from_body(body: &RawValue, facts: &Facts) -> Checked<Self> {
         Checked::object(body, |fields| {
-            let conn_id = known_connection(fields, request);
+            let conn_id = known_connection(fields, facts);
             let channels = fields.required("channels", filled_list(name(CHANNEL)));
             let channel_configs = configs(fields);
             let info = fields.or("info", InfoOptions::default, nested(info_options));
@@ -52,13 +50,13 @@ impl FromBody for SubscribeRequest {
 }
 
 /// A `conn_id` in the body counts before one in the query; absent from both it is null.
-fn known_connection(fields: &mut Fields<'_>, request: &HttpRequest) -> Option<ConnId> {
+fn known_connection(fields: &mut Fields<'_>, facts: &Facts) -> Option<ConnId> {
     let conn_id: ConnId = if fields.has("conn_id") {
         fields.required("conn_id", uuid)?
     } else {
-        match query(request).remove("conn_id") {
+        match &facts.conn_id {
             None => fields.fail("conn_id", "Field may not be null.")?,
-            Some(text) => match parse_uuid(&text) {
+            Some(text) => match parse_uuid(text) {
                 None => fields.fail("conn_id", "Not a valid UUID.")?,
                 Some(uuid) => uuid.into(),
             },

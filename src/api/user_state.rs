@@ -1,6 +1,5 @@
 //! `POST /user_state`: sets a user's state; and `/user_status`, its form before 0.7.
 
-use actix_web::HttpRequest;
 use actix_web::web::{Data, Json};
 use channelstream_actors::broker::Broker;
 use channelstream_actors::core::user::Values;
@@ -13,7 +12,7 @@ use utoipa::ToSchema;
 use crate::error::ApiError;
 use crate::openapi::answers::SignedErrors;
 use crate::signature::Signed;
-use crate::validation::body::{Body, Checked, FromBody, UNKNOWN_USER};
+use crate::validation::body::{Body, Checked, Facts, FromBody, UNKNOWN_USER};
 use crate::validation::errors::Errors;
 use crate::validation::fields::{Fields, Mention};
 use crate::validation::rules::{CHANNEL, USER, list, name, state, state_value, text};
@@ -33,7 +32,7 @@ pub struct UserStateRequest {
 }
 
 impl FromBody for UserStateRequest {
-    fn from_body(body: &RawValue, _: &HttpRequest) -> Checked<Self> {
+    fn from_body(body: &RawValue, _: &Facts) -> Checked<Self> {
         Checked::object(body, |fields| {
             let user = known_user(fields);
             let user_state = fields.or("user_state", Values::default, state);
@@ -83,7 +82,7 @@ pub async fn user_state(
 pub struct UserStatusRequest(UserStateRequest);
 
 impl FromBody for UserStatusRequest {
-    fn from_body(body: &RawValue, _: &HttpRequest) -> Checked<Self> {
+    fn from_body(body: &RawValue, _: &Facts) -> Checked<Self> {
         Checked::object(body, |fields| {
             let user = known_user(fields);
             let status = fields.required("status", state_value);

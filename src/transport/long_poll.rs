@@ -1,6 +1,8 @@
 //! `GET /listen`: the outlet of a long-poll (`protocol.md` §6).
 //!
-//! Its answer counts as read when the client polls again, unless its socket says by then that the client cannot have read it.
+//! Its answer counts as read when the client polls again, unless the client has reset the socket by then. Only the client can know
+//! better: an answer carries a position (`position.rs`) in the header `X-Channelstream-Position`, and a poll that brings it as
+//! `last_event_id` goes on exactly there.
 
 use std::convert::Infallible;
 use std::pin::Pin;
@@ -31,6 +33,12 @@ use crate::validation::query;
 
 /// The answer goes out after so many gather times in a row, even if there is no lull.
 const GATHERINGS: u32 = 4;
+
+/// The header of an answer that says how far its client has read.
+const POSITION: &str = "x-channelstream-position";
+
+/// A position of more logs than this is longer than proxies like headers to be.
+const MOST_LOGS: usize = 64;
 
 /// An answer of so many bytes goes out without waiting for more; the next poll gets the rest.
 const LARGE_ANSWER: usize = 64 << 10;
@@ -68,16 +76,27 @@ pub async fn listen(request: HttpRequest, broker: Data<Broker>, settings: Data<S
         timer: SpawnHandle::default(),
         gatherings_left: GATHERINGS,
     });
-    let list = answered.await.map_err(|_| ApiError::Internal("a poll ended without an answer"))?;
+    let Gathered { list, position } = answered.await.map_err(|_| ApiError::Internal("a poll ended without an answer"))?;
     let (content_type, text) = match callback {
         Some(name) => ("text/javascript; charset=utf-8", format!("{name}({list})").into()),
         None => ("application/json", list),
     };
-    Ok(HttpResponse::Ok()
+    let mut response = HttpResponse::Ok();
+    if let Some(position) = position {
+        response.insert_header((POSITION, position)).insert_header((header::ACCESS_CONTROL_EXPOSE_HEADERS, POSITION));
+    }
+    Ok(response
         .insert_header((header::CONTENT_TYPE, content_type))
         .insert_header((header::X_CONTENT_TYPE_OPTIONS, "nosniff"))
         .insert_header((header::CACHE_CONTROL, "no-store"))
         .body(Answer { length: text.len() as u64, text: Some(text.into_bytes()), request_end }))
+}
+
+/// What a poll answers.
+struct Gathered {
+    list: ByteString,
+    /// How far a client has read that has read this; `None` where it has read nothing, or of too many logs.
+    position: Option<String>,
 }
 
 /// The name of a function that wraps the answer: identifiers, joined by dots.
@@ -149,7 +168,7 @@ struct LongPoll {
     attachment: Option<Attachment>,
     _open: Counted,
     /// None once it was answered: what comes later is left to the next poll.
-    answer: Option<oneshot::Sender<ByteString>>,
+    answer: Option<oneshot::Sender<Gathered>>,
     /// What will be answered, without the brackets around it.
     gathered: String,
     read: ReadSoFar,
@@ -161,9 +180,11 @@ struct LongPoll {
 impl LongPoll {
     fn answer(&mut self) {
         if let Some(answer) = self.answer.take() {
-            let list = format!("[{}]", std::mem::take(&mut self.gathered));
+            let list = format!("[{}]", std::mem::take(&mut self.gathered)).into();
+            let read = self.read.all();
+            let position = (1..=MOST_LOGS).contains(&read.len()).then(|| position::written(&read));
             // An error means that the client is gone; `Ended` says so too.
-            let _ = answer.send(list.into());
+            let _ = answer.send(Gathered { list, position });
         }
     }
 

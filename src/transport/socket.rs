@@ -8,7 +8,7 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use actix_web::rt::net::TcpStream;
-use channelstream_actors::outlet::{Ending, Socket};
+use channelstream_actors::outlet::Socket;
 use futures_util::task::AtomicWaker;
 use socket2::SockRef;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
@@ -37,7 +37,7 @@ pub struct Handle {
 }
 
 impl Handle {
-    /// Asks for the truth about the end of this socket: before the next byte is written, [`ending`](Socket::ending) learns to ask
+    /// Asks for the truth about the end of this socket: before the next byte is written, [`was_reset`](Socket::was_reset) learns to ask
     /// the kernel.
     pub fn watch_closely(&self) {
         self.is_probed.store(true, Ordering::Release);
@@ -66,16 +66,12 @@ impl Socket for Handle {
         self.waker.wake();
     }
 
-    fn ending(&self) -> Ending {
+    fn was_reset(&self) -> bool {
         let has_error = |socket: &socket2::Socket| !matches!(socket.take_error(), Ok(None));
         if self.probe.get().is_some_and(has_error) {
             self.state.store(RESET, Ordering::Release);
         }
-        match self.state.load(Ordering::Acquire) {
-            OPEN => Ending::Open,
-            ENDED => Ending::Closed,
-            _ => Ending::Reset,
-        }
+        self.state.load(Ordering::Acquire) == RESET
     }
 
     fn written(&self) -> u64 {

@@ -256,10 +256,6 @@ impl Actor for WebSocket {
         context.set_mailbox_capacity(self.settings.queue_frames.max(1));
         self.membership.join(context.address().recipient(), self.settings.heartbeat_interval);
         context.spawn(Pump);
-        // Only a client that has answered a ping can be missed when it is silent.
-        let question = self.question();
-        self.send(question);
-        self.next_ask = Instant::now();
     }
 
     fn stopped(&mut self, _: &mut Self::Context) {

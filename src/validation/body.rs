@@ -9,9 +9,11 @@ use bytes::{Bytes, BytesMut};
 use channelstream_actors::broker::Broker;
 use futures_util::StreamExt;
 use serde_json::value::RawValue;
+use tokio::task::spawn_blocking;
 
 use super::errors::Errors;
 use super::fields::{Fields, Mention};
+use super::query;
 use crate::error::ApiError;
 use crate::settings::Settings;
 
@@ -21,10 +23,29 @@ const DEEPEST: usize = 100;
 /// So much beyond the limit is read and thrown away, so that the sender of a large body gets to read the answer.
 const DISCARDED: usize = 64 << 20;
 
+/// A body that is larger than this is read on a thread of its own: others would wait for it.
+const LARGE: usize = 64 << 10;
+
+/// What the rules may look at besides the body.
+#[derive(Clone, Debug)]
+pub struct Facts {
+    /// The `conn_id` of the query.
+    pub conn_id: Option<String>,
+    /// The largest `message` of an item, in bytes.
+    pub message_limit: usize,
+}
+
+impl Facts {
+    fn of(request: &HttpRequest) -> Self {
+        let message_limit = request.app_data::<Data<Settings>>().map_or(usize::MAX, |settings| settings.message_limit);
+        Self { conn_id: query(request).remove("conn_id"), message_limit }
+    }
+}
+
 /// A request type: made from a body by rules.
-pub trait FromBody: Sized {
+pub trait FromBody: Send + Sized + 'static {
     /// Applies all rules.
-    fn from_body(body: &RawValue, request: &HttpRequest) -> Checked<Self>;
+    fn from_body(body: &RawValue, facts: &Facts) -> Checked<Self>;
 
     /// What an empty body means; by default it is an error.
     fn from_nothing() -> Option<Self> {
@@ -116,7 +137,7 @@ pub fn list_of<T>(body: &RawValue, mut read: impl FnMut(&mut Fields<'_>) -> Opti
 #[derive(Debug)]
 pub struct Body<T>(pub T);
 
-impl<T: FromBody + 'static> FromRequest for Body<T> {
+impl<T: FromBody> FromRequest for Body<T> {
     type Error = ApiError;
     type Future = Pin<Box<dyn Future<Output = Result<Self, ApiError>>>>;
 
@@ -138,13 +159,26 @@ pub async fn parse<T: FromBody>(bytes: &Bytes, request: &HttpRequest) -> Result<
     if bytes.is_empty() {
         return T::from_nothing().ok_or_else(|| ApiError::not_json("the body is empty"));
     }
+    let facts = Facts::of(request);
+    let checked = if bytes.len() > LARGE {
+        let bytes = bytes.clone();
+        let checked = spawn_blocking(move || check(&bytes, &facts));
+        checked.await.map_err(|_| ApiError::Internal("the rules of a body ended by a fault"))?
+    } else {
+        check(bytes, &facts)
+    };
+    checked?.known_to(broker).await
+}
+
+/// Applies the rules that need nobody else.
+fn check<T: FromBody>(bytes: &[u8], facts: &Facts) -> Result<Checked<T>, ApiError> {
     let text = std::str::from_utf8(bytes).map_err(|error| ApiError::not_json(format!("the body is not UTF-8: {error}")))?;
     if depth(text) > DEEPEST {
         return Err(ApiError::not_json(format!("the body is nested deeper than {DEEPEST} levels")));
     }
     let body: &RawValue =
         serde_json::from_str(text).map_err(|error| ApiError::not_json(format!("the body is not JSON: {error}")))?;
-    T::from_body(body, request).known_to(broker).await
+    Ok(T::from_body(body, facts))
 }
 
 /// Reads a body up to the limit.

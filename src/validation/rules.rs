@@ -148,15 +148,17 @@ pub fn state_value(value: &RawValue) -> Result<StateValue, Errors> {
     }
 }
 
-/// The application's object, kept as it stands.
-///
-/// # Errors
-/// When it is no object.
-pub fn payload(value: &RawValue) -> Result<Payload, Errors> {
-    if value.get().starts_with('{') {
-        Ok(Payload::from(value.to_owned()))
-    } else {
-        Err(Errors::message("Not a valid mapping type."))
+/// The application's object, kept as it stands, of at most `limit` bytes.
+pub fn payload(limit: usize) -> impl Fn(&RawValue) -> Result<Payload, Errors> {
+    move |value| {
+        let size = value.get().len();
+        if !value.get().starts_with('{') {
+            Err(Errors::message("Not a valid mapping type."))
+        } else if size > limit {
+            Err(Errors::message(format!("Longer than maximum size {limit} bytes (message_limit); got {size}.")))
+        } else {
+            Ok(Payload::from(value.to_owned()))
+        }
     }
 }
 

@@ -65,14 +65,14 @@ async fn broken_bodies_get_a_reason() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn large_bodies_are_refused_with_the_limit() {
-    let server = Server::start(&[]);
+    let server = Server::start(&[("message-limit", "1048576")]);
     let backend = Backend::of(&server);
     let large = format!(r#"[{{"user": "a", "channel": "b", "message": {{"x": "{}"}}}}]"#, "x".repeat(10 << 20));
     let (code, text) = status(&backend, &Method::POST, "/message", large.clone()).await;
     assert_eq!((code, text.contains("1048576") && text.contains("body_limit")), (413, true), "{text}");
     let (code, _) = status(&backend, &Method::POST, "/message", large[..1 << 19].to_owned()).await;
     assert_eq!(code, 400);
-    let roomy = Server::start(&[("body-limit", "20000000")]);
+    let roomy = Server::start(&[("body-limit", "20000000"), ("message-limit", "20000000")]);
     let (code, _) = status(&Backend::of(&roomy), &Method::POST, "/message", large).await;
     assert_eq!(code, 200);
 }

@@ -1,6 +1,6 @@
 //! What the broker tells of channels and users.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 
 use actix::prelude::*;
 use futures_util::future::join_all;
@@ -9,8 +9,8 @@ use super::{Broker, SLICE};
 use crate::channel::Describe;
 use crate::directory::{Absent, Directories, Forwarded, Resident};
 use crate::name::{ChannelName, UserName};
-use crate::protocol::info::{ChannelInfo, Info, InfoOptions, UserInfo};
-use crate::protocol::state::UserState;
+use crate::protocol::info::{ChannelInfo, Detail, Info, InfoOptions, UserInfo};
+use crate::protocol::listing::Users;
 use crate::user::DescribeUser;
 
 impl Broker {
@@ -20,20 +20,17 @@ impl Broker {
             Some(names) => names,
             None => self.channels.names().await,
         };
-        names.retain(|name| !options.exclude_channels.contains(name));
-        let channels = self.channel_infos(names, options).await;
-        let mut users: Vec<UserName> = channels.values().flat_map(|channel| channel.users.iter().cloned()).collect();
-        users.sort_unstable();
-        users.dedup();
-        let state = |info: UserInfo| if options.return_public_state { info.state } else { info.whole_state };
-        let users = self.user_infos(users).await.into_iter();
-        Info { channels, users: users.map(|info| UserState { user: info.user.clone(), state: state(info) }).collect() }
+        let excluded: HashSet<_> = options.exclude_channels.iter().collect();
+        names.retain(|name| !excluded.contains(name));
+        let channels = self.channel_infos(names, options.detail()).await;
+        let users = Users::of(channels.values(), options.return_public_state);
+        Info { channels, users }
     }
 
-    pub(super) async fn channel_infos(&self, names: Vec<ChannelName>, options: &InfoOptions) -> BTreeMap<ChannelName, ChannelInfo> {
+    pub(super) async fn channel_infos(&self, names: Vec<ChannelName>, detail: Detail) -> BTreeMap<ChannelName, ChannelInfo> {
         let mut infos = BTreeMap::new();
         let take = |info: Box<ChannelInfo>| drop(infos.insert(info.name.clone(), *info));
-        each(&self.channels, names, || Describe(options.clone()), take).await;
+        each(&self.channels, names, || Describe(detail), take).await;
         infos
     }
 

@@ -97,7 +97,7 @@ impl Broker {
     /// does not stop it: its repeat shall find the answer.
     ///
     /// # Errors
-    /// Those of `call`; the key is free again then.
+    /// Those of `call`; the key is free again then. [`Refused`] when the memory for keys is full (`idempotency_bytes`).
     pub async fn once<E: From<Refused> + 'static>(
         &self,
         key: String,
@@ -107,9 +107,10 @@ impl Broker {
         let ledger = self.ledger.get().cloned().ok_or(Refused::SOON)?;
         let steps = async move {
             match ledger.send(Claim { key: key.clone(), digest }).await {
-                Ok(Claimed::Done(answer)) => return Ok(Once::Answer(answer)),
-                Ok(Claimed::OtherBody) => return Ok(Once::OtherBody),
-                Ok(Claimed::First) => {}
+                Ok(Ok(Claimed::Done(answer))) => return Ok(Once::Answer(answer)),
+                Ok(Ok(Claimed::OtherBody)) => return Ok(Once::OtherBody),
+                Ok(Ok(Claimed::First)) => {}
+                Ok(Err(refused)) => return Err(refused.into()),
                 Err(_) => return Err(Refused::SOON.into()),
             }
             let answer = call.await;

@@ -33,7 +33,7 @@ impl Broker {
         if let Some(selection) = selection.clone() {
             names = page_of_names(names, selection).await.items;
         }
-        let channels = self.channel_infos(names, &InfoOptions::default()).await;
+        let channels = self.channel_infos(names, InfoOptions::default().detail()).await;
         let mut users = self.user_infos(users).await;
         users.retain(|user| !user.connections.is_empty());
         let (unique_user_count, total_connections) = (users.len(), users.iter().map(|user| user.connections.len()).sum());

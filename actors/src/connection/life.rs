@@ -14,12 +14,11 @@ use tokio::sync::oneshot;
 use super::{Activity, Connection, Needs};
 use crate::core::cursor::Generation;
 use crate::core::log::Epoch;
-use crate::core::returning::Returning;
 use crate::delivery::{AskEpoch, Attach, Detach};
 use crate::directory::Absent;
 use crate::error::CloseReason;
 use crate::name::{ChannelName, ConnId, UserName};
-use crate::outlet::{Attachment, End, Ending, Outlet, Presumed, Report};
+use crate::outlet::{Attachment, End, Outlet, Presumed, Report};
 use crate::transport::Transport;
 use crate::user::Present;
 
@@ -33,9 +32,8 @@ pub(super) struct Life {
     listening: Option<Listening>,
     /// The transport that is attached when the one that listens has reported.
     next: Option<Arrival>,
-    /// What the client has read of the answer of its last poll, if it polls again; and when the poll ended.
-    presumed: Option<(Presumed, Instant)>,
-    returning: Returning,
+    /// What the client has read of the answer of its last poll, if it polls again.
+    presumed: Option<Presumed>,
     /// When it was opened or its latest transport ended.
     quiet_since: Instant,
     /// False once the user was told that this connection's socket is lost.
@@ -77,7 +75,6 @@ impl Life {
             listening: None,
             next: None,
             presumed: None,
-            returning: Returning::default(),
             quiet_since: Instant::now(),
             is_present: true,
             grace: None,
@@ -121,22 +118,15 @@ impl Life {
         self.listening.as_ref().is_some_and(|listening| listening.generation == generation)
     }
 
-    /// What a client has read that polls again: the answer of its last poll, unless it ended the socket too soon to have read it. A
-    /// client that brings a position, or comes by another transport, says more or nothing.
+    /// Takes it that a client which polls again has read the answer of its last poll, unless it broke the answer off. A client that
+    /// brings a position, or comes by another transport, says more or nothing.
     fn presume(&mut self, arrival: &mut Arrival) {
-        let Some((presumed, ended)) = self.presumed.take() else { return };
-        if arrival.outlet.transport != Transport::LongPoll || !arrival.read.is_empty() {
-            return;
-        }
-        let after = ended.elapsed();
-        let has_read = match presumed.socket.ending() {
-            Ending::Open => true,
-            Ending::Closed => !self.returning.is_too_soon(after),
-            Ending::Reset => false,
-        };
-        if has_read {
-            self.returning.note(after);
-            arrival.read = presumed.report;
+        if let Some(Presumed { report, socket }) = self.presumed.take()
+            && arrival.outlet.transport == Transport::LongPoll
+            && arrival.read.is_empty()
+            && !socket.was_reset()
+        {
+            arrival.read = report;
         }
     }
 
@@ -192,7 +182,7 @@ impl Connection {
         let End { report, returns, presumed } = end;
         life.listening = None;
         life.quiet_since = Instant::now();
-        life.presumed = presumed.map(|presumed| (presumed, life.quiet_since));
+        life.presumed = presumed;
         life.rewind(*conn_id, generation, report, needs);
         match life.next.take() {
             Some(next) => self.attach(next, context),

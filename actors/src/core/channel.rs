@@ -10,7 +10,7 @@ use crate::core::route::Route;
 use crate::name::{ChannelName, MessageId};
 use crate::protocol::config::ChannelConfig;
 use crate::protocol::event::{self, Action, Body, Presence, StateChange};
-use crate::protocol::info::{ChannelInfo, InfoOptions};
+use crate::protocol::info::{ChannelInfo, Detail};
 use crate::protocol::message::{Deletion, Message, Patch};
 use crate::protocol::panel::{ChannelDetail, ChannelSummary, SHOWN};
 use crate::protocol::timestamp::Moment;
@@ -45,13 +45,13 @@ pub struct ChannelCore {
 }
 
 impl ChannelCore {
-    /// A channel with nobody in it.
-    pub fn new(name: ChannelName, uuid: uuid::Uuid, retention: Retention, now: Moment) -> Self {
+    /// Creates a channel with nobody in it, whose history holds at most `history_bytes`.
+    pub fn new(name: ChannelName, uuid: uuid::Uuid, retention: Retention, history_bytes: usize, now: Moment) -> Self {
         Self {
             name,
             uuid,
             config: ChannelConfig::default(),
-            history: History::default(),
+            history: History::new(history_bytes),
             log: Log::new(Epoch::random(), retention),
             roster: Roster::default(),
             last_active: now,
@@ -82,7 +82,7 @@ impl ChannelCore {
     pub fn publish(&mut self, publications: Vec<Publication>, now: Moment) {
         self.last_active = now;
         for Publication { message, body } in publications {
-            self.history.store(message.clone(), &self.config);
+            self.history.store(&message, &self.config);
             self.push(message.uuid, Route::of(&message.address), body, Some(message), now);
         }
     }
@@ -126,7 +126,8 @@ impl ChannelCore {
             return;
         }
         self.last_active = stamp.now;
-        let users = if self.config.broadcast_presence_with_user_lists { self.roster.user_list() } else { Vec::new() };
+        let listed = if self.config.broadcast_presence_with_user_lists { self.roster.len() } else { 0 };
+        let users = self.roster.user_list(listed);
         let body = event::presence(&Presence {
             uuid: stamp.id,
             timestamp: stamp.now.into(),
@@ -163,34 +164,31 @@ impl ChannelCore {
     }
 
     /// The channel as `/info` tells it.
-    pub fn describe(&self, options: &InfoOptions) -> ChannelInfo {
-        let users = if options.include_users { self.roster.users() } else { Vec::new() };
+    pub fn describe(&self, detail: Detail) -> ChannelInfo {
+        let listing = if detail.users { self.roster.listing().clone() } else { Arc::default() };
         ChannelInfo {
             uuid: self.uuid,
             name: self.name.clone(),
             long_name: None,
             settings: self.config.clone(),
-            history: if options.include_history { self.history.to_vec() } else { Vec::new() },
+            history: if detail.history { self.history.to_vec() } else { Vec::new() },
             last_active: self.last_active.into(),
             total_connections: self.roster.connections(),
-            total_users: users.len(),
-            users,
+            total_users: listing.len(),
+            users: listing,
         }
     }
 
     /// All that an operator may see of the channel: of what may be long, the last, or the first by name.
     pub fn inspect(&self) -> ChannelDetail {
-        let mut users = self.roster.user_list();
-        let total_users = users.len();
-        users.truncate(SHOWN);
         ChannelDetail {
             name: self.name.clone(),
             uuid: self.uuid,
             settings: self.config.clone(),
             last_active: self.last_active,
             total_connections: self.roster.connections(),
-            total_users,
-            users,
+            total_users: self.roster.len(),
+            users: self.roster.user_list(SHOWN),
             total_history: self.history.len(),
             history: self.history.inspect(SHOWN),
             total_log: self.log.len(),

@@ -56,6 +56,12 @@ pub struct Entry {
 }
 
 impl Entry {
+    /// Returns how many bytes it holds.
+    fn size(&self) -> usize {
+        let body = self.body.as_ref().map_or(0, Body::len);
+        size_of::<Self>() + body + self.route.size() + self.message.as_ref().map_or(0, |message| message.size())
+    }
+
     /// The entry as an operator sees it.
     pub fn inspect(&self) -> LogEntry {
         let event = self.body.as_ref().map(|body| beginning(body.live()));
@@ -72,7 +78,7 @@ pub struct Retention {
     pub age: Duration,
     /// Never more than so many.
     pub length: usize,
-    /// Never more bytes than this, but always one entry.
+    /// Never more bytes than this, of all that entries hold, but always one entry.
     pub bytes: usize,
 }
 
@@ -137,16 +143,10 @@ impl Log {
     /// Appends an event and drops what is beyond the retention.
     pub fn push(&mut self, record: Record, now: Moment) {
         self.end += 1;
-        self.bytes += record.body.len();
-        self.entries.push_back(Entry {
-            offset: self.end,
-            route: record.route,
-            kept: record.kept,
-            body: Some(record.body),
-            id: record.id,
-            at: now,
-            message: record.message,
-        });
+        let Record { id, route, kept, body, message } = record;
+        let entry = Entry { offset: self.end, route, kept, body: Some(body), id, at: now, message };
+        self.bytes += entry.size();
+        self.entries.push_back(entry);
         self.trim(now);
     }
 
@@ -159,7 +159,7 @@ impl Log {
             if !(too_many || too_large || too_old) {
                 break;
             }
-            self.bytes -= oldest.body.as_ref().map_or(0, Body::len);
+            self.bytes -= oldest.size();
             self.entries.pop_front();
         }
         // A burst must not leave its room behind.
@@ -203,27 +203,27 @@ impl Log {
 
     /// Puts an edited message in the place of the one with its id.
     pub fn replace(&mut self, message: &Arc<Message>, body: Body) {
-        if let Some(entry) = self.find_message(message.uuid) {
-            let before = entry.body.as_ref().map_or(0, Body::len);
-            let after = body.len();
+        self.change(message.uuid, |entry| {
             entry.body = Some(body);
             entry.message = Some(message.clone());
-            self.bytes = self.bytes + after - before;
-            self.revision += 1;
-        }
+        });
     }
 
     /// Empties the entry of the message with this id; its offset stays taken.
     pub fn erase(&mut self, id: MessageId) {
-        if let Some(entry) = self.find_message(id) {
+        self.change(id, |entry| {
+            entry.body = None;
             entry.message = None;
-            let freed = entry.body.take().map_or(0, |body| body.len());
-            self.bytes -= freed;
-            self.revision += 1;
-        }
+        });
     }
 
-    fn find_message(&mut self, id: MessageId) -> Option<&mut Entry> {
-        self.entries.iter_mut().rev().find(|entry| entry.id == id && entry.message.is_some())
+    fn change(&mut self, id: MessageId, change: impl FnOnce(&mut Entry)) {
+        let is_it = |entry: &&mut Entry| entry.id == id && entry.message.is_some();
+        if let Some(entry) = self.entries.iter_mut().rev().find(is_it) {
+            let before = entry.size();
+            change(entry);
+            self.bytes = self.bytes + entry.size() - before;
+            self.revision += 1;
+        }
     }
 }

@@ -1,12 +1,13 @@
 //! Who is here: what users told a channel of themselves.
 
-use std::collections::HashMap;
+use std::cell::OnceCell;
+use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::time::Duration;
-
-use rustc_hash::FxBuildHasher;
 
 use crate::name::UserName;
 use crate::protocol::event::Action;
+use crate::protocol::listing::Listing;
 use crate::protocol::state::{Change, State, UserState};
 use crate::protocol::timestamp::Moment;
 
@@ -20,10 +21,12 @@ pub struct Member {
     pub version: u64,
     /// How many of its connections are in the channel and present.
     pub connections: usize,
+    /// All of its state.
+    pub state: State,
     /// What others may see of its state.
     pub public_state: State,
     /// The values of a state change that is news to the channel; empty otherwise.
-    pub changed: Vec<Change>,
+    pub changed: Arc<[Change]>,
 }
 
 /// How long one who left is remembered, so that what it told earlier but arrives later is known as old.
@@ -33,6 +36,7 @@ const REMEMBERED: Duration = Duration::from_secs(60);
 struct Seat {
     version: u64,
     connections: usize,
+    state: State,
     public_state: State,
     left: Option<Moment>,
 }
@@ -40,9 +44,11 @@ struct Seat {
 /// The users of a channel.
 #[derive(Debug, Default)]
 pub struct Roster {
-    seats: HashMap<UserName, Seat, FxBuildHasher>,
+    seats: BTreeMap<UserName, Seat>,
     present: usize,
     connections: usize,
+    /// Made when somebody asks, and kept until the roster changes.
+    listing: OnceCell<Arc<Listing>>,
 }
 
 impl Roster {
@@ -58,9 +64,10 @@ impl Roster {
             return Some(None);
         }
         let left = (after == 0).then_some(now);
-        let seat = Seat { version: member.version, connections: after, public_state: member.public_state.clone(), left };
-        self.seats.insert(member.user.clone(), seat);
+        let (state, public_state) = (member.state.clone(), member.public_state.clone());
+        self.seats.insert(member.user.clone(), Seat { version: member.version, connections: after, state, public_state, left });
         self.connections = self.connections + after - before;
+        self.listing.take();
         Some(match (before, after) {
             (0, 1..) => {
                 self.present += 1;
@@ -74,9 +81,10 @@ impl Roster {
         })
     }
 
-    /// Forgets those who left a while ago.
+    /// Forgets those who left a while ago, and the listing.
     pub fn sweep(&mut self, now: Moment) {
         self.seats.retain(|_, seat| seat.left.is_none_or(|left| now.since(left) < REMEMBERED));
+        self.listing.take();
     }
 
     /// Whether nobody is here.
@@ -94,19 +102,18 @@ impl Roster {
         self.connections
     }
 
-    /// Who is here, sorted.
-    pub fn users(&self) -> Vec<UserName> {
-        let mut users: Vec<_> = self.here().map(|(user, _)| user.clone()).collect();
-        users.sort_unstable();
-        users
+    /// Who is here, as `/info` tells it.
+    pub fn listing(&self) -> &Arc<Listing> {
+        self.listing.get_or_init(|| {
+            let whole = self.here().map(|(user, seat)| UserState { user: user.clone(), state: seat.state.clone() });
+            Arc::new(Listing::new(whole.collect(), self.user_list(self.present)))
+        })
     }
 
-    /// Who is here, with public state, sorted.
-    pub fn user_list(&self) -> Vec<UserState> {
-        let mut users: Vec<_> =
-            self.here().map(|(user, seat)| UserState { user: user.clone(), state: seat.public_state.clone() }).collect();
-        users.sort_unstable_by(|a, b| a.user.cmp(&b.user));
-        users
+    /// The first of those who are here by name, at most so many, with public state.
+    pub fn user_list(&self, most: usize) -> Vec<UserState> {
+        let user = |(user, seat): (&UserName, &Seat)| UserState { user: user.clone(), state: seat.public_state.clone() };
+        self.here().map(user).take(most).collect()
     }
 
     fn here(&self) -> impl Iterator<Item = (&UserName, &Seat)> {

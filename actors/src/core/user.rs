@@ -1,6 +1,6 @@
 //! What a user decides: state, connections, which of them is in which channel, private messages.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::sync::Arc;
 
 use crate::core::channel::Publication;
@@ -88,7 +88,11 @@ pub struct UserCore {
     uuid: uuid::Uuid,
     state: State,
     public_keys: Vec<String>,
+    /// The values of `public_keys`.
+    public_state: State,
     connections: BTreeMap<ConnId, Owned>,
+    /// In which channels it is present, and by how many connections.
+    present: BTreeMap<ChannelName, usize>,
     log: Log,
     version: u64,
     last_active: Moment,
@@ -102,7 +106,9 @@ impl UserCore {
             uuid,
             state: State::default(),
             public_keys: Vec::new(),
+            public_state: State::default(),
             connections: BTreeMap::new(),
+            present: BTreeMap::new(),
             log: Log::new(Epoch::random(), retention),
             version: 0,
             last_active: now,
@@ -130,35 +136,44 @@ impl UserCore {
     }
 
     /// What others may see of it.
-    pub fn public_state(&self) -> State {
-        let visible = |key: &String| self.public_keys.contains(key);
-        Arc::new(self.state.iter().filter(|(key, _)| visible(key)).map(|(key, value)| (key.clone(), value.clone())).collect())
+    pub fn public_state(&self) -> &State {
+        &self.public_state
+    }
+
+    /// Must be called when the state or its public keys have changed.
+    fn update_public_state(&mut self) {
+        let keys: HashSet<&str> = self.public_keys.iter().map(String::as_str).collect();
+        let visible = self.state.iter().filter(|(key, _)| keys.contains(key.as_str()));
+        self.public_state = Arc::new(visible.map(|(key, value)| (key.clone(), value.clone())).collect());
     }
 
     /// Adds a connection, or channels to one that is already here. States change without an event (`protocol.md` §5); the channels
     /// the user was in already learn the new public state too.
     pub fn connect(&mut self, conn_id: ConnId, connect: Connect, is_new: bool, now: Moment) -> Vec<Effect> {
         self.last_active = now;
-        if is_new {
-            self.set(connect.fresh_state);
-        }
+        let is_fresh = is_new && !self.set(connect.fresh_state).is_empty();
         let keys_changed = self.public_keys != connect.public_keys;
         self.public_keys = connect.public_keys;
         let state_changed = !self.set(connect.state).is_empty();
+        if is_fresh || keys_changed || state_changed {
+            self.update_public_state();
+        }
         let owned = self.connections.entry(conn_id).or_insert_with(|| Owned { channels: BTreeSet::new(), present: true });
         let returned = !std::mem::replace(&mut owned.present, true);
         let mut effects: BTreeMap<ChannelName, Place> = BTreeMap::new();
         if returned {
+            enter(&mut self.present, &owned.channels);
             effects.extend(owned.channels.iter().map(|channel| (channel.clone(), Place::Unchanged)));
         }
         for channel in connect.channels {
             if owned.channels.insert(channel.clone()) {
+                enter(&mut self.present, [&channel]);
                 effects.insert(channel, Place::Taken(conn_id));
             }
         }
         if keys_changed || state_changed {
-            for channel in self.present_channels() {
-                effects.entry(channel).or_insert(Place::Unchanged);
+            for channel in self.present.keys() {
+                effects.entry(channel.clone()).or_insert(Place::Unchanged);
             }
         }
         self.effects(effects, Vec::new())
@@ -202,6 +217,13 @@ impl UserCore {
         self.last_active = now;
         let owned = self.connections.get_mut(&conn_id).ok_or(Unknown)?;
         let changed: Vec<_> = channels.into_iter().filter(|channel| change(&mut owned.channels, channel)).collect();
+        if owned.present {
+            match place {
+                Place::Taken(_) => enter(&mut self.present, &changed),
+                Place::Left(_) => leave(&mut self.present, &changed),
+                Place::Unchanged => {}
+            }
+        }
         let subscriptions = Subscriptions { channels: owned.channels.iter().cloned().collect(), changed: sorted(changed.clone()) };
         Ok((subscriptions, self.effects(changed.into_iter().map(|channel| (channel, place)), Vec::new())))
     }
@@ -215,6 +237,8 @@ impl UserCore {
         if std::mem::replace(&mut owned.present, present) == present {
             return Vec::new();
         }
+        let change = if present { enter } else { leave };
+        change(&mut self.present, owned.channels.iter());
         let channels: Vec<_> = owned.channels.iter().map(|channel| (channel.clone(), Place::Unchanged)).collect();
         self.effects(channels, Vec::new())
     }
@@ -225,6 +249,9 @@ impl UserCore {
         let Some(owned) = self.connections.remove(&conn_id) else {
             return Vec::new();
         };
+        if owned.present {
+            leave(&mut self.present, &owned.channels);
+        }
         self.effects(owned.channels.into_iter().map(|channel| (channel, Place::Left(conn_id))), Vec::new())
     }
 
@@ -240,7 +267,8 @@ impl UserCore {
         if changed.is_empty() && !keys_changed {
             return (reply, Vec::new());
         }
-        let channels = self.present_channels().into_iter().map(|channel| (channel, Place::Unchanged));
+        self.update_public_state();
+        let channels: Vec<_> = self.present.keys().map(|channel| (channel.clone(), Place::Unchanged)).collect();
         (reply, self.effects(channels, changed))
     }
 
@@ -272,14 +300,13 @@ impl UserCore {
         self.log.push(record, now);
     }
 
-    /// The user as the panel and `/info` tell it.
+    /// The user as `admin.json` tells it: as present as `/info` says.
     pub fn describe(&self) -> UserInfo {
         UserInfo {
             user: self.name.clone(),
             uuid: self.uuid,
-            state: self.public_state(),
-            connections: self.connections.keys().copied().collect(),
-            whole_state: self.state.clone(),
+            state: self.public_state.clone(),
+            connections: self.connections.iter().filter(|(_, owned)| owned.present).map(|(conn_id, _)| *conn_id).collect(),
         }
     }
 
@@ -308,7 +335,7 @@ impl UserCore {
         UserSummary {
             user: self.name.clone(),
             connections: self.connections.len(),
-            state: self.public_state(),
+            state: self.public_state.clone(),
             last_active: self.last_active,
         }
     }
@@ -334,25 +361,40 @@ impl UserCore {
         changed
     }
 
-    fn present_channels(&self) -> BTreeSet<ChannelName> {
-        self.connections.values().filter(|owned| owned.present).flat_map(|owned| owned.channels.iter().cloned()).collect()
-    }
-
     fn effects(&mut self, places: impl IntoIterator<Item = (ChannelName, Place)>, changed: Vec<Change>) -> Vec<Effect> {
         self.version += 1;
-        let public_state = self.public_state();
+        let changed: Arc<[Change]> = changed.into();
         let effect = |(channel, place): (ChannelName, Place)| {
-            let connections = self.connections.values().filter(|owned| owned.present && owned.channels.contains(&channel)).count();
             let member = Member {
                 user: self.name.clone(),
                 version: self.version,
-                connections,
-                public_state: public_state.clone(),
+                connections: self.present.get(&channel).copied().unwrap_or_default(),
+                state: self.state.clone(),
+                public_state: self.public_state.clone(),
                 changed: changed.clone(),
             };
             Effect { channel, member, place }
         };
         places.into_iter().map(effect).collect()
+    }
+}
+
+/// One more present connection is in these channels.
+fn enter<'a>(present: &mut BTreeMap<ChannelName, usize>, channels: impl IntoIterator<Item = &'a ChannelName>) {
+    for channel in channels {
+        *present.entry(channel.clone()).or_default() += 1;
+    }
+}
+
+/// One present connection less is in these channels.
+fn leave<'a>(present: &mut BTreeMap<ChannelName, usize>, channels: impl IntoIterator<Item = &'a ChannelName>) {
+    for channel in channels {
+        if let Some(count) = present.get_mut(channel) {
+            *count -= 1;
+            if *count == 0 {
+                present.remove(channel);
+            }
+        }
     }
 }
 

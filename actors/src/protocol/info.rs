@@ -9,6 +9,7 @@ use utoipa::ToSchema;
 
 use crate::name::{ChannelName, ConnId, UserName};
 use crate::protocol::config::ChannelConfig;
+use crate::protocol::listing::{Listing, Users};
 use crate::protocol::message::Message;
 use crate::protocol::state::{State, StateValue, UserState};
 use crate::protocol::timestamp::Timestamp;
@@ -30,6 +31,22 @@ impl Default for InfoOptions {
     fn default() -> Self {
         Self { include_history: true, include_users: true, return_public_state: false, exclude_channels: Vec::new() }
     }
+}
+
+impl InfoOptions {
+    /// How much each channel shall tell.
+    pub fn detail(&self) -> Detail {
+        Detail { history: self.include_history, users: self.include_users }
+    }
+}
+
+/// How much a channel shall tell.
+#[derive(Clone, Copy, Debug)]
+pub struct Detail {
+    /// Its history too.
+    pub history: bool,
+    /// Its users too.
+    pub users: bool,
 }
 
 /// A channel as `/info` tells it.
@@ -55,7 +72,9 @@ pub struct ChannelInfo {
     /// The length of `users`.
     pub total_users: usize,
     /// Who is present, sorted; empty unless asked for.
-    pub users: Vec<UserName>,
+    #[serde(serialize_with = "Listing::serialize_names")]
+    #[schema(value_type = Vec<UserName>)]
+    pub users: Arc<Listing>,
 }
 
 /// A message in history has two keys more than in an answer.
@@ -80,7 +99,8 @@ pub struct Info {
     /// The channels asked for that exist.
     pub channels: BTreeMap<ChannelName, ChannelInfo>,
     /// The users listed there, each once, sorted.
-    pub users: Vec<UserState>,
+    #[schema(value_type = Vec<UserState>)]
+    pub users: Users,
 }
 
 /// A user as the panel sees it.
@@ -94,12 +114,8 @@ pub struct UserInfo {
     /// The public part of the state.
     #[schema(value_type = BTreeMap<String, StateValue>)]
     pub state: State,
-    /// The connections.
+    /// The connections that are present.
     pub connections: Vec<ConnId>,
-    /// The whole state.
-    #[schema(ignore)]
-    #[serde(skip)]
-    pub whole_state: State,
 }
 
 /// The server's numbers, for the panel.

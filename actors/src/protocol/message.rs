@@ -92,6 +92,19 @@ pub struct Message {
     pub edited: Option<Timestamp>,
 }
 
+impl Message {
+    /// Returns how many bytes it holds.
+    pub fn size(&self) -> usize {
+        let name = |name: &UserName| size_of::<UserName>() + SHARED + name.as_str().len();
+        let names = |users: &[UserName]| users.iter().map(name).sum::<usize>();
+        let payload = self.message.as_ref().map_or(0, |payload| SHARED + payload.get().len());
+        SHARED + size_of::<Self>() + payload + name(&self.user) + names(&self.address.pm_users) + names(&self.address.exclude_users)
+    }
+}
+
+/// The two counts before what an [`Arc`] holds, and what an allocator adds.
+const SHARED: usize = 4 * size_of::<usize>();
+
 /// An edit as accepted: the answer of `PATCH /message`.
 #[derive(Clone, Debug, Serialize, ToSchema)]
 pub struct Patch {

@@ -1,7 +1,8 @@
 //! Moments of this server, and timestamps as the protocol prints them (`protocol.md` §1).
 
 use std::fmt;
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::sync::OnceLock;
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use serde::{Serialize, Serializer};
 use time::{OffsetDateTime, PrimitiveDateTime, UtcOffset};
@@ -9,30 +10,40 @@ use utoipa::openapi::schema::{ObjectBuilder, Type};
 use utoipa::openapi::{RefOr, Schema};
 use utoipa::{PartialSchema, ToSchema};
 
-/// A moment by the server's clock: microseconds since 1970, UTC.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug, Default)]
-pub struct Moment(u64);
+/// A moment by both of the server's clocks: the wall clock, which is printed and may be set, and the monotonic clock, which measures
+/// how much time has passed.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct Moment {
+    /// Microseconds since 1970, UTC.
+    wall: u64,
+    /// Microseconds since the process asked for the time first.
+    uptime: u64,
+}
 
 impl Moment {
-    /// Now, by the system's clock.
+    /// Reads both clocks.
     pub fn now() -> Self {
-        let since_1970 = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-        Self::from_micros(u64::try_from(since_1970.as_micros()).unwrap_or(u64::MAX))
+        static START: OnceLock<Instant> = OnceLock::new();
+        let micros = |duration: Duration| u64::try_from(duration.as_micros()).unwrap_or(u64::MAX);
+        Self {
+            wall: micros(SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default()),
+            uptime: micros(START.get_or_init(Instant::now).elapsed()),
+        }
     }
 
-    /// So many microseconds after 1970.
+    /// Creates the moment at which both clocks show this many microseconds.
     pub const fn from_micros(micros: u64) -> Self {
-        Self(micros)
+        Self { wall: micros, uptime: micros }
     }
 
-    /// Microseconds after 1970.
+    /// Returns the microseconds since 1970 by the wall clock.
     pub const fn micros(self) -> u64 {
-        self.0
+        self.wall
     }
 
-    /// How long ago `earlier` was; zero when it is later than this moment.
+    /// Returns how much time has passed since `earlier`, whatever became of the wall clock; zero when it is later than this moment.
     pub fn since(self, earlier: Self) -> Duration {
-        Duration::from_micros(self.0.saturating_sub(earlier.0))
+        Duration::from_micros(self.uptime.saturating_sub(earlier.uptime))
     }
 }
 
@@ -69,7 +80,7 @@ impl Timestamp {
 
 impl From<Moment> for Timestamp {
     fn from(moment: Moment) -> Self {
-        let utc = OffsetDateTime::from_unix_timestamp_nanos(i128::from(moment.0) * 1000).unwrap_or(OffsetDateTime::UNIX_EPOCH);
+        let utc = OffsetDateTime::from_unix_timestamp_nanos(i128::from(moment.wall) * 1000).unwrap_or(OffsetDateTime::UNIX_EPOCH);
         Self { local: PrimitiveDateTime::new(utc.date(), utc.time()), offset: None }
     }
 }
@@ -100,6 +111,15 @@ impl Serialize for Timestamp {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_clock_that_is_set_changes_no_duration() {
+        let day = 86_400_000_000;
+        let before = Moment { wall: 5 * day, uptime: 10 };
+        for wall in [0, 9 * day] {
+            assert_eq!(Moment { wall, uptime: 17 }.since(before), Duration::from_micros(7));
+        }
+    }
 
     #[test]
     fn prints_as_python_does() {

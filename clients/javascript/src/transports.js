@@ -126,15 +126,21 @@ export function openLongPoll(url, sink) {
         clearTimeout(timer);
         aborter.abort();
     };
+    const next = new URL(url, globalThis.location?.href);
     const run = async () => {
         while (!aborter.signal.aborted) {
-            const response = await fetch(url, { signal: aborter.signal, cache: 'no-store' });
+            const response = await fetch(next, { signal: aborter.signal, cache: 'no-store' });
             if (!response.ok) {
                 const wait = Number(response.headers.get('Retry-After')) * 1000 || 0;
                 return { ...ending(opened, response.status, response.statusText, response.status === 401), wait };
             }
             open();
-            sink.received(await response.json());
+            const list = await response.json();
+            const position = response.headers.get('X-Channelstream-Position');
+            if (position) {
+                next.searchParams.set('last_event_id', position);
+            }
+            sink.received(list, position);
         }
         return null;
     };
