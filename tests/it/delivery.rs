@@ -57,7 +57,7 @@ async fn nothing_is_lost_or_out_of_order_while_clients_drop_and_return() {
     }
     println!("{total:?}");
     assert_eq!(total.gaps, 0);
-    assert!(total.clean > 0 && total.unclean > 0 && total.replaced > 0, "{total:?}");
+    assert!(total.clean > 0 && total.like_a_page > 0 && total.unclean > 0 && total.replaced > 0, "{total:?}");
 }
 
 /// Each publisher's messages go round the channels, and each carries its number in its channel.

@@ -3,10 +3,12 @@
 pub(crate) mod browser;
 pub(crate) mod client;
 pub(crate) mod event_stream;
+pub(crate) mod numbered;
 pub(crate) mod proxy;
 pub(crate) mod scale;
 pub(crate) mod server;
 pub(crate) mod signing;
+pub(crate) mod slow_wire;
 pub(crate) mod websocket;
 
 use std::time::{Duration, Instant};

@@ -17,6 +17,7 @@ use crate::support::event_stream::EventStream;
 #[derive(Debug, Default)]
 pub(crate) struct Tally {
     pub(crate) clean: usize,
+    pub(crate) like_a_page: usize,
     pub(crate) unclean: usize,
     pub(crate) replaced: usize,
     pub(crate) repeats: usize,
@@ -26,6 +27,7 @@ pub(crate) struct Tally {
 impl Tally {
     pub(crate) fn add(&mut self, other: &Self) {
         self.clean += other.clean;
+        self.like_a_page += other.like_a_page;
         self.unclean += other.unclean;
         self.replaced += other.replaced;
         self.repeats += other.repeats;
@@ -38,7 +40,7 @@ impl Tally {
 pub(crate) struct Seen {
     last: HashMap<usize, usize>,
     count: usize,
-    /// The latest drop was unclean, so repeats are allowed until something new comes.
+    /// The latest drop was unclean, or a page's close, so repeats are allowed until something new comes.
     may_repeat: bool,
     pub(crate) faults: Vec<String>,
     pub(crate) tally: Tally,
@@ -125,9 +127,10 @@ impl Client {
                     break;
                 }
             }
-            socket = match self.random.below(3) {
+            socket = match self.random.below(4) {
                 0 => self.close_clean(socket).await,
                 1 => self.drop_unclean(socket).await,
+                2 => self.close_like_a_page(socket).await,
                 _ => self.replace(socket).await,
             };
         }
@@ -140,6 +143,16 @@ impl Client {
         self.seen.tally.clean += 1;
         socket.send(Message::Close(None)).await.unwrap();
         self.drain(socket).await;
+        self.seen.may_repeat = true;
+        self.pause().await;
+        self.open().await
+    }
+
+    /// A page's `close()`: the browser waits for the server's close frame, and the page gets nothing of what arrives until then.
+    async fn close_like_a_page(&mut self, mut socket: WebSocketStream<TcpStream>) -> WebSocketStream<TcpStream> {
+        self.seen.tally.like_a_page += 1;
+        socket.send(Message::Close(None)).await.unwrap();
+        while let Ok(Some(Ok(_))) = tokio::time::timeout(Duration::from_secs(5), socket.next()).await {}
         self.seen.may_repeat = true;
         self.pause().await;
         self.open().await

@@ -1,7 +1,6 @@
 //! How long a test of an attack runs, and against which program.
 
 /// `short` in `make test`, `long` in `make test-attack`, which sets `ATTACK=long`.
-#[expect(dead_code, reason = "the attacks that use it are on their way")]
 pub(crate) fn scaled<T>(short: T, long: T) -> T {
     if std::env::var("ATTACK").is_ok_and(|scale| scale == "long") { long } else { short }
 }

@@ -1,0 +1,140 @@
+//! A client that closes its transport itself, 50 ms away, and comes back with the same `conn_id` while others publish: nothing is lost,
+//! and what comes twice is marked.
+
+mod page;
+
+use std::time::{Duration, Instant};
+
+use serde_json::{Value, json};
+
+use self::page::{EventsPage, Page, Place, PollPage, WebSocketPage};
+use crate::support::client::Backend;
+use crate::support::numbered::{Ledger, Publishers};
+use crate::support::scale::scaled;
+use crate::support::server::Server;
+use crate::support::slow_wire::SlowWire;
+
+/// The time from the client to the server, and back.
+const DELAY: Duration = Duration::from_millis(50);
+
+/// How long it takes at most until what is on its way has come.
+const PATIENCE: Duration = Duration::from_secs(20);
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_page_that_closes_its_websocket_and_returns_loses_nothing() {
+    close_again_and_again::<WebSocketPage>().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_page_that_drops_its_event_stream_and_returns_loses_nothing() {
+    close_again_and_again::<EventsPage>().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_page_that_drops_its_polls_and_returns_loses_nothing() {
+    close_again_and_again::<PollPage>().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_page_that_was_quiet_before_it_closed_its_websocket_gets_nothing_twice() {
+    close_when_quiet::<WebSocketPage>().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_page_that_was_quiet_before_it_dropped_its_event_stream_gets_nothing_twice() {
+    close_when_quiet::<EventsPage>().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_page_that_was_quiet_before_it_dropped_its_poll_gets_nothing_twice() {
+    close_when_quiet::<PollPage>().await;
+}
+
+/// A server, a client far away from it who listens to `room`, and a backend beside it.
+async fn far_away() -> (Server, Backend, Place) {
+    let server = Server::start(&[]);
+    let backend = Backend::of(&server);
+    let wire = SlowWire::to(&server.address, DELAY).await;
+    let conn_id = backend.connect("alice", &["room"]).await;
+    (server, backend, Place { address: wire.address, conn_id })
+}
+
+/// While 2,000 messages a second are published.
+async fn close_again_and_again<P: Page>() {
+    let (closes, between) = (scaled(10, 100), 400);
+    let (_server, backend, place) = far_away().await;
+    let mut page = P::open(&place).await;
+    let publishers = Publishers::start(&backend, "room", 4, 2000);
+    let mut ledger = Ledger::default();
+    for close in 0..closes {
+        let enough = ledger.read + between;
+        while ledger.read < enough {
+            ledger.note_all(&soon(&mut page).await);
+        }
+        page = tokio::time::timeout(PATIENCE, page.come_back(&place, close)).await.expect("the page cannot come back");
+    }
+    let sent = publishers.stop().await;
+    while !ledger.is_complete() {
+        ledger.note_all(&soon(&mut page).await);
+    }
+    let (name, lost) = (P::NAME, ledger.lost(sent));
+    let Ledger { repeated, doubled, disordered, gaps, .. } = ledger;
+    println!(
+        "{name}, {closes} closes: {lost} of {sent} lost, {gaps} gaps, {repeated} repeated, {doubled} doubled, {disordered} late"
+    );
+    assert_eq!((lost, gaps, doubled, disordered), (0, 0, 0, 0), "lost, gaps, doubled without a mark, out of order");
+}
+
+async fn soon(page: &mut impl Page) -> Vec<Value> {
+    tokio::time::timeout(PATIENCE, page.read()).await.expect("nothing more comes")
+}
+
+/// Nothing was sent for 300 ms before the client closes.
+async fn close_when_quiet<P: Page>() {
+    let rounds = scaled(6, 60);
+    let (_server, backend, place) = far_away().await;
+    let mut page = P::open(&place).await;
+    let (mut number, mut round, mut twice) = (0, 0, 0);
+    while round < rounds {
+        number += 1;
+        backend.say("room", json!({"n": number})).await;
+        twice += read_up_to(&mut page, number).await;
+        let was_steady = be_quiet(&mut page, round).await;
+        page = page.come_back(&place, 0).await;
+        number += 1;
+        backend.say("room", json!({"n": number})).await;
+        let again = read_up_to(&mut page, number).await;
+        // On a machine that stood still meanwhile, the server may have had no time to ask what was read.
+        if was_steady {
+            round += 1;
+            twice += again;
+        }
+    }
+    println!("{}, {rounds} closes after 300 ms without a message: {twice} messages came twice", P::NAME);
+    assert_eq!(twice, 0);
+}
+
+/// Reads until this number has come; returns how many others came with it.
+async fn read_up_to(page: &mut impl Page, last: u64) -> usize {
+    let mut numbers = Vec::new();
+    while numbers.last() != Some(&last) {
+        numbers.extend(soon(page).await.iter().filter_map(|event| event["message"]["n"].as_u64()));
+    }
+    numbers.len() - 1
+}
+
+/// Listens for 300 ms to nothing; returns whether this machine kept its timers meanwhile.
+async fn be_quiet(page: &mut impl Page, way: usize) -> bool {
+    let watch = async {
+        let mut longest = Duration::ZERO;
+        for _ in 0..30 {
+            let start = Instant::now();
+            tokio::time::sleep(Duration::from_millis(10)).await;
+            longest = longest.max(start.elapsed());
+        }
+        longest
+    };
+    let (events, longest) = tokio::join!(page.listen_for(Duration::from_millis(300), way), watch);
+    assert_eq!(events, Vec::<Value>::new());
+    longest < Duration::from_millis(40)
+}

@@ -1,0 +1,126 @@
+//! A wire to a server on the other side of the world: everything arrives later, in its order.
+
+use std::io;
+use std::sync::Arc;
+use std::time::Duration;
+
+use socket2::SockRef;
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::mpsc;
+use tokio::time::{Instant, sleep, sleep_until};
+
+/// The largest piece that is carried at once, and how many are on their way at most.
+const PIECE: usize = 16 << 10;
+const PIECES: usize = 4096;
+
+/// A proxy that delays each byte, and the end of each stream, by the same time in both directions.
+pub(crate) struct SlowWire {
+    pub(crate) address: String,
+}
+
+/// What is on its way.
+enum Cargo {
+    Bytes(Vec<u8>),
+    /// The sender has closed its direction (FIN).
+    End,
+    /// The sender has reset the connection (RST).
+    Reset,
+}
+
+impl SlowWire {
+    /// Listens on a free port and carries every connection to this server.
+    pub(crate) async fn to(server: &str, delay: Duration) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap().to_string();
+        let server = server.to_owned();
+        tokio::spawn(async move {
+            while let Ok((client, _)) = listener.accept().await {
+                let server = server.clone();
+                tokio::spawn(async move {
+                    if let Ok(server) = TcpStream::connect(server).await {
+                        carry(client, server, delay).await;
+                    }
+                });
+            }
+        });
+        Self { address }
+    }
+}
+
+/// Carries both directions until both have ended or either side has reset the connection.
+async fn carry(client: TcpStream, server: TcpStream, delay: Duration) {
+    let (client, server) = (Arc::new(client), Arc::new(server));
+    for stream in [&client, &server] {
+        stream.set_nodelay(true).unwrap();
+    }
+    let both = tokio::try_join!(pass(&client, &server, delay), pass(&server, &client, delay));
+    if both.is_err() {
+        // Closing with this option set sends a reset.
+        for stream in [&client, &server] {
+            let _ = SockRef::from(&**stream).set_linger(Some(Duration::ZERO));
+        }
+    }
+}
+
+/// Carries one direction. Returns an error when the other side has to be reset.
+async fn pass(from: &TcpStream, to: &TcpStream, delay: Duration) -> io::Result<()> {
+    let (departures, mut arrivals) = mpsc::channel(PIECES);
+    let depart = async {
+        loop {
+            let cargo = match read(from).await {
+                Ok(bytes) if bytes.is_empty() => Cargo::End,
+                Ok(bytes) => Cargo::Bytes(bytes),
+                Err(_) => Cargo::Reset,
+            };
+            let is_last = !matches!(cargo, Cargo::Bytes(_));
+            if departures.send((Instant::now() + delay, cargo)).await.is_err() || is_last {
+                return Ok(());
+            }
+        }
+    };
+    let arrive = async {
+        while let Some((at, cargo)) = arrivals.recv().await {
+            sleep_until(at).await;
+            match cargo {
+                Cargo::Bytes(bytes) => {
+                    if let Err(error) = write(to, &bytes).await {
+                        // The news that nobody takes them travels back as slowly.
+                        sleep(delay).await;
+                        return Err(error);
+                    }
+                }
+                Cargo::End => return SockRef::from(to).shutdown(std::net::Shutdown::Write),
+                Cargo::Reset => return Err(io::ErrorKind::ConnectionReset.into()),
+            }
+        }
+        Ok(())
+    };
+    tokio::try_join!(depart, arrive).map(drop)
+}
+
+async fn read(from: &TcpStream) -> io::Result<Vec<u8>> {
+    let mut bytes = vec![0; PIECE];
+    loop {
+        from.readable().await?;
+        match from.try_read(&mut bytes) {
+            Ok(length) => {
+                bytes.truncate(length);
+                return Ok(bytes);
+            }
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
+            Err(error) => return Err(error),
+        }
+    }
+}
+
+async fn write(to: &TcpStream, mut bytes: &[u8]) -> io::Result<()> {
+    while !bytes.is_empty() {
+        to.writable().await?;
+        match to.try_write(bytes) {
+            Ok(length) => bytes = &bytes[length..],
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(())
+}
