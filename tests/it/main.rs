@@ -27,5 +27,6 @@ mod refusals;
 mod server_sent_events;
 mod shutdown;
 mod slow_clients;
+mod storms;
 mod support;
 mod transports;

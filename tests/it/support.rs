@@ -1,10 +1,12 @@
 //! A server of a test's own, and clients that speak to it.
 
+pub(crate) mod agreement;
 pub(crate) mod browser;
 pub(crate) mod client;
 pub(crate) mod event_stream;
 pub(crate) mod numbered;
 pub(crate) mod proxy;
+pub(crate) mod random;
 pub(crate) mod scale;
 pub(crate) mod server;
 pub(crate) mod signing;

@@ -13,6 +13,7 @@ use tokio_tungstenite::tungstenite::client::IntoClientRequest;
 use tokio_tungstenite::{WebSocketStream, client_async};
 
 use crate::support::event_stream::EventStream;
+use crate::support::random::Random;
 
 #[derive(Debug, Default)]
 pub(crate) struct Tally {
@@ -77,16 +78,6 @@ impl Seen {
     }
 }
 
-/// A small random generator: the test must be told its seed, nothing more.
-struct Random(u64);
-
-impl Random {
-    fn below(&mut self, limit: u64) -> u64 {
-        self.0 = self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
-        (self.0 >> 33) % limit
-    }
-}
-
 pub(crate) struct Client {
     address: String,
     conn_id: String,
@@ -96,7 +87,7 @@ pub(crate) struct Client {
 
 impl Client {
     pub(crate) fn new(address: String, conn_id: String, seed: u64) -> Self {
-        Self { address, conn_id, random: Random(seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) + 1), seen: Seen::default() }
+        Self { address, conn_id, random: Random::new(seed), seen: Seen::default() }
     }
 
     /// Whether it has all, or something is wrong: then waiting for the rest is in vain.

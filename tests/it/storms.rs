@@ -1,0 +1,75 @@
+//! Calls at the same time and in any order leave no ghosts: nobody is present who has no connection.
+
+mod client;
+
+use std::time::Instant;
+
+use futures_util::future::join_all;
+use futures_util::{StreamExt, stream};
+use serde_json::json;
+use uuid::Uuid;
+
+use self::client::Client;
+use crate::support::agreement::{Member, agree};
+use crate::support::client::Backend;
+use crate::support::scale::scaled;
+use crate::support::server::Server;
+use crate::support::websocket::WebSocket;
+
+/// How many pairs of calls are under way at once.
+const AT_ONCE: usize = 32;
+
+/// Connections that nobody listens to end soon.
+const SHORT_LIVES: &[(&str, &str)] =
+    &[("gc-conns-after", "2"), ("heartbeat-interval", "0.5"), ("wake-connections-after", "0.5"), ("presence-grace", "0.2")];
+
+/// Someone who listens to these channels.
+async fn witness(server: &Server, backend: &Backend, channels: &[&str]) -> Member {
+    let conn_id = backend.connect("witness", channels).await;
+    let socket = WebSocket::open(&server.address, &conn_id).await.unwrap();
+    Member { user: "witness".to_owned(), channels: channels.iter().map(|&name| name.to_owned()).collect(), socket }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn connecting_and_disconnecting_the_same_id_at_the_same_time_leaves_no_ghost() {
+    let pairs = scaled(1000, 10_000);
+    let server = Server::start(SHORT_LIVES);
+    let backend = Backend::of(&server);
+    let channels = ["room", "hall", "yard", "roof"];
+    let witness = witness(&server, &backend, &channels).await;
+    let start = Instant::now();
+    let pair = |index: usize| {
+        let backend = backend.clone();
+        tokio::spawn(async move {
+            let conn_id = Uuid::new_v4().to_string();
+            let connect =
+                backend.post("/connect", json!({"username": format!("user-{index}"), "conn_id": conn_id, "channels": channels}));
+            let disconnect = backend.post("/disconnect", json!({"conn_id": conn_id}));
+            // Whichever is sent first.
+            let was_known =
+                if index.is_multiple_of(2) { tokio::join!(connect, disconnect).1 } else { tokio::join!(disconnect, connect).0 };
+            was_known == true
+        })
+    };
+    let known =
+        stream::iter(0..pairs).map(pair).buffer_unordered(AT_ONCE).filter(|known| std::future::ready(*known.as_ref().unwrap()));
+    let known = known.count().await;
+    println!("{pairs} pairs of /connect and /disconnect in {:?}, in {known} of them the connection was known", start.elapsed());
+    agree(&backend, &mut [witness]).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn whatever_clients_did_those_who_listen_in_the_end_are_those_who_are_present() {
+    let (clients, steps) = (scaled(24, 64), scaled(60, 2000));
+    let server = Server::start(SHORT_LIVES);
+    let backend = Backend::of(&server);
+    let storm = (0..clients).map(|index| {
+        let client = Client::new(backend.clone(), server.address.clone(), index);
+        tokio::spawn(client.rage(steps))
+    });
+    let start = Instant::now();
+    let clients = join_all(storm).await;
+    println!("{} clients did {steps} things each in {:?}", clients.len(), start.elapsed());
+    let mut members = join_all(clients.into_iter().map(|client| client.unwrap().come_to_rest())).await;
+    agree(&backend, &mut members).await;
+}
