@@ -60,7 +60,7 @@ async fn connecting_and_disconnecting_the_same_id_at_the_same_time_leaves_no_gho
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn whatever_clients_did_those_who_listen_in_the_end_are_those_who_are_present() {
-    let (clients, steps) = (scaled(24, 64), scaled(60, 2000));
+    let (clients, steps) = (scaled(24, 64), scaled(500, 5000));
     let server = Server::start(SHORT_LIVES);
     let backend = Backend::of(&server);
     let storm = (0..clients).map(|index| {

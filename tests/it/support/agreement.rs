@@ -55,7 +55,7 @@ pub(crate) async fn agree(backend: &Backend, members: &mut [Member]) {
 /// To each channel, then to each member in private: what a member has not got by then it never gets.
 async fn receive_a_last_message(backend: &Backend, members: &mut [Member]) {
     let mark = Uuid::new_v4().to_string();
-    let info = backend.post("/info", json!({})).await;
+    let info = backend.post("/info", json!({"info": {"include_history": false}})).await;
     for channel in info["channels"].as_object().unwrap().keys() {
         backend.say(channel, json!({"mark": mark})).await;
     }
