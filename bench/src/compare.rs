@@ -1,6 +1,7 @@
 //! All servers in turn, some rounds of it, and the ratios: what a shared, noisy machine allows to be said.
 
 mod contender;
+mod paired;
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -35,6 +36,9 @@ pub(crate) struct Compare {
     /// The program of this server [default: `channelstream` beside this tool]
     #[arg(long, value_name = "FILE")]
     server: Option<PathBuf>,
+    /// Compare with this other program of this server instead, an older build: both in turn in each round, and the ratio of each pair
+    #[arg(long, value_name = "FILE", conflicts_with = "servers")]
+    against: Option<PathBuf>,
 }
 
 /// One scenario and who takes part.
@@ -77,9 +81,15 @@ fn matches(seconds: f64) -> Vec<Match> {
         },
         Match {
             name: "publish, 32 publishers".to_owned(),
-            scenario: Scenario::Publish { publishers: 32, common },
+            scenario: Scenario::Publish { publishers: 32, subscribers: 0, common },
             contenders: vec![Channelstream, OneWorker, Nchan],
             figures: &["published", "published per CPU second"],
+        },
+        Match {
+            name: "publish to 1 subscriber, 16 callers".to_owned(),
+            scenario: Scenario::Publish { publishers: 16, subscribers: 1, common },
+            contenders: vec![Channelstream, OneWorker, Nchan],
+            figures: &["published", "publish latency p50", "publish latency p99"],
         },
         paced("paced, 50/s to 1,000", 1, 1000, 50.0),
         Match {
@@ -137,9 +147,12 @@ pub(crate) fn compare(options: &Compare, as_json: bool) -> Result<()> {
         Some(server) => server.clone(),
         None => std::env::current_exe()?.with_file_name("channelstream"),
     };
-    let takes_part = |contender: &Contender| options.servers.is_empty() || options.servers.contains(contender);
     let mut matches = matches(options.seconds);
     matches.retain(|game| options.only.is_empty() || options.only.iter().any(|name| name == game.scenario.name()));
+    if let Some(other) = &options.against {
+        return paired::compare(&matches, options.rounds, [&server, other], as_json);
+    }
+    let takes_part = |contender: &Contender| options.servers.is_empty() || options.servers.contains(contender);
     matches.iter_mut().for_each(|game| game.contenders.retain(takes_part));
     let mut lines: Vec<Vec<Line>> = matches.iter().map(empty_lines).collect();
     for round in 1..=options.rounds {
@@ -161,8 +174,12 @@ pub(crate) fn compare(options: &Compare, as_json: bool) -> Result<()> {
     } else {
         println!("{}", table(&lines));
     }
-    let faults: f64 = lines.iter().flat_map(|line| line.faults.values()).sum();
-    if faults > 0.0 { Err(anyhow!("{faults} deliveries were lost, doubled or out of order; see --json")) } else { Ok(()) }
+    let faults = |contender: &Contender| lines.iter().filter_map(|line| line.faults.get(contender)).sum::<f64>();
+    for other in Contender::value_variants().iter().filter(|contender| !contender.is_ours() && faults(contender) > 0.0) {
+        eprintln!("{} lost, doubled or disordered {} deliveries; see --json", other.name(), faults(other));
+    }
+    let ours: f64 = Contender::value_variants().iter().filter(|contender| contender.is_ours()).map(faults).sum();
+    if ours > 0.0 { Err(anyhow!("{ours} deliveries were lost, doubled or out of order; see --json")) } else { Ok(()) }
 }
 
 fn empty_lines(game: &Match) -> Vec<Line> {
@@ -177,7 +194,7 @@ fn empty_lines(game: &Match) -> Vec<Line> {
 }
 
 fn note(lines: &mut [Line], contender: Contender, report: &crate::report::Report) {
-    let faults: f64 = ["lost", "doubled", "out of order"].iter().filter_map(|name| report.value(name)).sum();
+    let faults = report.faults();
     for line in lines {
         if let Some(figure) = report.figures.iter().find(|figure| figure.name == line.figure) {
             line.unit = figure.unit;

@@ -53,6 +53,11 @@ impl Report {
         self.figures.iter().find(|figure| figure.name == name).map(|figure| figure.value)
     }
 
+    /// What went wrong, in deliveries.
+    pub(crate) fn faults(&self) -> f64 {
+        ["lost", "doubled", "out of order"].iter().filter_map(|name| self.value(name)).sum()
+    }
+
     /// For people.
     pub(crate) fn table(&self) -> Table {
         let mut table = Table::new();

@@ -46,11 +46,14 @@ pub(crate) enum Scenario {
         #[command(flatten)]
         common: Common,
     },
-    /// Calls that publish, with nobody to hear them
+    /// Calls that publish, each caller's next one when the one before was answered: how many, and how long for each?
     Publish {
-        /// Connections that publish, each with a call under way
+        /// Callers, each with a connection and a call under way
         #[arg(long, default_value_t = 32)]
         publishers: usize,
+        /// How many subscribe to the channel they publish to
+        #[arg(long, default_value_t = 0)]
+        subscribers: usize,
         #[command(flatten)]
         common: Common,
     },
@@ -155,8 +158,8 @@ impl Scenario {
             Self::Channels { channels, subscribers, publishers, common } => {
                 Load { channels, subscribers, publishers, pace: Pace::WhenReceived, common }.run(bench).await
             }
-            Self::Publish { publishers, common } => {
-                Load { channels: 1, subscribers: 0, publishers, pace: Pace::WhenReceived, common }.run(bench).await
+            Self::Publish { publishers, subscribers, common } => {
+                Load { channels: 1, subscribers, publishers, pace: Pace::WhenAnswered, common }.run(bench).await
             }
             Self::Paced { channels, subscribers, rate, common } => {
                 Load { channels, subscribers, publishers: 4, pace: Pace::PerSecond(rate), common }.run(bench).await

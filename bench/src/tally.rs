@@ -76,6 +76,7 @@ pub(crate) struct Tally {
     disordered: Cell<u64>,
     present: Cell<usize>,
     latency: RefCell<Histogram<u64>>,
+    answers: RefCell<Histogram<u64>>,
 }
 
 impl Receipts {
@@ -105,6 +106,7 @@ impl Tally {
             present: Cell::default(),
             // Up to a minute, in microseconds; three digits are more than a shared machine repeats.
             latency: RefCell::new(Histogram::new_with_max(60_000_000, 3)?),
+            answers: RefCell::new(Histogram::new_with_max(60_000_000, 3)?),
         })
     }
 
@@ -178,11 +180,25 @@ impl Tally {
 
     /// From publishing to receipt, in microseconds, since this was last asked.
     pub(crate) fn take_latency(&self) -> Histogram<u64> {
-        let mut latency = self.latency.borrow_mut();
-        let taken = latency.clone();
-        latency.reset();
-        taken
+        take(&self.latency)
     }
+
+    /// A publication was answered after this many microseconds.
+    pub(crate) fn note_answer(&self, micros: u64) {
+        self.answers.borrow_mut().saturating_record(micros.max(1));
+    }
+
+    /// From publishing to the answer, in microseconds, since this was last asked.
+    pub(crate) fn take_answers(&self) -> Histogram<u64> {
+        take(&self.answers)
+    }
+}
+
+fn take(histogram: &RefCell<Histogram<u64>>) -> Histogram<u64> {
+    let mut histogram = histogram.borrow_mut();
+    let taken = histogram.clone();
+    histogram.reset();
+    taken
 }
 
 fn increase<N: Copy + std::ops::Add<Output = N> + From<u8>>(counter: &Cell<N>) {

@@ -35,6 +35,13 @@ pub(crate) enum Kind {
     Limit,
 }
 
+impl Kind {
+    /// Whether it answers each publication.
+    pub(crate) fn answers(self) -> bool {
+        matches!(self, Self::Channelstream | Self::Nchan)
+    }
+}
+
 /// A server under load.
 #[derive(Clone)]
 pub(crate) struct Target {

@@ -18,6 +18,9 @@ use crate::target::{Kind, Target};
 
 const SECRET: &str = "compare";
 
+/// In bytes.
+const MESSAGE_LIMIT: &str = "1048576";
+
 /// A server, or the limit in one of its forms.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, ValueEnum, Serialize)]
 #[serde(rename_all = "kebab-case")]
@@ -57,7 +60,14 @@ impl Contender {
         }
     }
 
+    /// Whether it is this server: its faults are an error, those of others are only told.
+    pub(crate) fn is_ours(self) -> bool {
+        matches!(self, Self::Channelstream | Self::OneWorker)
+    }
+
     /// Starts it; `server` is the program of this server.
+    ///
+    /// Its limit of a message is given by a variable, which older programs pass over: the burst of `idle` is larger than the default.
     pub(crate) fn start(self, server: &Path) -> Result<Running> {
         let folder = tempfile::tempdir()?;
         let (address, second) = (free_address()?, free_address()?);
@@ -65,7 +75,8 @@ impl Contender {
         let (kind, mut command) = match self {
             Self::Channelstream | Self::OneWorker => {
                 let mut command = Command::new(server);
-                command.args(["--port", &port, "--secret", SECRET]).env("RUST_LOG", "warn");
+                command.args(["--port", &port, "--secret", SECRET]);
+                command.env("RUST_LOG", "warn").env("CHANNELSTREAM_MESSAGE_LIMIT", MESSAGE_LIMIT);
                 command.args(if self == Self::OneWorker { &["--workers", "1"][..] } else { &[] });
                 (Kind::Channelstream, command)
             }

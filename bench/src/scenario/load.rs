@@ -4,7 +4,7 @@ use std::cell::Cell;
 use std::rc::Rc;
 use std::time::Duration;
 
-use anyhow::{Context, Result, anyhow};
+use anyhow::{Context, Result, anyhow, bail};
 use futures_util::future::try_join_all;
 use tokio::task::JoinHandle;
 use tokio::time::{Instant, sleep, sleep_until, timeout};
@@ -31,6 +31,8 @@ const WARM_UP: Duration = Duration::from_secs(1);
 pub(crate) enum Pace {
     /// When the one before was accepted and all have received it.
     WhenReceived,
+    /// When the one before was answered, received or not.
+    WhenAnswered,
     /// So many a second, whatever became of those before.
     PerSecond(f64),
 }
@@ -80,12 +82,16 @@ struct Moment {
 impl Load {
     /// Loads the server, measures, and reports.
     pub(crate) async fn run(self, bench: &Bench) -> Result<Report> {
+        let is_answered = matches!(self.pace, Pace::WhenAnswered);
+        if is_answered && self.subscribers > 0 && !bench.target.kind().answers() {
+            bail!("this kind of server does not answer publications");
+        }
         let running = Running::start(self, bench).await?;
         let interval = running.measure(bench, "measuring").await?;
-        let latency = running.tally.take_latency();
+        let (latency, answers) = (running.tally.take_latency(), running.tally.take_answers());
         let faults = running.end().await?;
         let scenario = match self {
-            Self { subscribers: 0, .. } => "publish",
+            Self { pace: Pace::WhenAnswered, .. } => "publish",
             Self { pace: Pace::PerSecond(_), .. } => "paced",
             Self { channels: 1, .. } => "fanout",
             _ => "channels",
@@ -95,6 +101,11 @@ impl Load {
         report.add("published", per_second(interval.publications), "messages/s");
         if let Some(cpu) = interval.cpu.filter(|cpu| *cpu > 0.0) {
             report.add("published per CPU second", interval.publications as f64 / cpu, "messages");
+        }
+        if is_answered {
+            for (name, quantile) in [("publish latency p50", 0.5), ("publish latency p99", 0.99)] {
+                report.add(name, answers.value_at_quantile(quantile) as f64 / 1000.0, "ms");
+            }
         }
         if self.subscribers > 0 {
             report.add("delivered", per_second(interval.deliveries), "deliveries/s");
@@ -151,6 +162,7 @@ impl Running {
     pub(crate) async fn measure(&self, bench: &Bench, step: &str) -> Result<Interval> {
         let before = self.moment(bench)?;
         self.tally.take_latency();
+        self.tally.take_answers();
         bench.progress.pass(step, Duration::from_secs_f64(self.load.common.seconds)).await;
         let after = self.moment(bench)?;
         let cpu = before.usage.zip(after.usage).map(|(before, after)| after.cpu - before.cpu);
@@ -215,12 +227,14 @@ impl Publishing {
             stamp.write(self.load.common.size, &mut message);
             self.tally.depart(self.slot, number, self.load.subscribers);
             self.sent.set(number + 1);
+            let asked = self.tally.micros();
             self.publisher.publish(self.plan.channel_of(self.slot, number), &message).await.context("publishing")?;
+            self.tally.note_answer(self.tally.micros() - asked);
             if matches!(self.load.pace, Pace::WhenReceived) {
                 let landed = timeout(PATIENCE, self.tally.landed(self.slot)).await;
                 landed.map_err(|_| anyhow!("a message did not reach all subscribers within {} seconds", PATIENCE.as_secs()))?;
             }
-            if self.load.subscribers == 0 && matches!(self.load.pace, Pace::WhenReceived) {
+            if matches!(self.load.pace, Pace::WhenAnswered) {
                 // A protocol without answers would never let the others have a turn.
                 tokio::task::consume_budget().await;
             }

@@ -10,7 +10,7 @@ use tokio::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
 use tokio::sync::Notify;
 
 use crate::http::Http;
-use crate::target::{Kind, Target, connect};
+use crate::target::{Target, connect};
 
 /// Makes publishers for one target.
 pub(crate) struct PublisherPool {
@@ -40,9 +40,9 @@ struct Outbox {
 impl PublisherPool {
     /// For a target. Within a `LocalSet`.
     pub(crate) async fn new(target: &Target) -> Result<Self> {
-        let shared = match target.kind {
-            Kind::Channelstream | Kind::Nchan => None,
-            Kind::Nats | Kind::Limit => {
+        let shared = match target.kind.answers() {
+            true => None,
+            false => {
                 let outbox = Rc::new(Outbox::default());
                 outbox.bytes.borrow_mut().extend_from_slice(b"CONNECT {\"verbose\":false}\r\n");
                 let (reader, writer) = connect(target.publish_address, false).await?.into_split();
