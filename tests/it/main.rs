@@ -20,6 +20,7 @@ mod delivery;
 mod demo;
 mod dialects;
 mod explorer;
+mod gaps;
 mod lifetimes;
 mod panel;
 mod proxies;
