@@ -1,6 +1,7 @@
 //! Every setting, once: its name, type, default and meaning. Files, environment, flags, `config make` and the documentation all follow
 //! this table.
 
+mod file;
 mod load;
 mod value;
 
@@ -10,7 +11,8 @@ use std::time::Duration;
 
 use channelstream_actors::limits::Limits;
 
-pub use load::{Loaded, SettingsError, Source, environment, load};
+pub use file::Source;
+pub use load::{Loaded, SettingsError, environment, load};
 pub use value::{Choice, LogLevel, Network, Scheme, Secret, SignatureChecker, Value};
 
 /// A setting: what is known of it without its value.

@@ -1,55 +1,21 @@
 //! Where settings come from: a file, over it the environment, over it flags.
 
 use std::collections::BTreeMap;
-use std::fmt;
-use std::path::{Path, PathBuf};
 
-use config::{Environment, File, FileFormat, Source as _, ValueKind};
-use configparser::ini::{Ini, IniDefault};
 use thiserror::Error;
 
+use super::file::{Source, is_secret};
 use super::{KEYS, Settings};
 
-const PREFIX: &str = "CHANNELSTREAM";
-const SECTION: &str = "channelstream";
+const PREFIX: &str = "CHANNELSTREAM_";
+
+/// Shorter secrets are parts of many words.
+const TELLING: usize = 4;
 
 /// Everything that is wrong with the settings, a line each.
 #[derive(Debug, Error)]
 #[error("{}", .0.join("\n"))]
 pub struct SettingsError(pub Vec<String>);
-
-/// A settings file.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Source {
-    /// `channelstream.toml` and its like.
-    Toml(PathBuf),
-    /// A file of the original, with its `[channelstream]` section.
-    Ini(PathBuf),
-}
-
-impl Source {
-    /// By the file's ending.
-    pub fn by_ending(path: PathBuf) -> Self {
-        if path.extension().is_some_and(|ending| ending == "ini") { Self::Ini(path) } else { Self::Toml(path) }
-    }
-
-    fn path(&self) -> &Path {
-        let (Self::Toml(path) | Self::Ini(path)) = self;
-        path
-    }
-
-    fn read(&self) -> Result<BTreeMap<String, String>, String> {
-        match self {
-            Self::Toml(path) => read_toml(path),
-            Self::Ini(path) => read_ini(path),
-        }
-        .map_err(|reason| format!("{}: {reason}", path_of(self)))
-    }
-}
-
-fn path_of(source: &Source) -> impl fmt::Display + '_ {
-    source.path().display()
-}
 
 /// Settings, and what should be known about where they came from.
 #[derive(Debug)]
@@ -72,7 +38,11 @@ pub fn load(
     let mut reader = Reader { settings: Settings::default(), problems: Vec::new(), remarks: Vec::new() };
     if let Some(file) = file {
         match file.read() {
-            Ok(values) => values.iter().for_each(|(key, text)| reader.set_from_file(file, key, text)),
+            Ok(values) => {
+                let secrets: Vec<_> = values.iter().filter(|(key, text)| is_secret(key) && text.len() >= TELLING).collect();
+                let secrets: Vec<_> = secrets.into_iter().map(|(_, text)| text.as_str()).collect();
+                values.iter().for_each(|(key, text)| reader.set_from_file(file, key, text, &secrets));
+            }
             Err(problem) => reader.problems.push(problem),
         }
     }
@@ -96,15 +66,16 @@ struct Reader {
 }
 
 impl Reader {
-    fn set_from_file(&mut self, file: &Source, key: &str, text: &str) {
-        let path = path_of(file);
+    /// `secrets`: the values that must not be printed. A value of another key may hold one by `%(secret)s`.
+    fn set_from_file(&mut self, file: &Source, key: &str, text: &str, secrets: &[&str]) {
         match self.settings.set(key, text) {
             Some(Ok(())) => {}
             Some(Err(reason)) => {
-                let found = if key.contains("secret") { "***" } else { text };
-                self.problems.push(format!("{path}: {key} = {found}: {reason}"));
+                let is_secret = is_secret(key) || secrets.iter().any(|secret| text.contains(secret));
+                let problem = if is_secret { "***: not a value of this key".to_owned() } else { format!("{text}: {reason}") };
+                self.problems.push(format!("{file}: {key} = {problem}"));
             }
-            None => self.problems.push(format!("{path}: {key}: unknown key{}", did_you_mean(key, |name| name.to_owned()))),
+            None => self.problems.push(format!("{file}: {key}: unknown key{}", did_you_mean(key, |name| name.to_owned()))),
         }
     }
 
@@ -119,7 +90,7 @@ impl Reader {
             match self.settings.set(&key, &text) {
                 Some(Ok(())) => {}
                 Some(Err(reason)) => {
-                    let found = if key.contains("secret") { "***" } else { &text };
+                    let found = if is_secret(&key) { "***" } else { &text };
                     self.problems.push(format!("{}={found}: {reason}", variable(&key)));
                 }
                 None if key == "ini" || key == "config" => {}
@@ -133,13 +104,16 @@ impl Reader {
 }
 
 fn variable(key: &str) -> String {
-    format!("{PREFIX}_{}", key.to_uppercase())
+    format!("{PREFIX}{}", key.to_uppercase())
 }
 
 /// The variables of this process that begin with `CHANNELSTREAM_`, by their keys.
 pub fn environment() -> BTreeMap<String, String> {
-    let values = Environment::with_prefix(PREFIX).collect().unwrap_or_default();
-    values.into_iter().map(|(key, value)| (key, value.into_string().unwrap_or_default())).collect()
+    let ours = |(name, value): (std::ffi::OsString, std::ffi::OsString)| {
+        let name = name.to_str()?.to_uppercase();
+        Some((name.strip_prefix(PREFIX)?.to_lowercase(), value.to_string_lossy().into_owned()))
+    };
+    std::env::vars_os().filter_map(ours).collect()
 }
 
 /// Kubernetes tells every pod where the services are: `CHANNELSTREAM_PORT=tcp://10.0.0.1:8000`, `CHANNELSTREAM_SERVICE_HOST`,
@@ -158,66 +132,5 @@ fn did_you_mean(key: &str, spell: impl Fn(&str) -> String) -> String {
     match similar.max_by(|a, b| a.0.total_cmp(&b.0)) {
         Some((likeness, name)) if likeness > 0.75 => format!("; did you mean {}?", spell(name)),
         _ => "; `channelstream config show` lists all".to_owned(),
-    }
-}
-
-fn read_toml(path: &Path) -> Result<BTreeMap<String, String>, String> {
-    let values = File::from(path).format(FileFormat::Toml).collect().map_err(|error| error.to_string())?;
-    values
-        .into_iter()
-        .map(|(key, value)| plain_text(value).map(|text| (key.clone(), text)).map_err(|reason| format!("{key}: {reason}")))
-        .collect()
-}
-
-fn plain_text(value: config::Value) -> Result<String, String> {
-    match value.kind {
-        ValueKind::Array(items) => {
-            let items: Result<Vec<_>, _> = items.into_iter().map(plain_text).collect();
-            Ok(items?.join(","))
-        }
-        ValueKind::Table(_) => Err("expected a value, found a table".to_owned()),
-        _ => value.into_string().map_err(|error| error.to_string()),
-    }
-}
-
-/// Reads an ini file as Python's `ConfigParser` does: values over several lines, comments only on lines of their own, `%%` for `%`.
-fn read_ini(path: &Path) -> Result<BTreeMap<String, String>, String> {
-    let mut defaults = IniDefault::default();
-    defaults.multiline = true;
-    defaults.inline_comment_symbols = Some(Vec::new());
-    let mut ini = Ini::new_from_defaults(defaults);
-    let text = std::fs::read_to_string(path).map_err(|error| error.to_string())?;
-    let mut sections = ini.read(text)?;
-    let mut values = sections.remove("default").unwrap_or_default();
-    values.extend(sections.remove(SECTION).ok_or_else(|| format!("it has no section [{SECTION}]"))?);
-    let values: BTreeMap<_, _> = values.into_iter().map(|(key, text)| (key, text.unwrap_or_default())).collect();
-    values
-        .iter()
-        .map(|(key, text)| Ok((key.clone(), interpolate(text, &values).map_err(|reason| format!("{key}: {reason}"))?)))
-        .collect()
-}
-
-fn interpolate(text: &str, values: &BTreeMap<String, String>) -> Result<String, String> {
-    let mut out = String::new();
-    let mut rest = text;
-    while let Some((before, after)) = rest.split_once('%') {
-        out.push_str(before);
-        if let Some(after) = after.strip_prefix('%') {
-            out.push('%');
-            rest = after;
-        } else if let Some((name, after)) = after.strip_prefix('(').and_then(|after| after.split_once(")s")) {
-            out.push_str(values.get(&name.to_lowercase()).ok_or_else(|| format!("%({name})s: no such key"))?);
-            rest = after;
-        } else {
-            return Err("a % is written %%".to_owned());
-        }
-    }
-    out.push_str(rest);
-    Ok(out)
-}
-
-impl fmt::Display for Source {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        path_of(self).fmt(f)
     }
 }
