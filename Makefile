@@ -3,7 +3,7 @@
 .PHONY: run test faults check image bench .tools .browser .python
 
 run: .tools
-	cargo run --release --locked
+	cargo run --release --locked -- --demo true
 
 test: .tools .browser .python
 	cargo test --workspace --locked

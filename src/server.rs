@@ -53,10 +53,15 @@ pub async fn serve(settings: Settings) -> std::io::Result<()> {
     let listener = listen(&settings)?;
     let address = listener.local_addr()?;
     let readiness = Readiness::default();
-    let drain_time = settings.drain_time;
+    let (drain_time, has_demo) = (settings.drain_time, settings.demo);
     let server = http_server(listener, address, broker.clone(), readiness.clone(), settings)?;
     let stop = actix::spawn(stop_at_signal(server.handle(), broker, readiness, drain_time));
     log::info!("serving on http://{address}, version {}", env!("CARGO_PKG_VERSION"));
+    if has_demo {
+        log::warn!(
+            "the demo is on (demo): everyone who can reach this server can open http://{address}/ and http://{address}/demo"
+        );
+    }
     let served = server.await;
     stop.abort();
     log::info!("stopped");
@@ -126,7 +131,7 @@ fn http_server(
             .app_data(readiness.clone())
             .app_data(started.clone())
             .configure(|app| {
-                if settings.demo.or(settings.is_local()) {
+                if settings.demo {
                     demo::routes(app, &settings, address);
                 }
             })

@@ -13,7 +13,7 @@ use channelstream_actors::limits::Limits;
 
 pub use file::Source;
 pub use load::{Loaded, SettingsError, environment, load};
-pub use value::{Choice, LogLevel, Network, Scheme, Secret, SignatureChecker, Value};
+pub use value::{LogLevel, Network, Scheme, Secret, SignatureChecker, Value};
 
 /// A setting: what is known of it without its value.
 #[derive(Clone, Copy, Debug)]
@@ -98,8 +98,8 @@ settings! {
     debug: bool = false;
     /// Files of the original name a Python class here; only its default is known.
     signature_checker: SignatureChecker = SignatureChecker;
-    /// Serve the front page at `/` and the demo at `/demo`. Empty: where only this machine can reach them, on a loopback address.
-    demo: Choice = Choice::default();
+    /// Serve the front page at `/` and the demo, a chat, at `/demo`, to everyone who can reach this server.
+    demo: bool = false;
     /// Seconds after which a connection ends whose client is neither reachable nor heard from.
     gc_conns_after: Duration = Limits::default().idle;
     /// Seconds for which a user whose websocket closed still counts as present: a page reload within them tells nobody.

@@ -1,4 +1,9 @@
-/** The conversations of one user: `#lobby` is a channel, `@bob` what was said with bob in private. */
+/** A name of a user, a channel or a conversation as people read it: all of them begin with `demo:`. */
+export function shown(name) {
+    return name.replace(/^([#@]?)demo:/, '$1');
+}
+
+/** The conversations of one user: `#demo:lobby` is a channel, `@demo:bob` what was said with bob in private. */
 export class Chat {
     /** @type {Map<string, Map<string, object>>} messages by id, by conversation */
     #conversations = new Map();
@@ -7,7 +12,7 @@ export class Chat {
     constructor(user) {
         this.user = user;
         /** The conversation that is shown. */
-        this.current = '#lobby';
+        this.current = '#demo:lobby';
         /** @type {Map<string, number>} messages not seen yet, by conversation */
         this.unread = new Map();
     }

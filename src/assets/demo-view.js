@@ -1,9 +1,10 @@
+import { shown } from './demo-chat.js';
 import { element, isolated, name } from './element.js';
 
 const ABOUT = {
-    '#lobby': 'Everybody is here. Keeps 50 messages.',
-    '#ideas': 'Tells who comes and goes. Keeps 20 messages.',
-    '#quiet': 'Tells nobody who is here, and keeps nothing.',
+    '#demo:lobby': 'Everybody is here. Keeps 50 messages.',
+    '#demo:ideas': 'Tells who comes and goes. Keeps 20 messages.',
+    '#demo:quiet': 'Tells nobody who is here, and keeps nothing.',
 };
 
 /** The page. Whatever users wrote becomes text, never markup. */
@@ -70,12 +71,12 @@ export class View {
         this.#fill('channels', channels.map((key) => this.#channel(key, connection)));
         this.#fill('private', chat.partners.map((key) => element('li', {}, this.#chooser(key))));
         this.#at('no-private').hidden = chat.partners.length > 0;
-        this.#at('title').replaceChildren(name(chat.current));
+        this.#at('title').replaceChildren(name(shown(chat.current)));
         this.#at('about').textContent = ABOUT[chat.current] ?? 'Only the two of you read this.';
         const isIn = chat.current.startsWith('@') || connection.channels.includes(chat.current.slice(1));
         this.#at('text').disabled = !isIn;
-        this.#at('text').placeholder = isIn ? `Message to ${isolated(chat.current)}` : 'Join the channel first';
-        const place = chat.current.startsWith('#') ? chat.current.slice(1) : 'lobby';
+        this.#at('text').placeholder = isIn ? `Message to ${isolated(shown(chat.current))}` : 'Join the channel first';
+        const place = chat.current.startsWith('#') ? chat.current.slice(1) : 'demo:lobby';
         this.#fill('people', connection.users(place).map((person) => this.#person(person, me)));
         this.#drawMessages(connection, me);
     }
@@ -104,7 +105,7 @@ export class View {
             about.push('missed');
         }
         const when = element('span', { className: 'about' }, about.join(' · '));
-        const who = element('bdi', { className: 'who' }, message.user ?? '');
+        const who = element('bdi', { className: 'who' }, shown(message.user ?? ''));
         if (message.notice) {
             return element('li', { className: 'is-notice' }, who, `${message.notice} `, when);
         }
@@ -112,7 +113,7 @@ export class View {
         const item = element('li', {}, who, when);
         item.style.borderColor = connection.userState(message.user).color ?? '';
         item.dataset.uuid = message.uuid;
-        if (message.user === me.username) {
+        if (message.user === me.user) {
             item.append(
                 this.#button('Edit', () => this.#edit(item, message)),
                 this.#button('Delete', () => this.#wishes.remove(message)),
@@ -150,13 +151,13 @@ export class View {
         const isIn = connection.channels.includes(channel);
         const change = () => (isIn ? this.#wishes.unsubscribe(channel) : this.#wishes.subscribe(channel));
         const changer = this.#button(isIn ? 'Leave' : 'Join', change);
-        changer.setAttribute('aria-label', `${isIn ? 'Leave' : 'Join'} ${channel}`);
+        changer.setAttribute('aria-label', `${isIn ? 'Leave' : 'Join'} ${shown(channel)}`);
         return element('li', {}, this.#chooser(key), changer);
     }
 
     /** A button that shows a conversation. */
     #chooser(key) {
-        const chooser = element('button', { type: 'button' }, name(key));
+        const chooser = element('button', { type: 'button' }, name(shown(key)));
         chooser.setAttribute('aria-current', String(key === this.#chat.current));
         const unread = this.#chat.unread.get(key);
         if (unread) {
@@ -170,8 +171,8 @@ export class View {
         const dot = element('span', { className: 'dot' });
         dot.style.background = state.color ?? '';
         const status = state.status && state.status !== 'here' ? ` (${isolated(state.status)})` : '';
-        const words = [dot, name(user), `${status}${user === me.username ? ', that is you' : ''}`];
-        if (user === me.username) {
+        const words = [dot, name(shown(user)), `${status}${user === me.user ? ', that is you' : ''}`];
+        if (user === me.user) {
             return element('li', {}, ...words);
         }
         const chooser = element('button', { type: 'button', title: 'Write in private' }, ...words);

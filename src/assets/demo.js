@@ -12,8 +12,14 @@ const memory = {
     clear: () => sessionStorage.removeItem('channelstream demo'),
 };
 
+/** What this browser remembers for longer: the proof that a name is its own, by which it gets the name again after leaving. */
+const proofs = {
+    get: (username) => localStorage.getItem(`channelstream demo ${username}`) ?? '',
+    set: (username, token) => localStorage.setItem(`channelstream demo ${username}`, token),
+};
+
 const view = new View(document, {
-    join: (username, color) => start({ username, color, status: 'here', token: '', channels: ['lobby', 'ideas'] }),
+    join: (username, color) => start({ username, color, status: 'here', token: proofs.get(username), channels: ['demo:lobby', 'demo:ideas'] }),
     leave,
     turned: () => draw(),
     send: (conversation, text) => call(() => connection.message({ ...destination(conversation), text })),
@@ -47,8 +53,9 @@ function remember(change) {
 }
 
 function start(joining) {
-    me = joining;
-    chat = new Chat(me.username);
+    // The full name is what events carry.
+    me = { ...joining, user: `demo:${joining.username}` };
+    chat = new Chat(me.user);
     connection = new ChannelStreamConnection();
     connection.username = me.username;
     connection.channels = me.channels;
@@ -70,6 +77,7 @@ function start(joining) {
 
     connection.connectCallback = (request, data) => {
         remember({ token: data.token });
+        proofs.set(me.username, data.token);
         chat.arrive(data.channels_info);
         view.showChat(me);
         draw();

@@ -1,18 +1,35 @@
 //! What an application needs to use this server: its address and its secret.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::sync::LazyLock;
 
+use actix_web::http::header::HeaderMap;
 use actix_web::http::{Method, StatusCode, header};
 use actix_web::{HttpResponse, ResponseError};
 use serde_json::{Value, json};
+use subtle::ConstantTimeEq;
 use thiserror::Error;
+use uuid::Uuid;
 
 use crate::demo::author::Authors;
+use crate::demo::member::{Member, Tokens};
 use crate::settings::Settings;
 use crate::signature::{HEADER, Signer};
 
 /// Longer answers come from no demo.
 const ANSWER_LIMIT: usize = 4 << 20;
+
+/// Carries [`OWN_CALL`].
+const OWN_CALL_HEADER: &str = "x-channelstream-demo";
+
+/// A random text that proves that a call comes from the demo of this process. Such a call is plain HTTP and never leaves the
+/// machine, so `enforce_https` lets it pass.
+static OWN_CALL: LazyLock<String> = LazyLock::new(|| Uuid::new_v4().to_string());
+
+/// Returns whether a request with these headers was made by the demo of this process.
+pub fn is_own_call(headers: &HeaderMap) -> bool {
+    headers.get(OWN_CALL_HEADER).is_some_and(|value| value.as_bytes().ct_eq(OWN_CALL.as_bytes()).into())
+}
 
 /// Why a call of the demo's page is not done.
 #[derive(Debug, Error)]
@@ -23,6 +40,8 @@ pub(super) enum NotDone {
     NoToken,
     #[error("Only its author may change a message.")]
     NotYours,
+    #[error("This is the connection of somebody else.")]
+    OtherConnection,
     #[error("Somebody else has this name. Take another one.")]
     NameTaken,
     /// The server's own words.
@@ -37,7 +56,7 @@ impl ResponseError for NotDone {
         match self {
             Self::Bad(_) => StatusCode::UNPROCESSABLE_ENTITY,
             Self::NoToken => StatusCode::UNAUTHORIZED,
-            Self::NotYours => StatusCode::FORBIDDEN,
+            Self::NotYours | Self::OtherConnection => StatusCode::FORBIDDEN,
             Self::NameTaken => StatusCode::CONFLICT,
             Self::Refused { status, .. } => *status,
             Self::Unreachable => StatusCode::BAD_GATEWAY,
@@ -53,11 +72,8 @@ pub(super) struct Backend {
     http: awc::Client,
     url: String,
     signer: Signer,
-    /// Signs a user's name when it joins.
-    tokens: Signer,
+    pub(super) tokens: Tokens,
     pub(super) authors: Authors,
-    /// Our own calls come over plain HTTP, from this machine.
-    scheme: &'static str,
 }
 
 impl Backend {
@@ -72,16 +88,16 @@ impl Backend {
             http: awc::Client::default(),
             url: format!("http://{}", SocketAddr::new(host, address.port())),
             signer: Signer::new(secret, None),
-            tokens: Signer::new(&format!("demo {secret}"), None),
+            tokens: Tokens::new(secret),
             authors: Authors::new(secret),
-            scheme: if settings.enforce_https { "https" } else { "http" },
         }
     }
 
     /// Makes a signed call.
     pub(super) async fn call(&self, method: Method, path: &str, body: &Value) -> Result<Value, NotDone> {
         let request = self.http.request(method, format!("{}{path}", self.url));
-        let request = request.insert_header((HEADER, self.signer.sign(path))).insert_header(("x-url-scheme", self.scheme));
+        let request = request.insert_header((HEADER, self.signer.sign(path)));
+        let request = request.insert_header((OWN_CALL_HEADER, OWN_CALL.as_str()));
         let request = request.insert_header((header::CONTENT_TYPE, "application/json"));
         let mut answer = request.send_body(body.to_string()).await.map_err(|error| {
             log::warn!("the demo cannot reach its server at {}: {error}", self.url);
@@ -93,12 +109,27 @@ impl Backend {
         if status.is_success() { Ok(answer) } else { Err(NotDone::Refused { status, answer }) }
     }
 
-    pub(super) fn token(&self, user: &str) -> String {
-        self.tokens.sign(user)
+    /// Returns who took this name, or `None` if the server does not know the user.
+    pub(super) async fn owner(&self, user: &str) -> Result<Option<Uuid>, NotDone> {
+        // Changes nothing, and answers the whole state.
+        let known = self.call(Method::POST, "/user_state", &json!({"user": user, "user_state": {}})).await;
+        match known {
+            Ok(answer) => Ok(Some(owner_in(answer.get("user_state")))),
+            Err(NotDone::Refused { status: StatusCode::UNPROCESSABLE_ENTITY, .. }) => Ok(None),
+            Err(error) => Err(error),
+        }
     }
 
-    /// Whose token it is.
-    pub(super) fn user(&self, token: &str) -> Result<String, NotDone> {
-        self.tokens.text(token).map(str::to_owned).map_err(|_| NotDone::NoToken)
+    /// Returns the member of this token, if the name is still the member's.
+    pub(super) async fn member(&self, token: &str) -> Result<Member, NotDone> {
+        let member = self.tokens.read(token).ok_or(NotDone::NoToken)?;
+        let owner = self.owner(&member.user).await?;
+        if owner == Some(member.owner) { Ok(member) } else { Err(NotDone::NoToken) }
     }
+}
+
+/// The owner noted in a user's state. A user that the demo did not make has none: nobody's, so nobody can take its name.
+pub(super) fn owner_in(state: Option<&Value>) -> Uuid {
+    let owner = state.and_then(|state| state.get("owner")).and_then(Value::as_str);
+    owner.and_then(|owner| owner.parse().ok()).unwrap_or_default()
 }

@@ -8,11 +8,12 @@ use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 use uuid::Uuid;
 
-use super::backend::{Backend, NotDone};
+use super::backend::{Backend, NotDone, owner_in};
+use super::member::{Member, PREFIX, is_of_demo};
 use crate::validation::body;
 
 /// Each shows something else.
-const CHANNELS: [&str; 3] = ["lobby", "ideas", "quiet"];
+const CHANNELS: [&str; 3] = ["demo:lobby", "demo:ideas", "demo:quiet"];
 
 const PUBLIC_KEYS: [&str; 2] = ["color", "status"];
 
@@ -24,7 +25,8 @@ fn channel_configs() -> Value {
         json!({"notify_presence": true, "notify_state": true, "broadcast_presence_with_user_lists": true,
                "store_history": true, "history_size": history_size})
     };
-    json!({"lobby": lively(50), "ideas": lively(20), "quiet": {"notify_presence": false, "store_history": false}})
+    let quiet = json!({"notify_presence": false, "store_history": false});
+    json!({"demo:lobby": lively(50), "demo:ideas": lively(20), "demo:quiet": quiet})
 }
 
 async fn asked<T: DeserializeOwned>(request: &HttpRequest, payload: Payload) -> Result<T, NotDone> {
@@ -32,9 +34,12 @@ async fn asked<T: DeserializeOwned>(request: &HttpRequest, payload: Payload) -> 
     serde_json::from_slice(&bytes).map_err(|error| NotDone::Bad(error.to_string()))
 }
 
-/// Of the channels asked for, those there are.
-fn known(channels: &[String]) -> Vec<&str> {
-    CHANNELS.into_iter().filter(|channel| channels.iter().any(|asked| asked == channel)).collect()
+/// Refuses channels that are not the demo's.
+fn only_own(channels: &[String]) -> Result<(), NotDone> {
+    match channels.iter().find(|channel| !CHANNELS.contains(&channel.as_str())) {
+        Some(other) => Err(NotDone::Bad(format!("The demo has no channel {other:?}. Its channels are {}.", CHANNELS.join(", ")))),
+        None => Ok(()),
+    }
 }
 
 /// The public part of a state, checked.
@@ -48,12 +53,13 @@ fn public(state: &Value) -> Value {
 
 #[derive(Deserialize)]
 pub(super) struct Join {
+    /// Without the prefix.
     username: String,
     #[serde(default)]
     channels: Vec<String>,
     #[serde(default)]
     state: Value,
-    /// Of one who joined before and comes back.
+    /// The token of somebody who joined before and comes back.
     #[serde(default)]
     token: String,
 }
@@ -64,34 +70,40 @@ pub(super) async fn connect(request: HttpRequest, payload: Payload, backend: Dat
     if name.is_empty() || name.chars().count() > LONGEST_NAME {
         return Err(NotDone::Bad(format!("A name has 1 to {LONGEST_NAME} characters.")));
     }
-    let is_back = backend.user(&token).is_ok_and(|user| user == name);
-    if !is_back && is_here(&backend, name).await? {
+    only_own(&channels)?;
+    let user = format!("{PREFIX}{name}");
+    let before = backend.tokens.read(&token).filter(|member| member.user == user).map(|member| member.owner);
+    if let Some(owner) = backend.owner(&user).await?
+        && before != Some(owner)
+    {
         return Err(NotDone::NameTaken);
     }
+    let member = Member { conn_id: Uuid::new_v4(), owner: before.unwrap_or_else(Uuid::new_v4), user };
     let connect = json!({
-        "username": name,
-        "channels": known(&channels),
+        "username": member.user,
+        "conn_id": member.conn_id,
+        "channels": channels,
+        "fresh_user_state": {"owner": member.owner},
         "user_state": public(&state),
         "state_public_keys": PUBLIC_KEYS,
         "channel_configs": channel_configs(),
         "info": {"return_public_state": true},
     });
     let mut answer = backend.call(Method::POST, "/connect", &connect).await?;
+    if owner_in(answer.get("state")) != member.owner {
+        // Somebody took the name in the meantime.
+        backend.call(Method::POST, "/disconnect", &json!({"conn_id": member.conn_id})).await?;
+        return Err(NotDone::NameTaken);
+    }
     if let Some(answer) = answer.as_object_mut() {
-        answer.insert("token".to_owned(), backend.token(name).into());
+        answer.insert("token".to_owned(), backend.tokens.issue(&member).into());
     }
     Ok(Json(answer))
 }
 
-async fn is_here(backend: &Backend, name: &str) -> Result<bool, NotDone> {
-    let info = backend.call(Method::POST, "/info", &json!({"info": {"channels": CHANNELS, "include_history": false}})).await?;
-    let users = info.get("users").and_then(Value::as_array).into_iter().flatten();
-    Ok(users.into_iter().any(|user| user.get("user").is_some_and(|user| user == name)))
-}
-
 #[derive(Deserialize)]
 pub(super) struct Channels {
-    conn_id: String,
+    conn_id: Uuid,
     channels: Vec<String>,
     token: String,
 }
@@ -106,8 +118,12 @@ pub(super) async fn unsubscribe(request: HttpRequest, payload: Payload, backend:
 
 async fn change_channels(request: &HttpRequest, payload: Payload, backend: &Backend, path: &str) -> Result<Json<Value>, NotDone> {
     let Channels { conn_id, channels, token } = asked(request, payload).await?;
-    backend.user(&token)?;
-    let body = json!({"conn_id": conn_id, "channels": known(&channels), "channel_configs": channel_configs(),
+    let member = backend.member(&token).await?;
+    if conn_id != member.conn_id {
+        return Err(NotDone::OtherConnection);
+    }
+    only_own(&channels)?;
+    let body = json!({"conn_id": conn_id, "channels": channels, "channel_configs": channel_configs(),
                       "info": {"return_public_state": true}});
     backend.call(Method::POST, path, &body).await.map(Json)
 }
@@ -120,7 +136,7 @@ pub(super) struct Update {
 
 pub(super) async fn user_state(request: HttpRequest, payload: Payload, backend: Data<Backend>) -> Result<Json<Value>, NotDone> {
     let Update { update_state, token } = asked(&request, payload).await?;
-    let body = json!({"user": backend.user(&token)?, "user_state": public(&update_state)});
+    let body = json!({"user": backend.member(&token).await?.user, "user_state": public(&update_state)});
     backend.call(Method::POST, "/user_state", &body).await.map(Json)
 }
 
@@ -140,8 +156,11 @@ impl Said {
     /// Where it goes: `channel` and `pm_users` of a call.
     fn destination(&self, user: &str) -> Result<Value, NotDone> {
         match (&self.channel, &self.to) {
-            (Some(channel), None) if CHANNELS.contains(&channel.as_str()) => Ok(json!({"channel": channel})),
-            (None, Some(to)) => Ok(json!({"pm_users": [user, to]})),
+            (Some(channel), None) => only_own(std::slice::from_ref(channel)).map(|()| json!({"channel": channel})),
+            (None, Some(to)) if is_of_demo(to) => Ok(json!({"pm_users": [user, to]})),
+            (None, Some(to)) => {
+                Err(NotDone::Bad(format!("The demo has no user {to:?}. The names of its users begin with {PREFIX}")))
+            }
             _ => Err(NotDone::Bad("A message goes to a channel of the demo, or to a user.".to_owned())),
         }
     }
@@ -157,7 +176,7 @@ impl Said {
 
 pub(super) async fn message(request: HttpRequest, payload: Payload, backend: Data<Backend>) -> Result<Json<Value>, NotDone> {
     let said: Said = asked(&request, payload).await?;
-    let user = backend.user(&said.token)?;
+    let Member { user, .. } = backend.member(&said.token).await?;
     let parts = json!({"uuid": backend.authors.id(&user), "user": user, "message": said.content()?});
     send(&backend, Method::POST, parts, said.destination(&user)?).await
 }
@@ -175,7 +194,7 @@ pub(super) async fn delete(request: HttpRequest, payload: Payload, backend: Data
 /// What is said of a message, by its author.
 async fn own(request: &HttpRequest, payload: Payload, backend: &Backend) -> Result<(Said, String), NotDone> {
     let said: Said = asked(request, payload).await?;
-    let user = backend.user(&said.token)?;
+    let Member { user, .. } = backend.member(&said.token).await?;
     if backend.authors.wrote(&user, said.uuid) { Ok((said, user)) } else { Err(NotDone::NotYours) }
 }
 

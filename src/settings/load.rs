@@ -68,6 +68,14 @@ struct Reader {
 impl Reader {
     /// `secrets`: the values that must not be printed. A value of another key may hold one by `%(secret)s`.
     fn set_from_file(&mut self, file: &Source, key: &str, text: &str, secrets: &[&str]) {
+        if key == "demo" && matches!(file, Source::Ini(_)) {
+            let remark = format!(
+                "{file}: demo has no effect in an .ini file, since the original never read it; \
+                 --demo true or CHANNELSTREAM_DEMO=true turns the demo on"
+            );
+            self.remarks.push((log::Level::Warn, remark));
+            return;
+        }
         match self.settings.set(key, text) {
             Some(Ok(())) => {}
             Some(Err(reason)) => {

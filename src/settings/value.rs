@@ -53,27 +53,6 @@ impl Value for bool {
     }
 }
 
-/// Yes, no, or nothing said.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
-pub struct Choice(Option<bool>);
-
-impl Choice {
-    /// What was said, or else this.
-    pub fn or(self, otherwise: bool) -> bool {
-        self.0.unwrap_or(otherwise)
-    }
-}
-
-impl Value for Choice {
-    fn parse(text: &str) -> Result<Self, String> {
-        if text.is_empty() { Ok(Self(None)) } else { bool::parse(text).map(|said| Self(Some(said))) }
-    }
-
-    fn shown(&self) -> String {
-        self.0.map_or_else(|| quoted(""), |said| said.to_string())
-    }
-}
-
 impl Value for u16 {
     fn parse(text: &str) -> Result<Self, String> {
         text.parse().map_err(|_| "expected a whole number from 0 to 65535".to_owned())

@@ -23,7 +23,7 @@ async fn get(backend: &Backend, path: &str, header: (&str, &str)) -> (u16, Heade
 
 #[tokio::test(flavor = "multi_thread")]
 async fn front_page_panel_and_demo_are_small_compressed_and_kept() {
-    let server = Server::start(&[]);
+    let server = Server::start(&[("demo", "true")]);
     let backend = Backend::of(&server);
     let (mut size, mut found) = (0, BTreeSet::new());
     let mut to_read: Vec<String> = ["/", "/demo", "/admin/sign_in", "/admin"].map(str::to_owned).into();
@@ -65,11 +65,12 @@ async fn front_page_panel_and_demo_are_small_compressed_and_kept() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn pages_are_there_where_only_this_machine_can_reach_them_or_when_asked_for() {
+async fn the_front_page_and_the_demo_are_there_only_when_asked_for() {
     let own = [("secret", "of our own"), ("admin-secret", "of our own")];
     for (flags, status) in [
-        (&[][..], 200),
+        (&[][..], 404),
         (&[("demo", "false")], 404),
+        (&[("demo", "true")], 200),
         (&[("host", "0.0.0.0"), own[0], own[1]], 404),
         (&[("host", "0.0.0.0"), ("demo", "true"), own[0], own[1]], 200),
     ] {
@@ -77,6 +78,10 @@ async fn pages_are_there_where_only_this_machine_can_reach_them_or_when_asked_fo
         let backend = Backend::of(&server);
         for path in ["/", "/demo"] {
             assert_eq!(get(&backend, path, ("accept", "*/*")).await.0, status, "{path} with {flags:?}");
+        }
+        for path in ["connect", "subscribe", "unsubscribe", "user_state", "message"] {
+            let response = backend.unsigned(Method::POST, &format!("/demo/{path}")).body("{}").send().await.unwrap();
+            assert_eq!(response.status() == 404, status == 404, "/demo/{path} with {flags:?}");
         }
     }
 }

@@ -15,7 +15,7 @@ const CONNECTION: &str = "
     const { ChannelStreamConnection } = await import('/static/channelstream.js');
     const connection = window.connection = new ChannelStreamConnection();
     connection.username = 'alice';
-    connection.channels = ['lobby'];
+    connection.channels = ['demo:lobby'];
     connection.connectUrl = '/demo/connect';
     connection.subscribeUrl = '/demo/subscribe';
     connection.unsubscribeUrl = '/demo/unsubscribe';
@@ -54,19 +54,24 @@ async fn hears(window: &Window, expected: Value) {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn it_listens_by_the_best_transport_that_works() {
-    let server = Server::start(&[]);
+    let server = Server::start(&[("demo", "true")]);
     let (browser, backend) = (Browser::start().await, Backend::of(&server));
     let nowhere = "connection.websocketUrl = `ws://${location.host}/nowhere`";
-    for (change, transport) in [
+    for (number, (change, transport)) in [
         ("", "websocket"),
         ("connection.noWebsocket = true", "sse"),
         (&format!("{nowhere}; connection.sseUrl = '/sse'; connection.longPollUrl = '/listen'"), "sse"),
         (&format!("{nowhere}; connection.sseUrl = '/nowhere'; connection.longPollUrl = '/listen'"), "long-poll"),
         ("connection.transports = ['long-poll']", "long-poll"),
-    ] {
-        let window = connected(&browser, &server.address, change).await;
+    ]
+    .into_iter()
+    .enumerate()
+    {
+        // A name belongs to the window that took it first.
+        let change = format!("connection.username = 'alice' + {number}; {change}");
+        let window = connected(&browser, &server.address, &change).await;
         assert_eq!(window.run("return connection.transport").await, transport, "{change}");
-        backend.say("lobby", json!({"n": 1})).await;
+        backend.say("demo:lobby", json!({"n": 1})).await;
         hears(&window, json!([1])).await;
         window.run("await connection.disconnect()").await;
         window.close().await;
@@ -76,13 +81,14 @@ async fn it_listens_by_the_best_transport_that_works() {
 #[tokio::test(flavor = "multi_thread")]
 async fn it_goes_on_where_it_was_when_the_wire_is_cut() {
     const MESSAGES: u64 = 300;
-    let server = Server::start(&[]);
+    let server = Server::start(&[("demo", "true")]);
     let wire = Wire::to(&server.address).await;
     let (browser, backend) = (Browser::start().await, Backend::of(&server));
     for transport in ["websocket", "sse", "long-poll"] {
-        let window = connected(&browser, &wire.address, &format!("connection.transports = ['{transport}']")).await;
+        let change = format!("connection.username = 'alice by {transport}'; connection.transports = ['{transport}']");
+        let window = connected(&browser, &wire.address, &change).await;
         for n in 0..MESSAGES {
-            backend.say("lobby", json!({"n": n})).await;
+            backend.say("demo:lobby", json!({"n": n})).await;
             if n % 60 == 30 {
                 wire.cut();
             }
@@ -98,7 +104,7 @@ async fn it_goes_on_where_it_was_when_the_wire_is_cut() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn it_connects_anew_when_the_server_has_forgotten_it() {
-    let mut server = Server::start(&[]);
+    let mut server = Server::start(&[("demo", "true")]);
     let (browser, backend) = (Browser::start().await, Backend::of(&server));
     let window = connected(&browser, &server.address, "").await;
     server.restart();
@@ -106,13 +112,13 @@ async fn it_connects_anew_when_the_server_has_forgotten_it() {
         window.run("return connection.connected && fate.filter(({ status }) => status === 'connecting').length === 2").await == true
     })
     .await;
-    backend.say("lobby", json!({"n": 1})).await;
+    backend.say("demo:lobby", json!({"n": 1})).await;
     hears(&window, json!([1])).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn it_heeds_the_wait_that_a_stopping_server_names_and_hurries_when_the_network_is_back() {
-    let mut server = Server::start(&[]);
+    let mut server = Server::start(&[("demo", "true")]);
     let browser = Browser::start().await;
     let window = connected(&browser, &server.address, "").await;
     let (status, mut server) = tokio::task::spawn_blocking(move || (server.terminate(), server)).await.unwrap();
@@ -133,7 +139,7 @@ async fn it_heeds_the_wait_that_a_stopping_server_names_and_hurries_when_the_net
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_page_of_the_original_works() {
-    let server = Server::start(&[]);
+    let server = Server::start(&[("demo", "true")]);
     let browser = Browser::start().await;
     let window = connected(&browser, &server.address, "").await;
     let told = window
@@ -144,82 +150,83 @@ async fn a_page_of_the_original_works() {
              connection.channelsChangedCallback = (channels) => told.push(['channelsChangedCallback', channels]);
              connection.listenMessageCallback = (messages) => messages.forEach(({ type }) => told.push(['heard', type]));
              const until = async (count) => { while (told.length < count) await new Promise((go) => setTimeout(go, 10)); };
-             connection.subscribe(connection.calculateSubscribe(['lobby', 'quiet']));
+             connection.subscribe(connection.calculateSubscribe(['demo:lobby', 'demo:quiet']));
              await until(2);
-             connection.message({ channel: 'quiet', text: 'hello' });
+             connection.message({ channel: 'demo:quiet', text: 'hello' });
              await until(4);
-             connection.message({ channel: 'quiet', text: '' });
+             connection.message({ channel: 'demo:quiet', text: '' });
              await until(5);
-             connection.edit({ channel: 'quiet', text: 'x', uuid: crypto.randomUUID() });
+             connection.edit({ channel: 'demo:quiet', text: 'x', uuid: crypto.randomUUID() });
              await until(6);
-             connection.unsubscribe(connection.calculateUnsubscribe(['quiet', 'other']));
+             connection.unsubscribe(connection.calculateUnsubscribe(['demo:quiet', 'other']));
              await until(8);
              return told;",
         )
         .await;
     let told = told.as_array().unwrap();
-    assert_eq!(told[0], json!(["channelsChangedCallback", ["lobby", "quiet"]]));
+    assert_eq!(told[0], json!(["channelsChangedCallback", ["demo:lobby", "demo:quiet"]]));
     assert_eq!(told[1], json!(["subscribeCallback", 200, "object"]));
     let mut both = told[2..4].to_vec();
     both.sort_by_key(Value::to_string);
     assert_eq!(both, [json!(["heard", "message"]), json!(["messageCallback", 200, "object"])]);
     assert_eq!(told[4], json!(["messageErrorCallback", 422, "A message has 1 to 2000 characters."]));
     assert_eq!(told[5], json!(["messageEditErrorCallback", 403, "Only its author may change a message."]));
-    assert_eq!(told[6], json!(["channelsChangedCallback", ["lobby"]]));
+    assert_eq!(told[6], json!(["channelsChangedCallback", ["demo:lobby"]]));
     assert_eq!(told[7], json!(["unsubscribeCallback", 200, "object"]));
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn tabs_share_one_connection_and_the_next_takes_over() {
-    let server = Server::start(&[]);
+    let server = Server::start(&[("demo", "true")]);
     let (browser, backend) = (Browser::start().await, Backend::of(&server));
     let share = "connection.shareAs = 'app'; connection.transports = ['sse']";
     let window = connected(&browser, &server.address, share).await;
     let leader = window.driver.window().await.unwrap();
     let follower = window.driver.new_tab().await.unwrap();
     let connections = async || {
-        let info = backend.post("/info", json!({"info": {"channels": ["lobby"]}})).await;
-        info["channels"]["lobby"]["total_connections"].clone()
+        let info = backend.post("/info", json!({"info": {"channels": ["demo:lobby"]}})).await;
+        info["channels"]["demo:lobby"]["total_connections"].clone()
     };
     window.driver.switch_to_window(follower.clone()).await.unwrap();
     window.goto("/static/icon.svg").await;
     connect(&window, share).await;
     assert_eq!(connections().await, 1);
-    backend.say("lobby", json!({"n": 1})).await;
+    backend.say("demo:lobby", json!({"n": 1})).await;
     hears(&window, json!([1])).await;
-    let users = window.run("return connection.users('lobby')").await;
-    assert_eq!(users[0]["user"], "alice");
+    let users = window.run("return connection.users('demo:lobby')").await;
+    assert_eq!(users[0]["user"], "demo:alice");
     window.driver.switch_to_window(leader).await.unwrap();
     hears(&window, json!([1])).await;
     window.driver.close_window().await.unwrap();
-    backend.say("lobby", json!({"n": 2})).await;
+    backend.say("demo:lobby", json!({"n": 2})).await;
     window.driver.switch_to_window(follower).await.unwrap();
-    backend.say("lobby", json!({"n": 3})).await;
+    backend.say("demo:lobby", json!({"n": 3})).await;
     hears(&window, json!([1, 2, 3])).await;
     assert_eq!(connections().await, 1);
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn it_knows_who_is_here_and_ends_when_it_is_destroyed() {
-    let server = Server::start(&[("presence-grace", "0.1")]);
+    let server = Server::start(&[("demo", "true"), ("presence-grace", "0.1")]);
     let (browser, backend) = (Browser::start().await, Backend::of(&server));
     let window = connected(&browser, &server.address, "").await;
-    let users = async || window.run("return connection.users('lobby')").await;
+    let users = async || window.run("return connection.users('demo:lobby')").await;
     let state = json!({"color": "red", "secret": 1});
-    let bob = json!({"username": "bob", "channels": ["lobby"], "fresh_user_state": state, "state_public_keys": ["color"]});
+    let bob =
+        json!({"username": "demo:bob", "channels": ["demo:lobby"], "fresh_user_state": state, "state_public_keys": ["color"]});
     let conn_id = backend.post("/connect", bob).await["conn_id"].as_str().unwrap().to_owned();
-    let alice = json!({"user": "alice", "state": {}});
-    eventually("bob is here", async || users().await == json!([alice, {"user": "bob", "state": {"color": "red"}}])).await;
-    backend.post("/user_state", json!({"user": "bob", "user_state": {"color": "blue"}})).await;
+    let alice = json!({"user": "demo:alice", "state": {}});
+    eventually("bob is here", async || users().await == json!([alice, {"user": "demo:bob", "state": {"color": "red"}}])).await;
+    backend.post("/user_state", json!({"user": "demo:bob", "user_state": {"color": "blue"}})).await;
     eventually("bob is blue", async || users().await[1]["state"]["color"] == "blue").await;
     backend.unsigned(reqwest::Method::GET, &format!("/disconnect?conn_id={conn_id}")).send().await.unwrap();
     eventually("bob has left", async || users().await == json!([alice])).await;
     window.run("connection.destroy()").await;
     assert_eq!(window.run("return [connection.status, connection.connected]").await, json!(["closed", false]));
-    backend.say("lobby", json!({"n": 1})).await;
+    backend.say("demo:lobby", json!({"n": 1})).await;
     eventually("alice has left", async || {
-        let info = backend.post("/info", json!({"info": {"channels": ["lobby"]}})).await;
-        info["channels"]["lobby"]["total_users"] == 0
+        let info = backend.post("/info", json!({"info": {"channels": ["demo:lobby"]}})).await;
+        info["channels"]["demo:lobby"]["total_users"] == 0
     })
     .await;
     assert_eq!(window.run("return heard").await, json!([]));
@@ -227,7 +234,7 @@ async fn it_knows_who_is_here_and_ends_when_it_is_destroyed() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn waits_grow_and_are_never_the_same_for_all() {
-    let server = Server::start(&[]);
+    let server = Server::start(&[("demo", "true")]);
     let browser = Browser::start().await;
     let window = browser.open(&server.address, "/static/icon.svg").await;
     let waits = window
@@ -260,7 +267,7 @@ async fn its_types_name_all_that_there_is_and_nothing_else() {
         members.filter_map(|line| Some(line.split(|letter| !is_name(letter)).next()?.to_owned())).collect();
     named.retain(|name| !name.is_empty());
     named.sort_unstable();
-    let server = Server::start(&[]);
+    let server = Server::start(&[("demo", "true")]);
     let browser = Browser::start().await;
     let window = browser.open(&server.address, "/static/icon.svg").await;
     let there = window

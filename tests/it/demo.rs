@@ -18,7 +18,7 @@ async fn say(window: &Window, text: &str) {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn two_windows_talk_by_each_transport() {
-    let server = Server::start(&[]);
+    let server = Server::start(&[("demo", "true")]);
     let browser = Browser::start().await;
     let alice = join(&browser, &server, "alice").await;
     let bob = join(&browser, &server, "bob").await;
@@ -48,7 +48,7 @@ fn item(text: &str) -> String {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn messages_are_edited_deleted_and_found_again() {
-    let server = Server::start(&[]);
+    let server = Server::start(&[("demo", "true")]);
     let browser = Browser::start().await;
     let alice = join(&browser, &server, "alice").await;
     let bob = join(&browser, &server, "bob").await;
@@ -73,7 +73,7 @@ async fn messages_are_edited_deleted_and_found_again() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn what_is_private_is_read_by_two() {
-    let server = Server::start(&[]);
+    let server = Server::start(&[("demo", "true")]);
     let browser = Browser::start().await;
     let alice = join(&browser, &server, "alice").await;
     let bob = join(&browser, &server, "bob").await;
@@ -96,7 +96,7 @@ async fn what_is_private_is_read_by_two() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn channels_are_joined_and_left_and_states_are_seen() {
-    let server = Server::start(&[]);
+    let server = Server::start(&[("demo", "true")]);
     let browser = Browser::start().await;
     let alice = join(&browser, &server, "alice").await;
     let bob = join(&browser, &server, "bob").await;
@@ -122,7 +122,7 @@ async fn channels_are_joined_and_left_and_states_are_seen() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_name_in_use_is_refused_and_a_reload_keeps_ones_own() {
-    let server = Server::start(&[]);
+    let server = Server::start(&[("demo", "true")]);
     let browser = Browser::start().await;
     let alice = join(&browser, &server, "alice").await;
     let other = browser.open(&server.address, "/demo").await;
@@ -139,7 +139,7 @@ async fn a_name_in_use_is_refused_and_a_reload_keeps_ones_own() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn hostile_names_and_messages_are_text() {
-    let server = Server::start(&[]);
+    let server = Server::start(&[("demo", "true")]);
     let browser = Browser::start().await;
     let names = ["<script>document.title = 'hacked'</script>".to_owned(), "\u{202e}live\u{202c}".to_owned(), "x".repeat(256)];
     let bob = join(&browser, &server, "bob").await;
@@ -157,7 +157,7 @@ async fn hostile_names_and_messages_are_text() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_killed_and_restarted_server_is_survived() {
-    let mut server = Server::start(&[]);
+    let mut server = Server::start(&[("demo", "true")]);
     let browser = Browser::start().await;
     let alice = join(&browser, &server, "alice").await;
     let bob = join(&browser, &server, "bob").await;
@@ -171,7 +171,7 @@ async fn a_killed_and_restarted_server_is_survived() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_phone_in_the_dark_shows_all_of_it() {
-    let server = Server::start(&[]);
+    let server = Server::start(&[("demo", "true")]);
     let browser = Browser::start().await;
     let window = browser.open(&server.address, "/").await;
     window.looks_like_a_phone_in_the_dark().await;
@@ -189,7 +189,7 @@ async fn a_phone_in_the_dark_shows_all_of_it() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_front_page_leads_on() {
-    let server = Server::start(&[]);
+    let server = Server::start(&[("demo", "true")]);
     let browser = Browser::start().await;
     let window = browser.open(&server.address, "/").await;
     window.says("header", concat!("Version ", env!("CARGO_PKG_VERSION"))).await;

@@ -19,6 +19,7 @@ mod conformance;
 mod delivery;
 mod demo;
 mod dialects;
+mod doors;
 mod explorer;
 mod gaps;
 mod lifetimes;

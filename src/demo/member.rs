@@ -1,0 +1,92 @@
+//! Who takes part in the demo: names, and the tokens that prove who a page is.
+//!
+//! Every name the demo uses begins with [`PREFIX`], users and channels alike, so that nothing a visitor asks for reaches a user
+//! or a channel of an application.
+
+use std::fmt;
+
+use uuid::Uuid;
+
+use crate::signature::Signer;
+
+/// The first characters of every user and channel of the demo.
+pub(super) const PREFIX: &str = "demo:";
+
+/// A user of the demo, as a token names it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Member {
+    /// The connection that the token was given out with. Only this one can be subscribed or unsubscribed with it.
+    pub(super) conn_id: Uuid,
+    /// A random number, drawn when the name was taken. The server keeps it in the user's private state, so a token of somebody
+    /// who had the name before is worth nothing.
+    pub(super) owner: Uuid,
+    /// The user's full name.
+    pub(super) user: String,
+}
+
+impl fmt::Display for Member {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} {} {}", self.conn_id, self.owner, self.user)
+    }
+}
+
+impl Member {
+    fn parse(text: &str) -> Option<Self> {
+        let mut parts = text.splitn(3, ' ');
+        let (conn_id, owner, user) = (parts.next()?, parts.next()?, parts.next()?);
+        let member = Self { conn_id: conn_id.parse().ok()?, owner: owner.parse().ok()?, user: user.to_owned() };
+        is_of_demo(user).then_some(member)
+    }
+}
+
+/// Returns whether a user's or a channel's name belongs to the demo.
+pub(super) fn is_of_demo(name: &str) -> bool {
+    name.starts_with(PREFIX)
+}
+
+/// Makes and reads tokens.
+pub(super) struct Tokens(Signer);
+
+impl Tokens {
+    pub(super) fn new(secret: &str) -> Self {
+        Self(Signer::new(&format!("demo {secret}"), None))
+    }
+
+    /// Returns the token of this member.
+    pub(super) fn issue(&self, member: &Member) -> String {
+        self.0.sign(&member.to_string())
+    }
+
+    /// Returns whose token it is, or `None` if this server did not make it.
+    pub(super) fn read(&self, token: &str) -> Option<Member> {
+        self.0.text(token).ok().and_then(Member::parse)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn member(user: &str) -> Member {
+        Member { conn_id: Uuid::new_v4(), owner: Uuid::new_v4(), user: user.to_owned() }
+    }
+
+    #[test]
+    fn a_token_names_its_member_whatever_the_name() {
+        let tokens = Tokens::new("secret");
+        for user in ["demo:alice", "demo:two words . and a dot", "demo:demo:x"] {
+            let member = member(user);
+            assert_eq!(tokens.read(&tokens.issue(&member)), Some(member));
+        }
+    }
+
+    #[test]
+    fn a_token_of_another_server_or_for_a_user_of_an_application_is_worth_nothing() {
+        let tokens = Tokens::new("secret");
+        assert_eq!(tokens.read(&Tokens::new("other").issue(&member("demo:alice"))), None);
+        assert_eq!(tokens.read(&tokens.issue(&member("alice"))), None);
+        // Tokens of earlier versions carry the name alone.
+        assert_eq!(tokens.read(&tokens.0.sign("alice")), None);
+        assert_eq!(tokens.read(&Signer::new("secret", None).sign(&member("demo:alice").to_string())), None);
+    }
+}
