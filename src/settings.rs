@@ -3,6 +3,7 @@
 
 mod file;
 mod load;
+mod proxy_header;
 mod value;
 
 use std::fmt;
@@ -13,6 +14,7 @@ use channelstream_actors::limits::Limits;
 
 pub use file::Source;
 pub use load::{Loaded, SettingsError, environment, load};
+pub use proxy_header::ProxyHeader;
 pub use value::{LogLevel, Network, Scheme, Secret, SignatureChecker, Value};
 
 /// A setting: what is known of it without its value.
@@ -89,9 +91,16 @@ settings! {
     enforce_https: bool = false;
     /// `http` or `https`: the scheme of links, whatever the request says. Empty: the request's.
     http_scheme: Scheme = Scheme::default();
-    /// Reverse proxies whose X-Forwarded-*, X-Script-Name, X-Scheme and X-Url-Scheme count, as addresses and networks.
-    /// Empty: X-Forwarded-* never count, and the other three only from a loopback address.
+    /// Addresses and networks of reverse proxies whose headers count, those that `proxy_headers` names. Empty: no proxy header counts.
     trusted_proxies: Vec<Network> = Vec::new();
+    /// Headers that your reverse proxies set, and that count from them. Can be named besides: `x-script-name`, `x-scheme`,
+    /// `x-url-scheme`, which the original believes.
+    proxy_headers: Vec<ProxyHeader> = vec![
+        ProxyHeader::ForwardedFor,
+        ProxyHeader::ForwardedProto,
+        ProxyHeader::ForwardedHost,
+        ProxyHeader::ForwardedPrefix,
+    ];
     /// `DEBUG`, `INFO`, `WARNING`, `ERROR` or `CRITICAL`.
     log_level: LogLevel = LogLevel::default();
     /// Log everything, whatever `log_level` says.

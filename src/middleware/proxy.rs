@@ -1,4 +1,4 @@
-//! Notes on every request who its [`Caller`] is, and takes the proxy's word for prefix and scheme.
+//! Notes on every request who its [`Caller`] is, by what trusted proxies say.
 
 use std::rc::Rc;
 
@@ -13,6 +13,7 @@ use serde_json::json;
 
 use crate::caller::Caller;
 use crate::demo::is_own_call;
+use crate::middleware::ignored_headers;
 use crate::settings::Settings;
 
 /// The middleware: notes the [`Caller`], cuts its prefix off the path, and with `enforce_https` lets only https pass.
@@ -21,6 +22,7 @@ pub async fn proxy(mut request: ServiceRequest, next: Next<impl MessageBody + 's
         return Ok(next.call(request).await?.map_into_boxed_body());
     };
     let peer = request.peer_addr().map(|peer| peer.ip());
+    ignored_headers::tell(request.headers(), peer, &settings);
     let caller = Caller::read(request.headers(), peer, &settings);
     cut_prefix(&mut request, &caller.prefix);
     // A container's health check comes from inside and has no https.

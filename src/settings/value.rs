@@ -143,11 +143,15 @@ impl Value for Secret {
 pub struct Network(IpNet);
 
 impl Network {
+    /// Whether it holds all addresses.
+    pub fn is_everything(&self) -> bool {
+        self.0.addr().is_unspecified()
+    }
+
     /// Whether the address is in it. `0.0.0.0` holds all addresses (`protocol.md` §2).
     pub fn contains(&self, address: IpAddr) -> bool {
-        let is_everything = self.0.addr().is_unspecified();
         // A v4 peer of a socket that takes both shows as ::ffff:a.b.c.d.
-        is_everything || self.0.contains(&address.to_canonical())
+        self.is_everything() || self.0.contains(&address.to_canonical())
     }
 }
 

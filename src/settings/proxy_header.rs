@@ -1,0 +1,56 @@
+//! The headers by which a reverse proxy says where a request comes from.
+
+use super::Value;
+
+macro_rules! proxy_headers {
+    ($($(#[doc = $meaning:literal])+ $variant:ident = $name:literal;)+) => {
+        /// A header that `proxy_headers` can name.
+        #[derive(Clone, Copy, PartialEq, Eq, Debug)]
+        pub enum ProxyHeader {
+            $($(#[doc = $meaning])+ $variant,)+
+        }
+
+        impl ProxyHeader {
+            /// All of them.
+            pub const ALL: &[Self] = &[$(Self::$variant,)+];
+
+            /// The header's name, in small letters.
+            pub fn name(self) -> &'static str {
+                match self {
+                    $(Self::$variant => $name,)+
+                }
+            }
+        }
+    };
+}
+
+proxy_headers! {
+    /// The addresses the request came from, the last one added by the nearest proxy.
+    ForwardedFor = "x-forwarded-for";
+    /// The scheme of the browser's request.
+    ForwardedProto = "x-forwarded-proto";
+    /// The host of the browser's request.
+    ForwardedHost = "x-forwarded-host";
+    /// The path before the server's own.
+    ForwardedPrefix = "x-forwarded-prefix";
+    /// The original's header for the path before the server's own. It counts before `x-forwarded-prefix`.
+    ScriptName = "x-script-name";
+    /// The original's header for the scheme. It counts before `x-forwarded-proto`.
+    Scheme = "x-scheme";
+    /// The original's other header for the scheme. It counts before the other two.
+    UrlScheme = "x-url-scheme";
+}
+
+impl Value for ProxyHeader {
+    fn parse(text: &str) -> Result<Self, String> {
+        let name = text.to_lowercase();
+        Self::ALL.iter().copied().find(|header| header.name() == name).ok_or_else(|| {
+            let names: Vec<_> = Self::ALL.iter().map(|header| header.name()).collect();
+            format!("expected one of {}", names.join(", "))
+        })
+    }
+
+    fn shown(&self) -> String {
+        self.name().to_owned().shown()
+    }
+}
