@@ -181,6 +181,13 @@ impl Settings {
         self.host == "localhost" || self.host.parse::<IpAddr>().is_ok_and(|address| address.is_loopback())
     }
 
+    /// Returns the keys of the secrets that are the defaults, which everyone knows.
+    pub fn default_secrets(&self) -> Vec<&'static str> {
+        let defaults = Self::default();
+        let is_default = [("secret", self.secret == defaults.secret), ("admin_secret", self.admin_secret == defaults.admin_secret)];
+        is_default.into_iter().filter_map(|(key, is_default)| is_default.then_some(key)).collect()
+    }
+
     /// Whether everyone knows the password of the admin panel; so only this machine can reach the server.
     pub fn has_known_admin_secret(&self) -> bool {
         self.admin_secret == Self::default().admin_secret

@@ -13,16 +13,20 @@ use serde_json::json;
 
 use crate::caller::Caller;
 use crate::demo::is_own_call;
-use crate::middleware::ignored_headers;
+use crate::middleware::{default_secrets, ignored_headers};
 use crate::settings::Settings;
 
-/// The middleware: notes the [`Caller`], cuts its prefix off the path, and with `enforce_https` lets only https pass.
+/// The middleware: refuses what comes through a proxy while a default secret is in force, notes the [`Caller`], cuts its prefix
+/// off the path, and with `enforce_https` lets only https pass.
 pub async fn proxy(mut request: ServiceRequest, next: Next<impl MessageBody + 'static>) -> Result<ServiceResponse<BoxBody>, Error> {
     let Some(settings) = request.app_data::<Data<Settings>>().cloned() else {
         return Ok(next.call(request).await?.map_into_boxed_body());
     };
     let peer = request.peer_addr().map(|peer| peer.ip());
     ignored_headers::tell(request.headers(), peer, &settings);
+    if let Some(refusal) = default_secrets::refusal(request.headers(), &settings) {
+        return Ok(request.into_response(refusal));
+    }
     let caller = Caller::read(request.headers(), peer, &settings);
     cut_prefix(&mut request, &caller.prefix);
     // A container's health check comes from inside and has no https.

@@ -2,6 +2,8 @@
 
 use reqwest::Method;
 use serde_json::json;
+use tokio_tungstenite::connect_async;
+use tokio_tungstenite::tungstenite::client::IntoClientRequest;
 
 use crate::support::client::Backend;
 use crate::support::server::{Server, command};
@@ -162,4 +164,49 @@ async fn a_forwarded_address_with_a_port_is_the_callers_and_an_unreadable_one_is
     let server = Server::start(&[("trusted-proxies", "127.0.0.1"), ("allow-posting-from", "0.0.0.0")]);
     let anyone = Backend::of(&server).request(Method::POST, "/info").header("x-forwarded-for", "unknown");
     assert_eq!(anyone.send().await.unwrap().status(), 200);
+}
+
+/// Headers by which a request shows that it came through a proxy.
+const MARKS: [&str; 5] = ["forwarded", "x-forwarded-host", "x-forwarded-proto", "x-real-ip", "via"];
+
+#[tokio::test(flavor = "multi_thread")]
+async fn nothing_passes_a_proxy_while_a_default_secret_is_in_force() {
+    let own = ("secret", "a secret of our own");
+    for (flags, key) in [(&[][..], "secret and admin_secret"), (&[own], "admin_secret")] {
+        let server = Server::start(flags);
+        let backend = Backend::of(&server);
+        for path in ["/info", "/admin/sign_in", "/ws", "/listen?conn_id=x", "/health", "/nowhere"] {
+            for mark in MARKS {
+                let response = backend.request(Method::GET, path).header(mark, "x").send().await.unwrap();
+                assert_eq!(response.status(), 403, "{path} with {mark}");
+                let text = response.text().await.unwrap();
+                assert!(text.contains(mark) && text.contains(&format!("Set {key} to values of your own")), "{text}");
+                assert!(!text.contains("Not set yet"), "{text}");
+            }
+        }
+        assert!(server.log_line("refused a request with 403").contains(key));
+        assert!(!server.rest_of_log().iter().any(|line| line.contains("refused a request with 403")));
+    }
+    let server = Server::start(&[]);
+    let mut upgrade = format!("ws://{}/ws?conn_id={}", server.address, uuid::Uuid::new_v4()).into_client_request().unwrap();
+    upgrade.headers_mut().insert("x-real-ip", "203.0.113.9".parse().unwrap());
+    assert!(connect_async(upgrade).await.unwrap_err().to_string().contains("403"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_proxy_passes_with_own_secrets_or_when_it_is_trusted_and_forwarded_for_alone_always_does() {
+    let own = [("secret", "a secret of our own"), ("admin-secret", "another one of our own")];
+    for flags in [&own[..], &[("trusted-proxies", "127.0.0.1")]] {
+        let server = Server::start(flags);
+        for mark in MARKS {
+            let request = Backend::of(&server).unsigned(Method::GET, "/admin/sign_in").header(mark, "x");
+            assert_eq!(request.send().await.unwrap().status(), 200, "{mark} with {flags:?}");
+        }
+    }
+    let server = Server::start(&[]);
+    let backend = Backend::of(&server);
+    let alone = backend.request(Method::POST, "/info").header("x-forwarded-for", "203.0.113.9");
+    assert_eq!(alone.send().await.unwrap().status(), 200);
+    // The health check of a container comes from inside.
+    assert_eq!(backend.unsigned(Method::GET, "/health").send().await.unwrap().status(), 200);
 }
