@@ -24,9 +24,9 @@ use socket2::{Domain, Protocol, Socket, Type};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::time::sleep;
 
-use crate::admin::doorkeeper::Doorkeeper;
 use crate::admin::monitor::Monitor;
 use crate::admin::session::Sessions;
+use crate::admin::throttle::SignInThrottle;
 use crate::demo;
 use crate::middleware::cors::cors;
 use crate::middleware::proxy::proxy;
@@ -115,7 +115,7 @@ fn http_server(
     let broker = Data::new(broker);
     let gate = Data::new(Gate::new(&settings));
     let sessions = Data::new(Sessions::new(&settings));
-    let doorkeeper = Data::new(Doorkeeper::default().start());
+    let throttle = Data::new(SignInThrottle::default().start());
     let settings = Data::new(settings);
     let monitor = Data::new(Monitor::new(Broker::clone(&broker)).start());
     let readiness = Data::new(readiness);
@@ -126,7 +126,7 @@ fn http_server(
             .app_data(settings.clone())
             .app_data(gate.clone())
             .app_data(sessions.clone())
-            .app_data(doorkeeper.clone())
+            .app_data(throttle.clone())
             .app_data(monitor.clone())
             .app_data(readiness.clone())
             .app_data(started.clone())

@@ -1,17 +1,18 @@
 //! The session of the admin panel: a signed cookie that says which it is and until when it counts.
 
-use actix::Addr;
+use actix::{Actor, Addr};
 use actix_web::cookie::time::Duration;
-use actix_web::cookie::{Cookie, CookieJar, Key, SameSite};
+use actix_web::cookie::{Cookie, Key};
 use actix_web::dev::Payload;
 use actix_web::web::Data;
 use actix_web::{FromRequest, HttpRequest};
 use futures_util::future::LocalBoxFuture;
-use sha1::{Digest, Sha1};
 use time::OffsetDateTime;
 use uuid::Uuid;
 
-use crate::admin::doorkeeper::{Doorkeeper, HasEnded, Session};
+use crate::admin::cookies::{build, key, sign, verify};
+use crate::admin::device::Devices;
+use crate::admin::ended_sessions::{End, EndedSessions, HasEnded, Session};
 use crate::caller::Caller;
 use crate::error::ApiError;
 use crate::settings::Settings;
@@ -24,6 +25,8 @@ const LIFETIME: Duration = Duration::days(30);
 /// Makes and reads session cookies.
 pub struct Sessions {
     key: Key,
+    ended: Addr<EndedSessions>,
+    pub(super) devices: Devices,
 }
 
 impl Sessions {
@@ -31,45 +34,41 @@ impl Sessions {
     pub fn new(settings: &Settings) -> Self {
         let secret = settings.cookie_secret.as_str();
         let secret = if secret.is_empty() { Uuid::new_v4().to_string() + &Uuid::new_v4().to_string() } else { secret.to_owned() };
-        // A key has 64 bytes, a secret any number.
-        let block = |count: u8| Sha1::new().chain_update([count]).chain_update("session").chain_update(&secret).finalize();
-        let bytes: Vec<u8> = (0..4).flat_map(block).collect();
-        Self { key: Key::from(&bytes) }
+        Self { key: key("session", &secret), ended: EndedSessions::default().start(), devices: Devices::new(settings) }
     }
 
     /// A cookie that opens the panel.
     pub fn open(&self, caller: &Caller) -> Cookie<'static> {
         let until = OffsetDateTime::now_utc().unix_timestamp() + LIFETIME.whole_seconds();
-        let mut jar = CookieJar::new();
-        jar.signed_mut(&self.key).add(Cookie::new(COOKIE, format!("{until}.{}", Uuid::new_v4())));
-        let signed = jar.get(COOKIE).map(|cookie| cookie.value().to_owned()).unwrap_or_default();
-        cookie(caller, signed, LIFETIME)
+        build(COOKIE, sign(&self.key, COOKIE, format!("{until}.{}", Uuid::new_v4())), LIFETIME, caller)
     }
 
     /// A cookie that takes its place and opens nothing.
     pub fn close(caller: &Caller) -> Cookie<'static> {
-        cookie(caller, String::new(), Duration::ZERO)
+        build(COOKIE, String::new(), Duration::ZERO, caller)
     }
 
-    /// The session of a request, if its time has not come.
-    pub(super) fn of(&self, request: &HttpRequest) -> Option<Session> {
-        let mut jar = CookieJar::new();
-        jar.add_original(request.cookie(COOKIE)?);
-        let cookie = jar.signed(&self.key).get(COOKIE)?;
-        let (until, id) = cookie.value().split_once('.')?;
+    /// Ends the session of a request for every copy of its cookie.
+    pub(super) async fn end(&self, request: &HttpRequest) {
+        if let Some(session) = self.named_by(request) {
+            // An error means that the server is stopping.
+            let _ = self.ended.send(End(session)).await;
+        }
+    }
+
+    /// Returns whether a request has a session that has not ended.
+    async fn is_open(&self, request: &HttpRequest) -> bool {
+        let Some(session) = self.named_by(request) else { return false };
+        !self.ended.send(HasEnded(session)).await.unwrap_or(true)
+    }
+
+    /// The session that the cookie of a request names, if its time has not come.
+    fn named_by(&self, request: &HttpRequest) -> Option<Session> {
+        let value = verify(&self.key, request.cookie(COOKIE)?)?;
+        let (until, id) = value.split_once('.')?;
         let session = Session { until: until.parse().ok()?, id: id.parse().ok()? };
         (session.until > OffsetDateTime::now_utc().unix_timestamp()).then_some(session)
     }
-}
-
-fn cookie(caller: &Caller, value: String, lifetime: Duration) -> Cookie<'static> {
-    Cookie::build(COOKIE, value)
-        .path("/")
-        .http_only(true)
-        .same_site(SameSite::Strict)
-        .secure(caller.scheme == "https")
-        .max_age(lifetime)
-        .finish()
 }
 
 /// Proof that a request has a session or a signature. A signature is looked at only where there is no session.
@@ -109,10 +108,7 @@ pub fn refuse_foreign_pages(request: &HttpRequest) -> Result<(), ApiError> {
 
 async fn check(request: HttpRequest) -> Result<Admin, ApiError> {
     let sessions = request.app_data::<Data<Sessions>>().ok_or(ApiError::Internal("no sessions"))?;
-    let doorkeeper = request.app_data::<Data<Addr<Doorkeeper>>>().ok_or(ApiError::Internal("no doorkeeper"))?;
-    if let Some(session) = sessions.of(&request)
-        && !doorkeeper.send(HasEnded(session)).await.unwrap_or(true)
-    {
+    if sessions.is_open(&request).await {
         return if request.method().is_safe() { Ok(Admin) } else { refuse_foreign_pages(&request).map(|()| Admin) };
     }
     if signature_of(&request).is_none() {

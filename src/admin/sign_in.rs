@@ -10,8 +10,8 @@ use actix_web::{HttpRequest, HttpResponse};
 use serde::Deserialize;
 use subtle::ConstantTimeEq;
 
-use crate::admin::doorkeeper::{Doorkeeper, End, Knock, Wait, Welcome};
 use crate::admin::session::{Sessions, refuse_foreign_pages};
+use crate::admin::throttle::{Attempt, SignInThrottle, Source, Succeeded, Wait};
 use crate::caller::Caller;
 use crate::error::ApiError;
 use crate::pages::{escaped, page};
@@ -37,7 +37,7 @@ fn form_saying(request: &HttpRequest, settings: &Settings, message: &str) -> Htt
 
 fn too_early(request: &HttpRequest, settings: &Settings, left: Duration) -> HttpResponse {
     let seconds = left.as_secs() + 1;
-    let mut response = form_saying(request, settings, &format!("Too many attempts from your address. Try again in {seconds} s."));
+    let mut response = form_saying(request, settings, &format!("Too many attempts. Try again in {seconds} s."));
     *response.status_mut() = StatusCode::TOO_MANY_REQUESTS;
     response.headers_mut().insert(header::RETRY_AFTER, seconds.into());
     response
@@ -56,15 +56,17 @@ pub async fn sign_in(
     payload: Payload,
     settings: Data<Settings>,
     sessions: Data<Sessions>,
-    doorkeeper: Data<Addr<Doorkeeper>>,
+    throttle: Data<Addr<SignInThrottle>>,
 ) -> Result<HttpResponse, ApiError> {
     refuse_foreign_pages(&request)?;
     let caller = Caller::of(&request);
     let address = caller.address.unwrap_or(IpAddr::from(Ipv4Addr::UNSPECIFIED));
-    match doorkeeper.send(Knock(address)).await {
+    let device = sessions.devices.of(&request);
+    let source = device.map_or(Source::Address(address), Source::Device);
+    match throttle.send(Attempt(source)).await {
         Ok(Ok(())) => {}
         Ok(Err(Wait(left))) => return Ok(too_early(&request, &settings, left)),
-        Err(_) => return Err(ApiError::Internal("no doorkeeper")),
+        Err(_) => return Err(ApiError::Internal("no sign-in throttle")),
     }
     let bytes = body::read(&request, payload.into_inner()).await?;
     let Form { username, password } = serde_urlencoded::from_bytes(&bytes).unwrap_or_default();
@@ -74,20 +76,18 @@ pub async fn sign_in(
         log::warn!("a sign-in to the admin panel from {address} was refused (admin_user, admin_secret)");
         return Ok(form_saying(&request, &settings, "Wrong name or password."));
     }
-    // An error cannot be: it has just answered.
-    let _ = doorkeeper.send(Welcome(address)).await;
+    // Cannot fail: the actor has just replied.
+    let _ = throttle.send(Succeeded(source)).await;
     let wanted = query(&request).remove("to").is_some_and(|to| to == "api-explorer");
     let location = (header::LOCATION, caller.url(if wanted { "/api-explorer" } else { "/admin" }));
-    Ok(HttpResponse::Found().insert_header(location).cookie(sessions.open(&caller)).finish())
+    let remembered = sessions.devices.remember(device, &caller);
+    Ok(HttpResponse::Found().insert_header(location).cookie(sessions.open(&caller)).cookie(remembered).finish())
 }
 
 /// `/admin/sign_out`: the session ends, and its cookie goes.
-pub async fn sign_out(request: HttpRequest, sessions: Data<Sessions>, doorkeeper: Data<Addr<Doorkeeper>>) -> HttpResponse {
+pub async fn sign_out(request: HttpRequest, sessions: Data<Sessions>) -> HttpResponse {
     let caller = Caller::of(&request);
-    if let Some(session) = sessions.of(&request) {
-        // An error means that the server is stopping.
-        let _ = doorkeeper.send(End(session)).await;
-    }
+    sessions.end(&request).await;
     let location = (header::LOCATION, caller.url("/admin/sign_in"));
     HttpResponse::Found().insert_header(location).cookie(Sessions::close(&caller)).finish()
 }

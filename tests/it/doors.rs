@@ -6,6 +6,7 @@ use reqwest::Method;
 use serde_json::{Value, json};
 
 use crate::support::client::Backend;
+use crate::support::eventually;
 use crate::support::server::{Server, command};
 use crate::support::websocket::WebSocket;
 
@@ -173,4 +174,96 @@ async fn the_demo_works_where_only_https_is_served() {
     // The mark of the demo's own calls cannot be guessed.
     let guess = backend.unsigned(Method::GET, "/admin/sign_in").header("x-channelstream-demo", "1");
     assert_eq!(guess.send().await.unwrap().status(), 406);
+}
+
+/// An attempt to sign in with these cookies: its status, and the cookies it sets.
+async fn sign_in(backend: &Backend, password: &str, cookies: &str) -> (u16, Vec<String>) {
+    let form = [("username", "admin"), ("password", password)];
+    let request = backend.unsigned(Method::POST, "/admin/sign_in").form(&form).header("cookie", cookies);
+    let response = request.send().await.unwrap();
+    let set = response.headers().get_all("set-cookie").iter().map(|cookie| cookie.to_str().unwrap().to_owned());
+    (response.status().as_u16(), set.collect())
+}
+
+/// The device cookie among these, as a browser sends it back.
+fn device_cookie(set: &[String]) -> String {
+    let cookie = set.iter().find(|cookie| cookie.starts_with("channelstream_device=")).unwrap();
+    cookie.split(';').next().unwrap().to_owned()
+}
+
+/// Guesses as a stranger until the address has to wait.
+async fn guess_until_it_waits(backend: &Backend) {
+    eventually("the address waits", async || sign_in(backend, "wrong", "").await.0 == 429).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_strangers_guesses_never_lock_out_a_browser_that_signed_in_before() {
+    let mut server = Server::start(&[("admin-secret", "the right password")]);
+    let backend = Backend::of(&server);
+    let (status, set) = sign_in(&backend, "the right password", "").await;
+    assert_eq!(status, 302);
+    let device = device_cookie(&set);
+    let whole = set.iter().find(|cookie| cookie.starts_with(&device)).unwrap();
+    for part in ["HttpOnly", "SameSite=Strict", "Max-Age=31536000"] {
+        assert!(whole.contains(part), "{whole}");
+    }
+    guess_until_it_waits(&backend).await;
+    for _ in 0..20 {
+        // The stranger goes on, from the same address.
+        sign_in(&backend, "wrong", "").await;
+        let (status, set) = sign_in(&backend, "the right password", &device).await;
+        assert_eq!(status, 302);
+        assert_eq!(device_cookie(&set), device, "the device keeps its cookie");
+    }
+    // That opened no door for the stranger.
+    guess_until_it_waits(&backend).await;
+    // The cookie outlives a restart, also without a cookie_secret.
+    server.restart();
+    guess_until_it_waits(&backend).await;
+    assert_eq!(sign_in(&backend, "the right password", &device).await.0, 302);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_guessed_or_foreign_device_cookie_gains_nothing_and_a_real_one_waits_for_its_own_failures() {
+    let server = Server::start(&[("admin-secret", "the right password")]);
+    let backend = Backend::of(&server);
+    let (_, set) = sign_in(&backend, "the right password", "").await;
+    let device = device_cookie(&set);
+    let elsewhere = Server::start(&[("admin-secret", "another password")]);
+    let foreign = device_cookie(&sign_in(&Backend::of(&elsewhere), "another password", "").await.1);
+    let session = set.iter().find_map(|cookie| cookie.split(';').next()?.strip_prefix("auth_tkt=")).unwrap();
+    let forged = [
+        foreign,
+        device.replace('=', "=A"),
+        format!("channelstream_device={}", uuid::Uuid::new_v4()),
+        format!("channelstream_device={session}"),
+        format!("auth_tkt={}", device.split_once('=').unwrap().1),
+        "channelstream_device=".to_owned(),
+    ];
+    // Until the wait is long enough to try all of them in it: each counts as the address.
+    eventually("the address waits for seconds", async || {
+        let form = [("username", "admin"), ("password", "wrong")];
+        let response = backend.unsigned(Method::POST, "/admin/sign_in").form(&form).send().await.unwrap();
+        response.headers().get("retry-after").is_some_and(|wait| wait.to_str().unwrap().parse::<u64>().unwrap() >= 4)
+    })
+    .await;
+    for cookie in &forged {
+        assert_eq!(sign_in(&backend, "the right password", cookie).await.0, 429, "{cookie}");
+    }
+    // Nor does it open anything.
+    let admin = backend.unsigned(Method::GET, "/admin").header("cookie", &device).send().await.unwrap();
+    assert_eq!(admin.status(), 302);
+    // Guesses with a stolen one take longer each time too, and do not make the address or another device wait.
+    let other_address = Server::start(&[("admin-secret", "the right password")]);
+    let backend = Backend::of(&other_address);
+    let second = device_cookie(&sign_in(&backend, "the right password", "").await.1);
+    let mut guesses = 0;
+    eventually("the stolen one waits", async || {
+        guesses += 1;
+        sign_in(&backend, "wrong", &device).await.0 == 429
+    })
+    .await;
+    assert_eq!(guesses, 7);
+    assert_eq!(sign_in(&backend, "the right password", &second).await.0, 302);
+    assert_eq!(sign_in(&backend, "wrong", "").await.0, 200);
 }

@@ -1,0 +1,205 @@
+//! Makes guessing the panel's password slow: after some failures a source waits before it may try again, longer each time.
+
+use std::collections::HashMap;
+use std::net::{IpAddr, Ipv6Addr};
+use std::time::{Duration, Instant};
+
+use actix::prelude::*;
+use uuid::Uuid;
+
+/// This many failures bring no wait: people mistype.
+const FREE: u32 = 5;
+
+/// The wait after the next failure. Each further failure doubles it.
+const FIRST_WAIT: Duration = Duration::from_millis(500);
+
+/// The longest wait.
+const LONGEST_WAIT: Duration = Duration::from_secs(60);
+
+/// How long failures count after the wait they brought.
+const MEMORY: Duration = Duration::from_secs(15 * 60);
+
+/// The most sources that are remembered.
+const CAPACITY: usize = 10_000;
+
+/// Where an attempt to sign in comes from. Each source has a wait of its own.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub(super) enum Source {
+    /// A browser that signed in before, by the id in its device cookie. Guesses from its address do not make it wait.
+    Device(Uuid),
+    /// Anyone else at this address.
+    Address(IpAddr),
+}
+
+impl Source {
+    /// Returns what counts as one source: whoever has one IPv6 address has a network of them.
+    fn whole(self) -> Self {
+        match self {
+            Self::Device(id) => Self::Device(id),
+            Self::Address(address) => Self::Address(match address.to_canonical() {
+                IpAddr::V6(address) => Ipv6Addr::from_bits(address.to_bits() & (u128::MAX << 64)).into(),
+                address => address,
+            }),
+        }
+    }
+}
+
+/// Asks whether this source may try now. Counted as a failure until it succeeds, so parallel guesses gain nothing.
+#[derive(Message, Clone, Copy, Debug)]
+#[rtype(result = "Result<(), Wait>")]
+pub(super) struct Attempt(pub(super) Source);
+
+/// How long the source has to wait before its next attempt.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Wait(pub(super) Duration);
+
+/// Tells that the password was right. The failures of the source are forgotten.
+#[derive(Message, Clone, Copy, Debug)]
+#[rtype(result = "()")]
+pub(super) struct Succeeded(pub(super) Source);
+
+struct Record {
+    failures: u32,
+    /// The earliest time of the next attempt.
+    until: Instant,
+}
+
+/// Knows who failed to sign in. One for the server.
+#[derive(Default)]
+pub struct SignInThrottle {
+    /// At most [`CAPACITY`].
+    records: HashMap<Source, Record>,
+}
+
+impl SignInThrottle {
+    fn attempt(&mut self, source: Source, now: Instant) -> Result<(), Wait> {
+        let source = source.whole();
+        if self.records.len() >= CAPACITY && !self.records.contains_key(&source) {
+            self.forget_some(now);
+        }
+        let record = self.records.entry(source).or_insert(Record { failures: 0, until: now });
+        if record.until + MEMORY < now {
+            record.failures = 0;
+        }
+        if let Some(left) = record.until.checked_duration_since(now).filter(|left| !left.is_zero()) {
+            return Err(Wait(left));
+        }
+        let wait = record.failures.checked_sub(FREE).map_or(Duration::ZERO, |more| FIRST_WAIT * 2u32.saturating_pow(more));
+        record.failures = (record.failures + 1).min(FREE + 16);
+        record.until = now + wait.min(LONGEST_WAIT);
+        Ok(())
+    }
+
+    fn succeeded(&mut self, source: Source) {
+        self.records.remove(&source.whole());
+    }
+
+    /// Forgets those that need not wait; if that is less than half, also the half of the others that waits the shortest.
+    fn forget_some(&mut self, now: Instant) {
+        self.records.retain(|_, record| record.until > now);
+        if self.records.len() >= CAPACITY / 2 {
+            let mut waits: Vec<_> = self.records.values().map(|record| record.until).collect();
+            let middle = waits.len() / 2;
+            let (_, median, _) = waits.select_nth_unstable(middle);
+            let median = *median;
+            self.records.retain(|_, record| record.until > median);
+        }
+    }
+}
+
+impl Actor for SignInThrottle {
+    type Context = Context<Self>;
+}
+
+impl Handler<Attempt> for SignInThrottle {
+    type Result = Result<(), Wait>;
+
+    fn handle(&mut self, Attempt(source): Attempt, _: &mut Context<Self>) -> Self::Result {
+        self.attempt(source, Instant::now())
+    }
+}
+
+impl Handler<Succeeded> for SignInThrottle {
+    type Result = ();
+
+    fn handle(&mut self, Succeeded(source): Succeeded, _: &mut Context<Self>) {
+        self.succeeded(source);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const SECOND: Duration = Duration::from_secs(1);
+
+    fn address(address: impl Into<IpAddr>) -> Source {
+        Source::Address(address.into())
+    }
+
+    #[test]
+    fn waits_grow_with_each_failure_and_are_forgotten() {
+        let (mut throttle, mut now) = (SignInThrottle::default(), Instant::now());
+        let first = address([203, 0, 113, 1]);
+        for _ in 0..FREE {
+            assert_eq!(throttle.attempt(first, now), Ok(()));
+        }
+        for wait in [0.5, 1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 60.0, 60.0] {
+            assert_eq!(throttle.attempt(first, now), Ok(()));
+            let wait = Duration::from_secs_f64(wait);
+            assert_eq!(throttle.attempt(first, now), Err(Wait(wait)));
+            now += wait;
+        }
+        // Others do not wait for it.
+        assert_eq!(throttle.attempt(address([203, 0, 113, 2]), now), Ok(()));
+        assert_eq!(throttle.attempt(Source::Device(Uuid::new_v4()), now), Ok(()));
+        now += MEMORY + LONGEST_WAIT;
+        for _ in 0..=FREE {
+            assert_eq!(throttle.attempt(first, now), Ok(()));
+        }
+        assert_eq!(throttle.attempt(first, now), Err(Wait(FIRST_WAIT)));
+        throttle.succeeded(first);
+        assert_eq!(throttle.attempt(first, now), Ok(()));
+    }
+
+    #[test]
+    fn a_device_waits_for_its_own_failures_only() {
+        let (mut throttle, now) = (SignInThrottle::default(), Instant::now());
+        let (device, other) = (Source::Device(Uuid::new_v4()), Source::Device(Uuid::new_v4()));
+        for _ in 0..=FREE {
+            assert_eq!(throttle.attempt(device, now), Ok(()));
+        }
+        assert_eq!(throttle.attempt(device, now), Err(Wait(FIRST_WAIT)));
+        assert_eq!(throttle.attempt(other, now), Ok(()));
+    }
+
+    #[test]
+    fn a_network_of_addresses_is_one() {
+        let (mut throttle, now) = (SignInThrottle::default(), Instant::now());
+        let last = |last: u16| address([0x2001, 0xdb8, 0, 1, 0, 0, 0, last]);
+        for number in 0..=FREE {
+            assert_eq!(throttle.attempt(last(number as u16), now), Ok(()));
+        }
+        assert!(throttle.attempt(last(2), now).is_err());
+        assert_eq!(throttle.attempt(address([0x2001, 0xdb8, 0, 2, 0, 0, 0, 1]), now), Ok(()));
+    }
+
+    #[test]
+    fn however_many_sources_there_are_a_bounded_number_is_remembered_and_those_that_wait_longest_stay() {
+        let (mut throttle, now) = (SignInThrottle::default(), Instant::now());
+        let (persistent, start) = (address([203, 0, 113, 1]), now - SECOND);
+        for _ in 0..FREE + 1 {
+            throttle.attempt(persistent, start).unwrap();
+        }
+        // The second wait, of a second, is longer than the first ones of all others.
+        throttle.attempt(persistent, now).unwrap();
+        for number in 0..25_000u32 {
+            (0..=FREE).for_each(|_| throttle.attempt(address(number.to_be_bytes()), now).unwrap());
+            assert!(throttle.records.len() <= CAPACITY, "{}", throttle.records.len());
+        }
+        assert!(throttle.attempt(persistent, now).is_err());
+        // Those that may try again are the first to be forgotten.
+        throttle.forget_some(now + 2 * SECOND);
+        assert_eq!(throttle.records.len(), 0);
+    }
+}
