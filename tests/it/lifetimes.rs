@@ -1,8 +1,10 @@
 //! When connections, presence, users and channels end.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
 
 use crate::support::client::Backend;
 use crate::support::eventually;
@@ -10,6 +12,9 @@ use crate::support::server::Server;
 use crate::support::websocket::WebSocket;
 
 const SOON: Duration = Duration::from_secs(5);
+
+/// What a short `gc_conns_after` needs: healthy clients give a sign of life more often.
+const SHORT: [(&str, &str); 2] = [("heartbeat-interval", "0.1"), ("wake-connections-after", "0.1")];
 
 async fn watched_room(server: &Server, backend: &Backend) -> WebSocket {
     backend.post("/channel_config", json!({"room": {"notify_presence": true}})).await;
@@ -78,7 +83,7 @@ async fn a_lost_socket_parts_after_the_grace_and_joins_again_when_it_is_back() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_connection_nobody_listens_to_ends() {
-    let server = Server::start(&[("gc-conns-after", "0.3")]);
+    let server = Server::start(&[("gc-conns-after", "0.3"), SHORT[0], SHORT[1]]);
     let backend = Backend::of(&server);
     let conn_id = backend.connect("alice", &["room"]).await;
     eventually("the connection is gone", async || {
@@ -90,8 +95,8 @@ async fn a_connection_nobody_listens_to_ends() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_client_that_answers_pings_stays_and_one_that_stops_is_closed_as_idle() {
-    let server = Server::start(&[("gc-conns-after", "1"), ("heartbeat-interval", "0.2")]);
+async fn a_client_that_answers_pings_stays() {
+    let server = Server::start(&[("gc-conns-after", "1"), ("heartbeat-interval", "0.2"), SHORT[1]]);
     let backend = Backend::of(&server);
     let conn_id = backend.connect("alice", &["room"]).await;
     let mut socket = WebSocket::open(&server.address, &conn_id).await.unwrap();
@@ -101,10 +106,54 @@ async fn a_client_that_answers_pings_stays_and_one_that_stops_is_closed_as_idle(
     assert_eq!(socket.event().await["catchup"], false);
 }
 
+/// Reads frames of a websocket until one of this kind comes; its payload.
+async fn frame(stream: &mut TcpStream, kind: u8) -> Vec<u8> {
+    let mut header = [0; 2];
+    loop {
+        stream.read_exact(&mut header).await.unwrap();
+        let mut payload = vec![0; usize::from(header[1])];
+        assert!(payload.len() < 126, "a short frame");
+        stream.read_exact(&mut payload).await.unwrap();
+        if header[0] == kind {
+            return payload;
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_websocket_whose_client_stops_answering_is_closed_as_idle_while_its_socket_stays_open() {
+    const PING: u8 = 0x89;
+    const CLOSE: u8 = 0x88;
+    let server = Server::start(&[("gc-conns-after", "1"), ("heartbeat-interval", "0.2"), SHORT[1]]);
+    let backend = Backend::of(&server);
+    let conn_id = backend.connect("alice", &["room"]).await;
+    let mut stream = TcpStream::connect(&server.address).await.unwrap();
+    let upgrade = format!(
+        "GET /ws?conn_id={conn_id} HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\n\
+         Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n"
+    );
+    stream.write_all(upgrade.as_bytes()).await.unwrap();
+    let mut head = Vec::new();
+    while !head.ends_with(b"\r\n\r\n") {
+        head.push(stream.read_u8().await.unwrap());
+    }
+    // Some pongs, with an empty mask; then it reads on and says nothing more.
+    for _ in 0..3 {
+        let ping = frame(&mut stream, PING).await;
+        stream.write_all(&[&[0x8a, 0x80 | ping.len() as u8, 0, 0, 0, 0], &ping[..]].concat()).await.unwrap();
+    }
+    let start = Instant::now();
+    let close = tokio::time::timeout(SOON, frame(&mut stream, CLOSE)).await.expect("a close frame");
+    assert_eq!(u16::from_be_bytes([close[0], close[1]]), 4003);
+    assert_eq!(std::str::from_utf8(&close[2..]).unwrap(), "idle: nothing heard from the client");
+    assert!(start.elapsed() >= Duration::from_millis(900), "{:?}", start.elapsed());
+    assert_eq!(backend.listen(&conn_id).await.status(), 401);
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn users_and_channels_are_forgotten() {
     let flags = [("gc-conns-after", "0.2"), ("gc-users-after", "0.2"), ("gc-channels-after", "0.2"), ("sweep-interval", "0.1")];
-    let server = Server::start(&flags);
+    let server = Server::start(&[&flags[..], &SHORT].concat());
     let backend = Backend::of(&server);
     let connect = json!({"username": "alice", "channels": ["room"], "fresh_user_state": {"a": 1}});
     backend.post("/connect", connect).await;

@@ -40,7 +40,7 @@ async fn the_newer_of_two_websockets_wins() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_newer_of_two_polls_wins_and_the_older_ends_at_once() {
-    let server = Server::start(&[("wake-connections-after", "30")]);
+    let server = Server::start(&[("wake-connections-after", "30"), ("gc-conns-after", "60")]);
     let backend = Backend::of(&server);
     let conn_id = backend.connect("alice", &["room"]).await;
     let poll = || {
@@ -57,7 +57,7 @@ async fn the_newer_of_two_polls_wins_and_the_older_ends_at_once() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_websocket_takes_over_from_a_poll() {
-    let server = Server::start(&[("wake-connections-after", "30")]);
+    let server = Server::start(&[("wake-connections-after", "30"), ("gc-conns-after", "60")]);
     let backend = Backend::of(&server);
     let conn_id = backend.connect("alice", &["room"]).await;
     let poll = tokio::spawn({
