@@ -1,8 +1,9 @@
 //! The command line: serving, and the commands around it.
 
-use std::collections::BTreeMap;
+use std::fs::{OpenOptions, Permissions};
 use std::io::{Read, Write};
 use std::net::{TcpStream, ToSocketAddrs};
+use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Duration;
@@ -181,8 +182,11 @@ fn config_show(matches: &ArgMatches) -> Result<ExitCode, SettingsError> {
 fn config_make(matches: &ArgMatches) -> Result<ExitCode, SettingsError> {
     let mut given = environment();
     if let Some(json) = matches.get_one::<String>("json") {
-        let values: BTreeMap<String, serde_json::Value> =
-            serde_json::from_str(json).map_err(|error| SettingsError(vec![format!("--json: expected an object: {error}")]))?;
+        let values = serde_json::from_str(json).map_err(|error| SettingsError(vec![format!("--json: {error}")]))?;
+        // Says nothing of what was found: it may hold a secret.
+        let serde_json::Value::Object(values) = values else {
+            return Err(SettingsError(vec!["--json: expected an object".to_owned()]));
+        };
         given.extend(values.into_iter().map(|(key, value)| (key, plain(value))));
     }
     let Loaded { mut settings, remarks } = load(None, given, &[])?;
@@ -203,10 +207,22 @@ fn config_make(matches: &ArgMatches) -> Result<ExitCode, SettingsError> {
     }
     let text = as_file(&settings);
     let written = match matches.get_one::<String>("output") {
-        Some(path) => std::fs::write(path, text).map_err(|error| format!("{path}: {error}")),
+        Some(path) => write_private(path, &text).map_err(|error| format!("{path}: {error}")),
         None => std::io::stdout().write_all(text.as_bytes()).map_err(|error| error.to_string()),
     };
     written.map(|()| ExitCode::SUCCESS).map_err(|reason| SettingsError(vec![reason]))
+}
+
+/// Writes a file that only its owner can read.
+fn write_private(path: &str, text: &str) -> std::io::Result<()> {
+    const PRIVATE: u32 = 0o600;
+    let mut file = OpenOptions::new().write(true).create(true).truncate(false).mode(PRIVATE).open(path)?;
+    // A file that was there keeps its mode, so that is set before a secret is written. A pipe or a terminal has none to set.
+    if file.metadata()?.is_file() {
+        file.set_permissions(Permissions::from_mode(PRIVATE))?;
+        file.set_len(0)?;
+    }
+    file.write_all(text.as_bytes())
 }
 
 fn plain(value: serde_json::Value) -> String {

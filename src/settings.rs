@@ -1,6 +1,7 @@
 //! Every setting, once: its name, type, default and meaning. Files, environment, flags, `config make` and the documentation all follow
 //! this table.
 
+mod check;
 mod file;
 mod load;
 mod proxy_header;
@@ -191,31 +192,6 @@ impl Settings {
     /// Whether everyone knows the password of the admin panel; so only this machine can reach the server.
     pub fn has_known_admin_secret(&self) -> bool {
         self.admin_secret == Self::default().admin_secret
-    }
-
-    /// What speaks against serving with these settings, and what does not but should be known.
-    ///
-    /// # Errors
-    /// When secrets that everyone knows would be served to other machines.
-    pub fn check(&self) -> Result<Vec<String>, SettingsError> {
-        let defaults = Self::default();
-        let known = [("secret", &self.secret, &defaults.secret), ("admin_secret", &self.admin_secret, &defaults.admin_secret)];
-        let mut warnings = Vec::new();
-        let mut problems = Vec::new();
-        for (name, value, default) in known {
-            let variable = format!("CHANNELSTREAM_{}", name.to_uppercase());
-            if value.as_str().is_empty() {
-                problems.push(format!("{name} is empty; set it, or {variable}"));
-            } else if value == default && self.is_local() {
-                warnings.push(format!("{name} is the default that everyone knows; set it before others can reach this server"));
-            } else if value == default {
-                problems.push(format!(
-                    "{name} is the default that everyone knows, and host = \"{}\" lets others reach this server; set {name}, or {variable}",
-                    self.host
-                ));
-            }
-        }
-        if problems.is_empty() { Ok(warnings) } else { Err(SettingsError(problems)) }
     }
 }
 

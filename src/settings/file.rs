@@ -98,7 +98,10 @@ fn read_ini(path: &Path) -> Result<BTreeMap<String, String>, String> {
     let mut sections = ini.read(text)?;
     let mut values = sections.remove("default").unwrap_or_default();
     values.extend(sections.remove(SECTION).ok_or_else(|| format!("it has no section [{SECTION}]"))?);
-    let values: BTreeMap<_, _> = values.into_iter().map(|(key, text)| (key, text.unwrap_or_default())).collect();
+    // Such a line is not quoted: it may be the rest of a secret that goes over several lines.
+    let pair = |(key, text): (String, Option<String>)| Some((key, text?));
+    let values: Option<BTreeMap<_, _>> = values.into_iter().map(pair).collect();
+    let values = values.ok_or_else(|| format!("the section [{SECTION}] has a line that is not `key = value`"))?;
     let interpolated = |(key, text): (&String, &String)| match interpolate(text, &values) {
         Ok(text) => Ok((key.clone(), text)),
         Err(_) if is_secret(key) => Err(format!("{key}: a % is written %%")),

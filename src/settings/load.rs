@@ -36,15 +36,13 @@ pub fn load(
     flags: &[(&str, String)],
 ) -> Result<Loaded, SettingsError> {
     let mut reader = Reader { settings: Settings::default(), problems: Vec::new(), remarks: Vec::new() };
+    let read = file.map_or_else(|| Ok(BTreeMap::new()), Source::read);
+    let in_file = read.unwrap_or_else(|problem| {
+        reader.problems.push(problem);
+        BTreeMap::new()
+    });
     if let Some(file) = file {
-        match file.read() {
-            Ok(values) => {
-                let secrets: Vec<_> = values.iter().filter(|(key, text)| is_secret(key) && text.len() >= TELLING).collect();
-                let secrets: Vec<_> = secrets.into_iter().map(|(_, text)| text.as_str()).collect();
-                values.iter().for_each(|(key, text)| reader.set_from_file(file, key, text, &secrets));
-            }
-            Err(problem) => reader.problems.push(problem),
-        }
+        reader.set_from_file(file, &in_file);
     }
     reader.set_from_environment(environment);
     for (key, text) in flags {
@@ -66,8 +64,17 @@ struct Reader {
 }
 
 impl Reader {
-    /// `secrets`: the values that must not be printed. A value of another key may hold one by `%(secret)s`.
-    fn set_from_file(&mut self, file: &Source, key: &str, text: &str, secrets: &[&str]) {
+    fn set_from_file(&mut self, file: &Source, values: &BTreeMap<String, String>) {
+        // A value of another key may hold one by `%(secret)s`.
+        let secrets = values.iter().filter(|(key, text)| is_secret(key) && text.len() >= TELLING);
+        let secrets: Vec<_> = secrets.map(|(_, text)| text.as_str()).collect();
+        for (key, text) in values {
+            self.set_key_of_file(file, key, text, &secrets);
+        }
+    }
+
+    /// `secrets`: what must not be printed.
+    fn set_key_of_file(&mut self, file: &Source, key: &str, text: &str, secrets: &[&str]) {
         if key == "demo" && matches!(file, Source::Ini(_)) {
             let remark = format!(
                 "{file}: demo has no effect in an .ini file, since the original never read it; \

@@ -1,5 +1,7 @@
 //! The command line.
 
+use std::os::unix::fs::PermissionsExt;
+
 use crate::support::server::{Server, command};
 use crate::support::signing::{now, sign};
 
@@ -56,4 +58,80 @@ fn help_and_version_read_well() {
     assert!(text.contains("--allow-posting-from") && text.contains("config"), "{text}");
     let (_, text) = command(&["-v"], &[]);
     assert!(text.trim().ends_with(env!("CARGO_PKG_VERSION")), "{text}");
+}
+
+/// Writes a file of this name; its path.
+fn file(name: &str, text: &str) -> String {
+    let path = std::env::temp_dir().join(format!("{}-{name}", uuid::Uuid::new_v4()));
+    std::fs::write(&path, text).unwrap();
+    path.to_str().unwrap().to_owned()
+}
+
+#[test]
+fn config_make_writes_a_file_that_only_its_owner_can_read() {
+    let mode = |path: &str| std::fs::metadata(path).unwrap().permissions().mode() & 0o777;
+    let new = std::env::temp_dir().join(format!("{}.toml", uuid::Uuid::new_v4()));
+    let new = new.to_str().unwrap();
+    let old = file("old.toml", &"x".repeat(100_000));
+    std::fs::set_permissions(&old, std::fs::Permissions::from_mode(0o666)).unwrap();
+    for path in [new, &old] {
+        assert_eq!(command(&["config", "make", "-o", path], &[]).0, Some(0));
+        assert_eq!(mode(path), 0o600, "{path}");
+        let text = std::fs::read_to_string(path).unwrap();
+        assert!(text.starts_with("# Settings of Channelstream.") && !text.contains("xxx"), "{text}");
+    }
+    assert_eq!(command(&["config", "make", "-o", "/dev/stdout"], &[]).0, Some(0));
+}
+
+#[test]
+fn no_error_in_a_file_prints_a_secret() {
+    let toml = |text: &str| file("a.toml", text);
+    let ini = |text: &str| file("a.ini", &format!("[channelstream]\n{text}\n"));
+    for (path, told) in [
+        (toml("secret = \"hunter2\nport = 1\n"), "line 1, column 18 (secret)"),
+        (toml("port = 1\nadmin_secret = hunter2\n"), "line 2, column 16 (admin_secret)"),
+        (toml("secret = \"\"\"\nab\nhunter2 \\q\n\"\"\"\n"), "line 3, column 10 (secret)"),
+        (toml("secret = \"\"\"\nport = 1\nhunter2\n"), "line 4"),
+        (toml("secret = \"hunter2\" x\n"), "line 1, column 20 (secret)"),
+        (toml("secret = \"a\"\nsecret = \"hunter2\"\n"), "line 2, column 1 (secret): duplicate key"),
+        (toml("secret = {a = \"hunter2\"}\n"), "secret: expected a value, found a table"),
+        (toml("[secret]\na = \"hunter2\"\n"), "secret: expected a value, found a table"),
+        (ini("secret = 50%hunter2"), "secret: a % is written %%"),
+        (ini("secret = %(hunter2)s"), "secret: a % is written %%"),
+        (ini("secret = hunter2\nport = %(secret)s"), "port = ***"),
+        (ini("secret = hunter2\nallow_posting_from = ::1, %(secret)s"), "allow_posting_from = ***"),
+        (ini("secret = abc\nhunter2"), "has a line that is not `key = value`"),
+    ] {
+        let (code, text) = command(&["-c", &path, "config", "check"], &[]);
+        assert_eq!(code, Some(78), "{text}");
+        assert!(text.contains(told), "{told}: {text}");
+        assert!(!text.contains("hunter2"), "{text}");
+    }
+    for json in [r#""hunter2""#, r#"["hunter2"]"#, r#"{"secret": "hunter2"#, r#"{"secret": hunter2}"#, r#"{"secrt": "hunter2"}"#] {
+        let (_, text) = command(&["config", "make", "-j", json, "-o", "/dev/null"], &[]);
+        assert!(!text.contains("hunter2"), "{json}: {text}");
+    }
+    let variables =
+        [("CHANNELSTREAM_SECRET", "hunter2"), ("CHANNELSTREAM_ADMIN_SECRET", "hunter2"), ("CHANNELSTREAM_SECRT", "hunter2")];
+    for arguments in [&["config", "check"][..], &["config", "show"], &["--port", "x", "config", "check"]] {
+        let (_, text) = command(arguments, &variables);
+        assert!(!text.contains("hunter2"), "{text}");
+    }
+}
+
+#[test]
+fn short_secrets_are_warned_of_at_the_start_and_by_config_check() {
+    let variables = |secret: &'static str| [("CHANNELSTREAM_SECRET", secret), ("CHANNELSTREAM_COOKIE_SECRET", secret)];
+    let (code, text) = command(&["config", "check"], &variables("s"));
+    assert_eq!(code, Some(0), "{text}");
+    for key in ["secret", "cookie_secret"] {
+        assert!(text.contains(&format!("note: {key} is 1 bytes long and can be guessed; use at least 16")), "{text}");
+    }
+    assert!(text.contains("admin_secret is the default that everyone knows") && !text.contains("admin_secret is 12"), "{text}");
+    let (_, text) = command(&["config", "check"], &variables("fifteen bytes ."));
+    assert!(text.contains("secret is 15 bytes long"), "{text}");
+    let (_, text) = command(&["config", "check"], &variables("sixteen bytes .."));
+    assert!(!text.contains("bytes long"), "{text}");
+    let (_, text) = command(&["--secret", "s", "--host", "192.0.2.1", "--admin-secret", "t"], &[]);
+    assert!(text.contains("secret is 1 bytes long") && text.contains("admin_secret is 1 bytes long"), "{text}");
 }
