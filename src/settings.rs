@@ -110,7 +110,8 @@ settings! {
     signature_checker: SignatureChecker = SignatureChecker;
     /// Serve the front page at `/` and the demo, a chat, at `/demo`, to everyone who can reach this server.
     demo: bool = false;
-    /// Seconds after which a connection ends whose client is neither reachable nor heard from.
+    /// Seconds after which a connection ends whose client is neither reachable nor heard from. Must be larger than
+    /// `heartbeat_interval` and `wake_connections_after`.
     gc_conns_after: Duration = Limits::default().idle;
     /// Seconds for which a user whose websocket closed still counts as present: a page reload within them tells nobody.
     presence_grace: Duration = Limits::default().presence_grace;
@@ -152,7 +153,7 @@ settings! {
     close_grace: Duration = Limits::default().close_grace;
     /// Seconds for requests under way to end when the server stops.
     drain_time: Duration = Duration::from_secs(5);
-    /// Threads; as many as processors when 0.
+    /// Threads, at most 256; as many as processors when 0.
     workers: usize = 0;
 }
 

@@ -1,18 +1,29 @@
 //! What speaks against serving with the settings as a whole.
 
-use super::{Secret, Settings, SettingsError};
+use std::time::Duration;
+
+use super::{Secret, Settings, SettingsError, Value};
 
 /// Shorter secrets can be guessed, in bytes.
 const SHORTEST_SECRET: usize = 16;
+
+const MOST_WORKERS: usize = 256;
 
 impl Settings {
     /// What speaks against serving with these settings, and what does not but should be known.
     ///
     /// # Errors
-    /// When secrets that everyone knows would be served to other machines.
+    /// When secrets that everyone knows would be served to other machines, when healthy connections would be closed as idle, or
+    /// when there are too many threads.
     pub fn check(&self) -> Result<Vec<String>, SettingsError> {
         let mut findings = Findings::default();
         self.check_secrets(&mut findings);
+        if !self.has_sound_idle() {
+            findings.problems.push(format!("gc_conns_after = {}: {}", self.gc_conns_after.shown(), self.idle_rule()));
+        }
+        if self.workers > MOST_WORKERS {
+            findings.problems.push(format!("workers must be at most {MOST_WORKERS} (got {})", self.workers));
+        }
         if findings.problems.is_empty() { Ok(findings.warnings) } else { Err(SettingsError(findings.problems)) }
     }
 
@@ -37,6 +48,36 @@ impl Settings {
                 ));
             }
         }
+    }
+
+    /// Returns whether a healthy client gives a sign of life before it counts as idle.
+    fn has_sound_idle(&self) -> bool {
+        self.gc_conns_after > self.longest_silence()
+    }
+
+    /// How long a healthy client may give no sign of life.
+    fn longest_silence(&self) -> Duration {
+        self.heartbeat_interval.max(self.wake_connections_after)
+    }
+
+    fn idle_rule(&self) -> String {
+        let (heartbeat, wake) = (self.heartbeat_interval.shown(), self.wake_connections_after.shown());
+        format!(
+            "must be larger than heartbeat_interval ({heartbeat}) and wake_connections_after ({wake}); \
+             otherwise healthy connections are closed as idle"
+        )
+    }
+
+    /// Raises `gc_conns_after` to the smallest whole number of seconds that is sound, if it is not.
+    ///
+    /// Returns what was wrong and what was done.
+    pub(super) fn raise_idle(&mut self) -> Option<String> {
+        if self.has_sound_idle() {
+            return None;
+        }
+        let (given, rule) = (self.gc_conns_after.shown(), self.idle_rule());
+        self.gc_conns_after = Duration::from_secs(self.longest_silence().as_secs() + 1);
+        Some(format!("gc_conns_after = {given}: {rule}; it is raised to {}", self.gc_conns_after.shown()))
     }
 }
 

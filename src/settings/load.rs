@@ -12,6 +12,9 @@ const PREFIX: &str = "CHANNELSTREAM_";
 /// Shorter secrets are parts of many words.
 const TELLING: usize = 4;
 
+/// Keys that must fit together: after how long a silence a connection ends, and how long healthy ones are silent.
+const IDLE_KEYS: [&str; 3] = ["gc_conns_after", "heartbeat_interval", "wake_connections_after"];
+
 /// Everything that is wrong with the settings, a line each.
 #[derive(Debug, Error)]
 #[error("{}", .0.join("\n"))]
@@ -44,11 +47,21 @@ pub fn load(
     if let Some(file) = file {
         reader.set_from_file(file, &in_file);
     }
+    let is_over = |key: &str| environment.contains_key(key) || flags.iter().any(|(flag, _)| *flag == key);
+    let is_from_file = |key: &&str| in_file.contains_key(*key) && !is_over(key);
+    let file_decides_idle = !is_over("gc_conns_after") && IDLE_KEYS.iter().any(is_from_file);
     reader.set_from_environment(environment);
     for (key, text) in flags {
         if let Some(Err(reason)) = reader.settings.set(key, text) {
             reader.problems.push(format!("--{} {text}: {reason}", key.replace('_', "-")));
         }
+    }
+    // The original read none of these keys, so in its files they do not stop the start.
+    if let Some(file @ Source::Ini(_)) = file
+        && file_decides_idle
+        && let Some(remark) = reader.settings.raise_idle()
+    {
+        reader.remarks.push((log::Level::Warn, format!("{file}: {remark}")));
     }
     if reader.problems.is_empty() {
         Ok(Loaded { settings: reader.settings, remarks: reader.remarks })

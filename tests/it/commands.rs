@@ -135,3 +135,59 @@ fn short_secrets_are_warned_of_at_the_start_and_by_config_check() {
     let (_, text) = command(&["--secret", "s", "--host", "192.0.2.1", "--admin-secret", "t"], &[]);
     assert!(text.contains("secret is 1 bytes long") && text.contains("admin_secret is 1 bytes long"), "{text}");
 }
+
+#[test]
+fn an_idle_deadline_that_would_close_healthy_connections_is_refused() {
+    let check = |flags: &[&str]| command(&[flags, &["config", "check"]].concat(), &[]);
+    for flags in [
+        &["--gc-conns-after", "5"][..],
+        &["--gc-conns-after", "3"],
+        &["--heartbeat-interval", "15"],
+        &["--wake-connections-after", "20"],
+        &["--gc-conns-after", "0"],
+    ] {
+        let (code, text) = check(flags);
+        assert_eq!(code, Some(78), "{flags:?}: {text}");
+        assert!(text.contains("must be larger than heartbeat_interval (") && text.contains("wake_connections_after ("), "{text}");
+        assert_eq!(command(&[flags, &["--port", "0"]].concat(), &[]).0, Some(78), "the server does not start either");
+    }
+    assert_eq!(check(&["--gc-conns-after", "5.1"]).0, Some(0));
+    assert_eq!(check(&["--gc-conns-after", "0.3", "--heartbeat-interval", "0.1", "--wake-connections-after", "0.2"]).0, Some(0));
+}
+
+#[test]
+fn in_an_ini_file_a_too_short_idle_deadline_is_raised_and_warned_of() {
+    for (text, from, to) in [
+        ("gc_conns_after = 3", "3", "6"),
+        ("gc_conns_after = 5", "5", "6"),
+        ("wake_connections_after = 60", "15", "61"),
+        ("gc_conns_after = 1\nwake_connections_after = 2.5\nheartbeat_interval = 0.5", "1", "3"),
+    ] {
+        let path = file("a.ini", &format!("[channelstream]\nsecret = secret\n{text}\n"));
+        let (code, told) = command(&["-i", &path, "config", "check"], &[]);
+        assert_eq!(code, Some(0), "{told}");
+        assert!(told.contains(&format!("gc_conns_after = {from}: must be larger")), "{told}");
+        assert!(told.contains(&format!("it is raised to {to}")), "{told}");
+        let (_, shown) = command(&["-i", &path, "config", "show"], &[]);
+        assert!(shown.lines().any(|line| line == format!("gc_conns_after = {to}")), "{shown}");
+        // What a flag or the environment says is meant.
+        let (code, _) = command(&["-i", &path, "config", "check"], &[("CHANNELSTREAM_GC_CONNS_AFTER", "1")]);
+        assert_eq!(code, Some(78));
+    }
+    let path = file("a.ini", "[channelstream]\nsecret = secret\ngc_conns_after = 3\n");
+    let flags = ["-i", &path, "--heartbeat-interval", "1", "--wake-connections-after", "1", "config"];
+    let (_, told) = command(&[&flags[..], &["check"]].concat(), &[]);
+    assert!(!told.contains("raised"), "{told}");
+    let path = file("a.ini", "[channelstream]\nsecret = secret\n");
+    assert_eq!(command(&["-i", &path, "--heartbeat-interval", "20", "config", "check"], &[]).0, Some(78));
+}
+
+#[test]
+fn more_than_256_workers_are_refused() {
+    for (workers, code) in [("256", 0), ("257", 78), ("2000", 78)] {
+        let (found, text) = command(&["--workers", workers, "config", "check"], &[]);
+        assert_eq!(found, Some(code), "{text}");
+        assert_eq!(text.contains(&format!("workers must be at most 256 (got {workers})")), code == 78, "{text}");
+    }
+    assert_eq!(command(&["--workers", "2000", "--port", "0"], &[]).0, Some(78));
+}
