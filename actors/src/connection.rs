@@ -103,6 +103,8 @@ pub(crate) struct Connection {
     generation: Generation,
     /// How many messages came through the directory.
     handled: u64,
+    /// How many of them are not answered yet.
+    unanswered: usize,
 }
 
 impl Resident for Connection {
@@ -119,7 +121,7 @@ impl Resident for Connection {
 
     fn open(conn_id: ConnId, needs: &Needs, home: &Directories<Self>) -> Self {
         let (needs, home) = (needs.clone(), home.clone());
-        Self { conn_id, needs, home, life: None, lives: 0, generation: Generation::default(), handled: 0 }
+        Self { conn_id, needs, home, life: None, lives: 0, generation: Generation::default(), handled: 0, unanswered: 0 }
     }
 }
 
@@ -152,11 +154,26 @@ impl Connection {
         true
     }
 
-    /// Asks the directory to forget it if it has ended.
+    /// Asks the directory to forget it if it has ended and has nothing left to answer.
     fn forget(&self) {
-        if self.life.is_none() {
+        if self.life.is_none() && self.unanswered == 0 {
             self.home.idle(self.conn_id, self.handled);
         }
+    }
+
+    /// Answers a message when `asked` is known. Until then the actor does not go, even if its connection ends.
+    fn answer_after<T: 'static, R: 'static>(
+        &mut self,
+        asked: impl Future<Output = T> + 'static,
+        answer: impl FnOnce(T, &mut Self) -> R + 'static,
+    ) -> ResponseActFuture<Self, R> {
+        self.unanswered += 1;
+        Box::pin(asked.into_actor(self).map(|asked, connection, _| {
+            let answer = answer(asked, connection);
+            connection.unanswered -= 1;
+            connection.forget();
+            answer
+        }))
     }
 
     /// Returns the life that an answer is for, unless it has ended meanwhile.
@@ -185,11 +202,11 @@ impl Handler<Open> for Connection {
         }
         let (conn_id, lives, added) = (self.conn_id, self.lives, connect.channels.clone());
         let add = AddConnection { conn_id, connect, configs };
-        let added_to_user = self.needs.users.ask(user, Absent::Create, add);
-        Box::pin(added_to_user.into_actor(self).map(move |connected, connection, _| {
+        let asked = self.needs.users.ask(user, Absent::Create, add);
+        self.answer_after(asked, move |connected, connection| {
             connection.listen(lives, added);
             connected.ok_or(NotConnected::Refused(Refused::SOON))
-        }))
+        })
     }
 }
 
@@ -200,12 +217,12 @@ impl Handler<Subscribe> for Connection {
         let Some(life) = &self.life else { return Box::pin(actix::fut::ready(Err(Unknown))) };
         let (conn_id, lives) = (self.conn_id, self.lives);
         let add = AddSubscriptions { conn_id, channels, configs };
-        let added = self.needs.users.ask(life.user.clone(), Absent::Skip, add);
-        Box::pin(added.into_actor(self).map(move |subscriptions, connection, _| {
+        let asked = self.needs.users.ask(life.user.clone(), Absent::Skip, add);
+        self.answer_after(asked, move |subscriptions, connection| {
             let subscriptions = subscriptions.unwrap_or(Err(Unknown))?;
             connection.listen(lives, subscriptions.changed.clone());
             Ok(subscriptions)
-        }))
+        })
     }
 }
 
@@ -215,8 +232,8 @@ impl Handler<Unsubscribe> for Connection {
     fn handle(&mut self, Unsubscribe { channels }: Unsubscribe, _: &mut Context<Self>) -> Self::Result {
         let Some(life) = &self.life else { return Box::pin(actix::fut::ready(Err(Unknown))) };
         let (conn_id, lives) = (self.conn_id, self.lives);
-        let removed = self.needs.users.ask(life.user.clone(), Absent::Skip, RemoveSubscriptions { conn_id, channels });
-        Box::pin(removed.into_actor(self).map(move |subscriptions, connection, _| {
+        let asked = self.needs.users.ask(life.user.clone(), Absent::Skip, RemoveSubscriptions { conn_id, channels });
+        self.answer_after(asked, move |subscriptions, connection| {
             let subscriptions = subscriptions.unwrap_or(Err(Unknown))?;
             if let Some(life) = connection.life(lives) {
                 for channel in &subscriptions.changed {
@@ -224,7 +241,7 @@ impl Handler<Unsubscribe> for Connection {
                 }
             }
             Ok(subscriptions)
-        }))
+        })
     }
 }
 
@@ -245,7 +262,7 @@ impl Handler<Inspect> for Connection {
 }
 
 impl Handler<AttachOutlet> for Connection {
-    type Result = ResponseFuture<Result<Attachment, Unknown>>;
+    type Result = ResponseActFuture<Self, Result<Attachment, Unknown>>;
 
     fn handle(&mut self, AttachOutlet { outlet, read }: AttachOutlet, context: &mut Context<Self>) -> Self::Result {
         let (reply, attached) = oneshot::channel();
@@ -255,7 +272,7 @@ impl Handler<AttachOutlet> for Connection {
             let arrival = Arrival { generation: self.generation, outlet: outlet.into(), read, attachment, reply };
             self.arrive(arrival, context);
         }
-        Box::pin(async { attached.await.map_err(|_| Unknown) })
+        self.answer_after(attached, |attached, _| attached.map_err(|_| Unknown))
     }
 }
 

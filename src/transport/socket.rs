@@ -139,8 +139,9 @@ impl Drop for WatchedStream {
     fn drop(&mut self) {
         self.handle.is_gone.store(true, Ordering::Release);
         self.handle.progress.notify_waiters();
-        // The probe may outlive it, and would keep the socket open.
-        if self.handle.probe.get().is_some() {
+        // The probe may outlive it, and would keep the socket open. It shall do so where the client has ended it: only then the kernel
+        // tells of a reset that follows.
+        if self.handle.probe.get().is_some() && !self.handle.has_ended() {
             SockRef::from(&self.stream).shutdown(std::net::Shutdown::Both).ok();
         }
     }

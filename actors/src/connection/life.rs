@@ -10,6 +10,7 @@ use std::time::{Duration, Instant};
 use actix::prelude::*;
 use futures_util::future::join_all;
 use tokio::sync::oneshot;
+use tokio::time::sleep;
 
 use super::{Activity, Connection, Needs};
 use crate::core::cursor::Generation;
@@ -21,6 +22,11 @@ use crate::name::{ChannelName, ConnId, UserName};
 use crate::outlet::{Attachment, End, Outlet, Presumed, Report};
 use crate::transport::Transport;
 use crate::user::Present;
+
+/// A poll on another socket may overtake the reset of the one before by this much. A poll gathers for longer than that.
+const RESET_IS_LATE: Duration = Duration::from_millis(50);
+
+const LOOK_AGAIN: Duration = Duration::from_millis(5);
 
 /// How many logs are asked for their epoch at a time.
 const SLICE: usize = 256;
@@ -118,18 +124,6 @@ impl Life {
         self.listening.as_ref().is_some_and(|listening| listening.generation == generation)
     }
 
-    /// Takes it that a client which polls again has read the answer of its last poll, unless it broke the answer off. A client that
-    /// brings a position, or comes by another transport, says more or nothing.
-    fn presume(&mut self, arrival: &mut Arrival) {
-        if let Some(Presumed { report, socket }) = self.presumed.take()
-            && arrival.outlet.transport == Transport::LongPoll
-            && arrival.read.is_empty()
-            && !socket.was_reset()
-        {
-            arrival.read = report;
-        }
-    }
-
     /// Takes all cursors back to what the client of a transport has read.
     fn rewind(&self, conn_id: ConnId, generation: Generation, report: Option<Report>, needs: &Needs) {
         let detach = Detach { conn_id, generation, report };
@@ -212,10 +206,10 @@ impl Connection {
     ///
     /// A transport that is given up before this is done is detached from some of them too early; they know by its generation that it
     /// has ended, and do not attach it any more.
-    fn attach(&mut self, mut arrival: Arrival, context: &mut Context<Self>) {
+    fn attach(&mut self, arrival: Arrival, context: &mut Context<Self>) {
         let (conn_id, needs) = (self.conn_id, self.needs.clone());
         let Some(life) = &mut self.life else { return };
-        life.presume(&mut arrival);
+        let presumed = life.presumed.take();
         let Arrival { generation, outlet, read, attachment, reply } = arrival;
         life.cancel_grace(context);
         if !std::mem::replace(&mut life.is_present, true) {
@@ -225,6 +219,7 @@ impl Connection {
         life.listening = Some(Listening { generation, outlet: outlet.clone() });
         let (channels, user): (Vec<_>, _) = (life.channels.iter().cloned().collect(), life.user.clone());
         actix::spawn(async move {
+            let read = if let Some(presumed) = presumed { presume(read, &outlet, presumed).await } else { read };
             let is_foreign = !read.is_empty() && names_unknown_log(&read, &channels, &user, &needs).await;
             let attach = Attach { conn_id, generation, outlet, missed: true, read, is_foreign };
             for channel in channels {
@@ -234,6 +229,21 @@ impl Connection {
             reply.send(attachment).ok();
         });
     }
+}
+
+/// Returns how far a client has read whose last poll was answered. Where it brings a position, it says so; where it comes by another
+/// transport, nothing is known. If it polls again it has read the answer, unless it broke it off.
+async fn presume(read: Report, outlet: &Outlet, Presumed { report, socket }: Presumed) -> Report {
+    if !read.is_empty() || outlet.transport != Transport::LongPoll {
+        return read;
+    }
+    if !std::ptr::addr_eq(Arc::as_ptr(&outlet.socket), Arc::as_ptr(&socket)) {
+        let end = Instant::now() + RESET_IS_LATE;
+        while !socket.was_reset() && Instant::now() < end {
+            sleep(LOOK_AGAIN).await;
+        }
+    }
+    if socket.was_reset() { read } else { report }
 }
 
 /// Returns whether a position names a log that is none of these: one of a channel or user of which only a later life is left.

@@ -123,7 +123,9 @@ impl Page for EventsPage {
 /// A page that polls, each time over the same connection of HTTP as long as it does not leave.
 pub(super) struct PollPage {
     stream: TcpStream,
-    question: String,
+    place: Place,
+    /// How far it has read, as the last answer that it read said.
+    position: String,
     /// The question is sent and its answer not read.
     is_asking: bool,
 }
@@ -131,35 +133,41 @@ pub(super) struct PollPage {
 impl PollPage {
     async fn ask(&mut self) {
         if !std::mem::replace(&mut self.is_asking, true) {
-            self.stream.write_all(self.question.as_bytes()).await.unwrap();
+            let Self { place: Place { address, conn_id }, position, .. } = self;
+            let path = format!("/listen?conn_id={conn_id}&last_event_id={position}");
+            let question = format!("GET {path} HTTP/1.1\r\nHost: {address}\r\n\r\n");
+            self.stream.write_all(question.as_bytes()).await.unwrap();
         }
     }
 
-    /// Reads the head of an answer; returns the length of its body.
-    async fn read_head(&mut self) -> usize {
+    /// Reads the head of an answer; returns the length of its body, and the position after it.
+    async fn read_head(&mut self) -> (usize, Option<String>) {
         let mut head = Vec::new();
         while !head.ends_with(b"\r\n\r\n") {
             head.push(self.stream.read_u8().await.unwrap());
         }
-        let head = String::from_utf8(head).unwrap().to_lowercase();
-        assert!(head.starts_with("http/1.1 200"), "{head}");
-        head.split("content-length: ").nth(1).unwrap().split('\r').next().unwrap().parse().unwrap()
+        let head = String::from_utf8(head).unwrap();
+        assert!(head.starts_with("HTTP/1.1 200"), "{head}");
+        let value = |name: &str| head.split(&format!("{name}: ")).nth(1).map(|rest| rest.split('\r').next().unwrap().to_owned());
+        (value("content-length").unwrap().parse().unwrap(), value("x-channelstream-position"))
     }
 }
 
 impl Page for PollPage {
     const NAME: &str = "long-poll";
 
-    async fn open(Place { address, conn_id }: &Place) -> Self {
-        let question = format!("GET /listen?conn_id={conn_id} HTTP/1.1\r\nHost: {address}\r\n\r\n");
-        Self { stream: TcpStream::connect(address).await.unwrap(), question, is_asking: false }
+    async fn open(place: &Place) -> Self {
+        let stream = TcpStream::connect(&place.address).await.unwrap();
+        Self { stream, place: place.clone(), position: String::new(), is_asking: false }
     }
 
     async fn read(&mut self) -> Vec<Value> {
         self.ask().await;
-        let mut body = vec![0; self.read_head().await];
+        let (length, position) = self.read_head().await;
+        let mut body = vec![0; length];
         self.stream.read_exact(&mut body).await.unwrap();
         self.is_asking = false;
+        self.position = position.unwrap_or(std::mem::take(&mut self.position));
         serde_json::from_slice(&body).unwrap()
     }
 
@@ -173,8 +181,9 @@ impl Page for PollPage {
                 self.read_head().await;
             }
         }
+        let position = std::mem::take(&mut self.position);
         drop(self);
-        Self::open(place).await
+        Self { position, ..Self::open(place).await }
     }
 
     /// With a poll under way, or between two of them.
