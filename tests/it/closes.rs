@@ -52,7 +52,8 @@ async fn a_page_that_was_quiet_before_it_dropped_its_poll_gets_nothing_twice() {
 
 /// A server, a client far away from it who listens to `room`, and a backend beside it.
 async fn far_away() -> (Server, Backend, Place) {
-    let server = Server::start(&[]);
+    // A first poll arrives when messages are under way already, and gets as many of them as this.
+    let server = Server::start(&[("channel-frames", "10000")]);
     let backend = Backend::of(&server);
     let wire = SlowWire::to(&server.address, DELAY).await;
     let conn_id = backend.connect("alice", &["room"]).await;
