@@ -3,30 +3,12 @@
 use std::time::Duration;
 
 use serde_json::json;
-use socket2::{Domain, Socket, Type};
-use tokio::io::AsyncWriteExt;
-use tokio::net::TcpStream;
 
 use crate::support::client::Backend;
 use crate::support::eventually;
+use crate::support::raw_socket::silent_websocket;
 use crate::support::server::Server;
 use crate::support::websocket::WebSocket;
-
-/// A websocket whose client reads nothing after its handshake, with as small a buffer as the kernel gives.
-async fn silent(server: &Server, conn_id: &str) -> TcpStream {
-    let socket = Socket::new(Domain::IPV4, Type::STREAM, None).unwrap();
-    socket.set_recv_buffer_size(1024).unwrap();
-    let address: std::net::SocketAddr = server.address.parse().unwrap();
-    socket.connect(&address.into()).unwrap();
-    socket.set_nonblocking(true).unwrap();
-    let mut stream = TcpStream::from_std(socket.into()).unwrap();
-    let upgrade = format!(
-        "GET /ws?conn_id={conn_id} HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\n\
-         Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n"
-    );
-    stream.write_all(upgrade.as_bytes()).await.unwrap();
-    stream
-}
 
 #[tokio::test(flavor = "multi_thread")]
 async fn clients_that_never_read_cost_less_than_200_kilobytes_each_and_are_closed() {
@@ -59,7 +41,7 @@ async fn clients_that_never_read_cost_less_than_200_kilobytes_each_and_are_close
     let mut silent_ones = Vec::new();
     for index in 0..SILENT {
         let conn_id = backend.connect(&format!("silent-{index}"), &["room"]).await;
-        silent_ones.push(silent(&server, &conn_id).await);
+        silent_ones.push(silent_websocket(&server, &conn_id).await);
     }
     let most = load(1000).await;
     let each = most.saturating_sub(before) / SILENT;

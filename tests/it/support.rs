@@ -7,10 +7,12 @@ pub(crate) mod event_stream;
 pub(crate) mod numbered;
 pub(crate) mod proxy;
 pub(crate) mod random;
+pub(crate) mod raw_socket;
 pub(crate) mod scale;
 pub(crate) mod server;
 pub(crate) mod signing;
 pub(crate) mod slow_wire;
+pub(crate) mod watch;
 pub(crate) mod websocket;
 
 use std::time::{Duration, Instant};

@@ -1,0 +1,35 @@
+//! Clients that take as little as the kernel allows, and do with their sockets what they like.
+
+use socket2::{Domain, Socket, Type};
+use tokio::io::AsyncWriteExt;
+use tokio::net::TcpStream;
+
+use super::server::Server;
+
+/// A connection with as small a buffer for what it receives as the kernel gives.
+pub(crate) fn narrow(server: &Server) -> TcpStream {
+    let socket = Socket::new(Domain::IPV4, Type::STREAM, None).unwrap();
+    socket.set_recv_buffer_size(1024).unwrap();
+    let address: std::net::SocketAddr = server.address.parse().unwrap();
+    socket.connect(&address.into()).unwrap();
+    socket.set_nonblocking(true).unwrap();
+    TcpStream::from_std(socket.into()).unwrap()
+}
+
+/// A websocket that has sent its handshake and has read nothing.
+pub(crate) async fn silent_websocket(server: &Server, conn_id: &str) -> TcpStream {
+    let upgrade = format!(
+        "GET /ws?conn_id={conn_id} HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\n\
+         Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n"
+    );
+    let mut stream = narrow(server);
+    stream.write_all(upgrade.as_bytes()).await.unwrap();
+    stream
+}
+
+/// A stream of events that has sent its request and has read nothing.
+pub(crate) async fn silent_event_stream(server: &Server, conn_id: &str) -> TcpStream {
+    let mut stream = narrow(server);
+    stream.write_all(format!("GET /sse?conn_id={conn_id} HTTP/1.1\r\nHost: x\r\n\r\n").as_bytes()).await.unwrap();
+    stream
+}
