@@ -1,0 +1,185 @@
+//! Calls that name very many people, keys or channels: they take no longer than reading the names does, and delay nobody.
+
+use std::time::{Duration, Instant};
+
+use reqwest::Method;
+use serde_json::{Value, json};
+
+use crate::support::client::Backend;
+use crate::support::scale::scaled;
+use crate::support::server::Server;
+use crate::support::watch::Health;
+use crate::support::websocket::WebSocket;
+
+/// How often each call is made; the best counts, since others run on the same machine.
+const RUNS: usize = 5;
+
+/// A call that takes longer than this is not made again.
+const HOPELESS: Duration = Duration::from_secs(4);
+
+/// How long `/health` may take meanwhile, on the same thread, in the best run.
+const PATIENCE: Duration = Duration::from_millis(50);
+
+/// Twice the names may cost this much more.
+const GROWTH: f64 = 2.3;
+
+/// What a measurement may be wrong by.
+const NOISE: Duration = Duration::from_millis(10);
+
+/// One thread, so that what stops it stops `/health` as well.
+fn start() -> (Server, Backend) {
+    let server = Server::start(&[("workers", "1"), ("body-limit", "100000000")]);
+    let backend = Backend::of(&server);
+    (server, backend)
+}
+
+fn names(count: usize) -> Vec<String> {
+    (0..count).map(|index| format!("name-{index}")).collect()
+}
+
+/// A call, and what takes it back where it cannot be made again otherwise.
+struct Call {
+    path: &'static str,
+    body: Value,
+    undo: Option<(&'static str, Value)>,
+}
+
+/// What the best of several calls took.
+struct Best {
+    time: Duration,
+    cpu: Duration,
+    health: Duration,
+}
+
+impl Call {
+    async fn once(&self, backend: &Backend) -> Duration {
+        let request = backend.request(Method::POST, self.path).body(serde_json::to_vec(&self.body).unwrap());
+        let start = Instant::now();
+        let response = request.send().await.unwrap();
+        let (status, answer) = (response.status(), response.bytes().await.unwrap());
+        let time = start.elapsed();
+        assert_eq!(status, 200, "{}: {}", self.path, String::from_utf8_lossy(&answer[..answer.len().min(1000)]));
+        time
+    }
+
+    async fn undo(&self, backend: &Backend) {
+        if let Some((path, body)) = &self.undo {
+            backend.post(path, body.clone()).await;
+        }
+    }
+
+    async fn best(&self, server: &Server, backend: &Backend) -> Best {
+        let mut best = Best { time: Duration::MAX, cpu: Duration::MAX, health: Duration::MAX };
+        for _ in 0..RUNS {
+            let health = Health::watch(server).await;
+            best.time = best.time.min(self.once(backend).await);
+            best.health = best.health.min(health.slowest().await);
+            self.undo(backend).await;
+            if best.time > HOPELESS {
+                best.cpu = best.time;
+                break;
+            }
+            // The time on the processor without the questions about its health.
+            let before = server.cpu();
+            self.once(backend).await;
+            best.cpu = best.cpu.min(server.cpu().saturating_sub(before));
+            self.undo(backend).await;
+        }
+        best
+    }
+}
+
+/// A call with so many names, and with twice as many.
+async fn check(server: &Server, backend: &Backend, limit: Duration, count: usize, call: impl Fn(Vec<String>) -> Call) {
+    let (call, larger) = (call(names(count)), call(names(2 * count)));
+    let (path, once) = (call.path, call.best(server, backend).await);
+    println!("{path} with {count} names: {:?}, {:?} of the processor, /health at most {:?}", once.time, once.cpu, once.health);
+    assert!(once.time < limit, "{path} took {:?}", once.time);
+    assert!(once.health < PATIENCE, "/health took {:?}", once.health);
+    let twice = larger.best(server, backend).await;
+    println!("{path} with {} names: {:?}, {:?} of the processor", 2 * count, twice.time, twice.cpu);
+    assert_grows_with(once.cpu, twice.cpu);
+}
+
+fn assert_grows_with(once: Duration, twice: Duration) {
+    let growth = twice.as_secs_f64() / once.as_secs_f64();
+    println!("twice the names cost {growth:.2} as much");
+    assert!(twice < once.mul_f64(GROWTH) + NOISE, "{growth:.2}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_message_for_100_000_users_is_sent_as_fast_as_their_names_are_read() {
+    let (server, backend) = start();
+    let conn_id = backend.connect("name-77", &[]).await;
+    let mut listener = WebSocket::open(&server.address, &conn_id).await.unwrap();
+    let limit = scaled(Duration::from_secs(1), Duration::from_millis(300));
+    check(&server, &backend, limit, 100_000, |names| {
+        let body = json!([{"user": "b", "pm_users": names, "message": {"n": 1}}]);
+        Call { path: "/message", body, undo: None }
+    })
+    .await;
+    assert_eq!(listener.event().await["message"]["n"], 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_message_that_excludes_100_000_users_is_sent_as_fast_as_their_names_are_read() {
+    let (server, backend) = start();
+    let conn_id = backend.connect("alice", &["room"]).await;
+    for name in names(200) {
+        backend.connect(&name, &["room"]).await;
+    }
+    let mut listener = WebSocket::open(&server.address, &conn_id).await.unwrap();
+    let limit = scaled(Duration::from_secs(1), Duration::from_millis(300));
+    check(&server, &backend, limit, 100_000, |names| {
+        let body = json!([{"user": "b", "channel": "room", "exclude_users": names, "message": {"n": 1}}]);
+        Call { path: "/message", body, undo: None }
+    })
+    .await;
+    assert_eq!(listener.event().await["message"]["n"], 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn all_channels_but_100_000_are_told_as_fast_as_their_names_are_read() {
+    let (server, backend) = start();
+    let configs = names(2000).into_iter().map(|name| (format!("of-{name}"), json!({})));
+    backend.post("/channel_config", Value::Object(configs.collect())).await;
+    let limit = scaled(Duration::from_secs(1), Duration::from_millis(300));
+    check(&server, &backend, limit, 100_000, |names| {
+        let body = json!({"info": {"exclude_channels": names, "include_history": false}});
+        Call { path: "/info", body, undo: None }
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_connection_enters_20_000_channels_as_fast_as_it_enters_them_one_by_one() {
+    let (server, backend) = start();
+    let limit = scaled(Duration::from_secs(2), Duration::from_secs(1));
+    let conn_id = uuid::Uuid::new_v4().to_string();
+    check(&server, &backend, limit, 20_000, |names| {
+        let body = json!({"username": "alice", "conn_id": conn_id, "channels": names, "info": {"channels": []}});
+        Call { path: "/connect", body, undo: Some(("/disconnect", json!({"conn_id": conn_id}))) }
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_user_with_45_000_public_keys_is_called_as_fast_as_they_are_written() {
+    let mut spent = Vec::new();
+    for count in [45_000, 90_000] {
+        let (server, backend) = start();
+        let state: Value = names(count).into_iter().map(|name| (name, json!(1))).collect::<serde_json::Map<_, _>>().into();
+        let connect = json!({"username": "alice", "channels": ["room"], "user_state": state, "state_public_keys": names(count)});
+        let start = Instant::now();
+        backend.post("/connect", connect).await;
+        println!("/connect with {count} public keys: {:?}", start.elapsed());
+        // A later call changes one of them. It answers with all.
+        let body = json!({"user": "alice", "user_state": {"name-0": 2}});
+        let later = Call { path: "/user_state", body, undo: None }.best(&server, &backend).await;
+        println!("/user_state of a user with {count} public keys: {:?}, {:?} of the processor", later.time, later.cpu);
+        assert!(later.time < scaled(Duration::from_millis(150), Duration::from_millis(50)), "{:?}", later.time);
+        assert!(later.health < PATIENCE, "/health took {:?}", later.health);
+        spent.push(later.cpu);
+    }
+    assert_grows_with(spent[0], spent[1]);
+}
