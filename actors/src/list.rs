@@ -1,12 +1,17 @@
 //! A list of events as it goes over the wire, encoded once for all who are at the same place.
 
+use std::sync::Arc;
+
 use bytes::{BufMut, Bytes, BytesMut};
 use bytestring::ByteString;
 
 /// `[event, …]`: as text, and as the frame in which a websocket carries it. A server's frames have no mask (RFC 6455 §5.1), so the frame
 /// is the same bytes for everyone: an outlet hands them on without copying.
 #[derive(Clone, Debug)]
-pub struct List {
+pub struct List(Arc<Encoded>);
+
+#[derive(Debug)]
+struct Encoded {
     frame: Bytes,
     text: ByteString,
     /// The same text where it has no line breaks.
@@ -37,27 +42,27 @@ impl List {
         let text = ByteString::try_from(frame.slice(header..)).unwrap_or_default();
         // A line break in a caller's JSON can only be a blank between its parts.
         let line = if text.contains(['\n', '\r']) { text.replace(['\n', '\r'], " ").into() } else { text.clone() };
-        Self { frame, text, line }
+        Self(Arc::new(Encoded { frame, text, line }))
     }
 
     /// As text.
     pub fn text(&self) -> &ByteString {
-        &self.text
+        &self.0.text
     }
 
     /// As text in one line.
     pub fn line(&self) -> &ByteString {
-        &self.line
+        &self.0.line
     }
 
     /// As the frame of a websocket.
     pub fn frame(&self) -> &Bytes {
-        &self.frame
+        &self.0.frame
     }
 
     /// How many bytes it puts before a socket.
     pub fn size(&self) -> usize {
-        self.frame.len()
+        self.0.frame.len()
     }
 }
 

@@ -16,6 +16,7 @@ use channelstream_actors::broker::Broker;
 use channelstream_actors::counters::Counted;
 use channelstream_actors::error::CloseReason;
 use channelstream_actors::outlet::{Attachment, End, Frames, Pulse, Queue, Room, Shut};
+use tokio::time::{Sleep, sleep_until};
 
 use crate::settings::Settings;
 use crate::transport::client_frames::ClientFrame;
@@ -26,6 +27,10 @@ use crate::transport::wire::Wire;
 
 /// A ping follows at the latest this long after an event, so that little is repeated when the client comes back.
 const ASK_AFTER: Duration = Duration::from_millis(100);
+
+/// So long after the last ping the next event takes one along. That is less work than a write of its own, so it is a little earlier than
+/// the ping would have to come.
+const ASK_ALONG: Duration = Duration::from_millis(90);
 
 /// It follows at the latest after this many events.
 const EVENTS_PER_PING: u64 = 64;
@@ -75,10 +80,12 @@ pub(super) struct WebSocket {
     /// The number of the last ping.
     ping: u64,
     ping_is_open: bool,
-    /// When a ping may follow an event again.
-    next_ask: Instant,
-    /// A timer runs until then.
-    asks_later: bool,
+    /// When the last ping was sent.
+    asked: Instant,
+    /// When the next one has to be sent, if no event takes it along before; made when it is needed first.
+    reminder: Option<Pin<Box<Sleep>>>,
+    /// The reminder is set.
+    is_reminded: bool,
     /// To be answered to the client's last ping.
     pong: Option<Bytes>,
     /// An answer waits to be written. Until then nothing more is read: a client that does not take what is written gets no more answers.
@@ -107,6 +114,7 @@ impl ActorFuture<WebSocket> for Pump {
             if !socket.is_ending {
                 socket.hear(context, task);
             }
+            socket.heed_reminder(task);
             match socket.wire.poll_write(task) {
                 Poll::Ready(Ok(())) if socket.is_ending => context.stop(),
                 // The answer to the client's ping is written: what it sent since then can be read.
@@ -136,8 +144,9 @@ impl WebSocket {
             read: ReadSoFar::default(),
             ping: 0,
             ping_is_open: false,
-            next_ask: Instant::now(),
-            asks_later: false,
+            asked: Instant::now() - ASK_ALONG,
+            reminder: None,
+            is_reminded: false,
             pong: None,
             pong_waits: false,
             answers: false,
@@ -174,7 +183,7 @@ impl WebSocket {
             ClientFrame::Data => {}
             // RFC 6455 §5.5.3: of several pings the last one may be answered alone.
             ClientFrame::Ping(text) => self.pong = Some(text).filter(|_| !self.is_closing),
-            ClientFrame::Pong(text) => self.pong(&text, context),
+            ClientFrame::Pong(text) => self.pong(&text),
             ClientFrame::Close => {
                 if !std::mem::replace(&mut self.is_closing, true) {
                     self.wire.push(close_frame(1000, ""));
@@ -192,20 +201,31 @@ impl WebSocket {
         self.wire.push(frame);
     }
 
-    /// Asks whether the client has what it was sent, if it is time. At most one question is open.
-    fn ask_in_time(&mut self, context: &mut Context<Self>) {
+    /// Asks whether the client has what it was sent: along with an event, or when it is time. At most one question is open. `since`: no
+    /// event waits for longer to be asked about.
+    fn ask_in_time(&mut self, since: Instant) {
         if self.ping_is_open || self.is_closing || self.read.unasked() == 0 {
             return;
         }
-        let now = Instant::now();
-        if now >= self.next_ask || self.read.unasked() >= EVENTS_PER_PING {
+        if self.asked.elapsed() >= ASK_ALONG || self.read.unasked() >= EVENTS_PER_PING {
             let question = self.question();
             self.send(question);
-        } else if !std::mem::replace(&mut self.asks_later, true) {
-            context.run_later(self.next_ask - now, |socket, context| {
-                socket.asks_later = false;
-                socket.ask_in_time(context);
-            });
+        } else if !std::mem::replace(&mut self.is_reminded, true) {
+            let deadline = (since + ASK_AFTER).into();
+            match &mut self.reminder {
+                Some(reminder) => reminder.as_mut().reset(deadline),
+                None => self.reminder = Some(Box::pin(sleep_until(deadline))),
+            }
+        }
+    }
+
+    /// Asks if no event has come that took the question along.
+    fn heed_reminder(&mut self, task: &mut TaskContext<'_>) {
+        if let Some(reminder) = self.reminder.as_mut().filter(|_| self.is_reminded)
+            && reminder.as_mut().poll(task).is_ready()
+        {
+            self.is_reminded = false;
+            self.ask_in_time(self.asked);
         }
     }
 
@@ -213,12 +233,13 @@ impl WebSocket {
     fn question(&mut self) -> Bytes {
         self.ping += 1;
         self.ping_is_open = true;
-        self.next_ask = Instant::now() + ASK_AFTER;
+        self.asked = Instant::now();
+        self.is_reminded = false;
         self.read.ask();
         control(PING, self.ping.to_string().as_bytes())
     }
 
-    fn pong(&mut self, text: &[u8], context: &mut Context<Self>) {
+    fn pong(&mut self, text: &[u8]) {
         if text != self.ping.to_string().as_bytes() {
             return;
         }
@@ -228,7 +249,7 @@ impl WebSocket {
         if self.is_closing {
             self.detach();
         } else {
-            self.ask_in_time(context);
+            self.ask_in_time(self.asked);
         }
     }
 
@@ -289,13 +310,15 @@ impl Handler<Beat> for WebSocket {
 impl Handler<Frames> for WebSocket {
     type Result = ();
 
-    fn handle(&mut self, frames: Frames, context: &mut Self::Context) {
+    fn handle(&mut self, frames: Frames, _: &mut Self::Context) {
         if self.is_closing {
             return;
         }
         self.read.sent(&frames);
         self.wire.push(frames.list.frame().clone());
-        self.ask_in_time(context);
+        if !self.ping_is_open {
+            self.ask_in_time(Instant::now());
+        }
     }
 }
 
