@@ -51,6 +51,15 @@ pub enum ApiError {
         /// In bytes.
         limit: usize,
     },
+    /// The body is larger than one that needs no signature may be.
+    #[error("the body is larger than {limit} bytes; only signed calls may send more")]
+    TooLargeUnsigned {
+        /// In bytes.
+        limit: usize,
+    },
+    /// The body did not arrive in time.
+    #[error("the body {0}")]
+    TooSlow(String),
     /// A client endpoint's query is wrong.
     #[error("{0}")]
     BadQuery(String),
@@ -60,6 +69,9 @@ pub enum ApiError {
     /// `/ws` without an upgrade.
     #[error("this is a websocket; it needs an upgrade: {0}")]
     NoUpgrade(String),
+    /// A path that is no websocket was asked for an upgrade or a tunnel.
+    #[error("only /ws can be upgraded to a websocket; send this request without Upgrade, and not by CONNECT")]
+    Upgrade,
     /// A page of another site asks in the name of who is signed in.
     #[error("this was sent by a page of another site")]
     ForeignPage,
@@ -118,8 +130,9 @@ impl ResponseError for ApiError {
             Self::AddressNotAllowed { .. } | Self::NotSigned | Self::ForeignPage => StatusCode::FORBIDDEN,
             Self::BadSignature | Self::UnknownConnection => StatusCode::UNAUTHORIZED,
             Self::Invalid(_) | Self::BadQuery(_) => StatusCode::UNPROCESSABLE_ENTITY,
-            Self::NotJson { .. } => StatusCode::BAD_REQUEST,
-            Self::TooLarge { .. } => StatusCode::PAYLOAD_TOO_LARGE,
+            Self::NotJson { .. } | Self::Upgrade => StatusCode::BAD_REQUEST,
+            Self::TooLarge { .. } | Self::TooLargeUnsigned { .. } => StatusCode::PAYLOAD_TOO_LARGE,
+            Self::TooSlow(_) => StatusCode::REQUEST_TIMEOUT,
             Self::NoUpgrade(_) => StatusCode::UPGRADE_REQUIRED,
             Self::NoSession { .. } => StatusCode::FOUND,
             Self::Refused(_) => StatusCode::SERVICE_UNAVAILABLE,
@@ -154,9 +167,14 @@ impl ResponseError for ApiError {
                 log::error!("internal error: {reason}");
                 response.json(json!({"request": "Internal error."}))
             }
-            Self::NotJson { .. } | Self::TooLarge { .. } | Self::UnknownConnection | Self::ForeignPage => {
-                response.json(json!({"request": self.to_string()}))
-            }
+            // What is left of its body is not waited for.
+            Self::TooSlow(_) => response.force_close().json(json!({"request": self.to_string()})),
+            Self::NotJson { .. }
+            | Self::TooLarge { .. }
+            | Self::TooLargeUnsigned { .. }
+            | Self::Upgrade
+            | Self::UnknownConnection
+            | Self::ForeignPage => response.json(json!({"request": self.to_string()})),
         }
     }
 }

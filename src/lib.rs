@@ -6,7 +6,7 @@
 //! - [`api`]: a file per endpoint; [`transport`]: websocket, server-sent events and long-poll; [`event_source`]: what streams of events share;
 //! - [`pages`]: the front page; [`demo`]: a chat with a backend of its own; [`admin`]: the panel's pages; [`assets`]: what they are made of;
 //! - [`validation`]: from bytes to typed requests; [`signature`]: who may call; [`error`]: from errors to answers;
-//! - [`middleware`]: what every request passes first; [`caller`]: where it comes from;
+//! - [`middleware`]: what every request passes first; [`caller`]: where it comes from; [`exchange`]: what its stream is told of it;
 //! - [`settings`], [`cli`], [`server`], [`process`]: how it starts and stops.
 
 pub mod admin;
@@ -17,6 +17,7 @@ pub mod cli;
 pub mod demo;
 pub mod error;
 pub mod event_source;
+pub mod exchange;
 pub mod middleware;
 pub mod openapi;
 pub mod pages;

@@ -1,5 +1,6 @@
 //! Every path. A wrong method is not found, as in the original (`protocol.md` §9).
 
+use actix_web::http::Method;
 use actix_web::web::{ServiceConfig, delete, get, patch, post, resource, route, to};
 use actix_web::{HttpResponse, Resource};
 
@@ -41,6 +42,37 @@ pub fn routes(app: &mut ServiceConfig) {
         .configure(assets::routes)
         .configure(openapi::routes)
         .default_service(to(not_found));
+}
+
+/// What a request is for, as far as it decides whether and how the request is let in (`middleware/admission.rs`).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Purpose {
+    /// A call that changes something. It needs a signature or a session.
+    Change,
+    /// A call that only asks. It needs a signature or a session.
+    Question,
+    /// A page that listens by server-sent events or long-poll.
+    Listen,
+    /// A page that opens a websocket: the only request that may be upgraded.
+    Socket,
+    /// Everything else: what anyone may ask for, and what does not exist.
+    Open,
+}
+
+impl Purpose {
+    /// The purpose of a request for this path, without a proxy's prefix.
+    pub fn of(method: &Method, path: &str) -> Self {
+        match path {
+            "/connect" | "/subscribe" | "/unsubscribe" | "/user_state" | "/user_status" | "/message" | "/channel_config" => {
+                Self::Change
+            }
+            "/admin/message" | "/admin/channel_config" | "/admin/forget_channel" => Self::Change,
+            "/info" | "/admin/disconnect" | "/admin/admin.json" => Self::Question,
+            "/sse" | "/listen" => Self::Listen,
+            "/ws" if method == Method::GET => Self::Socket,
+            _ => Self::Open,
+        }
+    }
 }
 
 fn at(path: &str) -> Resource {

@@ -11,7 +11,7 @@ use actix_codec::Framed;
 use actix_http::h1::Codec;
 use actix_http::{HttpService, Request};
 use actix_server::{Server, ServerHandle};
-use actix_service::{ServiceFactory, ServiceFactoryExt, fn_factory, fn_service, map_config};
+use actix_service::{ServiceFactory, ServiceFactoryExt, apply_fn_factory, fn_factory, fn_service, map_config};
 use actix_web::dev::AppConfig;
 use actix_web::http::header;
 use actix_web::middleware::{DefaultHeaders, from_fn};
@@ -28,6 +28,8 @@ use crate::admin::monitor::Monitor;
 use crate::admin::session::Sessions;
 use crate::admin::throttle::SignInThrottle;
 use crate::demo;
+use crate::exchange::{Exchange, watch};
+use crate::middleware::admission::admission;
 use crate::middleware::cors::cors;
 use crate::middleware::proxy::proxy;
 use crate::process::{Readiness, Started};
@@ -35,7 +37,7 @@ use crate::routes::routes;
 use crate::settings::Settings;
 use crate::signature::Gate;
 use crate::transport::socket::{Handle, WatchedStream};
-use crate::transport::upgrade;
+use crate::transport::upgrade::{self, LINGER};
 
 /// Connections that wait to be accepted. Many come back at once after a restart.
 const BACKLOG: i32 = 4096;
@@ -112,6 +114,7 @@ fn http_server(
     let threads = Threads::new(workers, broker.clone());
     let drain_time = settings.drain_time.as_secs().max(1);
     let unacknowledged = settings.limits().idle;
+    let head_timeout = settings.head_timeout;
     let broker = Data::new(broker);
     let gate = Data::new(Gate::new(&settings));
     let sessions = Data::new(Sessions::new(&settings));
@@ -136,6 +139,7 @@ fn http_server(
                 }
             })
             .configure(routes)
+            .wrap(from_fn(admission))
             .wrap(from_fn(proxy))
             .wrap(from_fn(cors))
             .wrap(DefaultHeaders::new().add((header::X_CONTENT_TYPE_OPTIONS, "nosniff")));
@@ -173,13 +177,18 @@ fn http_server(
             })
             .keep_alive(Duration::from_secs(75))
             .h1_write_buffer_size(WRITE_BUFFER)
-            .client_request_timeout(Duration::from_secs(30))
-            .on_connect_ext(|stream: &WatchedStream, data| drop(data.insert::<Arc<Handle>>(stream.handle())))
+            // The stream's own deadline counts for every head, not for the first only.
+            .client_request_timeout(Duration::ZERO)
+            .client_disconnect_timeout(LINGER)
+            .on_connect_ext(|stream: &WatchedStream, data| {
+                data.insert::<Arc<Handle>>(stream.handle());
+                data.insert::<Arc<Exchange>>(stream.exchange());
+            })
             .upgrade(upgrade)
-            .h1(answers);
+            .h1(apply_fn_factory(answers, watch));
         fn_service(move |stream: TcpStream| async move {
             let peer = stream.peer_addr().ok();
-            Ok((WatchedStream::new(stream, unacknowledged), peer))
+            Ok((WatchedStream::new(stream, unacknowledged, head_timeout), peer))
         })
         .and_then(http)
     };

@@ -147,6 +147,13 @@ settings! {
     body_limit: usize = 1 << 20;
     /// The largest `message` of an item in POST and PATCH `/message`, in bytes as received; 422 beyond it.
     message_limit: usize = 256 << 10;
+    /// Seconds a request's head may take to arrive; 408 beyond it. They begin when a connection is made, and with the first byte of each
+    /// later head.
+    head_timeout: Duration = Duration::from_secs(10);
+    /// Seconds a request's body may take to arrive; 408 beyond it.
+    body_timeout: Duration = Duration::from_secs(30);
+    /// How many bytes a second of a body must arrive, on average, once 5 seconds have passed; 408 below it.
+    body_rate: usize = 1024;
     /// The largest websocket frame a client may send, in bytes; closed with 1009 beyond it.
     frame_limit: usize = 4096;
     /// Seconds a client has to close its websocket when told so, before it is cut.

@@ -3,6 +3,7 @@
 pub mod client_frames;
 pub mod event_stream;
 pub mod handshake;
+mod head_timer;
 pub mod long_poll;
 mod metronome;
 mod position;

@@ -18,7 +18,7 @@ const CHANNELS: [&str; 3] = ["demo:lobby", "demo:ideas", "demo:quiet"];
 const PUBLIC_KEYS: [&str; 2] = ["color", "status"];
 
 const LONGEST_NAME: usize = 256;
-const LONGEST_TEXT: usize = 2000;
+const LONGEST_TEXT: usize = 1000;
 
 fn channel_configs() -> Value {
     let lively = |history_size: u32| {

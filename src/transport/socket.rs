@@ -14,6 +14,14 @@ use socket2::SockRef;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::sync::Notify;
 
+use crate::exchange::Exchange;
+use crate::transport::head_timer::HeadTimer;
+
+/// What a client reads whose head did not arrive in time.
+const TOO_LATE: &[u8] =
+    b"HTTP/1.1 408 Request Timeout\r\nconnection: close\r\ncontent-type: application/json\r\ncontent-length: 68\r\n\r\n\
+{\"request\": \"the head of the request took too long (head_timeout)\"}\n";
+
 const OPEN: u8 = 0;
 /// The client has sent its last byte.
 const ENDED: u8 = 1;
@@ -84,24 +92,44 @@ impl Socket for Handle {
 pub struct WatchedStream {
     stream: TcpStream,
     handle: Arc<Handle>,
+    exchange: Arc<Exchange>,
+    head: HeadTimer,
+    /// A head did not arrive in time: the client is told so when the stream ends.
+    is_late: bool,
 }
 
 impl WatchedStream {
     /// Takes a stream that was just accepted. It ends when the other side acknowledges nothing for so long: a machine that is gone
-    /// answers no pings and sends no goodbye.
-    pub fn new(stream: TcpStream, unacknowledged: Duration) -> Self {
+    /// answers no pings and sends no goodbye. It also ends when the head of a request takes longer than `head_timeout`.
+    pub fn new(stream: TcpStream, unacknowledged: Duration, head_timeout: Duration) -> Self {
         let socket = SockRef::from(&stream);
         // Lists of messages are small and must not wait for each other.
         let set = socket.set_tcp_nodelay(true).and_then(|()| socket.set_tcp_user_timeout(Some(unacknowledged)));
         if let Err(error) = set {
             log::debug!("an option of a socket could not be set: {error}");
         }
-        Self { stream, handle: Arc::default() }
+        Self { stream, handle: Arc::default(), exchange: Arc::default(), head: HeadTimer::new(head_timeout), is_late: false }
     }
 
     /// The way to it from outside.
     pub fn handle(&self) -> Arc<Handle> {
         self.handle.clone()
+    }
+
+    /// What its requests tell it.
+    pub fn exchange(&self) -> Arc<Exchange> {
+        self.exchange.clone()
+    }
+
+    /// Whether the stream is read as if the client had sent its last byte.
+    fn is_given_up(&mut self, context: &mut Context<'_>) -> bool {
+        self.is_late = self.is_late || self.head.is_late(&self.exchange, context);
+        self.is_late || self.exchange.is_over()
+    }
+
+    /// The client has sent its last byte.
+    fn end(&self) {
+        self.handle.state.compare_exchange(OPEN, ENDED, Ordering::AcqRel, Ordering::Acquire).ok();
     }
 
     fn check(&self, context: &Context<'_>) -> io::Result<()> {
@@ -150,10 +178,25 @@ impl Drop for WatchedStream {
 impl AsyncRead for WatchedStream {
     fn poll_read(mut self: Pin<&mut Self>, context: &mut Context<'_>, buffer: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
         self.check(context)?;
+        self.exchange.register(context);
+        if self.is_late || self.exchange.is_over() {
+            self.end();
+            return Poll::Ready(Ok(()));
+        }
         let before = buffer.filled().len();
         let result = Pin::new(&mut self.stream).poll_read(context, buffer);
-        if matches!(result, Poll::Ready(Ok(()))) && buffer.filled().len() == before && buffer.remaining() > 0 {
-            self.handle.state.compare_exchange(OPEN, ENDED, Ordering::AcqRel, Ordering::Acquire).ok();
+        let read = buffer.filled().get(before..).unwrap_or_default();
+        match &result {
+            Poll::Ready(Ok(())) if !read.is_empty() => {
+                let Self { head, exchange, .. } = &mut *self;
+                head.note(read, exchange);
+            }
+            Poll::Ready(Ok(())) if buffer.remaining() > 0 => self.end(),
+            Poll::Pending if self.is_given_up(context) => {
+                self.end();
+                return Poll::Ready(Ok(()));
+            }
+            _ => {}
         }
         self.note(result)
     }
@@ -189,6 +232,10 @@ impl AsyncWrite for WatchedStream {
     fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
         if self.check(context).is_err() {
             return Poll::Ready(Ok(()));
+        }
+        if std::mem::take(&mut self.is_late) {
+            // A socket that does not take these few bytes has no reader either.
+            let _ = Pin::new(&mut self.stream).poll_write(context, TOO_LATE);
         }
         let result = Pin::new(&mut self.stream).poll_shutdown(context);
         self.note(result)

@@ -3,16 +3,29 @@
 //! two buffers of 8 KB, more than all the rest of an idle websocket.
 
 use std::io;
+use std::sync::Arc;
+use std::time::Duration;
 
 use actix_codec::{Encoder, Framed};
 use actix_http::body::{BodySize, BoxBody, MessageBody, to_bytes};
 use actix_http::h1::{Codec, Message};
-use actix_http::{ConnectionType, Request, Response};
+use actix_http::{ConnectionType, HttpMessage, Request, Response};
 use actix_service::Service;
-use tokio::io::AsyncWriteExt;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::time::timeout;
 
+use crate::exchange::Exchange;
 use crate::transport::handshake::Takeover;
 use crate::transport::socket::WatchedStream;
+
+/// Marks a request whose stream was taken from the HTTP server: it has no body, and nobody notices when its client goes. actix-http does so
+/// with every request that has `Upgrade: websocket`, and with `CONNECT`.
+#[derive(Clone, Copy, Debug)]
+pub struct Upgrading;
+
+/// How long what a refused client still sends is read and thrown away. A socket that is closed over unread bytes is reset, and the client
+/// would not read the answer.
+pub const LINGER: Duration = Duration::from_secs(2);
 
 /// Answers a request that asks for a websocket.
 ///
@@ -25,6 +38,11 @@ where
     S::Error: Into<Response<BoxBody>>,
     B: MessageBody + 'static,
 {
+    if let Some(exchange) = request.conn_data::<Arc<Exchange>>() {
+        // Until the end of the stream: no head follows on it.
+        exchange.begin(request.head());
+    }
+    request.extensions_mut().insert(Upgrading);
     let mut response = match app.call(request).await {
         Ok(response) => response.into().map_into_boxed_body(),
         Err(error) => error.into(),
@@ -45,6 +63,16 @@ where
         parts.codec.encode(Message::Chunk(Some(body)), &mut answer)?;
         parts.codec.encode(Message::Chunk(None), &mut answer)?;
         parts.io.write_all(&answer).await?;
-        parts.io.shutdown().await
+        parts.io.shutdown().await?;
+        // Too much, or too slow: it ends all the same.
+        let _ = timeout(LINGER, discard(&mut parts.io)).await;
+        Ok(())
     }
+}
+
+/// Reads to the end, and keeps nothing.
+async fn discard(stream: &mut WatchedStream) -> io::Result<()> {
+    let mut bytes = [0; 1024];
+    while stream.read(&mut bytes).await? > 0 {}
+    Ok(())
 }

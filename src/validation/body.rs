@@ -5,23 +5,20 @@ use std::pin::Pin;
 use actix_web::dev::Payload;
 use actix_web::web::Data;
 use actix_web::{FromRequest, HttpRequest};
-use bytes::{Bytes, BytesMut};
+use bytes::Bytes;
 use channelstream_actors::broker::Broker;
-use futures_util::StreamExt;
 use serde_json::value::RawValue;
 use tokio::task::spawn_blocking;
 
 use super::errors::Errors;
 use super::fields::{Fields, Mention};
 use super::query;
+use super::reading::{self, Limit};
 use crate::error::ApiError;
 use crate::settings::Settings;
 
 /// Deeper JSON is refused: neither browsers nor backends need read it.
 const DEEPEST: usize = 100;
-
-/// So much beyond the limit is read and thrown away, so that the sender of a large body gets to read the answer.
-const DISCARDED: usize = 64 << 20;
 
 /// A body that is larger than this is read on a thread of its own: others would wait for it.
 const LARGE: usize = 64 << 10;
@@ -181,24 +178,13 @@ fn check<T: FromBody>(bytes: &[u8], facts: &Facts) -> Result<Checked<T>, ApiErro
     Ok(T::from_body(body, facts))
 }
 
-/// Reads a body up to the limit.
+/// Reads the body of a signed call.
 ///
 /// # Errors
-/// When it is larger, or does not arrive.
-pub async fn read(request: &HttpRequest, mut payload: Payload) -> Result<Bytes, ApiError> {
+/// When it is larger than `body_limit`, or does not arrive in time.
+pub async fn read(request: &HttpRequest, payload: Payload) -> Result<Bytes, ApiError> {
     let limit = request.app_data::<Data<Settings>>().map_or(0, |settings| settings.body_limit);
-    let mut bytes = BytesMut::new();
-    let mut size = 0_usize;
-    while let Some(chunk) = payload.next().await {
-        let chunk = chunk.map_err(|error| ApiError::not_json(format!("the body did not arrive: {error}")))?;
-        size = size.saturating_add(chunk.len());
-        if size <= limit {
-            bytes.extend_from_slice(&chunk);
-        } else if size > limit.saturating_add(DISCARDED) {
-            break;
-        }
-    }
-    if size > limit { Err(ApiError::TooLarge { limit }) } else { Ok(bytes.freeze()) }
+    reading::read(request, payload, Limit::Signed(limit)).await
 }
 
 /// How deep brackets are nested outside of texts.

@@ -7,6 +7,7 @@ pub(crate) mod event_stream;
 pub(crate) mod numbered;
 pub(crate) mod proxy;
 pub(crate) mod random;
+pub(crate) mod raw;
 pub(crate) mod raw_socket;
 pub(crate) mod scale;
 pub(crate) mod server;

@@ -1,0 +1,131 @@
+//! Reads the body of a request to its end: not more of it than allowed, and not for longer.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use actix_web::HttpRequest;
+use actix_web::dev::Payload;
+use actix_web::http::header::{self, HeaderMap};
+use actix_web::web::Data;
+use bytes::{Bytes, BytesMut};
+use futures_util::StreamExt;
+use tokio::time::{Instant, timeout_at};
+
+use crate::error::ApiError;
+use crate::exchange::Exchange;
+use crate::settings::Settings;
+
+/// How much of a body beyond the limit of a signed call is read and thrown away, so that its sender gets to read the answer.
+const DISCARDED: usize = 64 << 20;
+
+/// `body_rate` is not looked at before a body has taken this long.
+const RATE_GRACE: Duration = Duration::from_secs(5);
+
+/// How large a body may be, in bytes.
+#[derive(Clone, Copy, Debug)]
+pub enum Limit {
+    /// The body of a signed call.
+    Signed(usize),
+    /// The body of a request that anyone may send. Nothing beyond the limit is read.
+    Unsigned(usize),
+}
+
+impl Limit {
+    fn bytes(self) -> usize {
+        match self {
+            Self::Signed(bytes) | Self::Unsigned(bytes) => bytes,
+        }
+    }
+
+    fn discarded(self) -> usize {
+        match self {
+            Self::Signed(_) => DISCARDED,
+            Self::Unsigned(_) => 0,
+        }
+    }
+
+    fn exceeded(self) -> ApiError {
+        match self {
+            Self::Signed(limit) => ApiError::TooLarge { limit },
+            Self::Unsigned(limit) => ApiError::TooLargeUnsigned { limit },
+        }
+    }
+}
+
+/// Whether a body of more than this many bytes may follow the head. A body in chunks announces no length, so it may be of any.
+pub fn announces_more_than(headers: &HeaderMap, bytes: usize) -> bool {
+    headers.contains_key(header::TRANSFER_ENCODING) || length(headers) > bytes as u64
+}
+
+fn length(headers: &HeaderMap) -> u64 {
+    let length = headers.get(header::CONTENT_LENGTH).and_then(|length| length.to_str().ok());
+    length.and_then(|length| length.trim().parse().ok()).unwrap_or(0)
+}
+
+/// Reads a body.
+///
+/// # Errors
+/// When it is larger than the limit, arrives too slowly, or not at all.
+pub async fn read(request: &HttpRequest, mut payload: Payload, limit: Limit) -> Result<Bytes, ApiError> {
+    let settings = request.app_data::<Data<Settings>>().ok_or(ApiError::Internal("no settings"))?;
+    let most = limit.bytes().saturating_add(limit.discarded());
+    if length(request.headers()) > most as u64 {
+        return Err(limit.exceeded());
+    }
+    let exchange = request.conn_data::<Arc<Exchange>>();
+    let begun_at = Instant::now();
+    let mut bytes = BytesMut::new();
+    let mut size = 0_usize;
+    loop {
+        let deadline = begun_at + patience(size, settings);
+        let Ok(chunk) = timeout_at(deadline, payload.next()).await else {
+            if let Some(exchange) = exchange {
+                exchange.stop_reading();
+            }
+            return Err(too_slow(size, settings));
+        };
+        let Some(chunk) = chunk else { break };
+        let chunk = chunk.map_err(|error| ApiError::not_json(format!("the body did not arrive: {error}")))?;
+        size = size.saturating_add(chunk.len());
+        if size <= limit.bytes() {
+            bytes.extend_from_slice(&chunk);
+        } else if size > most {
+            return Err(limit.exceeded());
+        }
+    }
+    if let Some(exchange) = exchange {
+        exchange.body_has_ended();
+    }
+    if size > limit.bytes() { Err(limit.exceeded()) } else { Ok(bytes.freeze()) }
+}
+
+/// How long after its beginning a body is given up of which so many bytes have come, if no more come until then.
+fn patience(size: usize, settings: &Settings) -> Duration {
+    if settings.body_rate == 0 {
+        return settings.body_timeout;
+    }
+    let at_rate = Duration::from_secs_f64(size as f64 / settings.body_rate as f64);
+    at_rate.max(RATE_GRACE).min(settings.body_timeout)
+}
+
+fn too_slow(size: usize, settings: &Settings) -> ApiError {
+    ApiError::TooSlow(if patience(size, settings) < settings.body_timeout {
+        format!("came more slowly than {} bytes a second (body_rate)", settings.body_rate)
+    } else {
+        format!("took longer than {} seconds (body_timeout)", settings.body_timeout.as_secs_f64())
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_body_is_waited_for_as_long_as_its_rate_is_kept() {
+        let settings = Settings::default();
+        let seconds = |size| patience(size, &settings).as_secs_f64();
+        assert_eq!((seconds(0), seconds(5 * 1024), seconds(10 * 1024), seconds(1 << 20)), (5.0, 5.0, 10.0, 30.0));
+        let unhurried = Settings { body_rate: 0, ..settings };
+        assert_eq!(patience(0, &unhurried).as_secs(), 30);
+    }
+}
