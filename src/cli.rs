@@ -11,6 +11,7 @@ use std::time::Duration;
 use clap::{Arg, ArgMatches, Command};
 use uuid::Uuid;
 
+use crate::logging;
 use crate::server::serve;
 use crate::settings::{KEYS, Loaded, Secret, Settings, SettingsError, Source, environment, load};
 use crate::signature::Signer;
@@ -138,12 +139,7 @@ fn file(matches: &ArgMatches) -> Option<Source> {
 
 fn start(matches: &ArgMatches) -> Result<ExitCode, SettingsError> {
     let Loaded { settings, remarks } = settings(matches)?;
-    let level = if settings.debug { log::LevelFilter::Debug } else { settings.log_level.filter() };
-    env_logger::Builder::new()
-        .filter_level(log::LevelFilter::Warn)
-        .filter_module("channelstream", level)
-        .parse_default_env()
-        .init();
+    let _logging = logging::start(&settings);
     for (level, remark) in remarks {
         log::log!(level, "{remark}");
     }

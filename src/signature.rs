@@ -15,6 +15,7 @@ use thiserror::Error;
 
 use crate::caller::Caller;
 use crate::error::ApiError;
+use crate::logging::refusals::{Refusal, refused};
 use crate::settings::{Network, Settings};
 
 /// The header that carries a signature; it counts before the query parameter `secret`.
@@ -120,17 +121,23 @@ impl Gate {
     /// Looks at the address, then at the signature.
     pub fn check(&self, request: &HttpRequest) -> Result<(), ApiError> {
         let caller = Caller::of(request).address;
+        let path = request.path().escape_debug();
         if !caller.map_or_else(|| self.allows_all(), |address| self.allows(address)) {
             let address = caller.map_or_else(|| "unknown".to_owned(), |address| address.to_string());
-            log::warn!("refused a call to {} from {address}: add the address to allow_posting_from", request.path());
+            let advice = "add the address to allow_posting_from";
+            refused(Refusal::Address, format_args!("refused a call to {path} from {address}: {advice}"));
             return Err(ApiError::AddressNotAllowed { address });
         }
         let Some(signature) = signature_of(request) else {
-            log::warn!("refused a call to {}: it has no signature ({HEADER})", request.path());
+            refused(Refusal::NotSigned, format_args!("refused a call to {path}: it has no signature ({HEADER})"));
             return Err(ApiError::NotSigned);
         };
         self.signer.check(&signature).map_err(|flaw| {
-            log::warn!("refused a call to {}: {flaw}", request.path());
+            let kind = match flaw {
+                Flaw::Foreign => Refusal::ForeignSignature,
+                Flaw::Old => Refusal::OldSignature,
+            };
+            refused(kind, format_args!("refused a call to {path}: {flaw}"));
             ApiError::BadSignature
         })
     }

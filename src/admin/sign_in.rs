@@ -14,6 +14,7 @@ use crate::admin::session::{Sessions, refuse_foreign_pages};
 use crate::admin::throttle::{Attempt, SignInThrottle, Source, Succeeded, Wait};
 use crate::caller::Caller;
 use crate::error::ApiError;
+use crate::logging::refusals::{Refusal, refused};
 use crate::pages::{escaped, page};
 use crate::settings::Settings;
 use crate::validation::{body, query};
@@ -73,7 +74,8 @@ pub async fn sign_in(
     let is_same = |given: &str, expected: &str| given.trim().as_bytes().ct_eq(expected.as_bytes());
     let is_right = is_same(&username, &settings.admin_user) & is_same(&password, settings.admin_secret.as_str());
     if !bool::from(is_right) {
-        log::warn!("a sign-in to the admin panel from {address} was refused (admin_user, admin_secret)");
+        let line = format_args!("a sign-in to the admin panel from {address} was refused (admin_user, admin_secret)");
+        refused(Refusal::SignIn, line);
         return Ok(form_saying(&request, &settings, "Wrong name or password."));
     }
     // Cannot fail: the actor has just replied.

@@ -24,6 +24,7 @@ mod explorer;
 mod gaps;
 mod idempotency;
 mod lifetimes;
+mod logging;
 mod long_work;
 mod panel;
 mod pings;

@@ -2,6 +2,8 @@
 
 use std::io::{BufRead, BufReader};
 use std::process::{Child, Command, ExitStatus, Stdio};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, channel};
 use std::time::Duration;
 
@@ -12,13 +14,19 @@ pub(crate) struct Server {
     flags: Vec<String>,
     pub(crate) address: String,
     log: Receiver<String>,
+    log_is_unread: Arc<AtomicBool>,
 }
 
 impl Server {
     /// On a free port, with the default secrets; flags as `--key value`.
     pub(crate) fn start(flags: &[(&str, &str)]) -> Self {
+        Self::start_with(flags, &[])
+    }
+
+    /// The same, with variables of the environment.
+    pub(crate) fn start_with(flags: &[(&str, &str)], variables: &[(&str, &str)]) -> Self {
         let flags: Vec<_> = flags.iter().flat_map(|(key, value)| [format!("--{key}"), (*value).to_owned()]).collect();
-        Self::start_on("0", flags)
+        Self::start_on("0", flags, variables)
     }
 
     /// Killed without a word, then another on the same port, which knows nothing.
@@ -26,18 +34,28 @@ impl Server {
         self.child.kill().unwrap();
         self.child.wait().unwrap();
         let port = self.address.rsplit(':').next().unwrap();
-        let again = Self::start_on(port, std::mem::take(&mut self.flags));
+        let again = Self::start_on(port, std::mem::take(&mut self.flags), &[]);
         *self = again;
     }
 
-    fn start_on(port: &str, flags: Vec<String>) -> Self {
+    fn start_on(port: &str, flags: Vec<String>, variables: &[(&str, &str)]) -> Self {
         let mut command = Command::new(program());
         command.current_dir(std::env::temp_dir()).env_clear().args(["--port", port]).args(&flags).stderr(Stdio::piped());
+        command.envs(variables.iter().copied());
         let mut child = command.spawn().unwrap();
         let (to_log, log) = channel();
         let lines = BufReader::new(child.stderr.take().unwrap()).lines();
-        std::thread::spawn(move || lines.map_while(Result::ok).try_for_each(|line| to_log.send(line)));
-        let mut server = Self { child, flags, address: String::new(), log };
+        let log_is_unread = Arc::new(AtomicBool::new(false));
+        let is_unread = log_is_unread.clone();
+        std::thread::spawn(move || {
+            lines.map_while(Result::ok).try_for_each(|line| {
+                while is_unread.load(Ordering::Relaxed) {
+                    std::thread::sleep(Duration::from_millis(5));
+                }
+                to_log.send(line)
+            })
+        });
+        let mut server = Self { child, flags, address: String::new(), log, log_is_unread };
         let line = server.log_line("serving on http://");
         server.address = line.split("http://").nth(1).unwrap().split(',').next().unwrap().to_owned();
         server
@@ -56,6 +74,11 @@ impl Server {
     /// All that the log has said and no test has read.
     pub(crate) fn rest_of_log(&self) -> Vec<String> {
         self.log.try_iter().collect()
+    }
+
+    /// Nobody reads the log from now on, or again.
+    pub(crate) fn leave_log_unread(&self, is_unread: bool) {
+        self.log_is_unread.store(is_unread, Ordering::Relaxed);
     }
 
     /// Resident memory in kilobytes.

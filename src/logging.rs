@@ -1,0 +1,177 @@
+//! Logs: each line waits in a bounded queue for a thread of its own, which writes it to standard error. So nobody waits for whoever reads
+//! the log. Lines that find the queue full are dropped and counted.
+
+pub mod refusals;
+
+use std::io::{IsTerminal, Write};
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, TryRecvError, TrySendError, sync_channel};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use env_logger::{Target, WriteStyle};
+use log::{Level, LevelFilter, Log, Metadata, Record};
+
+use crate::settings::Settings;
+
+/// How many lines wait at most to be written.
+const QUEUE: usize = 1024;
+
+/// How many bytes of a line are kept.
+const LONGEST_LINE: usize = 4096;
+
+/// How long the end of the process waits for lines that nobody reads.
+const FLUSH_PATIENCE: Duration = Duration::from_secs(1);
+
+/// How many lines were dropped since that was last told.
+static DROPPED: AtomicU64 = AtomicU64::new(0);
+
+/// What waits for the thread that writes.
+enum Entry {
+    Line(Vec<u8>),
+    /// To be answered when all lines before it are written.
+    Flush(SyncSender<()>),
+}
+
+/// Writes all lines when it is dropped.
+#[must_use]
+pub struct Logging(());
+
+impl Drop for Logging {
+    fn drop(&mut self) {
+        flush();
+    }
+}
+
+/// Starts to log. Lines are written before the returned value is gone.
+pub fn start(settings: &Settings) -> Logging {
+    let (queue, entries) = sync_channel(QUEUE);
+    let level = if settings.debug { LevelFilter::Debug } else { settings.log_level.filter() };
+    let logger = env_logger::Builder::new()
+        .filter_level(LevelFilter::Warn)
+        .filter_module("channelstream", level)
+        .target(Target::Pipe(Box::new(Queue(queue.clone()))))
+        .write_style(style())
+        .parse_default_env()
+        .build();
+    log::set_max_level(logger.filter());
+    let is_first = log::set_boxed_logger(Box::new(Logger { logger, queue })).is_ok();
+    if is_first && let Err(error) = thread::Builder::new().name("log".to_owned()).spawn(move || write_lines(&entries)) {
+        eprintln!("channelstream: nothing will be logged: {error}");
+    }
+    Logging(())
+}
+
+/// Waits until all lines are written, but not for long if nobody reads them.
+pub fn flush() {
+    refusals::sum_up(Instant::now() + refusals::INTERVAL);
+    report_dropped();
+    log::logger().flush();
+}
+
+/// Colours for people.
+fn style() -> WriteStyle {
+    let is_unwanted = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
+    if std::io::stderr().is_terminal() && !is_unwanted { WriteStyle::Always } else { WriteStyle::Never }
+}
+
+/// Formats lines and puts them into the queue.
+struct Logger {
+    logger: env_logger::Logger,
+    queue: SyncSender<Entry>,
+}
+
+impl Log for Logger {
+    fn enabled(&self, metadata: &Metadata<'_>) -> bool {
+        self.logger.enabled(metadata)
+    }
+
+    fn log(&self, record: &Record<'_>) {
+        if record.level() == Level::Error && is_about_a_client(record.target()) {
+            let mut lowered = Record::builder();
+            lowered.target(record.target()).args(*record.args()).level(Level::Debug);
+            self.logger.log(&lowered.build());
+        } else {
+            self.logger.log(record);
+        }
+    }
+
+    fn flush(&self) {
+        let deadline = Instant::now() + FLUSH_PATIENCE;
+        let (written, is_written) = sync_channel(1);
+        let mut entry = Entry::Flush(written);
+        while let Err(TrySendError::Full(again)) = self.queue.try_send(entry) {
+            if Instant::now() >= deadline {
+                return;
+            }
+            entry = again;
+            thread::sleep(Duration::from_millis(5));
+        }
+        // An error means that nobody reads the log.
+        let _ = is_written.recv_timeout(deadline.saturating_duration_since(Instant::now()));
+    }
+}
+
+/// actix-http logs as an error what any stranger can send, such as a request that is no HTTP. An error is what someone must act on.
+fn is_about_a_client(target: &str) -> bool {
+    target.starts_with("actix_http")
+}
+
+/// The way into the queue.
+struct Queue(SyncSender<Entry>);
+
+impl Write for Queue {
+    fn write(&mut self, line: &[u8]) -> std::io::Result<usize> {
+        let mut kept = line.get(..LONGEST_LINE).unwrap_or(line).to_vec();
+        if kept.len() < line.len() {
+            kept.extend_from_slice("…\n".as_bytes());
+        }
+        if self.0.try_send(Entry::Line(kept)).is_err() {
+            DROPPED.fetch_add(1, Relaxed);
+        }
+        Ok(line.len())
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
+    }
+}
+
+/// The thread that writes.
+fn write_lines(entries: &Receiver<Entry>) {
+    let mut works = true;
+    loop {
+        let entry = match entries.try_recv() {
+            Err(TryRecvError::Empty) => {
+                // All that waited is written: there is room for what is to be told of the rest.
+                if works {
+                    report_dropped();
+                }
+                refusals::sum_up(Instant::now());
+                match refusals::next() {
+                    Some(next) => entries.recv_timeout(next.saturating_duration_since(Instant::now())),
+                    None => entries.recv().map_err(|_| RecvTimeoutError::Disconnected),
+                }
+            }
+            Ok(entry) => Ok(entry),
+            Err(TryRecvError::Disconnected) => return,
+        };
+        match entry {
+            Ok(Entry::Line(line)) => {
+                works = std::io::stderr().write_all(&line).is_ok();
+                DROPPED.fetch_add(u64::from(!works), Relaxed);
+            }
+            // Who waited may have given up.
+            Ok(Entry::Flush(written)) => drop(written.send(())),
+            Err(RecvTimeoutError::Timeout) => {}
+            Err(RecvTimeoutError::Disconnected) => return,
+        }
+    }
+}
+
+fn report_dropped() {
+    let dropped = DROPPED.swap(0, Relaxed);
+    if dropped > 0 {
+        log::warn!("{dropped} lines of this log were dropped, since nobody read them");
+    }
+}
