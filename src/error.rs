@@ -81,6 +81,9 @@ pub enum ApiError {
         /// Where to.
         sign_in: String,
     },
+    /// The server is about to end.
+    #[error("the server is stopping; nothing of this was done")]
+    Stopping,
     /// Not now.
     #[error("{0}")]
     Refused(Refused),
@@ -135,7 +138,7 @@ impl ResponseError for ApiError {
             Self::TooSlow(_) => StatusCode::REQUEST_TIMEOUT,
             Self::NoUpgrade(_) => StatusCode::UPGRADE_REQUIRED,
             Self::NoSession { .. } => StatusCode::FOUND,
-            Self::Refused(_) => StatusCode::SERVICE_UNAVAILABLE,
+            Self::Refused(_) | Self::Stopping => StatusCode::SERVICE_UNAVAILABLE,
             Self::Internal(_) => StatusCode::INTERNAL_SERVER_ERROR,
         }
     }
@@ -163,6 +166,7 @@ impl ResponseError for ApiError {
                 let seconds = retry_after.max(&Duration::from_secs(1)).as_secs();
                 response.insert_header((header::RETRY_AFTER, seconds)).json(json!({"request": self.to_string()}))
             }
+            Self::Stopping => response.insert_header((header::RETRY_AFTER, 1)).json(json!({"request": self.to_string()})),
             Self::Internal(reason) => {
                 log::error!("internal error: {reason}");
                 response.json(json!({"request": "Internal error."}))

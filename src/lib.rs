@@ -7,7 +7,7 @@
 //! - [`pages`]: the front page; [`demo`]: a chat with a backend of its own; [`admin`]: the panel's pages; [`assets`]: what they are made of;
 //! - [`validation`]: from bytes to typed requests; [`signature`]: who may call; [`error`]: from errors to answers;
 //! - [`middleware`]: what every request passes first; [`caller`]: where it comes from; [`exchange`]: what its stream is told of it;
-//! - [`settings`], [`cli`], [`server`], [`process`]: how it starts and stops; [`logging`]: what it tells meanwhile.
+//! - [`settings`], [`cli`], [`server`], [`lifecycle`], [`stop`], [`process`]: how it starts and stops; [`logging`]: what it tells meanwhile.
 
 pub mod admin;
 pub mod api;
@@ -18,6 +18,7 @@ pub mod demo;
 pub mod error;
 pub mod event_source;
 pub mod exchange;
+pub mod lifecycle;
 pub mod logging;
 pub mod middleware;
 pub mod openapi;
@@ -27,5 +28,6 @@ pub mod routes;
 pub mod server;
 pub mod settings;
 pub mod signature;
+pub mod stop;
 pub mod transport;
 pub mod validation;

@@ -1,9 +1,6 @@
 //! What endpoints tell of the process they run in.
 
-use std::sync::Arc;
 use std::time::Instant;
-
-use tokio::sync::watch;
 
 /// When the server started.
 pub struct Started(Instant);
@@ -24,33 +21,5 @@ impl Started {
             1 => format!("1 day, {time}"),
             _ => format!("{days} days, {time}"),
         }
-    }
-}
-
-/// Whether the server should be sent requests: it should until it is about to stop.
-#[derive(Clone)]
-pub struct Readiness(Arc<watch::Sender<bool>>);
-
-impl Default for Readiness {
-    fn default() -> Self {
-        Self(Arc::new(watch::Sender::new(true)))
-    }
-}
-
-impl Readiness {
-    /// True until the server is about to stop.
-    pub fn is_ready(&self) -> bool {
-        *self.0.borrow()
-    }
-
-    /// The server is about to stop.
-    pub fn end(&self) {
-        self.0.send_replace(false);
-    }
-
-    /// Waits until the server is about to stop.
-    pub async fn ended(&self) {
-        // The sender lives as long as this.
-        let _ = self.0.subscribe().wait_for(|is_ready| !is_ready).await;
     }
 }

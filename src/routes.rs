@@ -51,8 +51,10 @@ pub enum Purpose {
     Change,
     /// A call that only asks. It needs a signature or a session.
     Question,
-    /// A page that listens by server-sent events or long-poll.
-    Listen,
+    /// A page that begins to listen by server-sent events.
+    Stream,
+    /// A page that listens by long-poll.
+    Poll,
     /// A page that opens a websocket: the only request that may be upgraded.
     Socket,
     /// Everything else: what anyone may ask for, and what does not exist.
@@ -68,7 +70,8 @@ impl Purpose {
             }
             "/admin/message" | "/admin/channel_config" | "/admin/forget_channel" => Self::Change,
             "/info" | "/admin/disconnect" | "/admin/admin.json" => Self::Question,
-            "/sse" | "/listen" => Self::Listen,
+            "/sse" => Self::Stream,
+            "/listen" => Self::Poll,
             "/ws" if method == Method::GET => Self::Socket,
             _ => Self::Open,
         }

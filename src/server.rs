@@ -4,13 +4,13 @@ use std::net::{SocketAddr, TcpListener, ToSocketAddrs};
 use std::rc::Rc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, OnceLock};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use actix::{Actor, Arbiter, ArbiterHandle};
 use actix_codec::Framed;
 use actix_http::h1::Codec;
 use actix_http::{HttpService, Request};
-use actix_server::{Server, ServerHandle};
+use actix_server::Server;
 use actix_service::{ServiceFactory, ServiceFactoryExt, apply_fn_factory, fn_factory, fn_service, map_config};
 use actix_web::dev::AppConfig;
 use actix_web::http::header;
@@ -19,23 +19,22 @@ use actix_web::rt::net::TcpStream;
 use actix_web::web::Data;
 use actix_web::{App, Error};
 use channelstream_actors::broker::Broker;
-use channelstream_actors::counters::Counters;
 use socket2::{Domain, Protocol, Socket, Type};
-use tokio::signal::unix::{SignalKind, signal};
-use tokio::time::sleep;
 
 use crate::admin::monitor::Monitor;
 use crate::admin::session::Sessions;
 use crate::admin::throttle::SignInThrottle;
 use crate::demo;
 use crate::exchange::{Exchange, watch};
+use crate::lifecycle::Lifecycle;
 use crate::middleware::admission::admission;
 use crate::middleware::cors::cors;
 use crate::middleware::proxy::proxy;
-use crate::process::{Readiness, Started};
+use crate::process::Started;
 use crate::routes::routes;
 use crate::settings::Settings;
 use crate::signature::Gate;
+use crate::stop::{self, Signals, Times};
 use crate::transport::socket::{Handle, WatchedStream};
 use crate::transport::upgrade::{self, LINGER};
 
@@ -45,27 +44,30 @@ const BACKLOG: i32 = 4096;
 /// A socket takes no more of an answer while so many bytes wait to be written: what a client that does not read may hold.
 const WRITE_BUFFER: usize = 8 << 10;
 
-/// Serves until SIGTERM or SIGINT, then says goodbye to all clients and ends.
+/// Serves until SIGTERM or SIGINT, then stops in order.
 ///
 /// # Errors
-/// When the address cannot be listened on.
+/// When the address cannot be listened on, or a second signal comes.
 pub async fn serve(settings: Settings) -> std::io::Result<()> {
     raise_descriptor_limit();
     let broker = Broker::new(settings.limits());
     let listener = listen(&settings)?;
     let address = listener.local_addr()?;
-    let readiness = Readiness::default();
-    let (drain_time, has_demo) = (settings.drain_time, settings.demo);
-    let server = http_server(listener, address, broker.clone(), readiness.clone(), settings)?;
-    let stop = actix::spawn(stop_at_signal(server.handle(), broker, readiness, drain_time));
+    let signals = Signals::new()?;
+    let lifecycle = Lifecycle::default();
+    let (times, has_demo) = (Times::new(&settings), settings.demo);
+    let server = http_server(listener, address, broker.clone(), lifecycle.clone(), settings)?;
+    let stopped = stop::at_signal(signals, server.handle(), broker, lifecycle, times);
     log::info!("serving on http://{address}, version {}", env!("CARGO_PKG_VERSION"));
     if has_demo {
         log::warn!(
             "the demo is on (demo): everyone who can reach this server can open http://{address}/ and http://{address}/demo"
         );
     }
-    let served = server.await;
-    stop.abort();
+    let served = tokio::select! {
+        stopped = stopped => stopped,
+        served = server => served,
+    };
     log::info!("stopped");
     served
 }
@@ -106,13 +108,12 @@ fn http_server(
     listener: TcpListener,
     address: SocketAddr,
     broker: Broker,
-    readiness: Readiness,
+    lifecycle: Lifecycle,
     settings: Settings,
 ) -> std::io::Result<Server> {
     let cores = std::thread::available_parallelism().map_or(1, usize::from);
     let workers = if settings.workers == 0 { cores } else { settings.workers };
     let threads = Threads::new(workers, broker.clone());
-    let drain_time = settings.drain_time.as_secs().max(1);
     let unacknowledged = settings.limits().idle;
     let head_timeout = settings.head_timeout;
     let broker = Data::new(broker);
@@ -121,7 +122,7 @@ fn http_server(
     let throttle = Data::new(SignInThrottle::default().start());
     let settings = Data::new(settings);
     let monitor = Data::new(Monitor::new(Broker::clone(&broker)).start());
-    let readiness = Data::new(readiness);
+    let lifecycle = Data::new(lifecycle);
     let started = Data::new(Started::now());
     let app = move || {
         let app = App::new()
@@ -131,7 +132,7 @@ fn http_server(
             .app_data(sessions.clone())
             .app_data(throttle.clone())
             .app_data(monitor.clone())
-            .app_data(readiness.clone())
+            .app_data(lifecycle.clone())
             .app_data(started.clone())
             .configure(|app| {
                 if settings.demo {
@@ -195,7 +196,7 @@ fn http_server(
     let server = builder
         .workers(workers)
         .backlog(BACKLOG.unsigned_abs())
-        .shutdown_timeout(drain_time)
+        .shutdown_timeout(u64::from(u32::MAX))
         .disable_signals()
         .listen("http", listener, service)?;
     Ok(server.run())
@@ -229,29 +230,4 @@ impl Threads {
             broker.start_on(&all);
         }
     }
-}
-
-/// Waits until all websockets have ended, but not longer than this. They were handed over: the HTTP server knows nothing of them any more.
-async fn websockets_ended(counters: &Counters, patience: Duration) {
-    let end = Instant::now() + patience;
-    while counters.listening().websocket > 0 && Instant::now() < end {
-        sleep(Duration::from_millis(10)).await;
-    }
-}
-
-/// Waits for a signal; then: not ready any more, a word to every client, no new connections, the requests under way to their end.
-async fn stop_at_signal(server: ServerHandle, broker: Broker, readiness: Readiness, drain_time: Duration) {
-    let (Ok(mut terminate), Ok(mut interrupt)) = (signal(SignalKind::terminate()), signal(SignalKind::interrupt())) else {
-        log::error!("signals cannot be heard; the server will stop without saying goodbye");
-        return;
-    };
-    futures_util::future::select(Box::pin(terminate.recv()), Box::pin(interrupt.recv())).await;
-    log::info!(
-        "stopping: saying goodbye to all clients, then waiting up to {} seconds for requests under way",
-        drain_time.as_secs()
-    );
-    readiness.end();
-    broker.drain().await;
-    websockets_ended(broker.counters(), drain_time).await;
-    server.stop(true).await;
 }

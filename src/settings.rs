@@ -158,7 +158,10 @@ settings! {
     frame_limit: usize = 4096;
     /// Seconds a client has to close its websocket when told so, before it is cut.
     close_grace: Duration = Limits::default().close_grace;
-    /// Seconds for requests under way to end when the server stops.
+    /// Seconds for which the server goes on serving when it was told to stop, while `/ready` answers 503 already: as long as a load balancer
+    /// needs to notice.
+    drain_notice: Duration = Duration::ZERO;
+    /// Seconds within which calls under way finish and all clients are closed, one after the other, when the server stops.
     drain_time: Duration = Duration::from_secs(5);
     /// Threads, at most 256; as many as processors when 0.
     workers: usize = 0;

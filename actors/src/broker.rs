@@ -3,11 +3,13 @@
 //! A change of several steps runs in a task of its own which the caller waits for: a caller that hangs up cannot halve it.
 //! What is done with messages stands in `messages`, what is told of channels and users in `info`, what operators see and do in `panel`.
 
+mod drain;
 mod info;
 mod messages;
 mod panel;
 
 use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicBool, Ordering::SeqCst, fence};
 use std::sync::{Arc, OnceLock};
 
 use actix::prelude::*;
@@ -36,9 +38,6 @@ const PENDING_CALLS: u64 = 20_000;
 /// How many actors are asked at a time: what comes meanwhile waits for no more than these.
 const SLICE: usize = 256;
 
-/// So many clients at most are asked to come back in the same second after a restart.
-const RETURNS_PER_SECOND: u64 = 1000;
-
 /// The door. Cloning is cheap.
 #[derive(Clone)]
 pub struct Broker {
@@ -48,6 +47,8 @@ pub struct Broker {
     connections: Directories<Connection>,
     /// Unset until the threads run.
     ledger: Arc<OnceLock<Addr<Ledger>>>,
+    /// Set when the server stops: calls are refused.
+    is_closed: Arc<AtomicBool>,
 }
 
 /// How much lives.
@@ -83,6 +84,7 @@ impl Broker {
             users: Directories::default(),
             connections: Directories::default(),
             ledger: Arc::default(),
+            is_closed: Arc::default(),
         }
     }
 
@@ -110,7 +112,10 @@ impl Broker {
     }
 
     fn begin(&self) -> Result<Counted, Refused> {
-        self.counters().begin(PENDING_CALLS).ok_or(Refused::SOON)
+        let pending = self.counters().begin(PENDING_CALLS);
+        // Counted first: a call that is not refused is seen by whoever closes the broker and waits for the last one.
+        fence(SeqCst);
+        pending.filter(|_| !self.is_closed.load(SeqCst)).ok_or(Refused::SOON)
     }
 
     /// Waits for the answer of an actor. The call counts as pending until the answer comes, even if its caller has hung up.
@@ -209,17 +214,5 @@ impl Broker {
     /// Ends a connection for good. Answers whether there was one.
     pub async fn disconnect(&self, conn_id: ConnId) -> bool {
         self.connections.ask(conn_id, Absent::Skip, Close(CloseReason::Disconnected)).await.unwrap_or(false)
-    }
-
-    /// Ends all connections, each transport with a word that the server will be back. For the stop of the server.
-    pub async fn drain(&self) {
-        let connections = self.connections.names().await;
-        // In any order: a thousand a second come back, the first after a second.
-        let second = |index: usize| 1 + index as u64 / RETURNS_PER_SECOND;
-        let ask = |(index, conn_id)| {
-            let close = Close(CloseReason::Restart { wait: second(index) });
-            self.connections.ask(conn_id, Absent::Skip, close)
-        };
-        join_all(connections.into_iter().enumerate().map(ask)).await;
     }
 }

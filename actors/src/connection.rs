@@ -7,6 +7,7 @@
 
 mod life;
 
+use std::future::ready;
 use std::time::{Duration, Instant};
 
 use actix::dev::MessageResponse;
@@ -82,6 +83,11 @@ pub(crate) struct AttachOutlet {
 #[rtype(result = "bool")]
 pub(crate) struct Close(pub(crate) CloseReason);
 
+/// Asks whether its client was sent all there is for it. From the broker, when the server stops.
+#[derive(Message)]
+#[rtype(result = "bool")]
+pub(crate) struct IsServed;
+
 /// What a connection needs of the broker.
 #[derive(Clone)]
 pub(crate) struct Needs {
@@ -148,8 +154,10 @@ impl Connection {
 
     fn close(&mut self, reason: CloseReason) -> bool {
         let Some(life) = self.life.take() else { return false };
-        let Life { user, .. } = &life;
-        self.needs.users.tell(user.clone(), Absent::Skip, Closed { conn_id: self.conn_id });
+        // When the server stops, all users go, and those who are still here need not hear of each.
+        if !matches!(reason, CloseReason::Restart { .. }) {
+            self.needs.users.tell(life.user.clone(), Absent::Skip, Closed { conn_id: self.conn_id });
+        }
         life.shut(reason, self.needs.common.limits().close_grace);
         true
     }
@@ -289,5 +297,16 @@ impl Handler<Close> for Connection {
 
     fn handle(&mut self, Close(reason): Close, _: &mut Context<Self>) -> bool {
         self.close(reason)
+    }
+}
+
+impl Handler<IsServed> for Connection {
+    type Result = ResponseFuture<bool>;
+
+    fn handle(&mut self, _: IsServed, _: &mut Context<Self>) -> Self::Result {
+        match &self.life {
+            Some(life) => Box::pin(life.is_served(self.conn_id, &self.needs)),
+            None => Box::pin(ready(true)),
+        }
     }
 }

@@ -92,6 +92,11 @@ impl Counters {
         self.counted(|totals| &totals.users_online)
     }
 
+    /// Operations that are pending now.
+    pub(crate) fn pending(&self) -> u64 {
+        self.0.pending.load(Relaxed)
+    }
+
     /// One operation more is pending; `None` when `limit` are pending already.
     pub(crate) fn begin(&self, limit: u64) -> Option<Counted> {
         let pending = self.counted(|totals| &totals.pending);

@@ -63,6 +63,11 @@ pub(crate) struct Detach {
 #[rtype(result = "Epoch")]
 pub(crate) struct AskEpoch;
 
+/// Asks whether the connection's transport was sent all entries. From the connection.
+#[derive(Message, Clone, Copy)]
+#[rtype(result = "bool")]
+pub(crate) struct IsUpToDate(pub(crate) ConnId);
+
 /// When new entries are to be handed on to those who are up to date.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum Due {
@@ -190,6 +195,11 @@ impl Delivery {
         if is_current {
             self.listening -= usize::from(subscriber.listening.take().is_some());
         }
+    }
+
+    /// Returns whether the connection was sent all entries, or has no place.
+    pub(crate) fn is_up_to_date(&self, conn_id: ConnId, log: &Log) -> bool {
+        self.subscribers.get(&conn_id).is_none_or(|subscriber| subscriber.cursor.has_all(log))
     }
 
     /// Returns where the callers wait who are answered when what was put off is handed on.

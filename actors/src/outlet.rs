@@ -159,6 +159,11 @@ impl Queue {
         self.waiting() <= self.0.limit / 2
     }
 
+    /// Whether nothing is waiting.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.waiting() == 0
+    }
+
     fn is_full(&self) -> bool {
         self.waiting() >= self.0.limit
     }

@@ -187,6 +187,17 @@ macro_rules! impl_carrier_handlers {
             }
         }
 
+        impl actix::Handler<$crate::delivery::IsUpToDate> for $actor {
+            type Result = bool;
+
+            fn handle(&mut self, asked: $crate::delivery::IsUpToDate, context: &mut actix::Context<Self>) -> bool {
+                let $crate::delivery::IsUpToDate(conn_id) = asked;
+                $crate::posting::Carrier::catch_up(self, context);
+                let (core, delivery) = $crate::posting::Carrier::halves(self);
+                delivery.is_up_to_date(conn_id, $crate::posting::Logs::log(core))
+            }
+        }
+
         impl actix::Handler<$crate::delivery::Attach> for $actor {
             type Result = ();
 

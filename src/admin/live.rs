@@ -18,8 +18,8 @@ use crate::admin::session::Admin;
 use crate::admin::view::{Listing, View};
 use crate::error::ApiError;
 use crate::event_source;
+use crate::lifecycle::Lifecycle;
 use crate::openapi::answers::AdminErrors;
-use crate::process::Readiness;
 
 const INTERVAL: Duration = Duration::from_secs(1);
 
@@ -30,7 +30,7 @@ const REST: u32 = 20;
 struct Panel {
     broker: Data<Broker>,
     monitor: Data<Addr<Monitor>>,
-    readiness: Data<Readiness>,
+    lifecycle: Data<Lifecycle>,
     view: View,
     /// When the last sample was that it knows.
     known: u64,
@@ -56,11 +56,11 @@ pub async fn live(
     request: HttpRequest,
     broker: Data<Broker>,
     monitor: Data<Addr<Monitor>>,
-    readiness: Data<Readiness>,
+    lifecycle: Data<Lifecycle>,
 ) -> Result<HttpResponse, ApiError> {
     let known = event_source::last_event_id(&request).and_then(|id| id.parse().ok()).unwrap_or_default();
     let view = View::of(&request)?;
-    let panel = Panel { broker, monitor, readiness, view, known, shown: String::new(), look_at: Instant::now() };
+    let panel = Panel { broker, monitor, lifecycle, view, known, shown: String::new(), look_at: Instant::now() };
     let events = unfold(panel, |mut panel| async move {
         let events = panel.next().await?;
         Some((Ok::<_, Infallible>(Bytes::from(events)), panel))
@@ -79,7 +79,7 @@ impl Panel {
             if !events.is_empty() {
                 return Some(events);
             }
-            let (pause, end) = (Box::pin(sleep(INTERVAL)), Box::pin(self.readiness.ended()));
+            let (pause, end) = (Box::pin(sleep(INTERVAL)), Box::pin(self.lifecycle.is_ending()));
             if let Either::Right(_) = select(pause, end).await {
                 return None;
             }

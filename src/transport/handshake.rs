@@ -15,22 +15,36 @@ use channelstream_actors::transport::Transport;
 use tokio::io::AsyncWriteExt;
 
 use crate::error::ApiError;
+use crate::lifecycle::Lifecycle;
 use crate::openapi::events::{Event, Listening};
 use crate::settings::Settings;
 use crate::transport::socket::{Handle, WatchedStream};
+use crate::transport::upgrade::linger;
 use crate::transport::websocket::{Ends, WebSocket, close_frame};
 use crate::transport::wire::Wire;
 use crate::transport::{conn_id, outlet, position};
+
+/// Why a websocket ends that comes while the server stops.
+const STOPPING: CloseReason = CloseReason::Restart { wait: 1 };
 
 /// A websocket. Each text frame from the server is a list of events; an empty one is a heartbeat. What the client sends is a sign of life.
 /// An unknown connection is closed at once with 4004, so that its page can connect again.
 #[utoipa::path(get, path = "/ws", operation_id = "websocket", tag = "listening", params(Listening),
     responses((status = 101, description = "Open", body = Vec<Event>), (status = 422, description = "No UUID"), (status = 426, description = "No upgrade")))]
-pub async fn open(request: HttpRequest, broker: Data<Broker>, settings: Data<Settings>) -> Result<HttpResponse, ApiError> {
+pub async fn open(
+    request: HttpRequest,
+    broker: Data<Broker>,
+    settings: Data<Settings>,
+    lifecycle: Data<Lifecycle>,
+) -> Result<HttpResponse, ApiError> {
     let conn_id = conn_id(&request)?;
     let handle = request.conn_data::<Arc<Handle>>().ok_or(ApiError::Internal("a request without its socket"))?.clone();
     let mut response = ws::handshake(&request).map_err(|error| ApiError::NoUpgrade(error.to_string()))?;
     let mut response = response.insert_header((header::CACHE_CONTROL, "no-store")).finish();
+    if lifecycle.is_draining() {
+        response.extensions_mut().insert(Takeover::Refused(STOPPING));
+        return Ok(response);
+    }
     let (queue, pulse) = (Queue::of_socket(settings.queue_bytes, handle.clone()), Pulse::default());
     let (context, open) = (Context::new(), broker.counters().listen(Transport::Websocket));
     // Attached before the client reads that the socket is open: what is sent from then on is not caught up but comes at once.
@@ -44,7 +58,7 @@ pub async fn open(request: HttpRequest, broker: Data<Broker>, settings: Data<Set
         }
         Err(Unknown) => {
             log::debug!("a websocket asked for an unknown connection");
-            Takeover::Refused(CloseReason::UnknownConnection)
+            Takeover::Refused(if lifecycle.is_draining() { STOPPING } else { CloseReason::UnknownConnection })
         }
     };
     response.extensions_mut().insert(takeover);
@@ -78,7 +92,7 @@ impl Takeover {
             }
             Self::Refused(reason) => {
                 stream.write_all(&close_frame(reason.code(), &reason.reason())).await?;
-                stream.shutdown().await?;
+                linger(&mut stream).await?;
             }
         }
         Ok(())

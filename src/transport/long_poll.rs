@@ -8,6 +8,7 @@ use std::convert::Infallible;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context as TaskContext, Poll};
+use std::time::Duration;
 
 use actix::prelude::*;
 use actix_web::body::{BodySize, MessageBody};
@@ -24,6 +25,7 @@ use channelstream_actors::transport::Transport;
 use tokio::sync::oneshot;
 
 use crate::error::ApiError;
+use crate::lifecycle::Lifecycle;
 use crate::openapi::events::{Event, Listening};
 use crate::settings::Settings;
 use crate::transport::read::ReadSoFar;
@@ -43,12 +45,20 @@ const MOST_LOGS: usize = 64;
 /// An answer of so many bytes goes out without waiting for more; the next poll gets the rest.
 const LARGE_ANSWER: usize = 64 << 10;
 
+/// How long a poll that comes while the server stops waits for what came since the one before. It is refused when there is nothing.
+const LAST_WAIT: Duration = Duration::from_millis(500);
+
 /// Waits for messages and answers them as a list; an empty one when the time is over.
 #[utoipa::path(get, path = "/listen", operation_id = "long_poll", tag = "listening",
     params(Listening, ("callback" = Option<String>, Query, description = "The name of a function: the answer is a script that calls it")),
     responses((status = 200, description = "What came", body = Vec<Event>),
         (status = 401, description = "Unknown connection: connect again through the application"), (status = 422, description = "No UUID")))]
-pub async fn listen(request: HttpRequest, broker: Data<Broker>, settings: Data<Settings>) -> Result<HttpResponse, ApiError> {
+pub async fn listen(
+    request: HttpRequest,
+    broker: Data<Broker>,
+    settings: Data<Settings>,
+    lifecycle: Data<Lifecycle>,
+) -> Result<HttpResponse, ApiError> {
     let conn_id = conn_id(&request)?;
     let callback = callback(&request)?;
     let socket = request.conn_data::<Arc<Handle>>().ok_or(ApiError::Internal("a request without its socket"))?.clone();
@@ -62,9 +72,12 @@ pub async fn listen(request: HttpRequest, broker: Data<Broker>, settings: Data<S
     let (answer, answered) = oneshot::channel();
     // Dropped with the request, or with its answer: the poll learns how it ended.
     let request_end = RequestEnd { poll: address, socket: socket.clone(), is_written: false };
+    let is_last = lifecycle.is_draining();
+    let wait = if is_last { settings.wake_connections_after.min(LAST_WAIT) } else { settings.wake_connections_after };
     context.run(LongPoll {
         broker: broker.clone(),
         settings,
+        wait,
         socket,
         queue,
         pulse,
@@ -77,6 +90,9 @@ pub async fn listen(request: HttpRequest, broker: Data<Broker>, settings: Data<S
         gatherings_left: GATHERINGS,
     });
     let Gathered { list, position } = answered.await.map_err(|_| ApiError::Internal("a poll ended without an answer"))?;
+    if is_last && list == "[]" {
+        return Err(ApiError::Stopping);
+    }
     let (content_type, text) = match callback {
         Some(name) => ("text/javascript; charset=utf-8", format!("{name}({list})").into()),
         None => ("application/json", list),
@@ -161,6 +177,7 @@ impl MessageBody for Answer {
 struct LongPoll {
     broker: Data<Broker>,
     settings: Data<Settings>,
+    wait: Duration,
     socket: Arc<Handle>,
     queue: Queue,
     pulse: Pulse,
@@ -180,6 +197,8 @@ struct LongPoll {
 impl LongPoll {
     fn answer(&mut self) {
         if let Some(answer) = self.answer.take() {
+            // Until the answer has gone, its client has not been sent all.
+            self.queue.add(1);
             let list = format!("[{}]", std::mem::take(&mut self.gathered)).into();
             let read = self.read.all();
             let position = (1..=MOST_LOGS).contains(&read.len()).then(|| position::written(&read));
@@ -201,7 +220,7 @@ impl Actor for LongPoll {
 
     fn started(&mut self, context: &mut Self::Context) {
         context.set_mailbox_capacity(self.settings.queue_frames.max(1));
-        self.timer = context.run_later(self.settings.wake_connections_after, |poll, _| poll.answer());
+        self.timer = context.run_later(self.wait, |poll, _| poll.answer());
         // A request that waits is a client that listens.
         context.run_interval(self.broker.limits().idle / 3, |poll, _| poll.pulse.beat());
     }

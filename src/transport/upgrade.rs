@@ -63,16 +63,16 @@ where
         parts.codec.encode(Message::Chunk(Some(body)), &mut answer)?;
         parts.codec.encode(Message::Chunk(None), &mut answer)?;
         parts.io.write_all(&answer).await?;
-        parts.io.shutdown().await?;
-        // Too much, or too slow: it ends all the same.
-        let _ = timeout(LINGER, discard(&mut parts.io)).await;
-        Ok(())
+        linger(&mut parts.io).await
     }
 }
 
-/// Reads to the end, and keeps nothing.
-async fn discard(stream: &mut WatchedStream) -> io::Result<()> {
+/// Ends a stream so that its client can read what was written: reads on for a while, and keeps nothing.
+pub(super) async fn linger(stream: &mut WatchedStream) -> io::Result<()> {
+    stream.shutdown().await?;
     let mut bytes = [0; 1024];
-    while stream.read(&mut bytes).await? > 0 {}
+    let rest = async { while matches!(stream.read(&mut bytes).await, Ok(1..)) {} };
+    // A client that sends too much, or for too long, is cut off.
+    let _ = timeout(LINGER, rest).await;
     Ok(())
 }

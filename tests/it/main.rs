@@ -35,6 +35,7 @@ mod shutdown;
 mod slow_attack;
 mod slow_clients;
 mod slow_requests;
+mod stop_under_load;
 mod storms;
 mod support;
 mod transports;

@@ -15,7 +15,7 @@ use tokio::time::sleep;
 use super::{Activity, Connection, Needs};
 use crate::core::cursor::Generation;
 use crate::core::log::Epoch;
-use crate::delivery::{AskEpoch, Attach, Detach};
+use crate::delivery::{AskEpoch, Attach, Detach, IsUpToDate};
 use crate::directory::Absent;
 use crate::error::CloseReason;
 use crate::name::{ChannelName, ConnId, UserName};
@@ -40,6 +40,8 @@ pub(super) struct Life {
     next: Option<Arrival>,
     /// What the client has read of the answer of its last poll, if it polls again.
     presumed: Option<Presumed>,
+    /// Whether its latest transport ended as a long-poll does, whose client comes back at once.
+    returns: bool,
     /// When it was opened or its latest transport ended.
     quiet_since: Instant,
     /// False once the user was told that this connection's socket is lost.
@@ -81,6 +83,7 @@ impl Life {
             listening: None,
             next: None,
             presumed: None,
+            returns: false,
             quiet_since: Instant::now(),
             is_present: true,
             grace: None,
@@ -111,6 +114,31 @@ impl Life {
         }
         if let Some(next) = self.next {
             next.turn_away(reason, grace);
+        }
+    }
+
+    /// Asks whether the client was sent all there is for it.
+    pub(super) fn is_served(&self, conn_id: ConnId, needs: &Needs) -> impl Future<Output = bool> + use<> {
+        let queue = self.listening.as_ref().map(|listening| listening.outlet.queue.clone());
+        // A client that is away has no claim, but one that polls is only between two polls.
+        let is_between_polls = self.returns && self.quiet_since.elapsed() < needs.common.limits().close_grace;
+        let has_claim = queue.is_some() || is_between_polls;
+        let (is_arriving, user, needs) = (self.next.is_some(), self.user.clone(), needs.clone());
+        let channels: Vec<_> = if has_claim { self.channels.iter().cloned().collect() } else { Vec::new() };
+        async move {
+            if is_arriving || !has_claim {
+                return !is_arriving;
+            }
+            let up_to_date = IsUpToDate(conn_id);
+            for slice in channels.chunks(SLICE) {
+                let asked = slice.iter().map(|channel| needs.channels.ask(channel.clone(), Absent::Skip, up_to_date));
+                if !join_all(asked).await.into_iter().all(|answer| answer.unwrap_or(true)) {
+                    return false;
+                }
+            }
+            let is_sent = needs.users.ask(user, Absent::Skip, up_to_date).await.unwrap_or(true);
+            // Looked at last: what the logs have just handed on waits here.
+            is_sent && queue.is_none_or(|queue| queue.is_empty())
         }
     }
 
@@ -177,6 +205,7 @@ impl Connection {
         life.listening = None;
         life.quiet_since = Instant::now();
         life.presumed = presumed;
+        life.returns = returns;
         life.rewind(*conn_id, generation, report, needs);
         match life.next.take() {
             Some(next) => self.attach(next, context),

@@ -118,6 +118,11 @@ impl Cursor {
         self.generation
     }
 
+    /// Returns whether all entries of the log were sent or passed over.
+    pub fn has_all(&self, log: &Log) -> bool {
+        self.position >= log.end()
+    }
+
     /// Begins a transport. It is sent the entries that it missed, then those that are appended from now on. Returns false, and
     /// changes nothing, if a transport at least as young has begun or ended before.
     pub fn begin(&mut self, beginning: Beginning, log: &Log) -> bool {

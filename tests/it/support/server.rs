@@ -98,10 +98,30 @@ impl Server {
 
     /// Sends SIGTERM and waits for the end.
     pub(crate) fn terminate(&mut self) -> ExitStatus {
+        self.begin_stop();
+        self.child.wait().unwrap()
+    }
+
+    /// Sends SIGTERM.
+    pub(crate) fn begin_stop(&self) {
         // The shell's own `kill`: a small machine has no other.
         let killed = Command::new("sh").args(["-c", &format!("kill -TERM {}", self.child.id())]).status().unwrap();
         assert!(killed.success());
-        self.child.wait().unwrap()
+    }
+
+    /// Whether it has ended, and how.
+    pub(crate) fn ended(&mut self) -> Option<ExitStatus> {
+        self.child.try_wait().unwrap()
+    }
+
+    /// Waits for the end.
+    pub(crate) async fn end(&mut self) -> ExitStatus {
+        loop {
+            if let Some(status) = self.ended() {
+                return status;
+            }
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
     }
 }
 

@@ -1,0 +1,92 @@
+//! The life of the server process, from serving to its end. Who must know asks here; the phases themselves are entered by `stop.rs` only.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
+use std::time::Duration;
+
+use tokio::sync::watch;
+use tokio::time::{Instant, sleep};
+
+/// How often calls under way are counted while their end is waited for.
+const LOOK: Duration = Duration::from_millis(2);
+
+/// Where the server is on its way to the end. Phases follow one another in this order.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub enum Phase {
+    /// It serves.
+    Serving,
+    /// It will stop, and still serves all. `/ready` answers 503, so that no new clients are sent here.
+    Noticed,
+    /// New calls that change something and new listeners are refused. Calls under way finish, what they published is delivered, and
+    /// clients are closed one after the other.
+    Draining,
+    /// All clients are closed. The last answers go out.
+    Ending,
+}
+
+/// The phase of this process, and how many calls are under way. Cloning shares them.
+#[derive(Clone)]
+pub struct Lifecycle(Arc<State>);
+
+struct State {
+    phase: watch::Sender<Phase>,
+    under_way: AtomicUsize,
+}
+
+impl Default for Lifecycle {
+    fn default() -> Self {
+        Self(Arc::new(State { phase: watch::Sender::new(Phase::Serving), under_way: AtomicUsize::new(0) }))
+    }
+}
+
+impl Lifecycle {
+    /// Whether new clients should be sent here.
+    pub fn is_ready(&self) -> bool {
+        self.phase() == Phase::Serving
+    }
+
+    /// Whether new calls that change something, and new listeners, are refused.
+    pub fn is_draining(&self) -> bool {
+        self.phase() >= Phase::Draining
+    }
+
+    fn phase(&self) -> Phase {
+        *self.0.phase.borrow()
+    }
+
+    /// The next phase begins.
+    pub(super) fn enter(&self, phase: Phase) {
+        log::debug!("the server is {phase:?}");
+        self.0.phase.send_replace(phase);
+    }
+
+    /// Waits until all clients are closed.
+    pub async fn is_ending(&self) {
+        // An error cannot be: the sender lives as long as this.
+        let _ = self.0.phase.subscribe().wait_for(|phase| *phase == Phase::Ending).await;
+    }
+
+    /// A call that changes something, or a new listener, begins. `None` once these are refused.
+    pub fn begin(&self) -> Option<UnderWay> {
+        // Counted first: a call that is let in is seen by whoever waits for the end of all.
+        self.0.under_way.fetch_add(1, SeqCst);
+        let under_way = UnderWay(self.0.clone());
+        (!self.is_draining()).then_some(under_way)
+    }
+
+    /// Waits until no call is under way, but not longer than until `deadline`.
+    pub(super) async fn calls_ended(&self, deadline: Instant) {
+        while self.0.under_way.load(SeqCst) > 0 && Instant::now() < deadline {
+            sleep(LOOK).await;
+        }
+    }
+}
+
+/// A call that is under way until this is dropped.
+pub struct UnderWay(Arc<State>);
+
+impl Drop for UnderWay {
+    fn drop(&mut self) {
+        self.0.under_way.fetch_sub(1, SeqCst);
+    }
+}
