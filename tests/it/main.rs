@@ -14,6 +14,7 @@ mod bad_input;
 mod browser_client;
 mod catch_up;
 mod closes;
+mod collisions;
 mod commands;
 mod conformance;
 mod delivery;
