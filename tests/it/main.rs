@@ -27,6 +27,7 @@ mod idempotency;
 mod lifetimes;
 mod logging;
 mod long_work;
+mod memory;
 mod panel;
 mod pings;
 mod proxies;
