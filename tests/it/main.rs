@@ -17,6 +17,7 @@ mod closes;
 mod collisions;
 mod commands;
 mod conformance;
+mod copies;
 mod delivery;
 mod demo;
 mod dialects;

@@ -3,6 +3,7 @@
 pub(crate) mod agreement;
 pub(crate) mod browser;
 pub(crate) mod client;
+pub(crate) mod drain;
 pub(crate) mod event_stream;
 pub(crate) mod numbered;
 pub(crate) mod proxy;

@@ -1,0 +1,156 @@
+//! What many clients get is encoded once and shared: by those that do not read, those that return, and those that see others join.
+
+use std::time::{Duration, Instant};
+
+use futures_util::future::join_all;
+use reqwest::Method;
+use serde_json::{Value, json};
+use tokio::net::TcpStream;
+
+use crate::support::client::Backend;
+use crate::support::drain::Drain;
+use crate::support::eventually;
+use crate::support::raw_socket::{silent_event_stream, silent_websocket};
+use crate::support::scale::scaled;
+use crate::support::server::Server;
+use crate::support::websocket::WebSocket;
+
+const STALLED: u64 = 200;
+
+/// Publishes large messages and reads along; returns the most memory that the server had meanwhile.
+async fn load(server: &Server, backend: &Backend, reader: &mut WebSocket, messages: u64) -> u64 {
+    let mut most = 0;
+    for n in 0..messages {
+        backend.say("room", json!({"n": n, "x": "x".repeat(200_000)})).await;
+        while reader.event().await["message"]["n"] != n {}
+        most = most.max(server.memory());
+    }
+    most
+}
+
+/// What a client costs that listens to messages of 200 KB and does not read, in kilobytes.
+async fn cost_of_stalled(open: impl AsyncFn(&Server, &str) -> TcpStream) -> u64 {
+    let server = Server::start(&[("gc-conns-after", "60")]);
+    let backend = Backend::of(&server);
+    let mut reader = WebSocket::open(&server.address, &backend.connect("reader", &["room"]).await).await.unwrap();
+    // The log is full, and the server has what it needs for itself.
+    let before = load(&server, &backend, &mut reader, 150).await;
+    let mut ids = Vec::new();
+    for index in 0..STALLED {
+        ids.push(backend.connect(&format!("stalled-{index}"), &["room"]).await);
+    }
+    // All have missed some when they come, and the later ones more. They stop at different places of the log.
+    let mut most = load(&server, &backend, &mut reader, 20).await;
+    let mut stalled = Vec::new();
+    for (index, conn_id) in ids.iter().enumerate() {
+        stalled.push(open(&server, conn_id).await);
+        if index % 50 == 49 {
+            most = most.max(load(&server, &backend, &mut reader, 1).await);
+        }
+    }
+    most = most.max(load(&server, &backend, &mut reader, 5).await);
+    most.saturating_sub(before) / STALLED
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_websocket_that_does_not_read_large_messages_costs_less_than_half_of_one() {
+    let each = cost_of_stalled(silent_websocket).await;
+    println!("a websocket that does not read messages of 200 KB costs {each} KB");
+    assert!(each < 100, "{each} KB");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_event_stream_that_does_not_read_large_messages_costs_less_than_half_of_one() {
+    let each = cost_of_stalled(silent_event_stream).await;
+    println!("an event stream that does not read messages of 200 KB costs {each} KB");
+    assert!(each < 100, "{each} KB");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_message_longer_than_message_limit_is_refused() {
+    for (limit, flags) in [(262_144, &[][..]), (100, &[("message-limit", "100")][..])] {
+        let server = Server::start(flags);
+        let backend = Backend::of(&server);
+        let conn_id = backend.connect("alice", &["room"]).await;
+        let mut listener = WebSocket::open(&server.address, &conn_id).await.unwrap();
+        // As received: blanks within the message count.
+        let message = |length: usize| format!("{{\"n\":  \"{}\"}}", "x".repeat(length - 10));
+        let item = |length| {
+            format!(r#"{{"uuid": "{}", "user": "b", "channel": "room", "message": {}}}"#, uuid::Uuid::nil(), message(length))
+        };
+        for method in [Method::POST, Method::PATCH] {
+            let send = async |body: String| backend.request(method.clone(), "/message").body(body).send().await.unwrap();
+            let refused = send(format!("[{}, {}]", item(20), item(limit + 1))).await;
+            assert_eq!(refused.status(), 422, "{method}");
+            let reason = format!("Longer than maximum size {limit} bytes (message_limit); got {}.", limit + 1);
+            assert_eq!(refused.json::<Value>().await.unwrap(), json!({"1": {"message": [reason]}}), "{method}");
+            assert_eq!(send(format!("[{}]", item(limit))).await.status(), 200, "{method}");
+            // Nothing of the refused call was delivered.
+            assert_eq!(listener.event().await["message"]["n"].as_str().unwrap().len(), limit - 10, "{method}");
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn clients_that_return_at_once_for_the_same_missed_messages_share_them() {
+    let clients = 2000;
+    let server = Server::start(&[("gc-conns-after", "120"), ("presence-grace", "0.1")]);
+    let backend = Backend::of(&server);
+    let ids = join_all((0..clients).map(|index| {
+        let backend = backend.clone();
+        async move { backend.connect(&format!("user-{index}"), &["room"]).await }
+    }))
+    .await;
+    let mut costs = Vec::new();
+    // First for nothing, which costs what a websocket costs; then for the same 100 messages.
+    for missed in [0, 100] {
+        for n in 0..missed {
+            backend.say("room", json!({"n": n, "x": "x".repeat(300)})).await;
+        }
+        server.most_memory();
+        let (cpu, memory, start) = (server.cpu(), server.memory(), Instant::now());
+        let returned = join_all(ids.iter().map(|conn_id| Drain::open(&server, conn_id))).await;
+        // Longer than the messages themselves, which have 300 bytes and more.
+        eventually("all have what they missed", async || returned.iter().all(|one| one.bytes() >= missed * 400)).await;
+        let (cpu, memory) = (server.cpu() - cpu, server.most_memory().saturating_sub(memory));
+        println!("{clients} clients return for {missed} messages in {:?}: {cpu:?} and {memory} KB", start.elapsed());
+        costs.push((cpu / clients as u32, memory / clients));
+        drop(returned);
+        let is_over = async || {
+            let info = backend.post("/info", json!({"info": {"channels": ["room"], "include_users": false}})).await;
+            info["channels"]["room"]["total_connections"] == 0
+        };
+        eventually("all have gone", is_over).await;
+    }
+    let (cpu, memory) = (costs[1].0.saturating_sub(costs[0].0), costs[1].1.saturating_sub(costs[0].1));
+    println!("100 missed messages cost {cpu:?} and {memory} KB each");
+    assert!(cpu < Duration::from_micros(150), "{cpu:?} each");
+    assert!(memory < 15, "{memory} KB each");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_list_of_users_that_many_see_is_encoded_once() {
+    let (listeners, joins) = (1000, scaled(10, 30));
+    let server = Server::start(&[]);
+    let backend = Backend::of(&server);
+    let config = json!({"room": {"notify_presence": true, "broadcast_presence_with_user_lists": true}});
+    let ids = join_all((0..listeners).map(|index| {
+        let backend = backend.clone();
+        async move { backend.connect(&format!("user-{index}"), &["room"]).await }
+    }))
+    .await;
+    let drains = join_all(ids.iter().map(|conn_id| Drain::open(&server, conn_id))).await;
+    backend.post("/channel_config", config).await;
+    let (cpu, start) = (server.cpu(), Instant::now());
+    let before: Vec<_> = drains.iter().map(Drain::bytes).collect();
+    for index in 0..joins {
+        backend.connect(&format!("guest-{index}"), &["room"]).await;
+    }
+    // Every event has an entry of more than 20 bytes for each user.
+    let least = joins * listeners * 20;
+    eventually("all have heard of all", async || drains.iter().zip(&before).all(|(one, before)| one.bytes() - before >= least))
+        .await;
+    let each = (server.cpu() - cpu) / joins as u32;
+    println!("{joins} joins seen by {listeners} listeners in {:?}: {each:?} of the processor each", start.elapsed());
+    assert!(each < Duration::from_millis(15), "{each:?}");
+}

@@ -1,0 +1,51 @@
+//! Many listeners whose events nobody looks at: they take what comes and count the bytes.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
+use tokio::task::JoinHandle;
+
+use super::server::Server;
+
+/// A websocket that is read to its end. It answers no pings.
+pub(crate) struct Drain {
+    reading: JoinHandle<()>,
+    bytes: Arc<AtomicUsize>,
+}
+
+impl Drain {
+    /// Opens it and waits until the handshake is answered.
+    pub(crate) async fn open(server: &Server, conn_id: &str) -> Self {
+        let mut stream = TcpStream::connect(&server.address).await.unwrap();
+        let upgrade = format!(
+            "GET /ws?conn_id={conn_id} HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\
+             Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n"
+        );
+        stream.write_all(upgrade.as_bytes()).await.unwrap();
+        let mut head = [0; 12];
+        stream.read_exact(&mut head).await.unwrap();
+        assert_eq!(&head, b"HTTP/1.1 101");
+        let bytes = Arc::new(AtomicUsize::new(0));
+        let counter = bytes.clone();
+        let reading = tokio::spawn(async move {
+            let mut buffer = vec![0; 64 << 10];
+            while let Ok(length @ 1..) = stream.read(&mut buffer).await {
+                counter.fetch_add(length, Ordering::Relaxed);
+            }
+        });
+        Self { reading, bytes }
+    }
+
+    /// How many bytes have come.
+    pub(crate) fn bytes(&self) -> usize {
+        self.bytes.load(Ordering::Relaxed)
+    }
+}
+
+impl Drop for Drain {
+    fn drop(&mut self) {
+        self.reading.abort();
+    }
+}
