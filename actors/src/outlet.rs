@@ -222,11 +222,13 @@ pub struct Outlet {
 }
 
 impl Outlet {
-    /// Sends frames unless the queue is full or the outlet is gone.
+    /// Returns whether its queue takes more.
+    pub(crate) fn has_capacity(&self) -> bool {
+        !self.queue.is_full()
+    }
+
+    /// Sends frames unless the outlet's mailbox is full or the outlet is gone.
     pub(crate) fn try_send(&self, frames: Frames) -> bool {
-        if self.queue.is_full() {
-            return false;
-        }
         let bytes = frames.list.size();
         self.queue.add(bytes);
         let is_sent = self.frames.try_send(frames).is_ok();

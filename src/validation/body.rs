@@ -21,7 +21,7 @@ use crate::settings::Settings;
 const DEEPEST: usize = 100;
 
 /// A body that is larger than this is read on a thread of its own: others would wait for it.
-const LARGE: usize = 64 << 10;
+const LARGE: usize = 512 << 10;
 
 /// What the rules may look at besides the body.
 #[derive(Clone, Debug)]

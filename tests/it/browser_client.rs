@@ -169,7 +169,7 @@ async fn a_page_of_the_original_works() {
     let mut both = told[2..4].to_vec();
     both.sort_by_key(Value::to_string);
     assert_eq!(both, [json!(["heard", "message"]), json!(["messageCallback", 200, "object"])]);
-    assert_eq!(told[4], json!(["messageErrorCallback", 422, "A message has 1 to 2000 characters."]));
+    assert_eq!(told[4], json!(["messageErrorCallback", 422, "A message has 1 to 1000 characters."]));
     assert_eq!(told[5], json!(["messageEditErrorCallback", 403, "Only its author may change a message."]));
     assert_eq!(told[6], json!(["channelsChangedCallback", ["demo:lobby"]]));
     assert_eq!(told[7], json!(["unsubscribeCallback", 200, "object"]));

@@ -15,7 +15,7 @@ use crate::support::scale::scaled;
 use crate::support::server::Server;
 use crate::support::websocket::WebSocket;
 
-const STALLED: u64 = 200;
+const STALLED: u64 = 600;
 
 /// Publishes large messages and reads along; returns the most memory that the server had meanwhile.
 async fn load(server: &Server, backend: &Backend, reader: &mut WebSocket, messages: u64) -> u64 {

@@ -65,7 +65,7 @@ async fn a_tunnel_is_refused() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_websocket_is_upgraded_behind_a_prefix_too() {
-    let server = Server::start(&[]);
+    let server = Server::start(&[("trusted-proxies", "127.0.0.1"), ("proxy-headers", "x-script-name")]);
     let backend = Backend::of(&server);
     let conn_id = backend.connect("alice", &["room"]).await;
     let mut raw = Raw::open(&server).await;

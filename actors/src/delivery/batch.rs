@@ -38,6 +38,11 @@ impl<'a> Batch<'a> {
                 Next::Lost => Err(Lost),
                 // A subscriber that waits for room finds what is new later, unless the log loses it first.
                 _ if listening.is_waiting => return,
+                // Looked at first: what cannot be sent need not be encoded.
+                _ if !listening.outlet.has_capacity() => {
+                    self.ask_for_room(conn_id, subscriber, aftermath);
+                    return;
+                }
                 Next::Gap { after, last } => Ok(self.gap(after, last)),
                 Next::Entries { after, missed_up_to } => self.lists.frames(self.log, after, missed_up_to, &subscriber.user),
             };
@@ -52,11 +57,17 @@ impl<'a> Batch<'a> {
                 subscriber.cursor.sent(last);
                 *self.sent.of(transport) += count;
             } else {
-                listening.is_waiting = true;
-                self.common.counters().count_full_queue();
-                aftermath.full.push((conn_id, subscriber.cursor.generation(), listening.outlet.room.clone()));
+                self.ask_for_room(conn_id, subscriber, aftermath);
                 return;
             }
+        }
+    }
+
+    fn ask_for_room(&self, conn_id: ConnId, subscriber: &mut Subscriber, aftermath: &mut Aftermath) {
+        if let Some(listening) = &mut subscriber.listening {
+            listening.is_waiting = true;
+            self.common.counters().count_full_queue();
+            aftermath.full.push((conn_id, subscriber.cursor.generation(), listening.outlet.room.clone()));
         }
     }
 

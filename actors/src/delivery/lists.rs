@@ -15,7 +15,7 @@ use crate::outlet::Frames;
 const LIST_BYTES: usize = 16 << 10;
 
 /// All kept lists of a log together are at most this large, but one list is always kept.
-const KEPT_BYTES: usize = 256 << 10;
+const KEPT_BYTES: usize = 512 << 10;
 
 /// At most this many lists are kept: they are looked through one by one.
 const KEPT_LISTS: usize = 8;

@@ -12,20 +12,26 @@ use crate::protocol::timestamp::Timestamp;
 const LIVE_MARK: &str = ",\"catchup\":false}";
 const CATCH_UP_MARK: &str = ",\"catchup\":true}";
 
+/// What an event holds beside the application's object, mostly.
+const ENVELOPE: usize = 256;
+
 /// An event as the JSON object that goes to clients, in the form for those who listen while it happens.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Body(ByteString);
 
 impl Body {
-    fn encode(event: &impl Serialize) -> Self {
-        match serde_json::to_string(event) {
-            Ok(text) => Self(text.into()),
-            // These events hold text keys and values only, which always encode.
-            Err(error) => {
-                log::error!("an event could not be encoded: {error}");
-                Self(ByteString::from_static("{\"type\":\"error\"}"))
-            }
-        }
+    /// Encodes an event, which may carry an application's object.
+    fn encode(event: &impl Serialize, payload: Option<&Payload>) -> Self {
+        let mut text = Vec::with_capacity(ENVELOPE + payload.map_or(0, |payload| payload.get().len()));
+        let encoded = serde_json::to_writer(&mut text, event).ok();
+        // What was not used would be kept as long as the event.
+        text.shrink_to_fit();
+        let text = encoded.and_then(|()| ByteString::try_from(text).ok());
+        // These events hold text keys and values only, which always encode.
+        Self(text.unwrap_or_else(|| {
+            log::error!("an event could not be encoded");
+            ByteString::from_static("{\"type\":\"error\"}")
+        }))
     }
 
     /// For who listens while it happens.
@@ -66,7 +72,7 @@ struct MessageEvent<'a> {
 
 /// `message`.
 pub fn message(message: &Message) -> Body {
-    Body::encode(&MessageEvent {
+    let event = MessageEvent {
         uuid: message.uuid,
         r#type: "message",
         timestamp: message.timestamp,
@@ -75,7 +81,8 @@ pub fn message(message: &Message) -> Body {
         message: message.message.as_ref(),
         edited: message.edited,
         catchup: false,
-    })
+    };
+    Body::encode(&event, message.message.as_ref())
 }
 
 #[derive(Serialize)]
@@ -94,7 +101,7 @@ struct EditEvent<'a> {
 
 /// `message:edit`.
 pub fn edit(patch: &Patch) -> Body {
-    Body::encode(&EditEvent {
+    let event = EditEvent {
         uuid: patch.uuid,
         r#type: "message:edit",
         timestamp: patch.timestamp,
@@ -102,7 +109,8 @@ pub fn edit(patch: &Patch) -> Body {
         channel: patch.address.channel.as_ref(),
         message: patch.message.as_ref(),
         edited: patch.edited,
-    })
+    };
+    Body::encode(&event, patch.message.as_ref())
 }
 
 #[derive(Serialize)]
@@ -114,7 +122,7 @@ struct DeletionEvent<'a> {
 
 /// `message:delete`.
 pub fn deletion(deletion: &Deletion) -> Body {
-    Body::encode(&DeletionEvent { uuid: deletion.uuid, r#type: "message:delete", channel: deletion.address.channel.as_ref() })
+    Body::encode(&DeletionEvent { uuid: deletion.uuid, r#type: "message:delete", channel: deletion.address.channel.as_ref() }, None)
 }
 
 /// What a `presence` event says happened.
@@ -164,7 +172,7 @@ struct Tagged<'a, E, M> {
 /// `presence`.
 pub fn presence(event: &Presence<'_>) -> Body {
     let message = ActionField { action: event.action };
-    Body::encode(&Tagged { r#type: "presence", event, message, catchup: false })
+    Body::encode(&Tagged { r#type: "presence", event, message, catchup: false }, None)
 }
 
 /// A `user_state_change` event.
@@ -195,7 +203,7 @@ struct StateFields<'a> {
 /// `user_state_change`.
 pub fn state_change(event: &StateChange<'_>) -> Body {
     let message = StateFields { state: event.state, changed: event.changed };
-    Body::encode(&Tagged { r#type: "user_state_change", event, message, catchup: false })
+    Body::encode(&Tagged { r#type: "user_state_change", event, message, catchup: false }, None)
 }
 
 #[derive(Serialize)]
@@ -210,5 +218,5 @@ struct GapEvent<'a> {
 /// `catchup:gap`: entries that the client missed are gone. `channel` is `None` for private messages.
 pub fn gap(uuid: MessageId, channel: Option<&ChannelName>, timestamp: Timestamp) -> String {
     let event = GapEvent { uuid, r#type: "catchup:gap", channel, timestamp, catchup: true };
-    Body::encode(&event).0.to_string()
+    Body::encode(&event, None).0.to_string()
 }
