@@ -6,7 +6,7 @@ use std::sync::Arc;
 use actix::prelude::*;
 use actix_web::http::header;
 use actix_web::web::Data;
-use actix_web::{HttpRequest, HttpResponse};
+use actix_web::{HttpMessage, HttpRequest, HttpResponse};
 use actix_web_actors::ws;
 use channelstream_actors::broker::Broker;
 use channelstream_actors::error::{CloseReason, Unknown};
@@ -19,7 +19,7 @@ use crate::lifecycle::Lifecycle;
 use crate::openapi::events::{Event, Listening};
 use crate::settings::Settings;
 use crate::transport::socket::{Handle, WatchedStream};
-use crate::transport::upgrade::linger;
+use crate::transport::upgrade::{Upgrading, linger};
 use crate::transport::websocket::{Ends, WebSocket, close_frame};
 use crate::transport::wire::Wire;
 use crate::transport::{conn_id, outlet, position};
@@ -40,6 +40,10 @@ pub async fn open(
     let conn_id = conn_id(&request)?;
     let handle = request.conn_data::<Arc<Handle>>().ok_or(ApiError::Internal("a request without its socket"))?.clone();
     let mut response = ws::handshake(&request).map_err(|error| ApiError::NoUpgrade(error.to_string()))?;
+    if !request.extensions().contains::<Upgrading>() {
+        // A body in chunks keeps the stream with the HTTP server.
+        return Err(ApiError::NoUpgrade("it must not have a body".to_owned()));
+    }
     let mut response = response.insert_header((header::CACHE_CONTROL, "no-store")).finish();
     if lifecycle.is_draining() {
         response.extensions_mut().insert(Takeover::Refused(STOPPING));

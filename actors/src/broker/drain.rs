@@ -17,6 +17,7 @@ const CLOSES_PER_SECOND: u32 = 1000;
 
 /// How often it is looked whether something has ended.
 const LOOK: Duration = Duration::from_millis(10);
+const LONGEST_LOOK: Duration = Duration::from_millis(160);
 
 impl Broker {
     /// Ends all connections, one after the other, each transport with a word that the server will be back. From now on calls are refused;
@@ -39,12 +40,15 @@ impl Broker {
     }
 
     async fn close_when_served(&self, conn_id: ConnId, index: u32, deadline: Instant) {
+        let mut pause = LOOK;
         while Instant::now() < deadline {
             let is_served = self.connections.ask(conn_id, Absent::Skip, IsServed).await;
             if is_served.unwrap_or(true) {
                 break;
             }
-            sleep(LOOK).await;
+            sleep_until(deadline.min(Instant::now() + pause)).await;
+            // Of slow clients there may be many.
+            pause = LONGEST_LOOK.min(pause * 2);
         }
         // Not all come back in the same second.
         let close = Close(CloseReason::Restart { wait: u64::from(1 + index / CLOSES_PER_SECOND) });
