@@ -13,14 +13,22 @@ use crate::support::client::Backend;
 use crate::support::scale::scaled;
 use crate::support::server::Server;
 
-/// How much more chosen names may cost. A hash without a seed makes it more than ten times as much.
-const FACTOR: u32 = 3;
+/// How much more chosen names may cost.
+const FACTOR: u32 = 2;
 
 /// What a measurement may be wrong by.
 const NOISE: Duration = Duration::from_millis(50);
 
-/// What the calls cost a server of their own, in time on the processor.
+/// What the calls cost a server of their own, in time on the processor; the best of several times.
 async fn cost(calls: Vec<(&str, Value)>) -> Duration {
+    let mut best = Duration::MAX;
+    for _ in 0..scaled(2, 5) {
+        best = best.min(cost_once(calls.clone()).await);
+    }
+    best
+}
+
+async fn cost_once(calls: Vec<(&str, Value)>) -> Duration {
     let server = Server::start(&[("body-limit", "100000000")]);
     let backend = Backend::of(&server);
     let before = server.cpu();
@@ -37,15 +45,22 @@ fn assert_alike(what: &str, ordinary: Duration, chosen: Duration) {
 #[tokio::test(flavor = "multi_thread")]
 async fn channels_with_chosen_names_in_one_call_cost_no_more_than_others() {
     let count = 12_000;
-    let connect = |names| vec![("/connect", json!({"username": "alice", "channels": names, "info": {"channels": []}}))];
+    let connect = |names| {
+        vec![(
+            "/connect",
+            json!({"username": "alice", "channels": names, "info": {"include_users": false, "include_history": false}}),
+        )]
+    };
     let (usual, chosen) = (cost(connect(ordinary(count))).await, cost(connect(colliding(count))).await);
     assert_alike("/connect with 12,000 channels", usual, chosen);
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn users_with_chosen_names_in_one_channel_cost_no_more_than_others() {
-    let count = scaled(4000, 8000);
-    let connect = |name| ("/connect", json!({"username": name, "channels": ["room"], "info": {"channels": []}}));
+    let count = 12_000;
+    let connect = |name| {
+        ("/connect", json!({"username": name, "channels": ["room"], "info": {"include_users": false, "include_history": false}}))
+    };
     let calls = |names: Vec<String>| names.into_iter().map(connect).collect();
     let (usual, chosen) = (cost(calls(ordinary(count))).await, cost(calls(colliding(count))).await);
     assert_alike(&format!("{count} users"), usual, chosen);
@@ -54,7 +69,9 @@ async fn users_with_chosen_names_in_one_channel_cost_no_more_than_others() {
 #[tokio::test(flavor = "multi_thread")]
 async fn connections_with_chosen_ids_cost_no_more_than_others() {
     let count = 40_000;
-    let connect = |id: String| ("/connect", json!({"username": "alice", "conn_id": id, "info": {"channels": []}}));
+    let connect = |id: String| {
+        ("/connect", json!({"username": "alice", "conn_id": id, "info": {"include_users": false, "include_history": false}}))
+    };
     let calls = |ids: Vec<String>| ids.into_iter().map(connect).collect();
     let random = (0..count).map(|_| Uuid::new_v4().to_string()).collect();
     let (usual, chosen) = (cost(calls(random)).await, cost(calls(colliding_ids(count))).await);

@@ -157,7 +157,7 @@ async fn a_connection_enters_20_000_channels_as_fast_as_it_enters_them_one_by_on
     let limit = scaled(Duration::from_secs(2), Duration::from_secs(1));
     let conn_id = uuid::Uuid::new_v4().to_string();
     check(&server, &backend, limit, 20_000, |names| {
-        let body = json!({"username": "alice", "conn_id": conn_id, "channels": names, "info": {"channels": []}});
+        let body = json!({"username": "alice", "conn_id": conn_id, "channels": names});
         Call { path: "/connect", body, undo: Some(("/disconnect", json!({"conn_id": conn_id}))) }
     })
     .await;

@@ -39,6 +39,7 @@ mod slow_attack;
 mod slow_clients;
 mod slow_requests;
 mod stop_under_load;
+mod speed;
 mod storms;
 mod support;
 mod transports;
