@@ -1,11 +1,15 @@
 # `make run` builds and serves; `make test` proves it. Both install what they need, and say so.
 
+<<<<<<< HEAD
 .PHONY: run test faults check image bench .tools .browser .python
+=======
+.PHONY: run test test-attack check image bench .tools .browser .clock .python
+>>>>>>> e663f40 (Test lifetimes on a server whose clock is set)
 
 run: .tools
 	cargo run --release --locked -- --demo true
 
-test: .tools .browser .python
+test: .tools .browser .clock .python
 	cargo test --workspace --locked
 	$(MAKE) --no-print-directory faults
 	cd clients/python && ../../$(PYTHON)/bin/mypy && ../../$(PYTHON)/bin/pytest -q
@@ -41,6 +45,12 @@ image:
 	@command -v chromedriver >/dev/null && command -v chromium >/dev/null || { echo "installing a browser for the tests: chromium, chromium-driver"; \
 		if [ "$$(id -u)" = 0 ]; then SUDO=; else SUDO=sudo; fi; \
 		$$SUDO apt-get update -q && $$SUDO apt-get install -y -q --no-install-recommends chromium chromium-driver; }
+
+# For the tests that set a server's clock.
+.clock:
+	@test -n "$$(ls /usr/lib/*/faketime/libfaketimeMT.so.1 2>/dev/null)" || { echo "installing a clock that tests can set: faketime"; \
+		if [ "$$(id -u)" = 0 ]; then SUDO=; else SUDO=sudo; fi; \
+		$$SUDO apt-get update -q && $$SUDO apt-get install -y -q --no-install-recommends faketime; }
 
 # For the tests of the Python client: an environment of its own.
 PYTHON := target/python

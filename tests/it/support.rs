@@ -14,6 +14,7 @@ pub(crate) mod scale;
 pub(crate) mod server;
 pub(crate) mod signing;
 pub(crate) mod slow_wire;
+pub(crate) mod wall_clock;
 pub(crate) mod watch;
 pub(crate) mod websocket;
 

@@ -1,0 +1,51 @@
+//! A server's own wall clock, which a test can set. Needs libfaketime (Debian's package `faketime`).
+
+use std::path::{Path, PathBuf};
+
+use super::server::Server;
+
+/// The wall clock of one server; its monotonic clock goes on as it is.
+pub(crate) struct WallClock {
+    /// What libfaketime reads the shift from, at each look at the clock.
+    file: PathBuf,
+}
+
+impl WallClock {
+    /// Starts a server with a clock of its own, which shows the real time at first. Signatures may have any age.
+    pub(crate) fn start(flags: &[(&str, &str)]) -> (Server, Self) {
+        let clock = Self { file: std::env::temp_dir().join(format!("clock-{}", uuid::Uuid::new_v4())) };
+        clock.set("+0d");
+        let library = library();
+        let variables = [
+            ("LD_PRELOAD", library.to_str().unwrap()),
+            ("FAKETIME_TIMESTAMP_FILE", clock.file.to_str().unwrap()),
+            ("FAKETIME_NO_CACHE", "1"),
+            // Older and newer versions name it differently.
+            ("DONT_FAKE_MONOTONIC", "1"),
+            ("FAKETIME_DONT_FAKE_MONOTONIC", "1"),
+        ];
+        let variables = variables.map(|(key, value)| (key.to_owned(), value.to_owned())).to_vec();
+        (Server::start_with(&[flags, &[("validate-requests", "false")]].concat(), variables), clock)
+    }
+
+    /// Sets it: `+3d` is three days ahead of the real time, `-3d` behind it.
+    pub(crate) fn set(&self, shift: &str) {
+        // A clock that is read meanwhile must not find half of it.
+        let new = self.file.with_extension("new");
+        std::fs::write(&new, shift).unwrap();
+        std::fs::rename(new, &self.file).unwrap();
+    }
+}
+
+impl Drop for WallClock {
+    fn drop(&mut self) {
+        let _ = std::fs::remove_file(&self.file);
+    }
+}
+
+fn library() -> PathBuf {
+    let is_there = |folder: &PathBuf| folder.join("faketime/libfaketimeMT.so.1").exists();
+    let mut folders = std::fs::read_dir(Path::new("/usr/lib")).unwrap().map(|folder| folder.unwrap().path());
+    let folder = folders.find(is_there).expect("libfaketime is missing: install the package faketime");
+    folder.join("faketime/libfaketimeMT.so.1")
+}
