@@ -1,10 +1,6 @@
 # `make run` builds and serves; `make test` proves it, and `make test-attack` at length. They install what they need, and say so.
 
-<<<<<<< HEAD
-.PHONY: run test faults check image bench .tools .browser .python
-=======
-.PHONY: run test test-attack check image bench .tools .browser .clock .python
->>>>>>> e663f40 (Test lifetimes on a server whose clock is set)
+.PHONY: run test test-attack faults check image bench .tools .browser .clock .python
 
 run: .tools
 	cargo run --release --locked -- --demo true
@@ -14,7 +10,6 @@ test: .tools .browser .clock .python
 	$(MAKE) --no-print-directory faults
 	cd clients/python && ../../$(PYTHON)/bin/mypy && ../../$(PYTHON)/bin/pytest -q
 
-<<<<<<< HEAD
 # The property test of the cursor finds each of the faults that the crate's features put into it.
 FAULTS := position report gap mark takeover
 faults: .tools
@@ -23,14 +18,14 @@ faults: .tools
 		grep -q "test result: FAILED" target/fault.log || { cat target/fault.log; echo "the fault $$fault was not found"; exit 1; }; \
 		echo "the fault $$fault is found"; \
 	done
-=======
+
 # The attacks of `make test` at their full length, one after the other, against the release program: minutes.
-ATTACKS := clock:: closes:: collisions:: copies:: gaps:: idempotency:: long_work:: memory:: pings:: speed:: storms::
+ATTACKS := clock:: closes:: collisions:: copies:: delivery:: gaps:: idempotency:: logging:: long_work:: memory:: pings:: slow_attack:: \
+	slow_requests:: speed:: stop_under_load:: storms:: upgrades::
 test-attack: .tools .clock
 	cargo build --release --locked
 	ATTACK=long CHANNELSTREAM_PROGRAM=$(CURDIR)/target/release/channelstream \
 		cargo test --locked --test it -- --nocapture --test-threads 1 $(ATTACKS)
->>>>>>> 21917f7 (Add make test-attack)
 
 check: .tools
 	cargo fmt --all --check

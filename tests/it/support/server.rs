@@ -21,20 +21,13 @@ pub(crate) struct Server {
 impl Server {
     /// On a free port, with the default secrets; flags as `--key value`.
     pub(crate) fn start(flags: &[(&str, &str)]) -> Self {
-<<<<<<< HEAD
         Self::start_with(flags, &[])
     }
 
     /// The same, with variables of the environment.
     pub(crate) fn start_with(flags: &[(&str, &str)], variables: &[(&str, &str)]) -> Self {
-=======
-        Self::start_with(flags, Vec::new())
-    }
-
-    /// The same with variables of the environment, which has no others.
-    pub(crate) fn start_with(flags: &[(&str, &str)], variables: Vec<(String, String)>) -> Self {
->>>>>>> e663f40 (Test lifetimes on a server whose clock is set)
         let flags: Vec<_> = flags.iter().flat_map(|(key, value)| [format!("--{key}"), (*value).to_owned()]).collect();
+        let variables = variables.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
         Self::start_on("0", flags, variables)
     }
 
@@ -43,15 +36,14 @@ impl Server {
         self.child.kill().unwrap();
         self.child.wait().unwrap();
         let port = self.address.rsplit(':').next().unwrap();
-<<<<<<< HEAD
-        let again = Self::start_on(port, std::mem::take(&mut self.flags), &[]);
+        let again = Self::start_on(port, std::mem::take(&mut self.flags), std::mem::take(&mut self.variables));
         *self = again;
     }
 
-    fn start_on(port: &str, flags: Vec<String>, variables: &[(&str, &str)]) -> Self {
+    fn start_on(port: &str, flags: Vec<String>, variables: Vec<(String, String)>) -> Self {
         let mut command = Command::new(program());
         command.current_dir(std::env::temp_dir()).env_clear().args(["--port", port]).args(&flags).stderr(Stdio::piped());
-        command.envs(variables.iter().copied());
+        command.envs(variables.iter().cloned());
         let mut child = command.spawn().unwrap();
         let (to_log, log) = channel();
         let lines = BufReader::new(child.stderr.take().unwrap()).lines();
@@ -65,21 +57,7 @@ impl Server {
                 to_log.send(line)
             })
         });
-        let mut server = Self { child, flags, address: String::new(), log, log_is_unread };
-=======
-        let again = Self::start_on(port, std::mem::take(&mut self.flags), std::mem::take(&mut self.variables));
-        *self = again;
-    }
-
-    fn start_on(port: &str, flags: Vec<String>, variables: Vec<(String, String)>) -> Self {
-        let mut command = Command::new(program());
-        command.current_dir(std::env::temp_dir()).env_clear().args(["--port", port]).args(&flags).stderr(Stdio::piped());
-        let mut child = command.envs(variables.iter().map(|(key, value)| (key, value))).spawn().unwrap();
-        let (to_log, log) = channel();
-        let lines = BufReader::new(child.stderr.take().unwrap()).lines();
-        std::thread::spawn(move || lines.map_while(Result::ok).try_for_each(|line| to_log.send(line)));
-        let mut server = Self { child, flags, variables, address: String::new(), log };
->>>>>>> e663f40 (Test lifetimes on a server whose clock is set)
+        let mut server = Self { child, flags, variables, address: String::new(), log, log_is_unread };
         let line = server.log_line("serving on http://");
         server.address = line.split("http://").nth(1).unwrap().split(',').next().unwrap().to_owned();
         server

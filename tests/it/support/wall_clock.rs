@@ -24,8 +24,7 @@ impl WallClock {
             ("DONT_FAKE_MONOTONIC", "1"),
             ("FAKETIME_DONT_FAKE_MONOTONIC", "1"),
         ];
-        let variables = variables.map(|(key, value)| (key.to_owned(), value.to_owned())).to_vec();
-        (Server::start_with(&[flags, &[("validate-requests", "false")]].concat(), variables), clock)
+        (Server::start_with(&[flags, &[("validate-requests", "false")]].concat(), &variables), clock)
     }
 
     /// Sets it: `+3d` is three days ahead of the real time, `-3d` behind it.
