@@ -60,7 +60,7 @@ impl Exchange {
     }
 
     /// The body was read to its end.
-    pub fn body_has_ended(&self) {
+    pub fn end_body(&self) {
         self.body_has_ended.store(true, Relaxed);
     }
 

@@ -61,8 +61,8 @@ impl Lifecycle {
     }
 
     /// Waits until all clients are closed.
-    pub async fn is_ending(&self) {
-        // An error cannot be: the sender lives as long as this.
+    pub async fn clients_closed(&self) {
+        // Cannot fail: the sender lives as long as this.
         let _ = self.0.phase.subscribe().wait_for(|phase| *phase == Phase::Ending).await;
     }
 

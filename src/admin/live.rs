@@ -79,7 +79,7 @@ impl Panel {
             if !events.is_empty() {
                 return Some(events);
             }
-            let (pause, end) = (Box::pin(sleep(INTERVAL)), Box::pin(self.lifecycle.is_ending()));
+            let (pause, end) = (Box::pin(sleep(INTERVAL)), Box::pin(self.lifecycle.clients_closed()));
             if let Either::Right(_) = select(pause, end).await {
                 return None;
             }

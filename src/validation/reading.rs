@@ -94,7 +94,7 @@ pub async fn read(request: &HttpRequest, mut payload: Payload, limit: Limit) -> 
         }
     }
     if let Some(exchange) = exchange {
-        exchange.body_has_ended();
+        exchange.end_body();
     }
     if size > limit.bytes() { Err(limit.exceeded()) } else { Ok(bytes.freeze()) }
 }

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use futures_util::future::join_all;
 use reqwest::Method;
 use serde_json::json;
 
@@ -156,7 +157,7 @@ async fn a_body_that_needs_no_signature_has_at_most_4_kilobytes() {
         ("GET", "/ws?conn_id=7d444840-9dc0-11d1-b245-5ffdce74fad2"),
     ];
     let head = |method: &str, path: &str, length: &str| format!("{method} {path} HTTP/1.1\r\nHost: x\r\n{length}\r\n\r\n");
-    for (method, path) in open {
+    let each = open.map(async |(method, path)| {
         // Nothing of the body is sent: its announced length is enough.
         let mut raw = Raw::open(&server).await;
         raw.send(&head(method, path, "Content-Length: 4097")).await;
@@ -172,14 +173,15 @@ async fn a_body_that_needs_no_signature_has_at_most_4_kilobytes() {
         raw.send(&head(method, path, "Content-Length: 4096\r\nConnection: close")).await;
         raw.send(&"x".repeat(4096)).await;
         assert_ne!(raw.ending().await.status(), 413, "{method} {path}");
-    }
+    });
+    join_all(each).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_signed_body_may_be_large_and_an_unsigned_one_of_the_same_path_is_not_read() {
     let server = Server::start(&[("head-timeout", "1")]);
     let backend = Backend::of(&server);
-    for (method, path) in [
+    let signed = [
         (Method::POST, "/connect"),
         (Method::POST, "/subscribe"),
         (Method::POST, "/unsubscribe"),
@@ -194,7 +196,8 @@ async fn a_signed_body_may_be_large_and_an_unsigned_one_of_the_same_path_is_not_
         (Method::POST, "/admin/channel_config"),
         (Method::POST, "/admin/disconnect"),
         (Method::POST, "/admin/forget_channel"),
-    ] {
+    ];
+    let each = signed.map(async |(method, path)| {
         let response = backend.request(method.clone(), path).body(" ".repeat(100_000)).send().await.unwrap();
         assert_eq!(response.status(), 400, "{method} {path}");
         for length in ["Content-Length: 1000000", "Transfer-Encoding: chunked"] {
@@ -205,7 +208,8 @@ async fn a_signed_body_may_be_large_and_an_unsigned_one_of_the_same_path_is_not_
             let is_refused = end.text.starts_with("HTTP/1.1 403") || end.text.starts_with("HTTP/1.1 302");
             assert!(is_refused && end.after < Duration::from_secs(4), "{method} {path} {length}: {end:?}");
         }
-    }
+    });
+    join_all(each).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
