@@ -42,7 +42,7 @@ impl Caller {
     /// Of a request with these headers from this peer.
     pub fn read(headers: &HeaderMap, peer: Option<IpAddr>, settings: &Settings) -> Self {
         let first = |header: ProxyHeader| {
-            let value = headers.get(header.name()).filter(|_| counts(header, peer, settings))?;
+            let value = headers.get(header.header()).filter(|_| counts(header, peer, settings))?;
             let value = value.to_str().ok()?.split(',').next()?.trim();
             (!value.is_empty()).then(|| value.to_owned())
         };
@@ -77,7 +77,7 @@ fn is_in(networks: &[Network], address: IpAddr) -> bool {
 /// An entry that cannot be read ends the chain. A trusted proxy wrote it, so who called is not known, and nothing before it is
 /// believed. Without the header the caller is the proxy itself.
 fn forwarded_address(headers: &HeaderMap, peer: Option<IpAddr>, proxies: &[Network]) -> Option<IpAddr> {
-    let values: Vec<_> = headers.get_all(ProxyHeader::ForwardedFor.name()).filter(|value| !value.is_empty()).collect();
+    let values: Vec<_> = headers.get_all(ProxyHeader::ForwardedFor.header()).filter(|value| !value.is_empty()).collect();
     let entries = |value: &HeaderValue| {
         let text = value.to_str().unwrap_or("unreadable").to_owned();
         text.split(',').map(parse_entry).collect::<Vec<_>>()

@@ -13,8 +13,7 @@ use actix_http::{HttpService, Request};
 use actix_server::Server;
 use actix_service::{ServiceFactory, ServiceFactoryExt, apply_fn_factory, fn_factory, fn_service, map_config};
 use actix_web::dev::AppConfig;
-use actix_web::http::header;
-use actix_web::middleware::{DefaultHeaders, from_fn};
+use actix_web::middleware::from_fn;
 use actix_web::rt::net::TcpStream;
 use actix_web::web::Data;
 use actix_web::{App, Error};
@@ -142,8 +141,7 @@ fn http_server(
             .configure(routes)
             .wrap(from_fn(admission))
             .wrap(from_fn(proxy))
-            .wrap(from_fn(cors))
-            .wrap(DefaultHeaders::new().add((header::X_CONTENT_TYPE_OPTIONS, "nosniff")));
+            .wrap(from_fn(cors));
         let app =
             ServiceFactoryExt::map_err(actix_service::IntoServiceFactory::into_factory(app), |error: Error| error.error_response());
         map_config(app, |()| AppConfig::default())

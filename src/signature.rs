@@ -5,6 +5,7 @@ use std::net::IpAddr;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use actix_web::dev::Payload;
+use actix_web::http::header::HeaderName;
 use actix_web::web::Data;
 use actix_web::{FromRequest, HttpRequest};
 use base64::Engine;
@@ -153,7 +154,8 @@ impl Gate {
 
 /// The header counts before the query, and an empty one counts as given: as no signature.
 pub fn signature_of(request: &HttpRequest) -> Option<String> {
-    let signature = match request.headers().get(HEADER) {
+    static NAME: HeaderName = HeaderName::from_static(HEADER);
+    let signature = match request.headers().get(&NAME) {
         Some(header) => header.to_str().unwrap_or("unreadable").to_owned(),
         None => crate::validation::query(request).remove("secret")?,
     };

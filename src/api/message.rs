@@ -1,6 +1,6 @@
 //! `POST /message`: publishes messages.
 
-use actix_web::http::header::HeaderMap;
+use actix_web::http::header::{HeaderMap, HeaderName};
 use actix_web::web::{Data, Payload};
 use actix_web::{HttpRequest, HttpResponse};
 use bytestring::ByteString;
@@ -19,7 +19,7 @@ use crate::validation::body::{self, Checked, Facts, FromBody, list_of};
 use crate::validation::rules::{USER, datetime, name, payload, uuid};
 
 /// The header that makes a call safe to repeat.
-const IDEMPOTENCY_KEY: &str = "idempotency-key";
+static IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
 
 /// A message to be published.
 #[derive(ToSchema)]
@@ -83,7 +83,7 @@ pub async fn publish(_: Signed, request: HttpRequest, broker: Data<Broker>, payl
 }
 
 fn idempotency_key(headers: &HeaderMap) -> Result<Option<String>, ApiError> {
-    let Some(key) = headers.get(IDEMPOTENCY_KEY) else { return Ok(None) };
+    let Some(key) = headers.get(&IDEMPOTENCY_KEY) else { return Ok(None) };
     match key.to_str() {
         Ok(key) if (1..=256).contains(&key.len()) => Ok(Some(key.to_owned())),
         _ => Err(ApiError::field("Idempotency-Key", "Length must be between 1 and 256.")),

@@ -47,4 +47,6 @@ fn add_headers(headers: &mut HeaderMap, allowed: &[String], origin: Option<&Head
         headers.insert(name, HeaderValue::from_static(value));
     }
     headers.insert(HeaderName::from_static("xdomainrequestallowed"), HeaderValue::from_static("1"));
+    // Not for other origins, but for every answer as well: browsers shall not guess what it is.
+    headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
 }

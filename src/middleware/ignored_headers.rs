@@ -15,7 +15,7 @@ static KNOWN: [AtomicBool; ProxyHeader::ALL.len()] = [const { AtomicBool::new(fa
 pub(super) fn tell(headers: &HeaderMap, peer: Option<IpAddr>, settings: &Settings) {
     for (header, known) in ProxyHeader::ALL.iter().zip(&KNOWN) {
         let is_new = || !known.swap(true, Ordering::Relaxed);
-        if headers.contains_key(header.name()) && !counts(*header, peer, settings) && is_new() {
+        if headers.contains_key(header.header()) && !counts(*header, peer, settings) && is_new() {
             let peer = peer.map_or_else(|| "unknown".to_owned(), |peer| peer.to_canonical().to_string());
             let (name, remedy) = (header.name(), remedy(*header, &peer, settings));
             log::warn!("ignored the header {name} of a request from {peer}: {remedy} (told once)");

@@ -1,5 +1,7 @@
 //! The headers by which a reverse proxy says where a request comes from.
 
+use actix_web::http::header::HeaderName;
+
 use super::Value;
 
 macro_rules! proxy_headers {
@@ -16,8 +18,16 @@ macro_rules! proxy_headers {
 
             /// The header's name, in small letters.
             pub fn name(self) -> &'static str {
+                self.header().as_str()
+            }
+
+            /// The header's name as requests are looked through by it: every request is.
+            pub fn header(self) -> &'static HeaderName {
                 match self {
-                    $(Self::$variant => $name,)+
+                    $(Self::$variant => {
+                        static NAME: HeaderName = HeaderName::from_static($name);
+                        &NAME
+                    })+
                 }
             }
         }

@@ -35,6 +35,9 @@ const ASK_ALONG: Duration = Duration::from_millis(90);
 /// It follows at the latest after this many events.
 const EVENTS_PER_PING: u64 = 64;
 
+/// A list up to this size goes out in one piece with a ping, which is less work for the kernel than two.
+const SMALL: usize = 1 << 10;
+
 /// An empty list: a frame of data, since proxies and pages count only such as a sign of life.
 const HEARTBEAT: &[u8] = b"\x81\x02[]";
 
@@ -201,22 +204,26 @@ impl WebSocket {
         self.wire.push(frame);
     }
 
-    /// Asks whether the client has what it was sent: along with an event, or when it is time. At most one question is open. `since`: no
-    /// event waits for longer to be asked about.
+    /// Asks whether the client has what it was sent, or sees to it that it is asked later: no event waits for longer than from `since`.
     fn ask_in_time(&mut self, since: Instant) {
-        if self.ping_is_open || self.is_closing || self.read.unasked() == 0 {
+        if self.is_closing || self.read.unasked() == 0 {
             return;
         }
-        if self.asked.elapsed() >= ASK_ALONG || self.read.unasked() >= EVENTS_PER_PING {
+        if self.is_time_to_ask() {
             let question = self.question();
             self.send(question);
-        } else if !std::mem::replace(&mut self.is_reminded, true) {
+        } else if !self.ping_is_open && !std::mem::replace(&mut self.is_reminded, true) {
             let deadline = (since + ASK_AFTER).into();
             match &mut self.reminder {
                 Some(reminder) => reminder.as_mut().reset(deadline),
                 None => self.reminder = Some(Box::pin(sleep_until(deadline))),
             }
         }
+    }
+
+    /// Whether an event takes a question along. At most one is open.
+    fn is_time_to_ask(&self) -> bool {
+        !self.ping_is_open && (self.read.unasked() >= EVENTS_PER_PING || self.asked.elapsed() >= ASK_ALONG)
     }
 
     /// Asks if no event has come that took the question along.
@@ -315,9 +322,16 @@ impl Handler<Frames> for WebSocket {
             return;
         }
         self.read.sent(&frames);
-        self.wire.push(frames.list.frame().clone());
-        if !self.ping_is_open {
-            self.ask_in_time(Instant::now());
+        let frame = frames.list.frame();
+        if self.is_time_to_ask() && frame.len() <= SMALL {
+            let question = self.question();
+            self.queue.add(question.len());
+            self.wire.push([&frame[..], &question].concat().into());
+        } else {
+            self.wire.push(frame.clone());
+            if !self.ping_is_open && !self.is_reminded {
+                self.ask_in_time(Instant::now());
+            }
         }
     }
 }
