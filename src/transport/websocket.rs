@@ -89,6 +89,8 @@ pub(super) struct WebSocket {
     reminder: Option<Pin<Box<Sleep>>>,
     /// The reminder is set.
     is_reminded: bool,
+    /// It was set since it was last polled, so it does not know yet whom to wake.
+    is_reminder_new: bool,
     /// To be answered to the client's last ping.
     pong: Option<Bytes>,
     /// An answer waits to be written. Until then nothing more is read: a client that does not take what is written gets no more answers.
@@ -150,6 +152,7 @@ impl WebSocket {
             asked: Instant::now() - ASK_ALONG,
             reminder: None,
             is_reminded: false,
+            is_reminder_new: false,
             pong: None,
             pong_waits: false,
             answers: false,
@@ -213,6 +216,7 @@ impl WebSocket {
             let question = self.question();
             self.send(question);
         } else if !self.ping_is_open && !std::mem::replace(&mut self.is_reminded, true) {
+            self.is_reminder_new = true;
             let deadline = (since + ASK_AFTER).into();
             match &mut self.reminder {
                 Some(reminder) => reminder.as_mut().reset(deadline),
@@ -228,7 +232,9 @@ impl WebSocket {
 
     /// Asks if no event has come that took the question along.
     fn heed_reminder(&mut self, task: &mut TaskContext<'_>) {
+        // To look whether it has elapsed is much less work than to poll it.
         if let Some(reminder) = self.reminder.as_mut().filter(|_| self.is_reminded)
+            && (std::mem::take(&mut self.is_reminder_new) || reminder.is_elapsed())
             && reminder.as_mut().poll(task).is_ready()
         {
             self.is_reminded = false;
