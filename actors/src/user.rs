@@ -37,7 +37,7 @@ pub(crate) struct AddConnection {
     pub(crate) configs: Configs,
 }
 
-/// The answer to [`AddConnection`], and to `/connect`.
+/// What `/connect` came to.
 #[derive(Debug)]
 pub struct Connected {
     /// The user's whole state.
