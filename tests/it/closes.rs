@@ -60,9 +60,15 @@ async fn far_away() -> (Server, Backend, Place) {
     (server, backend, Place { address: wire.address, conn_id })
 }
 
-/// While 2,000 messages a second are published.
+/// Ten closes while 2,000 messages a second are published; at length, ten rounds of it.
 async fn close_again_and_again<P: Page>() {
-    let (closes, between) = (scaled(10, 100), 400);
+    for _ in 0..scaled(1, 10) {
+        close_ten_times::<P>().await;
+    }
+}
+
+async fn close_ten_times<P: Page>() {
+    let (closes, between) = (10, 400);
     let (_server, backend, place) = far_away().await;
     let mut page = P::open(&place).await;
     let publishers = Publishers::start(&backend, "room", 4, 2000);
