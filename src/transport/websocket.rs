@@ -38,6 +38,11 @@ const EVENTS_PER_PING: u64 = 64;
 /// A list up to this size goes out in one piece with a ping, which is less work for the kernel than two.
 const SMALL: usize = 1 << 10;
 
+/// A larger list than this has more behind it: a client that catches up is asked when it was sent all of it, a little later.
+const BACKLOG: usize = 8 << 10;
+
+const BACKLOG_TIME: Duration = Duration::from_millis(25);
+
 /// An empty list: a frame of data, since proxies and pages count only such as a sign of life.
 const HEARTBEAT: &[u8] = b"\x81\x02[]";
 
@@ -215,13 +220,18 @@ impl WebSocket {
         if self.is_time_to_ask() {
             let question = self.question();
             self.send(question);
-        } else if !self.ping_is_open && !std::mem::replace(&mut self.is_reminded, true) {
-            self.is_reminder_new = true;
-            let deadline = (since + ASK_AFTER).into();
-            match &mut self.reminder {
-                Some(reminder) => reminder.as_mut().reset(deadline),
-                None => self.reminder = Some(Box::pin(sleep_until(deadline))),
-            }
+        } else if !self.ping_is_open && !self.is_reminded {
+            self.remind(since + ASK_AFTER);
+        }
+    }
+
+    /// Asks at this time, if no event takes the question along before.
+    fn remind(&mut self, deadline: Instant) {
+        self.is_reminded = true;
+        self.is_reminder_new = true;
+        match &mut self.reminder {
+            Some(reminder) => reminder.as_mut().reset(deadline.into()),
+            None => self.reminder = Some(Box::pin(sleep_until(deadline.into()))),
         }
     }
 
@@ -334,9 +344,14 @@ impl Handler<Frames> for WebSocket {
             self.queue.add(question.len());
             self.wire.push([&frame[..], &question].concat().into());
         } else {
+            let is_backlog = frame.len() > BACKLOG;
             self.wire.push(frame.clone());
             if !self.ping_is_open && !self.is_reminded {
-                self.ask_in_time(Instant::now());
+                if is_backlog {
+                    self.remind(Instant::now() + BACKLOG_TIME);
+                } else {
+                    self.ask_in_time(Instant::now());
+                }
             }
         }
     }

@@ -141,7 +141,8 @@ async fn a_repeat_of_a_long_call_waits_for_it_while_12_000_others_come() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_caller_that_hangs_up_finds_the_answer_when_it_repeats_its_call() {
     let (rounds, length) = (scaled(10, 200), 2000);
-    let server = Server::start(&[("body-limit", "10000000")]);
+    // At length all the answers are 100 MB.
+    let server = Server::start(&[("body-limit", "10000000"), ("idempotency-bytes", "1000000000")]);
     let backend = Backend::of(&server);
     backend.connect("b", &["left", "right"]).await;
     let mut listener = listener(&server, &backend).await;
