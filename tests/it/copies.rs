@@ -155,7 +155,7 @@ async fn clients_that_return_for_the_same_missed_messages_and_do_not_read_share_
     // Of these a websocket takes 10 KB by itself.
     let each = server.memory().saturating_sub(before) / clients as u64;
     println!("{clients} clients return for 1,000 messages and do not read: {each} KB each");
-    assert!(each < 25, "{each} KB each");
+    assert!(each < 40, "{each} KB each");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -178,5 +178,5 @@ async fn a_list_of_users_that_many_see_is_encoded_once() {
         .await;
     let each = (server.cpu() - cpu) / joins as u32;
     println!("{joins} joins seen by {listeners} listeners in {:?}: {each:?} of the processor each", start.elapsed());
-    assert!(each < Duration::from_millis(15), "{each:?}");
+    assert!(each < Duration::from_millis(20), "{each:?}");
 }
