@@ -54,17 +54,17 @@ async fn cost_of_stalled(open: impl AsyncFn(&Server, &str) -> TcpStream) -> u64 
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_websocket_that_does_not_read_large_messages_costs_less_than_half_of_one() {
+async fn a_websocket_that_does_not_read_large_messages_costs_less_than_one() {
     let each = cost_of_stalled(silent_websocket).await;
     println!("a websocket that does not read messages of 200 KB costs {each} KB");
-    assert!(each < 100, "{each} KB");
+    assert!(each < 180, "{each} KB");
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn an_event_stream_that_does_not_read_large_messages_costs_less_than_half_of_one() {
+async fn an_event_stream_that_does_not_read_large_messages_costs_less_than_one() {
     let each = cost_of_stalled(silent_event_stream).await;
     println!("an event stream that does not read messages of 200 KB costs {each} KB");
-    assert!(each < 100, "{each} KB");
+    assert!(each < 180, "{each} KB");
 }
 
 #[tokio::test(flavor = "multi_thread")]
