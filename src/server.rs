@@ -26,9 +26,7 @@ use crate::admin::throttle::SignInThrottle;
 use crate::demo;
 use crate::exchange::{Exchange, watch};
 use crate::lifecycle::Lifecycle;
-use crate::middleware::admission::admission;
-use crate::middleware::cors::cors;
-use crate::middleware::proxy::proxy;
+use crate::middleware::doors;
 use crate::process::Started;
 use crate::routes::routes;
 use crate::settings::Settings;
@@ -139,9 +137,7 @@ fn http_server(
                 }
             })
             .configure(routes)
-            .wrap(from_fn(admission))
-            .wrap(from_fn(proxy))
-            .wrap(from_fn(cors));
+            .wrap(from_fn(doors));
         let app =
             ServiceFactoryExt::map_err(actix_service::IntoServiceFactory::into_factory(app), |error: Error| error.error_response());
         map_config(app, |()| AppConfig::default())

@@ -2,13 +2,10 @@
 
 use std::rc::Rc;
 
-use actix_web::body::{BoxBody, MessageBody};
-use actix_web::dev::{ServiceRequest, ServiceResponse};
+use actix_web::dev::ServiceRequest;
 use actix_web::http::StatusCode;
 use actix_web::http::uri::{PathAndQuery, Uri};
-use actix_web::middleware::Next;
-use actix_web::web::Data;
-use actix_web::{Error, HttpMessage, HttpResponse};
+use actix_web::{HttpMessage, HttpResponse};
 use serde_json::json;
 
 use crate::caller::Caller;
@@ -16,28 +13,25 @@ use crate::demo::is_own_call;
 use crate::middleware::{default_secrets, ignored_headers};
 use crate::settings::Settings;
 
-/// The middleware: refuses what comes through a proxy while a default secret is in force, notes the [`Caller`], cuts its prefix
-/// off the path, and with `enforce_https` lets only https pass.
-pub async fn proxy(mut request: ServiceRequest, next: Next<impl MessageBody + 'static>) -> Result<ServiceResponse<BoxBody>, Error> {
-    let Some(settings) = request.app_data::<Data<Settings>>().cloned() else {
-        return Ok(next.call(request).await?.map_into_boxed_body());
-    };
+/// Notes the [`Caller`] and cuts its prefix off the path. Returns the answer to a request that must not pass: one that came through a proxy while a default secret is in force, or without https
+/// where `enforce_https` is set.
+pub(super) fn refusal(request: &mut ServiceRequest, settings: &Settings) -> Option<HttpResponse> {
     let peer = request.peer_addr().map(|peer| peer.ip());
-    ignored_headers::tell(request.headers(), peer, &settings);
-    if let Some(refusal) = default_secrets::refusal(request.headers(), &settings) {
-        return Ok(request.into_response(refusal));
+    ignored_headers::tell(request.headers(), peer, settings);
+    if let Some(refusal) = default_secrets::refusal(request.headers(), settings) {
+        return Some(refusal);
     }
-    let caller = Caller::read(request.headers(), peer, &settings);
-    cut_prefix(&mut request, &caller.prefix);
+    let caller = Caller::read(request.headers(), peer, settings);
+    cut_prefix(request, &caller.prefix);
     // A container's health check comes from inside and has no https.
     let is_health = matches!(request.path(), "/health" | "/ready");
     let refused = settings.enforce_https && caller.scheme != "https" && !is_health && !is_own_call(request.headers());
     request.extensions_mut().insert(Rc::new(caller));
     if refused {
         let reason = json!({"request": "Only https is served here (enforce_https)."});
-        return Ok(request.into_response(HttpResponse::build(StatusCode::NOT_ACCEPTABLE).json(reason)));
+        return Some(HttpResponse::build(StatusCode::NOT_ACCEPTABLE).json(reason));
     }
-    Ok(next.call(request).await?.map_into_boxed_body())
+    None
 }
 
 fn cut_prefix(request: &mut ServiceRequest, prefix: &str) {

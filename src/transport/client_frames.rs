@@ -59,6 +59,9 @@ impl ClientFrames {
 
     /// The next frame, if it is here.
     pub fn take(&mut self) -> Option<ClientFrame> {
+        if self.buffer.is_empty() {
+            return None;
+        }
         let frame = if self.is_over { None } else { self.parse() };
         self.is_over |= matches!(frame, Some(ClientFrame::Violation { .. }));
         if self.is_over || self.buffer.is_empty() {
@@ -111,14 +114,9 @@ impl ClientFrames {
             return Some(protocol_error("control frame is fragmented or too long"));
         }
         let length = usize::try_from(length).ok()?;
-        if self.buffer.len() < header + 4 + length {
-            return None;
-        }
-        self.buffer.advance(header);
-        let mask = self.buffer.split_to(4);
-        let mut payload = self.buffer.split_to(length);
-        payload.iter_mut().zip(mask.iter().cycle()).for_each(|(byte, mask)| *byte ^= mask);
-        let payload = Bytes::copy_from_slice(&payload);
+        let (mask, payload) = self.buffer.get(header..header + 4 + length)?.split_at(4);
+        let payload: Bytes = payload.iter().zip(mask.iter().cycle()).map(|(byte, mask)| byte ^ mask).collect();
+        self.buffer.advance(header + 4 + length);
         Some(match opcode {
             0x8 => ClientFrame::Close,
             0x9 => ClientFrame::Ping(payload),

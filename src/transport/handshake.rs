@@ -89,6 +89,7 @@ impl Takeover {
     /// # Errors
     /// When the stream breaks.
     pub async fn begin(self, mut stream: WatchedStream, read: &[u8]) -> io::Result<()> {
+        stream.leave_http();
         match self {
             Self::Open(opening) => {
                 let Opening { context, ends } = *opening;

@@ -93,7 +93,8 @@ pub struct WatchedStream {
     stream: TcpStream,
     handle: Arc<Handle>,
     exchange: Arc<Exchange>,
-    head: HeadTimer,
+    /// `None` once no request follows on it.
+    head: Option<HeadTimer>,
     /// A head did not arrive in time: the client is told so when the stream ends.
     is_late: bool,
 }
@@ -108,7 +109,7 @@ impl WatchedStream {
         if let Err(error) = set {
             log::debug!("an option of a socket could not be set: {error}");
         }
-        Self { stream, handle: Arc::default(), exchange: Arc::default(), head: HeadTimer::new(head_timeout), is_late: false }
+        Self { stream, handle: Arc::default(), exchange: Arc::default(), head: Some(HeadTimer::new(head_timeout)), is_late: false }
     }
 
     /// The way to it from outside.
@@ -121,9 +122,15 @@ impl WatchedStream {
         self.exchange.clone()
     }
 
+    /// No request follows: what is read from now on belongs to a websocket.
+    pub fn leave_http(&mut self) {
+        self.head = None;
+    }
+
     /// Whether the stream is read as if the client had sent its last byte.
     fn is_given_up(&mut self, context: &mut Context<'_>) -> bool {
-        self.is_late = self.is_late || self.head.is_late(&self.exchange, context);
+        let Self { head: Some(head), exchange, .. } = self else { return false };
+        self.is_late = self.is_late || head.is_late(exchange, context);
         self.is_late || self.exchange.is_over()
     }
 
@@ -178,18 +185,21 @@ impl Drop for WatchedStream {
 impl AsyncRead for WatchedStream {
     fn poll_read(mut self: Pin<&mut Self>, context: &mut Context<'_>, buffer: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
         self.check(context)?;
-        self.exchange.register(context);
-        if self.is_late || self.exchange.is_over() {
-            self.end();
-            return Poll::Ready(Ok(()));
+        if self.head.is_some() {
+            self.exchange.register(context);
+            if self.is_late || self.exchange.is_over() {
+                self.end();
+                return Poll::Ready(Ok(()));
+            }
         }
         let before = buffer.filled().len();
         let result = Pin::new(&mut self.stream).poll_read(context, buffer);
         let read = buffer.filled().get(before..).unwrap_or_default();
         match &result {
             Poll::Ready(Ok(())) if !read.is_empty() => {
-                let Self { head, exchange, .. } = &mut *self;
-                head.note(read, exchange);
+                if let Self { head: Some(head), exchange, .. } = &mut *self {
+                    head.note(read, exchange);
+                }
             }
             Poll::Ready(Ok(())) if buffer.remaining() > 0 => self.end(),
             Poll::Pending if self.is_given_up(context) => {

@@ -3,6 +3,7 @@
 //! A ping with a number follows what was sent; its pong says that the client has it. Nothing else does: a browser throws away what
 //! arrives after its page called `close()`, so the close handshake says nothing of what was read.
 
+use std::ops::Range;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context as TaskContext, Poll};
@@ -17,6 +18,7 @@ use channelstream_actors::counters::Counted;
 use channelstream_actors::error::CloseReason;
 use channelstream_actors::outlet::{Attachment, End, Frames, Pulse, Queue, Room, Shut};
 use tokio::time::{Sleep, sleep_until};
+use uuid::Uuid;
 
 use crate::settings::Settings;
 use crate::transport::client_frames::ClientFrame;
@@ -29,8 +31,9 @@ use crate::transport::wire::Wire;
 const ASK_AFTER: Duration = Duration::from_millis(100);
 
 /// So long after the last ping the next event takes one along. That is less work than a write of its own, so it is a little earlier than
-/// the ping would have to come.
-const ASK_ALONG: Duration = Duration::from_millis(90);
+/// the ping would have to come. Each socket has a pace of its own: if all that hear a channel were asked by the same event, their answers
+/// would come at once, when nothing else is to be done, and each would wake a thread.
+const ASK_ALONG_MILLIS: Range<u64> = 60..90;
 
 /// It follows at the latest after this many events.
 const EVENTS_PER_PING: u64 = 64;
@@ -90,6 +93,8 @@ pub(super) struct WebSocket {
     ping_is_open: bool,
     /// When the last ping was sent.
     asked: Instant,
+    /// How long after it the next event takes one along.
+    ask_along: Duration,
     /// When the next one has to be sent, if no event takes it along before; made when it is needed first.
     reminder: Option<Pin<Box<Sleep>>>,
     /// The reminder is set.
@@ -141,6 +146,7 @@ impl WebSocket {
     /// Open from now on.
     pub(super) fn new(wire: Wire, ends: Ends) -> Self {
         let Ends { broker, settings, handle, queue, pulse, attachment, open } = ends;
+        let span = ASK_ALONG_MILLIS.end - ASK_ALONG_MILLIS.start;
         Self {
             wire,
             broker,
@@ -154,7 +160,8 @@ impl WebSocket {
             read: ReadSoFar::default(),
             ping: 0,
             ping_is_open: false,
-            asked: Instant::now() - ASK_ALONG,
+            asked: Instant::now() - ASK_AFTER,
+            ask_along: Duration::from_millis(ASK_ALONG_MILLIS.start + Uuid::new_v4().as_u64_pair().1 % span),
             reminder: None,
             is_reminded: false,
             is_reminder_new: false,
@@ -212,16 +219,16 @@ impl WebSocket {
         self.wire.push(frame);
     }
 
-    /// Asks whether the client has what it was sent, or sees to it that it is asked later: no event waits for longer than from `since`.
-    fn ask_in_time(&mut self, since: Instant) {
-        if self.is_closing || self.read.unasked() == 0 {
+    /// Asks whether the client has what it was sent since the last question, or sees to it that it is asked later.
+    fn ask_in_time(&mut self) {
+        if self.is_closing || self.ping_is_open || self.read.unasked() == 0 {
             return;
         }
-        if self.is_time_to_ask() {
-            let question = self.question();
+        if self.is_time_to_ask(Instant::now()) {
+            let question = self.question_behind(&[]);
             self.send(question);
-        } else if !self.ping_is_open && !self.is_reminded {
-            self.remind(since + ASK_AFTER);
+        } else if !self.is_reminded {
+            self.remind(self.asked + ASK_AFTER);
         }
     }
 
@@ -235,9 +242,9 @@ impl WebSocket {
         }
     }
 
-    /// Whether an event takes a question along. At most one is open.
-    fn is_time_to_ask(&self) -> bool {
-        !self.ping_is_open && (self.read.unasked() >= EVENTS_PER_PING || self.asked.elapsed() >= ASK_ALONG)
+    /// Whether an event takes a question along, if none is open.
+    fn is_time_to_ask(&self, now: Instant) -> bool {
+        self.read.unasked() >= EVENTS_PER_PING || now.saturating_duration_since(self.asked) >= self.ask_along
     }
 
     /// Asks if no event has come that took the question along.
@@ -248,22 +255,23 @@ impl WebSocket {
             && reminder.as_mut().poll(task).is_ready()
         {
             self.is_reminded = false;
-            self.ask_in_time(self.asked);
+            self.ask_in_time();
         }
     }
 
-    /// Returns the next ping.
-    fn question(&mut self) -> Bytes {
+    /// Returns a frame with the next ping behind it, in one piece: that is less work for the kernel than two.
+    fn question_behind(&mut self, frame: &[u8]) -> Bytes {
         self.ping += 1;
         self.ping_is_open = true;
         self.asked = Instant::now();
         self.is_reminded = false;
         self.read.ask();
-        control(PING, self.ping.to_string().as_bytes())
+        [frame, &control(PING, self.ping.to_string().as_bytes())].concat().into()
     }
 
     fn pong(&mut self, text: &[u8]) {
-        if text != self.ping.to_string().as_bytes() {
+        let number = str::from_utf8(text).ok().and_then(|text| text.parse().ok());
+        if number != Some(self.ping) {
             return;
         }
         self.answers = true;
@@ -272,7 +280,7 @@ impl WebSocket {
         if self.is_closing {
             self.detach();
         } else {
-            self.ask_in_time(self.asked);
+            self.ask_in_time();
         }
     }
 
@@ -319,9 +327,8 @@ impl Handler<Beat> for WebSocket {
         if self.ping_is_open {
             self.send(Bytes::from_static(HEARTBEAT));
         } else {
-            // In one piece, which is less work for the kernel than two.
-            let question = self.question();
-            self.send([HEARTBEAT, &question].concat().into());
+            let heartbeat = self.question_behind(HEARTBEAT);
+            self.send(heartbeat);
         }
         // That the socket moves is all there is to know of a client that answers no pings.
         if !self.answers {
@@ -339,20 +346,28 @@ impl Handler<Frames> for WebSocket {
         }
         self.read.sent(&frames);
         let frame = frames.list.frame();
-        if self.is_time_to_ask() && frame.len() <= SMALL {
-            let question = self.question();
-            self.queue.add(question.len());
-            self.wire.push([&frame[..], &question].concat().into());
-        } else {
-            let is_backlog = frame.len() > BACKLOG;
+        if self.ping_is_open {
+            // Its answer asks again.
             self.wire.push(frame.clone());
-            if !self.ping_is_open && !self.is_reminded {
-                if is_backlog {
-                    self.remind(Instant::now() + BACKLOG_TIME);
-                } else {
-                    self.ask_in_time(Instant::now());
-                }
-            }
+            return;
+        }
+        let now = Instant::now();
+        let is_backlog = frame.len() > BACKLOG;
+        if self.is_time_to_ask(now) && !is_backlog {
+            let piece = if frame.len() <= SMALL {
+                &frame[..]
+            } else {
+                self.wire.push(frame.clone());
+                &[]
+            };
+            let question = self.question_behind(piece);
+            self.queue.add(question.len() - piece.len());
+            self.wire.push(question);
+            return;
+        }
+        self.wire.push(frame.clone());
+        if !self.is_reminded {
+            self.remind(now + if is_backlog { BACKLOG_TIME } else { ASK_AFTER });
         }
     }
 }
@@ -374,7 +389,7 @@ impl Handler<Shut> for WebSocket {
             self.detach();
         } else {
             // A last question: its answer lets a newer transport begin without repeating what this client has read.
-            let question = self.question();
+            let question = self.question_behind(&[]);
             self.send(question);
             if reason == CloseReason::Replaced {
                 let handover = self.broker.limits().handover;

@@ -170,7 +170,7 @@ pub async fn parse<T: FromBody>(bytes: &Bytes, request: &HttpRequest) -> Result<
 /// Applies the rules that need nobody else.
 fn check<T: FromBody>(bytes: &[u8], facts: &Facts) -> Result<Checked<T>, ApiError> {
     let text = std::str::from_utf8(bytes).map_err(|error| ApiError::not_json(format!("the body is not UTF-8: {error}")))?;
-    if depth(text) > DEEPEST {
+    if is_too_deep(text) {
         return Err(ApiError::not_json(format!("the body is nested deeper than {DEEPEST} levels")));
     }
     let body: &RawValue =
@@ -185,6 +185,12 @@ fn check<T: FromBody>(bytes: &[u8], facts: &Facts) -> Result<Checked<T>, ApiErro
 pub async fn read(request: &HttpRequest, payload: Payload) -> Result<Bytes, ApiError> {
     let limit = request.app_data::<Data<Settings>>().map_or(0, |settings| settings.body_limit);
     reading::read(request, payload, Limit::Signed(limit)).await
+}
+
+/// Whether brackets are nested too deep outside of texts.
+fn is_too_deep(json: &str) -> bool {
+    // Hardly any body has so many brackets that they must be looked at one by one.
+    json.bytes().filter(|byte| matches!(byte, b'[' | b'{')).count() > DEEPEST && depth(json) > DEEPEST
 }
 
 /// How deep brackets are nested outside of texts.
@@ -212,11 +218,18 @@ fn depth(json: &str) -> usize {
 
 #[cfg(test)]
 mod tests {
-    use super::depth;
+    use super::*;
 
     #[test]
     fn depth_is_counted_outside_of_texts() {
         assert_eq!(depth("{}"), 1);
         assert_eq!(depth(r#"[{"a": "[[[\"[["}, [[]]]"#), 3);
+    }
+
+    #[test]
+    fn many_brackets_are_not_too_deep_beside_each_other_or_in_texts() {
+        let (nested, beside) = (|levels| "[".repeat(levels) + &"]".repeat(levels), "[],".repeat(DEEPEST + 1));
+        assert!(!is_too_deep(&nested(DEEPEST)) && is_too_deep(&nested(DEEPEST + 1)));
+        assert!(!is_too_deep(&format!("[{beside}{:?}]", nested(DEEPEST + 1))));
     }
 }

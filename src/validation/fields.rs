@@ -1,10 +1,11 @@
 //! Takes an object apart, key by key, and collects all that is wrong with it. Keys nobody asks for are ignored.
 
+use std::borrow::Cow;
 use std::fmt;
 
 use channelstream_actors::name::{ConnId, UserName};
-use serde::Deserializer as _;
 use serde::de::{MapAccess, Visitor};
+use serde::{Deserialize, Deserializer as _};
 use serde_json::value::RawValue;
 
 use super::errors::Errors;
@@ -21,7 +22,7 @@ pub enum Mention {
 /// An object under validation.
 #[derive(Debug)]
 pub struct Fields<'a> {
-    entries: Vec<(String, &'a RawValue)>,
+    entries: Vec<(Cow<'a, str>, &'a RawValue)>,
     errors: Errors,
     mentions: Vec<(&'static str, Mention)>,
 }
@@ -117,11 +118,15 @@ pub fn is_null(value: &RawValue) -> bool {
 }
 
 /// The keys and values of an object, as they stand there.
-pub fn entries(value: &RawValue) -> Option<Vec<(String, &RawValue)>> {
+pub fn entries(value: &RawValue) -> Option<Vec<(Cow<'_, str>, &RawValue)>> {
+    /// A key, which has to be copied only if characters in it are escaped.
+    #[derive(Deserialize)]
+    struct Key<'a>(#[serde(borrow)] Cow<'a, str>);
+
     struct Entries;
 
     impl<'de> Visitor<'de> for Entries {
-        type Value = Vec<(String, &'de RawValue)>;
+        type Value = Vec<(Cow<'de, str>, &'de RawValue)>;
 
         fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
             f.write_str("an object")
@@ -129,8 +134,8 @@ pub fn entries(value: &RawValue) -> Option<Vec<(String, &RawValue)>> {
 
         fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
             let mut entries = Vec::new();
-            while let Some(entry) = map.next_entry()? {
-                entries.push(entry);
+            while let Some((Key(key), value)) = map.next_entry()? {
+                entries.push((key, value));
             }
             Ok(entries)
         }

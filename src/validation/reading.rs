@@ -8,7 +8,7 @@ use actix_web::dev::Payload;
 use actix_web::http::header::{self, HeaderMap};
 use actix_web::web::Data;
 use bytes::{Bytes, BytesMut};
-use futures_util::StreamExt;
+use futures_util::{FutureExt, StreamExt};
 use tokio::time::{Instant, timeout_at};
 
 use crate::error::ApiError;
@@ -73,16 +73,23 @@ pub async fn read(request: &HttpRequest, mut payload: Payload, limit: Limit) -> 
         return Err(limit.exceeded());
     }
     let exchange = request.conn_data::<Arc<Exchange>>();
-    let begun_at = Instant::now();
+    let mut begun_at = None;
     let mut bytes = BytesMut::new();
     let mut size = 0_usize;
     loop {
-        let deadline = begun_at + patience(size, settings);
-        let Ok(chunk) = timeout_at(deadline, payload.next()).await else {
-            if let Some(exchange) = exchange {
-                exchange.stop_reading();
+        // Most bodies come along with their head. Clock and timer are for the others.
+        let chunk = match payload.next().now_or_never() {
+            Some(chunk) => chunk,
+            None => {
+                let deadline = *begun_at.get_or_insert_with(Instant::now) + patience(size, settings);
+                let Ok(chunk) = timeout_at(deadline, payload.next()).await else {
+                    if let Some(exchange) = exchange {
+                        exchange.stop_reading();
+                    }
+                    return Err(too_slow(size, settings));
+                };
+                chunk
             }
-            return Err(too_slow(size, settings));
         };
         let Some(chunk) = chunk else { break };
         let chunk = chunk.map_err(|error| ApiError::not_json(format!("the body did not arrive: {error}")))?;

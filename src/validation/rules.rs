@@ -117,7 +117,7 @@ pub fn mapping<K: From<String> + Ord + Hash, T>(
     let mut map = BTreeMap::new();
     for (key, value) in entries {
         match rule(value) {
-            Ok(value) => drop(map.insert(K::from(key), value)),
+            Ok(value) => drop(map.insert(K::from(key.into_owned()), value)),
             Err(wrong) => errors.add(key, Errors::part("value", wrong)),
         }
     }

@@ -5,6 +5,7 @@ use std::time::Duration;
 use serde_json::{Value, json};
 
 use crate::support::client::Backend;
+use crate::support::numbered::Publishers;
 use crate::support::server::Server;
 use crate::support::websocket::WebSocket;
 
@@ -99,6 +100,34 @@ async fn messages_of_one_call_to_several_places_arrive_in_their_order() {
         backend.post("/message", (0..20).map(message).collect()).await;
         let events = socket.events(20, SOON, Duration::ZERO).await;
         assert_eq!(numbers(&events), (round as u64 * 20..round as u64 * 20 + 20).collect::<Vec<_>>());
+    }
+}
+
+/// A crowded channel gathers a burst before it hands on. That must not let the rest of a call overtake it.
+#[tokio::test(flavor = "multi_thread")]
+async fn messages_of_one_call_keep_their_order_in_a_burst_to_a_crowd() {
+    let server = Server::start(&[("workers", "4")]);
+    let backend = Backend::of(&server);
+    let mut crowd = Vec::new();
+    for index in 0..40 {
+        let conn_id = backend.connect(&format!("user-{index}"), &["crowded"]).await;
+        crowd.push(WebSocket::open(&server.address, &conn_id).await.unwrap());
+    }
+    let conn_id = backend.connect("alice", &["crowded", "quiet"]).await;
+    let mut socket = WebSocket::open(&server.address, &conn_id).await.unwrap();
+    let burst = Publishers::start(&backend, "crowded", 4, 2000);
+    for round in 0..100 {
+        let message = |channel: &str, n: u64| json!({"user": "b", "channel": channel, "message": {"n": n}});
+        backend.post("/message", json!([message("crowded", 2 * round), message("quiet", 2 * round + 1)])).await;
+    }
+    burst.stop().await;
+    let mut read = Vec::new();
+    while read.len() < 200 {
+        read.extend(numbers(&[socket.event().await]));
+    }
+    for round in 0..100 {
+        let place = |n| read.iter().position(|read| *read == n);
+        assert!(place(2 * round) < place(2 * round + 1), "round {round}: {read:?}");
     }
 }
 

@@ -19,6 +19,10 @@ use crate::protocol::message::{Deletion, Destination, Draft, Message, Patch};
 use crate::protocol::timestamp::Moment;
 use crate::user::User;
 
+/// A call that publishes to one channel is answered before the channel has handled it, unless more calls than this are under way:
+/// then callers would get ahead of what the channels can do.
+const CALLS_AHEAD: u64 = 64;
+
 /// What became of a call with an `Idempotency-Key`.
 #[derive(Debug)]
 pub enum Once {
@@ -29,8 +33,8 @@ pub enum Once {
 }
 
 impl Broker {
-    /// Publishes drafts in their order; answers them as accepted, without those that go nowhere. When this returns each is ordered
-    /// and kept, and on its way to all who listen.
+    /// Publishes drafts in their order; answers them as accepted, without those that go nowhere. When this returns each is in its
+    /// place's mailbox at least, so whatever is asked next is handled after it.
     ///
     /// # Errors
     /// When too much is under way; then none was published.
@@ -40,11 +44,22 @@ impl Broker {
         let addressed = drafts.into_iter().filter(|draft| !draft.address.leads_nowhere());
         let messages: Vec<_> = addressed.map(|draft| Arc::new(accepted(draft, now))).collect();
         self.counters().count_messages(messages.len());
-        let publish = |(place, publications)| (place, Publish { publications, call: call.clone() });
-        let mut visits: Vec<_> = runs(messages.iter().cloned()).into_iter().map(publish).collect();
+        let mut visits: Vec<_> = runs(messages.iter().cloned())
+            .into_iter()
+            .map(|(place, publications)| (place, Publish { publications, more_follows: true, call: call.clone() }))
+            .collect();
+        if let Some((_, last)) = visits.last_mut() {
+            last.more_follows = false;
+        }
         match visits.pop() {
-            // The message is on its way before there is anything to wait for, so it needs no task of its own.
-            Some((place @ Destination::Channel(_), publish)) if visits.is_empty() => carry(self, place, publish).await,
+            // The mailbox keeps the order, so an answer of the channel would tell nothing. It is waited for only where calls pile up.
+            Some((Destination::Channel(channel), publish)) if visits.is_empty() => {
+                if self.counters().pending() <= CALLS_AHEAD {
+                    self.channels.tell(channel, Absent::Skip, publish);
+                } else {
+                    self.channels.ask(channel, Absent::Skip, publish).await;
+                }
+            }
             Some(last) => {
                 visits.push(last);
                 self.visit(visits, call).await;

@@ -53,6 +53,9 @@ impl Serialize for Moment {
     }
 }
 
+/// The length of a timestamp with a fraction and an offset.
+const LONGEST: usize = "2026-01-31T12:00:00.123456+02:00".len();
+
 /// A date and time as a caller gave it or the server made it: without offset it is UTC. Printed as Python's `isoformat` does:
 /// `2026-01-31T12:00:00.123456`, no fraction when it is zero, the offset kept (`+02:00`) where one was given.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -85,26 +88,50 @@ impl From<Moment> for Timestamp {
     }
 }
 
-impl fmt::Display for Timestamp {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+impl Timestamp {
+    /// As text. Every message and event holds one, so its digits are put together without the machinery of `fmt`.
+    fn text(&self) -> String {
         let (date, time) = (self.local.date(), self.local.time());
-        let (year, month, day) = (date.year(), u8::from(date.month()), date.day());
-        write!(f, "{year:04}-{month:02}-{day:02}T{:02}:{:02}:{:02}", time.hour(), time.minute(), time.second())?;
+        let mut text = String::with_capacity(LONGEST);
+        push_digits(&mut text, date.year().unsigned_abs(), 1000);
+        for (mark, part) in
+            [('-', u8::from(date.month())), ('-', date.day()), ('T', time.hour()), (':', time.minute()), (':', time.second())]
+        {
+            text.push(mark);
+            push_digits(&mut text, part.into(), 10);
+        }
         if time.microsecond() != 0 {
-            write!(f, ".{:06}", time.microsecond())?;
+            text.push('.');
+            push_digits(&mut text, time.microsecond(), 100_000);
         }
         if let Some(offset) = self.offset {
-            let sign = if offset.is_negative() { '-' } else { '+' };
-            let minutes = offset.whole_minutes().unsigned_abs();
-            write!(f, "{sign}{:02}:{:02}", minutes / 60, minutes % 60)?;
+            let minutes = u32::from(offset.whole_minutes().unsigned_abs());
+            text.push(if offset.is_negative() { '-' } else { '+' });
+            push_digits(&mut text, minutes / 60, 10);
+            text.push(':');
+            push_digits(&mut text, minutes % 60, 10);
         }
-        Ok(())
+        text
+    }
+}
+
+/// Appends the decimal digits of a number, from the digit that counts `unit`s on.
+fn push_digits(text: &mut String, number: u32, mut unit: u32) {
+    while unit > 0 {
+        text.extend(char::from_digit(number / unit % 10, 10));
+        unit /= 10;
+    }
+}
+
+impl fmt::Display for Timestamp {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.text())
     }
 }
 
 impl Serialize for Timestamp {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_str(self)
+        serializer.serialize_str(&self.text())
     }
 }
 
