@@ -75,6 +75,11 @@ impl Exchange {
         self.waker.register(context.waker());
     }
 
+    /// Wakes nobody any more. A waker keeps the memory of its task, even of one that has ended.
+    pub fn release(&self) {
+        drop(self.waker.take());
+    }
+
     /// How many requests have begun.
     pub fn begun(&self) -> u64 {
         self.begun.load(Relaxed)

@@ -125,6 +125,7 @@ impl WatchedStream {
     /// No request follows: what is read from now on belongs to a websocket.
     pub fn leave_http(&mut self) {
         self.head = None;
+        self.exchange.release();
     }
 
     /// Whether the stream is read as if the client had sent its last byte.

@@ -92,6 +92,25 @@ async fn a_message_longer_than_message_limit_is_refused() {
     }
 }
 
+/// A waker that is left behind would keep the task of the request. Only the release program shows it: the other one keeps the large
+/// part of a task apart.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_idle_websocket_keeps_no_memory_of_the_request_that_opened_it() {
+    let clients = 2000;
+    let server = Server::start(&[("gc-conns-after", "120")]);
+    let backend = Backend::of(&server);
+    let ids = connected(&backend, clients).await;
+    let before = server.memory();
+    let mut opened = Vec::new();
+    for conn_id in &ids {
+        opened.push(silent_websocket(&server, conn_id).await);
+    }
+    join_all(opened.iter().map(|stream| stream.readable())).await;
+    let each = server.memory().saturating_sub(before) as f64 / clients as f64;
+    println!("an idle websocket costs {each:.1} KB beside its connection");
+    assert!(each < 8.0, "{each} KB");
+}
+
 /// Connections to `room`, whose clients come and go.
 async fn connected(backend: &Backend, count: usize) -> Vec<String> {
     // Without the list of all users, which takes memory for a while that would not be seen to be taken again.
