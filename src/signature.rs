@@ -8,8 +8,8 @@ use actix_web::dev::Payload;
 use actix_web::http::header::HeaderName;
 use actix_web::web::Data;
 use actix_web::{FromRequest, HttpRequest};
-use base64::Engine;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use base64::engine::general_purpose::{GeneralPurpose, GeneralPurposeConfig, URL_SAFE_NO_PAD};
+use base64::{Engine, alphabet};
 use hmac::{Hmac, KeyInit, Mac};
 use sha1::{Digest, Sha1};
 use thiserror::Error;
@@ -23,6 +23,15 @@ use crate::settings::{Network, Settings};
 pub const HEADER: &str = "x-channelstream-secret";
 
 const MAX_AGE: Duration = Duration::from_secs(60);
+
+/// Reads base64 as Python does, which ignores the bits that are left over at the end.
+const LENIENT: GeneralPurpose = GeneralPurpose::new(
+    &alphabet::URL_SAFE,
+    GeneralPurposeConfig::new()
+        .with_decode_allow_trailing_bits(true)
+        .with_encode_padding(false)
+        .with_decode_padding_mode(base64::engine::DecodePaddingMode::RequireNone),
+);
 
 /// Signs texts and checks signatures. The key is derived once.
 #[derive(Clone)]
@@ -80,17 +89,25 @@ impl Signer {
     /// The text and the time of a signature that is ours.
     fn opened<'a>(&self, signature: &'a str) -> Option<(&'a str, u64)> {
         let (signed, mac) = signature.rsplit_once('.')?;
-        let mac = URL_SAFE_NO_PAD.decode(mac.trim_end_matches('=')).ok()?;
-        // Compares in constant time.
-        self.mac.clone().chain_update(signed).verify_slice(&mac).ok()?;
+        // Compares the bytes, in constant time.
+        self.mac.clone().chain_update(signed).verify_slice(&decode(mac)?).ok()?;
         let (text, timestamp) = signed.rsplit_once('.')?;
-        let bytes = URL_SAFE_NO_PAD.decode(timestamp).ok()?;
+        let bytes = decode(timestamp)?;
         // Longer ones are further in the future than a clock can tell.
         if bytes.len() > 8 {
             return Some((text, u64::MAX));
         }
         Some((text, bytes.iter().fold(0, |time, byte| time << 8 | u64::from(*byte))))
     }
+}
+
+/// Decodes base64 in either alphabet, with or without padding.
+///
+/// itsdangerous 1.1.0 reads all of these. The original's JavaScript signer writes a mixture of them, and the base64 of PHP and Ruby
+/// is the standard one.
+fn decode(text: &str) -> Option<Vec<u8>> {
+    let text = text.trim_end_matches('=').replace('+', "-").replace('/', "_");
+    LENIENT.decode(text).ok()
 }
 
 /// HMAC with a key that is no longer than the block of SHA-1; it pads with zeros.
@@ -191,6 +208,23 @@ mod tests {
         assert_eq!(signer.check(RECORDED), Ok(()));
         assert_eq!(Signer::new("other", None).check(RECORDED), Err(Flaw::Foreign));
         assert_eq!(signer.check(&RECORDED.replace("channel", "chanel")), Err(Flaw::Foreign));
+    }
+
+    #[test]
+    fn takes_either_alphabet_with_and_without_padding() {
+        let signer = Signer::new("secret", None);
+        for signature in [
+            "channelstream.awCsHQ.W11cNagMMZSrL45zYa0hvA/gnTk",
+            "channelstream.awCsHQ.W11cNagMMZSrL45zYa0hvA_gnTk=",
+            "channelstream.awCsHQ.W11cNagMMZSrL45zYa0hvA/gnTk==",
+            // The last letter holds two bits that no byte needs.
+            "channelstream.awCsHQ.W11cNagMMZSrL45zYa0hvA_gnTl",
+        ] {
+            assert_eq!(signer.check(signature), Ok(()), "{signature}");
+        }
+        let padded = signer.mac.clone().chain_update("channelstream.awCsHQ=").finalize().into_bytes();
+        let padded = format!("channelstream.awCsHQ=.{}", URL_SAFE_NO_PAD.encode(padded));
+        assert_eq!(signer.opened(&padded), Some(("channelstream", 1_795_206_173)));
     }
 
     #[test]
