@@ -56,6 +56,7 @@ impl FromBody for InfoRequest {
         match Fields::new(body) {
             // Its first field is an object, so the original words this differently.
             Err(_) => Checked::by(Err(Errors::schema("Invalid type."))),
+            Ok(fields) if fields.has("channels") && !fields.has("info") => Checked::object(body, older_request),
             Ok(_) => Checked::object(body, |fields| fields.required("info", nested(info_request))),
         }
     }
@@ -68,6 +69,12 @@ impl FromBody for InfoRequest {
 /// The options that `info` has in every request. `channels` has a say in `/info` only, but must be right everywhere.
 pub(super) fn info_options(fields: &mut Fields<'_>) -> Option<InfoOptions> {
     info_request(fields).map(|request| request.options)
+}
+
+/// Reads the body of older releases, `{channels}`. Without a channel in the list it asks for all; other keys are ignored.
+fn older_request(fields: &mut Fields<'_>) -> Option<InfoRequest> {
+    let channels = fields.required("channels", list(name(CHANNEL)))?;
+    Some(InfoRequest { channels: Some(channels).filter(|channels: &Vec<_>| !channels.is_empty()), options: InfoOptions::default() })
 }
 
 fn info_request(fields: &mut Fields<'_>) -> Option<InfoRequest> {

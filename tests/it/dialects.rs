@@ -30,6 +30,30 @@ async fn user_status_sets_a_state_value() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn info_takes_channels_at_the_top() {
+    let server = Server::start(&[]);
+    let backend = Backend::of(&server);
+    backend.connect("alice", &["a", "b"]).await;
+    let names = |answer: &Value| answer["channels"].as_object().unwrap().keys().cloned().collect::<Vec<_>>();
+    let some = backend.post("/info", json!({"channels": ["b", "nowhere"]})).await;
+    assert_eq!(some, backend.post("/info", json!({"info": {"channels": ["b", "nowhere"]}})).await);
+    assert_eq!(names(&some), ["b"]);
+    assert_eq!(names(&backend.post("/info", json!({"channels": []})).await), ["a", "b"]);
+    let with_other_keys = json!({"channels": ["a"], "include_history": "no boolean", "exclude_channels": ["a"]});
+    assert_eq!(names(&backend.post("/info", with_other_keys).await), ["a"]);
+    // `info` counts where it is there.
+    assert_eq!(names(&backend.post("/info", json!({"channels": ["a"], "info": {"channels": ["b"]}})).await), ["b"]);
+    for (body, errors) in [
+        (json!({"channels": "a"}), json!({"channels": ["Not a valid list."]})),
+        (json!({"channels": null}), json!({"channels": ["Field may not be null."]})),
+        (json!({}), json!({"info": ["Missing data for required field."]})),
+    ] {
+        let response = backend.send(reqwest::Method::POST, "/info", &body).await;
+        assert_eq!((response.status().as_u16(), response.json::<Value>().await.unwrap()), (422, errors), "{body}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn one_and_one_point_zero_and_true_are_different_values() {
     let server = Server::start(&[]);
     let backend = Backend::of(&server);
