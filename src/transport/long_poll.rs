@@ -115,7 +115,7 @@ struct Gathered {
     position: Option<String>,
 }
 
-/// The name of a function that wraps the answer: identifiers, joined by dots.
+/// The name of a function that wraps the answer: identifiers, joined by dots, each with indexes: `app.callbacks[0]`.
 fn callback(request: &HttpRequest) -> Result<Option<String>, ApiError> {
     let Some(name) = query(request).remove("callback").filter(|name| !name.is_empty()) else {
         return Ok(None);
@@ -124,7 +124,14 @@ fn callback(request: &HttpRequest) -> Result<Option<String>, ApiError> {
         let is_letter = |letter: char| letter.is_ascii_alphanumeric() || letter == '_' || letter == '$';
         part.chars().all(is_letter) && part.chars().next().is_some_and(|first| !first.is_ascii_digit())
     };
-    if name.len() <= 128 && name.split('.').all(is_identifier) {
+    let is_index = |part: &str| {
+        part.strip_suffix(']').is_some_and(|index| !index.is_empty() && index.bytes().all(|byte| byte.is_ascii_digit()))
+    };
+    let is_part = |part: &str| {
+        let mut pieces = part.split('[');
+        pieces.next().is_some_and(is_identifier) && pieces.all(is_index)
+    };
+    if name.len() <= 128 && name.split('.').all(is_part) {
         Ok(Some(name))
     } else {
         Err(ApiError::BadQuery("callback is not an identifier".to_owned()))
