@@ -13,6 +13,7 @@ pub struct Counters(Arc<Totals>);
 struct Totals {
     messages: AtomicU64,
     deliveries: ByTransport<AtomicU64>,
+    delivered_messages: AtomicU64,
     full_queues: AtomicU64,
     too_slow: AtomicU64,
     listening: ByTransport<AtomicU64>,
@@ -32,9 +33,14 @@ impl Counters {
         self.0.messages.load(Relaxed)
     }
 
-    /// Entries handed to outlets: one message to three listening connections counts three.
+    /// Entries of any kind handed to outlets: one entry to three listening connections counts three.
     pub fn deliveries(&self) -> ByTransport<u64> {
         self.0.deliveries.load()
+    }
+
+    /// Messages handed to outlets: one to three listening connections counts three.
+    pub fn delivered_messages(&self) -> u64 {
+        self.0.delivered_messages.load(Relaxed)
     }
 
     /// How often there was something for a client whose queue was full.
@@ -61,13 +67,17 @@ impl Counters {
         self.0.messages.fetch_add(count as u64, Relaxed);
     }
 
-    pub(crate) fn count_deliveries(&self, counts: &ByTransport<u64>) {
+    /// `messages`: how many of the deliveries are of messages.
+    pub(crate) fn count_deliveries(&self, counts: &ByTransport<u64>, messages: u64) {
         self.0.deliveries.zip(counts, |total, count| {
             // Most of what is counted went by one transport; the others are left in peace.
             if *count > 0 {
                 total.fetch_add(*count, Relaxed);
             }
         });
+        if messages > 0 {
+            self.0.delivered_messages.fetch_add(messages, Relaxed);
+        }
     }
 
     pub(crate) fn count_full_queue(&self) {

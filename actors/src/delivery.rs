@@ -215,7 +215,7 @@ impl Delivery {
             for (conn_id, subscriber) in &mut self.subscribers {
                 batch.pass(*conn_id, subscriber, aftermath);
             }
-            self.common.counters().count_deliveries(&batch.sent);
+            self.common.counters().count_deliveries(&batch.sent, batch.messages);
             self.listening -= batch.cut_off;
         }
     }
@@ -240,7 +240,7 @@ impl Delivery {
         let Some(subscriber) = self.subscribers.get_mut(&conn_id) else { return };
         let mut batch = Batch::new(log, self.channel.as_ref(), &self.common, &mut self.lists);
         batch.pass(conn_id, subscriber, aftermath);
-        self.common.counters().count_deliveries(&batch.sent);
+        self.common.counters().count_deliveries(&batch.sent, batch.messages);
         self.listening -= batch.cut_off;
     }
 }

@@ -35,6 +35,8 @@ pub struct Frames {
     pub last: u64,
     /// How many events.
     pub count: u64,
+    /// How many of them are messages.
+    pub messages: u64,
     /// The events.
     pub list: List,
 }

@@ -45,10 +45,3 @@ impl<T> ByTransport<T> {
         }
     }
 }
-
-impl ByTransport<u64> {
-    /// Of all.
-    pub fn total(&self) -> u64 {
-        self.websocket + self.event_stream + self.long_poll
-    }
-}

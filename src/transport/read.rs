@@ -90,7 +90,7 @@ mod tests {
     use super::*;
 
     fn frames(epoch: Epoch, after: u64, last: u64) -> Frames {
-        Frames { epoch, after, last, count: last - after, list: List::new("[]") }
+        Frames { epoch, after, last, count: last - after, messages: last - after, list: List::new("[]") }
     }
 
     #[test]

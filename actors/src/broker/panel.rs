@@ -50,7 +50,7 @@ impl Broker {
             unique_user_count,
             total_connections,
             total_channels,
-            total_messages: self.counters().deliveries().total(),
+            total_messages: self.counters().delivered_messages(),
             total_unique_messages: self.counters().messages(),
             channels,
             users,

@@ -62,6 +62,11 @@ impl Entry {
         size_of::<Self>() + body + self.route.size() + self.message.as_ref().map_or(0, |message| message.size())
     }
 
+    /// Returns whether it is a message, and not an edit, a deletion or a change of presence or state.
+    pub fn is_message(&self) -> bool {
+        self.message.is_some()
+    }
+
     /// The entry as an operator sees it.
     pub fn inspect(&self) -> LogEntry {
         let event = self.body.as_ref().map(|body| beginning(body.live()));

@@ -21,13 +21,15 @@ pub(super) struct Batch<'a> {
     lists: &'a mut Lists,
     /// How many events were sent.
     pub(super) sent: ByTransport<u64>,
+    /// How many of them are messages.
+    pub(super) messages: u64,
     /// How many subscribers lost their outlet.
     pub(super) cut_off: usize,
 }
 
 impl<'a> Batch<'a> {
     pub(super) fn new(log: &'a Log, channel: Option<&'a ChannelName>, common: &'a Common, lists: &'a mut Lists) -> Self {
-        Self { log, channel, common, lists, sent: ByTransport::default(), cut_off: 0 }
+        Self { log, channel, common, lists, sent: ByTransport::default(), messages: 0, cut_off: 0 }
     }
 
     /// Sends a subscriber list after list, until it is up to date or its outlet is full.
@@ -50,12 +52,14 @@ impl<'a> Batch<'a> {
                 self.cut_off(subscriber);
                 return;
             };
-            let (last, count, transport) = (frames.last, frames.count, listening.outlet.transport);
+            let (last, count, messages) = (frames.last, frames.count, frames.messages);
+            let transport = listening.outlet.transport;
             if count == 0 {
                 subscriber.cursor.passed(last);
             } else if listening.outlet.try_send(frames) {
                 subscriber.cursor.sent(last);
                 *self.sent.of(transport) += count;
+                self.messages += messages;
             } else {
                 self.ask_for_room(conn_id, subscriber, aftermath);
                 return;
@@ -74,7 +78,7 @@ impl<'a> Batch<'a> {
     /// Says that entries are gone (`protocol.md` §13).
     fn gap(&self, after: u64, last: u64) -> Frames {
         let gap = event::gap(MessageId::random(), self.channel, Moment::now().into());
-        Frames { epoch: self.log.epoch(), after, last, count: 1, list: List::new(&format!("[{gap}]")) }
+        Frames { epoch: self.log.epoch(), after, last, count: 1, messages: 0, list: List::new(&format!("[{gap}]")) }
     }
 
     /// What the subscriber had not read is gone. Its outlet may be stuck and cannot say so; its socket is cut then.

@@ -83,7 +83,7 @@ impl Lists {
 
 /// Encodes the entries after a position, and says which of them were not open to all.
 fn encode(log: &Log, after: u64, missed_up_to: u64, user: &UserName) -> Result<(Frames, Vec<Route>), Lost> {
-    let (mut last, mut count, mut routes) = (after, 0, Vec::new());
+    let (mut last, mut count, mut messages, mut routes) = (after, 0, 0, Vec::new());
     let mut list = String::from("[");
     for entry in log.after(after)? {
         let is_missed = entry.offset <= missed_up_to;
@@ -101,6 +101,7 @@ fn encode(log: &Log, after: u64, missed_up_to: u64, user: &UserName) -> Result<(
                 list.push_str(body.live());
             }
             count += 1;
+            messages += u64::from(entry.is_message());
         }
         if !entry.route.is_open() {
             routes.push(entry.route.clone());
@@ -108,7 +109,7 @@ fn encode(log: &Log, after: u64, missed_up_to: u64, user: &UserName) -> Result<(
         last = entry.offset;
     }
     list.push(']');
-    Ok((Frames { epoch: log.epoch(), after, last, count, list: List::new(&list) }, routes))
+    Ok((Frames { epoch: log.epoch(), after, last, count, messages, list: List::new(&list) }, routes))
 }
 
 fn is_for(entry: &Entry, is_missed: bool, user: &UserName) -> bool {
@@ -163,7 +164,7 @@ mod tests {
                     let shared = lists.frames(&log, after, missed_up_to, &user(name)).unwrap();
                     let (alone, _) = encode(&log, after, missed_up_to, &user(name)).unwrap();
                     assert_eq!(shared.list.text(), alone.list.text(), "{name} after {after}, missed up to {missed_up_to}");
-                    assert_eq!((shared.last, shared.count), (alone.last, alone.count));
+                    assert_eq!((shared.last, shared.count, shared.messages), (alone.last, alone.count, alone.messages));
                 }
             }
         }

@@ -129,7 +129,7 @@ pub struct Totals {
     pub total_connections: usize,
     /// Channels.
     pub total_channels: usize,
-    /// Deliveries since the start.
+    /// Deliveries of messages since the start: one message to three listening connections counts three.
     pub total_messages: u64,
     /// Messages since the start.
     pub total_unique_messages: u64,
