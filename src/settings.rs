@@ -3,9 +3,14 @@
 
 mod check;
 mod file;
+mod former_keys;
+mod ini;
 mod load;
+mod network;
+mod origin;
 mod proxy_header;
 mod value;
+mod write;
 
 use std::fmt;
 use std::net::IpAddr;
@@ -15,8 +20,17 @@ use channelstream_actors::limits::Limits;
 
 pub use file::Source;
 pub use load::{Loaded, SettingsError, environment, load};
+pub use network::Network;
+pub use origin::Origin;
 pub use proxy_header::ProxyHeader;
-pub use value::{LogLevel, Network, Scheme, Secret, SignatureChecker, Value};
+pub use value::{LogLevel, Scheme, Secret, SignatureChecker, Value, ValueRemark};
+pub use write::{Format, write};
+
+/// The default of `secret`, which everyone knows.
+const KNOWN_SECRET: &str = "secret";
+
+/// The default of `admin_secret`, which everyone knows.
+const KNOWN_ADMIN_SECRET: &str = "admin_secret";
 
 /// A setting: what is known of it without its value.
 #[derive(Clone, Copy, Debug)]
@@ -56,6 +70,29 @@ macro_rules! settings {
                 }
             }
 
+            /// Sets one, from its text in an `.ini` file.
+            ///
+            /// # Errors
+            /// What is expected instead. An unknown name is `None`.
+            fn set_as_original(
+                &mut self,
+                name: &str,
+                text: &str,
+                remarks: &mut Vec<ValueRemark>,
+            ) -> Option<Result<(), String>> {
+                match name {
+                    $(stringify!($name) => {
+                        Some(<$type as Value>::parse_as_original(text, remarks).map(|value| self.$name = value))
+                    })+
+                    _ => None,
+                }
+            }
+
+            /// All of them as texts that [`load`] would read, secrets in clear.
+            fn as_texts(&self) -> Vec<(Key, String)> {
+                KEYS.iter().copied().zip([$(self.$name.text(),)+]).collect()
+            }
+
             /// All of them as texts that [`load`] would read, secrets masked.
             pub fn shown(&self) -> Vec<(Key, String)> {
                 KEYS.iter().copied().zip([$(self.$name.shown(),)+]).collect()
@@ -75,17 +112,17 @@ settings! {
     /// Port to listen on.
     port: u16 = 8000;
     /// The secret your application signs its calls with.
-    secret: Secret = Secret::from("secret");
+    secret: Secret = Secret::from(KNOWN_SECRET);
     /// Name to sign in to the admin panel with.
     admin_user: String = "admin".to_owned();
     /// Password of the admin panel.
-    admin_secret: Secret = Secret::from("admin_secret");
+    admin_secret: Secret = Secret::from(KNOWN_ADMIN_SECRET);
     /// Signs the panel's session cookie. Empty: a new random one at each start, which ends all sessions.
     cookie_secret: Secret = Secret::from("");
     /// Addresses and networks that may make signed calls: `10.0.0.0/8`, `::1`. `0.0.0.0` allows all.
     allow_posting_from: Vec<Network> = vec![Network::from(IpAddr::from([127, 0, 0, 1]))];
-    /// Origins whose pages may read answers, whole: `https://app.example`. Empty: all.
-    allow_cors: Vec<String> = Vec::new();
+    /// Origins whose pages may read answers: `https://app.example`; a host, `app.example`, stands for all its origins. Empty: all.
+    allow_cors: Vec<Origin> = Vec::new();
     /// Refuse signatures older than 60 seconds.
     validate_requests: bool = true;
     /// Answer 406 to everything that did not come by https.
@@ -195,14 +232,13 @@ impl Settings {
 
     /// Returns the keys of the secrets that are the defaults, which everyone knows.
     pub fn default_secrets(&self) -> Vec<&'static str> {
-        let defaults = Self::default();
-        let is_default = [("secret", self.secret == defaults.secret), ("admin_secret", self.admin_secret == defaults.admin_secret)];
+        let is_default = [("secret", self.secret.as_str() == KNOWN_SECRET), ("admin_secret", self.has_known_admin_secret())];
         is_default.into_iter().filter_map(|(key, is_default)| is_default.then_some(key)).collect()
     }
 
     /// Whether everyone knows the password of the admin panel; so only this machine can reach the server.
     pub fn has_known_admin_secret(&self) -> bool {
-        self.admin_secret == Self::default().admin_secret
+        self.admin_secret.as_str() == KNOWN_ADMIN_SECRET
     }
 }
 

@@ -2,6 +2,8 @@
 
 use actix_web::http::header::{self, HeaderMap, HeaderName, HeaderValue};
 
+use crate::settings::Origin;
+
 const HEADERS: [(HeaderName, &str); 3] = [
     (header::ACCESS_CONTROL_ALLOW_METHODS, "GET, POST, OPTIONS, PUT, DELETE, PATCH"),
     (
@@ -13,9 +15,8 @@ const HEADERS: [(HeaderName, &str); 3] = [
 ];
 
 /// Adds them to an answer. `allowed`: the origins that may read it (`allow_cors`), all where it is empty.
-pub(super) fn add_headers(headers: &mut HeaderMap, allowed: &[String], origin: Option<&HeaderValue>) {
-    let is_allowed =
-        |origin: &HeaderValue| allowed.iter().any(|allowed| allowed.trim_end_matches('/').as_bytes() == origin.as_bytes());
+pub(super) fn add_headers(headers: &mut HeaderMap, allowed: &[Origin], origin: Option<&HeaderValue>) {
+    let is_allowed = |origin: &HeaderValue| allowed.iter().any(|allowed| allowed.allows(origin.as_bytes()));
     if allowed.is_empty() || origin.is_some_and(is_allowed) {
         headers.insert(header::ACCESS_CONTROL_ALLOW_ORIGIN, HeaderValue::from_static("*"));
     }

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::{Secret, Settings, SettingsError, Value};
+use super::{Network, Secret, Settings, SettingsError, Value};
 
 /// Shorter secrets can be guessed, in bytes.
 const SHORTEST_SECRET: usize = 16;
@@ -21,6 +21,9 @@ impl Settings {
         if !self.has_sound_idle() {
             findings.problems.push(format!("gc_conns_after = {}: {}", self.gc_conns_after.shown(), self.idle_rule()));
         }
+        if self.allow_posting_from.iter().all(|network| matches!(network, Network::Nothing(_))) {
+            findings.warnings.push("allow_posting_from names no address, so nobody can make signed calls".to_owned());
+        }
         if self.workers > MOST_WORKERS {
             findings.problems.push(format!("workers must be at most {MOST_WORKERS} (got {})", self.workers));
         }
@@ -32,10 +35,8 @@ impl Settings {
         let defaults = self.default_secrets();
         for (key, secret) in secrets {
             let variable = format!("CHANNELSTREAM_{}", key.to_uppercase());
-            if secret.as_str().is_empty() && key == "cookie_secret" {
-                // A random one is made at the start.
-            } else if secret.as_str().is_empty() {
-                findings.problems.push(format!("{key} is empty; set it, or {variable}"));
+            if secret.as_str().is_empty() {
+                // Only the cookie's is empty by default, and a random one is made at the start.
             } else if !defaults.contains(&key) {
                 findings.warnings.extend(warn_of_length(key, secret));
             } else if self.is_local() {

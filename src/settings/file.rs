@@ -4,12 +4,12 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::path::{Path, PathBuf};
 
-use configparser::ini::{Ini, IniDefault};
 use toml::{Table, Value};
 
-use super::KEYS;
+use super::{KEYS, ini};
 
-const SECTION: &str = "channelstream";
+/// The section of an `.ini` file that counts.
+pub(super) const SECTION: &str = "channelstream";
 
 /// A settings file.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -82,49 +82,14 @@ fn plain_text(value: Value) -> Result<String, String> {
         Value::Datetime(time) => Ok(time.to_string()),
         Value::Array(items) => {
             let items: Result<Vec<_>, _> = items.into_iter().map(plain_text).collect();
-            Ok(items?.join(","))
+            // A list without items is a value; an empty text is none.
+            Ok(Some(items?.join(",")).filter(|text| !text.is_empty()).unwrap_or_else(|| ",".to_owned()))
         }
         Value::Table(_) => Err("expected a value, found a table".to_owned()),
     }
 }
 
-/// Reads an ini file as Python's `ConfigParser` does: values over several lines, comments only on lines of their own, `%%` for `%`.
 fn read_ini(path: &Path) -> Result<BTreeMap<String, String>, String> {
-    let mut defaults = IniDefault::default();
-    defaults.multiline = true;
-    defaults.inline_comment_symbols = Some(Vec::new());
-    let mut ini = Ini::new_from_defaults(defaults);
     let text = std::fs::read_to_string(path).map_err(|error| error.to_string())?;
-    let mut sections = ini.read(text)?;
-    let mut values = sections.remove("default").unwrap_or_default();
-    values.extend(sections.remove(SECTION).ok_or_else(|| format!("it has no section [{SECTION}]"))?);
-    // Such a line is not quoted: it may be the rest of a secret that goes over several lines.
-    let pair = |(key, text): (String, Option<String>)| Some((key, text?));
-    let values: Option<BTreeMap<_, _>> = values.into_iter().map(pair).collect();
-    let values = values.ok_or_else(|| format!("the section [{SECTION}] has a line that is not `key = value`"))?;
-    let interpolated = |(key, text): (&String, &String)| match interpolate(text, &values) {
-        Ok(text) => Ok((key.clone(), text)),
-        Err(_) if is_secret(key) => Err(format!("{key}: a % is written %%")),
-        Err(reason) => Err(format!("{key}: {reason}")),
-    };
-    values.iter().map(interpolated).collect()
-}
-
-fn interpolate(text: &str, values: &BTreeMap<String, String>) -> Result<String, String> {
-    let mut out = String::new();
-    let mut rest = text;
-    while let Some((before, after)) = rest.split_once('%') {
-        out.push_str(before);
-        if let Some(after) = after.strip_prefix('%') {
-            out.push('%');
-            rest = after;
-        } else if let Some((name, after)) = after.strip_prefix('(').and_then(|after| after.split_once(")s")) {
-            out.push_str(values.get(&name.to_lowercase()).ok_or_else(|| format!("%({name})s: no such key"))?);
-            rest = after;
-        } else {
-            return Err("a % is written %%".to_owned());
-        }
-    }
-    out.push_str(rest);
-    Ok(out)
+    ini::read(&text, SECTION)
 }

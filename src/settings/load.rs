@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use thiserror::Error;
 
 use super::file::{Source, is_secret};
+use super::former_keys::{self, Former};
 use super::{KEYS, Settings};
 
 const PREFIX: &str = "CHANNELSTREAM_";
@@ -29,15 +30,18 @@ pub struct Loaded {
     pub remarks: Vec<(log::Level, String)>,
 }
 
-/// Reads the file, the variables that begin with `CHANNELSTREAM_`, and flags, the later over the earlier.
+/// Reads the file, the variables that begin with `CHANNELSTREAM_`, and flags, the later over the earlier. An empty value counts as
+/// not given.
 ///
 /// # Errors
 /// All keys that are unknown or wrong, each with where it stands, what was found, and what is expected.
 pub fn load(
     file: Option<&Source>,
-    environment: BTreeMap<String, String>,
+    mut environment: BTreeMap<String, String>,
     flags: &[(&str, String)],
 ) -> Result<Loaded, SettingsError> {
+    environment.retain(|_, text| !text.is_empty());
+    let flags: Vec<_> = flags.iter().filter(|(_, text)| !text.is_empty()).collect();
     let mut reader = Reader { settings: Settings::default(), problems: Vec::new(), remarks: Vec::new() };
     let read = file.map_or_else(|| Ok(BTreeMap::new()), Source::read);
     let in_file = read.unwrap_or_else(|problem| {
@@ -48,8 +52,9 @@ pub fn load(
         reader.set_from_file(file, &in_file);
     }
     let is_over = |key: &str| environment.contains_key(key) || flags.iter().any(|(flag, _)| *flag == key);
-    let is_from_file = |key: &&str| in_file.contains_key(*key) && !is_over(key);
-    let file_decides_idle = !is_over("gc_conns_after") && IDLE_KEYS.iter().any(is_from_file);
+    let is_in_file = |key: &str| in_file.get(key).is_some_and(|text| !text.is_empty());
+    let file_decides_idle = !is_over("gc_conns_after") && IDLE_KEYS.iter().any(|key| is_in_file(key) && !is_over(key));
+    let has_host = is_over("host") || is_in_file("host");
     reader.set_from_environment(environment);
     for (key, text) in flags {
         if let Some(Err(reason)) = reader.settings.set(key, text) {
@@ -62,6 +67,11 @@ pub fn load(
         && let Some(remark) = reader.settings.raise_idle()
     {
         reader.remarks.push((log::Level::Warn, format!("{file}: {remark}")));
+    }
+    if let Some(file @ Source::Ini(_)) = file
+        && !has_host
+    {
+        reader.set_host_of_original(file);
     }
     if reader.problems.is_empty() {
         Ok(Loaded { settings: reader.settings, remarks: reader.remarks })
@@ -88,23 +98,68 @@ impl Reader {
 
     /// `secrets`: what must not be printed.
     fn set_key_of_file(&mut self, file: &Source, key: &str, text: &str, secrets: &[&str]) {
-        if key == "demo" && matches!(file, Source::Ini(_)) {
-            let remark = format!(
-                "{file}: demo has no effect in an .ini file, since the original never read it; \
-                 --demo true or CHANNELSTREAM_DEMO=true turns the demo on"
-            );
-            self.remarks.push((log::Level::Warn, remark));
+        let is_of_original = matches!(file, Source::Ini(_));
+        let former = is_of_original.then(|| former_keys::find(key)).flatten();
+        if let Some(Former::Ignored(effect)) = former {
+            self.remarks.push((log::Level::Warn, format!("{file}: {key} {effect}.")));
             return;
         }
-        match self.settings.set(key, text) {
+        if text.is_empty() && KEYS.iter().any(|known| known.name == key) {
+            return;
+        }
+        let must_hide = |text: &str| is_secret(key) || secrets.iter().any(|secret| text.contains(secret));
+        let mut remarks = Vec::new();
+        let set =
+            if is_of_original { self.settings.set_as_original(key, text, &mut remarks) } else { self.settings.set(key, text) };
+        for remark in remarks {
+            let found = if must_hide(&remark.found) { "***" } else { &remark.found };
+            self.remarks.push((remark.level, format!("{file}: {key}: {found} {}.", remark.effect)));
+        }
+        match set {
+            Some(Ok(())) if former.is_some() => {
+                let remark = format!("{file}: {key} counts here; the original did not read it.");
+                self.remarks.push((log::Level::Info, remark));
+            }
             Some(Ok(())) => {}
             Some(Err(reason)) => {
-                let is_secret = is_secret(key) || secrets.iter().any(|secret| text.contains(secret));
-                let problem = if is_secret { "***: not a value of this key".to_owned() } else { format!("{text}: {reason}") };
-                self.problems.push(format!("{file}: {key} = {problem}"));
+                let found = if must_hide(text) { "***: not a value of this key".to_owned() } else { format!("{text}: {reason}") };
+                if former.is_some() {
+                    let remark = format!("{file}: {key} = {found}. The original did not read this key, so its default counts.");
+                    self.remarks.push((log::Level::Warn, remark));
+                } else {
+                    self.problems.push(format!("{file}: {key} = {found}"));
+                }
             }
-            None => self.problems.push(format!("{file}: {key}: unknown key{}", did_you_mean(key, |name| name.to_owned()))),
+            None => self.meet_unknown_key(file, key),
         }
+    }
+
+    fn meet_unknown_key(&mut self, file: &Source, key: &str) {
+        let did_you_mean = did_you_mean(key, |name| name.to_owned());
+        // The original takes any key.
+        if matches!(file, Source::Ini(_)) && !former_keys::is_mistyped(key) {
+            let remark = format!("{file}: {key} has no effect: there is no such key{did_you_mean}");
+            self.remarks.push((log::Level::Warn, remark));
+        } else {
+            self.problems.push(format!("{file}: {key}: unknown key{did_you_mean}"));
+        }
+    }
+
+    /// A file of the original that names no host makes the original listen on all addresses. Here it does so too, unless everyone knows
+    /// one of the secrets.
+    fn set_host_of_original(&mut self, file: &Source) {
+        let known = self.settings.default_secrets();
+        let remark = if known.is_empty() {
+            "0.0.0.0".clone_into(&mut self.settings.host);
+            format!("{file}: host is not set, so this server listens on 0.0.0.0, as the original does.")
+        } else {
+            let (host, known) = (&self.settings.host, known.join(" and "));
+            format!(
+                "{file}: host is not set, and this server listens on {host} only: the file leaves the default of {known}, which \
+                 everyone knows. With secrets of your own it listens on 0.0.0.0, as the original does."
+            )
+        };
+        self.remarks.push((log::Level::Info, remark));
     }
 
     fn set_from_environment(&mut self, variables: BTreeMap<String, String>) {

@@ -60,7 +60,7 @@ impl Value for ProxyHeader {
         })
     }
 
-    fn shown(&self) -> String {
-        self.name().to_owned().shown()
+    fn text(&self) -> String {
+        self.name().to_owned()
     }
 }

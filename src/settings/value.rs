@@ -1,10 +1,8 @@
 //! The types settings have: how each is read from a text and shown again.
 
 use std::fmt;
-use std::net::IpAddr;
 use std::time::Duration;
 
-use ipnet::IpNet;
 use log::LevelFilter;
 
 /// A type a setting can have.
@@ -15,8 +13,22 @@ pub trait Value: Sized {
     /// What is expected instead.
     fn parse(text: &str) -> Result<Self, String>;
 
+    /// Reads it from an `.ini` file, where the original took values that had no effect: these are taken too, each with a remark.
+    ///
+    /// # Errors
+    /// What is expected instead. The original refuses such a value as well.
+    fn parse_as_original(text: &str, remarks: &mut Vec<ValueRemark>) -> Result<Self, String> {
+        let _ = remarks;
+        Self::parse(text)
+    }
+
+    /// Returns the text that [`parse`](Self::parse) would read.
+    fn text(&self) -> String;
+
     /// Prints it, secrets masked.
-    fn shown(&self) -> String;
+    fn shown(&self) -> String {
+        quoted(&self.text())
+    }
 
     /// Prints it as a TOML value, secrets in clear.
     fn as_toml(&self) -> String {
@@ -24,7 +36,18 @@ pub trait Value: Sized {
     }
 }
 
-fn quoted(text: &str) -> String {
+/// What should be known of a value in an `.ini` file.
+#[derive(Debug)]
+pub struct ValueRemark {
+    /// `Warn` where the value has no effect, `Info` where it has one that it did not have in the original.
+    pub(super) level: log::Level,
+    /// The value, or the item of a list.
+    pub(super) found: String,
+    /// What it does: the rest of a sentence that begins with the value.
+    pub(super) effect: &'static str,
+}
+
+pub(super) fn quoted(text: &str) -> String {
     // A JSON string is a TOML string.
     serde_json::Value::from(text).to_string()
 }
@@ -34,71 +57,112 @@ impl Value for String {
         Ok(text.to_owned())
     }
 
-    fn shown(&self) -> String {
-        quoted(self)
+    fn text(&self) -> String {
+        self.clone()
     }
 }
 
 impl Value for bool {
     fn parse(text: &str) -> Result<Self, String> {
-        match text.to_lowercase().as_str() {
+        match text.trim().to_lowercase().as_str() {
             "true" | "yes" | "on" | "1" | "t" | "y" => Ok(true),
             "false" | "no" | "off" | "0" | "f" | "n" | "" => Ok(false),
             _ => Err("expected true or false".to_owned()),
         }
     }
 
-    fn shown(&self) -> String {
+    fn parse_as_original(text: &str, remarks: &mut Vec<ValueRemark>) -> Result<Self, String> {
+        Ok(Self::parse(text).unwrap_or_else(|_| {
+            warn(remarks, text, "is neither true nor false and counts as false, as in the original");
+            false
+        }))
+    }
+
+    fn text(&self) -> String {
         self.to_string()
+    }
+
+    fn shown(&self) -> String {
+        self.text()
     }
 }
 
 impl Value for u16 {
     fn parse(text: &str) -> Result<Self, String> {
-        text.parse().map_err(|_| "expected a whole number from 0 to 65535".to_owned())
+        text.trim().parse().map_err(|_| "expected a whole number from 0 to 65535".to_owned())
+    }
+
+    fn text(&self) -> String {
+        self.to_string()
     }
 
     fn shown(&self) -> String {
-        self.to_string()
+        self.text()
     }
 }
 
 impl Value for usize {
     fn parse(text: &str) -> Result<Self, String> {
-        let number: u32 = text.parse().map_err(|_| "expected a whole number from 0 to 4294967295".to_owned())?;
+        let number: u32 = text.trim().parse().map_err(|_| "expected a whole number from 0 to 4294967295".to_owned())?;
         Self::try_from(number).map_err(|error| error.to_string())
     }
 
-    fn shown(&self) -> String {
+    fn text(&self) -> String {
         self.to_string()
+    }
+
+    fn shown(&self) -> String {
+        self.text()
     }
 }
 
 impl Value for Duration {
     fn parse(text: &str) -> Result<Self, String> {
         const TEN_YEARS: f64 = 10.0 * 365.25 * 86_400.0;
-        match text.parse::<f64>() {
+        match text.trim().parse::<f64>() {
             Ok(seconds) if (0.0..=TEN_YEARS).contains(&seconds) => Ok(Self::from_secs_f64(seconds)),
             _ => Err("expected a number of seconds, such as 15 or 2.5".to_owned()),
         }
     }
 
-    fn shown(&self) -> String {
+    fn text(&self) -> String {
         self.as_secs_f64().to_string()
+    }
+
+    fn shown(&self) -> String {
+        self.text()
     }
 }
 
 impl<T: Value> Value for Vec<T> {
     /// Separated by commas; line breaks and blanks around the items do not matter.
     fn parse(text: &str) -> Result<Self, String> {
-        let items = text.split([',', '\n']).map(str::trim).filter(|item| !item.is_empty());
-        items.map(|item| T::parse(item).map_err(|reason| format!("{item}: {reason}"))).collect()
+        items(text).map(|item| T::parse(item).map_err(|reason| format!("{item}: {reason}"))).collect()
+    }
+
+    fn parse_as_original(text: &str, remarks: &mut Vec<ValueRemark>) -> Result<Self, String> {
+        let mut parse = |item| T::parse_as_original(item, remarks).map_err(|reason| format!("{item}: {reason}"));
+        items(text).map(&mut parse).collect()
+    }
+
+    /// A list without items is a comma: an empty text would count as not given.
+    fn text(&self) -> String {
+        let items: Vec<_> = self.iter().map(Value::text).collect();
+        if items.is_empty() { ",".to_owned() } else { items.join(", ") }
     }
 
     fn shown(&self) -> String {
         let items: Vec<_> = self.iter().map(Value::shown).collect();
         format!("[{}]", items.join(", "))
     }
+}
+
+fn items(text: &str) -> impl Iterator<Item = &str> {
+    text.split([',', '\n']).map(str::trim).filter(|item| !item.is_empty())
+}
+
+pub(super) fn warn(remarks: &mut Vec<ValueRemark>, found: &str, effect: &'static str) {
+    remarks.push(ValueRemark { level: log::Level::Warn, found: found.to_owned(), effect });
 }
 
 /// A text that logs and `config show` do not print.
@@ -129,56 +193,16 @@ impl Value for Secret {
         Ok(text.into())
     }
 
+    fn text(&self) -> String {
+        self.0.clone()
+    }
+
     fn shown(&self) -> String {
         quoted(if self.0.is_empty() { "" } else { "***" })
     }
 
     fn as_toml(&self) -> String {
         quoted(&self.0)
-    }
-}
-
-/// A network, or a single address as the network of one.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub struct Network(IpNet);
-
-impl Network {
-    /// Whether it holds all addresses.
-    pub fn is_everything(&self) -> bool {
-        self.0.addr().is_unspecified()
-    }
-
-    /// Whether the address is in it. `0.0.0.0` holds all addresses (`protocol.md` §2).
-    pub fn contains(&self, address: IpAddr) -> bool {
-        // A v4 peer of a socket that takes both shows as ::ffff:a.b.c.d.
-        self.is_everything() || self.0.contains(&address.to_canonical())
-    }
-}
-
-impl From<IpAddr> for Network {
-    fn from(address: IpAddr) -> Self {
-        Self(address.into())
-    }
-}
-
-impl fmt::Display for Network {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        if self.0.prefix_len() == self.0.max_prefix_len() { self.0.addr().fmt(f) } else { self.0.fmt(f) }
-    }
-}
-
-impl Value for Network {
-    fn parse(text: &str) -> Result<Self, String> {
-        let address = || text.parse::<IpAddr>().ok().map(IpNet::from);
-        text.parse()
-            .ok()
-            .or_else(address)
-            .map(Self)
-            .ok_or_else(|| "expected an address or a network, such as 10.0.0.0/8 or ::1".to_owned())
-    }
-
-    fn shown(&self) -> String {
-        quoted(&self.to_string())
     }
 }
 
@@ -203,8 +227,15 @@ impl Value for Scheme {
         }
     }
 
-    fn shown(&self) -> String {
-        quoted(self.0.unwrap_or_default())
+    fn parse_as_original(text: &str, remarks: &mut Vec<ValueRemark>) -> Result<Self, String> {
+        Ok(Self::parse(text).unwrap_or_else(|_| {
+            warn(remarks, text, "is neither http nor https and counts as empty, as in the original");
+            Self(None)
+        }))
+    }
+
+    fn text(&self) -> String {
+        self.0.unwrap_or_default().to_owned()
     }
 }
 
@@ -237,9 +268,8 @@ impl Value for LogLevel {
         }))
     }
 
-    fn shown(&self) -> String {
-        let name = if self.0 == LevelFilter::Warn { "WARNING" } else { self.0.as_str() };
-        quoted(name)
+    fn text(&self) -> String {
+        if self.0 == LevelFilter::Warn { "WARNING" } else { self.0.as_str() }.to_owned()
     }
 }
 
@@ -258,7 +288,7 @@ impl Value for SignatureChecker {
         }
     }
 
-    fn shown(&self) -> String {
-        quoted(SIGNATURE_CHECKER)
+    fn text(&self) -> String {
+        SIGNATURE_CHECKER.to_owned()
     }
 }

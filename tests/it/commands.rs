@@ -99,13 +99,20 @@ fn no_error_in_a_file_prints_a_secret() {
         (ini("secret = 50%hunter2"), "secret: a % is written %%"),
         (ini("secret = %(hunter2)s"), "secret: a % is written %%"),
         (ini("secret = hunter2\nport = %(secret)s"), "port = ***"),
-        (ini("secret = hunter2\nallow_posting_from = ::1, %(secret)s"), "allow_posting_from = ***"),
+        (ini("secret = hunter2\nsignature_checker = %(secret)s"), "signature_checker = ***"),
         (ini("secret = abc\nhunter2"), "has a line that is not `key = value`"),
     ] {
         let (code, text) = command(&["-c", &path, "config", "check"], &[]);
         assert_eq!(code, Some(78), "{text}");
         assert!(text.contains(told), "{told}: {text}");
         assert!(!text.contains("hunter2"), "{text}");
+    }
+    // What the original took is warned of.
+    let path = ini("secret = hunter2\nallow_posting_from = ::1, %(secret)s\nallow_cors = *%(secret)s\ngc_conns_after = %(secret)s");
+    let (code, text) = command(&["-i", &path, "config", "check"], &[]);
+    assert_eq!(code, Some(0), "{text}");
+    for told in ["allow_posting_from: *** never matches", "allow_cors: *** never matches", "gc_conns_after = ***"] {
+        assert!(text.contains(told) && !text.contains("hunter2"), "{told}: {text}");
     }
     for json in [r#""hunter2""#, r#"["hunter2"]"#, r#"{"secret": "hunter2"#, r#"{"secret": hunter2}"#, r#"{"secrt": "hunter2"}"#] {
         let (_, text) = command(&["config", "make", "-j", json, "-o", "/dev/null"], &[]);

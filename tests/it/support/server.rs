@@ -14,6 +14,8 @@ pub(crate) struct Server {
     flags: Vec<String>,
     variables: Vec<(String, String)>,
     pub(crate) address: String,
+    /// What the log said up to the line that tells the address.
+    pub(crate) start_log: Vec<String>,
     log: Receiver<String>,
     log_is_unread: Arc<AtomicBool>,
 }
@@ -44,9 +46,16 @@ impl Server {
         // Some tests have thousands of clients.
         let _ = rlimit::increase_nofile_limit(u64::MAX);
         let mut command = Command::new(program());
-        command.current_dir(std::env::temp_dir()).env_clear().args(["--port", port]).args(&flags).stderr(Stdio::piped());
+        command.current_dir(std::env::temp_dir()).env_clear().args(["--port", port]).args(&flags);
         command.envs(variables.iter().cloned());
-        let mut child = command.spawn().unwrap();
+        let mut server = Self::run(command);
+        (server.flags, server.variables) = (flags, variables);
+        server
+    }
+
+    /// By a command line of the test's own, which cannot be started again.
+    pub(crate) fn run(mut command: Command) -> Self {
+        let mut child = command.stderr(Stdio::piped()).spawn().unwrap();
         let (to_log, log) = channel();
         let lines = BufReader::new(child.stderr.take().unwrap()).lines();
         let log_is_unread = Arc::new(AtomicBool::new(false));
@@ -59,8 +68,15 @@ impl Server {
                 to_log.send(line)
             })
         });
-        let mut server = Self { child, flags, variables, address: String::new(), log, log_is_unread };
-        let line = server.log_line("serving on http://");
+        let (flags, variables) = (Vec::new(), Vec::new());
+        let mut server = Self { child, flags, variables, address: String::new(), start_log: Vec::new(), log, log_is_unread };
+        let line = loop {
+            let line = server.log_line("");
+            server.start_log.push(line.clone());
+            if line.contains("serving on http://") {
+                break line;
+            }
+        };
         server.address = line.split("http://").nth(1).unwrap().split(',').next().unwrap().to_owned();
         server
     }
@@ -134,6 +150,13 @@ impl Drop for Server {
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
+}
+
+/// Writes a settings file whose name ends so; its path.
+pub(crate) fn settings_file(name: &str, text: &str) -> String {
+    let path = std::env::temp_dir().join(format!("{}-{name}", uuid::Uuid::new_v4()));
+    std::fs::write(&path, text).unwrap();
+    path.to_str().unwrap().to_owned()
 }
 
 /// Runs the command with these arguments and variables; its exit code, and what it printed on both streams.

@@ -1,0 +1,64 @@
+//! Keys that `.ini` files of the original may hold, and that the original did not read.
+
+use super::KEYS;
+
+/// What becomes of a key that the original did not read.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Former {
+    /// This server does not read it either: the rest of a sentence that begins with the key.
+    Ignored(&'static str),
+    /// This server reads it.
+    CountsNow,
+}
+
+const OLD: &str = "has no effect; only releases before 0.6 read it";
+
+/// Keys that some release or its documentation knew, and this server does not.
+const IGNORED: &[(&str, &str)] = &[
+    (
+        "demo",
+        "has no effect in an .ini file, since the original never read it; --demo true or CHANNELSTREAM_DEMO=true turns the demo on",
+    ),
+    ("demo_app_url", OLD),
+    ("external_port", OLD),
+    ("status_codes", OLD),
+    ("policy_server", "has no effect; this server has no flash policy server"),
+    ("policy_listener_host", "has no effect; this server has no flash policy server"),
+    ("policy_listener_port", "has no effect; this server has no flash policy server"),
+    ("resource", "has no effect; this server does not speak socket.io"),
+    ("transports", "has no effect; this server does not speak socket.io"),
+    ("heartbeat_timeout", "has no effect; gc_conns_after says when a silent connection ends"),
+];
+
+/// Keys that releases or their documentation knew and read from nowhere, and that this server reads.
+const COUNTING_NOW: &[&str] = &["gc_conns_after", "gc_channels_after", "wake_connections_after", "heartbeat_interval"];
+
+/// Returns what becomes of a key; `None` if the original reads it, or never knew it.
+pub(super) fn find(key: &str) -> Option<Former> {
+    if let Some((_, effect)) = IGNORED.iter().find(|(name, _)| *name == key) {
+        return Some(Former::Ignored(effect));
+    }
+    COUNTING_NOW.contains(&key).then_some(Former::CountsNow)
+}
+
+/// Returns whether an unknown key is a known one with a slip of the pen: a letter in four too much, too little, another or in the
+/// wrong place, two at most.
+pub(super) fn is_mistyped(key: &str) -> bool {
+    let slips = |known: &str| strsim::osa_distance(key, known);
+    KEYS.iter().any(|known| (1..=(known.name.len() / 4).min(2)).contains(&slips(known.name)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_slip_is_told_from_another_key() {
+        for key in ["prot", "ports", "hots", "secert", "admin-secret", "alow_cors", "allow_posting_form", "enforce_http"] {
+            assert!(is_mistyped(key), "{key}");
+        }
+        for key in ["here", "path", "use", "paste.app_factory", "allow_posting", "password", "sentry_dsn"] {
+            assert!(!is_mistyped(key), "{key}");
+        }
+    }
+}

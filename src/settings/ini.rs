@@ -1,0 +1,180 @@
+//! Reads the `.ini` files of the original as Python's `ConfigParser` does.
+//!
+//! Values may go on in lines that are indented further. Comments stand on lines of their own. A key or a section that comes twice is
+//! refused. In a value `%%` is a `%`, and `%(key)s` is the value of another key.
+
+use std::collections::BTreeMap;
+
+/// The section whose keys count for all sections.
+const DEFAULTS: &str = "DEFAULT";
+
+/// How deep a value may name others.
+const DEEPEST: usize = 10;
+
+/// Does not say which name was found: it may be part of a secret.
+const STRAY_PERCENT: &str = "a % is written %%, and %(key)s must name a key of the section";
+
+type Values = BTreeMap<String, String>;
+
+/// Reads a section: its keys, in small letters, with their values.
+///
+/// # Errors
+/// What is wrong, with the number of the line. No line is quoted: it may hold a secret.
+pub(super) fn read(text: &str, section: &str) -> Result<Values, String> {
+    let mut parser = Parser::default();
+    for (number, line) in (1..).zip(text.lines()) {
+        parser.line(line).map_err(|problem| format!("line {number}: {problem}"))?;
+    }
+    let mut values = parser.sections.remove(DEFAULTS).unwrap_or_default();
+    values.extend(parser.sections.remove(section).ok_or_else(|| format!("it has no section [{section}]"))?);
+    values.values_mut().for_each(|value| value.truncate(value.trim_end().len()));
+    let interpolated = |(key, text): (&String, &String)| {
+        let text = interpolate(text, &values, 1);
+        text.map(|text| (key.clone(), text)).map_err(|reason| format!("{key}: {reason}"))
+    };
+    values.iter().map(interpolated).collect()
+}
+
+#[derive(Default)]
+struct Parser {
+    sections: BTreeMap<String, Values>,
+    section: Option<String>,
+    /// The key whose value may go on in the next line.
+    key: Option<String>,
+    /// How far the line of this key, or of its section, is indented.
+    indent: usize,
+}
+
+impl Parser {
+    fn line(&mut self, line: &str) -> Result<(), String> {
+        let text = line.trim();
+        if text.starts_with(['#', ';']) {
+            return Ok(());
+        }
+        let indent = line.chars().take_while(|letter| letter.is_whitespace()).count();
+        let goes_on = text.is_empty() || indent > self.indent;
+        if let Some(value) = self.value_that_goes_on().filter(|_| goes_on) {
+            value.push('\n');
+            value.push_str(text);
+            return Ok(());
+        }
+        if text.is_empty() {
+            return Ok(());
+        }
+        self.indent = indent;
+        match text.strip_prefix('[').and_then(|rest| rest.rsplit_once(']')) {
+            Some((name, _)) if !name.is_empty() => self.begin_section(name),
+            _ => self.begin_value(text),
+        }
+    }
+
+    fn value_that_goes_on(&mut self) -> Option<&mut String> {
+        self.sections.get_mut(self.section.as_ref()?)?.get_mut(self.key.as_ref()?)
+    }
+
+    fn begin_section(&mut self, name: &str) -> Result<(), String> {
+        if self.sections.contains_key(name) && name != DEFAULTS {
+            return Err(format!("the section [{name}] is there twice"));
+        }
+        self.sections.entry(name.to_owned()).or_default();
+        (self.section, self.key) = (Some(name.to_owned()), None);
+        Ok(())
+    }
+
+    fn begin_value(&mut self, text: &str) -> Result<(), String> {
+        let Some(section) = &self.section else {
+            return Err("it stands before the first section".to_owned());
+        };
+        let pair = text.split_once(['=', ':']).map(|(key, value)| (key.trim().to_lowercase(), value.trim().to_owned()));
+        let Some((key, value)) = pair.filter(|(key, _)| !key.is_empty()) else {
+            return Err(format!("the section [{section}] has a line that is not `key = value`"));
+        };
+        if self.sections.entry(section.clone()).or_default().insert(key.clone(), value).is_some() {
+            return Err(format!("duplicate key {key}"));
+        }
+        self.key = Some(key);
+        Ok(())
+    }
+}
+
+fn interpolate(text: &str, values: &Values, depth: usize) -> Result<String, String> {
+    if depth > DEEPEST {
+        return Err(format!("values name each other more than {DEEPEST} deep"));
+    }
+    let mut out = String::new();
+    let mut rest = text;
+    while let Some((before, after)) = rest.split_once('%') {
+        out.push_str(before);
+        if let Some(after) = after.strip_prefix('%') {
+            out.push('%');
+            rest = after;
+        } else if let Some((name, after)) = after.strip_prefix('(').and_then(|after| after.split_once(")s")) {
+            let value = values.get(&name.to_lowercase()).ok_or(STRAY_PERCENT)?;
+            out.push_str(&interpolate(value, values, depth + 1)?);
+            rest = after;
+        } else {
+            return Err(STRAY_PERCENT.to_owned());
+        }
+    }
+    out.push_str(rest);
+    Ok(out)
+}
+
+/// Writes a text so that [`read`] and the original read it as it is.
+///
+/// # Errors
+/// When no `.ini` file can hold it.
+pub(super) fn escape(text: &str) -> Result<String, String> {
+    if text.trim() == text && !text.contains(['\n', '\r']) {
+        Ok(text.replace('%', "%%"))
+    } else {
+        Err("an .ini file cannot hold a value with line breaks, or with blanks at its ends; write a .toml file instead".to_owned())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn value(text: &str, key: &str) -> Result<String, String> {
+        read(&format!("[a]\n{text}"), "a").map(|mut values| values.remove(key).unwrap_or_default())
+    }
+
+    #[test]
+    fn values_go_on_in_lines_that_are_indented_further() {
+        assert_eq!(value("x = 1,\n  2,\n\n  # no\n  3\ny = 4\n", "x").as_deref(), Ok("1,\n2,\n\n3"));
+        assert_eq!(value("  x = 1\n  y = 2\n", "x").as_deref(), Ok("1"));
+        assert_eq!(value("x =\n  1\n", "x").as_deref(), Ok("\n1"));
+    }
+
+    #[test]
+    fn keys_of_the_defaults_count_and_values_may_name_others() {
+        let text = "[DEFAULT]\nroot = /srv\n[a]\nX: %(Root)s/%(name)s\nname = 100%%\n[b]\nx = 1\n";
+        assert_eq!(read(text, "a").map(|values| values["x"].clone()).as_deref(), Ok("/srv/100%"));
+    }
+
+    #[test]
+    fn what_python_refuses_is_refused() {
+        for (text, reason) in [
+            ("x = 1\nX = 2\n", "line 3: duplicate key x"),
+            ("x = 1\n[a]\n", "line 3: the section [a] is there twice"),
+            ("x\n", "line 2: the section [a] has a line that is not `key = value`"),
+            ("= 1\n", "line 2: the section [a] has a line that is not `key = value`"),
+            ("x = 5%\n", "x: a % is written %%, and %(key)s must name a key of the section"),
+            ("x = %(y)s\n", "x: a % is written %%, and %(key)s must name a key of the section"),
+            ("x = %(x)s\n", "x: values name each other more than 10 deep"),
+        ] {
+            assert_eq!(value(text, "x").unwrap_err(), reason, "{text}");
+        }
+        assert_eq!(read("x = 1\n", "a").unwrap_err(), "line 1: it stands before the first section");
+        assert_eq!(read("[b]\nx = 1\n", "a").unwrap_err(), "it has no section [a]");
+    }
+
+    #[test]
+    fn what_is_written_is_read_again() {
+        for text in ["plain", "100%", "%(x)s", "a=b:c#d;e", "[x]", ""] {
+            assert_eq!(value(&format!("x = {}\n", escape(text).unwrap()), "x").as_deref(), Ok(text));
+        }
+        assert!(escape("a\nb").is_err() && escape(" a").is_err());
+    }
+}

@@ -1,0 +1,71 @@
+//! Addresses and networks.
+
+use std::fmt;
+use std::net::IpAddr;
+
+use ipnet::IpNet;
+
+use super::value::{Value, ValueRemark, warn};
+
+/// Which addresses an item of a list allows.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Network {
+    /// Those of a network; a single address is the network of one.
+    Of(IpNet),
+    /// None: an `.ini` file of the original may hold any text, and only addresses ever matched there.
+    Nothing(String),
+}
+
+impl Network {
+    /// Whether it holds all addresses.
+    pub fn is_everything(&self) -> bool {
+        matches!(self, Self::Of(network) if network.addr().is_unspecified())
+    }
+
+    /// Whether the address is in it. `0.0.0.0` holds all addresses (`protocol.md` §2).
+    pub fn contains(&self, address: IpAddr) -> bool {
+        let Self::Of(network) = self else { return false };
+        // A v4 peer of a socket that takes both shows as ::ffff:a.b.c.d.
+        self.is_everything() || network.contains(&address.to_canonical())
+    }
+}
+
+impl From<IpAddr> for Network {
+    fn from(address: IpAddr) -> Self {
+        Self::Of(address.into())
+    }
+}
+
+impl fmt::Display for Network {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Of(network) if network.prefix_len() == network.max_prefix_len() => network.addr().fmt(f),
+            Self::Of(network) => network.fmt(f),
+            Self::Nothing(text) => f.write_str(text),
+        }
+    }
+}
+
+impl Value for Network {
+    fn parse(text: &str) -> Result<Self, String> {
+        let address = || text.parse::<IpAddr>().ok().map(IpNet::from);
+        let network = text.parse().ok().or_else(address).map(Self::Of);
+        network.ok_or_else(|| "expected an address or a network, such as 10.0.0.0/8 or ::1".to_owned())
+    }
+
+    fn parse_as_original(text: &str, remarks: &mut Vec<ValueRemark>) -> Result<Self, String> {
+        let network = Self::parse(text).unwrap_or_else(|_| {
+            warn(remarks, text, "never matches a caller; write an address or a network, such as 192.0.2.1 or 10.0.0.0/8");
+            Self::Nothing(text.to_owned())
+        });
+        if matches!(network, Self::Of(_)) && text.contains('/') {
+            let effect = "counts as a network here, and matched nothing in the original";
+            remarks.push(ValueRemark { level: log::Level::Info, found: text.to_owned(), effect });
+        }
+        Ok(network)
+    }
+
+    fn text(&self) -> String {
+        self.to_string()
+    }
+}

@@ -1,0 +1,115 @@
+//! Origins of pages.
+
+use super::value::{Value, ValueRemark, warn};
+
+/// Which origins an item of `allow_cors` allows, in small letters.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Origin {
+    /// The one with this scheme, host and port.
+    Whole(String),
+    /// Those with this host, and with this port where one is given, whatever their scheme.
+    Host(String),
+    /// None: an `.ini` file of the original may hold any text.
+    Nothing(String),
+}
+
+impl Origin {
+    /// Whether a page of this origin is allowed, by the header `Origin`.
+    pub fn allows(&self, origin: &[u8]) -> bool {
+        match self {
+            Self::Whole(whole) => origin.eq_ignore_ascii_case(whole.as_bytes()),
+            Self::Host(host) => std::str::from_utf8(origin).is_ok_and(|origin| is_at(origin, host)),
+            Self::Nothing(_) => false,
+        }
+    }
+}
+
+/// Returns whether an origin has this host, or this host and port.
+fn is_at(origin: &str, host: &str) -> bool {
+    let Some((_, found)) = origin.split_once("://") else { return false };
+    let without_port = || found.rsplit_once(':').filter(|(_, port)| is_port(port)).map(|(found, _)| found);
+    found.eq_ignore_ascii_case(host) || without_port().is_some_and(|found| found.eq_ignore_ascii_case(host))
+}
+
+fn is_port(text: &str) -> bool {
+    !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit())
+}
+
+/// Returns whether a text is a host, or a host and a port: `app.example`, `app.example:8443`, `[::1]:8443`.
+fn is_host(text: &str) -> bool {
+    let host = text.rsplit_once(':').filter(|(_, port)| is_port(port)).map_or(text, |(host, _)| host);
+    let is_address = |text: &str| text.parse::<std::net::Ipv6Addr>().is_ok();
+    let is_label =
+        |label: &str| !label.is_empty() && label.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_".contains(&byte));
+    match host.strip_prefix('[').and_then(|host| host.strip_suffix(']')) {
+        Some(address) => is_address(address),
+        None => host.split('.').all(is_label),
+    }
+}
+
+impl Value for Origin {
+    fn parse(text: &str) -> Result<Self, String> {
+        let small = text.trim_end_matches('/').to_ascii_lowercase();
+        match small.split_once("://") {
+            // What a page of a file or of a sandbox sends.
+            None if small == "null" => Ok(Self::Whole(small)),
+            None if is_host(&small) => Ok(Self::Host(small)),
+            Some((scheme, host)) if is_scheme(scheme) && is_host(host) => Ok(Self::Whole(small)),
+            _ => Err("expected an origin such as https://app.example, or a host such as app.example".to_owned()),
+        }
+    }
+
+    fn parse_as_original(text: &str, remarks: &mut Vec<ValueRemark>) -> Result<Self, String> {
+        Ok(Self::parse(text).unwrap_or_else(|_| {
+            warn(remarks, text, "never matches an origin; write one such as https://app.example, or a host such as app.example");
+            Self::Nothing(text.to_owned())
+        }))
+    }
+
+    fn text(&self) -> String {
+        let (Self::Whole(text) | Self::Host(text) | Self::Nothing(text)) = self;
+        text.clone()
+    }
+}
+
+/// RFC 3986 §3.1.
+fn is_scheme(text: &str) -> bool {
+    text.starts_with(|first: char| first.is_ascii_lowercase())
+        && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"+-.".contains(&byte))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_whole_origin_allows_itself_and_a_host_all_of_its_origins() {
+        for (item, origin, expected) in [
+            ("https://app.example", "https://app.example", true),
+            ("https://App.example/", "https://app.example", true),
+            ("https://app.example", "http://app.example", false),
+            ("https://app.example", "https://app.example:8443", false),
+            ("app.example", "https://app.example", true),
+            ("app.example", "http://app.example:8080", true),
+            ("app.example:8080", "http://app.example:8080", true),
+            ("app.example:8080", "http://app.example", false),
+            ("app.example", "https://evil-app.example", false),
+            ("app.example", "https://app.example.evil.example", false),
+            ("app.example", "https://evil.example/app.example", false),
+            ("app.example", "app.example", false),
+            ("[::1]", "http://[::1]:8000", true),
+            ("null", "null", true),
+        ] {
+            assert_eq!(Origin::parse(item).unwrap().allows(origin.as_bytes()), expected, "{item} {origin}");
+        }
+    }
+
+    #[test]
+    fn what_can_never_match_is_refused() {
+        for item in
+            ["*", "https://*", "*.app.example", ".app.example", "https://app.example/path", "https://", "://x", "a b", "[x]"]
+        {
+            assert!(Origin::parse(item).is_err(), "{item}");
+        }
+    }
+}

@@ -1,0 +1,56 @@
+//! Writes settings as a file, with the meaning of each.
+
+use std::path::Path;
+
+use super::file::SECTION;
+use super::{Settings, SettingsError, ini};
+
+/// How a settings file is written.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Format {
+    /// As `channelstream.toml`.
+    Toml,
+    /// As a file of the original.
+    Ini,
+}
+
+impl Format {
+    /// The one that the ending of a file names, if it names one.
+    pub fn by_ending(path: &Path) -> Option<Self> {
+        match path.extension()?.to_str()? {
+            "toml" => Some(Self::Toml),
+            "ini" => Some(Self::Ini),
+            _ => None,
+        }
+    }
+}
+
+/// Writes every setting with its meaning. Those at their default are commented out, but not the host of an `.ini` file: a file without
+/// one would not mean the default of this server, but that of the original.
+///
+/// # Errors
+/// When an `.ini` file cannot hold a value.
+pub fn write(settings: &Settings, format: Format) -> Result<String, SettingsError> {
+    let values = |settings: &Settings| match format {
+        Format::Toml => settings.as_toml(),
+        Format::Ini => settings.as_texts(),
+    };
+    let mut text = String::from("# Settings of Channelstream. A commented line shows a default.\n");
+    if format == Format::Ini {
+        text.push_str(&format!("[{SECTION}]\n"));
+    }
+    for ((key, value), (_, default)) in values(settings).into_iter().zip(values(&Settings::default())) {
+        text.push('\n');
+        for line in key.meaning.trim().lines() {
+            text.push_str(&format!("# {}\n", line.trim()));
+        }
+        let must_be_there = format == Format::Ini && key.name == "host";
+        let mark = if value == default && !must_be_there { "#" } else { "" };
+        let value = match format {
+            Format::Toml => value,
+            Format::Ini => ini::escape(&value).map_err(|reason| SettingsError(vec![format!("{key}: {reason}")]))?,
+        };
+        text.push_str(&format!("{mark}{key} = {value}\n"));
+    }
+    Ok(text)
+}
