@@ -6,6 +6,8 @@ RUN CARGO_PROFILE_RELEASE_STRIP=symbols cargo build --release --locked --bin cha
 
 FROM debian:bookworm-slim
 COPY --from=build /source/target/release/channelstream /usr/local/bin/channelstream
+# The original's other command is the same program under another name.
+RUN ln -s channelstream /usr/local/bin/channelstream_utils
 # Nobody in particular: it owns nothing and writes nothing.
 USER 10001:10001
 WORKDIR /

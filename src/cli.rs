@@ -1,19 +1,19 @@
 //! The command line: serving, and the commands around it.
 
-use std::fs::{OpenOptions, Permissions};
-use std::io::{Read, Write};
-use std::net::{TcpStream, ToSocketAddrs};
-use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
-use std::path::PathBuf;
-use std::process::ExitCode;
-use std::time::Duration;
+mod health;
+mod make;
 
+use std::ffi::{OsStr, OsString};
+use std::io::{ErrorKind, Write};
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use clap::builder::PossibleValuesParser;
 use clap::{Arg, ArgMatches, Command};
-use uuid::Uuid;
 
 use crate::logging;
 use crate::server::serve;
-use crate::settings::{KEYS, Loaded, Secret, Settings, SettingsError, Source, environment, load};
+use crate::settings::{Format, KEYS, Loaded, SettingsError, Source, environment, load};
 use crate::signature::Signer;
 
 /// `EX_CONFIG` of sysexits.h.
@@ -22,7 +22,11 @@ const WRONG_SETTINGS: u8 = 78;
 /// Read where the command line names no file.
 const DEFAULT_FILE: &str = "channelstream.toml";
 
-const HEALTH_TIMEOUT: Duration = Duration::from_secs(3);
+/// The name of this program.
+const SERVER: &str = "channelstream";
+
+/// The name under which it is the other command of the original.
+const UTILS: &str = "channelstream_utils";
 
 fn command() -> Command {
     let file = |short, long: &'static str, help: &'static str| {
@@ -37,11 +41,10 @@ fn command() -> Command {
             .help_heading("Settings (over the file and the environment)")
             .help(key.meaning.trim().replace('\n', ""))
     };
-    let make = Command::new("make")
-        .about("Write a settings file, with new secrets where none are set")
-        .arg(Arg::new("json").short('j').long("json").value_name("JSON").help("Values, as a JSON object"))
-        .arg(Arg::new("output").short('o').long("output").value_name("FILE").help("Where to; standard output by default"));
-    Command::new("channelstream")
+    let make = with_make_options(Command::new("make")).about(
+        "Write a settings file, with new secrets where none are set: TOML, or an .ini file where the name of the file ends so",
+    );
+    Command::new(SERVER)
         .about("A websocket message broker for web applications")
         .long_about(
             "A websocket message broker for web applications: browsers listen by websocket or long-poll, the application sends signed \
@@ -88,10 +91,29 @@ fn command() -> Command {
         .subcommand(Command::new("health").about("Ask the running server whether it is well; the exit code tells"))
 }
 
+fn with_make_options(command: Command) -> Command {
+    command
+        .arg(Arg::new("json").short('j').long("json").value_name("JSON").help("Values, as a JSON object"))
+        .arg(Arg::new("output").short('o').long("output").value_name("FILE").help("Where to; standard output by default"))
+}
+
+/// The original's other command.
+fn utils_command() -> Command {
+    with_make_options(Command::new(UTILS))
+        .about("Writes a settings file for `channelstream -i`, with new secrets where none are set")
+        .arg(Arg::new("operation").required(true).value_parser(PossibleValuesParser::new(["make_config"])))
+}
+
 /// Runs the command line of this process.
 pub fn run() -> ExitCode {
-    let matches = command().get_matches();
-    match dispatch(&matches) {
+    let arguments = arguments();
+    let is_utils = arguments.first().is_some_and(|program| file_name(program) == Some(OsStr::new(UTILS)));
+    let done = if is_utils {
+        make::make(&utils_command().get_matches_from(arguments), Format::Ini)
+    } else {
+        dispatch(&command().get_matches_from(arguments))
+    };
+    match done {
         Ok(code) => code,
         Err(error) => {
             eprintln!("channelstream: {error}");
@@ -100,10 +122,34 @@ pub fn run() -> ExitCode {
     }
 }
 
+/// The arguments of this process. A container whose entry point is this program may be given the name of the program once more, as one
+/// with the original is: `channelstream -i FILE`. Then the first of the two is left out.
+fn arguments() -> Vec<OsString> {
+    let mut arguments: Vec<_> = std::env::args_os().collect();
+    let names_program = |argument: &OsString| file_name(argument).is_some_and(|name| name == SERVER || name == UTILS);
+    if arguments.get(1).is_some_and(names_program) {
+        arguments.remove(0);
+    }
+    arguments
+}
+
+fn file_name(path: &OsStr) -> Option<&OsStr> {
+    Path::new(path).file_name()
+}
+
+/// Prints to standard output. Whoever reads there may have read enough and gone: then there is nothing more to do.
+fn print(text: &str) -> Result<ExitCode, SettingsError> {
+    let mut output = std::io::stdout().lock();
+    match output.write_all(text.as_bytes()).and_then(|()| output.flush()) {
+        Err(error) if error.kind() != ErrorKind::BrokenPipe => Err(SettingsError(vec![format!("standard output: {error}")])),
+        _ => Ok(ExitCode::SUCCESS),
+    }
+}
+
 fn dispatch(matches: &ArgMatches) -> Result<ExitCode, SettingsError> {
     match matches.subcommand() {
         Some(("config", config)) => match config.subcommand() {
-            Some(("make", make)) => config_make(make),
+            Some(("make", make)) => make::make(make, Format::Toml),
             Some(("check", check)) => config_check(check),
             Some((_, show)) => config_show(show),
             None => Ok(ExitCode::FAILURE),
@@ -111,10 +157,9 @@ fn dispatch(matches: &ArgMatches) -> Result<ExitCode, SettingsError> {
         Some(("sign", sign)) => {
             let settings = settings(sign)?.settings;
             let text = sign.get_one::<String>("text").map_or("channelstream", String::as_str);
-            println!("{}", Signer::new(settings.secret.as_str(), None).sign(text));
-            Ok(ExitCode::SUCCESS)
+            print(&format!("{}\n", Signer::new(settings.secret.as_str(), None).sign(text)))
         }
-        Some(("health", health)) => Ok(ask_health(&settings(health)?.settings)),
+        Some(("health", health)) => Ok(health::ask(&settings(health)?.settings)),
         _ => start(matches),
     }
 }
@@ -161,118 +206,12 @@ fn start(matches: &ArgMatches) -> Result<ExitCode, SettingsError> {
 fn config_check(matches: &ArgMatches) -> Result<ExitCode, SettingsError> {
     let Loaded { settings, remarks } = settings(matches)?;
     let warnings = settings.check()?;
-    for remark in remarks.into_iter().map(|(_, remark)| remark).chain(warnings) {
-        println!("note: {remark}");
-    }
-    println!("These settings are sound.");
-    Ok(ExitCode::SUCCESS)
+    let remarks = remarks.into_iter().map(|(_, remark)| remark).chain(warnings);
+    let notes: String = remarks.map(|remark| format!("note: {remark}\n")).collect();
+    print(&format!("{notes}These settings are sound.\n"))
 }
 
 fn config_show(matches: &ArgMatches) -> Result<ExitCode, SettingsError> {
-    for (key, value) in settings(matches)?.settings.shown() {
-        println!("{key} = {value}");
-    }
-    Ok(ExitCode::SUCCESS)
-}
-
-fn config_make(matches: &ArgMatches) -> Result<ExitCode, SettingsError> {
-    let mut given = environment();
-    if let Some(json) = matches.get_one::<String>("json") {
-        let values = serde_json::from_str(json).map_err(|error| SettingsError(vec![format!("--json: {error}")]))?;
-        // Says nothing of what was found: it may hold a secret.
-        let serde_json::Value::Object(values) = values else {
-            return Err(SettingsError(vec!["--json: expected an object".to_owned()]));
-        };
-        given.extend(values.into_iter().map(|(key, value)| (key, plain(value))));
-    }
-    let Loaded { mut settings, remarks } = load(None, given, &[])?;
-    let defaults = Settings::default();
-    let random = || Secret::from(format!("{}{}", Uuid::new_v4().simple(), Uuid::new_v4().simple()).as_str());
-    let pairs = [
-        (&mut settings.secret, &defaults.secret),
-        (&mut settings.admin_secret, &defaults.admin_secret),
-        (&mut settings.cookie_secret, &defaults.cookie_secret),
-    ];
-    for (secret, default) in pairs {
-        if secret == default {
-            *secret = random();
-        }
-    }
-    for (_, remark) in remarks {
-        eprintln!("note: {remark}");
-    }
-    let text = as_file(&settings);
-    let written = match matches.get_one::<String>("output") {
-        Some(path) => write_private(path, &text).map_err(|error| format!("{path}: {error}")),
-        None => std::io::stdout().write_all(text.as_bytes()).map_err(|error| error.to_string()),
-    };
-    written.map(|()| ExitCode::SUCCESS).map_err(|reason| SettingsError(vec![reason]))
-}
-
-/// Writes a file that only its owner can read.
-fn write_private(path: &str, text: &str) -> std::io::Result<()> {
-    const PRIVATE: u32 = 0o600;
-    let mut file = OpenOptions::new().write(true).create(true).truncate(false).mode(PRIVATE).open(path)?;
-    // A file that was there keeps its mode, so that is set before a secret is written. A pipe or a terminal has none to set.
-    if file.metadata()?.is_file() {
-        file.set_permissions(Permissions::from_mode(PRIVATE))?;
-        file.set_len(0)?;
-    }
-    file.write_all(text.as_bytes())
-}
-
-fn plain(value: serde_json::Value) -> String {
-    match value {
-        serde_json::Value::String(text) => text,
-        serde_json::Value::Array(items) => items.into_iter().map(plain).collect::<Vec<_>>().join(","),
-        other => other.to_string(),
-    }
-}
-
-/// Every setting with its meaning; those at their default are commented out.
-pub fn as_file(settings: &Settings) -> String {
-    let defaults = Settings::default().as_toml();
-    let mut text = String::from("# Settings of Channelstream. A commented line shows a default.\n");
-    for ((key, value), (_, default)) in settings.as_toml().into_iter().zip(defaults) {
-        text.push('\n');
-        for line in key.meaning.trim().lines() {
-            text.push_str(&format!("# {}\n", line.trim()));
-        }
-        let mark = if value == default { "#" } else { "" };
-        text.push_str(&format!("{mark}{key} = {value}\n"));
-    }
-    text
-}
-
-/// Asks `/health` of the server with these settings.
-fn ask_health(settings: &Settings) -> ExitCode {
-    match health_answer(settings) {
-        Ok(status) if status.starts_with("HTTP/1.1 200") => {
-            println!("well");
-            ExitCode::SUCCESS
-        }
-        Ok(status) => {
-            eprintln!("channelstream: unexpected answer: {status}");
-            ExitCode::FAILURE
-        }
-        Err(error) => {
-            eprintln!("channelstream: no answer from {}:{}: {error}", settings.host, settings.port);
-            ExitCode::FAILURE
-        }
-    }
-}
-
-fn health_answer(settings: &Settings) -> std::io::Result<String> {
-    let host = match settings.host.as_str() {
-        "0.0.0.0" => "127.0.0.1",
-        "::" | "[::]" => "::1",
-        host => host.trim_start_matches('[').trim_end_matches(']'),
-    };
-    let address = (host, settings.port).to_socket_addrs()?.next().ok_or_else(|| std::io::Error::other("no such address"))?;
-    let mut stream = TcpStream::connect_timeout(&address, HEALTH_TIMEOUT)?;
-    stream.set_read_timeout(Some(HEALTH_TIMEOUT))?;
-    stream.write_all(b"GET /health HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n")?;
-    let mut answer = String::new();
-    stream.read_to_string(&mut answer)?;
-    Ok(answer.lines().next().unwrap_or_default().to_owned())
+    let shown = settings(matches)?.settings.shown();
+    print(&shown.into_iter().map(|(key, value)| format!("{key} = {value}\n")).collect::<String>())
 }

@@ -1,8 +1,11 @@
 //! The command line.
 
 use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+use std::process::Command;
 
-use crate::support::server::{Server, command};
+use crate::support::scale::program;
+use crate::support::server::{Server, command, settings_file as file};
 use crate::support::signing::{now, sign};
 
 #[test]
@@ -58,13 +61,6 @@ fn help_and_version_read_well() {
     assert!(text.contains("--allow-posting-from") && text.contains("config"), "{text}");
     let (_, text) = command(&["-v"], &[]);
     assert!(text.trim().ends_with(env!("CARGO_PKG_VERSION")), "{text}");
-}
-
-/// Writes a file of this name; its path.
-fn file(name: &str, text: &str) -> String {
-    let path = std::env::temp_dir().join(format!("{}-{name}", uuid::Uuid::new_v4()));
-    std::fs::write(&path, text).unwrap();
-    path.to_str().unwrap().to_owned()
 }
 
 #[test]
@@ -197,4 +193,97 @@ fn more_than_256_workers_are_refused() {
         assert_eq!(text.contains(&format!("workers must be at most 256 (got {workers})")), code == 78, "{text}");
     }
     assert_eq!(command(&["--workers", "2000", "--port", "0"], &[]).0, Some(78));
+}
+
+/// A folder with both commands of the original, which are the same program under two names.
+fn folder_of_commands() -> PathBuf {
+    let folder = std::env::temp_dir().join(uuid::Uuid::new_v4().to_string());
+    std::fs::create_dir(&folder).unwrap();
+    for name in ["channelstream", "channelstream_utils"] {
+        std::os::unix::fs::symlink(program(), folder.join(name)).unwrap();
+    }
+    folder
+}
+
+fn in_folder(folder: &Path, name: &str, arguments: &[&str]) -> Command {
+    let mut command = Command::new(folder.join(name));
+    command.env_clear().current_dir(folder).args(arguments);
+    command
+}
+
+#[test]
+fn make_config_writes_an_ini_file_that_the_server_starts_with() {
+    let folder = folder_of_commands();
+    let variables = [("CHANNELSTREAM_SECRET", "fifty % %(port)s #;="), ("CHANNELSTREAM_ALLOW_POSTING_FROM", "::1,10.0.0.0/8")];
+    let mut make = in_folder(&folder, "channelstream_utils", &["make_config", "-o", "config.ini"]);
+    let made = make.envs(variables).output().unwrap();
+    assert_eq!((made.status.code(), String::from_utf8(made.stderr).unwrap().as_str()), (Some(0), ""));
+    let text = std::fs::read_to_string(folder.join("config.ini")).unwrap();
+    assert!(text.contains("\n[channelstream]\n") && text.contains("\nhost = 0.0.0.0\n"), "{text}");
+    assert!(text.contains("\nsecret = fifty %% %%(port)s #;=\n") && text.contains("\n#port = 8000\n"), "{text}");
+    let config = folder.join("config.ini");
+    let config = config.to_str().unwrap();
+    let of_file = command(&["-i", config, "sign", "x"], &[]).1;
+    let of_variable = command(&["sign", "x"], &variables).1;
+    assert_eq!(of_file.len(), of_variable.len());
+    let (_, shown) = command(&["-i", config, "config", "show"], &[]);
+    assert!(shown.contains("allow_posting_from = [\"::1\", \"10.0.0.0/8\"]"), "{shown}");
+    let server = Server::run(in_folder(&folder, "channelstream", &["-i", "config.ini", "--port", "0"]));
+    assert!(server.address.starts_with("0.0.0.0:"), "{}", server.address);
+}
+
+#[test]
+fn the_format_of_a_made_file_follows_its_ending() {
+    let folder = folder_of_commands();
+    for (name, arguments, first_key) in [
+        ("channelstream", &["config", "make", "-o", "a.ini"][..], "host = 0.0.0.0"),
+        ("channelstream", &["config", "make", "-o", "a.toml"], "#host = \"127.0.0.1\""),
+        ("channelstream", &["config", "make", "-o", "a.conf"], "#host = \"127.0.0.1\""),
+        ("channelstream_utils", &["make_config", "-o", "a.ini"], "host = 0.0.0.0"),
+        ("channelstream_utils", &["make_config", "-o", "a.conf"], "host = 0.0.0.0"),
+        ("channelstream_utils", &["-o", "a.toml", "make_config"], "#host = \"127.0.0.1\""),
+        ("channelstream_utils", &["make_config"], "host = 0.0.0.0"),
+    ] {
+        let output = in_folder(&folder, name, arguments).output().unwrap();
+        assert_eq!(output.status.code(), Some(0), "{arguments:?}");
+        let file = arguments.iter().find(|argument| argument.starts_with("a."));
+        let text = file
+            .map_or_else(|| String::from_utf8(output.stdout).unwrap(), |file| std::fs::read_to_string(folder.join(file)).unwrap());
+        let host = text.lines().find(|line| line.trim_start_matches('#').starts_with("host = "));
+        assert_eq!(host, Some(first_key), "{arguments:?}");
+    }
+    let json = r#"{"secret": "two\nlines", "host": "127.0.0.1", "port": null}"#;
+    let output = in_folder(&folder, "channelstream_utils", &["make_config", "-j", json]).output().unwrap();
+    let told = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(output.status.code(), Some(78));
+    assert!(told.contains("secret: an .ini file cannot hold a value with line breaks") && !told.contains("two"), "{told}");
+    assert_eq!(in_folder(&folder, "channelstream_utils", &["make_coffee"]).output().unwrap().status.code(), Some(2));
+}
+
+#[test]
+fn the_name_of_the_program_as_the_first_argument_is_skipped() {
+    let version = command(&["-v"], &[]);
+    for name in ["channelstream", "/opt/env/bin/channelstream"] {
+        assert_eq!(command(&[name, "-v"], &[]), version, "{name}");
+        let path = file("a.ini", "[channelstream]\nport = 7\n");
+        let (code, shown) = command(&[name, "-i", &path, "config", "show"], &[]);
+        assert!(code == Some(0) && shown.contains("port = 7\n"), "{name}: {shown}");
+    }
+    let (code, text) = command(&["channelstream_utils", "make_config"], &[]);
+    assert!(code == Some(0) && text.contains("[channelstream]"), "{text}");
+    let (code, _) = command(&["channelstream", "channelstream", "-v"], &[]);
+    assert_eq!(code, Some(2), "once is enough");
+}
+
+#[test]
+fn a_closed_pipe_ends_a_command_quietly() {
+    for arguments in [&["config", "show"][..], &["config", "check"], &["config", "make"], &["sign", "x"], &["--help"]] {
+        let (reader, writer) = std::io::pipe().unwrap();
+        drop(reader);
+        let mut command = Command::new(program());
+        command.env_clear().current_dir(std::env::temp_dir()).args(arguments).stdout(writer);
+        let output = command.output().unwrap();
+        assert_eq!(String::from_utf8(output.stderr).unwrap(), "", "{arguments:?}");
+        assert_eq!(output.status.code(), Some(0), "{arguments:?}");
+    }
 }
