@@ -1,11 +1,11 @@
 # `make run` builds and serves; `make test` proves it, and `make test-attack` at length. They install what they need, and say so.
 
-.PHONY: run test test-attack faults check image bench .tools .browser .clock .python
+.PHONY: run test test-attack faults check install image bench .tools .browser .clock .node .original .python
 
 run: .tools
 	cargo run --release --locked -- --demo true
 
-test: .tools .browser .clock .python
+test: .tools .browser .clock .node .original .python
 	cargo test --workspace --locked
 	$(MAKE) --no-print-directory faults
 	cd clients/python && ../../$(PYTHON)/bin/mypy && ../../$(PYTHON)/bin/pytest -q
@@ -41,6 +41,13 @@ bench: .tools
 	cargo build --release --locked --workspace
 	target/release/channelstream-bench compare
 
+# The server under both names that the original has. `make install PREFIX=/opt/channelstream`
+PREFIX ?= /usr/local
+install: .tools
+	cargo build --release --locked --bin channelstream
+	install -D -m 755 target/release/channelstream $(DESTDIR)$(PREFIX)/bin/channelstream
+	ln -sf channelstream $(DESTDIR)$(PREFIX)/bin/channelstream_utils
+
 image:
 	docker build -t channelstream .
 
@@ -55,6 +62,23 @@ image:
 	@test -n "$$(ls /usr/lib/*/faketime/libfaketimeMT.so.1 2>/dev/null)" || { echo "installing a clock that tests can set: faketime"; \
 		if [ "$$(id -u)" = 0 ]; then SUDO=; else SUDO=sudo; fi; \
 		$$SUDO apt-get update -q && $$SUDO apt-get install -y -q --no-install-recommends faketime; }
+
+# For the tests that run JavaScript.
+.node:
+	@command -v node >/dev/null && command -v npm >/dev/null || { echo "installing what runs JavaScript for the tests: nodejs, npm"; \
+		if [ "$$(id -u)" = 0 ]; then SUDO=; else SUDO=sudo; fi; \
+		$$SUDO apt-get update -q && $$SUDO apt-get install -y -q --no-install-recommends nodejs npm; }
+
+# For the tests against the original: an environment of its own, since it needs old releases of what it builds on.
+ORIGINAL := target/original
+.original: $(ORIGINAL)/ready
+$(ORIGINAL)/ready: tests/assets/original.txt
+	@python3 -c "import ensurepip, venv" 2>/dev/null || { echo "installing what Python needs for the tests: python3-venv"; \
+		if [ "$$(id -u)" = 0 ]; then SUDO=; else SUDO=sudo; fi; \
+		$$SUDO apt-get update -q && $$SUDO apt-get install -y -q --no-install-recommends python3-venv; }
+	python3 -m venv $(ORIGINAL)
+	$(ORIGINAL)/bin/pip install -q --disable-pip-version-check -r tests/assets/original.txt
+	touch $@
 
 # For the tests of the Python client: an environment of its own.
 PYTHON := target/python

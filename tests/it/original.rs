@@ -1,0 +1,156 @@
+//! The original itself, installed from PyPI by `make .original`: its commands, its files, its signers.
+
+use std::process::Command;
+
+use reqwest::Method;
+
+use crate::support::client::Backend;
+use crate::support::server::{Server, command, settings_file};
+
+/// The Python of the environment in which the original is installed.
+pub(crate) const PYTHON: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/target/original/bin/python");
+
+const SIGNATURES: usize = 1000;
+
+/// What a program printed that must succeed.
+fn output(mut command: Command) -> String {
+    let output = command.output().unwrap_or_else(|error| panic!("{command:?}: {error}; `make .original .node` installs it"));
+    assert!(output.status.success(), "{command:?}: {}", String::from_utf8_lossy(&output.stderr));
+    String::from_utf8(output.stdout).unwrap()
+}
+
+fn python(script: &str, arguments: &[&str]) -> String {
+    let mut command = Command::new(PYTHON);
+    command.args(["-c", script]).args(arguments);
+    output(command)
+}
+
+/// The folder of the original's package.
+fn package() -> String {
+    python("import os, channelstream; print(os.path.dirname(channelstream.__file__), end='')", &[])
+}
+
+/// Sends each signature, a line of the text, to a server with this secret.
+async fn are_accepted(signatures: &str, secret: &str) {
+    let server = Server::start(&[("secret", secret)]);
+    let backend = Backend::of(&server);
+    let lines: Vec<_> = signatures.lines().collect();
+    assert_eq!(lines.len(), SIGNATURES);
+    let mut refused = Vec::new();
+    for signature in lines {
+        let request = backend.unsigned(Method::POST, "/info").header("x-channelstream-secret", signature);
+        if request.send().await.unwrap().status() != 200 {
+            refused.push(signature);
+        }
+    }
+    assert!(refused.is_empty(), "{} of {SIGNATURES} were refused: {:?}", refused.len(), refused.first());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn signatures_of_the_python_signer_are_accepted() {
+    let script = "
+import sys, random
+from channelstream.utils import DefaultSigner
+signer = DefaultSigner(sys.argv[1]).signer
+for number in range(int(sys.argv[2])):
+    text = ''.join(random.choices('/abcdefgh.-_~', k=random.randint(1, 20)))
+    print(signer.sign(text).decode())
+";
+    let secret = "a secret with $ and ü";
+    are_accepted(&python(script, &[secret, &SIGNATURES.to_string()]), secret).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn signatures_of_the_javascript_signer_are_accepted() {
+    // The signer signs a fixed word, so each signature gets a second of its own, from an hour ahead on: those from the future count.
+    let folder = std::env::temp_dir().join(uuid::Uuid::new_v4().to_string());
+    std::fs::create_dir(&folder).unwrap();
+    let shipped = format!("{}/static/channelstream", package());
+    for name in ["signer.js", "sha1-esm.js"] {
+        std::fs::copy(format!("{shipped}/{name}"), folder.join(name)).unwrap();
+    }
+    std::fs::write(folder.join("package.json"), r#"{"type": "module"}"#).unwrap();
+    let script = "
+import {ChannelStreamSigner} from './signer.js';
+const [secret, count] = process.argv.slice(2);
+const start = Date.now();
+for (let number = 0; number < count; number++) {
+    Date.now = () => start + 1000 * (number + 3600);
+    console.log(new ChannelStreamSigner(secret).signRequest());
+}
+";
+    std::fs::write(folder.join("main.js"), script).unwrap();
+    let mut node = Command::new("node");
+    node.current_dir(&folder).args(["main.js", "secret of a page", &SIGNATURES.to_string()]);
+    let signatures = output(node);
+    // What makes them special: padding in the timestamp, and letters of both alphabets.
+    assert!(signatures.lines().all(|line| line.split('.').nth(1).unwrap().ends_with('=')));
+    assert!(signatures.contains(['+', '/']) && signatures.contains(['-', '_']));
+    are_accepted(&signatures, "secret of a page").await;
+}
+
+#[test]
+fn the_file_that_make_config_of_the_original_writes_starts_the_server() {
+    let path = settings_file("made.ini", "");
+    let script = "from channelstream.cli.utils import main; main()";
+    for (arguments, host) in [
+        (&["make_config", "-o", &path][..], "127.0.0.1:"),
+        (&["make_config", "-j", r#"{"secret": "0123456789abcdef", "admin_secret": "0123456789abcdef"}"#, "-o", &path], "0.0.0.0:"),
+    ] {
+        python(script, arguments);
+        let (code, text) = command(&["-i", &path, "config", "check"], &[]);
+        assert_eq!(code, Some(0), "{text}");
+        let server = Server::start(&[("ini", &path)]);
+        assert!(server.address.starts_with(host), "{}", server.address);
+    }
+}
+
+/// Texts in which readers of ini files differ.
+const INI_FILES: &[&str] = &[
+    "[channelstream]\nport = 1\nadmin_user: a=b\n",
+    "[DEFAULT]\nport = 2\n[channelstream]\nADMIN_USER = x:y = z\n",
+    "[channelstream]\nport = %(digit)s%(digit)s\n[DEFAULT]\nDigit = 3\n",
+    "[channelstream]\nadmin_user = 100%% of # and ;\nport=4\n",
+    "; a comment\n\n[channelstream]\n  # another\nadmin_user = a\n   # a third\n b\n\n\n c\nport = 5\n",
+    "[other]\nx = 1\n[channelstream]\nport = 6\n[third]\nport = 7\n",
+    "[channelstream]\r\nport = 8\r\nadmin_user = x\r\n",
+    "[channelstream]\nport =\n  9\n",
+    "[channelstream]\nadmin_user = %(a)s\nport = 10\na = %(b)s%%\nb = c\n",
+    "  [channelstream]\n  port = 11\n  admin_user = x\n",
+    "[channelstream]\nport = 12\nport = 13\n",
+    "[channelstream]\nport = 14\nPORT = 15\n",
+    "[channelstream]\nport = 16\n[channelstream]\nadmin_user = x\n",
+    "[DEFAULT]\nport = 17\n[DEFAULT]\nadmin_user = x\n[channelstream]\n",
+    "port = 18\n[channelstream]\n",
+    "[channelstream]\nport = 19\nnonsense\n",
+    "[channelstream]\nport = 20\n= x\n",
+    "[channelstream]\nport = 21\nadmin_user = %x\n",
+    "[channelstream]\nport = 22\nadmin_user = %(missing)s\n",
+    "[channelstream]\nport = 23\nadmin_user = %(admin_user)s\n",
+    "[Channelstream]\nport = 24\n",
+    "",
+];
+
+#[test]
+fn ini_files_are_read_as_the_original_reads_them() {
+    let script = "
+import sys, configparser
+parser = configparser.ConfigParser()
+parser.read(sys.argv[1])
+values = dict(parser.items('channelstream'))
+print(values.get('port', '8000').strip(), values.get('admin_user', 'admin'), sep='|', end='')
+";
+    for text in INI_FILES {
+        let path = settings_file("a.ini", text);
+        let mut original = Command::new(PYTHON);
+        let original = original.args(["-c", script, &path]).output().unwrap();
+        let expected = original.status.success().then(|| String::from_utf8(original.stdout).unwrap());
+        let (code, shown) = command(&["-i", &path, "config", "show"], &[]);
+        let value = |key: &str| shown.lines().find_map(|line| line.strip_prefix(&format!("{key} = "))).unwrap().to_owned();
+        let read = (code == Some(0)).then(|| {
+            let admin_user: String = serde_json::from_str(&value("admin_user")).unwrap();
+            format!("{}|{admin_user}", value("port"))
+        });
+        assert_eq!(read, expected, "{text:?}: {shown}");
+    }
+}
