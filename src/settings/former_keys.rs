@@ -1,4 +1,4 @@
-//! Keys that `.ini` files of the original may hold, and that the original did not read.
+//! The keys that `.ini` files of the original hold: those that it read, and those that it did not read.
 
 use super::KEYS;
 
@@ -12,6 +12,10 @@ pub(super) enum Former {
 }
 
 const OLD: &str = "has no effect; only releases before 0.6 read it";
+
+/// The keys whose values the original took whatever they were, so that those without effect are taken here too.
+const TAKEN_AS_THEY_ARE: &[&str] =
+    &["allow_posting_from", "allow_cors", "debug", "validate_requests", "enforce_https", "http_scheme"];
 
 /// Keys that some release or its documentation knew, and this server does not.
 const IGNORED: &[(&str, &str)] = &[
@@ -32,6 +36,11 @@ const IGNORED: &[(&str, &str)] = &[
 
 /// Keys that releases or their documentation knew and read from nowhere, and that this server reads.
 const COUNTING_NOW: &[&str] = &["gc_conns_after", "gc_channels_after", "wake_connections_after", "heartbeat_interval"];
+
+/// Returns whether the original took any value of a key.
+pub(super) fn takes_any_value(key: &str) -> bool {
+    TAKEN_AS_THEY_ARE.contains(&key)
+}
 
 /// Returns what becomes of a key; `None` if the original reads it, or never knew it.
 pub(super) fn find(key: &str) -> Option<Former> {

@@ -109,8 +109,11 @@ impl Reader {
         }
         let must_hide = |text: &str| is_secret(key) || secrets.iter().any(|secret| text.contains(secret));
         let mut remarks = Vec::new();
-        let set =
-            if is_of_original { self.settings.set_as_original(key, text, &mut remarks) } else { self.settings.set(key, text) };
+        let set = if is_of_original && former_keys::takes_any_value(key) {
+            self.settings.set_as_original(key, text, &mut remarks)
+        } else {
+            self.settings.set(key, text)
+        };
         for remark in remarks {
             let found = if must_hide(&remark.found) { "***" } else { &remark.found };
             self.remarks.push((remark.level, format!("{file}: {key}: {found} {}.", remark.effect)));

@@ -141,6 +141,7 @@ fn a_mistyped_key_and_a_duplicate_stop_the_start_in_an_ini_file() {
         ("[channelstream]", "line 4: the section [channelstream] is there twice"),
         ("port = many", "port = many: expected a whole number from 0 to 65535"),
         ("log_level = LOUD", "log_level = LOUD: expected DEBUG, INFO"),
+        ("trusted_proxies = proxy.example", "trusted_proxies = proxy.example: proxy.example: expected an address or a network"),
         ("workers = many", "workers = many: expected a whole number"),
     ] {
         let path = own(lines);
@@ -149,4 +150,20 @@ fn a_mistyped_key_and_a_duplicate_stop_the_start_in_an_ini_file() {
         assert!(text.contains(told), "{lines}: {text}");
         assert_eq!(command(&["-i", &path, "--port", "0"], &[]).0, Some(78), "the server does not start either");
     }
+}
+
+#[test]
+fn the_file_in_the_documentation_is_sound_and_the_health_check_finds_its_port() {
+    let blocks: Vec<_> = include_str!("../../docs/migration.md").split("```ini\n").skip(1).collect();
+    let lines: String = blocks.iter().map(|block| block.split("```").next().unwrap()).collect();
+    assert!(lines.starts_with("[channelstream]\n") && lines.contains("trusted_proxies = "), "{lines}");
+    let file = |port: &str| settings_file("documented.ini", &lines.replace("9800", port));
+    // As in the image, and in the compose file beside it.
+    let variables = [("CHANNELSTREAM_HOST", "0.0.0.0"), ("CHANNELSTREAM_ALLOW_POSTING_FROM", "0.0.0.0")];
+    let (code, text) = command(&["channelstream", "-i", &file("9800"), "config", "check"], &variables);
+    assert_eq!(code, Some(0), "{text}");
+    let server = Server::start_with(&[("ini", &file("9800"))], &variables);
+    let port = server.address.rsplit(':').next().unwrap();
+    assert_eq!(command(&["-i", &file(port), "health"], &variables).0, Some(0));
+    assert_eq!(command(&["health"], &[("CHANNELSTREAM_INI", &file(port))]).0, Some(0));
 }

@@ -5,6 +5,7 @@ use std::process::Command;
 use reqwest::Method;
 
 use crate::support::client::Backend;
+use crate::support::random::Random;
 use crate::support::server::{Server, command, settings_file};
 
 /// The Python of the environment in which the original is installed.
@@ -152,5 +153,89 @@ print(values.get('port', '8000').strip(), values.get('admin_user', 'admin'), sep
             format!("{}|{admin_user}", value("port"))
         });
         assert_eq!(read, expected, "{text:?}: {shown}");
+    }
+}
+
+/// A key, and values that files of the original may give it.
+type Choice = (&'static str, &'static [&'static str]);
+
+const CHOICES: &[Choice] = &[
+    ("debug", &["", "true", "0", "2", "maybe"]),
+    ("log_level", &["", "info", "WARNING", "FATAL", "NOTSET", "LOUD", "1"]),
+    ("port", &["", "8000", "\n  80", "+80", "x", "8.5"]),
+    ("host", &["", "0.0.0.0", "localhost", "::"]),
+    ("admin_user", &["", "root", "50%", "50%%", "%(port)s", "%(nothing)s"]),
+    ("cookie_secret", &["", "0123456789abcdef"]),
+    (
+        "allow_posting_from",
+        &["", ",", "127.0.0.1", "web, ::1", "<your ip>", "10.0.0.0/8,\n  10.0.0.1", "127.0.0.1\n", "0.0.0.0, x"],
+    ),
+    ("allow_cors", &["", ",", "*", "app.example", ".app.example", "https://app.example/x", "http", "null", "<>"]),
+    ("validate_requests", &["true", "no", "maybe", "TRUE"]),
+    ("enforce_https", &["", "true", "Yes", "maybe", "False", "T"]),
+    ("http_scheme", &["", "https", "http", "ftp", "https://"]),
+    ("signature_checker", &["", "channelstream.utils.DefaultSigner"]),
+    ("demo", &["", "true", "http://127.0.0.1"]),
+    ("demo_app_url", &["", "x"]),
+    ("status_codes", &["1"]),
+    ("gc_conns_after", &["", "60", "1", "soon", "-1"]),
+    ("wake_connections_after", &["20", "never"]),
+    ("sentry_dsn", &["", "x", "%"]),
+    ("[other]\nport", &["1"]),
+];
+
+/// What the original's `main` does with a file before it listens.
+const READ_BY_ORIGINAL: &str = "
+import configparser, copy, json, logging, sys
+from channelstream.cli import CONFIGURABLE_PARAMS, SHARED_DEFAULTS
+from channelstream.utils import set_config_types
+
+def read(path):
+    config = copy.deepcopy(SHARED_DEFAULTS)
+    parser = configparser.ConfigParser()
+    parser.read(path)
+    settings = dict(parser.items('channelstream'))
+    config.update((key, settings[key]) for key in CONFIGURABLE_PARAMS if key in settings)
+    config = set_config_types(config)
+    logging.getLogger('x').setLevel(getattr(logging, (config.get('log_level') or 'INFO').upper()))
+    return {key: config[key] for key in ['debug', 'enforce_https', 'validate_requests', 'http_scheme', 'port']}
+
+for path in sys.stdin.read().splitlines():
+    try:
+        print(json.dumps(read(path)))
+    except Exception:
+        print('null')
+";
+
+#[test]
+fn every_file_with_which_the_original_starts_is_accepted_and_means_the_same() {
+    let mut random = Random::new(7);
+    let mut files = Vec::new();
+    for _ in 0..400 {
+        let mut text = String::from("[channelstream]\nsecret = 0123456789abcdef\nadmin_secret = 0123456789abcdef\n");
+        for (key, values) in CHOICES {
+            if random.below(3) == 0 {
+                let value = values[usize::try_from(random.below(values.len() as u64)).unwrap()];
+                text.push_str(&format!("{key} = {value}\n"));
+            }
+        }
+        files.push((settings_file("random.ini", &text), text));
+    }
+    let mut original = Command::new(PYTHON);
+    let paths = settings_file("paths", &files.iter().map(|(path, _)| format!("{path}\n")).collect::<String>());
+    original.args(["-c", READ_BY_ORIGINAL]).stdin(std::fs::File::open(paths).unwrap());
+    let answers = output(original);
+    let answers: Vec<Option<serde_json::Value>> = answers.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    assert_eq!(answers.len(), files.len());
+    let started = answers.iter().flatten().count();
+    assert!((100..350).contains(&started), "the original starts with {started} of them");
+    for ((path, text), expected) in files.iter().zip(answers) {
+        let Some(expected) = expected else { continue };
+        let (code, told) = command(&["-i", path, "config", "check"], &[]);
+        assert_eq!(code, Some(0), "{text}: {told}");
+        let (_, shown) = command(&["-i", path, "config", "show"], &[]);
+        for (key, value) in expected.as_object().unwrap() {
+            assert!(shown.lines().any(|line| line == format!("{key} = {value}")), "{key} = {value}: {text}: {shown}");
+        }
     }
 }
