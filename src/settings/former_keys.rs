@@ -11,7 +11,7 @@ pub(super) enum Former {
     CountsNow,
 }
 
-const OLD: &str = "has no effect; only releases before 0.6 read it";
+const OLD: &str = "has no effect; it is a key of older releases";
 
 /// The keys whose values the original took whatever they were, so that those without effect are taken here too.
 const TAKEN_AS_THEY_ARE: &[&str] =

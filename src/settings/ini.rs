@@ -83,7 +83,7 @@ impl Parser {
 
     fn begin_value(&mut self, text: &str) -> Result<(), String> {
         let Some(section) = &self.section else {
-            return Err("it stands before the first section".to_owned());
+            return Err("a key must not stand before the first section".to_owned());
         };
         let pair = text.split_once(['=', ':']).map(|(key, value)| (key.trim().to_lowercase(), value.trim().to_owned()));
         let Some((key, value)) = pair.filter(|(key, _)| !key.is_empty()) else {
@@ -166,7 +166,7 @@ mod tests {
         ] {
             assert_eq!(value(text, "x").unwrap_err(), reason, "{text}");
         }
-        assert_eq!(read("x = 1\n", "a").unwrap_err(), "line 1: it stands before the first section");
+        assert_eq!(read("x = 1\n", "a").unwrap_err(), "line 1: a key must not stand before the first section");
         assert_eq!(read("[b]\nx = 1\n", "a").unwrap_err(), "it has no section [a]");
     }
 

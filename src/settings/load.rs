@@ -169,7 +169,7 @@ impl Reader {
         let (of_kubernetes, ours): (Vec<_>, Vec<_>) = variables.into_iter().partition(|(key, text)| is_of_kubernetes(key, text));
         if !of_kubernetes.is_empty() {
             let names: Vec<_> = of_kubernetes.iter().map(|(key, _)| variable(key)).collect();
-            let remark = format!("passing over what Kubernetes sets for a service of this name: {}", names.join(", "));
+            let remark = format!("what Kubernetes sets for a service of this name is passed over: {}", names.join(", "));
             self.remarks.push((log::Level::Info, remark));
         }
         for (key, text) in ours {

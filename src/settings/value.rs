@@ -47,7 +47,7 @@ pub struct ValueRemark {
     pub(super) effect: &'static str,
 }
 
-pub(super) fn quoted(text: &str) -> String {
+fn quoted(text: &str) -> String {
     // A JSON string is a TOML string.
     serde_json::Value::from(text).to_string()
 }

@@ -84,9 +84,9 @@ fn a_file_without_a_host_and_with_own_secrets_listens_on_all_addresses() {
 #[test]
 fn keys_and_values_without_effect_are_warned_of_and_do_not_stop_the_start() {
     for (line, told) in [
-        ("demo_app_url =", "demo_app_url has no effect; only releases before 0.6 read it."),
-        ("external_port = 80", "external_port has no effect; only releases before 0.6 read it."),
-        ("status_codes = 1", "status_codes has no effect; only releases before 0.6 read it."),
+        ("demo_app_url =", "demo_app_url has no effect; it is a key of older releases."),
+        ("external_port = 80", "external_port has no effect; it is a key of older releases."),
+        ("status_codes = 1", "status_codes has no effect; it is a key of older releases."),
         ("policy_server = True", "policy_server has no effect; this server has no flash policy server."),
         ("sentry_dsn = x", "sentry_dsn has no effect: there is no such key"),
         ("http_scheme = ftp", "http_scheme: ftp is neither http nor https and counts as empty, as in the original."),
