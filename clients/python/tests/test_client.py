@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 import threading
 import time
 import uuid
@@ -194,3 +195,40 @@ def test_both_clients_have_the_same_calls() -> None:
         return {key for key in vars(kind) if not key.startswith("_")}
 
     assert public(Client) == public(AsyncClient)
+
+
+def answer_each(listener: socket.socket, heads: list[bytes], answer: bytes) -> None:
+    """Reads a request on each connection, answers it like this, and closes."""
+    while True:
+        try:
+            connection, _ = listener.accept()
+        except OSError:
+            return
+        with connection:
+            heads.append(connection.recv(65536).split(b"\r\n")[0])
+            connection.sendall(answer)
+
+
+@pytest.mark.parametrize("answer", [b"", b"this is not HTTP\r\n\r\n", b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\n[{"])
+async def test_the_async_client_sends_again_what_was_lost_but_no_edit(answer: bytes) -> None:
+    heads: list[bytes] = []
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        thread = threading.Thread(target=answer_each, args=(listener, heads, answer))
+        thread.start()
+        async with AsyncClient(f"http://127.0.0.1:{listener.getsockname()[1]}", "secret", attempts=2) as client:
+            with pytest.raises(Unreachable):
+                await client.publish(Draft(user="bob", channel="c"))
+            with pytest.raises(Unreachable):
+                await client.edit(uuid.uuid4(), channel="c", message={})
+        listener.shutdown(socket.SHUT_RDWR)
+        thread.join()
+    assert heads == [b"POST /message HTTP/1.1"] * 2 + [b"PATCH /message HTTP/1.1"]
+
+
+async def test_an_edit_that_could_not_be_sent_is_sent_again_by_the_async_client() -> None:
+    async with AsyncClient("http://127.0.0.1:9", "secret", attempts=2) as client:
+        start = time.monotonic()
+        with pytest.raises(Unreachable):
+            await client.edit(uuid.uuid4(), channel="c", message={})
+    # The wait between two attempts is 0.1 seconds at least.
+    assert time.monotonic() - start >= 0.1

@@ -10,7 +10,9 @@ import time
 from collections.abc import Awaitable, Callable
 from typing import Any, Concatenate, ParamSpec, TypeVar
 
+import aiohttp
 import httpx
+from httpx_aiohttp import HttpxAiohttpClient
 
 from . import calls, errors
 from .calls import Call
@@ -22,8 +24,27 @@ P = ParamSpec("P")
 #: Seconds of the first wait before another attempt, at most; the next ones double.
 _FIRST_WAIT = 0.2
 
+#: How many calls of an :class:`AsyncClient` are under way at once; others wait for their turn, however long that takes.
+#: More would not be faster: each connection costs time, and these keep a server busy that is 10 ms away.
+_AT_ONCE = 32
+
 #: The call was not even sent.
 _NOT_SENT = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout)
+
+#: The same in the words of aiohttp. What else goes wrong with a connection, httpx_aiohttp calls a ``ConnectTimeout`` too,
+#: although the call may have been sent.
+_NOT_SENT_BY_AIOHTTP = (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError)
+
+#: No answer that could be read. httpx_aiohttp passes on as they are some errors of aiohttp, of an answer that is not HTTP say.
+_NO_ANSWER = (httpx.TransportError, aiohttp.ClientError)
+
+
+def _was_not_sent(error: Exception) -> bool:
+    """Whether a call surely did not reach the server."""
+    cause = error.__cause__ if isinstance(error.__cause__, aiohttp.ClientError) else error
+    if isinstance(cause, aiohttp.ClientError):
+        return isinstance(cause, _NOT_SENT_BY_AIOHTTP)
+    return isinstance(error, _NOT_SENT)
 
 
 class _Base:
@@ -50,7 +71,7 @@ class _Base:
             return None
         if isinstance(error, errors.Unavailable):
             least = error.retry_after
-        elif isinstance(error, httpx.TransportError) and (call.is_repeatable or isinstance(error, _NOT_SENT)):
+        elif isinstance(error, _NO_ANSWER) and (call.is_repeatable or _was_not_sent(error)):
             least = 0.0
         else:
             return None
@@ -103,7 +124,7 @@ class Client(_Base):
         while True:
             try:
                 return _answer(call, self._http.request(**self._request(call)))
-            except (httpx.TransportError, errors.Unavailable) as error:
+            except (*_NO_ANSWER, errors.Unavailable) as error:
                 wait = self._wait(call, attempt, error)
                 if wait is None:
                     raise _told(error) from error
@@ -133,13 +154,19 @@ class Client(_Base):
 
 
 class AsyncClient(_Base):
-    """The same, to be awaited. Parameters as of :class:`Client`; close it, or use it in ``async with``."""
+    """The same, to be awaited. Parameters as of :class:`Client`; close it, or use it in ``async with``.
+
+    It speaks through aiohttp. The connections of httpx itself are slow when many calls are made at once: its pool looks at each
+    connection for each call that waits.
+    """
 
     def __init__(
         self, url: str, secret: str, *, attempts: int = 3, timeout: float = 10.0, http: httpx.AsyncClient | None = None
     ) -> None:
         super().__init__(url, secret, attempts)
-        self._http = http or httpx.AsyncClient(timeout=timeout)
+        limits = httpx.Limits(max_connections=_AT_ONCE, max_keepalive_connections=_AT_ONCE)
+        self._http = http or HttpxAiohttpClient(timeout=timeout, limits=limits)
+        self._places = asyncio.Semaphore(_AT_ONCE)
 
     async def make(self, call: Call[T]) -> T:
         """Makes a call.
@@ -149,8 +176,11 @@ class AsyncClient(_Base):
         attempt = 1
         while True:
             try:
-                return _answer(call, await self._http.request(**self._request(call)))
-            except (httpx.TransportError, errors.Unavailable) as error:
+                # Signed when it is its turn: a signature has its time.
+                async with self._places:
+                    response = await self._http.request(**self._request(call))
+                return _answer(call, response)
+            except (*_NO_ANSWER, errors.Unavailable) as error:
                 wait = self._wait(call, attempt, error)
                 if wait is None:
                     raise _told(error) from error
