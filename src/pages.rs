@@ -23,17 +23,22 @@ const HEAD: &str = r#"<meta charset="utf-8">
 <link rel="stylesheet" href="{static}/base.css">"#;
 
 /// A page. In its text `{head}` is what the heads of all have in common, `{root}` the path of this server's root, with a slash at its end,
-/// `{static}` the folder of its files, `{version}` the server's version.
+/// `{static}` the folder of its files, `{url}` the address of this server as the visitor sees it and `{ws}` the same for websockets, both
+/// without a slash at the end, `{version}` the server's version.
 pub fn page(request: &HttpRequest, text: &str) -> HttpResponse {
     page_with_styles(request, text, "'self'")
 }
 
 /// A page with other sources of styles.
 pub fn page_with_styles(request: &HttpRequest, text: &str, styles: &str) -> HttpResponse {
-    let root = format!("{}/", escaped(&Caller::of(request).prefix));
+    let caller = Caller::of(request);
+    let root = format!("{}/", escaped(&caller.prefix));
+    let url = escaped(&caller.url(""));
     let text = text
         .replace("{head}", HEAD)
         .replace("{root}", &root)
+        .replace("{ws}", &url.replacen("http", "ws", 1))
+        .replace("{url}", &url)
         .replace("{static}", &format!("{root}{}", assets::folder()))
         .replace("{version}", env!("CARGO_PKG_VERSION"));
     HttpResponse::Ok()

@@ -1,5 +1,6 @@
-//! What endpoints tell of the process they run in.
+//! What endpoints and the log tell of the process they run in: since when it runs, and where this machine reaches it.
 
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::time::Instant;
 
 /// When the server started.
@@ -22,4 +23,14 @@ impl Started {
             _ => format!("{days} days, {time}"),
         }
     }
+}
+
+/// Returns where this machine reaches a server that listens on this address.
+pub fn local(address: SocketAddr) -> SocketAddr {
+    let host = match address.ip() {
+        ip if !ip.is_unspecified() => ip,
+        IpAddr::V4(_) => Ipv4Addr::LOCALHOST.into(),
+        IpAddr::V6(_) => Ipv6Addr::LOCALHOST.into(),
+    };
+    SocketAddr::new(host, address.port())
 }

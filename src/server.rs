@@ -27,7 +27,7 @@ use crate::demo;
 use crate::exchange::{Exchange, watch};
 use crate::lifecycle::Lifecycle;
 use crate::middleware::doors;
-use crate::process::Started;
+use crate::process::{Started, local};
 use crate::routes::routes;
 use crate::settings::Settings;
 use crate::signature::Gate;
@@ -52,7 +52,7 @@ pub async fn serve(settings: Settings) -> std::io::Result<()> {
     let address = listener.local_addr()?;
     let signals = Signals::new()?;
     let lifecycle = Lifecycle::default();
-    let (times, has_demo) = (Times::new(&settings), settings.demo);
+    let (times, has_demo, links) = (Times::new(&settings), settings.demo, links(&settings, address));
     let server = http_server(listener, address, broker.clone(), lifecycle.clone(), settings)?;
     let stopped = stop::at_signal(signals, server.handle(), broker, lifecycle, times);
     log::info!("serving on http://{address}, version {}", env!("CARGO_PKG_VERSION"));
@@ -61,12 +61,31 @@ pub async fn serve(settings: Settings) -> std::io::Result<()> {
             "the demo is on (demo): everyone who can reach this server can open http://{address}/ and http://{address}/demo"
         );
     }
+    for link in links {
+        log::info!("{link}");
+    }
     let served = tokio::select! {
         stopped = stopped => stopped,
         served = server => served,
     };
     log::info!("stopped");
     served
+}
+
+/// The pages that a browser on this machine can open, each with its address.
+fn links(settings: &Settings, address: SocketAddr) -> Vec<String> {
+    // No page is served by plain http then, and by https only a proxy knows the address.
+    if settings.enforce_https {
+        return Vec::new();
+    }
+    let own = local(address);
+    let mut links = Vec::new();
+    if settings.demo {
+        links.push(format!("front page:   http://{own}/"));
+    }
+    links.push(format!("admin panel:  http://{own}/admin (sign in as {:?} with admin_secret)", settings.admin_user));
+    links.push(format!("API explorer: http://{own}/api-explorer"));
+    links
 }
 
 /// A websocket is a descriptor; the usual 1,024 are soon used up.

@@ -154,6 +154,8 @@ impl Connection {
 
     fn close(&mut self, reason: CloseReason) -> bool {
         let Some(life) = self.life.take() else { return false };
+        let user = life.user.as_str();
+        log::debug!("disconnected: connection={} user={user:?} reason={:?}", self.conn_id.short(), reason.reason());
         // When the server stops, all users go, and those who are still here need not hear of each.
         if !matches!(reason, CloseReason::Restart { .. }) {
             self.needs.users.tell(life.user.clone(), Absent::Skip, Closed { conn_id: self.conn_id });
@@ -209,6 +211,7 @@ impl Handler<Open> for Connection {
             }
         }
         let (conn_id, lives, added) = (self.conn_id, self.lives, connect.channels.clone());
+        log::debug!("connected: connection={} user={:?} channels={}", conn_id.short(), user.as_str(), added.len());
         let add = AddConnection { conn_id, connect, configs };
         let asked = self.needs.users.ask(user, Absent::Create, add);
         self.answer_after(asked, move |connected, connection| {

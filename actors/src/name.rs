@@ -91,8 +91,15 @@ macro_rules! uuid_name {
 }
 
 uuid_name! {
-    /// A connection's id. Who knows it is the connection: never log it above `debug`.
+    /// A connection's id. Anyone who knows it can act as the connection: never log it, log its [`ConnId::short`].
     ConnId
+}
+
+impl ConnId {
+    /// Returns its first eight digits: enough to tell connections apart in a log, too few to act as one.
+    pub fn short(&self) -> String {
+        self.to_string().chars().take(8).collect()
+    }
 }
 
 uuid_name! {

@@ -1,6 +1,6 @@
 //! What an application needs to use this server: its address and its secret.
 
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::net::SocketAddr;
 use std::sync::LazyLock;
 
 use actix_web::http::header::HeaderMap;
@@ -13,6 +13,7 @@ use uuid::Uuid;
 
 use crate::demo::author::Authors;
 use crate::demo::member::{Member, Tokens};
+use crate::process::local;
 use crate::settings::Settings;
 use crate::signature::{HEADER, Signer};
 
@@ -78,15 +79,10 @@ pub(super) struct Backend {
 
 impl Backend {
     pub(super) fn new(settings: &Settings, address: SocketAddr) -> Self {
-        let host = match address.ip() {
-            ip if !ip.is_unspecified() => ip,
-            IpAddr::V4(_) => Ipv4Addr::LOCALHOST.into(),
-            IpAddr::V6(_) => Ipv6Addr::LOCALHOST.into(),
-        };
         let secret = settings.secret.as_str();
         Self {
             http: awc::Client::default(),
-            url: format!("http://{}", SocketAddr::new(host, address.port())),
+            url: format!("http://{}", local(address)),
             signer: Signer::new(secret, None),
             tokens: Tokens::new(secret),
             authors: Authors::new(secret),

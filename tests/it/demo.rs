@@ -1,6 +1,9 @@
 //! The demo in a real browser: two windows talk to each other.
 
+use reqwest::Method;
+
 use crate::support::browser::{Browser, Window};
+use crate::support::client::Backend;
 use crate::support::server::Server;
 
 async fn join(browser: &Browser, server: &Server, name: &str) -> Window {
@@ -201,4 +204,21 @@ async fn the_front_page_leads_on() {
         window.arrives(path).await;
         window.is_sound().await;
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_front_page_shows_the_address_at_which_it_was_reached() {
+    let server = Server::start(&[("demo", "true"), ("trusted-proxies", "127.0.0.1")]);
+    let browser = Browser::start().await;
+    let window = browser.open(&server.address, "/").await;
+    let text = window.text("main").await;
+    let address = &server.address;
+    assert!(text.contains(&format!("http://{address}/connect")) && text.contains(&format!("ws://{address}/ws?conn_id=")), "{text}");
+    // As a proxy tells it, and as text.
+    let page = Backend::of(&server).unsigned(Method::GET, "/").header("x-forwarded-proto", "https");
+    let page = page.header("x-forwarded-host", "push.example").header("x-forwarded-prefix", "/<chan>");
+    let page = page.send().await.unwrap().text().await.unwrap();
+    let url = "push.example/&lt;chan&gt;";
+    assert!(page.contains(&format!(" https://{url}/connect")) && page.contains(&format!("\"wss://{url}/ws?")), "{page}");
+    assert!(!page.contains("8000") && !page.contains("<chan>"), "{page}");
 }

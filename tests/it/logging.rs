@@ -8,6 +8,7 @@ use serde_json::json;
 use crate::support::client::Backend;
 use crate::support::raw::Raw;
 use crate::support::server::{Server, command};
+use crate::support::websocket::WebSocket;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_server_whose_log_nobody_reads_goes_on_and_tells_later_what_it_dropped() {
@@ -77,6 +78,70 @@ async fn what_is_no_http_is_no_error_of_the_server() {
     server.log_line("stopped");
     let errors: Vec<_> = server.rest_of_log().into_iter().filter(|line| line.contains("ERROR")).collect();
     assert!(errors.is_empty(), "{errors:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn at_debug_each_connect_message_and_disconnect_has_a_line_without_bodies_or_secrets() {
+    let mut server = Server::start(&[("log-level", "DEBUG"), ("presence-grace", "0.1")]);
+    let backend = Backend::of(&server);
+    let conn_id = backend.connect("ali\nce", &["news"]).await;
+    let socket = WebSocket::open(&server.address, &conn_id).await.unwrap();
+    backend.say("news", json!({"text": "hush hush"})).await;
+    drop(socket);
+    backend.listen(&conn_id).await;
+    backend.unsigned(Method::POST, "/disconnect").json(&json!({"conn_id": conn_id})).send().await.unwrap();
+    let connection = format!("connection={}", &conn_id[..8]);
+    for (part, fields) in [
+        ("connected:", &[&*connection, "user=\"ali\\nce\"", "channels=1"][..]),
+        ("listens:", &[&connection, "transport=Websocket"]),
+        ("message:", &["user=\"backend\"", "channel=\"news\"", "pm_users=0"]),
+        ("listens no more:", &[&connection, "transport=Websocket"]),
+        ("disconnected:", &[&connection, "user=\"ali\\nce\"", "reason=\"disconnected\""]),
+    ] {
+        let line = server.log_line(part);
+        assert!(line.contains("DEBUG") && fields.iter().all(|field| line.contains(field)), "{line}");
+        assert!(!line.contains(&conn_id) && !line.contains("hush"), "{line}");
+    }
+    server.terminate();
+    let rest = server.rest_of_log();
+    assert!(!rest.iter().any(|line| line.contains(&conn_id) || line.contains("hush")), "{rest:?}");
+    // They are left out otherwise.
+    let mut quiet = Server::start(&[]);
+    Backend::of(&quiet).connect("alice", &[]).await;
+    quiet.terminate();
+    let lines = quiet.rest_of_log();
+    assert!(!lines.iter().any(|line| line.contains("connected:")), "{lines:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_start_prints_links_to_the_pages_that_can_be_opened() {
+    let own = [("secret", "a secret of our own"), ("admin-secret", "another one of our own")];
+    for (flags, expected) in [
+        (&[("demo", "true")][..], &["/", "/admin", "/api-explorer"][..]),
+        (&[("demo", "false")], &["/admin", "/api-explorer"]),
+        (&[("demo", "true"), ("host", "0.0.0.0"), own[0], own[1]], &["/", "/admin", "/api-explorer"]),
+        (&[("demo", "true"), ("enforce-https", "true")], &[]),
+    ] {
+        let mut server = Server::start(flags);
+        let port = server.address.rsplit(':').next().unwrap().to_owned();
+        let backend = Backend::of(&server);
+        let mut reachable = Vec::new();
+        for path in ["/", "/admin", "/api-explorer"] {
+            let status = backend.unsigned(Method::GET, path).send().await.unwrap().status();
+            reachable.extend((status == 200 || status == 302).then_some(path));
+        }
+        assert_eq!(reachable, expected, "{flags:?}");
+        server.terminate();
+        let mut linked = Vec::new();
+        let mut line = String::new();
+        while !line.contains("stopped") {
+            line = server.log_line("");
+            let link = line.split(": ").nth(1).and_then(|rest| rest.trim().strip_prefix("http://127.0.0.1:"));
+            linked.extend(link.map(|link| link.split(' ').next().unwrap().to_owned()));
+        }
+        let expected: Vec<_> = expected.iter().map(|path| format!("{port}{path}")).collect();
+        assert_eq!(linked, expected, "{flags:?}");
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

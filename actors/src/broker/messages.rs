@@ -13,7 +13,7 @@ use crate::counters::Counted;
 use crate::directory::{Absent, Forwarded, tell};
 use crate::error::Refused;
 use crate::ledger::{Claim, Claimed, Settle};
-use crate::name::MessageId;
+use crate::name::{ChannelName, MessageId};
 use crate::posting::{Delete, Edit, Publish};
 use crate::protocol::message::{Deletion, Destination, Draft, Message, Patch};
 use crate::protocol::timestamp::Moment;
@@ -44,6 +44,7 @@ impl Broker {
         let addressed = drafts.into_iter().filter(|draft| !draft.address.leads_nowhere());
         let messages: Vec<_> = addressed.map(|draft| Arc::new(accepted(draft, now))).collect();
         self.counters().count_messages(messages.len());
+        messages.iter().for_each(|message| log_accepted(message));
         let mut visits: Vec<_> = runs(messages.iter().cloned())
             .into_iter()
             .map(|(place, publications)| (place, Publish { publications, more_follows: true, call: call.clone() }))
@@ -153,6 +154,13 @@ where
             }
         }
     }
+}
+
+/// Logs who sent a message and where it goes, but not what it says.
+fn log_accepted(Message { uuid, user, address, .. }: &Message) {
+    let channel = address.channel.as_ref().map_or("", ChannelName::as_str);
+    let recipients = address.pm_users.len();
+    log::debug!("message: uuid={uuid} user={:?} channel={channel:?} pm_users={recipients}", user.as_str());
 }
 
 fn accepted(draft: Draft, now: Moment) -> Message {

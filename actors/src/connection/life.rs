@@ -202,7 +202,9 @@ impl Connection {
         let Self { conn_id, needs, .. } = self;
         let Some(life) = self.life.as_mut().filter(|life| life.listens_as(generation)) else { return };
         let End { report, returns, presumed } = end;
-        life.listening = None;
+        if let Some(listening) = life.listening.take() {
+            tell_of("listens no more", *conn_id, listening.outlet.transport);
+        }
         life.quiet_since = Instant::now();
         life.presumed = presumed;
         life.returns = returns;
@@ -245,6 +247,7 @@ impl Connection {
             needs.users.tell(life.user.clone(), Absent::Skip, Present { conn_id, present: true });
         }
         outlet.pulse.beat();
+        tell_of("listens", conn_id, outlet.transport);
         life.listening = Some(Listening { generation, outlet: outlet.clone() });
         let (channels, user): (Vec<_>, _) = (life.channels.iter().cloned().collect(), life.user.clone());
         actix::spawn(async move {
@@ -257,6 +260,13 @@ impl Connection {
             needs.users.ask(user, Absent::Skip, attach).await;
             reply.send(attachment).ok();
         });
+    }
+}
+
+/// Logs that a transport came or went. Polls come and go with each delivery, so they are left out.
+fn tell_of(what: &str, conn_id: ConnId, transport: Transport) {
+    if transport != Transport::LongPoll {
+        log::debug!("{what}: connection={} transport={transport:?}", conn_id.short());
     }
 }
 
