@@ -54,6 +54,7 @@ export class View {
         const words = {
             listening: `listening by ${transport}`,
             connecting: 'connecting …',
+            refused: 'signed out',
             waiting: `the server is away; next attempt in ${Math.ceil((wait ?? 0) / 1000)} s`,
         };
         const place = this.#at('connection');

@@ -1,5 +1,5 @@
 import { mendSwaggerUi } from './explorer-access.js';
-import { sign } from './sign.js';
+import { ChannelStreamSigner } from './signer.js';
 
 const root = document.querySelector('script[data-root]').dataset.root;
 const secret = document.getElementById('secret');
@@ -13,10 +13,10 @@ window.SwaggerUIBundle({
     defaultModelsExpandDepth: 0,
     // No badge of a validator somewhere else.
     validatorUrl: null,
-    requestInterceptor: async (request) => {
+    requestInterceptor: (request) => {
         const url = new URL(request.url, location.href);
         if (secret.value && url.pathname !== `${root}openapi.json`) {
-            request.headers['x-channelstream-secret'] = await sign(secret.value, url.pathname);
+            request.headers['x-channelstream-secret'] = new ChannelStreamSigner(secret.value).signRequest(url.pathname);
         }
         return request;
     },

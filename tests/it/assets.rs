@@ -85,3 +85,27 @@ async fn the_front_page_and_the_demo_are_there_only_when_asked_for() {
         }
     }
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_client_is_served_where_the_original_serves_its_own() {
+    let server = Server::start(&[]);
+    let backend = Backend::of(&server);
+    for (file, exports) in [
+        ("index.js", &["ChannelStreamConnection", "ChannelStreamSigner"][..]),
+        ("channelstream.js", &["ChannelStreamConnection"]),
+        ("signer.js", &["ChannelStreamSigner"]),
+    ] {
+        let (status, headers, body) = get(&backend, &format!("/static/channelstream/{file}"), ("accept", "*/*")).await;
+        assert_eq!((status, headers["content-type"].to_str().unwrap()), (200, "text/javascript; charset=utf-8"), "{file}");
+        // Pages of an application come from another origin.
+        assert_eq!(headers["access-control-allow-origin"], "*", "{file}");
+        assert_eq!(headers["cache-control"], "no-cache", "{file}");
+        let text = String::from_utf8(body).unwrap();
+        let named = |name: &&&str| text.lines().any(|line| line.starts_with("export") && line.contains(**name));
+        assert_eq!(exports.iter().filter(named).count(), exports.len(), "{file}");
+        for import in text.split("from './").skip(1).map(|rest| rest.split('\'').next().unwrap()) {
+            let (status, _, _) = get(&backend, &format!("/static/channelstream/{import}"), ("accept", "*/*")).await;
+            assert_eq!(status, 200, "{file} imports {import}");
+        }
+    }
+}

@@ -1,6 +1,7 @@
 //! A server of a test's own, and clients that speak to it.
 
 pub(crate) mod agreement;
+pub(crate) mod application;
 pub(crate) mod browser;
 pub(crate) mod client;
 pub(crate) mod drain;

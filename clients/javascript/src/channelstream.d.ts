@@ -73,7 +73,8 @@ export interface Member {
     state: State;
 }
 
-export type Status = 'idle' | 'connecting' | 'listening' | 'waiting' | 'closed';
+/** `refused`: the application answered 401, 403 or 410 to `connect`; there is no other attempt until `connect()` is called. */
+export type Status = 'idle' | 'connecting' | 'listening' | 'waiting' | 'refused' | 'closed';
 export type Transport = 'websocket' | 'sse' | 'long-poll';
 
 export interface Events {
@@ -83,14 +84,26 @@ export interface Events {
     presence: PresenceEvent;
     user_state_change: UserStateEvent;
     'catchup:gap': GapEvent;
-    /** `wait`: milliseconds until the next attempt. */
-    status: { status: Status; transport?: Transport | null; wait?: number };
+    status: StatusEvent;
     channels: { channels: string[] };
-    /** Who is in a channel has changed; without `channel`: in any. */
+    /** Who is in a channel has changed; without `channel`: in any, after connecting or subscribing say. */
     roster: { channel?: string };
 }
 
-/** A call to the application. */
+export interface StatusEvent {
+    status: Status;
+    transport?: Transport | null;
+    /** While waiting: milliseconds until the next attempt. */
+    wait?: number;
+    /** When refused: what the application said, in a line. */
+    reason?: string;
+    /** When refused: its HTTP status. */
+    code?: number;
+    /** When refused: its whole answer. */
+    data?: any;
+}
+
+/** A call to the application, or a poll. */
 export interface Request {
     url: string;
     verb: string;
@@ -98,13 +111,21 @@ export interface Request {
     headers: { name: string; value: string }[];
     /** HTTP status; 0 when no answer came. */
     readonly status: number;
+    readonly statusText: string;
+    /** 4 when the answer has come. */
+    readonly readyState: number;
+    readonly response: string;
     readonly responseText: string;
+    getResponseHeader(name: string): string | null;
+    getAllResponseHeaders(): string;
 }
 
 export class RequestError extends Error {
     readonly request: Request;
     /** What the answer said. */
     readonly data: any;
+    /** The same in a line. */
+    readonly reason: string;
 }
 
 /** What `/connect` of Channelstream answers, passed on by the application. */
@@ -117,20 +138,8 @@ export interface Connected {
     public_state?: State;
 }
 
-export interface End {
-    /** Whether the transport ever opened. */
-    opened: boolean;
-    /** Of the server's goodbye (`docs/api.md`); 0 where there was none. */
-    code: number;
-    reason: string;
-    /** The connection is not known (any more). */
-    unknown: boolean;
-    /** It may not be known. */
-    refused: boolean;
-    wait: number;
-}
-
-export type Mutator = (request: Request) => void;
+/** May be async: then the call waits for it. */
+export type Mutator = (request: Request) => void | Promise<void>;
 type Answered = (request: Request, data: any) => void;
 type MutatorKind = 'connect' | 'message' | 'messageEdit' | 'messageDelete' | 'subscribe' | 'unsubscribe' | 'disconnect' | 'userState';
 
@@ -141,7 +150,8 @@ export class ChannelStreamConnection {
     channels: string[];
     username: string;
     readonly connectionId: string | null;
-    readonly websocket: WebSocket | null;
+    /** The websocket in use. A page may put its own in this place. */
+    websocket: WebSocket | null;
     connectUrl: string;
     disconnectUrl: string;
     subscribeUrl: string;
@@ -181,6 +191,9 @@ export class ChannelStreamConnection {
     closeConnection(): void;
     retryConnection(named?: number): void;
     startListening(request?: Request, data?: Connected): void;
+    openWebsocket(): void;
+    openLongPoll(): void;
+    createHeartBeats(): void;
     destroy(): void;
     users(channel: string): Member[];
     userState(user: string): State;
@@ -193,10 +206,13 @@ export class ChannelStreamConnection {
     connectionClosedCallback: () => void;
     disconnectCallback: Answered;
     disconnectErrorCallback: Answered;
-    listenCloseCallback: (end: End) => void;
-    listenErrorCallback: (end: End) => void;
+    /** A websocket or a stream of server-sent events was closed; `code` and `reason` as in `docs/api.md`. */
+    listenCloseCallback: (event: CloseEvent) => void;
+    /** The browser's event, or the poll that was refused and what it was told. */
+    listenErrorCallback: (by: Event | Request | Error, data?: any) => void;
     listenMessageCallback: (events: ServerEvent[]) => void;
-    listenOpenedCallback: () => void;
+    /** The browser's event, or the poll. */
+    listenOpenedCallback: (by: Event | Request) => void;
     messageCallback: Answered;
     messageErrorCallback: Answered;
     messageEditCallback: Answered;
@@ -209,4 +225,12 @@ export class ChannelStreamConnection {
     subscribeErrorCallback: Answered;
     unsubscribeCallback: Answered;
     unsubscribeErrorCallback: Answered;
+}
+
+/** Signs calls to the Channelstream server, for pages that know its secret. */
+export class ChannelStreamSigner {
+    constructor(secret: string);
+    secret: string;
+    /** For the header `x-channelstream-secret`. `text`: the path of the call, or any word. */
+    signRequest(text?: string): string;
 }

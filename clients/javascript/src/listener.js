@@ -14,6 +14,8 @@ export class Listener {
     #hooks;
     #backoff;
     #connectionId = '';
+    /** The kinds of transports that may be used; null: all. */
+    #kinds = null;
     #transport = null;
     /** Of the transports that there are, the one in use. */
     #index = 0;
@@ -27,9 +29,9 @@ export class Listener {
 
     /**
      * @param {object} hooks
-     * @param {() => {kind: string, url: string}[]} hooks.transports in the order of preference
-     * @param {() => boolean} hooks.heartbeats
-     * @param {(kind: string) => void} hooks.opened
+     * @param {(kinds: string[] | null) => {kind: string, url: string}[]} hooks.transports in the order of preference, of these kinds only
+     * @param {(kind: string, by: Event | object) => void} hooks.opened
+     * @param {(by: Event | object, data: any) => void} hooks.failed
      * @param {(list: object[]) => void} hooks.received
      * @param {(end: object) => void} hooks.ended each end of a transport, before what follows from it
      * @param {(milliseconds: number) => void} hooks.waiting
@@ -46,9 +48,14 @@ export class Listener {
         return this.#transport?.socket ?? null;
     }
 
-    /** Listens for this connection. */
-    start(connectionId) {
+    /**
+     * Listens for this connection.
+     * @param {string} connectionId
+     * @param {string[] | null} kinds of transports, if it may not use all
+     */
+    start(connectionId, kinds = null) {
         this.stop();
+        this.#kinds = kinds;
         if (connectionId !== this.#connectionId) {
             this.#connectionId = connectionId;
             this.#position = '';
@@ -71,40 +78,40 @@ export class Listener {
     hurry() {
         this.#first = 0;
         if (this.#waiting !== undefined) {
-            this.start(this.#connectionId);
+            this.start(this.#connectionId, this.#kinds);
         }
     }
 
     #open() {
-        const transports = this.#hooks.transports();
+        const transports = this.#hooks.transports(this.#kinds);
         // There may be fewer than before.
         const { kind, url } = transports[this.#index] ?? transports[0];
         const query = new URLSearchParams({ conn_id: this.#connectionId });
         if (this.#position) {
             query.set('last_event_id', this.#position);
         }
-        let isOpen = false;
+        const turn = this.#turn;
         const sink = {
-            opened: () => {
-                isOpen = true;
+            opened: (by) => {
                 this.#first = this.#index;
                 this.#stable = setTimeout(() => this.#backoff.reset(), STABLE);
-                this.#hooks.opened(kind);
+                this.#hooks.opened(kind, by);
             },
             received: (list, position) => {
-                if (!isOpen) {
-                    sink.opened();
-                }
                 this.#position = position || this.#position;
                 this.#hooks.received(list);
             },
-            ended: (end) => this.#ended(end, transports.length),
+            failed: (by, data) => this.#hooks.failed(by, data),
+            // The page may have stopped listening when it heard of the failure.
+            ended: (end) => turn === this.#turn && this.#ended(end, transports.length),
         };
         try {
-            this.#transport = OPENERS[kind](`${url}?${query}`, sink, this.#hooks.heartbeats);
+            this.#transport = OPENERS[kind](`${url}?${query}`, sink);
         } catch (error) {
             // An address that this page may not open.
-            this.#ended({ opened: false, code: 0, reason: String(error), unknown: false, refused: false, wait: 0 }, transports.length);
+            const end = { opened: false, code: 0, reason: String(error), unknown: false, refused: false, wait: 0, event: null };
+            sink.failed(error);
+            sink.ended(end);
         }
     }
 
@@ -131,6 +138,6 @@ export class Listener {
         }
         const wait = this.#backoff.next(end.wait);
         this.#hooks.waiting(wait);
-        this.#waiting = setTimeout(() => this.start(this.#connectionId), wait);
+        this.#waiting = setTimeout(() => this.start(this.#connectionId, this.#kinds), wait);
     }
 }

@@ -1,0 +1,262 @@
+import { Backoff } from './backoff.js';
+import { Connector } from './connector.js';
+import { Listener } from './listener.js';
+import { Request } from './request.js';
+import { Sharing } from './sharing.js';
+import { Tabs } from './tabs.js';
+import { usableTransports } from './transports.js';
+import { Turns } from './turns.js';
+
+/** Milliseconds between two signs of life on a websocket. */
+const HEARTBEAT = 10_000;
+
+/**
+ * How a page's connection fares, from `connect()` to its end: it is asked for, listened for, and shared between tabs. What the page can see
+ * of that (`status`, `connected`, `transport`, `connectionId`) is set here.
+ */
+export class Session {
+    #page;
+    #hooks;
+    #backoff = new Backoff(() => this.#page.increaseBounceIv);
+    #connector = new Connector(
+        {
+            request: () => {
+                const { connectUrl, username, channels } = this.#page;
+                return new Request(connectUrl, 'POST', { username, channels });
+            },
+            send: (request, signal) => this.#hooks.send(request, signal),
+            connecting: () => this.#become('connecting'),
+            connected: (request, data) => this.#connected(request, data),
+            failed: (request, data) => this.#hooks.tell('connectErrorCallback', request, data),
+            missed: (named) => this.#page.retryConnection(named),
+            refused: (error) => this.#refused(error),
+            waiting: (wait) => this.#become('waiting', { wait }),
+        },
+        this.#backoff,
+    );
+    #listener = new Listener(
+        {
+            transports: (kinds) => usableTransports(this.#page, kinds),
+            opened: (kind, by) => this.#opened(kind, by),
+            failed: (by, data) => this.#failed(by, data),
+            received: (list) => this.#received(list),
+            ended: (end) => this.#ended(end),
+            waiting: (wait) => this.#become('waiting', { wait }),
+            unknown: () => this.#connectAnew(),
+        },
+        this.#backoff,
+    );
+    #sharing = new Sharing({
+        // Who takes over from another tab goes on with its connection.
+        lead: () => (this.#page.connectionId ? this.#page.startListening() : this.#connect()),
+        asked: () => this.#answerTab(),
+        connected: (data) => this.#learn(null, data),
+        changed: (channels, info) => this.#hooks.learned(channels, info),
+        received: (list) => this.#hooks.received(list),
+        became: (status, more) => this.#follow(status, more),
+    });
+    #turns = new Turns(() => this.#page.connectionId !== null && !this.#connector.isAtWork);
+    /** A websocket that the page has put in the place of the client's. */
+    #ownWebsocket = null;
+    #heartbeat;
+
+    /**
+     * @param {object} page the connection as pages know it, with its properties and methods
+     * @param {object} hooks
+     * @param {(request: Request, signal: AbortSignal) => Promise<any>} hooks.send makes the call to connect
+     * @param {(channels: string[], info: object) => void} hooks.learned the channels are these, and this is known of them
+     * @param {() => object} hooks.known what is known of channels and users
+     * @param {(list: object[]) => void} hooks.received
+     * @param {(callback: string, ...told: any[]) => void} hooks.tell
+     * @param {(type: string, event: object) => void} hooks.emit
+     */
+    constructor(page, hooks) {
+        this.#page = page;
+        this.#hooks = hooks;
+    }
+
+    /** The websocket in use, or null. */
+    get websocket() {
+        return this.#ownWebsocket ?? this.#listener.websocket;
+    }
+
+    set websocket(socket) {
+        this.#ownWebsocket = socket;
+    }
+
+    /** Connects, or follows a tab that does. */
+    begin() {
+        if (!this.#page.shareAs || !Tabs.areSupported || this.#sharing.leads) {
+            this.#connect();
+        } else {
+            this.#become('connecting');
+            this.#sharing.join(this.#page.shareAs);
+        }
+    }
+
+    /** Ends on this side. */
+    close() {
+        this.#ownWebsocket?.close?.();
+        this.#ownWebsocket = null;
+        this.#end();
+        this.#turns.fail('the connection was closed');
+        this.#sharing.leave();
+        this.#become('closed');
+        this.#hooks.tell('connectionClosedCallback');
+    }
+
+    /** Connects after a while, if the page wants that. */
+    retry(named, isWanted) {
+        if (isWanted) {
+            this.#connector.startLater(named);
+        } else {
+            this.#turns.fail('there is no connection');
+            this.#become('closed');
+        }
+    }
+
+    /** The network, or the user, is back: does not wait any longer. */
+    hurry() {
+        if (this.#page.status !== 'waiting') {
+            return;
+        }
+        this.#backoff.reset();
+        if (this.#connector.isWaiting) {
+            this.#connect();
+        } else {
+            this.#listener.hurry();
+        }
+    }
+
+    /** Listens for the connection that there is; only by these kinds of transports, if any are named. */
+    listen(kinds = null) {
+        this.#turns.open();
+        this.#listener.start(this.#page.connectionId, kinds);
+    }
+
+    /** Gives signs of life on the websocket from now on. */
+    beat() {
+        this.#heartbeat ??= setInterval(() => {
+            if (this.#page.heartbeats && this.websocket?.readyState === WebSocket.OPEN) {
+                this.websocket.send('{"type":"heartbeat"}');
+            }
+        }, HEARTBEAT);
+    }
+
+    /** The next turn of a call that names the connection. */
+    takeTurn() {
+        return this.#turns.take();
+    }
+
+    /** The channels are these now; other tabs are told. */
+    changed(channels) {
+        this.#sharing.changed(channels, this.#hooks.known());
+    }
+
+    #connect() {
+        this.#end();
+        this.#connector.start();
+    }
+
+    #connectAnew() {
+        this.#end();
+        this.#connector.startAnew();
+    }
+
+    /** Ends what is under way. */
+    #end() {
+        clearInterval(this.#heartbeat);
+        this.#heartbeat = undefined;
+        this.#connector.stop();
+        this.#listener.stop();
+        this.#setTransport(null);
+    }
+
+    #connected(request, data) {
+        this.#learn(request, data);
+        this.#sharing.connected(data);
+        this.#page.startListening(request, data);
+    }
+
+    #learn(request, data) {
+        this.#page.connectionId = data.conn_id;
+        this.#hooks.learned(data.channels, data.channels_info);
+        this.#hooks.tell('connectCallback', request, data);
+        this.#turns.open();
+    }
+
+    /** The application wants no more attempts. */
+    #refused({ request, data, reason }) {
+        this.#forget(reason);
+        this.#become('refused', { reason, code: request.status, data });
+    }
+
+    #forget(reason) {
+        this.#page.connectionId = null;
+        this.#turns.fail(`refused: ${reason}`);
+    }
+
+    #opened(kind, by) {
+        this.#setTransport(kind);
+        this.#ownWebsocket = null;
+        this.#become('listening', { transport: kind });
+        this.#hooks.tell('listenOpenedCallback', by);
+        if (kind === 'websocket') {
+            this.#page.createHeartBeats();
+        }
+    }
+
+    #failed(by, data) {
+        this.#page.connected = false;
+        this.#hooks.tell('listenErrorCallback', by, data);
+    }
+
+    #received(list) {
+        this.#sharing.received(list);
+        this.#hooks.received(list);
+    }
+
+    #ended(end) {
+        this.#setTransport(null);
+        if (end.event) {
+            this.#hooks.tell('listenCloseCallback', end.event);
+        }
+        if (!this.#page.shouldReconnect) {
+            this.#listener.stop();
+        }
+    }
+
+    /** Another tab asks for the connection, and this one leads. */
+    #answerTab() {
+        const { connectionId, username, channels, status, transport } = this.#page;
+        if (connectionId) {
+            this.#sharing.connected({ conn_id: connectionId, username, channels, channels_info: this.#hooks.known() });
+            this.#sharing.became(status, { transport });
+        } else if (status === 'refused') {
+            // In that tab the user may have signed in.
+            this.#connect();
+        }
+    }
+
+    /** The tab that leads tells how the connection fares. */
+    #follow(status, more) {
+        this.#setTransport(more.transport ?? null);
+        if (status === 'refused') {
+            this.#forget(more.reason);
+        }
+        this.#become(status, more);
+    }
+
+    #setTransport(kind) {
+        this.#page.transport = kind;
+        this.#page.connected = kind !== null;
+    }
+
+    #become(status, more = {}) {
+        this.#page.status = status;
+        this.#hooks.emit('status', { status, ...more });
+        if (status !== 'closed') {
+            this.#sharing.became(status, more);
+        }
+    }
+}
