@@ -1,7 +1,7 @@
 //! The browser client between `connect()` and its end: what waits for the connection, who is told of the roster, and when it gives up.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU16, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU16, Ordering};
 
 use serde_json::{Value, json};
 use tokio::sync::Semaphore;
@@ -17,6 +17,11 @@ const PAGE: &str = "<!doctype html><title>A page</title><link rel=icon href=data
 /// Makes `connection`, which puts how it fares into `fate`.
 async fn open(browser: &Browser, application: &Application, server: &Server) -> Window {
     let window = browser.open(&application.address, "/").await;
+    prepare(&window, server).await;
+    window
+}
+
+async fn prepare(window: &Window, server: &Server) {
     let push = &server.address;
     window
         .run(&format!(
@@ -35,7 +40,6 @@ async fn open(browser: &Browser, application: &Application, server: &Server) -> 
              connection.on('message', ({{ message }}) => heard.push(message.n));"
         ))
         .await;
-    window
 }
 
 async fn becomes(window: &Window, status: &str) {
@@ -206,6 +210,35 @@ async fn an_application_that_refuses_is_asked_again_only_by_connect() {
         application.call().await;
     }
     status.store(200, Ordering::Relaxed);
+    becomes(&window, "listening").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn tabs_that_share_a_refused_connection_are_refused_together_until_one_connects() {
+    let server = Server::start(&[]);
+    let (browser, backend) = (Browser::start().await, Backend::of(&server));
+    let is_signed_in = Arc::new(AtomicBool::new(false));
+    let current = is_signed_in.clone();
+    let application = Application::start(PAGE, move |call| {
+        let (backend, is_signed_in) = (backend.clone(), current.load(Ordering::Relaxed));
+        async move { if is_signed_in { call.pass_on(&backend).await } else { (403, json!("sign in")) } }
+    })
+    .await;
+    let share = "connection.shareAs = 'app'; connection.connect()";
+    let window = open(&browser, &application, &server).await;
+    window.run(share).await;
+    becomes(&window, "refused").await;
+    let leader = window.driver.window().await.unwrap();
+    let follower = window.driver.new_tab().await.unwrap();
+    window.driver.switch_to_window(follower).await.unwrap();
+    window.goto("/").await;
+    prepare(&window, &server).await;
+    window.run(share).await;
+    eventually("it is told why", async || window.run("return fate.at(-1).reason").await == "sign in").await;
+    is_signed_in.store(true, Ordering::Relaxed);
+    window.run("connection.connect()").await;
+    becomes(&window, "listening").await;
+    window.driver.switch_to_window(leader).await.unwrap();
     becomes(&window, "listening").await;
 }
 
