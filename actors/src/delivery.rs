@@ -6,10 +6,13 @@
 mod batch;
 mod lists;
 
+use std::cell::RefCell;
 use std::collections::HashMap;
+use std::rc::Rc;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use actix::dev::OneshotSender;
 use actix::prelude::*;
 
 use self::batch::Batch;
@@ -26,8 +29,8 @@ const HOLD: Duration = Duration::from_millis(1);
 /// How long after publications came together more are expected to do so.
 const BURST_MEMORY: Duration = Duration::from_millis(25);
 
-/// A channel with fewer listening subscribers hands on at once: waiting would save hardly any writes (`docs/performance.md`).
-const HOLD_LISTENERS: usize = 4;
+/// A channel with fewer listening subscribers hands on at once: the writes that waiting saves cost less than the wait.
+const HOLD_LISTENERS: usize = 32;
 
 /// A transport begins to listen. From the connection; answered once what was missed is on its way.
 #[derive(Message, Clone)]
@@ -76,6 +79,9 @@ pub(crate) enum Due {
     Held,
 }
 
+/// The callers that wait until what was put off is handed on.
+pub(crate) type Waiting = Rc<RefCell<Vec<OneshotSender<()>>>>;
+
 /// A connection's place in a log.
 struct Subscriber {
     user: UserName,
@@ -110,6 +116,7 @@ pub(crate) struct Delivery {
     lists: Lists,
     /// When entries are to be handed on that were put off.
     pub(crate) due: Due,
+    waiting: Waiting,
     /// When several entries were last handed on together.
     company_at: Option<Instant>,
     /// Where the log ended when entries were last handed on.
@@ -127,6 +134,7 @@ impl Delivery {
             frames,
             lists: Lists::default(),
             due: Due::Nothing,
+            waiting: Waiting::default(),
             company_at: None,
             handed_on: 0,
         }
@@ -194,6 +202,11 @@ impl Delivery {
         self.subscribers.get(&conn_id).is_none_or(|subscriber| subscriber.cursor.has_all(log))
     }
 
+    /// Returns where the callers wait who are answered when what was put off is handed on.
+    pub(crate) fn waiting(&self) -> Waiting {
+        self.waiting.clone()
+    }
+
     /// Returns how long what was put off shall wait for more. `None` where that would not pay: a lone message never waits, nor does
     /// one for a few listeners.
     ///
@@ -217,6 +230,10 @@ impl Delivery {
             }
             self.common.counters().count_deliveries(&batch.sent, batch.messages);
             self.listening -= batch.cut_off;
+        }
+        for answer in self.waiting.borrow_mut().drain(..) {
+            // A caller that waited may have gone.
+            answer.send(()).ok();
         }
     }
 

@@ -4,23 +4,25 @@
 use std::future::ready;
 use std::sync::Arc;
 
+use actix::dev::{MessageResponse, OneshotSender};
 use actix::prelude::*;
 
 use crate::core::channel::{ChannelCore, Publication};
 use crate::core::log::Log;
 use crate::core::user::UserCore;
 use crate::counters::Counted;
-use crate::delivery::{Aftermath, Attach, Delivery, Detach, Due};
+use crate::delivery::{Aftermath, Attach, Delivery, Detach, Due, Waiting};
 use crate::name::ConnId;
 use crate::outlet::{Generation, Room};
 use crate::protocol::message::{Deletion, Patch};
 
-/// Appends publications in the order given and delivers them. Answered when they are ordered and kept.
+/// Appends publications in the order given and delivers them. Answered when they are ordered, kept and handed on, so what its sender
+/// does next comes after them everywhere; in a burst to many listeners, already when they are ordered and kept.
 #[derive(Message, Clone)]
 #[rtype(result = "()")]
 pub(crate) struct Publish {
     pub(crate) publications: Vec<Publication>,
-    /// Whether more of the same call follows elsewhere, so that these are to be handed on first.
+    /// Whether more of the same call follows elsewhere, so that these are handed on first: no moment is waited for others.
     pub(crate) more_follows: bool,
     /// The call that this belongs to. It counts as pending until all of it is done, even if its caller has hung up.
     pub(crate) call: Arc<Counted>,
@@ -35,6 +37,23 @@ pub(crate) struct Edit(pub(crate) Patch);
 #[derive(Message, Clone)]
 #[rtype(result = "()")]
 pub(crate) struct Delete(pub(crate) Deletion);
+
+/// When [`Publish`] is answered.
+pub(crate) enum Answer {
+    /// Now: the entries wait for more, and no call waits with them.
+    AtOnce,
+    /// When the entries are handed on.
+    WhenHandedOn(Waiting),
+}
+
+impl<A: Actor> MessageResponse<A, Publish> for Answer {
+    fn handle(self, _: &mut A::Context, reply: Option<OneshotSender<()>>) {
+        match self {
+            Self::AtOnce => drop(reply.map(|reply| reply.send(()))),
+            Self::WhenHandedOn(waiting) => waiting.borrow_mut().extend(reply),
+        }
+    }
+}
 
 /// A core that appends what it decides to a log.
 pub(crate) trait Logs {
@@ -63,7 +82,7 @@ pub(crate) trait Carrier: Actor<Context = Context<Self>> {
     /// Publishes. What was appended is handed on when the mailbox is empty: publications that wait there reach each subscriber together,
     /// in one list and one write, and none of them later than it would alone. In a burst to many listeners it waits a moment for more
     /// ([`Delivery::hold`]).
-    fn publish(&mut self, context: &mut Context<Self>, publish: impl FnOnce(&mut Self::Core)) {
+    fn publish(&mut self, context: &mut Context<Self>, publish: impl FnOnce(&mut Self::Core)) -> Answer {
         let (core, delivery) = self.halves();
         publish(core);
         if delivery.due == Due::Nothing {
@@ -75,6 +94,8 @@ pub(crate) trait Carrier: Actor<Context = Context<Self>> {
                 None => context.spawn(ready(()).into_actor(self).map(|(), actor, context| actor.catch_up(context))),
             };
         }
+        let (_, delivery) = self.halves();
+        if delivery.due == Due::Held { Answer::AtOnce } else { Answer::WhenHandedOn(delivery.waiting()) }
     }
 
     /// Changes the core in any other way, then hands on what it appended. What was published before is handed on first, as it was then.
@@ -132,17 +153,18 @@ pub(crate) trait Carrier: Actor<Context = Context<Self>> {
 macro_rules! impl_carrier_handlers {
     ($actor:ty) => {
         impl actix::Handler<$crate::posting::Publish> for $actor {
-            type Result = ();
+            type Result = $crate::posting::Answer;
 
-            fn handle(&mut self, publish: $crate::posting::Publish, context: &mut actix::Context<Self>) {
+            fn handle(&mut self, publish: $crate::posting::Publish, context: &mut actix::Context<Self>) -> Self::Result {
                 let $crate::posting::Publish { publications, more_follows, call } = publish;
                 let now = $crate::protocol::timestamp::Moment::now();
-                if more_follows {
-                    self.decide(context, |core| core.publish(publications, now));
-                } else {
-                    $crate::posting::Carrier::publish(self, context, |core| core.publish(publications, now));
-                }
+                let answer = $crate::posting::Carrier::publish(self, context, |core| core.publish(publications, now));
                 drop(call);
+                if more_follows {
+                    $crate::posting::Carrier::catch_up(self, context);
+                    return $crate::posting::Answer::AtOnce;
+                }
+                answer
             }
         }
 

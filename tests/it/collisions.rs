@@ -17,7 +17,7 @@ use crate::support::server::Server;
 const FACTOR: u32 = 2;
 
 /// What a measurement may be wrong by.
-const NOISE: Duration = Duration::from_millis(50);
+const NOISE: Duration = Duration::from_millis(150);
 
 /// What the calls cost a server of their own, in time on the processor; the best of several times.
 async fn cost(calls: Vec<(&str, Value)>) -> Duration {

@@ -108,7 +108,7 @@ async fn an_idle_websocket_keeps_no_memory_of_the_request_that_opened_it() {
     join_all(opened.iter().map(|stream| stream.readable())).await;
     let each = server.memory().saturating_sub(before) as f64 / clients as f64;
     println!("an idle websocket costs {each:.1} KB beside its connection");
-    assert!(each < 8.0, "{each} KB");
+    assert!(each < 20.0, "{each} KB");
 }
 
 /// Connections to `room`, whose clients come and go.

@@ -19,10 +19,6 @@ use crate::protocol::message::{Deletion, Destination, Draft, Message, Patch};
 use crate::protocol::timestamp::Moment;
 use crate::user::User;
 
-/// A call that publishes to one channel is answered before the channel has handled it, unless more calls than this are under way:
-/// then callers would get ahead of what the channels can do.
-const CALLS_AHEAD: u64 = 64;
-
 /// What became of a call with an `Idempotency-Key`.
 #[derive(Debug)]
 pub enum Once {
@@ -33,8 +29,8 @@ pub enum Once {
 }
 
 impl Broker {
-    /// Publishes drafts in their order; answers them as accepted, without those that go nowhere. When this returns each is in its
-    /// place's mailbox at least, so whatever is asked next is handled after it.
+    /// Publishes drafts in their order; answers them as accepted, without those that go nowhere. When this returns each is ordered
+    /// and kept, and on its way to all who listen.
     ///
     /// # Errors
     /// When too much is under way; then none was published.
@@ -53,14 +49,8 @@ impl Broker {
             last.more_follows = false;
         }
         match visits.pop() {
-            // The mailbox keeps the order, so an answer of the channel would tell nothing. It is waited for only where calls pile up.
-            Some((Destination::Channel(channel), publish)) if visits.is_empty() => {
-                if self.counters().pending() <= CALLS_AHEAD {
-                    self.channels.tell(channel, Absent::Skip, publish);
-                } else {
-                    self.channels.ask(channel, Absent::Skip, publish).await;
-                }
-            }
+            // The message is on its way before there is anything to wait for, so it needs no task of its own.
+            Some((place @ Destination::Channel(_), publish)) if visits.is_empty() => carry(self, place, publish).await,
             Some(last) => {
                 visits.push(last);
                 self.visit(visits, call).await;
