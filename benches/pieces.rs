@@ -45,7 +45,7 @@ fn call(criterion: &mut Criterion) {
     let signer = Signer::new("secret", None);
     let signature = signer.sign("/message");
     criterion.bench_function("check a signature", |bencher| bencher.iter(|| signer.check(black_box(&signature))));
-    let body = format!(r#"[{{"user":"bench","channel":"news","message":{}}}]"#, payload());
+    let body = format!(r#"[{{"user":"bench","channel":"news","message":{}}}]"#, payload().get());
     let body = RawValue::from_string(body).unwrap();
     let facts = Facts { conn_id: None, message_limit: usize::MAX };
     criterion.bench_function("validate a body of /message", |bencher| {

@@ -1,4 +1,6 @@
-//! A file per endpoint: the request type and its rules, the handler, the answer. Handlers know the broker only.
+//! A file per endpoint: the request with the table of its fields, the handler, the answer. Handlers know the broker only.
+//!
+//! What stands here is also the description of the API (`openapi.rs`): tables, answers, and the attributes of the handlers.
 
 pub mod channel_config;
 pub mod connect;
@@ -15,34 +17,18 @@ pub mod user_state;
 use channelstream_actors::name::{ChannelName, UserName};
 use channelstream_actors::protocol::message::Address;
 
-use utoipa::ToSchema;
+use crate::validation::fields::{Fields, field};
+use crate::validation::rules::{CHANNEL, USER, list, name};
 
-use crate::validation::fields::Fields;
-use crate::validation::rules::{CHANNEL, USER, boolean, list, name};
-
-/// Where it goes: to a channel, to users, or to some users of a channel.
-#[derive(ToSchema)]
-#[expect(dead_code, reason = "says what a body looks like; it is read field by field into an `Address`")]
-struct MessageAddress {
-    /// 1 to 256 characters.
-    #[schema(example = "news")]
-    channel: Option<String>,
-    /// Only these users; without a channel, all their connections.
-    #[schema(required = false, example = json!([]))]
-    pm_users: Vec<String>,
-    /// All but these users of the channel.
-    #[schema(required = false, example = json!([]))]
-    exclude_users: Vec<String>,
-    /// Keep it out of the history.
-    #[schema(required = false, default = false)]
-    no_history: bool,
-}
-
-/// Where a message, edit or deletion goes: fields they all have.
-fn address(fields: &mut Fields<'_>) -> Option<Address> {
-    let pm_users = fields.or("pm_users", Vec::new, list(name::<UserName>(USER)));
-    let exclude_users = fields.or("exclude_users", Vec::new, list(name::<UserName>(USER)));
-    let channel = fields.nullable("channel", name::<ChannelName>(CHANNEL));
-    let no_history = fields.or("no_history", || false, boolean);
+/// Walks over what messages, edits and deletions have in common: who gets them.
+fn address(fields: &mut impl Fields) -> Option<Address> {
+    const CHANNEL_FIELD: &str = "The channel that gets it. Null or absent, it is private, for `pm_users` only.";
+    const PM_USERS: &str = "The recipients. With a channel they get it in that channel only, without one at all their connections.";
+    const EXCLUDE_USERS: &str = "The users of the channel who do not get it.";
+    const NO_HISTORY: &str = "True keeps it out of the channel's history.";
+    let pm_users = fields.or_empty(field("pm_users", PM_USERS), list(name::<UserName>(USER)));
+    let exclude_users = fields.or_empty(field("exclude_users", EXCLUDE_USERS), list(name::<UserName>(USER)));
+    let channel = fields.nullable(field("channel", CHANNEL_FIELD).example(r#""news""#), name::<ChannelName>(CHANNEL));
+    let no_history = fields.flag(field("no_history", NO_HISTORY), false);
     Some(Address { pm_users: pm_users?, exclude_users: exclude_users?, channel: channel?, no_history: no_history? })
 }

@@ -8,10 +8,12 @@ use actix_web::http::header::{self, ContentType};
 use actix_web::{HttpResponse, HttpResponseBuilder, ResponseError};
 use channelstream_actors::broker::NotDone;
 use channelstream_actors::error::{NotConnected, Refused};
-use serde_json::json;
 use thiserror::Error;
 
+use crate::openapi::answers::Refusal;
+use crate::signature::Flaw;
 use crate::validation::errors::Errors;
+use crate::validation::parameters::CONN_ID;
 
 /// How many requests this process has refused.
 static REFUSED: AtomicU64 = AtomicU64::new(0);
@@ -34,8 +36,8 @@ pub enum ApiError {
     #[error("the call is not signed")]
     NotSigned,
     /// A wrong, malformed or old signature.
-    #[error("the signature is not valid")]
-    BadSignature,
+    #[error("{0}")]
+    BadSignature(Flaw),
     /// The body breaks rules.
     #[error("the request breaks rules")]
     Invalid(Errors),
@@ -104,11 +106,34 @@ impl ApiError {
     }
 
     /// An operation on a connection or user that is gone since it was looked up.
-    pub fn not_done(error: NotDone, field: &str, message: &str) -> Self {
+    pub fn not_done(error: NotDone, field: &str, unknown: Errors) -> Self {
         match error {
-            NotDone::Unknown(_) => Self::field(field, message),
+            NotDone::Unknown(_) => Self::Invalid(Errors::part(field, unknown)),
             NotDone::Refused(refused) => refused.into(),
         }
+    }
+}
+
+/// The header that explains an answer whose body is the original's and says little.
+pub const HINT: &str = "x-channelstream-hint";
+
+/// The longest hint, in characters. Keys that a caller chose may stand in it.
+const LONGEST_HINT: usize = 300;
+
+impl ApiError {
+    /// Returns what the answer's body does not say, as printable ASCII. A stranger learns of a signature only which of the two it is.
+    pub fn hint(&self) -> Option<String> {
+        let hint = match self {
+            Self::BadSignature(Flaw::Foreign) => "signature does not match".to_owned(),
+            Self::BadSignature(Flaw::Old) => "signature too old".to_owned(),
+            Self::Invalid(errors) => errors.hint()?,
+            Self::BadQuery(message) if message == CONN_ID.wrong => {
+                "conn_id: a UUID is needed here, as 7d444840-9dc0-11d1-b245-5ffdce74fad2.".to_owned()
+            }
+            _ => return None,
+        };
+        let printable = |letter: char| if letter == ' ' || letter.is_ascii_graphic() { letter } else { '?' };
+        Some(hint.chars().map(printable).take(LONGEST_HINT).collect())
     }
 }
 
@@ -131,7 +156,7 @@ impl ResponseError for ApiError {
     fn status_code(&self) -> StatusCode {
         match self {
             Self::AddressNotAllowed { .. } | Self::NotSigned | Self::ForeignPage => StatusCode::FORBIDDEN,
-            Self::BadSignature | Self::UnknownConnection => StatusCode::UNAUTHORIZED,
+            Self::BadSignature(_) | Self::UnknownConnection => StatusCode::UNAUTHORIZED,
             Self::Invalid(_) | Self::BadQuery(_) => StatusCode::UNPROCESSABLE_ENTITY,
             Self::NotJson { .. } | Self::Upgrade => StatusCode::BAD_REQUEST,
             Self::TooLarge { .. } | Self::TooLargeUnsigned { .. } => StatusCode::PAYLOAD_TOO_LARGE,
@@ -145,40 +170,43 @@ impl ResponseError for ApiError {
 
     fn error_response(&self) -> HttpResponse {
         let mut response = HttpResponseBuilder::new(self.status_code());
+        if let Some(hint) = self.hint() {
+            response.insert_header((HINT, hint));
+        }
         if !matches!(self, Self::NoSession { .. }) {
             REFUSED.fetch_add(1, Ordering::Relaxed);
         }
         match self {
             // The address and the key to change tell a caller what it knows itself or what stands in the documentation.
             Self::AddressNotAllowed { address } => {
-                response.json(json!({"request": format!("The address {address} is not in allow_posting_from.")}))
+                response.json(Refusal::of(format!("The address {address} is not in allow_posting_from.")))
             }
-            Self::NotSigned => response.json(json!({"request": "The call is not signed: x-channelstream-secret is missing."})),
-            Self::BadSignature => response.json(json!({"request": "Bad Signature"})),
+            Self::NotSigned => response.json(Refusal::of("The call is not signed: x-channelstream-secret is missing.")),
+            Self::BadSignature(_) => response.json(Refusal::of("Bad Signature")),
             Self::Invalid(errors) => response.json(errors),
             Self::BadQuery(message) => response.json([message]),
-            Self::NoUpgrade(_) => response.insert_header((header::UPGRADE, "websocket")).json(json!({"request": self.to_string()})),
+            Self::NoUpgrade(_) => response.insert_header((header::UPGRADE, "websocket")).json(Refusal::of(self.to_string())),
             Self::NoSession { sign_in } => response
                 .insert_header((header::LOCATION, sign_in.as_str()))
                 .insert_header(ContentType::plaintext())
                 .body("Sign in first."),
             Self::Refused(Refused { retry_after }) => {
                 let seconds = retry_after.max(&Duration::from_secs(1)).as_secs();
-                response.insert_header((header::RETRY_AFTER, seconds)).json(json!({"request": self.to_string()}))
+                response.insert_header((header::RETRY_AFTER, seconds)).json(Refusal::of(self.to_string()))
             }
-            Self::Stopping => response.insert_header((header::RETRY_AFTER, 1)).json(json!({"request": self.to_string()})),
+            Self::Stopping => response.insert_header((header::RETRY_AFTER, 1)).json(Refusal::of(self.to_string())),
             Self::Internal(reason) => {
                 log::error!("internal error: {reason}");
-                response.json(json!({"request": "Internal error."}))
+                response.json(Refusal::of("Internal error."))
             }
             // What is left of its body is not waited for.
-            Self::TooSlow(_) => response.force_close().json(json!({"request": self.to_string()})),
+            Self::TooSlow(_) => response.force_close().json(Refusal::of(self.to_string())),
             Self::NotJson { .. }
             | Self::TooLarge { .. }
             | Self::TooLargeUnsigned { .. }
             | Self::Upgrade
             | Self::UnknownConnection
-            | Self::ForeignPage => response.json(json!({"request": self.to_string()})),
+            | Self::ForeignPage => response.json(Refusal::of(self.to_string())),
         }
     }
 }

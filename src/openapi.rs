@@ -1,74 +1,83 @@
-//! The description of the API, generated from the handlers and types it describes; and the page to read and try it.
+//! The description of the API, made of the handlers, tables and types that it describes; and the page to read and try it.
 
 pub mod answers;
-pub mod events;
 mod explorer;
 
 use std::sync::LazyLock;
 
-use actix_web::HttpResponse;
 use actix_web::web::{ServiceConfig, get, resource};
+use actix_web::{App, HttpResponse};
 use utoipa::openapi::security::{ApiKey, ApiKeyValue, SecurityScheme};
+use utoipa::openapi::{RefOr, Required, Schema};
 use utoipa::{Modify, OpenApi};
+use utoipa_actix_web::AppExt;
 
 use crate::admin::session::{self, Admin};
 use crate::error::ApiError;
 use crate::openapi::answers::Refusal;
-use crate::{admin, api, signature, transport};
+use crate::validation::errors::Errors;
+use crate::{routes, signature};
 
+/// Adds the two ways in which a caller shows who it is.
 struct Security;
 
 impl Modify for Security {
     fn modify(&self, description: &mut utoipa::openapi::OpenApi) {
-        let about = "`TEXT.TIMESTAMP.SIGNATURE` as itsdangerous' `TimestampSigner` makes it, with the server's `secret`.";
+        let about =
+            "A text `TEXT.TIMESTAMP.SIGNATURE`, as the `TimestampSigner` of itsdangerous makes it with the server's `secret`.";
         let key = ApiKeyValue::with_description(signature::HEADER, about);
         let components = description.components.get_or_insert_default();
         components.add_security_scheme("signature", SecurityScheme::ApiKey(ApiKey::Header(key)));
-        let key = ApiKeyValue::with_description(session::COOKIE, "Of one who has signed in to the admin panel.");
+        let key =
+            ApiKeyValue::with_description(session::COOKIE, "The session of an operator who has signed in to the admin panel.");
         components.add_security_scheme("session", SecurityScheme::ApiKey(ApiKey::Cookie(key)));
     }
 }
 
+/// What is not about a single call. The calls are added where they are registered (`routes.rs`).
 #[derive(OpenApi)]
 #[openapi(
     info(title = "Channelstream", description = "A websocket message broker for web applications."),
+    // Relative to the address of the description, so it is right behind a proxy with a prefix too.
+    servers((url = ".", description = "The server that this description comes from.")),
     tags(
-        (name = "users", description = "Connections, and what is known of users. For applications, signed."),
-        (name = "messages", description = "For applications, signed."),
-        (name = "channels", description = "For applications, signed."),
-        (name = "listening", description = "For pages. Who knows the `conn_id` is the connection."),
-        (name = "operating", description = "For operators."),
+        (name = "users", description = "Connections of users and their state, for applications, with a signature."),
+        (name = "messages", description = "Messages to channels and users, for applications, with a signature."),
+        (name = "channels", description = "Channels and who is in them, for applications, with a signature."),
+        (name = "listening", description = "What pages listen by. Anyone who knows the `conn_id` can act as the connection."),
+        (name = "operating", description = "What operators and supervisors of the server ask for."),
     ),
-    paths(
-        api::connect::connect,
-        api::subscribe::subscribe,
-        api::unsubscribe::unsubscribe,
-        api::user_state::user_state,
-        api::message::publish,
-        api::edit::edit,
-        api::delete::delete,
-        api::channel_config::configure,
-        api::info::info,
-        api::disconnect::by_body,
-        api::health::health,
-        api::health::ready,
-        transport::handshake::open,
-        transport::event_stream::open,
-        transport::long_poll::listen,
-        admin::panel::totals,
-        admin::live::live,
-        admin::action::publish,
-        admin::action::configure,
-        admin::action::disconnect,
-        admin::action::forget,
-    ),
-    components(schemas(Refusal)),
+    // Types of answers that several calls share are not gathered from the calls.
+    components(schemas(Refusal, Errors)),
     modifiers(&Security),
 )]
 struct Description;
 
-/// As JSON. An error cannot happen: nothing in it is no JSON.
-static DESCRIPTION: LazyLock<String> = LazyLock::new(|| Description::openapi().to_json().unwrap_or_default());
+/// The description as JSON, made of the calls that are registered.
+static DESCRIPTION: LazyLock<String> = LazyLock::new(|| {
+    let (_, mut description) =
+        App::new().into_utoipa_app().openapi(Description::openapi()).configure(routes::described).split_for_parts();
+    tell_absent_from_null(&mut description);
+    // Cannot fail: all its keys are texts.
+    description.to_json().unwrap_or_default()
+});
+
+/// A body that may be absent is not one that may be null, although the attributes write both as an `Option`.
+fn tell_absent_from_null(description: &mut utoipa::openapi::OpenApi) {
+    let calls = description.paths.paths.values_mut().filter_map(|path| path.post.as_mut());
+    for body in calls.filter_map(|call| call.request_body.as_mut()) {
+        let RefOr::T(body) = body else { continue };
+        if body.required == Some(Required::True) {
+            continue;
+        }
+        for content in body.content.values_mut() {
+            let RefOr::T(content) = content else { continue };
+            if let Some(RefOr::T(Schema::OneOf(either))) = &content.schema {
+                content.schema = either.items.iter().find(|item| matches!(item, RefOr::Ref(_))).cloned();
+            }
+        }
+    }
+}
 
 /// Adds the description and the page.
 pub fn routes(app: &mut ServiceConfig) {

@@ -1,47 +1,54 @@
 //! Every path. A wrong method is not found, as in the original (`protocol.md` §9).
 
 use actix_web::http::Method;
-use actix_web::web::{ServiceConfig, delete, get, patch, post, resource, route, to};
+use actix_web::web::{self, get, post, resource, route, to};
 use actix_web::{HttpResponse, Resource};
+use utoipa_actix_web::service_config::ServiceConfig;
 
 use crate::admin::{action, live, panel, sign_in};
-use crate::api::{channel_config, connect, disconnect, edit, health, info, message, subscribe, unsubscribe, user_state};
+use crate::api::{channel_config, connect, delete, disconnect, edit, health, info, message, subscribe, unsubscribe, user_state};
 use crate::transport::{event_stream, handshake, long_poll};
 use crate::{assets, openapi};
 
 /// Adds them to an application.
-pub fn routes(app: &mut ServiceConfig) {
-    app.service(at("/connect").route(post().to(connect::connect)))
-        .service(at("/subscribe").route(post().to(subscribe::subscribe)))
-        .service(at("/unsubscribe").route(post().to(unsubscribe::unsubscribe)))
-        .service(at("/user_state").route(post().to(user_state::user_state)))
-        .service(at("/user_status").route(post().to(user_state::user_status)))
-        .service(
-            at("/message")
-                .route(post().to(message::publish))
-                .route(patch().to(edit::edit))
-                .route(delete().to(crate::api::delete::delete)),
-        )
-        .service(at("/channel_config").route(post().to(channel_config::configure)))
-        .service(at("/info").route(route().to(info::info)))
-        .service(at("/ws").route(get().to(handshake::open)))
-        .service(at("/sse").route(get().to(event_stream::open)))
-        .service(at("/listen").route(get().to(long_poll::listen)))
-        .service(at("/disconnect").route(post().to(disconnect::by_body)).route(route().to(disconnect::by_query)))
-        .service(at("/health").route(get().to(health::health)))
-        .service(at("/ready").route(get().to(health::ready)))
+pub fn routes(app: &mut web::ServiceConfig) {
+    described(&mut ServiceConfig::new(app));
+    app.service(at("/info").route(route().to(info::shown)))
+        .service(at("/disconnect").route(route().to(disconnect::disconnected_by_query)))
+        .service(at("/admin/admin.json").route(post().to(panel::printed)))
         .service(at("/admin").route(get().to(panel::panel)))
-        .service(at("/admin/admin.json").route(get().to(panel::totals)).route(post().to(panel::totals)))
-        .service(at("/admin/live").route(get().to(live::live)))
-        .service(at("/admin/message").route(post().to(action::publish)))
-        .service(at("/admin/channel_config").route(post().to(action::configure)))
-        .service(at("/admin/disconnect").route(post().to(action::disconnect)))
-        .service(at("/admin/forget_channel").route(post().to(action::forget)))
         .service(at("/admin/sign_in").route(get().to(sign_in::form)).route(post().to(sign_in::sign_in)))
         .service(at("/admin/sign_out").route(get().to(sign_in::sign_out)).route(post().to(sign_in::sign_out)))
         .configure(assets::routes)
         .configure(openapi::routes)
         .default_service(to(not_found));
+}
+
+/// Adds the calls, each with its path, method, handler and description. A call that is not here does not exist and is not described.
+pub fn described(app: &mut ServiceConfig<'_>) {
+    app.service(message::publish_messages)
+        .service(edit::edit_messages)
+        .service(delete::delete_messages)
+        .service(connect::connect)
+        .service(subscribe::subscribe)
+        .service(unsubscribe::unsubscribe)
+        .service(user_state::set_user_state)
+        .service(user_state::set_user_status)
+        .service(channel_config::configure_channels)
+        .service(info::info)
+        .service(handshake::open)
+        .service(event_stream::open)
+        .service(long_poll::listen)
+        .service(disconnect::by_body)
+        .service(disconnect::by_query)
+        .service(health::health)
+        .service(health::ready)
+        .service(panel::numbers)
+        .service(live::live)
+        .service(action::publish_messages)
+        .service(action::configure_channels)
+        .service(action::end_connection)
+        .service(action::forget_channel);
 }
 
 /// What a request is for, as far as it decides whether and how the request is let in (`middleware/admission.rs`).

@@ -156,7 +156,7 @@ impl Gate {
                 Flaw::Old => Refusal::OldSignature,
             };
             refused(kind, format_args!("refused a call to {path}: {flaw}"));
-            ApiError::BadSignature
+            ApiError::BadSignature(flaw)
         })
     }
 

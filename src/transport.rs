@@ -21,16 +21,36 @@ use actix_web::HttpRequest;
 use channelstream_actors::name::ConnId;
 use channelstream_actors::outlet::{Frames, Outlet, Pulse, Queue, Room, Shut};
 use channelstream_actors::transport::Transport;
+use utoipa::IntoParams;
+use utoipa::openapi::path::{Parameter as Description, ParameterIn};
 
 use crate::error::ApiError;
+use crate::event_source::{LAST_EVENT_ID, LAST_EVENT_ID_HEADER};
 use crate::transport::socket::Handle;
+use crate::validation::parameters::CONN_ID;
 use crate::validation::query;
-use crate::validation::rules::parse_uuid;
+
+/// What every page says that wants to listen.
+struct Listening;
+
+impl IntoParams for Listening {
+    fn into_params(_: impl Fn() -> Option<ParameterIn>) -> Vec<Description> {
+        vec![CONN_ID.required(), LAST_EVENT_ID.optional()]
+    }
+}
+
+/// What a browser adds that comes back to server-sent events. A long-poll takes it as well.
+struct BrowserPosition;
+
+impl IntoParams for BrowserPosition {
+    fn into_params(_: impl Fn() -> Option<ParameterIn>) -> Vec<Description> {
+        vec![LAST_EVENT_ID_HEADER.header()]
+    }
+}
 
 /// The `conn_id` of the query.
 fn conn_id(request: &HttpRequest) -> Result<ConnId, ApiError> {
-    let text = query(request).remove("conn_id").ok_or_else(|| ApiError::BadQuery("Missing query parameter conn_id".to_owned()))?;
-    parse_uuid(&text).map(ConnId::from).ok_or_else(|| ApiError::BadQuery("Wrong UUID format".to_owned()))
+    CONN_ID.take(&mut query(request))?.ok_or_else(|| ApiError::BadQuery("Missing query parameter conn_id".to_owned()))
 }
 
 /// The ways to an outlet's actor.

@@ -1,7 +1,7 @@
 //! The names of the three things that live, and of messages, as types of their own.
 //!
 //! A name here has already passed validation or came from the broker itself; what a name may look like is decided where requests
-//! are read, not here.
+//! are read, not here. Names are cheap to clone.
 
 use std::borrow::Borrow;
 use std::fmt;
@@ -52,12 +52,12 @@ macro_rules! text_name {
 }
 
 text_name! {
-    /// A user's name: 1 to 512 characters where a request gave it. Cheap to clone.
+    /// The name of a user, of 1 to 512 characters.
     UserName
 }
 
 text_name! {
-    /// A channel's name: 1 to 256 characters, but `/channel_config` takes any. Cheap to clone.
+    /// The name of a channel, of 1 to 256 characters; only `/channel_config` takes any length.
     ChannelName
 }
 
@@ -91,7 +91,8 @@ macro_rules! uuid_name {
 }
 
 uuid_name! {
-    /// A connection's id. Anyone who knows it can act as the connection: never log it, log its [`ConnId::short`].
+    // Whoever knows it can act as the connection: what is logged is its [`ConnId::short`].
+    /// The id of a connection. Anyone who knows it can listen as the connection.
     ConnId
 }
 
@@ -103,6 +104,6 @@ impl ConnId {
 }
 
 uuid_name! {
-    /// The id of a message or another event.
+    /// The id of a message, or of another event.
     MessageId
 }

@@ -1,66 +1,122 @@
 //! What operators do from the panel. Each call does what the one of the API does, with a session in place of a signature.
 
 use actix_web::web::{Data, Json, Payload};
-use actix_web::{HttpRequest, HttpResponse};
+use actix_web::{HttpRequest, HttpResponse, post};
 use channelstream_actors::broker::Broker;
 use channelstream_actors::name::ChannelName;
-use channelstream_actors::protocol::config::ChannelConfig;
 use channelstream_actors::protocol::info::Info;
 use channelstream_actors::protocol::message::Message;
-use serde_json::value::RawValue;
-use utoipa::ToSchema;
 
 use crate::admin::session::Admin;
-use crate::api::channel_config::{self, ConfigRequest};
+use crate::api::channel_config::{self, ChannelSettings, ConfigRequest};
 use crate::api::disconnect::{self, DisconnectRequest};
 use crate::api::message::{self, MessageDraft};
 use crate::error::ApiError;
-use crate::openapi::answers::AdminErrors;
-use crate::validation::body::{Body, Checked, Facts, FromBody};
-use crate::validation::rules::text;
+use crate::openapi::answers::{AdminErrors, CommonErrors, HttpsOnly, InvalidBody};
+use crate::validation::body::Body;
+use crate::validation::describer::describe_table;
+use crate::validation::fields::{Fields, Table, field};
+use crate::validation::rules::any_text;
 
-/// What `POST /message` does.
-#[utoipa::path(post, path = "/admin/message", operation_id = "admin_message", tag = "operating", request_body = Vec<MessageDraft>,
-    responses((status = 200, description = "The messages as accepted", body = Vec<Message>), AdminErrors),
-    security(("session" = []), ("signature" = [])))]
-pub async fn publish(admin: Admin, request: HttpRequest, broker: Data<Broker>, payload: Payload) -> Result<HttpResponse, ApiError> {
-    message::publish(admin.into(), request, broker, payload).await
+/// Publishes messages, as `POST /message` does.
+///
+/// An operator's session may take the place of the signature.
+#[utoipa::path(
+    tag = "operating",
+    operation_id = "admin_message",
+    request_body(content = Vec<MessageDraft>, description = "The messages to publish, as a list."),
+    responses(
+        (status = 200, description = "The messages as they were accepted.", body = Vec<Message>),
+        CommonErrors, HttpsOnly, InvalidBody, AdminErrors,
+    ),
+    security(("session" = []), ("signature" = [])),
+)]
+#[post("/admin/message")]
+pub(crate) async fn publish_messages(
+    _: Admin,
+    request: HttpRequest,
+    broker: Data<Broker>,
+    payload: Payload,
+) -> Result<HttpResponse, ApiError> {
+    message::published(request, broker, payload).await
 }
 
-/// What `POST /channel_config` does.
-#[utoipa::path(post, path = "/admin/channel_config", operation_id = "admin_channel_config", tag = "operating",
-    request_body = BTreeMap<String, ChannelConfig>, responses((status = 200, description = "The channels", body = Info), AdminErrors),
-    security(("session" = []), ("signature" = [])))]
-pub async fn configure(admin: Admin, broker: Data<Broker>, body: Body<ConfigRequest>) -> Result<Json<Info>, ApiError> {
-    channel_config::configure(admin.into(), broker, body).await
+/// Sets the settings of channels, as `POST /channel_config` does.
+///
+/// It is for operators, and a session may take the place of the signature.
+#[utoipa::path(
+    tag = "operating",
+    operation_id = "admin_channel_config",
+    request_body(content = BTreeMap<String, ChannelSettings>, description = "The settings to set, by channel."),
+    responses(
+        (status = 200, description = "The channels that were configured, with all their settings.", body = Info),
+        CommonErrors, HttpsOnly, InvalidBody, AdminErrors,
+    ),
+    security(("session" = []), ("signature" = [])),
+)]
+#[post("/admin/channel_config")]
+pub(crate) async fn configure_channels(_: Admin, broker: Data<Broker>, body: Body<ConfigRequest>) -> Result<Json<Info>, ApiError> {
+    channel_config::configured(&broker, body.0).await
 }
 
-/// What `POST /disconnect` does.
-#[utoipa::path(post, path = "/admin/disconnect", operation_id = "admin_disconnect", tag = "operating", request_body = DisconnectRequest,
-    responses((status = 200, description = "Whether there was one", body = bool), AdminErrors),
-    security(("session" = []), ("signature" = [])))]
-pub async fn disconnect(_: Admin, broker: Data<Broker>, body: Body<DisconnectRequest>) -> Json<bool> {
-    disconnect::by_body(broker, body).await
+/// Ends a connection, as `POST /disconnect` does.
+///
+/// It is for operators, who need a session or a signature.
+#[utoipa::path(
+    tag = "operating",
+    operation_id = "admin_disconnect",
+    request_body(content = DisconnectRequest, description = "The connection to end."),
+    responses(
+        (status = 200, description = "True if the connection was ended, false if there was none.", body = bool,
+            content_type = "application/json"),
+        CommonErrors, HttpsOnly, InvalidBody, AdminErrors,
+    ),
+    security(("session" = []), ("signature" = [])),
+)]
+#[post("/admin/disconnect")]
+pub(crate) async fn end_connection(_: Admin, broker: Data<Broker>, body: Body<DisconnectRequest>) -> Json<bool> {
+    disconnect::disconnected(&broker, body.0).await
 }
 
-/// Which channel.
-#[derive(Debug, ToSchema)]
+/// The request of `/admin/forget_channel`.
+#[derive(Debug)]
 pub struct ForgetRequest {
-    #[schema(example = "news")]
     channel: ChannelName,
 }
 
-impl FromBody for ForgetRequest {
-    fn from_body(body: &RawValue, _: &Facts) -> Checked<Self> {
-        Checked::object(body, |fields| fields.required("channel", text).map(|channel| Self { channel: ChannelName::new(channel) }))
+impl Table for ForgetRequest {
+    type Value = Self;
+    const ABOUT: &'static str = "A channel to forget, with all that is kept of it.";
+
+    fn walk(fields: &mut impl Fields) -> Option<Self> {
+        let channel = field("channel", "The name of the channel to forget.").example(r#""news""#);
+        fields.required(channel, any_text()).map(|channel| Self { channel: ChannelName::new(channel) })
     }
 }
 
-/// Takes all connections out of a channel and forgets it with its settings, history and log. Answers whether there was one.
-#[utoipa::path(post, path = "/admin/forget_channel", operation_id = "forget_channel", tag = "operating", request_body = ForgetRequest,
-    responses((status = 200, description = "Whether there was one", body = bool), AdminErrors),
-    security(("session" = []), ("signature" = [])))]
-pub async fn forget(_: Admin, broker: Data<Broker>, Body(request): Body<ForgetRequest>) -> Result<Json<bool>, ApiError> {
+describe_table!(ForgetRequest);
+
+/// Forgets a channel and all that is kept of it.
+///
+/// All connections are taken out of the channel, and its settings, history and log are dropped. Answers whether there was such a
+/// channel.
+#[utoipa::path(
+    tag = "operating",
+    operation_id = "forget_channel",
+    request_body(content = ForgetRequest, description = "The channel to forget."),
+    responses(
+        (status = 200, description = "True if the channel was forgotten, false if there was none.", body = bool,
+            content_type = "application/json"),
+        CommonErrors, HttpsOnly, InvalidBody, AdminErrors,
+    ),
+    security(("session" = []), ("signature" = [])),
+)]
+#[post("/admin/forget_channel")]
+pub(crate) async fn forget_channel(
+    _: Admin,
+    broker: Data<Broker>,
+    Body(request): Body<ForgetRequest>,
+) -> Result<Json<bool>, ApiError> {
     let ForgetRequest { channel } = request;
     let is_forgotten = broker.forget_channel(channel.clone()).await?;
     if is_forgotten {

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use actix::Addr;
 use actix_web::web::{Bytes, Data};
-use actix_web::{HttpRequest, HttpResponse};
+use actix_web::{HttpRequest, HttpResponse, get};
 use channelstream_actors::broker::Broker;
 use futures_util::StreamExt;
 use futures_util::future::{Either, ready, select};
@@ -15,11 +15,11 @@ use tokio::time::sleep;
 
 use crate::admin::monitor::{Monitor, Since};
 use crate::admin::session::Admin;
-use crate::admin::view::{Listing, View};
+use crate::admin::view::{Listing, View, Watching};
 use crate::error::ApiError;
 use crate::event_source;
 use crate::lifecycle::Lifecycle;
-use crate::openapi::answers::AdminErrors;
+use crate::openapi::answers::{AdminErrors, CommonErrors, HttpsOnly, InvalidQuery};
 
 const INTERVAL: Duration = Duration::from_secs(1);
 
@@ -40,18 +40,22 @@ struct Panel {
     look_at: Instant,
 }
 
-/// What the panel listens to, as server-sent events: `numbers`, a list of samples, once a second; `view`, what is looked at, when it has changed.
-#[utoipa::path(get, path = "/admin/live", operation_id = "live", tag = "operating",
-    params(
-        ("view" = Option<String>, Query, description = "`numbers`, `channels`, `channel`, `users` or `user`"),
-        ("name" = Option<String>, Query, description = "Of the channel or user"),
-        Listing,
-        ("sort" = Option<String>, Query, description = "`name`, `users`, `connections`, `events` or `last_active`"),
-        ("last_event_id" = Option<u64>, Query, description = "The `id` of the last numbers that are known; browsers send it by themselves"),
+/// Shows what the panel shows, as server-sent events.
+///
+/// The event `numbers` is a list of samples, once a second. The event `view` is what is looked at, when it has changed.
+#[utoipa::path(
+    tag = "operating",
+    operation_id = "live",
+    params(Watching, Listing),
+    responses(
+        (status = 200, description = "The stream is open. It carries numbers and views.", body = String,
+            content_type = "text/event-stream"),
+        CommonErrors, HttpsOnly, InvalidQuery, AdminErrors,
     ),
-    responses((status = 200, description = "Open", body = String, content_type = "text/event-stream"), AdminErrors),
-    security(("session" = []), ("signature" = [])))]
-pub async fn live(
+    security(("session" = []), ("signature" = [])),
+)]
+#[get("/admin/live")]
+pub(crate) async fn live(
     _: Admin,
     request: HttpRequest,
     broker: Data<Broker>,

@@ -1,7 +1,7 @@
 //! The panel's page, and the server's numbers for scripts.
 
 use actix_web::web::{Data, block};
-use actix_web::{HttpRequest, HttpResponse};
+use actix_web::{HttpRequest, HttpResponse, get};
 use channelstream_actors::broker::Broker;
 use channelstream_actors::protocol::info::Totals;
 use serde::Serialize;
@@ -10,7 +10,7 @@ use utoipa::ToSchema;
 use crate::admin::session::Admin;
 use crate::admin::view::{Listing, selection};
 use crate::error::ApiError;
-use crate::openapi::answers::AdminErrors;
+use crate::openapi::answers::{AdminErrors, CommonErrors, HttpsOnly, InvalidQuery};
 use crate::pages::page;
 use crate::process::Started;
 
@@ -21,19 +21,42 @@ pub async fn panel(request: HttpRequest, _: Admin) -> HttpResponse {
     page(&request, PAGE)
 }
 
-/// The server's numbers with its age and version.
+/// The server's numbers, with its age and version.
 #[derive(Serialize, ToSchema)]
 pub struct PanelTotals {
     #[serde(flatten)]
     totals: Totals,
+    /// For how long the server has run, as `1 day, 0:00:12`.
     uptime: String,
+    /// The version of the server.
     version: &'static str,
 }
 
-/// The server's numbers with all channels and users, or, where the query asks for it, with a page of each by name.
-#[utoipa::path(get, path = "/admin/admin.json", operation_id = "numbers", tag = "operating",
-    params(Listing), responses((status = 200, description = "The numbers", body = PanelTotals), AdminErrors), security(("session" = []), ("signature" = [])))]
-pub async fn totals(
+/// Shows the numbers of the server.
+///
+/// All channels and users come with them, or, where the query has a parameter, a page of each by name. POST does the same.
+#[utoipa::path(
+    tag = "operating",
+    operation_id = "numbers",
+    params(Listing),
+    responses(
+        (status = 200, description = "The numbers of the server, its channels and its users.", body = PanelTotals),
+        CommonErrors, HttpsOnly, InvalidQuery, AdminErrors,
+    ),
+    security(("session" = []), ("signature" = [])),
+)]
+#[get("/admin/admin.json")]
+pub(crate) async fn numbers(
+    admin: Admin,
+    request: HttpRequest,
+    broker: Data<Broker>,
+    started: Data<Started>,
+) -> Result<HttpResponse, ApiError> {
+    printed(admin, request, broker, started).await
+}
+
+/// POST does what GET does.
+pub async fn printed(
     _: Admin,
     request: HttpRequest,
     broker: Data<Broker>,

@@ -6,8 +6,11 @@ use channelstream_actors::name::{ChannelName, UserName};
 use channelstream_actors::protocol::panel::{Selection, Sort};
 use serde::Serialize;
 use utoipa::IntoParams;
+use utoipa::openapi::path::{Parameter as Description, ParameterIn};
 
 use crate::error::ApiError;
+use crate::event_source::{LAST_EVENT_ID, LAST_EVENT_ID_HEADER};
+use crate::validation::parameters::{Parameter, one_of, text, whole_number};
 use crate::validation::query;
 
 /// The longest page.
@@ -16,17 +19,86 @@ const MOST: usize = 1000;
 /// How long a page is where nothing is said.
 const USUAL: usize = 100;
 
-/// Which part of a list.
-#[derive(IntoParams)]
-#[into_params(parameter_in = Query)]
-#[expect(dead_code, reason = "says what a query looks like; it is read into a `Selection`")]
-pub(super) struct Listing {
-    /// A part of the names, in whatever case.
-    search: Option<String>,
-    /// So many are passed over.
-    offset: Option<usize>,
-    /// So many at most: 100 where nothing is said, 1,000 at most.
-    limit: Option<usize>,
+const SEARCH: Parameter<String> = text("search", "A part of the names to show, in whatever case.");
+
+const OFFSET: Parameter<usize> = Parameter {
+    name: "offset",
+    about: "How many names of the list are passed over.",
+    read: |text| text.parse().ok(),
+    wrong: "offset is a whole number, 0 or more",
+    schema: || whole_number(0),
+};
+
+const LIMIT: Parameter<usize> = Parameter {
+    name: "limit",
+    about: "How many names are shown at most. More than 1,000 count as 1,000.",
+    read: |text| text.parse().ok(),
+    wrong: "limit is a whole number, 0 or more",
+    schema: || whole_number(USUAL),
+};
+
+const SORTS: [(&str, Sort); 5] = [
+    ("name", Sort::Name),
+    ("users", Sort::Users),
+    ("connections", Sort::Connections),
+    ("events", Sort::Events),
+    ("last_active", Sort::LastActive),
+];
+
+const SORT: Parameter<Sort> = Parameter {
+    name: "sort",
+    about: "The order of the list. Names go up, all else goes down.",
+    read: |text| SORTS.iter().find(|(name, _)| *name == text).map(|(_, sort)| *sort),
+    wrong: "sort is one of name, users, connections, events, last_active",
+    schema: || one_of(SORTS.iter().map(|(name, _)| *name)),
+};
+
+const VIEWS: [(&str, Kind); 5] = [
+    ("numbers", Kind::Numbers),
+    ("channels", Kind::Channels),
+    ("channel", Kind::Channel),
+    ("users", Kind::Users),
+    ("user", Kind::User),
+];
+
+const VIEW: Parameter<Kind> = Parameter {
+    name: "view",
+    about: "What is looked at besides the numbers, if anything.",
+    read: |text| VIEWS.iter().find(|(name, _)| *name == text).map(|(_, kind)| *kind),
+    wrong: "view is one of numbers, channels, channel, users, user",
+    schema: || one_of(VIEWS.iter().map(|(name, _)| *name)),
+};
+
+const NAME: Parameter<String> = text("name", "The name of the channel or user that is looked at.");
+
+const KNOWN_NUMBERS: &str = "The `id` of the last numbers that the caller has.";
+
+/// The parameters that ask for a part of a list.
+pub(super) struct Listing;
+
+impl IntoParams for Listing {
+    fn into_params(_: impl Fn() -> Option<ParameterIn>) -> Vec<Description> {
+        vec![SEARCH.optional(), OFFSET.optional(), LIMIT.optional(), SORT.optional()]
+    }
+}
+
+/// The parameters that say what a panel looks at.
+pub(super) struct Watching;
+
+impl IntoParams for Watching {
+    fn into_params(_: impl Fn() -> Option<ParameterIn>) -> Vec<Description> {
+        vec![VIEW.optional(), NAME.optional(), LAST_EVENT_ID.about(KNOWN_NUMBERS).optional(), LAST_EVENT_ID_HEADER.header()]
+    }
+}
+
+/// The kinds of views.
+#[derive(Clone, Copy, Debug)]
+enum Kind {
+    Numbers,
+    Channels,
+    Channel,
+    Users,
+    User,
 }
 
 /// What a panel looks at.
@@ -48,14 +120,13 @@ impl View {
     /// By `view`, `name`, and what [`selection`] takes.
     pub(super) fn of(request: &HttpRequest) -> Result<Self, ApiError> {
         let mut query = query(request);
-        let name = query.remove("name").unwrap_or_default();
-        match query.remove("view").as_deref() {
-            None | Some("numbers") => Ok(Self::Numbers),
-            Some("channels") => Ok(Self::Channels(selection(request)?.unwrap_or(DEFAULT))),
-            Some("channel") => Ok(Self::Channel(ChannelName::new(name))),
-            Some("users") => Ok(Self::Users(selection(request)?.unwrap_or(DEFAULT))),
-            Some("user") => Ok(Self::User(UserName::new(name))),
-            Some(_) => Err(ApiError::BadQuery("view is one of numbers, channels, channel, users, user".to_owned())),
+        let name = NAME.take(&mut query)?.unwrap_or_default();
+        match VIEW.take(&mut query)? {
+            None | Some(Kind::Numbers) => Ok(Self::Numbers),
+            Some(Kind::Channels) => Ok(Self::Channels(selection(request)?.unwrap_or(DEFAULT))),
+            Some(Kind::Channel) => Ok(Self::Channel(ChannelName::new(name))),
+            Some(Kind::Users) => Ok(Self::Users(selection(request)?.unwrap_or(DEFAULT))),
+            Some(Kind::User) => Ok(Self::User(UserName::new(name))),
         }
     }
 
@@ -83,25 +154,15 @@ const DEFAULT: Selection = Selection { search: String::new(), sort: Sort::Name, 
 /// Which part of a list a request asks for: `search`, `sort`, `offset`, `limit`. `None` where it says nothing.
 pub(super) fn selection(request: &HttpRequest) -> Result<Option<Selection>, ApiError> {
     let mut query = query(request);
-    let asked = ["search", "sort", "offset", "limit"].map(|key| query.remove(key));
-    if asked.iter().all(Option::is_none) {
+    let (search, sort) = (SEARCH.take(&mut query)?, SORT.take(&mut query)?);
+    let (offset, limit) = (OFFSET.take(&mut query)?, LIMIT.take(&mut query)?);
+    if search.is_none() && sort.is_none() && offset.is_none() && limit.is_none() {
         return Ok(None);
     }
-    let [search, sort, offset, limit] = asked;
-    let number = |text: Option<String>, usual: usize, name: &str| match text {
-        Some(text) => text.parse().map_err(|_| ApiError::BadQuery(format!("{name} is a whole number, 0 or more"))),
-        None => Ok(usual),
-    };
-    let sort = match sort.as_deref() {
-        None | Some("name") => Sort::Name,
-        Some("users") => Sort::Users,
-        Some("connections") => Sort::Connections,
-        Some("events") => Sort::Events,
-        Some("last_active") => Sort::LastActive,
-        Some(_) => {
-            return Err(ApiError::BadQuery("sort is one of name, users, connections, events, last_active".to_owned()));
-        }
-    };
-    let (offset, limit) = (number(offset, 0, "offset")?, number(limit, USUAL, "limit")?.min(MOST));
-    Ok(Some(Selection { search: search.unwrap_or_default(), sort, offset, limit }))
+    Ok(Some(Selection {
+        search: search.unwrap_or_default(),
+        sort: sort.unwrap_or_default(),
+        offset: offset.unwrap_or_default(),
+        limit: limit.unwrap_or(USUAL).min(MOST),
+    }))
 }

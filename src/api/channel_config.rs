@@ -1,7 +1,8 @@
 //! `POST /channel_config`: configures channels.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 
+use actix_web::post;
 use actix_web::web::{Data, Json};
 use channelstream_actors::broker::Broker;
 use channelstream_actors::name::ChannelName;
@@ -10,14 +11,62 @@ use channelstream_actors::protocol::info::{Info, InfoOptions};
 use serde_json::value::RawValue;
 
 use crate::error::ApiError;
-use crate::openapi::answers::SignedErrors;
+use crate::openapi::answers::{CommonErrors, HttpsOnly, SignedErrors};
 use crate::signature::Signed;
 use crate::validation::body::{Body, Checked, Facts, FromBody};
+use crate::validation::describer::describe_table;
 use crate::validation::errors::Errors;
-use crate::validation::fields::{entries, not_null};
-use crate::validation::rules::channel_config;
+use crate::validation::fields::{Fields, Table, field};
+use crate::validation::reader::{entries, not_null};
+use crate::validation::rules::{history_size, mapping_of, object};
 
-/// What the caller asks for: configurations by channel, whose names are not looked at.
+/// The settings of a channel. What is left out is set to its default.
+#[derive(Debug)]
+pub struct ChannelSettings;
+
+impl Table for ChannelSettings {
+    type Value = ChannelConfig;
+    const ABOUT: &'static str = "The settings of a channel. What is left out is set to its default.";
+
+    fn walk(fields: &mut impl Fields) -> Option<ChannelConfig> {
+        const NOTIFY_PRESENCE: &str = "Whether the channel gets `presence` events when users come and go.";
+        const STORE_HISTORY: &str = "Whether messages are kept for `/info`, `/connect` and `/subscribe`.";
+        const HISTORY_SIZE: &str = "How many messages are kept where `store_history` is set.";
+        const WITH_LISTS: &str = "Whether `presence` events carry the list of present users.";
+        const NOTIFY_STATE: &str = "Whether the channel gets `user_state_change` events.";
+        const STORE_FRAMES: &str = "Whether events are kept for clients that miss them.";
+        let default = ChannelConfig::default();
+        let notify_presence = fields.flag(field("notify_presence", NOTIFY_PRESENCE), default.notify_presence);
+        let store_history = fields.flag(field("store_history", STORE_HISTORY).example("true"), default.store_history);
+        let history_size =
+            fields.or_else(field("history_size", HISTORY_SIZE).example("20"), history_size(default.history_size), |_| {
+                Ok(default.history_size)
+            });
+        let with_lists =
+            fields.flag(field("broadcast_presence_with_user_lists", WITH_LISTS), default.broadcast_presence_with_user_lists);
+        let notify_state = fields.flag(field("notify_state", NOTIFY_STATE), default.notify_state);
+        let store_frames = fields.flag(field("store_frames", STORE_FRAMES), default.store_frames);
+        Some(ChannelConfig {
+            notify_presence: notify_presence?,
+            store_history: store_history?,
+            history_size: history_size?,
+            broadcast_presence_with_user_lists: with_lists?,
+            notify_state: notify_state?,
+            store_frames: store_frames?,
+        })
+    }
+}
+
+describe_table!(ChannelSettings);
+
+/// Walks over `channel_configs`, which other calls have.
+pub(super) fn channel_configs(fields: &mut impl Fields) -> Option<HashMap<ChannelName, ChannelConfig>> {
+    const ABOUT: &str = "Settings, by channel, for the channels that this call creates.";
+    let configs = fields.or_empty(field("channel_configs", ABOUT), mapping_of::<ChannelSettings>())?;
+    Some(configs.into_iter().map(|(channel, config)| (ChannelName::new(channel), config)).collect())
+}
+
+/// The request of `/channel_config`: settings by channel, whose names are not looked at.
 #[derive(Debug)]
 pub struct ConfigRequest(BTreeMap<ChannelName, ChannelConfig>);
 
@@ -25,9 +74,9 @@ impl FromBody for ConfigRequest {
     /// The error is that of the first wrong channel and stands alone (`protocol.md` §3).
     fn from_body(body: &RawValue, _: &Facts) -> Checked<Self> {
         let Some(entries) = entries(body) else {
-            return Checked::by(Err(Errors::schema("Invalid input type.")));
+            return Checked::by(Err(Errors::not_an_object(body)));
         };
-        let config = |(channel, value)| match not_null(value, channel_config) {
+        let config = |(channel, value)| match not_null(value, &object::<ChannelSettings>()) {
             Ok(config) => Ok((ChannelName::new(channel), config)),
             Err(errors @ Errors::Parts(_)) => Err(errors),
             Err(errors) => Err(Errors::part("_schema", errors)),
@@ -36,14 +85,26 @@ impl FromBody for ConfigRequest {
     }
 }
 
-/// Sets the configuration of channels, which are made where they do not exist. Answers what they are like, without history and users.
-#[utoipa::path(post, path = "/channel_config", tag = "channels", request_body = BTreeMap<String, ChannelConfig>,
-    responses((status = 200, description = "The channels", body = Info), SignedErrors), security(("signature" = [])))]
-pub async fn configure(
-    _: Signed,
-    broker: Data<Broker>,
-    Body(ConfigRequest(configs)): Body<ConfigRequest>,
-) -> Result<Json<Info>, ApiError> {
+/// Sets the settings of channels.
+///
+/// Channels that do not exist are created. Answers with the channels, without their history and users.
+#[utoipa::path(
+    tag = "channels",
+    operation_id = "configure",
+    request_body(content = BTreeMap<String, ChannelSettings>, description = "The settings to set, by channel."),
+    responses(
+        (status = 200, description = "The channels that were configured, with all their settings.", body = Info),
+        CommonErrors, HttpsOnly, SignedErrors,
+    ),
+    security(("signature" = [])),
+)]
+#[post("/channel_config")]
+pub(crate) async fn configure_channels(_: Signed, broker: Data<Broker>, body: Body<ConfigRequest>) -> Result<Json<Info>, ApiError> {
+    configured(&broker, body.0).await
+}
+
+/// Configures channels for the API and for the panel.
+pub(crate) async fn configured(broker: &Broker, ConfigRequest(configs): ConfigRequest) -> Result<Json<Info>, ApiError> {
     let channels = configs.keys().cloned().collect();
     broker.configure(configs).await?;
     let options = InfoOptions { include_history: false, include_users: false, ..InfoOptions::default() };

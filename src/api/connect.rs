@@ -1,7 +1,8 @@
 //! `POST /connect`: makes a connection for a user.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::HashMap;
 
+use actix_web::post;
 use actix_web::web::{Data, Json};
 use channelstream_actors::broker::Broker;
 use channelstream_actors::core::user::{Connect, Values};
@@ -10,96 +11,107 @@ use channelstream_actors::protocol::config::ChannelConfig;
 use channelstream_actors::protocol::info::{Info, InfoOptions};
 use channelstream_actors::protocol::state::{State, StateValue};
 use serde::Serialize;
-use serde_json::value::RawValue;
 use utoipa::ToSchema;
 
-use crate::api::info::{InfoQuery, info_options};
+use crate::api::channel_config::channel_configs;
+use crate::api::info::info_options;
 use crate::error::ApiError;
-use crate::openapi::answers::SignedErrors;
+use crate::openapi::answers::{CommonErrors, HttpsOnly, SignedErrors};
 use crate::signature::Signed;
-use crate::validation::body::{Body, Checked, Facts, FromBody};
-use crate::validation::fields::Fields;
-use crate::validation::rules::{CHANNEL, USER, channel_configs, list, name, nested, state, uuid};
+use crate::validation::body::Body;
+use crate::validation::describer::describe_table;
+use crate::validation::fields::{Fields, Table, field};
+use crate::validation::rules::{CHANNEL, USER, list, name, state, uuid};
 
-/// What the caller asks for.
-#[derive(Debug, ToSchema)]
+/// The request of `/connect`.
+#[derive(Debug)]
 pub struct ConnectRequest {
-    /// Who it is.
-    #[schema(value_type = String, min_length = 1, max_length = 512, example = "alice")]
     username: UserName,
-    /// An id for the connection; a new one where nothing is said. One that is the same user's already stays.
-    #[schema(value_type = String, format = "uuid", required = false)]
     conn_id: Option<ConnId>,
-    /// Channels it listens to, 1 to 256 characters each.
-    #[schema(value_type = Vec<String>, required = false, example = json!(["news"]))]
     channels: Vec<ChannelName>,
-    /// State keys that others may see; replaces those of before.
-    #[schema(required = false, example = json!(["color"]))]
     state_public_keys: Vec<String>,
-    /// State of a user who is not known yet.
-    #[schema(value_type = BTreeMap<String, StateValue>, required = false, example = json!({"color": "red"}))]
     fresh_user_state: Values,
-    /// State that is set on every connect, after the fresh one; makes no event.
-    #[schema(value_type = BTreeMap<String, StateValue>, required = false)]
     user_state: Values,
-    /// Of channels that this call creates.
-    #[schema(value_type = BTreeMap<String, ChannelConfig>, required = false)]
     channel_configs: HashMap<ChannelName, ChannelConfig>,
-    /// How much to tell of the channels.
-    #[schema(value_type = InfoQuery, required = false)]
     info: InfoOptions,
 }
 
-impl FromBody for ConnectRequest {
-    fn from_body(body: &RawValue, _: &Facts) -> Checked<Self> {
-        Checked::object(body, |fields| {
-            // Before 0.7 the field was `user` (`protocol.md` §11).
-            let username = if fields.has("username") || !fields.has("user") { "username" } else { "user" };
-            let username = fields.required(username, name(USER));
-            let conn_id = fields.optional("conn_id", uuid);
-            let channels = fields.or("channels", Vec::new, list(name(CHANNEL)));
-            let state_public_keys = fields.or("state_public_keys", Vec::new, list(name(CHANNEL)));
-            let fresh_user_state = fields.or("fresh_user_state", Values::default, state);
-            let user_state = fields.or("user_state", Values::default, state);
-            let channel_configs = configs(fields);
-            let info = fields.or("info", InfoOptions::default, nested(info_options));
-            Some(Self {
-                username: username?,
-                conn_id: conn_id?,
-                channels: channels?,
-                state_public_keys: state_public_keys?,
-                fresh_user_state: fresh_user_state?,
-                user_state: user_state?,
-                channel_configs: channel_configs?,
-                info: info?,
-            })
+impl Table for ConnectRequest {
+    type Value = Self;
+    const ABOUT: &'static str = "A connection to open for a user.";
+
+    fn walk(fields: &mut impl Fields) -> Option<Self> {
+        const USERNAME: &str = "The name of the user, who is created where it is not known.";
+        const USER_FIELD: &str = "The name of the user, under the key that it had before version 0.7.";
+        const CONN_ID: &str = "An id for the connection, in any usual spelling of a UUID. Where it is absent the server makes one. \
+                               An id that the same user has already is kept.";
+        const CHANNELS: &str = "The channels that the connection listens to. Those that do not exist are created.";
+        const PUBLIC_KEYS: &str = "The keys of the user's state that others may see. They replace those of before.";
+        const FRESH_STATE: &str = "The state of a user who is not known yet.";
+        const STATE: &str = "Values to set in the user's state at every connect, after the fresh ones. No event tells of them.";
+        // Before 0.7 the key was `user` (`protocol.md` §11).
+        let username = fields.either(
+            field("username", USERNAME).example(r#""alice""#),
+            field("user", USER_FIELD).example(r#""alice""#),
+            name(USER),
+        );
+        let conn_id = fields.optional(field("conn_id", CONN_ID), uuid());
+        let channels = fields.or_empty(field("channels", CHANNELS).example(r#"["news"]"#), list(name(CHANNEL)));
+        let state_public_keys =
+            fields.or_empty(field("state_public_keys", PUBLIC_KEYS).example(r#"["color"]"#), list(name(CHANNEL)));
+        let fresh_user_state = fields.or_empty(field("fresh_user_state", FRESH_STATE).example(r#"{"color": "red"}"#), state());
+        let user_state = fields.or_empty(field("user_state", STATE), state());
+        let channel_configs = channel_configs(fields);
+        let info = info_options(fields);
+        Some(Self {
+            username: username?,
+            conn_id: conn_id?,
+            channels: channels?,
+            state_public_keys: state_public_keys?,
+            fresh_user_state: fresh_user_state?,
+            user_state: user_state?,
+            channel_configs: channel_configs?,
+            info: info?,
         })
     }
 }
 
-/// The field `channel_configs`, by channel.
-pub(super) fn configs(fields: &mut Fields<'_>) -> Option<HashMap<ChannelName, ChannelConfig>> {
-    let configs = fields.or("channel_configs", BTreeMap::new, channel_configs)?;
-    Some(configs.into_iter().map(|(channel, config)| (ChannelName::new(channel), config)).collect())
-}
+describe_table!(ConnectRequest);
 
-/// The new connection, its user and its channels.
+/// A connection that was opened, its user and its channels.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct ConnectAnswer {
+    /// The id of the opened connection, with which a page listens.
     conn_id: ConnId,
+    /// The whole state of the user.
     #[schema(value_type = BTreeMap<String, StateValue>)]
     state: State,
+    /// The name of the connected user.
     username: UserName,
+    /// The part of the user's state that others may see.
     #[schema(value_type = BTreeMap<String, StateValue>)]
     public_state: State,
+    /// The channels that the call named, sorted.
     channels: Vec<ChannelName>,
+    /// These channels, with as much as `info` asked for.
     channels_info: Info,
 }
 
-/// Makes a connection, the user if new, and the channels. Answers 422 when the id is another user's.
-#[utoipa::path(post, path = "/connect", tag = "users", request_body = ConnectRequest,
-    responses((status = 200, description = "The connection; a page listens with its `conn_id`", body = ConnectAnswer), SignedErrors), security(("signature" = [])))]
-pub async fn connect(
+/// Opens a connection for a user.
+///
+/// The user and the channels are created where they do not exist. An id that is another user's is answered with 422.
+#[utoipa::path(
+    tag = "users",
+    operation_id = "connect",
+    request_body(content = ConnectRequest, description = "The user who connects, and how."),
+    responses(
+        (status = 200, description = "The connection is open, and a page can listen with its `conn_id`.", body = ConnectAnswer),
+        CommonErrors, HttpsOnly, SignedErrors,
+    ),
+    security(("signature" = [])),
+)]
+#[post("/connect")]
+pub(crate) async fn connect(
     _: Signed,
     broker: Data<Broker>,
     Body(request): Body<ConnectRequest>,

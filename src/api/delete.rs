@@ -1,48 +1,64 @@
 //! `DELETE /message`: deletes messages.
 
+use actix_web::delete;
 use actix_web::web::{Data, Json};
 use channelstream_actors::broker::Broker;
 use channelstream_actors::protocol::message::Deletion;
 use serde_json::value::RawValue;
-use utoipa::ToSchema;
 
-use crate::api::{MessageAddress, address};
+use crate::api::address;
 use crate::error::ApiError;
-use crate::openapi::answers::SignedErrors;
+use crate::openapi::answers::{CommonErrors, HttpsOnly, SignedErrors};
 use crate::signature::Signed;
 use crate::validation::body::{Body, Checked, Facts, FromBody, list_of};
+use crate::validation::describer::describe_table;
+use crate::validation::fields::{Fields, Table, field};
 use crate::validation::rules::uuid;
 
-/// A message to be deleted.
-#[derive(ToSchema)]
-#[expect(dead_code, reason = "says what a body looks like; it is read field by field into a `Deletion`")]
-pub struct MessageDeletion {
-    /// Of the message.
-    #[schema(value_type = String, format = "uuid")]
-    uuid: (),
-    #[serde(flatten)]
-    address: MessageAddress,
+/// A message to delete.
+#[derive(Debug)]
+pub struct MessageDeletion;
+
+impl Table for MessageDeletion {
+    type Value = Deletion;
+    const ABOUT: &'static str = "A message to delete, and who is told.";
+
+    fn walk(fields: &mut impl Fields) -> Option<Deletion> {
+        const UUID: &str = "The id of the message to delete, in any usual spelling of a UUID.";
+        let address = address(fields);
+        let uuid = fields.required(field("uuid", UUID).example(r#""7d444840-9dc0-11d1-b245-5ffdce74fad2""#), uuid());
+        Some(Deletion { address: address?, uuid: uuid? })
+    }
 }
 
-/// What the caller asks for.
+describe_table!(MessageDeletion);
+
+/// The request of `DELETE /message`.
 #[derive(Debug)]
 pub struct DeleteRequest(Vec<Deletion>);
 
 impl FromBody for DeleteRequest {
-    fn from_body(body: &RawValue, _: &Facts) -> Checked<Self> {
-        let deletions = list_of(body, |fields| {
-            let address = address(fields);
-            let uuid = fields.required("uuid", uuid);
-            Some(Deletion { address: address?, uuid: uuid? })
-        });
-        Checked::by(deletions.map(Self))
+    fn from_body(body: &RawValue, facts: &Facts) -> Checked<Self> {
+        Checked::by(list_of::<MessageDeletion>(body, facts).map(Self))
     }
 }
 
-/// Deletes messages where they are kept, and tells all who would get them. Answers with the list as accepted.
-#[utoipa::path(delete, path = "/message", tag = "messages", request_body = Vec<MessageDeletion>,
-    responses((status = 200, description = "The deletions as accepted", body = Vec<Deletion>), SignedErrors), security(("signature" = [])))]
-pub async fn delete(
+/// Deletes messages that were published.
+///
+/// They are deleted where they are kept, and everyone who would get them is told by a `message:delete`. Answers with the list as
+/// accepted.
+#[utoipa::path(
+    tag = "messages",
+    operation_id = "delete",
+    request_body(content = Vec<MessageDeletion>, description = "The messages to delete, as a list."),
+    responses(
+        (status = 200, description = "The deletions as they were accepted.", body = Vec<Deletion>),
+        CommonErrors, HttpsOnly, SignedErrors,
+    ),
+    security(("signature" = [])),
+)]
+#[delete("/message")]
+pub(crate) async fn delete_messages(
     _: Signed,
     broker: Data<Broker>,
     Body(DeleteRequest(deletions)): Body<DeleteRequest>,

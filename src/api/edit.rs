@@ -1,66 +1,74 @@
 //! `PATCH /message`: edits messages.
 
+use actix_web::patch;
 use actix_web::web::{Data, Json};
 use channelstream_actors::broker::Broker;
 use channelstream_actors::protocol::message::Patch;
-use channelstream_actors::protocol::timestamp::{Moment, Timestamp};
+use channelstream_actors::protocol::timestamp::Moment;
 use serde_json::value::RawValue;
-use utoipa::ToSchema;
 
-use crate::api::{MessageAddress, address};
+use crate::api::address;
 use crate::error::ApiError;
-use crate::openapi::answers::SignedErrors;
+use crate::openapi::answers::{CommonErrors, HttpsOnly, SignedErrors};
 use crate::signature::Signed;
 use crate::validation::body::{Body, Checked, Facts, FromBody, list_of};
+use crate::validation::describer::describe_table;
+use crate::validation::fields::{Fields, Table, field};
 use crate::validation::rules::{USER, datetime, name, payload, uuid};
 
-/// A message to be edited; what is not given stays.
-#[derive(ToSchema)]
-#[expect(dead_code, reason = "says what a body looks like; it is read field by field into a `Patch`")]
-pub struct MessagePatch {
-    /// Of the message.
-    #[schema(value_type = String, format = "uuid")]
-    uuid: (),
-    #[serde(flatten)]
-    address: MessageAddress,
-    /// A new sender.
-    #[schema(min_length = 1, max_length = 512, required = false)]
-    user: String,
-    /// A new content.
-    #[schema(value_type = Object, required = false, example = json!({"text": "hello again"}))]
-    message: (),
-    /// A new time.
-    #[schema(required = false)]
-    timestamp: Timestamp,
-    /// When it was edited; now, where nothing is said.
-    #[schema(required = false)]
-    edited: Timestamp,
+/// A message to edit.
+#[derive(Debug)]
+pub struct MessagePatch;
+
+impl Table for MessagePatch {
+    type Value = Patch;
+    const ABOUT: &'static str = "A message to edit, and who is told. What is absent stays as it is.";
+
+    fn walk(fields: &mut impl Fields) -> Option<Patch> {
+        const UUID: &str = "The id of the message to edit, in any usual spelling of a UUID.";
+        const TIMESTAMP: &str = "A new time for the message.";
+        const USER_FIELD: &str = "A new sender of the message.";
+        const MESSAGE: &str = "A new object for the message, of at most `message_limit` bytes.";
+        const EDITED: &str = "The time of the edit. Where it is absent it is now.";
+        let limit = fields.facts().message_limit;
+        let address = address(fields);
+        let uuid = fields.required(field("uuid", UUID).example(r#""7d444840-9dc0-11d1-b245-5ffdce74fad2""#), uuid());
+        let timestamp = fields.optional(field("timestamp", TIMESTAMP), datetime());
+        let user = fields.optional(field("user", USER_FIELD), name(USER));
+        let message = fields.optional(field("message", MESSAGE).example(r#"{"text": "hello again"}"#), payload(limit));
+        let edited = fields.or_else(field("edited", EDITED), datetime(), |_| Ok(Moment::now().into()));
+        Some(Patch { address: address?, uuid: uuid?, timestamp: timestamp?, user: user?, message: message?, edited: edited? })
+    }
 }
 
-/// What the caller asks for.
+describe_table!(MessagePatch);
+
+/// The request of `PATCH /message`.
 #[derive(Debug)]
 pub struct EditRequest(Vec<Patch>);
 
 impl FromBody for EditRequest {
     fn from_body(body: &RawValue, facts: &Facts) -> Checked<Self> {
-        let now = Moment::now();
-        let patches = list_of(body, |fields| {
-            let address = address(fields);
-            let uuid = fields.required("uuid", uuid);
-            let timestamp = fields.optional("timestamp", datetime);
-            let user = fields.optional("user", name(USER));
-            let message = fields.optional("message", payload(facts.message_limit));
-            let edited = fields.or("edited", || now.into(), datetime);
-            Some(Patch { address: address?, uuid: uuid?, timestamp: timestamp?, user: user?, message: message?, edited: edited? })
-        });
-        Checked::by(patches.map(Self))
+        Checked::by(list_of::<MessagePatch>(body, facts).map(Self))
     }
 }
 
-/// Edits messages where they are kept, and tells all who would get them. Answers with the list as accepted.
-#[utoipa::path(patch, path = "/message", tag = "messages", request_body = Vec<MessagePatch>,
-    responses((status = 200, description = "The edits as accepted", body = Vec<Patch>), SignedErrors), security(("signature" = [])))]
-pub async fn edit(
+/// Edits messages that were published.
+///
+/// They are changed where they are kept, and everyone who would get them is told by a `message:edit`. Answers with the list as
+/// accepted.
+#[utoipa::path(
+    tag = "messages",
+    operation_id = "edit",
+    request_body(content = Vec<MessagePatch>, description = "The messages to edit, as a list."),
+    responses(
+        (status = 200, description = "The edits as they were accepted.", body = Vec<Patch>),
+        CommonErrors, HttpsOnly, SignedErrors,
+    ),
+    security(("signature" = [])),
+)]
+#[patch("/message")]
+pub(crate) async fn edit_messages(
     _: Signed,
     broker: Data<Broker>,
     Body(EditRequest(patches)): Body<EditRequest>,

@@ -1,24 +1,59 @@
 //! `/health`: the process serves; `/ready`: it should be sent requests.
 
-use actix_web::HttpResponse;
-use actix_web::web::Data;
-use serde_json::json;
+use actix_web::web::{Data, Json};
+use actix_web::{HttpResponse, get};
+use serde::Serialize;
+use utoipa::ToSchema;
 
 use crate::lifecycle::Lifecycle;
+use crate::openapi::answers::CommonErrors;
 
-/// Answers as long as the process serves.
-#[utoipa::path(get, path = "/health", tag = "operating", responses((status = 200, description = "It serves")))]
-pub async fn health() -> HttpResponse {
-    HttpResponse::Ok().json(json!({"status": "ok"}))
+/// How the server is, for whoever supervises it.
+#[derive(Clone, Copy, Debug, Serialize, ToSchema)]
+pub struct Health {
+    /// How the server is now.
+    status: Status,
 }
 
+/// One word that says how the server is.
+#[derive(Clone, Copy, Debug, Serialize, ToSchema)]
+#[serde(rename_all = "lowercase")]
+enum Status {
+    Ok,
+    Ready,
+    Stopping,
+}
+
+/// Tells whether the process serves.
+///
+/// Answers for as long as the process serves, also while it stops.
+#[utoipa::path(
+    tag = "operating",
+    operation_id = "health",
+    responses((status = 200, description = "The process serves; `status` is `ok`.", body = Health), CommonErrors),
+)]
+#[get("/health")]
+pub(crate) async fn health() -> Json<Health> {
+    Json(Health { status: Status::Ok })
+}
+
+/// Tells whether to send requests.
+///
 /// Answers 503 once the server is about to stop.
-#[utoipa::path(get, path = "/ready", tag = "operating",
-    responses((status = 200, description = "Send requests"), (status = 503, description = "It is about to stop")))]
-pub async fn ready(lifecycle: Data<Lifecycle>) -> HttpResponse {
+#[utoipa::path(
+    tag = "operating",
+    operation_id = "ready",
+    responses(
+        (status = 200, description = "Requests may be sent; `status` is `ready`.", body = Health),
+        (status = 503, description = "The server is about to stop; `status` is `stopping`.", body = Health),
+        CommonErrors,
+    ),
+)]
+#[get("/ready")]
+pub(crate) async fn ready(lifecycle: Data<Lifecycle>) -> HttpResponse {
     if lifecycle.is_ready() {
-        HttpResponse::Ok().json(json!({"status": "ready"}))
+        HttpResponse::Ok().json(Health { status: Status::Ready })
     } else {
-        HttpResponse::ServiceUnavailable().json(json!({"status": "stopping"}))
+        HttpResponse::ServiceUnavailable().json(Health { status: Status::Stopping })
     }
 }

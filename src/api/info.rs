@@ -1,103 +1,165 @@
 //! `/info`: tells of channels and their users.
 
+use actix_web::post;
 use actix_web::web::{Data, Json};
 use channelstream_actors::broker::Broker;
 use channelstream_actors::name::ChannelName;
 use channelstream_actors::protocol::info::{Info, InfoOptions};
 use serde_json::value::RawValue;
-use utoipa::ToSchema;
+use utoipa::openapi::schema::OneOfBuilder;
+use utoipa::openapi::{Ref, RefOr, Schema};
+use utoipa::{PartialSchema, ToSchema};
 
 use crate::error::ApiError;
-use crate::openapi::answers::SignedErrors;
+use crate::openapi::answers::{CommonErrors, HttpsOnly, SignedErrors};
 use crate::signature::Signed;
 use crate::validation::body::{Body, Checked, Facts, FromBody};
-use crate::validation::errors::Errors;
-use crate::validation::fields::Fields;
-use crate::validation::rules::{CHANNEL, boolean, list, name, nested};
+use crate::validation::describer::describe_table;
+use crate::validation::errors::{Errors, Kind};
+use crate::validation::fields::{Fields, Table, field};
+use crate::validation::reader::entries;
+use crate::validation::rules::{CHANNEL, Components, list, name, object};
 
-/// How much to tell.
-#[derive(ToSchema)]
-#[expect(dead_code, reason = "says what a body looks like; it is read field by field into `InfoOptions`")]
-pub struct InfoQuery {
-    /// Which channels; absent: all. Has a say in `/info` only.
-    #[schema(required = false, example = json!(["news"]))]
-    channels: Vec<String>,
-    /// Which not.
-    #[schema(required = false)]
-    exclude_channels: Vec<String>,
-    /// With their history.
-    #[schema(required = false, default = true)]
-    include_history: bool,
-    /// With their users.
-    #[schema(required = false, default = true)]
-    include_users: bool,
-    /// Of a user's state only the public part.
-    #[schema(required = false, default = false)]
-    return_public_state: bool,
-}
-
-/// What the caller asks for; no body: everything.
-#[derive(ToSchema)]
-#[expect(dead_code, reason = "says what a body looks like")]
-pub struct InfoBody {
-    info: InfoQuery,
-}
-
-/// What the caller asks for; nothing: everything.
+/// The request of `/info`.
 #[derive(Debug, Default)]
 pub struct InfoRequest {
-    /// `None`: all.
+    /// The channels, or `None` for all.
     channels: Option<Vec<ChannelName>>,
     options: InfoOptions,
 }
 
-impl FromBody for InfoRequest {
-    fn from_body(body: &RawValue, _: &Facts) -> Checked<Self> {
-        match Fields::new(body) {
+/// What stands under `info`: which channels, and how much of each.
+#[derive(Debug)]
+pub struct InfoQuery;
+
+impl Table for InfoQuery {
+    type Value = InfoRequest;
+    const ABOUT: &'static str = "Which channels are shown, and how much of each.";
+
+    fn walk(fields: &mut impl Fields) -> Option<InfoRequest> {
+        const WITH_HISTORY: &str = "Whether the history of each channel is shown.";
+        const WITH_USERS: &str = "Whether the users of each channel are shown.";
+        const CHANNELS: &str = "The channels to show. Where the list is absent all are shown, where it is empty none. It counts in \
+                                `/info` only: other calls show the channels that they name.";
+        const EXCLUDED: &str = "Channels that are not shown.";
+        const WITH_CONNECTIONS: &str = "Has no effect, as in the original server, but must be a boolean.";
+        const PUBLIC_STATE: &str = "Whether only the public part of the users' state is shown.";
+        let include_history = fields.flag(field("include_history", WITH_HISTORY), true);
+        let include_users = fields.flag(field("include_users", WITH_USERS), true);
+        let channels = fields.optional(field("channels", CHANNELS).example(r#"["news"]"#), list(name(CHANNEL)));
+        let exclude_channels = fields.or_empty(field("exclude_channels", EXCLUDED), list(name(CHANNEL)));
+        let include_connections = fields.flag(field("include_connections", WITH_CONNECTIONS), false);
+        let return_public_state = fields.flag(field("return_public_state", PUBLIC_STATE), false);
+        include_connections?;
+        let options = InfoOptions {
+            include_history: include_history?,
+            include_users: include_users?,
+            return_public_state: return_public_state?,
+            exclude_channels: exclude_channels?,
+        };
+        Some(InfoRequest { channels: channels?, options })
+    }
+}
+
+describe_table!(InfoQuery);
+
+impl Table for InfoRequest {
+    type Value = Self;
+    const ABOUT: &'static str = "The channels to show, under `info`.";
+
+    fn walk(fields: &mut impl Fields) -> Option<Self> {
+        const INFO: &str = "Which channels to show, and how much of them.";
+        fields.required(field("info", INFO).example(r#"{"channels": ["news"]}"#), object::<InfoQuery>())
+    }
+}
+
+describe_table!(InfoRequest);
+
+/// The request of older releases, without `info` around it. Other keys are ignored.
+#[derive(Debug)]
+pub struct OlderInfoRequest;
+
+impl Table for OlderInfoRequest {
+    type Value = InfoRequest;
+    const ABOUT: &'static str = "The channels to show, as older releases were asked.";
+
+    fn walk(fields: &mut impl Fields) -> Option<InfoRequest> {
+        const CHANNELS: &str = "The names of channels to show. An empty list stands for all channels.";
+        let channels = fields.required(field("channels", CHANNELS).example(r#"["news"]"#), list(name(CHANNEL)))?;
+        let channels = Some(channels).filter(|channels: &Vec<_>| !channels.is_empty());
+        Some(InfoRequest { channels, options: InfoOptions::default() })
+    }
+}
+
+describe_table!(OlderInfoRequest);
+
+fn is_older(body: &RawValue) -> bool {
+    let entries = entries(body).unwrap_or_default();
+    let has = |name| entries.iter().any(|(key, _)| key == name);
+    has("channels") && !has("info")
+}
+
+/// The request of `/info`, whose body may be absent.
+#[derive(Debug)]
+pub struct InfoBody(InfoRequest);
+
+impl PartialSchema for InfoBody {
+    fn schema() -> RefOr<Schema> {
+        let newer = Ref::from_schema_name(InfoRequest::name());
+        let older = Ref::from_schema_name(OlderInfoRequest::name());
+        OneOfBuilder::new().item(newer).item(older).description(Some("The channels to show, in one of two forms.")).into()
+    }
+}
+
+impl ToSchema for InfoBody {
+    fn schemas(components: &mut Components) {
+        components.push((InfoRequest::name().into_owned(), InfoRequest::schema()));
+        components.push((OlderInfoRequest::name().into_owned(), OlderInfoRequest::schema()));
+        InfoRequest::schemas(components);
+        OlderInfoRequest::schemas(components);
+    }
+}
+
+impl FromBody for InfoBody {
+    fn from_body(body: &RawValue, facts: &Facts) -> Checked<Self> {
+        match Kind::of(body) {
+            Kind::Object if is_older(body) => Checked::object::<OlderInfoRequest>(body, facts).map(Self),
+            Kind::Object => Checked::object::<InfoRequest>(body, facts).map(Self),
             // Its first field is an object, so the original words this differently.
-            Err(_) => Checked::by(Err(Errors::schema("Invalid type."))),
-            Ok(fields) if fields.has("channels") && !fields.has("info") => Checked::object(body, older_request),
-            Ok(_) => Checked::object(body, |fields| fields.required("info", nested(info_request))),
+            _ => Checked::by(Err(Errors::other_kind("Invalid type.", "a JSON object with the key \"info\" is needed here", body))),
         }
     }
 
     fn from_nothing() -> Option<Self> {
-        Some(Self::default())
+        Some(Self(InfoRequest::default()))
     }
 }
 
-/// The options that `info` has in every request. `channels` has a say in `/info` only, but must be right everywhere.
-pub(super) fn info_options(fields: &mut Fields<'_>) -> Option<InfoOptions> {
-    info_request(fields).map(|request| request.options)
+/// Walks over `info`, which other calls have. `channels` counts in `/info` only, but must be right everywhere.
+pub(super) fn info_options(fields: &mut impl Fields) -> Option<InfoOptions> {
+    const ABOUT: &str = "How much of the channels is shown in the answer.";
+    fields.or_empty(field("info", ABOUT), object::<InfoQuery>()).map(|request| request.options)
 }
 
-/// Reads the body of older releases, `{channels}`. Without a channel in the list it asks for all; other keys are ignored.
-fn older_request(fields: &mut Fields<'_>) -> Option<InfoRequest> {
-    let channels = fields.required("channels", list(name(CHANNEL)))?;
-    Some(InfoRequest { channels: Some(channels).filter(|channels: &Vec<_>| !channels.is_empty()), options: InfoOptions::default() })
+/// Shows channels and their users.
+///
+/// Without a body all channels are shown. Any method does this.
+#[utoipa::path(
+    tag = "channels",
+    operation_id = "info",
+    request_body(content = Option<InfoBody>, description = "The channels to show; nothing for all of them."),
+    responses(
+        (status = 200, description = "The channels that were asked for and exist, and their users.", body = Info),
+        CommonErrors, HttpsOnly, SignedErrors,
+    ),
+    security(("signature" = [])),
+)]
+#[post("/info")]
+pub(crate) async fn info(signed: Signed, broker: Data<Broker>, body: Body<InfoBody>) -> Result<Json<Info>, ApiError> {
+    shown(signed, broker, body).await
 }
 
-fn info_request(fields: &mut Fields<'_>) -> Option<InfoRequest> {
-    let include_history = fields.or("include_history", || true, boolean);
-    let include_users = fields.or("include_users", || true, boolean);
-    let channels = fields.optional("channels", list(name(CHANNEL)));
-    let exclude_channels = fields.or("exclude_channels", Vec::new, list(name(CHANNEL)));
-    // Has no effect in the original either.
-    let include_connections = fields.or("include_connections", || false, boolean);
-    let return_public_state = fields.or("return_public_state", || false, boolean);
-    include_connections?;
-    let options = InfoOptions {
-        include_history: include_history?,
-        include_users: include_users?,
-        return_public_state: return_public_state?,
-        exclude_channels: exclude_channels?,
-    };
-    Some(InfoRequest { channels: channels?, options })
-}
-
-/// Tells of the channels asked for and of the users in them. Any method will do.
-#[utoipa::path(post, path = "/info", tag = "channels", request_body = Option<InfoBody>,
-    responses((status = 200, description = "The channels, and the users in them", body = Info), SignedErrors), security(("signature" = [])))]
-pub async fn info(_: Signed, broker: Data<Broker>, Body(request): Body<InfoRequest>) -> Result<Json<Info>, ApiError> {
+/// Any other method does what POST does.
+pub async fn shown(_: Signed, broker: Data<Broker>, Body(InfoBody(request)): Body<InfoBody>) -> Result<Json<Info>, ApiError> {
     Ok(Json(broker.info(request.channels, &request.options).await))
 }

@@ -1,70 +1,109 @@
 //! `POST /message`: publishes messages.
 
-use actix_web::http::header::{HeaderMap, HeaderName};
+use actix_web::http::header::HeaderMap;
 use actix_web::web::{Data, Payload};
-use actix_web::{HttpRequest, HttpResponse};
+use actix_web::{HttpRequest, HttpResponse, post};
 use bytestring::ByteString;
 use channelstream_actors::broker::{Broker, Once};
 use channelstream_actors::protocol::message::{Draft, Message};
-use channelstream_actors::protocol::timestamp::Timestamp;
 use serde_json::value::RawValue;
 use sha1::{Digest, Sha1};
-use utoipa::ToSchema;
+use utoipa::IntoParams;
+use utoipa::openapi::path::{Parameter as Description, ParameterIn};
+use utoipa::openapi::schema::{ObjectBuilder, Type};
 
-use crate::api::{MessageAddress, address};
+use crate::api::address;
 use crate::error::ApiError;
-use crate::openapi::answers::SignedErrors;
+use crate::openapi::answers::{CommonErrors, HttpsOnly, SignedErrors};
 use crate::signature::Signed;
 use crate::validation::body::{self, Checked, Facts, FromBody, list_of};
+use crate::validation::describer::describe_table;
+use crate::validation::fields::{Fields, Table, field};
+use crate::validation::parameters::Parameter;
 use crate::validation::rules::{USER, datetime, name, payload, uuid};
 
 /// The header that makes a call safe to repeat.
-static IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
+const IDEMPOTENCY_KEY: Parameter<String> = Parameter {
+    name: "Idempotency-Key",
+    about: "A key of the caller's own that makes the call safe to repeat for 300 seconds.",
+    read: |key| (1..=LONGEST_KEY).contains(&key.len()).then(|| key.to_owned()),
+    wrong: "Length must be between 1 and 256.",
+    schema: || ObjectBuilder::new().schema_type(Type::String).min_length(Some(1)).max_length(Some(LONGEST_KEY)).into(),
+};
 
-/// A message to be published.
-#[derive(ToSchema)]
-#[expect(dead_code, reason = "says what a body looks like; it is read field by field into a `Draft`")]
-pub struct MessageDraft {
-    /// The sender.
-    #[schema(min_length = 1, max_length = 512, example = "bob")]
-    user: String,
-    #[serde(flatten)]
-    address: MessageAddress,
-    /// Anything, under keys of the application's; passed on unchanged.
-    #[schema(value_type = Object, required = false, example = json!({"text": "hello"}))]
-    message: (),
-    /// A new one where nothing is said.
-    #[schema(value_type = String, format = "uuid", required = false)]
-    uuid: (),
-    /// Now, where nothing is said.
-    #[schema(required = false)]
-    timestamp: Timestamp,
+/// The longest key, in bytes.
+const LONGEST_KEY: usize = 256;
+
+struct Repeatable;
+
+impl IntoParams for Repeatable {
+    fn into_params(_: impl Fn() -> Option<ParameterIn>) -> Vec<Description> {
+        vec![IDEMPOTENCY_KEY.header()]
+    }
 }
 
-/// What the caller asks for.
+/// A message to publish.
+#[derive(Debug)]
+pub struct MessageDraft;
+
+impl Table for MessageDraft {
+    type Value = Draft;
+    const ABOUT: &'static str = "A message to publish, and who gets it.";
+
+    fn walk(fields: &mut impl Fields) -> Option<Draft> {
+        const UUID: &str = "An id for the message, in any usual spelling of a UUID. Where it is absent the server makes one.";
+        const TIMESTAMP: &str = "A time for the message. Where it is absent it is now.";
+        const USER_FIELD: &str = "The name of the user who sends the message.";
+        const MESSAGE: &str = "The application's object, of at most `message_limit` bytes, which is passed on unchanged.";
+        let limit = fields.facts().message_limit;
+        let address = address(fields);
+        let uuid = fields.optional(field("uuid", UUID), uuid());
+        let timestamp = fields.optional(field("timestamp", TIMESTAMP), datetime());
+        let user = fields.required(field("user", USER_FIELD).example(r#""bob""#), name(USER));
+        let message = fields.optional(field("message", MESSAGE).example(r#"{"text": "hello"}"#), payload(limit));
+        Some(Draft { address: address?, uuid: uuid?, timestamp: timestamp?, user: user?, message: message? })
+    }
+}
+
+describe_table!(MessageDraft);
+
+/// The request of `POST /message`.
 #[derive(Debug)]
 pub struct MessageRequest(Vec<Draft>);
 
 impl FromBody for MessageRequest {
     fn from_body(body: &RawValue, facts: &Facts) -> Checked<Self> {
-        let drafts = list_of(body, |fields| {
-            let address = address(fields);
-            let uuid = fields.optional("uuid", uuid);
-            let timestamp = fields.optional("timestamp", datetime);
-            let user = fields.required("user", name(USER));
-            let message = fields.optional("message", payload(facts.message_limit));
-            Some(Draft { address: address?, uuid: uuid?, timestamp: timestamp?, user: user?, message: message? })
-        });
-        Checked::by(drafts.map(Self))
+        Checked::by(list_of::<MessageDraft>(body, facts).map(Self))
     }
 }
 
-/// Publishes messages. Answers with the list as accepted; those with neither channel nor recipients are dropped. With an
-/// `Idempotency-Key` a repeat answers as the first call did and delivers nothing twice.
-#[utoipa::path(post, path = "/message", tag = "messages", request_body = Vec<MessageDraft>,
-    params(("Idempotency-Key" = Option<String>, Header, description = "1 to 256 characters")),
-    responses((status = 200, description = "The messages as accepted", body = Vec<Message>), SignedErrors), security(("signature" = [])))]
-pub async fn publish(_: Signed, request: HttpRequest, broker: Data<Broker>, payload: Payload) -> Result<HttpResponse, ApiError> {
+/// Publishes messages to channels and users.
+///
+/// Answers with the list as accepted; messages with neither channel nor recipients are left out. With an `Idempotency-Key` a repeat of
+/// the call answers as the first one did and delivers nothing twice.
+#[utoipa::path(
+    tag = "messages",
+    operation_id = "publish",
+    request_body(content = Vec<MessageDraft>, description = "The messages to publish, as a list."),
+    params(Repeatable),
+    responses(
+        (status = 200, description = "The messages as they were accepted.", body = Vec<Message>),
+        CommonErrors, HttpsOnly, SignedErrors,
+    ),
+    security(("signature" = [])),
+)]
+#[post("/message")]
+pub(crate) async fn publish_messages(
+    _: Signed,
+    request: HttpRequest,
+    broker: Data<Broker>,
+    payload: Payload,
+) -> Result<HttpResponse, ApiError> {
+    published(request, broker, payload).await
+}
+
+/// Publishes messages for the API and for the panel.
+pub(crate) async fn published(request: HttpRequest, broker: Data<Broker>, payload: Payload) -> Result<HttpResponse, ApiError> {
     let bytes = body::read(&request, payload.into_inner()).await?;
     let MessageRequest(drafts) = body::parse(&bytes, &request).await?;
     let publisher = broker.clone();
@@ -76,16 +115,14 @@ pub async fn publish(_: Signed, request: HttpRequest, broker: Data<Broker>, payl
         None => publish.await?,
         Some(key) => match broker.once(key, Sha1::digest(&bytes).into(), publish).await? {
             Once::Answer(answer) => answer,
-            Once::OtherBody => return Err(ApiError::field("Idempotency-Key", "The key was used for another body.")),
+            Once::OtherBody => return Err(ApiError::field(IDEMPOTENCY_KEY.name, "The key was used for another body.")),
         },
     };
     Ok(HttpResponse::Ok().content_type("application/json").body(answer.into_bytes()))
 }
 
 fn idempotency_key(headers: &HeaderMap) -> Result<Option<String>, ApiError> {
-    let Some(key) = headers.get(&IDEMPOTENCY_KEY) else { return Ok(None) };
-    match key.to_str() {
-        Ok(key) if (1..=256).contains(&key.len()) => Ok(Some(key.to_owned())),
-        _ => Err(ApiError::field("Idempotency-Key", "Length must be between 1 and 256.")),
-    }
+    let Some(key) = headers.get(IDEMPOTENCY_KEY.name) else { return Ok(None) };
+    let key = key.to_str().ok().and_then(IDEMPOTENCY_KEY.read);
+    key.map(Some).ok_or_else(|| ApiError::field(IDEMPOTENCY_KEY.name, IDEMPOTENCY_KEY.wrong))
 }

@@ -2,89 +2,109 @@
 
 use std::collections::HashMap;
 
+use actix_web::post;
 use actix_web::web::{Data, Json};
 use channelstream_actors::broker::Broker;
 use channelstream_actors::name::{ChannelName, ConnId};
 use channelstream_actors::protocol::config::ChannelConfig;
 use channelstream_actors::protocol::info::{Info, InfoOptions};
 use serde::Serialize;
-use serde_json::value::RawValue;
-use utoipa::ToSchema;
+use utoipa::openapi::path::{Parameter, ParameterIn};
+use utoipa::{IntoParams, ToSchema};
 
-use crate::api::connect::configs;
-use crate::api::info::{InfoQuery, info_options};
+use crate::api::channel_config::channel_configs;
+use crate::api::info::info_options;
 use crate::error::ApiError;
-use crate::openapi::answers::SignedErrors;
+use crate::openapi::answers::{CommonErrors, HttpsOnly, SignedErrors};
 use crate::signature::Signed;
-use crate::validation::body::{Body, Checked, Facts, FromBody, UNKNOWN_CONNECTION};
-use crate::validation::fields::{Fields, Mention};
-use crate::validation::rules::{CHANNEL, filled_list, name, nested, parse_uuid, uuid};
+use crate::validation::body::{Body, unknown_connection};
+use crate::validation::describer::describe_table;
+use crate::validation::errors::Errors;
+use crate::validation::fields::{Fields, Mention, NULL, Table, field};
+use crate::validation::parameters::CONN_ID;
+use crate::validation::rules::{CHANNEL, filled_list, name, parse_uuid, uuid};
 
-/// What the caller asks for; the same for `/unsubscribe`.
-#[derive(Debug, ToSchema)]
+/// The request of `/subscribe` and `/unsubscribe`.
+#[derive(Debug)]
 pub struct SubscribeRequest {
-    /// A connection that there is; may come in the query instead.
-    #[schema(value_type = String, format = "uuid")]
     pub(super) conn_id: ConnId,
-    /// At least one, 1 to 256 characters each.
-    #[schema(value_type = Vec<String>, min_items = 1, example = json!(["news"]))]
     pub(super) channels: Vec<ChannelName>,
-    /// Of channels that this call creates.
-    #[schema(value_type = BTreeMap<String, ChannelConfig>, required = false)]
     pub(super) channel_configs: HashMap<ChannelName, ChannelConfig>,
-    /// How much to tell of the channels.
-    #[schema(value_type = InfoQuery, required = false)]
     pub(super) info: InfoOptions,
 }
 
-impl FromBody for SubscribeRequest {
-    fn from_body(body: &RawValue, facts: &Facts) -> Checked<Self> {
-        Checked::object(body, |fields| {
-            let conn_id = known_connection(fields, facts);
-            let channels = fields.required("channels", filled_list(name(CHANNEL)));
-            let channel_configs = configs(fields);
-            let info = fields.or("info", InfoOptions::default, nested(info_options));
-            Some(Self { conn_id: conn_id?, channels: channels?, channel_configs: channel_configs?, info: info? })
-        })
+impl Table for SubscribeRequest {
+    type Value = Self;
+    const ABOUT: &'static str = "A connection, and channels that it subscribes to or leaves.";
+
+    fn walk(fields: &mut impl Fields) -> Option<Self> {
+        const CHANNELS: &str = "The channels that the connection subscribes to or leaves, at least one.";
+        let conn_id = known_connection(fields);
+        let channels = fields.required(field("channels", CHANNELS).example(r#"["news"]"#), filled_list(name(CHANNEL)));
+        let channel_configs = channel_configs(fields);
+        let info = info_options(fields);
+        Some(Self { conn_id: conn_id?, channels: channels?, channel_configs: channel_configs?, info: info? })
     }
 }
 
+describe_table!(SubscribeRequest);
+
 /// A `conn_id` in the body counts before one in the query; absent from both it is null.
-fn known_connection(fields: &mut Fields<'_>, facts: &Facts) -> Option<ConnId> {
-    let conn_id: ConnId = if fields.has("conn_id") {
-        fields.required("conn_id", uuid)?
-    } else {
-        match &facts.conn_id {
-            None => fields.fail("conn_id", "Field may not be null.")?,
-            Some(text) => match parse_uuid(text) {
-                None => fields.fail("conn_id", "Not a valid UUID.")?,
-                Some(uuid) => uuid.into(),
-            },
-        }
-    };
+fn known_connection(fields: &mut impl Fields) -> Option<ConnId> {
+    const ABOUT: &str = "The id of an open connection, in any usual spelling of a UUID. It may stand in the query instead.";
+    let conn_id = field("conn_id", ABOUT).example(r#""7d444840-9dc0-11d1-b245-5ffdce74fad2""#);
+    let conn_id = fields.or_else(conn_id, uuid(), |facts| match &facts.conn_id {
+        None => Err(Errors::explained(NULL, "conn_id is missing, in the body and in the query.")),
+        Some(text) => parse_uuid(text).map(ConnId::from).ok_or_else(|| Errors::message("Not a valid UUID.")),
+    })?;
     fields.mention("conn_id", Mention::Connection(conn_id));
     Some(conn_id)
 }
 
-/// All channels of the connection, and those it was added to.
+/// The connection, where the query names it.
+pub(super) struct Named;
+
+impl IntoParams for Named {
+    fn into_params(_: impl Fn() -> Option<ParameterIn>) -> Vec<Parameter> {
+        let about = "The id of an open connection. It counts where the body has no `conn_id`.";
+        vec![CONN_ID.about(about).optional()]
+    }
+}
+
+/// The channels of a connection after it subscribed.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct SubscribeAnswer {
+    /// All channels that the connection listens to, sorted.
     channels: Vec<ChannelName>,
+    /// All channels of the connection, with as much as `info` asked for.
     channels_info: Info,
+    /// The channels that are new to the connection, sorted.
     subscribed_to: Vec<ChannelName>,
 }
 
-/// Puts a connection into channels, which are made where they do not exist.
-#[utoipa::path(post, path = "/subscribe", tag = "users", request_body = SubscribeRequest,
-    responses((status = 200, description = "All channels of the connection, and those it was added to", body = SubscribeAnswer), SignedErrors), security(("signature" = [])))]
-pub async fn subscribe(
+/// Subscribes a connection to channels.
+///
+/// Channels that do not exist are created.
+#[utoipa::path(
+    tag = "users",
+    operation_id = "subscribe",
+    params(Named),
+    request_body(content = SubscribeRequest, description = "The connection, and the channels to subscribe to."),
+    responses(
+        (status = 200, description = "All channels of the connection, and those that are new to it.", body = SubscribeAnswer),
+        CommonErrors, HttpsOnly, SignedErrors,
+    ),
+    security(("signature" = [])),
+)]
+#[post("/subscribe")]
+pub(crate) async fn subscribe(
     _: Signed,
     broker: Data<Broker>,
     Body(request): Body<SubscribeRequest>,
 ) -> Result<Json<SubscribeAnswer>, ApiError> {
     let SubscribeRequest { conn_id, channels, channel_configs, info } = request;
     let subscriptions = broker.subscribe(conn_id, channels, channel_configs).await;
-    let subscriptions = subscriptions.map_err(|error| ApiError::not_done(error, "conn_id", UNKNOWN_CONNECTION))?;
+    let subscriptions = subscriptions.map_err(|error| ApiError::not_done(error, "conn_id", unknown_connection()))?;
     let channels_info = broker.info(Some(subscriptions.channels.clone()), &info).await;
     Ok(Json(SubscribeAnswer { channels: subscriptions.channels, channels_info, subscribed_to: subscriptions.changed }))
 }

@@ -1,5 +1,6 @@
 //! `POST /unsubscribe`: takes a connection out of channels.
 
+use actix_web::post;
 use actix_web::web::{Data, Json};
 use channelstream_actors::broker::Broker;
 use channelstream_actors::name::ChannelName;
@@ -7,30 +8,45 @@ use channelstream_actors::protocol::info::Info;
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use crate::api::subscribe::SubscribeRequest;
+use crate::api::subscribe::{Named, SubscribeRequest};
 use crate::error::ApiError;
-use crate::openapi::answers::SignedErrors;
+use crate::openapi::answers::{CommonErrors, HttpsOnly, SignedErrors};
 use crate::signature::Signed;
-use crate::validation::body::{Body, UNKNOWN_CONNECTION};
+use crate::validation::body::{Body, unknown_connection};
 
-/// The channels left to the connection, and those it was taken out of.
+/// The channels of a connection after it left some.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct UnsubscribeAnswer {
+    /// The channels that the connection still listens to, sorted.
     channels: Vec<ChannelName>,
+    /// The channels that are left, with as much as `info` asked for.
     channels_info: Info,
+    /// The channels that the connection left, sorted.
     unsubscribed_from: Vec<ChannelName>,
 }
 
-/// Takes a connection out of channels; those it is not in are passed over.
-#[utoipa::path(post, path = "/unsubscribe", tag = "users", request_body = SubscribeRequest,
-    responses((status = 200, description = "The channels left to the connection, and those it was taken out of", body = UnsubscribeAnswer), SignedErrors), security(("signature" = [])))]
-pub async fn unsubscribe(
+/// Unsubscribes a connection from channels.
+///
+/// Channels that the connection is not subscribed to are passed over.
+#[utoipa::path(
+    tag = "users",
+    operation_id = "unsubscribe",
+    params(Named),
+    request_body(content = SubscribeRequest, description = "The connection, and the channels to leave."),
+    responses(
+        (status = 200, description = "The channels that are left to the connection, and those that it left.", body = UnsubscribeAnswer),
+        CommonErrors, HttpsOnly, SignedErrors,
+    ),
+    security(("signature" = [])),
+)]
+#[post("/unsubscribe")]
+pub(crate) async fn unsubscribe(
     _: Signed,
     broker: Data<Broker>,
     Body(request): Body<SubscribeRequest>,
 ) -> Result<Json<UnsubscribeAnswer>, ApiError> {
     let subscriptions = broker.unsubscribe(request.conn_id, request.channels).await;
-    let subscriptions = subscriptions.map_err(|error| ApiError::not_done(error, "conn_id", UNKNOWN_CONNECTION))?;
+    let subscriptions = subscriptions.map_err(|error| ApiError::not_done(error, "conn_id", unknown_connection()))?;
     let channels_info = broker.info(Some(subscriptions.channels.clone()), &request.info).await;
     Ok(Json(UnsubscribeAnswer { channels: subscriptions.channels, channels_info, unsubscribed_from: subscriptions.changed }))
 }

@@ -1,5 +1,6 @@
 //! `POST /user_state`: sets a user's state; and `/user_status`, its form before 0.7.
 
+use actix_web::post;
 use actix_web::web::{Data, Json};
 use channelstream_actors::broker::Broker;
 use channelstream_actors::core::user::Values;
@@ -8,68 +9,94 @@ use channelstream_actors::protocol::state::{Change, State, StateValue};
 use serde::Serialize;
 use serde_json::value::RawValue;
 use utoipa::ToSchema;
+use utoipa::openapi::{RefOr, Schema};
 
 use crate::error::ApiError;
-use crate::openapi::answers::SignedErrors;
+use crate::openapi::answers::{CommonErrors, HttpsOnly, SignedErrors};
 use crate::signature::Signed;
-use crate::validation::body::{Body, Checked, Facts, FromBody, UNKNOWN_USER};
-use crate::validation::errors::Errors;
-use crate::validation::fields::{Fields, Mention};
-use crate::validation::rules::{CHANNEL, USER, list, name, state, state_value, text};
+use crate::validation::body::{Body, unknown_user};
+use crate::validation::describer::describe_table;
+use crate::validation::errors::{Errors, Kind};
+use crate::validation::fields::{Fields, Mention, Table, field};
+use crate::validation::rules::{CHANNEL, Components, Rule, USER, list, name, state, state_value};
 
-/// What the caller asks for.
-#[derive(Debug, ToSchema)]
+/// The request of `/user_state`.
+#[derive(Debug)]
 pub struct UserStateRequest {
-    /// A user that is known.
-    #[schema(value_type = String, min_length = 1, max_length = 512, example = "alice")]
     user: UserName,
-    /// Values to set. Keys not named stay.
-    #[schema(value_type = BTreeMap<String, StateValue>, required = false, example = json!({"color": "blue"}))]
     user_state: Values,
-    /// State keys that others may see. Absent or null: as before.
-    #[schema(required = false)]
     state_public_keys: Option<Vec<String>>,
 }
 
-impl FromBody for UserStateRequest {
-    fn from_body(body: &RawValue, _: &Facts) -> Checked<Self> {
-        Checked::object(body, |fields| {
-            let user = known_user(fields);
-            let user_state = fields.or("user_state", Values::default, state);
-            let state_public_keys = fields.nullable("state_public_keys", list(name(CHANNEL)));
-            Some(Self { user: user?, user_state: user_state?, state_public_keys: state_public_keys? })
-        })
+impl Table for UserStateRequest {
+    type Value = Self;
+    const ABOUT: &'static str = "Values to set in the state of a user.";
+
+    fn walk(fields: &mut impl Fields) -> Option<Self> {
+        const STATE: &str = "The values to set. Keys that are not named stay as they are.";
+        const PUBLIC_KEYS: &str = "The keys of the state that others may see. Absent or null, they stay as they are.";
+        let user = known_user(fields);
+        let user_state = fields.or_empty(field("user_state", STATE).example(r#"{"color": "blue"}"#), state());
+        let state_public_keys = fields.nullable(field("state_public_keys", PUBLIC_KEYS), list(name(CHANNEL)));
+        Some(Self { user: user?, user_state: user_state?, state_public_keys: state_public_keys? })
     }
 }
 
+describe_table!(UserStateRequest);
+
 /// A name of the wrong length is unknown besides, and both are said.
-fn known_user(fields: &mut Fields<'_>) -> Option<UserName> {
-    let user = fields.required("user", |value: &RawValue| {
-        let is_text = text(value).is_ok();
-        name::<UserName>(USER)(value).map_err(|mut errors| {
-            if let (true, Errors::Messages(messages)) = (is_text, &mut errors) {
-                messages.push(UNKNOWN_USER.to_owned());
-            }
-            errors
-        })
-    })?;
+fn known_user(fields: &mut impl Fields) -> Option<UserName> {
+    const ABOUT: &str = "The name of a user who is known.";
+    let user = fields.required(field("user", ABOUT).example(r#""alice""#), KnownUser)?;
     fields.mention("user", Mention::User(user.clone()));
     Some(user)
 }
 
-/// The state now, and what is different.
+/// The rule of a user's name whose user must be known.
+struct KnownUser;
+
+impl Rule<UserName> for KnownUser {
+    fn read(&self, value: &RawValue) -> Result<UserName, Errors> {
+        name(USER).read(value).map_err(|mut errors: Errors| {
+            if Kind::of(value) == Kind::Text {
+                errors.append(unknown_user());
+            }
+            errors
+        })
+    }
+
+    fn schema(&self, components: &mut Components) -> RefOr<Schema> {
+        Rule::<UserName>::schema(&name(USER), components)
+    }
+}
+
+/// The state of a user after values were set.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct UserStateAnswer {
+    /// The whole state of the user, after the change.
     #[schema(value_type = BTreeMap<String, StateValue>)]
     user_state: State,
+    /// The values that are different now.
     changed_state: Vec<Change>,
+    /// The keys of the state that others may see now.
     public_keys: Vec<String>,
 }
 
-/// Sets state values. Channels that notify state tell of those that changed.
-#[utoipa::path(post, path = "/user_state", tag = "users", request_body = UserStateRequest,
-    responses((status = 200, description = "The state now, and what is different", body = UserStateAnswer), SignedErrors), security(("signature" = [])))]
-pub async fn user_state(
+/// Sets values of a user's state.
+///
+/// Channels of the user that have `notify_state` are told of the values that changed.
+#[utoipa::path(
+    tag = "users",
+    operation_id = "user_state",
+    request_body(content = UserStateRequest, description = "The user, and the values to set."),
+    responses(
+        (status = 200, description = "The state of the user, and what changed in it.", body = UserStateAnswer),
+        CommonErrors, HttpsOnly, SignedErrors,
+    ),
+    security(("signature" = [])),
+)]
+#[post("/user_state")]
+pub(crate) async fn set_user_state(
     _: Signed,
     broker: Data<Broker>,
     Body(request): Body<UserStateRequest>,
@@ -77,23 +104,40 @@ pub async fn user_state(
     set(&broker, request).await
 }
 
-/// What a caller of the older dialect asks for: `{user, status}`.
+/// The request of `/user_status`, of the dialect before 0.7.
 #[derive(Debug)]
 pub struct UserStatusRequest(UserStateRequest);
 
-impl FromBody for UserStatusRequest {
-    fn from_body(body: &RawValue, _: &Facts) -> Checked<Self> {
-        Checked::object(body, |fields| {
-            let user = known_user(fields);
-            let status = fields.required("status", state_value);
-            let user_state = Values::from([("status".to_owned(), status?)]);
-            Some(Self(UserStateRequest { user: user?, user_state, state_public_keys: None }))
-        })
+impl Table for UserStatusRequest {
+    type Value = Self;
+    const ABOUT: &'static str = "The value `status` to set in the state of a user.";
+
+    fn walk(fields: &mut impl Fields) -> Option<Self> {
+        const STATUS: &str = "The value to set under the key `status`.";
+        let user = known_user(fields);
+        let status = fields.required(field("status", STATUS).example(r#""away""#), state_value());
+        let user_state = Values::from([("status".to_owned(), status?)]);
+        Some(Self(UserStateRequest { user: user?, user_state, state_public_keys: None }))
     }
 }
 
-/// Sets the state value `status`.
-pub async fn user_status(
+describe_table!(UserStatusRequest);
+
+/// Sets the value `status` of a user's state.
+///
+/// This is how applications did it before version 0.7; `/user_state` takes its place.
+#[utoipa::path(
+    tag = "users",
+    operation_id = "user_status",
+    request_body(content = UserStatusRequest, description = "The user, and the status to set."),
+    responses(
+        (status = 200, description = "The state of the user, and what changed in it.", body = UserStateAnswer),
+        CommonErrors, HttpsOnly, SignedErrors,
+    ),
+    security(("signature" = [])),
+)]
+#[post("/user_status")]
+pub(crate) async fn set_user_status(
     _: Signed,
     broker: Data<Broker>,
     Body(UserStatusRequest(request)): Body<UserStatusRequest>,
@@ -103,6 +147,6 @@ pub async fn user_status(
 
 async fn set(broker: &Broker, request: UserStateRequest) -> Result<Json<UserStateAnswer>, ApiError> {
     let set = broker.set_state(request.user, request.user_state, request.state_public_keys).await;
-    let set = set.map_err(|error| ApiError::not_done(error, "user", UNKNOWN_USER))?;
+    let set = set.map_err(|error| ApiError::not_done(error, "user", unknown_user()))?;
     Ok(Json(UserStateAnswer { user_state: set.state, changed_state: set.changed, public_keys: set.public_keys }))
 }

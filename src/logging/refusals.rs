@@ -22,15 +22,18 @@ pub enum Refusal {
     OldSignature,
     /// A wrong name or password for the panel.
     SignIn,
+    /// A body that breaks a rule which the answer hardly explains.
+    Invalid,
 }
 
 /// What is not told yet of each kind.
-static SUMS: [Sum; 5] = [
+static SUMS: [Sum; 6] = [
     Sum::of("their addresses are not in allow_posting_from"),
     Sum::of("they have no signature"),
     Sum::of("their signatures do not match; compare the secrets (secret)"),
     Sum::of("their signatures are more than 60 seconds old; compare the clocks (validate_requests)"),
     Sum::of("wrong name or password for the admin panel (admin_user, admin_secret)"),
+    Sum::of("their bodies break rules; the answer's header x-channelstream-hint says which"),
 ];
 
 /// Times are counted from here.

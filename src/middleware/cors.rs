@@ -4,13 +4,15 @@ use actix_web::http::header::{self, HeaderMap, HeaderName, HeaderValue};
 
 use crate::settings::Origin;
 
-const HEADERS: [(HeaderName, &str); 3] = [
+const HEADERS: [(HeaderName, &str); 4] = [
     (header::ACCESS_CONTROL_ALLOW_METHODS, "GET, POST, OPTIONS, PUT, DELETE, PATCH"),
     (
         header::ACCESS_CONTROL_ALLOW_HEADERS,
         "Content-Type, Depth, User-Agent, X-File-Size, X-Requested-With, If-Modified-Since, X-File-Name, Cache-Control, Pragma, Origin, \
          Connection, Referer, Cookie",
     ),
+    // What a page of another origin may read besides the body.
+    (header::ACCESS_CONTROL_EXPOSE_HEADERS, "X-Channelstream-Hint, X-Channelstream-Position, Retry-After"),
     (header::ACCESS_CONTROL_MAX_AGE, "86400"),
 ];
 

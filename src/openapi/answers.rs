@@ -1,60 +1,128 @@
-//! What calls answer when they are not done, for the description.
-
-use std::collections::BTreeMap;
+//! What calls answer when they are not done, for the description. Which error becomes which answer stands in `error.rs`.
 
 use serde::Serialize;
-use serde_json::Value;
 use utoipa::{IntoResponses, ToSchema};
 
-/// What is wrong with a body: `{field: [message, …]}`, inside a list `{"index": {field: …}}`, inside a mapping `{key: {field: …}}`.
-#[derive(Serialize, ToSchema)]
-#[schema(example = json!({"username": ["Missing data for required field."]}))]
-pub struct FieldErrors(BTreeMap<String, Value>);
+use crate::validation::errors::Errors;
 
-/// Why a call was not done.
-#[derive(Serialize, ToSchema)]
+/// A call that was not done.
+#[derive(Debug, Serialize, ToSchema)]
 pub struct Refusal {
-    /// In words.
-    #[schema(example = "Bad Signature")]
+    /// The reason why the call was not done.
+    #[schema(example = "The call is not signed: x-channelstream-secret is missing.")]
     request: String,
 }
 
-/// What every signed call may answer instead.
+impl Refusal {
+    /// Gives the reason.
+    pub fn of(reason: impl Into<String>) -> Self {
+        Self { request: reason.into() }
+    }
+}
+
+/// What every request may be answered.
 #[derive(IntoResponses)]
-pub enum SignedErrors {
-    /// The body is no JSON
+pub enum CommonErrors {
+    /// The body is not JSON or did not arrive, or the request asks for an upgrade that only `/ws` offers.
     #[response(status = 400)]
-    NotJson(Refusal),
-    /// The signature is wrong, malformed or more than 60 seconds old
-    #[response(status = 401)]
-    BadSignature(Refusal),
-    /// The address is not in `allow_posting_from`, or there is no signature
+    NotReadable(Refusal),
+    /// The request came through a proxy while a default secret is in force, which everyone knows.
     #[response(status = 403)]
     NotAllowed(Refusal),
-    /// The body is larger than `body_limit`
+    /// The head or the body of the request did not arrive in time, and the socket is closed.
+    #[response(status = 408)]
+    TooSlow(Refusal),
+    /// The body is larger than `body_limit`, or than 4,096 bytes where no signature is needed.
     #[response(status = 413)]
     TooLarge(Refusal),
-    /// The body breaks rules; nothing has changed
+}
+
+/// What every request but those for `/health` and `/ready` may be answered.
+#[derive(IntoResponses)]
+pub enum HttpsOnly {
+    /// The request came by http, and the server serves https only (`enforce_https`).
+    #[response(status = 406)]
+    NotHttps(Refusal),
+}
+
+/// What a call whose body breaks rules is answered.
+#[derive(IntoResponses)]
+pub enum InvalidBody {
+    /// The request breaks rules, and nothing has changed. The answer names all wrong fields.
+    #[response(status = 422, headers(
+        ("X-Channelstream-Hint" = String, description = "Explains the first error whose message says little; it may be absent.")
+    ))]
+    Invalid(Errors),
+}
+
+/// What a query that breaks rules is answered.
+#[derive(IntoResponses)]
+pub enum InvalidQuery {
+    /// A parameter of the query is wrong; the list says which.
     #[response(status = 422)]
-    Invalid(FieldErrors),
-    /// Not now; nothing was done. `Retry-After` says when to try again
-    #[response(status = 503)]
+    Invalid(Vec<String>),
+}
+
+/// What every signed call may be answered.
+#[derive(IntoResponses)]
+pub enum SignedErrors {
+    /// The signature is wrong, malformed or more than 60 seconds old.
+    #[response(status = 401, headers(
+        ("X-Channelstream-Hint" = String, description = "Either `signature does not match` or `signature too old`.")
+    ))]
+    BadSignature(Refusal),
+    /// The call has no signature, its address is not in `allow_posting_from`, or it came through a proxy while a default secret is in
+    /// force.
+    #[response(status = 403)]
+    NotAllowed(Refusal),
+    /// The request breaks rules, and nothing has changed. The answer names all wrong fields.
+    #[response(status = 422, headers(
+        ("X-Channelstream-Hint" = String, description = "Explains the first error whose message says little; it may be absent.")
+    ))]
+    Invalid(Errors),
+    /// The server cannot do this now, and nothing of it was done.
+    #[response(status = 503, headers(
+        ("Retry-After" = u64, description = "The number of seconds after which to try again.")
+    ))]
     Refused(Refusal),
 }
 
-/// What every call of an operator may answer instead.
+/// What every page that listens may be answered.
+#[derive(IntoResponses)]
+pub enum ListenErrors {
+    /// The connection is not known. Connect again through the application.
+    #[response(status = 401)]
+    UnknownConnection(Refusal),
+    /// A parameter of the query is wrong; the list says which.
+    #[response(status = 422)]
+    BadQuery(Vec<String>),
+    /// The server is stopping. Come back when it has started again.
+    #[response(status = 503, headers(
+        ("Retry-After" = u64, description = "The number of seconds after which to try again.")
+    ))]
+    Stopping(Refusal),
+}
+
+/// What every call of an operator may be answered.
 #[derive(IntoResponses)]
 pub enum AdminErrors {
-    /// There is neither a session nor a signature: the way to sign in
-    #[response(status = 302)]
-    NoSession,
-    /// The signature is wrong, malformed or more than 60 seconds old
-    #[response(status = 401)]
+    /// The caller has neither a session nor a signature, and is sent to the page to sign in.
+    #[response(status = 302, content_type = "text/plain", headers(
+        ("Location" = String, description = "The address of the page to sign in.")
+    ))]
+    NoSession(String),
+    /// The signature is wrong, malformed or more than 60 seconds old.
+    #[response(status = 401, headers(
+        ("X-Channelstream-Hint" = String, description = "Either `signature does not match` or `signature too old`.")
+    ))]
     BadSignature(Refusal),
-    /// With a session: a page of another site asks. With a signature: the address is not in `allow_posting_from`
+    /// A page of another site asks with the session, the address of a signed call is not in `allow_posting_from`, or the request came
+    /// through a proxy while a default secret is in force.
     #[response(status = 403)]
     NotAllowed(Refusal),
-    /// The query or the body breaks rules; nothing has changed
-    #[response(status = 422)]
-    Invalid(FieldErrors),
+    /// The server cannot do this now, and nothing of it was done.
+    #[response(status = 503, headers(
+        ("Retry-After" = u64, description = "The number of seconds after which to try again.")
+    ))]
+    Refused(Refusal),
 }

@@ -11,23 +11,24 @@ use std::task::{Context as TaskContext, Poll, ready};
 use actix::prelude::*;
 use actix_web::body::{BodySize, MessageBody};
 use actix_web::web::Data;
-use actix_web::{HttpRequest, HttpResponse};
+use actix_web::{HttpRequest, HttpResponse, get};
 use bytes::Bytes;
 use channelstream_actors::broker::Broker;
 use channelstream_actors::counters::Counted;
 use channelstream_actors::error::{CloseReason, Unknown};
 use channelstream_actors::outlet::{Attachment, End, Frames, Pulse, Queue, Room, Shut};
+use channelstream_actors::protocol::event::Event;
 use channelstream_actors::transport::Transport;
 use tokio::sync::mpsc;
 
 use crate::error::ApiError;
 use crate::event_source;
-use crate::openapi::events::{Event, Listening};
+use crate::openapi::answers::{CommonErrors, HttpsOnly, ListenErrors};
 use crate::settings::Settings;
 use crate::transport::metronome::{Beat, Membership};
 use crate::transport::read::ReadSoFar;
 use crate::transport::socket::Handle;
-use crate::transport::{conn_id, outlet, position};
+use crate::transport::{BrowserPosition, Listening, conn_id, outlet, position};
 
 /// A comment.
 const HEARTBEAT: &[u8] = b":\n\n";
@@ -41,12 +42,22 @@ const LOGS_IN_EVERY_LIST: usize = 16;
 /// … but one in so many events.
 const EVENTS_PER_POSITION: u64 = 64;
 
-/// Server-sent events. Each event's `data` is a list of events, its `id` says how far the page has read.
-#[utoipa::path(get, path = "/sse", operation_id = "server_sent_events", tag = "listening",
-    params(Listening, ("Last-Event-ID" = Option<String>, Header, description = "As `last_event_id`; browsers send it by themselves")),
-    responses((status = 200, description = "Open", body = Vec<Event>, content_type = "text/event-stream"),
-        (status = 401, description = "Unknown connection: connect again through the application"), (status = 422, description = "No UUID")))]
-pub async fn open(request: HttpRequest, broker: Data<Broker>, settings: Data<Settings>) -> Result<HttpResponse, ApiError> {
+/// Listens for events by server-sent events.
+///
+/// The `data` of each server-sent event is a list of events as JSON; its `id` says how far the page has read. Comments are heartbeats.
+/// An event of the type `close` says why the stream ends.
+#[utoipa::path(
+    tag = "listening",
+    operation_id = "server_sent_events",
+    params(Listening, BrowserPosition),
+    responses(
+        (status = 200, description = "The stream is open. It carries lists of events.", body = Vec<Event<'static>>,
+            content_type = "text/event-stream"),
+        CommonErrors, HttpsOnly, ListenErrors,
+    ),
+)]
+#[get("/sse")]
+pub(crate) async fn open(request: HttpRequest, broker: Data<Broker>, settings: Data<Settings>) -> Result<HttpResponse, ApiError> {
     let conn_id = conn_id(&request)?;
     let socket = request.conn_data::<Arc<Handle>>().ok_or(ApiError::Internal("a request without its socket"))?.clone();
     let (queue, pulse) = (Queue::of_gatherer(settings.queue_bytes), Pulse::default());

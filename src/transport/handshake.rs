@@ -6,32 +6,47 @@ use std::sync::Arc;
 use actix::prelude::*;
 use actix_web::http::header;
 use actix_web::web::Data;
-use actix_web::{HttpMessage, HttpRequest, HttpResponse};
+use actix_web::{HttpMessage, HttpRequest, HttpResponse, get};
 use actix_web_actors::ws;
 use channelstream_actors::broker::Broker;
 use channelstream_actors::error::{CloseReason, Unknown};
 use channelstream_actors::outlet::{Pulse, Queue};
+use channelstream_actors::protocol::event::Event;
 use channelstream_actors::transport::Transport;
 use tokio::io::AsyncWriteExt;
 
 use crate::error::ApiError;
 use crate::lifecycle::Lifecycle;
-use crate::openapi::events::{Event, Listening};
+use crate::openapi::answers::{CommonErrors, HttpsOnly, Refusal};
 use crate::settings::Settings;
 use crate::transport::socket::{Handle, WatchedStream};
 use crate::transport::upgrade::{Upgrading, linger};
 use crate::transport::websocket::{Ends, WebSocket, close_frame};
 use crate::transport::wire::Wire;
-use crate::transport::{conn_id, outlet, position};
+use crate::transport::{Listening, conn_id, outlet, position};
 
 /// Why a websocket ends that comes while the server stops.
 const STOPPING: CloseReason = CloseReason::Restart { wait: 1 };
 
-/// A websocket. Each text frame from the server is a list of events; an empty one is a heartbeat. What the client sends is a sign of life.
-/// An unknown connection is closed at once with 4004, so that its page can connect again.
-#[utoipa::path(get, path = "/ws", operation_id = "websocket", tag = "listening", params(Listening),
-    responses((status = 101, description = "Open", body = Vec<Event>), (status = 422, description = "No UUID"), (status = 426, description = "No upgrade")))]
-pub async fn open(
+/// Listens for events by websocket.
+///
+/// Each text frame of the server is a list of events as JSON; an empty list is a heartbeat. What the client sends is a sign of life. The
+/// socket of an unknown connection is closed at once with 4004, so that its page can connect again.
+#[utoipa::path(
+    tag = "listening",
+    operation_id = "websocket",
+    params(Listening),
+    responses(
+        (status = 101, description = "The websocket is open. Each of its frames is a list of events.",
+            body = Vec<Event<'static>>),
+        (status = 422, description = "A parameter of the query is wrong; the list says which.", body = Vec<String>),
+        (status = 426, description = "The request does not ask for an upgrade to a websocket.", body = Refusal,
+            headers(("Upgrade" = String, description = "The protocol to ask for, which is always `websocket`."))),
+        CommonErrors, HttpsOnly,
+    ),
+)]
+#[get("/ws")]
+pub(crate) async fn open(
     request: HttpRequest,
     broker: Data<Broker>,
     settings: Data<Settings>,

@@ -14,23 +14,28 @@ use actix::prelude::*;
 use actix_web::body::{BodySize, MessageBody};
 use actix_web::http::header;
 use actix_web::web::Data;
-use actix_web::{HttpRequest, HttpResponse};
+use actix_web::{HttpRequest, HttpResponse, get};
 use bytes::Bytes;
 use bytestring::ByteString;
 use channelstream_actors::broker::Broker;
 use channelstream_actors::counters::Counted;
 use channelstream_actors::error::{CloseReason, Unknown};
 use channelstream_actors::outlet::{Attachment, End, Frames, Presumed, Pulse, Queue, Room, Shut};
+use channelstream_actors::protocol::event::Event;
 use channelstream_actors::transport::Transport;
 use tokio::sync::oneshot;
+use utoipa::IntoParams;
+use utoipa::openapi::path::{Parameter as Description, ParameterIn};
+use utoipa::openapi::schema::{ObjectBuilder, Type};
 
 use crate::error::ApiError;
 use crate::lifecycle::Lifecycle;
-use crate::openapi::events::{Event, Listening};
+use crate::openapi::answers::{CommonErrors, HttpsOnly, ListenErrors};
 use crate::settings::Settings;
 use crate::transport::read::ReadSoFar;
 use crate::transport::socket::Handle;
-use crate::transport::{conn_id, outlet, position};
+use crate::transport::{BrowserPosition, Listening, conn_id, outlet, position};
+use crate::validation::parameters::Parameter;
 use crate::validation::query;
 
 /// The answer goes out after so many gather times in a row, even if there is no lull.
@@ -48,19 +53,31 @@ const LARGE_ANSWER: usize = 64 << 10;
 /// How long a poll that comes while the server stops waits for what came since the one before. It is refused when there is nothing.
 const LAST_WAIT: Duration = Duration::from_millis(500);
 
-/// Waits for messages and answers them as a list; an empty one when the time is over.
-#[utoipa::path(get, path = "/listen", operation_id = "long_poll", tag = "listening",
-    params(Listening, ("callback" = Option<String>, Query, description = "The name of a function: the answer is a script that calls it")),
-    responses((status = 200, description = "What came", body = Vec<Event>),
-        (status = 401, description = "Unknown connection: connect again through the application"), (status = 422, description = "No UUID")))]
-pub async fn listen(
+/// Listens for events by long-poll.
+///
+/// Waits for events and answers them as a list, which is empty when the time is over.
+#[utoipa::path(
+    tag = "listening",
+    operation_id = "long_poll",
+    params(Listening, BrowserPosition, Callback),
+    responses(
+        (status = 200,
+            description = "The events that came, as a list. With `callback` it is a script that passes the list to a function.",
+            content((Vec<Event<'static>> = "application/json"), (String = "text/javascript")),
+            headers(("X-Channelstream-Position" = String,
+                description = "How far a client has read that has read this answer, for its next `last_event_id`. It may be absent."))),
+        CommonErrors, HttpsOnly, ListenErrors,
+    ),
+)]
+#[get("/listen")]
+pub(crate) async fn listen(
     request: HttpRequest,
     broker: Data<Broker>,
     settings: Data<Settings>,
     lifecycle: Data<Lifecycle>,
 ) -> Result<HttpResponse, ApiError> {
     let conn_id = conn_id(&request)?;
-    let callback = callback(&request)?;
+    let callback = CALLBACK.take(&mut query(&request))?.filter(|name| !name.is_empty());
     let socket = request.conn_data::<Arc<Handle>>().ok_or(ApiError::Internal("a request without its socket"))?.clone();
     socket.watch_closely();
     let (queue, pulse) = (Queue::of_gatherer(settings.queue_bytes), Pulse::default());
@@ -99,7 +116,7 @@ pub async fn listen(
     };
     let mut response = HttpResponse::Ok();
     if let Some(position) = position {
-        response.insert_header((POSITION, position)).insert_header((header::ACCESS_CONTROL_EXPOSE_HEADERS, POSITION));
+        response.insert_header((POSITION, position));
     }
     Ok(response
         .insert_header((header::CONTENT_TYPE, content_type))
@@ -115,11 +132,30 @@ struct Gathered {
     position: Option<String>,
 }
 
-/// The name of a function that wraps the answer: identifiers, joined by dots, each with indexes: `app.callbacks[0]`.
-fn callback(request: &HttpRequest) -> Result<Option<String>, ApiError> {
-    let Some(name) = query(request).remove("callback").filter(|name| !name.is_empty()) else {
-        return Ok(None);
-    };
+/// The name of a function that wraps the answer: identifiers, joined by dots, each with indexes: `app.callbacks[0]`. An empty one counts as absent.
+const CALLBACK: Parameter<String> = Parameter {
+    name: "callback",
+    about: "The name of a function, of at most 128 characters. The answer is then a script that calls it with the list.",
+    read: read_callback,
+    wrong: "callback is not an identifier",
+    schema: || {
+        let pattern = r"^([A-Za-z_$][A-Za-z0-9_$]*(\[[0-9]+\])*(\.[A-Za-z_$][A-Za-z0-9_$]*(\[[0-9]+\])*)*)?$";
+        ObjectBuilder::new().schema_type(Type::String).max_length(Some(LONGEST_CALLBACK)).pattern(Some(pattern)).into()
+    },
+};
+
+/// The longest name of a function, in bytes.
+const LONGEST_CALLBACK: usize = 128;
+
+struct Callback;
+
+impl IntoParams for Callback {
+    fn into_params(_: impl Fn() -> Option<ParameterIn>) -> Vec<Description> {
+        vec![CALLBACK.optional()]
+    }
+}
+
+fn read_callback(name: &str) -> Option<String> {
     let is_identifier = |part: &str| {
         let is_letter = |letter: char| letter.is_ascii_alphanumeric() || letter == '_' || letter == '$';
         part.chars().all(is_letter) && part.chars().next().is_some_and(|first| !first.is_ascii_digit())
@@ -131,11 +167,7 @@ fn callback(request: &HttpRequest) -> Result<Option<String>, ApiError> {
         let mut pieces = part.split('[');
         pieces.next().is_some_and(is_identifier) && pieces.all(is_index)
     };
-    if name.len() <= 128 && name.split('.').all(is_part) {
-        Ok(Some(name))
-    } else {
-        Err(ApiError::BadQuery("callback is not an identifier".to_owned()))
-    }
+    (name.is_empty() || name.len() <= LONGEST_CALLBACK && name.split('.').all(is_part)).then(|| name.to_owned())
 }
 
 /// The request has ended: its answer was written to the end, or its client was gone before.

@@ -11,10 +11,12 @@ use serde_json::value::RawValue;
 use tokio::task::spawn_blocking;
 
 use super::errors::Errors;
-use super::fields::{Fields, Mention};
+use super::fields::{Mention, Table};
 use super::query;
+use super::reader::Reader;
 use super::reading::{self, Limit};
 use crate::error::ApiError;
+use crate::logging::refusals::{Refusal, refused};
 use crate::settings::Settings;
 
 /// Deeper JSON is refused: neither browsers nor backends need read it.
@@ -30,6 +32,12 @@ pub struct Facts {
     pub conn_id: Option<String>,
     /// The largest `message` of an item, in bytes.
     pub message_limit: usize,
+}
+
+impl Default for Facts {
+    fn default() -> Self {
+        Self { conn_id: None, message_limit: usize::MAX }
+    }
 }
 
 impl Facts {
@@ -62,11 +70,11 @@ pub struct Checked<T> {
 }
 
 impl<T> Checked<T> {
-    /// An object, by the rules of `read`.
-    pub fn object(body: &RawValue, read: impl FnOnce(&mut Fields<'_>) -> Option<T>) -> Self {
-        match Fields::new(body) {
+    /// An object, by its table.
+    pub fn object<Of: Table<Value = T>>(body: &RawValue, facts: &Facts) -> Self {
+        match Reader::new(body, facts) {
             Ok(mut fields) => {
-                let request = read(&mut fields);
+                let request = Of::walk(&mut fields);
                 let (errors, mentions) = fields.into_findings();
                 Self { request, errors, mentions }
             }
@@ -82,6 +90,11 @@ impl<T> Checked<T> {
         }
     }
 
+    /// Turns the request into something else.
+    pub fn map<U>(self, map: impl FnOnce(T) -> U) -> Checked<U> {
+        Checked { request: self.request.map(map), errors: self.errors, mentions: self.mentions }
+    }
+
     fn wrong(errors: Errors) -> Self {
         Self { request: None, errors, mentions: Vec::new() }
     }
@@ -93,11 +106,11 @@ impl<T> Checked<T> {
     pub async fn known_to(mut self, broker: &Broker) -> Result<T, ApiError> {
         for (field, mention) in self.mentions {
             let (is_known, message) = match mention {
-                Mention::Connection(conn_id) => (broker.knows_connection(conn_id).await, UNKNOWN_CONNECTION),
-                Mention::User(user) => (broker.knows_user(user).await, UNKNOWN_USER),
+                Mention::Connection(conn_id) => (broker.knows_connection(conn_id).await, unknown_connection()),
+                Mention::User(user) => (broker.knows_user(user).await, unknown_user()),
             };
             if !is_known {
-                self.errors.add(field, Errors::message(message));
+                self.errors.add(field, message);
             }
         }
         match self.request {
@@ -107,21 +120,36 @@ impl<T> Checked<T> {
     }
 }
 
-/// Of a connection that the broker does not know.
-pub const UNKNOWN_CONNECTION: &str = "Unknown connection";
-/// Of a user that the broker does not know.
-pub const UNKNOWN_USER: &str = "Unknown user";
+/// The error about a connection that the broker does not know.
+pub fn unknown_connection() -> Errors {
+    Errors::explained(
+        "Unknown connection",
+        "there is no such connection: it was not made, was disconnected, or was idle for too long; call /connect again.",
+    )
+}
 
-/// A list of objects, each by the rules of `read`.
+/// The error about a user that the broker does not know.
+pub fn unknown_user() -> Errors {
+    Errors::explained("Unknown user", "there is no such user, or it was forgotten; /connect makes users.")
+}
+
+/// A request that is an object.
+impl<T: Table<Value = T> + Send + 'static> FromBody for T {
+    fn from_body(body: &RawValue, facts: &Facts) -> Checked<Self> {
+        Checked::object::<T>(body, facts)
+    }
+}
+
+/// A list of objects, each by the table `Of`.
 ///
 /// # Errors
-/// With what is wrong in each item; `_schema` when it is no list.
-pub fn list_of<T>(body: &RawValue, mut read: impl FnMut(&mut Fields<'_>) -> Option<T>) -> Result<Vec<T>, Errors> {
-    let items: Vec<&RawValue> = serde_json::from_str(body.get()).map_err(|_| Errors::schema("Invalid input type."))?;
+/// With what is wrong in each item; `_schema` when it is not a list.
+pub fn list_of<Of: Table>(body: &RawValue, facts: &Facts) -> Result<Vec<Of::Value>, Errors> {
+    let items: Vec<&RawValue> = serde_json::from_str(body.get()).map_err(|_| Errors::not_a_list(body))?;
     let mut errors = Errors::none();
     let mut list = Vec::with_capacity(items.len());
     for (index, item) in items.into_iter().enumerate() {
-        let checked = Checked::object(item, &mut read);
+        let checked = Checked::object::<Of>(item, facts);
         match checked.request {
             Some(item) if checked.errors.is_empty() => list.push(item),
             _ => errors.add(index.to_string(), checked.errors),
@@ -164,7 +192,12 @@ pub async fn parse<T: FromBody>(bytes: &Bytes, request: &HttpRequest) -> Result<
     } else {
         check(bytes, &facts)
     };
-    checked?.known_to(broker).await
+    let result = checked?.known_to(broker).await;
+    if let Some(hint) = result.as_ref().err().and_then(ApiError::hint) {
+        let path = request.path().escape_debug();
+        refused(Refusal::Invalid, format_args!("refused a call to {path}: {hint}"));
+    }
+    result
 }
 
 /// Applies the rules that need nobody else.

@@ -1,22 +1,48 @@
 //! What is wrong with a request, as a tree: `{field: [message, …]}` and its nested forms.
+//!
+//! The messages are the original's words (`protocol.md` §3), which callers may compare. Where such a message does not say enough, a
+//! hint goes along, which is not part of the body: it becomes the header `X-Channelstream-Hint`.
 
 use std::collections::BTreeMap;
 
 use serde::{Serialize, Serializer};
+use serde_json::value::RawValue;
+use utoipa::openapi::schema::{AdditionalProperties, ArrayBuilder, ObjectBuilder, OneOfBuilder, Type};
+use utoipa::openapi::{Ref, RefOr, Schema};
+use utoipa::{PartialSchema, ToSchema};
 
 /// Messages of one place, or of the places inside it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Errors {
     /// What is wrong here.
-    Messages(Vec<String>),
+    Messages(Vec<Message>),
     /// What is wrong in which part: field names, indexes, keys.
     Parts(BTreeMap<String, Errors>),
+}
+
+/// What is wrong in one place.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Message {
+    text: String,
+    hint: Option<String>,
+}
+
+impl Message {
+    /// Says it without a hint.
+    pub fn new(text: impl Into<String>) -> Self {
+        Self { text: text.into(), hint: None }
+    }
 }
 
 impl Errors {
     /// One message.
     pub fn message(text: impl Into<String>) -> Self {
-        Self::Messages(vec![text.into()])
+        Self::Messages(vec![Message::new(text)])
+    }
+
+    /// One message of few words, and a hint that explains it.
+    pub fn explained(text: impl Into<String>, hint: impl Into<String>) -> Self {
+        Self::Messages(vec![Message { text: text.into(), hint: Some(hint.into()) }])
     }
 
     /// Nothing wrong so far.
@@ -31,9 +57,29 @@ impl Errors {
         parts
     }
 
-    /// A body or nested object that is none.
-    pub fn schema(text: &str) -> Self {
-        Self::part("_schema", Self::message(text))
+    /// A body or nested object of another kind than an object.
+    pub fn not_an_object(value: &RawValue) -> Self {
+        Self::other_kind("Invalid input type.", "a JSON object is needed here", value)
+    }
+
+    /// A body of another kind than a list.
+    pub fn not_a_list(value: &RawValue) -> Self {
+        Self::other_kind("Invalid input type.", "a JSON list of objects is needed here, also for a single one", value)
+    }
+
+    /// A body or nested object of another kind than the one that is needed, which `needed` names.
+    pub fn other_kind(text: &str, needed: &str, value: &RawValue) -> Self {
+        Self::part("_schema", Self::of_kind(text, needed, value))
+    }
+
+    /// A value of another kind than the one that is needed, which `needed` names.
+    pub fn of_kind(text: &str, needed: &str, value: &RawValue) -> Self {
+        Self::explained(text, format!("{needed}, and this is {}.", Kind::of(value).name()))
+    }
+
+    /// A field that is not there.
+    pub fn missing(name: &str, text: &str) -> Self {
+        Self::explained(text, format!("the key \"{name}\" is missing."))
     }
 
     /// Whether nothing is wrong.
@@ -53,17 +99,119 @@ impl Errors {
         }
     }
 
+    /// Adds what else is wrong in the same place.
+    pub fn append(&mut self, more: Self) {
+        if let (Self::Messages(present), Self::Messages(more)) = (self, more) {
+            present.extend(more);
+        }
+    }
+
     /// Itself if anything is wrong.
     pub fn into_result(self) -> Result<(), Self> {
         if self.is_empty() { Ok(()) } else { Err(self) }
+    }
+
+    /// Returns the first hint of the tree, with the place that it is about.
+    pub fn hint(&self) -> Option<String> {
+        let (path, hint) = self.find_hint()?;
+        Some(if path.is_empty() { format!("The body: {hint}") } else { format!("{path}: {hint}") })
+    }
+
+    fn find_hint(&self) -> Option<(String, &str)> {
+        match self {
+            Self::Messages(messages) => messages.iter().find_map(|message| Some((String::new(), message.hint.as_deref()?))),
+            Self::Parts(parts) => parts.iter().find_map(|(name, errors)| {
+                let (path, hint) = errors.find_hint()?;
+                // The original's name for an object as a whole.
+                let name = if name == "_schema" { "" } else { name };
+                let path = [name, &path].into_iter().filter(|part| !part.is_empty()).collect::<Vec<_>>().join(".");
+                Some((path, hint))
+            }),
+        }
+    }
+}
+
+/// The kinds of JSON values.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// `null`.
+    Null,
+    /// `true` or `false`.
+    Boolean,
+    /// A number.
+    Number,
+    /// Text in quotes.
+    Text,
+    /// A list in `[]`.
+    List,
+    /// An object in `{}`.
+    Object,
+}
+
+impl Kind {
+    /// Returns the kind of a value, by its first letter.
+    pub fn of(value: &RawValue) -> Self {
+        match value.get().as_bytes().first() {
+            Some(b'{') => Self::Object,
+            Some(b'[') => Self::List,
+            Some(b'"') => Self::Text,
+            Some(b't' | b'f') => Self::Boolean,
+            Some(b'n') => Self::Null,
+            _ => Self::Number,
+        }
+    }
+
+    fn name(self) -> &'static str {
+        match self {
+            Self::Null => "null",
+            Self::Boolean => "a boolean",
+            Self::Number => "a number",
+            Self::Text => "text",
+            Self::List => "a list",
+            Self::Object => "an object",
+        }
     }
 }
 
 impl Serialize for Errors {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         match self {
-            Self::Messages(messages) => messages.serialize(serializer),
+            Self::Messages(messages) => serializer.collect_seq(messages.iter().map(|message| &message.text)),
             Self::Parts(parts) => parts.serialize(serializer),
         }
+    }
+}
+
+impl PartialSchema for Errors {
+    fn schema() -> RefOr<Schema> {
+        let messages = ArrayBuilder::new().items(ObjectBuilder::new().schema_type(Type::String));
+        let inside = Ref::from_schema_name(Self::name());
+        let description = "Says what is wrong in which field: `{field: [message, …]}`, or, inside a list, a mapping or an object, \
+                           `{field: {index or key: …}}`. What is wrong with an object as a whole stands under `_schema`.";
+        ObjectBuilder::new()
+            .description(Some(description))
+            .additional_properties(Some(AdditionalProperties::RefOr(OneOfBuilder::new().item(messages).item(inside).into())))
+            .into()
+    }
+}
+
+impl ToSchema for Errors {
+    fn name() -> std::borrow::Cow<'static, str> {
+        "FieldErrors".into()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_hint_names_its_place() {
+        let object = RawValue::from_string("{}".to_owned()).unwrap();
+        let hint = "The body: a JSON list of objects is needed here, also for a single one, and this is an object.";
+        assert_eq!(Errors::not_a_list(&object).hint().as_deref(), Some(hint));
+        let nested = Errors::part("0", Errors::part("user", Errors::missing("user", "Missing data for required field.")));
+        assert_eq!(nested.hint().as_deref(), Some("0.user: the key \"user\" is missing."));
+        assert_eq!(Errors::message("Not a valid list.").hint(), None);
     }
 }

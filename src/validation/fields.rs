@@ -1,14 +1,49 @@
-//! Takes an object apart, key by key, and collects all that is wrong with it. Keys nobody asks for are ignored.
-
-use std::borrow::Cow;
-use std::fmt;
+//! The table of an object's fields: names, rules, defaults, descriptions and examples, in one place.
+//!
+//! A [`Table`] is walked twice: by a [`Reader`](super::reader::Reader), which takes a body apart, and by
+//! [`describe`](super::describer::describe), which writes the schema of the same object. So the description of a request cannot say
+//! anything else than what is read.
 
 use channelstream_actors::name::{ConnId, UserName};
-use serde::de::{MapAccess, Visitor};
-use serde::{Deserialize, Deserializer as _};
-use serde_json::value::RawValue;
 
+use super::body::Facts;
 use super::errors::Errors;
+use super::rules::{Rule, boolean};
+
+/// An object of a request.
+pub trait Table {
+    /// What the object is read into.
+    type Value;
+
+    /// What the object is, for the description.
+    const ABOUT: &'static str;
+
+    /// Goes through all fields. `None` when something is wrong with one of them, or when the fields are only described.
+    fn walk(fields: &mut impl Fields) -> Option<Self::Value>;
+}
+
+/// A field of a [`Table`].
+#[derive(Clone, Copy, Debug)]
+pub struct Field {
+    /// The key.
+    pub name: &'static str,
+    /// What the field is for, in whole sentences.
+    pub about: &'static str,
+    /// A value, as JSON.
+    pub example: Option<&'static str>,
+}
+
+/// Names a field and says what it is for.
+pub const fn field(name: &'static str, about: &'static str) -> Field {
+    Field { name, about, example: None }
+}
+
+impl Field {
+    /// Adds a value, as JSON.
+    pub const fn example(self, json: &'static str) -> Self {
+        Self { example: Some(json), ..self }
+    }
+}
 
 /// Something named in a request that the broker must know.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -19,127 +54,48 @@ pub enum Mention {
     User(UserName),
 }
 
-/// An object under validation.
-#[derive(Debug)]
-pub struct Fields<'a> {
-    entries: Vec<(Cow<'a, str>, &'a RawValue)>,
-    errors: Errors,
-    mentions: Vec<(&'static str, Mention)>,
-}
+/// The message about a field that is missing.
+pub const REQUIRED: &str = "Missing data for required field.";
+/// The message about a field that is null.
+pub const NULL: &str = "Field may not be null.";
 
-/// A rule reads a value that is not null.
-pub trait Rule<T>: FnOnce(&RawValue) -> Result<T, Errors> {}
+/// What walks through a table: one method for each kind of field. All answer `None` when something is wrong with the field.
+pub trait Fields {
+    /// What the rules may look at besides the body.
+    fn facts(&self) -> &Facts;
 
-impl<T, F: FnOnce(&RawValue) -> Result<T, Errors>> Rule<T> for F {}
+    /// Walks over a field that must be there; `missing` says that it is not.
+    fn required_or<T>(&mut self, field: Field, rule: impl Rule<T>, missing: &'static str) -> Option<T>;
 
-const REQUIRED: &str = "Missing data for required field.";
-const NULL: &str = "Field may not be null.";
+    /// Walks over a field that may be absent; then the value comes from elsewhere, or that says what is wrong. Null is not absent.
+    fn or_else<T>(&mut self, field: Field, rule: impl Rule<T>, absent: impl FnOnce(&Facts) -> Result<T, Errors>) -> Option<T>;
 
-impl<'a> Fields<'a> {
-    /// Takes the object apart.
-    ///
-    /// # Errors
-    /// `_schema` when it is no object.
-    pub fn new(value: &'a RawValue) -> Result<Self, Errors> {
-        let entries = entries(value).ok_or_else(|| Errors::schema("Invalid input type."))?;
-        Ok(Self { entries, errors: Errors::none(), mentions: Vec::new() })
-    }
+    /// Walks over a field that may be absent or null.
+    fn nullable<T>(&mut self, field: Field, rule: impl Rule<T>) -> Option<Option<T>>;
 
-    /// Of a repeated key the last counts.
-    fn find(&self, name: &str) -> Option<&'a RawValue> {
-        self.entries.iter().rev().find(|(key, _)| key == name).map(|(_, value)| *value)
-    }
-
-    /// Whether the key is there.
-    pub fn has(&self, name: &str) -> bool {
-        self.find(name).is_some()
-    }
-
-    /// A field that must be there. `None` when something is wrong with it; the error is noted.
-    pub fn required<T>(&mut self, name: &'static str, rule: impl Rule<T>) -> Option<T> {
-        match self.find(name) {
-            Some(value) => self.note(name, not_null(value, rule)),
-            None => self.fail(name, REQUIRED),
-        }
-    }
-
-    /// A field that may be absent; then it is `default`. Null is not absent.
-    pub fn or<T>(&mut self, name: &'static str, default: impl FnOnce() -> T, rule: impl Rule<T>) -> Option<T> {
-        match self.find(name) {
-            Some(value) => self.note(name, not_null(value, rule)),
-            None => Some(default()),
-        }
-    }
-
-    /// A field that may be absent.
-    pub fn optional<T>(&mut self, name: &'static str, rule: impl Rule<T>) -> Option<Option<T>> {
-        self.or(name, || None, |value| rule(value).map(Some))
-    }
-
-    /// A field that may be absent or null.
-    pub fn nullable<T>(&mut self, name: &'static str, rule: impl Rule<T>) -> Option<Option<T>> {
-        match self.find(name) {
-            Some(value) if !is_null(value) => self.note(name, rule(value).map(Some)),
-            _ => Some(None),
-        }
-    }
-
-    /// A field of an older dialect or from elsewhere is wrong.
-    pub fn fail<T>(&mut self, name: &'static str, message: &str) -> Option<T> {
-        self.note(name, Err(Errors::message(message)))
-    }
+    /// Walks over a field that must be there under one of two names. The first counts when both are there.
+    fn either<T>(&mut self, newer: Field, older: Field, rule: impl Rule<T>) -> Option<T>;
 
     /// The broker must know this; if not, the field is told so.
-    pub fn mention(&mut self, name: &'static str, mention: Mention) {
-        self.mentions.push((name, mention));
+    fn mention(&mut self, name: &'static str, mention: Mention);
+
+    /// Walks over a field that must be there.
+    fn required<T>(&mut self, field: Field, rule: impl Rule<T>) -> Option<T> {
+        self.required_or(field, rule, REQUIRED)
     }
 
-    fn note<T>(&mut self, name: &'static str, result: Result<T, Errors>) -> Option<T> {
-        result.map_err(|errors| self.errors.add(name, errors)).ok()
+    /// Walks over a field that may be absent.
+    fn optional<T>(&mut self, field: Field, rule: impl Rule<T>) -> Option<Option<T>> {
+        self.or_else(field, rule.map(Some), |_| Ok(None))
     }
 
-    /// What was found wrong, and what is still to be looked up.
-    pub fn into_findings(self) -> (Errors, Vec<(&'static str, Mention)>) {
-        (self.errors, self.mentions)
-    }
-}
-
-/// Applies a rule to a value that may not be null.
-///
-/// # Errors
-/// Those of the rule.
-pub fn not_null<T>(value: &RawValue, rule: impl Rule<T>) -> Result<T, Errors> {
-    if is_null(value) { Err(Errors::message(NULL)) } else { rule(value) }
-}
-
-/// Whether it is `null`.
-pub fn is_null(value: &RawValue) -> bool {
-    value.get() == "null"
-}
-
-/// The keys and values of an object, as they stand there.
-pub fn entries(value: &RawValue) -> Option<Vec<(Cow<'_, str>, &RawValue)>> {
-    /// A key, which has to be copied only if characters in it are escaped.
-    #[derive(Deserialize)]
-    struct Key<'a>(#[serde(borrow)] Cow<'a, str>);
-
-    struct Entries;
-
-    impl<'de> Visitor<'de> for Entries {
-        type Value = Vec<(Cow<'de, str>, &'de RawValue)>;
-
-        fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-            f.write_str("an object")
-        }
-
-        fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
-            let mut entries = Vec::new();
-            while let Some((Key(key), value)) = map.next_entry()? {
-                entries.push((key, value));
-            }
-            Ok(entries)
-        }
+    /// Walks over a field that is empty when it is absent.
+    fn or_empty<T: Default>(&mut self, field: Field, rule: impl Rule<T>) -> Option<T> {
+        self.or_else(field, rule, |_| Ok(T::default()))
     }
 
-    serde_json::Deserializer::from_str(value.get()).deserialize_map(Entries).ok()
+    /// Walks over a boolean that is `default` when it is absent.
+    fn flag(&mut self, field: Field, default: bool) -> Option<bool> {
+        self.or_else(field, boolean(default), |_| Ok(default))
+    }
 }

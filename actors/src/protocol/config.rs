@@ -3,20 +3,20 @@
 use serde::Serialize;
 use utoipa::ToSchema;
 
-/// A channel's configuration, always complete: what a caller leaves out is the default.
+/// The configuration of a channel, which is always whole.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, ToSchema)]
 pub struct ChannelConfig {
-    /// Send `presence` events.
+    /// True sends `presence` events to the channel.
     pub notify_presence: bool,
-    /// Keep messages for `/info` and `/connect`.
+    /// True keeps messages, which `/info`, `/connect` and `/subscribe` show.
     pub store_history: bool,
-    /// How many.
+    /// How many messages the history keeps.
     pub history_size: u64,
-    /// Presence events carry the list of users present.
+    /// True adds the list of present users to `presence` events.
     pub broadcast_presence_with_user_lists: bool,
-    /// Send `user_state_change` events.
+    /// True sends `user_state_change` events to the channel.
     pub notify_state: bool,
-    /// Keep frames for catch-up.
+    /// True keeps events for clients that missed them.
     pub store_frames: bool,
 }
 

@@ -1,11 +1,13 @@
-//! The events a client receives (`protocol.md` §§7, 13), encoded once each.
+//! The events a client receives (`protocol.md` §§7, 13), encoded once each. The description of the API is derived from the types that
+//! encode them.
 
 use bytestring::ByteString;
 use serde::Serialize;
+use utoipa::ToSchema;
 
 use crate::name::{ChannelName, MessageId, UserName};
 use crate::protocol::message::{Deletion, Message, Patch, Payload};
-use crate::protocol::state::{Change, State, UserState};
+use crate::protocol::state::{Change, State, StateValue, UserState};
 use crate::protocol::timestamp::Timestamp;
 
 /// What stands at the end of the body of an event that tells whether it is caught up.
@@ -21,7 +23,7 @@ pub struct Body(ByteString);
 
 impl Body {
     /// Encodes an event, which may carry an application's object.
-    fn encode(event: &impl Serialize, payload: Option<&Payload>) -> Self {
+    fn encode(event: &Event<'_>, payload: Option<&Payload>) -> Self {
         let mut text = Vec::with_capacity(ENVELOPE + payload.map_or(0, |payload| payload.get().len()));
         let encoded = serde_json::to_writer(&mut text, event).ok();
         // What was not used would be kept as long as the event.
@@ -57,24 +59,81 @@ impl Body {
     }
 }
 
-#[derive(Serialize)]
-struct MessageEvent<'a> {
+/// Declares what stands under `type` in one kind of event.
+macro_rules! event_type {
+    ($name:ident, $text:tt, $about:literal) => {
+        #[doc = $about]
+        #[derive(Clone, Copy, Debug, Serialize, ToSchema)]
+        pub(super) enum $name {
+            #[serde(rename = $text)]
+            Is,
+        }
+    };
+}
+
+event_type!(MessageType, "message", "The type of a message is always `message`.");
+event_type!(EditType, "message:edit", "The type of an edit is always `message:edit`.");
+event_type!(DeletionType, "message:delete", "The type of a deletion is always `message:delete`.");
+event_type!(PresenceType, "presence", "The type of a presence event is always `presence`.");
+event_type!(StateChangeType, "user_state_change", "The type of a change of state is always `user_state_change`.");
+event_type!(GapType, "catchup:gap", "The type of a gap is always `catchup:gap`.");
+
+/// An event that a client reads; `type` tells which one it is.
+#[derive(Serialize, ToSchema)]
+#[serde(untagged)]
+#[schema(discriminator(property_name = "type", mapping(
+    ("message" = "#/components/schemas/MessageEvent"),
+    ("message:edit" = "#/components/schemas/EditEvent"),
+    ("message:delete" = "#/components/schemas/DeletionEvent"),
+    ("presence" = "#/components/schemas/PresenceEvent"),
+    ("user_state_change" = "#/components/schemas/StateChangeEvent"),
+    ("catchup:gap" = "#/components/schemas/GapEvent"),
+)))]
+pub enum Event<'a> {
+    /// A message that somebody sent.
+    Message(MessageEvent<'a>),
+    /// An edit of a message, which clients show from now on.
+    Edit(EditEvent<'a>),
+    /// A deletion, after which clients remove the message.
+    Deletion(DeletionEvent<'a>),
+    /// A user came to the channel or left it.
+    Presence(PresenceEvent<'a>),
+    /// The public state of a user changed.
+    StateChange(StateChangeEvent<'a>),
+    /// Entries that the client missed and that are gone.
+    Gap(GapEvent<'a>),
+}
+
+/// A message that somebody sent to a channel or to this user.
+#[derive(Serialize, ToSchema)]
+pub struct MessageEvent<'a> {
+    /// The id of the message, which edits and deletions name.
     uuid: MessageId,
-    r#type: &'static str,
+    #[schema(inline)]
+    r#type: MessageType,
+    /// The time at which the message was sent.
     timestamp: Timestamp,
+    /// The user who sent the message.
     user: &'a UserName,
+    /// The channel of the message; null says that it is private.
+    #[schema(required = true)]
     channel: Option<&'a ChannelName>,
+    /// The application's object; it is absent where the sender gave none.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
     message: Option<&'a Payload>,
+    /// The time of the last edit; null says that there was none.
+    #[schema(required = true)]
     edited: Option<Timestamp>,
+    /// True says that the client missed the event, or may have read it before.
     catchup: bool,
 }
 
-/// `message`.
+/// Encodes a `message`.
 pub fn message(message: &Message) -> Body {
     let event = MessageEvent {
         uuid: message.uuid,
-        r#type: "message",
+        r#type: MessageType::Is,
         timestamp: message.timestamp,
         user: &message.user,
         channel: message.address.channel.as_ref(),
@@ -82,51 +141,79 @@ pub fn message(message: &Message) -> Body {
         edited: message.edited,
         catchup: false,
     };
-    Body::encode(&event, message.message.as_ref())
+    Body::encode(&Event::Message(event), message.message.as_ref())
 }
 
-#[derive(Serialize)]
-struct EditEvent<'a> {
+/// A message was edited. What the edit does not give stays as it was.
+#[derive(Serialize, ToSchema)]
+pub struct EditEvent<'a> {
+    /// The id of the message that was edited.
     uuid: MessageId,
-    r#type: &'static str,
+    #[schema(inline)]
+    r#type: EditType,
+    /// The new time of the message, where the edit gives one.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
     timestamp: Option<Timestamp>,
+    /// The new sender of the message, where the edit gives one.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
     user: Option<&'a UserName>,
+    /// The channel of the edited message; null says that it is private.
+    #[schema(required = true)]
     channel: Option<&'a ChannelName>,
+    /// The new object of the message, where the edit gives one.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
     message: Option<&'a Payload>,
+    /// The time at which the message was edited.
     edited: Timestamp,
+    /// Present and true when the client missed the edit, and absent otherwise.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    catchup: Option<bool>,
 }
 
-/// `message:edit`.
+/// Encodes a `message:edit`.
 pub fn edit(patch: &Patch) -> Body {
     let event = EditEvent {
         uuid: patch.uuid,
-        r#type: "message:edit",
+        r#type: EditType::Is,
         timestamp: patch.timestamp,
         user: patch.user.as_ref(),
         channel: patch.address.channel.as_ref(),
         message: patch.message.as_ref(),
         edited: patch.edited,
+        catchup: None,
     };
-    Body::encode(&event, patch.message.as_ref())
+    Body::encode(&Event::Edit(event), patch.message.as_ref())
 }
 
-#[derive(Serialize)]
-struct DeletionEvent<'a> {
+/// A message was deleted, so clients remove it.
+#[derive(Serialize, ToSchema)]
+pub struct DeletionEvent<'a> {
+    /// The id of the message that was deleted.
     uuid: MessageId,
-    r#type: &'static str,
+    #[schema(inline)]
+    r#type: DeletionType,
+    /// The channel of the deleted message; null says that it is private.
+    #[schema(required = true)]
     channel: Option<&'a ChannelName>,
+    /// Present and true when the client missed the deletion, and absent otherwise.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    catchup: Option<bool>,
 }
 
-/// `message:delete`.
+/// Encodes a `message:delete`.
 pub fn deletion(deletion: &Deletion) -> Body {
-    Body::encode(&DeletionEvent { uuid: deletion.uuid, r#type: "message:delete", channel: deletion.address.channel.as_ref() }, None)
+    let channel = deletion.address.channel.as_ref();
+    let event = DeletionEvent { uuid: deletion.uuid, r#type: DeletionType::Is, channel, catchup: None };
+    Body::encode(&Event::Deletion(event), None)
 }
 
-/// What a `presence` event says happened.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+/// A user's first connection to a channel came, or the last one went.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, ToSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Action {
     /// The user's first connection came.
@@ -135,8 +222,7 @@ pub enum Action {
     Parted,
 }
 
-/// A `presence` event.
-#[derive(Serialize)]
+/// What a `presence` event tells.
 pub struct Presence<'a> {
     /// The event's id.
     pub uuid: MessageId,
@@ -147,7 +233,6 @@ pub struct Presence<'a> {
     /// Where.
     pub channel: &'a ChannelName,
     /// What happened.
-    #[serde(skip)]
     pub action: Action,
     /// The user's public state; null when it parted.
     pub state: Option<&'a State>,
@@ -155,28 +240,55 @@ pub struct Presence<'a> {
     pub users: &'a [UserState],
 }
 
-#[derive(Serialize)]
-struct ActionField {
-    action: Action,
-}
-
-#[derive(Serialize)]
-struct Tagged<'a, E, M> {
-    r#type: &'static str,
-    #[serde(flatten)]
-    event: &'a E,
-    message: M,
+/// A user came to a channel or left it.
+#[derive(Serialize, ToSchema)]
+pub struct PresenceEvent<'a> {
+    /// The id of this presence event.
+    uuid: MessageId,
+    #[schema(inline)]
+    r#type: PresenceType,
+    /// The time at which the user came or went.
+    timestamp: Timestamp,
+    /// The user who came or went.
+    user: &'a UserName,
+    /// The channel that the user came to or left.
+    channel: &'a ChannelName,
+    /// The public part of the user's state; null when the user left.
+    #[schema(value_type = Option<BTreeMap<String, StateValue>>, required = true)]
+    state: Option<&'a State>,
+    /// The users who are present now; empty unless the channel's configuration asks for them.
+    #[schema(value_type = Vec<UserState>)]
+    users: &'a [UserState],
+    /// Says whether the user came or went.
+    message: PresenceMessage,
+    /// True says that the client missed this presence event, or may have read it before.
     catchup: bool,
 }
 
-/// `presence`.
-pub fn presence(event: &Presence<'_>) -> Body {
-    let message = ActionField { action: event.action };
-    Body::encode(&Tagged { r#type: "presence", event, message, catchup: false }, None)
+/// What a user did, as presence events tell it.
+#[derive(Serialize, ToSchema)]
+pub struct PresenceMessage {
+    /// Either `joined` or `parted`, as the user came or went.
+    action: Action,
 }
 
-/// A `user_state_change` event.
-#[derive(Serialize)]
+/// Encodes a `presence`.
+pub fn presence(event: &Presence<'_>) -> Body {
+    let event = PresenceEvent {
+        uuid: event.uuid,
+        r#type: PresenceType::Is,
+        timestamp: event.timestamp,
+        user: event.user,
+        channel: event.channel,
+        state: event.state,
+        users: event.users,
+        message: PresenceMessage { action: event.action },
+        catchup: false,
+    };
+    Body::encode(&Event::Presence(event), None)
+}
+
+/// What a `user_state_change` event tells.
 pub struct StateChange<'a> {
     /// The event's id.
     pub uuid: MessageId,
@@ -187,36 +299,73 @@ pub struct StateChange<'a> {
     /// Where this is told.
     pub channel: &'a ChannelName,
     /// The public state now.
-    #[serde(skip)]
     pub state: &'a State,
     /// The public values that changed.
-    #[serde(skip)]
     pub changed: &'a [Change],
 }
 
-#[derive(Serialize)]
-struct StateFields<'a> {
-    state: &'a State,
-    changed: &'a [Change],
-}
-
-/// `user_state_change`.
-pub fn state_change(event: &StateChange<'_>) -> Body {
-    let message = StateFields { state: event.state, changed: event.changed };
-    Body::encode(&Tagged { r#type: "user_state_change", event, message, catchup: false }, None)
-}
-
-#[derive(Serialize)]
-struct GapEvent<'a> {
+/// Public values of a user's state changed.
+#[derive(Serialize, ToSchema)]
+pub struct StateChangeEvent<'a> {
+    /// The id of this state event.
     uuid: MessageId,
-    r#type: &'static str,
-    channel: Option<&'a ChannelName>,
+    #[schema(inline)]
+    r#type: StateChangeType,
+    /// The time at which the state changed.
     timestamp: Timestamp,
+    /// The user whose state changed.
+    user: &'a UserName,
+    /// The channel in which the change is told.
+    channel: &'a ChannelName,
+    /// The public state now, and what changed in it.
+    message: StateChangeMessage<'a>,
+    /// True says that the client missed this change, or may have read it before.
     catchup: bool,
 }
 
-/// `catchup:gap`: entries that the client missed are gone. `channel` is `None` for private messages.
+/// A user's public state after a change, and the change.
+#[derive(Serialize, ToSchema)]
+pub struct StateChangeMessage<'a> {
+    /// The public part of the user's state after the change.
+    #[schema(value_type = BTreeMap<String, StateValue>)]
+    state: &'a State,
+    /// The public values that changed, with their new values.
+    #[schema(value_type = Vec<Change>)]
+    changed: &'a [Change],
+}
+
+/// Encodes a `user_state_change`.
+pub fn state_change(event: &StateChange<'_>) -> Body {
+    let event = StateChangeEvent {
+        uuid: event.uuid,
+        r#type: StateChangeType::Is,
+        timestamp: event.timestamp,
+        user: event.user,
+        channel: event.channel,
+        message: StateChangeMessage { state: event.state, changed: event.changed },
+        catchup: false,
+    };
+    Body::encode(&Event::StateChange(event), None)
+}
+
+/// Entries that the client missed are gone. It should ask its application for what is true now.
+#[derive(Serialize, ToSchema)]
+pub struct GapEvent<'a> {
+    /// The id of this gap event.
+    uuid: MessageId,
+    #[schema(inline)]
+    r#type: GapType,
+    /// The channel whose entries are gone; null says that they were private.
+    #[schema(required = true)]
+    channel: Option<&'a ChannelName>,
+    /// The time at which the gap was found.
+    timestamp: Timestamp,
+    /// A gap is found in catch-up only, so this is true.
+    catchup: bool,
+}
+
+/// Encodes a `catchup:gap`: entries that the client missed are gone. `channel` is `None` for private messages.
 pub fn gap(uuid: MessageId, channel: Option<&ChannelName>, timestamp: Timestamp) -> String {
-    let event = GapEvent { uuid, r#type: "catchup:gap", channel, timestamp, catchup: true };
-    Body::encode(&event, None).0.to_string()
+    let event = GapEvent { uuid, r#type: GapType::Is, channel, timestamp, catchup: true };
+    Body::encode(&Event::Gap(event), None).0.to_string()
 }

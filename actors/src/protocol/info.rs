@@ -9,12 +9,13 @@ use utoipa::ToSchema;
 
 use crate::name::{ChannelName, ConnId, UserName};
 use crate::protocol::config::ChannelConfig;
+use crate::protocol::event::MessageType;
 use crate::protocol::listing::{Listing, Users};
 use crate::protocol::message::Message;
 use crate::protocol::state::{State, StateValue, UserState};
 use crate::protocol::timestamp::Timestamp;
 
-/// How much `/info` shall tell.
+/// How much `/info` tells.
 #[derive(Clone, Debug)]
 pub struct InfoOptions {
     /// With each channel's history.
@@ -49,92 +50,96 @@ pub struct Detail {
     pub users: bool,
 }
 
-/// A channel as `/info` tells it.
+/// A channel, with as much as the call asked for.
 #[derive(Clone, Debug, Serialize, ToSchema)]
 pub struct ChannelInfo {
-    /// An id born with the channel.
+    /// An id that is made with the channel.
     #[schema(value_type = String, format = "uuid")]
     pub uuid: uuid::Uuid,
-    /// Its name.
+    /// The name of the channel, once more.
     pub name: ChannelName,
-    /// Always null; the original has it.
+    /// Always null; the original server has this key.
+    #[schema(required = true)]
     pub long_name: Option<&'static str>,
-    /// Its configuration.
+    /// The configuration of the channel, always whole.
     pub settings: ChannelConfig,
-    /// What history keeps, oldest first; empty unless asked for.
+    /// The messages that history keeps, oldest first; empty unless asked for.
     #[serde(serialize_with = "history")]
-    #[schema(value_type = Vec<Message>)]
+    #[schema(value_type = Vec<StoredMessage<'static>>)]
     pub history: Vec<Arc<Message>>,
-    /// When something last happened in it.
+    /// The time at which something last happened in the channel.
     pub last_active: Timestamp,
-    /// Connections of those present.
+    /// How many connections the present users have.
     pub total_connections: usize,
-    /// The length of `users`.
+    /// How many users are present.
     pub total_users: usize,
-    /// Who is present, sorted; empty unless asked for.
+    /// The names of the users who are present, sorted; empty unless asked for.
     #[serde(serialize_with = "Listing::serialize_names")]
     #[schema(value_type = Vec<UserName>)]
     pub users: Arc<Listing>,
 }
 
-/// A message in history has two keys more than in an answer.
+/// A message as history keeps it, with two keys more than when it was accepted.
+#[derive(Serialize, ToSchema)]
+struct StoredMessage<'a> {
+    #[serde(flatten)]
+    message: &'a Message,
+    #[schema(inline)]
+    r#type: MessageType,
+    /// History is not catch-up, so this is false.
+    catchup: bool,
+}
+
 fn history<S: Serializer>(messages: &[Arc<Message>], serializer: S) -> Result<S::Ok, S::Error> {
-    #[derive(Serialize)]
-    struct Stored<'a> {
-        #[serde(flatten)]
-        message: &'a Message,
-        r#type: &'static str,
-        catchup: bool,
-    }
     let mut list = serializer.serialize_seq(Some(messages.len()))?;
     for message in messages {
-        list.serialize_element(&Stored { message, r#type: "message", catchup: false })?;
+        list.serialize_element(&StoredMessage { message, r#type: MessageType::Is, catchup: false })?;
     }
     list.end()
 }
 
-/// The answer of `/info`.
+/// Channels by name, and the users who are present in them.
 #[derive(Clone, Debug, Default, Serialize, ToSchema)]
 pub struct Info {
-    /// The channels asked for that exist.
+    /// The channels that were asked for and exist, by name.
     pub channels: BTreeMap<ChannelName, ChannelInfo>,
-    /// The users listed there, each once, sorted.
+    /// The users who are present in these channels, each once, sorted by name.
     #[schema(value_type = Vec<UserState>)]
     pub users: Users,
 }
 
-/// A user as the panel sees it.
+/// A user with connections, as the panel lists it.
 #[derive(Clone, Debug, Serialize, ToSchema)]
 pub struct UserInfo {
-    /// The name.
+    /// The name of the listed user.
     pub user: UserName,
-    /// An id born with the user.
+    /// An id that is made with the user.
     #[schema(value_type = String, format = "uuid")]
     pub uuid: uuid::Uuid,
-    /// The public part of the state.
+    /// The public part of the listed user's state.
     #[schema(value_type = BTreeMap<String, StateValue>)]
     pub state: State,
-    /// The connections that are present.
+    /// The ids of the user's connections that are present.
     pub connections: Vec<ConnId>,
 }
 
-/// The server's numbers, for the panel.
+/// The numbers of the server since it started.
 #[derive(Clone, Debug, Serialize, ToSchema)]
 pub struct Totals {
-    /// Users in memory, with or without connections.
+    /// How many users are in memory, with or without connections.
     pub remembered_user_count: usize,
-    /// Users with connections.
+    /// How many users have connections.
     pub unique_user_count: usize,
-    /// Connections.
+    /// How many connections there are.
     pub total_connections: usize,
-    /// Channels.
+    /// How many channels there are.
     pub total_channels: usize,
-    /// Deliveries of messages since the start: one message to three listening connections counts three.
+    /// How many messages were delivered since the server started: one message to three listening connections counts three.
     pub total_messages: u64,
-    /// Messages since the start.
+    /// How many messages there were since the server started.
     pub total_unique_messages: u64,
-    /// All channels.
+    /// All channels by name, or those of the page that was asked for.
     pub channels: BTreeMap<ChannelName, ChannelInfo>,
-    /// Users with connections.
+    /// All users with connections, or those of the page that was asked for.
     pub users: Vec<UserInfo>,
 }

@@ -5,24 +5,52 @@ use std::sync::Arc;
 
 use serde::Serialize;
 use serde_json::value::RawValue;
-use utoipa::ToSchema;
+use utoipa::openapi::schema::{AdditionalProperties, ObjectBuilder};
+use utoipa::openapi::{RefOr, Schema};
+use utoipa::{PartialSchema, ToSchema};
 
 use crate::name::{ChannelName, MessageId, UserName};
 use crate::protocol::timestamp::Timestamp;
 
-/// The `message` of a message: an object of the application's, passed on byte for byte.
-pub type Payload = Arc<RawValue>;
+/// The application's object, with any keys and values, which is passed on byte for byte.
+#[derive(Clone, Debug, Serialize)]
+#[serde(transparent)]
+pub struct Payload(Arc<RawValue>);
 
-/// Where something is to go. Without channel and recipients it goes nowhere.
+impl PartialSchema for Payload {
+    fn schema() -> RefOr<Schema> {
+        let description = "The application's object, with any keys and values, which is passed on unchanged.";
+        let object = ObjectBuilder::new().description(Some(description));
+        object.additional_properties(Some(AdditionalProperties::FreeForm(true))).into()
+    }
+}
+
+impl ToSchema for Payload {}
+
+impl Payload {
+    /// Returns the object's JSON.
+    pub fn get(&self) -> &str {
+        self.0.get()
+    }
+}
+
+impl From<Box<RawValue>> for Payload {
+    fn from(object: Box<RawValue>) -> Self {
+        Self(object.into())
+    }
+}
+
+/// Who gets a message. Without channel and recipients it goes nowhere.
 #[derive(Clone, Debug, Default, Serialize, ToSchema)]
 pub struct Address {
-    /// Recipients: of the channel, or, without one, all connections of these users.
+    /// The recipients: in the channel only these users, or, without a channel, all their connections.
     pub pm_users: Vec<UserName>,
-    /// Users of the channel that are left out.
+    /// The users of the channel who are left out.
     pub exclude_users: Vec<UserName>,
-    /// The channel.
+    /// The channel that gets it; null says that it is private.
+    #[schema(required = true)]
     pub channel: Option<ChannelName>,
-    /// Keep it out of the history.
+    /// True keeps the message out of the history.
     pub no_history: bool,
 }
 
@@ -62,7 +90,7 @@ impl Address {
 pub struct Draft {
     /// Where it goes.
     pub address: Address,
-    /// Its id, unless the server shall make one.
+    /// Its id, unless the server makes one.
     pub uuid: Option<MessageId>,
     /// Its time, unless it is now.
     pub timestamp: Option<Timestamp>,
@@ -73,22 +101,25 @@ pub struct Draft {
 }
 
 /// A message as accepted: the answer of `POST /message`, and what history keeps.
+// Generators of clients confuse a type called `Message` with its field.
 #[derive(Clone, Debug, Serialize, ToSchema)]
+#[schema(as = AcceptedMessage)]
 pub struct Message {
-    /// Where it goes.
+    /// Who gets it, and how.
     #[serde(flatten)]
     pub address: Address,
-    /// Its id.
+    /// The id of the accepted message.
     pub uuid: MessageId,
-    /// When it was sent.
+    /// The time of the message as given, or as the server made it.
     pub timestamp: Timestamp,
-    /// The sender.
+    /// The user who is named as sender.
     pub user: UserName,
-    /// The application's object.
+    /// The application's object as given; it is absent where none was given.
     #[serde(skip_serializing_if = "Option::is_none")]
-    #[schema(value_type = Option<Object>)]
+    #[schema(nullable = false)]
     pub message: Option<Payload>,
-    /// When it was last edited.
+    /// The time at which the message was last edited; null says that it never was.
+    #[schema(required = true)]
     pub edited: Option<Timestamp>,
 }
 
@@ -108,22 +139,24 @@ const SHARED: usize = 4 * size_of::<usize>();
 /// An edit as accepted: the answer of `PATCH /message`.
 #[derive(Clone, Debug, Serialize, ToSchema)]
 pub struct Patch {
-    /// Where it goes.
+    /// Who gets it, and how.
     #[serde(flatten)]
     pub address: Address,
-    /// The message that is edited.
+    /// The id of the message to edit.
     pub uuid: MessageId,
-    /// A new time, if given.
+    /// The new time, if one was given.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
     pub timestamp: Option<Timestamp>,
-    /// A new sender, if given.
+    /// The new sender, if one was given.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
     pub user: Option<UserName>,
-    /// A new object, if given.
+    /// The new object, if one was given.
     #[serde(skip_serializing_if = "Option::is_none")]
-    #[schema(value_type = Option<Object>)]
+    #[schema(nullable = false)]
     pub message: Option<Payload>,
-    /// When it was edited.
+    /// The time of the edit as given, or as the server made it.
     pub edited: Timestamp,
 }
 
@@ -148,9 +181,9 @@ impl Patch {
 /// A deletion as accepted: the answer of `DELETE /message`.
 #[derive(Clone, Debug, Serialize, ToSchema)]
 pub struct Deletion {
-    /// Where it goes.
+    /// Who gets it, and how.
     #[serde(flatten)]
     pub address: Address,
-    /// The message that is deleted.
+    /// The id of the message to delete.
     pub uuid: MessageId,
 }

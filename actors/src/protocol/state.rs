@@ -25,7 +25,10 @@ pub enum StateValue {
 impl PartialSchema for StateValue {
     fn schema() -> RefOr<Schema> {
         let types = [Type::String, Type::Number, Type::Boolean, Type::Null];
-        ObjectBuilder::new().schema_type(SchemaType::from_iter(types)).description(Some("A state value.")).into()
+        ObjectBuilder::new()
+            .schema_type(SchemaType::from_iter(types))
+            .description(Some("A value of a user's state: text, a number, a boolean or null."))
+            .into()
     }
 }
 
@@ -62,21 +65,21 @@ impl Serialize for StateValue {
 /// A user's whole state, or the public part of it. Shared, since channels and answers hold it too.
 pub type State = Arc<BTreeMap<String, StateValue>>;
 
-/// One value that changed.
+/// A value of a user's state that changed.
 #[derive(Clone, Debug, PartialEq, Serialize, ToSchema)]
 pub struct Change {
-    /// The state key.
+    /// The key of the value that changed.
     pub key: String,
-    /// Its new value.
+    /// The value that the key has now.
     pub value: StateValue,
 }
 
-/// A user with its state, as `/info` and presence events list it.
+/// A user with the state that the reader may see.
 #[derive(Clone, Debug, PartialEq, Serialize, ToSchema)]
 pub struct UserState {
-    /// The user's name.
+    /// The name of the present user.
     pub user: crate::name::UserName,
-    /// The whole state or the public part, as the place demands.
+    /// The user's whole state, or the public part of it where only that may be seen.
     #[schema(value_type = BTreeMap<String, StateValue>)]
     pub state: State,
 }

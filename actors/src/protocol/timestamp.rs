@@ -66,7 +66,7 @@ pub struct Timestamp {
 
 impl PartialSchema for Timestamp {
     fn schema() -> RefOr<Schema> {
-        let description = "UTC, ISO 8601 without a zone; one that a caller gave keeps its offset.";
+        let description = "A date and time in ISO 8601 and UTC, without a zone; one that a caller gave keeps its offset.";
         let schema = ObjectBuilder::new().schema_type(Type::String).description(Some(description));
         schema.examples(["2026-01-31T12:00:00.123456"]).into()
     }

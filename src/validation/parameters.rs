@@ -1,0 +1,89 @@
+//! The parameters of queries and headers: how each is read and what it is for, in one place.
+
+use std::collections::BTreeMap;
+
+use channelstream_actors::name::ConnId;
+use utoipa::openapi::path::{Parameter as Description, ParameterBuilder, ParameterIn};
+use utoipa::openapi::schema::{ObjectBuilder, Type};
+use utoipa::openapi::{RefOr, Required, Schema};
+
+use super::rules::{parse_uuid, uuid_schema};
+use crate::error::ApiError;
+
+/// A parameter that is read into a `T`.
+pub struct Parameter<T: 'static> {
+    /// The key in the query, or the header.
+    pub name: &'static str,
+    /// What the parameter is for, in whole sentences.
+    pub about: &'static str,
+    /// Reads a value; `None` when it is wrong.
+    pub read: fn(&str) -> Option<T>,
+    /// What a wrong value is told.
+    pub wrong: &'static str,
+    /// The schema of the values.
+    pub schema: fn() -> RefOr<Schema>,
+}
+
+impl<T> Parameter<T> {
+    /// Says what the parameter is for in another call.
+    pub const fn about(self, about: &'static str) -> Self {
+        Self { about, ..self }
+    }
+
+    /// Takes the parameter out of a query.
+    ///
+    /// # Errors
+    /// Says what is wrong with the value.
+    pub fn take(&self, query: &mut BTreeMap<String, String>) -> Result<Option<T>, ApiError> {
+        let Some(text) = query.remove(self.name) else { return Ok(None) };
+        (self.read)(&text).map(Some).ok_or_else(|| ApiError::BadQuery(self.wrong.to_owned()))
+    }
+
+    /// Describes the parameter, which may be absent.
+    pub fn optional(&self) -> Description {
+        self.describe(ParameterIn::Query, Required::False)
+    }
+
+    /// Describes the parameter, which must be there.
+    pub fn required(&self) -> Description {
+        self.describe(ParameterIn::Query, Required::True)
+    }
+
+    /// Describes the parameter as a header, which may be absent.
+    pub fn header(&self) -> Description {
+        self.describe(ParameterIn::Header, Required::False)
+    }
+
+    fn describe(&self, place: ParameterIn, required: Required) -> Description {
+        let parameter = ParameterBuilder::new().name(self.name).parameter_in(place);
+        parameter.required(required).description(Some(self.about)).schema(Some((self.schema)())).build()
+    }
+}
+
+/// The connection that a query names.
+pub const CONN_ID: Parameter<ConnId> = Parameter {
+    name: "conn_id",
+    about: "The id of the connection, in any usual spelling of a UUID. Anyone who knows it can act as the connection.",
+    read: |text| parse_uuid(text).map(ConnId::from),
+    wrong: "Wrong UUID format",
+    schema: uuid_schema,
+};
+
+/// Any text, which is never wrong.
+pub const fn text(name: &'static str, about: &'static str) -> Parameter<String> {
+    Parameter { name, about, read: |text| Some(text.to_owned()), wrong: "", schema: any_text }
+}
+
+fn any_text() -> RefOr<Schema> {
+    ObjectBuilder::new().schema_type(Type::String).into()
+}
+
+/// The schema of a text that is one of these.
+pub fn one_of(names: impl Iterator<Item = &'static str>) -> RefOr<Schema> {
+    ObjectBuilder::new().schema_type(Type::String).enum_values(Some(names)).into()
+}
+
+/// The schema of a whole number, 0 or more, that is `default` where it is absent.
+pub fn whole_number(default: usize) -> RefOr<Schema> {
+    ObjectBuilder::new().schema_type(Type::Integer).minimum(Some(0)).default(Some(default.into())).into()
+}
