@@ -63,12 +63,6 @@ image:
 		if [ "$$(id -u)" = 0 ]; then SUDO=; else SUDO=sudo; fi; \
 		$$SUDO apt-get update -q && $$SUDO apt-get install -y -q --no-install-recommends faketime; }
 
-# For the tests that run JavaScript.
-.node:
-	@command -v node >/dev/null && command -v npm >/dev/null || { echo "installing what runs JavaScript for the tests: nodejs, npm"; \
-		if [ "$$(id -u)" = 0 ]; then SUDO=; else SUDO=sudo; fi; \
-		$$SUDO apt-get update -q && $$SUDO apt-get install -y -q --no-install-recommends nodejs npm; }
-
 # For the tests against the original: an environment of its own, since it needs old releases of what it builds on.
 ORIGINAL := target/original
 .original: $(ORIGINAL)/ready
@@ -80,15 +74,27 @@ $(ORIGINAL)/ready: tests/assets/original.txt
 	$(ORIGINAL)/bin/pip install -q --disable-pip-version-check -r tests/assets/original.txt
 	touch $@
 
-# For the tests of the Python client: an environment of its own.
+# For the tests of the Python client and of the generated one: an environment of its own.
 PYTHON := target/python
 .python: $(PYTHON)/ready
-$(PYTHON)/ready: clients/python/pyproject.toml
+$(PYTHON)/ready: clients/python/pyproject.toml tests/generated/requirements.txt
 	@python3 -c "import ensurepip, venv" 2>/dev/null || { echo "installing what Python needs for the tests: python3-venv"; \
 		if [ "$$(id -u)" = 0 ]; then SUDO=; else SUDO=sudo; fi; \
 		$$SUDO apt-get update -q && $$SUDO apt-get install -y -q --no-install-recommends python3-venv; }
 	python3 -m venv $(PYTHON)
-	$(PYTHON)/bin/pip install -q --disable-pip-version-check -e "clients/python[test]"
+	$(PYTHON)/bin/pip install -q --disable-pip-version-check -e "clients/python[test]" -r tests/generated/requirements.txt
+	touch $@
+
+# For the tests that run JavaScript, and for the client that is generated in TypeScript: what generates and compiles it.
+NODE := target/node
+.node: $(NODE)/ready
+$(NODE)/ready: tests/generated/package.json tests/generated/package-lock.json
+	@command -v node >/dev/null && command -v npm >/dev/null || { echo "installing what runs JavaScript for the tests: nodejs, npm"; \
+		if [ "$$(id -u)" = 0 ]; then SUDO=; else SUDO=sudo; fi; \
+		$$SUDO apt-get update -q && $$SUDO apt-get install -y -q --no-install-recommends nodejs npm; }
+	mkdir -p $(NODE)
+	cp tests/generated/package.json tests/generated/package-lock.json $(NODE)
+	cd $(NODE) && npm ci --silent --no-audit --no-fund
 	touch $@
 
 # A compiler and linker for C, which some crates build with.

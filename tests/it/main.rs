@@ -28,6 +28,7 @@ mod doors;
 mod drop_in;
 mod explorer;
 mod gaps;
+mod generated_clients;
 mod hints;
 mod idempotency;
 mod ini_files;
