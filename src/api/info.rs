@@ -6,8 +6,8 @@ use channelstream_actors::broker::Broker;
 use channelstream_actors::name::ChannelName;
 use channelstream_actors::protocol::info::{Info, InfoOptions};
 use serde_json::value::RawValue;
-use utoipa::openapi::schema::OneOfBuilder;
-use utoipa::openapi::{Ref, RefOr, Schema};
+use utoipa::openapi::schema::ObjectBuilder;
+use utoipa::openapi::{RefOr, Schema};
 use utoipa::{PartialSchema, ToSchema};
 
 use crate::error::ApiError;
@@ -103,18 +103,23 @@ fn is_older(body: &RawValue) -> bool {
 #[derive(Debug)]
 pub struct InfoBody(InfoRequest);
 
+/// One object with the fields of both forms: generated clients have trouble with a choice between two bodies that may also be absent.
 impl PartialSchema for InfoBody {
     fn schema() -> RefOr<Schema> {
-        let newer = Ref::from_schema_name(InfoRequest::name());
-        let older = Ref::from_schema_name(OlderInfoRequest::name());
-        OneOfBuilder::new().item(newer).item(older).description(Some("The channels to show, in one of two forms.")).into()
+        let about = "The channels to show: under `info`, or at the top as older releases were asked.";
+        let mut body = ObjectBuilder::new().description(Some(about)).min_properties(Some(1)).build();
+        for form in [InfoRequest::schema(), OlderInfoRequest::schema()] {
+            if let RefOr::T(Schema::Object(form)) = form {
+                body.properties.extend(form.properties);
+                body.examples.extend(form.examples);
+            }
+        }
+        body.into()
     }
 }
 
 impl ToSchema for InfoBody {
     fn schemas(components: &mut Components) {
-        components.push((InfoRequest::name().into_owned(), InfoRequest::schema()));
-        components.push((OlderInfoRequest::name().into_owned(), OlderInfoRequest::schema()));
         InfoRequest::schemas(components);
         OlderInfoRequest::schemas(components);
     }
