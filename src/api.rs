@@ -23,7 +23,7 @@ use crate::validation::rules::{CHANNEL, USER, list, name};
 /// Walks over what messages, edits and deletions have in common: who gets them.
 fn address(fields: &mut impl Fields) -> Option<Address> {
     const CHANNEL_FIELD: &str = "The channel that gets it. Null or absent, it is private, for `pm_users` only.";
-    const PM_USERS: &str = "The recipients. With a channel they get it in that channel only, without one at all their connections.";
+    const PM_USERS: &str = "The recipients. They get it in the channel only, or on all their connections if there is no channel.";
     const EXCLUDE_USERS: &str = "The users of the channel who do not get it.";
     const NO_HISTORY: &str = "True keeps it out of the channel's history.";
     let pm_users = fields.or_empty(field("pm_users", PM_USERS), list(name::<UserName>(USER)));

@@ -7,6 +7,7 @@ use std::sync::LazyLock;
 
 use actix_web::web::{ServiceConfig, get, resource};
 use actix_web::{App, HttpResponse};
+use utoipa::openapi::path::Operation;
 use utoipa::openapi::security::{ApiKey, ApiKeyValue, SecurityScheme};
 use utoipa::openapi::{RefOr, Required, Schema};
 use utoipa::{Modify, OpenApi};
@@ -44,8 +45,8 @@ impl Modify for Security {
         (name = "users", description = "Connections of users and their state, for applications, with a signature."),
         (name = "messages", description = "Messages to channels and users, for applications, with a signature."),
         (name = "channels", description = "Channels and who is in them, for applications, with a signature."),
-        (name = "listening", description = "What pages listen by. Anyone who knows the `conn_id` can act as the connection."),
-        (name = "operating", description = "What operators and supervisors of the server ask for."),
+        (name = "listening", description = "The ways in which pages listen. Anyone who knows the `conn_id` can act as the connection."),
+        (name = "operating", description = "Calls for operators and for programs that supervise the server."),
     ),
     // Types of answers that several calls share are not gathered from the calls.
     components(schemas(Refusal, Errors)),
@@ -58,14 +59,14 @@ static DESCRIPTION: LazyLock<String> = LazyLock::new(|| {
     let (_, mut description) =
         App::new().into_utoipa_app().openapi(Description::openapi()).configure(routes::described).split_for_parts();
     tell_absent_from_null(&mut description);
+    join_lines(&mut description);
     // Cannot fail: all its keys are texts.
     description.to_json().unwrap_or_default()
 });
 
 /// A body that may be absent is not one that may be null, although the attributes write both as an `Option`.
 fn tell_absent_from_null(description: &mut utoipa::openapi::OpenApi) {
-    let calls = description.paths.paths.values_mut().filter_map(|path| path.post.as_mut());
-    for body in calls.filter_map(|call| call.request_body.as_mut()) {
+    for body in calls(description).filter_map(|call| call.request_body.as_mut()) {
         let RefOr::T(body) = body else { continue };
         if body.required == Some(Required::True) {
             continue;
@@ -77,6 +78,24 @@ fn tell_absent_from_null(description: &mut utoipa::openapi::OpenApi) {
             }
         }
     }
+}
+
+/// Joins the lines of each description: a doc comment is wrapped where the source has no more space.
+fn join_lines(description: &mut utoipa::openapi::OpenApi) {
+    for call in calls(description) {
+        let answers = call.responses.responses.values_mut().filter_map(|answer| match answer {
+            RefOr::T(answer) => Some(&mut answer.description),
+            RefOr::Ref(_) => None,
+        });
+        for text in call.description.iter_mut().chain(answers) {
+            *text = text.replace('\n', " ");
+        }
+    }
+}
+
+fn calls(description: &mut utoipa::openapi::OpenApi) -> impl Iterator<Item = &mut Operation> {
+    let paths = description.paths.paths.values_mut();
+    paths.flat_map(|path| [&mut path.get, &mut path.post, &mut path.patch, &mut path.delete]).flatten()
 }
 
 /// Adds the description and the page.

@@ -98,8 +98,7 @@ describe_table!(ForgetRequest);
 
 /// Forgets a channel and all that is kept of it.
 ///
-/// All connections are taken out of the channel, and its settings, history and log are dropped. Answers whether there was such a
-/// channel.
+/// All connections leave the channel, and its settings, history and log are dropped. Answers whether there was such a channel.
 #[utoipa::path(
     tag = "operating",
     operation_id = "forget_channel",

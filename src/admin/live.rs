@@ -42,7 +42,7 @@ struct Panel {
 
 /// Shows what the panel shows, as server-sent events.
 ///
-/// The event `numbers` is a list of samples, once a second. The event `view` is what is looked at, when it has changed.
+/// An event `numbers` comes once a second with a list of samples. An event `view` comes when the view of the query has changed.
 #[utoipa::path(
     tag = "operating",
     operation_id = "live",

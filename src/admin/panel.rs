@@ -34,7 +34,7 @@ pub struct PanelTotals {
 
 /// Shows the numbers of the server.
 ///
-/// All channels and users come with them, or, where the query has a parameter, a page of each by name. POST does the same.
+/// The answer contains all channels and users, or a page of each if the query has a parameter. POST does the same.
 #[utoipa::path(
     tag = "operating",
     operation_id = "numbers",

@@ -19,11 +19,11 @@ const MOST: usize = 1000;
 /// How long a page is where nothing is said.
 const USUAL: usize = 100;
 
-const SEARCH: Parameter<String> = text("search", "A part of the names to show, in whatever case.");
+const SEARCH: Parameter<String> = text("search", "A text that the names to show contain, in upper or lower case.");
 
 const OFFSET: Parameter<usize> = Parameter {
     name: "offset",
-    about: "How many names of the list are passed over.",
+    about: "How many names to skip at the beginning of the list.",
     read: |text| text.parse().ok(),
     wrong: "offset is a whole number, 0 or more",
     schema: || whole_number(0),
@@ -47,7 +47,7 @@ const SORTS: [(&str, Sort); 5] = [
 
 const SORT: Parameter<Sort> = Parameter {
     name: "sort",
-    about: "The order of the list. Names go up, all else goes down.",
+    about: "The order of the list: names ascend, and all other values descend.",
     read: |text| SORTS.iter().find(|(name, _)| *name == text).map(|(_, sort)| *sort),
     wrong: "sort is one of name, users, connections, events, last_active",
     schema: || one_of(SORTS.iter().map(|(name, _)| *name)),

@@ -11,7 +11,7 @@ use channelstream_actors::protocol::info::{Info, InfoOptions};
 use serde_json::value::RawValue;
 
 use crate::error::ApiError;
-use crate::openapi::answers::{CommonErrors, HttpsOnly, SignedErrors};
+use crate::openapi::answers::{CommonErrors, HttpsOnly, InvalidBody, SignedErrors};
 use crate::signature::Signed;
 use crate::validation::body::{Body, Checked, Facts, FromBody};
 use crate::validation::describer::describe_table;
@@ -20,13 +20,13 @@ use crate::validation::fields::{Fields, Table, field};
 use crate::validation::reader::{entries, not_null};
 use crate::validation::rules::{history_size, mapping_of, object};
 
-/// The settings of a channel. What is left out is set to its default.
+/// The settings of a channel. Those that are left out are set to their defaults.
 #[derive(Debug)]
 pub struct ChannelSettings;
 
 impl Table for ChannelSettings {
     type Value = ChannelConfig;
-    const ABOUT: &'static str = "The settings of a channel. What is left out is set to its default.";
+    const ABOUT: &'static str = "The settings of a channel. Those that are left out are set to their defaults.";
 
     fn walk(fields: &mut impl Fields) -> Option<ChannelConfig> {
         const NOTIFY_PRESENCE: &str = "Whether the channel gets `presence` events when users come and go.";
@@ -94,7 +94,7 @@ impl FromBody for ConfigRequest {
     request_body(content = BTreeMap<String, ChannelSettings>, description = "The settings to set, by channel."),
     responses(
         (status = 200, description = "The channels that were configured, with all their settings.", body = Info),
-        CommonErrors, HttpsOnly, SignedErrors,
+        CommonErrors, HttpsOnly, InvalidBody, SignedErrors,
     ),
     security(("signature" = [])),
 )]

@@ -16,7 +16,7 @@ use utoipa::ToSchema;
 use crate::api::channel_config::channel_configs;
 use crate::api::info::info_options;
 use crate::error::ApiError;
-use crate::openapi::answers::{CommonErrors, HttpsOnly, SignedErrors};
+use crate::openapi::answers::{CommonErrors, HttpsOnly, InvalidBody, SignedErrors};
 use crate::signature::Signed;
 use crate::validation::body::Body;
 use crate::validation::describer::describe_table;
@@ -41,14 +41,14 @@ impl Table for ConnectRequest {
     const ABOUT: &'static str = "A connection to open for a user.";
 
     fn walk(fields: &mut impl Fields) -> Option<Self> {
-        const USERNAME: &str = "The name of the user, who is created where it is not known.";
+        const USERNAME: &str = "The name of the user, who is created if not known yet.";
         const USER_FIELD: &str = "The name of the user, under the key that it had before version 0.7.";
         const CONN_ID: &str = "An id for the connection, in any usual spelling of a UUID. Where it is absent the server makes one. \
-                               An id that the same user has already is kept.";
+                               An id that the same user already has is kept.";
         const CHANNELS: &str = "The channels that the connection listens to. Those that do not exist are created.";
-        const PUBLIC_KEYS: &str = "The keys of the user's state that others may see. They replace those of before.";
+        const PUBLIC_KEYS: &str = "The keys of the user's state that others may see. They replace the earlier ones.";
         const FRESH_STATE: &str = "The state of a user who is not known yet.";
-        const STATE: &str = "Values to set in the user's state at every connect, after the fresh ones. No event tells of them.";
+        const STATE: &str = "Values to set in the user's state at every connect, after the fresh ones. No event is sent.";
         // Before 0.7 the key was `user` (`protocol.md` §11).
         let username = fields.either(
             field("username", USERNAME).example(r#""alice""#),
@@ -99,14 +99,14 @@ pub struct ConnectAnswer {
 
 /// Opens a connection for a user.
 ///
-/// The user and the channels are created where they do not exist. An id that is another user's is answered with 422.
+/// The user and the channels are created where they do not exist. An id that belongs to another user is answered with 422.
 #[utoipa::path(
     tag = "users",
     operation_id = "connect",
     request_body(content = ConnectRequest, description = "The user who connects, and how."),
     responses(
         (status = 200, description = "The connection is open, and a page can listen with its `conn_id`.", body = ConnectAnswer),
-        CommonErrors, HttpsOnly, SignedErrors,
+        CommonErrors, HttpsOnly, InvalidBody, SignedErrors,
     ),
     security(("signature" = [])),
 )]

@@ -8,7 +8,7 @@ use serde_json::value::RawValue;
 
 use crate::api::address;
 use crate::error::ApiError;
-use crate::openapi::answers::{CommonErrors, HttpsOnly, SignedErrors};
+use crate::openapi::answers::{CommonErrors, HttpsOnly, InvalidBody, SignedErrors};
 use crate::signature::Signed;
 use crate::validation::body::{Body, Checked, Facts, FromBody, list_of};
 use crate::validation::describer::describe_table;
@@ -45,15 +45,15 @@ impl FromBody for DeleteRequest {
 
 /// Deletes messages that were published.
 ///
-/// They are deleted where they are kept, and everyone who would get them is told by a `message:delete`. Answers with the list as
-/// accepted.
+/// The messages are removed wherever the server keeps them, and everyone who would get them now receives a `message:delete`. Answers
+/// with the accepted deletions.
 #[utoipa::path(
     tag = "messages",
     operation_id = "delete",
     request_body(content = Vec<MessageDeletion>, description = "The messages to delete, as a list."),
     responses(
         (status = 200, description = "The deletions as they were accepted.", body = Vec<Deletion>),
-        CommonErrors, HttpsOnly, SignedErrors,
+        CommonErrors, HttpsOnly, InvalidBody, SignedErrors,
     ),
     security(("signature" = [])),
 )]

@@ -9,7 +9,7 @@ use serde_json::value::RawValue;
 
 use crate::api::address;
 use crate::error::ApiError;
-use crate::openapi::answers::{CommonErrors, HttpsOnly, SignedErrors};
+use crate::openapi::answers::{CommonErrors, HttpsOnly, InvalidBody, SignedErrors};
 use crate::signature::Signed;
 use crate::validation::body::{Body, Checked, Facts, FromBody, list_of};
 use crate::validation::describer::describe_table;
@@ -55,15 +55,15 @@ impl FromBody for EditRequest {
 
 /// Edits messages that were published.
 ///
-/// They are changed where they are kept, and everyone who would get them is told by a `message:edit`. Answers with the list as
-/// accepted.
+/// The messages are changed wherever the server keeps them, and everyone who would get them now receives a `message:edit`. Answers
+/// with the accepted edits.
 #[utoipa::path(
     tag = "messages",
     operation_id = "edit",
     request_body(content = Vec<MessagePatch>, description = "The messages to edit, as a list."),
     responses(
         (status = 200, description = "The edits as they were accepted.", body = Vec<Patch>),
-        CommonErrors, HttpsOnly, SignedErrors,
+        CommonErrors, HttpsOnly, InvalidBody, SignedErrors,
     ),
     security(("signature" = [])),
 )]

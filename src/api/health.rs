@@ -8,14 +8,14 @@ use utoipa::ToSchema;
 use crate::lifecycle::Lifecycle;
 use crate::openapi::answers::CommonErrors;
 
-/// How the server is, for whoever supervises it.
+/// The state of the server, for programs that supervise it.
 #[derive(Clone, Copy, Debug, Serialize, ToSchema)]
 pub struct Health {
-    /// How the server is now.
+    /// The current state of the server.
     status: Status,
 }
 
-/// One word that says how the server is.
+/// The state of a server in one word.
 #[derive(Clone, Copy, Debug, Serialize, ToSchema)]
 #[serde(rename_all = "lowercase")]
 enum Status {

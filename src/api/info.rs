@@ -11,7 +11,7 @@ use utoipa::openapi::{RefOr, Schema};
 use utoipa::{PartialSchema, ToSchema};
 
 use crate::error::ApiError;
-use crate::openapi::answers::{CommonErrors, HttpsOnly, SignedErrors};
+use crate::openapi::answers::{CommonErrors, HttpsOnly, InvalidBody, SignedErrors};
 use crate::signature::Signed;
 use crate::validation::body::{Body, Checked, Facts, FromBody};
 use crate::validation::describer::describe_table;
@@ -39,8 +39,8 @@ impl Table for InfoQuery {
     fn walk(fields: &mut impl Fields) -> Option<InfoRequest> {
         const WITH_HISTORY: &str = "Whether the history of each channel is shown.";
         const WITH_USERS: &str = "Whether the users of each channel are shown.";
-        const CHANNELS: &str = "The channels to show. Where the list is absent all are shown, where it is empty none. It counts in \
-                                `/info` only: other calls show the channels that they name.";
+        const CHANNELS: &str = "The channels to show: all if the list is absent, and none if it is empty. Only `/info` uses it; other \
+                                calls show the channels that they name.";
         const EXCLUDED: &str = "Channels that are not shown.";
         const WITH_CONNECTIONS: &str = "Has no effect, as in the original server, but must be a boolean.";
         const PUBLIC_STATE: &str = "Whether only the public part of the users' state is shown.";
@@ -81,7 +81,7 @@ pub struct OlderInfoRequest;
 
 impl Table for OlderInfoRequest {
     type Value = InfoRequest;
-    const ABOUT: &'static str = "The channels to show, as older releases were asked.";
+    const ABOUT: &'static str = "The channels to show, in the form of older releases.";
 
     fn walk(fields: &mut impl Fields) -> Option<InfoRequest> {
         const CHANNELS: &str = "The names of channels to show. An empty list stands for all channels.";
@@ -106,7 +106,7 @@ pub struct InfoBody(InfoRequest);
 /// One object with the fields of both forms: generated clients have trouble with a choice between two bodies that may also be absent.
 impl PartialSchema for InfoBody {
     fn schema() -> RefOr<Schema> {
-        let about = "The channels to show: under `info`, or at the top as older releases were asked.";
+        let about = "The channels to show, under `info`, or under `channels` as in older releases.";
         let mut body = ObjectBuilder::new().description(Some(about)).min_properties(Some(1)).build();
         for form in [InfoRequest::schema(), OlderInfoRequest::schema()] {
             if let RefOr::T(Schema::Object(form)) = form {
@@ -155,7 +155,7 @@ pub(super) fn info_options(fields: &mut impl Fields) -> Option<InfoOptions> {
     request_body(content = Option<InfoBody>, description = "The channels to show; nothing for all of them."),
     responses(
         (status = 200, description = "The channels that were asked for and exist, and their users.", body = Info),
-        CommonErrors, HttpsOnly, SignedErrors,
+        CommonErrors, HttpsOnly, InvalidBody, SignedErrors,
     ),
     security(("signature" = [])),
 )]

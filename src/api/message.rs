@@ -14,7 +14,7 @@ use utoipa::openapi::schema::{ObjectBuilder, Type};
 
 use crate::api::address;
 use crate::error::ApiError;
-use crate::openapi::answers::{CommonErrors, HttpsOnly, SignedErrors};
+use crate::openapi::answers::{CommonErrors, HttpsOnly, InvalidBody, SignedErrors};
 use crate::signature::Signed;
 use crate::validation::body::{self, Checked, Facts, FromBody, list_of};
 use crate::validation::describer::describe_table;
@@ -79,8 +79,8 @@ impl FromBody for MessageRequest {
 
 /// Publishes messages to channels and users.
 ///
-/// Answers with the list as accepted; messages with neither channel nor recipients are left out. With an `Idempotency-Key` a repeat of
-/// the call answers as the first one did and delivers nothing twice.
+/// Answers with the accepted messages, without those that have neither a channel nor recipients. A call that is repeated with the same
+/// `Idempotency-Key` gets the first answer again, and nothing is delivered twice.
 #[utoipa::path(
     tag = "messages",
     operation_id = "publish",
@@ -88,7 +88,7 @@ impl FromBody for MessageRequest {
     params(Repeatable),
     responses(
         (status = 200, description = "The messages as they were accepted.", body = Vec<Message>),
-        CommonErrors, HttpsOnly, SignedErrors,
+        CommonErrors, HttpsOnly, InvalidBody, SignedErrors,
     ),
     security(("signature" = [])),
 )]

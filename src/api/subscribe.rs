@@ -15,7 +15,7 @@ use utoipa::{IntoParams, ToSchema};
 use crate::api::channel_config::channel_configs;
 use crate::api::info::info_options;
 use crate::error::ApiError;
-use crate::openapi::answers::{CommonErrors, HttpsOnly, SignedErrors};
+use crate::openapi::answers::{CommonErrors, HttpsOnly, InvalidBody, SignedErrors};
 use crate::signature::Signed;
 use crate::validation::body::{Body, unknown_connection};
 use crate::validation::describer::describe_table;
@@ -92,7 +92,7 @@ pub struct SubscribeAnswer {
     request_body(content = SubscribeRequest, description = "The connection, and the channels to subscribe to."),
     responses(
         (status = 200, description = "All channels of the connection, and those that are new to it.", body = SubscribeAnswer),
-        CommonErrors, HttpsOnly, SignedErrors,
+        CommonErrors, HttpsOnly, InvalidBody, SignedErrors,
     ),
     security(("signature" = [])),
 )]

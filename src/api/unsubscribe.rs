@@ -10,7 +10,7 @@ use utoipa::ToSchema;
 
 use crate::api::subscribe::{Named, SubscribeRequest};
 use crate::error::ApiError;
-use crate::openapi::answers::{CommonErrors, HttpsOnly, SignedErrors};
+use crate::openapi::answers::{CommonErrors, HttpsOnly, InvalidBody, SignedErrors};
 use crate::signature::Signed;
 use crate::validation::body::{Body, unknown_connection};
 
@@ -27,7 +27,7 @@ pub struct UnsubscribeAnswer {
 
 /// Unsubscribes a connection from channels.
 ///
-/// Channels that the connection is not subscribed to are passed over.
+/// Channels that the connection is not subscribed to are ignored.
 #[utoipa::path(
     tag = "users",
     operation_id = "unsubscribe",
@@ -35,7 +35,7 @@ pub struct UnsubscribeAnswer {
     request_body(content = SubscribeRequest, description = "The connection, and the channels to leave."),
     responses(
         (status = 200, description = "The channels that are left to the connection, and those that it left.", body = UnsubscribeAnswer),
-        CommonErrors, HttpsOnly, SignedErrors,
+        CommonErrors, HttpsOnly, InvalidBody, SignedErrors,
     ),
     security(("signature" = [])),
 )]

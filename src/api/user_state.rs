@@ -12,13 +12,13 @@ use utoipa::ToSchema;
 use utoipa::openapi::{RefOr, Schema};
 
 use crate::error::ApiError;
-use crate::openapi::answers::{CommonErrors, HttpsOnly, SignedErrors};
+use crate::openapi::answers::{CommonErrors, HttpsOnly, InvalidBody, SignedErrors};
 use crate::signature::Signed;
 use crate::validation::body::{Body, unknown_user};
 use crate::validation::describer::describe_table;
 use crate::validation::errors::{Errors, Kind};
 use crate::validation::fields::{Fields, Mention, Table, field};
-use crate::validation::rules::{CHANNEL, Components, Rule, USER, list, name, state, state_value};
+use crate::validation::rules::{CHANNEL, Components, Rule, USER, list, name, state, state_value_not_null};
 
 /// The request of `/user_state`.
 #[derive(Debug)]
@@ -84,14 +84,14 @@ pub struct UserStateAnswer {
 
 /// Sets values of a user's state.
 ///
-/// Channels of the user that have `notify_state` are told of the values that changed.
+/// The user's channels with `notify_state` get a `user_state_change` event with the public values that changed.
 #[utoipa::path(
     tag = "users",
     operation_id = "user_state",
     request_body(content = UserStateRequest, description = "The user, and the values to set."),
     responses(
         (status = 200, description = "The state of the user, and what changed in it.", body = UserStateAnswer),
-        CommonErrors, HttpsOnly, SignedErrors,
+        CommonErrors, HttpsOnly, InvalidBody, SignedErrors,
     ),
     security(("signature" = [])),
 )]
@@ -115,7 +115,7 @@ impl Table for UserStatusRequest {
     fn walk(fields: &mut impl Fields) -> Option<Self> {
         const STATUS: &str = "The value to set under the key `status`.";
         let user = known_user(fields);
-        let status = fields.required(field("status", STATUS).example(r#""away""#), state_value());
+        let status = fields.required(field("status", STATUS).example(r#""away""#), state_value_not_null());
         let user_state = Values::from([("status".to_owned(), status?)]);
         Some(Self(UserStateRequest { user: user?, user_state, state_public_keys: None }))
     }
@@ -125,14 +125,14 @@ describe_table!(UserStatusRequest);
 
 /// Sets the value `status` of a user's state.
 ///
-/// This is how applications did it before version 0.7; `/user_state` takes its place.
+/// Applications used this call before version 0.7, and should use `/user_state` now.
 #[utoipa::path(
     tag = "users",
     operation_id = "user_status",
     request_body(content = UserStatusRequest, description = "The user, and the status to set."),
     responses(
         (status = 200, description = "The state of the user, and what changed in it.", body = UserStateAnswer),
-        CommonErrors, HttpsOnly, SignedErrors,
+        CommonErrors, HttpsOnly, InvalidBody, SignedErrors,
     ),
     security(("signature" = [])),
 )]

@@ -58,8 +58,10 @@ pub enum InvalidBody {
 /// What a query that breaks rules is answered.
 #[derive(IntoResponses)]
 pub enum InvalidQuery {
-    /// A parameter of the query is wrong; the list says which.
-    #[response(status = 422)]
+    /// A parameter of the query is wrong, and the list says which.
+    #[response(status = 422, headers(
+        ("X-Channelstream-Hint" = String, description = "Explains what a `conn_id` looks like when it is wrong, and is absent otherwise.")
+    ))]
     Invalid(Vec<String>),
 }
 
@@ -75,11 +77,6 @@ pub enum SignedErrors {
     /// force.
     #[response(status = 403)]
     NotAllowed(Refusal),
-    /// The request breaks rules, and nothing has changed. The answer names all wrong fields.
-    #[response(status = 422, headers(
-        ("X-Channelstream-Hint" = String, description = "Explains the first error whose message says little; it may be absent.")
-    ))]
-    Invalid(Errors),
     /// The server cannot do this now, and nothing of it was done.
     #[response(status = 503, headers(
         ("Retry-After" = u64, description = "The number of seconds after which to try again.")
@@ -93,9 +90,6 @@ pub enum ListenErrors {
     /// The connection is not known. Connect again through the application.
     #[response(status = 401)]
     UnknownConnection(Refusal),
-    /// A parameter of the query is wrong; the list says which.
-    #[response(status = 422)]
-    BadQuery(Vec<String>),
     /// The server is stopping. Come back when it has started again.
     #[response(status = 503, headers(
         ("Retry-After" = u64, description = "The number of seconds after which to try again.")
@@ -116,7 +110,7 @@ pub enum AdminErrors {
         ("X-Channelstream-Hint" = String, description = "Either `signature does not match` or `signature too old`.")
     ))]
     BadSignature(Refusal),
-    /// A page of another site asks with the session, the address of a signed call is not in `allow_posting_from`, or the request came
+    /// The session is used by a page of another site, the address of a signed call is not in `allow_posting_from`, or the request came
     /// through a proxy while a default secret is in force.
     #[response(status = 403)]
     NotAllowed(Refusal),

@@ -23,7 +23,7 @@ use tokio::sync::mpsc;
 
 use crate::error::ApiError;
 use crate::event_source;
-use crate::openapi::answers::{CommonErrors, HttpsOnly, ListenErrors};
+use crate::openapi::answers::{CommonErrors, HttpsOnly, InvalidQuery, ListenErrors};
 use crate::settings::Settings;
 use crate::transport::metronome::{Beat, Membership};
 use crate::transport::read::ReadSoFar;
@@ -53,7 +53,7 @@ const EVENTS_PER_POSITION: u64 = 64;
     responses(
         (status = 200, description = "The stream is open. It carries lists of events.", body = Vec<Event<'static>>,
             content_type = "text/event-stream"),
-        CommonErrors, HttpsOnly, ListenErrors,
+        CommonErrors, HttpsOnly, InvalidQuery, ListenErrors,
     ),
 )]
 #[get("/sse")]

@@ -17,7 +17,7 @@ use tokio::io::AsyncWriteExt;
 
 use crate::error::ApiError;
 use crate::lifecycle::Lifecycle;
-use crate::openapi::answers::{CommonErrors, HttpsOnly, Refusal};
+use crate::openapi::answers::{CommonErrors, HttpsOnly, InvalidQuery, Refusal};
 use crate::settings::Settings;
 use crate::transport::socket::{Handle, WatchedStream};
 use crate::transport::upgrade::{Upgrading, linger};
@@ -30,8 +30,8 @@ const STOPPING: CloseReason = CloseReason::Restart { wait: 1 };
 
 /// Listens for events by websocket.
 ///
-/// Each text frame of the server is a list of events as JSON; an empty list is a heartbeat. What the client sends is a sign of life. The
-/// socket of an unknown connection is closed at once with 4004, so that its page can connect again.
+/// Each text frame of the server is a list of events as JSON; an empty list is a heartbeat. Whatever the client sends shows that it is
+/// alive. The socket of an unknown connection is closed at once with 4004, so that its page can connect again.
 #[utoipa::path(
     tag = "listening",
     operation_id = "websocket",
@@ -39,10 +39,9 @@ const STOPPING: CloseReason = CloseReason::Restart { wait: 1 };
     responses(
         (status = 101, description = "The websocket is open. Each of its frames is a list of events.",
             body = Vec<Event<'static>>),
-        (status = 422, description = "A parameter of the query is wrong; the list says which.", body = Vec<String>),
         (status = 426, description = "The request does not ask for an upgrade to a websocket.", body = Refusal,
             headers(("Upgrade" = String, description = "The protocol to ask for, which is always `websocket`."))),
-        CommonErrors, HttpsOnly,
+        CommonErrors, HttpsOnly, InvalidQuery,
     ),
 )]
 #[get("/ws")]

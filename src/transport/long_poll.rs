@@ -30,7 +30,7 @@ use utoipa::openapi::schema::{ObjectBuilder, Type};
 
 use crate::error::ApiError;
 use crate::lifecycle::Lifecycle;
-use crate::openapi::answers::{CommonErrors, HttpsOnly, ListenErrors};
+use crate::openapi::answers::{CommonErrors, HttpsOnly, InvalidQuery, ListenErrors};
 use crate::settings::Settings;
 use crate::transport::read::ReadSoFar;
 use crate::transport::socket::Handle;
@@ -65,8 +65,8 @@ const LAST_WAIT: Duration = Duration::from_millis(500);
             description = "The events that came, as a list. With `callback` it is a script that passes the list to a function.",
             content((Vec<Event<'static>> = "application/json"), (String = "text/javascript")),
             headers(("X-Channelstream-Position" = String,
-                description = "How far a client has read that has read this answer, for its next `last_event_id`. It may be absent."))),
-        CommonErrors, HttpsOnly, ListenErrors,
+                description = "The position of a client that has read this answer, for its next `last_event_id`. It may be absent."))),
+        CommonErrors, HttpsOnly, InvalidQuery, ListenErrors,
     ),
 )]
 #[get("/listen")]

@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value};
 use utoipa::ToSchema;
-use utoipa::openapi::schema::{ObjectBuilder, OneOfBuilder, SchemaType, Type};
+use utoipa::openapi::schema::{AnyOfBuilder, ObjectBuilder, OneOfBuilder, SchemaType, Type};
 use utoipa::openapi::{Deprecated, Ref, RefOr, Schema};
 
 use super::body::Facts;
@@ -18,7 +18,7 @@ pub struct Described {
     pub components: Components,
 }
 
-/// Describes a table. A table with a field of two names has two forms.
+/// Describes a table. A table with a field of two names has two forms, and an object with both names fits both.
 pub fn describe<T: Table + ToSchema>() -> Described {
     let mut newer = Describer::of::<T>(Form::Newer);
     let Some(names) = newer.names else {
@@ -26,7 +26,7 @@ pub fn describe<T: Table + ToSchema>() -> Described {
         return Described { schema: newer.object(T::ABOUT), components };
     };
     let mut components = std::mem::take(&mut newer.components);
-    let mut either = OneOfBuilder::new().description(Some(T::ABOUT));
+    let mut either = AnyOfBuilder::new().description(Some(T::ABOUT));
     for (form, name) in [(newer, names.0), (Describer::of::<T>(Form::Older), names.1)] {
         let component = format!("{}By{}", T::name(), capitalized(name));
         let about = format!("The form of this request with the key `{name}`.");

@@ -9,7 +9,7 @@ use std::marker::PhantomData;
 use channelstream_actors::protocol::message::Payload;
 use channelstream_actors::protocol::state::{Number, StateValue};
 use serde_json::value::RawValue;
-use utoipa::openapi::schema::{AdditionalProperties, AnyOfBuilder, ArrayBuilder, ObjectBuilder, SchemaFormat, Type};
+use utoipa::openapi::schema::{AdditionalProperties, AnyOfBuilder, ArrayBuilder, ObjectBuilder, SchemaFormat, SchemaType, Type};
 use utoipa::openapi::{Ref, RefOr, Schema};
 use utoipa::{PartialSchema, ToSchema};
 use uuid::Uuid;
@@ -229,25 +229,30 @@ fn mapping_schema(values: RefOr<Schema>) -> RefOr<Schema> {
 
 /// A user's values.
 pub fn state() -> impl Rule<BTreeMap<String, StateValue>> {
-    by(
-        |value: &RawValue| mapping(value, |value| state_value().read(value)),
-        |components| mapping_schema(state_value().schema(components)),
-    )
+    by(|value: &RawValue| mapping(value, read_state_value), |components| mapping_schema(state_value().schema(components)))
 }
 
 /// One state value: text, number, boolean or null.
-pub fn state_value() -> impl Rule<StateValue> {
-    by_component(
-        |value: &RawValue| match Kind::of(value) {
-            Kind::Null => Ok(StateValue::Null),
-            Kind::Boolean => Ok(StateValue::Bool(value.get() == "true")),
-            Kind::Text => text(value).map(|text| StateValue::Text(text.into())),
-            Kind::Number => Ok(StateValue::Number(Number::new(value))),
-            Kind::List | Kind::Object => Err(Errors::message("Value is not type of string, integer, boolean or float.")),
-        },
-        "StateValue",
-        StateValue::schema,
-    )
+fn state_value() -> impl Rule<StateValue> {
+    by_component(read_state_value, "StateValue", StateValue::schema)
+}
+
+/// One state value in a field that may not be null.
+pub fn state_value_not_null() -> impl Rule<StateValue> {
+    by(read_state_value, |_| {
+        let types = [Type::String, Type::Number, Type::Boolean];
+        ObjectBuilder::new().schema_type(SchemaType::from_iter(types)).into()
+    })
+}
+
+fn read_state_value(value: &RawValue) -> Result<StateValue, Errors> {
+    match Kind::of(value) {
+        Kind::Null => Ok(StateValue::Null),
+        Kind::Boolean => Ok(StateValue::Bool(value.get() == "true")),
+        Kind::Text => text(value).map(|text| StateValue::Text(text.into())),
+        Kind::Number => Ok(StateValue::Number(Number::new(value))),
+        Kind::List | Kind::Object => Err(Errors::message("Value is not type of string, integer, boolean or float.")),
+    }
 }
 
 /// The application's object, kept as it stands, of at most `limit` bytes.

@@ -100,7 +100,7 @@ pub enum Event<'a> {
     Presence(PresenceEvent<'a>),
     /// The public state of a user changed.
     StateChange(StateChangeEvent<'a>),
-    /// Entries that the client missed and that are gone.
+    /// Events that the client missed and that are gone.
     Gap(GapEvent<'a>),
 }
 
@@ -348,14 +348,14 @@ pub fn state_change(event: &StateChange<'_>) -> Body {
     Body::encode(&Event::StateChange(event), None)
 }
 
-/// Entries that the client missed are gone. It should ask its application for what is true now.
+/// Events that the client missed are gone. It should ask its application for the current state.
 #[derive(Serialize, ToSchema)]
 pub struct GapEvent<'a> {
     /// The id of this gap event.
     uuid: MessageId,
     #[schema(inline)]
     r#type: GapType,
-    /// The channel whose entries are gone; null says that they were private.
+    /// The channel whose events are gone; null says that they were private.
     #[schema(required = true)]
     channel: Option<&'a ChannelName>,
     /// The time at which the gap was found.

@@ -56,7 +56,7 @@ pub struct ChannelInfo {
     /// An id that is made with the channel.
     #[schema(value_type = String, format = "uuid")]
     pub uuid: uuid::Uuid,
-    /// The name of the channel, once more.
+    /// The name of the channel, which is also its key.
     pub name: ChannelName,
     /// Always null; the original server has this key.
     #[schema(required = true)]
@@ -136,7 +136,7 @@ pub struct Totals {
     pub total_channels: usize,
     /// How many messages were delivered since the server started: one message to three listening connections counts three.
     pub total_messages: u64,
-    /// How many messages there were since the server started.
+    /// How many messages were published since the server started.
     pub total_unique_messages: u64,
     /// All channels by name, or those of the page that was asked for.
     pub channels: BTreeMap<ChannelName, ChannelInfo>,

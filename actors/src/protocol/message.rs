@@ -43,7 +43,7 @@ impl From<Box<RawValue>> for Payload {
 /// Who gets a message. Without channel and recipients it goes nowhere.
 #[derive(Clone, Debug, Default, Serialize, ToSchema)]
 pub struct Address {
-    /// The recipients: in the channel only these users, or, without a channel, all their connections.
+    /// The recipients: in the channel only, or on all their connections if there is no channel.
     pub pm_users: Vec<UserName>,
     /// The users of the channel who are left out.
     pub exclude_users: Vec<UserName>,
@@ -105,7 +105,7 @@ pub struct Draft {
 #[derive(Clone, Debug, Serialize, ToSchema)]
 #[schema(as = AcceptedMessage)]
 pub struct Message {
-    /// Who gets it, and how.
+    /// Who gets it, and whether history keeps it.
     #[serde(flatten)]
     pub address: Address,
     /// The id of the accepted message.
@@ -139,7 +139,7 @@ const SHARED: usize = 4 * size_of::<usize>();
 /// An edit as accepted: the answer of `PATCH /message`.
 #[derive(Clone, Debug, Serialize, ToSchema)]
 pub struct Patch {
-    /// Who gets it, and how.
+    /// Who gets it, and whether history keeps it.
     #[serde(flatten)]
     pub address: Address,
     /// The id of the message to edit.
@@ -181,7 +181,7 @@ impl Patch {
 /// A deletion as accepted: the answer of `DELETE /message`.
 #[derive(Clone, Debug, Serialize, ToSchema)]
 pub struct Deletion {
-    /// Who gets it, and how.
+    /// Who gets it, and whether history keeps it.
     #[serde(flatten)]
     pub address: Address,
     /// The id of the message to delete.

@@ -8,8 +8,9 @@ use utoipa::openapi::schema::{ObjectBuilder, Type};
 use super::{Rule, by, text};
 use crate::validation::errors::Errors;
 
-/// What [`parse`] reads, as a regular expression for the description. It does not know how many days a month has.
-const PATTERN: &str = r"^\d{4}-\d{1,2}-\d{1,2}[T ]\d{1,2}:\d{1,2}(:\d{1,2}(\.\d{1,12})?)?(Z|[+-]\d{2}(:?\d{2})?)?$";
+/// The form of what [`parse`] reads, for the description. Whether there is such a day and time only [`parse`] knows.
+const PATTERN: &str =
+    r"^[0-9]{4}-[0-9]{1,2}-[0-9]{1,2}[T ][0-9]{1,2}:[0-9]{1,2}(:[0-9]{1,2}(\.[0-9]{1,12})?)?(Z|[+-][0-9]{2}(:?[0-9]{2})?)?$";
 
 /// A date and time: `YYYY-MM-DD`, `T` or a blank, `hh:mm[:ss[.fraction]]`, then nothing, `Z`, or `±hh[[:]mm]`.
 pub fn datetime() -> impl Rule<Timestamp> {

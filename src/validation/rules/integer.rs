@@ -6,6 +6,9 @@ use utoipa::openapi::schema::{AnyOfBuilder, KnownFormat, ObjectBuilder, SchemaFo
 use super::{Rule, by_component, text};
 use crate::validation::errors::Errors;
 
+/// The first number that is too large: 2^63.
+const BEYOND: f64 = 9_223_372_036_854_775_808.0;
+
 /// The length of a history, at least 0; `default` where it is absent.
 pub fn history_size(default: u64) -> impl Rule<u64> {
     by_component(size, "HistorySize", move || {
@@ -14,8 +17,8 @@ pub fn history_size(default: u64) -> impl Rule<u64> {
             "How many messages a history keeps. Fractions are cut off, text is read as a whole number, and true counts as 1.";
         AnyOfBuilder::new()
             .item(of(Type::Integer).format(Some(SchemaFormat::KnownFormat(KnownFormat::Int64))).minimum(Some(0)))
-            .item(of(Type::Number).exclusive_minimum(Some(-1)))
-            .item(of(Type::String).pattern(Some(r"^\s*\+?\d+(_\d+)*\s*$")))
+            .item(of(Type::Number).exclusive_minimum(Some(-1)).exclusive_maximum(Some(BEYOND)))
+            .item(of(Type::String).pattern(Some(r"^\s*\+?[0-9]+(_[0-9]+)*\s*$")))
             .item(of(Type::Boolean))
             .description(Some(about))
             .default(Some(default.into()))
@@ -29,8 +32,8 @@ fn size(value: &RawValue) -> Result<u64, Errors> {
     u64::try_from(number).map_err(|_| Errors::message("Must be at least 0."))
 }
 
-/// A whole number as Python's `int()` reads it: broken numbers are cut toward zero, text may hold blanks around it and underscores
-/// between digits. Beyond 63 bits it is none.
+/// A whole number as Python's `int()` reads it: broken numbers are cut towards zero, text may have blanks around it and underscores
+/// between digits. `None` when it is something else, or needs more than 63 bits.
 fn integer(value: &RawValue) -> Option<i64> {
     let raw = value.get();
     match raw.as_bytes().first()? {
@@ -41,7 +44,7 @@ fn integer(value: &RawValue) -> Option<i64> {
             let number = raw.parse::<f64>().ok()?.trunc();
             // Every float below 2^63 in size is exact as an i64.
             #[expect(clippy::cast_possible_truncation, reason = "the range was looked at")]
-            (number.abs() < 9_223_372_036_854_775_808.0).then_some(number as i64)
+            (number.abs() < BEYOND).then_some(number as i64)
         }),
         _ => None,
     }
