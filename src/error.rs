@@ -29,19 +29,19 @@ pub enum ApiError {
     /// The caller's address is not in `allow_posting_from`.
     #[error("the address {address} may not make signed calls")]
     AddressNotAllowed {
-        /// What was seen.
+        /// The address that was seen.
         address: String,
     },
-    /// No signature.
+    /// The call has no signature.
     #[error("the call is not signed")]
     NotSigned,
-    /// A wrong, malformed or old signature.
+    /// The signature is wrong, malformed or too old.
     #[error("{0}")]
     BadSignature(Flaw),
     /// The body breaks rules.
     #[error("the request breaks rules")]
     Invalid(Errors),
-    /// The body is no JSON.
+    /// The body is not JSON.
     #[error("{reason}")]
     NotJson {
         /// What is wrong with it, and where.
@@ -50,62 +50,62 @@ pub enum ApiError {
     /// The body is too large.
     #[error("the body is larger than {limit} bytes (body_limit)")]
     TooLarge {
-        /// In bytes.
+        /// The largest size that is allowed, in bytes.
         limit: usize,
     },
     /// The body is larger than one that needs no signature may be.
     #[error("the body is larger than {limit} bytes; only signed calls may send more")]
     TooLargeUnsigned {
-        /// In bytes.
+        /// The largest size that is allowed, in bytes.
         limit: usize,
     },
     /// The body did not arrive in time.
     #[error("the body {0}")]
     TooSlow(String),
-    /// A client endpoint's query is wrong.
+    /// A parameter of the query is wrong.
     #[error("{0}")]
     BadQuery(String),
     /// A client names a connection that is not known.
     #[error("unknown connection; connect again through the application")]
     UnknownConnection,
-    /// `/ws` without an upgrade.
+    /// The request for `/ws` does not ask for an upgrade.
     #[error("this is a websocket; it needs an upgrade: {0}")]
     NoUpgrade(String),
-    /// A path that is no websocket was asked for an upgrade or a tunnel.
+    /// The request asks for an upgrade or a tunnel on a path that is not `/ws`.
     #[error("only /ws can be upgraded to a websocket; send this request without Upgrade, and not by CONNECT")]
     Upgrade,
-    /// A page of another site asks in the name of who is signed in.
+    /// A page of another site uses an operator's session.
     #[error("this was sent by a page of another site")]
     ForeignPage,
     /// The admin pages need a session.
     #[error("sign in first")]
     NoSession {
-        /// Where to.
+        /// The address of the page to sign in.
         sign_in: String,
     },
     /// The server is about to end.
     #[error("the server is stopping; nothing of this was done")]
     Stopping,
-    /// Not now.
+    /// The broker cannot do this now.
     #[error("{0}")]
     Refused(Refused),
-    /// A fault of the server.
+    /// The server has a fault.
     #[error("internal error: {0}")]
     Internal(&'static str),
 }
 
 impl ApiError {
-    /// With what is wrong, and where.
+    /// Creates the error of a body that cannot be read.
     pub fn not_json(reason: impl Into<String>) -> Self {
         Self::NotJson { reason: reason.into() }
     }
 
-    /// One field is wrong.
+    /// Creates the error of one wrong field.
     pub fn field(name: &str, message: &str) -> Self {
         Self::Invalid(Errors::part(name, Errors::message(message)))
     }
 
-    /// An operation on a connection or user that is gone since it was looked up.
+    /// Creates the error of an operation on a connection or user that may be gone since it was looked up.
     pub fn not_done(error: NotDone, field: &str, unknown: Errors) -> Self {
         match error {
             NotDone::Unknown(_) => Self::Invalid(Errors::part(field, unknown)),

@@ -10,12 +10,12 @@ use crate::api::{channel_config, connect, delete, disconnect, edit, health, info
 use crate::transport::{event_stream, handshake, long_poll};
 use crate::{assets, openapi};
 
-/// Adds them to an application.
+/// Adds all paths to an application.
 pub fn routes(app: &mut web::ServiceConfig) {
     described(&mut ServiceConfig::new(app));
-    app.service(at("/info").route(route().to(info::shown)))
-        .service(at("/disconnect").route(route().to(disconnect::disconnected_by_query)))
-        .service(at("/admin/admin.json").route(post().to(panel::printed)))
+    app.service(at("/info").route(route().to(info::show)))
+        .service(at("/disconnect").route(route().to(disconnect::disconnect_by_query)))
+        .service(at("/admin/admin.json").route(post().to(panel::show_numbers)))
         .service(at("/admin").route(get().to(panel::panel)))
         .service(at("/admin/sign_in").route(get().to(sign_in::form)).route(post().to(sign_in::sign_in)))
         .service(at("/admin/sign_out").route(get().to(sign_in::sign_out)).route(post().to(sign_in::sign_out)))
@@ -90,7 +90,5 @@ fn at(path: &str) -> Resource {
 }
 
 async fn not_found() -> HttpResponse {
-    HttpResponse::NotFound()
-        .content_type("text/plain; charset=utf-8")
-        .body("Nothing is here. A wrong method or a slash too many is another path.\n")
+    HttpResponse::NotFound().content_type("text/plain; charset=utf-8").body("Not found: no route for this method and path.\n")
 }

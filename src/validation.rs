@@ -19,7 +19,7 @@ use std::collections::BTreeMap;
 
 use actix_web::HttpRequest;
 
-/// The query parameters; of a repeated one the last counts.
+/// Returns the parameters of the query. Of a repeated one the last counts.
 pub fn query(request: &HttpRequest) -> BTreeMap<String, String> {
     serde_urlencoded::from_str(request.query_string()).unwrap_or_default()
 }

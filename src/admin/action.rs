@@ -38,7 +38,7 @@ pub(crate) async fn publish_messages(
     broker: Data<Broker>,
     payload: Payload,
 ) -> Result<HttpResponse, ApiError> {
-    message::published(request, broker, payload).await
+    message::publish(request, broker, payload).await
 }
 
 /// Sets the settings of channels, as `POST /channel_config` does.
@@ -56,7 +56,7 @@ pub(crate) async fn publish_messages(
 )]
 #[post("/admin/channel_config")]
 pub(crate) async fn configure_channels(_: Admin, broker: Data<Broker>, body: Body<ConfigRequest>) -> Result<Json<Info>, ApiError> {
-    channel_config::configured(&broker, body.0).await
+    channel_config::configure(&broker, body.0).await
 }
 
 /// Ends a connection, as `POST /disconnect` does.
@@ -75,7 +75,7 @@ pub(crate) async fn configure_channels(_: Admin, broker: Data<Broker>, body: Bod
 )]
 #[post("/admin/disconnect")]
 pub(crate) async fn end_connection(_: Admin, broker: Data<Broker>, body: Body<DisconnectRequest>) -> Json<bool> {
-    disconnect::disconnected(&broker, body.0).await
+    disconnect::disconnect(&broker, body.0).await
 }
 
 /// The request of `/admin/forget_channel`.

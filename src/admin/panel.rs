@@ -52,11 +52,11 @@ pub(crate) async fn numbers(
     broker: Data<Broker>,
     started: Data<Started>,
 ) -> Result<HttpResponse, ApiError> {
-    printed(admin, request, broker, started).await
+    show_numbers(admin, request, broker, started).await
 }
 
 /// POST does what GET does.
-pub async fn printed(
+pub async fn show_numbers(
     _: Admin,
     request: HttpRequest,
     broker: Data<Broker>,

@@ -74,14 +74,14 @@ impl FromBody for ConfigRequest {
     /// The error is that of the first wrong channel and stands alone (`protocol.md` §3).
     fn from_body(body: &RawValue, _: &Facts) -> Checked<Self> {
         let Some(entries) = entries(body) else {
-            return Checked::by(Err(Errors::not_an_object(body)));
+            return Checked::from_result(Err(Errors::not_an_object(body)));
         };
         let config = |(channel, value)| match not_null(value, &object::<ChannelSettings>()) {
             Ok(config) => Ok((ChannelName::new(channel), config)),
             Err(errors @ Errors::Parts(_)) => Err(errors),
             Err(errors) => Err(Errors::part("_schema", errors)),
         };
-        Checked::by(entries.into_iter().map(config).collect::<Result<_, _>>().map(Self))
+        Checked::from_result(entries.into_iter().map(config).collect::<Result<_, _>>().map(Self))
     }
 }
 
@@ -100,11 +100,11 @@ impl FromBody for ConfigRequest {
 )]
 #[post("/channel_config")]
 pub(crate) async fn configure_channels(_: Signed, broker: Data<Broker>, body: Body<ConfigRequest>) -> Result<Json<Info>, ApiError> {
-    configured(&broker, body.0).await
+    configure(&broker, body.0).await
 }
 
 /// Configures channels for the API and for the panel.
-pub(crate) async fn configured(broker: &Broker, ConfigRequest(configs): ConfigRequest) -> Result<Json<Info>, ApiError> {
+pub(crate) async fn configure(broker: &Broker, ConfigRequest(configs): ConfigRequest) -> Result<Json<Info>, ApiError> {
     let channels = configs.keys().cloned().collect();
     broker.configure(configs).await?;
     let options = InfoOptions { include_history: false, include_users: false, ..InfoOptions::default() };

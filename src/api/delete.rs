@@ -39,7 +39,7 @@ pub struct DeleteRequest(Vec<Deletion>);
 
 impl FromBody for DeleteRequest {
     fn from_body(body: &RawValue, facts: &Facts) -> Checked<Self> {
-        Checked::by(list_of::<MessageDeletion>(body, facts).map(Self))
+        Checked::from_result(list_of::<MessageDeletion>(body, facts).map(Self))
     }
 }
 

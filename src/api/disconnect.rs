@@ -1,4 +1,4 @@
-//! `/disconnect`: ends a connection for good. Who knows its id may do so.
+//! `/disconnect`: ends a connection for good. Anyone who knows its id may do so.
 
 use actix_web::web::{Data, Json};
 use actix_web::{HttpRequest, get, post};
@@ -51,18 +51,18 @@ describe_table!(DisconnectRequest);
 )]
 #[post("/disconnect")]
 pub(crate) async fn by_body(broker: Data<Broker>, body: Body<DisconnectRequest>) -> Json<bool> {
-    disconnected(&broker, body.0).await
+    disconnect(&broker, body.0).await
 }
 
 /// Ends a connection for the API and for the panel.
-pub(crate) async fn disconnected(broker: &Broker, request: DisconnectRequest) -> Json<bool> {
+pub(crate) async fn disconnect(broker: &Broker, request: DisconnectRequest) -> Json<bool> {
     Json(broker.disconnect(request.conn_id).await)
 }
 
 /// The connection to end, where the query names it.
-pub struct Named;
+pub struct QueryConnection;
 
-impl IntoParams for Named {
+impl IntoParams for QueryConnection {
     fn into_params(_: impl Fn() -> Option<ParameterIn>) -> Vec<Parameter> {
         vec![CONN_ID.required()]
     }
@@ -74,7 +74,7 @@ impl IntoParams for Named {
 #[utoipa::path(
     tag = "listening",
     operation_id = "disconnect_by_query",
-    params(Named),
+    params(QueryConnection),
     responses(
         (status = 200, description = "True if the connection was ended, false if there was none.", body = bool,
             content_type = "application/json"),
@@ -83,11 +83,11 @@ impl IntoParams for Named {
 )]
 #[get("/disconnect")]
 pub(crate) async fn by_query(broker: Data<Broker>, request: HttpRequest) -> Result<Json<bool>, ApiError> {
-    disconnected_by_query(broker, request).await
+    disconnect_by_query(broker, request).await
 }
 
 /// Any other method does what GET does.
-pub async fn disconnected_by_query(broker: Data<Broker>, request: HttpRequest) -> Result<Json<bool>, ApiError> {
+pub async fn disconnect_by_query(broker: Data<Broker>, request: HttpRequest) -> Result<Json<bool>, ApiError> {
     let text = query(&request)
         .remove(CONN_ID.name)
         .ok_or_else(|| ApiError::Invalid(Errors::part(CONN_ID.name, Errors::missing(CONN_ID.name, NULL))))?;

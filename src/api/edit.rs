@@ -49,7 +49,7 @@ pub struct EditRequest(Vec<Patch>);
 
 impl FromBody for EditRequest {
     fn from_body(body: &RawValue, facts: &Facts) -> Checked<Self> {
-        Checked::by(list_of::<MessagePatch>(body, facts).map(Self))
+        Checked::from_result(list_of::<MessagePatch>(body, facts).map(Self))
     }
 }
 

@@ -84,7 +84,7 @@ impl Table for OlderInfoRequest {
     const ABOUT: &'static str = "The channels to show, in the form of older releases.";
 
     fn walk(fields: &mut impl Fields) -> Option<InfoRequest> {
-        const CHANNELS: &str = "The names of channels to show. An empty list stands for all channels.";
+        const CHANNELS: &str = "The channels to show where `info` is absent. An empty list stands for all channels.";
         let channels = fields.required(field("channels", CHANNELS).example(r#"["news"]"#), list(name(CHANNEL)))?;
         let channels = Some(channels).filter(|channels: &Vec<_>| !channels.is_empty());
         Some(InfoRequest { channels, options: InfoOptions::default() })
@@ -131,7 +131,11 @@ impl FromBody for InfoBody {
             Kind::Object if is_older(body) => Checked::object::<OlderInfoRequest>(body, facts).map(Self),
             Kind::Object => Checked::object::<InfoRequest>(body, facts).map(Self),
             // Its first field is an object, so the original words this differently.
-            _ => Checked::by(Err(Errors::other_kind("Invalid type.", "a JSON object with the key \"info\" is needed here", body))),
+            _ => Checked::from_result(Err(Errors::wrong_kind_of_whole(
+                "Invalid type.",
+                "a JSON object with the key \"info\" is needed here",
+                body,
+            ))),
         }
     }
 
@@ -161,10 +165,10 @@ pub(super) fn info_options(fields: &mut impl Fields) -> Option<InfoOptions> {
 )]
 #[post("/info")]
 pub(crate) async fn info(signed: Signed, broker: Data<Broker>, body: Body<InfoBody>) -> Result<Json<Info>, ApiError> {
-    shown(signed, broker, body).await
+    show(signed, broker, body).await
 }
 
 /// Any other method does what POST does.
-pub async fn shown(_: Signed, broker: Data<Broker>, Body(InfoBody(request)): Body<InfoBody>) -> Result<Json<Info>, ApiError> {
+pub async fn show(_: Signed, broker: Data<Broker>, Body(InfoBody(request)): Body<InfoBody>) -> Result<Json<Info>, ApiError> {
     Ok(Json(broker.info(request.channels, &request.options).await))
 }

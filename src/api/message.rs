@@ -34,9 +34,10 @@ const IDEMPOTENCY_KEY: Parameter<String> = Parameter {
 /// The longest key, in bytes.
 const LONGEST_KEY: usize = 256;
 
-struct Repeatable;
+/// The header of a call that may be repeated, for the description.
+struct RepeatHeader;
 
-impl IntoParams for Repeatable {
+impl IntoParams for RepeatHeader {
     fn into_params(_: impl Fn() -> Option<ParameterIn>) -> Vec<Description> {
         vec![IDEMPOTENCY_KEY.header()]
     }
@@ -73,7 +74,7 @@ pub struct MessageRequest(Vec<Draft>);
 
 impl FromBody for MessageRequest {
     fn from_body(body: &RawValue, facts: &Facts) -> Checked<Self> {
-        Checked::by(list_of::<MessageDraft>(body, facts).map(Self))
+        Checked::from_result(list_of::<MessageDraft>(body, facts).map(Self))
     }
 }
 
@@ -85,7 +86,7 @@ impl FromBody for MessageRequest {
     tag = "messages",
     operation_id = "publish",
     request_body(content = Vec<MessageDraft>, description = "The messages to publish, as a list."),
-    params(Repeatable),
+    params(RepeatHeader),
     responses(
         (status = 200, description = "The messages as they were accepted.", body = Vec<Message>),
         CommonErrors, HttpsOnly, InvalidBody, SignedErrors,
@@ -99,21 +100,21 @@ pub(crate) async fn publish_messages(
     broker: Data<Broker>,
     payload: Payload,
 ) -> Result<HttpResponse, ApiError> {
-    published(request, broker, payload).await
+    publish(request, broker, payload).await
 }
 
 /// Publishes messages for the API and for the panel.
-pub(crate) async fn published(request: HttpRequest, broker: Data<Broker>, payload: Payload) -> Result<HttpResponse, ApiError> {
+pub(crate) async fn publish(request: HttpRequest, broker: Data<Broker>, payload: Payload) -> Result<HttpResponse, ApiError> {
     let bytes = body::read(&request, payload.into_inner()).await?;
     let MessageRequest(drafts) = body::parse(&bytes, &request).await?;
     let publisher = broker.clone();
-    let publish = async move {
+    let publishing = async move {
         let messages = publisher.publish(drafts).await?;
         serde_json::to_string(&messages).map(ByteString::from).map_err(|_| ApiError::Internal("a message could not be printed"))
     };
     let answer = match idempotency_key(request.headers())? {
-        None => publish.await?,
-        Some(key) => match broker.once(key, Sha1::digest(&bytes).into(), publish).await? {
+        None => publishing.await?,
+        Some(key) => match broker.once(key, Sha1::digest(&bytes).into(), publishing).await? {
             Once::Answer(answer) => answer,
             Once::OtherBody => return Err(ApiError::field(IDEMPOTENCY_KEY.name, "The key was used for another body.")),
         },

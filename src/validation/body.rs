@@ -19,18 +19,18 @@ use crate::error::ApiError;
 use crate::logging::refusals::{Refusal, refused};
 use crate::settings::Settings;
 
-/// Deeper JSON is refused: neither browsers nor backends need read it.
+/// The deepest nesting of JSON that is accepted: neither browsers nor backends should have to read more.
 const DEEPEST: usize = 100;
 
 /// A body that is larger than this is read on a thread of its own: others would wait for it.
 const LARGE: usize = 512 << 10;
 
-/// What the rules may look at besides the body.
+/// What rules and tables may look at besides the body.
 #[derive(Clone, Debug)]
 pub struct Facts {
     /// The `conn_id` of the query.
     pub conn_id: Option<String>,
-    /// The largest `message` of an item, in bytes.
+    /// How many bytes the `message` of an item may have.
     pub message_limit: usize,
 }
 
@@ -47,30 +47,30 @@ impl Facts {
     }
 }
 
-/// A request type: made from a body by rules.
+/// A type of request, which rules make of a body.
 pub trait FromBody: Send + Sized + 'static {
     /// Applies all rules.
     fn from_body(body: &RawValue, facts: &Facts) -> Checked<Self>;
 
-    /// What an empty body means; by default it is an error.
+    /// Returns what an empty body means. `None` refuses it.
     fn from_nothing() -> Option<Self> {
         None
     }
 }
 
-/// A body after the rules that need nobody else.
+/// A body after all rules that do not need the broker.
 #[derive(Debug)]
 pub struct Checked<T> {
     /// The request, unless something is wrong.
     pub request: Option<T>,
     /// What is wrong.
     pub errors: Errors,
-    /// What the broker must know.
+    /// What the broker must know, with the field that names it.
     pub mentions: Vec<(&'static str, Mention)>,
 }
 
 impl<T> Checked<T> {
-    /// An object, by its table.
+    /// Reads an object by its table.
     pub fn object<Of: Table<Value = T>>(body: &RawValue, facts: &Facts) -> Self {
         match Reader::new(body, facts) {
             Ok(mut fields) => {
@@ -82,8 +82,8 @@ impl<T> Checked<T> {
         }
     }
 
-    /// What one rule says.
-    pub fn by(result: Result<T, Errors>) -> Self {
+    /// Takes the result of a rule for the whole body.
+    pub fn from_result(result: Result<T, Errors>) -> Self {
         match result {
             Ok(request) => Self { request: Some(request), errors: Errors::none(), mentions: Vec::new() },
             Err(errors) => Self::wrong(errors),
@@ -99,10 +99,10 @@ impl<T> Checked<T> {
         Self { request: None, errors, mentions: Vec::new() }
     }
 
-    /// Looks up what is mentioned.
+    /// Looks up what the request mentions.
     ///
     /// # Errors
-    /// With all that is wrong.
+    /// Returns all that is wrong with the request.
     pub async fn known_to(mut self, broker: &Broker) -> Result<T, ApiError> {
         for (field, mention) in self.mentions {
             let (is_known, message) = match mention {
@@ -120,7 +120,7 @@ impl<T> Checked<T> {
     }
 }
 
-/// The error about a connection that the broker does not know.
+/// Creates the error about a connection that the broker does not know.
 pub fn unknown_connection() -> Errors {
     Errors::explained(
         "Unknown connection",
@@ -128,7 +128,7 @@ pub fn unknown_connection() -> Errors {
     )
 }
 
-/// The error about a user that the broker does not know.
+/// Creates the error about a user that the broker does not know.
 pub fn unknown_user() -> Errors {
     Errors::explained("Unknown user", "there is no such user, or it was forgotten; /connect makes users.")
 }
@@ -140,10 +140,10 @@ impl<T: Table<Value = T> + Send + 'static> FromBody for T {
     }
 }
 
-/// A list of objects, each by the table `Of`.
+/// Reads a list of objects, each by the table `Of`.
 ///
 /// # Errors
-/// With what is wrong in each item; `_schema` when it is not a list.
+/// Returns what is wrong with each item, or `_schema` when the body is not a list.
 pub fn list_of<Of: Table>(body: &RawValue, facts: &Facts) -> Result<Vec<Of::Value>, Errors> {
     let items: Vec<&RawValue> = serde_json::from_str(body.get()).map_err(|_| Errors::not_a_list(body))?;
     let mut errors = Errors::none();
@@ -178,7 +178,7 @@ impl<T: FromBody> FromRequest for Body<T> {
 /// Applies the rules of a request type to the bytes of a body. The content type is not looked at.
 ///
 /// # Errors
-/// When it is no JSON, nested too deep, or breaks a rule.
+/// Fails when the body is not JSON, is nested too deep, or breaks a rule.
 pub async fn parse<T: FromBody>(bytes: &Bytes, request: &HttpRequest) -> Result<T, ApiError> {
     let broker = request.app_data::<Data<Broker>>().ok_or(ApiError::Internal("no broker"))?;
     if bytes.is_empty() {
@@ -214,19 +214,19 @@ fn check<T: FromBody>(bytes: &[u8], facts: &Facts) -> Result<Checked<T>, ApiErro
 /// Reads the body of a signed call.
 ///
 /// # Errors
-/// When it is larger than `body_limit`, or does not arrive in time.
+/// Fails when the body is larger than `body_limit`, or does not arrive in time.
 pub async fn read(request: &HttpRequest, payload: Payload) -> Result<Bytes, ApiError> {
     let limit = request.app_data::<Data<Settings>>().map_or(0, |settings| settings.body_limit);
     reading::read(request, payload, Limit::Signed(limit)).await
 }
 
-/// Whether brackets are nested too deep outside of texts.
+/// Returns whether brackets are nested too deep outside of texts.
 fn is_too_deep(json: &str) -> bool {
     // Hardly any body has so many brackets that they must be looked at one by one.
     json.bytes().filter(|byte| matches!(byte, b'[' | b'{')).count() > DEEPEST && depth(json) > DEEPEST
 }
 
-/// How deep brackets are nested outside of texts.
+/// Returns how deep brackets are nested outside of texts.
 fn depth(json: &str) -> usize {
     let (mut deepest, mut depth) = (0_usize, 0_usize);
     let (mut in_text, mut is_escaped) = (false, false);

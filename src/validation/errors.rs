@@ -15,74 +15,67 @@ use utoipa::{PartialSchema, ToSchema};
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Errors {
     /// What is wrong here.
-    Messages(Vec<Message>),
+    Messages(Vec<ErrorMessage>),
     /// What is wrong in which part: field names, indexes, keys.
     Parts(BTreeMap<String, Errors>),
 }
 
 /// What is wrong in one place.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Message {
+pub struct ErrorMessage {
     text: String,
     hint: Option<String>,
 }
 
-impl Message {
-    /// Says it without a hint.
-    pub fn new(text: impl Into<String>) -> Self {
-        Self { text: text.into(), hint: None }
-    }
-}
-
 impl Errors {
-    /// One message.
+    /// Creates one message, which explains itself.
     pub fn message(text: impl Into<String>) -> Self {
-        Self::Messages(vec![Message::new(text)])
+        Self::Messages(vec![ErrorMessage { text: text.into(), hint: None }])
     }
 
-    /// One message of few words, and a hint that explains it.
+    /// Creates one message of few words, with a hint that explains it.
     pub fn explained(text: impl Into<String>, hint: impl Into<String>) -> Self {
-        Self::Messages(vec![Message { text: text.into(), hint: Some(hint.into()) }])
+        Self::Messages(vec![ErrorMessage { text: text.into(), hint: Some(hint.into()) }])
     }
 
-    /// Nothing wrong so far.
+    /// Creates a tree without errors.
     pub fn none() -> Self {
         Self::Parts(BTreeMap::new())
     }
 
-    /// Wrong in one part.
+    /// Creates the errors of one part.
     pub fn part(name: impl Into<String>, errors: Self) -> Self {
         let mut parts = Self::none();
         parts.add(name, errors);
         parts
     }
 
-    /// A body or nested object of another kind than an object.
+    /// Creates the error of a body or nested object that is not an object.
     pub fn not_an_object(value: &RawValue) -> Self {
-        Self::other_kind("Invalid input type.", "a JSON object is needed here", value)
+        Self::wrong_kind_of_whole("Invalid input type.", "a JSON object is needed here", value)
     }
 
-    /// A body of another kind than a list.
+    /// Creates the error of a body that is not a list.
     pub fn not_a_list(value: &RawValue) -> Self {
-        Self::other_kind("Invalid input type.", "a JSON list of objects is needed here, also for a single one", value)
+        Self::wrong_kind_of_whole("Invalid input type.", "a JSON list of objects is needed here, also for a single one", value)
     }
 
-    /// A body or nested object of another kind than the one that is needed, which `needed` names.
-    pub fn other_kind(text: &str, needed: &str, value: &RawValue) -> Self {
-        Self::part("_schema", Self::of_kind(text, needed, value))
+    /// Creates the error of a body or nested object of the wrong kind; `needed` names the right one.
+    pub fn wrong_kind_of_whole(text: &str, needed: &str, value: &RawValue) -> Self {
+        Self::part("_schema", Self::wrong_kind(text, needed, value))
     }
 
-    /// A value of another kind than the one that is needed, which `needed` names.
-    pub fn of_kind(text: &str, needed: &str, value: &RawValue) -> Self {
+    /// Creates the error of a value of the wrong kind; `needed` names the right one.
+    pub fn wrong_kind(text: &str, needed: &str, value: &RawValue) -> Self {
         Self::explained(text, format!("{needed}, and this is {}.", Kind::of(value).name()))
     }
 
-    /// A field that is not there.
+    /// Creates the error of a field that is missing.
     pub fn missing(name: &str, text: &str) -> Self {
         Self::explained(text, format!("the key \"{name}\" is missing."))
     }
 
-    /// Whether nothing is wrong.
+    /// Returns whether nothing is wrong.
     pub fn is_empty(&self) -> bool {
         match self {
             Self::Messages(messages) => messages.is_empty(),
@@ -90,7 +83,7 @@ impl Errors {
         }
     }
 
-    /// Adds what is wrong in a part; messages of the same part stand together.
+    /// Adds the errors of a part. Messages of the same part stand together.
     pub fn add(&mut self, name: impl Into<String>, errors: Self) {
         let Self::Parts(parts) = self else { return };
         match (parts.entry(name.into()).or_insert_with(|| Self::Messages(Vec::new())), errors) {
@@ -99,14 +92,14 @@ impl Errors {
         }
     }
 
-    /// Adds what else is wrong in the same place.
+    /// Adds more messages about the same place.
     pub fn append(&mut self, more: Self) {
         if let (Self::Messages(present), Self::Messages(more)) = (self, more) {
             present.extend(more);
         }
     }
 
-    /// Itself if anything is wrong.
+    /// Returns these errors, unless there are none.
     pub fn into_result(self) -> Result<(), Self> {
         if self.is_empty() { Ok(()) } else { Err(self) }
     }

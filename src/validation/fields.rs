@@ -48,9 +48,9 @@ impl Field {
 /// Something named in a request that the broker must know.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Mention {
-    /// A connection; else `Unknown connection`.
+    /// A connection; the error is `Unknown connection`.
     Connection(ConnId),
-    /// A user; else `Unknown user`.
+    /// A user; the error is `Unknown user`.
     User(UserName),
 }
 
@@ -64,10 +64,10 @@ pub trait Fields {
     /// What the rules may look at besides the body.
     fn facts(&self) -> &Facts;
 
-    /// Walks over a field that must be there; `missing` says that it is not.
+    /// Walks over a field that must be there; `missing` is the message when it is not.
     fn required_or<T>(&mut self, field: Field, rule: impl Rule<T>, missing: &'static str) -> Option<T>;
 
-    /// Walks over a field that may be absent; then the value comes from elsewhere, or that says what is wrong. Null is not absent.
+    /// Walks over a field that may be absent; then `absent` gives the value or an error. Null is not absent.
     fn or_else<T>(&mut self, field: Field, rule: impl Rule<T>, absent: impl FnOnce(&Facts) -> Result<T, Errors>) -> Option<T>;
 
     /// Walks over a field that may be absent or null.
@@ -76,7 +76,7 @@ pub trait Fields {
     /// Walks over a field that must be there under one of two names. The first counts when both are there.
     fn either<T>(&mut self, newer: Field, older: Field, rule: impl Rule<T>) -> Option<T>;
 
-    /// The broker must know this; if not, the field is told so.
+    /// Notes what the broker must know. If it does not, the field is wrong.
     fn mention(&mut self, name: &'static str, mention: Mention);
 
     /// Walks over a field that must be there.

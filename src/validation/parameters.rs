@@ -16,9 +16,9 @@ pub struct Parameter<T: 'static> {
     pub name: &'static str,
     /// What the parameter is for, in whole sentences.
     pub about: &'static str,
-    /// Reads a value; `None` when it is wrong.
+    /// Reads a value, and returns `None` when it is wrong.
     pub read: fn(&str) -> Option<T>,
-    /// What a wrong value is told.
+    /// The error message about a wrong value.
     pub wrong: &'static str,
     /// The schema of the values.
     pub schema: fn() -> RefOr<Schema>,
@@ -33,7 +33,7 @@ impl<T> Parameter<T> {
     /// Takes the parameter out of a query.
     ///
     /// # Errors
-    /// Says what is wrong with the value.
+    /// Fails with [`Self::wrong`] when the value cannot be read.
     pub fn take(&self, query: &mut BTreeMap<String, String>) -> Result<Option<T>, ApiError> {
         let Some(text) = query.remove(self.name) else { return Ok(None) };
         (self.read)(&text).map(Some).ok_or_else(|| ApiError::BadQuery(self.wrong.to_owned()))

@@ -15,10 +15,10 @@ use crate::error::ApiError;
 use crate::exchange::Exchange;
 use crate::settings::Settings;
 
-/// How much of a body beyond the limit of a signed call is read and thrown away, so that its sender gets to read the answer.
+/// How many bytes beyond the limit of a signed call are read and thrown away, so that their sender gets to read the answer.
 const DISCARDED: usize = 64 << 20;
 
-/// `body_rate` is not looked at before a body has taken this long.
+/// How long a body may take before `body_rate` counts.
 const RATE_GRACE: Duration = Duration::from_secs(5);
 
 /// How large a body may be, in bytes.
@@ -52,7 +52,7 @@ impl Limit {
     }
 }
 
-/// Whether a body of more than this many bytes may follow the head. A body in chunks announces no length, so it may be of any.
+/// Returns whether a body of more than this many bytes may follow the head. A body in chunks may have any length.
 pub fn announces_more_than(headers: &HeaderMap, bytes: usize) -> bool {
     headers.contains_key(header::TRANSFER_ENCODING) || length(headers) > bytes as u64
 }
@@ -65,7 +65,7 @@ fn length(headers: &HeaderMap) -> u64 {
 /// Reads a body.
 ///
 /// # Errors
-/// When it is larger than the limit, arrives too slowly, or not at all.
+/// Fails when the body is larger than the limit, arrives too slowly, or not at all.
 pub async fn read(request: &HttpRequest, mut payload: Payload, limit: Limit) -> Result<Bytes, ApiError> {
     let settings = request.app_data::<Data<Settings>>().ok_or(ApiError::Internal("no settings"))?;
     let most = limit.bytes().saturating_add(limit.discarded());
@@ -106,7 +106,7 @@ pub async fn read(request: &HttpRequest, mut payload: Payload, limit: Limit) -> 
     if size > limit.bytes() { Err(limit.exceeded()) } else { Ok(bytes.freeze()) }
 }
 
-/// How long after its beginning a body is given up of which so many bytes have come, if no more come until then.
+/// Returns when to give up a body of which this many bytes have arrived, counted from its beginning.
 fn patience(size: usize, settings: &Settings) -> Duration {
     if settings.body_rate == 0 {
         return settings.body_timeout;

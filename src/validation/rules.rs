@@ -1,21 +1,23 @@
-//! The types a field can have, read as the original reads them (`protocol.md` §3). Each rule knows its schema, for the description.
+//! The types that a field can have, read as the original reads them (`protocol.md` §3). A rule also knows its schema.
 
 mod datetime;
 mod integer;
+mod states;
+mod uuids;
 
 use std::collections::BTreeMap;
 use std::marker::PhantomData;
 
 use channelstream_actors::protocol::message::Payload;
-use channelstream_actors::protocol::state::{Number, StateValue};
 use serde_json::value::RawValue;
-use utoipa::openapi::schema::{AdditionalProperties, AnyOfBuilder, ArrayBuilder, ObjectBuilder, SchemaFormat, SchemaType, Type};
+use utoipa::openapi::schema::{AdditionalProperties, AnyOfBuilder, ArrayBuilder, ObjectBuilder, Type};
 use utoipa::openapi::{Ref, RefOr, Schema};
 use utoipa::{PartialSchema, ToSchema};
-use uuid::Uuid;
 
 pub use self::datetime::datetime;
 pub use self::integer::history_size;
+pub use self::states::{state, state_value_not_null};
+pub use self::uuids::{parse_uuid, uuid, uuid_schema};
 use super::body::Facts;
 use super::describer::describe;
 use super::errors::{Errors, Kind};
@@ -25,7 +27,7 @@ use super::reader::{Reader, entries, not_null};
 /// The schemas that others refer to, by name.
 pub type Components = Vec<(String, RefOr<Schema>)>;
 
-/// How a value is read, and what it looks like.
+/// A rule says how a value is read, and knows the schema of such values.
 pub trait Rule<T>: Sized {
     /// Reads a value that is not null.
     ///
@@ -74,12 +76,12 @@ where
     }
 }
 
-/// A rule of two functions.
+/// Makes a rule of two functions.
 fn by<T>(read: impl Fn(&RawValue) -> Result<T, Errors>, schema: impl Fn(&mut Components) -> RefOr<Schema>) -> impl Rule<T> {
     By(read, schema)
 }
 
-/// A rule whose schema stands under a name of its own.
+/// Makes a rule whose schema is a component, under a name of its own.
 fn by_component<T>(
     read: impl Fn(&RawValue) -> Result<T, Errors>,
     name: &'static str,
@@ -92,15 +94,15 @@ fn by_component<T>(
 }
 
 fn text(value: &RawValue) -> Result<String, Errors> {
-    serde_json::from_str(value.get()).map_err(|_| Errors::of_kind("Not a valid string.", "text is needed here", value))
+    serde_json::from_str(value.get()).map_err(|_| Errors::wrong_kind("Not a valid string.", "text is needed here", value))
 }
 
-/// Text of any length.
+/// Reads text of any length.
 pub fn any_text() -> impl Rule<String> {
     by(text, |_| ObjectBuilder::new().schema_type(Type::String).into())
 }
 
-/// Text of 1 to `longest` characters, as a name.
+/// Reads text of 1 to `longest` characters, as a name.
 pub fn name<T: From<Name>>(longest: usize) -> impl Rule<T> {
     by(
         move |value: &RawValue| {
@@ -115,7 +117,7 @@ pub fn name<T: From<Name>>(longest: usize) -> impl Rule<T> {
     )
 }
 
-/// A text that has passed [`name`].
+/// Text that has passed [`name`].
 #[derive(Debug)]
 pub struct Name(String);
 
@@ -142,38 +144,12 @@ pub const USER: usize = 512;
 /// The longest name of a channel or a state key.
 pub const CHANNEL: usize = 256;
 
-/// A UUID in any spelling Python reads: upper case, without dashes, in braces, `urn:uuid:`.
-pub fn uuid<T: From<Uuid>>() -> impl Rule<T> {
-    by(
-        |value: &RawValue| {
-            let text = text(value).ok();
-            text.and_then(|text| parse_uuid(&text)).map(T::from).ok_or_else(|| Errors::message("Not a valid UUID."))
-        },
-        |_| uuid_schema(),
-    )
-}
-
-/// The schema of a UUID.
-pub fn uuid_schema() -> RefOr<Schema> {
-    ObjectBuilder::new().schema_type(Type::String).format(Some(SchemaFormat::Custom("uuid".to_owned()))).into()
-}
-
-/// See [`uuid()`].
-pub fn parse_uuid(text: &str) -> Option<Uuid> {
-    let bare = text.replace("urn:", "").replace("uuid:", "");
-    let digits: String = bare.trim_matches(['{', '}']).chars().filter(|letter| *letter != '-').collect();
-    if digits.len() != 32 {
-        return None;
-    }
-    Uuid::try_parse(&digits).ok()
-}
-
-/// A list, each item by `rule`.
+/// Reads a list, each item by `rule`.
 pub fn list<T>(rule: impl Rule<T>) -> impl Rule<Vec<T>> {
     List { rule, least: 0 }
 }
 
-/// A list with at least one item.
+/// Reads a list with at least one item.
 pub fn filled_list<T>(rule: impl Rule<T>) -> impl Rule<Vec<T>> {
     List { rule, least: 1 }
 }
@@ -186,7 +162,7 @@ struct List<R> {
 impl<T, R: Rule<T>> Rule<Vec<T>> for List<R> {
     fn read(&self, value: &RawValue) -> Result<Vec<T>, Errors> {
         let items: Vec<&RawValue> = serde_json::from_str(value.get())
-            .map_err(|_| Errors::of_kind("Not a valid list.", "a JSON list is needed here, also for a single value", value))?;
+            .map_err(|_| Errors::wrong_kind("Not a valid list.", "a JSON list is needed here, also for a single value", value))?;
         let mut errors = Errors::none();
         let mut list = Vec::with_capacity(items.len());
         for (index, item) in items.into_iter().enumerate() {
@@ -208,10 +184,10 @@ impl<T, R: Rule<T>> Rule<Vec<T>> for List<R> {
     }
 }
 
-/// An object with any keys, each value by `rule`, which also sees null.
+/// Reads an object with any keys, each value by `rule`, which also sees null.
 fn mapping<T>(value: &RawValue, rule: impl Fn(&RawValue) -> Result<T, Errors>) -> Result<BTreeMap<String, T>, Errors> {
     let entries =
-        entries(value).ok_or_else(|| Errors::of_kind("Not a valid mapping type.", "a JSON object is needed here", value))?;
+        entries(value).ok_or_else(|| Errors::wrong_kind("Not a valid mapping type.", "a JSON object is needed here", value))?;
     let mut errors = Errors::none();
     let mut map = BTreeMap::new();
     for (key, value) in entries {
@@ -227,41 +203,13 @@ fn mapping_schema(values: RefOr<Schema>) -> RefOr<Schema> {
     ObjectBuilder::new().additional_properties(Some(AdditionalProperties::RefOr(values))).into()
 }
 
-/// A user's values.
-pub fn state() -> impl Rule<BTreeMap<String, StateValue>> {
-    by(|value: &RawValue| mapping(value, read_state_value), |components| mapping_schema(state_value().schema(components)))
-}
-
-/// One state value: text, number, boolean or null.
-fn state_value() -> impl Rule<StateValue> {
-    by_component(read_state_value, "StateValue", StateValue::schema)
-}
-
-/// One state value in a field that may not be null.
-pub fn state_value_not_null() -> impl Rule<StateValue> {
-    by(read_state_value, |_| {
-        let types = [Type::String, Type::Number, Type::Boolean];
-        ObjectBuilder::new().schema_type(SchemaType::from_iter(types)).into()
-    })
-}
-
-fn read_state_value(value: &RawValue) -> Result<StateValue, Errors> {
-    match Kind::of(value) {
-        Kind::Null => Ok(StateValue::Null),
-        Kind::Boolean => Ok(StateValue::Bool(value.get() == "true")),
-        Kind::Text => text(value).map(|text| StateValue::Text(text.into())),
-        Kind::Number => Ok(StateValue::Number(Number::new(value))),
-        Kind::List | Kind::Object => Err(Errors::message("Value is not type of string, integer, boolean or float.")),
-    }
-}
-
-/// The application's object, kept as it stands, of at most `limit` bytes.
+/// Reads the application's object, of at most `limit` bytes, and keeps it as it stands.
 pub fn payload(limit: usize) -> impl Rule<Payload> {
     by_component(
         move |value: &RawValue| {
             let size = value.get().len();
             if Kind::of(value) != Kind::Object {
-                Err(Errors::of_kind("Not a valid mapping type.", "a JSON object is needed here", value))
+                Err(Errors::wrong_kind("Not a valid mapping type.", "a JSON object is needed here", value))
             } else if size > limit {
                 Err(Errors::message(format!("Longer than maximum size {limit} bytes (message_limit); got {size}.")))
             } else {
@@ -273,7 +221,7 @@ pub fn payload(limit: usize) -> impl Rule<Payload> {
     )
 }
 
-/// Objects of one table, by key. Null is not an object.
+/// Reads an object whose values are objects of one table. Null is not an object.
 pub fn mapping_of<T: Table + ToSchema>() -> impl Rule<BTreeMap<String, T::Value>> {
     by(
         |value: &RawValue| mapping(value, |value| not_null(value, &object::<T>())),
@@ -281,7 +229,7 @@ pub fn mapping_of<T: Table + ToSchema>() -> impl Rule<BTreeMap<String, T::Value>
     )
 }
 
-/// A boolean, also in the spellings the original takes; `default` where it is absent.
+/// Reads a boolean, also in the spellings that the original takes. The description says that an absent one is `default`.
 pub fn boolean(default: bool) -> impl Rule<bool> {
     let name = if default { "FlagOn" } else { "FlagOff" };
     by_component(read_boolean, name, move || {
@@ -308,7 +256,7 @@ fn read_boolean(value: &RawValue) -> Result<bool, Errors> {
     }
 }
 
-/// A nested object. Its rules look at nothing but the object.
+/// Reads a nested object, whose rules look at nothing else.
 pub fn object<T: Table + ToSchema>() -> impl Rule<T::Value> {
     by(
         |value: &RawValue| {
@@ -324,23 +272,4 @@ pub fn object<T: Table + ToSchema>() -> impl Rule<T::Value> {
             Ref::from_schema_name(T::name()).into()
         },
     )
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn uuids_are_read_in_any_spelling() {
-        let plain = "7d444840-9dc0-11d1-b245-5ffdce74fad2";
-        for text in [
-            plain,
-            "7D4448409DC011D1B2455FFDCE74FAD2",
-            "{7d444840-9dc0-11d1-b245-5ffdce74fad2}",
-            "urn:uuid:7d444840-9dc0-11d1-b245-5ffdce74fad2",
-        ] {
-            assert_eq!(parse_uuid(text).unwrap().to_string(), plain);
-        }
-        assert_eq!(parse_uuid("7d444840"), None);
-    }
 }

@@ -1,63 +1,16 @@
 //! The events a client receives (`protocol.md` §§7, 13), encoded once each. The description of the API is derived from the types that
 //! encode them.
 
-use bytestring::ByteString;
+mod body;
+
 use serde::Serialize;
 use utoipa::ToSchema;
 
+pub use self::body::Body;
 use crate::name::{ChannelName, MessageId, UserName};
 use crate::protocol::message::{Deletion, Message, Patch, Payload};
 use crate::protocol::state::{Change, State, StateValue, UserState};
 use crate::protocol::timestamp::Timestamp;
-
-/// What stands at the end of the body of an event that tells whether it is caught up.
-const LIVE_MARK: &str = ",\"catchup\":false}";
-const CATCH_UP_MARK: &str = ",\"catchup\":true}";
-
-/// What an event holds beside the application's object, mostly.
-const ENVELOPE: usize = 256;
-
-/// An event as the JSON object that goes to clients, in the form for those who listen while it happens.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Body(ByteString);
-
-impl Body {
-    /// Encodes an event, which may carry an application's object.
-    fn encode(event: &Event<'_>, payload: Option<&Payload>) -> Self {
-        let mut text = Vec::with_capacity(ENVELOPE + payload.map_or(0, |payload| payload.get().len()));
-        let encoded = serde_json::to_writer(&mut text, event).ok();
-        // What was not used would be kept as long as the event.
-        text.shrink_to_fit();
-        let text = encoded.and_then(|()| ByteString::try_from(text).ok());
-        // These events hold text keys and values only, which always encode.
-        Self(text.unwrap_or_else(|| {
-            log::error!("an event could not be encoded");
-            ByteString::from_static("{\"type\":\"error\"}")
-        }))
-    }
-
-    /// For who listens while it happens.
-    pub fn live(&self) -> &str {
-        &self.0
-    }
-
-    /// Appends the form for who missed it: the same object with `"catchup": true`. An edit or a deletion has no such key when it
-    /// comes at once (`protocol.md` §7), so there the mark is added instead of changed.
-    pub fn write_caught_up(&self, out: &mut String) {
-        out.push_str(self.0.strip_suffix(LIVE_MARK).or_else(|| self.0.strip_suffix('}')).unwrap_or_default());
-        out.push_str(CATCH_UP_MARK);
-    }
-
-    /// The length of the live form in bytes.
-    pub fn len(&self) -> usize {
-        self.0.len()
-    }
-
-    /// Never true: an event is an object with keys.
-    pub fn is_empty(&self) -> bool {
-        self.0.is_empty()
-    }
-}
 
 /// Declares what stands under `type` in one kind of event.
 macro_rules! event_type {
@@ -218,25 +171,25 @@ pub fn deletion(deletion: &Deletion) -> Body {
 pub enum Action {
     /// The user's first connection came.
     Joined,
-    /// Its last one went.
+    /// The user's last connection went.
     Parted,
 }
 
-/// What a `presence` event tells.
+/// What happened, for a `presence` event.
 pub struct Presence<'a> {
-    /// The event's id.
+    /// The id of the event.
     pub uuid: MessageId,
-    /// When.
+    /// The time of the event.
     pub timestamp: Timestamp,
-    /// Who came or went.
+    /// The user who came or went.
     pub user: &'a UserName,
-    /// Where.
+    /// The channel of the event.
     pub channel: &'a ChannelName,
-    /// What happened.
+    /// Whether the user came or went.
     pub action: Action,
-    /// The user's public state; null when it parted.
+    /// The user's public state; `None` when the user went.
     pub state: Option<&'a State>,
-    /// Who is here now, where the channel's configuration asks for it.
+    /// The users who are present now; empty unless the channel's configuration asks for them.
     pub users: &'a [UserState],
 }
 
@@ -288,17 +241,17 @@ pub fn presence(event: &Presence<'_>) -> Body {
     Body::encode(&Event::Presence(event), None)
 }
 
-/// What a `user_state_change` event tells.
+/// What happened, for a `user_state_change` event.
 pub struct StateChange<'a> {
-    /// The event's id.
+    /// The id of the event.
     pub uuid: MessageId,
-    /// When.
+    /// The time of the change.
     pub timestamp: Timestamp,
-    /// Whose state.
+    /// The user whose state changed.
     pub user: &'a UserName,
-    /// Where this is told.
+    /// The channel that gets the event.
     pub channel: &'a ChannelName,
-    /// The public state now.
+    /// The public state after the change.
     pub state: &'a State,
     /// The public values that changed.
     pub changed: &'a [Change],
@@ -367,5 +320,5 @@ pub struct GapEvent<'a> {
 /// Encodes a `catchup:gap`: entries that the client missed are gone. `channel` is `None` for private messages.
 pub fn gap(uuid: MessageId, channel: Option<&ChannelName>, timestamp: Timestamp) -> String {
     let event = GapEvent { uuid, r#type: GapType::Is, channel, timestamp, catchup: true };
-    Body::encode(&Event::Gap(event), None).0.to_string()
+    Body::encode(&Event::Gap(event), None).live().to_owned()
 }

@@ -15,16 +15,16 @@ use crate::protocol::message::Message;
 use crate::protocol::state::{State, StateValue, UserState};
 use crate::protocol::timestamp::Timestamp;
 
-/// How much `/info` tells.
+/// How much `/info` shows.
 #[derive(Clone, Debug)]
 pub struct InfoOptions {
-    /// With each channel's history.
+    /// Shows each channel's history.
     pub include_history: bool,
-    /// With each channel's users.
+    /// Shows each channel's users.
     pub include_users: bool,
-    /// Of a user's state only the public part.
+    /// Shows only the public part of users' states.
     pub return_public_state: bool,
-    /// Channels left out.
+    /// The channels that are not shown.
     pub exclude_channels: Vec<ChannelName>,
 }
 
@@ -35,18 +35,18 @@ impl Default for InfoOptions {
 }
 
 impl InfoOptions {
-    /// How much each channel shall tell.
+    /// Returns how much of each channel is shown.
     pub fn detail(&self) -> Detail {
         Detail { history: self.include_history, users: self.include_users }
     }
 }
 
-/// How much a channel shall tell.
+/// How much of a channel is shown.
 #[derive(Clone, Copy, Debug)]
 pub struct Detail {
-    /// Its history too.
+    /// Shows the history.
     pub history: bool,
-    /// Its users too.
+    /// Shows the users.
     pub users: bool,
 }
 

@@ -66,12 +66,12 @@ pub enum Destination {
 }
 
 impl Address {
-    /// Neither channel nor recipients.
+    /// Returns whether there is neither a channel nor a recipient.
     pub fn leads_nowhere(&self) -> bool {
         self.channel.is_none() && self.pm_users.is_empty()
     }
 
-    /// A channel counts before recipients.
+    /// Returns where the message goes. A channel counts before recipients.
     pub fn destination(&self) -> Destination {
         if let Some(channel) = &self.channel {
             return Destination::Channel(channel.clone());
@@ -85,16 +85,16 @@ impl Address {
     }
 }
 
-/// What a caller sends to be published; id and time are given or made.
+/// A message that a caller sends to be published.
 #[derive(Clone, Debug)]
 pub struct Draft {
-    /// Where it goes.
+    /// Who gets the message.
     pub address: Address,
-    /// Its id, unless the server makes one.
+    /// The id of the message; where it is `None`, the server makes one.
     pub uuid: Option<MessageId>,
-    /// Its time, unless it is now.
+    /// The time of the message; where it is `None`, it is now.
     pub timestamp: Option<Timestamp>,
-    /// The sender.
+    /// The user who sends the message.
     pub user: UserName,
     /// The application's object.
     pub message: Option<Payload>,
@@ -124,7 +124,7 @@ pub struct Message {
 }
 
 impl Message {
-    /// Returns how many bytes it holds.
+    /// Returns how many bytes of memory the message takes.
     pub fn size(&self) -> usize {
         let name = |name: &UserName| size_of::<UserName>() + SHARED + name.as_str().len();
         let names = |users: &[UserName]| users.iter().map(name).sum::<usize>();
@@ -161,7 +161,7 @@ pub struct Patch {
 }
 
 impl Patch {
-    /// The message with what this patch gives.
+    /// Returns the message with the changes of this patch.
     pub fn applied_to(&self, message: &Message) -> Message {
         let mut edited = message.clone();
         edited.edited = Some(self.edited);

@@ -16,7 +16,12 @@ pub fn history_size(default: u64) -> impl Rule<u64> {
         let about =
             "How many messages a history keeps. Fractions are cut off, text is read as a whole number, and true counts as 1.";
         AnyOfBuilder::new()
-            .item(of(Type::Integer).format(Some(SchemaFormat::KnownFormat(KnownFormat::Int64))).minimum(Some(0)))
+            .item(
+                of(Type::Integer)
+                    .format(Some(SchemaFormat::KnownFormat(KnownFormat::Int64)))
+                    .minimum(Some(0))
+                    .maximum(Some(isize::MAX)),
+            )
             .item(of(Type::Number).exclusive_minimum(Some(-1)).exclusive_maximum(Some(BEYOND)))
             .item(of(Type::String).pattern(Some(r"^\s*\+?[0-9]+(_[0-9]+)*\s*$")))
             .item(of(Type::Boolean))

@@ -1,0 +1,39 @@
+//! The values of a user's state.
+
+use std::collections::BTreeMap;
+
+use channelstream_actors::protocol::state::{Number, StateValue};
+use serde_json::value::RawValue;
+use utoipa::PartialSchema;
+use utoipa::openapi::schema::{ObjectBuilder, SchemaType, Type};
+
+use super::{Rule, by, by_component, mapping, mapping_schema, text};
+use crate::validation::errors::{Errors, Kind};
+
+/// Reads the values of a user's state.
+pub fn state() -> impl Rule<BTreeMap<String, StateValue>> {
+    by(|value: &RawValue| mapping(value, read_state_value), |components| mapping_schema(state_value().schema(components)))
+}
+
+/// Reads one state value: text, number, boolean or null.
+fn state_value() -> impl Rule<StateValue> {
+    by_component(read_state_value, "StateValue", StateValue::schema)
+}
+
+/// Reads one state value in a field that may not be null.
+pub fn state_value_not_null() -> impl Rule<StateValue> {
+    by(read_state_value, |_| {
+        let types = [Type::String, Type::Number, Type::Boolean];
+        ObjectBuilder::new().schema_type(SchemaType::from_iter(types)).into()
+    })
+}
+
+fn read_state_value(value: &RawValue) -> Result<StateValue, Errors> {
+    match Kind::of(value) {
+        Kind::Null => Ok(StateValue::Null),
+        Kind::Boolean => Ok(StateValue::Bool(value.get() == "true")),
+        Kind::Text => text(value).map(|text| StateValue::Text(text.into())),
+        Kind::Number => Ok(StateValue::Number(Number::new(value))),
+        Kind::List | Kind::Object => Err(Errors::message("Value is not type of string, integer, boolean or float.")),
+    }
+}
