@@ -13,6 +13,7 @@ mod assets;
 mod bad_input;
 mod browser_client;
 mod catch_up;
+mod client_types;
 mod clock;
 mod closes;
 mod collisions;

@@ -138,9 +138,8 @@ export interface Connected {
     public_state?: State;
 }
 
-/** May be async: then the call waits for it. */
-export type Mutator = (request: Request) => void | Promise<void>;
-type Answered = (request: Request, data: any) => void;
+/** The call waits for it if it returns a promise; what it returns is not used. */
+export type Mutator = (request: Request) => unknown;
 type MutatorKind = 'connect' | 'message' | 'messageEdit' | 'messageDelete' | 'subscribe' | 'unsubscribe' | 'disconnect' | 'userState';
 
 export class ChannelStreamConnection {
@@ -149,7 +148,8 @@ export class ChannelStreamConnection {
     debug: boolean;
     channels: string[];
     username: string;
-    readonly connectionId: string | null;
+    /** null when there is no connection. A page that has one by other means may set it, and call `startListening()`. */
+    connectionId: string | null;
     /** The websocket in use. A page may put its own in this place. */
     websocket: WebSocket | null;
     connectUrl: string;
@@ -189,6 +189,7 @@ export class ChannelStreamConnection {
     updateUserState(state: object): Promise<any>;
     disconnect(): Promise<any>;
     closeConnection(): void;
+    /** `named`: the least milliseconds to wait. */
     retryConnection(named?: number): void;
     startListening(request?: Request, data?: Connected): void;
     openWebsocket(): void;
@@ -199,32 +200,33 @@ export class ChannelStreamConnection {
     userState(user: string): State;
     learn(info: { channels?: Record<string, any>; users?: Member[] }): void;
 
-    beforeListeningCallback: (request?: Request, data?: Connected) => void;
-    channelsChangedCallback: (channels: string[]) => void;
-    connectCallback: (request: Request | null, data: Connected) => void;
-    connectErrorCallback: Answered;
-    connectionClosedCallback: () => void;
-    disconnectCallback: Answered;
-    disconnectErrorCallback: Answered;
+    // Callbacks: a page assigns them, or a subclass overrides them.
+    beforeListeningCallback(request?: Request, data?: Connected): void;
+    channelsChangedCallback(channels: string[]): void;
+    connectCallback(request: Request | null, data: Connected): void;
+    connectErrorCallback(request: Request, data: any): void;
+    connectionClosedCallback(): void;
+    disconnectCallback(request: Request, data: any): void;
+    disconnectErrorCallback(request: Request, data: any): void;
     /** A websocket or a stream of server-sent events was closed; `code` and `reason` as in `docs/api.md`. */
-    listenCloseCallback: (event: CloseEvent) => void;
+    listenCloseCallback(event: CloseEvent): void;
     /** The browser's event, or the poll that was refused and what it was told. */
-    listenErrorCallback: (by: Event | Request | Error, data?: any) => void;
-    listenMessageCallback: (events: ServerEvent[]) => void;
+    listenErrorCallback(by: Event | Request | Error, data?: any): void;
+    listenMessageCallback(events: ServerEvent[]): void;
     /** The browser's event, or the poll. */
-    listenOpenedCallback: (by: Event | Request) => void;
-    messageCallback: Answered;
-    messageErrorCallback: Answered;
-    messageEditCallback: Answered;
-    messageEditErrorCallback: Answered;
-    messageDeleteCallback: Answered;
-    messageDeleteErrorCallback: Answered;
-    setUserStateCallback: Answered;
-    setUserStateErrorCallback: Answered;
-    subscribeCallback: Answered;
-    subscribeErrorCallback: Answered;
-    unsubscribeCallback: Answered;
-    unsubscribeErrorCallback: Answered;
+    listenOpenedCallback(by: Event | Request): void;
+    messageCallback(request: Request, data: any): void;
+    messageErrorCallback(request: Request, data: any): void;
+    messageEditCallback(request: Request, data: any): void;
+    messageEditErrorCallback(request: Request, data: any): void;
+    messageDeleteCallback(request: Request, data: any): void;
+    messageDeleteErrorCallback(request: Request, data: any): void;
+    setUserStateCallback(request: Request, data: any): void;
+    setUserStateErrorCallback(request: Request, data: any): void;
+    subscribeCallback(request: Request, data: any): void;
+    subscribeErrorCallback(request: Request, data: any): void;
+    unsubscribeCallback(request: Request, data: any): void;
+    unsubscribeErrorCallback(request: Request, data: any): void;
 }
 
 /** Signs calls to the Channelstream server, for pages that know its secret. */
