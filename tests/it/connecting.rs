@@ -12,10 +12,10 @@ use crate::support::client::Backend;
 use crate::support::eventually;
 use crate::support::server::Server;
 
-const PAGE: &str = "<!doctype html><title>A page</title><link rel=icon href=data:,>";
+pub(crate) const PAGE: &str = "<!doctype html><title>A page</title><link rel=icon href=data:,>";
 
 /// Makes `connection`, which puts how it fares into `fate`.
-async fn open(browser: &Browser, application: &Application, server: &Server) -> Window {
+pub(crate) async fn open(browser: &Browser, application: &Application, server: &Server) -> Window {
     let window = browser.open(&application.address, "/").await;
     prepare(&window, server).await;
     window

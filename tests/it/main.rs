@@ -16,6 +16,7 @@ mod catch_up;
 mod client_types;
 mod clock;
 mod closes;
+mod closing;
 mod collisions;
 mod commands;
 mod conformance;

@@ -27,7 +27,13 @@ export class Application {
      */
     async send(kind, request, signal) {
         try {
-            await request.change(this.#mutators()[kind]);
+            for (const mutate of this.#mutators()[kind]) {
+                const changed = mutate(request);
+                // The call is made at once if no mutator is async: the page may change the body later.
+                if (typeof changed?.then === 'function') {
+                    await changed;
+                }
+            }
         } catch (cause) {
             // A fault of the page's own must not be hidden.
             reportError(cause);
@@ -37,7 +43,7 @@ export class Application {
     }
 
     /**
-     * Makes a call and tells the page by its callbacks; the promise is for those who like it better.
+     * Makes a call, and tells the page by its callbacks and by the promise.
      * @param {string} kind of the mutators
      * @param {string} name of the callbacks
      * @param {import('./request.js').Request} request

@@ -193,7 +193,7 @@ export class ChannelStreamConnection {
     }
 
     #changeChannels(kind, channels) {
-        const request = new Request(this[`${kind}Url`], 'POST', { channels, conn_id: null });
+        const request = new Request(this[`${kind}Url`], 'POST', { channels: channels?.slice(), conn_id: null });
         const turn = this.#session.takeTurn();
         const ready = async () => {
             await turn.begins;

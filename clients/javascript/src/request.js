@@ -56,16 +56,6 @@ export class Request {
     }
 
     /**
-     * Lets mutators change it, one after the other.
-     * @param {((request: Request) => unknown)[]} mutators
-     */
-    async change(mutators) {
-        for (const mutate of mutators) {
-            await mutate(this);
-        }
-    }
-
-    /**
      * Makes it.
      * @param {AbortSignal} [signal]
      * @returns {Promise<any>} the answer, parsed where it is JSON
