@@ -42,7 +42,7 @@ async fn prepare(window: &Window, server: &Server) {
         .await;
 }
 
-async fn becomes(window: &Window, status: &str) {
+pub(crate) async fn becomes(window: &Window, status: &str) {
     eventually(&format!("it is {status}"), async || window.run("return connection.status").await == status).await;
 }
 

@@ -23,7 +23,7 @@ export { RequestError };
 
 /** The page's application connects it; this listens, and tells what comes. */
 export class ChannelStreamConnection {
-    /** Of the client. */
+    /** The version of the client. */
     static get version() {
         return '0.1.0';
     }
@@ -139,9 +139,11 @@ export class ChannelStreamConnection {
         this.#session.close();
     }
 
-    /** Connects anew, after a while; a longer one each time. `named`: milliseconds that the server asked for. */
+    /** Connects anew, after a wait that grows each time. `named`: milliseconds that the server asked for. */
     retryConnection(named = 0) {
-        this.#session.retry(named, this.shouldReconnect && !this.#isDestroyed);
+        // Pages of the original may pass on what a callback was given.
+        const least = typeof named === 'number' ? named : 0;
+        this.#session.retry(least, this.shouldReconnect && !this.#isDestroyed);
     }
 
     /** Listens for the connection that there is. */
@@ -200,15 +202,16 @@ export class ChannelStreamConnection {
             request.body.conn_id = this.connectionId;
         };
         const succeeded = (data) => {
-            this.#learned(data.channels, data.channels_info);
-            this.#session.changed(data.channels);
+            this.#learned(data?.channels, data?.channels_info);
+            this.#session.changed(this.channels);
         };
         const changed = this.#application.call(kind, kind, request, { ready, succeeded });
         changed.then(turn.end, turn.end);
         return changed;
     }
 
-    #learned(channels, info) {
+    /** Takes note of an answer. An application may leave the channels out. */
+    #learned(channels = this.channels, info) {
         this.#roster.learn(info);
         this.channels = channels;
         this.#roster.keep(channels);

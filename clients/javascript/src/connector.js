@@ -50,6 +50,9 @@ export class Connector {
         const request = this.#hooks.request();
         try {
             const data = await this.#hooks.send(request, signal);
+            if (!data?.conn_id) {
+                throw new RequestError(request, data);
+            }
             if (!signal.aborted) {
                 this.stop();
                 this.#hooks.connected(request, data);
