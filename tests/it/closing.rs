@@ -4,11 +4,13 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use serde_json::{Value, json};
+use tokio::sync::Semaphore;
 
 use crate::connecting::{PAGE, becomes, open};
 use crate::support::application::{Application, Call};
 use crate::support::browser::Browser;
 use crate::support::client::Backend;
+use crate::support::eventually;
 use crate::support::server::Server;
 
 /// An application that passes all calls on.
@@ -23,6 +25,90 @@ async fn application(server: &Server) -> Application {
 
 fn paths(calls: &[Call]) -> Vec<&str> {
     calls.iter().map(|call| call.path.split('?').next().unwrap()).collect()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_page_that_disconnects_while_it_connects_names_no_connection_and_can_connect_again() {
+    let server = Server::start(&[]);
+    let (browser, backend) = (Browser::start().await, Backend::of(&server));
+    let doors = Arc::new(Semaphore::new(0));
+    let opened = doors.clone();
+    let mut application = Application::start(PAGE, move |call| {
+        let (backend, doors) = (backend.clone(), doors.clone());
+        async move {
+            if call.path == "/connect" {
+                doors.acquire().await.unwrap().forget();
+            }
+            call.pass_on(&backend).await
+        }
+    })
+    .await;
+    let window = open(&browser, &application, &server).await;
+    window.run("connection.disconnectUrl = '/disconnect'; connection.connect();").await;
+    assert_eq!(application.call().await.path, "/connect");
+    window.run("await connection.disconnect()").await;
+    assert_eq!(window.run("return [connection.status, connection.connectionId]").await, json!(["closed", null]));
+    opened.add_permits(2);
+    window.run("connection.connect()").await;
+    becomes(&window, "listening").await;
+    // The id that was disconnected is not named again: what follows waits for the next connection.
+    let before = window
+        .run(
+            "const before = connection.connectionId;
+             await connection.disconnect();
+             window.changed = connection.subscribe(['quiet']);
+             return before;",
+        )
+        .await;
+    opened.add_permits(1);
+    window.run("connection.connect(); await changed").await;
+    let calls = application.calls();
+    assert_eq!(paths(&calls), ["/connect", "/disconnect", "/connect", "/subscribe"]);
+    assert_eq!(calls[1].body["conn_id"], before);
+    assert_ne!(calls[3].body["conn_id"], before);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_page_that_disconnects_when_it_is_told_of_the_connection_does_not_listen() {
+    let server = Server::start(&[]);
+    let browser = Browser::start().await;
+    let mut application = application(&server).await;
+    let window = open(&browser, &application, &server).await;
+    window
+        .run(
+            "window.listened = 0;
+             connection.disconnectUrl = '/disconnect';
+             connection.beforeListeningCallback = () => (listened += 1);
+             connection.connectCallback = () => connection.disconnect();
+             connection.connect();",
+        )
+        .await;
+    assert_eq!(application.call().await.path, "/connect");
+    assert!(application.call().await.path.starts_with("/disconnect?"));
+    assert_eq!(window.run("return [connection.status, listened]").await, json!(["closed", 0]));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_page_that_does_not_want_to_come_back_is_closed_by_the_end_unless_it_listens_anew() {
+    let server = Server::start(&[]);
+    let browser = Browser::start().await;
+    let application = application(&server).await;
+    let window = open(&browser, &application, &server).await;
+    window.run("connection.connect()").await;
+    becomes(&window, "listening").await;
+    let breaks = "connection.websocket.dispatchEvent(new CloseEvent('close', { code: 1006 }))";
+    window
+        .run(&format!(
+            "connection.shouldReconnect = false;
+             connection.listenCloseCallback = () => connection.startListening();
+             fate.length = 0;
+             {breaks};"
+        ))
+        .await;
+    eventually("it listens anew", async || window.run("return fate.map(({ status }) => status)").await == json!(["listening"]))
+        .await;
+    let status = window.run(&format!("connection.listenCloseCallback = () => {{}}; {breaks}; return connection.status")).await;
+    assert_eq!(status, "closed");
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -102,4 +188,17 @@ async fn a_retry_waits_also_when_a_callback_passes_on_what_it_was_given() {
         )
         .await;
     assert_eq!(waits, json!(["waiting", true]));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn connecting_a_shared_connection_again_asks_as_the_user_of_now() {
+    let server = Server::start(&[]);
+    let browser = Browser::start().await;
+    let mut application = application(&server).await;
+    let window = open(&browser, &application, &server).await;
+    window.run("connection.shareAs = 'app'; connection.connect()").await;
+    becomes(&window, "listening").await;
+    assert_eq!(application.call().await.body["username"], "alice");
+    window.run("connection.closeConnection(); connection.username = 'bob'; connection.connect()").await;
+    assert_eq!(application.call().await.body["username"], "bob");
 }

@@ -130,6 +130,10 @@ export class ChannelStreamConnection {
     disconnect() {
         const id = this.connectionId;
         this.closeConnection();
+        if (id === null) {
+            return Promise.resolve();
+        }
+        this.connectionId = null;
         const request = new Request(`${this.disconnectUrl}?conn_id=${id}`, 'POST', { conn_id: id });
         return this.#application.call('disconnect', 'disconnect', request);
     }
@@ -198,8 +202,7 @@ export class ChannelStreamConnection {
         const request = new Request(this[`${kind}Url`], 'POST', { channels: channels?.slice(), conn_id: null });
         const turn = this.#session.takeTurn();
         const ready = async () => {
-            await turn.begins;
-            request.body.conn_id = this.connectionId;
+            request.body.conn_id = await turn.begins;
         };
         const succeeded = (data) => {
             this.#learned(data?.channels, data?.channels_info);

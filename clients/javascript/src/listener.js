@@ -17,14 +17,14 @@ export class Listener {
     /** The kinds of transports that may be used; null: all. */
     #kinds = null;
     #transport = null;
-    /** Of the transports that there are, the one in use. */
+    /** The index of the transport in use, among the usable ones. */
     #index = 0;
-    /** Those before this one did not work where it did. */
+    /** The index of the transport that worked last. Those before it did not work. */
     #first = 0;
     #position = '';
     #waiting;
     #stable;
-    /** Grows at each start and stop: what belongs to an earlier turn has nothing to say any more. */
+    /** Grows at each start and stop. What belongs to an earlier turn is ignored. */
     #turn = 0;
 
     /**
@@ -34,6 +34,8 @@ export class Listener {
      * @param {(by: Event | object, data: any) => void} hooks.failed
      * @param {(list: object[]) => void} hooks.received
      * @param {(end: object) => void} hooks.ended each end of a transport, before what follows from it
+     * @param {() => boolean} hooks.comesBack whether to go on after an end
+     * @param {() => void} hooks.stopped it does not go on
      * @param {(milliseconds: number) => void} hooks.waiting
      * @param {(end: object) => void} hooks.unknown the connection is gone; the listener has stopped
      * @param {Backoff} backoff
@@ -109,7 +111,7 @@ export class Listener {
             this.#transport = OPENERS[kind](`${url}?${query}`, sink);
         } catch (error) {
             // An address that this page may not open.
-            const end = { opened: false, code: 0, reason: String(error), unknown: false, refused: false, wait: 0, event: null };
+            const end = { opened: false, code: 0, reason: String(error), unknown: false, mayBeUnknown: false, wait: 0, event: null };
             sink.failed(error);
             sink.ended(end);
         }
@@ -123,6 +125,11 @@ export class Listener {
         if (turn !== this.#turn) {
             return;
         }
+        if (!this.#hooks.comesBack()) {
+            this.stop();
+            this.#hooks.stopped();
+            return;
+        }
         if (end.unknown) {
             this.#hooks.unknown(end);
             return;
@@ -132,7 +139,7 @@ export class Listener {
             this.#open();
             return;
         }
-        if (end.refused) {
+        if (end.mayBeUnknown) {
             this.#hooks.unknown(end);
             return;
         }

@@ -6,7 +6,7 @@ export function initialProperties() {
         /** Channels to be subscribed to; after connecting, those that are. */
         channels: [],
         username: 'Anonymous',
-        /** Id of the connection; null before there is one. */
+        /** The id of the connection, or null when there is none. */
         connectionId: null,
         /** Addresses of your application. */
         connectUrl: '',

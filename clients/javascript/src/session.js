@@ -41,6 +41,8 @@ export class Session {
             failed: (by, data) => this.#failed(by, data),
             received: (list) => this.#received(list),
             ended: (end) => this.#ended(end),
+            comesBack: () => this.#page.shouldReconnect,
+            stopped: () => this.#become('closed'),
             waiting: (wait) => this.#become('waiting', { wait }),
             unknown: () => this.#connectAnew(),
         },
@@ -55,7 +57,7 @@ export class Session {
         received: (list) => this.#hooks.received(list),
         became: (status, more) => this.#follow(status, more),
     });
-    #turns = new Turns(() => this.#page.connectionId !== null && !this.#connector.isAtWork);
+    #turns = new Turns(() => (this.#connector.isAtWork ? null : this.#page.connectionId));
     /** A websocket that the page has put in the place of the client's. */
     #ownWebsocket = null;
     #heartbeat;
@@ -89,7 +91,7 @@ export class Session {
         if (!this.#page.shareAs || !Tabs.areSupported || this.#sharing.leads) {
             this.#connect();
         } else {
-            this.#become('connecting');
+            this.#follow('connecting');
             this.#sharing.join(this.#page.shareAs);
         }
     }
@@ -174,6 +176,10 @@ export class Session {
 
     #connected(request, data) {
         this.#learn(request, data);
+        // The page may have closed the connection, or connected again, when it heard of it.
+        if (this.#page.status !== 'connecting' || this.#connector.isAtWork) {
+            return;
+        }
         this.#sharing.connected(data);
         this.#page.startListening(request, data);
     }
@@ -221,9 +227,6 @@ export class Session {
         if (end.event) {
             this.#hooks.tell('listenCloseCallback', end.event);
         }
-        if (!this.#page.shouldReconnect) {
-            this.#listener.stop();
-        }
     }
 
     /** Another tab asks for the connection, and this one leads. */
@@ -239,8 +242,12 @@ export class Session {
     }
 
     /** The tab that leads tells how the connection fares. */
-    #follow(status, more) {
+    #follow(status, more = {}) {
         this.#setTransport(more.transport ?? null);
+        if (status === 'connecting') {
+            // Calls wait for the new one, and a tab that takes over asks for one.
+            this.#page.connectionId = null;
+        }
         if (status === 'refused') {
             this.#forget(more.reason);
         }

@@ -7,7 +7,7 @@ import { Request, RequestError } from './request.js';
  * - `received(list, position)` for each list; `position` says how far was read, where the transport knows;
  * - `failed(by, data)` when the browser tells of an error, before `ended`; `data` is what a refused poll was told;
  * - `ended(end)` once, unless it was closed by `close()` before the browser told of anything. `end` is
- *   `{ opened, code, reason, unknown, refused, wait, event }`: whether it ever opened, what the server said, whether the connection is not
+ *   `{ opened, code, reason, unknown, mayBeUnknown, wait, event }`: whether it ever opened, what the server said, whether the connection is not
  *   known (any more), whether that may be so, how many milliseconds the server wants to be left alone, and the browser's event, or one
  *   like it; polls have none.
  */
@@ -58,7 +58,7 @@ function namedWait(reason) {
 }
 
 function ending(opened, code = 0, reason = '', unknown = GONE.includes(code)) {
-    return { opened, code, reason, unknown, refused: unknown, wait: namedWait(reason), event: null };
+    return { opened, code, reason, unknown, mayBeUnknown: unknown, wait: namedWait(reason), event: null };
 }
 
 /** The end of a socket or stream that was closed by this event. */
@@ -128,9 +128,9 @@ export function openEventSource(url, sink) {
     });
     source.onerror = (event) => {
         // A browser does not say which status it got; after another than 200 it is closed for good.
-        const refused = source.readyState === EventSource.CLOSED;
+        const mayBeUnknown = source.readyState === EventSource.CLOSED;
         sink.failed(event);
-        finish({ ...closing(opened, lost('')), refused });
+        finish({ ...closing(opened, lost('')), mayBeUnknown });
     };
     return { close: () => source.close() };
 }

@@ -1,6 +1,6 @@
 /** The turns of calls that need a connection: they wait until there is one, then for one another. */
 export class Turns {
-    #isConnected;
+    #connectionId;
     #last = Promise.resolve();
     /** How many turns were taken and have not ended. */
     #taken = 0;
@@ -10,19 +10,21 @@ export class Turns {
     /** Those who wait for a connection. */
     #waiting = new Set();
 
-    /** @param {() => boolean} isConnected whether there is a connection that calls can name */
-    constructor(isConnected) {
-        this.#isConnected = isConnected;
+    /** @param {() => string | null} connectionId the connection that calls can name, or null */
+    constructor(connectionId) {
+        this.#connectionId = connectionId;
     }
 
     /**
-     * Takes the next turn. It begins at once, even if the connection is closed in the next moment, when there is nothing to wait for.
-     * @returns {{begins: Promise<void>, end: () => void}} `begins` fails when the connection is closed before it is made
+     * Takes the next turn. If there is nothing to wait for, it begins at once, even if the connection is closed in the next moment.
+     * @returns {{begins: Promise<string>, end: () => void}} `begins` gives the id of the connection. It fails when the page closes the
+     * connection before the turn begins.
      */
     take() {
         const [before, closes] = [this.#last, this.#closes];
-        const isNext = this.#taken === 0 && this.#isConnected();
-        const begins = isNext ? before : before.then(() => this.#connection(closes));
+        const id = this.#connectionId();
+        const isNext = this.#taken === 0 && id !== null;
+        const begins = isNext ? Promise.resolve(id) : before.then(() => this.#connection(closes));
         let ended;
         this.#last = new Promise((end) => (ended = end));
         this.#taken += 1;
@@ -35,10 +37,11 @@ export class Turns {
 
     /** There may be a connection now. */
     open() {
-        if (!this.#isConnected()) {
+        const id = this.#connectionId();
+        if (id === null) {
             return;
         }
-        this.#waiting.forEach(({ resolve }) => resolve());
+        this.#waiting.forEach(({ resolve }) => resolve(id));
         this.#waiting.clear();
     }
 
@@ -54,9 +57,6 @@ export class Turns {
         if (closes !== this.#closes) {
             throw new Error(this.#reason);
         }
-        if (this.#isConnected()) {
-            return undefined;
-        }
-        return new Promise((resolve, reject) => this.#waiting.add({ resolve, reject }));
+        return this.#connectionId() ?? new Promise((resolve, reject) => this.#waiting.add({ resolve, reject }));
     }
 }
