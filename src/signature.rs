@@ -92,22 +92,24 @@ impl Signer {
         // Compares the bytes, in constant time.
         self.mac.clone().chain_update(signed).verify_slice(&decode(mac)?).ok()?;
         let (text, timestamp) = signed.rsplit_once('.')?;
-        let bytes = decode(timestamp)?;
-        // Longer ones are further in the future than a clock can tell.
-        if bytes.len() > 8 {
-            return Some((text, u64::MAX));
-        }
+        let bytes = decode(timestamp).filter(|bytes| bytes.len() <= size_of::<u64>())?;
         Some((text, bytes.iter().fold(0, |time, byte| time << 8 | u64::from(*byte))))
     }
 }
 
-/// Decodes base64 in either alphabet, with or without padding.
+/// Decodes base64 in either alphabet, with or without padding. Characters of neither alphabet are skipped.
 ///
-/// itsdangerous 1.1.0 reads all of these. The original's JavaScript signer writes a mixture of them, and the base64 of PHP and Ruby
-/// is the standard one.
+/// itsdangerous 1.1.0 reads all of these. The original's JavaScript signer writes a mixture of them, the base64 of PHP and Ruby is
+/// the standard one, and some encoders end it with a line break.
 fn decode(text: &str) -> Option<Vec<u8>> {
-    let text = text.trim_end_matches('=').replace('+', "-").replace('/', "_");
-    LENIENT.decode(text).ok()
+    let url_safe = |letter| match letter {
+        b'+' => Some(b'-'),
+        b'/' => Some(b'_'),
+        b'-' | b'_' => Some(letter),
+        _ => letter.is_ascii_alphanumeric().then_some(letter),
+    };
+    let letters: Vec<u8> = text.bytes().filter_map(url_safe).collect();
+    LENIENT.decode(letters).ok()
 }
 
 /// HMAC with a key that is no longer than the block of SHA-1; it pads with zeros.
@@ -219,12 +221,17 @@ mod tests {
             "channelstream.awCsHQ.W11cNagMMZSrL45zYa0hvA/gnTk==",
             // The last letter holds two bits that no byte needs.
             "channelstream.awCsHQ.W11cNagMMZSrL45zYa0hvA_gnTl",
+            "channelstream.awCsHQ.W11cNagMMZSr L45zYa0hvA/gnTk=\n",
         ] {
             assert_eq!(signer.check(signature), Ok(()), "{signature}");
         }
-        let padded = signer.mac.clone().chain_update("channelstream.awCsHQ=").finalize().into_bytes();
-        let padded = format!("channelstream.awCsHQ=.{}", URL_SAFE_NO_PAD.encode(padded));
-        assert_eq!(signer.opened(&padded), Some(("channelstream", 1_795_206_173)));
+        let opened = |signed: &str| {
+            let mac = URL_SAFE_NO_PAD.encode(signer.mac.clone().chain_update(signed).finalize().into_bytes());
+            signer.opened(&format!("{signed}.{mac}")).map(|(_, signed_at)| signed_at)
+        };
+        assert_eq!(opened("channelstream.awCsHQ="), Some(1_795_206_173));
+        assert_eq!(opened("channelstream.AAAAAGsArB0"), Some(1_795_206_173), "zeros in front, to 8 bytes");
+        assert_eq!(opened("channelstream.AAAAAABrAKwd"), None, "9 bytes");
     }
 
     #[test]
