@@ -132,7 +132,8 @@ struct Gathered {
     position: Option<String>,
 }
 
-/// The name of a function that wraps the answer: identifiers, joined by dots, each with indexes: `app.callbacks[0]`. An empty one counts as absent.
+/// The name of a function that wraps the answer: identifiers joined by dots, each with indexes, such as `app.callbacks[0]`. An empty
+/// name counts as absent.
 const CALLBACK: Parameter<String> = Parameter {
     name: "callback",
     about: "The name of a function, of at most 128 characters. The answer is then a script that calls it with the list.",
