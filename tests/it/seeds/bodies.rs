@@ -111,12 +111,12 @@ const OLD_CONNECT: &str = r#"{ "user": YOUR_USER_NAME,
     "channels": [ "CHAN_NAME1", "CHAN_NAMEX" ]
     }"#;
 
-/// README of 0.1: /info, "If channel list is empty server will return full list of all channels and their information."
+/// README of 0.1, and page of 0.6.0, which has lost the braces: /info, "If channel list is empty server will return full list of all channels and their information."
 const OLD_INFO: &str = r#"{
     "channels": [ "CHAN_NAME1", "CHAN_NAMEX" ]
     }"#;
 
-/// README of 0.1: /disconnect, "marks specific connection to be garbage collected".
+/// README of 0.1, page of 0.6.0: /disconnect, "marks specific connection to be garbage collected".
 const OLD_DISCONNECT: &str = r#"{ "conn_id": CONN_ID}"#;
 
 /// README of 0.1: /subscribe.
@@ -151,15 +151,27 @@ async fn the_readme_of_0_1() {
 }
 
 /// README of 0.1: /message.
-const MESSAGE: &str = r#"{
+const OLD_MESSAGE: &str = r#"{
     "channel": "CHAN_NAME", #optional
     "pm_users": [USER_NAME1,USER_NAME2], #optional
     "user": "NAME_OF_POSTER",
     "message": MSG_PAYLOAD
     }"#;
 
+/// Page of 0.6.0: the body of /message, which has lost its braces.
+const MESSAGE_OF_0_6: &str = r#""channel": "CHAN_NAME", #optional if pm_users present
+"pm_users": [username1,username2], #optional if channel present
+"user": "NAME_OF_POSTER",
+"message": MSG_PAYLOAD"#;
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_message_goes_where_its_channel_and_its_users_say() {
+    goes_where_it_says(OLD_MESSAGE, "USER_NAME1,USER_NAME2").await;
+    goes_where_it_says(&format!("{{{MESSAGE_OF_0_6}}}"), "username1,username2").await;
+}
+
+/// Sends a quoted message with and without its channel and its users; `user_names`: the words that stand for them.
+async fn goes_where_it_says(quote: &str, user_names: &str) {
     let server = Server::start(&[]);
     let backend = Backend::of(&server);
     let mut sockets = Vec::new();
@@ -167,15 +179,16 @@ async fn a_message_goes_where_its_channel_and_its_users_say() {
         let conn_id = backend.connect(user, channels).await;
         sockets.push(WebSocket::open(&server.address, &conn_id).await.unwrap());
     }
-    let users = ("USER_NAME1,USER_NAME2", "\"a\"");
+    let users = (user_names, "\"a\"");
+    let no_users = format!("\"pm_users\": [{user_names}],");
     let payload = |number: &'static str| ("MSG_PAYLOAD", number);
     let messages = [
         // "When just channel is present message is public to all connections subscribed to the channel."
-        filled(MESSAGE, &[(r#""pm_users": [USER_NAME1,USER_NAME2],"#, ""), payload("{\"is\": 1}")]),
+        filled(quote, &[(&no_users, ""), payload("{\"is\": 1}")]),
         // "When channel & pm_users is a private message is sent to connections subscribed to this specific channel."
-        filled(MESSAGE, &[users, payload("{\"is\": 2}")]),
+        filled(quote, &[users, payload("{\"is\": 2}")]),
         // "If only pm_users is present a private message is sent to all connections that are owned by pm_users."
-        filled(MESSAGE, &[(r#""channel": "CHAN_NAME","#, ""), users, payload("{\"is\": 3}")]),
+        filled(quote, &[(r#""channel": "CHAN_NAME","#, ""), users, payload("{\"is\": 3}")]),
         // Ends what each of them waits for.
         json!({"user": "x", "pm_users": ["a", "b"], "message": {"is": 4}}),
     ];

@@ -3,10 +3,12 @@
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+use reqwest::Method;
+
 use crate::original::PYTHON;
 use crate::support::client::Backend;
 use crate::support::scale::program;
-use crate::support::server::{Server, settings_file};
+use crate::support::server::{Server, command, settings_file};
 
 /// README of 0.7, page of 0.6: "Installation and Setup". The installation itself is another here (`docs/migration.md`).
 const SETUP: &[&str] =
@@ -23,12 +25,29 @@ demo_app_url =
 admin_secret = YOURADMINSECRET
 allow_posting_from =,";
 
-/// README of 0.1: the keys of its example that belong to the server itself. The sections are those of Paste.
-const EXAMPLE_OF_0_1: &str = "admin_secret = admin_secret
+/// Page of 0.6.0: "Basic usage". The page has lost the letter of the flag.
+const USAGE: &str = "YOUR_PYTHON_ENV/bin/channelstream - filename.ini";
+
+/// README of 0.1: its example, with the sections of Paste.
+const EXAMPLE_OF_0_1: &str = "[app:main]
+paste.app_factory = channelstream.wsgi_app:make_app
+admin_secret = admin_secret
 secret = secret
 port = 8000
 allow_posting_from = 127.0.0.1,
-                     192.168.1.1";
+                     192.168.1.1
+
+[server:main]
+use = egg:gevent-socketio#paster
+host = 0.0.0.0
+port = 8000
+resource = socket.io
+transports = websocket, xhr-polling
+policy_server = True
+policy_listener_host = 0.0.0.0
+policy_listener_port = 10843
+heartbeat_interval = 5
+heartbeat_timeout = 60";
 
 /// README of 0.7, page of 0.6: "All messages need to be signed with a HMAC of destination endpoint".
 const CALL: &str = "import requests
@@ -40,11 +59,22 @@ secret_headers = {'x-channelstream-secret': sig_for_server,
 response = requests.post(url, data=json.dumps(payload),
                          headers=secret_headers).json()";
 
-/// Page of 0.6.0: a further header. "This will be validated on socketio server side" – no release did so.
-const ENDPOINT_HEADER: &str = "'x-channelstream-endpoint': endpoint,";
+/// Page of 0.6.0: the same call with a further header. "This will be validated on socketio server side": no release did so. The page
+/// has lost the address in the last line, and what followed it.
+const CALL_OF_0_6: &str = "import requests
+from itsdangerous import TimestampSigner
+signer = TimestampSigner(request.registry.settings['secret'])
+sig_for_server = signer.sign('/connect')
+secret_headers = {'x-channelstream-secret': sig_for_server,
+'x-channelstream-endpoint': endpoint,
+'Content-Type': 'application/json'}
+response =, data=json.dumps(payload),";
 
 /// README of 0.7, page of 0.6: "it is available by default under".
 const EXPLORER: &str = "http://127.0.0.1:8000/api-explorer";
+
+/// README of 0.1: "open your browser and point it to following url". Its demo is another here.
+const DEMO: &str = "http://127.0.0.1:8000/demo";
 
 /// A folder that looks like a Python environment with the original in it.
 fn environment() -> PathBuf {
@@ -69,7 +99,7 @@ async fn the_two_lines_of_the_setup_work_one_after_the_other() {
     let [make, start] = SETUP else { panic!("two lines") };
     assert!(line(&folder, make).status().unwrap().success());
     let server = Server::run(line(&folder, start));
-    let answer = Backend::of(&server).unsigned(reqwest::Method::GET, "/health").send().await.unwrap();
+    let answer = Backend::of(&server).unsigned(Method::GET, "/health").send().await.unwrap();
     assert_eq!(answer.status(), 200);
     assert!(server.address.starts_with("0.0.0.0:"), "{}", server.address);
 }
@@ -81,32 +111,51 @@ fn help_tells_the_options() {
     assert!(output.status.success() && text.contains("--ini <FILE>") && text.contains("--version"), "{text}");
 }
 
+/// Starts the server with these lines in a file, by the command of the page of 0.6.0.
+fn start_with(lines: &str) -> Server {
+    let folder = environment();
+    std::fs::write(folder.join("filename.ini"), format!("[channelstream]\n{lines}\n")).unwrap();
+    Server::run(line(&folder, &USAGE.replace(" - ", " -i ")))
+}
+
 #[test]
-fn the_examples_of_settings_files_start_the_server() {
-    for example in [EXAMPLE, EXAMPLE_OF_0_1] {
-        let folder = environment();
-        std::fs::write(folder.join("filename.ini"), format!("[channelstream]\n{example}\n")).unwrap();
-        let server = Server::run(line(&folder, "YOUR_PYTHON_ENV/bin/channelstream -i filename.ini"));
-        assert!(server.address.starts_with("127.0.0.1:"), "{}", server.address);
-    }
+fn the_example_of_a_settings_file_starts_the_server() {
+    let server = start_with(EXAMPLE);
+    assert!(server.address.starts_with("127.0.0.1:"), "{}", server.address);
 }
 
 #[test]
 fn the_sections_of_paste_are_refused_with_the_section_that_is_missing() {
-    let path =
-        settings_file("paste.ini", &format!("[app:main]\npaste.app_factory = channelstream.wsgi_app:make_app\n{EXAMPLE_OF_0_1}\n"));
+    let path = settings_file("paste.ini", EXAMPLE_OF_0_1);
     let output = Command::new(program()).env_clear().args(["-i", &path]).output().unwrap();
     let text = String::from_utf8(output.stderr).unwrap();
     assert!(output.status.code() == Some(78) && text.contains("it has no section [channelstream]"), "{text}");
 }
 
+#[test]
+fn the_keys_of_the_sections_of_paste_start_the_server_in_one_section() {
+    // Both sections name the port, and everyone knows these secrets.
+    let keys = EXAMPLE_OF_0_1.replace("[app:main]\n", "").replacen("port = 8000\n", "", 1).replace("[server:main]\n", "");
+    let keys = keys.replace("= secret\n", "= 0123456789abcdef\n").replace("= admin_secret\n", "= 0123456789abcdef\n");
+    let server = start_with(&keys);
+    assert!(server.address.starts_with("0.0.0.0:"), "{}", server.address);
+    for key in ["use", "paste.app_factory", "resource", "transports", "policy_server", "policy_listener_host", "heartbeat_timeout"]
+    {
+        let is_told = |line: &String| line.contains(&format!("filename.ini: {key} has no effect"));
+        assert!(server.start_log.iter().any(is_told), "{key}: {:?}", server.start_log);
+    }
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn the_call_from_python_is_answered() {
     let server = Server::start(&[]);
-    for call in [CALL.to_owned(), CALL.replace("'Content-Type'", &format!("{ENDPOINT_HEADER} 'Content-Type'"))] {
+    let of_0_6 =
+        CALL_OF_0_6.replace("response =, data=json.dumps(payload),", "response = requests.post(url, data=json.dumps(payload),");
+    for call in [CALL, &format!("{of_0_6} headers=secret_headers).json()")] {
         let script = format!(
-            "import json\nendpoint = '/connect'\nSERVER_SECRET = 'secret'\nurl = 'http://{}/connect'\npayload = {{'username': 'alice'}}\n\
-             {call}\nprint(response['username'])",
+            "import json\nfrom types import SimpleNamespace as Object\nendpoint = '/connect'\nSERVER_SECRET = 'secret'\n\
+             request = Object(registry=Object(settings={{'secret': SERVER_SECRET}}))\n\
+             url = 'http://{}/connect'\npayload = {{'username': 'alice'}}\n{call}\nprint(response['username'])",
             server.address
         );
         let output = tokio::process::Command::new(PYTHON).args(["-c", &script]).env("NO_PROXY", "*").output().await.unwrap();
@@ -114,11 +163,19 @@ async fn the_call_from_python_is_answered() {
     }
 }
 
+/// The path of an address in a document. Without a setting the server is there: only tests use other ports.
+fn path(address: &str) -> &str {
+    let (_, shown) = command(&["config", "show"], &[]);
+    assert!(shown.starts_with("host = \"127.0.0.1\"\nport = 8000\n"), "{shown}");
+    address.strip_prefix("http://127.0.0.1:8000").unwrap()
+}
+
 #[tokio::test(flavor = "multi_thread")]
-async fn the_explorer_is_where_the_documents_say() {
-    let server = Server::start(&[]);
-    let path = EXPLORER.strip_prefix("http://127.0.0.1:8000").unwrap();
+async fn the_explorer_and_the_demo_are_where_the_documents_say() {
+    let server = Server::start(&[("demo", "true")]);
     let backend = Backend::of(&server);
-    assert_eq!(backend.unsigned(reqwest::Method::GET, path).send().await.unwrap().status(), 302, "it asks for a password");
-    assert_eq!(backend.request(reqwest::Method::GET, path).send().await.unwrap().status(), 200);
+    let explorer = path(EXPLORER);
+    assert_eq!(backend.unsigned(Method::GET, explorer).send().await.unwrap().status(), 302, "it asks for a password");
+    assert_eq!(backend.request(Method::GET, explorer).send().await.unwrap().status(), 200);
+    assert_eq!(backend.unsigned(Method::GET, path(DEMO)).send().await.unwrap().status(), 200);
 }
