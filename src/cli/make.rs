@@ -32,6 +32,9 @@ pub(super) fn make(matches: &ArgMatches, format: Format) -> Result<ExitCode, Set
     for (_, remark) in remarks {
         eprintln!("note: {remark}");
     }
+    if format == Format::Ini && settings.demo {
+        eprintln!("note: demo is left out, since it has no effect in an .ini file; --demo true turns the demo on");
+    }
     let text = write(&settings, format)?;
     match output {
         Some(path) => match write_private(path, &text) {

@@ -3,6 +3,7 @@
 use std::path::Path;
 
 use super::file::SECTION;
+use super::former_keys::{self, Former};
 use super::{Settings, SettingsError, ini};
 
 /// How a settings file is written.
@@ -26,7 +27,7 @@ impl Format {
 }
 
 /// Writes every setting with its meaning. Those at their default are commented out, but not the host of an `.ini` file: a file without
-/// one would not mean the default of this server, but that of the original.
+/// one would not mean the default of this server, but that of the original. Keys without effect in an `.ini` file are left out of it.
 ///
 /// # Errors
 /// When an `.ini` file cannot hold a value.
@@ -40,6 +41,9 @@ pub fn write(settings: &Settings, format: Format) -> Result<String, SettingsErro
         text.push_str(&format!("[{SECTION}]\n"));
     }
     for ((key, value), (_, default)) in values(settings).into_iter().zip(values(&Settings::default())) {
+        if format == Format::Ini && matches!(former_keys::find(key.name), Some(Former::Ignored(_))) {
+            continue;
+        }
         text.push('\n');
         for line in key.meaning.trim().lines() {
             text.push_str(&format!("# {}\n", line.trim()));

@@ -261,6 +261,21 @@ fn the_format_of_a_made_file_follows_its_ending() {
 }
 
 #[test]
+fn a_made_ini_file_holds_no_key_without_effect() {
+    let json = r#"{"demo": true, "port": 7}"#;
+    let folder = folder_of_commands();
+    let output = in_folder(&folder, "channelstream_utils", &["make_config", "-j", json, "-o", "a.ini"]).output().unwrap();
+    assert_eq!(output.status.code(), Some(0));
+    let told = String::from_utf8(output.stderr).unwrap();
+    assert!(told.contains("demo is left out") && told.contains("--demo true"), "{told}");
+    let (code, told) = command(&["-i", folder.join("a.ini").to_str().unwrap(), "config", "check"], &[]);
+    assert!(code == Some(0) && !told.contains("has no effect"), "{told}");
+    // A file of this server's own holds the demo.
+    let output = in_folder(&folder, "channelstream", &["config", "make", "-j", json]).output().unwrap();
+    assert!(String::from_utf8(output.stdout).unwrap().contains("\ndemo = true\n"));
+}
+
+#[test]
 fn the_name_of_the_program_as_the_first_argument_is_skipped() {
     let version = command(&["-v"], &[]);
     for name in ["channelstream", "/opt/env/bin/channelstream"] {
