@@ -23,6 +23,8 @@ async fn a_client_that_returns_gets_what_it_missed_and_nothing_twice() {
     let mut socket = WebSocket::open(&server.address, &conn_id).await.unwrap();
     backend.say("room", json!({"n": 1})).await;
     assert_eq!(socket.event().await["catchup"], false);
+    // Only the answer to a ping says that the client has the event.
+    socket.pinged().await;
     socket.close();
     assert!(socket.ended(SOON).await.is_some());
     for n in 2..150 {

@@ -12,7 +12,7 @@ use crate::support::watch::Health;
 use crate::support::websocket::WebSocket;
 
 /// How often each call is made; the best counts, since others run on the same machine.
-const RUNS: usize = 5;
+const RUNS: usize = 10;
 
 /// A call that takes longer than this is not made again.
 const HOPELESS: Duration = Duration::from_secs(4);
@@ -45,10 +45,15 @@ struct Call {
 }
 
 /// What the best of several calls took.
+#[derive(Clone, Copy)]
 struct Best {
     time: Duration,
     cpu: Duration,
     health: Duration,
+}
+
+impl Best {
+    const NONE: Self = Self { time: Duration::MAX, cpu: Duration::MAX, health: Duration::MAX };
 }
 
 impl Call {
@@ -68,36 +73,47 @@ impl Call {
         }
     }
 
-    async fn best(&self, server: &Server, backend: &Backend) -> Best {
-        let mut best = Best { time: Duration::MAX, cpu: Duration::MAX, health: Duration::MAX };
-        for _ in 0..RUNS {
-            let health = Health::watch(server).await;
-            best.time = best.time.min(self.once(backend).await);
-            best.health = best.health.min(health.slowest().await);
-            self.undo(backend).await;
-            if best.time > HOPELESS {
-                best.cpu = best.time;
-                break;
-            }
-            // The time on the processor without the questions about its health.
-            let before = server.cpu();
-            self.once(backend).await;
-            best.cpu = best.cpu.min(server.cpu().saturating_sub(before));
-            self.undo(backend).await;
+    /// Makes the call twice, and keeps what it took where that is the best so far.
+    async fn improve(&self, best: &mut Best, server: &Server, backend: &Backend) {
+        let health = Health::watch(server).await;
+        best.time = best.time.min(self.once(backend).await);
+        best.health = best.health.min(health.slowest().await);
+        self.undo(backend).await;
+        if best.time > HOPELESS {
+            best.cpu = best.time;
+            return;
         }
-        best
+        // The time on the processor without the questions about its health.
+        let before = server.cpu();
+        self.once(backend).await;
+        best.cpu = best.cpu.min(server.cpu().saturating_sub(before));
+        self.undo(backend).await;
     }
+}
+
+/// Returns the best of two calls, made by turns, so that whatever else runs on the machine slows down both.
+async fn best_of(calls: [(&Call, &Server, &Backend); 2]) -> [Best; 2] {
+    let mut best = [Best::NONE; 2];
+    for _ in 0..RUNS {
+        for ((call, server, backend), best) in calls.iter().zip(&mut best) {
+            call.improve(best, server, backend).await;
+        }
+        if best.iter().any(|best| best.time > HOPELESS) {
+            break;
+        }
+    }
+    best
 }
 
 /// A call with so many names, and with twice as many.
 async fn check(server: &Server, backend: &Backend, limit: Duration, count: usize, call: impl Fn(Vec<String>) -> Call) {
     let (call, larger) = (call(names(count)), call(names(2 * count)));
-    let (path, once) = (call.path, call.best(server, backend).await);
+    let path = call.path;
+    let [once, twice] = best_of([(&call, server, backend), (&larger, server, backend)]).await;
     println!("{path} with {count} names: {:?}, {:?} of the processor, /health at most {:?}", once.time, once.cpu, once.health);
+    println!("{path} with {} names: {:?}, {:?} of the processor", 2 * count, twice.time, twice.cpu);
     assert!(once.time < limit, "{path} took {:?}", once.time);
     assert!(once.health < PATIENCE, "/health took {:?}", once.health);
-    let twice = larger.best(server, backend).await;
-    println!("{path} with {} names: {:?}, {:?} of the processor", 2 * count, twice.time, twice.cpu);
     assert_grows_with(once.cpu, twice.cpu);
 }
 
@@ -165,21 +181,22 @@ async fn a_connection_enters_20_000_channels_as_fast_as_it_enters_them_one_by_on
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_user_with_45_000_public_keys_is_called_as_fast_as_they_are_written() {
-    let mut spent = Vec::new();
-    for count in [45_000, 90_000] {
-        let (server, backend) = start();
+    let counts = [45_000, 90_000];
+    let servers = [start(), start()];
+    for ((_, backend), count) in servers.iter().zip(counts) {
         let state: Value = names(count).into_iter().map(|name| (name, json!(1))).collect::<serde_json::Map<_, _>>().into();
         let connect = json!({"username": "alice", "channels": ["room"], "user_state": state, "state_public_keys": names(count)});
         let start = Instant::now();
         backend.post("/connect", connect).await;
         println!("/connect with {count} public keys: {:?}", start.elapsed());
-        // A later call changes one of them. It answers with all.
-        let body = json!({"user": "alice", "user_state": {"name-0": 2}});
-        let later = Call { path: "/user_state", body, undo: None }.best(&server, &backend).await;
-        println!("/user_state of a user with {count} public keys: {:?}, {:?} of the processor", later.time, later.cpu);
-        assert!(later.time < scaled(Duration::from_millis(150), Duration::from_millis(50)), "{:?}", later.time);
-        assert!(later.health < PATIENCE, "/health took {:?}", later.health);
-        spent.push(later.cpu);
     }
-    assert_grows_with(spent[0], spent[1]);
+    // A later call changes one of them. It answers with all.
+    let later = Call { path: "/user_state", body: json!({"user": "alice", "user_state": {"name-0": 2}}), undo: None };
+    let best = best_of(servers.each_ref().map(|(server, backend)| (&later, server, backend))).await;
+    for (best, count) in best.iter().zip(counts) {
+        println!("/user_state of a user with {count} public keys: {:?}, {:?} of the processor", best.time, best.cpu);
+        assert!(best.time < scaled(Duration::from_millis(150), Duration::from_millis(50)), "{:?}", best.time);
+        assert!(best.health < PATIENCE, "/health took {:?}", best.health);
+    }
+    assert_grows_with(best[0].cpu, best[1].cpu);
 }

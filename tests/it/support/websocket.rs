@@ -17,6 +17,7 @@ pub(crate) type End = Option<(u16, String)>;
 pub(crate) struct WebSocket {
     events: mpsc::UnboundedReceiver<Value>,
     heartbeats: Arc<AtomicUsize>,
+    pings: watch::Receiver<usize>,
     to_send: mpsc::UnboundedSender<Message>,
     end: watch::Receiver<Option<End>>,
 }
@@ -32,6 +33,7 @@ impl WebSocket {
         let (to_events, events) = mpsc::unbounded_channel();
         let (to_send, mut sendable) = mpsc::unbounded_channel();
         let (to_end, end) = watch::channel(None);
+        let (to_pings, pings) = watch::channel(0);
         let heartbeats = Arc::new(AtomicUsize::new(0));
         let counter = heartbeats.clone();
         tokio::spawn(async move {
@@ -53,6 +55,7 @@ impl WebSocket {
                             }
                         }
                         Some(Ok(Message::Close(Some(CloseFrame { code, reason })))) => said = Some((code.into(), reason.to_string())),
+                        Some(Ok(Message::Ping(_))) => to_pings.send_modify(|count| *count += 1),
                         Some(Ok(_)) => {}
                         Some(Err(_)) | None => break,
                     }
@@ -60,7 +63,7 @@ impl WebSocket {
             }
             let _ = to_end.send(Some(said));
         });
-        Ok(Self { events, heartbeats, to_send, end })
+        Ok(Self { events, heartbeats, pings, to_send, end })
     }
 
     /// Waits up to `within` until `count` events have come, then `quiet` more; answers all that came.
@@ -93,6 +96,12 @@ impl WebSocket {
 
     pub(crate) fn heartbeats(&self) -> usize {
         self.heartbeats.load(Ordering::Relaxed)
+    }
+
+    /// Waits for the first ping. Its answer goes out before anything that is sent afterwards.
+    pub(crate) async fn pinged(&mut self) {
+        let pinged = self.pings.wait_for(|count| *count > 0);
+        tokio::time::timeout(Duration::from_secs(10), pinged).await.expect("no ping came").expect("the socket is closed");
     }
 
     pub(crate) fn send(&self, message: Message) {
