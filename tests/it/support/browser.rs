@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 use thirtyfour::common::command::FormatRequestData;
+use thirtyfour::error::WebDriverErrorInner;
 use thirtyfour::extensions::query::ElementQueryOptions;
 use thirtyfour::prelude::*;
 use thirtyfour::{CapabilitiesHelper, ChromiumLikeCapabilities, RequestData, SessionId};
@@ -111,14 +112,25 @@ impl Window {
     }
 
     pub(crate) async fn click(&self, css: &str) {
-        self.find(css).await.click().await.unwrap();
+        while !Self::clicked(self.find(css).await).await {}
     }
 
-    /// The same by XPath, which can tell elements by their text.
+    /// Clicks the element that XPath finds, which can tell elements by their text.
     pub(crate) async fn click_at(&self, path: &str) {
-        let query = self.driver.query(By::XPath(path)).wait(PATIENCE, Duration::from_millis(20)).and_displayed();
-        let element = query.first().await.unwrap_or_else(|error| panic!("{path}: {error}"));
-        element.click().await.unwrap();
+        let find = async || {
+            let query = self.driver.query(By::XPath(path)).wait(PATIENCE, Duration::from_millis(20)).and_displayed();
+            query.first().await.unwrap_or_else(|error| panic!("{path}: {error}"))
+        };
+        while !Self::clicked(find().await).await {}
+    }
+
+    /// Returns whether the element was still there to be clicked. A page that draws a list anew puts another one in its place.
+    async fn clicked(element: WebElement) -> bool {
+        match element.click().await {
+            Ok(()) => true,
+            Err(error) if matches!(error.as_inner(), WebDriverErrorInner::StaleElementReference(_)) => false,
+            Err(error) => panic!("{element}: {error}"),
+        }
     }
 
     /// Types, in place of what is there.
