@@ -8,19 +8,17 @@ use tokio::sync::Semaphore;
 
 use crate::connecting::{PAGE, becomes, open};
 use crate::support::application::{Application, Call};
-use crate::support::browser::Browser;
+use crate::support::browser::{Browser, Window};
 use crate::support::client::Backend;
 use crate::support::eventually;
 use crate::support::server::Server;
 
-/// An application that passes all calls on.
-async fn application(server: &Server) -> Application {
-    let backend = Backend::of(server);
-    Application::start(PAGE, move |call| {
-        let backend = backend.clone();
-        async move { call.pass_on(&backend).await }
-    })
-    .await
+/// A page that is open and not connected; its application passes all calls on.
+async fn open_page() -> (Server, Browser, Application, Window) {
+    let (server, browser) = (Server::start(&[]), Browser::start().await);
+    let application = Application::passing_on(PAGE, &server).await;
+    let window = open(&browser, &application, &server).await;
+    (server, browser, application, window)
 }
 
 fn paths(calls: &[Call]) -> Vec<&str> {
@@ -30,25 +28,15 @@ fn paths(calls: &[Call]) -> Vec<&str> {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_page_that_disconnects_while_it_connects_names_no_connection_and_can_connect_again() {
     let server = Server::start(&[]);
-    let (browser, backend) = (Browser::start().await, Backend::of(&server));
-    let doors = Arc::new(Semaphore::new(0));
-    let opened = doors.clone();
-    let mut application = Application::start(PAGE, move |call| {
-        let (backend, doors) = (backend.clone(), doors.clone());
-        async move {
-            if call.path == "/connect" {
-                doors.acquire().await.unwrap().forget();
-            }
-            call.pass_on(&backend).await
-        }
-    })
-    .await;
+    let browser = Browser::start().await;
+    let permits = Arc::new(Semaphore::new(0));
+    let mut application = Application::passing_on_with_permits(PAGE, &server, &permits).await;
     let window = open(&browser, &application, &server).await;
     window.run("connection.disconnectUrl = '/disconnect'; connection.connect();").await;
     assert_eq!(application.call().await.path, "/connect");
     window.run("await connection.disconnect()").await;
     assert_eq!(window.run("return [connection.status, connection.connectionId]").await, json!(["closed", null]));
-    opened.add_permits(2);
+    permits.add_permits(2);
     window.run("connection.connect()").await;
     becomes(&window, "listening").await;
     // The id that was disconnected is not named again: what follows waits for the next connection.
@@ -60,7 +48,7 @@ async fn a_page_that_disconnects_while_it_connects_names_no_connection_and_can_c
              return before;",
         )
         .await;
-    opened.add_permits(1);
+    permits.add_permits(1);
     window.run("connection.connect(); await changed").await;
     let calls = application.calls();
     assert_eq!(paths(&calls), ["/connect", "/disconnect", "/connect", "/subscribe"]);
@@ -70,10 +58,7 @@ async fn a_page_that_disconnects_while_it_connects_names_no_connection_and_can_c
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_page_that_disconnects_when_it_is_told_of_the_connection_does_not_listen() {
-    let server = Server::start(&[]);
-    let browser = Browser::start().await;
-    let mut application = application(&server).await;
-    let window = open(&browser, &application, &server).await;
+    let (_server, _browser, mut application, window) = open_page().await;
     window
         .run(
             "window.listened = 0;
@@ -90,10 +75,7 @@ async fn a_page_that_disconnects_when_it_is_told_of_the_connection_does_not_list
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_page_that_does_not_want_to_come_back_is_closed_by_the_end_unless_it_listens_anew() {
-    let server = Server::start(&[]);
-    let browser = Browser::start().await;
-    let application = application(&server).await;
-    let window = open(&browser, &application, &server).await;
+    let (_server, _browser, _application, window) = open_page().await;
     window.run("connection.connect()").await;
     becomes(&window, "listening").await;
     let breaks = "connection.websocket.dispatchEvent(new CloseEvent('close', { code: 1006 }))";
@@ -150,10 +132,7 @@ async fn an_answer_without_an_id_is_a_failure_and_one_without_channels_changes_n
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_call_carries_what_it_was_given_whatever_the_page_does_with_it_afterwards() {
-    let server = Server::start(&[]);
-    let browser = Browser::start().await;
-    let mut application = application(&server).await;
-    let window = open(&browser, &application, &server).await;
+    let (_server, _browser, mut application, window) = open_page().await;
     window
         .run(
             "const channels = ['quiet'];
@@ -176,10 +155,7 @@ async fn a_call_carries_what_it_was_given_whatever_the_page_does_with_it_afterwa
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_retry_waits_also_when_a_callback_passes_on_what_it_was_given() {
-    let server = Server::start(&[]);
-    let browser = Browser::start().await;
-    let application = application(&server).await;
-    let window = open(&browser, &application, &server).await;
+    let (_server, _browser, _application, window) = open_page().await;
     let waits = window
         .run(
             "connection.increaseBounceIv = 50_000;
@@ -192,10 +168,7 @@ async fn a_retry_waits_also_when_a_callback_passes_on_what_it_was_given() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn connecting_a_shared_connection_again_asks_as_the_user_of_now() {
-    let server = Server::start(&[]);
-    let browser = Browser::start().await;
-    let mut application = application(&server).await;
-    let window = open(&browser, &application, &server).await;
+    let (_server, _browser, mut application, window) = open_page().await;
     window.run("connection.shareAs = 'app'; connection.connect()").await;
     becomes(&window, "listening").await;
     assert_eq!(application.call().await.body["username"], "alice");

@@ -49,19 +49,9 @@ pub(crate) async fn becomes(window: &Window, status: &str) {
 #[tokio::test(flavor = "multi_thread")]
 async fn changes_of_channels_wait_until_it_is_connected() {
     let server = Server::start(&[]);
-    let (browser, backend) = (Browser::start().await, Backend::of(&server));
-    let doors = Arc::new(Semaphore::new(0));
-    let opened = doors.clone();
-    let mut application = Application::start(PAGE, move |call| {
-        let (backend, doors) = (backend.clone(), doors.clone());
-        async move {
-            if call.path == "/connect" {
-                doors.acquire().await.unwrap().forget();
-            }
-            call.pass_on(&backend).await
-        }
-    })
-    .await;
+    let browser = Browser::start().await;
+    let permits = Arc::new(Semaphore::new(0));
+    let mut application = Application::passing_on_with_permits(PAGE, &server, &permits).await;
     let window = open(&browser, &application, &server).await;
     // Before, while and after it connects; the last one waits for none.
     window
@@ -75,7 +65,7 @@ async fn changes_of_channels_wait_until_it_is_connected() {
         )
         .await;
     assert_eq!(application.call().await.path, "/connect");
-    opened.add_permits(1);
+    permits.add_permits(1);
     eventually("all are answered", async || window.run("return answers.length === 3").await == true).await;
     let answers = window.run("return [...answers, connection.channels, connection.connectionId]").await;
     let with_second = json!(["first", "lobby", "second", "third"]);
@@ -101,11 +91,7 @@ async fn the_roster_is_told_after_connecting_and_after_subscribing() {
     let server = Server::start(&[]);
     let (browser, backend) = (Browser::start().await, Backend::of(&server));
     backend.connect("bob", &["lobby", "quiet"]).await;
-    let application = Application::start(PAGE, move |call| {
-        let backend = backend.clone();
-        async move { call.pass_on(&backend).await }
-    })
-    .await;
+    let application = Application::passing_on(PAGE, &server).await;
     let window = open(&browser, &application, &server).await;
     window
         .run(
@@ -129,12 +115,8 @@ async fn the_roster_is_told_after_connecting_and_after_subscribing() {
 #[tokio::test(flavor = "multi_thread")]
 async fn async_mutators_are_awaited_and_one_that_fails_fails_its_call() {
     let server = Server::start(&[]);
-    let (browser, backend) = (Browser::start().await, Backend::of(&server));
-    let mut application = Application::start(PAGE, move |call| {
-        let backend = backend.clone();
-        async move { call.pass_on(&backend).await }
-    })
-    .await;
+    let browser = Browser::start().await;
+    let mut application = Application::passing_on(PAGE, &server).await;
     let window = open(&browser, &application, &server).await;
     window
         .run(
@@ -247,11 +229,7 @@ async fn a_websocket_that_tells_of_an_error_and_of_no_close_has_ended() {
     let server = Server::start(&[]);
     let (browser, backend) = (Browser::start().await, Backend::of(&server));
     let publisher = backend.clone();
-    let application = Application::start(PAGE, move |call| {
-        let backend = backend.clone();
-        async move { call.pass_on(&backend).await }
-    })
-    .await;
+    let application = Application::passing_on(PAGE, &server).await;
     let window = open(&browser, &application, &server).await;
     window.run("connection.connect()").await;
     becomes(&window, "listening").await;

@@ -16,12 +16,7 @@ const PAGE: &str = include_str!("original_page/page.html");
 
 /// The page, ready but not connected.
 async fn open(browser: &Browser, server: &Server) -> Window {
-    let backend = Backend::of(server);
-    let application = Application::start(&PAGE.replace("{push}", &server.address), move |call| {
-        let backend = backend.clone();
-        async move { call.pass_on(&backend).await }
-    })
-    .await;
+    let application = Application::passing_on(&PAGE.replace("{push}", &server.address), server).await;
     let window = browser.open(&application.address, "/").await;
     window.says("#state", "ready").await;
     window

@@ -1,15 +1,18 @@
 //! An application as a user of this server writes one: it has a page, answers the page's calls, and makes signed calls itself.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use reqwest::Method;
 use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::Semaphore;
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 use tokio::time::timeout;
 
 use super::client::Backend;
+use super::server::Server;
 
 /// A call of the page.
 #[derive(Clone, Debug)]
@@ -70,6 +73,31 @@ impl Application {
             }
         });
         Self { address, calls }
+    }
+
+    /// With this page at `/`. Every call is passed on to the server.
+    pub(crate) async fn passing_on(page: &str, server: &Server) -> Self {
+        let backend = Backend::of(server);
+        Self::start(page, move |call| {
+            let backend = backend.clone();
+            async move { call.pass_on(&backend).await }
+        })
+        .await
+    }
+
+    /// The same, but each call to connect takes a permit first, and waits until there is one.
+    pub(crate) async fn passing_on_with_permits(page: &str, server: &Server, permits: &Arc<Semaphore>) -> Self {
+        let (backend, permits) = (Backend::of(server), permits.clone());
+        Self::start(page, move |call| {
+            let (backend, permits) = (backend.clone(), permits.clone());
+            async move {
+                if call.path == "/connect" {
+                    permits.acquire().await.unwrap().forget();
+                }
+                call.pass_on(&backend).await
+            }
+        })
+        .await
     }
 
     /// The next call that no test has looked at.
