@@ -60,9 +60,9 @@ pub(crate) async fn disconnect(broker: &Broker, request: DisconnectRequest) -> J
 }
 
 /// The connection to end, where the query names it.
-pub struct QueryConnection;
+pub struct DisconnectQuery;
 
-impl IntoParams for QueryConnection {
+impl IntoParams for DisconnectQuery {
     fn into_params(_: impl Fn() -> Option<ParameterIn>) -> Vec<Parameter> {
         vec![CONN_ID.required()]
     }
@@ -74,7 +74,7 @@ impl IntoParams for QueryConnection {
 #[utoipa::path(
     tag = "listening",
     operation_id = "disconnect_by_query",
-    params(QueryConnection),
+    params(DisconnectQuery),
     responses(
         (status = 200, description = "True if the connection was ended, false if there was none.", body = bool,
             content_type = "application/json"),

@@ -62,9 +62,9 @@ fn known_connection(fields: &mut impl Fields) -> Option<ConnId> {
 }
 
 /// The connection, where the query names it.
-pub(super) struct QueryConnection;
+pub(super) struct SubscribeQuery;
 
-impl IntoParams for QueryConnection {
+impl IntoParams for SubscribeQuery {
     fn into_params(_: impl Fn() -> Option<ParameterIn>) -> Vec<Parameter> {
         let about = "The id of an open connection. It counts where the body has no `conn_id`.";
         vec![CONN_ID.about(about).optional()]
@@ -88,7 +88,7 @@ pub struct SubscribeAnswer {
 #[utoipa::path(
     tag = "users",
     operation_id = "subscribe",
-    params(QueryConnection),
+    params(SubscribeQuery),
     request_body(content = SubscribeRequest, description = "The connection, and the channels to subscribe to."),
     responses(
         (status = 200, description = "All channels of the connection, and those that are new to it.", body = SubscribeAnswer),

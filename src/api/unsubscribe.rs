@@ -8,7 +8,7 @@ use channelstream_actors::protocol::info::Info;
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use crate::api::subscribe::{QueryConnection, SubscribeRequest};
+use crate::api::subscribe::{SubscribeQuery, SubscribeRequest};
 use crate::error::ApiError;
 use crate::openapi::answers::{CommonErrors, HttpsOnly, InvalidBody, SignedErrors};
 use crate::signature::Signed;
@@ -31,7 +31,7 @@ pub struct UnsubscribeAnswer {
 #[utoipa::path(
     tag = "users",
     operation_id = "unsubscribe",
-    params(QueryConnection),
+    params(SubscribeQuery),
     request_body(content = SubscribeRequest, description = "The connection, and the channels to leave."),
     responses(
         (status = 200, description = "The channels that are left to the connection, and those that it left.", body = UnsubscribeAnswer),

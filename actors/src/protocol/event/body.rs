@@ -38,8 +38,8 @@ impl Body {
         &self.0
     }
 
-    /// Appends the form for those who missed the event: the same object with `"catchup": true`. An edit or a deletion has no such key when it
-    /// comes at once (`protocol.md` §7), so there the mark is added instead of changed.
+    /// Appends the form for those who missed the event: the same object with `"catchup": true`. An edit or a deletion has no such key
+    /// when it comes at once (`protocol.md` §7), so there the mark is added instead of changed.
     pub fn write_caught_up(&self, out: &mut String) {
         out.push_str(self.0.strip_suffix(LIVE_MARK).or_else(|| self.0.strip_suffix('}')).unwrap_or_default());
         out.push_str(CATCH_UP_MARK);
