@@ -1,6 +1,10 @@
-//! What the pieces of a publication cost: `cargo bench`. Figures and what they mean: `docs/performance.md`.
+//! What the pieces of a publication cost: `cargo bench`. Figures and what they mean:
+//! `docs/performance.md`.
 
-#![expect(clippy::unwrap_used, reason = "a bench that cannot be set up shall say where")]
+#![expect(
+    clippy::unwrap_used,
+    reason = "a bench that cannot be set up shall say where"
+)]
 
 use std::hint::black_box;
 use std::sync::Arc;
@@ -32,22 +36,51 @@ fn payload() -> Payload {
 }
 
 fn draft(channel: &ChannelName) -> Draft {
-    let address = Address { channel: Some(channel.clone()), ..Address::default() };
-    Draft { address, uuid: None, timestamp: None, user: UserName::new("bench"), message: Some(payload()) }
+    let address = Address {
+        channel: Some(channel.clone()),
+        ..Address::default()
+    };
+    Draft {
+        address,
+        uuid: None,
+        timestamp: None,
+        user: UserName::new("bench"),
+        message: Some(payload()),
+    }
 }
 
 fn message() -> Arc<Message> {
-    let Draft { address, user, message, .. } = draft(&ChannelName::new("news"));
-    Arc::new(Message { address, uuid: MessageId::random(), timestamp: Moment::now().into(), user, message, edited: None })
+    let Draft {
+        address,
+        user,
+        message,
+        ..
+    } = draft(&ChannelName::new("news"));
+    Arc::new(Message {
+        address,
+        uuid: MessageId::random(),
+        timestamp: Moment::now().into(),
+        user,
+        message,
+        edited: None,
+    })
 }
 
 fn call(criterion: &mut Criterion) {
     let signer = Signer::new("secret", None);
     let signature = signer.sign("/message");
-    criterion.bench_function("check a signature", |bencher| bencher.iter(|| signer.check(black_box(&signature))));
-    let body = format!(r#"[{{"user":"bench","channel":"news","message":{}}}]"#, payload().get());
+    criterion.bench_function("check a signature", |bencher| {
+        bencher.iter(|| signer.check(black_box(&signature)))
+    });
+    let body = format!(
+        r#"[{{"user":"bench","channel":"news","message":{}}}]"#,
+        payload().get()
+    );
     let body = RawValue::from_string(body).unwrap();
-    let facts = Facts { conn_id: None, message_limit: usize::MAX };
+    let facts = Facts {
+        conn_id: None,
+        message_limit: usize::MAX,
+    };
     criterion.bench_function("validate a body of /message", |bencher| {
         bencher.iter(|| MessageRequest::from_body(black_box(&body), &facts));
     });
@@ -55,12 +88,25 @@ fn call(criterion: &mut Criterion) {
 
 fn core(criterion: &mut Criterion) {
     let message = message();
-    criterion.bench_function("encode a message", |bencher| bencher.iter(|| event::message(black_box(&message))));
+    criterion.bench_function("encode a message", |bencher| {
+        bencher.iter(|| event::message(black_box(&message)))
+    });
     let retention = || {
         let limits = Limits::default();
-        Retention { frames: limits.channel_frames, age: limits.idle, length: limits.log_length, bytes: limits.log_bytes }
+        Retention {
+            frames: limits.channel_frames,
+            age: limits.idle,
+            length: limits.log_length,
+            bytes: limits.log_bytes,
+        }
     };
-    let mut channel = ChannelCore::new(ChannelName::new("news"), uuid::Uuid::new_v4(), retention(), 8 << 20, Moment::now());
+    let mut channel = ChannelCore::new(
+        ChannelName::new("news"),
+        uuid::Uuid::new_v4(),
+        retention(),
+        8 << 20,
+        Moment::now(),
+    );
     let publication = Publication::new(message);
     criterion.bench_function("publish in a core", |bencher| {
         bencher.iter(|| channel.publish(vec![black_box(publication.clone())], Moment::now()));
@@ -68,9 +114,20 @@ fn core(criterion: &mut Criterion) {
     criterion.bench_function("a user comes and goes in two cores", |bencher| {
         bencher.iter(|| {
             let (conn_id, now) = (ConnId::random(), Moment::now());
-            let mut user = UserCore::new(UserName::new("alice"), uuid::Uuid::new_v4(), retention(), now);
-            let connect = Connect { channels: vec![ChannelName::new("news")], ..Connect::default() };
-            let effects = user.connect(conn_id, connect, true, now).into_iter().chain(user.close(conn_id, now));
+            let mut user = UserCore::new(
+                UserName::new("alice"),
+                uuid::Uuid::new_v4(),
+                retention(),
+                now,
+            );
+            let connect = Connect {
+                channels: vec![ChannelName::new("news")],
+                ..Connect::default()
+            };
+            let effects = user
+                .connect(conn_id, connect, true, now)
+                .into_iter()
+                .chain(user.close(conn_id, now));
             for effect in effects {
                 let member: &Member = &effect.member;
                 channel.member(member, Stamp::now());
@@ -127,12 +184,27 @@ impl Socket for Unused {
     }
 }
 
-async fn subscribed(broker: &Broker, channel: &ChannelName, number: u64, counter: &Arc<AtomicU64>) -> Attachment {
+async fn subscribed(
+    broker: &Broker,
+    channel: &ChannelName,
+    number: u64,
+    counter: &Arc<AtomicU64>,
+) -> Attachment {
     let (user, conn_id) = (UserName::new(format!("user-{number}")), ConnId::random());
-    let connect = Connect { channels: vec![channel.clone()], ..Connect::default() };
-    broker.connect(user, conn_id, connect, Default::default()).await.unwrap();
+    let connect = Connect {
+        channels: vec![channel.clone()],
+        ..Connect::default()
+    };
+    broker
+        .connect(user, conn_id, connect, Default::default())
+        .await
+        .unwrap();
     let queue = Queue::of_gatherer(1 << 20);
-    let outlet = Counting { counter: counter.clone(), queue: queue.clone() }.start();
+    let outlet = Counting {
+        counter: counter.clone(),
+        queue: queue.clone(),
+    }
+    .start();
     let outlet = Outlet {
         transport: Transport::Websocket,
         frames: outlet.clone().recipient(),
@@ -145,7 +217,8 @@ async fn subscribed(broker: &Broker, channel: &ChannelName, number: u64, counter
     broker.attach(conn_id, outlet, Arc::new([])).await.unwrap()
 }
 
-/// From the call to the last of a thousand outlets, on one thread and without sockets: what the actors add to the kernel's work.
+/// From the call to the last of a thousand outlets, on one thread and without sockets: what the
+/// actors add to the kernel's work.
 fn fan_out(criterion: &mut Criterion) {
     const SUBSCRIBERS: u64 = 1000;
     let mut group = criterion.benchmark_group("fan-out in memory to 1,000");
@@ -161,17 +234,23 @@ fn fan_out(criterion: &mut Criterion) {
             }
         });
         group.throughput(Throughput::Elements(SUBSCRIBERS * messages));
-        group.bench_function(BenchmarkId::from_parameter(format!("{messages} at once")), |bencher| {
-            bencher.iter(|| {
-                system.block_on(async {
-                    let end = counter.load(Ordering::Relaxed) + SUBSCRIBERS * messages;
-                    broker.publish((0..messages).map(|_| draft(&channel)).collect()).await.unwrap();
-                    while counter.load(Ordering::Relaxed) < end {
-                        tokio::task::yield_now().await;
-                    }
+        group.bench_function(
+            BenchmarkId::from_parameter(format!("{messages} at once")),
+            |bencher| {
+                bencher.iter(|| {
+                    system.block_on(async {
+                        let end = counter.load(Ordering::Relaxed) + SUBSCRIBERS * messages;
+                        broker
+                            .publish((0..messages).map(|_| draft(&channel)).collect())
+                            .await
+                            .unwrap();
+                        while counter.load(Ordering::Relaxed) < end {
+                            tokio::task::yield_now().await;
+                        }
+                    });
                 });
-            });
-        });
+            },
+        );
     }
     group.finish();
 }

@@ -26,18 +26,24 @@ fn file(name: &str) -> Option<EmbeddedFile> {
     Client::get(name).or_else(|| Pages::get(name))
 }
 
-/// Changes whenever a file does. It stands in the path of each, so files that import one another change together.
+/// Changes whenever a file does. It stands in the path of each, so files that import one another
+/// change together.
 static VERSION: LazyLock<String> = LazyLock::new(|| {
     let mut digest = Sha1::new();
     // Their names are sorted.
     for name in Client::iter().chain(Pages::iter()) {
         digest.update(&*name);
-        digest.update(file(&name).map(|file| file.metadata.sha256_hash()).unwrap_or_default());
+        digest.update(
+            file(&name)
+                .map(|file| file.metadata.sha256_hash())
+                .unwrap_or_default(),
+        );
     }
     URL_SAFE_NO_PAD.encode(digest.finalize().get(..9).unwrap_or_default())
 });
 
-/// Where the files are, seen from the root of the server, for pages that want those they were made with.
+/// Where the files are, seen from the root of the server, for pages that want those they were made
+/// with.
 pub fn folder() -> String {
     format!("static/{}", *VERSION)
 }
@@ -45,14 +51,22 @@ pub fn folder() -> String {
 /// Adds `/static` to an application.
 pub fn routes(app: &mut ServiceConfig) {
     let files = scope("/static").wrap(Compress::default());
-    app.service(files.route("/{version}/{name}", get().to(of_version)).route("/{name}", get().to(latest)));
+    app.service(
+        files
+            .route("/{version}/{name}", get().to(of_version))
+            .route("/{name}", get().to(latest)),
+    );
 }
 
 /// `GET /static/{version}/{name}`: never asked for again by a browser that has it.
 async fn of_version(request: HttpRequest, path: Path<(String, String)>) -> HttpResponse {
     let (version, name) = path.into_inner();
     // After an upgrade a page that is still open gets the file as it is now, but shall not keep it.
-    let cache_control = if version == *VERSION { "public, max-age=31536000, immutable" } else { "no-cache" };
+    let cache_control = if version == *VERSION {
+        "public, max-age=31536000, immutable"
+    } else {
+        "no-cache"
+    };
     answer(&request, &name, cache_control)
 }
 
@@ -63,7 +77,9 @@ async fn latest(request: HttpRequest, name: Path<String>) -> HttpResponse {
 
 fn answer(request: &HttpRequest, name: &str, cache_control: &'static str) -> HttpResponse {
     let Some(file) = file(name) else {
-        return HttpResponse::NotFound().content_type("text/plain; charset=utf-8").body("There is no such file.\n");
+        return HttpResponse::NotFound()
+            .content_type("text/plain; charset=utf-8")
+            .body("There is no such file.\n");
     };
     // Weak: the same file compressed has other bytes.
     let tag = EntityTag::new_weak(URL_SAFE_NO_PAD.encode(file.metadata.sha256_hash()));
@@ -71,12 +87,20 @@ fn answer(request: &HttpRequest, name: &str, cache_control: &'static str) -> Htt
         Ok(IfNoneMatch::Items(tags)) => tags.iter().any(|known| known.weak_eq(&tag)),
         Ok(IfNoneMatch::Any) | Err(_) => false,
     };
-    let mut response = if is_known { HttpResponse::NotModified() } else { HttpResponse::Ok() };
-    response.insert_header((header::CACHE_CONTROL, cache_control)).insert_header(header::ETag(tag));
+    let mut response = if is_known {
+        HttpResponse::NotModified()
+    } else {
+        HttpResponse::Ok()
+    };
+    response
+        .insert_header((header::CACHE_CONTROL, cache_control))
+        .insert_header(header::ETag(tag));
     if is_known {
         return response.finish();
     }
-    response.content_type(content_type(name)).body(file.data.into_owned())
+    response
+        .content_type(content_type(name))
+        .body(file.data.into_owned())
 }
 
 fn content_type(name: &str) -> &'static str {

@@ -1,7 +1,9 @@
-//! Where a request comes from: the caller's address, and how it sees this server, by what a reverse proxy says.
+//! Where a request comes from: the caller's address, and how it sees this server, by what a reverse
+//! proxy says.
 //!
-//! A proxy is believed only if its address is in `trusted_proxies`, and only in the headers that `proxy_headers` names
-//! (`docs/deployment.md`). Without `trusted_proxies` no header counts, and the caller is the peer of the TCP connection.
+//! A proxy is believed only if its address is in `trusted_proxies`, and only in the headers that
+//! `proxy_headers` names (`docs/deployment.md`). Without `trusted_proxies` no header counts, and
+//! the caller is the peer of the TCP connection.
 
 use std::net::{IpAddr, SocketAddr};
 use std::rc::Rc;
@@ -14,7 +16,8 @@ use crate::settings::{Network, ProxyHeader, Settings};
 /// Where a request comes from, and how the caller sees this server.
 #[derive(Clone, Debug)]
 pub struct Caller {
-    /// The caller's address: the peer's, or what a trusted proxy says. `None` if the proxy's word cannot be read.
+    /// The caller's address: the peer's, or what a trusted proxy says. `None` if the proxy's word
+    /// cannot be read.
     pub address: Option<IpAddr>,
     /// `http` or `https`.
     pub scheme: String,
@@ -30,7 +33,12 @@ impl Caller {
         let noted = request.extensions().get::<Rc<Self>>().cloned();
         noted.unwrap_or_else(|| {
             let address = request.peer_addr().map(|peer| peer.ip());
-            Rc::new(Self { address, scheme: "http".to_owned(), host: String::new(), prefix: String::new() })
+            Rc::new(Self {
+                address,
+                scheme: "http".to_owned(),
+                host: String::new(),
+                prefix: String::new(),
+            })
         })
     }
 
@@ -42,20 +50,41 @@ impl Caller {
     /// Of a request with these headers from this peer.
     pub fn read(headers: &HeaderMap, peer: Option<IpAddr>, settings: &Settings) -> Self {
         let first = |header: ProxyHeader| {
-            let value = headers.get(header.header()).filter(|_| counts(header, peer, settings))?;
+            let value = headers
+                .get(header.header())
+                .filter(|_| counts(header, peer, settings))?;
             let value = value.to_str().ok()?.split(',').next()?.trim();
             (!value.is_empty()).then(|| value.to_owned())
         };
         let is_scheme = |scheme: &String| scheme == "http" || scheme == "https";
-        let schemes = [ProxyHeader::UrlScheme, ProxyHeader::Scheme, ProxyHeader::ForwardedProto];
-        let scheme = schemes.into_iter().find_map(first).map(|scheme| scheme.to_lowercase()).filter(is_scheme);
+        let schemes = [
+            ProxyHeader::UrlScheme,
+            ProxyHeader::Scheme,
+            ProxyHeader::ForwardedProto,
+        ];
+        let scheme = schemes
+            .into_iter()
+            .find_map(first)
+            .map(|scheme| scheme.to_lowercase())
+            .filter(is_scheme);
         let scheme = settings.http_scheme.forced().map(str::to_owned).or(scheme);
-        let host = || headers.get(header::HOST).and_then(|host| host.to_str().ok()).map(str::to_owned);
+        let host = || {
+            headers
+                .get(header::HOST)
+                .and_then(|host| host.to_str().ok())
+                .map(str::to_owned)
+        };
         let host = first(ProxyHeader::ForwardedHost).or_else(host);
-        let prefix = first(ProxyHeader::ScriptName).or_else(|| first(ProxyHeader::ForwardedPrefix)).unwrap_or_default();
+        let prefix = first(ProxyHeader::ScriptName)
+            .or_else(|| first(ProxyHeader::ForwardedPrefix))
+            .unwrap_or_default();
         let says_address = counts(ProxyHeader::ForwardedFor, peer, settings);
         Self {
-            address: if says_address { forwarded_address(headers, peer, &settings.trusted_proxies) } else { peer },
+            address: if says_address {
+                forwarded_address(headers, peer, &settings.trusted_proxies)
+            } else {
+                peer
+            },
             scheme: scheme.unwrap_or_else(|| "http".to_owned()),
             host: host.unwrap_or_else(|| format!("{}:{}", settings.host, settings.port)),
             prefix: prefix.trim_end_matches('/').to_owned(),
@@ -65,25 +94,40 @@ impl Caller {
 
 /// Returns whether this header counts from this peer.
 pub fn counts(header: ProxyHeader, peer: Option<IpAddr>, settings: &Settings) -> bool {
-    settings.proxy_headers.contains(&header) && peer.is_some_and(|peer| is_in(&settings.trusted_proxies, peer))
+    settings.proxy_headers.contains(&header)
+        && peer.is_some_and(|peer| is_in(&settings.trusted_proxies, peer))
 }
 
 fn is_in(networks: &[Network], address: IpAddr) -> bool {
     networks.iter().any(|network| network.contains(address))
 }
 
-/// Returns the last address in `X-Forwarded-For` that is not a proxy's own: what stands before it anyone may have written.
+/// Returns the last address in `X-Forwarded-For` that is not a proxy's own: what stands before it
+/// anyone may have written.
 ///
-/// An entry that cannot be read ends the chain. A trusted proxy wrote it, so who called is not known, and nothing before it is
-/// believed. Without the header the caller is the proxy itself.
-fn forwarded_address(headers: &HeaderMap, peer: Option<IpAddr>, proxies: &[Network]) -> Option<IpAddr> {
-    let values: Vec<_> = headers.get_all(ProxyHeader::ForwardedFor.header()).filter(|value| !value.is_empty()).collect();
+/// An entry that cannot be read ends the chain. A trusted proxy wrote it, so who called is not
+/// known, and nothing before it is believed. Without the header the caller is the proxy itself.
+fn forwarded_address(
+    headers: &HeaderMap,
+    peer: Option<IpAddr>,
+    proxies: &[Network],
+) -> Option<IpAddr> {
+    let values: Vec<_> = headers
+        .get_all(ProxyHeader::ForwardedFor.header())
+        .filter(|value| !value.is_empty())
+        .collect();
     let entries = |value: &HeaderValue| {
         let text = value.to_str().unwrap_or("unreadable").to_owned();
         text.split(',').map(parse_entry).collect::<Vec<_>>()
     };
     let mut nearest = peer;
-    for entry in values.into_iter().flat_map(entries).collect::<Vec<_>>().into_iter().rev() {
+    for entry in values
+        .into_iter()
+        .flat_map(entries)
+        .collect::<Vec<_>>()
+        .into_iter()
+        .rev()
+    {
         nearest = entry;
         if !entry.is_some_and(|address| is_in(proxies, address)) {
             break;
@@ -95,8 +139,13 @@ fn forwarded_address(headers: &HeaderMap, peer: Option<IpAddr>, proxies: &[Netwo
 /// Reads `203.0.113.9`, `203.0.113.9:4711`, `2001:db8::1`, `[2001:db8::1]` or `[2001:db8::1]:443`.
 fn parse_entry(entry: &str) -> Option<IpAddr> {
     let entry = entry.trim();
-    let bare = entry.strip_prefix('[').and_then(|entry| entry.strip_suffix(']')).unwrap_or(entry);
-    bare.parse().ok().or_else(|| entry.parse::<SocketAddr>().ok().map(|address| address.ip()))
+    let bare = entry
+        .strip_prefix('[')
+        .and_then(|entry| entry.strip_suffix(']'))
+        .unwrap_or(entry);
+    bare.parse()
+        .ok()
+        .or_else(|| entry.parse::<SocketAddr>().ok().map(|address| address.ip()))
 }
 
 #[cfg(test)]
@@ -106,13 +155,20 @@ mod tests {
     use super::*;
     use crate::settings::Value;
 
-    fn read(peer: &str, proxies: &str, believed: &str, headers: &[(&'static str, &'static str)]) -> Caller {
+    fn read(
+        peer: &str,
+        proxies: &str,
+        believed: &str,
+        headers: &[(&'static str, &'static str)],
+    ) -> Caller {
         let settings = Settings {
             trusted_proxies: Vec::parse(proxies).unwrap(),
             proxy_headers: Vec::parse(believed).unwrap(),
             ..Settings::default()
         };
-        let pairs = headers.iter().map(|(name, value)| (HeaderName::from_static(name), value.parse().unwrap()));
+        let pairs = headers
+            .iter()
+            .map(|(name, value)| (HeaderName::from_static(name), value.parse().unwrap()));
         let mut map = HeaderMap::new();
         pairs.for_each(|(name, value)| map.append(name, value));
         Caller::read(&map, peer.parse().ok(), &settings)
@@ -121,11 +177,22 @@ mod tests {
     #[test]
     fn forwarded_addresses_count_only_from_configured_proxies() {
         let headers = [("x-forwarded-for", "203.0.113.9, 198.51.100.7, 10.0.0.2")];
-        let address = |peer, proxies| read(peer, proxies, "x-forwarded-for", &headers).address.unwrap().to_string();
+        let address = |peer, proxies| {
+            read(peer, proxies, "x-forwarded-for", &headers)
+                .address
+                .unwrap()
+                .to_string()
+        };
         assert_eq!(address("127.0.0.1", ""), "127.0.0.1");
         assert_eq!(address("10.0.0.1", "10.0.0.0/8"), "198.51.100.7");
         assert_eq!(address("192.0.2.1", "10.0.0.0/8"), "192.0.2.1");
-        assert_eq!(read("10.0.0.1", "10.0.0.0/8", "x-scheme", &headers).address.unwrap().to_string(), "10.0.0.1");
+        assert_eq!(
+            read("10.0.0.1", "10.0.0.0/8", "x-scheme", &headers)
+                .address
+                .unwrap()
+                .to_string(),
+            "10.0.0.1"
+        );
     }
 
     #[test]
@@ -133,7 +200,9 @@ mod tests {
         let address = |chain| {
             let headers = [("x-forwarded-for", chain)];
             let caller = read("10.0.0.1", "10.0.0.0/8", "x-forwarded-for", &headers);
-            caller.address.map_or_else(|| "unknown".to_owned(), |address| address.to_string())
+            caller
+                .address
+                .map_or_else(|| "unknown".to_owned(), |address| address.to_string())
         };
         for (chain, expected) in [
             ("192.0.2.5, 203.0.113.9:4711", "203.0.113.9"),
@@ -155,13 +224,30 @@ mod tests {
 
     #[test]
     fn only_the_headers_that_are_named_count_and_only_from_trusted_proxies() {
-        let headers = [("x-script-name", "/chan"), ("x-scheme", "https"), ("x-forwarded-proto", "http"), ("host", "push.example")];
+        let headers = [
+            ("x-script-name", "/chan"),
+            ("x-scheme", "https"),
+            ("x-forwarded-proto", "http"),
+            ("host", "push.example"),
+        ];
         let url = |peer, proxies, believed| read(peer, proxies, believed, &headers).url("/admin");
         let all = "x-script-name, x-scheme, x-url-scheme, x-forwarded-proto";
-        assert_eq!(url("127.0.0.1", "127.0.0.1", all), "https://push.example/chan/admin");
-        assert_eq!(url("127.0.0.1", "127.0.0.1", "X-Script-Name"), "http://push.example/chan/admin");
-        assert_eq!(url("127.0.0.1", "127.0.0.1", "x-forwarded-proto"), "http://push.example/admin");
+        assert_eq!(
+            url("127.0.0.1", "127.0.0.1", all),
+            "https://push.example/chan/admin"
+        );
+        assert_eq!(
+            url("127.0.0.1", "127.0.0.1", "X-Script-Name"),
+            "http://push.example/chan/admin"
+        );
+        assert_eq!(
+            url("127.0.0.1", "127.0.0.1", "x-forwarded-proto"),
+            "http://push.example/admin"
+        );
         assert_eq!(url("127.0.0.1", "", all), "http://push.example/admin");
-        assert_eq!(url("127.0.0.1", "10.0.0.0/8", all), "http://push.example/admin");
+        assert_eq!(
+            url("127.0.0.1", "10.0.0.0/8", all),
+            "http://push.example/admin"
+        );
     }
 }

@@ -30,7 +30,13 @@ const UTILS: &str = "channelstream_utils";
 
 fn command() -> Command {
     let file = |short, long: &'static str, help: &'static str| {
-        Arg::new(long).short(short).long(long).value_name("FILE").value_parser(clap::value_parser!(PathBuf)).global(true).help(help)
+        Arg::new(long)
+            .short(short)
+            .long(long)
+            .value_name("FILE")
+            .value_parser(clap::value_parser!(PathBuf))
+            .global(true)
+            .help(help)
     };
     let flag = |key: &crate::settings::Key| {
         Arg::new(key.name)
@@ -93,21 +99,39 @@ fn command() -> Command {
 
 fn with_make_options(command: Command) -> Command {
     command
-        .arg(Arg::new("json").short('j').long("json").value_name("JSON").help("Values, as a JSON object"))
-        .arg(Arg::new("output").short('o').long("output").value_name("FILE").help("Where to; standard output by default"))
+        .arg(
+            Arg::new("json")
+                .short('j')
+                .long("json")
+                .value_name("JSON")
+                .help("Values, as a JSON object"),
+        )
+        .arg(
+            Arg::new("output")
+                .short('o')
+                .long("output")
+                .value_name("FILE")
+                .help("Where to; standard output by default"),
+        )
 }
 
 /// The original's other command.
 fn utils_command() -> Command {
     with_make_options(Command::new(UTILS))
         .about("Writes a settings file for `channelstream -i`, with new secrets where none are set")
-        .arg(Arg::new("operation").required(true).value_parser(PossibleValuesParser::new(["make_config"])))
+        .arg(
+            Arg::new("operation")
+                .required(true)
+                .value_parser(PossibleValuesParser::new(["make_config"])),
+        )
 }
 
 /// Runs the command line of this process.
 pub fn run() -> ExitCode {
     let arguments = arguments();
-    let is_utils = arguments.first().is_some_and(|program| file_name(program) == Some(OsStr::new(UTILS)));
+    let is_utils = arguments
+        .first()
+        .is_some_and(|program| file_name(program) == Some(OsStr::new(UTILS)));
     let done = if is_utils {
         make::make(&utils_command().get_matches_from(arguments), Format::Ini)
     } else {
@@ -122,11 +146,14 @@ pub fn run() -> ExitCode {
     }
 }
 
-/// The arguments of this process. A container whose entry point is this program may be given the name of the program once more, as one
-/// with the original is: `channelstream -i FILE`. Then the first of the two is left out.
+/// The arguments of this process. A container whose entry point is this program may be given the
+/// name of the program once more, as one with the original is: `channelstream -i FILE`. Then the
+/// first of the two is left out.
 fn arguments() -> Vec<OsString> {
     let mut arguments: Vec<_> = std::env::args_os().collect();
-    let names_program = |argument: &OsString| file_name(argument).is_some_and(|name| name == SERVER || name == UTILS);
+    let names_program = |argument: &OsString| {
+        file_name(argument).is_some_and(|name| name == SERVER || name == UTILS)
+    };
     if arguments.get(1).is_some_and(names_program) {
         arguments.remove(0);
     }
@@ -137,11 +164,17 @@ fn file_name(path: &OsStr) -> Option<&OsStr> {
     Path::new(path).file_name()
 }
 
-/// Prints to standard output. Whoever reads there may have read enough and gone: then there is nothing more to do.
+/// Prints to standard output. Whoever reads there may have read enough and gone: then there is
+/// nothing more to do.
 fn print(text: &str) -> Result<ExitCode, SettingsError> {
     let mut output = std::io::stdout().lock();
-    match output.write_all(text.as_bytes()).and_then(|()| output.flush()) {
-        Err(error) if error.kind() != ErrorKind::BrokenPipe => Err(SettingsError(vec![format!("standard output: {error}")])),
+    match output
+        .write_all(text.as_bytes())
+        .and_then(|()| output.flush())
+    {
+        Err(error) if error.kind() != ErrorKind::BrokenPipe => {
+            Err(SettingsError(vec![format!("standard output: {error}")]))
+        }
         _ => Ok(ExitCode::SUCCESS),
     }
 }
@@ -156,8 +189,13 @@ fn dispatch(matches: &ArgMatches) -> Result<ExitCode, SettingsError> {
         },
         Some(("sign", sign)) => {
             let settings = settings(sign)?.settings;
-            let text = sign.get_one::<String>("text").map_or("channelstream", String::as_str);
-            print(&format!("{}\n", Signer::new(settings.secret.as_str(), None).sign(text)))
+            let text = sign
+                .get_one::<String>("text")
+                .map_or("channelstream", String::as_str);
+            print(&format!(
+                "{}\n",
+                Signer::new(settings.secret.as_str(), None).sign(text)
+            ))
         }
         Some(("health", health)) => Ok(health::ask(&settings(health)?.settings)),
         _ => start(matches),
@@ -166,13 +204,20 @@ fn dispatch(matches: &ArgMatches) -> Result<ExitCode, SettingsError> {
 
 /// The settings by file, environment and flags.
 fn settings(matches: &ArgMatches) -> Result<Loaded, SettingsError> {
-    let flags: Vec<_> = KEYS.iter().filter_map(|key| Some((key.name, matches.get_one::<String>(key.name)?.clone()))).collect();
+    let flags: Vec<_> = KEYS
+        .iter()
+        .filter_map(|key| Some((key.name, matches.get_one::<String>(key.name)?.clone())))
+        .collect();
     load(file(matches).as_ref(), environment(), &flags)
 }
 
 fn file(matches: &ArgMatches) -> Option<Source> {
     let given = |name| matches.get_one::<PathBuf>(name).cloned();
-    let variable = |name| std::env::var_os(name).filter(|path| !path.is_empty()).map(PathBuf::from);
+    let variable = |name| {
+        std::env::var_os(name)
+            .filter(|path| !path.is_empty())
+            .map(PathBuf::from)
+    };
     let in_this_folder = || Some(PathBuf::from(DEFAULT_FILE)).filter(|path| path.is_file());
     given("ini")
         .map(Source::Ini)
@@ -206,12 +251,20 @@ fn start(matches: &ArgMatches) -> Result<ExitCode, SettingsError> {
 fn config_check(matches: &ArgMatches) -> Result<ExitCode, SettingsError> {
     let Loaded { settings, remarks } = settings(matches)?;
     let warnings = settings.check()?;
-    let remarks = remarks.into_iter().map(|(_, remark)| remark).chain(warnings);
+    let remarks = remarks
+        .into_iter()
+        .map(|(_, remark)| remark)
+        .chain(warnings);
     let notes: String = remarks.map(|remark| format!("note: {remark}\n")).collect();
     print(&format!("{notes}These settings are sound.\n"))
 }
 
 fn config_show(matches: &ArgMatches) -> Result<ExitCode, SettingsError> {
     let shown = settings(matches)?.settings.shown();
-    print(&shown.into_iter().map(|(key, value)| format!("{key} = {value}\n")).collect::<String>())
+    print(
+        &shown
+            .into_iter()
+            .map(|(key, value)| format!("{key} = {value}\n"))
+            .collect::<String>(),
+    )
 }

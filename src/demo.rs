@@ -1,7 +1,9 @@
-//! The demo: a chat that shows what this server can. Its backend is an application like any other: it knows its users by tokens of its own,
-//! decides who may do what, and makes signed calls over HTTP; nothing here reaches into the broker.
+//! The demo: a chat that shows what this server can. Its backend is an application like any other:
+//! it knows its users by tokens of its own, decides who may do what, and makes signed calls over
+//! HTTP; nothing here reaches into the broker.
 //!
-//! The demo is open to strangers, so its users and channels have names of their own, which begin with `demo:`. Its calls reach no others.
+//! The demo is open to strangers, so its users and channels have names of their own, which begin
+//! with `demo:`. Its calls reach no others.
 
 mod author;
 mod backend;

@@ -72,7 +72,9 @@ pub enum ApiError {
     #[error("this is a websocket; it needs an upgrade: {0}")]
     NoUpgrade(String),
     /// The request asks for an upgrade or a tunnel on a path that is not `/ws`.
-    #[error("only /ws can be upgraded to a websocket; send this request without Upgrade, and not by CONNECT")]
+    #[error(
+        "only /ws can be upgraded to a websocket; send this request without Upgrade, and not by CONNECT"
+    )]
     Upgrade,
     /// A page of another site uses an operator's session.
     #[error("this was sent by a page of another site")]
@@ -97,7 +99,9 @@ pub enum ApiError {
 impl ApiError {
     /// Creates the error of a body that cannot be read.
     pub fn not_json(reason: impl Into<String>) -> Self {
-        Self::NotJson { reason: reason.into() }
+        Self::NotJson {
+            reason: reason.into(),
+        }
     }
 
     /// Creates the error of one wrong field.
@@ -105,7 +109,8 @@ impl ApiError {
         Self::Invalid(Errors::part(name, Errors::message(message)))
     }
 
-    /// Creates the error of an operation on a connection or user that may be gone since it was looked up.
+    /// Creates the error of an operation on a connection or user that may be gone since it was
+    /// looked up.
     pub fn not_done(error: NotDone, field: &str, unknown: Errors) -> Self {
         match error {
             NotDone::Unknown(_) => Self::Invalid(Errors::part(field, unknown)),
@@ -121,18 +126,26 @@ pub const HINT: &str = "x-channelstream-hint";
 const LONGEST_HINT: usize = 300;
 
 impl ApiError {
-    /// Returns what the answer's body does not say, as printable ASCII. A stranger learns of a signature only which of the two it is.
+    /// Returns what the answer's body does not say, as printable ASCII. A stranger learns of a
+    /// signature only which of the two it is.
     pub fn hint(&self) -> Option<String> {
         let hint = match self {
             Self::BadSignature(Flaw::Foreign) => "signature does not match".to_owned(),
             Self::BadSignature(Flaw::Old) => "signature too old".to_owned(),
             Self::Invalid(errors) => errors.hint()?,
             Self::BadQuery(message) if message == CONN_ID.wrong => {
-                "conn_id: a UUID is needed here, as 7d444840-9dc0-11d1-b245-5ffdce74fad2.".to_owned()
+                "conn_id: a UUID is needed here, as 7d444840-9dc0-11d1-b245-5ffdce74fad2."
+                    .to_owned()
             }
             _ => return None,
         };
-        let printable = |letter: char| if letter == ' ' || letter.is_ascii_graphic() { letter } else { '?' };
+        let printable = |letter: char| {
+            if letter == ' ' || letter.is_ascii_graphic() {
+                letter
+            } else {
+                '?'
+            }
+        };
         Some(hint.chars().map(printable).take(LONGEST_HINT).collect())
     }
 }
@@ -155,7 +168,9 @@ impl From<NotConnected> for ApiError {
 impl ResponseError for ApiError {
     fn status_code(&self) -> StatusCode {
         match self {
-            Self::AddressNotAllowed { .. } | Self::NotSigned | Self::ForeignPage => StatusCode::FORBIDDEN,
+            Self::AddressNotAllowed { .. } | Self::NotSigned | Self::ForeignPage => {
+                StatusCode::FORBIDDEN
+            }
             Self::BadSignature(_) | Self::UnknownConnection => StatusCode::UNAUTHORIZED,
             Self::Invalid(_) | Self::BadQuery(_) => StatusCode::UNPROCESSABLE_ENTITY,
             Self::NotJson { .. } | Self::Upgrade => StatusCode::BAD_REQUEST,
@@ -177,24 +192,33 @@ impl ResponseError for ApiError {
             REFUSED.fetch_add(1, Ordering::Relaxed);
         }
         match self {
-            // The address and the key to change tell a caller what it knows itself or what stands in the documentation.
-            Self::AddressNotAllowed { address } => {
-                response.json(Refusal::of(format!("The address {address} is not in allow_posting_from.")))
-            }
-            Self::NotSigned => response.json(Refusal::of("The call is not signed: x-channelstream-secret is missing.")),
+            // The address and the key to change tell a caller what it knows itself or what stands
+            // in the documentation.
+            Self::AddressNotAllowed { address } => response.json(Refusal::of(format!(
+                "The address {address} is not in allow_posting_from."
+            ))),
+            Self::NotSigned => response.json(Refusal::of(
+                "The call is not signed: x-channelstream-secret is missing.",
+            )),
             Self::BadSignature(_) => response.json(Refusal::of("Bad Signature")),
             Self::Invalid(errors) => response.json(errors),
             Self::BadQuery(message) => response.json([message]),
-            Self::NoUpgrade(_) => response.insert_header((header::UPGRADE, "websocket")).json(Refusal::of(self.to_string())),
+            Self::NoUpgrade(_) => response
+                .insert_header((header::UPGRADE, "websocket"))
+                .json(Refusal::of(self.to_string())),
             Self::NoSession { sign_in } => response
                 .insert_header((header::LOCATION, sign_in.as_str()))
                 .insert_header(ContentType::plaintext())
                 .body("Sign in first."),
             Self::Refused(Refused { retry_after }) => {
                 let seconds = retry_after.max(&Duration::from_secs(1)).as_secs();
-                response.insert_header((header::RETRY_AFTER, seconds)).json(Refusal::of(self.to_string()))
+                response
+                    .insert_header((header::RETRY_AFTER, seconds))
+                    .json(Refusal::of(self.to_string()))
             }
-            Self::Stopping => response.insert_header((header::RETRY_AFTER, 1)).json(Refusal::of(self.to_string())),
+            Self::Stopping => response
+                .insert_header((header::RETRY_AFTER, 1))
+                .json(Refusal::of(self.to_string())),
             Self::Internal(reason) => {
                 log::error!("internal error: {reason}");
                 response.json(Refusal::of("Internal error."))

@@ -1,6 +1,7 @@
-//! What a stream and the requests on it tell each other. The stream counts bytes and knows no requests; the requests know no bytes.
-//! Together they tell a client that is between two requests from one that has begun a head and does not go on, and from one that still
-//! sends a body that nobody wants.
+//! What a stream and the requests on it tell each other. The stream counts bytes and knows no
+//! requests; the requests know no bytes. Together they tell a client that is between two requests
+//! from one that has begun a head and does not go on, and from one that still sends a body that
+//! nobody wants.
 
 use std::pin::Pin;
 use std::sync::Arc;
@@ -39,10 +40,16 @@ pub struct Exchange {
 impl Exchange {
     /// A request begins: its head is complete.
     pub fn begin(&self, head: &RequestHead) {
-        let header = |name| head.headers().get(name).and_then(|value: &header::HeaderValue| value.to_str().ok());
+        let header = |name| {
+            head.headers()
+                .get(name)
+                .and_then(|value: &header::HeaderValue| value.to_str().ok())
+        };
         let announced = match header(header::TRANSFER_ENCODING) {
             Some(_) => UNKNOWN,
-            None => header(header::CONTENT_LENGTH).and_then(|length| length.trim().parse().ok()).unwrap_or(0),
+            None => header(header::CONTENT_LENGTH)
+                .and_then(|length| length.trim().parse().ok())
+                .unwrap_or(0),
         };
         self.announced.store(announced, Relaxed);
         self.body_has_ended.store(false, Relaxed);
@@ -114,18 +121,28 @@ impl Exchange {
     }
 }
 
-/// Lets `app` answer a request, and tells the request's stream when it begins and when its answer has ended.
-pub fn watch<S>(request: Request, app: &S) -> impl Future<Output = Result<ServiceResponse<WatchedBody>, S::Error>> + use<S>
+/// Lets `app` answer a request, and tells the request's stream when it begins and when its answer
+/// has ended.
+pub fn watch<S>(
+    request: Request,
+    app: &S,
+) -> impl Future<Output = Result<ServiceResponse<WatchedBody>, S::Error>> + use<S>
 where
     S: Service<Request, Response = ServiceResponse>,
 {
-    let exchange = request.conn_data::<Arc<Exchange>>().cloned().unwrap_or_default();
+    let exchange = request
+        .conn_data::<Arc<Exchange>>()
+        .cloned()
+        .unwrap_or_default();
     exchange.begin(request.head());
     let under_way = UnderWay(exchange);
     let answer = app.call(request);
     async move {
         let answer = answer.await?;
-        Ok(answer.map_body(|_, body| WatchedBody { body, _under_way: under_way }))
+        Ok(answer.map_body(|_, body| WatchedBody {
+            body,
+            _under_way: under_way,
+        }))
     }
 }
 
@@ -150,7 +167,10 @@ impl MessageBody for WatchedBody {
         self.body.size()
     }
 
-    fn poll_next(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Result<Bytes, Self::Error>>> {
+    fn poll_next(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<Result<Bytes, Self::Error>>> {
         Pin::new(&mut self.body).poll_next(context)
     }
 }

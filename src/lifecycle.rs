@@ -1,4 +1,5 @@
-//! The life of the server process, from serving to its end. Who must know asks here; the phases themselves are entered by `stop.rs` only.
+//! The life of the server process, from serving to its end. Who must know asks here; the phases
+//! themselves are entered by `stop.rs` only.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
@@ -15,10 +16,11 @@ const LOOK: Duration = Duration::from_millis(2);
 pub enum Phase {
     /// It serves.
     Serving,
-    /// It will stop, and still serves all. `/ready` answers 503, so that no new clients are sent here.
+    /// It will stop, and still serves all. `/ready` answers 503, so that no new clients are sent
+    /// here.
     Noticed,
-    /// New calls that change something and new listeners are refused. Calls under way finish, what they published is delivered, and
-    /// clients are closed one after the other.
+    /// New calls that change something and new listeners are refused. Calls under way finish, what
+    /// they published is delivered, and clients are closed one after the other.
     Draining,
     /// All clients are closed. The last answers go out.
     Ending,
@@ -35,7 +37,10 @@ struct State {
 
 impl Default for Lifecycle {
     fn default() -> Self {
-        Self(Arc::new(State { phase: watch::Sender::new(Phase::Serving), under_way: AtomicUsize::new(0) }))
+        Self(Arc::new(State {
+            phase: watch::Sender::new(Phase::Serving),
+            under_way: AtomicUsize::new(0),
+        }))
     }
 }
 
@@ -63,7 +68,12 @@ impl Lifecycle {
     /// Waits until all clients are closed.
     pub async fn clients_closed(&self) {
         // Cannot fail: the sender lives as long as this.
-        let _ = self.0.phase.subscribe().wait_for(|phase| *phase == Phase::Ending).await;
+        let _ = self
+            .0
+            .phase
+            .subscribe()
+            .wait_for(|phase| *phase == Phase::Ending)
+            .await;
     }
 
     /// A call that changes something, or a new listener, begins. `None` once these are refused.

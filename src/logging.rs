@@ -1,11 +1,14 @@
-//! Logs: each line waits in a bounded queue for a thread of its own, which writes it to standard error. So nobody waits for whoever reads
-//! the log. Lines that find the queue full are dropped and counted.
+//! Logs: each line waits in a bounded queue for a thread of its own, which writes it to standard
+//! error. So nobody waits for whoever reads the log. Lines that find the queue full are dropped and
+//! counted.
 
 pub mod refusals;
 
 use std::io::{IsTerminal, Write};
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
-use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, TryRecvError, TrySendError, sync_channel};
+use std::sync::mpsc::{
+    Receiver, RecvTimeoutError, SyncSender, TryRecvError, TrySendError, sync_channel,
+};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -46,7 +49,11 @@ impl Drop for Logging {
 /// Starts to log. Lines are written before the returned value is gone.
 pub fn start(settings: &Settings) -> Logging {
     let (queue, entries) = sync_channel(QUEUE);
-    let level = if settings.debug { LevelFilter::Debug } else { settings.log_level.filter() };
+    let level = if settings.debug {
+        LevelFilter::Debug
+    } else {
+        settings.log_level.filter()
+    };
     let logger = env_logger::Builder::new()
         .filter_level(LevelFilter::Warn)
         .filter_module("channelstream", level)
@@ -56,7 +63,11 @@ pub fn start(settings: &Settings) -> Logging {
         .build();
     log::set_max_level(logger.filter());
     let is_first = log::set_boxed_logger(Box::new(Logger { logger, queue })).is_ok();
-    if is_first && let Err(error) = thread::Builder::new().name("log".to_owned()).spawn(move || write_lines(&entries)) {
+    if is_first
+        && let Err(error) = thread::Builder::new()
+            .name("log".to_owned())
+            .spawn(move || write_lines(&entries))
+    {
         eprintln!("channelstream: nothing will be logged: {error}");
     }
     Logging(())
@@ -72,7 +83,11 @@ pub fn flush() {
 /// Colours for people.
 fn style() -> WriteStyle {
     let is_unwanted = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
-    if std::io::stderr().is_terminal() && !is_unwanted { WriteStyle::Always } else { WriteStyle::Never }
+    if std::io::stderr().is_terminal() && !is_unwanted {
+        WriteStyle::Always
+    } else {
+        WriteStyle::Never
+    }
 }
 
 /// Formats lines and puts them into the queue.
@@ -89,7 +104,10 @@ impl Log for Logger {
     fn log(&self, record: &Record<'_>) {
         if record.level() == Level::Error && is_about_a_client(record.target()) {
             let mut lowered = Record::builder();
-            lowered.target(record.target()).args(*record.args()).level(Level::Debug);
+            lowered
+                .target(record.target())
+                .args(*record.args())
+                .level(Level::Debug);
             self.logger.log(&lowered.build());
         } else {
             self.logger.log(record);
@@ -112,7 +130,8 @@ impl Log for Logger {
     }
 }
 
-/// actix-http logs as an error what any stranger can send, such as a request that is no HTTP. An error is what someone must act on.
+/// actix-http logs as an error what any stranger can send, such as a request that is no HTTP. An
+/// error is what someone must act on.
 fn is_about_a_client(target: &str) -> bool {
     target.starts_with("actix_http")
 }
@@ -149,7 +168,9 @@ fn write_lines(entries: &Receiver<Entry>) {
                 }
                 refusals::sum_up(Instant::now());
                 match refusals::next() {
-                    Some(next) => entries.recv_timeout(next.saturating_duration_since(Instant::now())),
+                    Some(next) => {
+                        entries.recv_timeout(next.saturating_duration_since(Instant::now()))
+                    }
                     None => entries.recv().map_err(|_| RecvTimeoutError::Disconnected),
                 }
             }

@@ -1,5 +1,5 @@
-//! What every request passes before its path is looked at, and every answer on its way back. One middleware, since each costs every
-//! call; the steps stand in modules of their own.
+//! What every request passes before its path is looked at, and every answer on its way back. One
+//! middleware, since each costs every call; the steps stand in modules of their own.
 
 mod admission;
 mod cors;
@@ -19,11 +19,21 @@ use crate::error::ApiError;
 use crate::settings::Settings;
 
 /// The middleware.
-pub async fn doors(request: ServiceRequest, next: Next<impl MessageBody + 'static>) -> Result<ServiceResponse<BoxBody>, Error> {
-    let settings = request.app_data::<Data<Settings>>().cloned().ok_or(ApiError::Internal("no settings"))?;
+pub async fn doors(
+    request: ServiceRequest,
+    next: Next<impl MessageBody + 'static>,
+) -> Result<ServiceResponse<BoxBody>, Error> {
+    let settings = request
+        .app_data::<Data<Settings>>()
+        .cloned()
+        .ok_or(ApiError::Internal("no settings"))?;
     let origin = request.headers().get(header::ORIGIN).cloned();
     let mut response = answer(request, next, &settings).await?;
-    cors::add_headers(response.headers_mut(), &settings.allow_cors, origin.as_ref());
+    cors::add_headers(
+        response.headers_mut(),
+        &settings.allow_cors,
+        origin.as_ref(),
+    );
     Ok(response)
 }
 

@@ -1,4 +1,5 @@
-//! The description of the API, made of the handlers, tables and types that it describes; and the page to read and try it.
+//! The description of the API, made of the handlers, tables and types that it describes; and the
+//! page to read and try it.
 
 pub mod answers;
 mod explorer;
@@ -24,13 +25,14 @@ struct Security;
 
 impl Modify for Security {
     fn modify(&self, description: &mut utoipa::openapi::OpenApi) {
-        let about =
-            "A text `TEXT.TIMESTAMP.SIGNATURE`, as the `TimestampSigner` of itsdangerous makes it with the server's `secret`.";
+        let about = "A text `TEXT.TIMESTAMP.SIGNATURE`, as the `TimestampSigner` of itsdangerous makes it with the server's `secret`.";
         let key = ApiKeyValue::with_description(signature::HEADER, about);
         let components = description.components.get_or_insert_default();
         components.add_security_scheme("signature", SecurityScheme::ApiKey(ApiKey::Header(key)));
-        let key =
-            ApiKeyValue::with_description(session::COOKIE, "The session of an operator who has signed in to the admin panel.");
+        let key = ApiKeyValue::with_description(
+            session::COOKIE,
+            "The session of an operator who has signed in to the admin panel.",
+        );
         components.add_security_scheme("session", SecurityScheme::ApiKey(ApiKey::Cookie(key)));
     }
 }
@@ -56,15 +58,19 @@ struct Description;
 
 /// The description as JSON, made of the calls that are registered.
 static DESCRIPTION: LazyLock<String> = LazyLock::new(|| {
-    let (_, mut description) =
-        App::new().into_utoipa_app().openapi(Description::openapi()).configure(routes::described).split_for_parts();
+    let (_, mut description) = App::new()
+        .into_utoipa_app()
+        .openapi(Description::openapi())
+        .configure(routes::described)
+        .split_for_parts();
     tell_absent_from_null(&mut description);
     join_lines(&mut description);
     // Cannot fail: all its keys are texts.
     description.to_json().unwrap_or_default()
 });
 
-/// A body that may be absent is not one that may be null, although the attributes write both as an `Option`.
+/// A body that may be absent is not one that may be null, although the attributes write both as an
+/// `Option`.
 fn tell_absent_from_null(description: &mut utoipa::openapi::OpenApi) {
     for body in calls(description).filter_map(|call| call.request_body.as_mut()) {
         let RefOr::T(body) = body else { continue };
@@ -74,19 +80,28 @@ fn tell_absent_from_null(description: &mut utoipa::openapi::OpenApi) {
         for content in body.content.values_mut() {
             let RefOr::T(content) = content else { continue };
             if let Some(RefOr::T(Schema::OneOf(either))) = &content.schema {
-                content.schema = either.items.iter().find(|item| matches!(item, RefOr::Ref(_))).cloned();
+                content.schema = either
+                    .items
+                    .iter()
+                    .find(|item| matches!(item, RefOr::Ref(_)))
+                    .cloned();
             }
         }
     }
 }
 
-/// Joins the lines of each description: a doc comment is wrapped where the source has no more space.
+/// Joins the lines of each description: a doc comment is wrapped where the source has no more
+/// space.
 fn join_lines(description: &mut utoipa::openapi::OpenApi) {
     for call in calls(description) {
-        let answers = call.responses.responses.values_mut().filter_map(|answer| match answer {
-            RefOr::T(answer) => Some(&mut answer.description),
-            RefOr::Ref(_) => None,
-        });
+        let answers = call
+            .responses
+            .responses
+            .values_mut()
+            .filter_map(|answer| match answer {
+                RefOr::T(answer) => Some(&mut answer.description),
+                RefOr::Ref(_) => None,
+            });
         for text in call.description.iter_mut().chain(answers) {
             *text = text.replace('\n', " ");
         }
@@ -95,7 +110,16 @@ fn join_lines(description: &mut utoipa::openapi::OpenApi) {
 
 fn calls(description: &mut utoipa::openapi::OpenApi) -> impl Iterator<Item = &mut Operation> {
     let paths = description.paths.paths.values_mut();
-    paths.flat_map(|path| [&mut path.get, &mut path.post, &mut path.patch, &mut path.delete]).flatten()
+    paths
+        .flat_map(|path| {
+            [
+                &mut path.get,
+                &mut path.post,
+                &mut path.patch,
+                &mut path.delete,
+            ]
+        })
+        .flatten()
 }
 
 /// Adds the description and the page.
@@ -108,7 +132,9 @@ pub fn routes(app: &mut ServiceConfig) {
 /// `/openapi.json`: 403 without session or signature.
 async fn description(admin: Result<Admin, ApiError>) -> Result<HttpResponse, ApiError> {
     match admin {
-        Ok(_) => Ok(HttpResponse::Ok().content_type("application/json").body(DESCRIPTION.as_str())),
+        Ok(_) => Ok(HttpResponse::Ok()
+            .content_type("application/json")
+            .body(DESCRIPTION.as_str())),
         Err(ApiError::NoSession { .. }) => Err(ApiError::NotSigned),
         Err(error) => Err(error),
     }

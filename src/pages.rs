@@ -22,9 +22,10 @@ const HEAD: &str = r#"<meta charset="utf-8">
 <link rel="icon" href="{static}/icon.svg">
 <link rel="stylesheet" href="{static}/base.css">"#;
 
-/// A page. In its text `{head}` is what the heads of all have in common, `{root}` the path of this server's root, with a slash at its end,
-/// `{static}` the folder of its files, `{url}` the address of this server as the visitor sees it and `{ws}` the same for websockets, both
-/// without a slash at the end, `{version}` the server's version.
+/// A page. In its text `{head}` is what the heads of all have in common, `{root}` the path of this
+/// server's root, with a slash at its end, `{static}` the folder of its files, `{url}` the address
+/// of this server as the visitor sees it and `{ws}` the same for websockets, both without a slash
+/// at the end, `{version}` the server's version.
 pub fn page(request: &HttpRequest, text: &str) -> HttpResponse {
     page_with_styles(request, text, "'self'")
 }
@@ -44,7 +45,10 @@ pub fn page_with_styles(request: &HttpRequest, text: &str, styles: &str) -> Http
     HttpResponse::Ok()
         .content_type("text/html; charset=utf-8")
         .insert_header((header::CACHE_CONTROL, "no-store"))
-        .insert_header((header::CONTENT_SECURITY_POLICY, content_security_policy(styles)))
+        .insert_header((
+            header::CONTENT_SECURITY_POLICY,
+            content_security_policy(styles),
+        ))
         .insert_header((header::REFERRER_POLICY, "same-origin"))
         .body(text)
 }

@@ -1,4 +1,5 @@
-//! What endpoints and the log tell of the process they run in: since when it runs, and where this machine reaches it.
+//! What endpoints and the log tell of the process they run in: since when it runs, and where this
+//! machine reaches it.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::time::Instant;

@@ -6,7 +6,10 @@ use actix_web::{HttpResponse, Resource};
 use utoipa_actix_web::service_config::ServiceConfig;
 
 use crate::admin::{action, live, panel, sign_in};
-use crate::api::{channel_config, connect, delete, disconnect, edit, health, info, message, subscribe, unsubscribe, user_state};
+use crate::api::{
+    channel_config, connect, delete, disconnect, edit, health, info, message, subscribe,
+    unsubscribe, user_state,
+};
 use crate::transport::{event_stream, handshake, long_poll};
 use crate::{assets, openapi};
 
@@ -17,14 +20,23 @@ pub fn routes(app: &mut web::ServiceConfig) {
         .service(at("/disconnect").route(route().to(disconnect::disconnect_by_query)))
         .service(at("/admin/admin.json").route(post().to(panel::show_numbers)))
         .service(at("/admin").route(get().to(panel::panel)))
-        .service(at("/admin/sign_in").route(get().to(sign_in::form)).route(post().to(sign_in::sign_in)))
-        .service(at("/admin/sign_out").route(get().to(sign_in::sign_out)).route(post().to(sign_in::sign_out)))
+        .service(
+            at("/admin/sign_in")
+                .route(get().to(sign_in::form))
+                .route(post().to(sign_in::sign_in)),
+        )
+        .service(
+            at("/admin/sign_out")
+                .route(get().to(sign_in::sign_out))
+                .route(post().to(sign_in::sign_out)),
+        )
         .configure(assets::routes)
         .configure(openapi::routes)
         .default_service(to(not_found));
 }
 
-/// Adds the calls, each with its path, method, handler and description. A call that is not here does not exist and is not described.
+/// Adds the calls, each with its path, method, handler and description. A call that is not here
+/// does not exist and is not described.
 pub fn described(app: &mut ServiceConfig<'_>) {
     app.service(message::publish_messages)
         .service(edit::edit_messages)
@@ -51,7 +63,8 @@ pub fn described(app: &mut ServiceConfig<'_>) {
         .service(action::forget_channel);
 }
 
-/// What a request is for, as far as it decides whether and how the request is let in (`middleware/admission.rs`).
+/// What a request is for, as far as it decides whether and how the request is let in
+/// (`middleware/admission.rs`).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Purpose {
     /// A call that changes something. It needs a signature or a session.
@@ -72,9 +85,8 @@ impl Purpose {
     /// The purpose of a request for this path, without a proxy's prefix.
     pub fn of(method: &Method, path: &str) -> Self {
         match path {
-            "/connect" | "/subscribe" | "/unsubscribe" | "/user_state" | "/user_status" | "/message" | "/channel_config" => {
-                Self::Change
-            }
+            "/connect" | "/subscribe" | "/unsubscribe" | "/user_state" | "/user_status"
+            | "/message" | "/channel_config" => Self::Change,
             "/admin/message" | "/admin/channel_config" | "/admin/forget_channel" => Self::Change,
             "/info" | "/admin/disconnect" | "/admin/admin.json" => Self::Question,
             "/sse" => Self::Stream,
@@ -90,5 +102,7 @@ fn at(path: &str) -> Resource {
 }
 
 async fn not_found() -> HttpResponse {
-    HttpResponse::NotFound().content_type("text/plain; charset=utf-8").body("Not found: no route for this method and path.\n")
+    HttpResponse::NotFound()
+        .content_type("text/plain; charset=utf-8")
+        .body("Not found: no route for this method and path.\n")
 }

@@ -11,7 +11,9 @@ use actix_codec::Framed;
 use actix_http::h1::Codec;
 use actix_http::{HttpService, Request};
 use actix_server::Server;
-use actix_service::{ServiceFactory, ServiceFactoryExt, apply_fn_factory, fn_factory, fn_service, map_config};
+use actix_service::{
+    ServiceFactory, ServiceFactoryExt, apply_fn_factory, fn_factory, fn_service, map_config,
+};
 use actix_web::dev::AppConfig;
 use actix_web::middleware::from_fn;
 use actix_web::rt::net::TcpStream;
@@ -38,7 +40,8 @@ use crate::transport::upgrade::{self, LINGER};
 /// Connections that wait to be accepted. Many come back at once after a restart.
 const BACKLOG: i32 = 4096;
 
-/// A socket takes no more of an answer while so many bytes wait to be written: what a client that does not read may hold.
+/// A socket takes no more of an answer while so many bytes wait to be written: what a client that
+/// does not read may hold.
 const WRITE_BUFFER: usize = 8 << 10;
 
 /// Serves until SIGTERM or SIGINT, then stops in order.
@@ -52,10 +55,23 @@ pub async fn serve(settings: Settings) -> std::io::Result<()> {
     let address = listener.local_addr()?;
     let signals = Signals::new()?;
     let lifecycle = Lifecycle::default();
-    let (times, has_demo, links) = (Times::new(&settings), settings.demo, links(&settings, address));
-    let server = http_server(listener, address, broker.clone(), lifecycle.clone(), settings)?;
+    let (times, has_demo, links) = (
+        Times::new(&settings),
+        settings.demo,
+        links(&settings, address),
+    );
+    let server = http_server(
+        listener,
+        address,
+        broker.clone(),
+        lifecycle.clone(),
+        settings,
+    )?;
     let stopped = stop::at_signal(signals, server.handle(), broker, lifecycle, times);
-    log::info!("serving on http://{address}, version {}", env!("CARGO_PKG_VERSION"));
+    log::info!(
+        "serving on http://{address}, version {}",
+        env!("CARGO_PKG_VERSION")
+    );
     if has_demo {
         log::warn!(
             "the demo is on (demo): everyone who can reach this server can open http://{address}/ and http://{address}/demo"
@@ -83,7 +99,10 @@ fn links(settings: &Settings, address: SocketAddr) -> Vec<String> {
     if settings.demo {
         links.push(format!("front page:   http://{own}/"));
     }
-    links.push(format!("admin panel:  http://{own}/admin (sign in as {:?} with admin_secret)", settings.admin_user));
+    links.push(format!(
+        "admin panel:  http://{own}/admin (sign in as {:?} with admin_secret)",
+        settings.admin_user
+    ));
     links.push(format!("API explorer: http://{own}/api-explorer"));
     links
 }
@@ -107,12 +126,22 @@ fn listen(settings: &Settings) -> std::io::Result<TcpListener> {
         }
     }
     result.map_err(|error| {
-        std::io::Error::new(error.kind(), format!("cannot listen on {}:{}: {error}", settings.host, settings.port))
+        std::io::Error::new(
+            error.kind(),
+            format!(
+                "cannot listen on {}:{}: {error}",
+                settings.host, settings.port
+            ),
+        )
     })
 }
 
 fn listen_on(address: SocketAddr) -> std::io::Result<TcpListener> {
-    let socket = Socket::new(Domain::for_address(address), Type::STREAM, Some(Protocol::TCP))?;
+    let socket = Socket::new(
+        Domain::for_address(address),
+        Type::STREAM,
+        Some(Protocol::TCP),
+    )?;
     socket.set_reuse_address(true)?;
     socket.bind(&address.into())?;
     socket.listen(BACKLOG)?;
@@ -128,7 +157,11 @@ fn http_server(
     settings: Settings,
 ) -> std::io::Result<Server> {
     let cores = std::thread::available_parallelism().map_or(1, usize::from);
-    let workers = if settings.workers == 0 { cores } else { settings.workers };
+    let workers = if settings.workers == 0 {
+        cores
+    } else {
+        settings.workers
+    };
     let threads = Threads::new(workers, broker.clone());
     let unacknowledged = settings.limits().idle;
     let head_timeout = settings.head_timeout;
@@ -157,13 +190,16 @@ fn http_server(
             })
             .configure(routes)
             .wrap(from_fn(doors));
-        let app =
-            ServiceFactoryExt::map_err(actix_service::IntoServiceFactory::into_factory(app), |error: Error| error.error_response());
+        let app = ServiceFactoryExt::map_err(
+            actix_service::IntoServiceFactory::into_factory(app),
+            |error: Error| error.error_response(),
+        );
         map_config(app, |()| AppConfig::default())
     };
     let builder = Server::build();
     let stop = builder.graceful_shutdown_signal();
-    // What `actix_web::HttpServer` would build, over a stream that can be cut from outside and taken over by websockets.
+    // What `actix_web::HttpServer` would build, over a stream that can be cut from outside and
+    // taken over by websockets.
     let service = move || {
         threads.enter();
         let (answers, upgrades) = (app(), Rc::new(app()));
@@ -171,15 +207,17 @@ fn http_server(
             let upgrades = upgrades.clone();
             async move {
                 let app = Rc::new(upgrades.new_service(()).await?);
-                Ok::<_, ()>(fn_service(move |(request, framed): (Request, Framed<WatchedStream, Codec>)| {
-                    let app = app.clone();
-                    async move {
-                        if let Err(error) = upgrade::answer(&*app, request, framed).await {
-                            log::debug!("a websocket ended in its handshake: {error}");
+                Ok::<_, ()>(fn_service(
+                    move |(request, framed): (Request, Framed<WatchedStream, Codec>)| {
+                        let app = app.clone();
+                        async move {
+                            if let Err(error) = upgrade::answer(&*app, request, framed).await {
+                                log::debug!("a websocket ended in its handshake: {error}");
+                            }
+                            Ok::<_, Error>(())
                         }
-                        Ok::<_, Error>(())
-                    }
-                }))
+                    },
+                ))
             }
         });
         let stop = stop.clone();
@@ -202,7 +240,10 @@ fn http_server(
             .h1(apply_fn_factory(answers, watch));
         fn_service(move |stream: TcpStream| async move {
             let peer = stream.peer_addr().ok();
-            Ok((WatchedStream::new(stream, unacknowledged, head_timeout), peer))
+            Ok((
+                WatchedStream::new(stream, unacknowledged, head_timeout),
+                peer,
+            ))
         })
         .and_then(http)
     };
@@ -215,8 +256,8 @@ fn http_server(
     Ok(server.run())
 }
 
-/// The threads that serve HTTP, which are also those of the actors: a call and the channel it is for often share one, and then nothing
-/// has to wake another thread.
+/// The threads that serve HTTP, which are also those of the actors: a call and the channel it is
+/// for often share one, and then nothing has to wake another thread.
 #[derive(Clone)]
 struct Threads(Arc<ThreadsState>);
 
@@ -229,14 +270,26 @@ struct ThreadsState {
 impl Threads {
     fn new(count: usize, broker: Broker) -> Self {
         let handles = (0..count).map(|_| OnceLock::new()).collect();
-        Self(Arc::new(ThreadsState { handles, entered: AtomicUsize::new(0), broker }))
+        Self(Arc::new(ThreadsState {
+            handles,
+            entered: AtomicUsize::new(0),
+            broker,
+        }))
     }
 
-    /// Called by each thread before any connection is accepted. The threads start one after the other; the last completes the broker.
+    /// Called by each thread before any connection is accepted. The threads start one after the
+    /// other; the last completes the broker.
     fn enter(&self) {
-        let ThreadsState { handles, entered, broker } = &*self.0;
-        // One that takes the place of a thread that ended by a fault comes too late to be one of them.
-        let Some(place) = handles.get(entered.fetch_add(1, Ordering::AcqRel)) else { return };
+        let ThreadsState {
+            handles,
+            entered,
+            broker,
+        } = &*self.0;
+        // One that takes the place of a thread that ended by a fault comes too late to be one of
+        // them.
+        let Some(place) = handles.get(entered.fetch_add(1, Ordering::AcqRel)) else {
+            return;
+        };
         place.get_or_init(Arbiter::current);
         let all: Option<Vec<_>> = handles.iter().map(|handle| handle.get().cloned()).collect();
         if let Some(all) = all {

@@ -1,5 +1,5 @@
-//! Every setting, once: its name, type, default and meaning. Files, environment, flags, `config make` and the documentation all follow
-//! this table.
+//! Every setting, once: its name, type, default and meaning. Files, environment, flags, `config
+//! make` and the documentation all follow this table.
 
 mod check;
 mod file;
@@ -117,11 +117,14 @@ settings! {
     admin_user: String = "admin".to_owned();
     /// Password of the admin panel.
     admin_secret: Secret = Secret::from(KNOWN_ADMIN_SECRET);
-    /// Signs the panel's session cookie. Empty: a new random one at each start, which ends all sessions.
+    /// Signs the panel's session cookie. Empty: a new random one at each start, which ends all
+    /// sessions.
     cookie_secret: Secret = Secret::from("");
-    /// Addresses and networks that may make signed calls: `10.0.0.0/8`, `::1`. `0.0.0.0` allows all.
+    /// Addresses and networks that may make signed calls: `10.0.0.0/8`, `::1`. `0.0.0.0` allows
+    /// all.
     allow_posting_from: Vec<Network> = vec![Network::from(IpAddr::from([127, 0, 0, 1]))];
-    /// Origins whose pages may read answers: `https://app.example`; a host, `app.example`, stands for all its origins. Empty: all.
+    /// Origins whose pages may read answers: `https://app.example`; a host, `app.example`, stands
+    /// for all its origins. Empty: all.
     allow_cors: Vec<Origin> = Vec::new();
     /// Refuse signatures older than 60 seconds.
     validate_requests: bool = true;
@@ -129,10 +132,11 @@ settings! {
     enforce_https: bool = false;
     /// `http` or `https`: the scheme of links, whatever the request says. Empty: the request's.
     http_scheme: Scheme = Scheme::default();
-    /// Addresses and networks of reverse proxies whose headers count, those that `proxy_headers` names. Empty: no proxy header counts.
+    /// Addresses and networks of reverse proxies whose headers count, those that `proxy_headers`
+    /// names. Empty: no proxy header counts.
     trusted_proxies: Vec<Network> = Vec::new();
-    /// Headers that your reverse proxies set, and that count from them. Can be named besides: `x-script-name`, `x-scheme`,
-    /// `x-url-scheme`, which the original believes.
+    /// Headers that your reverse proxies set, and that count from them. Can be named besides:
+    /// `x-script-name`, `x-scheme`, `x-url-scheme`, which the original believes.
     proxy_headers: Vec<ProxyHeader> = vec![
         ProxyHeader::ForwardedFor,
         ProxyHeader::ForwardedProto,
@@ -145,12 +149,14 @@ settings! {
     debug: bool = false;
     /// Files of the original name a Python class here; only its default is known.
     signature_checker: SignatureChecker = SignatureChecker;
-    /// Serve the front page at `/` and the demo, a chat, at `/demo`, to everyone who can reach this server.
+    /// Serve the front page at `/` and the demo, a chat, at `/demo`, to everyone who can reach this
+    /// server.
     demo: bool = false;
-    /// Seconds after which a connection ends whose client is neither reachable nor heard from. Must be larger than
-    /// `heartbeat_interval` and `wake_connections_after`.
+    /// Seconds after which a connection ends whose client is neither reachable nor heard from. Must
+    /// be larger than `heartbeat_interval` and `wake_connections_after`.
     gc_conns_after: Duration = Limits::default().idle;
-    /// Seconds for which a user whose websocket closed still counts as present: a page reload within them tells nobody.
+    /// Seconds for which a user whose websocket closed still counts as present: a page reload
+    /// within them tells nobody.
     presence_grace: Duration = Limits::default().presence_grace;
     /// Seconds after which a user without connections is forgotten.
     gc_users_after: Duration = Limits::default().user_lifetime;
@@ -174,7 +180,8 @@ settings! {
     log_bytes: usize = Limits::default().log_bytes;
     /// How many bytes the messages of a channel's history hold at most; the oldest go first.
     history_bytes: usize = Limits::default().history_bytes;
-    /// How many bytes the memory for `Idempotency-Key` holds at most. When it is full, calls with new keys are answered 503.
+    /// How many bytes the memory for `Idempotency-Key` holds at most. When it is full, calls with
+    /// new keys are answered 503.
     idempotency_bytes: usize = Limits::default().idempotency_bytes;
     /// How many lists of messages wait for one client before they stay in the log instead.
     queue_frames: usize = 128;
@@ -182,23 +189,26 @@ settings! {
     queue_bytes: usize = 32 << 10;
     /// The largest body of a request, in bytes; 413 beyond it.
     body_limit: usize = 1 << 20;
-    /// The largest `message` of an item in POST and PATCH `/message`, in bytes as received; 422 beyond it.
+    /// The largest `message` of an item in POST and PATCH `/message`, in bytes as received; 422
+    /// beyond it.
     message_limit: usize = 256 << 10;
-    /// Seconds a request's head may take to arrive; 408 beyond it. They begin when a connection is made, and with the first byte of each
-    /// later head.
+    /// Seconds a request's head may take to arrive; 408 beyond it. They begin when a connection is
+    /// made, and with the first byte of each later head.
     head_timeout: Duration = Duration::from_secs(10);
     /// Seconds a request's body may take to arrive; 408 beyond it.
     body_timeout: Duration = Duration::from_secs(30);
-    /// How many bytes a second of a body must arrive, on average, once 5 seconds have passed; 408 below it.
+    /// How many bytes a second of a body must arrive, on average, once 5 seconds have passed; 408
+    /// below it.
     body_rate: usize = 1024;
     /// The largest websocket frame a client may send, in bytes; closed with 1009 beyond it.
     frame_limit: usize = 4096;
     /// Seconds a client has to close its websocket when told so, before it is cut.
     close_grace: Duration = Limits::default().close_grace;
-    /// Seconds for which the server goes on serving when it was told to stop, while `/ready` answers 503 already: as long as a load balancer
-    /// needs to notice.
+    /// Seconds for which the server goes on serving when it was told to stop, while `/ready`
+    /// answers 503 already: as long as a load balancer needs to notice.
     drain_notice: Duration = Duration::ZERO;
-    /// Seconds within which calls under way finish and all clients are closed, one after the other, when the server stops.
+    /// Seconds within which calls under way finish and all clients are closed, one after the other,
+    /// when the server stops.
     drain_time: Duration = Duration::from_secs(5);
     /// Threads, at most 256; as many as processors when 0.
     workers: usize = 0;
@@ -227,16 +237,27 @@ impl Settings {
 
     /// Whether only this machine can reach the server.
     pub fn is_local(&self) -> bool {
-        self.host == "localhost" || self.host.parse::<IpAddr>().is_ok_and(|address| address.is_loopback())
+        self.host == "localhost"
+            || self
+                .host
+                .parse::<IpAddr>()
+                .is_ok_and(|address| address.is_loopback())
     }
 
     /// Returns the keys of the secrets that are the defaults, which everyone knows.
     pub fn default_secrets(&self) -> Vec<&'static str> {
-        let is_default = [("secret", self.secret.as_str() == KNOWN_SECRET), ("admin_secret", self.has_known_admin_secret())];
-        is_default.into_iter().filter_map(|(key, is_default)| is_default.then_some(key)).collect()
+        let is_default = [
+            ("secret", self.secret.as_str() == KNOWN_SECRET),
+            ("admin_secret", self.has_known_admin_secret()),
+        ];
+        is_default
+            .into_iter()
+            .filter_map(|(key, is_default)| is_default.then_some(key))
+            .collect()
     }
 
-    /// Whether everyone knows the password of the admin panel; so only this machine can reach the server.
+    /// Whether everyone knows the password of the admin panel; so only this machine can reach the
+    /// server.
     pub fn has_known_admin_secret(&self) -> bool {
         self.admin_secret.as_str() == KNOWN_ADMIN_SECRET
     }

@@ -1,4 +1,5 @@
-//! Signatures of calls: itsdangerous' `TimestampSigner` (`protocol.md` §2), and the extractor [`Signed`] that demands one.
+//! Signatures of calls: itsdangerous' `TimestampSigner` (`protocol.md` §2), and the extractor
+//! [`Signed`] that demands one.
 
 use std::future::{Ready, ready};
 use std::net::IpAddr;
@@ -55,20 +56,36 @@ impl Signer {
     /// For a secret. `max_age`: older signatures are refused.
     pub fn new(secret: &str, max_age: Option<Duration>) -> Self {
         // itsdangerous' key derivation `django-concat`.
-        let key = Sha1::new().chain_update("itsdangerous.Signer").chain_update("signer").chain_update(secret).finalize();
-        Self { mac: keyed(&key), max_age }
+        let key = Sha1::new()
+            .chain_update("itsdangerous.Signer")
+            .chain_update("signer")
+            .chain_update(secret)
+            .finalize();
+        Self {
+            mac: keyed(&key),
+            max_age,
+        }
     }
 
     /// Signs a text, as of now: `text.timestamp.signature`.
     pub fn sign(&self, text: &str) -> String {
         let timestamp = seconds_since_1970().to_be_bytes();
         let leading = timestamp.iter().take_while(|byte| **byte == 0).count();
-        let signed = format!("{text}.{}", URL_SAFE_NO_PAD.encode(timestamp.get(leading..).unwrap_or_default()));
-        let signature = self.mac.clone().chain_update(&signed).finalize().into_bytes();
+        let signed = format!(
+            "{text}.{}",
+            URL_SAFE_NO_PAD.encode(timestamp.get(leading..).unwrap_or_default())
+        );
+        let signature = self
+            .mac
+            .clone()
+            .chain_update(&signed)
+            .finalize()
+            .into_bytes();
         format!("{signed}.{}", URL_SAFE_NO_PAD.encode(signature))
     }
 
-    /// Looks whether the signature is ours and not too old. One from the future is valid; one without a timestamp is not.
+    /// Looks whether the signature is ours and not too old. One from the future is valid; one
+    /// without a timestamp is not.
     ///
     /// # Errors
     /// What is wrong with it.
@@ -83,24 +100,39 @@ impl Signer {
     pub fn text<'a>(&self, signature: &'a str) -> Result<&'a str, Flaw> {
         let (text, signed_at) = self.opened(signature).ok_or(Flaw::Foreign)?;
         let age = seconds_since_1970().saturating_sub(signed_at);
-        if self.max_age.is_some_and(|max_age| age > max_age.as_secs()) { Err(Flaw::Old) } else { Ok(text) }
+        if self.max_age.is_some_and(|max_age| age > max_age.as_secs()) {
+            Err(Flaw::Old)
+        } else {
+            Ok(text)
+        }
     }
 
     /// The text and the time of a signature that is ours.
     fn opened<'a>(&self, signature: &'a str) -> Option<(&'a str, u64)> {
         let (signed, mac) = signature.rsplit_once('.')?;
         // Compares the bytes, in constant time.
-        self.mac.clone().chain_update(signed).verify_slice(&decode(mac)?).ok()?;
+        self.mac
+            .clone()
+            .chain_update(signed)
+            .verify_slice(&decode(mac)?)
+            .ok()?;
         let (text, timestamp) = signed.rsplit_once('.')?;
         let bytes = decode(timestamp).filter(|bytes| bytes.len() <= size_of::<u64>())?;
-        Some((text, bytes.iter().fold(0, |time, byte| time << 8 | u64::from(*byte))))
+        Some((
+            text,
+            bytes
+                .iter()
+                .fold(0, |time, byte| time << 8 | u64::from(*byte)),
+        ))
     }
 }
 
-/// Decodes base64 in either alphabet, with or without padding. Characters of neither alphabet are skipped.
+/// Decodes base64 in either alphabet, with or without padding. Characters of neither alphabet are
+/// skipped.
 ///
-/// itsdangerous 1.1.0 reads all of these. The original's JavaScript signer writes a mixture of them, the base64 of PHP and Ruby is
-/// the standard one, and some encoders end it with a line break.
+/// itsdangerous 1.1.0 reads all of these. The original's JavaScript signer writes a mixture of
+/// them, the base64 of PHP and Ruby is the standard one, and some encoders end it with a line
+/// break.
 fn decode(text: &str) -> Option<Vec<u8>> {
     let url_safe = |letter| match letter {
         b'+' => Some(b'-'),
@@ -122,7 +154,10 @@ pub(crate) fn keyed(key: &[u8]) -> Hmac<Sha1> {
 }
 
 fn seconds_since_1970() -> u64 {
-    SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs()
+    SystemTime::now()
+        .duration_since(UNIX_EPOCH)
+        .unwrap_or_default()
+        .as_secs()
 }
 
 /// Who may make signed calls, and how their signatures are checked.
@@ -135,7 +170,10 @@ impl Gate {
     /// As the settings say.
     pub fn new(settings: &Settings) -> Self {
         let max_age = settings.validate_requests.then_some(MAX_AGE);
-        Self { signer: Signer::new(settings.secret.as_str(), max_age), allowed: settings.allow_posting_from.clone() }
+        Self {
+            signer: Signer::new(settings.secret.as_str(), max_age),
+            allowed: settings.allow_posting_from.clone(),
+        }
     }
 
     /// Looks at the address, then at the signature.
@@ -143,13 +181,20 @@ impl Gate {
         let caller = Caller::of(request).address;
         let path = request.path().escape_debug();
         if !caller.map_or_else(|| self.allows_all(), |address| self.allows(address)) {
-            let address = caller.map_or_else(|| "unknown".to_owned(), |address| address.to_string());
+            let address =
+                caller.map_or_else(|| "unknown".to_owned(), |address| address.to_string());
             let advice = "add the address to allow_posting_from";
-            refused(Refusal::Address, format_args!("refused a call to {path} from {address}: {advice}"));
+            refused(
+                Refusal::Address,
+                format_args!("refused a call to {path} from {address}: {advice}"),
+            );
             return Err(ApiError::AddressNotAllowed { address });
         }
         let Some(signature) = signature_of(request) else {
-            refused(Refusal::NotSigned, format_args!("refused a call to {path}: it has no signature ({HEADER})"));
+            refused(
+                Refusal::NotSigned,
+                format_args!("refused a call to {path}: it has no signature ({HEADER})"),
+            );
             return Err(ApiError::NotSigned);
         };
         self.signer.check(&signature).map_err(|flaw| {
@@ -181,8 +226,8 @@ pub fn signature_of(request: &HttpRequest) -> Option<String> {
     (!signature.is_empty()).then_some(signature)
 }
 
-/// Proof that a request is signed and comes from an allowed address. It stands before the body in a handler's arguments, so it is
-/// checked before the body is looked at.
+/// Proof that a request is signed and comes from an allowed address. It stands before the body in a
+/// handler's arguments, so it is checked before the body is looked at.
 #[derive(Clone, Copy, Debug)]
 pub struct Signed;
 
@@ -191,7 +236,9 @@ impl FromRequest for Signed {
     type Future = Ready<Result<Self, ApiError>>;
 
     fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
-        let gate = request.app_data::<Data<Gate>>().ok_or(ApiError::Internal("no gate"));
+        let gate = request
+            .app_data::<Data<Gate>>()
+            .ok_or(ApiError::Internal("no gate"));
         ready(gate.and_then(|gate| gate.check(request)).map(|()| Self))
     }
 }
@@ -206,10 +253,19 @@ mod tests {
     #[test]
     fn takes_what_the_original_signed() {
         let signer = Signer::new("secret", None);
-        assert_eq!(signer.opened(RECORDED), Some(("channelstream", 1_795_206_173)));
+        assert_eq!(
+            signer.opened(RECORDED),
+            Some(("channelstream", 1_795_206_173))
+        );
         assert_eq!(signer.check(RECORDED), Ok(()));
-        assert_eq!(Signer::new("other", None).check(RECORDED), Err(Flaw::Foreign));
-        assert_eq!(signer.check(&RECORDED.replace("channel", "chanel")), Err(Flaw::Foreign));
+        assert_eq!(
+            Signer::new("other", None).check(RECORDED),
+            Err(Flaw::Foreign)
+        );
+        assert_eq!(
+            signer.check(&RECORDED.replace("channel", "chanel")),
+            Err(Flaw::Foreign)
+        );
     }
 
     #[test]
@@ -226,11 +282,24 @@ mod tests {
             assert_eq!(signer.check(signature), Ok(()), "{signature}");
         }
         let opened = |signed: &str| {
-            let mac = URL_SAFE_NO_PAD.encode(signer.mac.clone().chain_update(signed).finalize().into_bytes());
-            signer.opened(&format!("{signed}.{mac}")).map(|(_, signed_at)| signed_at)
+            let mac = URL_SAFE_NO_PAD.encode(
+                signer
+                    .mac
+                    .clone()
+                    .chain_update(signed)
+                    .finalize()
+                    .into_bytes(),
+            );
+            signer
+                .opened(&format!("{signed}.{mac}"))
+                .map(|(_, signed_at)| signed_at)
         };
         assert_eq!(opened("channelstream.awCsHQ="), Some(1_795_206_173));
-        assert_eq!(opened("channelstream.AAAAAGsArB0"), Some(1_795_206_173), "zeros in front, to 8 bytes");
+        assert_eq!(
+            opened("channelstream.AAAAAGsArB0"),
+            Some(1_795_206_173),
+            "zeros in front, to 8 bytes"
+        );
         assert_eq!(opened("channelstream.AAAAAABrAKwd"), None, "9 bytes");
     }
 
@@ -244,7 +313,14 @@ mod tests {
     #[test]
     fn refuses_what_is_no_signature() {
         let signer = Signer::new("secret", None);
-        for text in ["", ".", "..", "a.b", "ä.ö.ü", "channelstream.W11cNagMMZSrL45zYa0hvA_gnTk"] {
+        for text in [
+            "",
+            ".",
+            "..",
+            "a.b",
+            "ä.ö.ü",
+            "channelstream.W11cNagMMZSrL45zYa0hvA_gnTk",
+        ] {
             assert_eq!(signer.check(text), Err(Flaw::Foreign), "{text}");
         }
     }

@@ -1,4 +1,5 @@
-//! The orderly stop: nothing that was accepted is lost, every client is told, and the process ends in time.
+//! The orderly stop: nothing that was accepted is lost, every client is told, and the process ends
+//! in time.
 //!
 //! | phase | what happens | for how long |
 //! | --- | --- | --- |
@@ -34,7 +35,11 @@ pub struct Times {
 impl Times {
     /// As the settings say.
     pub fn new(settings: &Settings) -> Self {
-        Self { notice: settings.drain_notice, drain: settings.drain_time, grace: settings.close_grace }
+        Self {
+            notice: settings.drain_notice,
+            drain: settings.drain_time,
+            grace: settings.close_grace,
+        }
     }
 }
 
@@ -50,7 +55,10 @@ impl Signals {
     /// # Errors
     /// When the system does not allow it.
     pub fn new() -> std::io::Result<Self> {
-        Ok(Self { terminate: signal(SignalKind::terminate())?, interrupt: signal(SignalKind::interrupt())? })
+        Ok(Self {
+            terminate: signal(SignalKind::terminate())?,
+            interrupt: signal(SignalKind::interrupt())?,
+        })
     }
 
     async fn next(&mut self) {
@@ -79,20 +87,36 @@ pub async fn at_signal(
     }
 }
 
-async fn in_order(server: &ServerHandle, broker: &Broker, lifecycle: &Lifecycle, Times { notice, drain, grace }: Times) {
+async fn in_order(
+    server: &ServerHandle,
+    broker: &Broker,
+    lifecycle: &Lifecycle,
+    Times {
+        notice,
+        drain,
+        grace,
+    }: Times,
+) {
     lifecycle.enter(Phase::Noticed);
     if !notice.is_zero() {
-        log::info!("stopping: not ready any more; still serving for {} seconds (drain_notice)", notice.as_secs_f64());
+        log::info!(
+            "stopping: not ready any more; still serving for {} seconds (drain_notice)",
+            notice.as_secs_f64()
+        );
         sleep(notice).await;
     }
     let begun_at = Instant::now();
-    log::info!("stopping: closing all clients within {} seconds (drain_time)", drain.as_secs_f64());
+    log::info!(
+        "stopping: closing all clients within {} seconds (drain_time)",
+        drain.as_secs_f64()
+    );
     lifecycle.enter(Phase::Draining);
     lifecycle.calls_ended(begun_at + drain / 2).await;
     broker.drain(begun_at + drain).await;
     clients_ended(broker, Instant::now() + grace).await;
     lifecycle.enter(Phase::Ending);
-    // The HTTP server looks only once a second whether all its sockets are closed; those without a request are closed at once.
+    // The HTTP server looks only once a second whether all its sockets are closed; those without a
+    // request are closed at once.
     let _ = timeout_at(Instant::now() + LAST_ANSWERS, server.stop(true)).await;
 }
 

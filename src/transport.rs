@@ -1,4 +1,5 @@
-//! How clients listen: three outlets behind one contract (`channelstream_actors::outlet`). Only this module knows actix-web-actors.
+//! How clients listen: three outlets behind one contract (`channelstream_actors::outlet`). Only
+//! this module knows actix-web-actors.
 
 pub mod client_frames;
 pub mod event_stream;
@@ -50,15 +51,31 @@ impl IntoParams for BrowserPosition {
 
 /// The `conn_id` of the query.
 fn conn_id(request: &HttpRequest) -> Result<ConnId, ApiError> {
-    CONN_ID.take(&mut query(request))?.ok_or_else(|| ApiError::BadQuery("Missing query parameter conn_id".to_owned()))
+    CONN_ID
+        .take(&mut query(request))?
+        .ok_or_else(|| ApiError::BadQuery("Missing query parameter conn_id".to_owned()))
 }
 
 /// The ways to an outlet's actor.
-fn outlet<A>(transport: Transport, address: &Addr<A>, queue: Queue, pulse: Pulse, socket: Arc<Handle>) -> Outlet
+fn outlet<A>(
+    transport: Transport,
+    address: &Addr<A>,
+    queue: Queue,
+    pulse: Pulse,
+    socket: Arc<Handle>,
+) -> Outlet
 where
     A: Handler<Frames> + Handler<Room> + Handler<Shut>,
     A::Context: ToEnvelope<A, Frames> + ToEnvelope<A, Room> + ToEnvelope<A, Shut>,
 {
     let [frames, room, shut] = [(), (), ()].map(|()| address.clone());
-    Outlet { transport, frames: frames.recipient(), room: room.recipient(), shut: shut.recipient(), queue, pulse, socket }
+    Outlet {
+        transport,
+        frames: frames.recipient(),
+        room: room.recipient(),
+        shut: shut.recipient(),
+        queue,
+        pulse,
+        socket,
+    }
 }

@@ -1,10 +1,11 @@
 //! From bytes to typed requests, in one place (`protocol.md` §3).
 //!
-//! [`reading`] reads a body, [`body`] hands it to the request's table. A table ([`fields`]) names an object's fields with their
-//! rules ([`rules`]), defaults, descriptions and examples; [`reader`] takes an object apart by it and collects all that is wrong,
-//! and [`describer`] writes its schema. [`parameters`] does the same for queries. [`errors`] is the tree that becomes the answer.
-//! What only the broker knows, whether a connection or user exists, is looked up before the answer, so that it stands beside the
-//! other errors.
+//! [`reading`] reads a body, [`body`] hands it to the request's table. A table ([`fields`]) names
+//! an object's fields with their rules ([`rules`]), defaults, descriptions and examples; [`reader`]
+//! takes an object apart by it and collects all that is wrong, and [`describer`] writes its schema.
+//! [`parameters`] does the same for queries. [`errors`] is the tree that becomes the answer. What
+//! only the broker knows, whether a connection or user exists, is looked up before the answer, so
+//! that it stands beside the other errors.
 
 pub mod body;
 pub mod describer;

@@ -1,7 +1,8 @@
 //! The one door to the actors. Transports and endpoints know the broker only.
 //!
-//! A change of several steps runs in a task of its own which the caller waits for: a caller that hangs up cannot halve it.
-//! What is done with messages stands in `messages`, what is told of channels and users in `info`, what operators see and do in `panel`.
+//! A change of several steps runs in a task of its own which the caller waits for: a caller that
+//! hangs up cannot halve it. What is done with messages stands in `messages`, what is told of
+//! channels and users in `info`, what operators see and do in `panel`.
 
 mod drain;
 mod info;
@@ -32,7 +33,8 @@ use crate::user::{self, Configs, Exist, SetState, User};
 pub use crate::user::Connected;
 pub use messages::Once;
 
-/// More calls than this under way at once are refused: each waits for actors that are behind already.
+/// More calls than this under way at once are refused: each waits for actors that are behind
+/// already.
 const PENDING_CALLS: u64 = 20_000;
 
 /// How many actors are asked at a time: what comes meanwhile waits for no more than these.
@@ -76,7 +78,8 @@ impl From<Refused> for NotDone {
 }
 
 impl Broker {
-    /// A broker without threads: it knows nobody and refuses all until [`start_on`](Self::start_on).
+    /// A broker without threads: it knows nobody and refuses all until
+    /// [`start_on`](Self::start_on).
     pub fn new(limits: Limits) -> Self {
         Self {
             common: Common::new(limits),
@@ -90,14 +93,35 @@ impl Broker {
 
     /// Gives it its threads, on which all actors will live; once.
     pub fn start_on(&self, arbiters: &[ArbiterHandle]) {
-        let Self { common, channels, users, connections, .. } = self;
+        let Self {
+            common,
+            channels,
+            users,
+            connections,
+            ..
+        } = self;
         channels.start_on(arbiters, common);
-        users.start_on(arbiters, &user::Needs { common: common.clone(), channels: channels.clone() });
+        users.start_on(
+            arbiters,
+            &user::Needs {
+                common: common.clone(),
+                channels: channels.clone(),
+            },
+        );
         let (common, channels) = (common.clone(), channels.clone());
-        connections.start_on(arbiters, &connection::Needs { common, channels, users: users.clone() });
+        connections.start_on(
+            arbiters,
+            &connection::Needs {
+                common,
+                channels,
+                users: users.clone(),
+            },
+        );
         let most_bytes = self.limits().idempotency_bytes;
         if let Some(arbiter) = arbiters.first() {
-            self.ledger.get_or_init(|| Ledger::start_in_arbiter(arbiter, move |_| Ledger::new(most_bytes)));
+            self.ledger.get_or_init(|| {
+                Ledger::start_in_arbiter(arbiter, move |_| Ledger::new(most_bytes))
+            });
         }
     }
 
@@ -113,13 +137,20 @@ impl Broker {
 
     fn begin(&self) -> Result<Counted, Refused> {
         let pending = self.counters().begin(PENDING_CALLS);
-        // Counted first: a call that is not refused is seen by whoever closes the broker and waits for the last one.
+        // Counted first: a call that is not refused is seen by whoever closes the broker and waits
+        // for the last one.
         fence(SeqCst);
-        pending.filter(|_| !self.is_closed.load(SeqCst)).ok_or(Refused::SOON)
+        pending
+            .filter(|_| !self.is_closed.load(SeqCst))
+            .ok_or(Refused::SOON)
     }
 
-    /// Waits for the answer of an actor. The call counts as pending until the answer comes, even if its caller has hung up.
-    async fn wait<T: 'static>(pending: Counted, answer: impl Future<Output = Option<T>> + 'static) -> Option<T> {
+    /// Waits for the answer of an actor. The call counts as pending until the answer comes, even if
+    /// its caller has hung up.
+    async fn wait<T: 'static>(
+        pending: Counted,
+        answer: impl Future<Output = Option<T>> + 'static,
+    ) -> Option<T> {
         let task = actix::spawn(async move {
             let _pending = pending;
             answer.await
@@ -139,8 +170,18 @@ impl Broker {
         configs: Configs,
     ) -> Result<Connected, NotConnected> {
         let pending = self.begin().map_err(NotConnected::Refused)?;
-        let opened = self.connections.ask(conn_id, Absent::Create, Open { user, connect, configs });
-        Self::wait(pending, opened).await.unwrap_or(Err(NotConnected::Refused(Refused::SOON)))
+        let opened = self.connections.ask(
+            conn_id,
+            Absent::Create,
+            Open {
+                user,
+                connect,
+                configs,
+            },
+        );
+        Self::wait(pending, opened)
+            .await
+            .unwrap_or(Err(NotConnected::Refused(Refused::SOON)))
     }
 
     /// Whether there is such a connection.
@@ -149,7 +190,10 @@ impl Broker {
     }
 
     async fn owner(&self, conn_id: ConnId) -> Result<UserName, Unknown> {
-        self.connections.ask(conn_id, Absent::Skip, Who).await.unwrap_or(Err(Unknown))
+        self.connections
+            .ask(conn_id, Absent::Skip, Who)
+            .await
+            .unwrap_or(Err(Unknown))
     }
 
     /// Whether there is such a user, connected or remembered.
@@ -161,20 +205,39 @@ impl Broker {
     ///
     /// # Errors
     /// When there is no such connection.
-    pub async fn subscribe(&self, conn_id: ConnId, channels: Vec<ChannelName>, configs: Configs) -> Result<Subscriptions, NotDone> {
+    pub async fn subscribe(
+        &self,
+        conn_id: ConnId,
+        channels: Vec<ChannelName>,
+        configs: Configs,
+    ) -> Result<Subscriptions, NotDone> {
         let pending = self.begin()?;
-        let subscribed = self.connections.ask(conn_id, Absent::Skip, Subscribe { channels, configs });
-        Self::wait(pending, subscribed).await.unwrap_or(Err(Unknown)).map_err(NotDone::Unknown)
+        let subscribed =
+            self.connections
+                .ask(conn_id, Absent::Skip, Subscribe { channels, configs });
+        Self::wait(pending, subscribed)
+            .await
+            .unwrap_or(Err(Unknown))
+            .map_err(NotDone::Unknown)
     }
 
     /// Takes a connection out of channels.
     ///
     /// # Errors
     /// When there is no such connection.
-    pub async fn unsubscribe(&self, conn_id: ConnId, channels: Vec<ChannelName>) -> Result<Subscriptions, NotDone> {
+    pub async fn unsubscribe(
+        &self,
+        conn_id: ConnId,
+        channels: Vec<ChannelName>,
+    ) -> Result<Subscriptions, NotDone> {
         let pending = self.begin()?;
-        let unsubscribed = self.connections.ask(conn_id, Absent::Skip, Unsubscribe { channels });
-        Self::wait(pending, unsubscribed).await.unwrap_or(Err(Unknown)).map_err(NotDone::Unknown)
+        let unsubscribed = self
+            .connections
+            .ask(conn_id, Absent::Skip, Unsubscribe { channels });
+        Self::wait(pending, unsubscribed)
+            .await
+            .unwrap_or(Err(Unknown))
+            .map_err(NotDone::Unknown)
     }
 
     /// Sets a user's state values, and the public keys where given.
@@ -188,17 +251,32 @@ impl Broker {
         public_keys: Option<Vec<String>>,
     ) -> Result<StateChanged, NotDone> {
         let pending = self.begin()?;
-        let set = self.users.ask(user, Absent::Skip, SetState { values, public_keys });
-        Self::wait(pending, set).await.ok_or(NotDone::Unknown(Unknown))
+        let set = self.users.ask(
+            user,
+            Absent::Skip,
+            SetState {
+                values,
+                public_keys,
+            },
+        );
+        Self::wait(pending, set)
+            .await
+            .ok_or(NotDone::Unknown(Unknown))
     }
 
     /// Sets the configuration of channels, which are made where they do not exist.
     ///
     /// # Errors
     /// When too much is under way; then none was changed.
-    pub async fn configure(&self, configs: BTreeMap<ChannelName, ChannelConfig>) -> Result<(), Refused> {
+    pub async fn configure(
+        &self,
+        configs: BTreeMap<ChannelName, ChannelConfig>,
+    ) -> Result<(), Refused> {
         let _pending = self.begin()?;
-        let ask = |(channel, config)| self.channels.ask(channel, Absent::Create, Configure(config));
+        let ask = |(channel, config)| {
+            self.channels
+                .ask(channel, Absent::Create, Configure(config))
+        };
         join_all(configs.into_iter().map(ask)).await;
         Ok(())
     }
@@ -207,12 +285,23 @@ impl Broker {
     ///
     /// # Errors
     /// When there is no such connection.
-    pub async fn attach(&self, conn_id: ConnId, outlet: Outlet, read: Report) -> Result<Attachment, Unknown> {
-        self.connections.ask(conn_id, Absent::Skip, AttachOutlet { outlet, read }).await.unwrap_or(Err(Unknown))
+    pub async fn attach(
+        &self,
+        conn_id: ConnId,
+        outlet: Outlet,
+        read: Report,
+    ) -> Result<Attachment, Unknown> {
+        self.connections
+            .ask(conn_id, Absent::Skip, AttachOutlet { outlet, read })
+            .await
+            .unwrap_or(Err(Unknown))
     }
 
     /// Ends a connection for good. Answers whether there was one.
     pub async fn disconnect(&self, conn_id: ConnId) -> bool {
-        self.connections.ask(conn_id, Absent::Skip, Close(CloseReason::Disconnected)).await.unwrap_or(false)
+        self.connections
+            .ask(conn_id, Absent::Skip, Close(CloseReason::Disconnected))
+            .await
+            .unwrap_or(false)
     }
 }

@@ -39,7 +39,8 @@ pub(crate) struct Inspect;
 #[rtype(result = "Box<ChannelSummary>")]
 pub(crate) struct Summarize;
 
-/// Forgets all the channel is and keeps, unless connections are in it, which are answered. From the broker.
+/// Forgets all the channel is and keeps, unless connections are in it, which are answered. From the
+/// broker.
 #[derive(Message)]
 #[rtype(result = "Result<(), Vec<ConnId>>")]
 pub(crate) struct Forget;
@@ -79,7 +80,15 @@ impl Resident for Channel {
 
     fn open(name: ChannelName, common: &Common, home: &Directories<Self>) -> Self {
         let (core, delivery) = new_halves(&name, common);
-        Self { name, common: common.clone(), home: home.clone(), core, delivery, handled: 0, forgotten: 0 }
+        Self {
+            name,
+            common: common.clone(),
+            home: home.clone(),
+            core,
+            delivery,
+            handled: 0,
+            forgotten: 0,
+        }
     }
 }
 
@@ -87,7 +96,13 @@ impl Resident for Channel {
 fn new_halves(name: &ChannelName, common: &Common) -> (ChannelCore, Delivery) {
     let limits = common.limits();
     let retention = limits.retention(limits.channel_frames);
-    let core = ChannelCore::new(name.clone(), Uuid::new_v4(), retention, limits.history_bytes, Moment::now());
+    let core = ChannelCore::new(
+        name.clone(),
+        Uuid::new_v4(),
+        retention,
+        limits.history_bytes,
+        Moment::now(),
+    );
     let delivery = Delivery::new(Some(name.clone()), limits.channel_frames, common);
     (core, delivery)
 }
@@ -179,19 +194,29 @@ impl Handler<Forget> for Channel {
 impl Handler<Tell> for Channel {
     type Result = ();
 
-    fn handle(&mut self, Tell { member, place, config }: Tell, context: &mut Context<Self>) {
+    fn handle(
+        &mut self,
+        Tell {
+            member,
+            place,
+            config,
+        }: Tell,
+        context: &mut Context<Self>,
+    ) {
         let is_new = self.handled == self.forgotten + 1;
         if let Some(config) = config.filter(|_| is_new) {
             self.core.configure(config);
         }
         self.catch_up(context);
-        // A place that ends hears nothing of the parting; one that begins does not hear of the joining.
+        // A place that ends hears nothing of the parting; one that begins does not hear of the
+        // joining.
         if let Place::Left(conn_id) = place {
             self.delivery.leave_place(conn_id);
         }
         self.decide(context, |core| core.member(&member, Stamp::now()));
         if let Place::Taken(conn_id) = place {
-            self.delivery.take_place(conn_id, member.user, self.core.log());
+            self.delivery
+                .take_place(conn_id, member.user, self.core.log());
         }
     }
 }

@@ -14,7 +14,10 @@ pub(crate) struct Common {
 
 impl Common {
     pub(crate) fn new(limits: Limits) -> Self {
-        Self { limits: Arc::new(limits), counters: Counters::default() }
+        Self {
+            limits: Arc::new(limits),
+            counters: Counters::default(),
+        }
     }
 
     pub(crate) fn limits(&self) -> &Limits {

@@ -1,9 +1,12 @@
-//! The actor of a connection: whose it is, in which channels, which transport listens for it, and when it ends.
+//! The actor of a connection: whose it is, in which channels, which transport listens for it, and
+//! when it ends.
 //!
-//! It is not on the way of messages: at attach it gives channels and user the outlet, and they send there directly.
+//! It is not on the way of messages: at attach it gives channels and user the outlet, and they send
+//! there directly.
 //!
-//! Everything that begins or ends for a connection begins and ends here and goes down from here in order: a user hears that a
-//! connection has ended after it heard that it began, whatever became of the calls in between.
+//! Everything that begins or ends for a connection begins and ends here and goes down from here in
+//! order: a user hears that a connection has ended after it heard that it began, whatever became of
+//! the calls in between.
 
 mod life;
 
@@ -24,9 +27,12 @@ use crate::error::{CloseReason, InUse, NotConnected, Refused, Unknown};
 use crate::name::{ChannelName, ConnId, UserName};
 use crate::outlet::{Attachment, DetachOutlet, Outlet, Report};
 use crate::transport::Transport;
-use crate::user::{AddConnection, AddSubscriptions, Closed, Configs, Connected, RemoveSubscriptions, User};
+use crate::user::{
+    AddConnection, AddSubscriptions, Closed, Configs, Connected, RemoveSubscriptions, User,
+};
 
-/// Makes the connection the user's, or keeps it if it already is, and puts it into channels. From the broker; creates it.
+/// Makes the connection the user's, or keeps it if it already is, and puts it into channels. From
+/// the broker; creates it.
 #[derive(Message)]
 #[rtype(result = "Result<Connected, NotConnected>")]
 pub(crate) struct Open {
@@ -69,7 +75,8 @@ pub(crate) struct Activity {
     pub(crate) silent: Duration,
 }
 
-/// A transport wants to listen; the newest wins. From the transport, by the broker; answered when it is attached to all channels.
+/// A transport wants to listen; the newest wins. From the transport, by the broker; answered when
+/// it is attached to all channels.
 #[derive(Message)]
 #[rtype(result = "Result<Attachment, Unknown>")]
 pub(crate) struct AttachOutlet {
@@ -127,7 +134,16 @@ impl Resident for Connection {
 
     fn open(conn_id: ConnId, needs: &Needs, home: &Directories<Self>) -> Self {
         let (needs, home) = (needs.clone(), home.clone());
-        Self { conn_id, needs, home, life: None, lives: 0, generation: Generation::default(), handled: 0, unanswered: 0 }
+        Self {
+            conn_id,
+            needs,
+            home,
+            life: None,
+            lives: 0,
+            generation: Generation::default(),
+            handled: 0,
+            unanswered: 0,
+        }
     }
 }
 
@@ -136,11 +152,18 @@ impl Actor for Connection {
 }
 
 impl Connection {
-    /// Looks again when the deadline may have come. One timer, which sleeps through all signs of life in between.
+    /// Looks again when the deadline may have come. One timer, which sleeps through all signs of
+    /// life in between.
     fn watch_deadline(&self, wait: Duration, context: &mut Context<Self>) {
         let lives = self.lives;
         context.run_later(wait, move |connection, context| {
-            let Some(life) = connection.life.as_ref().filter(|_| connection.lives == lives) else { return };
+            let Some(life) = connection
+                .life
+                .as_ref()
+                .filter(|_| connection.lives == lives)
+            else {
+                return;
+            };
             let deadline = life.last_sign_of_life() + connection.needs.common.limits().idle;
             match deadline.checked_duration_since(Instant::now()) {
                 Some(left) if !left.is_zero() => connection.watch_deadline(left, context),
@@ -153,12 +176,24 @@ impl Connection {
     }
 
     fn close(&mut self, reason: CloseReason) -> bool {
-        let Some(life) = self.life.take() else { return false };
+        let Some(life) = self.life.take() else {
+            return false;
+        };
         let user = life.user.as_str();
-        log::debug!("disconnected: connection={} user={user:?} reason={:?}", self.conn_id.short(), reason.reason());
+        log::debug!(
+            "disconnected: connection={} user={user:?} reason={:?}",
+            self.conn_id.short(),
+            reason.reason()
+        );
         // When the server stops, all users go, and those who are still here need not hear of each.
         if !matches!(reason, CloseReason::Restart { .. }) {
-            self.needs.users.tell(life.user.clone(), Absent::Skip, Closed { conn_id: self.conn_id });
+            self.needs.users.tell(
+                life.user.clone(),
+                Absent::Skip,
+                Closed {
+                    conn_id: self.conn_id,
+                },
+            );
         }
         life.shut(reason, self.needs.common.limits().close_grace);
         true
@@ -171,7 +206,8 @@ impl Connection {
         }
     }
 
-    /// Answers a message when `asked` is known. Until then the actor does not go, even if its connection ends.
+    /// Answers a message when `asked` is known. Until then the actor does not go, even if its
+    /// connection ends.
     fn answer_after<T: 'static, R: 'static>(
         &mut self,
         asked: impl Future<Output = T> + 'static,
@@ -197,7 +233,15 @@ impl_resident_handlers!(Connection);
 impl Handler<Open> for Connection {
     type Result = ResponseActFuture<Self, Result<Connected, NotConnected>>;
 
-    fn handle(&mut self, Open { user, connect, configs }: Open, context: &mut Context<Self>) -> Self::Result {
+    fn handle(
+        &mut self,
+        Open {
+            user,
+            connect,
+            configs,
+        }: Open,
+        context: &mut Context<Self>,
+    ) -> Self::Result {
         match &mut self.life {
             Some(life) if life.user != user => {
                 return Box::pin(actix::fut::ready(Err(NotConnected::InUse(InUse))));
@@ -211,8 +255,17 @@ impl Handler<Open> for Connection {
             }
         }
         let (conn_id, lives, added) = (self.conn_id, self.lives, connect.channels.clone());
-        log::debug!("connected: connection={} user={:?} channels={}", conn_id.short(), user.as_str(), added.len());
-        let add = AddConnection { conn_id, connect, configs };
+        log::debug!(
+            "connected: connection={} user={:?} channels={}",
+            conn_id.short(),
+            user.as_str(),
+            added.len()
+        );
+        let add = AddConnection {
+            conn_id,
+            connect,
+            configs,
+        };
         let asked = self.needs.users.ask(user, Absent::Create, add);
         self.answer_after(asked, move |connected, connection| {
             connection.listen(lives, added);
@@ -224,10 +277,20 @@ impl Handler<Open> for Connection {
 impl Handler<Subscribe> for Connection {
     type Result = ResponseActFuture<Self, Result<Subscriptions, Unknown>>;
 
-    fn handle(&mut self, Subscribe { channels, configs }: Subscribe, _: &mut Context<Self>) -> Self::Result {
-        let Some(life) = &self.life else { return Box::pin(actix::fut::ready(Err(Unknown))) };
+    fn handle(
+        &mut self,
+        Subscribe { channels, configs }: Subscribe,
+        _: &mut Context<Self>,
+    ) -> Self::Result {
+        let Some(life) = &self.life else {
+            return Box::pin(actix::fut::ready(Err(Unknown)));
+        };
         let (conn_id, lives) = (self.conn_id, self.lives);
-        let add = AddSubscriptions { conn_id, channels, configs };
+        let add = AddSubscriptions {
+            conn_id,
+            channels,
+            configs,
+        };
         let asked = self.needs.users.ask(life.user.clone(), Absent::Skip, add);
         self.answer_after(asked, move |subscriptions, connection| {
             let subscriptions = subscriptions.unwrap_or(Err(Unknown))?;
@@ -240,10 +303,20 @@ impl Handler<Subscribe> for Connection {
 impl Handler<Unsubscribe> for Connection {
     type Result = ResponseActFuture<Self, Result<Subscriptions, Unknown>>;
 
-    fn handle(&mut self, Unsubscribe { channels }: Unsubscribe, _: &mut Context<Self>) -> Self::Result {
-        let Some(life) = &self.life else { return Box::pin(actix::fut::ready(Err(Unknown))) };
+    fn handle(
+        &mut self,
+        Unsubscribe { channels }: Unsubscribe,
+        _: &mut Context<Self>,
+    ) -> Self::Result {
+        let Some(life) = &self.life else {
+            return Box::pin(actix::fut::ready(Err(Unknown)));
+        };
         let (conn_id, lives) = (self.conn_id, self.lives);
-        let asked = self.needs.users.ask(life.user.clone(), Absent::Skip, RemoveSubscriptions { conn_id, channels });
+        let asked = self.needs.users.ask(
+            life.user.clone(),
+            Absent::Skip,
+            RemoveSubscriptions { conn_id, channels },
+        );
         self.answer_after(asked, move |subscriptions, connection| {
             let subscriptions = subscriptions.unwrap_or(Err(Unknown))?;
             if let Some(life) = connection.life(lives) {
@@ -260,7 +333,10 @@ impl Handler<Who> for Connection {
     type Result = Result<UserName, Unknown>;
 
     fn handle(&mut self, _: Who, _: &mut Context<Self>) -> Self::Result {
-        self.life.as_ref().map(|life| life.user.clone()).ok_or(Unknown)
+        self.life
+            .as_ref()
+            .map(|life| life.user.clone())
+            .ok_or(Unknown)
     }
 }
 
@@ -275,12 +351,22 @@ impl Handler<Inspect> for Connection {
 impl Handler<AttachOutlet> for Connection {
     type Result = ResponseActFuture<Self, Result<Attachment, Unknown>>;
 
-    fn handle(&mut self, AttachOutlet { outlet, read }: AttachOutlet, context: &mut Context<Self>) -> Self::Result {
+    fn handle(
+        &mut self,
+        AttachOutlet { outlet, read }: AttachOutlet,
+        context: &mut Context<Self>,
+    ) -> Self::Result {
         let (reply, attached) = oneshot::channel();
         if self.life.is_some() {
             self.generation = self.generation.next();
             let attachment = Attachment::new(self.generation, context.address().recipient());
-            let arrival = Arrival { generation: self.generation, outlet: outlet.into(), read, attachment, reply };
+            let arrival = Arrival {
+                generation: self.generation,
+                outlet: outlet.into(),
+                read,
+                attachment,
+                reply,
+            };
             self.arrive(arrival, context);
         }
         self.answer_after(attached, |attached, _| attached.map_err(|_| Unknown))
@@ -290,7 +376,11 @@ impl Handler<AttachOutlet> for Connection {
 impl Handler<DetachOutlet> for Connection {
     type Result = ();
 
-    fn handle(&mut self, DetachOutlet { generation, end }: DetachOutlet, context: &mut Context<Self>) {
+    fn handle(
+        &mut self,
+        DetachOutlet { generation, end }: DetachOutlet,
+        context: &mut Context<Self>,
+    ) {
         self.depart(generation, end, context);
     }
 }

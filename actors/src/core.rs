@@ -1,5 +1,5 @@
-//! What decides: plain structs, with time and ids as arguments. No actix, no clock, no input or output; a rule of the protocol is
-//! tested here without runtime or socket.
+//! What decides: plain structs, with time and ids as arguments. No actix, no clock, no input or
+//! output; a rule of the protocol is tested here without runtime or socket.
 
 pub mod channel;
 pub mod cursor;
@@ -24,6 +24,9 @@ pub struct Stamp {
 impl Stamp {
     /// Now, with a new id.
     pub fn now() -> Self {
-        Self { now: Moment::now(), id: MessageId::random() }
+        Self {
+            now: Moment::now(),
+            id: MessageId::random(),
+        }
     }
 }

@@ -1,4 +1,5 @@
-//! Totals since the start, and what there is now: written by the actors and their outlets, read by anyone.
+//! Totals since the start, and what there is now: written by the actors and their outlets, read by
+//! anyone.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
@@ -33,7 +34,8 @@ impl Counters {
         self.0.messages.load(Relaxed)
     }
 
-    /// Entries of any kind handed to outlets: one entry to three listening connections counts three.
+    /// Entries of any kind handed to outlets: one entry to three listening connections counts
+    /// three.
     pub fn deliveries(&self) -> ByTransport<u64> {
         self.0.deliveries.load()
     }
@@ -115,7 +117,10 @@ impl Counters {
 
     fn counted(&self, what: fn(&Totals) -> &AtomicU64) -> Counted {
         what(&self.0).fetch_add(1, Relaxed);
-        Counted { totals: self.0.clone(), what }
+        Counted {
+            totals: self.0.clone(),
+            what,
+        }
     }
 }
 

@@ -1,5 +1,5 @@
-//! Delivery hands the entries of a log to its subscribers. Where each of them stands, and what is to be sent next, is decided by its
-//! [`Cursor`]; this module only sends.
+//! Delivery hands the entries of a log to its subscribers. Where each of them stands, and what is
+//! to be sent next, is decided by its [`Cursor`]; this module only sends.
 //!
 //! It does not know who made the entries. Channels use it, and users for their private messages.
 
@@ -29,7 +29,8 @@ const HOLD: Duration = Duration::from_millis(1);
 /// How long after publications came together more are expected to do so.
 const BURST_MEMORY: Duration = Duration::from_millis(25);
 
-/// A channel with fewer listening subscribers hands on at once: the writes that waiting saves cost less than the wait.
+/// A channel with fewer listening subscribers hands on at once: the writes that waiting saves cost
+/// less than the wait.
 const HOLD_LISTENERS: usize = 32;
 
 /// A transport begins to listen. From the connection; answered once what was missed is on its way.
@@ -39,7 +40,8 @@ pub(crate) struct Attach {
     pub(crate) conn_id: ConnId,
     pub(crate) generation: Generation,
     pub(crate) outlet: Arc<Outlet>,
-    /// Whether entries from before now count as missed. Not so for a channel subscribed to while listening.
+    /// Whether entries from before now count as missed. Not so for a channel subscribed to while
+    /// listening.
     pub(crate) missed: bool,
     /// The position that the client brings; it says nothing of logs that it does not name.
     pub(crate) read: Report,
@@ -54,7 +56,8 @@ pub(crate) struct Detach {
     pub(crate) conn_id: ConnId,
     /// Which transport ended: an [`Attach`] of it that is still on its way comes to nothing.
     pub(crate) generation: Generation,
-    /// How far the client has read; `None` when that is not known, so it goes back to where the transport began.
+    /// How far the client has read; `None` when that is not known, so it goes back to where the
+    /// transport began.
     pub(crate) report: Option<Report>,
 }
 
@@ -124,7 +127,8 @@ pub(crate) struct Delivery {
 }
 
 impl Delivery {
-    /// Creates a delivery without subscribers. `frames`: how many entries a connection gets that never listened before.
+    /// Creates a delivery without subscribers. `frames`: how many entries a connection gets that
+    /// never listened before.
     pub(crate) fn new(channel: Option<ChannelName>, frames: usize, common: &Common) -> Self {
         Self {
             channel,
@@ -152,7 +156,11 @@ impl Delivery {
 
     /// Gives a connection a place at the end of the log, unless it has one.
     pub(crate) fn take_place(&mut self, conn_id: ConnId, user: UserName, log: &Log) {
-        let new = || Subscriber { user, cursor: Cursor::at_end(log), listening: None };
+        let new = || Subscriber {
+            user,
+            cursor: Cursor::at_end(log),
+            listening: None,
+        };
         self.subscribers.entry(conn_id).or_insert_with(new);
     }
 
@@ -166,9 +174,17 @@ impl Delivery {
         }
     }
 
-    /// Sends what the connection missed; from then on it is live. In one call, so nothing is missed, doubled or out of order.
+    /// Sends what the connection missed; from then on it is live. In one call, so nothing is
+    /// missed, doubled or out of order.
     pub(crate) fn attach(&mut self, attach: Attach, log: &Log, aftermath: &mut Aftermath) {
-        let Attach { conn_id, generation, outlet, missed, read, is_foreign } = attach;
+        let Attach {
+            conn_id,
+            generation,
+            outlet,
+            missed,
+            read,
+            is_foreign,
+        } = attach;
         let Some(subscriber) = self.subscribers.get_mut(&conn_id) else {
             return;
         };
@@ -177,21 +193,43 @@ impl Delivery {
             None if is_foreign => Claim::Foreign,
             None => Claim::Nothing,
         };
-        if !subscriber.cursor.begin(Beginning { generation, claim, missed, frames: self.frames }, log) {
+        if !subscriber.cursor.begin(
+            Beginning {
+                generation,
+                claim,
+                missed,
+                frames: self.frames,
+            },
+            log,
+        ) {
             return;
         }
         self.listening += usize::from(subscriber.listening.is_none());
-        subscriber.listening = Some(Listening { outlet, is_waiting: false });
+        subscriber.listening = Some(Listening {
+            outlet,
+            is_waiting: false,
+        });
         self.go_on(conn_id, log, aftermath);
     }
 
     /// Takes the connection back to what its client has read. It waits there.
-    pub(crate) fn detach(&mut self, Detach { conn_id, generation, report }: Detach, log: &Log) {
+    pub(crate) fn detach(
+        &mut self,
+        Detach {
+            conn_id,
+            generation,
+            report,
+        }: Detach,
+        log: &Log,
+    ) {
         let Some(subscriber) = self.subscribers.get_mut(&conn_id) else {
             return;
         };
         let is_current = generation >= subscriber.cursor.generation();
-        subscriber.cursor.end(generation, report.and_then(|report| position_in(&report, log.epoch())));
+        subscriber.cursor.end(
+            generation,
+            report.and_then(|report| position_in(&report, log.epoch())),
+        );
         if is_current {
             self.listening -= usize::from(subscriber.listening.take().is_some());
         }
@@ -199,7 +237,9 @@ impl Delivery {
 
     /// Returns whether the connection was sent all entries, or has no place.
     pub(crate) fn is_up_to_date(&self, conn_id: ConnId, log: &Log) -> bool {
-        self.subscribers.get(&conn_id).is_none_or(|subscriber| subscriber.cursor.has_all(log))
+        self.subscribers
+            .get(&conn_id)
+            .is_none_or(|subscriber| subscriber.cursor.has_all(log))
     }
 
     /// Returns where the callers wait who are answered when what was put off is handed on.
@@ -207,13 +247,15 @@ impl Delivery {
         self.waiting.clone()
     }
 
-    /// Returns how long what was put off shall wait for more. `None` where that would not pay: a lone message never waits, nor does
-    /// one for a few listeners.
+    /// Returns how long what was put off shall wait for more. `None` where that would not pay: a
+    /// lone message never waits, nor does one for a few listeners.
     ///
-    /// Several publishers that go on one after the other come in bursts. The first of a burst, sent alone, would cost each subscriber a
-    /// write of its own, and a write costs more than all else.
+    /// Several publishers that go on one after the other come in bursts. The first of a burst, sent
+    /// alone, would cost each subscriber a write of its own, and a write costs more than all else.
     pub(crate) fn hold(&self) -> Option<Duration> {
-        let is_burst = self.company_at.is_some_and(|at| at.elapsed() < BURST_MEMORY);
+        let is_burst = self
+            .company_at
+            .is_some_and(|at| at.elapsed() < BURST_MEMORY);
         (is_burst && self.listening >= HOLD_LISTENERS).then_some(HOLD)
     }
 
@@ -228,7 +270,9 @@ impl Delivery {
             for (conn_id, subscriber) in &mut self.subscribers {
                 batch.pass(*conn_id, subscriber, aftermath);
             }
-            self.common.counters().count_deliveries(&batch.sent, batch.messages);
+            self.common
+                .counters()
+                .count_deliveries(&batch.sent, batch.messages);
             self.listening -= batch.cut_off;
         }
         for answer in self.waiting.borrow_mut().drain(..) {
@@ -238,8 +282,16 @@ impl Delivery {
     }
 
     /// Goes on with a subscriber whose outlet has room again, or is gone.
-    pub(crate) fn room(&mut self, conn_id: ConnId, generation: Generation, log: &Log, aftermath: &mut Aftermath) {
-        let Some(subscriber) = self.subscribers.get_mut(&conn_id) else { return };
+    pub(crate) fn room(
+        &mut self,
+        conn_id: ConnId,
+        generation: Generation,
+        log: &Log,
+        aftermath: &mut Aftermath,
+    ) {
+        let Some(subscriber) = self.subscribers.get_mut(&conn_id) else {
+            return;
+        };
         if let Some(listening) = &mut subscriber.listening
             && subscriber.cursor.generation() == generation
         {
@@ -254,15 +306,22 @@ impl Delivery {
     }
 
     fn go_on(&mut self, conn_id: ConnId, log: &Log, aftermath: &mut Aftermath) {
-        let Some(subscriber) = self.subscribers.get_mut(&conn_id) else { return };
+        let Some(subscriber) = self.subscribers.get_mut(&conn_id) else {
+            return;
+        };
         let mut batch = Batch::new(log, self.channel.as_ref(), &self.common, &mut self.lists);
         batch.pass(conn_id, subscriber, aftermath);
-        self.common.counters().count_deliveries(&batch.sent, batch.messages);
+        self.common
+            .counters()
+            .count_deliveries(&batch.sent, batch.messages);
         self.listening -= batch.cut_off;
     }
 }
 
 /// Returns what a report says of a log.
 fn position_in(report: &Report, log: Epoch) -> Option<u64> {
-    report.iter().find(|(epoch, _)| *epoch == log).map(|(_, offset)| *offset)
+    report
+        .iter()
+        .find(|(epoch, _)| *epoch == log)
+        .map(|(_, offset)| *offset)
 }

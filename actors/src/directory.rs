@@ -1,8 +1,10 @@
-//! Directories find, create and forward. Each kind of actor has one directory on every thread, which owns the addresses of its
-//! share of the names. A directory knows nothing of the kind that it keeps.
+//! Directories find, create and forward. Each kind of actor has one directory on every thread,
+//! which owns the addresses of its share of the names. A directory knows nothing of the kind that
+//! it keeps.
 //!
-//! Every operation on a channel, user or connection passes its directory's mailbox and then its own. Both are in order, so what was
-//! sent first is handled first, whoever sent it; the causality of the whole broker rests on this (`docs/architecture.md`).
+//! Every operation on a channel, user or connection passes its directory's mailbox and then its
+//! own. Both are in order, so what was sent first is handled first, whoever sent it; the causality
+//! of the whole broker rests on this (`docs/architecture.md`).
 
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
@@ -20,8 +22,8 @@ use tokio::sync::oneshot;
 pub(crate) trait Resident: Actor<Context = Context<Self>> + Handler<Retire> + Sized {
     type Name: Clone + Eq + Hash + Send + Sync + Unpin + 'static;
 
-    /// What an actor of this kind needs: what all actors share, and the directories of the kinds below it. No kind is given the
-    /// directories of a kind above it, so requests can only go down.
+    /// What an actor of this kind needs: what all actors share, and the directories of the kinds
+    /// below it. No kind is given the directories of a kind above it, so requests can only go down.
     type Needs: Clone + Send + Sync + Unpin + 'static;
 
     /// Creates the actor. `home` is the directory that keeps it.
@@ -34,7 +36,8 @@ pub(crate) trait Resident: Actor<Context = Context<Self>> + Handler<Retire> + Si
     fn after_message(&mut self) {}
 }
 
-/// What every resident does with what comes from its directory. A macro, since a blanket `impl` of a foreign trait is not allowed.
+/// What every resident does with what comes from its directory. A macro, since a blanket `impl` of
+/// a foreign trait is not allowed.
 macro_rules! impl_resident_handlers {
     ($actor:ty) => {
         impl<M: actix::Message> actix::Handler<$crate::directory::Forwarded<M>> for $actor
@@ -43,7 +46,11 @@ macro_rules! impl_resident_handlers {
         {
             type Result = ();
 
-            fn handle(&mut self, message: $crate::directory::Forwarded<M>, context: &mut actix::Context<Self>) {
+            fn handle(
+                &mut self,
+                message: $crate::directory::Forwarded<M>,
+                context: &mut actix::Context<Self>,
+            ) {
                 $crate::directory::Resident::count(self);
                 message.handle(self, context);
                 $crate::directory::Resident::after_message(self);
@@ -98,7 +105,8 @@ impl<M: Message> Forwarded<M> {
     }
 }
 
-/// From an actor with nothing left, which has handled so many messages: the directory forgets it, unless more are on their way.
+/// From an actor with nothing left, which has handled so many messages: the directory forgets it,
+/// unless more are on their way.
 #[derive(Message)]
 #[rtype(result = "()")]
 pub(crate) struct Idle<A: Resident> {
@@ -127,7 +135,8 @@ pub(crate) struct Directories<A: Resident>(Arc<Threads<A>>);
 struct Threads<A: Resident> {
     /// One directory for each thread; unset until the threads run.
     directories: OnceLock<Vec<Addr<Directory<A>>>>,
-    /// Says which thread is home to a name. Its seed is random: callers choose names, and must not be able to choose a thread.
+    /// Says which thread is home to a name. Its seed is random: callers choose names, and must not
+    /// be able to choose a thread.
     hasher: RandomState,
 }
 
@@ -140,7 +149,10 @@ impl<A: Resident> Clone for Directories<A> {
 impl<A: Resident> Default for Directories<A> {
     /// Without threads no actor is known.
     fn default() -> Self {
-        Self(Arc::new(Threads { directories: OnceLock::new(), hasher: RandomState::new() }))
+        Self(Arc::new(Threads {
+            directories: OnceLock::new(),
+            hasher: RandomState::new(),
+        }))
     }
 }
 
@@ -156,7 +168,11 @@ impl<A: Resident> Directories<A> {
         self.0.directories.get_or_init(|| {
             let start = |arbiter| {
                 let (needs, home) = (needs.clone(), self.clone());
-                Directory::start_in_arbiter(arbiter, move |_| Directory { needs, home, slots: HashMap::new() })
+                Directory::start_in_arbiter(arbiter, move |_| Directory {
+                    needs,
+                    home,
+                    slots: HashMap::new(),
+                })
             };
             arbiters.iter().map(start).collect()
         });
@@ -180,13 +196,26 @@ impl<A: Resident> Directories<A> {
         M::Result: Send,
     {
         if let Some(directory) = self.place(&name) {
-            tell(directory, To::<A, M> { name, absent, message, reply: None });
+            tell(
+                directory,
+                To::<A, M> {
+                    name,
+                    absent,
+                    message,
+                    reply: None,
+                },
+            );
         }
     }
 
-    /// Asks the actor of `name`. The message is on its way when this returns, whether the answer is awaited or not.
-    /// The answer is `None` when there is no such actor.
-    pub(crate) fn ask<M>(&self, name: A::Name, absent: Absent, message: M) -> impl Future<Output = Option<M::Result>> + use<A, M>
+    /// Asks the actor of `name`. The message is on its way when this returns, whether the answer is
+    /// awaited or not. The answer is `None` when there is no such actor.
+    pub(crate) fn ask<M>(
+        &self,
+        name: A::Name,
+        absent: Absent,
+        message: M,
+    ) -> impl Future<Output = Option<M::Result>> + use<A, M>
     where
         A: Handler<Forwarded<M>>,
         M: Message + Send + 'static,
@@ -194,7 +223,15 @@ impl<A: Resident> Directories<A> {
     {
         let (reply, answer) = oneshot::channel();
         if let Some(directory) = self.place(&name) {
-            tell(directory, To::<A, M> { name, absent, message, reply: Some(reply) });
+            tell(
+                directory,
+                To::<A, M> {
+                    name,
+                    absent,
+                    message,
+                    reply: Some(reply),
+                },
+            );
         }
         async { answer.await.ok() }
     }
@@ -208,8 +245,16 @@ impl<A: Resident> Directories<A> {
 
     /// The names of all that live.
     pub(crate) async fn names(&self) -> Vec<A::Name> {
-        let asked = self.all().iter().map(|directory| directory.send(Names(PhantomData)));
-        join_all(asked).await.into_iter().flatten().flatten().collect()
+        let asked = self
+            .all()
+            .iter()
+            .map(|directory| directory.send(Names(PhantomData)));
+        join_all(asked)
+            .await
+            .into_iter()
+            .flatten()
+            .flatten()
+            .collect()
     }
 
     /// How many live.
@@ -235,7 +280,8 @@ where
     address.do_send(message);
 }
 
-/// An actor's address, and how many messages went there: an actor that has handled as many has none on its way.
+/// An actor's address, and how many messages went there: an actor that has handled as many has none
+/// on its way.
 struct Slot<A: Actor> {
     address: Addr<A>,
     forwarded: u64,
@@ -266,7 +312,14 @@ impl<A: Resident> Directory<A> {
                 match absent {
                     Absent::Create => {
                         let address = A::open(name, needs, home).start();
-                        Some(entry.insert_entry(Slot { address, forwarded: 0 }).into_mut())
+                        Some(
+                            entry
+                                .insert_entry(Slot {
+                                    address,
+                                    forwarded: 0,
+                                })
+                                .into_mut(),
+                        )
                     }
                     Absent::Skip => {
                         // The name of an actor that ended by a fault is free again.
@@ -289,7 +342,16 @@ where
 {
     type Result = ();
 
-    fn handle(&mut self, To { name, absent, message, reply }: To<A, M>, _: &mut Context<Self>) {
+    fn handle(
+        &mut self,
+        To {
+            name,
+            absent,
+            message,
+            reply,
+        }: To<A, M>,
+        _: &mut Context<Self>,
+    ) {
         if let Some(slot) = self.slot(name, absent) {
             slot.forwarded += 1;
             tell(&slot.address, Forwarded { message, reply });

@@ -15,7 +15,9 @@ pub struct Refused {
 
 impl Refused {
     /// Try again in a second.
-    pub const SOON: Self = Self { retry_after: Duration::from_secs(1) };
+    pub const SOON: Self = Self {
+        retry_after: Duration::from_secs(1),
+    };
 }
 
 /// Why a connection could not be made.
@@ -42,8 +44,8 @@ pub struct InUse;
 #[error("entries after the position are gone")]
 pub struct Lost;
 
-/// Why a transport is closed (`protocol.md` §13). Websockets carry [`code`](Self::code) and [`reason`](Self::reason) in their close
-/// frame; a long-poll ends with an empty list.
+/// Why a transport is closed (`protocol.md` §13). Websockets carry [`code`](Self::code) and
+/// [`reason`](Self::reason) in their close frame; a long-poll ends with an empty list.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum CloseReason {
     /// The connection was disconnected by `/disconnect`.
@@ -80,7 +82,9 @@ impl CloseReason {
     pub fn reason(self) -> Cow<'static, str> {
         let text = match self {
             Self::Disconnected => "disconnected",
-            Self::Restart { wait } => return format!("the server restarts; come back in {wait} s").into(),
+            Self::Restart { wait } => {
+                return format!("the server restarts; come back in {wait} s").into();
+            }
             Self::Replaced => "replaced by a newer transport of this connection",
             Self::TooSlow => "too slow: unread messages have left the log",
             Self::Idle => "idle: nothing heard from the client",

@@ -70,20 +70,33 @@ pub(crate) struct Ledger {
 }
 
 impl Ledger {
-    /// Creates a ledger that holds at most so many bytes. When it is full, no key is forgotten before its time: new ones are refused.
+    /// Creates a ledger that holds at most so many bytes. When it is full, no key is forgotten
+    /// before its time: new ones are refused.
     pub(crate) fn new(most_bytes: usize) -> Self {
-        Self { calls: HashMap::new(), done: VecDeque::new(), bytes: 0, most_bytes }
+        Self {
+            calls: HashMap::new(),
+            done: VecDeque::new(),
+            bytes: 0,
+            most_bytes,
+        }
     }
 
     fn trim(&mut self) {
-        while let Some((_, key)) = self.done.pop_front_if(|(answered, _)| answered.elapsed() > REMEMBERED) {
+        while let Some((_, key)) = self
+            .done
+            .pop_front_if(|(answered, _)| answered.elapsed() > REMEMBERED)
+        {
             self.forget(&key);
         }
     }
 
     fn forget(&mut self, key: &str) {
         if let Some(call) = self.calls.remove(key) {
-            let answer = if let State::Done(answer) = &call.state { answer.len() } else { 0 };
+            let answer = if let State::Done(answer) = &call.state {
+                answer.len()
+            } else {
+                0
+            };
             self.bytes -= CALL_BYTES + 2 * key.len() + answer;
         }
     }
@@ -103,7 +116,10 @@ impl Handler<Claim> for Ledger {
             Entry::Vacant(_) if self.bytes + cost > self.most_bytes => Err(Refused::SOON),
             Entry::Vacant(place) => {
                 self.bytes += cost;
-                place.insert(Call { digest, state: State::UnderWay(Vec::new()) });
+                place.insert(Call {
+                    digest,
+                    state: State::UnderWay(Vec::new()),
+                });
                 Ok(Claimed::First)
             }
             Entry::Occupied(call) if call.get().digest != digest => Ok(Claimed::OtherBody),
@@ -113,7 +129,13 @@ impl Handler<Claim> for Ledger {
                     let (settled, answer) = oneshot::channel();
                     waiting.push(settled);
                     // If the first was not taken, this one takes its place.
-                    return Box::pin(async { Ok(answer.await.ok().flatten().map_or(Claimed::First, Claimed::Done)) });
+                    return Box::pin(async {
+                        Ok(answer
+                            .await
+                            .ok()
+                            .flatten()
+                            .map_or(Claimed::First, Claimed::Done))
+                    });
                 }
             },
         };
@@ -125,8 +147,12 @@ impl Handler<Settle> for Ledger {
     type Result = ();
 
     fn handle(&mut self, Settle { key, answer }: Settle, _: &mut Context<Self>) {
-        let Some(Call { state, .. }) = self.calls.get_mut(&key) else { return };
-        let State::UnderWay(waiting) = state else { return };
+        let Some(Call { state, .. }) = self.calls.get_mut(&key) else {
+            return;
+        };
+        let State::UnderWay(waiting) = state else {
+            return;
+        };
         match answer {
             Some(answer) => {
                 for repeat in waiting.drain(..) {

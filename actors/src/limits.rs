@@ -1,4 +1,5 @@
-//! The numbers the actors obey; how much waits for a client is its outlet's own (`outlet::Queue`). The server fills them from its settings; the defaults are those of `channelstream.toml`.
+//! The numbers the actors obey; how much waits for a client is its outlet's own (`outlet::Queue`).
+//! The server fills them from its settings; the defaults are those of `channelstream.toml`.
 
 use std::time::Duration;
 
@@ -7,9 +8,11 @@ use crate::core::log::Retention;
 /// Deadlines, lengths of logs, sizes of queues. One value, made at start, shared by all actors.
 #[derive(Clone, Debug)]
 pub struct Limits {
-    /// A connection goes when its client was neither heard from nor, while it listens, reachable for so long (`protocol.md` §8).
+    /// A connection goes when its client was neither heard from nor, while it listens, reachable
+    /// for so long (`protocol.md` §8).
     pub idle: Duration,
-    /// A user whose websocket closed counts as present for so long, so that a page reload tells nobody.
+    /// A user whose websocket closed counts as present for so long, so that a page reload tells
+    /// nobody.
     pub presence_grace: Duration,
     /// A user without connections is forgotten so long after the last activity.
     pub user_lifetime: Duration,
@@ -36,10 +39,15 @@ pub struct Limits {
 }
 
 impl Limits {
-    /// What a log keeps whose last `frames` are for connections that listen for the first time: besides them, all that one which is away may
-    /// come back for.
+    /// What a log keeps whose last `frames` are for connections that listen for the first time:
+    /// besides them, all that one which is away may come back for.
     pub(crate) fn retention(&self, frames: usize) -> Retention {
-        Retention { frames, age: self.idle + self.close_grace, length: self.log_length, bytes: self.log_bytes }
+        Retention {
+            frames,
+            age: self.idle + self.close_grace,
+            length: self.log_length,
+            bytes: self.log_bytes,
+        }
     }
 }
 

@@ -5,8 +5,9 @@ use std::sync::Arc;
 use bytes::{BufMut, Bytes, BytesMut};
 use bytestring::ByteString;
 
-/// `[event, …]`: as text, and as the frame in which a websocket carries it. A server's frames have no mask (RFC 6455 §5.1), so the frame
-/// is the same bytes for everyone: an outlet hands them on without copying.
+/// `[event, …]`: as text, and as the frame in which a websocket carries it. A server's frames have
+/// no mask (RFC 6455 §5.1), so the frame is the same bytes for everyone: an outlet hands them on
+/// without copying.
 #[derive(Clone, Debug)]
 pub struct List(Arc<Encoded>);
 
@@ -41,7 +42,11 @@ impl List {
         // The same bytes again, which are text.
         let text = ByteString::try_from(frame.slice(header..)).unwrap_or_default();
         // A line break in a caller's JSON can only be a blank between its parts.
-        let line = if text.contains(['\n', '\r']) { text.replace(['\n', '\r'], " ").into() } else { text.clone() };
+        let line = if text.contains(['\n', '\r']) {
+            text.replace(['\n', '\r'], " ").into()
+        } else {
+            text.clone()
+        };
         Self(Arc::new(Encoded { frame, text, line }))
     }
 

@@ -1,7 +1,7 @@
 //! The names of the three things that live, and of messages, as types of their own.
 //!
-//! A name here has already passed validation or came from the broker itself; what a name may look like is decided where requests
-//! are read, not here. Names are cheap to clone.
+//! A name here has already passed validation or came from the broker itself; what a name may look
+//! like is decided where requests are read, not here. Names are cheap to clone.
 
 use std::borrow::Borrow;
 use std::fmt;
@@ -97,7 +97,8 @@ uuid_name! {
 }
 
 impl ConnId {
-    /// Returns its first eight digits: enough to tell connections apart in a log, too few to act as one.
+    /// Returns its first eight digits: enough to tell connections apart in a log, too few to act as
+    /// one.
     pub fn short(&self) -> String {
         self.to_string().chars().take(8).collect()
     }

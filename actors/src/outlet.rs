@@ -1,15 +1,20 @@
 //! The contract between the broker and a socket.
 //!
-//! An *outlet* is the actor of one open transport: it owns the socket and takes [`Frames`]. What both sides may rely on:
+//! An *outlet* is the actor of one open transport: it owns the socket and takes [`Frames`]. What
+//! both sides may rely on:
 //!
-//! - the frames of a log are sent in the order of their offsets, without holes, each once per attachment;
-//! - what waits before a socket is bounded: in bytes by [`Queue`], in messages by the outlet's mailbox;
-//! - when frames do not fit, the log's delivery keeps its place, asks once for [`Room`], and goes on when that is answered;
-//! - an outlet holds its [`Attachment`] as long as it takes frames. When it ends, it gives the attachment back with a report of how far
-//!   its client has read each log; an attachment that is dropped, wherever that happens, reports that nothing is known.
+//! - the frames of a log are sent in the order of their offsets, without holes, each once per
+//!   attachment;
+//! - what waits before a socket is bounded: in bytes by [`Queue`], in messages by the outlet's
+//!   mailbox;
+//! - when frames do not fit, the log's delivery keeps its place, asks once for [`Room`], and goes
+//!   on when that is answered;
+//! - an outlet holds its [`Attachment`] as long as it takes frames. When it ends, it gives the
+//!   attachment back with a report of how far its client has read each log; an attachment that is
+//!   dropped, wherever that happens, reports that nothing is known.
 //!
-//! What the actors do never depends on which transport it is, but for one thing: that a client polls again says that it has read the
-//! answer of its last poll ([`End::presumed`]).
+//! What the actors do never depends on which transport it is, but for one thing: that a client
+//! polls again says that it has read the answer of its last poll ([`End::presumed`]).
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
@@ -46,12 +51,14 @@ pub struct Frames {
 #[rtype(result = "()")]
 pub struct Room;
 
-/// Tells an outlet to end. It takes no more frames, says why to its client where the transport can, and detaches.
+/// Tells an outlet to end. It takes no more frames, says why to its client where the transport can,
+/// and detaches.
 #[derive(Message, Clone, Copy, Debug)]
 #[rtype(result = "()")]
 pub struct Shut(pub CloseReason);
 
-/// How far a client has read: for each log it was sent from, the offset of the last entry it has. Logs not named sent nothing.
+/// How far a client has read: for each log it was sent from, the offset of the last entry it has.
+/// Logs not named sent nothing.
 pub type Report = Arc<[(Epoch, u64)]>;
 
 /// How a transport ended.
@@ -59,7 +66,8 @@ pub type Report = Arc<[(Epoch, u64)]>;
 pub struct End {
     /// How far its client has read for certain; `None` where that is not known.
     pub report: Option<Report>,
-    /// Whether the client is expected to listen again at once, as after a long-poll, rather than lost.
+    /// Whether the client is expected to listen again at once, as after a long-poll, rather than
+    /// lost.
     pub returns: bool,
     /// What the client has read besides, if its next transport is one of the same kind.
     pub presumed: Option<Presumed>,
@@ -93,7 +101,11 @@ pub struct Attachment {
 
 impl Attachment {
     pub(crate) fn new(generation: Generation, connection: Recipient<DetachOutlet>) -> Self {
-        Self { generation, connection, end: End::default() }
+        Self {
+            generation,
+            connection,
+            end: End::default(),
+        }
     }
 
     /// Gives the attachment back.
@@ -104,13 +116,20 @@ impl Attachment {
 
 impl Drop for Attachment {
     fn drop(&mut self) {
-        let detach = DetachOutlet { generation: self.generation, end: std::mem::take(&mut self.end) };
-        #[expect(clippy::disallowed_methods, reason = "one message at the end of a transport's life, which must arrive")]
+        let detach = DetachOutlet {
+            generation: self.generation,
+            end: std::mem::take(&mut self.end),
+        };
+        #[expect(
+            clippy::disallowed_methods,
+            reason = "one message at the end of a transport's life, which must arrive"
+        )]
         self.connection.do_send(detach);
     }
 }
 
-/// What the broker may do to a socket from outside, when its outlet does not run because the socket is stuck.
+/// What the broker may do to a socket from outside, when its outlet does not run because the socket
+/// is stuck.
 pub trait Socket: Send + Sync + std::fmt::Debug {
     /// Ends it at once.
     fn cut(&self);
@@ -120,8 +139,9 @@ pub trait Socket: Send + Sync + std::fmt::Debug {
     fn written(&self) -> u64;
 }
 
-/// Bytes on their way to a client: sent to its outlet and not gone yet. An actor takes its whole mailbox before the socket takes anything,
-/// so what counts as gone is what the socket has taken, not what the outlet has.
+/// Bytes on their way to a client: sent to its outlet and not gone yet. An actor takes its whole
+/// mailbox before the socket takes anything, so what counts as gone is what the socket has taken,
+/// not what the outlet has.
 #[derive(Clone, Debug)]
 pub struct Queue(Arc<QueueState>);
 
@@ -138,12 +158,22 @@ impl Queue {
     /// Of an outlet that writes as it goes. Full at `limit` bytes.
     pub fn of_socket(limit: usize, socket: Arc<dyn Socket>) -> Self {
         let sent = AtomicU64::new(socket.written());
-        Self(Arc::new(QueueState { sent, gone: AtomicU64::new(0), socket: Some(socket), limit: limit.max(1) as u64 }))
+        Self(Arc::new(QueueState {
+            sent,
+            gone: AtomicU64::new(0),
+            socket: Some(socket),
+            limit: limit.max(1) as u64,
+        }))
     }
 
     /// Of an outlet that gathers. Full at `limit` bytes.
     pub fn of_gatherer(limit: usize) -> Self {
-        Self(Arc::new(QueueState { sent: AtomicU64::new(0), gone: AtomicU64::new(0), socket: None, limit: limit.max(1) as u64 }))
+        Self(Arc::new(QueueState {
+            sent: AtomicU64::new(0),
+            gone: AtomicU64::new(0),
+            socket: None,
+            limit: limit.max(1) as u64,
+        }))
     }
 
     /// So many bytes more are to be written: what the outlet adds of its own.
@@ -172,11 +202,15 @@ impl Queue {
 
     fn waiting(&self) -> u64 {
         let written = self.0.socket.as_ref().map_or(0, |socket| socket.written());
-        self.0.sent.load(Relaxed).saturating_sub(written + self.0.gone.load(Relaxed))
+        self.0
+            .sent
+            .load(Relaxed)
+            .saturating_sub(written + self.0.gone.load(Relaxed))
     }
 }
 
-/// When a client last gave a sign of life. Written by the outlet, read by the connection when a deadline comes: no message, no timer.
+/// When a client last gave a sign of life. Written by the outlet, read by the connection when a
+/// deadline comes: no message, no timer.
 #[derive(Clone, Debug)]
 pub struct Pulse(Arc<PulseState>);
 
@@ -188,14 +222,20 @@ struct PulseState {
 
 impl Default for Pulse {
     fn default() -> Self {
-        Self(Arc::new(PulseState { start: Instant::now(), millis: AtomicU64::new(0) }))
+        Self(Arc::new(PulseState {
+            start: Instant::now(),
+            millis: AtomicU64::new(0),
+        }))
     }
 }
 
 impl Pulse {
     /// A sign of life, now.
     pub fn beat(&self) {
-        self.0.millis.store(u64::try_from(self.0.start.elapsed().as_millis()).unwrap_or(u64::MAX), Relaxed);
+        self.0.millis.store(
+            u64::try_from(self.0.start.elapsed().as_millis()).unwrap_or(u64::MAX),
+            Relaxed,
+        );
     }
 
     /// When the last one was.
@@ -242,7 +282,10 @@ impl Outlet {
 
     /// Tells it to end; if it cannot, since its socket is stuck, the socket is cut after `grace`.
     pub(crate) fn shut(&self, reason: CloseReason, grace: Duration) {
-        #[expect(clippy::disallowed_methods, reason = "one message in an outlet's life; a full queue must not keep it open")]
+        #[expect(
+            clippy::disallowed_methods,
+            reason = "one message in an outlet's life; a full queue must not keep it open"
+        )]
         self.shut.do_send(Shut(reason));
         let (shut, socket) = (self.shut.clone(), self.socket.clone());
         actix::spawn(async move {

@@ -1,5 +1,6 @@
-//! What is sent to a channel and to a user alike: messages, edits and deletions from the broker, transports from connections. Both decide
-//! by a core that appends to a log, and hand on by a [`Delivery`].
+//! What is sent to a channel and to a user alike: messages, edits and deletions from the broker,
+//! transports from connections. Both decide by a core that appends to a log, and hand on by a
+//! [`Delivery`].
 
 use std::future::ready;
 use std::sync::Arc;
@@ -16,15 +17,18 @@ use crate::name::ConnId;
 use crate::outlet::{Generation, Room};
 use crate::protocol::message::{Deletion, Patch};
 
-/// Appends publications in the order given and delivers them. Answered when they are ordered, kept and handed on, so what its sender
-/// does next comes after them everywhere; in a burst to many listeners, already when they are ordered and kept.
+/// Appends publications in the order given and delivers them. Answered when they are ordered, kept
+/// and handed on, so what its sender does next comes after them everywhere; in a burst to many
+/// listeners, already when they are ordered and kept.
 #[derive(Message, Clone)]
 #[rtype(result = "()")]
 pub(crate) struct Publish {
     pub(crate) publications: Vec<Publication>,
-    /// Whether more of the same call follows elsewhere, so that these are handed on first: no moment is waited for others.
+    /// Whether more of the same call follows elsewhere, so that these are handed on first: no
+    /// moment is waited for others.
     pub(crate) more_follows: bool,
-    /// The call that this belongs to. It counts as pending until all of it is done, even if its caller has hung up.
+    /// The call that this belongs to. It counts as pending until all of it is done, even if its
+    /// caller has hung up.
     pub(crate) call: Arc<Counted>,
 }
 
@@ -79,66 +83,99 @@ pub(crate) trait Carrier: Actor<Context = Context<Self>> {
     /// What decides, and what hands on.
     fn halves(&mut self) -> (&mut Self::Core, &mut Delivery);
 
-    /// Publishes. What was appended is handed on when the mailbox is empty: publications that wait there reach each subscriber together,
-    /// in one list and one write, and none of them later than it would alone. In a burst to many listeners it waits a moment for more
+    /// Publishes. What was appended is handed on when the mailbox is empty: publications that wait
+    /// there reach each subscriber together, in one list and one write, and none of them later than
+    /// it would alone. In a burst to many listeners it waits a moment for more
     /// ([`Delivery::hold`]).
-    fn publish(&mut self, context: &mut Context<Self>, publish: impl FnOnce(&mut Self::Core)) -> Answer {
+    fn publish(
+        &mut self,
+        context: &mut Context<Self>,
+        publish: impl FnOnce(&mut Self::Core),
+    ) -> Answer {
         let (core, delivery) = self.halves();
         publish(core);
         if delivery.due == Due::Nothing {
             let hold = delivery.hold();
-            delivery.due = if hold.is_some() { Due::Held } else { Due::AfterMailbox };
+            delivery.due = if hold.is_some() {
+                Due::Held
+            } else {
+                Due::AfterMailbox
+            };
             match hold {
                 Some(hold) => context.run_later(hold, |actor, context| actor.catch_up(context)),
                 // An actor's futures run after its mailbox.
-                None => context.spawn(ready(()).into_actor(self).map(|(), actor, context| actor.catch_up(context))),
+                None => context.spawn(
+                    ready(())
+                        .into_actor(self)
+                        .map(|(), actor, context| actor.catch_up(context)),
+                ),
             };
         }
         let (_, delivery) = self.halves();
-        if delivery.due == Due::Held { Answer::AtOnce } else { Answer::WhenHandedOn(delivery.waiting()) }
+        if delivery.due == Due::Held {
+            Answer::AtOnce
+        } else {
+            Answer::WhenHandedOn(delivery.waiting())
+        }
     }
 
-    /// Changes the core in any other way, then hands on what it appended. What was published before is handed on first, as it was then.
+    /// Changes the core in any other way, then hands on what it appended. What was published before
+    /// is handed on first, as it was then.
     fn decide(&mut self, context: &mut Context<Self>, change: impl FnOnce(&mut Self::Core)) {
         self.catch_up(context);
         let (core, _) = self.halves();
         change(core);
-        self.hand_on(context, |delivery, log, aftermath| delivery.deliver(log, aftermath));
+        self.hand_on(context, |delivery, log, aftermath| {
+            delivery.deliver(log, aftermath)
+        });
     }
 
     /// Hands on what was put off.
     fn catch_up(&mut self, context: &mut Context<Self>) {
         let (_, delivery) = self.halves();
         if delivery.due != Due::Nothing {
-            self.hand_on(context, |delivery, log, aftermath| delivery.deliver(log, aftermath));
+            self.hand_on(context, |delivery, log, aftermath| {
+                delivery.deliver(log, aftermath)
+            });
         }
     }
 
-    /// Hands on, and asks each outlet that is full by then once for room; when it answers, its subscriber goes on. One that is gone answers
-    /// with an error; its connection will detach it.
-    fn hand_on(&mut self, context: &mut Context<Self>, step: impl FnOnce(&mut Delivery, &Log, &mut Aftermath)) {
+    /// Hands on, and asks each outlet that is full by then once for room; when it answers, its
+    /// subscriber goes on. One that is gone answers with an error; its connection will detach it.
+    fn hand_on(
+        &mut self,
+        context: &mut Context<Self>,
+        step: impl FnOnce(&mut Delivery, &Log, &mut Aftermath),
+    ) {
         let mut aftermath = Aftermath::default();
         let (core, delivery) = self.halves();
         step(delivery, core.log(), &mut aftermath);
         for (conn_id, generation, room) in aftermath.full {
-            let answer = room.send(Room).into_actor(self).map(move |answer, actor, context| {
-                if answer.is_ok() {
-                    actor.go_on(conn_id, generation, context);
-                }
-            });
+            let answer = room
+                .send(Room)
+                .into_actor(self)
+                .map(move |answer, actor, context| {
+                    if answer.is_ok() {
+                        actor.go_on(conn_id, generation, context);
+                    }
+                });
             context.spawn(answer);
         }
     }
 
     /// An outlet of this connection has room again.
     fn go_on(&mut self, conn_id: ConnId, generation: Generation, context: &mut Context<Self>) {
-        self.hand_on(context, |delivery, log, aftermath| delivery.room(conn_id, generation, log, aftermath));
+        self.hand_on(context, |delivery, log, aftermath| {
+            delivery.room(conn_id, generation, log, aftermath)
+        });
     }
 
     /// A transport begins to listen.
     fn attach(&mut self, attach: Attach, context: &mut Context<Self>) {
         self.catch_up(context);
-        self.hand_on(context, |delivery, log, aftermath| delivery.attach(attach, log, aftermath));
+        self.hand_on(context, |delivery, log, aftermath| {
+            delivery.attach(attach, log, aftermath)
+        });
     }
 
     /// A transport has ended.
@@ -149,16 +186,27 @@ pub(crate) trait Carrier: Actor<Context = Context<Self>> {
     }
 }
 
-/// The handlers of a [`Carrier`]. A macro, since a blanket `impl` of a foreign trait is not allowed.
+/// The handlers of a [`Carrier`]. A macro, since a blanket `impl` of a foreign trait is not
+/// allowed.
 macro_rules! impl_carrier_handlers {
     ($actor:ty) => {
         impl actix::Handler<$crate::posting::Publish> for $actor {
             type Result = $crate::posting::Answer;
 
-            fn handle(&mut self, publish: $crate::posting::Publish, context: &mut actix::Context<Self>) -> Self::Result {
-                let $crate::posting::Publish { publications, more_follows, call } = publish;
+            fn handle(
+                &mut self,
+                publish: $crate::posting::Publish,
+                context: &mut actix::Context<Self>,
+            ) -> Self::Result {
+                let $crate::posting::Publish {
+                    publications,
+                    more_follows,
+                    call,
+                } = publish;
                 let now = $crate::protocol::timestamp::Moment::now();
-                let answer = $crate::posting::Carrier::publish(self, context, |core| core.publish(publications, now));
+                let answer = $crate::posting::Carrier::publish(self, context, |core| {
+                    core.publish(publications, now)
+                });
                 drop(call);
                 if more_follows {
                     $crate::posting::Carrier::catch_up(self, context);
@@ -171,23 +219,39 @@ macro_rules! impl_carrier_handlers {
         impl actix::Handler<$crate::posting::Edit> for $actor {
             type Result = ();
 
-            fn handle(&mut self, $crate::posting::Edit(patch): $crate::posting::Edit, context: &mut actix::Context<Self>) {
-                self.decide(context, |core| core.edit(&patch, $crate::protocol::timestamp::Moment::now()));
+            fn handle(
+                &mut self,
+                $crate::posting::Edit(patch): $crate::posting::Edit,
+                context: &mut actix::Context<Self>,
+            ) {
+                self.decide(context, |core| {
+                    core.edit(&patch, $crate::protocol::timestamp::Moment::now())
+                });
             }
         }
 
         impl actix::Handler<$crate::posting::Delete> for $actor {
             type Result = ();
 
-            fn handle(&mut self, $crate::posting::Delete(deletion): $crate::posting::Delete, context: &mut actix::Context<Self>) {
-                self.decide(context, |core| core.delete(&deletion, $crate::protocol::timestamp::Moment::now()));
+            fn handle(
+                &mut self,
+                $crate::posting::Delete(deletion): $crate::posting::Delete,
+                context: &mut actix::Context<Self>,
+            ) {
+                self.decide(context, |core| {
+                    core.delete(&deletion, $crate::protocol::timestamp::Moment::now())
+                });
             }
         }
 
         impl actix::Handler<$crate::delivery::AskEpoch> for $actor {
             type Result = actix::MessageResult<$crate::delivery::AskEpoch>;
 
-            fn handle(&mut self, _: $crate::delivery::AskEpoch, _: &mut actix::Context<Self>) -> Self::Result {
+            fn handle(
+                &mut self,
+                _: $crate::delivery::AskEpoch,
+                _: &mut actix::Context<Self>,
+            ) -> Self::Result {
                 let (core, _) = $crate::posting::Carrier::halves(self);
                 actix::MessageResult($crate::posting::Logs::log(core).epoch())
             }
@@ -196,7 +260,11 @@ macro_rules! impl_carrier_handlers {
         impl actix::Handler<$crate::delivery::IsUpToDate> for $actor {
             type Result = bool;
 
-            fn handle(&mut self, asked: $crate::delivery::IsUpToDate, context: &mut actix::Context<Self>) -> bool {
+            fn handle(
+                &mut self,
+                asked: $crate::delivery::IsUpToDate,
+                context: &mut actix::Context<Self>,
+            ) -> bool {
                 let $crate::delivery::IsUpToDate(conn_id) = asked;
                 $crate::posting::Carrier::catch_up(self, context);
                 let (core, delivery) = $crate::posting::Carrier::halves(self);
@@ -207,7 +275,11 @@ macro_rules! impl_carrier_handlers {
         impl actix::Handler<$crate::delivery::Attach> for $actor {
             type Result = ();
 
-            fn handle(&mut self, attach: $crate::delivery::Attach, context: &mut actix::Context<Self>) {
+            fn handle(
+                &mut self,
+                attach: $crate::delivery::Attach,
+                context: &mut actix::Context<Self>,
+            ) {
                 $crate::posting::Carrier::attach(self, attach, context);
             }
         }
@@ -215,7 +287,11 @@ macro_rules! impl_carrier_handlers {
         impl actix::Handler<$crate::delivery::Detach> for $actor {
             type Result = ();
 
-            fn handle(&mut self, detach: $crate::delivery::Detach, context: &mut actix::Context<Self>) {
+            fn handle(
+                &mut self,
+                detach: $crate::delivery::Detach,
+                context: &mut actix::Context<Self>,
+            ) {
                 $crate::posting::Carrier::detach(self, detach, context);
             }
         }

@@ -37,7 +37,11 @@ impl<T> ByTransport<T> {
     }
 
     /// For each transport what `change` makes of it and of what `other` has for it.
-    pub fn zip<U, V>(&self, other: &ByTransport<U>, change: impl Fn(&T, &U) -> V) -> ByTransport<V> {
+    pub fn zip<U, V>(
+        &self,
+        other: &ByTransport<U>,
+        change: impl Fn(&T, &U) -> V,
+    ) -> ByTransport<V> {
         ByTransport {
             websocket: change(&self.websocket, &other.websocket),
             event_stream: change(&self.event_stream, &other.event_stream),

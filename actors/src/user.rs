@@ -1,8 +1,10 @@
-//! The actor of a user: [`UserCore`] decides, channels are told, [`Delivery`] hands on private messages.
+//! The actor of a user: [`UserCore`] decides, channels are told, [`Delivery`] hands on private
+//! messages.
 //!
-//! What an operation means for channels is told to them one after the other, each when the one before has answered, and only then
-//! is the operation itself answered. So an operation is done everywhere when its caller hears so, operations of one user do not
-//! overtake each other, and one who listens to several of the channels hears of it in their order.
+//! What an operation means for channels is told to them one after the other, each when the one
+//! before has answered, and only then is the operation itself answered. So an operation is done
+//! everywhere when its caller hears so, operations of one user do not overtake each other, and one
+//! who listens to several of the channels hears of it in their order.
 
 use std::collections::{HashMap, VecDeque};
 
@@ -91,7 +93,8 @@ pub(crate) struct InspectUser;
 #[rtype(result = "Box<UserSummary>")]
 pub(crate) struct SummarizeUser;
 
-/// A connection's socket was lost for longer than the grace (`false`), or is back. From the connection.
+/// A connection's socket was lost for longer than the grace (`false`), or is back. From the
+/// connection.
 #[derive(Message)]
 #[rtype(result = "()")]
 pub(crate) struct Present {
@@ -147,10 +150,25 @@ impl Resident for User {
 
     fn open(name: UserName, needs: &Needs, home: &Directories<Self>) -> Self {
         let limits = needs.common.limits();
-        let core = UserCore::new(name.clone(), Uuid::new_v4(), limits.retention(limits.private_frames), Moment::now());
+        let core = UserCore::new(
+            name.clone(),
+            Uuid::new_v4(),
+            limits.retention(limits.private_frames),
+            Moment::now(),
+        );
         let delivery = Delivery::new(None, limits.private_frames, &needs.common);
         let (needs, home) = (needs.clone(), home.clone());
-        Self { name, needs, home, core, delivery, errands: VecDeque::new(), is_running_errands: false, online: None, handled: 0 }
+        Self {
+            name,
+            needs,
+            home,
+            core,
+            delivery,
+            errands: VecDeque::new(),
+            is_running_errands: false,
+            online: None,
+            handled: 0,
+        }
     }
 }
 
@@ -167,20 +185,38 @@ impl User {
         let now = Moment::now();
         self.core.sweep(now);
         self.delivery.sweep();
-        if self.core.is_offline() && now.since(self.core.last_active()) >= self.needs.common.limits().user_lifetime {
+        if self.core.is_offline()
+            && now.since(self.core.last_active()) >= self.needs.common.limits().user_lifetime
+        {
             self.home.idle(self.name.clone(), self.handled);
         }
     }
 
     fn tell_channels(&mut self, effects: Vec<Effect>, mut configs: Configs) {
-        for Effect { channel, member, place } in effects {
+        for Effect {
+            channel,
+            member,
+            place,
+        } in effects
+        {
             let config = configs.remove(&channel);
-            self.errands.push_back(Errand::Tell(channel, Tell { member, place, config }));
+            self.errands.push_back(Errand::Tell(
+                channel,
+                Tell {
+                    member,
+                    place,
+                    config,
+                },
+            ));
         }
     }
 
     /// Answers with `answer` once all channels that are to be told have been.
-    fn answer_after_errands<T: Send + 'static>(&mut self, answer: T, context: &mut Context<Self>) -> ResponseFuture<T> {
+    fn answer_after_errands<T: Send + 'static>(
+        &mut self,
+        answer: T,
+        context: &mut Context<Self>,
+    ) -> ResponseFuture<T> {
         let (reply, answered) = oneshot::channel();
         self.errands.push_back(Errand::Answer(reply));
         self.run_errands(context);
@@ -232,13 +268,26 @@ impl_carrier_handlers!(User);
 impl Handler<AddConnection> for User {
     type Result = ResponseFuture<Connected>;
 
-    fn handle(&mut self, AddConnection { conn_id, connect, configs }: AddConnection, context: &mut Context<Self>) -> Self::Result {
+    fn handle(
+        &mut self,
+        AddConnection {
+            conn_id,
+            connect,
+            configs,
+        }: AddConnection,
+        context: &mut Context<Self>,
+    ) -> Self::Result {
         let is_new = self.handled == 1;
         let effects = self.core.connect(conn_id, connect, is_new, Moment::now());
-        self.online.get_or_insert_with(|| self.needs.common.counters().online());
-        self.delivery.take_place(conn_id, self.name.clone(), self.core.log());
+        self.online
+            .get_or_insert_with(|| self.needs.common.counters().online());
+        self.delivery
+            .take_place(conn_id, self.name.clone(), self.core.log());
         self.tell_channels(effects, configs);
-        let connected = Connected { state: self.core.state().clone(), public_state: self.core.public_state().clone() };
+        let connected = Connected {
+            state: self.core.state().clone(),
+            public_state: self.core.public_state().clone(),
+        };
         self.answer_after_errands(connected, context)
     }
 }
@@ -248,13 +297,19 @@ impl Handler<AddSubscriptions> for User {
 
     fn handle(
         &mut self,
-        AddSubscriptions { conn_id, channels, configs }: AddSubscriptions,
+        AddSubscriptions {
+            conn_id,
+            channels,
+            configs,
+        }: AddSubscriptions,
         context: &mut Context<Self>,
     ) -> Self::Result {
-        let answer = self.core.subscribe(conn_id, channels, Moment::now()).map(|(subscriptions, effects)| {
-            self.tell_channels(effects, configs);
-            subscriptions
-        });
+        let answer = self.core.subscribe(conn_id, channels, Moment::now()).map(
+            |(subscriptions, effects)| {
+                self.tell_channels(effects, configs);
+                subscriptions
+            },
+        );
         self.answer_after_errands(answer, context)
     }
 }
@@ -267,10 +322,12 @@ impl Handler<RemoveSubscriptions> for User {
         RemoveSubscriptions { conn_id, channels }: RemoveSubscriptions,
         context: &mut Context<Self>,
     ) -> Self::Result {
-        let answer = self.core.unsubscribe(conn_id, channels, Moment::now()).map(|(subscriptions, effects)| {
-            self.tell_channels(effects, Configs::default());
-            subscriptions
-        });
+        let answer = self.core.unsubscribe(conn_id, channels, Moment::now()).map(
+            |(subscriptions, effects)| {
+                self.tell_channels(effects, Configs::default());
+                subscriptions
+            },
+        );
         self.answer_after_errands(answer, context)
     }
 }
@@ -278,7 +335,14 @@ impl Handler<RemoveSubscriptions> for User {
 impl Handler<SetState> for User {
     type Result = ResponseFuture<StateChanged>;
 
-    fn handle(&mut self, SetState { values, public_keys }: SetState, context: &mut Context<Self>) -> Self::Result {
+    fn handle(
+        &mut self,
+        SetState {
+            values,
+            public_keys,
+        }: SetState,
+        context: &mut Context<Self>,
+    ) -> Self::Result {
         let (changed, effects) = self.core.set_state(values, public_keys, Moment::now());
         self.tell_channels(effects, Configs::default());
         self.answer_after_errands(changed, context)

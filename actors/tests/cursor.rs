@@ -1,9 +1,15 @@
-//! Random histories of a log and its subscribers, against what the cursor promises: each entry meant for a subscriber reaches its
-//! client once and in order, a repeat is marked, and what is lost is told.
+//! Random histories of a log and its subscribers, against what the cursor promises: each entry
+//! meant for a subscriber reaches its client once and in order, a repeat is marked, and what is
+//! lost is told.
 //!
-//! `make test` also runs this with each of the faults that the crate's features `fault-…` put into the cursor, and expects it to fail.
+//! `make test` also runs this with each of the faults that the crate's features `fault-…` put into
+//! the cursor, and expects it to fail.
 
-#![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test that meets what it does not expect shall fail")]
+#![expect(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    reason = "a test that meets what it does not expect shall fail"
+)]
 
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -23,14 +29,27 @@ const SUBSCRIBERS: usize = 3;
 /// What happens next. Numbers choose among what is possible then.
 #[derive(Clone, Debug)]
 enum Step {
-    /// Entries are appended: for everyone, or all but one, or one only; perhaps not kept for those who miss them.
-    Publish { count: usize, route: usize, kept: bool },
+    /// Entries are appended: for everyone, or all but one, or one only; perhaps not kept for those
+    /// who miss them.
+    Publish {
+        count: usize,
+        route: usize,
+        kept: bool,
+    },
     /// A transport begins. It takes so many lists before it is full.
-    Attach { subscriber: usize, room: usize, claim: usize },
+    Attach {
+        subscriber: usize,
+        room: usize,
+        claim: usize,
+    },
     /// The client reads lists, and perhaps answers a ping.
-    Read { subscriber: usize, count: usize, pong: bool },
-    /// The transport ends: by a lost socket, or by a close of the client. What was not read is gone, and the server is told what pongs
-    /// have confirmed, or nothing.
+    Read {
+        subscriber: usize,
+        count: usize,
+        pong: bool,
+    },
+    /// The transport ends: by a lost socket, or by a close of the client. What was not read is
+    /// gone, and the server is told what pongs have confirmed, or nothing.
     Detach { subscriber: usize, report: bool },
     /// A younger transport begins although the older has not reported.
     TakeOver { subscriber: usize, room: usize },
@@ -100,7 +119,12 @@ fn user(index: usize) -> UserName {
 
 impl World {
     fn new(length: usize, frames: usize, batch: usize) -> Self {
-        let retention = Retention { frames: length, age: Duration::from_secs(3600), length, bytes: usize::MAX };
+        let retention = Retention {
+            frames: length,
+            age: Duration::from_secs(3600),
+            length,
+            bytes: usize::MAX,
+        };
         let log = Log::new(Epoch::random(), retention);
         let subscriber = |index| Subscriber {
             user: user(index),
@@ -113,15 +137,37 @@ impl World {
             position: 0,
         };
         let subscribers = (0..SUBSCRIBERS).map(subscriber).collect();
-        Self { log, frames, batch, entries: Vec::new(), subscribers }
+        Self {
+            log,
+            frames,
+            batch,
+            entries: Vec::new(),
+            subscribers,
+        }
     }
 
     fn publish(&mut self, route: &Route, kept: bool) {
         let now = Moment::from_micros(1);
         let (id, address) = (MessageId::random(), Address::default());
-        let message = Message { address, uuid: id, timestamp: now.into(), user: user(0), message: None, edited: None };
+        let message = Message {
+            address,
+            uuid: id,
+            timestamp: now.into(),
+            user: user(0),
+            message: None,
+            edited: None,
+        };
         let body = event::message(&message);
-        self.log.push(Record { id, route: route.clone(), kept, body, message: Some(Arc::new(message)) }, now);
+        self.log.push(
+            Record {
+                id,
+                route: route.clone(),
+                kept,
+                body,
+                message: Some(Arc::new(message)),
+            },
+            now,
+        );
         self.entries.push((route.clone(), kept));
     }
 
@@ -134,13 +180,25 @@ impl World {
             2 => Claim::Foreign,
             _ => Claim::Nothing,
         };
-        if !subscriber.has_listened && subscriber.cursor.offsets()[2] >= self.log.oldest_position() {
-            // The first time a client listens it gets the last frames, and is told nothing of those before.
-            subscriber.excused = subscriber.excused.max(self.log.position_before_frames(self.frames));
+        if !subscriber.has_listened && subscriber.cursor.offsets()[2] >= self.log.oldest_position()
+        {
+            // The first time a client listens it gets the last frames, and is told nothing of those
+            // before.
+            subscriber.excused = subscriber
+                .excused
+                .max(self.log.position_before_frames(self.frames));
         }
         subscriber.has_listened = true;
-        let beginning = Beginning { generation, claim, missed: true, frames: self.frames };
-        assert!(subscriber.cursor.begin(beginning, &self.log), "a younger transport begins");
+        let beginning = Beginning {
+            generation,
+            claim,
+            missed: true,
+            frames: self.frames,
+        };
+        assert!(
+            subscriber.cursor.begin(beginning, &self.log),
+            "a younger transport begins"
+        );
         subscriber.transport = Some(Transport {
             generation,
             room,
@@ -155,7 +213,15 @@ impl World {
 
     /// Does what a delivery does: sends list after list while there is room.
     fn pump(&mut self, index: usize) {
-        let Subscriber { user, cursor, transport: Some(transport), .. } = &mut self.subscribers[index] else { return };
+        let Subscriber {
+            user,
+            cursor,
+            transport: Some(transport),
+            ..
+        } = &mut self.subscribers[index]
+        else {
+            return;
+        };
         loop {
             let list = match cursor.next(&self.log) {
                 Next::UpToDate => break,
@@ -164,18 +230,35 @@ impl World {
                     transport.room = 0;
                     break;
                 }
-                Next::Gap { after, last } => List { after, last, entries: None },
-                Next::Entries { after, missed_up_to } => {
-                    let taken: Vec<&Entry> = self.log.after(after).unwrap().take(self.batch).collect();
-                    let is_for = |entry: &&&Entry| entry.route.allows(user) && (entry.kept || entry.offset > missed_up_to);
-                    let entries: Vec<_> =
-                        taken.iter().filter(is_for).map(|entry| (entry.offset, entry.offset <= missed_up_to)).collect();
+                Next::Gap { after, last } => List {
+                    after,
+                    last,
+                    entries: None,
+                },
+                Next::Entries {
+                    after,
+                    missed_up_to,
+                } => {
+                    let taken: Vec<&Entry> =
+                        self.log.after(after).unwrap().take(self.batch).collect();
+                    let is_for = |entry: &&&Entry| {
+                        entry.route.allows(user) && (entry.kept || entry.offset > missed_up_to)
+                    };
+                    let entries: Vec<_> = taken
+                        .iter()
+                        .filter(is_for)
+                        .map(|entry| (entry.offset, entry.offset <= missed_up_to))
+                        .collect();
                     let last = taken.last().unwrap().offset;
                     if entries.is_empty() {
                         cursor.passed(last);
                         continue;
                     }
-                    List { after, last, entries: Some(entries) }
+                    List {
+                        after,
+                        last,
+                        entries: Some(entries),
+                    }
                 }
             };
             if transport.queue.len() >= transport.room {
@@ -185,32 +268,52 @@ impl World {
             transport.queue.push_back(list);
         }
         let [attached, sent, position] = cursor.offsets();
-        assert!(attached <= sent && sent <= position && position <= self.log.end(), "{attached} {sent} {position}");
+        assert!(
+            attached <= sent && sent <= position && position <= self.log.end(),
+            "{attached} {sent} {position}"
+        );
     }
 
     fn read(&mut self, index: usize, count: usize, pong: bool) {
-        let Self { entries, subscribers, .. } = self;
+        let Self {
+            entries,
+            subscribers,
+            ..
+        } = self;
         let subscriber = &mut subscribers[index];
-        let Some(transport) = &mut subscriber.transport else { return };
+        let Some(transport) = &mut subscriber.transport else {
+            return;
+        };
         for list in transport.queue.drain(..count.min(transport.queue.len())) {
             transport.confirmed.get_or_insert(list.after);
             transport.read = Some(list.last);
             subscriber.position = subscriber.position.max(list.last);
-            assert!(!transport.expects_gap || list.entries.is_none(), "the gap comes first");
+            assert!(
+                !transport.expects_gap || list.entries.is_none(),
+                "the gap comes first"
+            );
             transport.expects_gap = false;
             let Some(list_entries) = list.entries else {
                 subscriber.excused = subscriber.excused.max(list.last);
                 continue;
             };
             for (offset, is_marked) in list_entries {
-                assert_eq!(is_marked, offset <= transport.missed_up_to, "entry {offset} is marked if it was missed");
+                assert_eq!(
+                    is_marked,
+                    offset <= transport.missed_up_to,
+                    "entry {offset} is marked if it was missed"
+                );
                 if offset <= subscriber.seen {
                     assert!(is_marked, "entry {offset} comes again and is not marked");
                     continue;
                 }
                 let from = subscriber.seen.max(subscriber.excused) + 1;
-                let skipped = (from..offset).find(|skipped| is_meant(entries, *skipped, &subscriber.user));
-                assert_eq!(skipped, None, "it was skipped before {offset}, and no gap was told");
+                let skipped =
+                    (from..offset).find(|skipped| is_meant(entries, *skipped, &subscriber.user));
+                assert_eq!(
+                    skipped, None,
+                    "it was skipped before {offset}, and no gap was told"
+                );
                 subscriber.seen = offset;
             }
         }
@@ -222,7 +325,9 @@ impl World {
 
     fn detach(&mut self, index: usize, report: bool) {
         let subscriber = &mut self.subscribers[index];
-        let Some(transport) = subscriber.transport.take() else { return };
+        let Some(transport) = subscriber.transport.take() else {
+            return;
+        };
         let confirmed = transport.confirmed.filter(|_| report);
         subscriber.cursor.end(transport.generation, confirmed);
         // A report that comes twice changes nothing.
@@ -230,10 +335,23 @@ impl World {
     }
 
     fn straggler(&mut self, index: usize, begin: bool) {
-        let Subscriber { cursor, generation, transport, .. } = &mut self.subscribers[index];
+        let Subscriber {
+            cursor,
+            generation,
+            transport,
+            ..
+        } = &mut self.subscribers[index];
         if begin {
-            let late = Beginning { generation: *generation, claim: Claim::Nothing, missed: true, frames: self.frames };
-            assert!(!cursor.begin(late, &self.log), "an older transport does not begin again");
+            let late = Beginning {
+                generation: *generation,
+                claim: Claim::Nothing,
+                missed: true,
+                frames: self.frames,
+            };
+            assert!(
+                !cursor.begin(late, &self.log),
+                "an older transport does not begin again"
+            );
         } else if transport.is_none() {
             // The end of a transport overtakes its beginning.
             *generation = generation.next();
@@ -247,7 +365,10 @@ impl World {
     fn apply(&mut self, step: Step) {
         match step {
             Step::Publish { count, route, kept } => {
-                let only = |index| Address { pm_users: vec![user(index)], ..Address::default() };
+                let only = |index| Address {
+                    pm_users: vec![user(index)],
+                    ..Address::default()
+                };
                 let route = match route {
                     0 => Route::of(&only(0)),
                     1 => Route::all_but(user(1)),
@@ -256,13 +377,23 @@ impl World {
                 (0..count).for_each(|_| self.publish(&route, kept));
                 (0..SUBSCRIBERS).for_each(|index| self.pump(index));
             }
-            Step::Attach { subscriber, room, claim } if self.subscribers[subscriber].transport.is_none() => {
+            Step::Attach {
+                subscriber,
+                room,
+                claim,
+            } if self.subscribers[subscriber].transport.is_none() => {
                 self.attach(subscriber, room, claim);
             }
             Step::Attach { .. } => {}
-            Step::Read { subscriber, count, pong } => self.read(subscriber, count, pong),
+            Step::Read {
+                subscriber,
+                count,
+                pong,
+            } => self.read(subscriber, count, pong),
             Step::Detach { subscriber, report } => self.detach(subscriber, report),
-            Step::TakeOver { subscriber, room } if self.subscribers[subscriber].transport.is_some() => {
+            Step::TakeOver { subscriber, room }
+                if self.subscribers[subscriber].transport.is_some() =>
+            {
                 self.attach(subscriber, room, 0);
             }
             Step::TakeOver { .. } => {}
@@ -276,15 +407,22 @@ impl World {
             self.detach(index, true);
             self.attach(index, usize::MAX, 0);
             self.read(index, usize::MAX, true);
-            let Subscriber { user, seen, excused, .. } = &self.subscribers[index];
+            let Subscriber {
+                user,
+                seen,
+                excused,
+                ..
+            } = &self.subscribers[index];
             let from = seen.max(excused) + 1;
-            let missing = (from..=self.log.end()).find(|offset| is_meant(&self.entries, *offset, user));
+            let missing =
+                (from..=self.log.end()).find(|offset| is_meant(&self.entries, *offset, user));
             assert_eq!(missing, None, "{user} never got it, and no gap was told");
         }
     }
 }
 
-/// Whether an entry must reach a user. One that is not kept reaches only those who listen while it happens.
+/// Whether an entry must reach a user. One that is not kept reaches only those who listen while it
+/// happens.
 fn is_meant(entries: &[(Route, bool)], offset: u64, user: &UserName) -> bool {
     let (route, kept) = &entries[usize::try_from(offset).unwrap() - 1];
     *kept && route.allows(user)

@@ -1,6 +1,10 @@
 //! Random operations on the cores, against what must always hold.
 
-#![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test that meets what it does not expect shall fail")]
+#![expect(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    reason = "a test that meets what it does not expect shall fail"
+)]
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
@@ -79,22 +83,55 @@ fn operation() -> impl Strategy<Value = Operation> {
     let channels = || prop::collection::vec(0..CHANNELS, 0..3);
     let place = || (0..USERS, 0..CONNECTIONS);
     prop_oneof![
-        (place(), channels()).prop_map(|((user, connection), channels)| Operation::Connect { user, connection, channels }),
-        (place(), channels()).prop_map(|((user, connection), channels)| Operation::Subscribe { user, connection, channels }),
-        (place(), channels()).prop_map(|((user, connection), channels)| Operation::Unsubscribe { user, connection, channels }),
-        (place(), any::<bool>()).prop_map(|((user, connection), present)| Operation::Present { user, connection, present }),
+        (place(), channels()).prop_map(|((user, connection), channels)| Operation::Connect {
+            user,
+            connection,
+            channels
+        }),
+        (place(), channels()).prop_map(|((user, connection), channels)| Operation::Subscribe {
+            user,
+            connection,
+            channels
+        }),
+        (place(), channels()).prop_map(|((user, connection), channels)| Operation::Unsubscribe {
+            user,
+            connection,
+            channels
+        }),
+        (place(), any::<bool>()).prop_map(|((user, connection), present)| Operation::Present {
+            user,
+            connection,
+            present
+        }),
         place().prop_map(|(user, connection)| Operation::Close { user, connection }),
         (0..USERS, any::<bool>()).prop_map(|(user, value)| Operation::SetState { user, value }),
-        (0..CHANNELS, prop::option::of(0..USERS), prop::option::of(0..USERS), any::<bool>())
-            .prop_map(|(channel, only, except, no_history)| Operation::Publish { channel, only, except, no_history }),
-        (0..CHANNELS, 0..20_usize).prop_map(|(channel, message)| Operation::Edit { channel, message }),
-        (0..CHANNELS, 0..20_usize).prop_map(|(channel, message)| Operation::Delete { channel, message }),
+        (
+            0..CHANNELS,
+            prop::option::of(0..USERS),
+            prop::option::of(0..USERS),
+            any::<bool>()
+        )
+            .prop_map(|(channel, only, except, no_history)| Operation::Publish {
+                channel,
+                only,
+                except,
+                no_history
+            }),
+        (0..CHANNELS, 0..20_usize)
+            .prop_map(|(channel, message)| Operation::Edit { channel, message }),
+        (0..CHANNELS, 0..20_usize)
+            .prop_map(|(channel, message)| Operation::Delete { channel, message }),
         (0..50_usize).prop_map(|told| Operation::Repeat { told }),
     ]
 }
 
 fn retention(length: usize) -> Retention {
-    Retention { frames: length, age: Duration::from_secs(3600), length, bytes: usize::MAX }
+    Retention {
+        frames: length,
+        age: Duration::from_secs(3600),
+        length,
+        bytes: usize::MAX,
+    }
 }
 
 fn user_name(index: usize) -> UserName {
@@ -106,7 +143,10 @@ fn channel_name(index: usize) -> ChannelName {
 }
 
 fn json(entry: &Entry) -> Option<Value> {
-    entry.body.as_ref().map(|body| serde_json::from_str(body.live()).unwrap())
+    entry
+        .body
+        .as_ref()
+        .map(|body| serde_json::from_str(body.live()).unwrap())
 }
 
 /// The cores, wired as the actors wire them, and beside them the plain truth.
@@ -131,12 +171,20 @@ impl World {
             ..ChannelConfig::default()
         };
         let channel = |index| {
-            let mut core = ChannelCore::new(channel_name(index), Uuid::new_v4(), retention(10_000), usize::MAX, now);
+            let mut core = ChannelCore::new(
+                channel_name(index),
+                Uuid::new_v4(),
+                retention(10_000),
+                usize::MAX,
+                now,
+            );
             core.configure(config.clone());
             (channel_name(index), core)
         };
         Self {
-            users: (0..USERS).map(|index| UserCore::new(user_name(index), Uuid::new_v4(), retention(100), now)).collect(),
+            users: (0..USERS)
+                .map(|index| UserCore::new(user_name(index), Uuid::new_v4(), retention(100), now))
+                .collect(),
             channels: (0..CHANNELS).map(channel).collect(),
             messages: Vec::new(),
             told: Vec::new(),
@@ -151,8 +199,14 @@ impl World {
 
     fn tell(&mut self, effects: Vec<Effect>) {
         for effect in effects {
-            let stamp = Stamp { now: Moment::from_micros(self.clock), id: MessageId::random() };
-            self.channels.get_mut(&effect.channel).unwrap().member(&effect.member, stamp);
+            let stamp = Stamp {
+                now: Moment::from_micros(self.clock),
+                id: MessageId::random(),
+            };
+            self.channels
+                .get_mut(&effect.channel)
+                .unwrap()
+                .member(&effect.member, stamp);
             self.told.push(effect);
         }
     }
@@ -160,33 +214,71 @@ impl World {
     fn apply(&mut self, operation: Operation) {
         self.clock += 1;
         let now = Moment::from_micros(self.clock);
-        let names = |channels: &[usize]| channels.iter().map(|channel| channel_name(*channel)).collect::<Vec<_>>();
+        let names = |channels: &[usize]| {
+            channels
+                .iter()
+                .map(|channel| channel_name(*channel))
+                .collect::<Vec<_>>()
+        };
         match operation {
-            Operation::Connect { user, connection, channels } => {
-                let connect = Connect { channels: names(&channels), ..Connect::default() };
-                let effects = self.users[user].connect(Self::conn_id(user, connection), connect, false, now);
+            Operation::Connect {
+                user,
+                connection,
+                channels,
+            } => {
+                let connect = Connect {
+                    channels: names(&channels),
+                    ..Connect::default()
+                };
+                let effects =
+                    self.users[user].connect(Self::conn_id(user, connection), connect, false, now);
                 self.tell(effects);
                 let (here, present) = self.truth.entry((user, connection)).or_default();
                 here.extend(channels);
                 *present = true;
             }
-            Operation::Subscribe { user, connection, channels } => {
-                let result = self.users[user].subscribe(Self::conn_id(user, connection), names(&channels), now);
+            Operation::Subscribe {
+                user,
+                connection,
+                channels,
+            } => {
+                let result = self.users[user].subscribe(
+                    Self::conn_id(user, connection),
+                    names(&channels),
+                    now,
+                );
                 assert_eq!(result.is_ok(), self.truth.contains_key(&(user, connection)));
-                if let (Ok((_, effects)), Some((here, _))) = (result, self.truth.get_mut(&(user, connection))) {
+                if let (Ok((_, effects)), Some((here, _))) =
+                    (result, self.truth.get_mut(&(user, connection)))
+                {
                     here.extend(channels);
                     self.tell(effects);
                 }
             }
-            Operation::Unsubscribe { user, connection, channels } => {
-                let result = self.users[user].unsubscribe(Self::conn_id(user, connection), names(&channels), now);
-                if let (Ok((_, effects)), Some((here, _))) = (result, self.truth.get_mut(&(user, connection))) {
+            Operation::Unsubscribe {
+                user,
+                connection,
+                channels,
+            } => {
+                let result = self.users[user].unsubscribe(
+                    Self::conn_id(user, connection),
+                    names(&channels),
+                    now,
+                );
+                if let (Ok((_, effects)), Some((here, _))) =
+                    (result, self.truth.get_mut(&(user, connection)))
+                {
                     here.retain(|channel| !channels.contains(channel));
                     self.tell(effects);
                 }
             }
-            Operation::Present { user, connection, present } => {
-                let effects = self.users[user].set_present(Self::conn_id(user, connection), present, now);
+            Operation::Present {
+                user,
+                connection,
+                present,
+            } => {
+                let effects =
+                    self.users[user].set_present(Self::conn_id(user, connection), present, now);
                 self.tell(effects);
                 if let Some((_, is_present)) = self.truth.get_mut(&(user, connection)) {
                     *is_present = present;
@@ -202,7 +294,12 @@ impl World {
                 let (_, effects) = self.users[user].set_state(values, None, now);
                 self.tell(effects);
             }
-            Operation::Publish { channel, only, except, no_history } => {
+            Operation::Publish {
+                channel,
+                only,
+                except,
+                no_history,
+            } => {
                 let id = MessageId::random();
                 self.messages.push(id);
                 let address = Address {
@@ -211,25 +308,61 @@ impl World {
                     channel: Some(channel_name(channel)),
                     no_history,
                 };
-                let message = Message { address, uuid: id, timestamp: now.into(), user: user_name(0), message: None, edited: None };
+                let message = Message {
+                    address,
+                    uuid: id,
+                    timestamp: now.into(),
+                    user: user_name(0),
+                    message: None,
+                    edited: None,
+                };
                 let core = self.channels.get_mut(&channel_name(channel)).unwrap();
                 core.publish(vec![Publication::new(Arc::new(message))], now);
             }
             Operation::Edit { channel, message } => {
-                let Some(uuid) = self.messages.get(message).copied() else { return };
-                let address = Address { channel: Some(channel_name(channel)), ..Address::default() };
-                let patch = Patch { address, uuid, timestamp: None, user: Some(user_name(1)), message: None, edited: now.into() };
-                self.channels.get_mut(&channel_name(channel)).unwrap().edit(&patch, now);
+                let Some(uuid) = self.messages.get(message).copied() else {
+                    return;
+                };
+                let address = Address {
+                    channel: Some(channel_name(channel)),
+                    ..Address::default()
+                };
+                let patch = Patch {
+                    address,
+                    uuid,
+                    timestamp: None,
+                    user: Some(user_name(1)),
+                    message: None,
+                    edited: now.into(),
+                };
+                self.channels
+                    .get_mut(&channel_name(channel))
+                    .unwrap()
+                    .edit(&patch, now);
             }
             Operation::Delete { channel, message } => {
-                let Some(uuid) = self.messages.get(message).copied() else { return };
-                let address = Address { channel: Some(channel_name(channel)), ..Address::default() };
-                self.channels.get_mut(&channel_name(channel)).unwrap().delete(&Deletion { address, uuid }, now);
+                let Some(uuid) = self.messages.get(message).copied() else {
+                    return;
+                };
+                let address = Address {
+                    channel: Some(channel_name(channel)),
+                    ..Address::default()
+                };
+                self.channels
+                    .get_mut(&channel_name(channel))
+                    .unwrap()
+                    .delete(&Deletion { address, uuid }, now);
             }
             Operation::Repeat { told } => {
                 if let Some(effect) = self.told.get(told).cloned() {
-                    let stamp = Stamp { now, id: MessageId::random() };
-                    self.channels.get_mut(&effect.channel).unwrap().member(&effect.member, stamp);
+                    let stamp = Stamp {
+                        now,
+                        id: MessageId::random(),
+                    };
+                    self.channels
+                        .get_mut(&effect.channel)
+                        .unwrap()
+                        .member(&effect.member, stamp);
                 }
             }
         }
@@ -237,9 +370,10 @@ impl World {
 
     fn check(&self) {
         for (index, core) in self.channels.values().enumerate() {
-            let here = |((user, _), (channels, present)): (&(usize, usize), &(BTreeSet<usize>, bool))| {
-                (*present && channels.contains(&index)).then(|| user_name(*user))
-            };
+            let here =
+                |((user, _), (channels, present)): (&(usize, usize), &(BTreeSet<usize>, bool))| {
+                    (*present && channels.contains(&index)).then(|| user_name(*user))
+                };
             let connections: Vec<_> = self.truth.iter().filter_map(here).collect();
             let users: BTreeSet<_> = connections.iter().cloned().collect();
             let info = core.describe(InfoOptions::default().detail());
@@ -249,15 +383,33 @@ impl World {
                 "the roster equals the subscriptions"
             );
             assert_eq!(info.total_connections, connections.len());
-            assert!(info.history.len() as u64 <= HISTORY, "history stays within its size");
+            assert!(
+                info.history.len() as u64 <= HISTORY,
+                "history stays within its size"
+            );
             let entries: Vec<_> = core.log().after(0).unwrap().collect();
             let offsets: Vec<_> = entries.iter().map(|entry| entry.offset).collect();
-            assert_eq!(offsets, (1..=core.log().end()).collect::<Vec<_>>(), "offsets have no holes");
+            assert_eq!(
+                offsets,
+                (1..=core.log().end()).collect::<Vec<_>>(),
+                "offsets have no holes"
+            );
             let mut last: HashMap<String, String> = HashMap::new();
-            for event in entries.iter().filter_map(|entry| json(entry)).filter(|event| event["type"] == "presence") {
-                let (user, action) = (event["user"].as_str().unwrap(), event["message"]["action"].as_str().unwrap());
+            for event in entries
+                .iter()
+                .filter_map(|entry| json(entry))
+                .filter(|event| event["type"] == "presence")
+            {
+                let (user, action) = (
+                    event["user"].as_str().unwrap(),
+                    event["message"]["action"].as_str().unwrap(),
+                );
                 let before = last.insert(user.to_owned(), action.to_owned());
-                let expected = if before.as_deref() == Some("joined") { "parted" } else { "joined" };
+                let expected = if before.as_deref() == Some("joined") {
+                    "parted"
+                } else {
+                    "joined"
+                };
                 assert_eq!(action, expected, "joined and parted alternate");
             }
         }
@@ -276,8 +428,9 @@ proptest! {
         }
     }
 
-    /// Readers come at any moment, read in pieces of any size while more is published, and see each entry that is for them once, in
-    /// order; one who reads too slowly is told so and never skips silently.
+    /// Readers come at any moment, read in pieces of any size while more is published, and see each
+    /// entry that is for them once, in order; one who reads too slowly is told so and never skips
+    /// silently.
     #[test]
     fn a_cursor_sees_each_entry_for_it_once_in_order(
         length in 1..30_usize,

@@ -28,14 +28,28 @@ pub(crate) struct Audience {
 
 impl Audience {
     /// Opens `each` websockets for each channel of the plan. Within a `LocalSet`.
-    pub(crate) async fn gather(target: &Target, plan: Plan, each: usize, ears: &Rc<Ears>, progress: &Progress) -> Result<Self> {
-        let seats =
-            (0..plan.channels * each).map(|subscriber| Seat { channel: subscriber % plan.channels, subscriber, is_narrow: false });
-        let mut audience = Self { receipts: Vec::new(), tasks: JoinSet::new() };
+    pub(crate) async fn gather(
+        target: &Target,
+        plan: Plan,
+        each: usize,
+        ears: &Rc<Ears>,
+        progress: &Progress,
+    ) -> Result<Self> {
+        let seats = (0..plan.channels * each).map(|subscriber| Seat {
+            channel: subscriber % plan.channels,
+            subscriber,
+            is_narrow: false,
+        });
+        let mut audience = Self {
+            receipts: Vec::new(),
+            tasks: JoinSet::new(),
+        };
         for (seat, socket) in open(target, seats.collect(), progress).await? {
             let receipts = Rc::new(RefCell::new(Receipts::new(plan, seat.channel)));
             audience.receipts.push(receipts.clone());
-            audience.tasks.spawn_local(Subscriber::new(ears.clone(), socket, receipts).listen());
+            audience
+                .tasks
+                .spawn_local(Subscriber::new(ears.clone(), socket, receipts).listen());
         }
         Ok(audience)
     }
@@ -45,8 +59,15 @@ impl Audience {
         self.receipts.len()
     }
 
-    /// Publishes to each channel until everyone has heard something: an open socket does not mean that the subscription counts yet.
-    pub(crate) async fn call_roll(&self, plan: Plan, publishers: &PublisherPool, size: usize, tally: &Tally) -> Result<()> {
+    /// Publishes to each channel until everyone has heard something: an open socket does not mean
+    /// that the subscription counts yet.
+    pub(crate) async fn call_roll(
+        &self,
+        plan: Plan,
+        publishers: &PublisherPool,
+        size: usize,
+        tally: &Tally,
+    ) -> Result<()> {
         if self.receipts.is_empty() {
             return Ok(());
         }
@@ -55,12 +76,21 @@ impl Audience {
         while tally.present() < self.len() {
             for channel in 0..plan.channels {
                 let mut message = Vec::new();
-                Stamp { slot: Stamp::ROLL_CALL, number: 0, micros: 0 }.write(size, &mut message);
+                Stamp {
+                    slot: Stamp::ROLL_CALL,
+                    number: 0,
+                    micros: 0,
+                }
+                .write(size, &mut message);
                 publisher.publish(channel, &message).await?;
             }
             sleep(Duration::from_millis(200)).await;
             if Instant::now() > end {
-                bail!("only {} of {} subscribers hear anything", tally.present(), self.len());
+                bail!(
+                    "only {} of {} subscribers hear anything",
+                    tally.present(),
+                    self.len()
+                );
             }
         }
         Ok(())
@@ -68,19 +98,28 @@ impl Audience {
 
     /// How many deliveries have not come, when each publisher has sent so many messages.
     pub(crate) fn missing(&self, sent: &[u32]) -> u64 {
-        self.receipts.iter().map(|receipts| receipts.borrow().missing(sent)).sum()
+        self.receipts
+            .iter()
+            .map(|receipts| receipts.borrow().missing(sent))
+            .sum()
     }
 }
 
 /// Opens websockets, several at once.
-pub(crate) async fn open(target: &Target, seats: Vec<Seat>, progress: &Progress) -> Result<Vec<(Seat, WebSocket)>> {
+pub(crate) async fn open(
+    target: &Target,
+    seats: Vec<Seat>,
+    progress: &Progress,
+) -> Result<Vec<(Seat, WebSocket)>> {
     let count = seats.len();
     let bar = progress.bar("connecting", count as u64);
     let seats = Rc::new(RefCell::new(seats));
     let door = || async {
         let (mut backend, mut sockets) = (target.backend().await?, Vec::new());
         loop {
-            let Some(seat) = seats.borrow_mut().pop() else { break };
+            let Some(seat) = seats.borrow_mut().pop() else {
+                break;
+            };
             let conn_id = target.enter(&mut backend, seat).await?;
             sockets.push((seat, target.listen(conn_id, seat).await?));
             bar.inc(1);

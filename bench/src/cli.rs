@@ -32,7 +32,8 @@ struct Cli {
 enum Command {
     #[command(flatten)]
     Scenario(Scenario),
-    /// Serve as the limit of what the machine allows: one write of a ready frame to each socket, in a loop
+    /// Serve as the limit of what the machine allows: one write of a ready frame to each socket, in
+    /// a loop
     Limit {
         /// Where to listen
         #[arg(long, default_value_t = 8000)]
@@ -41,7 +42,8 @@ enum Command {
         #[arg(long)]
         merge: bool,
     },
-    /// Start this server, nchan, NATS and the limit in turn, run the scenarios on each, and print the ratios
+    /// Start this server, nchan, NATS and the limit in turn, run the scenarios on each, and print
+    /// the ratios
     Compare(Compare),
 }
 
@@ -57,10 +59,18 @@ struct Server {
     /// Where NATS takes publications
     #[arg(long, global = true)]
     publish_address: Option<String>,
-    /// The secret that signs calls; better given as variable than as flag, which others on the machine can read
-    #[arg(long, global = true, env = "CHANNELSTREAM_SECRET", default_value = "secret", hide_env_values = true)]
+    /// The secret that signs calls; better given as variable than as flag, which others on the
+    /// machine can read
+    #[arg(
+        long,
+        global = true,
+        env = "CHANNELSTREAM_SECRET",
+        default_value = "secret",
+        hide_env_values = true
+    )]
     secret: String,
-    /// Its process, if it runs on this machine, to measure its CPU and memory; child processes count too
+    /// Its process, if it runs on this machine, to measure its CPU and memory; child processes
+    /// count too
     #[arg(long, global = true)]
     pid: Vec<u32>,
 }
@@ -77,11 +87,23 @@ pub(crate) fn run() -> Result<()> {
         Command::Scenario(scenario) => {
             let server = cli.server;
             let publish_address = server.publish_address.as_deref().map(resolve).transpose()?;
-            let target = Target::new(server.target, resolve(&server.address)?, publish_address, &server.secret);
-            let bench = Bench { target, processes: Processes::of(&server.pid), progress: Progress::new(scenario.name()) };
+            let target = Target::new(
+                server.target,
+                resolve(&server.address)?,
+                publish_address,
+                &server.secret,
+            );
+            let bench = Bench {
+                target,
+                processes: Processes::of(&server.pid),
+                progress: Progress::new(scenario.name()),
+            };
             print(&measure(&scenario, &bench)?, cli.json)
         }
-        Command::Limit { port, merge } => limit::serve(SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), port), merge),
+        Command::Limit { port, merge } => limit::serve(
+            SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), port),
+            merge,
+        ),
         Command::Compare(options) => compare(&options, cli.json),
     }
 }
@@ -90,8 +112,9 @@ pub(crate) fn run() -> Result<()> {
 pub(crate) fn measure(scenario: &Scenario, bench: &Bench) -> Result<Report> {
     let mut runtime = tokio::runtime::Builder::new_current_thread();
     if scenario.is_batched() {
-        // A sleeping reader is woken by the server's write, at the server's expense and for each message anew. Clients elsewhere are
-        // not; so here they read in short turns, whatever server is measured.
+        // A sleeping reader is woken by the server's write, at the server's expense and for each
+        // message anew. Clients elsewhere are not; so here they read in short turns, whatever
+        // server is measured.
         runtime.on_thread_park(|| std::thread::sleep(NAP));
     }
     let runtime = runtime.enable_all().build()?;
@@ -108,6 +131,10 @@ fn print(report: &Report, as_json: bool) -> Result<()> {
 }
 
 fn resolve(address: &str) -> Result<SocketAddr> {
-    let mut addresses = address.to_socket_addrs().with_context(|| format!("{address} is no HOST:PORT"))?;
-    addresses.next().ok_or_else(|| anyhow!("{address} leads to no address"))
+    let mut addresses = address
+        .to_socket_addrs()
+        .with_context(|| format!("{address} is no HOST:PORT"))?;
+    addresses
+        .next()
+        .ok_or_else(|| anyhow!("{address} leads to no address"))
 }

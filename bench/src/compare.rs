@@ -1,4 +1,5 @@
-//! All servers in turn, some rounds of it, and the ratios: what a shared, noisy machine allows to be said.
+//! All servers in turn, some rounds of it, and the ratios: what a shared, noisy machine allows to
+//! be said.
 
 mod contender;
 mod paired;
@@ -36,7 +37,8 @@ pub(crate) struct Compare {
     /// The program of this server [default: `channelstream` beside this tool]
     #[arg(long, value_name = "FILE")]
     server: Option<PathBuf>,
-    /// Compare with this other program of this server instead, an older build: both in turn in each round, and the ratio of each pair
+    /// Compare with this other program of this server instead, an older build: both in turn in each
+    /// round, and the ratio of each pair
     #[arg(long, value_name = "FILE", conflicts_with = "servers")]
     against: Option<PathBuf>,
 }
@@ -57,37 +59,70 @@ fn matches(seconds: f64) -> Vec<Match> {
     use Contender::{Channelstream, Limit, LimitMerge, Nats, Nchan, OneWorker};
     let common = Common { size: 200, seconds };
     let fanout = |subscribers, in_flight, contenders: &[Contender]| Match {
-        name: format!("fanout, {} subscribers, k={in_flight}", readable(subscribers as f64)),
-        scenario: Scenario::Fanout { subscribers, in_flight, common },
+        name: format!(
+            "fanout, {} subscribers, k={in_flight}",
+            readable(subscribers as f64)
+        ),
+        scenario: Scenario::Fanout {
+            subscribers,
+            in_flight,
+            common,
+        },
         contenders: contenders.to_vec(),
         figures: PER_CPU,
     };
     let paced = |name: &str, channels, subscribers, rate| Match {
         name: name.to_owned(),
-        scenario: Scenario::Paced { channels, subscribers, rate, common },
+        scenario: Scenario::Paced {
+            channels,
+            subscribers,
+            rate,
+            common,
+        },
         contenders: vec![Channelstream, OneWorker, Nchan, Nats],
         figures: LATENCY,
     };
     vec![
         fanout(1000, 1, &[Channelstream, OneWorker, Nchan, Nats, Limit]),
-        fanout(1000, 8, &[Channelstream, OneWorker, Nchan, Nats, LimitMerge]),
-        fanout(1000, 64, &[Channelstream, OneWorker, Nchan, Nats, LimitMerge]),
+        fanout(
+            1000,
+            8,
+            &[Channelstream, OneWorker, Nchan, Nats, LimitMerge],
+        ),
+        fanout(
+            1000,
+            64,
+            &[Channelstream, OneWorker, Nchan, Nats, LimitMerge],
+        ),
         fanout(10_000, 1, &[Channelstream, OneWorker, Nchan, Limit]),
         Match {
             name: "channels, 2,000 of 5, 8 publishers".to_owned(),
-            scenario: Scenario::Channels { channels: 2000, subscribers: 5, publishers: 8, common },
+            scenario: Scenario::Channels {
+                channels: 2000,
+                subscribers: 5,
+                publishers: 8,
+                common,
+            },
             contenders: vec![Channelstream, OneWorker, Nchan],
             figures: PER_CPU,
         },
         Match {
             name: "publish, 32 publishers".to_owned(),
-            scenario: Scenario::Publish { publishers: 32, subscribers: 0, common },
+            scenario: Scenario::Publish {
+                publishers: 32,
+                subscribers: 0,
+                common,
+            },
             contenders: vec![Channelstream, OneWorker, Nchan],
             figures: &["published", "published per CPU second"],
         },
         Match {
             name: "publish to 1 subscriber, 16 callers".to_owned(),
-            scenario: Scenario::Publish { publishers: 16, subscribers: 1, common },
+            scenario: Scenario::Publish {
+                publishers: 16,
+                subscribers: 1,
+                common,
+            },
             contenders: vec![Channelstream, OneWorker, Nchan],
             figures: &["published", "publish latency p50", "publish latency p99"],
         },
@@ -98,25 +133,49 @@ fn matches(seconds: f64) -> Vec<Match> {
         },
         Match {
             name: "idle, 10,000, a burst of 1 MB".to_owned(),
-            scenario: Scenario::Idle { subscribers: 10_000, burst: 1, seconds: 15.0 },
+            scenario: Scenario::Idle {
+                subscribers: 10_000,
+                burst: 1,
+                seconds: 15.0,
+            },
             contenders: vec![Channelstream],
-            figures: &["memory for each", "heartbeats", "memory for each after the burst"],
+            figures: &[
+                "memory for each",
+                "heartbeats",
+                "memory for each after the burst",
+            ],
         },
         Match {
             name: "idle, 10,000".to_owned(),
-            scenario: Scenario::Idle { subscribers: 10_000, burst: 0, seconds: 5.0 },
+            scenario: Scenario::Idle {
+                subscribers: 10_000,
+                burst: 0,
+                seconds: 5.0,
+            },
             contenders: vec![Nchan, Nats],
             figures: &["memory for each"],
         },
         Match {
             name: "stalled, 100 beside 900".to_owned(),
-            scenario: Scenario::Stalled { subscribers: 900, stalled: 100, in_flight: 8, common },
+            scenario: Scenario::Stalled {
+                subscribers: 900,
+                stalled: 100,
+                in_flight: 8,
+                common,
+            },
             contenders: vec![Channelstream],
-            figures: &["rate kept", "rate kept per CPU second", "memory for each silent"],
+            figures: &[
+                "rate kept",
+                "rate kept per CPU second",
+                "memory for each silent",
+            ],
         },
         Match {
             name: "churn, 32 clients".to_owned(),
-            scenario: Scenario::Churn { clients: 32, seconds: 10.0 },
+            scenario: Scenario::Churn {
+                clients: 32,
+                seconds: 10.0,
+            },
             contenders: vec![Channelstream],
             figures: &["cycles", "memory kept"],
         },
@@ -148,19 +207,31 @@ pub(crate) fn compare(options: &Compare, as_json: bool) -> Result<()> {
         None => std::env::current_exe()?.with_file_name("channelstream"),
     };
     let mut matches = matches(options.seconds);
-    matches.retain(|game| options.only.is_empty() || options.only.iter().any(|name| name == game.scenario.name()));
+    matches.retain(|game| {
+        options.only.is_empty() || options.only.iter().any(|name| name == game.scenario.name())
+    });
     if let Some(other) = &options.against {
         return paired::compare(&matches, options.rounds, [&server, other], as_json);
     }
-    let takes_part = |contender: &Contender| options.servers.is_empty() || options.servers.contains(contender);
-    matches.iter_mut().for_each(|game| game.contenders.retain(takes_part));
+    let takes_part =
+        |contender: &Contender| options.servers.is_empty() || options.servers.contains(contender);
+    matches
+        .iter_mut()
+        .for_each(|game| game.contenders.retain(takes_part));
     let mut lines: Vec<Vec<Line>> = matches.iter().map(empty_lines).collect();
     for round in 1..=options.rounds {
         for (game, lines) in matches.iter().zip(&mut lines) {
             for contender in &game.contenders {
-                eprintln!("round {round} of {}: {}, {}", options.rounds, game.name, contender.name());
+                eprintln!(
+                    "round {round} of {}: {}, {}",
+                    options.rounds,
+                    game.name,
+                    contender.name()
+                );
                 // A server that fails is not left out of the table silently.
-                let report = contender.start(&server).and_then(|running| measure(&game.scenario, &running.bench(&game.name)?));
+                let report = contender
+                    .start(&server)
+                    .and_then(|running| measure(&game.scenario, &running.bench(&game.name)?));
                 match report.with_context(|| format!("{} in {}", contender.name(), game.name)) {
                     Ok(report) => note(lines, *contender, &report),
                     Err(error) => eprintln!("{error:#}"),
@@ -174,12 +245,34 @@ pub(crate) fn compare(options: &Compare, as_json: bool) -> Result<()> {
     } else {
         println!("{}", table(&lines));
     }
-    let faults = |contender: &Contender| lines.iter().filter_map(|line| line.faults.get(contender)).sum::<f64>();
-    for other in Contender::value_variants().iter().filter(|contender| !contender.is_ours() && faults(contender) > 0.0) {
-        eprintln!("{} lost, doubled or disordered {} deliveries; see --json", other.name(), faults(other));
+    let faults = |contender: &Contender| {
+        lines
+            .iter()
+            .filter_map(|line| line.faults.get(contender))
+            .sum::<f64>()
+    };
+    for other in Contender::value_variants()
+        .iter()
+        .filter(|contender| !contender.is_ours() && faults(contender) > 0.0)
+    {
+        eprintln!(
+            "{} lost, doubled or disordered {} deliveries; see --json",
+            other.name(),
+            faults(other)
+        );
     }
-    let ours: f64 = Contender::value_variants().iter().filter(|contender| contender.is_ours()).map(faults).sum();
-    if ours > 0.0 { Err(anyhow!("{ours} deliveries were lost, doubled or out of order; see --json")) } else { Ok(()) }
+    let ours: f64 = Contender::value_variants()
+        .iter()
+        .filter(|contender| contender.is_ours())
+        .map(faults)
+        .sum();
+    if ours > 0.0 {
+        Err(anyhow!(
+            "{ours} deliveries were lost, doubled or out of order; see --json"
+        ))
+    } else {
+        Ok(())
+    }
 }
 
 fn empty_lines(game: &Match) -> Vec<Line> {
@@ -196,7 +289,11 @@ fn empty_lines(game: &Match) -> Vec<Line> {
 fn note(lines: &mut [Line], contender: Contender, report: &crate::report::Report) {
     let faults = report.faults();
     for line in lines {
-        if let Some(figure) = report.figures.iter().find(|figure| figure.name == line.figure) {
+        if let Some(figure) = report
+            .figures
+            .iter()
+            .find(|figure| figure.name == line.figure)
+        {
             line.unit = figure.unit;
             let entry = line.servers.entry(contender).or_default();
             entry.rounds.push(figure.value);
@@ -217,10 +314,15 @@ fn median(values: &[f64]) -> f64 {
 fn table(lines: &[Line]) -> Table {
     let mut table = Table::new();
     table.load_preset(ASCII_MARKDOWN);
-    let names = Contender::value_variants().iter().map(|contender| contender.name());
+    let names = Contender::value_variants()
+        .iter()
+        .map(|contender| contender.name());
     table.set_header(["scenario", "figure"].into_iter().chain(names));
     for line in lines {
-        let own = line.servers.get(&Contender::Channelstream).map(|rounds| rounds.median);
+        let own = line
+            .servers
+            .get(&Contender::Channelstream)
+            .map(|rounds| rounds.median);
         let cell = |contender: &Contender| match (line.servers.get(contender), own) {
             (None, _) => String::new(),
             (Some(theirs), Some(own)) if *contender != Contender::Channelstream => {

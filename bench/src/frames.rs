@@ -24,7 +24,11 @@ pub(crate) enum Opcode {
 
 /// Takes the first frame off the bytes; `None` when it is not whole yet.
 pub(crate) fn split<'a>(bytes: &mut &'a [u8]) -> Option<Frame<'a>> {
-    let Head { opcode, length, rest } = Head::of(bytes)?;
+    let Head {
+        opcode,
+        length,
+        rest,
+    } = Head::of(bytes)?;
     let (payload, rest) = rest.split_at_checked(usize::try_from(length).ok()?)?;
     *bytes = rest;
     Some(Frame { opcode, payload })
@@ -45,8 +49,12 @@ impl<'a> Head<'a> {
     pub(crate) fn of(bytes: &'a [u8]) -> Option<Self> {
         let (&[first, second], rest) = bytes.split_first_chunk()?;
         let (length, rest) = match second & 0x7f {
-            126 => rest.split_first_chunk().map(|(length, rest)| (u64::from(u16::from_be_bytes(*length)), rest))?,
-            127 => rest.split_first_chunk().map(|(length, rest)| (u64::from_be_bytes(*length), rest))?,
+            126 => rest
+                .split_first_chunk()
+                .map(|(length, rest)| (u64::from(u16::from_be_bytes(*length)), rest))?,
+            127 => rest
+                .split_first_chunk()
+                .map(|(length, rest)| (u64::from_be_bytes(*length), rest))?,
             length => (u64::from(length), rest),
         };
         let opcode = match first & 0x0f {
@@ -55,7 +63,11 @@ impl<'a> Head<'a> {
             0xa => Opcode::Pong,
             _ => Opcode::Data,
         };
-        Some(Self { opcode, length, rest })
+        Some(Self {
+            opcode,
+            length,
+            rest,
+        })
     }
 }
 
@@ -98,7 +110,13 @@ mod tests {
             let payload = vec![b'x'; length];
             let frame = to_client(&payload);
             let mut bytes = frame.as_slice();
-            assert_eq!(split(&mut bytes), Some(Frame { opcode: Opcode::Data, payload: &payload }));
+            assert_eq!(
+                split(&mut bytes),
+                Some(Frame {
+                    opcode: Opcode::Data,
+                    payload: &payload
+                })
+            );
             assert!(bytes.is_empty());
             let mut part = frame.get(..frame.len() - 1).unwrap();
             assert_eq!(split(&mut part), None);

@@ -1,4 +1,5 @@
-//! As much HTTP/1.1 as a load tool needs: a request out, an answer in, on a connection that stays open.
+//! As much HTTP/1.1 as a load tool needs: a request out, an answer in, on a connection that stays
+//! open.
 
 use anyhow::{Context, Result, bail, ensure};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -21,7 +22,10 @@ pub(crate) struct Answer {
 impl Http {
     /// Over an open stream.
     pub(crate) fn over(stream: TcpStream) -> Self {
-        Self { stream, buffer: Vec::with_capacity(1024) }
+        Self {
+            stream,
+            buffer: Vec::with_capacity(1024),
+        }
     }
 
     /// Sends a whole request and waits for its answer.
@@ -34,15 +38,23 @@ impl Http {
         let rest = self.buffer.split_off(head.end + head.content_length);
         let body = self.buffer.split_off(head.end);
         self.buffer = rest;
-        Ok(Answer { status: head.status, body })
+        Ok(Answer {
+            status: head.status,
+            body,
+        })
     }
 
-    /// Sends a request to change to a websocket; the stream, and what of the websocket was read already.
+    /// Sends a request to change to a websocket; the stream, and what of the websocket was read
+    /// already.
     pub(crate) async fn upgrade(mut self, request: &[u8]) -> Result<(TcpStream, Vec<u8>)> {
         self.stream.write_all(request).await?;
         let head = self.head().await?;
         if head.status != 101 {
-            bail!("the websocket was refused: status {}, {}", head.status, String::from_utf8_lossy(&self.buffer));
+            bail!(
+                "the websocket was refused: status {}, {}",
+                head.status,
+                String::from_utf8_lossy(&self.buffer)
+            );
         }
         Ok((self.stream, self.buffer.split_off(head.end)))
     }
@@ -58,7 +70,10 @@ impl Http {
 
     async fn more(&mut self) -> Result<()> {
         let read = self.stream.read_buf(&mut self.buffer).await?;
-        ensure!(read > 0, "the server closed the connection instead of answering");
+        ensure!(
+            read > 0,
+            "the server closed the connection instead of answering"
+        );
         Ok(())
     }
 }
@@ -73,9 +88,21 @@ impl Head {
     fn parse(bytes: &[u8]) -> Result<Option<Self>> {
         let mut headers = [httparse::EMPTY_HEADER; 32];
         let mut response = httparse::Response::new(&mut headers);
-        let httparse::Status::Complete(end) = response.parse(bytes).context("the answer is no HTTP")? else { return Ok(None) };
-        let length = response.headers.iter().find(|header| header.name.eq_ignore_ascii_case("content-length"));
-        let length = length.and_then(|header| str::from_utf8(header.value).ok()?.trim().parse().ok());
-        Ok(Some(Self { status: response.code.unwrap_or_default(), end, content_length: length.unwrap_or_default() }))
+        let httparse::Status::Complete(end) =
+            response.parse(bytes).context("the answer is no HTTP")?
+        else {
+            return Ok(None);
+        };
+        let length = response
+            .headers
+            .iter()
+            .find(|header| header.name.eq_ignore_ascii_case("content-length"));
+        let length =
+            length.and_then(|header| str::from_utf8(header.value).ok()?.trim().parse().ok());
+        Ok(Some(Self {
+            status: response.code.unwrap_or_default(),
+            end,
+            content_length: length.unwrap_or_default(),
+        }))
     }
 }

@@ -1,7 +1,9 @@
-//! The `limit`: what the kernel allows. A server that does nothing but write the frame of each message to each socket, in a loop; with
-//! `merge`, what has queued up for a socket goes out in one write.
+//! The `limit`: what the kernel allows. A server that does nothing but write the frame of each
+//! message to each socket, in a loop; with `merge`, what has queued up for a socket goes out in one
+//! write.
 //!
-//! It takes publications as NATS does (`PUB NAME LENGTH`, then the message), over any connection; names do not matter.
+//! It takes publications as NATS does (`PUB NAME LENGTH`, then the message), over any connection;
+//! names do not matter.
 
 use std::io::{ErrorKind, Read, Write};
 use std::net::SocketAddr;
@@ -34,9 +36,14 @@ struct Connection {
 /// Serves for ever.
 pub(crate) fn serve(address: SocketAddr, merge: bool) -> Result<()> {
     let mut poll = Poll::new()?;
-    let mut listener = TcpListener::bind(address).with_context(|| format!("cannot listen on {address}"))?;
-    poll.registry().register(&mut listener, LISTENER, Interest::READABLE)?;
-    eprintln!("serving on http://{}, merge: {merge}", listener.local_addr()?);
+    let mut listener =
+        TcpListener::bind(address).with_context(|| format!("cannot listen on {address}"))?;
+    poll.registry()
+        .register(&mut listener, LISTENER, Interest::READABLE)?;
+    eprintln!(
+        "serving on http://{}, merge: {merge}",
+        listener.local_addr()?
+    );
     let mut events = Events::with_capacity(1024);
     let mut connections: Vec<Option<Connection>> = Vec::new();
     let mut frames: Vec<Vec<u8>> = Vec::new();
@@ -48,7 +55,8 @@ pub(crate) fn serve(address: SocketAddr, merge: bool) -> Result<()> {
             } else if let Some(slot) = connections.get_mut(event.token().0)
                 && let Some(connection) = slot
             {
-                let is_open = connection.write(&[]) && (!event.is_readable() || connection.read(&mut frames));
+                let is_open =
+                    connection.write(&[]) && (!event.is_readable() || connection.read(&mut frames));
                 if !is_open {
                     *slot = None;
                 }
@@ -74,13 +82,26 @@ pub(crate) fn serve(address: SocketAddr, merge: bool) -> Result<()> {
     }
 }
 
-fn accept(listener: &TcpListener, poll: &Poll, connections: &mut Vec<Option<Connection>>) -> Result<()> {
+fn accept(
+    listener: &TcpListener,
+    poll: &Poll,
+    connections: &mut Vec<Option<Connection>>,
+) -> Result<()> {
     loop {
         match listener.accept() {
             Ok((mut stream, _)) => {
                 stream.set_nodelay(true)?;
-                poll.registry().register(&mut stream, Token(connections.len()), Interest::READABLE | Interest::WRITABLE)?;
-                connections.push(Some(Connection { stream, role: Role::New, input: Vec::new(), output: Vec::new() }));
+                poll.registry().register(
+                    &mut stream,
+                    Token(connections.len()),
+                    Interest::READABLE | Interest::WRITABLE,
+                )?;
+                connections.push(Some(Connection {
+                    stream,
+                    role: Role::New,
+                    input: Vec::new(),
+                    output: Vec::new(),
+                }));
             }
             Err(error) if error.kind() == ErrorKind::WouldBlock => return Ok(()),
             Err(error) => return Err(error).context("accepting"),
@@ -95,7 +116,9 @@ impl Connection {
         loop {
             match self.stream.read(&mut buffer) {
                 Ok(0) => return false,
-                Ok(read) => self.input.extend_from_slice(buffer.get(..read).unwrap_or_default()),
+                Ok(read) => self
+                    .input
+                    .extend_from_slice(buffer.get(..read).unwrap_or_default()),
                 Err(error) if error.kind() == ErrorKind::WouldBlock => break,
                 Err(_) => return false,
             }
@@ -120,14 +143,30 @@ impl Connection {
 
     fn take_publications(&mut self, frames: &mut Vec<Vec<u8>>) {
         let mut at = 0;
-        while let Some(end) = self.input.iter().skip(at).position(|byte| *byte == b'\n').map(|length| at + length + 1) {
-            let line = self.input.get(at..end).and_then(|line| str::from_utf8(line).ok()).unwrap_or_default();
+        while let Some(end) = self
+            .input
+            .iter()
+            .skip(at)
+            .position(|byte| *byte == b'\n')
+            .map(|length| at + length + 1)
+        {
+            let line = self
+                .input
+                .get(at..end)
+                .and_then(|line| str::from_utf8(line).ok())
+                .unwrap_or_default();
             let Some(publication) = line.strip_prefix("PUB ") else {
                 at = end;
                 continue;
             };
-            let length: usize = publication.rsplit(' ').next().and_then(|length| length.trim().parse().ok()).unwrap_or_default();
-            let Some(message) = self.input.get(end..end + length + 2) else { break };
+            let length: usize = publication
+                .rsplit(' ')
+                .next()
+                .and_then(|length| length.trim().parse().ok())
+                .unwrap_or_default();
+            let Some(message) = self.input.get(end..end + length + 2) else {
+                break;
+            };
             frames.push(to_client(message.get(..length).unwrap_or_default()));
             at = end + length + 2;
         }
@@ -142,7 +181,9 @@ impl Connection {
         }
         let mut written = 0;
         loop {
-            let rest = if is_waiting { &self.output } else { bytes }.get(written..).unwrap_or_default();
+            let rest = if is_waiting { &self.output } else { bytes }
+                .get(written..)
+                .unwrap_or_default();
             if rest.is_empty() {
                 break;
             }
@@ -155,7 +196,8 @@ impl Connection {
         if is_waiting {
             self.output.drain(..written);
         } else {
-            self.output.extend_from_slice(bytes.get(written..).unwrap_or_default());
+            self.output
+                .extend_from_slice(bytes.get(written..).unwrap_or_default());
         }
         true
     }

@@ -3,11 +3,14 @@
 //! In reading order:
 //!
 //! - [`scenario`]: what is done; [`target`]: to which server; [`report`]: what came out;
-//! - [`audience`] and [`subscriber`]: those who listen; [`tally`]: who has received what; [`stamp`]: by which it is known;
-//! - [`process`]: CPU and memory; [`http`] and [`frames`]: the protocols; [`progress`]: for the terminal;
+//! - [`audience`] and [`subscriber`]: those who listen; [`tally`]: who has received what;
+//!   [`stamp`]: by which it is known;
+//! - [`process`]: CPU and memory; [`http`] and [`frames`]: the protocols; [`progress`]: for the
+//!   terminal;
 //! - [`limit`]: a server that does nothing but write; [`compare`]: all servers in turn.
 //!
-//! One thread, no buffer and no timer of its own for a subscriber: the tool shares the machine with the server that it measures.
+//! One thread, no buffer and no timer of its own for a subscriber: the tool shares the machine with
+//! the server that it measures.
 
 mod audience;
 mod cli;

@@ -21,11 +21,18 @@ pub(crate) struct Usage {
 impl Processes {
     /// These and their descendants; none when the server runs elsewhere.
     pub(crate) fn of(pids: &[u32]) -> Self {
-        let parents: HashMap<u32, u32> = all_pids().filter_map(|pid| Some((pid, parent(pid)?))).collect();
+        let parents: HashMap<u32, u32> = all_pids()
+            .filter_map(|pid| Some((pid, parent(pid)?)))
+            .collect();
         let mut family = pids.to_vec();
         let mut next = 0;
         while let Some(&parent) = family.get(next) {
-            family.extend(parents.iter().filter(|(pid, of)| **of == parent && !pids.contains(pid)).map(|(pid, _)| *pid));
+            family.extend(
+                parents
+                    .iter()
+                    .filter(|(pid, of)| **of == parent && !pids.contains(pid))
+                    .map(|(pid, _)| *pid),
+            );
             next += 1;
         }
         Self(family)
@@ -38,8 +45,10 @@ impl Processes {
         }
         let mut usage = Usage::default();
         for pid in &self.0 {
-            usage.cpu += cpu(*pid).with_context(|| format!("the CPU time of process {pid} cannot be read"))?;
-            usage.memory += memory(*pid).with_context(|| format!("the memory of process {pid} cannot be read"))?;
+            usage.cpu += cpu(*pid)
+                .with_context(|| format!("the CPU time of process {pid} cannot be read"))?;
+            usage.memory += memory(*pid)
+                .with_context(|| format!("the memory of process {pid} cannot be read"))?;
         }
         Ok(Some(usage))
     }
@@ -58,7 +67,13 @@ fn all_pids() -> impl Iterator<Item = u32> {
 /// The fields of `/proc/PID/stat` that follow the command, which may hold anything.
 fn stat(pid: u32) -> Option<Vec<String>> {
     let stat = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
-    Some(stat.rsplit_once(')')?.1.split_whitespace().map(str::to_owned).collect())
+    Some(
+        stat.rsplit_once(')')?
+            .1
+            .split_whitespace()
+            .map(str::to_owned)
+            .collect(),
+    )
 }
 
 fn parent(pid: u32) -> Option<u32> {
@@ -74,6 +89,8 @@ fn cpu(pid: u32) -> Option<f64> {
 
 fn memory(pid: u32) -> Option<u64> {
     let status = fs::read_to_string(format!("/proc/{pid}/status")).ok()?;
-    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"))?;
+    let line = status
+        .lines()
+        .find_map(|line| line.strip_prefix("VmRSS:"))?;
     Some(line.split_whitespace().next()?.parse::<u64>().ok()? * 1024)
 }

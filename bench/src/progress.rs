@@ -14,7 +14,9 @@ pub(crate) struct Progress {
 impl Progress {
     /// Of a run with this title.
     pub(crate) fn new(title: &str) -> Self {
-        Self { title: title.to_owned() }
+        Self {
+            title: title.to_owned(),
+        }
     }
 
     /// A bar for a step of so many.
@@ -29,7 +31,10 @@ impl Progress {
 
     /// Lets time pass.
     pub(crate) async fn pass(&self, step: &str, time: Duration) {
-        let bar = self.bar(&format!("{step}, tenths of a second"), u64::try_from(time.as_millis() / 100).unwrap_or_default());
+        let bar = self.bar(
+            &format!("{step}, tenths of a second"),
+            u64::try_from(time.as_millis() / 100).unwrap_or_default(),
+        );
         let end = Instant::now() + time;
         while Instant::now() < end {
             sleep(Duration::from_millis(100).min(end - Instant::now())).await;

@@ -7,8 +7,8 @@ use serde::Serialize;
 use crate::tally::Faults;
 use crate::target::Kind;
 
-/// The figures of a run; those that a scenario does not measure, or that nothing is known of since the server runs elsewhere, are left
-/// out.
+/// The figures of a run; those that a scenario does not measure, or that nothing is known of since
+/// the server runs elsewhere, are left out.
 #[derive(Clone, Debug, Serialize)]
 pub(crate) struct Report {
     /// What was done.
@@ -33,7 +33,11 @@ pub(crate) struct Figure {
 impl Report {
     /// Without figures.
     pub(crate) fn new(scenario: &'static str, target: Kind) -> Self {
-        Self { scenario, target, figures: Vec::new() }
+        Self {
+            scenario,
+            target,
+            figures: Vec::new(),
+        }
     }
 
     /// Adds a figure.
@@ -42,20 +46,37 @@ impl Report {
     }
 
     /// Adds what went wrong; the table shows it whether anything did or not.
-    pub(crate) fn add_faults(&mut self, Faults { lost, doubled, disordered }: Faults) {
-        for (name, count) in [("lost", lost), ("doubled", doubled), ("out of order", disordered)] {
+    pub(crate) fn add_faults(
+        &mut self,
+        Faults {
+            lost,
+            doubled,
+            disordered,
+        }: Faults,
+    ) {
+        for (name, count) in [
+            ("lost", lost),
+            ("doubled", doubled),
+            ("out of order", disordered),
+        ] {
             self.add(name, count as f64, "deliveries");
         }
     }
 
     /// The value of a figure.
     pub(crate) fn value(&self, name: &str) -> Option<f64> {
-        self.figures.iter().find(|figure| figure.name == name).map(|figure| figure.value)
+        self.figures
+            .iter()
+            .find(|figure| figure.name == name)
+            .map(|figure| figure.value)
     }
 
     /// What went wrong, in deliveries.
     pub(crate) fn faults(&self) -> f64 {
-        ["lost", "doubled", "out of order"].iter().filter_map(|name| self.value(name)).sum()
+        ["lost", "doubled", "out of order"]
+            .iter()
+            .filter_map(|name| self.value(name))
+            .sum()
     }
 
     /// For people.
@@ -104,9 +125,14 @@ mod tests {
 
     #[test]
     fn numbers_are_readable() {
-        for (value, text) in
-            [(0.0, "0"), (3.0, "3"), (3.146, "3.15"), (31.46, "31.5"), (2_870_123.4, "2,870,123"), (-1234.0, "-1,234")]
-        {
+        for (value, text) in [
+            (0.0, "0"),
+            (3.0, "3"),
+            (3.146, "3.15"),
+            (31.46, "31.5"),
+            (2_870_123.4, "2,870,123"),
+            (-1234.0, "-1,234"),
+        ] {
             assert_eq!(readable(value), text);
         }
     }

@@ -21,7 +21,8 @@ pub(crate) use stalled::Stalled;
 /// What to do to the server.
 #[derive(Clone, Debug, Subcommand)]
 pub(crate) enum Scenario {
-    /// Subscribers of one channel, publications in flight: each is followed by the next when all have received it
+    /// Subscribers of one channel, publications in flight: each is followed by the next when all
+    /// have received it
     Fanout {
         /// How many subscribe
         #[arg(long, default_value_t = 1000)]
@@ -46,7 +47,8 @@ pub(crate) enum Scenario {
         #[command(flatten)]
         common: Common,
     },
-    /// Calls that publish, each caller's next one when the one before was answered: how many, and how long for each?
+    /// Calls that publish, each caller's next one when the one before was answered: how many, and
+    /// how long for each?
     Publish {
         /// Callers, each with a connection and a call under way
         #[arg(long, default_value_t = 32)]
@@ -146,27 +148,104 @@ impl Scenario {
 
     /// Whether many deliveries are measured, and not how long each takes.
     pub(crate) fn is_batched(&self) -> bool {
-        matches!(self, Self::Fanout { .. } | Self::Channels { .. } | Self::Stalled { .. } | Self::Idle { .. })
+        matches!(
+            self,
+            Self::Fanout { .. } | Self::Channels { .. } | Self::Stalled { .. } | Self::Idle { .. }
+        )
     }
 
     /// Does it to the server. Within a `LocalSet`.
     pub(crate) async fn run(&self, bench: &Bench) -> Result<Report> {
         match *self {
-            Self::Fanout { subscribers, in_flight, common } => {
-                Load { channels: 1, subscribers, publishers: in_flight, pace: Pace::WhenReceived, common }.run(bench).await
+            Self::Fanout {
+                subscribers,
+                in_flight,
+                common,
+            } => {
+                Load {
+                    channels: 1,
+                    subscribers,
+                    publishers: in_flight,
+                    pace: Pace::WhenReceived,
+                    common,
+                }
+                .run(bench)
+                .await
             }
-            Self::Channels { channels, subscribers, publishers, common } => {
-                Load { channels, subscribers, publishers, pace: Pace::WhenReceived, common }.run(bench).await
+            Self::Channels {
+                channels,
+                subscribers,
+                publishers,
+                common,
+            } => {
+                Load {
+                    channels,
+                    subscribers,
+                    publishers,
+                    pace: Pace::WhenReceived,
+                    common,
+                }
+                .run(bench)
+                .await
             }
-            Self::Publish { publishers, subscribers, common } => {
-                Load { channels: 1, subscribers, publishers, pace: Pace::WhenAnswered, common }.run(bench).await
+            Self::Publish {
+                publishers,
+                subscribers,
+                common,
+            } => {
+                Load {
+                    channels: 1,
+                    subscribers,
+                    publishers,
+                    pace: Pace::WhenAnswered,
+                    common,
+                }
+                .run(bench)
+                .await
             }
-            Self::Paced { channels, subscribers, rate, common } => {
-                Load { channels, subscribers, publishers: 4, pace: Pace::PerSecond(rate), common }.run(bench).await
+            Self::Paced {
+                channels,
+                subscribers,
+                rate,
+                common,
+            } => {
+                Load {
+                    channels,
+                    subscribers,
+                    publishers: 4,
+                    pace: Pace::PerSecond(rate),
+                    common,
+                }
+                .run(bench)
+                .await
             }
-            Self::Idle { subscribers, burst, seconds } => Idle { subscribers, burst, seconds }.run(bench).await,
-            Self::Stalled { subscribers, stalled, in_flight, common } => {
-                Stalled { subscribers, stalled, in_flight, common }.run(bench).await
+            Self::Idle {
+                subscribers,
+                burst,
+                seconds,
+            } => {
+                Idle {
+                    subscribers,
+                    burst,
+                    seconds,
+                }
+                .run(bench)
+                .await
+            }
+            Self::Stalled {
+                subscribers,
+                stalled,
+                in_flight,
+                common,
+            } => {
+                Stalled {
+                    subscribers,
+                    stalled,
+                    in_flight,
+                    common,
+                }
+                .run(bench)
+                .await
             }
             Self::Churn { clients, seconds } => Churn { clients, seconds }.run(bench).await,
         }

@@ -1,10 +1,12 @@
-//! What a published message carries so that its deliveries can be checked: who published it, its number, and when.
+//! What a published message carries so that its deliveries can be checked: who published it, its
+//! number, and when.
 
 use std::io::Write;
 
 use memchr::memmem::Finder;
 
-/// Digits of fixed width, so that a stamp is found and read without a JSON parser: a delivery costs the tool as little as it can.
+/// Digits of fixed width, so that a stamp is found and read without a JSON parser: a delivery costs
+/// the tool as little as it can.
 const MARK: &str = "\"stamp\":\"";
 const LENGTH: usize = 4 + 10 + 14;
 
@@ -29,9 +31,16 @@ impl Stamp {
     /// A JSON object of `size` bytes that carries the stamp.
     pub(crate) fn write(self, size: usize, message: &mut Vec<u8>) {
         let start = message.len();
-        let Self { slot, number, micros } = self;
+        let Self {
+            slot,
+            number,
+            micros,
+        } = self;
         // A vector takes everything.
-        let _ = write!(message, "{{{MARK}{slot:04}{number:010}{micros:014}\",\"pad\":\"");
+        let _ = write!(
+            message,
+            "{{{MARK}{slot:04}{number:010}{micros:014}\",\"pad\":\""
+        );
         let end = start + size.max(Self::MIN_MESSAGE) - 2;
         message.resize(end.max(message.len()), b'x');
         message.extend_from_slice(b"\"}");
@@ -39,12 +48,17 @@ impl Stamp {
 
     fn read(digits: &[u8]) -> Option<Self> {
         let number = |from: usize, to: usize| -> Option<u64> {
-            digits
-                .get(from..to)?
-                .iter()
-                .try_fold(0, |number, digit| digit.is_ascii_digit().then(|| number * 10 + u64::from(digit - b'0')))
+            digits.get(from..to)?.iter().try_fold(0, |number, digit| {
+                digit
+                    .is_ascii_digit()
+                    .then(|| number * 10 + u64::from(digit - b'0'))
+            })
         };
-        Some(Self { slot: number(0, 4)?.try_into().ok()?, number: number(4, 14)?.try_into().ok()?, micros: number(14, LENGTH)? })
+        Some(Self {
+            slot: number(0, 4)?.try_into().ok()?,
+            number: number(4, 14)?.try_into().ok()?,
+            micros: number(14, LENGTH)?,
+        })
     }
 }
 
@@ -60,7 +74,9 @@ impl Default for StampFinder {
 impl StampFinder {
     /// All stamps in the text, in order.
     pub(crate) fn find<'a>(&'a self, text: &'a [u8]) -> impl Iterator<Item = Stamp> + 'a {
-        self.0.find_iter(text).filter_map(|at| Stamp::read(text.get(at + MARK.len()..)?))
+        self.0
+            .find_iter(text)
+            .filter_map(|at| Stamp::read(text.get(at + MARK.len()..)?))
     }
 }
 
@@ -70,7 +86,18 @@ mod tests {
 
     #[test]
     fn a_message_has_the_size_asked_for_and_its_stamp_is_found_in_a_list() {
-        let stamps = [Stamp { slot: 7, number: 41, micros: 1_234_567 }, Stamp { slot: 8, number: 0, micros: 99_999_999 }];
+        let stamps = [
+            Stamp {
+                slot: 7,
+                number: 41,
+                micros: 1_234_567,
+            },
+            Stamp {
+                slot: 8,
+                number: 0,
+                micros: 99_999_999,
+            },
+        ];
         let mut text = b"[".to_vec();
         for stamp in stamps {
             let before = text.len();
@@ -78,8 +105,15 @@ mod tests {
             assert_eq!(text.len() - before, 200);
             text.push(b',');
         }
-        assert_eq!(StampFinder::default().find(&text).collect::<Vec<_>>(), stamps);
+        assert_eq!(
+            StampFinder::default().find(&text).collect::<Vec<_>>(),
+            stamps
+        );
         let message = text.get(1..201).unwrap();
-        assert!(serde_json::from_slice::<serde_json::Value>(message).unwrap().is_object());
+        assert!(
+            serde_json::from_slice::<serde_json::Value>(message)
+                .unwrap()
+                .is_object()
+        );
     }
 }

@@ -21,14 +21,19 @@ const LARGE_FRAME: u64 = 256 << 10;
 pub(crate) struct Ears {
     tally: Rc<Tally>,
     finder: StampFinder,
-    /// Read into by one after the other, so that thousands of them cost no memory and stay in the cache.
+    /// Read into by one after the other, so that thousands of them cost no memory and stay in the
+    /// cache.
     buffer: RefCell<Vec<u8>>,
 }
 
 impl Ears {
     /// For a run.
     pub(crate) fn new(tally: Rc<Tally>) -> Rc<Self> {
-        Rc::new(Self { tally, finder: StampFinder::default(), buffer: RefCell::new(vec![0; 256 << 10]) })
+        Rc::new(Self {
+            tally,
+            finder: StampFinder::default(),
+            buffer: RefCell::new(vec![0; 256 << 10]),
+        })
     }
 }
 
@@ -46,7 +51,13 @@ pub(crate) struct Subscriber {
 impl Subscriber {
     /// Listens on this socket.
     pub(crate) fn new(ears: Rc<Ears>, socket: WebSocket, receipts: Rc<RefCell<Receipts>>) -> Self {
-        Self { ears, stream: socket.stream, rest: socket.read, to_skip: 0, receipts }
+        Self {
+            ears,
+            stream: socket.stream,
+            rest: socket.read,
+            to_skip: 0,
+            receipts,
+        }
     }
 
     /// Until the server says goodbye or the socket ends.
@@ -59,7 +70,9 @@ impl Subscriber {
         let ears = self.ears.clone();
         let mut buffer = ears.buffer.borrow_mut();
         let mut buffer = ReadBuf::new(&mut buffer);
-        if ready!(Pin::new(&mut self.stream).poll_read(context, &mut buffer)).is_err() || buffer.filled().is_empty() {
+        if ready!(Pin::new(&mut self.stream).poll_read(context, &mut buffer)).is_err()
+            || buffer.filled().is_empty()
+        {
             return Poll::Ready(false);
         }
         let is_open = if self.rest.is_empty() {
@@ -76,7 +89,9 @@ impl Subscriber {
     fn take(&mut self, bytes: &[u8]) -> bool {
         let skipped = self.to_skip.min(bytes.len() as u64);
         self.to_skip -= skipped;
-        let mut bytes = bytes.get(usize::try_from(skipped).unwrap_or(usize::MAX)..).unwrap_or_default();
+        let mut bytes = bytes
+            .get(usize::try_from(skipped).unwrap_or(usize::MAX)..)
+            .unwrap_or_default();
         while let Some(frame) = split(&mut bytes) {
             match frame.opcode {
                 Opcode::Data => {
@@ -116,9 +131,10 @@ impl Subscriber {
     }
 }
 
-/// Whoever answers within 40 ms of being sent something is interactive to Linux, which from then on no longer acknowledges what was
-/// read when it was read, but every second message as it arrives. Over loopback that is within the server's write and at its expense, a
-/// fifth of a delivery; a client on another machine pays for its own acknowledgements.
+/// Whoever answers within 40 ms of being sent something is interactive to Linux, which from then on
+/// no longer acknowledges what was read when it was read, but every second message as it arrives.
+/// Over loopback that is within the server's write and at its expense, a fifth of a delivery; a
+/// client on another machine pays for its own acknowledgements.
 #[cfg(target_os = "linux")]
 fn acknowledge_when_reading(stream: &TcpStream) {
     let _ = socket2::SockRef::from(stream).set_tcp_quickack(true);

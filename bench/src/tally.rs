@@ -1,7 +1,8 @@
 //! Who has received what: every delivery is checked against what was published.
 //!
-//! Publisher `s` of `k` sends its message number `n` to channel `s·C/k + n` (modulo the C channels). So a subscriber knows which
-//! numbers of each publisher are for its channel, and in which order: anything else is lost, doubled or out of order.
+//! Publisher `s` of `k` sends its message number `n` to channel `s·C/k + n` (modulo the C
+//! channels). So a subscriber knows which numbers of each publisher are for its channel, and in
+//! which order: anything else is lost, doubled or out of order.
 
 use std::cell::{Cell, RefCell};
 use std::time::Instant;
@@ -43,7 +44,8 @@ pub(crate) struct Receipts {
     plan: Plan,
     /// By publisher: the number that is to come next.
     next: Vec<u32>,
-    /// Numbers, by publisher, that later ones have overtaken. Empty as long as the server does its work.
+    /// Numbers, by publisher, that later ones have overtaken. Empty as long as the server does its
+    /// work.
     skipped: Vec<(usize, u32)>,
     has_answered_roll_call: bool,
 }
@@ -82,14 +84,22 @@ pub(crate) struct Tally {
 impl Receipts {
     /// Of a subscriber of this channel.
     pub(crate) fn new(plan: Plan, channel: usize) -> Self {
-        let next = (0..plan.slots).map(|slot| plan.first_number(slot, channel)).collect();
-        Self { plan, next, skipped: Vec::new(), has_answered_roll_call: false }
+        let next = (0..plan.slots)
+            .map(|slot| plan.first_number(slot, channel))
+            .collect();
+        Self {
+            plan,
+            next,
+            skipped: Vec::new(),
+            has_answered_roll_call: false,
+        }
     }
 
     /// How many deliveries have not come, when each publisher has sent so many messages.
     pub(crate) fn missing(&self, sent: &[u32]) -> u64 {
         let step = self.plan.channels as u32;
-        let missing = |(next, sent): (&u32, &u32)| u64::from(sent.saturating_sub(*next).div_ceil(step));
+        let missing =
+            |(next, sent): (&u32, &u32)| u64::from(sent.saturating_sub(*next).div_ceil(step));
         self.skipped.len() as u64 + self.next.iter().zip(sent).map(missing).sum::<u64>()
     }
 }
@@ -141,20 +151,33 @@ impl Tally {
             return;
         }
         let slot = usize::from(stamp.slot);
-        let (Some(next), Some(flight)) = (receipts.next.get_mut(slot), self.flights.get(slot)) else { return };
+        let (Some(next), Some(flight)) = (receipts.next.get_mut(slot), self.flights.get(slot))
+        else {
+            return;
+        };
         let step = receipts.plan.channels;
         if stamp.number < *next {
-            let Some(at) = receipts.skipped.iter().position(|skipped| *skipped == (slot, stamp.number)) else {
+            let Some(at) = receipts
+                .skipped
+                .iter()
+                .position(|skipped| *skipped == (slot, stamp.number))
+            else {
                 return increase(&self.doubled);
             };
             receipts.skipped.swap_remove(at);
             increase(&self.disordered);
         } else {
-            receipts.skipped.extend((*next..stamp.number).step_by(step).map(|number| (slot, number)));
+            receipts.skipped.extend(
+                (*next..stamp.number)
+                    .step_by(step)
+                    .map(|number| (slot, number)),
+            );
             *next = stamp.number + step as u32;
         }
         increase(&self.deliveries);
-        self.latency.borrow_mut().saturating_record(now.saturating_sub(stamp.micros).max(1));
+        self.latency
+            .borrow_mut()
+            .saturating_record(now.saturating_sub(stamp.micros).max(1));
         if stamp.number == flight.number.get() && flight.missing.get() > 0 {
             flight.missing.set(flight.missing.get() - 1);
             if flight.missing.get() == 0 {
@@ -211,18 +234,43 @@ mod tests {
 
     #[test]
     fn lost_doubled_and_late_messages_are_told_apart() {
-        let plan = Plan { channels: 3, slots: 2 };
+        let plan = Plan {
+            channels: 3,
+            slots: 2,
+        };
         let tally = Tally::new(plan).unwrap();
         let mut receipts = Receipts::new(plan, 2);
-        let numbers: Vec<u32> = (0..12).filter(|number| plan.channel_of(1, *number) == 2).collect();
+        let numbers: Vec<u32> = (0..12)
+            .filter(|number| plan.channel_of(1, *number) == 2)
+            .collect();
         assert_eq!(numbers, [1, 4, 7, 10]);
         for number in [1, 7, 7, 4, 10, 1] {
-            tally.receive(&mut receipts, Stamp { slot: 1, number, micros: 0 }, 5);
+            tally.receive(
+                &mut receipts,
+                Stamp {
+                    slot: 1,
+                    number,
+                    micros: 0,
+                },
+                5,
+            );
         }
         assert_eq!(tally.doubled_and_disordered(), (2, 1));
         assert_eq!(tally.deliveries(), 4);
         assert_eq!(receipts.missing(&[0, 12]), 0);
-        tally.receive(&mut receipts, Stamp { slot: 1, number: 16, micros: 0 }, 5);
-        assert_eq!(receipts.missing(&[6, 24]), 2 + 1 + 2, "2 and 5 of the first, 13, 19 and 22 of the second");
+        tally.receive(
+            &mut receipts,
+            Stamp {
+                slot: 1,
+                number: 16,
+                micros: 0,
+            },
+            5,
+        );
+        assert_eq!(
+            receipts.missing(&[6, 24]),
+            2 + 1 + 2,
+            "2 and 5 of the first, 13, 19 and 22 of the second"
+        );
     }
 }

@@ -29,7 +29,8 @@ pub(crate) enum Kind {
     Channelstream,
     /// nginx with nchan: publisher at `/pub/NAME`, websocket subscriber at `/sub/NAME`.
     Nchan,
-    /// NATS: subscribers by its websocket listener, publishing by its own protocol over one connection.
+    /// NATS: subscribers by its websocket listener, publishing by its own protocol over one
+    /// connection.
     Nats,
     /// The bare loop of writes of `channelstream-bench limit`.
     Limit,
@@ -76,11 +77,22 @@ pub(crate) struct Seat {
 
 impl Target {
     /// A server of this kind. `publish_address` matters for NATS only.
-    pub(crate) fn new(kind: Kind, address: SocketAddr, publish_address: Option<SocketAddr>, secret: &str) -> Self {
+    pub(crate) fn new(
+        kind: Kind,
+        address: SocketAddr,
+        publish_address: Option<SocketAddr>,
+        secret: &str,
+    ) -> Self {
         let mut run = Uuid::new_v4().simple().to_string();
         run.truncate(8);
         let publish_address = publish_address.unwrap_or(address);
-        Self { kind, address, publish_address, signer: Signer::new(secret, None), run }
+        Self {
+            kind,
+            address,
+            publish_address,
+            signer: Signer::new(secret, None),
+            run,
+        }
     }
 
     /// Which server it is.
@@ -99,10 +111,13 @@ impl Target {
     /// Waits until the server, which was just started, takes connections.
     pub(crate) fn wait_until_open(&self) -> Result<()> {
         let mut tries = 0;
-        while let Err(error) = std::net::TcpStream::connect(self.address).and(std::net::TcpStream::connect(self.publish_address)) {
+        while let Err(error) = std::net::TcpStream::connect(self.address)
+            .and(std::net::TcpStream::connect(self.publish_address))
+        {
             tries += 1;
             if tries > 100 {
-                return Err(error).with_context(|| format!("the server at {} does not start", self.address));
+                return Err(error)
+                    .with_context(|| format!("the server at {} does not start", self.address));
             }
             std::thread::sleep(Duration::from_millis(50));
         }
@@ -114,18 +129,26 @@ impl Target {
         Ok(Http::over(self.open().await?))
     }
 
-    /// What comes before a subscriber can listen: here the signed call by which the application lets it in. The others know none.
+    /// What comes before a subscriber can listen: here the signed call by which the application
+    /// lets it in. The others know none.
     pub(crate) async fn enter(&self, backend: &mut Http, seat: Seat) -> Result<Uuid> {
         let conn_id = Uuid::new_v4();
         if self.kind == Kind::Channelstream {
             let (channel, run, user) = (self.channel(seat.channel), &self.run, seat.subscriber);
             // Without the list of all users, which would grow with each of them.
             let info = r#"{"include_users":false,"include_history":false}"#;
-            let body =
-                format!(r#"{{"username":"bench-{run}-{user}","conn_id":"{conn_id}","channels":["{channel}"],"info":{info}}}"#);
-            let answer = backend.call(&self.signed("POST", "/connect", &body)).await?;
+            let body = format!(
+                r#"{{"username":"bench-{run}-{user}","conn_id":"{conn_id}","channels":["{channel}"],"info":{info}}}"#
+            );
+            let answer = backend
+                .call(&self.signed("POST", "/connect", &body))
+                .await?;
             let text = String::from_utf8_lossy(&answer.body);
-            ensure!(answer.status == 200, "POST /connect was answered with {}: {text}", answer.status);
+            ensure!(
+                answer.status == 200,
+                "POST /connect was answered with {}: {text}",
+                answer.status
+            );
         }
         Ok(conn_id)
     }
@@ -145,18 +168,31 @@ impl Target {
         );
         let (mut stream, read) = Http::over(stream).upgrade(request.as_bytes()).await?;
         if self.kind == Kind::Nats {
-            let commands = format!("CONNECT {{\"verbose\":false}}\r\nSUB {} 1\r\nPING\r\n", self.channel(seat.channel));
-            stream.write_all(&to_server(Opcode::Data, commands.as_bytes())).await?;
+            let commands = format!(
+                "CONNECT {{\"verbose\":false}}\r\nSUB {} 1\r\nPING\r\n",
+                self.channel(seat.channel)
+            );
+            stream
+                .write_all(&to_server(Opcode::Data, commands.as_bytes()))
+                .await?;
         }
         Ok(WebSocket { stream, read })
     }
 
-    /// The connection ends for good, as when a user signs out. The others know only the end of the socket.
+    /// The connection ends for good, as when a user signs out. The others know only the end of the
+    /// socket.
     pub(crate) async fn leave(&self, backend: &mut Http, conn_id: Uuid) -> Result<()> {
         if self.kind == Kind::Channelstream {
-            let request = format!("GET /disconnect?conn_id={conn_id} HTTP/1.1\r\nhost: {}\r\n\r\n", self.address);
+            let request = format!(
+                "GET /disconnect?conn_id={conn_id} HTTP/1.1\r\nhost: {}\r\n\r\n",
+                self.address
+            );
             let answer = backend.call(request.as_bytes()).await?;
-            ensure!(answer.status == 200, "/disconnect was answered with {}", answer.status);
+            ensure!(
+                answer.status == 200,
+                "/disconnect was answered with {}",
+                answer.status
+            );
         }
         Ok(())
     }
@@ -166,14 +202,18 @@ impl Target {
         let channel = self.channel(channel);
         let message = str::from_utf8(message).context("a message is text")?;
         let request = match self.kind {
-            Kind::Channelstream => {
-                self.signed("POST", "/message", &format!(r#"[{{"user":"bench","channel":"{channel}","message":{message}}}]"#))
-            }
+            Kind::Channelstream => self.signed(
+                "POST",
+                "/message",
+                &format!(r#"[{{"user":"bench","channel":"{channel}","message":{message}}}]"#),
+            ),
             Kind::Nchan => {
                 let (length, address) = (message.len(), self.address);
                 format!("POST /pub/{channel} HTTP/1.1\r\nhost: {address}\r\ncontent-length: {length}\r\n\r\n{message}").into_bytes()
             }
-            Kind::Nats | Kind::Limit => format!("PUB {channel} {}\r\n{message}\r\n", message.len()).into_bytes(),
+            Kind::Nats | Kind::Limit => {
+                format!("PUB {channel} {}\r\n{message}\r\n", message.len()).into_bytes()
+            }
         };
         Ok(request)
     }
@@ -193,11 +233,16 @@ impl Target {
     }
 }
 
-/// Opens a socket. The server may still be starting, or have more to accept than it can: a refusal is tried again for a while.
+/// Opens a socket. The server may still be starting, or have more to accept than it can: a refusal
+/// is tried again for a while.
 async fn connect(address: SocketAddr, is_narrow: bool) -> Result<TcpStream> {
     let mut tries = 0;
     loop {
-        let socket = if address.is_ipv4() { TcpSocket::new_v4() } else { TcpSocket::new_v6() }?;
+        let socket = if address.is_ipv4() {
+            TcpSocket::new_v4()
+        } else {
+            TcpSocket::new_v6()
+        }?;
         if is_narrow {
             socket.set_recv_buffer_size(4096)?;
         }
@@ -210,7 +255,9 @@ async fn connect(address: SocketAddr, is_narrow: bool) -> Result<TcpStream> {
                 tries += 1;
                 tokio::time::sleep(Duration::from_millis(100)).await;
             }
-            Err(error) => return Err(error).with_context(|| format!("no server answers at {address}")),
+            Err(error) => {
+                return Err(error).with_context(|| format!("no server answers at {address}"));
+            }
         }
     }
 }

@@ -1,4 +1,5 @@
-//! What operators do from the panel. Each call does what the one of the API does, with a session in place of a signature.
+//! What operators do from the panel. Each call does what the one of the API does, with a session in
+//! place of a signature.
 
 use actix_web::web::{Data, Json, Payload};
 use actix_web::{HttpRequest, HttpResponse, post};
@@ -55,7 +56,11 @@ pub(crate) async fn publish_messages(
     security(("session" = []), ("signature" = [])),
 )]
 #[post("/admin/channel_config")]
-pub(crate) async fn configure_channels(_: Admin, broker: Data<Broker>, body: Body<ConfigRequest>) -> Result<Json<Info>, ApiError> {
+pub(crate) async fn configure_channels(
+    _: Admin,
+    broker: Data<Broker>,
+    body: Body<ConfigRequest>,
+) -> Result<Json<Info>, ApiError> {
     channel_config::configure(&broker, body.0).await
 }
 
@@ -74,7 +79,11 @@ pub(crate) async fn configure_channels(_: Admin, broker: Data<Broker>, body: Bod
     security(("session" = []), ("signature" = [])),
 )]
 #[post("/admin/disconnect")]
-pub(crate) async fn end_connection(_: Admin, broker: Data<Broker>, body: Body<DisconnectRequest>) -> Json<bool> {
+pub(crate) async fn end_connection(
+    _: Admin,
+    broker: Data<Broker>,
+    body: Body<DisconnectRequest>,
+) -> Json<bool> {
     disconnect::disconnect(&broker, body.0).await
 }
 
@@ -90,7 +99,9 @@ impl Table for ForgetRequest {
 
     fn walk(fields: &mut impl Fields) -> Option<Self> {
         let channel = field("channel", "The name of the channel to forget.").example(r#""news""#);
-        fields.required(channel, any_text()).map(|channel| Self { channel: ChannelName::new(channel) })
+        fields.required(channel, any_text()).map(|channel| Self {
+            channel: ChannelName::new(channel),
+        })
     }
 }
 
@@ -98,7 +109,8 @@ describe_table!(ForgetRequest);
 
 /// Forgets a channel and all that is kept of it.
 ///
-/// All connections leave the channel, and its settings, history and log are dropped. Answers whether there was such a channel.
+/// All connections leave the channel, and its settings, history and log are dropped. Answers
+/// whether there was such a channel.
 #[utoipa::path(
     tag = "operating",
     operation_id = "forget_channel",
@@ -119,7 +131,10 @@ pub(crate) async fn forget_channel(
     let ForgetRequest { channel } = request;
     let is_forgotten = broker.forget_channel(channel.clone()).await?;
     if is_forgotten {
-        log::info!("the channel {:?} was forgotten, as an operator asked", channel.as_str());
+        log::info!(
+            "the channel {:?} was forgotten, as an operator asked",
+            channel.as_str()
+        );
     }
     Ok(Json(is_forgotten))
 }

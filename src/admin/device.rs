@@ -1,6 +1,6 @@
-//! Device cookies: a browser that signed in before is known by a signed cookie and has a sign-in throttle of its own. So a
-//! stranger's guesses, also from the same address, never make the operator wait (OWASP, "Slow Down Online Guessing Attacks with
-//! Device Cookies").
+//! Device cookies: a browser that signed in before is known by a signed cookie and has a sign-in
+//! throttle of its own. So a stranger's guesses, also from the same address, never make the
+//! operator wait (OWASP, "Slow Down Online Guessing Attacks with Device Cookies").
 //!
 //! The cookie opens nothing. It only says in whose name failures are counted.
 
@@ -22,14 +22,28 @@ pub(super) struct Devices {
 }
 
 impl Devices {
-    /// The key comes from all secrets of the settings: device cookies outlive a restart, also without a `cookie_secret`, and end
-    /// when the name or the password changes.
+    /// The key comes from all secrets of the settings: device cookies outlive a restart, also
+    /// without a `cookie_secret`, and end when the name or the password changes.
     pub(super) fn new(settings: &Settings) -> Self {
-        let (cookie, secret, password) = (&settings.cookie_secret, &settings.secret, &settings.admin_secret);
-        let parts = [cookie.as_str(), secret.as_str(), &settings.admin_user, password.as_str()];
+        let (cookie, secret, password) = (
+            &settings.cookie_secret,
+            &settings.secret,
+            &settings.admin_secret,
+        );
+        let parts = [
+            cookie.as_str(),
+            secret.as_str(),
+            &settings.admin_user,
+            password.as_str(),
+        ];
         // With their lengths, so that no two settings give the same text.
-        let text: String = parts.iter().map(|part| format!("{}:{part}", part.len())).collect();
-        Self { key: key("device", &text) }
+        let text: String = parts
+            .iter()
+            .map(|part| format!("{}:{part}", part.len()))
+            .collect();
+        Self {
+            key: key("device", &text),
+        }
     }
 
     /// Returns the id of the device that sent this request, if it brings a cookie of this server.
@@ -40,6 +54,11 @@ impl Devices {
     /// Returns the cookie of a device that has just signed in. One that had a cookie keeps its id.
     pub(super) fn remember(&self, device: Option<Uuid>, caller: &Caller) -> Cookie<'static> {
         let id = device.unwrap_or_else(Uuid::new_v4);
-        build(COOKIE, sign(&self.key, COOKIE, id.to_string()), LIFETIME, caller)
+        build(
+            COOKIE,
+            sign(&self.key, COOKIE, id.to_string()),
+            LIFETIME,
+            caller,
+        )
     }
 }

@@ -1,4 +1,5 @@
-//! Remembers which sessions have ended before their time, so that a copy of the cookie is worth nothing after signing out.
+//! Remembers which sessions have ended before their time, so that a copy of the cookie is worth
+//! nothing after signing out.
 
 use std::collections::HashSet;
 

@@ -1,5 +1,5 @@
-//! `GET /admin/live`: what an open panel listens to, as server-sent events. `numbers` are the samples since the last, `view` is what the
-//! panel looks at, sent when it changed.
+//! `GET /admin/live`: what an open panel listens to, as server-sent events. `numbers` are the
+//! samples since the last, `view` is what the panel looks at, sent when it changed.
 
 use std::convert::Infallible;
 use std::time::{Duration, Instant};
@@ -23,7 +23,8 @@ use crate::openapi::answers::{AdminErrors, CommonErrors, HttpsOnly, InvalidQuery
 
 const INTERVAL: Duration = Duration::from_secs(1);
 
-/// To look costs something where there are many channels. After a look so many times its duration pass before the next.
+/// To look costs something where there are many channels. After a look so many times its duration
+/// pass before the next.
 const REST: u32 = 20;
 
 /// What a panel is told.
@@ -42,7 +43,8 @@ struct Panel {
 
 /// Shows what the panel shows, as server-sent events.
 ///
-/// An event `numbers` comes once a second with a list of samples. An event `view` comes when the view of the query has changed.
+/// An event `numbers` comes once a second with a list of samples. An event `view` comes when the
+/// view of the query has changed.
 #[utoipa::path(
     tag = "operating",
     operation_id = "live",
@@ -62,9 +64,19 @@ pub(crate) async fn live(
     monitor: Data<Addr<Monitor>>,
     lifecycle: Data<Lifecycle>,
 ) -> Result<HttpResponse, ApiError> {
-    let known = event_source::last_event_id(&request).and_then(|id| id.parse().ok()).unwrap_or_default();
+    let known = event_source::last_event_id(&request)
+        .and_then(|id| id.parse().ok())
+        .unwrap_or_default();
     let view = View::of(&request)?;
-    let panel = Panel { broker, monitor, lifecycle, view, known, shown: String::new(), look_at: Instant::now() };
+    let panel = Panel {
+        broker,
+        monitor,
+        lifecycle,
+        view,
+        known,
+        shown: String::new(),
+        look_at: Instant::now(),
+    };
     let events = unfold(panel, |mut panel| async move {
         let events = panel.next().await?;
         Some((Ok::<_, Infallible>(Bytes::from(events)), panel))
@@ -83,7 +95,10 @@ impl Panel {
             if !events.is_empty() {
                 return Some(events);
             }
-            let (pause, end) = (Box::pin(sleep(INTERVAL)), Box::pin(self.lifecycle.clients_closed()));
+            let (pause, end) = (
+                Box::pin(sleep(INTERVAL)),
+                Box::pin(self.lifecycle.clients_closed()),
+            );
             if let Either::Right(_) = select(pause, end).await {
                 return None;
             }
@@ -92,10 +107,15 @@ impl Panel {
 
     async fn numbers(&mut self) -> Option<String> {
         let samples = self.monitor.send(Since(self.known)).await.ok()?;
-        let Some(last) = samples.last() else { return Some(String::new()) };
+        let Some(last) = samples.last() else {
+            return Some(String::new());
+        };
         self.known = last.at;
         let samples = serde_json::to_string(&samples).ok()?;
-        Some(format!("id: {}\nevent: numbers\ndata: {samples}\n\n", self.known))
+        Some(format!(
+            "id: {}\nevent: numbers\ndata: {samples}\n\n",
+            self.known
+        ))
     }
 
     async fn look(&mut self) -> String {

@@ -1,4 +1,5 @@
-//! Looks at the server's numbers once a second and remembers the last minutes, whether a panel is open or not.
+//! Looks at the server's numbers once a second and remembers the last minutes, whether a panel is
+//! open or not.
 
 use std::collections::VecDeque;
 use std::time::{Duration, Instant};
@@ -78,13 +79,22 @@ pub struct Monitor {
 impl Monitor {
     /// Of this broker.
     pub fn new(broker: Broker) -> Self {
-        Self { broker, samples: VecDeque::with_capacity(REMEMBERED), before: Totals::default(), at: Instant::now() }
+        Self {
+            broker,
+            samples: VecDeque::with_capacity(REMEMBERED),
+            before: Totals::default(),
+            at: Instant::now(),
+        }
     }
 
     fn look(&mut self, context: &mut Context<Self>) {
         let broker = self.broker.clone();
         let population = async move { broker.population().await };
-        context.spawn(population.into_actor(self).map(|population, monitor, _| monitor.remember(population)));
+        context.spawn(
+            population
+                .into_actor(self)
+                .map(|population, monitor, _| monitor.remember(population)),
+        );
     }
 
     fn remember(&mut self, population: Population) {
@@ -94,7 +104,9 @@ impl Monitor {
         let sample = Sample {
             at: Moment::now().micros(),
             listening: self.broker.counters().listening(),
-            deliveries: now.deliveries.zip(&before.deliveries, |now, before| rate(*now, *before)),
+            deliveries: now
+                .deliveries
+                .zip(&before.deliveries, |now, before| rate(*now, *before)),
             messages: rate(now.messages, before.messages),
             full_queues: rate(now.full_queues, before.full_queues),
             too_slow: rate(now.too_slow, before.too_slow),
@@ -124,7 +136,13 @@ impl Handler<Since> for Monitor {
 
     fn handle(&mut self, Since(moment): Since, _: &mut Context<Self>) -> Self::Result {
         let is_after = |sample: &&Sample| sample.at > moment;
-        let newer: Vec<_> = self.samples.iter().rev().take_while(is_after).cloned().collect();
+        let newer: Vec<_> = self
+            .samples
+            .iter()
+            .rev()
+            .take_while(is_after)
+            .cloned()
+            .collect();
         MessageResult(newer.into_iter().rev().collect())
     }
 }

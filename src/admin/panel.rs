@@ -34,7 +34,8 @@ pub struct PanelTotals {
 
 /// Shows the numbers of the server.
 ///
-/// The answer contains all channels and users, or a page of each if the query has a parameter. POST does the same.
+/// The answer contains all channels and users, or a page of each if the query has a parameter. POST
+/// does the same.
 #[utoipa::path(
     tag = "operating",
     operation_id = "numbers",
@@ -63,9 +64,18 @@ pub async fn show_numbers(
     started: Data<Started>,
 ) -> Result<HttpResponse, ApiError> {
     let totals = broker.totals(selection(&request)?).await;
-    let totals = PanelTotals { totals, uptime: started.uptime(), version: env!("CARGO_PKG_VERSION") };
+    let totals = PanelTotals {
+        totals,
+        uptime: started.uptime(),
+        version: env!("CARGO_PKG_VERSION"),
+    };
     // Of a hundred thousand channels that takes a while, and this thread has others to serve.
     let text = block(move || serde_json::to_string(&totals)).await;
-    let text = text.ok().and_then(Result::ok).ok_or(ApiError::Internal("the numbers could not be printed"))?;
-    Ok(HttpResponse::Ok().content_type("application/json").body(text))
+    let text = text
+        .ok()
+        .and_then(Result::ok)
+        .ok_or(ApiError::Internal("the numbers could not be printed"))?;
+    Ok(HttpResponse::Ok()
+        .content_type("application/json")
+        .body(text))
 }

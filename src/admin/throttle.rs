@@ -1,4 +1,5 @@
-//! Makes guessing the panel's password slow: after some failures a source waits before it may try again, longer each time.
+//! Makes guessing the panel's password slow: after some failures a source waits before it may try
+//! again, longer each time.
 
 use std::collections::HashMap;
 use std::net::{IpAddr, Ipv6Addr};
@@ -25,7 +26,8 @@ const CAPACITY: usize = 10_000;
 /// Where an attempt to sign in comes from. Each source has a wait of its own.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub(super) enum Source {
-    /// A browser that signed in before, by the id in its device cookie. Guesses from its address do not make it wait.
+    /// A browser that signed in before, by the id in its device cookie. Guesses from its address do
+    /// not make it wait.
     Device(Uuid),
     /// Anyone else at this address.
     Address(IpAddr),
@@ -37,14 +39,17 @@ impl Source {
         match self {
             Self::Device(id) => Self::Device(id),
             Self::Address(address) => Self::Address(match address.to_canonical() {
-                IpAddr::V6(address) => Ipv6Addr::from_bits(address.to_bits() & (u128::MAX << 64)).into(),
+                IpAddr::V6(address) => {
+                    Ipv6Addr::from_bits(address.to_bits() & (u128::MAX << 64)).into()
+                }
                 address => address,
             }),
         }
     }
 }
 
-/// Asks whether this source may try now. Counted as a failure until it succeeds, so parallel guesses gain nothing.
+/// Asks whether this source may try now. Counted as a failure until it succeeds, so parallel
+/// guesses gain nothing.
 #[derive(Message, Clone, Copy, Debug)]
 #[rtype(result = "Result<(), Wait>")]
 pub(super) struct Attempt(pub(super) Source);
@@ -77,14 +82,26 @@ impl SignInThrottle {
         if self.records.len() >= CAPACITY && !self.records.contains_key(&source) {
             self.forget_some(now);
         }
-        let record = self.records.entry(source).or_insert(Record { failures: 0, until: now });
+        let record = self.records.entry(source).or_insert(Record {
+            failures: 0,
+            until: now,
+        });
         if record.until + MEMORY < now {
             record.failures = 0;
         }
-        if let Some(left) = record.until.checked_duration_since(now).filter(|left| !left.is_zero()) {
+        if let Some(left) = record
+            .until
+            .checked_duration_since(now)
+            .filter(|left| !left.is_zero())
+        {
             return Err(Wait(left));
         }
-        let wait = record.failures.checked_sub(FREE).map_or(Duration::ZERO, |more| FIRST_WAIT * 2u32.saturating_pow(more));
+        let wait = record
+            .failures
+            .checked_sub(FREE)
+            .map_or(Duration::ZERO, |more| {
+                FIRST_WAIT * 2u32.saturating_pow(more)
+            });
         record.failures = (record.failures + 1).min(FREE + 16);
         record.until = now + wait.min(LONGEST_WAIT);
         Ok(())
@@ -94,7 +111,8 @@ impl SignInThrottle {
         self.records.remove(&source.whole());
     }
 
-    /// Forgets those that need not wait; if that is less than half, also the half of the others that waits the shortest.
+    /// Forgets those that need not wait; if that is less than half, also the half of the others
+    /// that waits the shortest.
     fn forget_some(&mut self, now: Instant) {
         self.records.retain(|_, record| record.until > now);
         if self.records.len() >= CAPACITY / 2 {
@@ -152,7 +170,10 @@ mod tests {
         }
         // Others do not wait for it.
         assert_eq!(throttle.attempt(address([203, 0, 113, 2]), now), Ok(()));
-        assert_eq!(throttle.attempt(Source::Device(Uuid::new_v4()), now), Ok(()));
+        assert_eq!(
+            throttle.attempt(Source::Device(Uuid::new_v4()), now),
+            Ok(())
+        );
         now += MEMORY + LONGEST_WAIT;
         for _ in 0..=FREE {
             assert_eq!(throttle.attempt(first, now), Ok(()));
@@ -165,7 +186,10 @@ mod tests {
     #[test]
     fn a_device_waits_for_its_own_failures_only() {
         let (mut throttle, now) = (SignInThrottle::default(), Instant::now());
-        let (device, other) = (Source::Device(Uuid::new_v4()), Source::Device(Uuid::new_v4()));
+        let (device, other) = (
+            Source::Device(Uuid::new_v4()),
+            Source::Device(Uuid::new_v4()),
+        );
         for _ in 0..=FREE {
             assert_eq!(throttle.attempt(device, now), Ok(()));
         }
@@ -181,11 +205,15 @@ mod tests {
             assert_eq!(throttle.attempt(last(number as u16), now), Ok(()));
         }
         assert!(throttle.attempt(last(2), now).is_err());
-        assert_eq!(throttle.attempt(address([0x2001, 0xdb8, 0, 2, 0, 0, 0, 1]), now), Ok(()));
+        assert_eq!(
+            throttle.attempt(address([0x2001, 0xdb8, 0, 2, 0, 0, 0, 1]), now),
+            Ok(())
+        );
     }
 
     #[test]
-    fn however_many_sources_there_are_a_bounded_number_is_remembered_and_those_that_wait_longest_stay() {
+    fn however_many_sources_there_are_a_bounded_number_is_remembered_and_those_that_wait_longest_stay()
+     {
         let (mut throttle, now) = (SignInThrottle::default(), Instant::now());
         let (persistent, start) = (address([203, 0, 113, 1]), now - SECOND);
         for _ in 0..FREE + 1 {
@@ -194,8 +222,16 @@ mod tests {
         // The second wait, of a second, is longer than the first ones of all others.
         throttle.attempt(persistent, now).unwrap();
         for number in 0..25_000u32 {
-            (0..=FREE).for_each(|_| throttle.attempt(address(number.to_be_bytes()), now).unwrap());
-            assert!(throttle.records.len() <= CAPACITY, "{}", throttle.records.len());
+            (0..=FREE).for_each(|_| {
+                throttle
+                    .attempt(address(number.to_be_bytes()), now)
+                    .unwrap()
+            });
+            assert!(
+                throttle.records.len() <= CAPACITY,
+                "{}",
+                throttle.records.len()
+            );
         }
         assert!(throttle.attempt(persistent, now).is_err());
         // Those that may try again are the first to be forgotten.

@@ -19,7 +19,10 @@ const MOST: usize = 1000;
 /// How long a page is where nothing is said.
 const USUAL: usize = 100;
 
-const SEARCH: Parameter<String> = text("search", "A text that the names to show contain, in upper or lower case.");
+const SEARCH: Parameter<String> = text(
+    "search",
+    "A text that the names to show contain, in upper or lower case.",
+);
 
 const OFFSET: Parameter<usize> = Parameter {
     name: "offset",
@@ -48,7 +51,12 @@ const SORTS: [(&str, Sort); 5] = [
 const SORT: Parameter<Sort> = Parameter {
     name: "sort",
     about: "The order of the list: names ascend, and all other values descend.",
-    read: |text| SORTS.iter().find(|(name, _)| *name == text).map(|(_, sort)| *sort),
+    read: |text| {
+        SORTS
+            .iter()
+            .find(|(name, _)| *name == text)
+            .map(|(_, sort)| *sort)
+    },
     wrong: "sort is one of name, users, connections, events, last_active",
     schema: || one_of(SORTS.iter().map(|(name, _)| *name)),
 };
@@ -64,7 +72,12 @@ const VIEWS: [(&str, Kind); 5] = [
 const VIEW: Parameter<Kind> = Parameter {
     name: "view",
     about: "What is looked at besides the numbers, if anything.",
-    read: |text| VIEWS.iter().find(|(name, _)| *name == text).map(|(_, kind)| *kind),
+    read: |text| {
+        VIEWS
+            .iter()
+            .find(|(name, _)| *name == text)
+            .map(|(_, kind)| *kind)
+    },
     wrong: "view is one of numbers, channels, channel, users, user",
     schema: || one_of(VIEWS.iter().map(|(name, _)| *name)),
 };
@@ -78,7 +91,12 @@ pub(super) struct Listing;
 
 impl IntoParams for Listing {
     fn into_params(_: impl Fn() -> Option<ParameterIn>) -> Vec<Description> {
-        vec![SEARCH.optional(), OFFSET.optional(), LIMIT.optional(), SORT.optional()]
+        vec![
+            SEARCH.optional(),
+            OFFSET.optional(),
+            LIMIT.optional(),
+            SORT.optional(),
+        ]
     }
 }
 
@@ -87,7 +105,12 @@ pub(super) struct Watching;
 
 impl IntoParams for Watching {
     fn into_params(_: impl Fn() -> Option<ParameterIn>) -> Vec<Description> {
-        vec![VIEW.optional(), NAME.optional(), LAST_EVENT_ID.about(KNOWN_NUMBERS).optional(), LAST_EVENT_ID_HEADER.header()]
+        vec![
+            VIEW.optional(),
+            NAME.optional(),
+            LAST_EVENT_ID.about(KNOWN_NUMBERS).optional(),
+            LAST_EVENT_ID_HEADER.header(),
+        ]
     }
 }
 
@@ -149,9 +172,15 @@ fn json(value: &impl Serialize) -> String {
     })
 }
 
-const DEFAULT: Selection = Selection { search: String::new(), sort: Sort::Name, offset: 0, limit: USUAL };
+const DEFAULT: Selection = Selection {
+    search: String::new(),
+    sort: Sort::Name,
+    offset: 0,
+    limit: USUAL,
+};
 
-/// Which part of a list a request asks for: `search`, `sort`, `offset`, `limit`. `None` where it says nothing.
+/// Which part of a list a request asks for: `search`, `sort`, `offset`, `limit`. `None` where it
+/// says nothing.
 pub(super) fn selection(request: &HttpRequest) -> Result<Option<Selection>, ApiError> {
     let mut query = query(request);
     let (search, sort) = (SEARCH.take(&mut query)?, SORT.take(&mut query)?);

@@ -26,24 +26,36 @@ pub struct ChannelSettings;
 
 impl Table for ChannelSettings {
     type Value = ChannelConfig;
-    const ABOUT: &'static str = "The settings of a channel. Those that are left out are set to their defaults.";
+    const ABOUT: &'static str =
+        "The settings of a channel. Those that are left out are set to their defaults.";
 
     fn walk(fields: &mut impl Fields) -> Option<ChannelConfig> {
-        const NOTIFY_PRESENCE: &str = "Whether the channel gets `presence` events when users come and go.";
-        const STORE_HISTORY: &str = "Whether messages are kept for `/info`, `/connect` and `/subscribe`.";
+        const NOTIFY_PRESENCE: &str =
+            "Whether the channel gets `presence` events when users come and go.";
+        const STORE_HISTORY: &str =
+            "Whether messages are kept for `/info`, `/connect` and `/subscribe`.";
         const HISTORY_SIZE: &str = "How many messages are kept where `store_history` is set.";
         const WITH_LISTS: &str = "Whether `presence` events carry the list of present users.";
         const NOTIFY_STATE: &str = "Whether the channel gets `user_state_change` events.";
         const STORE_FRAMES: &str = "Whether events are kept for clients that miss them.";
         let default = ChannelConfig::default();
-        let notify_presence = fields.flag(field("notify_presence", NOTIFY_PRESENCE), default.notify_presence);
-        let store_history = fields.flag(field("store_history", STORE_HISTORY).example("true"), default.store_history);
-        let history_size =
-            fields.or_else(field("history_size", HISTORY_SIZE).example("20"), history_size(default.history_size), |_| {
-                Ok(default.history_size)
-            });
-        let with_lists =
-            fields.flag(field("broadcast_presence_with_user_lists", WITH_LISTS), default.broadcast_presence_with_user_lists);
+        let notify_presence = fields.flag(
+            field("notify_presence", NOTIFY_PRESENCE),
+            default.notify_presence,
+        );
+        let store_history = fields.flag(
+            field("store_history", STORE_HISTORY).example("true"),
+            default.store_history,
+        );
+        let history_size = fields.or_else(
+            field("history_size", HISTORY_SIZE).example("20"),
+            history_size(default.history_size),
+            |_| Ok(default.history_size),
+        );
+        let with_lists = fields.flag(
+            field("broadcast_presence_with_user_lists", WITH_LISTS),
+            default.broadcast_presence_with_user_lists,
+        );
         let notify_state = fields.flag(field("notify_state", NOTIFY_STATE), default.notify_state);
         let store_frames = fields.flag(field("store_frames", STORE_FRAMES), default.store_frames);
         Some(ChannelConfig {
@@ -60,10 +72,20 @@ impl Table for ChannelSettings {
 describe_table!(ChannelSettings);
 
 /// Walks over `channel_configs`, which other calls have.
-pub(super) fn channel_configs(fields: &mut impl Fields) -> Option<HashMap<ChannelName, ChannelConfig>> {
+pub(super) fn channel_configs(
+    fields: &mut impl Fields,
+) -> Option<HashMap<ChannelName, ChannelConfig>> {
     const ABOUT: &str = "Settings, by channel, for the channels that this call creates.";
-    let configs = fields.or_empty(field("channel_configs", ABOUT), mapping_of::<ChannelSettings>())?;
-    Some(configs.into_iter().map(|(channel, config)| (ChannelName::new(channel), config)).collect())
+    let configs = fields.or_empty(
+        field("channel_configs", ABOUT),
+        mapping_of::<ChannelSettings>(),
+    )?;
+    Some(
+        configs
+            .into_iter()
+            .map(|(channel, config)| (ChannelName::new(channel), config))
+            .collect(),
+    )
 }
 
 /// The request of `/channel_config`: settings by channel, whose names are not looked at.
@@ -81,13 +103,20 @@ impl FromBody for ConfigRequest {
             Err(errors @ Errors::Parts(_)) => Err(errors),
             Err(errors) => Err(Errors::part("_schema", errors)),
         };
-        Checked::from_result(entries.into_iter().map(config).collect::<Result<_, _>>().map(Self))
+        Checked::from_result(
+            entries
+                .into_iter()
+                .map(config)
+                .collect::<Result<_, _>>()
+                .map(Self),
+        )
     }
 }
 
 /// Sets the settings of channels.
 ///
-/// Channels that do not exist are created. Answers with the channels, without their history and users.
+/// Channels that do not exist are created. Answers with the channels, without their history and
+/// users.
 #[utoipa::path(
     tag = "channels",
     operation_id = "configure",
@@ -99,14 +128,25 @@ impl FromBody for ConfigRequest {
     security(("signature" = [])),
 )]
 #[post("/channel_config")]
-pub(crate) async fn configure_channels(_: Signed, broker: Data<Broker>, body: Body<ConfigRequest>) -> Result<Json<Info>, ApiError> {
+pub(crate) async fn configure_channels(
+    _: Signed,
+    broker: Data<Broker>,
+    body: Body<ConfigRequest>,
+) -> Result<Json<Info>, ApiError> {
     configure(&broker, body.0).await
 }
 
 /// Configures channels for the API and for the panel.
-pub(crate) async fn configure(broker: &Broker, ConfigRequest(configs): ConfigRequest) -> Result<Json<Info>, ApiError> {
+pub(crate) async fn configure(
+    broker: &Broker,
+    ConfigRequest(configs): ConfigRequest,
+) -> Result<Json<Info>, ApiError> {
     let channels = configs.keys().cloned().collect();
     broker.configure(configs).await?;
-    let options = InfoOptions { include_history: false, include_users: false, ..InfoOptions::default() };
+    let options = InfoOptions {
+        include_history: false,
+        include_users: false,
+        ..InfoOptions::default()
+    };
     Ok(Json(broker.info(Some(channels), &options).await))
 }

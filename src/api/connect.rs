@@ -42,11 +42,14 @@ impl Table for ConnectRequest {
 
     fn walk(fields: &mut impl Fields) -> Option<Self> {
         const USERNAME: &str = "The name of the user, who is created if not known yet.";
-        const USER_FIELD: &str = "The name of the user, under the key that it had before version 0.7.";
+        const USER_FIELD: &str =
+            "The name of the user, under the key that it had before version 0.7.";
         const CONN_ID: &str = "An id for the connection, in any usual spelling of a UUID. Where it is absent the server makes one. \
                                An id that the same user already has is kept.";
-        const CHANNELS: &str = "The channels that the connection listens to. Those that do not exist are created.";
-        const PUBLIC_KEYS: &str = "The keys of the user's state that others may see. They replace the earlier ones.";
+        const CHANNELS: &str =
+            "The channels that the connection listens to. Those that do not exist are created.";
+        const PUBLIC_KEYS: &str =
+            "The keys of the user's state that others may see. They replace the earlier ones.";
         const FRESH_STATE: &str = "The state of a user who is not known yet.";
         const STATE: &str = "Values to set in the user's state at every connect, after the fresh ones. No event is sent.";
         // Before 0.7 the key was `user` (`protocol.md` §11).
@@ -56,10 +59,18 @@ impl Table for ConnectRequest {
             name(USER),
         );
         let conn_id = fields.optional(field("conn_id", CONN_ID), uuid());
-        let channels = fields.or_empty(field("channels", CHANNELS).example(r#"["news"]"#), list(name(CHANNEL)));
-        let state_public_keys =
-            fields.or_empty(field("state_public_keys", PUBLIC_KEYS).example(r#"["color"]"#), list(name(CHANNEL)));
-        let fresh_user_state = fields.or_empty(field("fresh_user_state", FRESH_STATE).example(r#"{"color": "red"}"#), state());
+        let channels = fields.or_empty(
+            field("channels", CHANNELS).example(r#"["news"]"#),
+            list(name(CHANNEL)),
+        );
+        let state_public_keys = fields.or_empty(
+            field("state_public_keys", PUBLIC_KEYS).example(r#"["color"]"#),
+            list(name(CHANNEL)),
+        );
+        let fresh_user_state = fields.or_empty(
+            field("fresh_user_state", FRESH_STATE).example(r#"{"color": "red"}"#),
+            state(),
+        );
         let user_state = fields.or_empty(field("user_state", STATE), state());
         let channel_configs = channel_configs(fields);
         let info = info_options(fields);
@@ -99,7 +110,8 @@ pub struct ConnectAnswer {
 
 /// Opens a connection for a user.
 ///
-/// The user and the channels are created where they do not exist. An id that belongs to another user is answered with 422.
+/// The user and the channels are created where they do not exist. An id that belongs to another
+/// user is answered with 422.
 #[utoipa::path(
     tag = "users",
     operation_id = "connect",
@@ -116,7 +128,12 @@ pub(crate) async fn connect(
     broker: Data<Broker>,
     Body(request): Body<ConnectRequest>,
 ) -> Result<Json<ConnectAnswer>, ApiError> {
-    let ConnectRequest { username, mut channels, info, .. } = request;
+    let ConnectRequest {
+        username,
+        mut channels,
+        info,
+        ..
+    } = request;
     channels.sort_unstable();
     let conn_id = request.conn_id.unwrap_or_else(ConnId::random);
     let connect = Connect {
@@ -125,8 +142,17 @@ pub(crate) async fn connect(
         public_keys: request.state_public_keys,
         channels: channels.clone(),
     };
-    let connected = broker.connect(username.clone(), conn_id, connect, request.channel_configs).await?;
+    let connected = broker
+        .connect(username.clone(), conn_id, connect, request.channel_configs)
+        .await?;
     let channels_info = broker.info(Some(channels.clone()), &info).await;
     let (state, public_state) = (connected.state, connected.public_state);
-    Ok(Json(ConnectAnswer { conn_id, state, username, public_state, channels, channels_info }))
+    Ok(Json(ConnectAnswer {
+        conn_id,
+        state,
+        username,
+        public_state,
+        channels,
+        channels_info,
+    }))
 }

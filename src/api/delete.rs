@@ -26,8 +26,14 @@ impl Table for MessageDeletion {
     fn walk(fields: &mut impl Fields) -> Option<Deletion> {
         const UUID: &str = "The id of the message to delete, in any usual spelling of a UUID.";
         let address = address(fields);
-        let uuid = fields.required(field("uuid", UUID).example(r#""7d444840-9dc0-11d1-b245-5ffdce74fad2""#), uuid());
-        Some(Deletion { address: address?, uuid: uuid? })
+        let uuid = fields.required(
+            field("uuid", UUID).example(r#""7d444840-9dc0-11d1-b245-5ffdce74fad2""#),
+            uuid(),
+        );
+        Some(Deletion {
+            address: address?,
+            uuid: uuid?,
+        })
     }
 }
 
@@ -45,8 +51,8 @@ impl FromBody for DeleteRequest {
 
 /// Deletes messages that were published.
 ///
-/// The messages are removed wherever the server keeps them, and everyone who would get them now receives a `message:delete`. Answers
-/// with the accepted deletions.
+/// The messages are removed wherever the server keeps them, and everyone who would get them now
+/// receives a `message:delete`. Answers with the accepted deletions.
 #[utoipa::path(
     tag = "messages",
     operation_id = "delete",

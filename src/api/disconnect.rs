@@ -29,8 +29,11 @@ impl Table for DisconnectRequest {
 
     fn walk(fields: &mut impl Fields) -> Option<Self> {
         const CONN_ID: &str = "The id of the connection to end, in any usual spelling of a UUID.";
-        let conn_id = field("conn_id", CONN_ID).example(r#""7d444840-9dc0-11d1-b245-5ffdce74fad2""#);
-        fields.required_or(conn_id, uuid(), NULL).map(|conn_id| Self { conn_id })
+        let conn_id =
+            field("conn_id", CONN_ID).example(r#""7d444840-9dc0-11d1-b245-5ffdce74fad2""#);
+        fields
+            .required_or(conn_id, uuid(), NULL)
+            .map(|conn_id| Self { conn_id })
     }
 }
 
@@ -82,15 +85,25 @@ impl IntoParams for DisconnectQuery {
     ),
 )]
 #[get("/disconnect")]
-pub(crate) async fn by_query(broker: Data<Broker>, request: HttpRequest) -> Result<Json<bool>, ApiError> {
+pub(crate) async fn by_query(
+    broker: Data<Broker>,
+    request: HttpRequest,
+) -> Result<Json<bool>, ApiError> {
     disconnect_by_query(broker, request).await
 }
 
 /// Any other method does what GET does.
-pub async fn disconnect_by_query(broker: Data<Broker>, request: HttpRequest) -> Result<Json<bool>, ApiError> {
-    let text = query(&request)
-        .remove(CONN_ID.name)
-        .ok_or_else(|| ApiError::Invalid(Errors::part(CONN_ID.name, Errors::missing(CONN_ID.name, NULL))))?;
-    let conn_id = parse_uuid(&text).ok_or_else(|| ApiError::field(CONN_ID.name, "Not a valid UUID."))?;
+pub async fn disconnect_by_query(
+    broker: Data<Broker>,
+    request: HttpRequest,
+) -> Result<Json<bool>, ApiError> {
+    let text = query(&request).remove(CONN_ID.name).ok_or_else(|| {
+        ApiError::Invalid(Errors::part(
+            CONN_ID.name,
+            Errors::missing(CONN_ID.name, NULL),
+        ))
+    })?;
+    let conn_id =
+        parse_uuid(&text).ok_or_else(|| ApiError::field(CONN_ID.name, "Not a valid UUID."))?;
     Ok(Json(broker.disconnect(conn_id.into()).await))
 }

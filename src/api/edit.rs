@@ -22,7 +22,8 @@ pub struct MessagePatch;
 
 impl Table for MessagePatch {
     type Value = Patch;
-    const ABOUT: &'static str = "A message to edit, and who is told. What is absent stays as it is.";
+    const ABOUT: &'static str =
+        "A message to edit, and who is told. What is absent stays as it is.";
 
     fn walk(fields: &mut impl Fields) -> Option<Patch> {
         const UUID: &str = "The id of the message to edit, in any usual spelling of a UUID.";
@@ -32,12 +33,27 @@ impl Table for MessagePatch {
         const EDITED: &str = "The time of the edit. Where it is absent it is now.";
         let limit = fields.facts().message_limit;
         let address = address(fields);
-        let uuid = fields.required(field("uuid", UUID).example(r#""7d444840-9dc0-11d1-b245-5ffdce74fad2""#), uuid());
+        let uuid = fields.required(
+            field("uuid", UUID).example(r#""7d444840-9dc0-11d1-b245-5ffdce74fad2""#),
+            uuid(),
+        );
         let timestamp = fields.optional(field("timestamp", TIMESTAMP), datetime());
         let user = fields.optional(field("user", USER_FIELD), name(USER));
-        let message = fields.optional(field("message", MESSAGE).example(r#"{"text": "hello again"}"#), payload(limit));
-        let edited = fields.or_else(field("edited", EDITED), datetime(), |_| Ok(Moment::now().into()));
-        Some(Patch { address: address?, uuid: uuid?, timestamp: timestamp?, user: user?, message: message?, edited: edited? })
+        let message = fields.optional(
+            field("message", MESSAGE).example(r#"{"text": "hello again"}"#),
+            payload(limit),
+        );
+        let edited = fields.or_else(field("edited", EDITED), datetime(), |_| {
+            Ok(Moment::now().into())
+        });
+        Some(Patch {
+            address: address?,
+            uuid: uuid?,
+            timestamp: timestamp?,
+            user: user?,
+            message: message?,
+            edited: edited?,
+        })
     }
 }
 
@@ -55,8 +71,8 @@ impl FromBody for EditRequest {
 
 /// Edits messages that were published.
 ///
-/// The messages are changed wherever the server keeps them, and everyone who would get them now receives a `message:edit`. Answers
-/// with the accepted edits.
+/// The messages are changed wherever the server keeps them, and everyone who would get them now
+/// receives a `message:edit`. Answers with the accepted edits.
 #[utoipa::path(
     tag = "messages",
     operation_id = "edit",

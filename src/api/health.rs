@@ -52,8 +52,12 @@ pub(crate) async fn health() -> Json<Health> {
 #[get("/ready")]
 pub(crate) async fn ready(lifecycle: Data<Lifecycle>) -> HttpResponse {
     if lifecycle.is_ready() {
-        HttpResponse::Ok().json(Health { status: Status::Ready })
+        HttpResponse::Ok().json(Health {
+            status: Status::Ready,
+        })
     } else {
-        HttpResponse::ServiceUnavailable().json(Health { status: Status::Stopping })
+        HttpResponse::ServiceUnavailable().json(Health {
+            status: Status::Stopping,
+        })
     }
 }

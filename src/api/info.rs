@@ -42,13 +42,19 @@ impl Table for InfoQuery {
         const CHANNELS: &str = "The channels to show: all if the list is absent, and none if it is empty. Only `/info` uses it; other \
                                 calls show the channels that they name.";
         const EXCLUDED: &str = "Channels that are not shown.";
-        const WITH_CONNECTIONS: &str = "Has no effect, as in the original server, but must be a boolean.";
+        const WITH_CONNECTIONS: &str =
+            "Has no effect, as in the original server, but must be a boolean.";
         const PUBLIC_STATE: &str = "Whether only the public part of the users' state is shown.";
         let include_history = fields.flag(field("include_history", WITH_HISTORY), true);
         let include_users = fields.flag(field("include_users", WITH_USERS), true);
-        let channels = fields.optional(field("channels", CHANNELS).example(r#"["news"]"#), list(name(CHANNEL)));
-        let exclude_channels = fields.or_empty(field("exclude_channels", EXCLUDED), list(name(CHANNEL)));
-        let include_connections = fields.flag(field("include_connections", WITH_CONNECTIONS), false);
+        let channels = fields.optional(
+            field("channels", CHANNELS).example(r#"["news"]"#),
+            list(name(CHANNEL)),
+        );
+        let exclude_channels =
+            fields.or_empty(field("exclude_channels", EXCLUDED), list(name(CHANNEL)));
+        let include_connections =
+            fields.flag(field("include_connections", WITH_CONNECTIONS), false);
         let return_public_state = fields.flag(field("return_public_state", PUBLIC_STATE), false);
         include_connections?;
         let options = InfoOptions {
@@ -57,7 +63,10 @@ impl Table for InfoQuery {
             return_public_state: return_public_state?,
             exclude_channels: exclude_channels?,
         };
-        Some(InfoRequest { channels: channels?, options })
+        Some(InfoRequest {
+            channels: channels?,
+            options,
+        })
     }
 }
 
@@ -69,7 +78,10 @@ impl Table for InfoRequest {
 
     fn walk(fields: &mut impl Fields) -> Option<Self> {
         const INFO: &str = "Which channels to show, and how much of them.";
-        fields.required(field("info", INFO).example(r#"{"channels": ["news"]}"#), object::<InfoQuery>())
+        fields.required(
+            field("info", INFO).example(r#"{"channels": ["news"]}"#),
+            object::<InfoQuery>(),
+        )
     }
 }
 
@@ -84,10 +96,17 @@ impl Table for OlderInfoRequest {
     const ABOUT: &'static str = "The channels to show, in the form of older releases.";
 
     fn walk(fields: &mut impl Fields) -> Option<InfoRequest> {
-        const CHANNELS: &str = "The channels to show where `info` is absent. An empty list stands for all channels.";
-        let channels = fields.required(field("channels", CHANNELS).example(r#"["news"]"#), list(name(CHANNEL)))?;
+        const CHANNELS: &str =
+            "The channels to show where `info` is absent. An empty list stands for all channels.";
+        let channels = fields.required(
+            field("channels", CHANNELS).example(r#"["news"]"#),
+            list(name(CHANNEL)),
+        )?;
         let channels = Some(channels).filter(|channels: &Vec<_>| !channels.is_empty());
-        Some(InfoRequest { channels, options: InfoOptions::default() })
+        Some(InfoRequest {
+            channels,
+            options: InfoOptions::default(),
+        })
     }
 }
 
@@ -103,11 +122,15 @@ fn is_older(body: &RawValue) -> bool {
 #[derive(Debug)]
 pub struct InfoBody(InfoRequest);
 
-/// One object with the fields of both forms: generated clients have trouble with a choice between two bodies that may also be absent.
+/// One object with the fields of both forms: generated clients have trouble with a choice between
+/// two bodies that may also be absent.
 impl PartialSchema for InfoBody {
     fn schema() -> RefOr<Schema> {
         let about = "The channels to show, under `info`, or under `channels` as in older releases.";
-        let mut body = ObjectBuilder::new().description(Some(about)).min_properties(Some(1)).build();
+        let mut body = ObjectBuilder::new()
+            .description(Some(about))
+            .min_properties(Some(1))
+            .build();
         for form in [InfoRequest::schema(), OlderInfoRequest::schema()] {
             if let RefOr::T(Schema::Object(form)) = form {
                 body.properties.extend(form.properties);
@@ -128,7 +151,9 @@ impl ToSchema for InfoBody {
 impl FromBody for InfoBody {
     fn from_body(body: &RawValue, facts: &Facts) -> Checked<Self> {
         match Kind::of(body) {
-            Kind::Object if is_older(body) => Checked::object::<OlderInfoRequest>(body, facts).map(Self),
+            Kind::Object if is_older(body) => {
+                Checked::object::<OlderInfoRequest>(body, facts).map(Self)
+            }
             Kind::Object => Checked::object::<InfoRequest>(body, facts).map(Self),
             // Its first field is an object, so the original words this differently.
             _ => Checked::from_result(Err(Errors::wrong_kind_of_whole(
@@ -144,10 +169,13 @@ impl FromBody for InfoBody {
     }
 }
 
-/// Walks over `info`, which other calls have. `channels` counts in `/info` only, but must be right everywhere.
+/// Walks over `info`, which other calls have. `channels` counts in `/info` only, but must be right
+/// everywhere.
 pub(super) fn info_options(fields: &mut impl Fields) -> Option<InfoOptions> {
     const ABOUT: &str = "How much of the channels is shown in the answer.";
-    fields.or_empty(field("info", ABOUT), object::<InfoQuery>()).map(|request| request.options)
+    fields
+        .or_empty(field("info", ABOUT), object::<InfoQuery>())
+        .map(|request| request.options)
 }
 
 /// Shows channels and their users.
@@ -164,11 +192,19 @@ pub(super) fn info_options(fields: &mut impl Fields) -> Option<InfoOptions> {
     security(("signature" = [])),
 )]
 #[post("/info")]
-pub(crate) async fn info(signed: Signed, broker: Data<Broker>, body: Body<InfoBody>) -> Result<Json<Info>, ApiError> {
+pub(crate) async fn info(
+    signed: Signed,
+    broker: Data<Broker>,
+    body: Body<InfoBody>,
+) -> Result<Json<Info>, ApiError> {
     show(signed, broker, body).await
 }
 
 /// Any other method does what POST does.
-pub async fn show(_: Signed, broker: Data<Broker>, Body(InfoBody(request)): Body<InfoBody>) -> Result<Json<Info>, ApiError> {
+pub async fn show(
+    _: Signed,
+    broker: Data<Broker>,
+    Body(InfoBody(request)): Body<InfoBody>,
+) -> Result<Json<Info>, ApiError> {
     Ok(Json(broker.info(request.channels, &request.options).await))
 }

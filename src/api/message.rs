@@ -26,9 +26,19 @@ use crate::validation::rules::{USER, datetime, name, payload, uuid};
 const IDEMPOTENCY_KEY: Parameter<String> = Parameter {
     name: "Idempotency-Key",
     about: "A key of the caller's own that makes the call safe to repeat for 300 seconds.",
-    read: |key| (1..=LONGEST_KEY).contains(&key.len()).then(|| key.to_owned()),
+    read: |key| {
+        (1..=LONGEST_KEY)
+            .contains(&key.len())
+            .then(|| key.to_owned())
+    },
     wrong: "Length must be between 1 and 256.",
-    schema: || ObjectBuilder::new().schema_type(Type::String).min_length(Some(1)).max_length(Some(LONGEST_KEY)).into(),
+    schema: || {
+        ObjectBuilder::new()
+            .schema_type(Type::String)
+            .min_length(Some(1))
+            .max_length(Some(LONGEST_KEY))
+            .into()
+    },
 };
 
 /// The longest key, in bytes.
@@ -61,8 +71,17 @@ impl Table for MessageDraft {
         let uuid = fields.optional(field("uuid", UUID), uuid());
         let timestamp = fields.optional(field("timestamp", TIMESTAMP), datetime());
         let user = fields.required(field("user", USER_FIELD).example(r#""bob""#), name(USER));
-        let message = fields.optional(field("message", MESSAGE).example(r#"{"text": "hello"}"#), payload(limit));
-        Some(Draft { address: address?, uuid: uuid?, timestamp: timestamp?, user: user?, message: message? })
+        let message = fields.optional(
+            field("message", MESSAGE).example(r#"{"text": "hello"}"#),
+            payload(limit),
+        );
+        Some(Draft {
+            address: address?,
+            uuid: uuid?,
+            timestamp: timestamp?,
+            user: user?,
+            message: message?,
+        })
     }
 }
 
@@ -80,8 +99,9 @@ impl FromBody for MessageRequest {
 
 /// Publishes messages to channels and users.
 ///
-/// Answers with the accepted messages, without those that have neither a channel nor recipients. A call that is repeated with the same
-/// `Idempotency-Key` gets the first answer again, and nothing is delivered twice.
+/// Answers with the accepted messages, without those that have neither a channel nor recipients. A
+/// call that is repeated with the same `Idempotency-Key` gets the first answer again, and nothing
+/// is delivered twice.
 #[utoipa::path(
     tag = "messages",
     operation_id = "publish",
@@ -104,26 +124,45 @@ pub(crate) async fn publish_messages(
 }
 
 /// Publishes messages for the API and for the panel.
-pub(crate) async fn publish(request: HttpRequest, broker: Data<Broker>, payload: Payload) -> Result<HttpResponse, ApiError> {
+pub(crate) async fn publish(
+    request: HttpRequest,
+    broker: Data<Broker>,
+    payload: Payload,
+) -> Result<HttpResponse, ApiError> {
     let bytes = body::read(&request, payload.into_inner()).await?;
     let MessageRequest(drafts) = body::parse(&bytes, &request).await?;
     let publisher = broker.clone();
     let publishing = async move {
         let messages = publisher.publish(drafts).await?;
-        serde_json::to_string(&messages).map(ByteString::from).map_err(|_| ApiError::Internal("a message could not be printed"))
+        serde_json::to_string(&messages)
+            .map(ByteString::from)
+            .map_err(|_| ApiError::Internal("a message could not be printed"))
     };
     let answer = match idempotency_key(request.headers())? {
         None => publishing.await?,
-        Some(key) => match broker.once(key, Sha1::digest(&bytes).into(), publishing).await? {
+        Some(key) => match broker
+            .once(key, Sha1::digest(&bytes).into(), publishing)
+            .await?
+        {
             Once::Answer(answer) => answer,
-            Once::OtherBody => return Err(ApiError::field(IDEMPOTENCY_KEY.name, "The key was used for another body.")),
+            Once::OtherBody => {
+                return Err(ApiError::field(
+                    IDEMPOTENCY_KEY.name,
+                    "The key was used for another body.",
+                ));
+            }
         },
     };
-    Ok(HttpResponse::Ok().content_type("application/json").body(answer.into_bytes()))
+    Ok(HttpResponse::Ok()
+        .content_type("application/json")
+        .body(answer.into_bytes()))
 }
 
 fn idempotency_key(headers: &HeaderMap) -> Result<Option<String>, ApiError> {
-    let Some(key) = headers.get(IDEMPOTENCY_KEY.name) else { return Ok(None) };
+    let Some(key) = headers.get(IDEMPOTENCY_KEY.name) else {
+        return Ok(None);
+    };
     let key = key.to_str().ok().and_then(IDEMPOTENCY_KEY.read);
-    key.map(Some).ok_or_else(|| ApiError::field(IDEMPOTENCY_KEY.name, IDEMPOTENCY_KEY.wrong))
+    key.map(Some)
+        .ok_or_else(|| ApiError::field(IDEMPOTENCY_KEY.name, IDEMPOTENCY_KEY.wrong))
 }

@@ -38,12 +38,21 @@ impl Table for SubscribeRequest {
     const ABOUT: &'static str = "A connection, and channels that it subscribes to or leaves.";
 
     fn walk(fields: &mut impl Fields) -> Option<Self> {
-        const CHANNELS: &str = "The channels that the connection subscribes to or leaves, at least one.";
+        const CHANNELS: &str =
+            "The channels that the connection subscribes to or leaves, at least one.";
         let conn_id = known_connection(fields);
-        let channels = fields.required(field("channels", CHANNELS).example(r#"["news"]"#), filled_list(name(CHANNEL)));
+        let channels = fields.required(
+            field("channels", CHANNELS).example(r#"["news"]"#),
+            filled_list(name(CHANNEL)),
+        );
         let channel_configs = channel_configs(fields);
         let info = info_options(fields);
-        Some(Self { conn_id: conn_id?, channels: channels?, channel_configs: channel_configs?, info: info? })
+        Some(Self {
+            conn_id: conn_id?,
+            channels: channels?,
+            channel_configs: channel_configs?,
+            info: info?,
+        })
     }
 }
 
@@ -54,8 +63,13 @@ fn known_connection(fields: &mut impl Fields) -> Option<ConnId> {
     const ABOUT: &str = "The id of an open connection, in any usual spelling of a UUID. It may stand in the query instead.";
     let conn_id = field("conn_id", ABOUT).example(r#""7d444840-9dc0-11d1-b245-5ffdce74fad2""#);
     let conn_id = fields.or_else(conn_id, uuid(), |facts| match &facts.conn_id {
-        None => Err(Errors::explained(NULL, "conn_id is missing, in the body and in the query.")),
-        Some(text) => parse_uuid(text).map(ConnId::from).ok_or_else(|| Errors::message("Not a valid UUID.")),
+        None => Err(Errors::explained(
+            NULL,
+            "conn_id is missing, in the body and in the query.",
+        )),
+        Some(text) => parse_uuid(text)
+            .map(ConnId::from)
+            .ok_or_else(|| Errors::message("Not a valid UUID.")),
     })?;
     fields.mention("conn_id", Mention::Connection(conn_id));
     Some(conn_id)
@@ -102,9 +116,21 @@ pub(crate) async fn subscribe(
     broker: Data<Broker>,
     Body(request): Body<SubscribeRequest>,
 ) -> Result<Json<SubscribeAnswer>, ApiError> {
-    let SubscribeRequest { conn_id, channels, channel_configs, info } = request;
+    let SubscribeRequest {
+        conn_id,
+        channels,
+        channel_configs,
+        info,
+    } = request;
     let subscriptions = broker.subscribe(conn_id, channels, channel_configs).await;
-    let subscriptions = subscriptions.map_err(|error| ApiError::not_done(error, "conn_id", unknown_connection()))?;
-    let channels_info = broker.info(Some(subscriptions.channels.clone()), &info).await;
-    Ok(Json(SubscribeAnswer { channels: subscriptions.channels, channels_info, subscribed_to: subscriptions.changed }))
+    let subscriptions = subscriptions
+        .map_err(|error| ApiError::not_done(error, "conn_id", unknown_connection()))?;
+    let channels_info = broker
+        .info(Some(subscriptions.channels.clone()), &info)
+        .await;
+    Ok(Json(SubscribeAnswer {
+        channels: subscriptions.channels,
+        channels_info,
+        subscribed_to: subscriptions.changed,
+    }))
 }

@@ -46,7 +46,14 @@ pub(crate) async fn unsubscribe(
     Body(request): Body<SubscribeRequest>,
 ) -> Result<Json<UnsubscribeAnswer>, ApiError> {
     let subscriptions = broker.unsubscribe(request.conn_id, request.channels).await;
-    let subscriptions = subscriptions.map_err(|error| ApiError::not_done(error, "conn_id", unknown_connection()))?;
-    let channels_info = broker.info(Some(subscriptions.channels.clone()), &request.info).await;
-    Ok(Json(UnsubscribeAnswer { channels: subscriptions.channels, channels_info, unsubscribed_from: subscriptions.changed }))
+    let subscriptions = subscriptions
+        .map_err(|error| ApiError::not_done(error, "conn_id", unknown_connection()))?;
+    let channels_info = broker
+        .info(Some(subscriptions.channels.clone()), &request.info)
+        .await;
+    Ok(Json(UnsubscribeAnswer {
+        channels: subscriptions.channels,
+        channels_info,
+        unsubscribed_from: subscriptions.changed,
+    }))
 }

@@ -18,7 +18,9 @@ use crate::validation::body::{Body, unknown_user};
 use crate::validation::describer::describe_table;
 use crate::validation::errors::{Errors, Kind};
 use crate::validation::fields::{Fields, Mention, Table, field};
-use crate::validation::rules::{CHANNEL, Components, Rule, USER, list, name, state, state_value_not_null};
+use crate::validation::rules::{
+    CHANNEL, Components, Rule, USER, list, name, state, state_value_not_null,
+};
 
 /// The request of `/user_state`.
 #[derive(Debug)]
@@ -34,11 +36,20 @@ impl Table for UserStateRequest {
 
     fn walk(fields: &mut impl Fields) -> Option<Self> {
         const STATE: &str = "The values to set. Keys that are not named stay as they are.";
-        const PUBLIC_KEYS: &str = "The keys of the state that others may see. Absent or null, they stay as they are.";
+        const PUBLIC_KEYS: &str =
+            "The keys of the state that others may see. Absent or null, they stay as they are.";
         let user = known_user(fields);
-        let user_state = fields.or_empty(field("user_state", STATE).example(r#"{"color": "blue"}"#), state());
-        let state_public_keys = fields.nullable(field("state_public_keys", PUBLIC_KEYS), list(name(CHANNEL)));
-        Some(Self { user: user?, user_state: user_state?, state_public_keys: state_public_keys? })
+        let user_state = fields.or_empty(
+            field("user_state", STATE).example(r#"{"color": "blue"}"#),
+            state(),
+        );
+        let state_public_keys =
+            fields.nullable(field("state_public_keys", PUBLIC_KEYS), list(name(CHANNEL)));
+        Some(Self {
+            user: user?,
+            user_state: user_state?,
+            state_public_keys: state_public_keys?,
+        })
     }
 }
 
@@ -84,7 +95,8 @@ pub struct UserStateAnswer {
 
 /// Sets values of a user's state.
 ///
-/// The user's channels with `notify_state` get a `user_state_change` event with the public values that changed.
+/// The user's channels with `notify_state` get a `user_state_change` event with the public values
+/// that changed.
 #[utoipa::path(
     tag = "users",
     operation_id = "user_state",
@@ -115,9 +127,16 @@ impl Table for UserStatusRequest {
     fn walk(fields: &mut impl Fields) -> Option<Self> {
         const STATUS: &str = "The value to set under the key `status`.";
         let user = known_user(fields);
-        let status = fields.required(field("status", STATUS).example(r#""away""#), state_value_not_null());
+        let status = fields.required(
+            field("status", STATUS).example(r#""away""#),
+            state_value_not_null(),
+        );
         let user_state = Values::from([("status".to_owned(), status?)]);
-        Some(Self(UserStateRequest { user: user?, user_state, state_public_keys: None }))
+        Some(Self(UserStateRequest {
+            user: user?,
+            user_state,
+            state_public_keys: None,
+        }))
     }
 }
 
@@ -145,8 +164,17 @@ pub(crate) async fn set_user_status(
     set(&broker, request).await
 }
 
-async fn set(broker: &Broker, request: UserStateRequest) -> Result<Json<UserStateAnswer>, ApiError> {
-    let set = broker.set_state(request.user, request.user_state, request.state_public_keys).await;
+async fn set(
+    broker: &Broker,
+    request: UserStateRequest,
+) -> Result<Json<UserStateAnswer>, ApiError> {
+    let set = broker
+        .set_state(request.user, request.user_state, request.state_public_keys)
+        .await;
     let set = set.map_err(|error| ApiError::not_done(error, "user", unknown_user()))?;
-    Ok(Json(UserStateAnswer { user_state: set.state, changed_state: set.changed, public_keys: set.public_keys }))
+    Ok(Json(UserStateAnswer {
+        user_state: set.state,
+        changed_state: set.changed,
+        public_keys: set.public_keys,
+    }))
 }

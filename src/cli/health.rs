@@ -22,7 +22,10 @@ pub(super) fn ask(settings: &Settings) -> ExitCode {
             ExitCode::FAILURE
         }
         Err(error) => {
-            eprintln!("channelstream: no answer from {}:{}: {error}", settings.host, settings.port);
+            eprintln!(
+                "channelstream: no answer from {}:{}: {error}",
+                settings.host, settings.port
+            );
             ExitCode::FAILURE
         }
     }
@@ -34,8 +37,10 @@ fn answer(settings: &Settings) -> std::io::Result<String> {
         "::" | "[::]" => "::1",
         host => host.trim_start_matches('[').trim_end_matches(']'),
     };
-    let address =
-        (host, settings.port).to_socket_addrs()?.next().ok_or_else(|| std::io::Error::other("there is no such address"))?;
+    let address = (host, settings.port)
+        .to_socket_addrs()?
+        .next()
+        .ok_or_else(|| std::io::Error::other("there is no such address"))?;
     let mut stream = TcpStream::connect_timeout(&address, TIMEOUT)?;
     stream.set_read_timeout(Some(TIMEOUT))?;
     stream.write_all(b"GET /health HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n")?;

@@ -1,4 +1,5 @@
-//! `channelstream config make`, and `channelstream_utils make_config` of the original: writes a settings file.
+//! `channelstream config make`, and `channelstream_utils make_config` of the original: writes a
+//! settings file.
 
 use std::collections::BTreeMap;
 use std::fs::{OpenOptions, Permissions};
@@ -14,16 +15,22 @@ use uuid::Uuid;
 use super::print;
 use crate::settings::{Format, Loaded, Secret, Settings, SettingsError, environment, load, write};
 
-/// Writes the settings of the environment and of `--json` where `--output` says. `format`: where the name of the file does not say it.
+/// Writes the settings of the environment and of `--json` where `--output` says. `format`: where
+/// the name of the file does not say it.
 pub(super) fn make(matches: &ArgMatches, format: Format) -> Result<ExitCode, SettingsError> {
     let output = matches.get_one::<String>("output");
-    let format = output.and_then(|path| Format::by_ending(Path::new(path))).unwrap_or(format);
+    let format = output
+        .and_then(|path| Format::by_ending(Path::new(path)))
+        .unwrap_or(format);
     let mut given = environment();
     if let Some(json) = matches.get_one::<String>("json") {
         given.extend(values(json)?);
     }
     let has_host = given.get("host").is_some_and(|host| !host.is_empty());
-    let Loaded { mut settings, remarks } = load(None, given, &[])?;
+    let Loaded {
+        mut settings,
+        remarks,
+    } = load(None, given, &[])?;
     make_secrets(&mut settings);
     if format == Format::Ini && !has_host {
         // The original listens on all addresses where its file names none.
@@ -33,7 +40,9 @@ pub(super) fn make(matches: &ArgMatches, format: Format) -> Result<ExitCode, Set
         eprintln!("note: {remark}");
     }
     if format == Format::Ini && settings.demo {
-        eprintln!("note: demo is left out, since it has no effect in an .ini file; --demo true turns the demo on");
+        eprintln!(
+            "note: demo is left out, since it has no effect in an .ini file; --demo true turns the demo on"
+        );
     }
     let text = write(&settings, format)?;
     match output {
@@ -47,12 +56,16 @@ pub(super) fn make(matches: &ArgMatches, format: Format) -> Result<ExitCode, Set
 
 /// The values of `--json`.
 fn values(json: &str) -> Result<BTreeMap<String, String>, SettingsError> {
-    let values = serde_json::from_str(json).map_err(|error| SettingsError(vec![format!("--json: {error}")]))?;
+    let values = serde_json::from_str(json)
+        .map_err(|error| SettingsError(vec![format!("--json: {error}")]))?;
     // Says nothing of what was found: it may hold a secret.
     let Value::Object(values) = values else {
         return Err(SettingsError(vec!["--json: expected an object".to_owned()]));
     };
-    Ok(values.into_iter().map(|(key, value)| (key, plain(value))).collect())
+    Ok(values
+        .into_iter()
+        .map(|(key, value)| (key, plain(value)))
+        .collect())
 }
 
 fn plain(value: Value) -> String {
@@ -67,7 +80,8 @@ fn plain(value: Value) -> String {
 /// Makes random secrets where none are set.
 fn make_secrets(settings: &mut Settings) {
     let defaults = Settings::default();
-    let random = || Secret::from(format!("{}{}", Uuid::new_v4().simple(), Uuid::new_v4().simple()).as_str());
+    let random =
+        || Secret::from(format!("{}{}", Uuid::new_v4().simple(), Uuid::new_v4().simple()).as_str());
     let pairs = [
         (&mut settings.secret, &defaults.secret),
         (&mut settings.admin_secret, &defaults.admin_secret),
@@ -83,8 +97,14 @@ fn make_secrets(settings: &mut Settings) {
 /// Writes a file that only its owner can read.
 fn write_private(path: &str, text: &str) -> std::io::Result<()> {
     const PRIVATE: u32 = 0o600;
-    let mut file = OpenOptions::new().write(true).create(true).truncate(false).mode(PRIVATE).open(path)?;
-    // A file that was there keeps its mode, so that is set before a secret is written. A pipe or a terminal has none to set.
+    let mut file = OpenOptions::new()
+        .write(true)
+        .create(true)
+        .truncate(false)
+        .mode(PRIVATE)
+        .open(path)?;
+    // A file that was there keeps its mode, so that is set before a secret is written. A pipe or a
+    // terminal has none to set.
     if file.metadata()?.is_file() {
         file.set_permissions(Permissions::from_mode(PRIVATE))?;
         file.set_len(0)?;

@@ -1,5 +1,5 @@
-//! Who wrote a message, told by its id: half of it is random, the other half proves the name. So the backend needs no list of messages to
-//! know who may change one.
+//! Who wrote a message, told by its id: half of it is random, the other half proves the name. So
+//! the backend needs no list of messages to know who may change one.
 
 use hmac::{Hmac, Mac};
 use sha1::{Digest, Sha1};
@@ -11,7 +11,10 @@ pub(super) struct Authors(Hmac<Sha1>);
 
 impl Authors {
     pub(super) fn new(secret: &str) -> Self {
-        let key = Sha1::new().chain_update("demo authors").chain_update(secret).finalize();
+        let key = Sha1::new()
+            .chain_update("demo authors")
+            .chain_update(secret)
+            .finalize();
         Self(keyed(&key))
     }
 
@@ -28,9 +31,20 @@ impl Authors {
     fn with_proof(&self, random: u64, user: &str) -> Uuid {
         // The version has its bits in the random half.
         let random = Uuid::from_u64_pair(random, 0);
-        let random = Builder::from_custom_bytes(*random.as_bytes()).into_uuid().as_u64_pair().0;
-        let proof = self.0.clone().chain_update(random.to_be_bytes()).chain_update(user).finalize().into_bytes();
-        let proof = proof.first_chunk().map_or(0, |proof| u64::from_be_bytes(*proof));
+        let random = Builder::from_custom_bytes(*random.as_bytes())
+            .into_uuid()
+            .as_u64_pair()
+            .0;
+        let proof = self
+            .0
+            .clone()
+            .chain_update(random.to_be_bytes())
+            .chain_update(user)
+            .finalize()
+            .into_bytes();
+        let proof = proof
+            .first_chunk()
+            .map_or(0, |proof| u64::from_be_bytes(*proof));
         Builder::from_custom_bytes(*Uuid::from_u64_pair(random, proof).as_bytes()).into_uuid()
     }
 }

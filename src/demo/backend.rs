@@ -23,13 +23,15 @@ const ANSWER_LIMIT: usize = 4 << 20;
 /// Carries [`OWN_CALL`].
 const OWN_CALL_HEADER: &str = "x-channelstream-demo";
 
-/// A random text that proves that a call comes from the demo of this process. Such a call is plain HTTP and never leaves the
-/// machine, so `enforce_https` lets it pass.
+/// A random text that proves that a call comes from the demo of this process. Such a call is plain
+/// HTTP and never leaves the machine, so `enforce_https` lets it pass.
 static OWN_CALL: LazyLock<String> = LazyLock::new(|| Uuid::new_v4().to_string());
 
 /// Returns whether a request with these headers was made by the demo of this process.
 pub fn is_own_call(headers: &HeaderMap) -> bool {
-    headers.get(OWN_CALL_HEADER).is_some_and(|value| value.as_bytes().ct_eq(OWN_CALL.as_bytes()).into())
+    headers
+        .get(OWN_CALL_HEADER)
+        .is_some_and(|value| value.as_bytes().ct_eq(OWN_CALL.as_bytes()).into())
 }
 
 /// Why a call of the demo's page is not done.
@@ -90,7 +92,12 @@ impl Backend {
     }
 
     /// Makes a signed call.
-    pub(super) async fn call(&self, method: Method, path: &str, body: &Value) -> Result<Value, NotDone> {
+    pub(super) async fn call(
+        &self,
+        method: Method,
+        path: &str,
+        body: &Value,
+    ) -> Result<Value, NotDone> {
         let request = self.http.request(method, format!("{}{path}", self.url));
         let request = request.insert_header((HEADER, self.signer.sign(path)));
         let request = request.insert_header((OWN_CALL_HEADER, OWN_CALL.as_str()));
@@ -100,18 +107,35 @@ impl Backend {
             NotDone::Unreachable
         })?;
         let status = answer.status();
-        let bytes = answer.body().limit(ANSWER_LIMIT).await.map_err(|_| NotDone::Unreachable)?;
+        let bytes = answer
+            .body()
+            .limit(ANSWER_LIMIT)
+            .await
+            .map_err(|_| NotDone::Unreachable)?;
         let answer = serde_json::from_slice(&bytes).unwrap_or_default();
-        if status.is_success() { Ok(answer) } else { Err(NotDone::Refused { status, answer }) }
+        if status.is_success() {
+            Ok(answer)
+        } else {
+            Err(NotDone::Refused { status, answer })
+        }
     }
 
     /// Returns who took this name, or `None` if the server does not know the user.
     pub(super) async fn owner(&self, user: &str) -> Result<Option<Uuid>, NotDone> {
         // Changes nothing, and answers the whole state.
-        let known = self.call(Method::POST, "/user_state", &json!({"user": user, "user_state": {}})).await;
+        let known = self
+            .call(
+                Method::POST,
+                "/user_state",
+                &json!({"user": user, "user_state": {}}),
+            )
+            .await;
         match known {
             Ok(answer) => Ok(Some(owner_in(answer.get("user_state")))),
-            Err(NotDone::Refused { status: StatusCode::UNPROCESSABLE_ENTITY, .. }) => Ok(None),
+            Err(NotDone::Refused {
+                status: StatusCode::UNPROCESSABLE_ENTITY,
+                ..
+            }) => Ok(None),
             Err(error) => Err(error),
         }
     }
@@ -120,12 +144,21 @@ impl Backend {
     pub(super) async fn member(&self, token: &str) -> Result<Member, NotDone> {
         let member = self.tokens.read(token).ok_or(NotDone::NoToken)?;
         let owner = self.owner(&member.user).await?;
-        if owner == Some(member.owner) { Ok(member) } else { Err(NotDone::NoToken) }
+        if owner == Some(member.owner) {
+            Ok(member)
+        } else {
+            Err(NotDone::NoToken)
+        }
     }
 }
 
-/// The owner noted in a user's state. A user that the demo did not make has none: nobody's, so nobody can take its name.
+/// The owner noted in a user's state. A user that the demo did not make has none: nobody's, so
+/// nobody can take its name.
 pub(super) fn owner_in(state: Option<&Value>) -> Uuid {
-    let owner = state.and_then(|state| state.get("owner")).and_then(Value::as_str);
-    owner.and_then(|owner| owner.parse().ok()).unwrap_or_default()
+    let owner = state
+        .and_then(|state| state.get("owner"))
+        .and_then(Value::as_str);
+    owner
+        .and_then(|owner| owner.parse().ok())
+        .unwrap_or_default()
 }

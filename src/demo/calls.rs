@@ -30,14 +30,22 @@ fn channel_configs() -> Value {
 }
 
 async fn asked<T: DeserializeOwned>(request: &HttpRequest, payload: Payload) -> Result<T, NotDone> {
-    let bytes = body::read(request, payload.into_inner()).await.map_err(|error| NotDone::Bad(error.to_string()))?;
+    let bytes = body::read(request, payload.into_inner())
+        .await
+        .map_err(|error| NotDone::Bad(error.to_string()))?;
     serde_json::from_slice(&bytes).map_err(|error| NotDone::Bad(error.to_string()))
 }
 
 /// Refuses channels that are not the demo's.
 fn only_own(channels: &[String]) -> Result<(), NotDone> {
-    match channels.iter().find(|channel| !CHANNELS.contains(&channel.as_str())) {
-        Some(other) => Err(NotDone::Bad(format!("The demo has no channel {other:?}. Its channels are {}.", CHANNELS.join(", ")))),
+    match channels
+        .iter()
+        .find(|channel| !CHANNELS.contains(&channel.as_str()))
+    {
+        Some(other) => Err(NotDone::Bad(format!(
+            "The demo has no channel {other:?}. Its channels are {}.",
+            CHANNELS.join(", ")
+        ))),
         None => Ok(()),
     }
 }
@@ -64,21 +72,40 @@ pub(super) struct Join {
     token: String,
 }
 
-pub(super) async fn connect(request: HttpRequest, payload: Payload, backend: Data<Backend>) -> Result<Json<Value>, NotDone> {
-    let Join { username, channels, state, token } = asked(&request, payload).await?;
+pub(super) async fn connect(
+    request: HttpRequest,
+    payload: Payload,
+    backend: Data<Backend>,
+) -> Result<Json<Value>, NotDone> {
+    let Join {
+        username,
+        channels,
+        state,
+        token,
+    } = asked(&request, payload).await?;
     let name = username.trim();
     if name.is_empty() || name.chars().count() > LONGEST_NAME {
-        return Err(NotDone::Bad(format!("A name has 1 to {LONGEST_NAME} characters.")));
+        return Err(NotDone::Bad(format!(
+            "A name has 1 to {LONGEST_NAME} characters."
+        )));
     }
     only_own(&channels)?;
     let user = format!("{PREFIX}{name}");
-    let before = backend.tokens.read(&token).filter(|member| member.user == user).map(|member| member.owner);
+    let before = backend
+        .tokens
+        .read(&token)
+        .filter(|member| member.user == user)
+        .map(|member| member.owner);
     if let Some(owner) = backend.owner(&user).await?
         && before != Some(owner)
     {
         return Err(NotDone::NameTaken);
     }
-    let member = Member { conn_id: Uuid::new_v4(), owner: before.unwrap_or_else(Uuid::new_v4), user };
+    let member = Member {
+        conn_id: Uuid::new_v4(),
+        owner: before.unwrap_or_else(Uuid::new_v4),
+        user,
+    };
     let connect = json!({
         "username": member.user,
         "conn_id": member.conn_id,
@@ -92,7 +119,13 @@ pub(super) async fn connect(request: HttpRequest, payload: Payload, backend: Dat
     let mut answer = backend.call(Method::POST, "/connect", &connect).await?;
     if owner_in(answer.get("state")) != member.owner {
         // Somebody took the name in the meantime.
-        backend.call(Method::POST, "/disconnect", &json!({"conn_id": member.conn_id})).await?;
+        backend
+            .call(
+                Method::POST,
+                "/disconnect",
+                &json!({"conn_id": member.conn_id}),
+            )
+            .await?;
         return Err(NotDone::NameTaken);
     }
     if let Some(answer) = answer.as_object_mut() {
@@ -108,16 +141,33 @@ pub(super) struct Channels {
     token: String,
 }
 
-pub(super) async fn subscribe(request: HttpRequest, payload: Payload, backend: Data<Backend>) -> Result<Json<Value>, NotDone> {
+pub(super) async fn subscribe(
+    request: HttpRequest,
+    payload: Payload,
+    backend: Data<Backend>,
+) -> Result<Json<Value>, NotDone> {
     change_channels(&request, payload, &backend, "/subscribe").await
 }
 
-pub(super) async fn unsubscribe(request: HttpRequest, payload: Payload, backend: Data<Backend>) -> Result<Json<Value>, NotDone> {
+pub(super) async fn unsubscribe(
+    request: HttpRequest,
+    payload: Payload,
+    backend: Data<Backend>,
+) -> Result<Json<Value>, NotDone> {
     change_channels(&request, payload, &backend, "/unsubscribe").await
 }
 
-async fn change_channels(request: &HttpRequest, payload: Payload, backend: &Backend, path: &str) -> Result<Json<Value>, NotDone> {
-    let Channels { conn_id, channels, token } = asked(request, payload).await?;
+async fn change_channels(
+    request: &HttpRequest,
+    payload: Payload,
+    backend: &Backend,
+    path: &str,
+) -> Result<Json<Value>, NotDone> {
+    let Channels {
+        conn_id,
+        channels,
+        token,
+    } = asked(request, payload).await?;
     let member = backend.member(&token).await?;
     if conn_id != member.conn_id {
         return Err(NotDone::OtherConnection);
@@ -134,10 +184,21 @@ pub(super) struct Update {
     token: String,
 }
 
-pub(super) async fn user_state(request: HttpRequest, payload: Payload, backend: Data<Backend>) -> Result<Json<Value>, NotDone> {
-    let Update { update_state, token } = asked(&request, payload).await?;
-    let body = json!({"user": backend.member(&token).await?.user, "user_state": public(&update_state)});
-    backend.call(Method::POST, "/user_state", &body).await.map(Json)
+pub(super) async fn user_state(
+    request: HttpRequest,
+    payload: Payload,
+    backend: Data<Backend>,
+) -> Result<Json<Value>, NotDone> {
+    let Update {
+        update_state,
+        token,
+    } = asked(&request, payload).await?;
+    let body =
+        json!({"user": backend.member(&token).await?.user, "user_state": public(&update_state)});
+    backend
+        .call(Method::POST, "/user_state", &body)
+        .await
+        .map(Json)
 }
 
 /// A message, new or changed: to a channel, or to one user.
@@ -156,51 +217,98 @@ impl Said {
     /// Where it goes: `channel` and `pm_users` of a call.
     fn destination(&self, user: &str) -> Result<Value, NotDone> {
         match (&self.channel, &self.to) {
-            (Some(channel), None) => only_own(std::slice::from_ref(channel)).map(|()| json!({"channel": channel})),
-            (None, Some(to)) if is_of_demo(to) => Ok(json!({"pm_users": [user, to]})),
-            (None, Some(to)) => {
-                Err(NotDone::Bad(format!("The demo has no user {to:?}. The names of its users begin with {PREFIX}")))
+            (Some(channel), None) => {
+                only_own(std::slice::from_ref(channel)).map(|()| json!({"channel": channel}))
             }
-            _ => Err(NotDone::Bad("A message goes to a channel of the demo, or to a user.".to_owned())),
+            (None, Some(to)) if is_of_demo(to) => Ok(json!({"pm_users": [user, to]})),
+            (None, Some(to)) => Err(NotDone::Bad(format!(
+                "The demo has no user {to:?}. The names of its users begin with {PREFIX}"
+            ))),
+            _ => Err(NotDone::Bad(
+                "A message goes to a channel of the demo, or to a user.".to_owned(),
+            )),
         }
     }
 
     fn content(&self) -> Result<Value, NotDone> {
         let text = self.text.trim();
         if text.is_empty() || text.chars().count() > LONGEST_TEXT {
-            return Err(NotDone::Bad(format!("A message has 1 to {LONGEST_TEXT} characters.")));
+            return Err(NotDone::Bad(format!(
+                "A message has 1 to {LONGEST_TEXT} characters."
+            )));
         }
         Ok(json!({"text": text, "to": self.to}))
     }
 }
 
-pub(super) async fn message(request: HttpRequest, payload: Payload, backend: Data<Backend>) -> Result<Json<Value>, NotDone> {
+pub(super) async fn message(
+    request: HttpRequest,
+    payload: Payload,
+    backend: Data<Backend>,
+) -> Result<Json<Value>, NotDone> {
     let said: Said = asked(&request, payload).await?;
     let Member { user, .. } = backend.member(&said.token).await?;
-    let parts = json!({"uuid": backend.authors.id(&user), "user": user, "message": said.content()?});
+    let parts =
+        json!({"uuid": backend.authors.id(&user), "user": user, "message": said.content()?});
     send(&backend, Method::POST, parts, said.destination(&user)?).await
 }
 
-pub(super) async fn edit(request: HttpRequest, payload: Payload, backend: Data<Backend>) -> Result<Json<Value>, NotDone> {
+pub(super) async fn edit(
+    request: HttpRequest,
+    payload: Payload,
+    backend: Data<Backend>,
+) -> Result<Json<Value>, NotDone> {
     let (said, user) = own(&request, payload, &backend).await?;
-    send(&backend, Method::PATCH, json!({"uuid": said.uuid, "message": said.content()?}), said.destination(&user)?).await
+    send(
+        &backend,
+        Method::PATCH,
+        json!({"uuid": said.uuid, "message": said.content()?}),
+        said.destination(&user)?,
+    )
+    .await
 }
 
-pub(super) async fn delete(request: HttpRequest, payload: Payload, backend: Data<Backend>) -> Result<Json<Value>, NotDone> {
+pub(super) async fn delete(
+    request: HttpRequest,
+    payload: Payload,
+    backend: Data<Backend>,
+) -> Result<Json<Value>, NotDone> {
     let (said, user) = own(&request, payload, &backend).await?;
-    send(&backend, Method::DELETE, json!({"uuid": said.uuid}), said.destination(&user)?).await
+    send(
+        &backend,
+        Method::DELETE,
+        json!({"uuid": said.uuid}),
+        said.destination(&user)?,
+    )
+    .await
 }
 
 /// What is said of a message, by its author.
-async fn own(request: &HttpRequest, payload: Payload, backend: &Backend) -> Result<(Said, String), NotDone> {
+async fn own(
+    request: &HttpRequest,
+    payload: Payload,
+    backend: &Backend,
+) -> Result<(Said, String), NotDone> {
     let said: Said = asked(request, payload).await?;
     let Member { user, .. } = backend.member(&said.token).await?;
-    if backend.authors.wrote(&user, said.uuid) { Ok((said, user)) } else { Err(NotDone::NotYours) }
+    if backend.authors.wrote(&user, said.uuid) {
+        Ok((said, user))
+    } else {
+        Err(NotDone::NotYours)
+    }
 }
 
-async fn send(backend: &Backend, method: Method, mut parts: Value, destination: Value) -> Result<Json<Value>, NotDone> {
+async fn send(
+    backend: &Backend,
+    method: Method,
+    mut parts: Value,
+    destination: Value,
+) -> Result<Json<Value>, NotDone> {
     if let (Some(parts), Value::Object(destination)) = (parts.as_object_mut(), destination) {
         parts.extend(destination);
     }
-    backend.call(method, "/message", &json!([parts])).await.map(Json)
+    backend
+        .call(method, "/message", &json!([parts]))
+        .await
+        .map(Json)
 }

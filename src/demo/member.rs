@@ -1,7 +1,7 @@
 //! Who takes part in the demo: names, and the tokens that prove who a page is.
 //!
-//! Every name the demo uses begins with [`PREFIX`], users and channels alike, so that nothing a visitor asks for reaches a user
-//! or a channel of an application.
+//! Every name the demo uses begins with [`PREFIX`], users and channels alike, so that nothing a
+//! visitor asks for reaches a user or a channel of an application.
 
 use std::fmt;
 
@@ -15,10 +15,11 @@ pub(super) const PREFIX: &str = "demo:";
 /// A user of the demo, as a token names it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Member {
-    /// The connection that the token was given out with. Only this one can be subscribed or unsubscribed with it.
+    /// The connection that the token was given out with. Only this one can be subscribed or
+    /// unsubscribed with it.
     pub(super) conn_id: Uuid,
-    /// A random number, drawn when the name was taken. The server keeps it in the user's private state, so a token of somebody
-    /// who had the name before is worth nothing.
+    /// A random number, drawn when the name was taken. The server keeps it in the user's private
+    /// state, so a token of somebody who had the name before is worth nothing.
     pub(super) owner: Uuid,
     /// The user's full name.
     pub(super) user: String,
@@ -34,7 +35,11 @@ impl Member {
     fn parse(text: &str) -> Option<Self> {
         let mut parts = text.splitn(3, ' ');
         let (conn_id, owner, user) = (parts.next()?, parts.next()?, parts.next()?);
-        let member = Self { conn_id: conn_id.parse().ok()?, owner: owner.parse().ok()?, user: user.to_owned() };
+        let member = Self {
+            conn_id: conn_id.parse().ok()?,
+            owner: owner.parse().ok()?,
+            user: user.to_owned(),
+        };
         is_of_demo(user).then_some(member)
     }
 }
@@ -68,7 +73,11 @@ mod tests {
     use super::*;
 
     fn member(user: &str) -> Member {
-        Member { conn_id: Uuid::new_v4(), owner: Uuid::new_v4(), user: user.to_owned() }
+        Member {
+            conn_id: Uuid::new_v4(),
+            owner: Uuid::new_v4(),
+            user: user.to_owned(),
+        }
     }
 
     #[test]
@@ -83,10 +92,16 @@ mod tests {
     #[test]
     fn a_token_of_another_server_or_for_a_user_of_an_application_is_worth_nothing() {
         let tokens = Tokens::new("secret");
-        assert_eq!(tokens.read(&Tokens::new("other").issue(&member("demo:alice"))), None);
+        assert_eq!(
+            tokens.read(&Tokens::new("other").issue(&member("demo:alice"))),
+            None
+        );
         assert_eq!(tokens.read(&tokens.issue(&member("alice"))), None);
         // Tokens of earlier versions carry the name alone.
         assert_eq!(tokens.read(&tokens.0.sign("alice")), None);
-        assert_eq!(tokens.read(&Signer::new("secret", None).sign(&member("demo:alice").to_string())), None);
+        assert_eq!(
+            tokens.read(&Signer::new("secret", None).sign(&member("demo:alice").to_string())),
+            None
+        );
     }
 }

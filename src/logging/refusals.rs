@@ -1,5 +1,5 @@
-//! Refused calls in the log: of each kind the first one is told at once, so that an operator sees what to change; those that follow are
-//! told once a second, by their number.
+//! Refused calls in the log: of each kind the first one is told at once, so that an operator sees
+//! what to change; those that follow are told once a second, by their number.
 
 use std::fmt::Arguments;
 use std::sync::LazyLock;
@@ -31,7 +31,9 @@ static SUMS: [Sum; 6] = [
     Sum::of("their addresses are not in allow_posting_from"),
     Sum::of("they have no signature"),
     Sum::of("their signatures do not match; compare the secrets (secret)"),
-    Sum::of("their signatures are more than 60 seconds old; compare the clocks (validate_requests)"),
+    Sum::of(
+        "their signatures are more than 60 seconds old; compare the clocks (validate_requests)",
+    ),
     Sum::of("wrong name or password for the admin panel (admin_user, admin_secret)"),
     Sum::of("their bodies break rules; the answer's header x-channelstream-hint says which"),
 ];
@@ -41,26 +43,39 @@ static START: LazyLock<Instant> = LazyLock::new(Instant::now);
 
 struct Sum {
     reason: &'static str,
-    /// When what has come since is told, in milliseconds. 0: there was none lately, and the next is told at once.
+    /// When what has come since is told, in milliseconds. 0: there was none lately, and the next is
+    /// told at once.
     due: AtomicU64,
     count: AtomicU64,
 }
 
 impl Sum {
     const fn of(reason: &'static str) -> Self {
-        Self { reason, due: AtomicU64::new(0), count: AtomicU64::new(0) }
+        Self {
+            reason,
+            due: AtomicU64::new(0),
+            count: AtomicU64::new(0),
+        }
     }
 }
 
 fn millis(at: Instant) -> u64 {
     // 0 has a meaning of its own.
-    u64::try_from(at.saturating_duration_since(*START).as_millis()).unwrap_or(u64::MAX).max(1)
+    u64::try_from(at.saturating_duration_since(*START).as_millis())
+        .unwrap_or(u64::MAX)
+        .max(1)
 }
 
 /// Logs a refused call.
 pub fn refused(kind: Refusal, line: Arguments<'_>) {
-    let Some(sum) = SUMS.get(kind as usize) else { return };
-    if sum.due.compare_exchange(0, millis(Instant::now() + INTERVAL), Relaxed, Relaxed).is_ok() {
+    let Some(sum) = SUMS.get(kind as usize) else {
+        return;
+    };
+    if sum
+        .due
+        .compare_exchange(0, millis(Instant::now() + INTERVAL), Relaxed, Relaxed)
+        .is_ok()
+    {
         log::warn!("{line}");
     } else {
         sum.count.fetch_add(1, Relaxed);
@@ -75,7 +90,8 @@ pub(super) fn sum_up(now: Instant) {
             continue;
         }
         let count = sum.count.swap(0, Relaxed);
-        sum.due.store(if count > 0 { millis(now + INTERVAL) } else { 0 }, Relaxed);
+        sum.due
+            .store(if count > 0 { millis(now + INTERVAL) } else { 0 }, Relaxed);
         if count > 0 {
             log::warn!("refused {count} more calls: {}", sum.reason);
         }
@@ -84,6 +100,10 @@ pub(super) fn sum_up(now: Instant) {
 
 /// When the next sum is due; `None` when nothing was refused lately.
 pub(super) fn next() -> Option<Instant> {
-    let due = SUMS.iter().map(|sum| sum.due.load(Relaxed)).filter(|due| *due > 0).min()?;
+    let due = SUMS
+        .iter()
+        .map(|sum| sum.due.load(Relaxed))
+        .filter(|due| *due > 0)
+        .min()?;
     Some(*START + Duration::from_millis(due))
 }

@@ -1,4 +1,5 @@
-//! Decides whether a request is let in, before its handler runs. Behind the proxy's middleware, which has cut its prefix off the path.
+//! Decides whether a request is let in, before its handler runs. Behind the proxy's middleware,
+//! which has cut its prefix off the path.
 
 use actix_http::h1;
 use actix_web::HttpMessage;
@@ -33,29 +34,42 @@ impl Admission {
         if purpose != Purpose::Socket && request.extensions().contains::<Upgrading>() {
             return Err(ApiError::Upgrade);
         }
-        let lifecycle = request.app_data::<Data<Lifecycle>>().ok_or(ApiError::Internal("no lifecycle"))?;
+        let lifecycle = request
+            .app_data::<Data<Lifecycle>>()
+            .ok_or(ApiError::Internal("no lifecycle"))?;
         let lifecycle = Lifecycle::clone(lifecycle);
         let under_way = match purpose {
             Purpose::Change | Purpose::Stream => Some(lifecycle.begin().ok_or(ApiError::Stopping)?),
             // Its handler closes it, which a page can see, other than a status.
             Purpose::Socket => lifecycle.begin(),
-            // It may wait for long. When the server stops, its handler gives it what waits for its client, or refuses it.
+            // It may wait for long. When the server stops, its handler gives it what waits for its
+            // client, or refuses it.
             Purpose::Poll => None,
             Purpose::Question | Purpose::Open => None,
         };
         match purpose {
             // Its handler reads the body once the signature is checked.
             Purpose::Change | Purpose::Question => {}
-            Purpose::Stream | Purpose::Poll | Purpose::Socket | Purpose::Open => read_small_body(request).await?,
+            Purpose::Stream | Purpose::Poll | Purpose::Socket | Purpose::Open => {
+                read_small_body(request).await?
+            }
         }
-        Ok(Self { purpose, lifecycle, _under_way: under_way })
+        Ok(Self {
+            purpose,
+            lifecycle,
+            _under_way: under_way,
+        })
     }
 
     /// The request is answered.
     pub(super) fn end(self, response: ServiceResponse<BoxBody>) -> ServiceResponse<BoxBody> {
         let is_listener = matches!(self.purpose, Purpose::Stream | Purpose::Poll);
-        if is_listener && response.status() == StatusCode::UNAUTHORIZED && self.lifecycle.is_draining() {
-            // Its connection was closed since the server stops: it shall come back, not think that it was forgotten.
+        if is_listener
+            && response.status() == StatusCode::UNAUTHORIZED
+            && self.lifecycle.is_draining()
+        {
+            // Its connection was closed since the server stops: it shall come back, not think that
+            // it was forgotten.
             return response.error_response(ApiError::Stopping);
         }
         response

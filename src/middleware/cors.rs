@@ -1,26 +1,45 @@
-//! Lets pages of other origins read answers, errors too, in the original's words (`protocol.md` §9).
+//! Lets pages of other origins read answers, errors too, in the original's words (`protocol.md`
+//! §9).
 
 use actix_web::http::header::{self, HeaderMap, HeaderName, HeaderValue};
 
 use crate::settings::Origin;
 
 const HEADERS: [(HeaderName, &str); 4] = [
-    (header::ACCESS_CONTROL_ALLOW_METHODS, "GET, POST, OPTIONS, PUT, DELETE, PATCH"),
+    (
+        header::ACCESS_CONTROL_ALLOW_METHODS,
+        "GET, POST, OPTIONS, PUT, DELETE, PATCH",
+    ),
     (
         header::ACCESS_CONTROL_ALLOW_HEADERS,
         "Content-Type, Depth, User-Agent, X-File-Size, X-Requested-With, If-Modified-Since, X-File-Name, Cache-Control, Pragma, Origin, \
          Connection, Referer, Cookie",
     ),
     // What a page of another origin may read besides the body.
-    (header::ACCESS_CONTROL_EXPOSE_HEADERS, "X-Channelstream-Hint, X-Channelstream-Position, Retry-After"),
+    (
+        header::ACCESS_CONTROL_EXPOSE_HEADERS,
+        "X-Channelstream-Hint, X-Channelstream-Position, Retry-After",
+    ),
     (header::ACCESS_CONTROL_MAX_AGE, "86400"),
 ];
 
-/// Adds them to an answer. `allowed`: the origins that may read it (`allow_cors`), all where it is empty.
-pub(super) fn add_headers(headers: &mut HeaderMap, allowed: &[Origin], origin: Option<&HeaderValue>) {
-    let is_allowed = |origin: &HeaderValue| allowed.iter().any(|allowed| allowed.allows(origin.as_bytes()));
+/// Adds them to an answer. `allowed`: the origins that may read it (`allow_cors`), all where it is
+/// empty.
+pub(super) fn add_headers(
+    headers: &mut HeaderMap,
+    allowed: &[Origin],
+    origin: Option<&HeaderValue>,
+) {
+    let is_allowed = |origin: &HeaderValue| {
+        allowed
+            .iter()
+            .any(|allowed| allowed.allows(origin.as_bytes()))
+    };
     if allowed.is_empty() || origin.is_some_and(is_allowed) {
-        headers.insert(header::ACCESS_CONTROL_ALLOW_ORIGIN, HeaderValue::from_static("*"));
+        headers.insert(
+            header::ACCESS_CONTROL_ALLOW_ORIGIN,
+            HeaderValue::from_static("*"),
+        );
     }
     if !allowed.is_empty() {
         headers.append(header::VARY, HeaderValue::from_static("Origin"));
@@ -28,7 +47,13 @@ pub(super) fn add_headers(headers: &mut HeaderMap, allowed: &[Origin], origin: O
     for (name, value) in HEADERS {
         headers.insert(name, HeaderValue::from_static(value));
     }
-    headers.insert(HeaderName::from_static("xdomainrequestallowed"), HeaderValue::from_static("1"));
+    headers.insert(
+        HeaderName::from_static("xdomainrequestallowed"),
+        HeaderValue::from_static("1"),
+    );
     // Not for other origins, but for every answer as well: browsers shall not guess what it is.
-    headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+    headers.insert(
+        header::X_CONTENT_TYPE_OPTIONS,
+        HeaderValue::from_static("nosniff"),
+    );
 }

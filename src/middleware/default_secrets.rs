@@ -1,7 +1,7 @@
 //! Refuses requests that came through a proxy while a default secret is in force.
 //!
-//! A server with default secrets listens on a loopback address only. A reverse proxy on the same machine would make it reachable
-//! for strangers, who know these secrets.
+//! A server with default secrets listens on a loopback address only. A reverse proxy on the same
+//! machine would make it reachable for strangers, who know these secrets.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -11,8 +11,8 @@ use serde_json::json;
 
 use crate::settings::Settings;
 
-/// Headers that proxies add and other clients do not. `X-Forwarded-For` is not among them: clients of the original send it alone,
-/// and get an answer (`protocol.md` §2).
+/// Headers that proxies add and other clients do not. `X-Forwarded-For` is not among them: clients
+/// of the original send it alone, and get an answer (`protocol.md` §2).
 static MARKS: [HeaderName; 5] = [
     header::FORWARDED,
     HeaderName::from_static("x-forwarded-host"),

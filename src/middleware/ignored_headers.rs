@@ -9,14 +9,18 @@ use crate::caller::counts;
 use crate::settings::{ProxyHeader, Settings};
 
 /// Whether a header was ignored before, in the order of [`ProxyHeader::ALL`].
-static KNOWN: [AtomicBool; ProxyHeader::ALL.len()] = [const { AtomicBool::new(false) }; ProxyHeader::ALL.len()];
+static KNOWN: [AtomicBool; ProxyHeader::ALL.len()] =
+    [const { AtomicBool::new(false) }; ProxyHeader::ALL.len()];
 
 /// Logs the first header of each kind that does not count from this peer.
 pub(super) fn tell(headers: &HeaderMap, peer: Option<IpAddr>, settings: &Settings) {
     for (header, known) in ProxyHeader::ALL.iter().zip(&KNOWN) {
         let is_new = || !known.swap(true, Ordering::Relaxed);
         if headers.contains_key(header.header()) && !counts(*header, peer, settings) && is_new() {
-            let peer = peer.map_or_else(|| "unknown".to_owned(), |peer| peer.to_canonical().to_string());
+            let peer = peer.map_or_else(
+                || "unknown".to_owned(),
+                |peer| peer.to_canonical().to_string(),
+            );
             let (name, remedy) = (header.name(), remedy(*header, &peer, settings));
             log::warn!("ignored the header {name} of a request from {peer}: {remedy} (told once)");
         }
@@ -28,6 +32,8 @@ fn remedy(header: ProxyHeader, peer: &str, settings: &Settings) -> String {
     if settings.proxy_headers.contains(&header) {
         format!("if {peer} is your reverse proxy, add it to trusted_proxies")
     } else {
-        format!("if {peer} is your reverse proxy and sets this header, add {name} to proxy_headers and {peer} to trusted_proxies")
+        format!(
+            "if {peer} is your reverse proxy and sets this header, add {name} to proxy_headers and {peer} to trusted_proxies"
+        )
     }
 }

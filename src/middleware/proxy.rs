@@ -13,7 +13,8 @@ use crate::demo::is_own_call;
 use crate::middleware::{default_secrets, ignored_headers};
 use crate::settings::Settings;
 
-/// Notes the [`Caller`] and cuts its prefix off the path. Returns the answer to a request that must not pass: one that came through a proxy while a default secret is in force, or without https
+/// Notes the [`Caller`] and cuts its prefix off the path. Returns the answer to a request that must
+/// not pass: one that came through a proxy while a default secret is in force, or without https
 /// where `enforce_https` is set.
 pub(super) fn refusal(request: &mut ServiceRequest, settings: &Settings) -> Option<HttpResponse> {
     let peer = request.peer_addr().map(|peer| peer.ip());
@@ -25,7 +26,10 @@ pub(super) fn refusal(request: &mut ServiceRequest, settings: &Settings) -> Opti
     cut_prefix(request, &caller.prefix);
     // A container's health check comes from inside and has no https.
     let is_health = matches!(request.path(), "/health" | "/ready");
-    let refused = settings.enforce_https && caller.scheme != "https" && !is_health && !is_own_call(request.headers());
+    let refused = settings.enforce_https
+        && caller.scheme != "https"
+        && !is_health
+        && !is_own_call(request.headers());
     request.extensions_mut().insert(Rc::new(caller));
     if refused {
         let reason = json!({"request": "Only https is served here (enforce_https)."});
@@ -36,10 +40,16 @@ pub(super) fn refusal(request: &mut ServiceRequest, settings: &Settings) -> Opti
 
 fn cut_prefix(request: &mut ServiceRequest, prefix: &str) {
     let uri = request.uri();
-    let Some(path) = uri.path().strip_prefix(prefix).filter(|path| !prefix.is_empty() && path.starts_with('/')) else {
+    let Some(path) = uri
+        .path()
+        .strip_prefix(prefix)
+        .filter(|path| !prefix.is_empty() && path.starts_with('/'))
+    else {
         return;
     };
-    let path_and_query = uri.query().map_or_else(|| path.to_owned(), |query| format!("{path}?{query}"));
+    let path_and_query = uri
+        .query()
+        .map_or_else(|| path.to_owned(), |query| format!("{path}?{query}"));
     let mut parts = uri.clone().into_parts();
     parts.path_and_query = PathAndQuery::try_from(path_and_query).ok();
     if let Ok(uri) = Uri::from_parts(parts) {

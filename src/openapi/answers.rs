@@ -1,4 +1,5 @@
-//! What calls answer when they are not done, for the description. Which error becomes which answer stands in `error.rs`.
+//! What calls answer when they are not done, for the description. Which error becomes which answer
+//! stands in `error.rs`.
 
 use serde::Serialize;
 use utoipa::{IntoResponses, ToSchema};
@@ -16,14 +17,17 @@ pub struct Refusal {
 impl Refusal {
     /// Gives the reason.
     pub fn of(reason: impl Into<String>) -> Self {
-        Self { request: reason.into() }
+        Self {
+            request: reason.into(),
+        }
     }
 }
 
 /// What every request may be answered.
 #[derive(IntoResponses)]
 pub enum CommonErrors {
-    /// The body is not JSON or did not arrive, or the request asks for an upgrade that only `/ws` offers.
+    /// The body is not JSON or did not arrive, or the request asks for an upgrade that only `/ws`
+    /// offers.
     #[response(status = 400)]
     NotReadable(Refusal),
     /// The request came through a proxy while a default secret is in force, which everyone knows.
@@ -73,8 +77,8 @@ pub enum SignedErrors {
         ("X-Channelstream-Hint" = String, description = "Either `signature does not match` or `signature too old`.")
     ))]
     BadSignature(Refusal),
-    /// The call has no signature, its address is not in `allow_posting_from`, or it came through a proxy while a default secret is in
-    /// force.
+    /// The call has no signature, its address is not in `allow_posting_from`, or it came through a
+    /// proxy while a default secret is in force.
     #[response(status = 403)]
     NotAllowed(Refusal),
     /// The server cannot do this now, and nothing of it was done.
@@ -110,8 +114,9 @@ pub enum AdminErrors {
         ("X-Channelstream-Hint" = String, description = "Either `signature does not match` or `signature too old`.")
     ))]
     BadSignature(Refusal),
-    /// The session is used by a page of another site, the address of a signed call is not in `allow_posting_from`, or the request came
-    /// through a proxy while a default secret is in force.
+    /// The session is used by a page of another site, the address of a signed call is not in
+    /// `allow_posting_from`, or the request came through a proxy while a default secret is in
+    /// force.
     #[response(status = 403)]
     NotAllowed(Refusal),
     /// The server cannot do this now, and nothing of it was done.

@@ -1,4 +1,5 @@
-//! `/api-explorer`: Swagger UI, whose files are in the binary, and a field for the secret, which stays in the page.
+//! `/api-explorer`: Swagger UI, whose files are in the binary, and a field for the secret, which
+//! stays in the page.
 
 use std::sync::Arc;
 
@@ -25,8 +26,13 @@ pub(super) async fn file(name: Path<String>) -> HttpResponse {
     match utoipa_swagger_ui::serve(&name, Arc::new(Config::from("openapi.json"))) {
         Ok(Some(file)) => {
             let cache_control = (header::CACHE_CONTROL, "public, max-age=86400");
-            HttpResponse::Ok().content_type(file.content_type).insert_header(cache_control).body(file.bytes.to_vec())
+            HttpResponse::Ok()
+                .content_type(file.content_type)
+                .insert_header(cache_control)
+                .body(file.bytes.to_vec())
         }
-        Ok(None) | Err(_) => HttpResponse::NotFound().content_type("text/plain; charset=utf-8").body("There is no such file.\n"),
+        Ok(None) | Err(_) => HttpResponse::NotFound()
+            .content_type("text/plain; charset=utf-8")
+            .body("There is no such file.\n"),
     }
 }

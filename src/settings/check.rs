@@ -13,25 +13,46 @@ impl Settings {
     /// What speaks against serving with these settings, and what does not but should be known.
     ///
     /// # Errors
-    /// When secrets that everyone knows would be served to other machines, when healthy connections would be closed as idle, or
-    /// when there are too many threads.
+    /// When secrets that everyone knows would be served to other machines, when healthy connections
+    /// would be closed as idle, or when there are too many threads.
     pub fn check(&self) -> Result<Vec<String>, SettingsError> {
         let mut findings = Findings::default();
         self.check_secrets(&mut findings);
         if !self.has_sound_idle() {
-            findings.problems.push(format!("gc_conns_after = {}: {}", self.gc_conns_after.shown(), self.idle_rule()));
+            findings.problems.push(format!(
+                "gc_conns_after = {}: {}",
+                self.gc_conns_after.shown(),
+                self.idle_rule()
+            ));
         }
-        if self.allow_posting_from.iter().all(|network| matches!(network, Network::Nothing(_))) {
-            findings.warnings.push("allow_posting_from names no address, so nobody can make signed calls".to_owned());
+        if self
+            .allow_posting_from
+            .iter()
+            .all(|network| matches!(network, Network::Nothing(_)))
+        {
+            findings.warnings.push(
+                "allow_posting_from names no address, so nobody can make signed calls".to_owned(),
+            );
         }
         if self.workers > MOST_WORKERS {
-            findings.problems.push(format!("workers must be at most {MOST_WORKERS} (got {})", self.workers));
+            findings.problems.push(format!(
+                "workers must be at most {MOST_WORKERS} (got {})",
+                self.workers
+            ));
         }
-        if findings.problems.is_empty() { Ok(findings.warnings) } else { Err(SettingsError(findings.problems)) }
+        if findings.problems.is_empty() {
+            Ok(findings.warnings)
+        } else {
+            Err(SettingsError(findings.problems))
+        }
     }
 
     fn check_secrets(&self, findings: &mut Findings) {
-        let secrets = [("secret", &self.secret), ("admin_secret", &self.admin_secret), ("cookie_secret", &self.cookie_secret)];
+        let secrets = [
+            ("secret", &self.secret),
+            ("admin_secret", &self.admin_secret),
+            ("cookie_secret", &self.cookie_secret),
+        ];
         let defaults = self.default_secrets();
         for (key, secret) in secrets {
             let variable = format!("CHANNELSTREAM_{}", key.to_uppercase());
@@ -40,7 +61,9 @@ impl Settings {
             } else if !defaults.contains(&key) {
                 findings.warnings.extend(warn_of_length(key, secret));
             } else if self.is_local() {
-                let warning = format!("{key} is the default that everyone knows; set it before others can reach this server");
+                let warning = format!(
+                    "{key} is the default that everyone knows; set it before others can reach this server"
+                );
                 findings.warnings.push(warning);
             } else {
                 findings.problems.push(format!(
@@ -62,7 +85,10 @@ impl Settings {
     }
 
     fn idle_rule(&self) -> String {
-        let (heartbeat, wake) = (self.heartbeat_interval.shown(), self.wake_connections_after.shown());
+        let (heartbeat, wake) = (
+            self.heartbeat_interval.shown(),
+            self.wake_connections_after.shown(),
+        );
         format!(
             "must be larger than heartbeat_interval ({heartbeat}) and wake_connections_after ({wake}); \
              otherwise healthy connections are closed as idle"
@@ -78,7 +104,10 @@ impl Settings {
         }
         let (given, rule) = (self.gc_conns_after.shown(), self.idle_rule());
         self.gc_conns_after = Duration::from_secs(self.longest_silence().as_secs() + 1);
-        Some(format!("gc_conns_after = {given}: {rule}; it is raised to {}", self.gc_conns_after.shown()))
+        Some(format!(
+            "gc_conns_after = {given}: {rule}; it is raised to {}",
+            self.gc_conns_after.shown()
+        ))
     }
 }
 

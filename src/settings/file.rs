@@ -23,7 +23,11 @@ pub enum Source {
 impl Source {
     /// By the file's ending.
     pub fn by_ending(path: PathBuf) -> Self {
-        if path.extension().is_some_and(|ending| ending == "ini") { Self::Ini(path) } else { Self::Toml(path) }
+        if path.extension().is_some_and(|ending| ending == "ini") {
+            Self::Ini(path)
+        } else {
+            Self::Toml(path)
+        }
     }
 
     /// Reads the file: its keys with their values as texts.
@@ -53,23 +57,40 @@ fn read_toml(path: &Path) -> Result<BTreeMap<String, String>, String> {
     let table: Table = text.parse().map_err(|error| syntax_error(&text, &error))?;
     table
         .into_iter()
-        .map(|(key, value)| plain_text(value).map(|text| (key.clone(), text)).map_err(|reason| format!("{key}: {reason}")))
+        .map(|(key, value)| {
+            plain_text(value)
+                .map(|text| (key.clone(), text))
+                .map_err(|reason| format!("{key}: {reason}"))
+        })
         .collect()
 }
 
-/// Says where the syntax is wrong and how, and never quotes the file: the line may hold a secret, or a part of one that goes
-/// over several lines.
+/// Says where the syntax is wrong and how, and never quotes the file: the line may hold a secret,
+/// or a part of one that goes over several lines.
 fn syntax_error(text: &str, error: &toml::de::Error) -> String {
     let Some(before) = error.span().and_then(|span| text.get(..span.start)) else {
         return error.message().to_owned();
     };
     let line = before.matches('\n').count() + 1;
-    let column = before.rsplit('\n').next().unwrap_or_default().chars().count() + 1;
+    let column = before
+        .rsplit('\n')
+        .next()
+        .unwrap_or_default()
+        .chars()
+        .count()
+        + 1;
     let key_of = |line: &str| {
         let key = line.split_once('=')?.0.trim();
-        KEYS.iter().find(|known| known.name == key).map(|known| known.name)
+        KEYS.iter()
+            .find(|known| known.name == key)
+            .map(|known| known.name)
     };
-    let near = text.lines().take(line).filter_map(key_of).last().map_or_else(String::new, |key| format!(" ({key})"));
+    let near = text
+        .lines()
+        .take(line)
+        .filter_map(key_of)
+        .last()
+        .map_or_else(String::new, |key| format!(" ({key})"));
     format!("line {line}, column {column}{near}: {}", error.message())
 }
 
@@ -83,7 +104,9 @@ fn plain_text(value: Value) -> Result<String, String> {
         Value::Array(items) => {
             let items: Result<Vec<_>, _> = items.into_iter().map(plain_text).collect();
             // A list without items is a value; an empty text is none.
-            Ok(Some(items?.join(",")).filter(|text| !text.is_empty()).unwrap_or_else(|| ",".to_owned()))
+            Ok(Some(items?.join(","))
+                .filter(|text| !text.is_empty())
+                .unwrap_or_else(|| ",".to_owned()))
         }
         Value::Table(_) => Err("expected a value, found a table".to_owned()),
     }

@@ -1,4 +1,5 @@
-//! The keys that `.ini` files of the original hold: those that it read, and those that it did not read.
+//! The keys that `.ini` files of the original hold: those that it read, and those that it did not
+//! read.
 
 use super::KEYS;
 
@@ -13,9 +14,16 @@ pub(super) enum Former {
 
 const OLD: &str = "has no effect; it is a key of older releases";
 
-/// The keys whose values the original took whatever they were, so that those without effect are taken here too.
-const TAKEN_AS_THEY_ARE: &[&str] =
-    &["allow_posting_from", "allow_cors", "debug", "validate_requests", "enforce_https", "http_scheme"];
+/// The keys whose values the original took whatever they were, so that those without effect are
+/// taken here too.
+const TAKEN_AS_THEY_ARE: &[&str] = &[
+    "allow_posting_from",
+    "allow_cors",
+    "debug",
+    "validate_requests",
+    "enforce_https",
+    "http_scheme",
+];
 
 /// Keys that some release or its documentation knew, and this server does not.
 const IGNORED: &[(&str, &str)] = &[
@@ -26,16 +34,40 @@ const IGNORED: &[(&str, &str)] = &[
     ("demo_app_url", OLD),
     ("external_port", OLD),
     ("status_codes", OLD),
-    ("policy_server", "has no effect; this server has no flash policy server"),
-    ("policy_listener_host", "has no effect; this server has no flash policy server"),
-    ("policy_listener_port", "has no effect; this server has no flash policy server"),
-    ("resource", "has no effect; this server does not speak socket.io"),
-    ("transports", "has no effect; this server does not speak socket.io"),
-    ("heartbeat_timeout", "has no effect; gc_conns_after says when a silent connection ends"),
+    (
+        "policy_server",
+        "has no effect; this server has no flash policy server",
+    ),
+    (
+        "policy_listener_host",
+        "has no effect; this server has no flash policy server",
+    ),
+    (
+        "policy_listener_port",
+        "has no effect; this server has no flash policy server",
+    ),
+    (
+        "resource",
+        "has no effect; this server does not speak socket.io",
+    ),
+    (
+        "transports",
+        "has no effect; this server does not speak socket.io",
+    ),
+    (
+        "heartbeat_timeout",
+        "has no effect; gc_conns_after says when a silent connection ends",
+    ),
 ];
 
-/// Keys that releases or their documentation knew and read from nowhere, and that this server reads.
-const COUNTING_NOW: &[&str] = &["gc_conns_after", "gc_channels_after", "wake_connections_after", "heartbeat_interval"];
+/// Keys that releases or their documentation knew and read from nowhere, and that this server
+/// reads.
+const COUNTING_NOW: &[&str] = &[
+    "gc_conns_after",
+    "gc_channels_after",
+    "wake_connections_after",
+    "heartbeat_interval",
+];
 
 /// Returns whether the original took any value of a key.
 pub(super) fn takes_any_value(key: &str) -> bool {
@@ -50,11 +82,12 @@ pub(super) fn find(key: &str) -> Option<Former> {
     COUNTING_NOW.contains(&key).then_some(Former::CountsNow)
 }
 
-/// Returns whether an unknown key is a known one with a slip of the pen: a letter in four too much, too little, another or in the
-/// wrong place, two at most.
+/// Returns whether an unknown key is a known one with a slip of the pen: a letter in four too much,
+/// too little, another or in the wrong place, two at most.
 pub(super) fn is_mistyped(key: &str) -> bool {
     let slips = |known: &str| strsim::osa_distance(key, known);
-    KEYS.iter().any(|known| (1..=(known.name.len() / 4).min(2)).contains(&slips(known.name)))
+    KEYS.iter()
+        .any(|known| (1..=(known.name.len() / 4).min(2)).contains(&slips(known.name)))
 }
 
 #[cfg(test)]
@@ -63,10 +96,27 @@ mod tests {
 
     #[test]
     fn a_slip_is_told_from_another_key() {
-        for key in ["prot", "ports", "hots", "secert", "admin-secret", "alow_cors", "allow_posting_form", "enforce_http"] {
+        for key in [
+            "prot",
+            "ports",
+            "hots",
+            "secert",
+            "admin-secret",
+            "alow_cors",
+            "allow_posting_form",
+            "enforce_http",
+        ] {
             assert!(is_mistyped(key), "{key}");
         }
-        for key in ["here", "path", "use", "paste.app_factory", "allow_posting", "password", "sentry_dsn"] {
+        for key in [
+            "here",
+            "path",
+            "use",
+            "paste.app_factory",
+            "allow_posting",
+            "password",
+            "sentry_dsn",
+        ] {
             assert!(!is_mistyped(key), "{key}");
         }
     }

@@ -1,7 +1,8 @@
 //! Reads the `.ini` files of the original as Python's `ConfigParser` does.
 //!
-//! Values may go on in lines that are indented further. Comments stand on lines of their own. A key or a section that comes twice is
-//! refused. In a value `%%` is a `%`, and `%(key)s` is the value of another key.
+//! Values may go on in lines that are indented further. Comments stand on lines of their own. A key
+//! or a section that comes twice is refused. In a value `%%` is a `%`, and `%(key)s` is the value
+//! of another key.
 
 use std::collections::BTreeMap;
 
@@ -23,14 +24,24 @@ type Values = BTreeMap<String, String>;
 pub(super) fn read(text: &str, section: &str) -> Result<Values, String> {
     let mut parser = Parser::default();
     for (number, line) in (1..).zip(text.lines()) {
-        parser.line(line).map_err(|problem| format!("line {number}: {problem}"))?;
+        parser
+            .line(line)
+            .map_err(|problem| format!("line {number}: {problem}"))?;
     }
     let mut values = parser.sections.remove(DEFAULTS).unwrap_or_default();
-    values.extend(parser.sections.remove(section).ok_or_else(|| format!("it has no section [{section}]"))?);
-    values.values_mut().for_each(|value| value.truncate(value.trim_end().len()));
+    values.extend(
+        parser
+            .sections
+            .remove(section)
+            .ok_or_else(|| format!("it has no section [{section}]"))?,
+    );
+    values
+        .values_mut()
+        .for_each(|value| value.truncate(value.trim_end().len()));
     let interpolated = |(key, text): (&String, &String)| {
         let text = interpolate(text, &values, 1);
-        text.map(|text| (key.clone(), text)).map_err(|reason| format!("{key}: {reason}"))
+        text.map(|text| (key.clone(), text))
+            .map_err(|reason| format!("{key}: {reason}"))
     };
     values.iter().map(interpolated).collect()
 }
@@ -51,7 +62,10 @@ impl Parser {
         if text.starts_with(['#', ';']) {
             return Ok(());
         }
-        let indent = line.chars().take_while(|letter| letter.is_whitespace()).count();
+        let indent = line
+            .chars()
+            .take_while(|letter| letter.is_whitespace())
+            .count();
         let goes_on = text.is_empty() || indent > self.indent;
         if let Some(value) = self.value_that_goes_on().filter(|_| goes_on) {
             value.push('\n');
@@ -62,14 +76,19 @@ impl Parser {
             return Ok(());
         }
         self.indent = indent;
-        match text.strip_prefix('[').and_then(|rest| rest.rsplit_once(']')) {
+        match text
+            .strip_prefix('[')
+            .and_then(|rest| rest.rsplit_once(']'))
+        {
             Some((name, _)) if !name.is_empty() => self.begin_section(name),
             _ => self.begin_value(text),
         }
     }
 
     fn value_that_goes_on(&mut self) -> Option<&mut String> {
-        self.sections.get_mut(self.section.as_ref()?)?.get_mut(self.key.as_ref()?)
+        self.sections
+            .get_mut(self.section.as_ref()?)?
+            .get_mut(self.key.as_ref()?)
     }
 
     fn begin_section(&mut self, name: &str) -> Result<(), String> {
@@ -85,11 +104,21 @@ impl Parser {
         let Some(section) = &self.section else {
             return Err("a key must not stand before the first section".to_owned());
         };
-        let pair = text.split_once(['=', ':']).map(|(key, value)| (key.trim().to_lowercase(), value.trim().to_owned()));
+        let pair = text
+            .split_once(['=', ':'])
+            .map(|(key, value)| (key.trim().to_lowercase(), value.trim().to_owned()));
         let Some((key, value)) = pair.filter(|(key, _)| !key.is_empty()) else {
-            return Err(format!("the section [{section}] has a line that is not `key = value`"));
+            return Err(format!(
+                "the section [{section}] has a line that is not `key = value`"
+            ));
         };
-        if self.sections.entry(section.clone()).or_default().insert(key.clone(), value).is_some() {
+        if self
+            .sections
+            .entry(section.clone())
+            .or_default()
+            .insert(key.clone(), value)
+            .is_some()
+        {
             return Err(format!("duplicate key {key}"));
         }
         self.key = Some(key);
@@ -108,7 +137,10 @@ fn interpolate(text: &str, values: &Values, depth: usize) -> Result<String, Stri
         if let Some(after) = after.strip_prefix('%') {
             out.push('%');
             rest = after;
-        } else if let Some((name, after)) = after.strip_prefix('(').and_then(|after| after.split_once(")s")) {
+        } else if let Some((name, after)) = after
+            .strip_prefix('(')
+            .and_then(|after| after.split_once(")s"))
+        {
             let value = values.get(&name.to_lowercase()).ok_or(STRAY_PERCENT)?;
             out.push_str(&interpolate(value, values, depth + 1)?);
             rest = after;
@@ -142,7 +174,10 @@ mod tests {
 
     #[test]
     fn values_go_on_in_lines_that_are_indented_further() {
-        assert_eq!(value("x = 1,\n  2,\n\n  # no\n  3\ny = 4\n", "x").as_deref(), Ok("1,\n2,\n\n3"));
+        assert_eq!(
+            value("x = 1,\n  2,\n\n  # no\n  3\ny = 4\n", "x").as_deref(),
+            Ok("1,\n2,\n\n3")
+        );
         assert_eq!(value("  x = 1\n  y = 2\n", "x").as_deref(), Ok("1"));
         assert_eq!(value("x =\n  1\n", "x").as_deref(), Ok("\n1"));
     }
@@ -150,7 +185,10 @@ mod tests {
     #[test]
     fn keys_of_the_defaults_count_and_values_may_name_others() {
         let text = "[DEFAULT]\nroot = /srv\n[a]\nX: %(Root)s/%(name)s\nname = 100%%\n[b]\nx = 1\n";
-        assert_eq!(read(text, "a").map(|values| values["x"].clone()).as_deref(), Ok("/srv/100%"));
+        assert_eq!(
+            read(text, "a").map(|values| values["x"].clone()).as_deref(),
+            Ok("/srv/100%")
+        );
     }
 
     #[test]
@@ -158,22 +196,43 @@ mod tests {
         for (text, reason) in [
             ("x = 1\nX = 2\n", "line 3: duplicate key x"),
             ("x = 1\n[a]\n", "line 3: the section [a] is there twice"),
-            ("x\n", "line 2: the section [a] has a line that is not `key = value`"),
-            ("= 1\n", "line 2: the section [a] has a line that is not `key = value`"),
-            ("x = 5%\n", "x: a % is written %%, and %(key)s must name a key of the section"),
-            ("x = %(y)s\n", "x: a % is written %%, and %(key)s must name a key of the section"),
+            (
+                "x\n",
+                "line 2: the section [a] has a line that is not `key = value`",
+            ),
+            (
+                "= 1\n",
+                "line 2: the section [a] has a line that is not `key = value`",
+            ),
+            (
+                "x = 5%\n",
+                "x: a % is written %%, and %(key)s must name a key of the section",
+            ),
+            (
+                "x = %(y)s\n",
+                "x: a % is written %%, and %(key)s must name a key of the section",
+            ),
             ("x = %(x)s\n", "x: values name each other more than 10 deep"),
         ] {
             assert_eq!(value(text, "x").unwrap_err(), reason, "{text}");
         }
-        assert_eq!(read("x = 1\n", "a").unwrap_err(), "line 1: a key must not stand before the first section");
-        assert_eq!(read("[b]\nx = 1\n", "a").unwrap_err(), "it has no section [a]");
+        assert_eq!(
+            read("x = 1\n", "a").unwrap_err(),
+            "line 1: a key must not stand before the first section"
+        );
+        assert_eq!(
+            read("[b]\nx = 1\n", "a").unwrap_err(),
+            "it has no section [a]"
+        );
     }
 
     #[test]
     fn what_is_written_is_read_again() {
         for text in ["plain", "100%", "%(x)s", "a=b:c#d;e", "[x]", ""] {
-            assert_eq!(value(&format!("x = {}\n", escape(text).unwrap()), "x").as_deref(), Ok(text));
+            assert_eq!(
+                value(&format!("x = {}\n", escape(text).unwrap()), "x").as_deref(),
+                Ok(text)
+            );
         }
         assert!(escape("a\nb").is_err() && escape(" a").is_err());
     }

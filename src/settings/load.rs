@@ -13,8 +13,13 @@ const PREFIX: &str = "CHANNELSTREAM_";
 /// Shorter secrets are parts of many words.
 const TELLING: usize = 4;
 
-/// Keys that must fit together: after how long a silence a connection ends, and how long healthy ones are silent.
-const IDLE_KEYS: [&str; 3] = ["gc_conns_after", "heartbeat_interval", "wake_connections_after"];
+/// Keys that must fit together: after how long a silence a connection ends, and how long healthy
+/// ones are silent.
+const IDLE_KEYS: [&str; 3] = [
+    "gc_conns_after",
+    "heartbeat_interval",
+    "wake_connections_after",
+];
 
 /// Everything that is wrong with the settings, a line each.
 #[derive(Debug, Error)]
@@ -30,11 +35,12 @@ pub struct Loaded {
     pub remarks: Vec<(log::Level, String)>,
 }
 
-/// Reads the file, the variables that begin with `CHANNELSTREAM_`, and flags, the later over the earlier. An empty value counts as
-/// not given.
+/// Reads the file, the variables that begin with `CHANNELSTREAM_`, and flags, the later over the
+/// earlier. An empty value counts as not given.
 ///
 /// # Errors
-/// All keys that are unknown or wrong, each with where it stands, what was found, and what is expected.
+/// All keys that are unknown or wrong, each with where it stands, what was found, and what is
+/// expected.
 pub fn load(
     file: Option<&Source>,
     mut environment: BTreeMap<String, String>,
@@ -42,7 +48,11 @@ pub fn load(
 ) -> Result<Loaded, SettingsError> {
     environment.retain(|_, text| !text.is_empty());
     let flags: Vec<_> = flags.iter().filter(|(_, text)| !text.is_empty()).collect();
-    let mut reader = Reader { settings: Settings::default(), problems: Vec::new(), remarks: Vec::new() };
+    let mut reader = Reader {
+        settings: Settings::default(),
+        problems: Vec::new(),
+        remarks: Vec::new(),
+    };
     let read = file.map_or_else(|| Ok(BTreeMap::new()), Source::read);
     let in_file = read.unwrap_or_else(|problem| {
         reader.problems.push(problem);
@@ -51,14 +61,18 @@ pub fn load(
     if let Some(file) = file {
         reader.set_from_file(file, &in_file);
     }
-    let is_over = |key: &str| environment.contains_key(key) || flags.iter().any(|(flag, _)| *flag == key);
+    let is_over =
+        |key: &str| environment.contains_key(key) || flags.iter().any(|(flag, _)| *flag == key);
     let is_in_file = |key: &str| in_file.get(key).is_some_and(|text| !text.is_empty());
-    let file_decides_idle = !is_over("gc_conns_after") && IDLE_KEYS.iter().any(|key| is_in_file(key) && !is_over(key));
+    let file_decides_idle =
+        !is_over("gc_conns_after") && IDLE_KEYS.iter().any(|key| is_in_file(key) && !is_over(key));
     let has_host = is_over("host") || is_in_file("host");
     reader.set_from_environment(environment);
     for (key, text) in flags {
         if let Some(Err(reason)) = reader.settings.set(key, text) {
-            reader.problems.push(format!("--{} {text}: {reason}", key.replace('_', "-")));
+            reader
+                .problems
+                .push(format!("--{} {text}: {reason}", key.replace('_', "-")));
         }
     }
     // The original read none of these keys, so in its files they do not stop the start.
@@ -66,7 +80,9 @@ pub fn load(
         && file_decides_idle
         && let Some(remark) = reader.settings.raise_idle()
     {
-        reader.remarks.push((log::Level::Warn, format!("{file}: {remark}")));
+        reader
+            .remarks
+            .push((log::Level::Warn, format!("{file}: {remark}")));
     }
     if let Some(file @ Source::Ini(_)) = file
         && !has_host
@@ -74,7 +90,10 @@ pub fn load(
         reader.set_host_of_original(file);
     }
     if reader.problems.is_empty() {
-        Ok(Loaded { settings: reader.settings, remarks: reader.remarks })
+        Ok(Loaded {
+            settings: reader.settings,
+            remarks: reader.remarks,
+        })
     } else {
         Err(SettingsError(reader.problems))
     }
@@ -89,7 +108,9 @@ struct Reader {
 impl Reader {
     fn set_from_file(&mut self, file: &Source, values: &BTreeMap<String, String>) {
         // A value of another key may hold one by `%(secret)s`.
-        let secrets = values.iter().filter(|(key, text)| is_secret(key) && text.len() >= TELLING);
+        let secrets = values
+            .iter()
+            .filter(|(key, text)| is_secret(key) && text.len() >= TELLING);
         let secrets: Vec<_> = secrets.map(|(_, text)| text.as_str()).collect();
         for (key, text) in values {
             self.set_key_of_file(file, key, text, &secrets);
@@ -101,13 +122,15 @@ impl Reader {
         let is_of_original = matches!(file, Source::Ini(_));
         let former = is_of_original.then(|| former_keys::find(key)).flatten();
         if let Some(Former::Ignored(effect)) = former {
-            self.remarks.push((log::Level::Warn, format!("{file}: {key} {effect}.")));
+            self.remarks
+                .push((log::Level::Warn, format!("{file}: {key} {effect}.")));
             return;
         }
         if text.is_empty() && KEYS.iter().any(|known| known.name == key) {
             return;
         }
-        let must_hide = |text: &str| is_secret(key) || secrets.iter().any(|secret| text.contains(secret));
+        let must_hide =
+            |text: &str| is_secret(key) || secrets.iter().any(|secret| text.contains(secret));
         let mut remarks = Vec::new();
         let set = if is_of_original && former_keys::takes_any_value(key) {
             self.settings.set_as_original(key, text, &mut remarks)
@@ -115,8 +138,15 @@ impl Reader {
             self.settings.set(key, text)
         };
         for remark in remarks {
-            let found = if must_hide(&remark.found) { "***" } else { &remark.found };
-            self.remarks.push((remark.level, format!("{file}: {key}: {found} {}.", remark.effect)));
+            let found = if must_hide(&remark.found) {
+                "***"
+            } else {
+                &remark.found
+            };
+            self.remarks.push((
+                remark.level,
+                format!("{file}: {key}: {found} {}.", remark.effect),
+            ));
         }
         match set {
             Some(Ok(())) if former.is_some() => {
@@ -125,9 +155,15 @@ impl Reader {
             }
             Some(Ok(())) => {}
             Some(Err(reason)) => {
-                let found = if must_hide(text) { "***: not a value of this key".to_owned() } else { format!("{text}: {reason}") };
+                let found = if must_hide(text) {
+                    "***: not a value of this key".to_owned()
+                } else {
+                    format!("{text}: {reason}")
+                };
                 if former.is_some() {
-                    let remark = format!("{file}: {key} = {found}. The original did not read this key, so its default counts.");
+                    let remark = format!(
+                        "{file}: {key} = {found}. The original did not read this key, so its default counts."
+                    );
                     self.remarks.push((log::Level::Warn, remark));
                 } else {
                     self.problems.push(format!("{file}: {key} = {found}"));
@@ -144,17 +180,20 @@ impl Reader {
             let remark = format!("{file}: {key} has no effect: there is no such key{did_you_mean}");
             self.remarks.push((log::Level::Warn, remark));
         } else {
-            self.problems.push(format!("{file}: {key}: unknown key{did_you_mean}"));
+            self.problems
+                .push(format!("{file}: {key}: unknown key{did_you_mean}"));
         }
     }
 
-    /// A file of the original that names no host makes the original listen on all addresses. Here it does so too, unless everyone knows
-    /// one of the secrets.
+    /// A file of the original that names no host makes the original listen on all addresses. Here
+    /// it does so too, unless everyone knows one of the secrets.
     fn set_host_of_original(&mut self, file: &Source) {
         let known = self.settings.default_secrets();
         let remark = if known.is_empty() {
             "0.0.0.0".clone_into(&mut self.settings.host);
-            format!("{file}: host is not set, so this server listens on 0.0.0.0, as the original does.")
+            format!(
+                "{file}: host is not set, so this server listens on 0.0.0.0, as the original does."
+            )
         } else {
             let (host, known) = (&self.settings.host, known.join(" and "));
             format!(
@@ -166,10 +205,15 @@ impl Reader {
     }
 
     fn set_from_environment(&mut self, variables: BTreeMap<String, String>) {
-        let (of_kubernetes, ours): (Vec<_>, Vec<_>) = variables.into_iter().partition(|(key, text)| is_of_kubernetes(key, text));
+        let (of_kubernetes, ours): (Vec<_>, Vec<_>) = variables
+            .into_iter()
+            .partition(|(key, text)| is_of_kubernetes(key, text));
         if !of_kubernetes.is_empty() {
             let names: Vec<_> = of_kubernetes.iter().map(|(key, _)| variable(key)).collect();
-            let remark = format!("what Kubernetes sets for a service of this name is passed over: {}", names.join(", "));
+            let remark = format!(
+                "what Kubernetes sets for a service of this name is passed over: {}",
+                names.join(", ")
+            );
             self.remarks.push((log::Level::Info, remark));
         }
         for (key, text) in ours {
@@ -177,11 +221,16 @@ impl Reader {
                 Some(Ok(())) => {}
                 Some(Err(reason)) => {
                     let found = if is_secret(&key) { "***" } else { &text };
-                    self.problems.push(format!("{}={found}: {reason}", variable(&key)));
+                    self.problems
+                        .push(format!("{}={found}: {reason}", variable(&key)));
                 }
                 None if key == "ini" || key == "config" => {}
                 None => {
-                    let remark = format!("{}: unknown variable{}", variable(&key), did_you_mean(&key, variable));
+                    let remark = format!(
+                        "{}: unknown variable{}",
+                        variable(&key),
+                        did_you_mean(&key, variable)
+                    );
                     self.remarks.push((log::Level::Warn, remark));
                 }
             }
@@ -197,24 +246,31 @@ fn variable(key: &str) -> String {
 pub fn environment() -> BTreeMap<String, String> {
     let ours = |(name, value): (std::ffi::OsString, std::ffi::OsString)| {
         let name = name.to_str()?.to_uppercase();
-        Some((name.strip_prefix(PREFIX)?.to_lowercase(), value.to_string_lossy().into_owned()))
+        Some((
+            name.strip_prefix(PREFIX)?.to_lowercase(),
+            value.to_string_lossy().into_owned(),
+        ))
     };
     std::env::vars_os().filter_map(ours).collect()
 }
 
-/// Kubernetes tells every pod where the services are: `CHANNELSTREAM_PORT=tcp://10.0.0.1:8000`, `CHANNELSTREAM_SERVICE_HOST`,
-/// `CHANNELSTREAM_PORT_8000_TCP_ADDR`.
+/// Kubernetes tells every pod where the services are: `CHANNELSTREAM_PORT=tcp://10.0.0.1:8000`,
+/// `CHANNELSTREAM_SERVICE_HOST`, `CHANNELSTREAM_PORT_8000_TCP_ADDR`.
 fn is_of_kubernetes(key: &str, text: &str) -> bool {
     let is_address = text.starts_with("tcp://") || text.starts_with("udp://");
     let words: Vec<_> = key.split('_').collect();
     let names_port = |words: &[&str]| matches!(words, ["port", number, "tcp" | "udp"] if number.parse::<u16>().is_ok());
     let names_service = |words: &[&str]| matches!(words, ["service", "host" | "port"]);
-    (is_address && key.ends_with("port")) || words.windows(3).any(names_port) || words.windows(2).any(names_service)
+    (is_address && key.ends_with("port"))
+        || words.windows(3).any(names_port)
+        || words.windows(2).any(names_service)
 }
 
 fn did_you_mean(key: &str, spell: impl Fn(&str) -> String) -> String {
     let key = key.to_lowercase();
-    let similar = KEYS.iter().map(|known| (strsim::jaro_winkler(&key, known.name), known.name));
+    let similar = KEYS
+        .iter()
+        .map(|known| (strsim::jaro_winkler(&key, known.name), known.name));
     match similar.max_by(|a, b| a.0.total_cmp(&b.0)) {
         Some((likeness, name)) if likeness > 0.75 => format!("; did you mean {}?", spell(name)),
         _ => "; `channelstream config show` lists all".to_owned(),

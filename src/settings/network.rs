@@ -12,7 +12,8 @@ use super::value::{Value, ValueRemark, warn};
 pub enum Network {
     /// Those of a network; a single address is the network of one.
     Of(IpNet),
-    /// None: an `.ini` file of the original may hold any text, and only addresses ever matched there.
+    /// None: an `.ini` file of the original may hold any text, and only addresses ever matched
+    /// there.
     Nothing(String),
 }
 
@@ -24,7 +25,9 @@ impl Network {
 
     /// Whether the address is in it. `0.0.0.0` holds all addresses (`protocol.md` §2).
     pub fn contains(&self, address: IpAddr) -> bool {
-        let Self::Of(network) = self else { return false };
+        let Self::Of(network) = self else {
+            return false;
+        };
         // A v4 peer of a socket that takes both shows as ::ffff:a.b.c.d.
         self.is_everything() || network.contains(&address.to_canonical())
     }
@@ -39,7 +42,9 @@ impl From<IpAddr> for Network {
 impl fmt::Display for Network {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Of(network) if network.prefix_len() == network.max_prefix_len() => network.addr().fmt(f),
+            Self::Of(network) if network.prefix_len() == network.max_prefix_len() => {
+                network.addr().fmt(f)
+            }
             Self::Of(network) => network.fmt(f),
             Self::Nothing(text) => f.write_str(text),
         }
@@ -50,7 +55,8 @@ impl Value for Network {
     fn parse(text: &str) -> Result<Self, String> {
         let address = || text.parse::<IpAddr>().ok().map(IpNet::from);
         let network = text.parse().ok().or_else(address).map(Self::Of);
-        network.ok_or_else(|| "expected an address or a network, such as 10.0.0.0/8 or ::1".to_owned())
+        network
+            .ok_or_else(|| "expected an address or a network, such as 10.0.0.0/8 or ::1".to_owned())
     }
 
     fn parse_as_original(text: &str, remarks: &mut Vec<ValueRemark>) -> Result<Self, String> {
@@ -60,7 +66,11 @@ impl Value for Network {
         });
         if matches!(network, Self::Of(_)) && text.contains('/') {
             let effect = "counts as a network here, and matched nothing in the original";
-            remarks.push(ValueRemark { level: log::Level::Info, found: text.to_owned(), effect });
+            remarks.push(ValueRemark {
+                level: log::Level::Info,
+                found: text.to_owned(),
+                effect,
+            });
         }
         Ok(network)
     }

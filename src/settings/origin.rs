@@ -26,22 +26,41 @@ impl Origin {
 
 /// Returns whether an origin has this host, or this host and port.
 fn is_at(origin: &str, host: &str) -> bool {
-    let Some((_, found)) = origin.split_once("://") else { return false };
-    let without_port = || found.rsplit_once(':').filter(|(_, port)| is_port(port)).map(|(found, _)| found);
-    found.eq_ignore_ascii_case(host) || without_port().is_some_and(|found| found.eq_ignore_ascii_case(host))
+    let Some((_, found)) = origin.split_once("://") else {
+        return false;
+    };
+    let without_port = || {
+        found
+            .rsplit_once(':')
+            .filter(|(_, port)| is_port(port))
+            .map(|(found, _)| found)
+    };
+    found.eq_ignore_ascii_case(host)
+        || without_port().is_some_and(|found| found.eq_ignore_ascii_case(host))
 }
 
 fn is_port(text: &str) -> bool {
     !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit())
 }
 
-/// Returns whether a text is a host, or a host and a port: `app.example`, `app.example:8443`, `[::1]:8443`.
+/// Returns whether a text is a host, or a host and a port: `app.example`, `app.example:8443`,
+/// `[::1]:8443`.
 fn is_host(text: &str) -> bool {
-    let host = text.rsplit_once(':').filter(|(_, port)| is_port(port)).map_or(text, |(host, _)| host);
+    let host = text
+        .rsplit_once(':')
+        .filter(|(_, port)| is_port(port))
+        .map_or(text, |(host, _)| host);
     let is_address = |text: &str| text.parse::<std::net::Ipv6Addr>().is_ok();
-    let is_label =
-        |label: &str| !label.is_empty() && label.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_".contains(&byte));
-    match host.strip_prefix('[').and_then(|host| host.strip_suffix(']')) {
+    let is_label = |label: &str| {
+        !label.is_empty()
+            && label
+                .bytes()
+                .all(|byte| byte.is_ascii_alphanumeric() || b"-_".contains(&byte))
+    };
+    match host
+        .strip_prefix('[')
+        .and_then(|host| host.strip_suffix(']'))
+    {
         Some(address) => is_address(address),
         None => host.split('.').all(is_label),
     }
@@ -55,7 +74,10 @@ impl Value for Origin {
             None if small == "null" => Ok(Self::Whole(small)),
             None if is_host(&small) => Ok(Self::Host(small)),
             Some((scheme, host)) if is_scheme(scheme) && is_host(host) => Ok(Self::Whole(small)),
-            _ => Err("expected an origin such as https://app.example, or a host such as app.example".to_owned()),
+            _ => Err(
+                "expected an origin such as https://app.example, or a host such as app.example"
+                    .to_owned(),
+            ),
         }
     }
 
@@ -75,7 +97,9 @@ impl Value for Origin {
 /// RFC 3986 §3.1.
 fn is_scheme(text: &str) -> bool {
     text.starts_with(|first: char| first.is_ascii_lowercase())
-        && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"+-.".contains(&byte))
+        && text
+            .bytes()
+            .all(|byte| byte.is_ascii_alphanumeric() || b"+-.".contains(&byte))
 }
 
 #[cfg(test)]
@@ -100,15 +124,27 @@ mod tests {
             ("[::1]", "http://[::1]:8000", true),
             ("null", "null", true),
         ] {
-            assert_eq!(Origin::parse(item).unwrap().allows(origin.as_bytes()), expected, "{item} {origin}");
+            assert_eq!(
+                Origin::parse(item).unwrap().allows(origin.as_bytes()),
+                expected,
+                "{item} {origin}"
+            );
         }
     }
 
     #[test]
     fn what_can_never_match_is_refused() {
-        for item in
-            ["*", "https://*", "*.app.example", ".app.example", "https://app.example/path", "https://", "://x", "a b", "[x]"]
-        {
+        for item in [
+            "*",
+            "https://*",
+            "*.app.example",
+            ".app.example",
+            "https://app.example/path",
+            "https://",
+            "://x",
+            "a b",
+            "[x]",
+        ] {
             assert!(Origin::parse(item).is_err(), "{item}");
         }
     }

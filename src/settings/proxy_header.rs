@@ -43,7 +43,8 @@ proxy_headers! {
     ForwardedHost = "x-forwarded-host";
     /// The path before the server's own.
     ForwardedPrefix = "x-forwarded-prefix";
-    /// The original's header for the path before the server's own. It counts before `x-forwarded-prefix`.
+    /// The original's header for the path before the server's own. It counts before
+    /// `x-forwarded-prefix`.
     ScriptName = "x-script-name";
     /// The original's header for the scheme. It counts before `x-forwarded-proto`.
     Scheme = "x-scheme";
@@ -54,10 +55,14 @@ proxy_headers! {
 impl Value for ProxyHeader {
     fn parse(text: &str) -> Result<Self, String> {
         let name = text.to_lowercase();
-        Self::ALL.iter().copied().find(|header| header.name() == name).ok_or_else(|| {
-            let names: Vec<_> = Self::ALL.iter().map(|header| header.name()).collect();
-            format!("expected one of {}", names.join(", "))
-        })
+        Self::ALL
+            .iter()
+            .copied()
+            .find(|header| header.name() == name)
+            .ok_or_else(|| {
+                let names: Vec<_> = Self::ALL.iter().map(|header| header.name()).collect();
+                format!("expected one of {}", names.join(", "))
+            })
     }
 
     fn text(&self) -> String {

@@ -4,7 +4,10 @@ use super::load::environment;
 use super::*;
 
 fn variables(pairs: &[(&str, &str)]) -> BTreeMap<String, String> {
-    pairs.iter().map(|(key, text)| ((*key).to_owned(), (*text).to_owned())).collect()
+    pairs
+        .iter()
+        .map(|(key, text)| ((*key).to_owned(), (*text).to_owned()))
+        .collect()
 }
 
 fn file(name: &str, text: &str) -> Source {
@@ -16,9 +19,19 @@ fn file(name: &str, text: &str) -> Source {
 #[test]
 fn the_file_in_the_repository_lists_every_setting_with_its_default() {
     let text = include_str!("../../channelstream.toml");
-    let written: Vec<_> = text.lines().filter(|line| line.contains(" = ") && !line.starts_with("# ")).collect();
-    let written: Vec<_> = written.iter().map(|line| line.trim_start_matches('#')).collect();
-    let expected: Vec<_> = Settings::default().as_toml().into_iter().map(|(key, value)| format!("{key} = {value}")).collect();
+    let written: Vec<_> = text
+        .lines()
+        .filter(|line| line.contains(" = ") && !line.starts_with("# "))
+        .collect();
+    let written: Vec<_> = written
+        .iter()
+        .map(|line| line.trim_start_matches('#'))
+        .collect();
+    let expected: Vec<_> = Settings::default()
+        .as_toml()
+        .into_iter()
+        .map(|(key, value)| format!("{key} = {value}"))
+        .collect();
     assert_eq!(written, expected);
 }
 
@@ -26,31 +39,60 @@ fn the_file_in_the_repository_lists_every_setting_with_its_default() {
 fn the_documentation_names_every_setting() {
     let text = include_str!("../../docs/configuration.md");
     for key in KEYS {
-        assert!(text.contains(&format!("| `{key}` |")), "docs/configuration.md lacks {key}");
+        assert!(
+            text.contains(&format!("| `{key}` |")),
+            "docs/configuration.md lacks {key}"
+        );
     }
 }
 
 #[test]
 fn later_sources_win() {
     let file = file("a.toml", "port = 1\nhost = \"a\"\nsecret = \"file\"\n");
-    let loaded = load(Some(&file), variables(&[("port", "2"), ("host", "b")]), &[("port", "3".to_owned())]).unwrap();
-    assert_eq!((loaded.settings.port, loaded.settings.host.as_str(), loaded.settings.secret.as_str()), (3, "b", "file"));
+    let loaded = load(
+        Some(&file),
+        variables(&[("port", "2"), ("host", "b")]),
+        &[("port", "3".to_owned())],
+    )
+    .unwrap();
+    assert_eq!(
+        (
+            loaded.settings.port,
+            loaded.settings.host.as_str(),
+            loaded.settings.secret.as_str()
+        ),
+        (3, "b", "file")
+    );
 }
 
 #[test]
 fn a_wrong_file_names_all_that_is_wrong() {
     let file = file("b.toml", "prot = 1\nenforce_https = \"maybe\"\n");
-    let error = load(Some(&file), BTreeMap::new(), &[]).unwrap_err().to_string();
-    assert!(error.contains("prot: unknown key; did you mean port?"), "{error}");
-    assert!(error.contains("enforce_https = maybe: expected true or false"), "{error}");
+    let error = load(Some(&file), BTreeMap::new(), &[])
+        .unwrap_err()
+        .to_string();
+    assert!(
+        error.contains("prot: unknown key; did you mean port?"),
+        "{error}"
+    );
+    assert!(
+        error.contains("enforce_https = maybe: expected true or false"),
+        "{error}"
+    );
 }
 
 #[test]
 fn ini_files_are_read_as_python_reads_them() {
     let text = "[channelstream]\nsecret = a#b;c%%d\nallow_posting_from = 10.0.0.1,\n                     10.0.0.2,\n                     ::1\n# x\nport = 7\n";
-    let settings = load(Some(&file("c.ini", text)), BTreeMap::new(), &[]).unwrap().settings;
+    let settings = load(Some(&file("c.ini", text)), BTreeMap::new(), &[])
+        .unwrap()
+        .settings;
     assert_eq!((settings.secret.as_str(), settings.port), ("a#b;c%d", 7));
-    let networks: Vec<_> = settings.allow_posting_from.iter().map(ToString::to_string).collect();
+    let networks: Vec<_> = settings
+        .allow_posting_from
+        .iter()
+        .map(ToString::to_string)
+        .collect();
     assert_eq!(networks, ["10.0.0.1", "10.0.0.2", "::1"]);
 }
 
@@ -65,17 +107,32 @@ fn what_kubernetes_sets_is_passed_over_and_other_unknown_variables_warn() {
     ];
     let loaded = load(None, variables(&set), &[]).unwrap();
     assert_eq!(loaded.settings.port, 8000);
-    let warnings: Vec<_> =
-        loaded.remarks.iter().filter(|(level, _)| *level == log::Level::Warn).map(|(_, text)| text.as_str()).collect();
-    assert_eq!(warnings, ["CHANNELSTREAM_PROT: unknown variable; did you mean CHANNELSTREAM_PORT?"]);
+    let warnings: Vec<_> = loaded
+        .remarks
+        .iter()
+        .filter(|(level, _)| *level == log::Level::Warn)
+        .map(|(_, text)| text.as_str())
+        .collect();
+    assert_eq!(
+        warnings,
+        ["CHANNELSTREAM_PROT: unknown variable; did you mean CHANNELSTREAM_PORT?"]
+    );
 }
 
 #[test]
 fn known_secrets_are_refused_where_others_can_reach_the_server() {
     let local = Settings::default();
     assert_eq!(local.check().unwrap().len(), 2);
-    let open = Settings { host: "0.0.0.0".to_owned(), ..Settings::default() };
-    assert!(open.check().unwrap_err().to_string().contains("CHANNELSTREAM_ADMIN_SECRET"));
+    let open = Settings {
+        host: "0.0.0.0".to_owned(),
+        ..Settings::default()
+    };
+    assert!(
+        open.check()
+            .unwrap_err()
+            .to_string()
+            .contains("CHANNELSTREAM_ADMIN_SECRET")
+    );
 }
 
 #[test]

@@ -13,7 +13,8 @@ pub trait Value: Sized {
     /// What is expected instead.
     fn parse(text: &str) -> Result<Self, String>;
 
-    /// Reads it from an `.ini` file, where the original took values that had no effect: these are taken too, each with a remark.
+    /// Reads it from an `.ini` file, where the original took values that had no effect: these are
+    /// taken too, each with a remark.
     ///
     /// # Errors
     /// What is expected instead. The original refuses such a value as well.
@@ -39,7 +40,8 @@ pub trait Value: Sized {
 /// What should be known of a value in an `.ini` file.
 #[derive(Debug)]
 pub struct ValueRemark {
-    /// `Warn` where the value has no effect, `Info` where it has one that it did not have in the original.
+    /// `Warn` where the value has no effect, `Info` where it has one that it did not have in the
+    /// original.
     pub(super) level: log::Level,
     /// The value, or the item of a list.
     pub(super) found: String,
@@ -73,7 +75,11 @@ impl Value for bool {
 
     fn parse_as_original(text: &str, remarks: &mut Vec<ValueRemark>) -> Result<Self, String> {
         Ok(Self::parse(text).unwrap_or_else(|_| {
-            warn(remarks, text, "is neither true nor false and counts as false, as in the original");
+            warn(
+                remarks,
+                text,
+                "is neither true nor false and counts as false, as in the original",
+            );
             false
         }))
     }
@@ -89,7 +95,9 @@ impl Value for bool {
 
 impl Value for u16 {
     fn parse(text: &str) -> Result<Self, String> {
-        text.trim().parse().map_err(|_| "expected a whole number from 0 to 65535".to_owned())
+        text.trim()
+            .parse()
+            .map_err(|_| "expected a whole number from 0 to 65535".to_owned())
     }
 
     fn text(&self) -> String {
@@ -103,7 +111,10 @@ impl Value for u16 {
 
 impl Value for usize {
     fn parse(text: &str) -> Result<Self, String> {
-        let number: u32 = text.trim().parse().map_err(|_| "expected a whole number from 0 to 4294967295".to_owned())?;
+        let number: u32 = text
+            .trim()
+            .parse()
+            .map_err(|_| "expected a whole number from 0 to 4294967295".to_owned())?;
         Self::try_from(number).map_err(|error| error.to_string())
     }
 
@@ -137,18 +148,26 @@ impl Value for Duration {
 impl<T: Value> Value for Vec<T> {
     /// Separated by commas; line breaks and blanks around the items do not matter.
     fn parse(text: &str) -> Result<Self, String> {
-        items(text).map(|item| T::parse(item).map_err(|reason| format!("{item}: {reason}"))).collect()
+        items(text)
+            .map(|item| T::parse(item).map_err(|reason| format!("{item}: {reason}")))
+            .collect()
     }
 
     fn parse_as_original(text: &str, remarks: &mut Vec<ValueRemark>) -> Result<Self, String> {
-        let mut parse = |item| T::parse_as_original(item, remarks).map_err(|reason| format!("{item}: {reason}"));
+        let mut parse = |item| {
+            T::parse_as_original(item, remarks).map_err(|reason| format!("{item}: {reason}"))
+        };
         items(text).map(&mut parse).collect()
     }
 
     /// A list without items is a comma: an empty text would count as not given.
     fn text(&self) -> String {
         let items: Vec<_> = self.iter().map(Value::text).collect();
-        if items.is_empty() { ",".to_owned() } else { items.join(", ") }
+        if items.is_empty() {
+            ",".to_owned()
+        } else {
+            items.join(", ")
+        }
     }
 
     fn shown(&self) -> String {
@@ -158,11 +177,17 @@ impl<T: Value> Value for Vec<T> {
 }
 
 fn items(text: &str) -> impl Iterator<Item = &str> {
-    text.split([',', '\n']).map(str::trim).filter(|item| !item.is_empty())
+    text.split([',', '\n'])
+        .map(str::trim)
+        .filter(|item| !item.is_empty())
 }
 
 pub(super) fn warn(remarks: &mut Vec<ValueRemark>, found: &str, effect: &'static str) {
-    remarks.push(ValueRemark { level: log::Level::Warn, found: found.to_owned(), effect });
+    remarks.push(ValueRemark {
+        level: log::Level::Warn,
+        found: found.to_owned(),
+        effect,
+    });
 }
 
 /// A text that logs and `config show` do not print.
@@ -229,7 +254,11 @@ impl Value for Scheme {
 
     fn parse_as_original(text: &str, remarks: &mut Vec<ValueRemark>) -> Result<Self, String> {
         Ok(Self::parse(text).unwrap_or_else(|_| {
-            warn(remarks, text, "is neither http nor https and counts as empty, as in the original");
+            warn(
+                remarks,
+                text,
+                "is neither http nor https and counts as empty, as in the original",
+            );
             Self(None)
         }))
     }
@@ -269,7 +298,12 @@ impl Value for LogLevel {
     }
 
     fn text(&self) -> String {
-        if self.0 == LevelFilter::Warn { "WARNING" } else { self.0.as_str() }.to_owned()
+        if self.0 == LevelFilter::Warn {
+            "WARNING"
+        } else {
+            self.0.as_str()
+        }
+        .to_owned()
     }
 }
 
@@ -284,7 +318,9 @@ impl Value for SignatureChecker {
         if text == SIGNATURE_CHECKER {
             Ok(Self)
         } else {
-            Err(format!("this server cannot load Python classes; the only one it knows is {SIGNATURE_CHECKER}"))
+            Err(format!(
+                "this server cannot load Python classes; the only one it knows is {SIGNATURE_CHECKER}"
+            ))
         }
     }
 

@@ -26,8 +26,9 @@ impl Format {
     }
 }
 
-/// Writes every setting with its meaning. Those at their default are commented out, but not the host of an `.ini` file: a file without
-/// one would not mean the default of this server, but that of the original. Keys without effect in an `.ini` file are left out of it.
+/// Writes every setting with its meaning. Those at their default are commented out, but not the
+/// host of an `.ini` file: a file without one would not mean the default of this server, but that
+/// of the original. Keys without effect in an `.ini` file are left out of it.
 ///
 /// # Errors
 /// When an `.ini` file cannot hold a value.
@@ -40,8 +41,12 @@ pub fn write(settings: &Settings, format: Format) -> Result<String, SettingsErro
     if format == Format::Ini {
         text.push_str(&format!("[{SECTION}]\n"));
     }
-    for ((key, value), (_, default)) in values(settings).into_iter().zip(values(&Settings::default())) {
-        if format == Format::Ini && matches!(former_keys::find(key.name), Some(Former::Ignored(_))) {
+    for ((key, value), (_, default)) in values(settings)
+        .into_iter()
+        .zip(values(&Settings::default()))
+    {
+        if format == Format::Ini && matches!(former_keys::find(key.name), Some(Former::Ignored(_)))
+        {
             continue;
         }
         text.push('\n');
@@ -49,10 +54,15 @@ pub fn write(settings: &Settings, format: Format) -> Result<String, SettingsErro
             text.push_str(&format!("# {}\n", line.trim()));
         }
         let must_be_there = format == Format::Ini && key.name == "host";
-        let mark = if value == default && !must_be_there { "#" } else { "" };
+        let mark = if value == default && !must_be_there {
+            "#"
+        } else {
+            ""
+        };
         let value = match format {
             Format::Toml => value,
-            Format::Ini => ini::escape(&value).map_err(|reason| SettingsError(vec![format!("{key}: {reason}")]))?,
+            Format::Ini => ini::escape(&value)
+                .map_err(|reason| SettingsError(vec![format!("{key}: {reason}")]))?,
         };
         text.push_str(&format!("{mark}{key} = {value}\n"));
     }

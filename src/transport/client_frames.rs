@@ -1,8 +1,9 @@
 //! What a websocket's client sends (RFC 6455 §5), read without keeping any of it.
 //!
-//! Clients of this server only give signs of life. actix-http's own parser collects a frame whole before it looks at its size, and goes
-//! on reporting an error for as long as it is asked; so frames are taken apart here: data is counted and thrown away, of control frames
-//! at most 125 bytes are kept, and the first violation ends the reading.
+//! Clients of this server only give signs of life. actix-http's own parser collects a frame whole
+//! before it looks at its size, and goes on reporting an error for as long as it is asked; so
+//! frames are taken apart here: data is counted and thrown away, of control frames at most 125
+//! bytes are kept, and the first violation ends the reading.
 
 use bytes::{Buf, Bytes, BytesMut};
 
@@ -26,7 +27,10 @@ pub enum ClientFrame {
     },
 }
 
-const TOO_BIG: ClientFrame = ClientFrame::Violation { code: 1009, reason: "frame too large (frame_limit)" };
+const TOO_BIG: ClientFrame = ClientFrame::Violation {
+    code: 1009,
+    reason: "frame too large (frame_limit)",
+};
 
 fn protocol_error(reason: &'static str) -> ClientFrame {
     ClientFrame::Violation { code: 1002, reason }
@@ -47,7 +51,13 @@ pub struct ClientFrames {
 impl ClientFrames {
     /// Refuses frames whose payload is longer than `limit` bytes.
     pub fn new(limit: usize) -> Self {
-        Self { buffer: BytesMut::new(), to_skip: 0, is_fragmented: false, is_over: false, limit: limit as u64 }
+        Self {
+            buffer: BytesMut::new(),
+            to_skip: 0,
+            is_fragmented: false,
+            is_over: false,
+            limit: limit as u64,
+        }
     }
 
     /// Takes what was read.
@@ -73,12 +83,15 @@ impl ClientFrames {
 
     fn parse(&mut self) -> Option<ClientFrame> {
         let skipped = self.to_skip.min(self.buffer.len() as u64);
-        self.buffer.advance(usize::try_from(skipped).unwrap_or(usize::MAX));
+        self.buffer
+            .advance(usize::try_from(skipped).unwrap_or(usize::MAX));
         self.to_skip -= skipped;
         if self.to_skip > 0 {
             return None;
         }
-        let &[first, second, ..] = self.buffer.as_ref() else { return None };
+        let &[first, second, ..] = self.buffer.as_ref() else {
+            return None;
+        };
         let (is_final, opcode) = (first & 0x80 != 0, first & 0x0f);
         if first & 0x70 != 0 {
             return Some(protocol_error("reserved bits are set"));
@@ -88,7 +101,9 @@ impl ClientFrames {
         }
         let (length, header) = match (second & 0x7f, self.buffer.get(2..)) {
             (126, Some(&[a, b, ..])) => (u64::from(u16::from_be_bytes([a, b])), 4),
-            (127, Some(&[a, b, c, d, e, f, g, h, ..])) => (u64::from_be_bytes([a, b, c, d, e, f, g, h]), 10),
+            (127, Some(&[a, b, c, d, e, f, g, h, ..])) => {
+                (u64::from_be_bytes([a, b, c, d, e, f, g, h]), 10)
+            }
             (126 | 127, _) => return None,
             (length, _) => (u64::from(length), 2),
         };
@@ -109,13 +124,23 @@ impl ClientFrames {
         Some(ClientFrame::Data)
     }
 
-    fn control(&mut self, opcode: u8, is_final: bool, length: u64, header: usize) -> Option<ClientFrame> {
+    fn control(
+        &mut self,
+        opcode: u8,
+        is_final: bool,
+        length: u64,
+        header: usize,
+    ) -> Option<ClientFrame> {
         if !is_final || length > 125 {
             return Some(protocol_error("control frame is fragmented or too long"));
         }
         let length = usize::try_from(length).ok()?;
         let (mask, payload) = self.buffer.get(header..header + 4 + length)?.split_at(4);
-        let payload: Bytes = payload.iter().zip(mask.iter().cycle()).map(|(byte, mask)| byte ^ mask).collect();
+        let payload: Bytes = payload
+            .iter()
+            .zip(mask.iter().cycle())
+            .map(|(byte, mask)| byte ^ mask)
+            .collect();
         self.buffer.advance(header + 4 + length);
         Some(match opcode {
             0x8 => ClientFrame::Close,
@@ -147,25 +172,41 @@ mod tests {
     #[test]
     fn data_is_skipped_and_control_frames_are_unmasked() {
         let bytes = b"\x81\x83\x01\x02\x03\x04abc\x89\x82\x01\x02\x03\x04ij\x8a\x80\0\0\0\0\x88\x80\0\0\0\0";
-        let expected =
-            [ClientFrame::Data, ClientFrame::Ping(Bytes::from_static(b"hh")), ClientFrame::Pong(Bytes::new()), ClientFrame::Close];
+        let expected = [
+            ClientFrame::Data,
+            ClientFrame::Ping(Bytes::from_static(b"hh")),
+            ClientFrame::Pong(Bytes::new()),
+            ClientFrame::Close,
+        ];
         assert_eq!(frames(bytes), expected);
     }
 
     #[test]
     fn a_frame_is_refused_by_its_announced_length() {
-        assert_eq!(frames(b"\x82\xff\x7f\xff\xff\xff\xff\xff\xff\xff"), [TOO_BIG]);
+        assert_eq!(
+            frames(b"\x82\xff\x7f\xff\xff\xff\xff\xff\xff\xff"),
+            [TOO_BIG]
+        );
         assert_eq!(frames(b"\x82\xfe\x10\x01"), [TOO_BIG]);
         assert_eq!(frames(b"\x82\xfe\x10\x00"), [ClientFrame::Data]);
     }
 
     #[test]
     fn violations_are_named() {
-        for bytes in
-            [&b"\x81\x05"[..], b"\xc1\x80", b"\x80\x80", b"\x83\x80", b"\x8b\x80\0\0\0\0", b"\x09\x80", b"\x01\x80\0\0\0\0\x81\x80"]
-        {
+        for bytes in [
+            &b"\x81\x05"[..],
+            b"\xc1\x80",
+            b"\x80\x80",
+            b"\x83\x80",
+            b"\x8b\x80\0\0\0\0",
+            b"\x09\x80",
+            b"\x01\x80\0\0\0\0\x81\x80",
+        ] {
             let last = frames(bytes).pop();
-            assert!(matches!(last, Some(ClientFrame::Violation { code: 1002, .. })), "{bytes:?}: {last:?}");
+            assert!(
+                matches!(last, Some(ClientFrame::Violation { code: 1002, .. })),
+                "{bytes:?}: {last:?}"
+            );
         }
     }
 }

@@ -1,7 +1,9 @@
-//! `GET /sse`: the outlet of server-sent events (WHATWG HTML §9.2), for `EventSource` as browsers have it.
+//! `GET /sse`: the outlet of server-sent events (WHATWG HTML §9.2), for `EventSource` as browsers
+//! have it.
 //!
-//! A client says nothing while it listens, so how far it has read is known only when it comes back: each list carries a
-//! position (`position.rs`) as its `id:`, and the next request begins there. Without one it begins where this one did.
+//! A client says nothing while it listens, so how far it has read is known only when it comes back:
+//! each list carries a position (`position.rs`) as its `id:`, and the next request begins there.
+//! Without one it begins where this one did.
 
 use std::convert::Infallible;
 use std::pin::Pin;
@@ -36,7 +38,8 @@ const HEARTBEAT: &[u8] = b":\n\n";
 /// A body is given in parts of this size, and a list that is no larger is one event in one piece.
 const PART: usize = 4 << 10;
 
-/// Of a client with more logs than this not every list carries its position, which would be longer than the list …
+/// Of a client with more logs than this not every list carries its position, which would be longer
+/// than the list …
 const LOGS_IN_EVERY_LIST: usize = 16;
 
 /// … but one in so many events.
@@ -44,8 +47,8 @@ const EVENTS_PER_POSITION: u64 = 64;
 
 /// Listens for events by server-sent events.
 ///
-/// The `data` of each server-sent event is a list of events as JSON; its `id` says how far the page has read. Comments are heartbeats.
-/// An event of the type `close` says why the stream ends.
+/// The `data` of each server-sent event is a list of events as JSON; its `id` says how far the page
+/// has read. Comments are heartbeats. An event of the type `close` says why the stream ends.
 #[utoipa::path(
     tag = "listening",
     operation_id = "server_sent_events",
@@ -57,18 +60,40 @@ const EVENTS_PER_POSITION: u64 = 64;
     ),
 )]
 #[get("/sse")]
-pub(crate) async fn open(request: HttpRequest, broker: Data<Broker>, settings: Data<Settings>) -> Result<HttpResponse, ApiError> {
+pub(crate) async fn open(
+    request: HttpRequest,
+    broker: Data<Broker>,
+    settings: Data<Settings>,
+) -> Result<HttpResponse, ApiError> {
     let conn_id = conn_id(&request)?;
-    let socket = request.conn_data::<Arc<Handle>>().ok_or(ApiError::Internal("a request without its socket"))?.clone();
+    let socket = request
+        .conn_data::<Arc<Handle>>()
+        .ok_or(ApiError::Internal("a request without its socket"))?
+        .clone();
     let (queue, pulse) = (Queue::of_gatherer(settings.queue_bytes), Pulse::default());
-    let (context, open) = (Context::new(), broker.counters().listen(Transport::EventStream));
+    let (context, open) = (
+        Context::new(),
+        broker.counters().listen(Transport::EventStream),
+    );
     let address: Addr<EventStream> = context.address();
-    let outlet = outlet(Transport::EventStream, &address, queue.clone(), pulse.clone(), socket.clone());
+    let outlet = outlet(
+        Transport::EventStream,
+        &address,
+        queue.clone(),
+        pulse.clone(),
+        socket.clone(),
+    );
     let attached = broker.attach(conn_id, outlet, position::of(&request)).await;
     let attachment = Some(attached.map_err(|Unknown| ApiError::UnknownConnection)?);
     // What waits here is bounded by the queue.
     let (events, coming) = mpsc::unbounded_channel();
-    let body = Body { coming, part: Bytes::new(), queue: queue.clone(), socket: socket.clone(), stream: address };
+    let body = Body {
+        coming,
+        part: Bytes::new(),
+        queue: queue.clone(),
+        socket: socket.clone(),
+        stream: address,
+    };
     let mut stream = EventStream {
         events: Some(events),
         settings,
@@ -108,13 +133,18 @@ impl MessageBody for Body {
         BodySize::Stream
     }
 
-    fn poll_next(mut self: Pin<&mut Self>, context: &mut TaskContext<'_>) -> Poll<Option<Result<Bytes, Infallible>>> {
+    fn poll_next(
+        mut self: Pin<&mut Self>,
+        context: &mut TaskContext<'_>,
+    ) -> Poll<Option<Result<Bytes, Infallible>>> {
         // Asked whenever the socket has something to say, its end too.
         if self.socket.has_ended() {
             return Poll::Ready(None);
         }
         if self.part.is_empty() {
-            let Some(part) = ready!(self.coming.poll_recv(context)) else { return Poll::Ready(None) };
+            let Some(part) = ready!(self.coming.poll_recv(context)) else {
+                return Poll::Ready(None);
+            };
             self.part = part;
         }
         // What is given here is copied for this client alone; what waits is shared with others.
@@ -127,7 +157,10 @@ impl MessageBody for Body {
 
 impl Drop for Body {
     fn drop(&mut self) {
-        #[expect(clippy::disallowed_methods, reason = "one message at the end of an outlet's life, which must arrive")]
+        #[expect(
+            clippy::disallowed_methods,
+            reason = "one message at the end of an outlet's life, which must arrive"
+        )]
         self.stream.do_send(Ended);
     }
 }
@@ -184,7 +217,10 @@ impl EventStream {
     /// Gives the attachment back. Nothing is known to have arrived of what was sent.
     fn detach(&mut self) {
         if let Some(attachment) = self.attachment.take() {
-            attachment.end(End { report: Some(self.read.confirmed()), ..End::default() });
+            attachment.end(End {
+                report: Some(self.read.confirmed()),
+                ..End::default()
+            });
         }
     }
 }
@@ -194,7 +230,10 @@ impl Actor for EventStream {
 
     fn started(&mut self, context: &mut Self::Context) {
         context.set_mailbox_capacity(self.settings.queue_frames.max(1));
-        self.membership.join(context.address().recipient(), self.settings.heartbeat_interval);
+        self.membership.join(
+            context.address().recipient(),
+            self.settings.heartbeat_interval,
+        );
     }
 
     fn stopped(&mut self, _: &mut Self::Context) {
@@ -207,7 +246,8 @@ impl Handler<Beat> for EventStream {
     type Result = ();
 
     fn handle(&mut self, _: Beat, _: &mut Self::Context) {
-        // That the socket moves is all there is to know of its client. Where events wait, a heartbeat would not come sooner.
+        // That the socket moves is all there is to know of its client. Where events wait, a
+        // heartbeat would not come sooner.
         if self.queue.has_room() {
             self.pulse.beat();
             self.send(Bytes::from_static(HEARTBEAT));
@@ -239,7 +279,8 @@ impl Handler<Room> for EventStream {
 impl Handler<Shut> for EventStream {
     type Result = ();
 
-    /// A page that listens for `close` learns why; another comes back after a second, and is refused if its connection is gone.
+    /// A page that listens for `close` learns why; another comes back after a second, and is
+    /// refused if its connection is gone.
     fn handle(&mut self, Shut(reason): Shut, _: &mut Self::Context) {
         self.send(goodbye(reason).into());
         self.events = None;
@@ -256,5 +297,8 @@ impl Handler<Ended> for EventStream {
 }
 
 fn goodbye(reason: CloseReason) -> String {
-    format!("event: close\ndata: {}\n\n", serde_json::json!({"code": reason.code(), "reason": reason.reason()}))
+    format!(
+        "event: close\ndata: {}\n\n",
+        serde_json::json!({"code": reason.code(), "reason": reason.reason()})
+    )
 }

@@ -30,8 +30,9 @@ const STOPPING: CloseReason = CloseReason::Restart { wait: 1 };
 
 /// Listens for events by websocket.
 ///
-/// Each text frame of the server is a list of events as JSON; an empty list is a heartbeat. Whatever the client sends shows that it is
-/// alive. The socket of an unknown connection is closed at once with 4004, so that its page can connect again.
+/// Each text frame of the server is a list of events as JSON; an empty list is a heartbeat.
+/// Whatever the client sends shows that it is alive. The socket of an unknown connection is closed
+/// at once with 4004, so that its page can connect again.
 #[utoipa::path(
     tag = "listening",
     operation_id = "websocket",
@@ -52,31 +53,64 @@ pub(crate) async fn open(
     lifecycle: Data<Lifecycle>,
 ) -> Result<HttpResponse, ApiError> {
     let conn_id = conn_id(&request)?;
-    let handle = request.conn_data::<Arc<Handle>>().ok_or(ApiError::Internal("a request without its socket"))?.clone();
-    let mut response = ws::handshake(&request).map_err(|error| ApiError::NoUpgrade(error.to_string()))?;
+    let handle = request
+        .conn_data::<Arc<Handle>>()
+        .ok_or(ApiError::Internal("a request without its socket"))?
+        .clone();
+    let mut response =
+        ws::handshake(&request).map_err(|error| ApiError::NoUpgrade(error.to_string()))?;
     if !request.extensions().contains::<Upgrading>() {
         // A body in chunks keeps the stream with the HTTP server.
         return Err(ApiError::NoUpgrade("it must not have a body".to_owned()));
     }
-    let mut response = response.insert_header((header::CACHE_CONTROL, "no-store")).finish();
+    let mut response = response
+        .insert_header((header::CACHE_CONTROL, "no-store"))
+        .finish();
     if lifecycle.is_draining() {
-        response.extensions_mut().insert(Takeover::Refused(STOPPING));
+        response
+            .extensions_mut()
+            .insert(Takeover::Refused(STOPPING));
         return Ok(response);
     }
-    let (queue, pulse) = (Queue::of_socket(settings.queue_bytes, handle.clone()), Pulse::default());
-    let (context, open) = (Context::new(), broker.counters().listen(Transport::Websocket));
-    // Attached before the client reads that the socket is open: what is sent from then on is not caught up but comes at once.
-    // The actor begins to run when the stream is its own; what is sent to it before waits.
+    let (queue, pulse) = (
+        Queue::of_socket(settings.queue_bytes, handle.clone()),
+        Pulse::default(),
+    );
+    let (context, open) = (
+        Context::new(),
+        broker.counters().listen(Transport::Websocket),
+    );
+    // Attached before the client reads that the socket is open: what is sent from then on is not
+    // caught up but comes at once. The actor begins to run when the stream is its own; what is sent
+    // to it before waits.
     let address: Addr<WebSocket> = context.address();
-    let outlet = outlet(Transport::Websocket, &address, queue.clone(), pulse.clone(), handle.clone());
+    let outlet = outlet(
+        Transport::Websocket,
+        &address,
+        queue.clone(),
+        pulse.clone(),
+        handle.clone(),
+    );
     let takeover = match broker.attach(conn_id, outlet, position::of(&request)).await {
         Ok(attachment) => {
-            let ends = Ends { broker, settings, handle, queue, pulse, attachment, open };
+            let ends = Ends {
+                broker,
+                settings,
+                handle,
+                queue,
+                pulse,
+                attachment,
+                open,
+            };
             Takeover::Open(Box::new(Opening { context, ends }))
         }
         Err(Unknown) => {
             log::debug!("a websocket asked for an unknown connection");
-            Takeover::Refused(if lifecycle.is_draining() { STOPPING } else { CloseReason::UnknownConnection })
+            Takeover::Refused(if lifecycle.is_draining() {
+                STOPPING
+            } else {
+                CloseReason::UnknownConnection
+            })
         }
     };
     response.extensions_mut().insert(takeover);
@@ -107,10 +141,15 @@ impl Takeover {
         match self {
             Self::Open(opening) => {
                 let Opening { context, ends } = *opening;
-                context.run(WebSocket::new(Wire::new(stream, read, ends.settings.frame_limit), ends));
+                context.run(WebSocket::new(
+                    Wire::new(stream, read, ends.settings.frame_limit),
+                    ends,
+                ));
             }
             Self::Refused(reason) => {
-                stream.write_all(&close_frame(reason.code(), &reason.reason())).await?;
+                stream
+                    .write_all(&close_frame(reason.code(), &reason.reason()))
+                    .await?;
                 linger(&mut stream).await?;
             }
         }

@@ -1,4 +1,5 @@
-//! The deadline of a request's head: of the first one on a stream, and of each that follows. actix-http has one for the first only.
+//! The deadline of a request's head: of the first one on a stream, and of each that follows.
+//! actix-http has one for the first only.
 
 use std::pin::Pin;
 use std::task::Context;
@@ -12,7 +13,8 @@ use crate::exchange::Exchange;
 #[derive(Debug)]
 pub(super) struct HeadTimer {
     limit: Duration,
-    /// When the head began that is not complete: with the connection, or with its own first byte. `None` between requests.
+    /// When the head began that is not complete: with the connection, or with its own first byte.
+    /// `None` between requests.
     begun_at: Option<Instant>,
     /// Runs while a head has begun and nothing comes.
     timer: Option<Pin<Box<Sleep>>>,
@@ -24,7 +26,13 @@ pub(super) struct HeadTimer {
 impl HeadTimer {
     /// Of a stream that was just accepted.
     pub(super) fn new(limit: Duration) -> Self {
-        Self { limit, begun_at: Some(Instant::now()), timer: None, scan: HeadScan::default(), seen: 0 }
+        Self {
+            limit,
+            begun_at: Some(Instant::now()),
+            timer: None,
+            scan: HeadScan::default(),
+            seen: 0,
+        }
     }
 
     /// These bytes were read.
@@ -44,12 +52,17 @@ impl HeadTimer {
     /// Whether a head has begun and its time is over. If not, the task is woken when it is.
     pub(super) fn is_late(&mut self, exchange: &Exchange, context: &mut Context<'_>) -> bool {
         self.look(exchange);
-        let Some(begun_at) = self.begun_at.filter(|_| !exchange.is_busy()) else { return false };
-        let timer = self.timer.get_or_insert_with(|| Box::pin(sleep_until(begun_at + self.limit)));
+        let Some(begun_at) = self.begun_at.filter(|_| !exchange.is_busy()) else {
+            return false;
+        };
+        let timer = self
+            .timer
+            .get_or_insert_with(|| Box::pin(sleep_until(begun_at + self.limit)));
         timer.as_mut().poll(context).is_ready()
     }
 
-    /// Ends the deadline when a request has begun since the last look, and starts another when more is to come after its answer.
+    /// Ends the deadline when a request has begun since the last look, and starts another when more
+    /// is to come after its answer.
     fn look(&mut self, exchange: &Exchange) {
         if std::mem::replace(&mut self.seen, exchange.begun()) != exchange.begun() {
             self.begun_at = None;
@@ -62,7 +75,8 @@ impl HeadTimer {
     }
 }
 
-/// Finds the end of a head: the first empty line behind one that is not empty (RFC 9112 §2.1, §2.2).
+/// Finds the end of a head: the first empty line behind one that is not empty (RFC 9112 §2.1,
+/// §2.2).
 #[derive(Debug, Default)]
 struct HeadScan {
     has_begun: bool,
@@ -102,9 +116,16 @@ mod tests {
         for cut in 0..bytes.len() {
             let (first, second) = bytes.split_at(cut);
             let mut scan = HeadScan::default();
-            assert_eq!(scan.behind_head(first) + scan.behind_head(second), b"body\r\n\r\n".len(), "cut at {cut}");
+            assert_eq!(
+                scan.behind_head(first) + scan.behind_head(second),
+                b"body\r\n\r\n".len(),
+                "cut at {cut}"
+            );
         }
         assert_eq!(HeadScan::default().behind_head(b"GET / HTTP/1.0\n\nx"), 1);
-        assert_eq!(HeadScan::default().behind_head(b"GET / HTTP/1.0\r\nHost: x\r\n"), 0);
+        assert_eq!(
+            HeadScan::default().behind_head(b"GET / HTTP/1.0\r\nHost: x\r\n"),
+            0
+        );
     }
 }

@@ -1,8 +1,9 @@
 //! `GET /listen`: the outlet of a long-poll (`protocol.md` §6).
 //!
-//! Its answer counts as read when the client polls again, unless the client has reset the socket by then. Only the client can know
-//! better: an answer carries a position (`position.rs`) in the header `X-Channelstream-Position`, and a poll that brings it as
-//! `last_event_id` goes on exactly there.
+//! Its answer counts as read when the client polls again, unless the client has reset the socket by
+//! then. Only the client can know better: an answer carries a position (`position.rs`) in the
+//! header `X-Channelstream-Position`, and a poll that brings it as `last_event_id` goes on exactly
+//! there.
 
 use std::convert::Infallible;
 use std::pin::Pin;
@@ -50,7 +51,8 @@ const MOST_LOGS: usize = 64;
 /// An answer of so many bytes goes out without waiting for more; the next poll gets the rest.
 const LARGE_ANSWER: usize = 64 << 10;
 
-/// How long a poll that comes while the server stops waits for what came since the one before. It is refused when there is nothing.
+/// How long a poll that comes while the server stops waits for what came since the one before. It
+/// is refused when there is nothing.
 const LAST_WAIT: Duration = Duration::from_millis(500);
 
 /// Listens for events by long-poll.
@@ -77,20 +79,42 @@ pub(crate) async fn listen(
     lifecycle: Data<Lifecycle>,
 ) -> Result<HttpResponse, ApiError> {
     let conn_id = conn_id(&request)?;
-    let callback = CALLBACK.take(&mut query(&request))?.filter(|name| !name.is_empty());
-    let socket = request.conn_data::<Arc<Handle>>().ok_or(ApiError::Internal("a request without its socket"))?.clone();
+    let callback = CALLBACK
+        .take(&mut query(&request))?
+        .filter(|name| !name.is_empty());
+    let socket = request
+        .conn_data::<Arc<Handle>>()
+        .ok_or(ApiError::Internal("a request without its socket"))?
+        .clone();
     socket.watch_closely();
     let (queue, pulse) = (Queue::of_gatherer(settings.queue_bytes), Pulse::default());
-    let (context, open) = (Context::new(), broker.counters().listen(Transport::LongPoll));
+    let (context, open) = (
+        Context::new(),
+        broker.counters().listen(Transport::LongPoll),
+    );
     let address: Addr<LongPoll> = context.address();
-    let outlet = outlet(Transport::LongPoll, &address, queue.clone(), pulse.clone(), socket.clone());
+    let outlet = outlet(
+        Transport::LongPoll,
+        &address,
+        queue.clone(),
+        pulse.clone(),
+        socket.clone(),
+    );
     let attached = broker.attach(conn_id, outlet, position::of(&request)).await;
     let attachment = attached.map_err(|Unknown| ApiError::UnknownConnection)?;
     let (answer, answered) = oneshot::channel();
     // Dropped with the request, or with its answer: the poll learns how it ended.
-    let request_end = RequestEnd { poll: address, socket: socket.clone(), is_written: false };
+    let request_end = RequestEnd {
+        poll: address,
+        socket: socket.clone(),
+        is_written: false,
+    };
     let is_last = lifecycle.is_draining();
-    let wait = if is_last { settings.wake_connections_after.min(LAST_WAIT) } else { settings.wake_connections_after };
+    let wait = if is_last {
+        settings.wake_connections_after.min(LAST_WAIT)
+    } else {
+        settings.wake_connections_after
+    };
     context.run(LongPoll {
         broker: broker.clone(),
         settings,
@@ -106,12 +130,17 @@ pub(crate) async fn listen(
         timer: SpawnHandle::default(),
         gatherings_left: GATHERINGS,
     });
-    let Gathered { list, position } = answered.await.map_err(|_| ApiError::Internal("a poll ended without an answer"))?;
+    let Gathered { list, position } = answered
+        .await
+        .map_err(|_| ApiError::Internal("a poll ended without an answer"))?;
     if is_last && list == "[]" {
         return Err(ApiError::Stopping);
     }
     let (content_type, text) = match callback {
-        Some(name) => ("text/javascript; charset=utf-8", format!("{name}({list})").into()),
+        Some(name) => (
+            "text/javascript; charset=utf-8",
+            format!("{name}({list})").into(),
+        ),
         None => ("application/json", list),
     };
     let mut response = HttpResponse::Ok();
@@ -122,26 +151,36 @@ pub(crate) async fn listen(
         .insert_header((header::CONTENT_TYPE, content_type))
         .insert_header((header::X_CONTENT_TYPE_OPTIONS, "nosniff"))
         .insert_header((header::CACHE_CONTROL, "no-store"))
-        .body(Answer { length: text.len() as u64, text: Some(text.into_bytes()), request_end }))
+        .body(Answer {
+            length: text.len() as u64,
+            text: Some(text.into_bytes()),
+            request_end,
+        }))
 }
 
 /// What a poll answers.
 struct Gathered {
     list: ByteString,
-    /// How far a client has read that has read this; `None` where it has read nothing, or of too many logs.
+    /// How far a client has read that has read this; `None` where it has read nothing, or of too
+    /// many logs.
     position: Option<String>,
 }
 
-/// The name of a function that wraps the answer: identifiers joined by dots, each with indexes, such as `app.callbacks[0]`. An empty
-/// name counts as absent.
+/// The name of a function that wraps the answer: identifiers joined by dots, each with indexes,
+/// such as `app.callbacks[0]`. An empty name counts as absent.
 const CALLBACK: Parameter<String> = Parameter {
     name: "callback",
     about: "The name of a function, of at most 128 characters. The answer is then a script that calls it with the list.",
     read: read_callback,
     wrong: "callback is not an identifier",
     schema: || {
-        let pattern = r"^([A-Za-z_$][A-Za-z0-9_$]*(\[[0-9]+\])*(\.[A-Za-z_$][A-Za-z0-9_$]*(\[[0-9]+\])*)*)?$";
-        ObjectBuilder::new().schema_type(Type::String).max_length(Some(LONGEST_CALLBACK)).pattern(Some(pattern)).into()
+        let pattern =
+            r"^([A-Za-z_$][A-Za-z0-9_$]*(\[[0-9]+\])*(\.[A-Za-z_$][A-Za-z0-9_$]*(\[[0-9]+\])*)*)?$";
+        ObjectBuilder::new()
+            .schema_type(Type::String)
+            .max_length(Some(LONGEST_CALLBACK))
+            .pattern(Some(pattern))
+            .into()
     },
 };
 
@@ -158,17 +197,25 @@ impl IntoParams for Callback {
 
 fn read_callback(name: &str) -> Option<String> {
     let is_identifier = |part: &str| {
-        let is_letter = |letter: char| letter.is_ascii_alphanumeric() || letter == '_' || letter == '$';
-        part.chars().all(is_letter) && part.chars().next().is_some_and(|first| !first.is_ascii_digit())
+        let is_letter =
+            |letter: char| letter.is_ascii_alphanumeric() || letter == '_' || letter == '$';
+        part.chars().all(is_letter)
+            && part
+                .chars()
+                .next()
+                .is_some_and(|first| !first.is_ascii_digit())
     };
     let is_index = |part: &str| {
-        part.strip_suffix(']').is_some_and(|index| !index.is_empty() && index.bytes().all(|byte| byte.is_ascii_digit()))
+        part.strip_suffix(']').is_some_and(|index| {
+            !index.is_empty() && index.bytes().all(|byte| byte.is_ascii_digit())
+        })
     };
     let is_part = |part: &str| {
         let mut pieces = part.split('[');
         pieces.next().is_some_and(is_identifier) && pieces.all(is_index)
     };
-    (name.is_empty() || name.len() <= LONGEST_CALLBACK && name.split('.').all(is_part)).then(|| name.to_owned())
+    (name.is_empty() || name.len() <= LONGEST_CALLBACK && name.split('.').all(is_part))
+        .then(|| name.to_owned())
 }
 
 /// The request has ended: its answer was written to the end, or its client was gone before.
@@ -186,8 +233,13 @@ struct RequestEnd {
 
 impl Drop for RequestEnd {
     fn drop(&mut self) {
-        #[expect(clippy::disallowed_methods, reason = "one message at the end of an outlet's life, which must arrive")]
-        self.poll.do_send(Ended { is_written: self.is_written });
+        #[expect(
+            clippy::disallowed_methods,
+            reason = "one message at the end of an outlet's life, which must arrive"
+        )]
+        self.poll.do_send(Ended {
+            is_written: self.is_written,
+        });
     }
 }
 
@@ -205,7 +257,10 @@ impl MessageBody for Answer {
         BodySize::Sized(self.length)
     }
 
-    fn poll_next(mut self: Pin<&mut Self>, _: &mut TaskContext<'_>) -> Poll<Option<Result<Bytes, Infallible>>> {
+    fn poll_next(
+        mut self: Pin<&mut Self>,
+        _: &mut TaskContext<'_>,
+    ) -> Poll<Option<Result<Bytes, Infallible>>> {
         let text = self.text.take();
         // A client that had gone before the last byte was written may not have read it.
         self.request_end.is_written = text.is_none() && !self.request_end.socket.has_ended();
@@ -241,17 +296,29 @@ impl LongPoll {
             self.queue.add(1);
             let list = format!("[{}]", std::mem::take(&mut self.gathered)).into();
             let read = self.read.all();
-            let position = (1..=MOST_LOGS).contains(&read.len()).then(|| position::written(&read));
+            let position = (1..=MOST_LOGS)
+                .contains(&read.len())
+                .then(|| position::written(&read));
             // An error means that the client is gone; `Ended` says so too.
             let _ = answer.send(Gathered { list, position });
         }
     }
 
-    /// Gives the attachment back. Only what the client says by polling again can tell that it has read the answer.
+    /// Gives the attachment back. Only what the client says by polling again can tell that it has
+    /// read the answer.
     fn detach(&mut self, is_written: bool) {
-        let Some(attachment) = self.attachment.take() else { return };
-        let presumed = is_written.then(|| Presumed { report: self.read.all(), socket: self.socket.clone() });
-        attachment.end(End { report: Some(self.read.confirmed()), returns: true, presumed });
+        let Some(attachment) = self.attachment.take() else {
+            return;
+        };
+        let presumed = is_written.then(|| Presumed {
+            report: self.read.all(),
+            socket: self.socket.clone(),
+        });
+        attachment.end(End {
+            report: Some(self.read.confirmed()),
+            returns: true,
+            presumed,
+        });
     }
 }
 
@@ -279,7 +346,8 @@ impl Handler<Frames> for LongPoll {
             self.gathered.push(',');
         }
         let list: &str = frames.list.text();
-        self.gathered.push_str(list.get(1..list.len() - 1).unwrap_or_default());
+        self.gathered
+            .push_str(list.get(1..list.len() - 1).unwrap_or_default());
         if self.gathered.len() >= LARGE_ANSWER {
             self.answer();
         } else if let Some(left) = self.gatherings_left.checked_sub(1) {

@@ -1,8 +1,8 @@
-//! The heartbeats of a thread's outlets: one timer for all of them instead of one each, which would cost memory, and a look at it
-//! whenever its outlet has something to do.
+//! The heartbeats of a thread's outlets: one timer for all of them instead of one each, which would
+//! cost memory, and a look at it whenever its outlet has something to do.
 //!
-//! An interval is divided into so many marks; each outlet beats at one of them, so that thousands do not wake at the same moment, nor
-//! each at one of its own.
+//! An interval is divided into so many marks; each outlet beats at one of them, so that thousands
+//! do not wake at the same moment, nor each at one of its own.
 
 use std::time::Duration;
 
@@ -43,7 +43,11 @@ impl Default for Membership {
 impl Membership {
     /// From now on the recipient is sent a [`Beat`] every `interval`, the first within that time.
     pub(super) fn join(&self, recipient: Recipient<Beat>, interval: Duration) {
-        tell(Join { seat: self.0, recipient, interval });
+        tell(Join {
+            seat: self.0,
+            recipient,
+            interval,
+        });
     }
 
     /// It is sent no more.
@@ -90,14 +94,21 @@ struct Metronome {
 impl Metronome {
     /// Beats at one mark, and sees to the next. Stands still when nobody is left.
     fn tick(&mut self, mark: u16, interval: Duration, context: &mut Context<Self>) {
-        for recipient in self.members.get(&mark).into_iter().flat_map(FxHashMap::values) {
+        for recipient in self
+            .members
+            .get(&mark)
+            .into_iter()
+            .flat_map(FxHashMap::values)
+        {
             // Where a mailbox is full, frames are on their way, which say the same.
             let _ = recipient.try_send(Beat);
         }
         self.is_ticking = !self.members.is_empty();
         if self.is_ticking {
             let next = (mark + 1) % MARKS;
-            context.run_later(interval / u32::from(MARKS), move |metronome, context| metronome.tick(next, interval, context));
+            context.run_later(interval / u32::from(MARKS), move |metronome, context| {
+                metronome.tick(next, interval, context)
+            });
         }
     }
 }
@@ -113,8 +124,19 @@ impl ArbiterService for Metronome {}
 impl Handler<Join> for Metronome {
     type Result = ();
 
-    fn handle(&mut self, Join { seat, recipient, interval }: Join, context: &mut Context<Self>) {
-        self.members.entry(seat.mark()).or_default().insert(seat, recipient);
+    fn handle(
+        &mut self,
+        Join {
+            seat,
+            recipient,
+            interval,
+        }: Join,
+        context: &mut Context<Self>,
+    ) {
+        self.members
+            .entry(seat.mark())
+            .or_default()
+            .insert(seat, recipient);
         if !self.is_ticking {
             self.tick(0, interval.max(SHORTEST_INTERVAL), context);
         }

@@ -1,6 +1,8 @@
-//! How far a client has read, as a text that it keeps and gives back when it comes again: the `id:` of server-sent events.
+//! How far a client has read, as a text that it keeps and gives back when it comes again: the `id:`
+//! of server-sent events.
 //!
-//! It names every log by its epoch, so it needs no memory on this side, and one from another life of a log means nothing.
+//! It names every log by its epoch, so it needs no memory on this side, and one from another life
+//! of a log means nothing.
 
 use actix_web::HttpRequest;
 use base64::Engine;
@@ -11,21 +13,33 @@ use crate::event_source::last_event_id;
 
 /// As a text: letters, digits, `-` and `_`, 22 for one log.
 pub(super) fn written(report: &Report) -> String {
-    let bytes: Vec<u8> =
-        report.iter().flat_map(|(epoch, offset)| [u64::from(*epoch).to_be_bytes(), offset.to_be_bytes()].concat()).collect();
+    let bytes: Vec<u8> = report
+        .iter()
+        .flat_map(|(epoch, offset)| {
+            [u64::from(*epoch).to_be_bytes(), offset.to_be_bytes()].concat()
+        })
+        .collect();
     URL_SAFE_NO_PAD.encode(bytes)
 }
 
-/// What a request brings ([`last_event_id`]). One that is not understood says nothing; then more is sent again than was needed.
+/// What a request brings ([`last_event_id`]). One that is not understood says nothing; then more is
+/// sent again than was needed.
 pub(super) fn of(request: &HttpRequest) -> Report {
-    last_event_id(request).and_then(|text| read(&text)).unwrap_or_default()
+    last_event_id(request)
+        .and_then(|text| read(&text))
+        .unwrap_or_default()
 }
 
 fn read(text: &str) -> Option<Report> {
     let bytes = URL_SAFE_NO_PAD.decode(text).ok()?;
     let (numbers, rest) = bytes.as_chunks();
     let (logs, half) = numbers.as_chunks();
-    let log = |[epoch, offset]: &[[u8; 8]; 2]| (u64::from_be_bytes(*epoch).into(), u64::from_be_bytes(*offset));
+    let log = |[epoch, offset]: &[[u8; 8]; 2]| {
+        (
+            u64::from_be_bytes(*epoch).into(),
+            u64::from_be_bytes(*offset),
+        )
+    };
     (rest.is_empty() && half.is_empty()).then(|| logs.iter().map(log).collect())
 }
 

@@ -28,7 +28,11 @@ impl ReadSoFar {
     /// These frames were handed to the socket.
     pub fn sent(&mut self, frames: &Frames) {
         self.unasked += frames.count;
-        if let Some(log) = self.logs.get_mut(self.latest).filter(|log| log.epoch == frames.epoch) {
+        if let Some(log) = self
+            .logs
+            .get_mut(self.latest)
+            .filter(|log| log.epoch == frames.epoch)
+        {
             log.sent = frames.last;
             return;
         }
@@ -41,8 +45,15 @@ impl ReadSoFar {
             }
             None => {
                 self.latest = self.logs.len();
-                let Frames { epoch, after, last, .. } = *frames;
-                self.logs.push(Log { epoch, sent: last, asked: after, confirmed: after });
+                let Frames {
+                    epoch, after, last, ..
+                } = *frames;
+                self.logs.push(Log {
+                    epoch,
+                    sent: last,
+                    asked: after,
+                    confirmed: after,
+                });
             }
         }
     }
@@ -79,7 +90,10 @@ impl ReadSoFar {
 
     /// What is known to have arrived.
     pub fn confirmed(&self) -> Report {
-        self.logs.iter().map(|log| (log.epoch, log.confirmed)).collect()
+        self.logs
+            .iter()
+            .map(|log| (log.epoch, log.confirmed))
+            .collect()
     }
 }
 
@@ -90,7 +104,14 @@ mod tests {
     use super::*;
 
     fn frames(epoch: Epoch, after: u64, last: u64) -> Frames {
-        Frames { epoch, after, last, count: last - after, messages: last - after, list: List::new("[]") }
+        Frames {
+            epoch,
+            after,
+            last,
+            count: last - after,
+            messages: last - after,
+            list: List::new("[]"),
+        }
     }
 
     #[test]

@@ -1,4 +1,5 @@
-//! The TCP stream under every request. It can be cut from outside, whatever became of its outlet; and it tells how it ended, which says whether a client has read the answer of a long-poll.
+//! The TCP stream under every request. It can be cut from outside, whatever became of its outlet;
+//! and it tells how it ended, which says whether a client has read the answer of a long-poll.
 
 use std::io;
 use std::pin::Pin;
@@ -39,19 +40,21 @@ pub struct Handle {
     /// Told whenever the socket took bytes, and when it is gone.
     progress: Notify,
     is_probed: AtomicBool,
-    /// A second descriptor of the socket. The kernel knows of a reset before the stream's task has run to see it; a client that comes
-    /// back at once must not be believed to have read what it broke off.
+    /// A second descriptor of the socket. The kernel knows of a reset before the stream's task has
+    /// run to see it; a client that comes back at once must not be believed to have read what it
+    /// broke off.
     probe: OnceLock<socket2::Socket>,
 }
 
 impl Handle {
-    /// Asks for the truth about the end of this socket: before the next byte is written, [`was_reset`](Socket::was_reset) learns to ask
-    /// the kernel.
+    /// Asks for the truth about the end of this socket: before the next byte is written,
+    /// [`was_reset`](Socket::was_reset) learns to ask the kernel.
     pub fn watch_closely(&self) {
         self.is_probed.store(true, Ordering::Release);
     }
 
-    /// Waits until `condition` holds, or the socket is gone. The condition is looked at whenever the socket took bytes.
+    /// Waits until `condition` holds, or the socket is gone. The condition is looked at whenever
+    /// the socket took bytes.
     pub async fn moved_until(&self, condition: impl Fn() -> bool) {
         loop {
             let progress = self.progress.notified();
@@ -100,16 +103,25 @@ pub struct WatchedStream {
 }
 
 impl WatchedStream {
-    /// Takes a stream that was just accepted. It ends when the other side acknowledges nothing for so long: a machine that is gone
-    /// answers no pings and sends no goodbye. It also ends when the head of a request takes longer than `head_timeout`.
+    /// Takes a stream that was just accepted. It ends when the other side acknowledges nothing for
+    /// so long: a machine that is gone answers no pings and sends no goodbye. It also ends when the
+    /// head of a request takes longer than `head_timeout`.
     pub fn new(stream: TcpStream, unacknowledged: Duration, head_timeout: Duration) -> Self {
         let socket = SockRef::from(&stream);
         // Lists of messages are small and must not wait for each other.
-        let set = socket.set_tcp_nodelay(true).and_then(|()| socket.set_tcp_user_timeout(Some(unacknowledged)));
+        let set = socket
+            .set_tcp_nodelay(true)
+            .and_then(|()| socket.set_tcp_user_timeout(Some(unacknowledged)));
         if let Err(error) = set {
             log::debug!("an option of a socket could not be set: {error}");
         }
-        Self { stream, handle: Arc::default(), exchange: Arc::default(), head: Some(HeadTimer::new(head_timeout)), is_late: false }
+        Self {
+            stream,
+            handle: Arc::default(),
+            exchange: Arc::default(),
+            head: Some(HeadTimer::new(head_timeout)),
+            is_late: false,
+        }
     }
 
     /// The way to it from outside.
@@ -130,19 +142,33 @@ impl WatchedStream {
 
     /// Whether the stream is read as if the client had sent its last byte.
     fn is_given_up(&mut self, context: &mut Context<'_>) -> bool {
-        let Self { head: Some(head), exchange, .. } = self else { return false };
+        let Self {
+            head: Some(head),
+            exchange,
+            ..
+        } = self
+        else {
+            return false;
+        };
         self.is_late = self.is_late || head.is_late(exchange, context);
         self.is_late || self.exchange.is_over()
     }
 
     /// The client has sent its last byte.
     fn end(&self) {
-        self.handle.state.compare_exchange(OPEN, ENDED, Ordering::AcqRel, Ordering::Acquire).ok();
+        self.handle
+            .state
+            .compare_exchange(OPEN, ENDED, Ordering::AcqRel, Ordering::Acquire)
+            .ok();
     }
 
     fn check(&self, context: &Context<'_>) -> io::Result<()> {
         self.handle.waker.register(context.waker());
-        if self.handle.is_cut.load(Ordering::Acquire) { Err(io::ErrorKind::ConnectionAborted.into()) } else { Ok(()) }
+        if self.handle.is_cut.load(Ordering::Acquire) {
+            Err(io::ErrorKind::ConnectionAborted.into())
+        } else {
+            Ok(())
+        }
     }
 
     /// Before something is written.
@@ -157,7 +183,9 @@ impl WatchedStream {
 
     fn note_written(&self, result: Poll<io::Result<usize>>) -> Poll<io::Result<usize>> {
         if let Poll::Ready(Ok(bytes)) = result {
-            self.handle.written.fetch_add(bytes as u64, Ordering::Relaxed);
+            self.handle
+                .written
+                .fetch_add(bytes as u64, Ordering::Relaxed);
             self.handle.progress.notify_waiters();
         }
         self.note(result)
@@ -175,16 +203,22 @@ impl Drop for WatchedStream {
     fn drop(&mut self) {
         self.handle.is_gone.store(true, Ordering::Release);
         self.handle.progress.notify_waiters();
-        // The probe may outlive it, and would keep the socket open. It shall do so where the client has ended it: only then the kernel
-        // tells of a reset that follows.
+        // The probe may outlive it, and would keep the socket open. It shall do so where the client
+        // has ended it: only then the kernel tells of a reset that follows.
         if self.handle.probe.get().is_some() && !self.handle.has_ended() {
-            SockRef::from(&self.stream).shutdown(std::net::Shutdown::Both).ok();
+            SockRef::from(&self.stream)
+                .shutdown(std::net::Shutdown::Both)
+                .ok();
         }
     }
 }
 
 impl AsyncRead for WatchedStream {
-    fn poll_read(mut self: Pin<&mut Self>, context: &mut Context<'_>, buffer: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        buffer: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
         self.check(context)?;
         if self.head.is_some() {
             self.exchange.register(context);
@@ -198,7 +232,12 @@ impl AsyncRead for WatchedStream {
         let read = buffer.filled().get(before..).unwrap_or_default();
         match &result {
             Poll::Ready(Ok(())) if !read.is_empty() => {
-                if let Self { head: Some(head), exchange, .. } = &mut *self {
+                if let Self {
+                    head: Some(head),
+                    exchange,
+                    ..
+                } = &mut *self
+                {
                     head.note(read, exchange);
                 }
             }
@@ -214,7 +253,11 @@ impl AsyncRead for WatchedStream {
 }
 
 impl AsyncWrite for WatchedStream {
-    fn poll_write(mut self: Pin<&mut Self>, context: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+    fn poll_write(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        bytes: &[u8],
+    ) -> Poll<io::Result<usize>> {
         self.check(context)?;
         self.probe();
         let result = Pin::new(&mut self.stream).poll_write(context, bytes);

@@ -1,7 +1,8 @@
 //! The outlet of a websocket (`protocol.md` §6, RFC 6455).
 //!
-//! A ping with a number follows what was sent; its pong says that the client has it. Nothing else does: a browser throws away what
-//! arrives after its page called `close()`, so the close handshake says nothing of what was read.
+//! A ping with a number follows what was sent; its pong says that the client has it. Nothing else
+//! does: a browser throws away what arrives after its page called `close()`, so the close handshake
+//! says nothing of what was read.
 
 use std::ops::Range;
 use std::pin::Pin;
@@ -27,21 +28,25 @@ use crate::transport::read::ReadSoFar;
 use crate::transport::socket::Handle;
 use crate::transport::wire::Wire;
 
-/// A ping follows at the latest this long after an event, so that little is repeated when the client comes back.
+/// A ping follows at the latest this long after an event, so that little is repeated when the
+/// client comes back.
 const ASK_AFTER: Duration = Duration::from_millis(100);
 
-/// So long after the last ping the next event takes one along. That is less work than a write of its own, so it is a little earlier than
-/// the ping would have to come. Each socket has a pace of its own: if all that hear a channel were asked by the same event, their answers
-/// would come at once, when nothing else is to be done, and each would wake a thread.
+/// So long after the last ping the next event takes one along. That is less work than a write of
+/// its own, so it is a little earlier than the ping would have to come. Each socket has a pace of
+/// its own: if all that hear a channel were asked by the same event, their answers would come at
+/// once, when nothing else is to be done, and each would wake a thread.
 const ASK_ALONG_MILLIS: Range<u64> = 60..90;
 
 /// It follows at the latest after this many events.
 const EVENTS_PER_PING: u64 = 64;
 
-/// A list up to this size goes out in one piece with a ping, which is less work for the kernel than two.
+/// A list up to this size goes out in one piece with a ping, which is less work for the kernel than
+/// two.
 const SMALL: usize = 1 << 10;
 
-/// A larger list than this has more behind it: a client that catches up is asked when it was sent all of it, a little later.
+/// A larger list than this has more behind it: a client that catches up is asked when it was sent
+/// all of it, a little later.
 const BACKLOG: usize = 8 << 10;
 
 const BACKLOG_TIME: Duration = Duration::from_millis(25);
@@ -95,7 +100,8 @@ pub(super) struct WebSocket {
     asked: Instant,
     /// How long after it the next event takes one along.
     ask_along: Duration,
-    /// When the next one has to be sent, if no event takes it along before; made when it is needed first.
+    /// When the next one has to be sent, if no event takes it along before; made when it is needed
+    /// first.
     reminder: Option<Pin<Box<Sleep>>>,
     /// The reminder is set.
     is_reminded: bool,
@@ -103,7 +109,8 @@ pub(super) struct WebSocket {
     is_reminder_new: bool,
     /// To be answered to the client's last ping.
     pong: Option<Bytes>,
-    /// An answer waits to be written. Until then nothing more is read: a client that does not take what is written gets no more answers.
+    /// An answer waits to be written. Until then nothing more is read: a client that does not take
+    /// what is written gets no more answers.
     pong_waits: bool,
     /// Whether the client ever answered a ping: only then does silence mean anything.
     answers: bool,
@@ -113,7 +120,8 @@ pub(super) struct WebSocket {
     is_ending: bool,
 }
 
-/// Reads and writes whenever the actor was woken: after its mailbox is empty, so that all that came in goes out in one write.
+/// Reads and writes whenever the actor was woken: after its mailbox is empty, so that all that came
+/// in goes out in one write.
 struct Pump;
 
 impl ActorFuture<WebSocket> for Pump {
@@ -145,7 +153,15 @@ impl ActorFuture<WebSocket> for Pump {
 impl WebSocket {
     /// Open from now on.
     pub(super) fn new(wire: Wire, ends: Ends) -> Self {
-        let Ends { broker, settings, handle, queue, pulse, attachment, open } = ends;
+        let Ends {
+            broker,
+            settings,
+            handle,
+            queue,
+            pulse,
+            attachment,
+            open,
+        } = ends;
         let span = ASK_ALONG_MILLIS.end - ASK_ALONG_MILLIS.start;
         Self {
             wire,
@@ -161,7 +177,9 @@ impl WebSocket {
             ping: 0,
             ping_is_open: false,
             asked: Instant::now() - ASK_AFTER,
-            ask_along: Duration::from_millis(ASK_ALONG_MILLIS.start + Uuid::new_v4().as_u64_pair().1 % span),
+            ask_along: Duration::from_millis(
+                ASK_ALONG_MILLIS.start + Uuid::new_v4().as_u64_pair().1 % span,
+            ),
             reminder: None,
             is_reminded: false,
             is_reminder_new: false,
@@ -219,7 +237,8 @@ impl WebSocket {
         self.wire.push(frame);
     }
 
-    /// Asks whether the client has what it was sent since the last question, or sees to it that it is asked later.
+    /// Asks whether the client has what it was sent since the last question, or sees to it that it
+    /// is asked later.
     fn ask_in_time(&mut self) {
         if self.is_closing || self.ping_is_open || self.read.unasked() == 0 {
             return;
@@ -244,7 +263,8 @@ impl WebSocket {
 
     /// Whether an event takes a question along, if none is open.
     fn is_time_to_ask(&self, now: Instant) -> bool {
-        self.read.unasked() >= EVENTS_PER_PING || now.saturating_duration_since(self.asked) >= self.ask_along
+        self.read.unasked() >= EVENTS_PER_PING
+            || now.saturating_duration_since(self.asked) >= self.ask_along
     }
 
     /// Asks if no event has come that took the question along.
@@ -259,14 +279,17 @@ impl WebSocket {
         }
     }
 
-    /// Returns a frame with the next ping behind it, in one piece: that is less work for the kernel than two.
+    /// Returns a frame with the next ping behind it, in one piece: that is less work for the kernel
+    /// than two.
     fn question_behind(&mut self, frame: &[u8]) -> Bytes {
         self.ping += 1;
         self.ping_is_open = true;
         self.asked = Instant::now();
         self.is_reminded = false;
         self.read.ask();
-        [frame, &control(PING, self.ping.to_string().as_bytes())].concat().into()
+        [frame, &control(PING, self.ping.to_string().as_bytes())]
+            .concat()
+            .into()
     }
 
     fn pong(&mut self, text: &[u8]) {
@@ -296,7 +319,10 @@ impl WebSocket {
     /// Gives the attachment back, and tells how far the client has read.
     fn detach(&mut self) {
         if let Some(attachment) = self.attachment.take() {
-            attachment.end(End { report: Some(self.read.confirmed()), ..End::default() });
+            attachment.end(End {
+                report: Some(self.read.confirmed()),
+                ..End::default()
+            });
         }
     }
 }
@@ -306,7 +332,10 @@ impl Actor for WebSocket {
 
     fn started(&mut self, context: &mut Self::Context) {
         context.set_mailbox_capacity(self.settings.queue_frames.max(1));
-        self.membership.join(context.address().recipient(), self.settings.heartbeat_interval);
+        self.membership.join(
+            context.address().recipient(),
+            self.settings.heartbeat_interval,
+        );
         context.spawn(Pump);
     }
 
@@ -388,7 +417,8 @@ impl Handler<Shut> for WebSocket {
         if self.read.is_confirmed() {
             self.detach();
         } else {
-            // A last question: its answer lets a newer transport begin without repeating what this client has read.
+            // A last question: its answer lets a newer transport begin without repeating what this
+            // client has read.
             let question = self.question_behind(&[]);
             self.send(question);
             if reason == CloseReason::Replaced {

@@ -23,8 +23,8 @@ const PARTS: usize = 32;
 /// A queue of so many frames is kept between writes.
 const FEW: usize = 4;
 
-/// Wakes the websocket's task when its socket has moved, and notes that it did. A task that is woken by its mailbox, as it mostly is, need
-/// not look at its socket then.
+/// Wakes the websocket's task when its socket has moved, and notes that it did. A task that is
+/// woken by its mailbox, as it mostly is, need not look at its socket then.
 struct SocketWaker {
     task: Waker,
     has_moved: AtomicBool,
@@ -49,8 +49,14 @@ struct Watch {
 
 impl Watch {
     fn of(task: &Waker) -> Self {
-        let socket = Arc::new(SocketWaker { task: task.clone(), has_moved: AtomicBool::new(true) });
-        Self { waker: socket.clone().into(), socket }
+        let socket = Arc::new(SocketWaker {
+            task: task.clone(),
+            has_moved: AtomicBool::new(true),
+        });
+        Self {
+            waker: socket.clone().into(),
+            socket,
+        }
     }
 }
 
@@ -60,20 +66,27 @@ pub(super) struct Wire {
     /// Set with the first look at the stream.
     watch: Option<Watch>,
     frames: ClientFrames,
-    /// Not taken by the socket yet. The frames of lists are shared with all other outlets; how much may wait is up to the
-    /// [`Queue`](channelstream_actors::outlet::Queue).
+    /// Not taken by the socket yet. The frames of lists are shared with all other outlets; how much
+    /// may wait is up to the [`Queue`](channelstream_actors::outlet::Queue).
     unsent: VecDeque<Bytes>,
 }
 
 impl Wire {
-    /// Over a stream from which this was read already. Frames longer than `frame_limit` bytes are refused.
+    /// Over a stream from which this was read already. Frames longer than `frame_limit` bytes are
+    /// refused.
     pub(super) fn new(stream: WatchedStream, read: &[u8], frame_limit: usize) -> Self {
         let mut frames = ClientFrames::new(frame_limit);
         frames.feed(read);
-        Self { stream, watch: None, frames, unsent: VecDeque::new() }
+        Self {
+            stream,
+            watch: None,
+            frames,
+            unsent: VecDeque::new(),
+        }
     }
 
-    /// Puts a frame behind those that wait. It goes out with the next [`poll_write`](Self::poll_write).
+    /// Puts a frame behind those that wait. It goes out with the next
+    /// [`poll_write`](Self::poll_write).
     pub(super) fn push(&mut self, frame: Bytes) {
         self.unsent.push_back(frame);
     }
@@ -88,8 +101,9 @@ impl Wire {
         self.frames.take()
     }
 
-    /// Reads more. Returns false once the client has sent its last byte. After a violation what it sends is thrown away: a socket
-    /// closed over unread bytes is reset, and the client would not see why.
+    /// Reads more. Returns false once the client has sent its last byte. After a violation what it
+    /// sends is thrown away: a socket closed over unread bytes is reset, and the client would not
+    /// see why.
     pub(super) fn poll_read(&mut self, context: &mut Context<'_>) -> Poll<bool> {
         let Self { stream, watch, .. } = self;
         let Watch { waker, socket } = watch_of(watch, context);
@@ -99,14 +113,16 @@ impl Wire {
         }
         let mut bytes = [MaybeUninit::uninit(); READ_BYTES];
         let mut bytes = ReadBuf::uninit(&mut bytes);
-        let result = ready!(Pin::new(stream).poll_read(&mut Context::from_waker(waker), &mut bytes));
+        let result =
+            ready!(Pin::new(stream).poll_read(&mut Context::from_waker(waker), &mut bytes));
         // There may be more.
         socket.has_moved.store(true, Ordering::Release);
         self.frames.feed(bytes.filled());
         Poll::Ready(result.is_ok() && !bytes.filled().is_empty())
     }
 
-    /// Writes what waits, all of it at once where the socket takes it. Ready when nothing waits any more.
+    /// Writes what waits, all of it at once where the socket takes it. Ready when nothing waits any
+    /// more.
     pub(super) fn poll_write(&mut self, context: &mut Context<'_>) -> Poll<io::Result<()>> {
         while let Some(first) = self.unsent.front() {
             let context = &mut Context::from_waker(&watch_of(&mut self.watch, context).waker);
@@ -116,7 +132,10 @@ impl Wire {
             } else {
                 let mut parts = [IoSlice::new(&[]); PARTS];
                 let count = self.unsent.len().min(PARTS);
-                parts.iter_mut().zip(&self.unsent).for_each(|(part, frame)| *part = IoSlice::new(frame));
+                parts
+                    .iter_mut()
+                    .zip(&self.unsent)
+                    .for_each(|(part, frame)| *part = IoSlice::new(frame));
                 stream.poll_write_vectored(context, parts.get(..count).unwrap_or_default())
             };
             match ready!(written) {
@@ -145,7 +164,10 @@ impl Wire {
 /// Returns the watch for the task that looks at the stream now.
 fn watch_of<'a>(watch: &'a mut Option<Watch>, context: &Context<'_>) -> &'a Watch {
     let task = context.waker();
-    if watch.as_ref().is_some_and(|watch| !watch.socket.task.will_wake(task)) {
+    if watch
+        .as_ref()
+        .is_some_and(|watch| !watch.socket.task.will_wake(task))
+    {
         *watch = None;
     }
     watch.get_or_insert_with(|| Watch::of(task))

@@ -19,7 +19,8 @@ use crate::error::ApiError;
 use crate::logging::refusals::{Refusal, refused};
 use crate::settings::Settings;
 
-/// The deepest nesting of JSON that is accepted: neither browsers nor backends should have to read more.
+/// The deepest nesting of JSON that is accepted: neither browsers nor backends should have to read
+/// more.
 const DEEPEST: usize = 100;
 
 /// A body that is larger than this is read on a thread of its own: others would wait for it.
@@ -36,14 +37,22 @@ pub struct Facts {
 
 impl Default for Facts {
     fn default() -> Self {
-        Self { conn_id: None, message_limit: usize::MAX }
+        Self {
+            conn_id: None,
+            message_limit: usize::MAX,
+        }
     }
 }
 
 impl Facts {
     fn of(request: &HttpRequest) -> Self {
-        let message_limit = request.app_data::<Data<Settings>>().map_or(usize::MAX, |settings| settings.message_limit);
-        Self { conn_id: query(request).remove("conn_id"), message_limit }
+        let message_limit = request
+            .app_data::<Data<Settings>>()
+            .map_or(usize::MAX, |settings| settings.message_limit);
+        Self {
+            conn_id: query(request).remove("conn_id"),
+            message_limit,
+        }
     }
 }
 
@@ -76,7 +85,11 @@ impl<T> Checked<T> {
             Ok(mut fields) => {
                 let request = Of::walk(&mut fields);
                 let (errors, mentions) = fields.into_findings();
-                Self { request, errors, mentions }
+                Self {
+                    request,
+                    errors,
+                    mentions,
+                }
             }
             Err(errors) => Self::wrong(errors),
         }
@@ -85,18 +98,30 @@ impl<T> Checked<T> {
     /// Takes the result of a rule for the whole body.
     pub fn from_result(result: Result<T, Errors>) -> Self {
         match result {
-            Ok(request) => Self { request: Some(request), errors: Errors::none(), mentions: Vec::new() },
+            Ok(request) => Self {
+                request: Some(request),
+                errors: Errors::none(),
+                mentions: Vec::new(),
+            },
             Err(errors) => Self::wrong(errors),
         }
     }
 
     /// Turns the request into something else.
     pub fn map<U>(self, map: impl FnOnce(T) -> U) -> Checked<U> {
-        Checked { request: self.request.map(map), errors: self.errors, mentions: self.mentions }
+        Checked {
+            request: self.request.map(map),
+            errors: self.errors,
+            mentions: self.mentions,
+        }
     }
 
     fn wrong(errors: Errors) -> Self {
-        Self { request: None, errors, mentions: Vec::new() }
+        Self {
+            request: None,
+            errors,
+            mentions: Vec::new(),
+        }
     }
 
     /// Looks up what the request mentions.
@@ -106,7 +131,9 @@ impl<T> Checked<T> {
     pub async fn known_to(mut self, broker: &Broker) -> Result<T, ApiError> {
         for (field, mention) in self.mentions {
             let (is_known, message) = match mention {
-                Mention::Connection(conn_id) => (broker.knows_connection(conn_id).await, unknown_connection()),
+                Mention::Connection(conn_id) => {
+                    (broker.knows_connection(conn_id).await, unknown_connection())
+                }
                 Mention::User(user) => (broker.knows_user(user).await, unknown_user()),
             };
             if !is_known {
@@ -130,7 +157,10 @@ pub fn unknown_connection() -> Errors {
 
 /// Creates the error about a user that the broker does not know.
 pub fn unknown_user() -> Errors {
-    Errors::explained("Unknown user", "there is no such user, or it was forgotten; /connect makes users.")
+    Errors::explained(
+        "Unknown user",
+        "there is no such user, or it was forgotten; /connect makes users.",
+    )
 }
 
 /// A request that is an object.
@@ -145,7 +175,8 @@ impl<T: Table<Value = T> + Send + 'static> FromBody for T {
 /// # Errors
 /// Returns what is wrong with each item, or `_schema` when the body is not a list.
 pub fn list_of<Of: Table>(body: &RawValue, facts: &Facts) -> Result<Vec<Of::Value>, Errors> {
-    let items: Vec<&RawValue> = serde_json::from_str(body.get()).map_err(|_| Errors::not_a_list(body))?;
+    let items: Vec<&RawValue> =
+        serde_json::from_str(body.get()).map_err(|_| Errors::not_a_list(body))?;
     let mut errors = Errors::none();
     let mut list = Vec::with_capacity(items.len());
     for (index, item) in items.into_iter().enumerate() {
@@ -180,7 +211,9 @@ impl<T: FromBody> FromRequest for Body<T> {
 /// # Errors
 /// Fails when the body is not JSON, is nested too deep, or breaks a rule.
 pub async fn parse<T: FromBody>(bytes: &Bytes, request: &HttpRequest) -> Result<T, ApiError> {
-    let broker = request.app_data::<Data<Broker>>().ok_or(ApiError::Internal("no broker"))?;
+    let broker = request
+        .app_data::<Data<Broker>>()
+        .ok_or(ApiError::Internal("no broker"))?;
     if bytes.is_empty() {
         return T::from_nothing().ok_or_else(|| ApiError::not_json("the body is empty"));
     }
@@ -188,26 +221,34 @@ pub async fn parse<T: FromBody>(bytes: &Bytes, request: &HttpRequest) -> Result<
     let checked = if bytes.len() > LARGE {
         let bytes = bytes.clone();
         let checked = spawn_blocking(move || check(&bytes, &facts));
-        checked.await.map_err(|_| ApiError::Internal("the rules of a body ended by a fault"))?
+        checked
+            .await
+            .map_err(|_| ApiError::Internal("the rules of a body ended by a fault"))?
     } else {
         check(bytes, &facts)
     };
     let result = checked?.known_to(broker).await;
     if let Some(hint) = result.as_ref().err().and_then(ApiError::hint) {
         let path = request.path().escape_debug();
-        refused(Refusal::Invalid, format_args!("refused a call to {path}: {hint}"));
+        refused(
+            Refusal::Invalid,
+            format_args!("refused a call to {path}: {hint}"),
+        );
     }
     result
 }
 
 /// Applies the rules that need nobody else.
 fn check<T: FromBody>(bytes: &[u8], facts: &Facts) -> Result<Checked<T>, ApiError> {
-    let text = std::str::from_utf8(bytes).map_err(|error| ApiError::not_json(format!("the body is not UTF-8: {error}")))?;
+    let text = std::str::from_utf8(bytes)
+        .map_err(|error| ApiError::not_json(format!("the body is not UTF-8: {error}")))?;
     if is_too_deep(text) {
-        return Err(ApiError::not_json(format!("the body is nested deeper than {DEEPEST} levels")));
+        return Err(ApiError::not_json(format!(
+            "the body is nested deeper than {DEEPEST} levels"
+        )));
     }
-    let body: &RawValue =
-        serde_json::from_str(text).map_err(|error| ApiError::not_json(format!("the body is not JSON: {error}")))?;
+    let body: &RawValue = serde_json::from_str(text)
+        .map_err(|error| ApiError::not_json(format!("the body is not JSON: {error}")))?;
     Ok(T::from_body(body, facts))
 }
 
@@ -216,14 +257,20 @@ fn check<T: FromBody>(bytes: &[u8], facts: &Facts) -> Result<Checked<T>, ApiErro
 /// # Errors
 /// Fails when the body is larger than `body_limit`, or does not arrive in time.
 pub async fn read(request: &HttpRequest, payload: Payload) -> Result<Bytes, ApiError> {
-    let limit = request.app_data::<Data<Settings>>().map_or(0, |settings| settings.body_limit);
+    let limit = request
+        .app_data::<Data<Settings>>()
+        .map_or(0, |settings| settings.body_limit);
     reading::read(request, payload, Limit::Signed(limit)).await
 }
 
 /// Returns whether brackets are nested too deep outside of texts.
 fn is_too_deep(json: &str) -> bool {
     // Hardly any body has so many brackets that they must be looked at one by one.
-    json.bytes().filter(|byte| matches!(byte, b'[' | b'{')).count() > DEEPEST && depth(json) > DEEPEST
+    json.bytes()
+        .filter(|byte| matches!(byte, b'[' | b'{'))
+        .count()
+        > DEEPEST
+        && depth(json) > DEEPEST
 }
 
 /// Returns how deep brackets are nested outside of texts.
@@ -261,8 +308,14 @@ mod tests {
 
     #[test]
     fn many_brackets_are_not_too_deep_beside_each_other_or_in_texts() {
-        let (nested, beside) = (|levels| "[".repeat(levels) + &"]".repeat(levels), "[],".repeat(DEEPEST + 1));
+        let (nested, beside) = (
+            |levels| "[".repeat(levels) + &"]".repeat(levels),
+            "[],".repeat(DEEPEST + 1),
+        );
         assert!(!is_too_deep(&nested(DEEPEST)) && is_too_deep(&nested(DEEPEST + 1)));
-        assert!(!is_too_deep(&format!("[{beside}{:?}]", nested(DEEPEST + 1))));
+        assert!(!is_too_deep(&format!(
+            "[{beside}{:?}]",
+            nested(DEEPEST + 1)
+        )));
     }
 }

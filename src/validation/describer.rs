@@ -18,12 +18,16 @@ pub struct Described {
     pub components: Components,
 }
 
-/// Describes a table. A table with a field of two names has two forms, and an object with both names fits both.
+/// Describes a table. A table with a field of two names has two forms, and an object with both
+/// names fits both.
 pub fn describe<T: Table + ToSchema>() -> Described {
     let mut newer = Describer::of::<T>(Form::Newer);
     let Some(names) = newer.names else {
         let components = std::mem::take(&mut newer.components);
-        return Described { schema: newer.object(T::ABOUT), components };
+        return Described {
+            schema: newer.object(T::ABOUT),
+            components,
+        };
     };
     let mut components = std::mem::take(&mut newer.components);
     let mut either = AnyOfBuilder::new().description(Some(T::ABOUT));
@@ -33,7 +37,10 @@ pub fn describe<T: Table + ToSchema>() -> Described {
         either = either.item(Ref::from_schema_name(&component));
         components.push((component, form.object(&about)));
     }
-    Described { schema: either.into(), components }
+    Described {
+        schema: either.into(),
+        components,
+    }
 }
 
 /// Gives a type of a request, whose schema its table describes, to the description of the API.
@@ -74,20 +81,38 @@ struct Describer {
 impl Describer {
     fn of<T: Table>(form: Form) -> Self {
         let (facts, properties) = (Facts::default(), ObjectBuilder::new());
-        let mut describer = Self { facts, form, names: None, properties, example: Map::new(), components: Components::new() };
+        let mut describer = Self {
+            facts,
+            form,
+            names: None,
+            properties,
+            example: Map::new(),
+            components: Components::new(),
+        };
         T::walk(&mut describer);
         describer
     }
 
     fn object(self, about: &str) -> RefOr<Schema> {
         let example = (!self.example.is_empty()).then_some(Value::Object(self.example));
-        self.properties.description(Some(about)).examples(example).into()
+        self.properties
+            .description(Some(about))
+            .examples(example)
+            .into()
     }
 
     /// Adds a field. What a table reads is never there, so nothing is made of it.
-    fn describe<T>(&mut self, field: Field, rule: &impl Rule<T>, change: impl FnOnce(RefOr<Schema>) -> RefOr<Schema>) -> Option<T> {
+    fn describe<T>(
+        &mut self,
+        field: Field,
+        rule: &impl Rule<T>,
+        change: impl FnOnce(RefOr<Schema>) -> RefOr<Schema>,
+    ) -> Option<T> {
         let schema = change(rule.schema(&mut self.components));
-        if let Some(example) = field.example.and_then(|json| serde_json::from_str(json).ok()) {
+        if let Some(example) = field
+            .example
+            .and_then(|json| serde_json::from_str(json).ok())
+        {
             self.example.insert(field.name.to_owned(), example);
         }
         let properties = std::mem::take(&mut self.properties);
@@ -106,7 +131,12 @@ impl Fields for Describer {
         self.describe(field, &rule, |schema| schema)
     }
 
-    fn or_else<T>(&mut self, field: Field, rule: impl Rule<T>, _: impl FnOnce(&Facts) -> Result<T, Errors>) -> Option<T> {
+    fn or_else<T>(
+        &mut self,
+        field: Field,
+        rule: impl Rule<T>,
+        _: impl FnOnce(&Facts) -> Result<T, Errors>,
+    ) -> Option<T> {
         self.describe(field, &rule, |schema| schema)
     }
 
@@ -117,10 +147,16 @@ impl Fields for Describer {
 
     fn either<T>(&mut self, newer: Field, older: Field, rule: impl Rule<T>) -> Option<T> {
         self.names = Some((newer.name, older.name));
-        let field = if self.form == Form::Newer { newer } else { older };
+        let field = if self.form == Form::Newer {
+            newer
+        } else {
+            older
+        };
         self.properties = std::mem::take(&mut self.properties).required(field.name);
         let is_old = self.form == Form::Older;
-        self.describe(field, &rule, |schema| if is_old { deprecated(schema) } else { schema })
+        self.describe(field, &rule, |schema| {
+            if is_old { deprecated(schema) } else { schema }
+        })
     }
 
     fn mention(&mut self, _: &'static str, _: Mention) {}
@@ -156,7 +192,9 @@ fn with_description(schema: RefOr<Schema>, about: &str) -> RefOr<Schema> {
 fn or_null(schema: RefOr<Schema>) -> RefOr<Schema> {
     let and_null = |schema_type: &SchemaType| match schema_type {
         SchemaType::Type(one) => SchemaType::from_iter([one.clone(), Type::Null]),
-        SchemaType::Array(several) => SchemaType::from_iter(several.iter().cloned().chain([Type::Null])),
+        SchemaType::Array(several) => {
+            SchemaType::from_iter(several.iter().cloned().chain([Type::Null]))
+        }
         SchemaType::AnyValue => SchemaType::AnyValue,
     };
     match schema {
@@ -168,7 +206,10 @@ fn or_null(schema: RefOr<Schema>) -> RefOr<Schema> {
             array.schema_type = and_null(&array.schema_type);
             RefOr::T(Schema::Array(array))
         }
-        other => OneOfBuilder::new().item(ObjectBuilder::new().schema_type(Type::Null)).item(other).into(),
+        other => OneOfBuilder::new()
+            .item(ObjectBuilder::new().schema_type(Type::Null))
+            .item(other)
+            .into(),
     }
 }
 

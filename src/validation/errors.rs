@@ -1,13 +1,16 @@
 //! What is wrong with a request, as a tree: `{field: [message, …]}` and its nested forms.
 //!
-//! The messages are the original's words (`protocol.md` §3), which callers may compare. Where such a message does not say enough, a
-//! hint goes along, which is not part of the body: it becomes the header `X-Channelstream-Hint`.
+//! The messages are the original's words (`protocol.md` §3), which callers may compare. Where such
+//! a message does not say enough, a hint goes along, which is not part of the body: it becomes the
+//! header `X-Channelstream-Hint`.
 
 use std::collections::BTreeMap;
 
 use serde::{Serialize, Serializer};
 use serde_json::value::RawValue;
-use utoipa::openapi::schema::{AdditionalProperties, ArrayBuilder, ObjectBuilder, OneOfBuilder, Type};
+use utoipa::openapi::schema::{
+    AdditionalProperties, ArrayBuilder, ObjectBuilder, OneOfBuilder, Type,
+};
 use utoipa::openapi::{Ref, RefOr, Schema};
 use utoipa::{PartialSchema, ToSchema};
 
@@ -30,12 +33,18 @@ pub struct ErrorMessage {
 impl Errors {
     /// Creates one message, which explains itself.
     pub fn message(text: impl Into<String>) -> Self {
-        Self::Messages(vec![ErrorMessage { text: text.into(), hint: None }])
+        Self::Messages(vec![ErrorMessage {
+            text: text.into(),
+            hint: None,
+        }])
     }
 
     /// Creates one message of few words, with a hint that explains it.
     pub fn explained(text: impl Into<String>, hint: impl Into<String>) -> Self {
-        Self::Messages(vec![ErrorMessage { text: text.into(), hint: Some(hint.into()) }])
+        Self::Messages(vec![ErrorMessage {
+            text: text.into(),
+            hint: Some(hint.into()),
+        }])
     }
 
     /// Creates a tree without errors.
@@ -57,17 +66,25 @@ impl Errors {
 
     /// Creates the error of a body that is not a list.
     pub fn not_a_list(value: &RawValue) -> Self {
-        Self::wrong_kind_of_whole("Invalid input type.", "a JSON list of objects is needed here, also for a single one", value)
+        Self::wrong_kind_of_whole(
+            "Invalid input type.",
+            "a JSON list of objects is needed here, also for a single one",
+            value,
+        )
     }
 
-    /// Creates the error of a body or nested object of the wrong kind; `needed` names the right one.
+    /// Creates the error of a body or nested object of the wrong kind; `needed` names the right
+    /// one.
     pub fn wrong_kind_of_whole(text: &str, needed: &str, value: &RawValue) -> Self {
         Self::part("_schema", Self::wrong_kind(text, needed, value))
     }
 
     /// Creates the error of a value of the wrong kind; `needed` names the right one.
     pub fn wrong_kind(text: &str, needed: &str, value: &RawValue) -> Self {
-        Self::explained(text, format!("{needed}, and this is {}.", Kind::of(value).name()))
+        Self::explained(
+            text,
+            format!("{needed}, and this is {}.", Kind::of(value).name()),
+        )
     }
 
     /// Creates the error of a field that is missing.
@@ -86,7 +103,12 @@ impl Errors {
     /// Adds the errors of a part. Messages of the same part stand together.
     pub fn add(&mut self, name: impl Into<String>, errors: Self) {
         let Self::Parts(parts) = self else { return };
-        match (parts.entry(name.into()).or_insert_with(|| Self::Messages(Vec::new())), errors) {
+        match (
+            parts
+                .entry(name.into())
+                .or_insert_with(|| Self::Messages(Vec::new())),
+            errors,
+        ) {
             (Self::Messages(present), Self::Messages(more)) => present.extend(more),
             (present, errors) => *present = errors,
         }
@@ -107,17 +129,27 @@ impl Errors {
     /// Returns the first hint of the tree, with the place that it is about.
     pub fn hint(&self) -> Option<String> {
         let (path, hint) = self.find_hint()?;
-        Some(if path.is_empty() { format!("The body: {hint}") } else { format!("{path}: {hint}") })
+        Some(if path.is_empty() {
+            format!("The body: {hint}")
+        } else {
+            format!("{path}: {hint}")
+        })
     }
 
     fn find_hint(&self) -> Option<(String, &str)> {
         match self {
-            Self::Messages(messages) => messages.iter().find_map(|message| Some((String::new(), message.hint.as_deref()?))),
+            Self::Messages(messages) => messages
+                .iter()
+                .find_map(|message| Some((String::new(), message.hint.as_deref()?))),
             Self::Parts(parts) => parts.iter().find_map(|(name, errors)| {
                 let (path, hint) = errors.find_hint()?;
                 // The original's name for an object as a whole.
                 let name = if name == "_schema" { "" } else { name };
-                let path = [name, &path].into_iter().filter(|part| !part.is_empty()).collect::<Vec<_>>().join(".");
+                let path = [name, &path]
+                    .into_iter()
+                    .filter(|part| !part.is_empty())
+                    .collect::<Vec<_>>()
+                    .join(".");
                 Some((path, hint))
             }),
         }
@@ -169,7 +201,9 @@ impl Kind {
 impl Serialize for Errors {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         match self {
-            Self::Messages(messages) => serializer.collect_seq(messages.iter().map(|message| &message.text)),
+            Self::Messages(messages) => {
+                serializer.collect_seq(messages.iter().map(|message| &message.text))
+            }
             Self::Parts(parts) => parts.serialize(serializer),
         }
     }
@@ -183,7 +217,9 @@ impl PartialSchema for Errors {
                            `{field: {index or key: …}}`. What is wrong with an object as a whole stands under `_schema`.";
         ObjectBuilder::new()
             .description(Some(description))
-            .additional_properties(Some(AdditionalProperties::RefOr(OneOfBuilder::new().item(messages).item(inside).into())))
+            .additional_properties(Some(AdditionalProperties::RefOr(
+                OneOfBuilder::new().item(messages).item(inside).into(),
+            )))
             .into()
     }
 }
@@ -203,8 +239,17 @@ mod tests {
         let object = RawValue::from_string("{}".to_owned()).unwrap();
         let hint = "The body: a JSON list of objects is needed here, also for a single one, and this is an object.";
         assert_eq!(Errors::not_a_list(&object).hint().as_deref(), Some(hint));
-        let nested = Errors::part("0", Errors::part("user", Errors::missing("user", "Missing data for required field.")));
-        assert_eq!(nested.hint().as_deref(), Some("0.user: the key \"user\" is missing."));
+        let nested = Errors::part(
+            "0",
+            Errors::part(
+                "user",
+                Errors::missing("user", "Missing data for required field."),
+            ),
+        );
+        assert_eq!(
+            nested.hint().as_deref(),
+            Some("0.user: the key \"user\" is missing.")
+        );
         assert_eq!(Errors::message("Not a valid list.").hint(), None);
     }
 }

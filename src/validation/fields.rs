@@ -1,8 +1,9 @@
-//! The table of an object's fields: names, rules, defaults, descriptions and examples, in one place.
+//! The table of an object's fields: names, rules, defaults, descriptions and examples, in one
+//! place.
 //!
-//! A [`Table`] is walked twice: by a [`Reader`](super::reader::Reader), which takes a body apart, and by
-//! [`describe`](super::describer::describe), which writes the schema of the same object. So the description of a request cannot say
-//! anything else than what is read.
+//! A [`Table`] is walked twice: by a [`Reader`](super::reader::Reader), which takes a body apart,
+//! and by [`describe`](super::describer::describe), which writes the schema of the same object. So
+//! the description of a request cannot say anything else than what is read.
 
 use channelstream_actors::name::{ConnId, UserName};
 
@@ -18,7 +19,8 @@ pub trait Table {
     /// What the object is, for the description.
     const ABOUT: &'static str;
 
-    /// Goes through all fields. `None` when something is wrong with one of them, or when the fields are only described.
+    /// Goes through all fields. `None` when something is wrong with one of them, or when the fields
+    /// are only described.
     fn walk(fields: &mut impl Fields) -> Option<Self::Value>;
 }
 
@@ -35,13 +37,20 @@ pub struct Field {
 
 /// Names a field and says what it is for.
 pub const fn field(name: &'static str, about: &'static str) -> Field {
-    Field { name, about, example: None }
+    Field {
+        name,
+        about,
+        example: None,
+    }
 }
 
 impl Field {
     /// Adds a value, as JSON.
     pub const fn example(self, json: &'static str) -> Self {
-        Self { example: Some(json), ..self }
+        Self {
+            example: Some(json),
+            ..self
+        }
     }
 }
 
@@ -59,21 +68,34 @@ pub const REQUIRED: &str = "Missing data for required field.";
 /// The message about a field that is null.
 pub const NULL: &str = "Field may not be null.";
 
-/// What walks through a table: one method for each kind of field. All answer `None` when something is wrong with the field.
+/// What walks through a table: one method for each kind of field. All answer `None` when something
+/// is wrong with the field.
 pub trait Fields {
     /// What the rules may look at besides the body.
     fn facts(&self) -> &Facts;
 
     /// Walks over a field that must be there; `missing` is the message when it is not.
-    fn required_or<T>(&mut self, field: Field, rule: impl Rule<T>, missing: &'static str) -> Option<T>;
+    fn required_or<T>(
+        &mut self,
+        field: Field,
+        rule: impl Rule<T>,
+        missing: &'static str,
+    ) -> Option<T>;
 
-    /// Walks over a field that may be absent; then `absent` gives the value or an error. Null is not absent.
-    fn or_else<T>(&mut self, field: Field, rule: impl Rule<T>, absent: impl FnOnce(&Facts) -> Result<T, Errors>) -> Option<T>;
+    /// Walks over a field that may be absent; then `absent` gives the value or an error. Null is
+    /// not absent.
+    fn or_else<T>(
+        &mut self,
+        field: Field,
+        rule: impl Rule<T>,
+        absent: impl FnOnce(&Facts) -> Result<T, Errors>,
+    ) -> Option<T>;
 
     /// Walks over a field that may be absent or null.
     fn nullable<T>(&mut self, field: Field, rule: impl Rule<T>) -> Option<Option<T>>;
 
-    /// Walks over a field that must be there under one of two names. The first counts when both are there.
+    /// Walks over a field that must be there under one of two names. The first counts when both are
+    /// there.
     fn either<T>(&mut self, newer: Field, older: Field, rule: impl Rule<T>) -> Option<T>;
 
     /// Notes what the broker must know. If it does not, the field is wrong.

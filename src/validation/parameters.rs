@@ -35,8 +35,12 @@ impl<T> Parameter<T> {
     /// # Errors
     /// Fails with [`Self::wrong`] when the value cannot be read.
     pub fn take(&self, query: &mut BTreeMap<String, String>) -> Result<Option<T>, ApiError> {
-        let Some(text) = query.remove(self.name) else { return Ok(None) };
-        (self.read)(&text).map(Some).ok_or_else(|| ApiError::BadQuery(self.wrong.to_owned()))
+        let Some(text) = query.remove(self.name) else {
+            return Ok(None);
+        };
+        (self.read)(&text)
+            .map(Some)
+            .ok_or_else(|| ApiError::BadQuery(self.wrong.to_owned()))
     }
 
     /// Describes the parameter, which may be absent.
@@ -56,7 +60,11 @@ impl<T> Parameter<T> {
 
     fn describe(&self, place: ParameterIn, required: Required) -> Description {
         let parameter = ParameterBuilder::new().name(self.name).parameter_in(place);
-        parameter.required(required).description(Some(self.about)).schema(Some((self.schema)())).build()
+        parameter
+            .required(required)
+            .description(Some(self.about))
+            .schema(Some((self.schema)()))
+            .build()
     }
 }
 
@@ -71,7 +79,13 @@ pub const CONN_ID: Parameter<ConnId> = Parameter {
 
 /// Any text, which is never wrong.
 pub const fn text(name: &'static str, about: &'static str) -> Parameter<String> {
-    Parameter { name, about, read: |text| Some(text.to_owned()), wrong: "", schema: any_text }
+    Parameter {
+        name,
+        about,
+        read: |text| Some(text.to_owned()),
+        wrong: "",
+        schema: any_text,
+    }
 }
 
 fn any_text() -> RefOr<Schema> {
@@ -80,10 +94,17 @@ fn any_text() -> RefOr<Schema> {
 
 /// The schema of a text that is one of these.
 pub fn one_of(names: impl Iterator<Item = &'static str>) -> RefOr<Schema> {
-    ObjectBuilder::new().schema_type(Type::String).enum_values(Some(names)).into()
+    ObjectBuilder::new()
+        .schema_type(Type::String)
+        .enum_values(Some(names))
+        .into()
 }
 
 /// The schema of a whole number, 0 or more, that is `default` where it is absent.
 pub fn whole_number(default: usize) -> RefOr<Schema> {
-    ObjectBuilder::new().schema_type(Type::Integer).minimum(Some(0)).default(Some(default.into())).into()
+    ObjectBuilder::new()
+        .schema_type(Type::Integer)
+        .minimum(Some(0))
+        .default(Some(default.into()))
+        .into()
 }

@@ -1,4 +1,5 @@
-//! Takes an object apart by its table, and collects all that is wrong with it. Keys that the table does not name are ignored.
+//! Takes an object apart by its table, and collects all that is wrong with it. Keys that the table
+//! does not name are ignored.
 
 use std::borrow::Cow;
 use std::fmt;
@@ -28,12 +29,21 @@ impl<'a> Reader<'a> {
     /// Returns `_schema` when the value is not an object.
     pub fn new(value: &'a RawValue, facts: &'a Facts) -> Result<Self, Errors> {
         let entries = entries(value).ok_or_else(|| Errors::not_an_object(value))?;
-        Ok(Self { entries, facts, errors: Errors::none(), mentions: Vec::new() })
+        Ok(Self {
+            entries,
+            facts,
+            errors: Errors::none(),
+            mentions: Vec::new(),
+        })
     }
 
     /// Of a repeated key the last counts.
     fn find(&self, name: &str) -> Option<&'a RawValue> {
-        self.entries.iter().rev().find(|(key, _)| key == name).map(|(_, value)| *value)
+        self.entries
+            .iter()
+            .rev()
+            .find(|(key, _)| key == name)
+            .map(|(_, value)| *value)
     }
 
     fn note<T>(&mut self, name: &'static str, result: Result<T, Errors>) -> Option<T> {
@@ -51,14 +61,24 @@ impl Fields for Reader<'_> {
         self.facts
     }
 
-    fn required_or<T>(&mut self, field: Field, rule: impl Rule<T>, missing: &'static str) -> Option<T> {
+    fn required_or<T>(
+        &mut self,
+        field: Field,
+        rule: impl Rule<T>,
+        missing: &'static str,
+    ) -> Option<T> {
         match self.find(field.name) {
             Some(value) => self.note(field.name, not_null(value, &rule)),
             None => self.note(field.name, Err(Errors::missing(field.name, missing))),
         }
     }
 
-    fn or_else<T>(&mut self, field: Field, rule: impl Rule<T>, absent: impl FnOnce(&Facts) -> Result<T, Errors>) -> Option<T> {
+    fn or_else<T>(
+        &mut self,
+        field: Field,
+        rule: impl Rule<T>,
+        absent: impl FnOnce(&Facts) -> Result<T, Errors>,
+    ) -> Option<T> {
         match self.find(field.name) {
             Some(value) => self.note(field.name, not_null(value, &rule)),
             None => self.note(field.name, absent(self.facts)),
@@ -87,7 +107,11 @@ impl Fields for Reader<'_> {
 /// # Errors
 /// Returns those of the rule.
 pub fn not_null<T>(value: &RawValue, rule: &impl Rule<T>) -> Result<T, Errors> {
-    if is_null(value) { Err(Errors::message(NULL)) } else { rule.read(value) }
+    if is_null(value) {
+        Err(Errors::message(NULL))
+    } else {
+        rule.read(value)
+    }
 }
 
 /// Returns whether the value is `null`.
@@ -119,5 +143,7 @@ pub fn entries(value: &RawValue) -> Option<Vec<(Cow<'_, str>, &RawValue)>> {
         }
     }
 
-    serde_json::Deserializer::from_str(value.get()).deserialize_map(Entries).ok()
+    serde_json::Deserializer::from_str(value.get())
+        .deserialize_map(Entries)
+        .ok()
 }

@@ -15,7 +15,8 @@ use crate::error::ApiError;
 use crate::exchange::Exchange;
 use crate::settings::Settings;
 
-/// How many bytes beyond the limit of a signed call are read and thrown away, so that their sender gets to read the answer.
+/// How many bytes beyond the limit of a signed call are read and thrown away, so that their sender
+/// gets to read the answer.
 const DISCARDED: usize = 64 << 20;
 
 /// How long a body may take before `body_rate` counts.
@@ -52,22 +53,33 @@ impl Limit {
     }
 }
 
-/// Returns whether a body of more than this many bytes may follow the head. A body in chunks may have any length.
+/// Returns whether a body of more than this many bytes may follow the head. A body in chunks may
+/// have any length.
 pub fn announces_more_than(headers: &HeaderMap, bytes: usize) -> bool {
     headers.contains_key(header::TRANSFER_ENCODING) || length(headers) > bytes as u64
 }
 
 fn length(headers: &HeaderMap) -> u64 {
-    let length = headers.get(header::CONTENT_LENGTH).and_then(|length| length.to_str().ok());
-    length.and_then(|length| length.trim().parse().ok()).unwrap_or(0)
+    let length = headers
+        .get(header::CONTENT_LENGTH)
+        .and_then(|length| length.to_str().ok());
+    length
+        .and_then(|length| length.trim().parse().ok())
+        .unwrap_or(0)
 }
 
 /// Reads a body.
 ///
 /// # Errors
 /// Fails when the body is larger than the limit, arrives too slowly, or not at all.
-pub async fn read(request: &HttpRequest, mut payload: Payload, limit: Limit) -> Result<Bytes, ApiError> {
-    let settings = request.app_data::<Data<Settings>>().ok_or(ApiError::Internal("no settings"))?;
+pub async fn read(
+    request: &HttpRequest,
+    mut payload: Payload,
+    limit: Limit,
+) -> Result<Bytes, ApiError> {
+    let settings = request
+        .app_data::<Data<Settings>>()
+        .ok_or(ApiError::Internal("no settings"))?;
     let most = limit.bytes().saturating_add(limit.discarded());
     if length(request.headers()) > most as u64 {
         return Err(limit.exceeded());
@@ -81,7 +93,8 @@ pub async fn read(request: &HttpRequest, mut payload: Payload, limit: Limit) -> 
         let chunk = match payload.next().now_or_never() {
             Some(chunk) => chunk,
             None => {
-                let deadline = *begun_at.get_or_insert_with(Instant::now) + patience(size, settings);
+                let deadline =
+                    *begun_at.get_or_insert_with(Instant::now) + patience(size, settings);
                 let Ok(chunk) = timeout_at(deadline, payload.next()).await else {
                     if let Some(exchange) = exchange {
                         exchange.stop_reading();
@@ -92,7 +105,8 @@ pub async fn read(request: &HttpRequest, mut payload: Payload, limit: Limit) -> 
             }
         };
         let Some(chunk) = chunk else { break };
-        let chunk = chunk.map_err(|error| ApiError::not_json(format!("the body did not arrive: {error}")))?;
+        let chunk = chunk
+            .map_err(|error| ApiError::not_json(format!("the body did not arrive: {error}")))?;
         size = size.saturating_add(chunk.len());
         if size <= limit.bytes() {
             bytes.extend_from_slice(&chunk);
@@ -103,10 +117,15 @@ pub async fn read(request: &HttpRequest, mut payload: Payload, limit: Limit) -> 
     if let Some(exchange) = exchange {
         exchange.end_body();
     }
-    if size > limit.bytes() { Err(limit.exceeded()) } else { Ok(bytes.freeze()) }
+    if size > limit.bytes() {
+        Err(limit.exceeded())
+    } else {
+        Ok(bytes.freeze())
+    }
 }
 
-/// Returns when to give up a body of which this many bytes have arrived, counted from its beginning.
+/// Returns when to give up a body of which this many bytes have arrived, counted from its
+/// beginning.
 fn patience(size: usize, settings: &Settings) -> Duration {
     if settings.body_rate == 0 {
         return settings.body_timeout;
@@ -117,9 +136,15 @@ fn patience(size: usize, settings: &Settings) -> Duration {
 
 fn too_slow(size: usize, settings: &Settings) -> ApiError {
     ApiError::TooSlow(if patience(size, settings) < settings.body_timeout {
-        format!("came more slowly than {} bytes a second (body_rate)", settings.body_rate)
+        format!(
+            "came more slowly than {} bytes a second (body_rate)",
+            settings.body_rate
+        )
     } else {
-        format!("took longer than {} seconds (body_timeout)", settings.body_timeout.as_secs_f64())
+        format!(
+            "took longer than {} seconds (body_timeout)",
+            settings.body_timeout.as_secs_f64()
+        )
     })
 }
 
@@ -131,8 +156,19 @@ mod tests {
     fn a_body_is_waited_for_as_long_as_its_rate_is_kept() {
         let settings = Settings::default();
         let seconds = |size| patience(size, &settings).as_secs_f64();
-        assert_eq!((seconds(0), seconds(5 * 1024), seconds(10 * 1024), seconds(1 << 20)), (5.0, 5.0, 10.0, 30.0));
-        let unhurried = Settings { body_rate: 0, ..settings };
+        assert_eq!(
+            (
+                seconds(0),
+                seconds(5 * 1024),
+                seconds(10 * 1024),
+                seconds(1 << 20)
+            ),
+            (5.0, 5.0, 10.0, 30.0)
+        );
+        let unhurried = Settings {
+            body_rate: 0,
+            ..settings
+        };
         assert_eq!(patience(0, &unhurried).as_secs(), 30);
     }
 }

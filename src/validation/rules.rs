@@ -1,4 +1,5 @@
-//! The types that a field can have, read as the original reads them (`protocol.md` §3). A rule also knows its schema.
+//! The types that a field can have, read as the original reads them (`protocol.md` §3). A rule also
+//! knows its schema.
 
 mod datetime;
 mod integer;
@@ -10,7 +11,9 @@ use std::marker::PhantomData;
 
 use channelstream_actors::protocol::message::Payload;
 use serde_json::value::RawValue;
-use utoipa::openapi::schema::{AdditionalProperties, AnyOfBuilder, ArrayBuilder, ObjectBuilder, Type};
+use utoipa::openapi::schema::{
+    AdditionalProperties, AnyOfBuilder, ArrayBuilder, ObjectBuilder, Type,
+};
 use utoipa::openapi::{Ref, RefOr, Schema};
 use utoipa::{PartialSchema, ToSchema};
 
@@ -40,7 +43,11 @@ pub trait Rule<T>: Sized {
 
     /// Turns what is read into something else.
     fn map<U>(self, map: impl Fn(T) -> U) -> impl Rule<U> {
-        Mapped { rule: self, map, of: PhantomData }
+        Mapped {
+            rule: self,
+            map,
+            of: PhantomData,
+        }
     }
 }
 
@@ -77,7 +84,10 @@ where
 }
 
 /// Makes a rule of two functions.
-fn by<T>(read: impl Fn(&RawValue) -> Result<T, Errors>, schema: impl Fn(&mut Components) -> RefOr<Schema>) -> impl Rule<T> {
+fn by<T>(
+    read: impl Fn(&RawValue) -> Result<T, Errors>,
+    schema: impl Fn(&mut Components) -> RefOr<Schema>,
+) -> impl Rule<T> {
     By(read, schema)
 }
 
@@ -94,12 +104,15 @@ fn by_component<T>(
 }
 
 fn text(value: &RawValue) -> Result<String, Errors> {
-    serde_json::from_str(value.get()).map_err(|_| Errors::wrong_kind("Not a valid string.", "text is needed here", value))
+    serde_json::from_str(value.get())
+        .map_err(|_| Errors::wrong_kind("Not a valid string.", "text is needed here", value))
 }
 
 /// Reads text of any length.
 pub fn any_text() -> impl Rule<String> {
-    by(text, |_| ObjectBuilder::new().schema_type(Type::String).into())
+    by(text, |_| {
+        ObjectBuilder::new().schema_type(Type::String).into()
+    })
 }
 
 /// Reads text of 1 to `longest` characters, as a name.
@@ -110,10 +123,18 @@ pub fn name<T: From<Name>>(longest: usize) -> impl Rule<T> {
             if (1..=longest).contains(&text.chars().count()) {
                 Ok(T::from(Name(text)))
             } else {
-                Err(Errors::message(format!("Length must be between 1 and {longest}.")))
+                Err(Errors::message(format!(
+                    "Length must be between 1 and {longest}."
+                )))
             }
         },
-        move |_| ObjectBuilder::new().schema_type(Type::String).min_length(Some(1)).max_length(Some(longest)).into(),
+        move |_| {
+            ObjectBuilder::new()
+                .schema_type(Type::String)
+                .min_length(Some(1))
+                .max_length(Some(longest))
+                .into()
+        },
     )
 }
 
@@ -161,8 +182,13 @@ struct List<R> {
 
 impl<T, R: Rule<T>> Rule<Vec<T>> for List<R> {
     fn read(&self, value: &RawValue) -> Result<Vec<T>, Errors> {
-        let items: Vec<&RawValue> = serde_json::from_str(value.get())
-            .map_err(|_| Errors::wrong_kind("Not a valid list.", "a JSON list is needed here, also for a single value", value))?;
+        let items: Vec<&RawValue> = serde_json::from_str(value.get()).map_err(|_| {
+            Errors::wrong_kind(
+                "Not a valid list.",
+                "a JSON list is needed here, also for a single value",
+                value,
+            )
+        })?;
         let mut errors = Errors::none();
         let mut list = Vec::with_capacity(items.len());
         for (index, item) in items.into_iter().enumerate() {
@@ -173,21 +199,33 @@ impl<T, R: Rule<T>> Rule<Vec<T>> for List<R> {
         }
         errors.into_result()?;
         if list.len() < self.least {
-            return Err(Errors::message(format!("Shorter than minimum length {}.", self.least)));
+            return Err(Errors::message(format!(
+                "Shorter than minimum length {}.",
+                self.least
+            )));
         }
         Ok(list)
     }
 
     fn schema(&self, components: &mut Components) -> RefOr<Schema> {
         let list = ArrayBuilder::new().items(self.rule.schema(components));
-        list.min_items((self.least > 0).then_some(self.least)).into()
+        list.min_items((self.least > 0).then_some(self.least))
+            .into()
     }
 }
 
 /// Reads an object with any keys, each value by `rule`, which also sees null.
-fn mapping<T>(value: &RawValue, rule: impl Fn(&RawValue) -> Result<T, Errors>) -> Result<BTreeMap<String, T>, Errors> {
-    let entries =
-        entries(value).ok_or_else(|| Errors::wrong_kind("Not a valid mapping type.", "a JSON object is needed here", value))?;
+fn mapping<T>(
+    value: &RawValue,
+    rule: impl Fn(&RawValue) -> Result<T, Errors>,
+) -> Result<BTreeMap<String, T>, Errors> {
+    let entries = entries(value).ok_or_else(|| {
+        Errors::wrong_kind(
+            "Not a valid mapping type.",
+            "a JSON object is needed here",
+            value,
+        )
+    })?;
     let mut errors = Errors::none();
     let mut map = BTreeMap::new();
     for (key, value) in entries {
@@ -200,7 +238,9 @@ fn mapping<T>(value: &RawValue, rule: impl Fn(&RawValue) -> Result<T, Errors>) -
 }
 
 fn mapping_schema(values: RefOr<Schema>) -> RefOr<Schema> {
-    ObjectBuilder::new().additional_properties(Some(AdditionalProperties::RefOr(values))).into()
+    ObjectBuilder::new()
+        .additional_properties(Some(AdditionalProperties::RefOr(values)))
+        .into()
 }
 
 /// Reads the application's object, of at most `limit` bytes, and keeps it as it stands.
@@ -209,9 +249,15 @@ pub fn payload(limit: usize) -> impl Rule<Payload> {
         move |value: &RawValue| {
             let size = value.get().len();
             if Kind::of(value) != Kind::Object {
-                Err(Errors::wrong_kind("Not a valid mapping type.", "a JSON object is needed here", value))
+                Err(Errors::wrong_kind(
+                    "Not a valid mapping type.",
+                    "a JSON object is needed here",
+                    value,
+                ))
             } else if size > limit {
-                Err(Errors::message(format!("Longer than maximum size {limit} bytes (message_limit); got {size}.")))
+                Err(Errors::message(format!(
+                    "Longer than maximum size {limit} bytes (message_limit); got {size}."
+                )))
             } else {
                 Ok(Payload::from(value.to_owned()))
             }
@@ -229,16 +275,21 @@ pub fn mapping_of<T: Table + ToSchema>() -> impl Rule<BTreeMap<String, T::Value>
     )
 }
 
-/// Reads a boolean, also in the spellings that the original takes. The description says that an absent one is `default`.
+/// Reads a boolean, also in the spellings that the original takes. The description says that an
+/// absent one is `default`.
 pub fn boolean(default: bool) -> impl Rule<bool> {
     let name = if default { "FlagOn" } else { "FlagOff" };
     by_component(read_boolean, name, move || {
         let of = |kind| ObjectBuilder::new().schema_type(kind);
-        let about = format!("A boolean, also as a number or as text, which is {default} where it is absent.");
+        let about = format!(
+            "A boolean, also as a number or as text, which is {default} where it is absent."
+        );
         AnyOfBuilder::new()
             .item(of(Type::Boolean))
             .item(of(Type::Integer).minimum(Some(0)).maximum(Some(1)))
-            .item(of(Type::String).pattern(Some("^(t|T|true|True|TRUE|1|f|F|false|False|FALSE|0)$")))
+            .item(
+                of(Type::String).pattern(Some("^(t|T|true|True|TRUE|1|f|F|false|False|FALSE|0)$")),
+            )
             .description(Some(about))
             .default(Some(default.into()))
             .into()
@@ -249,7 +300,9 @@ fn read_boolean(value: &RawValue) -> Result<bool, Errors> {
     let number = || value.get().parse::<f64>().ok();
     match value.get() {
         "true" | "\"t\"" | "\"T\"" | "\"true\"" | "\"True\"" | "\"TRUE\"" | "\"1\"" => Ok(true),
-        "false" | "\"f\"" | "\"F\"" | "\"false\"" | "\"False\"" | "\"FALSE\"" | "\"0\"" => Ok(false),
+        "false" | "\"f\"" | "\"F\"" | "\"false\"" | "\"False\"" | "\"FALSE\"" | "\"0\"" => {
+            Ok(false)
+        }
         _ if number() == Some(1.0) => Ok(true),
         _ if number() == Some(0.0) => Ok(false),
         _ => Err(Errors::message("Not a valid boolean.")),

@@ -40,31 +40,62 @@ async fn guessing_takes_longer_each_time_and_the_right_password_ends_it() {
     .await;
     let response = sign_in(&backend, "right").await;
     assert_eq!(response.status(), 429);
-    let wait: u64 = response.headers()["retry-after"].to_str().unwrap().parse().unwrap();
+    let wait: u64 = response.headers()["retry-after"]
+        .to_str()
+        .unwrap()
+        .parse()
+        .unwrap();
     assert!((1..=2).contains(&wait), "{wait}");
     assert!(response.text().await.unwrap().contains("Try again in"));
-    eventually("the right one is let in", async || sign_in(&backend, "right").await.status() == 302).await;
-    assert_eq!(sign_in(&backend, "right").await.status(), 302, "nothing is left of the failures");
+    eventually("the right one is let in", async || {
+        sign_in(&backend, "right").await.status() == 302
+    })
+    .await;
+    assert_eq!(
+        sign_in(&backend, "right").await.status(),
+        302,
+        "nothing is left of the failures"
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn pages_of_other_sites_cannot_act_for_who_is_signed_in() {
     let server = Server::start(&[]);
     let backend = Backend::of(&server);
-    let cookie = sign_in(&backend, "admin_secret").await.headers()["set-cookie"].to_str().unwrap().to_owned();
+    let cookie = sign_in(&backend, "admin_secret").await.headers()["set-cookie"]
+        .to_str()
+        .unwrap()
+        .to_owned();
     for part in ["HttpOnly", "SameSite=Strict", "Path=/", "Max-Age=2592000"] {
         assert!(cookie.contains(part), "{cookie}");
     }
     let cookie = session(&backend).await;
     let ask = async |method: Method, header: &str, value: &str| {
-        let request = backend.unsigned(method, "/admin/admin.json").header("cookie", &cookie).header(header, value);
+        let request = backend
+            .unsigned(method, "/admin/admin.json")
+            .header("cookie", &cookie)
+            .header(header, value);
         request.send().await.unwrap().status()
     };
-    assert_eq!(ask(Method::POST, "sec-fetch-site", "same-origin").await, 200);
+    assert_eq!(
+        ask(Method::POST, "sec-fetch-site", "same-origin").await,
+        200
+    );
     assert_eq!(ask(Method::POST, "sec-fetch-site", "cross-site").await, 403);
-    assert_eq!(ask(Method::POST, "origin", "https://evil.example").await, 403);
+    assert_eq!(
+        ask(Method::POST, "origin", "https://evil.example").await,
+        403
+    );
     assert_eq!(ask(Method::POST, "origin", "null").await, 403);
-    assert_eq!(ask(Method::POST, "origin", &format!("http://{}", server.address)).await, 200);
+    assert_eq!(
+        ask(
+            Method::POST,
+            "origin",
+            &format!("http://{}", server.address)
+        )
+        .await,
+        200
+    );
     assert_eq!(ask(Method::GET, "sec-fetch-site", "cross-site").await, 200);
     let login = signing_in(&backend, "admin_secret").header("sec-fetch-site", "cross-site");
     assert_eq!(login.send().await.unwrap().status(), 403);
@@ -76,13 +107,23 @@ async fn who_has_signed_out_stays_out_with_the_same_cookie_too() {
     let backend = Backend::of(&server);
     let (first, second) = (session(&backend).await, session(&backend).await);
     let ask = async |path: &str, cookie: &str| {
-        backend.unsigned(Method::GET, path).header("cookie", cookie).send().await.unwrap().status()
+        backend
+            .unsigned(Method::GET, path)
+            .header("cookie", cookie)
+            .send()
+            .await
+            .unwrap()
+            .status()
     };
     assert_eq!(ask("/admin", &first).await, 200);
     assert_eq!(ask("/admin/sign_out", &first).await, 302);
     assert_eq!(ask("/admin", &first).await, 302);
     assert_eq!(ask("/admin", &second).await, 200);
-    assert_eq!(ask("/admin", &second.replace('=', "=A")).await, 302, "a cookie that was changed");
+    assert_eq!(
+        ask("/admin", &second.replace('=', "=A")).await,
+        302,
+        "a cookie that was changed"
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -92,22 +133,61 @@ async fn what_the_panel_does_needs_a_session_and_a_page_of_ours() {
     let cookie = session(&backend).await;
     let conn_id = backend.connect("alice", &["news"]).await;
     let calls = [
-        ("message", json!([{"user": "admin", "channel": "news", "message": {"text": "hello"}}])),
+        (
+            "message",
+            json!([{"user": "admin", "channel": "news", "message": {"text": "hello"}}]),
+        ),
         ("channel_config", json!({"news": {"notify_presence": true}})),
         ("forget_channel", json!({"channel": "news"})),
         ("disconnect", json!({"conn_id": conn_id})),
     ];
     for (path, body) in calls {
         let call = |headers: &[(&str, &str)]| {
-            let request = backend.unsigned(Method::POST, &format!("/admin/{path}")).json(&body);
-            headers.iter().fold(request, |request, (name, value)| request.header(*name, *value)).send()
+            let request = backend
+                .unsigned(Method::POST, &format!("/admin/{path}"))
+                .json(&body);
+            headers
+                .iter()
+                .fold(request, |request, (name, value)| {
+                    request.header(*name, *value)
+                })
+                .send()
         };
         assert_eq!(call(&[]).await.unwrap().status(), 302, "{path}");
-        assert_eq!(call(&[("x-channelstream-secret", "wrong")]).await.unwrap().status(), 401, "{path}");
-        assert_eq!(call(&[("cookie", &cookie), ("sec-fetch-site", "same-site")]).await.unwrap().status(), 403, "{path}");
-        assert_eq!(call(&[("cookie", &cookie), ("sec-fetch-site", "same-origin")]).await.unwrap().status(), 200, "{path}");
+        assert_eq!(
+            call(&[("x-channelstream-secret", "wrong")])
+                .await
+                .unwrap()
+                .status(),
+            401,
+            "{path}"
+        );
+        assert_eq!(
+            call(&[("cookie", &cookie), ("sec-fetch-site", "same-site")])
+                .await
+                .unwrap()
+                .status(),
+            403,
+            "{path}"
+        );
+        assert_eq!(
+            call(&[("cookie", &cookie), ("sec-fetch-site", "same-origin")])
+                .await
+                .unwrap()
+                .status(),
+            200,
+            "{path}"
+        );
     }
-    assert_eq!(backend.unsigned(Method::GET, "/admin/live").send().await.unwrap().status(), 302);
+    assert_eq!(
+        backend
+            .unsigned(Method::GET, "/admin/live")
+            .send()
+            .await
+            .unwrap()
+            .status(),
+        302
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -115,23 +195,44 @@ async fn a_channel_is_forgotten_with_all_that_it_keeps_and_those_who_are_in_it_g
     let server = Server::start(&[]);
     let backend = Backend::of(&server);
     let config = json!({"news": {"store_history": true}});
-    let connect = json!({"username": "alice", "channels": ["news", "other"], "channel_configs": config});
-    let conn_id = backend.post("/connect", connect).await["conn_id"].as_str().unwrap().to_owned();
+    let connect =
+        json!({"username": "alice", "channels": ["news", "other"], "channel_configs": config});
+    let conn_id = backend.post("/connect", connect).await["conn_id"]
+        .as_str()
+        .unwrap()
+        .to_owned();
     let mut alice = WebSocket::open(&server.address, &conn_id).await.unwrap();
     backend.say("news", json!({"number": 1})).await;
     assert_eq!(alice.event().await["message"]["number"], 1);
-    let forget = async || backend.post("/admin/forget_channel", json!({"channel": "news"})).await;
+    let forget = async || {
+        backend
+            .post("/admin/forget_channel", json!({"channel": "news"}))
+            .await
+    };
     assert_eq!(forget().await, true);
-    let info = backend.post("/info", json!({"info": {"channels": ["news", "other"]}})).await;
-    assert_eq!(info["channels"].as_object().unwrap().keys().collect::<Vec<_>>(), ["other"]);
+    let info = backend
+        .post("/info", json!({"info": {"channels": ["news", "other"]}}))
+        .await;
+    assert_eq!(
+        info["channels"]
+            .as_object()
+            .unwrap()
+            .keys()
+            .collect::<Vec<_>>(),
+        ["other"]
+    );
     assert_eq!(forget().await, false);
     backend.say("news", json!({"number": 2})).await;
     backend.say("other", json!({"number": 3})).await;
     assert_eq!(alice.event().await["message"]["number"], 3);
     // It begins anew, with the configuration of who brings it back.
     let subscribe = json!({"conn_id": conn_id, "channels": ["news"], "channel_configs": {"news": {"notify_presence": true}}});
-    let channel = backend.post("/subscribe", subscribe).await["channels_info"]["channels"]["news"].clone();
-    assert_eq!((&channel["history"], &channel["settings"]["notify_presence"]), (&json!([]), &json!(true)));
+    let channel =
+        backend.post("/subscribe", subscribe).await["channels_info"]["channels"]["news"].clone();
+    assert_eq!(
+        (&channel["history"], &channel["settings"]["notify_presence"]),
+        (&json!([]), &json!(true))
+    );
     backend.say("news", json!({"number": 4})).await;
     assert_eq!(alice.event().await["message"]["number"], 4);
 }
@@ -145,13 +246,30 @@ async fn the_numbers_come_page_by_page_where_asked_for() {
     }
     let ask = async |query: &str| {
         // The query is not part of what is signed.
-        let pairs: Vec<_> = query.split('&').filter_map(|pair| pair.split_once('=')).collect();
-        backend.request(Method::GET, "/admin/admin.json").query(&pairs).send().await.unwrap()
+        let pairs: Vec<_> = query
+            .split('&')
+            .filter_map(|pair| pair.split_once('='))
+            .collect();
+        backend
+            .request(Method::GET, "/admin/admin.json")
+            .query(&pairs)
+            .send()
+            .await
+            .unwrap()
     };
     let names = |totals: &Value| {
-        let channels: Vec<_> = totals["channels"].as_object().unwrap().keys().cloned().collect();
-        let users: Vec<_> =
-            totals["users"].as_array().unwrap().iter().map(|user| user["user"].as_str().unwrap().to_owned()).collect();
+        let channels: Vec<_> = totals["channels"]
+            .as_object()
+            .unwrap()
+            .keys()
+            .cloned()
+            .collect();
+        let users: Vec<_> = totals["users"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .map(|user| user["user"].as_str().unwrap().to_owned())
+            .collect();
         (channels.join(" "), users.join(" "))
     };
     for (query, channels, users) in [
@@ -162,10 +280,21 @@ async fn the_numbers_come_page_by_page_where_asked_for() {
         ("offset=9", "", ""),
     ] {
         let totals: Value = ask(query).await.json().await.unwrap();
-        assert_eq!(names(&totals), (channels.to_owned(), users.to_owned()), "{query}");
-        assert_eq!((&totals["total_channels"], &totals["total_connections"]), (&json!(4), &json!(3)), "{query}");
+        assert_eq!(
+            names(&totals),
+            (channels.to_owned(), users.to_owned()),
+            "{query}"
+        );
+        assert_eq!(
+            (&totals["total_channels"], &totals["total_connections"]),
+            (&json!(4), &json!(3)),
+            "{query}"
+        );
     }
-    for (query, reason) in [("limit=-1", "limit is a whole number"), ("sort=size", "sort is one of")] {
+    for (query, reason) in [
+        ("limit=-1", "limit is a whole number"),
+        ("sort=size", "sort is one of"),
+    ] {
         let response = ask(query).await;
         assert_eq!(response.status(), 422);
         assert!(response.text().await.unwrap().contains(reason));
@@ -176,11 +305,19 @@ async fn the_numbers_come_page_by_page_where_asked_for() {
 async fn an_open_panel_does_not_hold_up_the_end() {
     let mut server = Server::start(&[]);
     let backend = Backend::of(&server);
-    let mut live = backend.request(Method::GET, "/admin/live").send().await.unwrap();
+    let mut live = backend
+        .request(Method::GET, "/admin/live")
+        .send()
+        .await
+        .unwrap();
     assert!(live.chunk().await.unwrap().is_some());
     let start = Instant::now();
     assert!(server.terminate().success());
-    assert!(start.elapsed() < Duration::from_secs(5), "{:?}", start.elapsed());
+    assert!(
+        start.elapsed() < Duration::from_secs(5),
+        "{:?}",
+        start.elapsed()
+    );
     while live.chunk().await.unwrap().is_some() {}
 }
 
@@ -191,16 +328,27 @@ async fn asking_for_all_of_many_channels_delays_nobody() {
     let backend = Backend::of(&server);
     for start in (0..CHANNELS).step_by(2000) {
         let configs = (start..start + 2000).map(|number| (format!("channel-{number}"), json!({})));
-        backend.post("/channel_config", Value::Object(configs.collect())).await;
+        backend
+            .post("/channel_config", Value::Object(configs.collect()))
+            .await;
     }
     let everything = tokio::spawn({
         let backend = backend.clone();
         async move {
             for _ in 0..3 {
-                let totals = backend.request(Method::GET, "/admin/admin.json").send().await.unwrap();
+                let totals = backend
+                    .request(Method::GET, "/admin/admin.json")
+                    .send()
+                    .await
+                    .unwrap();
                 let totals = totals.bytes().await.unwrap();
                 // Of so many that takes a while, which is not the server's.
-                let count = move || serde_json::from_slice::<Value>(&totals).unwrap()["channels"].as_object().unwrap().len();
+                let count = move || {
+                    serde_json::from_slice::<Value>(&totals).unwrap()["channels"]
+                        .as_object()
+                        .unwrap()
+                        .len()
+                };
                 assert_eq!(tokio::task::spawn_blocking(count).await.unwrap(), CHANNELS);
             }
         }

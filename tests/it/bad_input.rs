@@ -1,4 +1,5 @@
-//! Whatever a stranger sends is answered clearly: a 4xx or a close code, never a 500, never a fault.
+//! Whatever a stranger sends is answered clearly: a 4xx or a close code, never a 500, never a
+//! fault.
 
 use std::time::Duration;
 
@@ -26,8 +27,18 @@ const SIGNED: [(&str, Method); 9] = [
     ("/info", Method::POST),
 ];
 
-async fn status(backend: &Backend, method: &Method, path: &str, body: impl Into<reqwest::Body>) -> (u16, String) {
-    let response = backend.request(method.clone(), path).body(body).send().await.unwrap();
+async fn status(
+    backend: &Backend,
+    method: &Method,
+    path: &str,
+    body: impl Into<reqwest::Body>,
+) -> (u16, String) {
+    let response = backend
+        .request(method.clone(), path)
+        .body(body)
+        .send()
+        .await
+        .unwrap();
     (response.status().as_u16(), response.text().await.unwrap())
 }
 
@@ -36,8 +47,11 @@ async fn broken_bodies_get_a_reason() {
     let server = Server::start(&[]);
     let backend = Backend::of(&server);
     let deep = format!("{}{}", "[".repeat(200_000), "]".repeat(200_000));
-    let deep_message =
-        format!(r#"[{{"user": "a", "channel": "b", "message": {{"x": {}1{}}}}}]"#, "[".repeat(5000), "]".repeat(5000));
+    let deep_message = format!(
+        r#"[{{"user": "a", "channel": "b", "message": {{"x": {}1{}}}}}]"#,
+        "[".repeat(5000),
+        "]".repeat(5000)
+    );
     let bodies: [&[u8]; 12] = [
         b"{\"username\": \"al",
         deep.as_bytes(),
@@ -55,22 +69,47 @@ async fn broken_bodies_get_a_reason() {
     for (path, method) in SIGNED {
         for body in bodies {
             let (status, text) = status(&backend, &method, path, body.to_vec()).await;
-            assert!((400..500).contains(&status), "{method} {path} {:?}: {status} {text}", &body[..body.len().min(40)]);
+            assert!(
+                (400..500).contains(&status),
+                "{method} {path} {:?}: {status} {text}",
+                &body[..body.len().min(40)]
+            );
             let answer: Value = serde_json::from_str(&text).unwrap();
             assert!(answer.is_object(), "{method} {path}: {text}");
         }
     }
-    assert!(!server.rest_of_log().iter().any(|line| line.contains("panicked")));
+    assert!(
+        !server
+            .rest_of_log()
+            .iter()
+            .any(|line| line.contains("panicked"))
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn large_bodies_are_refused_with_the_limit() {
     let server = Server::start(&[("message-limit", "1048576")]);
     let backend = Backend::of(&server);
-    let large = format!(r#"[{{"user": "a", "channel": "b", "message": {{"x": "{}"}}}}]"#, "x".repeat(10 << 20));
+    let large = format!(
+        r#"[{{"user": "a", "channel": "b", "message": {{"x": "{}"}}}}]"#,
+        "x".repeat(10 << 20)
+    );
     let (code, text) = status(&backend, &Method::POST, "/message", large.clone()).await;
-    assert_eq!((code, text.contains("1048576") && text.contains("body_limit")), (413, true), "{text}");
-    let (code, _) = status(&backend, &Method::POST, "/message", large[..1 << 19].to_owned()).await;
+    assert_eq!(
+        (
+            code,
+            text.contains("1048576") && text.contains("body_limit")
+        ),
+        (413, true),
+        "{text}"
+    );
+    let (code, _) = status(
+        &backend,
+        &Method::POST,
+        "/message",
+        large[..1 << 19].to_owned(),
+    )
+    .await;
     assert_eq!(code, 400);
     let roomy = Server::start(&[("body-limit", "20000000"), ("message-limit", "20000000")]);
     let (code, _) = status(&Backend::of(&roomy), &Method::POST, "/message", large).await;
@@ -80,7 +119,11 @@ async fn large_bodies_are_refused_with_the_limit() {
 #[tokio::test(flavor = "multi_thread")]
 async fn an_unsigned_large_body_is_refused_all_the_same() {
     let server = Server::start(&[]);
-    let response = Backend::of(&server).unsigned(Method::POST, "/message").body("x".repeat(10 << 20)).send().await;
+    let response = Backend::of(&server)
+        .unsigned(Method::POST, "/message")
+        .body("x".repeat(10 << 20))
+        .send()
+        .await;
     // The server may end the connection before all was sent; it must not accept it.
     assert!(response.map_or(true, |response| response.status() == 403));
 }
@@ -89,15 +132,31 @@ async fn an_unsigned_large_body_is_refused_all_the_same() {
 async fn absurd_numbers_are_refused() {
     let server = Server::start(&[]);
     let backend = Backend::of(&server);
-    for number in ["1e400", "99999999999999999999999999", "-1", "1e30", "\"1e3\""] {
+    for number in [
+        "1e400",
+        "99999999999999999999999999",
+        "-1",
+        "1e30",
+        "\"1e3\"",
+    ] {
         let body = format!(r#"{{"room": {{"history_size": {number}}}}}"#);
-        assert_eq!(status(&backend, &Method::POST, "/channel_config", body).await.0, 422, "{number}");
+        assert_eq!(
+            status(&backend, &Method::POST, "/channel_config", body)
+                .await
+                .0,
+            422,
+            "{number}"
+        );
     }
     let state = backend.post("/connect", json!({"username": "a"})).await;
     assert!(state.is_object());
     let body = r#"{"user": "a", "user_state": {"big": 123456789012345678901234567890.50, "small": -1e-999}}"#;
     let (code, text) = status(&backend, &Method::POST, "/user_state", body).await;
-    assert_eq!((code, text.contains("123456789012345678901234567890.50")), (200, true), "{text}");
+    assert_eq!(
+        (code, text.contains("123456789012345678901234567890.50")),
+        (200, true),
+        "{text}"
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -111,15 +170,37 @@ async fn all_that_is_wrong_is_named_at_once() {
         "channels": ["Shorter than minimum length 1."],
         "info": {"channels": {"0": ["Not a valid string."]}, "include_users": ["Not a valid boolean."]},
     });
-    assert_eq!((response.status().as_u16(), response.json::<Value>().await.unwrap()), (422, expected));
+    assert_eq!(
+        (
+            response.status().as_u16(),
+            response.json::<Value>().await.unwrap()
+        ),
+        (422, expected)
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn any_content_type_is_read_as_json() {
     let server = Server::start(&[]);
-    for content_type in ["text/plain", "application/x-www-form-urlencoded", "image/png", "nonsense"] {
-        let request = Backend::of(&server).request(Method::POST, "/connect").header("content-type", content_type);
-        assert_eq!(request.body(r#"{"username": "a"}"#).send().await.unwrap().status(), 200, "{content_type}");
+    for content_type in [
+        "text/plain",
+        "application/x-www-form-urlencoded",
+        "image/png",
+        "nonsense",
+    ] {
+        let request = Backend::of(&server)
+            .request(Method::POST, "/connect")
+            .header("content-type", content_type);
+        assert_eq!(
+            request
+                .body(r#"{"username": "a"}"#)
+                .send()
+                .await
+                .unwrap()
+                .status(),
+            200,
+            "{content_type}"
+        );
     }
 }
 
@@ -127,19 +208,49 @@ async fn any_content_type_is_read_as_json() {
 async fn queries_without_sense_get_a_reason() {
     let server = Server::start(&[]);
     let backend = Backend::of(&server);
-    for path in
-        ["/listen", "/listen?conn_id=", "/listen?conn_id=%FF", "/disconnect", "/disconnect?conn_id=x", "/ws", "/ws?conn_id=x"]
-    {
+    for path in [
+        "/listen",
+        "/listen?conn_id=",
+        "/listen?conn_id=%FF",
+        "/disconnect",
+        "/disconnect?conn_id=x",
+        "/ws",
+        "/ws?conn_id=x",
+    ] {
         let response = backend.unsigned(Method::GET, path).send().await.unwrap();
         assert_eq!(response.status(), 422, "{path}");
         assert!(!response.text().await.unwrap().is_empty(), "{path}");
     }
     let conn_id = backend.connect("a", &[]).await;
     let path = format!("/ws?conn_id={conn_id}");
-    assert_eq!(backend.unsigned(Method::GET, &path).send().await.unwrap().status(), 426);
-    assert_eq!(backend.unsigned(Method::OPTIONS, &path).send().await.unwrap().status(), 200);
+    assert_eq!(
+        backend
+            .unsigned(Method::GET, &path)
+            .send()
+            .await
+            .unwrap()
+            .status(),
+        426
+    );
+    assert_eq!(
+        backend
+            .unsigned(Method::OPTIONS, &path)
+            .send()
+            .await
+            .unwrap()
+            .status(),
+        200
+    );
     let poll = format!("/listen?conn_id={conn_id}&callback=alert(1)");
-    assert_eq!(backend.unsigned(Method::GET, &poll).send().await.unwrap().status(), 422);
+    assert_eq!(
+        backend
+            .unsigned(Method::GET, &poll)
+            .send()
+            .await
+            .unwrap()
+            .status(),
+        422
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -152,14 +263,26 @@ async fn frames_of_clients_are_signs_of_life_unless_they_break_the_protocol() {
     };
     let mut socket = open("binary").await;
     socket.send(Message::binary(vec![0; 100]));
-    for (opcode, is_final) in [(Data::Text, false), (Data::Continue, false), (Data::Continue, true)] {
-        socket.send(Message::Frame(Frame::message("part", OpCode::Data(opcode), is_final)));
+    for (opcode, is_final) in [
+        (Data::Text, false),
+        (Data::Continue, false),
+        (Data::Continue, true),
+    ] {
+        socket.send(Message::Frame(Frame::message(
+            "part",
+            OpCode::Data(opcode),
+            is_final,
+        )));
     }
     backend.say("room", json!({"n": 1})).await;
     assert_eq!(socket.event().await["message"]["n"], 1);
     let mut socket = open("oversized").await;
     socket.send(Message::text("x".repeat(5000)));
-    let (code, _) = socket.ended(Duration::from_secs(5)).await.flatten().unwrap();
+    let (code, _) = socket
+        .ended(Duration::from_secs(5))
+        .await
+        .flatten()
+        .unwrap();
     assert_eq!(code, 1009);
 }
 
@@ -167,17 +290,34 @@ async fn frames_of_clients_are_signs_of_life_unless_they_break_the_protocol() {
 async fn a_frame_that_announces_more_than_the_limit_is_refused_before_it_comes() {
     let server = Server::start(&[]);
     let conn_id = Backend::of(&server).connect("raw", &[]).await;
-    let answer = answer_to(&server, &conn_id, b"\x82\xff\x00\x00\x00\x10\x00\x00\x00\x00").await;
-    assert!(is_closed_with(&answer, [0x03, 0xf1]), "{}", String::from_utf8_lossy(&answer));
+    let answer = answer_to(
+        &server,
+        &conn_id,
+        b"\x82\xff\x00\x00\x00\x10\x00\x00\x00\x00",
+    )
+    .await;
+    assert!(
+        is_closed_with(&answer, [0x03, 0xf1]),
+        "{}",
+        String::from_utf8_lossy(&answer)
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn an_unmasked_frame_closes_the_websocket() {
     let server = Server::start(&[]);
     let conn_id = Backend::of(&server).connect("raw", &[]).await;
-    for frame in [&b"\x81\x05hello"[..], b"\xf1\x80\0\0\0\0", b"\x83\x80\0\0\0\0"] {
+    for frame in [
+        &b"\x81\x05hello"[..],
+        b"\xf1\x80\0\0\0\0",
+        b"\x83\x80\0\0\0\0",
+    ] {
         let answer = answer_to(&server, &conn_id, frame).await;
-        assert!(is_closed_with(&answer, [0x03, 0xea]), "{frame:?}: {}", String::from_utf8_lossy(&answer));
+        assert!(
+            is_closed_with(&answer, [0x03, 0xea]),
+            "{frame:?}: {}",
+            String::from_utf8_lossy(&answer)
+        );
     }
 }
 
@@ -198,5 +338,7 @@ async fn answer_to(server: &Server, conn_id: &str, frame: &[u8]) -> Vec<u8> {
 
 /// A close frame: 0x88, its length, the code.
 fn is_closed_with(answer: &[u8], code: [u8; 2]) -> bool {
-    answer.windows(4).any(|bytes| bytes[0] == 0x88 && bytes[2..] == code)
+    answer
+        .windows(4)
+        .any(|bytes| bytes[0] == 0x88 && bytes[2..] == code)
 }

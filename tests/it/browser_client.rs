@@ -40,16 +40,24 @@ async fn connected(browser: &Browser, address: &str, change: &str) -> Window {
 }
 
 async fn connect(window: &Window, change: &str) {
-    window.run(&format!("{CONNECTION} {change}; connection.connect();")).await;
+    window
+        .run(&format!("{CONNECTION} {change}; connection.connect();"))
+        .await;
     listens(window).await;
 }
 
 async fn listens(window: &Window) {
-    eventually("it listens", async || window.run("return connection.status === 'listening'").await == true).await;
+    eventually("it listens", async || {
+        window.run("return connection.status === 'listening'").await == true
+    })
+    .await;
 }
 
 async fn hears(window: &Window, expected: Value) {
-    eventually(&format!("{expected} is heard"), async || window.run("return heard").await == expected).await;
+    eventually(&format!("{expected} is heard"), async || {
+        window.run("return heard").await == expected
+    })
+    .await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -60,8 +68,16 @@ async fn it_listens_by_the_best_transport_that_works() {
     for (number, (change, transport)) in [
         ("", "websocket"),
         ("connection.noWebsocket = true", "sse"),
-        (&format!("{nowhere}; connection.sseUrl = '/sse'; connection.longPollUrl = '/listen'"), "sse"),
-        (&format!("{nowhere}; connection.sseUrl = '/nowhere'; connection.longPollUrl = '/listen'"), "long-poll"),
+        (
+            &format!("{nowhere}; connection.sseUrl = '/sse'; connection.longPollUrl = '/listen'"),
+            "sse",
+        ),
+        (
+            &format!(
+                "{nowhere}; connection.sseUrl = '/nowhere'; connection.longPollUrl = '/listen'"
+            ),
+            "long-poll",
+        ),
         ("connection.transports = ['long-poll']", "long-poll"),
     ]
     .into_iter()
@@ -70,7 +86,11 @@ async fn it_listens_by_the_best_transport_that_works() {
         // A name belongs to the window that took it first.
         let change = format!("connection.username = 'alice' + {number}; {change}");
         let window = connected(&browser, &server.address, &change).await;
-        assert_eq!(window.run("return connection.transport").await, transport, "{change}");
+        assert_eq!(
+            window.run("return connection.transport").await,
+            transport,
+            "{change}"
+        );
         backend.say("demo:lobby", json!({"n": 1})).await;
         hears(&window, json!([1])).await;
         window.run("await connection.disconnect()").await;
@@ -85,7 +105,9 @@ async fn it_goes_on_where_it_was_when_the_wire_is_cut() {
     let wire = Wire::to(&server.address).await;
     let (browser, backend) = (Browser::start().await, Backend::of(&server));
     for transport in ["websocket", "sse", "long-poll"] {
-        let change = format!("connection.username = 'alice by {transport}'; connection.transports = ['{transport}']");
+        let change = format!(
+            "connection.username = 'alice by {transport}'; connection.transports = ['{transport}']"
+        );
         let window = connected(&browser, &wire.address, &change).await;
         for n in 0..MESSAGES {
             backend.say("demo:lobby", json!({"n": n})).await;
@@ -95,7 +117,9 @@ async fn it_goes_on_where_it_was_when_the_wire_is_cut() {
             tokio::time::sleep(Duration::from_millis(2)).await;
         }
         hears(&window, (0..MESSAGES).collect()).await;
-        let connects = window.run("return fate.filter(({ status }) => status === 'connecting').length").await;
+        let connects = window
+            .run("return fate.filter(({ status }) => status === 'connecting').length")
+            .await;
         assert_eq!(connects, 1, "{transport}: the connection was still known");
         window.run("await connection.disconnect()").await;
         window.close().await;
@@ -121,19 +145,39 @@ async fn it_heeds_the_wait_that_a_stopping_server_names_and_hurries_when_the_net
     let mut server = Server::start(&[("demo", "true")]);
     let browser = Browser::start().await;
     let window = connected(&browser, &server.address, "").await;
-    let (status, mut server) = tokio::task::spawn_blocking(move || (server.terminate(), server)).await.unwrap();
+    let (status, mut server) = tokio::task::spawn_blocking(move || (server.terminate(), server))
+        .await
+        .unwrap();
     assert!(status.success());
-    eventually("it waits", async || window.run("return fate.some(({ status }) => status === 'waiting')").await == true).await;
-    let wait = window.run("return fate.find(({ status }) => status === 'waiting').wait").await.as_f64().unwrap();
-    assert!((1000.0..=1500.0).contains(&wait), "{wait} ms, where the server named one second");
+    eventually("it waits", async || {
+        window
+            .run("return fate.some(({ status }) => status === 'waiting')")
+            .await
+            == true
+    })
+    .await;
+    let wait = window
+        .run("return fate.find(({ status }) => status === 'waiting').wait")
+        .await
+        .as_f64()
+        .unwrap();
+    assert!(
+        (1000.0..=1500.0).contains(&wait),
+        "{wait} ms, where the server named one second"
+    );
     // From now on waits are long, unless something happens.
     window.run("connection.increaseBounceIv = 50_000").await;
     eventually("it waits for long", async || {
-        window.run("return fate.at(-1).status === 'waiting' && fate.at(-1).wait > 20_000").await == true
+        window
+            .run("return fate.at(-1).status === 'waiting' && fate.at(-1).wait > 20_000")
+            .await
+            == true
     })
     .await;
     server.restart();
-    window.run("window.dispatchEvent(new Event('online'))").await;
+    window
+        .run("window.dispatchEvent(new Event('online'))")
+        .await;
     listens(&window).await;
 }
 
@@ -164,13 +208,36 @@ async fn a_page_of_the_original_works() {
         )
         .await;
     let told = told.as_array().unwrap();
-    assert_eq!(told[0], json!(["channelsChangedCallback", ["demo:lobby", "demo:quiet"]]));
+    assert_eq!(
+        told[0],
+        json!(["channelsChangedCallback", ["demo:lobby", "demo:quiet"]])
+    );
     assert_eq!(told[1], json!(["subscribeCallback", 200, "object"]));
     let mut both = told[2..4].to_vec();
     both.sort_by_key(Value::to_string);
-    assert_eq!(both, [json!(["heard", "message"]), json!(["messageCallback", 200, "object"])]);
-    assert_eq!(told[4], json!(["messageErrorCallback", 422, "A message has 1 to 1000 characters."]));
-    assert_eq!(told[5], json!(["messageEditErrorCallback", 403, "Only its author may change a message."]));
+    assert_eq!(
+        both,
+        [
+            json!(["heard", "message"]),
+            json!(["messageCallback", 200, "object"])
+        ]
+    );
+    assert_eq!(
+        told[4],
+        json!([
+            "messageErrorCallback",
+            422,
+            "A message has 1 to 1000 characters."
+        ])
+    );
+    assert_eq!(
+        told[5],
+        json!([
+            "messageEditErrorCallback",
+            403,
+            "Only its author may change a message."
+        ])
+    );
     assert_eq!(told[6], json!(["channelsChangedCallback", ["demo:lobby"]]));
     assert_eq!(told[7], json!(["unsubscribeCallback", 200, "object"]));
 }
@@ -184,10 +251,16 @@ async fn tabs_share_one_connection_and_the_next_takes_over() {
     let leader = window.driver.window().await.unwrap();
     let follower = window.driver.new_tab().await.unwrap();
     let connections = async || {
-        let info = backend.post("/info", json!({"info": {"channels": ["demo:lobby"]}})).await;
+        let info = backend
+            .post("/info", json!({"info": {"channels": ["demo:lobby"]}}))
+            .await;
         info["channels"]["demo:lobby"]["total_connections"].clone()
     };
-    window.driver.switch_to_window(follower.clone()).await.unwrap();
+    window
+        .driver
+        .switch_to_window(follower.clone())
+        .await
+        .unwrap();
     window.goto("/static/icon.svg").await;
     connect(&window, share).await;
     assert_eq!(connections().await, 1);
@@ -212,20 +285,47 @@ async fn it_knows_who_is_here_and_ends_when_it_is_destroyed() {
     let window = connected(&browser, &server.address, "").await;
     let users = async || window.run("return connection.users('demo:lobby')").await;
     let state = json!({"color": "red", "secret": 1});
-    let bob =
-        json!({"username": "demo:bob", "channels": ["demo:lobby"], "fresh_user_state": state, "state_public_keys": ["color"]});
-    let conn_id = backend.post("/connect", bob).await["conn_id"].as_str().unwrap().to_owned();
+    let bob = json!({"username": "demo:bob", "channels": ["demo:lobby"], "fresh_user_state": state, "state_public_keys": ["color"]});
+    let conn_id = backend.post("/connect", bob).await["conn_id"]
+        .as_str()
+        .unwrap()
+        .to_owned();
     let alice = json!({"user": "demo:alice", "state": {}});
-    eventually("bob is here", async || users().await == json!([alice, {"user": "demo:bob", "state": {"color": "red"}}])).await;
-    backend.post("/user_state", json!({"user": "demo:bob", "user_state": {"color": "blue"}})).await;
-    eventually("bob is blue", async || users().await[1]["state"]["color"] == "blue").await;
-    backend.unsigned(reqwest::Method::GET, &format!("/disconnect?conn_id={conn_id}")).send().await.unwrap();
+    eventually("bob is here", async || {
+        users().await == json!([alice, {"user": "demo:bob", "state": {"color": "red"}}])
+    })
+    .await;
+    backend
+        .post(
+            "/user_state",
+            json!({"user": "demo:bob", "user_state": {"color": "blue"}}),
+        )
+        .await;
+    eventually("bob is blue", async || {
+        users().await[1]["state"]["color"] == "blue"
+    })
+    .await;
+    backend
+        .unsigned(
+            reqwest::Method::GET,
+            &format!("/disconnect?conn_id={conn_id}"),
+        )
+        .send()
+        .await
+        .unwrap();
     eventually("bob has left", async || users().await == json!([alice])).await;
     window.run("connection.destroy()").await;
-    assert_eq!(window.run("return [connection.status, connection.connected]").await, json!(["closed", false]));
+    assert_eq!(
+        window
+            .run("return [connection.status, connection.connected]")
+            .await,
+        json!(["closed", false])
+    );
     backend.say("demo:lobby", json!({"n": 1})).await;
     eventually("alice has left", async || {
-        let info = backend.post("/info", json!({"info": {"channels": ["demo:lobby"]}})).await;
+        let info = backend
+            .post("/info", json!({"info": {"channels": ["demo:lobby"]}}))
+            .await;
         info["channels"]["demo:lobby"]["total_users"] == 0
     })
     .await;
@@ -246,7 +346,12 @@ async fn waits_grow_and_are_never_the_same_for_all() {
              return { waits, again: backoff.next(), named: new Backoff(() => 1000).next(30_000), other: new Backoff(() => 1000).next() };",
         )
         .await;
-    let waits_in_ms: Vec<f64> = waits["waits"].as_array().unwrap().iter().map(|wait| wait.as_f64().unwrap()).collect();
+    let waits_in_ms: Vec<f64> = waits["waits"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|wait| wait.as_f64().unwrap())
+        .collect();
     for (attempt, wait) in waits_in_ms.iter().enumerate() {
         let longest = (1000.0 * 2f64.powi(i32::try_from(attempt).unwrap())).min(60_000.0);
         assert!((longest / 2.0..=longest).contains(wait), "{waits_in_ms:?}");
@@ -259,12 +364,27 @@ async fn waits_grow_and_are_never_the_same_for_all() {
 #[tokio::test(flavor = "multi_thread")]
 async fn its_types_name_all_that_there_is_and_nothing_else() {
     let types = include_str!("../../clients/javascript/src/channelstream.d.ts");
-    let class = types.split("export class ChannelStreamConnection {").nth(1).unwrap().split("\n}").next().unwrap();
-    let words = |line: &str| line.trim().trim_start_matches("static ").trim_start_matches("readonly ").to_owned();
+    let class = types
+        .split("export class ChannelStreamConnection {")
+        .nth(1)
+        .unwrap()
+        .split("\n}")
+        .next()
+        .unwrap();
+    let words = |line: &str| {
+        line.trim()
+            .trim_start_matches("static ")
+            .trim_start_matches("readonly ")
+            .to_owned()
+    };
     let is_name = |letter: char| letter.is_ascii_alphanumeric();
-    let members = class.lines().filter(|line| !line.trim().starts_with("/**")).map(words);
-    let mut named: Vec<String> =
-        members.filter_map(|line| Some(line.split(|letter| !is_name(letter)).next()?.to_owned())).collect();
+    let members = class
+        .lines()
+        .filter(|line| !line.trim().starts_with("/**"))
+        .map(words);
+    let mut named: Vec<String> = members
+        .filter_map(|line| Some(line.split(|letter| !is_name(letter)).next()?.to_owned()))
+        .collect();
     named.retain(|name| !name.is_empty());
     named.sort_unstable();
     let server = Server::start(&[("demo", "true")]);
@@ -284,10 +404,17 @@ async fn its_types_name_all_that_there_is_and_nothing_else() {
 #[tokio::test(flavor = "multi_thread")]
 async fn the_clients_have_the_version_of_their_server() {
     let version = env!("CARGO_PKG_VERSION");
-    let package: Value = serde_json::from_str(include_str!("../../clients/javascript/package.json")).unwrap();
+    let package: Value =
+        serde_json::from_str(include_str!("../../clients/javascript/package.json")).unwrap();
     assert_eq!(package["version"], version);
     let project = include_str!("../../clients/python/pyproject.toml");
-    assert!(project.contains(&format!("\nversion = \"{version}\"\n")), "pyproject.toml has another version than {version}");
+    assert!(
+        project.contains(&format!("\nversion = \"{version}\"\n")),
+        "pyproject.toml has another version than {version}"
+    );
     let code = include_str!("../../clients/javascript/src/channelstream.js");
-    assert!(code.contains(&format!("return '{version}';")), "channelstream.js has another version than {version}");
+    assert!(
+        code.contains(&format!("return '{version}';")),
+        "channelstream.js has another version than {version}"
+    );
 }

@@ -12,7 +12,10 @@ use crate::support::websocket::WebSocket;
 const SOON: Duration = Duration::from_secs(5);
 
 fn numbers(events: &[Value]) -> Vec<u64> {
-    events.iter().filter_map(|event| event["message"]["n"].as_u64()).collect()
+    events
+        .iter()
+        .filter_map(|event| event["message"]["n"].as_u64())
+        .collect()
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -43,7 +46,14 @@ async fn entries_that_are_gone_are_told_as_a_gap() {
     let server = Server::start(&[("log-length", "20"), ("channel-frames", "20")]);
     let backend = Backend::of(&server);
     let conn_id = backend.connect("alice", &["room"]).await;
-    let poll = async || backend.listen(&conn_id).await.json::<Vec<Value>>().await.unwrap();
+    let poll = async || {
+        backend
+            .listen(&conn_id)
+            .await
+            .json::<Vec<Value>>()
+            .await
+            .unwrap()
+    };
     backend.say("room", json!({"n": 0})).await;
     assert_eq!(numbers(&poll().await), [0]);
     for n in 1..=30 {
@@ -51,7 +61,11 @@ async fn entries_that_are_gone_are_told_as_a_gap() {
     }
     let events = poll().await;
     assert_eq!(
-        (&events[0]["type"], &events[0]["channel"], &events[0]["catchup"]),
+        (
+            &events[0]["type"],
+            &events[0]["channel"],
+            &events[0]["catchup"]
+        ),
         (&json!("catchup:gap"), &json!("room"), &json!(true))
     );
     assert_eq!(numbers(&events), (11..=30).collect::<Vec<_>>());
@@ -59,17 +73,27 @@ async fn entries_that_are_gone_are_told_as_a_gap() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn entries_for_others_leave_no_gap() {
-    let server = Server::start(&[("log-length", "20"), ("channel-frames", "20"), ("wake-connections-after", "0.2")]);
+    let server = Server::start(&[
+        ("log-length", "20"),
+        ("channel-frames", "20"),
+        ("wake-connections-after", "0.2"),
+    ]);
     let backend = Backend::of(&server);
     let conn_id = backend.connect("alice", &["room"]).await;
     let mut socket = WebSocket::open(&server.address, &conn_id).await.unwrap();
     for n in 0..50 {
-        let message = json!([{"user": "b", "channel": "room", "message": {"n": n}, "pm_users": ["bob"]}]);
+        let message =
+            json!([{"user": "b", "channel": "room", "message": {"n": n}, "pm_users": ["bob"]}]);
         backend.post("/message", message).await;
     }
     socket.close();
     assert!(socket.ended(SOON).await.is_some());
-    let events = backend.listen(&conn_id).await.json::<Vec<Value>>().await.unwrap();
+    let events = backend
+        .listen(&conn_id)
+        .await
+        .json::<Vec<Value>>()
+        .await
+        .unwrap();
     assert_eq!(events, Vec::<Value>::new());
 }
 
@@ -80,9 +104,19 @@ async fn only_what_was_said_since_the_subscription_is_caught_up() {
     let conn_id = backend.connect("alice", &[]).await;
     backend.connect("bob", &["room"]).await;
     backend.say("room", json!({"n": 1})).await;
-    backend.post("/subscribe", json!({"conn_id": conn_id, "channels": ["room"]})).await;
+    backend
+        .post(
+            "/subscribe",
+            json!({"conn_id": conn_id, "channels": ["room"]}),
+        )
+        .await;
     backend.say("room", json!({"n": 2})).await;
-    let events = backend.listen(&conn_id).await.json::<Vec<Value>>().await.unwrap();
+    let events = backend
+        .listen(&conn_id)
+        .await
+        .json::<Vec<Value>>()
+        .await
+        .unwrap();
     assert_eq!(numbers(&events), [2]);
 }
 
@@ -91,36 +125,60 @@ async fn messages_of_one_call_to_several_places_arrive_in_their_order() {
     let server = Server::start(&[("workers", "4")]);
     let backend = Backend::of(&server);
     let channels: Vec<_> = (0..8).map(|index| format!("room-{index}")).collect();
-    let conn_id = backend.connect("alice", &channels.iter().map(String::as_str).collect::<Vec<_>>()).await;
+    let conn_id = backend
+        .connect(
+            "alice",
+            &channels.iter().map(String::as_str).collect::<Vec<_>>(),
+        )
+        .await;
     let mut socket = WebSocket::open(&server.address, &conn_id).await.unwrap();
     // Across channels the order holds for a client that keeps up.
     for round in 0..50 {
         let message = |n: usize| match n % 9 {
             8 => json!({"user": "b", "pm_users": ["alice"], "message": {"n": round * 20 + n}}),
-            channel => json!({"user": "b", "channel": channels[channel], "message": {"n": round * 20 + n}}),
+            channel => {
+                json!({"user": "b", "channel": channels[channel], "message": {"n": round * 20 + n}})
+            }
         };
-        backend.post("/message", (0..20).map(message).collect()).await;
+        backend
+            .post("/message", (0..20).map(message).collect())
+            .await;
         let events = socket.events(20, SOON, Duration::ZERO).await;
-        assert_eq!(numbers(&events), (round as u64 * 20..round as u64 * 20 + 20).collect::<Vec<_>>());
+        assert_eq!(
+            numbers(&events),
+            (round as u64 * 20..round as u64 * 20 + 20).collect::<Vec<_>>()
+        );
     }
 }
 
-/// A crowded channel gathers a burst before it hands on. That must not let the rest of a call overtake it.
+/// A crowded channel gathers a burst before it hands on. That must not let the rest of a call
+/// overtake it.
 #[tokio::test(flavor = "multi_thread")]
 async fn messages_of_one_call_keep_their_order_in_a_burst_to_a_crowd() {
     let server = Server::start(&[("workers", "4")]);
     let backend = Backend::of(&server);
     let mut crowd = Vec::new();
     for index in 0..40 {
-        let conn_id = backend.connect(&format!("user-{index}"), &["crowded"]).await;
+        let conn_id = backend
+            .connect(&format!("user-{index}"), &["crowded"])
+            .await;
         crowd.push(WebSocket::open(&server.address, &conn_id).await.unwrap());
     }
     let conn_id = backend.connect("alice", &["crowded", "quiet"]).await;
     let mut socket = WebSocket::open(&server.address, &conn_id).await.unwrap();
     let burst = Publishers::start(&backend, "crowded", 4, 2000);
     for round in 0..100 {
-        let message = |channel: &str, n: u64| json!({"user": "b", "channel": channel, "message": {"n": n}});
-        backend.post("/message", json!([message("crowded", 2 * round), message("quiet", 2 * round + 1)])).await;
+        let message =
+            |channel: &str, n: u64| json!({"user": "b", "channel": channel, "message": {"n": n}});
+        backend
+            .post(
+                "/message",
+                json!([
+                    message("crowded", 2 * round),
+                    message("quiet", 2 * round + 1)
+                ]),
+            )
+            .await;
     }
     burst.stop().await;
     let mut read = Vec::new();
@@ -129,7 +187,10 @@ async fn messages_of_one_call_keep_their_order_in_a_burst_to_a_crowd() {
     }
     for round in 0..100 {
         let place = |n| read.iter().position(|read| *read == n);
-        assert!(place(2 * round) < place(2 * round + 1), "round {round}: {read:?}");
+        assert!(
+            place(2 * round) < place(2 * round + 1),
+            "round {round}: {read:?}"
+        );
     }
 }
 
@@ -138,7 +199,10 @@ async fn edits_and_deletions_reach_what_is_still_to_be_caught_up() {
     let server = Server::start(&[]);
     let backend = Backend::of(&server);
     let conn_id = backend.connect("alice", &["room"]).await;
-    let ids = [uuid::Uuid::new_v4().to_string(), uuid::Uuid::new_v4().to_string()];
+    let ids = [
+        uuid::Uuid::new_v4().to_string(),
+        uuid::Uuid::new_v4().to_string(),
+    ];
     for (n, id) in ids.iter().enumerate() {
         let draft = json!([{"user": "b", "channel": "room", "uuid": id, "message": {"n": n}}]);
         backend.post("/message", draft.clone()).await;
@@ -154,11 +218,36 @@ async fn edits_and_deletions_reach_what_is_still_to_be_caught_up() {
             json!([message])
         };
         let patch = with(json!({"uuid": ids[0], "message": {"n": 7}}));
-        backend.send(reqwest::Method::PATCH, "/message", &patch).await;
-        backend.send(reqwest::Method::DELETE, "/message", &with(json!({"uuid": ids[1]}))).await;
+        backend
+            .send(reqwest::Method::PATCH, "/message", &patch)
+            .await;
+        backend
+            .send(
+                reqwest::Method::DELETE,
+                "/message",
+                &with(json!({"uuid": ids[1]})),
+            )
+            .await;
     }
-    let events = backend.listen(&conn_id).await.json::<Vec<Value>>().await.unwrap();
-    let told: Vec<_> = events.iter().map(|event| (event["type"].as_str().unwrap(), event["message"]["n"].as_u64())).collect();
-    let half = [("message", Some(7)), ("message:edit", Some(7)), ("message:delete", None)];
+    let events = backend
+        .listen(&conn_id)
+        .await
+        .json::<Vec<Value>>()
+        .await
+        .unwrap();
+    let told: Vec<_> = events
+        .iter()
+        .map(|event| {
+            (
+                event["type"].as_str().unwrap(),
+                event["message"]["n"].as_u64(),
+            )
+        })
+        .collect();
+    let half = [
+        ("message", Some(7)),
+        ("message:edit", Some(7)),
+        ("message:delete", None),
+    ];
     assert_eq!(told, [half, half].concat());
 }

@@ -1,4 +1,5 @@
-//! Lifetimes follow the time that passes, not the wall clock: setting the clock ends nothing and keeps nothing.
+//! Lifetimes follow the time that passes, not the wall clock: setting the clock ends nothing and
+//! keeps nothing.
 
 use std::time::Duration;
 
@@ -11,22 +12,35 @@ use crate::support::server::Server;
 use crate::support::wall_clock::WallClock;
 use crate::support::websocket::WebSocket;
 
-/// A channel with a history and a user with a state, both without connections; and somebody who listens elsewhere.
+/// A channel with a history and a user with a state, both without connections; and somebody who
+/// listens elsewhere.
 async fn left_behind(server: &Server, backend: &Backend) -> WebSocket {
     let config = json!({"room": {"store_history": true}});
     let connect = json!({"username": "alice", "channels": ["room"], "channel_configs": config, "fresh_user_state": {"a": 1}});
     let conn_id = backend.post("/connect", connect).await["conn_id"].clone();
     backend.say("room", json!({"n": 1})).await;
-    backend.post("/disconnect", json!({"conn_id": conn_id})).await;
+    backend
+        .post("/disconnect", json!({"conn_id": conn_id}))
+        .await;
     let bob = backend.connect("bob", &["hall"]).await;
     WebSocket::open(&server.address, &bob).await.unwrap()
 }
 
 /// The channel's history, and alice's state once she connects again.
 async fn what_is_left(backend: &Backend) -> (Value, Value) {
-    let info = backend.post("/info", json!({"info": {"channels": ["room"]}})).await;
-    let alice = backend.post("/connect", json!({"username": "alice", "fresh_user_state": {"a": 2}})).await;
-    (info["channels"]["room"]["history"][0]["message"]["n"].clone(), alice["state"]["a"].clone())
+    let info = backend
+        .post("/info", json!({"info": {"channels": ["room"]}}))
+        .await;
+    let alice = backend
+        .post(
+            "/connect",
+            json!({"username": "alice", "fresh_user_state": {"a": 2}}),
+        )
+        .await;
+    (
+        info["channels"]["room"]["history"][0]["message"]["n"].clone(),
+        alice["state"]["a"].clone(),
+    )
 }
 
 /// The day of a message's timestamp, when it has arrived.
@@ -42,14 +56,29 @@ async fn jump(shift: &str) {
     let mut bob = left_behind(&server, &backend).await;
     let today = day_of_a_message(&backend, &mut bob).await;
     clock.set(shift);
-    eventually("messages have the time of the new clock", async || day_of_a_message(&backend, &mut bob).await != today).await;
+    eventually("messages have the time of the new clock", async || {
+        day_of_a_message(&backend, &mut bob).await != today
+    })
+    .await;
     let there = day_of_a_message(&backend, &mut bob).await;
-    assert_eq!(there < today, shift.starts_with('-'), "{today}, then {there}");
+    assert_eq!(
+        there < today,
+        shift.starts_with('-'),
+        "{today}, then {there}"
+    );
     // Ten sweeps and more.
-    assert!(bob.ended(scaled(Duration::from_millis(1500), Duration::from_secs(10))).await.is_none());
+    assert!(
+        bob.ended(scaled(Duration::from_millis(1500), Duration::from_secs(10)))
+            .await
+            .is_none()
+    );
     let left = what_is_left(&backend).await;
     println!("the clock jumps by {shift} from {today} to {there}: history and state are {left:?}");
-    assert_eq!(left, (json!(1), json!(1)), "the history and the state from before");
+    assert_eq!(
+        left,
+        (json!(1), json!(1)),
+        "the history and the state from before"
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -64,16 +93,29 @@ async fn channels_and_users_are_still_there_when_the_clock_jumps_four_days_back(
 
 #[tokio::test(flavor = "multi_thread")]
 async fn users_and_channels_are_forgotten_in_time_when_the_clock_was_set_back() {
-    let lives = [("sweep-interval", "0.1"), ("gc-users-after", "1"), ("gc-channels-after", "1")];
+    let lives = [
+        ("sweep-interval", "0.1"),
+        ("gc-users-after", "1"),
+        ("gc-channels-after", "1"),
+    ];
     let (server, clock) = WallClock::start(&lives);
     let backend = Backend::of(&server);
     let mut bob = left_behind(&server, &backend).await;
     let today = day_of_a_message(&backend, &mut bob).await;
     clock.set("-4d");
-    eventually("messages have the time of the new clock", async || day_of_a_message(&backend, &mut bob).await != today).await;
+    eventually("messages have the time of the new clock", async || {
+        day_of_a_message(&backend, &mut bob).await != today
+    })
+    .await;
     let is_forgotten = async || {
-        let info = backend.post("/info", json!({"info": {"channels": ["room"]}})).await;
-        let admin = backend.request(reqwest::Method::GET, "/admin/admin.json").send().await.unwrap();
+        let info = backend
+            .post("/info", json!({"info": {"channels": ["room"]}}))
+            .await;
+        let admin = backend
+            .request(reqwest::Method::GET, "/admin/admin.json")
+            .send()
+            .await
+            .unwrap();
         let admin: Value = admin.json().await.unwrap();
         info["channels"].as_object().unwrap().is_empty() && admin["remembered_user_count"] == 1
     };

@@ -1,5 +1,5 @@
-//! A client that closes its transport itself, 50 ms away, and comes back with the same `conn_id` while others publish: nothing is lost,
-//! and what comes twice is marked.
+//! A client that closes its transport itself, 50 ms away, and comes back with the same `conn_id`
+//! while others publish: nothing is lost, and what comes twice is marked.
 
 mod page;
 
@@ -57,7 +57,14 @@ async fn far_away() -> (Server, Backend, Place) {
     let backend = Backend::of(&server);
     let wire = SlowWire::to(&server.address, DELAY).await;
     let conn_id = backend.connect("alice", &["room"]).await;
-    (server, backend, Place { address: wire.address, conn_id })
+    (
+        server,
+        backend,
+        Place {
+            address: wire.address,
+            conn_id,
+        },
+    )
 }
 
 /// Ten closes while 2,000 messages a second are published; at length, ten rounds of it.
@@ -78,22 +85,36 @@ async fn close_ten_times<P: Page>() {
         while ledger.read < enough {
             ledger.note_all(&soon(&mut page).await);
         }
-        page = tokio::time::timeout(PATIENCE, page.come_back(&place, close)).await.expect("the page cannot come back");
+        page = tokio::time::timeout(PATIENCE, page.come_back(&place, close))
+            .await
+            .expect("the page cannot come back");
     }
     let sent = publishers.stop().await;
     while !ledger.is_complete() {
         ledger.note_all(&soon(&mut page).await);
     }
     let (name, lost) = (P::NAME, ledger.lost(sent));
-    let Ledger { repeated, doubled, disordered, gaps, .. } = ledger;
+    let Ledger {
+        repeated,
+        doubled,
+        disordered,
+        gaps,
+        ..
+    } = ledger;
     println!(
         "{name}, {closes} closes: {lost} of {sent} lost, {gaps} gaps, {repeated} repeated, {doubled} doubled, {disordered} late"
     );
-    assert_eq!((lost, gaps, doubled, disordered), (0, 0, 0, 0), "lost, gaps, doubled without a mark, out of order");
+    assert_eq!(
+        (lost, gaps, doubled, disordered),
+        (0, 0, 0, 0),
+        "lost, gaps, doubled without a mark, out of order"
+    );
 }
 
 async fn soon(page: &mut impl Page) -> Vec<Value> {
-    tokio::time::timeout(PATIENCE, page.read()).await.expect("nothing more comes")
+    tokio::time::timeout(PATIENCE, page.read())
+        .await
+        .expect("nothing more comes")
 }
 
 /// Nothing was sent for 300 ms before the client closes.
@@ -111,13 +132,17 @@ async fn close_when_quiet<P: Page>() {
         number += 1;
         backend.say("room", json!({"n": number})).await;
         let again = read_up_to(&mut page, number).await;
-        // On a machine that stood still meanwhile, the server may have had no time to ask what was read.
+        // On a machine that stood still meanwhile, the server may have had no time to ask what was
+        // read.
         if was_steady {
             round += 1;
             twice += again;
         }
     }
-    println!("{}, {rounds} closes after 300 ms without a message: {twice} messages came twice", P::NAME);
+    println!(
+        "{}, {rounds} closes after 300 ms without a message: {twice} messages came twice",
+        P::NAME
+    );
     assert_eq!(twice, 0);
 }
 
@@ -125,7 +150,12 @@ async fn close_when_quiet<P: Page>() {
 async fn read_up_to(page: &mut impl Page, last: u64) -> usize {
     let mut numbers = Vec::new();
     while numbers.last() != Some(&last) {
-        numbers.extend(soon(page).await.iter().filter_map(|event| event["message"]["n"].as_u64()));
+        numbers.extend(
+            soon(page)
+                .await
+                .iter()
+                .filter_map(|event| event["message"]["n"].as_u64()),
+        );
     }
     numbers.len() - 1
 }

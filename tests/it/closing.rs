@@ -22,7 +22,10 @@ async fn open_page() -> (Server, Browser, Application, Window) {
 }
 
 fn paths(calls: &[Call]) -> Vec<&str> {
-    calls.iter().map(|call| call.path.split('?').next().unwrap()).collect()
+    calls
+        .iter()
+        .map(|call| call.path.split('?').next().unwrap())
+        .collect()
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -32,10 +35,17 @@ async fn a_page_that_disconnects_while_it_connects_names_no_connection_and_can_c
     let permits = Arc::new(Semaphore::new(0));
     let mut application = Application::passing_on_with_permits(PAGE, &server, &permits).await;
     let window = open(&browser, &application, &server).await;
-    window.run("connection.disconnectUrl = '/disconnect'; connection.connect();").await;
+    window
+        .run("connection.disconnectUrl = '/disconnect'; connection.connect();")
+        .await;
     assert_eq!(application.call().await.path, "/connect");
     window.run("await connection.disconnect()").await;
-    assert_eq!(window.run("return [connection.status, connection.connectionId]").await, json!(["closed", null]));
+    assert_eq!(
+        window
+            .run("return [connection.status, connection.connectionId]")
+            .await,
+        json!(["closed", null])
+    );
     permits.add_permits(2);
     window.run("connection.connect()").await;
     becomes(&window, "listening").await;
@@ -51,7 +61,10 @@ async fn a_page_that_disconnects_while_it_connects_names_no_connection_and_can_c
     permits.add_permits(1);
     window.run("connection.connect(); await changed").await;
     let calls = application.calls();
-    assert_eq!(paths(&calls), ["/connect", "/disconnect", "/connect", "/subscribe"]);
+    assert_eq!(
+        paths(&calls),
+        ["/connect", "/disconnect", "/connect", "/subscribe"]
+    );
     assert_eq!(calls[1].body["conn_id"], before);
     assert_ne!(calls[3].body["conn_id"], before);
 }
@@ -70,7 +83,10 @@ async fn a_page_that_disconnects_when_it_is_told_of_the_connection_does_not_list
         .await;
     assert_eq!(application.call().await.path, "/connect");
     assert!(application.call().await.path.starts_with("/disconnect?"));
-    assert_eq!(window.run("return [connection.status, listened]").await, json!(["closed", 0]));
+    assert_eq!(
+        window.run("return [connection.status, listened]").await,
+        json!(["closed", 0])
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -87,9 +103,15 @@ async fn a_page_that_does_not_want_to_come_back_is_closed_by_the_end_unless_it_l
              {breaks};"
         ))
         .await;
-    eventually("it listens anew", async || window.run("return fate.map(({ status }) => status)").await == json!(["listening"]))
+    eventually("it listens anew", async || {
+        window.run("return fate.map(({ status }) => status)").await == json!(["listening"])
+    })
+    .await;
+    let status = window
+        .run(&format!(
+            "connection.listenCloseCallback = () => {{}}; {breaks}; return connection.status"
+        ))
         .await;
-    let status = window.run(&format!("connection.listenCloseCallback = () => {{}}; {breaks}; return connection.status")).await;
     assert_eq!(status, "closed");
 }
 
@@ -99,7 +121,9 @@ async fn an_answer_without_an_id_is_a_failure_and_one_without_channels_changes_n
     let (browser, backend) = (Browser::start().await, Backend::of(&server));
     let connects = Arc::new(AtomicUsize::new(0));
     let application = Application::start(PAGE, move |call| {
-        let bad = [Value::Null, json!("signed in"), json!({})].get(connects.fetch_add(1, Ordering::Relaxed)).cloned();
+        let bad = [Value::Null, json!("signed in"), json!({})]
+            .get(connects.fetch_add(1, Ordering::Relaxed))
+            .cloned();
         let backend = backend.clone();
         async move {
             let Some(bad) = bad else {
@@ -119,7 +143,10 @@ async fn an_answer_without_an_id_is_a_failure_and_one_without_channels_changes_n
         )
         .await;
     becomes(&window, "listening").await;
-    assert_eq!(window.run("return told").await, json!([[200, null], [200, "signed in"], [200, {}]]));
+    assert_eq!(
+        window.run("return told").await,
+        json!([[200, null], [200, "signed in"], [200, {}]])
+    );
     let channels = window
         .run(
             "connection.learn({ channels: { lobby: { users: ['bob'] } } });
@@ -150,7 +177,10 @@ async fn a_call_carries_what_it_was_given_whatever_the_page_does_with_it_afterwa
     let calls = application.calls();
     assert_eq!(paths(&calls), ["/connect", "/subscribe", "/message"]);
     assert_eq!(calls[1].body["channels"], json!(["quiet"]));
-    assert_eq!(calls[2].body, json!({"channel": "lobby", "message": {"n": 1}, "user": "alice"}));
+    assert_eq!(
+        calls[2].body,
+        json!({"channel": "lobby", "message": {"n": 1}, "user": "alice"})
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -169,9 +199,13 @@ async fn a_retry_waits_also_when_a_callback_passes_on_what_it_was_given() {
 #[tokio::test(flavor = "multi_thread")]
 async fn connecting_a_shared_connection_again_asks_as_the_user_of_now() {
     let (_server, _browser, mut application, window) = open_page().await;
-    window.run("connection.shareAs = 'app'; connection.connect()").await;
+    window
+        .run("connection.shareAs = 'app'; connection.connect()")
+        .await;
     becomes(&window, "listening").await;
     assert_eq!(application.call().await.body["username"], "alice");
-    window.run("connection.closeConnection(); connection.username = 'bob'; connection.connect()").await;
+    window
+        .run("connection.closeConnection(); connection.username = 'bob'; connection.connect()")
+        .await;
     assert_eq!(application.call().await.body["username"], "bob");
 }

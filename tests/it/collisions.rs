@@ -33,7 +33,11 @@ async fn cost_once(calls: Vec<(&str, Value)>) -> Duration {
     let backend = Backend::of(&server);
     let before = server.cpu();
     let call = async |(path, body)| drop(backend.post(path, body).await);
-    stream::iter(calls).map(call).buffer_unordered(8).collect::<Vec<_>>().await;
+    stream::iter(calls)
+        .map(call)
+        .buffer_unordered(8)
+        .collect::<Vec<_>>()
+        .await;
     server.cpu() - before
 }
 
@@ -51,7 +55,10 @@ async fn channels_with_chosen_names_in_one_call_cost_no_more_than_others() {
             json!({"username": "alice", "channels": names, "info": {"include_users": false, "include_history": false}}),
         )]
     };
-    let (usual, chosen) = (cost(connect(ordinary(count))).await, cost(connect(colliding(count))).await);
+    let (usual, chosen) = (
+        cost(connect(ordinary(count))).await,
+        cost(connect(colliding(count))).await,
+    );
     assert_alike("/connect with 12,000 channels", usual, chosen);
 }
 
@@ -59,10 +66,16 @@ async fn channels_with_chosen_names_in_one_call_cost_no_more_than_others() {
 async fn users_with_chosen_names_in_one_channel_cost_no_more_than_others() {
     let count = 12_000;
     let connect = |name| {
-        ("/connect", json!({"username": name, "channels": ["room"], "info": {"include_users": false, "include_history": false}}))
+        (
+            "/connect",
+            json!({"username": name, "channels": ["room"], "info": {"include_users": false, "include_history": false}}),
+        )
     };
     let calls = |names: Vec<String>| names.into_iter().map(connect).collect();
-    let (usual, chosen) = (cost(calls(ordinary(count))).await, cost(calls(colliding(count))).await);
+    let (usual, chosen) = (
+        cost(calls(ordinary(count))).await,
+        cost(calls(colliding(count))).await,
+    );
     assert_alike(&format!("{count} users"), usual, chosen);
 }
 
@@ -70,10 +83,16 @@ async fn users_with_chosen_names_in_one_channel_cost_no_more_than_others() {
 async fn connections_with_chosen_ids_cost_no_more_than_others() {
     let count = 40_000;
     let connect = |id: String| {
-        ("/connect", json!({"username": "alice", "conn_id": id, "info": {"include_users": false, "include_history": false}}))
+        (
+            "/connect",
+            json!({"username": "alice", "conn_id": id, "info": {"include_users": false, "include_history": false}}),
+        )
     };
     let calls = |ids: Vec<String>| ids.into_iter().map(connect).collect();
     let random = (0..count).map(|_| Uuid::new_v4().to_string()).collect();
-    let (usual, chosen) = (cost(calls(random)).await, cost(calls(colliding_ids(count))).await);
+    let (usual, chosen) = (
+        cost(calls(random)).await,
+        cost(calls(colliding_ids(count))).await,
+    );
     assert_alike(&format!("{count} connections"), usual, chosen);
 }

@@ -1,5 +1,5 @@
-//! The recorded cases of the original server, all side by side against one started server. `tests/conformance/README.md` says what a
-//! case is.
+//! The recorded cases of the original server, all side by side against one started server.
+//! `tests/conformance/README.md` says what a case is.
 
 mod case;
 mod matching;
@@ -15,9 +15,13 @@ use crate::support::server::Server;
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn every_recorded_case_passes() {
     // What the original believes, and from anyone.
-    let server = Server::start(&[("trusted-proxies", "127.0.0.1"), ("proxy-headers", "x-script-name,x-scheme,x-url-scheme")]);
-    let folder = std::env::var("CONFORMANCE_CASES")
-        .unwrap_or_else(|_| concat!(env!("CARGO_MANIFEST_DIR"), "/tests/conformance/cases").to_owned());
+    let server = Server::start(&[
+        ("trusted-proxies", "127.0.0.1"),
+        ("proxy-headers", "x-script-name,x-scheme,x-url-scheme"),
+    ]);
+    let folder = std::env::var("CONFORMANCE_CASES").unwrap_or_else(|_| {
+        concat!(env!("CARGO_MANIFEST_DIR"), "/tests/conformance/cases").to_owned()
+    });
     let cases = cases(Path::new(&folder));
     assert!(!cases.is_empty(), "no cases in {folder}");
     let count = cases.len();
@@ -25,12 +29,23 @@ async fn every_recorded_case_passes() {
         let address = server.address.clone();
         tokio::spawn(async move {
             let name = format!("{file}: {}", case["name"].as_str().unwrap());
-            case::run(&address, &case).await.err().map(|reason| format!("{name}: {reason}"))
+            case::run(&address, &case)
+                .await
+                .err()
+                .map(|reason| format!("{name}: {reason}"))
         })
     });
-    let failures: Vec<String> =
-        join_all(runs).await.into_iter().filter_map(|run| run.unwrap_or_else(|error| Some(error.to_string()))).collect();
-    assert!(failures.is_empty(), "{} of {count} cases failed:\n{}", failures.len(), failures.join("\n"));
+    let failures: Vec<String> = join_all(runs)
+        .await
+        .into_iter()
+        .filter_map(|run| run.unwrap_or_else(|error| Some(error.to_string())))
+        .collect();
+    assert!(
+        failures.is_empty(),
+        "{} of {count} cases failed:\n{}",
+        failures.len(),
+        failures.join("\n")
+    );
 }
 
 fn cases(folder: &Path) -> Vec<(String, Value)> {

@@ -1,4 +1,5 @@
-//! The browser client between `connect()` and its end: what waits for the connection, who is told of the roster, and when it gives up.
+//! The browser client between `connect()` and its end: what waits for the connection, who is told
+//! of the roster, and when it gives up.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU16, Ordering};
@@ -43,7 +44,10 @@ async fn prepare(window: &Window, server: &Server) {
 }
 
 pub(crate) async fn becomes(window: &Window, status: &str) {
-    eventually(&format!("it is {status}"), async || window.run("return connection.status").await == status).await;
+    eventually(&format!("it is {status}"), async || {
+        window.run("return connection.status").await == status
+    })
+    .await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -66,24 +70,45 @@ async fn changes_of_channels_wait_until_it_is_connected() {
         .await;
     assert_eq!(application.call().await.path, "/connect");
     permits.add_permits(1);
-    eventually("all are answered", async || window.run("return answers.length === 3").await == true).await;
-    let answers = window.run("return [...answers, connection.channels, connection.connectionId]").await;
+    eventually("all are answered", async || {
+        window.run("return answers.length === 3").await == true
+    })
+    .await;
+    let answers = window
+        .run("return [...answers, connection.channels, connection.connectionId]")
+        .await;
     let with_second = json!(["first", "lobby", "second", "third"]);
     let all = json!(["first", "lobby", "third"]);
-    assert_eq!(answers.as_array().unwrap()[..4], [json!(["first", "lobby"]), with_second, all.clone(), all]);
+    assert_eq!(
+        answers.as_array().unwrap()[..4],
+        [json!(["first", "lobby"]), with_second, all.clone(), all]
+    );
     let calls = application.calls();
     let paths: Vec<_> = calls.iter().map(|call| call.path.as_str()).collect();
     assert_eq!(paths, ["/subscribe", "/subscribe", "/unsubscribe"]);
-    assert!(calls.iter().all(|call| call.body["conn_id"] == answers[4]), "{calls:?}");
+    assert!(
+        calls.iter().all(|call| call.body["conn_id"] == answers[4]),
+        "{calls:?}"
+    );
     // What a page does as it leaves is done.
-    window.run("connection.unsubscribe(['third']); connection.closeConnection();").await;
+    window
+        .run("connection.unsubscribe(['third']); connection.closeConnection();")
+        .await;
     assert_eq!(application.call().await.body["channels"], json!(["third"]));
     // Whoever closes it while it connects ends what waits.
     window
         .run("answers.length = 0; connection.connect(); connection.subscribe(['x']).catch((error) => answers.push(error.name)); connection.closeConnection();")
         .await;
-    eventually("it fails", async || window.run("return answers").await == json!(["RequestError"])).await;
-    assert!(application.calls().iter().all(|call| call.path != "/subscribe"));
+    eventually("it fails", async || {
+        window.run("return answers").await == json!(["RequestError"])
+    })
+    .await;
+    assert!(
+        application
+            .calls()
+            .iter()
+            .all(|call| call.path != "/subscribe")
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -102,14 +127,22 @@ async fn the_roster_is_told_after_connecting_and_after_subscribing() {
         )
         .await;
     let rosters = async |expected: Value| {
-        eventually(&format!("{expected} is told"), async || window.run("return rosters").await == expected).await;
+        eventually(&format!("{expected} is told"), async || {
+            window.run("return rosters").await == expected
+        })
+        .await;
     };
     // These channels tell nobody of presence, so nothing but the answers can have told.
     rosters(json!([["alice,bob", ""]])).await;
     window.run("await connection.subscribe(['quiet'])").await;
     rosters(json!([["alice,bob", ""], ["alice,bob", "alice,bob"]])).await;
     window.run("await connection.unsubscribe(['lobby'])").await;
-    rosters(json!([["alice,bob", ""], ["alice,bob", "alice,bob"], ["", "alice,bob"]])).await;
+    rosters(json!([
+        ["alice,bob", ""],
+        ["alice,bob", "alice,bob"],
+        ["", "alice,bob"]
+    ]))
+    .await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -131,12 +164,17 @@ async fn async_mutators_are_awaited_and_one_that_fails_fails_its_call() {
         )
         .await;
     becomes(&window, "listening").await;
-    window.run("await connection.message({ user: 'alice', channel: 'lobby', message: { n: 1 } })").await;
+    window
+        .run("await connection.message({ user: 'alice', channel: 'lobby', message: { n: 1 } })")
+        .await;
     let [connect, message] = [application.call().await, application.call().await];
     for call in [&connect, &message] {
         assert_eq!(call.header("x-csrf-token"), Some("fetched"), "{call:?}");
     }
-    assert_eq!(message.body["seen"], 1, "the second mutator ran before the first had ended");
+    assert_eq!(
+        message.body["seen"], 1,
+        "the second mutator ran before the first had ended"
+    );
     let failed = window
         .run(
             "connection.addMutator('message', async () => { throw new Error('no token'); });
@@ -170,19 +208,30 @@ async fn an_application_that_refuses_is_asked_again_only_by_connect() {
     window.run("window.told = []; connection.connectErrorCallback = ({ status }, data) => told.push([status, data.error]);").await;
     for code in [401, 403, 410] {
         status.store(code, Ordering::Relaxed);
-        window.run("fate.length = told.length = 0; connection.connect()").await;
+        window
+            .run("fate.length = told.length = 0; connection.connect()")
+            .await;
         becomes(&window, "refused").await;
         let reason = format!("not with {code}");
-        let last = window.run("const { status, reason, code } = fate.at(-1); return [status, reason, code, told]").await;
+        let last = window
+            .run(
+                "const { status, reason, code } = fate.at(-1); return [status, reason, code, told]",
+            )
+            .await;
         assert_eq!(last, json!(["refused", reason, code, [[code, reason]]]));
-        // Neither a wait nor what brings a page back to life makes another attempt. Waits are 20 ms at first.
+        // Neither a wait nor what brings a page back to life makes another attempt. Waits are 20 ms
+        // at first.
         window
             .run(
                 "['online', 'focus'].forEach((type) => dispatchEvent(new Event(type)));
                  await new Promise((go) => setTimeout(go, 300));",
             )
             .await;
-        assert_eq!(window.run("return fate.length").await, 2, "connecting, refused");
+        assert_eq!(
+            window.run("return fate.length").await,
+            2,
+            "connecting, refused"
+        );
         assert_eq!(application.calls().len(), 1);
     }
     // Another status is worth another attempt.
@@ -203,7 +252,13 @@ async fn tabs_that_share_a_refused_connection_are_refused_together_until_one_con
     let current = is_signed_in.clone();
     let application = Application::start(PAGE, move |call| {
         let (backend, is_signed_in) = (backend.clone(), current.load(Ordering::Relaxed));
-        async move { if is_signed_in { call.pass_on(&backend).await } else { (403, json!("sign in")) } }
+        async move {
+            if is_signed_in {
+                call.pass_on(&backend).await
+            } else {
+                (403, json!("sign in"))
+            }
+        }
     })
     .await;
     let share = "connection.shareAs = 'app'; connection.connect()";
@@ -216,7 +271,10 @@ async fn tabs_that_share_a_refused_connection_are_refused_together_until_one_con
     window.goto("/").await;
     prepare(&window, &server).await;
     window.run(share).await;
-    eventually("it is told why", async || window.run("return fate.at(-1).reason").await == "sign in").await;
+    eventually("it is told why", async || {
+        window.run("return fate.at(-1).reason").await == "sign in"
+    })
+    .await;
     is_signed_in.store(true, Ordering::Relaxed);
     window.run("connection.connect()").await;
     becomes(&window, "listening").await;
@@ -248,5 +306,8 @@ async fn a_websocket_that_tells_of_an_error_and_of_no_close_has_ended() {
         .await;
     assert_eq!(waited, json!(["waiting", "listening"]));
     publisher.say("lobby", json!({"n": 1})).await;
-    eventually("the message is heard", async || window.run("return heard").await == json!([1])).await;
+    eventually("the message is heard", async || {
+        window.run("return heard").await == json!([1])
+    })
+    .await;
 }

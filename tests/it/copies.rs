@@ -1,4 +1,5 @@
-//! What many clients get is encoded once and shared: by those that do not read, those that return, and those that see others join.
+//! What many clients get is encoded once and shared: by those that do not read, those that return,
+//! and those that see others join.
 
 use std::time::{Duration, Instant};
 
@@ -21,7 +22,9 @@ const STALLED: u64 = 600;
 async fn load(server: &Server, backend: &Backend, reader: &mut WebSocket, messages: u64) -> u64 {
     let mut most = 0;
     for n in 0..messages {
-        backend.say("room", json!({"n": n, "x": "x".repeat(200_000)})).await;
+        backend
+            .say("room", json!({"n": n, "x": "x".repeat(200_000)}))
+            .await;
         while reader.event().await["message"]["n"] != n {}
         most = most.max(server.memory());
     }
@@ -32,14 +35,21 @@ async fn load(server: &Server, backend: &Backend, reader: &mut WebSocket, messag
 async fn cost_of_stalled(open: impl AsyncFn(&Server, &str) -> TcpStream) -> u64 {
     let server = Server::start(&[("gc-conns-after", "60")]);
     let backend = Backend::of(&server);
-    let mut reader = WebSocket::open(&server.address, &backend.connect("reader", &["room"]).await).await.unwrap();
+    let mut reader = WebSocket::open(&server.address, &backend.connect("reader", &["room"]).await)
+        .await
+        .unwrap();
     // The log is full, and the server has what it needs for itself.
     let before = load(&server, &backend, &mut reader, 150).await;
     let mut ids = Vec::new();
     for index in 0..STALLED {
-        ids.push(backend.connect(&format!("stalled-{index}"), &["room"]).await);
+        ids.push(
+            backend
+                .connect(&format!("stalled-{index}"), &["room"])
+                .await,
+        );
     }
-    // All have missed some when they come, and the later ones more. They stop at different places of the log.
+    // All have missed some when they come, and the later ones more. They stop at different places
+    // of the log.
     let mut most = load(&server, &backend, &mut reader, 20).await;
     let mut stalled = Vec::new();
     for (index, conn_id) in ids.iter().enumerate() {
@@ -76,23 +86,52 @@ async fn a_message_longer_than_message_limit_is_refused() {
         // As received: blanks within the message count.
         let message = |length: usize| format!("{{\"n\":  \"{}\"}}", "x".repeat(length - 10));
         let item = |length| {
-            format!(r#"{{"uuid": "{}", "user": "b", "channel": "room", "message": {}}}"#, uuid::Uuid::nil(), message(length))
+            format!(
+                r#"{{"uuid": "{}", "user": "b", "channel": "room", "message": {}}}"#,
+                uuid::Uuid::nil(),
+                message(length)
+            )
         };
         for method in [Method::POST, Method::PATCH] {
-            let send = async |body: String| backend.request(method.clone(), "/message").body(body).send().await.unwrap();
+            let send = async |body: String| {
+                backend
+                    .request(method.clone(), "/message")
+                    .body(body)
+                    .send()
+                    .await
+                    .unwrap()
+            };
             let refused = send(format!("[{}, {}]", item(20), item(limit + 1))).await;
             assert_eq!(refused.status(), 422, "{method}");
-            let reason = format!("Longer than maximum size {limit} bytes (message_limit); got {}.", limit + 1);
-            assert_eq!(refused.json::<Value>().await.unwrap(), json!({"1": {"message": [reason]}}), "{method}");
-            assert_eq!(send(format!("[{}]", item(limit))).await.status(), 200, "{method}");
+            let reason = format!(
+                "Longer than maximum size {limit} bytes (message_limit); got {}.",
+                limit + 1
+            );
+            assert_eq!(
+                refused.json::<Value>().await.unwrap(),
+                json!({"1": {"message": [reason]}}),
+                "{method}"
+            );
+            assert_eq!(
+                send(format!("[{}]", item(limit))).await.status(),
+                200,
+                "{method}"
+            );
             // Nothing of the refused call was delivered.
-            assert_eq!(listener.event().await["message"]["n"].as_str().unwrap().len(), limit - 10, "{method}");
+            assert_eq!(
+                listener.event().await["message"]["n"]
+                    .as_str()
+                    .unwrap()
+                    .len(),
+                limit - 10,
+                "{method}"
+            );
         }
     }
 }
 
-/// A waker that is left behind would keep the task of the request. Only the release program shows it: the other one keeps the large
-/// part of a task apart.
+/// A waker that is left behind would keep the task of the request. Only the release program shows
+/// it: the other one keeps the large part of a task apart.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn an_idle_websocket_keeps_no_memory_of_the_request_that_opened_it() {
     let clients = 2000;
@@ -102,7 +141,8 @@ async fn an_idle_websocket_keeps_no_memory_of_the_request_that_opened_it() {
     let before = server.memory();
     let mut opened = Vec::new();
     for conn_id in &ids {
-        // One after the other: many requests at once need memory that is not given back when they are over.
+        // One after the other: many requests at once need memory that is not given back when they
+        // are over.
         let stream = silent_websocket(&server, conn_id).await;
         stream.readable().await.unwrap();
         opened.push(stream);
@@ -114,18 +154,28 @@ async fn an_idle_websocket_keeps_no_memory_of_the_request_that_opened_it() {
 
 /// Connections to `room`, whose clients come and go.
 async fn connected(backend: &Backend, count: usize) -> Vec<String> {
-    // Without the list of all users, which takes memory for a while that would not be seen to be taken again.
+    // Without the list of all users, which takes memory for a while that would not be seen to be
+    // taken again.
     let connect = |index| async move {
         let body = json!({"username": format!("user-{index}"), "channels": ["room"], "info": {"include_users": false}});
-        backend.post("/connect", body).await["conn_id"].as_str().unwrap().to_owned()
+        backend.post("/connect", body).await["conn_id"]
+            .as_str()
+            .unwrap()
+            .to_owned()
     };
-    stream::iter(0..count).map(connect).buffered(16).collect().await
+    stream::iter(0..count)
+        .map(connect)
+        .buffered(16)
+        .collect()
+        .await
 }
 
 async fn miss(backend: &Backend, messages: usize) {
     for call in 0..messages.div_ceil(100) {
         let draft = |n| json!({"user": "b", "channel": "room", "message": {"n": 100 * call + n, "x": "x".repeat(300)}});
-        backend.post("/message", (0..100).map(draft).collect()).await;
+        backend
+            .post("/message", (0..100).map(draft).collect())
+            .await;
     }
 }
 
@@ -142,13 +192,24 @@ async fn clients_that_return_at_once_for_the_same_missed_messages_cost_little_ti
         let (cpu, start) = (server.cpu(), Instant::now());
         let returned = join_all(ids.iter().map(|conn_id| Drain::open(&server, conn_id))).await;
         // A message has more than 400 bytes with what is around it.
-        eventually("all have what they missed", async || returned.iter().all(|one| one.bytes() >= missed * 400)).await;
+        eventually("all have what they missed", async || {
+            returned.iter().all(|one| one.bytes() >= missed * 400)
+        })
+        .await;
         let cpu = (server.cpu() - cpu) / clients as u32;
-        println!("{clients} clients return for {missed} messages in {:?}: {cpu:?} of the processor each", start.elapsed());
+        println!(
+            "{clients} clients return for {missed} messages in {:?}: {cpu:?} of the processor each",
+            start.elapsed()
+        );
         costs.push(cpu);
         drop(returned);
         let is_over = async || {
-            let info = backend.post("/info", json!({"info": {"channels": ["room"], "include_users": false}})).await;
+            let info = backend
+                .post(
+                    "/info",
+                    json!({"info": {"channels": ["room"], "include_users": false}}),
+                )
+                .await;
             info["channels"]["room"]["total_connections"] == 0
         };
         eventually("all have gone", is_over).await;
@@ -183,13 +244,20 @@ async fn a_list_of_users_that_many_see_is_encoded_once() {
     let (listeners, joins) = (1000, 30);
     let server = Server::start(&[]);
     let backend = Backend::of(&server);
-    let config = json!({"room": {"notify_presence": true, "broadcast_presence_with_user_lists": true}});
+    let config =
+        json!({"room": {"notify_presence": true, "broadcast_presence_with_user_lists": true}});
     let ids = connected(&backend, listeners).await;
     let drains = join_all(ids.iter().map(|conn_id| Drain::open(&server, conn_id))).await;
     backend.post("/channel_config", config).await;
-    // Waits until every listener has received this many bytes since `before`; returns the processor time since `cpu`.
+    // Waits until every listener has received this many bytes since `before`; returns the processor
+    // time since `cpu`.
     let received = async |before: &[usize], least: usize, cpu: Duration| {
-        let all_have = async || drains.iter().zip(before).all(|(one, before)| one.bytes() - before >= least);
+        let all_have = async || {
+            drains
+                .iter()
+                .zip(before)
+                .all(|(one, before)| one.bytes() - before >= least)
+        };
         eventually("all have heard of all", all_have).await;
         (server.cpu() - cpu) / joins as u32
     };
@@ -202,13 +270,19 @@ async fn a_list_of_users_that_many_see_is_encoded_once() {
     // Every event has an entry of more than 20 bytes for each user.
     let join = received(&before, joins * listeners * 20, cpu).await;
 
-    // A message of this size is encoded once for all; so it says what the sockets alone cost here and now.
+    // A message of this size is encoded once for all; so it says what the sockets alone cost here
+    // and now.
     let size = (drains[0].bytes() - before[0]) / joins;
     let (before, cpu) = (bytes(), server.cpu());
     for _ in 0..joins {
         backend.say("room", json!({"x": "x".repeat(size)})).await;
     }
     let message = received(&before, joins * size, cpu).await;
-    println!("{joins} joins, each {size} bytes to {listeners} listeners: {join:?} of the processor, a message {message:?}");
-    assert!(join < 2 * message, "a join {join:?}, a message of the same size {message:?}");
+    println!(
+        "{joins} joins, each {size} bytes to {listeners} listeners: {join:?} of the processor, a message {message:?}"
+    );
+    assert!(
+        join < 2 * message,
+        "a join {join:?}, a message of the same size {message:?}"
+    );
 }

@@ -1,5 +1,6 @@
-//! Every message reaches every subscriber once and in order, whatever its clients do: 250 of them, by websocket, long-poll and
-//! server-sent events, which drop and return at random while 20 publishers send 20,000 messages.
+//! Every message reaches every subscriber once and in order, whatever its clients do: 250 of them,
+//! by websocket, long-poll and server-sent events, which drop and return at random while 20
+//! publishers send 20,000 messages.
 
 mod clients;
 
@@ -40,24 +41,36 @@ async fn nothing_is_lost_or_out_of_order_while_clients_drop_and_return() {
             }
         }));
     }
-    let publishers = (0..PUBLISHERS).map(|publisher| tokio::spawn(publish(backend.clone(), publisher)));
+    let publishers =
+        (0..PUBLISHERS).map(|publisher| tokio::spawn(publish(backend.clone(), publisher)));
     for publisher in futures_util::future::join_all(publishers).await {
         publisher.unwrap();
     }
     published.store(true, Ordering::Relaxed);
     let mut total = Tally::default();
     for (index, client) in clients.into_iter().enumerate() {
-        let seen: Seen = tokio::time::timeout(Duration::from_secs(60), client).await.expect("a client never got all").unwrap();
+        let seen: Seen = tokio::time::timeout(Duration::from_secs(60), client)
+            .await
+            .expect("a client never got all")
+            .unwrap();
         assert_eq!(seen.faults, Vec::<String>::new(), "client {index}");
         for publisher in 0..PUBLISHERS {
             let last = seen.last(publisher);
-            assert_eq!(last, MESSAGES / CHANNELS, "client {index}, publisher {publisher}: {:?}", seen.tally);
+            assert_eq!(
+                last,
+                MESSAGES / CHANNELS,
+                "client {index}, publisher {publisher}: {:?}",
+                seen.tally
+            );
         }
         total.add(&seen.tally);
     }
     println!("{total:?}");
     assert_eq!(total.gaps, 0);
-    assert!(total.clean > 0 && total.like_a_page > 0 && total.unclean > 0 && total.replaced > 0, "{total:?}");
+    assert!(
+        total.clean > 0 && total.like_a_page > 0 && total.unclean > 0 && total.replaced > 0,
+        "{total:?}"
+    );
 }
 
 /// Each publisher's messages go round the channels, and each carries its number in its channel.
@@ -67,7 +80,9 @@ async fn publish(backend: Backend, publisher: usize) {
         let message = json!({"publisher": publisher, "number": index / CHANNELS + 1, "filler": "x".repeat(100)});
         batch.push(json!({"user": "backend", "channel": format!("channel-{}", index % CHANNELS), "message": message}));
         if batch.len() == PER_CALL {
-            backend.post("/message", Value::Array(std::mem::take(&mut batch))).await;
+            backend
+                .post("/message", Value::Array(std::mem::take(&mut batch)))
+                .await;
         }
     }
 }

@@ -33,9 +33,12 @@ async fn two_windows_talk_by_each_transport() {
         bob.choose("#transport", transport).await;
         bob.says("#connection", transport).await;
         say(&alice, &format!("hello by {transport}")).await;
-        bob.says("#messages", &format!("hello by {transport}")).await;
+        bob.says("#messages", &format!("hello by {transport}"))
+            .await;
         say(&bob, &format!("hello too by {transport}")).await;
-        alice.says("#messages", &format!("hello too by {transport}")).await;
+        alice
+            .says("#messages", &format!("hello too by {transport}"))
+            .await;
     }
     alice.screenshot("demo").await;
     alice.is_sound().await;
@@ -58,13 +61,20 @@ async fn messages_are_edited_deleted_and_found_again() {
     say(&alice, "frist").await;
     say(&alice, "second").await;
     bob.says("#messages", "second").await;
-    assert!(!bob.text("#messages").await.contains("Delete"), "others' messages cannot be changed");
-    alice.click_at(&format!("{}//button[text()='Edit']", item("frist"))).await;
+    assert!(
+        !bob.text("#messages").await.contains("Delete"),
+        "others' messages cannot be changed"
+    );
+    alice
+        .click_at(&format!("{}//button[text()='Edit']", item("frist")))
+        .await;
     alice.fill("#messages form input", "first").await;
     alice.click("#messages form button").await;
     bob.says("#messages", "first").await;
     bob.says("#messages", "edited").await;
-    alice.click_at(&format!("{}//button[text()='Delete']", item("second"))).await;
+    alice
+        .click_at(&format!("{}//button[text()='Delete']", item("second")))
+        .await;
     bob.stops_saying("#messages", "second").await;
     // Who comes later finds it as it is now.
     let carol = join(&browser, &server, "carol").await;
@@ -81,7 +91,9 @@ async fn what_is_private_is_read_by_two() {
     let alice = join(&browser, &server, "alice").await;
     let bob = join(&browser, &server, "bob").await;
     let carol = join(&browser, &server, "carol").await;
-    alice.click_at("//ul[@id='people']//button[contains(., 'bob')]").await;
+    alice
+        .click_at("//ul[@id='people']//button[contains(., 'bob')]")
+        .await;
     say(&alice, "between us").await;
     alice.says("#messages", "between us").await;
     bob.says("#private", "@alice").await;
@@ -108,7 +120,9 @@ async fn channels_are_joined_and_left_and_states_are_seen() {
     for window in [&alice, &bob] {
         window.click("button[aria-label='Join quiet']").await;
         window.find("button[aria-label='Leave quiet']").await;
-        window.click_at("//ul[@id='channels']//button[contains(., '#quiet')]").await;
+        window
+            .click_at("//ul[@id='channels']//button[contains(., '#quiet')]")
+            .await;
     }
     say(&alice, "hush").await;
     bob.says("#messages", "hush").await;
@@ -116,7 +130,8 @@ async fn channels_are_joined_and_left_and_states_are_seen() {
     bob.find("button[aria-label='Join quiet']").await;
     alice.click("#leave").await;
     alice.find("#join").await;
-    bob.click_at("//ul[@id='channels']//button[contains(., '#lobby')]").await;
+    bob.click_at("//ul[@id='channels']//button[contains(., '#lobby')]")
+        .await;
     bob.says("#messages", "alicehas left").await;
     bob.stops_saying("#people", "alice").await;
     bob.is_sound().await;
@@ -131,7 +146,9 @@ async fn a_name_in_use_is_refused_and_a_reload_keeps_ones_own() {
     let other = browser.open(&server.address, "/demo").await;
     other.fill("#join input[name=username]", "alice").await;
     other.click("#join button").await;
-    other.says("#join-error", "Somebody else has this name").await;
+    other
+        .says("#join-error", "Somebody else has this name")
+        .await;
     say(&alice, "before").await;
     alice.says("#messages", "before").await;
     alice.driver.refresh().await.unwrap();
@@ -144,13 +161,25 @@ async fn a_name_in_use_is_refused_and_a_reload_keeps_ones_own() {
 async fn hostile_names_and_messages_are_text() {
     let server = Server::start(&[("demo", "true")]);
     let browser = Browser::start().await;
-    let names = ["<script>document.title = 'hacked'</script>".to_owned(), "\u{202e}live\u{202c}".to_owned(), "x".repeat(256)];
+    let names = [
+        "<script>document.title = 'hacked'</script>".to_owned(),
+        "\u{202e}live\u{202c}".to_owned(),
+        "x".repeat(256),
+    ];
     let bob = join(&browser, &server, "bob").await;
     for name in &names {
         let window = join(&browser, &server, name).await;
         bob.says("#people", name).await;
-        say(&window, &format!("<img src=x onerror=\"document.title = 'hacked'\"> \u{202e}{name}")).await;
-        bob.says("#messages", &format!("<img src=x onerror=\"document.title = 'hacked'\"> \u{202e}{name}")).await;
+        say(
+            &window,
+            &format!("<img src=x onerror=\"document.title = 'hacked'\"> \u{202e}{name}"),
+        )
+        .await;
+        bob.says(
+            "#messages",
+            &format!("<img src=x onerror=\"document.title = 'hacked'\"> \u{202e}{name}"),
+        )
+        .await;
         window.is_sound().await;
     }
     assert_eq!(bob.driver.title().await.unwrap(), "Chat – Channelstream");
@@ -195,10 +224,16 @@ async fn the_front_page_leads_on() {
     let server = Server::start(&[("demo", "true")]);
     let browser = Browser::start().await;
     let window = browser.open(&server.address, "/").await;
-    window.says("header", concat!("Version ", env!("CARGO_PKG_VERSION"))).await;
+    window
+        .says("header", concat!("Version ", env!("CARGO_PKG_VERSION")))
+        .await;
     window.is_sound().await;
     window.screenshot("front").await;
-    for (link, path) in [("demo", "/demo"), ("admin", "/admin/sign_in"), ("api-explorer", "/admin/sign_in")] {
+    for (link, path) in [
+        ("demo", "/demo"),
+        ("admin", "/admin/sign_in"),
+        ("api-explorer", "/admin/sign_in"),
+    ] {
         window.goto("/").await;
         window.click(&format!(".cards a[href='/{link}']")).await;
         window.arrives(path).await;
@@ -213,12 +248,24 @@ async fn the_front_page_shows_the_address_at_which_it_was_reached() {
     let window = browser.open(&server.address, "/").await;
     let text = window.text("main").await;
     let address = &server.address;
-    assert!(text.contains(&format!("http://{address}/connect")) && text.contains(&format!("ws://{address}/ws?conn_id=")), "{text}");
+    assert!(
+        text.contains(&format!("http://{address}/connect"))
+            && text.contains(&format!("ws://{address}/ws?conn_id=")),
+        "{text}"
+    );
     // As a proxy tells it, and as text.
-    let page = Backend::of(&server).unsigned(Method::GET, "/").header("x-forwarded-proto", "https");
-    let page = page.header("x-forwarded-host", "push.example").header("x-forwarded-prefix", "/<chan>");
+    let page = Backend::of(&server)
+        .unsigned(Method::GET, "/")
+        .header("x-forwarded-proto", "https");
+    let page = page
+        .header("x-forwarded-host", "push.example")
+        .header("x-forwarded-prefix", "/<chan>");
     let page = page.send().await.unwrap().text().await.unwrap();
     let url = "push.example/&lt;chan&gt;";
-    assert!(page.contains(&format!(" https://{url}/connect")) && page.contains(&format!("\"wss://{url}/ws?")), "{page}");
+    assert!(
+        page.contains(&format!(" https://{url}/connect"))
+            && page.contains(&format!("\"wss://{url}/ws?")),
+        "{page}"
+    );
     assert!(!page.contains("8000") && !page.contains("<chan>"), "{page}");
 }

@@ -11,7 +11,14 @@ use crate::support::websocket::WebSocket;
 
 /// Returns what `/openapi.json` answers.
 pub(crate) async fn description(backend: &Backend) -> Value {
-    backend.request(Method::GET, "/openapi.json").send().await.unwrap().json().await.unwrap()
+    backend
+        .request(Method::GET, "/openapi.json")
+        .send()
+        .await
+        .unwrap()
+        .json()
+        .await
+        .unwrap()
 }
 
 async fn described() -> Value {
@@ -25,11 +32,21 @@ fn visit(value: &Value, path: &mut Vec<String>, see: &mut impl FnMut(&[String], 
         see(path, value);
     }
     let parts: Vec<(String, &Value)> = match value {
-        Value::Object(object) => object.iter().map(|(key, value)| (key.clone(), value)).collect(),
-        Value::Array(list) => list.iter().enumerate().map(|(index, value)| (index.to_string(), value)).collect(),
+        Value::Object(object) => object
+            .iter()
+            .map(|(key, value)| (key.clone(), value))
+            .collect(),
+        Value::Array(list) => list
+            .iter()
+            .enumerate()
+            .map(|(index, value)| (index.to_string(), value))
+            .collect(),
         _ => return,
     };
-    for (key, value) in parts.into_iter().filter(|(key, _)| key != "examples" && key != "example" && key != "default") {
+    for (key, value) in parts
+        .into_iter()
+        .filter(|(key, _)| key != "examples" && key != "example" && key != "default")
+    {
         path.push(key);
         visit(value, path, see);
         path.pop();
@@ -41,7 +58,13 @@ fn calls(description: &Value) -> Vec<(Method, String, Value)> {
     let paths = description["paths"].as_object().unwrap();
     let calls = paths.iter().flat_map(|(path, methods)| {
         let methods = methods.as_object().unwrap().iter();
-        methods.map(|(method, call)| (method.to_uppercase().parse().unwrap(), path.clone(), call.clone()))
+        methods.map(|(method, call)| {
+            (
+                method.to_uppercase().parse().unwrap(),
+                path.clone(),
+                call.clone(),
+            )
+        })
     });
     calls.collect()
 }
@@ -56,7 +79,10 @@ async fn descriptions_are_whole_sentences_and_each_is_about_one_thing() {
         if path.last().is_some_and(|key| key == "properties") {
             return;
         }
-        for text in ["summary", "description"].iter().filter_map(|key| value[*key].as_str()) {
+        for text in ["summary", "description"]
+            .iter()
+            .filter_map(|key| value[*key].as_str())
+        {
             let is_sentence = text.split_whitespace().count() >= 4
                 && text.starts_with(|first: char| first.is_uppercase())
                 && text.ends_with('.')
@@ -65,10 +91,16 @@ async fn descriptions_are_whole_sentences_and_each_is_about_one_thing() {
             if !is_sentence {
                 fragments.push(format!("{}: {text}", path.join("/")));
             }
-            uses.entry(text.to_owned()).or_default().insert(value.to_string());
+            uses.entry(text.to_owned())
+                .or_default()
+                .insert(value.to_string());
         }
     });
-    assert!(uses.len() > 200, "only {} descriptions were found", uses.len());
+    assert!(
+        uses.len() > 200,
+        "only {} descriptions were found",
+        uses.len()
+    );
     assert!(fragments.is_empty(), "not whole sentences: {fragments:#?}");
     let shared: Vec<_> = uses.iter().filter(|(_, things)| things.len() > 1).collect();
     assert!(shared.is_empty(), "used for different things: {shared:#?}");
@@ -79,35 +111,55 @@ async fn only_the_applications_object_and_state_are_free() {
     let description = described().await;
     let mut free = Vec::new();
     visit(&description, &mut Vec::new(), &mut |path, value| {
-        let is_schema = path.last().is_some_and(|key| matches!(key.as_str(), "schema" | "items" | "additionalProperties"))
-            || path
-                .iter()
-                .rev()
-                .nth(1)
-                .is_some_and(|key| matches!(key.as_str(), "properties" | "schemas" | "oneOf" | "anyOf" | "allOf"));
-        let says_something = ["$ref", "type", "oneOf", "anyOf", "allOf"].iter().any(|key| value.get(*key).is_some());
-        let is_object = value["type"] == "object" || value["type"].as_array().is_some_and(|types| types.contains(&json!("object")));
-        let is_bounded = value.get("properties").is_some() || value["additionalProperties"].is_object();
+        let is_schema = path
+            .last()
+            .is_some_and(|key| matches!(key.as_str(), "schema" | "items" | "additionalProperties"))
+            || path.iter().rev().nth(1).is_some_and(|key| {
+                matches!(
+                    key.as_str(),
+                    "properties" | "schemas" | "oneOf" | "anyOf" | "allOf"
+                )
+            });
+        let says_something = ["$ref", "type", "oneOf", "anyOf", "allOf"]
+            .iter()
+            .any(|key| value.get(*key).is_some());
+        let is_object = value["type"] == "object"
+            || value["type"]
+                .as_array()
+                .is_some_and(|types| types.contains(&json!("object")));
+        let is_bounded =
+            value.get("properties").is_some() || value["additionalProperties"].is_object();
         if is_schema && (!says_something || is_object && !is_bounded) {
             free.push(path.join("/"));
         }
     });
     assert_eq!(free, ["components/schemas/Payload"]);
-    assert_eq!(description["components"]["schemas"]["Payload"]["additionalProperties"], true);
+    assert_eq!(
+        description["components"]["schemas"]["Payload"]["additionalProperties"],
+        true
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn every_call_names_each_answer_that_it_can_give() {
     let description = described().await;
     for (method, path, call) in calls(&description) {
-        let answers: BTreeSet<&str> = call["responses"].as_object().unwrap().keys().map(String::as_str).collect();
+        let answers: BTreeSet<&str> = call["responses"]
+            .as_object()
+            .unwrap()
+            .keys()
+            .map(String::as_str)
+            .collect();
         let can = |status| answers.contains(status);
         assert!(!can("default"), "{method} {path}");
         for status in ["400", "403", "408", "413"] {
             assert!(can(status), "{method} {path} does not name {status}");
         }
         if call["security"].is_array() {
-            assert!(can("401") && can("422") && can("503"), "{method} {path}: {answers:?}");
+            assert!(
+                can("401") && can("422") && can("503"),
+                "{method} {path}: {answers:?}"
+            );
         }
         if can("422") {
             assert!(
@@ -116,7 +168,10 @@ async fn every_call_names_each_answer_that_it_can_give() {
             );
         }
         for (status, answer) in call["responses"].as_object().unwrap() {
-            assert!(answer["content"].is_object(), "{method} {path} does not say what {status} looks like");
+            assert!(
+                answer["content"].is_object(),
+                "{method} {path} does not say what {status} looks like"
+            );
         }
     }
 }
@@ -128,23 +183,41 @@ async fn what_callers_may_send_in_other_ways_is_described() {
     let subscribe = &description["paths"]["/subscribe"]["post"];
     assert_eq!(subscribe["parameters"][0]["name"], "conn_id");
     assert_eq!(schemas["SubscribeRequest"]["required"], json!(["channels"]));
-    assert_eq!(schemas["ConnectRequestByUser"]["properties"]["user"]["deprecated"], true);
+    assert_eq!(
+        schemas["ConnectRequestByUser"]["properties"]["user"]["deprecated"],
+        true
+    );
     assert!(schemas["InfoQuery"]["properties"]["include_connections"].is_object());
-    assert_eq!(schemas["ConnectRequest"]["anyOf"].as_array().unwrap().len(), 2, "a request may have both names");
-    assert_eq!(schemas["UserStatusRequest"]["properties"]["status"]["type"], json!(["string", "number", "boolean"]));
+    assert_eq!(
+        schemas["ConnectRequest"]["anyOf"].as_array().unwrap().len(),
+        2,
+        "a request may have both names"
+    );
+    assert_eq!(
+        schemas["UserStatusRequest"]["properties"]["status"]["type"],
+        json!(["string", "number", "boolean"])
+    );
     for method in ["get", "post"] {
         let answer = &description["paths"]["/disconnect"][method]["responses"]["200"]["content"]["application/json"];
         assert_eq!(answer["schema"]["type"], "boolean");
     }
     assert_eq!(schemas["FlagOff"]["anyOf"].as_array().unwrap().len(), 3);
-    assert_eq!((&schemas["FlagOff"]["default"], &schemas["FlagOn"]["default"]), (&json!(false), &json!(true)));
+    assert_eq!(
+        (
+            &schemas["FlagOff"]["default"],
+            &schemas["FlagOn"]["default"]
+        ),
+        (&json!(false), &json!(true))
+    );
     assert_eq!(description["servers"][0]["url"], ".");
 }
 
 /// Returns the object that stands where a reference leads.
 fn resolve<'a>(description: &'a Value, schema: &'a Value) -> &'a Value {
     match schema["$ref"].as_str() {
-        Some(reference) => &description["components"]["schemas"][reference.rsplit('/').next().unwrap()],
+        Some(reference) => {
+            &description["components"]["schemas"][reference.rsplit('/').next().unwrap()]
+        }
         None => schema,
     }
 }
@@ -161,20 +234,42 @@ async fn the_examples_of_requests_are_accepted() {
             continue;
         }
         let schema = resolve(&description, body);
-        let item = resolve(&description, if schema["items"].is_object() { &schema["items"] } else { schema });
+        let item = resolve(
+            &description,
+            if schema["items"].is_object() {
+                &schema["items"]
+            } else {
+                schema
+            },
+        );
         // Either of two forms; of a mapping an object of values; `info` may be absent.
-        for item in item["anyOf"].as_array().map_or_else(|| vec![item], |forms| forms.iter().collect()) {
+        for item in item["anyOf"]
+            .as_array()
+            .map_or_else(|| vec![item], |forms| forms.iter().collect())
+        {
             let item = resolve(&description, item);
             let values = resolve(&description, &item["additionalProperties"]);
-            let mut example =
-                if values["examples"].is_array() { json!({"news": values["examples"][0]}) } else { item["examples"][0].clone() };
+            let mut example = if values["examples"].is_array() {
+                json!({"news": values["examples"][0]})
+            } else {
+                item["examples"][0].clone()
+            };
             if example.get("conn_id").is_some() {
                 example["conn_id"] = json!(backend.connect("alice", &[]).await);
             }
-            let sent = if schema["items"].is_object() { json!([example]) } else { example };
+            let sent = if schema["items"].is_object() {
+                json!([example])
+            } else {
+                example
+            };
             assert!(!sent.is_null(), "{method} {path} has no example");
             let answer = backend.send(method.clone(), &path, &sent).await;
-            assert_eq!(answer.status(), 200, "{method} {path} {sent}: {}", answer.text().await.unwrap());
+            assert_eq!(
+                answer.status(),
+                200,
+                "{method} {path} {sent}: {}",
+                answer.text().await.unwrap()
+            );
             tried += 1;
         }
     }
@@ -188,15 +283,32 @@ async fn events_are_as_they_are_described() {
     let description = description(&backend).await;
     let event = &description["components"]["schemas"]["Event"];
     let config = json!({"notify_presence": true, "notify_state": true});
-    backend.post("/channel_config", json!({"room": config})).await;
+    backend
+        .post("/channel_config", json!({"room": config}))
+        .await;
     let conn_id = backend.connect("alice", &["room"]).await;
     let mut socket = WebSocket::open(&server.address, &conn_id).await.unwrap();
     backend.connect("bob", &["room"]).await;
-    backend.post("/user_state", json!({"user": "bob", "user_state": {"mood": "calm"}, "state_public_keys": ["mood"]})).await;
-    let draft = json!({"user": "bob", "channel": "room", "uuid": "7d444840-9dc0-11d1-b245-5ffdce74fad2"});
-    backend.post("/message", json!([draft, {"user": "bob", "channel": "room", "message": {"text": "hello"}}])).await;
-    backend.send(Method::PATCH, "/message", &json!([draft])).await;
-    backend.send(Method::DELETE, "/message", &json!([draft])).await;
+    backend
+        .post(
+            "/user_state",
+            json!({"user": "bob", "user_state": {"mood": "calm"}, "state_public_keys": ["mood"]}),
+        )
+        .await;
+    let draft =
+        json!({"user": "bob", "channel": "room", "uuid": "7d444840-9dc0-11d1-b245-5ffdce74fad2"});
+    backend
+        .post(
+            "/message",
+            json!([draft, {"user": "bob", "channel": "room", "message": {"text": "hello"}}]),
+        )
+        .await;
+    backend
+        .send(Method::PATCH, "/message", &json!([draft]))
+        .await;
+    backend
+        .send(Method::DELETE, "/message", &json!([draft]))
+        .await;
     let mut heard = BTreeSet::new();
     for _ in 0..6 {
         let told = socket.event().await;
@@ -204,22 +316,58 @@ async fn events_are_as_they_are_described() {
         let schema = json!({"$ref": event["discriminator"]["mapping"][&kind]});
         let schema = resolve(&description, &schema);
         assert_eq!(schema["properties"]["type"]["enum"], json!([kind]));
-        let keys: BTreeSet<&str> = told.as_object().unwrap().keys().map(String::as_str).collect();
-        let properties: BTreeSet<&str> = schema["properties"].as_object().unwrap().keys().map(String::as_str).collect();
-        let required: BTreeSet<&str> = schema["required"].as_array().unwrap().iter().map(|key| key.as_str().unwrap()).collect();
-        assert!(keys.is_subset(&properties) && required.is_subset(&keys), "{told} is not as described: {schema}");
+        let keys: BTreeSet<&str> = told
+            .as_object()
+            .unwrap()
+            .keys()
+            .map(String::as_str)
+            .collect();
+        let properties: BTreeSet<&str> = schema["properties"]
+            .as_object()
+            .unwrap()
+            .keys()
+            .map(String::as_str)
+            .collect();
+        let required: BTreeSet<&str> = schema["required"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .map(|key| key.as_str().unwrap())
+            .collect();
+        assert!(
+            keys.is_subset(&properties) && required.is_subset(&keys),
+            "{told} is not as described: {schema}"
+        );
         heard.insert(kind);
     }
     assert_eq!(
         heard.into_iter().collect::<Vec<_>>(),
-        ["message", "message:delete", "message:edit", "presence", "user_state_change"]
+        [
+            "message",
+            "message:delete",
+            "message:edit",
+            "presence",
+            "user_state_change"
+        ]
     );
     let mapped = event["discriminator"]["mapping"].as_object().unwrap();
-    let listed: BTreeSet<&str> = event["oneOf"].as_array().unwrap().iter().map(|item| item["$ref"].as_str().unwrap()).collect();
-    assert_eq!(listed, mapped.values().map(|reference| reference.as_str().unwrap()).collect());
+    let listed: BTreeSet<&str> = event["oneOf"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|item| item["$ref"].as_str().unwrap())
+        .collect();
+    assert_eq!(
+        listed,
+        mapped
+            .values()
+            .map(|reference| reference.as_str().unwrap())
+            .collect()
+    );
 }
 
-/// A change to the description shows up in this snapshot, for review. `INSTA_UPDATE=always` accepts the new one.
+/// A change to the description shows up in this snapshot, for review. `INSTA_UPDATE=always` accepts
+/// the new one.
 #[tokio::test(flavor = "multi_thread")]
 async fn the_description_is_as_it_was_reviewed() {
     let mut description = described().await;

@@ -13,8 +13,19 @@ use crate::support::websocket::WebSocket;
 fn rewritten(signature: &str, is_standard: bool, padding: [&str; 2]) -> String {
     let (signed, mac) = signature.rsplit_once('.').unwrap();
     let (text, timestamp) = signed.rsplit_once('.').unwrap();
-    let rewrite = |part: &str| if is_standard { part.replace('-', "+").replace('_', "/") } else { part.to_owned() };
-    format!("{text}.{timestamp}{}.{}{}", padding[0], rewrite(mac), padding[1])
+    let rewrite = |part: &str| {
+        if is_standard {
+            part.replace('-', "+").replace('_', "/")
+        } else {
+            part.to_owned()
+        }
+    };
+    format!(
+        "{text}.{timestamp}{}.{}{}",
+        padding[0],
+        rewrite(mac),
+        padding[1]
+    )
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -22,7 +33,9 @@ async fn signatures_in_either_alphabet_with_or_without_padding_are_accepted() {
     let server = Server::start(&[]);
     let backend = Backend::of(&server);
     let status = async |signature: String| {
-        let request = backend.unsigned(Method::POST, "/info").header("x-channelstream-secret", signature);
+        let request = backend
+            .unsigned(Method::POST, "/info")
+            .header("x-channelstream-secret", signature);
         request.send().await.unwrap().status().as_u16()
     };
     let mut letters = 0;
@@ -36,7 +49,10 @@ async fn signatures_in_either_alphabet_with_or_without_padding_are_accepted() {
             }
         }
     }
-    assert!(letters > 5, "the two alphabets differ in some of these signatures");
+    assert!(
+        letters > 5,
+        "the two alphabets differ in some of these signatures"
+    );
     // Padding in the timestamp is part of what is signed.
     let foreign = rewritten(&sign("secret", "/message", now()), false, ["=", ""]);
     assert_eq!(status(foreign).await, 401);
@@ -55,42 +71,84 @@ async fn allow_cors_takes_a_host_and_matches_it_whole() {
         ("https://evil-app.example", false),
         ("https://app.example.evil.example", false),
     ] {
-        let response = backend.unsigned(Method::OPTIONS, "/listen").header("origin", origin).send().await.unwrap();
-        assert_eq!(response.headers().contains_key("access-control-allow-origin"), is_allowed, "{origin}");
+        let response = backend
+            .unsigned(Method::OPTIONS, "/listen")
+            .header("origin", origin)
+            .send()
+            .await
+            .unwrap();
+        assert_eq!(
+            response
+                .headers()
+                .contains_key("access-control-allow-origin"),
+            is_allowed,
+            "{origin}"
+        );
     }
 }
 
 /// `total_messages` and `total_unique_messages`.
 async fn totals(backend: &Backend) -> (u64, u64) {
-    let totals: Value = backend.request(Method::GET, "/admin/admin.json").send().await.unwrap().json().await.unwrap();
-    (totals["total_messages"].as_u64().unwrap(), totals["total_unique_messages"].as_u64().unwrap())
+    let totals: Value = backend
+        .request(Method::GET, "/admin/admin.json")
+        .send()
+        .await
+        .unwrap()
+        .json()
+        .await
+        .unwrap();
+    (
+        totals["total_messages"].as_u64().unwrap(),
+        totals["total_unique_messages"].as_u64().unwrap(),
+    )
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn total_messages_counts_deliveries_of_messages_only() {
     let server = Server::start(&[]);
     let backend = Backend::of(&server);
-    backend.post("/channel_config", json!({"room": {"notify_presence": true, "notify_state": true}})).await;
+    backend
+        .post(
+            "/channel_config",
+            json!({"room": {"notify_presence": true, "notify_state": true}}),
+        )
+        .await;
     let mut sockets = Vec::new();
     for user in ["alice", "bob", "carol"] {
         let conn_id = backend.connect(user, &["room"]).await;
         sockets.push(WebSocket::open(&server.address, &conn_id).await.unwrap());
     }
-    let body = json!({"user": "alice", "user_state": {"color": "red"}, "state_public_keys": ["color"]});
+    let body =
+        json!({"user": "alice", "user_state": {"color": "red"}, "state_public_keys": ["color"]});
     backend.post("/user_state", body).await;
     let message = json!([{"user": "bob", "channel": "room", "message": {"text": "hi"}}]);
     let uuid = backend.post("/message", message).await[0]["uuid"].clone();
     let edit = json!([{"uuid": uuid, "channel": "room", "message": {"text": "ho"}}]);
-    assert!(backend.send(Method::PATCH, "/message", &edit).await.status().is_success());
+    assert!(
+        backend
+            .send(Method::PATCH, "/message", &edit)
+            .await
+            .status()
+            .is_success()
+    );
     let deletion = json!([{"uuid": uuid, "channel": "room"}]);
-    assert!(backend.send(Method::DELETE, "/message", &deletion).await.status().is_success());
+    assert!(
+        backend
+            .send(Method::DELETE, "/message", &deletion)
+            .await
+            .status()
+            .is_success()
+    );
     let private = json!([{"user": "bob", "pm_users": ["alice"], "message": {}}]);
     backend.post("/message", private).await;
     for socket in &mut sockets {
         while socket.event().await["type"] != "message:delete" {}
     }
     // One message to three, and one to one.
-    eventually("both messages are counted", async || totals(&backend).await.0 >= 4).await;
+    eventually("both messages are counted", async || {
+        totals(&backend).await.0 >= 4
+    })
+    .await;
     assert_eq!(totals(&backend).await, (4, 2));
 }
 
@@ -120,7 +178,15 @@ async fn a_callback_may_be_an_item_of_a_list() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn nothing_is_at_the_root_unless_the_demo_is_on() {
-    let status = async |server: &Server| Backend::of(server).unsigned(Method::GET, "/").send().await.unwrap().status().as_u16();
+    let status = async |server: &Server| {
+        Backend::of(server)
+            .unsigned(Method::GET, "/")
+            .send()
+            .await
+            .unwrap()
+            .status()
+            .as_u16()
+    };
     assert_eq!(status(&Server::start(&[])).await, 404);
     assert_eq!(status(&Server::start(&[("demo", "true")])).await, 200);
 }

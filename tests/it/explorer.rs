@@ -16,9 +16,18 @@ async fn the_explorer_makes_a_signed_call() {
     window.find("#operations-channels-info").await;
     window.screenshot("explorer").await;
     window.fill("#secret", "a secret of our own").await;
-    window.click("#operations-channels-info button.opblock-summary-control").await;
-    window.click("#operations-channels-info button.execute").await;
-    window.says("#operations-channels-info .live-responses-table .response .response-col_status", "200").await;
+    window
+        .click("#operations-channels-info button.opblock-summary-control")
+        .await;
+    window
+        .click("#operations-channels-info button.execute")
+        .await;
+    window
+        .says(
+            "#operations-channels-info .live-responses-table .response .response-col_status",
+            "200",
+        )
+        .await;
     window.is_sound().await;
 }
 
@@ -26,17 +35,32 @@ async fn the_explorer_makes_a_signed_call() {
 async fn every_path_is_described_and_everything_described_is_there() {
     let server = Server::start(&[]);
     let backend = Backend::of(&server);
-    let description: serde_json::Value = backend.request(Method::GET, "/openapi.json").send().await.unwrap().json().await.unwrap();
+    let description: serde_json::Value = backend
+        .request(Method::GET, "/openapi.json")
+        .send()
+        .await
+        .unwrap()
+        .json()
+        .await
+        .unwrap();
     for (path, methods) in description["paths"].as_object().unwrap() {
         for method in methods.as_object().unwrap().keys() {
             let method = Method::from_bytes(method.to_uppercase().as_bytes()).unwrap();
-            let status = backend.unsigned(method.clone(), path).send().await.unwrap().status();
+            let status = backend
+                .unsigned(method.clone(), path)
+                .send()
+                .await
+                .unwrap()
+                .status();
             assert!(status != 404 && status != 500, "{method} {path}: {status}");
         }
     }
     let described = description["paths"].as_object().unwrap();
     let documented = include_str!("../../docs/api.md");
     for path in described.keys() {
-        assert!(documented.contains(path.as_str()), "docs/api.md says nothing of {path}");
+        assert!(
+            documented.contains(path.as_str()),
+            "docs/api.md says nothing of {path}"
+        );
     }
 }

@@ -1,4 +1,5 @@
-//! A position of another life: a client that returns after a restart is told once, for each log, that it may have missed something.
+//! A position of another life: a client that returns after a restart is told once, for each log,
+//! that it may have missed something.
 
 use std::collections::BTreeMap;
 
@@ -32,20 +33,44 @@ async fn position(backend: &Backend, user: &str, conn_id: &str, channels: &[&str
     for channel in channels {
         backend.say(channel, json!({"n": 0})).await;
     }
-    backend.post("/message", json!([{"user": "b", "pm_users": [user], "message": {"n": 0}}])).await;
-    while stream.soon().await.list().iter().all(|event| !event["channel"].is_null()) {}
+    backend
+        .post(
+            "/message",
+            json!([{"user": "b", "pm_users": [user], "message": {"n": 0}}]),
+        )
+        .await;
+    while stream
+        .soon()
+        .await
+        .list()
+        .iter()
+        .all(|event| !event["channel"].is_null())
+    {}
     stream.last_id
 }
 
-/// Comes with the position, then gets a private message; returns how many gaps it was told of before, by channel (`null` for the private
-/// log).
-async fn gaps(server: &Server, backend: &Backend, way: Way, conn_id: &str, position: &str) -> BTreeMap<String, u64> {
+/// Comes with the position, then gets a private message; returns how many gaps it was told of
+/// before, by channel (`null` for the private log).
+async fn gaps(
+    server: &Server,
+    backend: &Backend,
+    way: Way,
+    conn_id: &str,
+    position: &str,
+) -> BTreeMap<String, u64> {
     let listening = async {
         match way {
-            Way::SseHeader => by_events(sse(backend, conn_id).header("Last-Event-ID", position)).await,
-            Way::SseQuery => by_events(sse(backend, conn_id).query(&[("last_event_id", position)])).await,
+            Way::SseHeader => {
+                by_events(sse(backend, conn_id).header("Last-Event-ID", position)).await
+            }
+            Way::SseQuery => {
+                by_events(sse(backend, conn_id).query(&[("last_event_id", position)])).await
+            }
             Way::WebSocket => {
-                let url = format!("ws://{}/ws?conn_id={conn_id}&last_event_id={position}", server.address);
+                let url = format!(
+                    "ws://{}/ws?conn_id={conn_id}&last_event_id={position}",
+                    server.address
+                );
                 let mut socket = WebSocket::open_with(&url).await.unwrap();
                 let mut events = Vec::new();
                 while !has_marker(&events) {
@@ -64,11 +89,15 @@ async fn gaps(server: &Server, backend: &Backend, way: Way, conn_id: &str, posit
             }
         }
     };
-    let events = timeout(std::time::Duration::from_secs(20), listening).await.expect("the last message never came");
+    let events = timeout(std::time::Duration::from_secs(20), listening)
+        .await
+        .expect("the last message never came");
     let mut gaps = BTreeMap::new();
     for event in events.iter().filter(|event| event["type"] == "catchup:gap") {
         assert_eq!(event["catchup"], true, "{event}");
-        *gaps.entry(event["channel"].as_str().unwrap_or("null").to_owned()).or_default() += 1;
+        *gaps
+            .entry(event["channel"].as_str().unwrap_or("null").to_owned())
+            .or_default() += 1;
     }
     gaps
 }
@@ -83,16 +112,27 @@ async fn by_events(request: RequestBuilder) -> Vec<Value> {
 }
 
 fn has_marker(events: &[Value]) -> bool {
-    events.iter().any(|event| event["message"]["marker"] == true)
+    events
+        .iter()
+        .any(|event| event["message"]["marker"] == true)
 }
 
-/// The message after which no gap is expected any more. It waits for the client, in the private log, which is sent last.
+/// The message after which no gap is expected any more. It waits for the client, in the private
+/// log, which is sent last.
 async fn mark(backend: &Backend, user: &str) {
-    backend.post("/message", json!([{"user": "b", "pm_users": [user], "message": {"marker": true}}])).await;
+    backend
+        .post(
+            "/message",
+            json!([{"user": "b", "pm_users": [user], "message": {"marker": true}}]),
+        )
+        .await;
 }
 
 fn one_each(channels: &[&str]) -> BTreeMap<String, u64> {
-    channels.iter().map(|&channel| (channel.to_owned(), 1)).collect()
+    channels
+        .iter()
+        .map(|&channel| (channel.to_owned(), 1))
+        .collect()
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -124,9 +164,18 @@ async fn who_returns_in_the_same_life_is_told_of_no_gap() {
         let conn_id = backend.connect("alice", &["hall", "room"]).await;
         let position = position(&backend, "alice", &conn_id, &["hall", "room"]).await;
         // A log that the position does not name, and that was begun later, is no reason either.
-        backend.post("/subscribe", json!({"conn_id": conn_id, "channels": ["yard"]})).await;
+        backend
+            .post(
+                "/subscribe",
+                json!({"conn_id": conn_id, "channels": ["yard"]}),
+            )
+            .await;
         mark(&backend, "alice").await;
-        assert_eq!(gaps(&server, &backend, way, &conn_id, &position).await, one_each(&[]), "{way:?}");
+        assert_eq!(
+            gaps(&server, &backend, way, &conn_id, &position).await,
+            one_each(&[]),
+            "{way:?}"
+        );
     }
 }
 
@@ -139,14 +188,26 @@ async fn a_position_that_names_some_logs_of_this_life_leaves_gaps_in_the_others_
         let conn_id = backend.connect("alice", &["hall", "room"]).await;
         let position = position(&backend, "alice", &conn_id, &["hall", "room"]).await;
         // The channel begins another life; the room and the private log go on.
-        backend.post("/admin/forget_channel", json!({"channel": "hall"})).await;
-        backend.post("/subscribe", json!({"conn_id": conn_id, "channels": ["hall"]})).await;
+        backend
+            .post("/admin/forget_channel", json!({"channel": "hall"}))
+            .await;
+        backend
+            .post(
+                "/subscribe",
+                json!({"conn_id": conn_id, "channels": ["hall"]}),
+            )
+            .await;
         mark(&backend, "alice").await;
         let gaps = gaps(&server, &backend, way, &conn_id, &position).await;
-        println!("{way:?} with a position that names a life of a channel which is over: gaps in {gaps:?}");
+        println!(
+            "{way:?} with a position that names a life of a channel which is over: gaps in {gaps:?}"
+        );
         if gaps != one_each(&["hall"]) {
             wrong.push((way, gaps));
         }
     }
-    assert!(wrong.is_empty(), "not one gap for the new log only: {wrong:?}");
+    assert!(
+        wrong.is_empty(),
+        "not one gap for the new log only: {wrong:?}"
+    );
 }

@@ -1,4 +1,5 @@
-//! A call with an `Idempotency-Key` is done once, however many other calls come, and however early it is repeated.
+//! A call with an `Idempotency-Key` is done once, however many other calls come, and however early
+//! it is repeated.
 
 use std::time::{Duration, Instant};
 
@@ -16,7 +17,10 @@ const AT_ONCE: usize = 32;
 
 /// A call with this key; its status and body.
 async fn keyed(backend: &Backend, key: &str, body: &Value) -> (StatusCode, String) {
-    let request = backend.request(Method::POST, "/message").header("Idempotency-Key", key).json(body);
+    let request = backend
+        .request(Method::POST, "/message")
+        .header("Idempotency-Key", key)
+        .json(body);
     let response = request.send().await.unwrap();
     (response.status(), response.text().await.unwrap())
 }
@@ -31,7 +35,9 @@ async fn others(backend: &Backend, count: usize) -> usize {
         })
     };
     let done = stream::iter(0..count).map(call).buffer_unordered(AT_ONCE);
-    done.filter(|is_done| std::future::ready(*is_done.as_ref().unwrap())).count().await
+    done.filter(|is_done| std::future::ready(*is_done.as_ref().unwrap()))
+        .count()
+        .await
 }
 
 /// Someone who listens to `room`.
@@ -68,7 +74,11 @@ async fn a_key_is_remembered_while_20_000_others_come() {
     assert_eq!(others(&backend, count).await, count);
     let again = keyed(&backend, "mine", &round(1)).await;
     let times = heard(&backend, &mut listener).await.len();
-    println!("after {count} other keyed calls in {:?}, the repeat was delivered {} times", start.elapsed(), times - 1);
+    println!(
+        "after {count} other keyed calls in {:?}, the repeat was delivered {} times",
+        start.elapsed(),
+        times - 1
+    );
     assert_eq!(times, 1, "deliveries");
     assert_eq!(again, first);
 }
@@ -96,15 +106,25 @@ async fn repeats_at_the_same_time_are_delivered_once_and_answered_alike() {
         different += u64::from(answers.iter().any(|answer| *answer != answers[0]));
     }
     let heard = heard(&backend, &mut listener).await;
-    println!("{rounds} rounds of three calls with one key: {} deliveries, {different} with different answers", heard.len());
+    println!(
+        "{rounds} rounds of three calls with one key: {} deliveries, {different} with different answers",
+        heard.len()
+    );
     assert_eq!((heard, different), ((0..rounds).collect::<Vec<_>>(), 0));
 }
 
-/// A call that takes a while, since its messages visit two channels in turn. Its first message is that of the round.
+/// A call that takes a while, since its messages visit two channels in turn. Its first message is
+/// that of the round.
 fn long_call(number: u64, length: usize) -> Value {
     let sides = ["left", "right"];
     let visit = |index: usize| json!({"user": "b", "channel": sides[index % 2]});
-    round(number).as_array().unwrap().iter().cloned().chain((0..length).map(visit)).collect()
+    round(number)
+        .as_array()
+        .unwrap()
+        .iter()
+        .cloned()
+        .chain((0..length).map(visit))
+        .collect()
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
@@ -128,13 +148,22 @@ async fn a_repeat_of_a_long_call_waits_for_it_while_12_000_others_come() {
         others(&backend, count).await;
         let is_under_way = !first.is_finished();
         let late = call();
-        let (first, early, late) = (first.await.unwrap(), early.await.unwrap(), late.await.unwrap());
+        let (first, early, late) = (
+            first.await.unwrap(),
+            early.await.unwrap(),
+            late.await.unwrap(),
+        );
         assert_eq!(first.0, 200);
-        println!("round {number}: the first call is under way after {count} others: {is_under_way}");
+        println!(
+            "round {number}: the first call is under way after {count} others: {is_under_way}"
+        );
         different += u64::from(early != first) + u64::from(late != first);
     }
     heard_of.extend(heard(&backend, &mut listener).await);
-    println!("{rounds} long calls, each repeated twice: {} deliveries, {different} different answers", heard_of.len());
+    println!(
+        "{rounds} long calls, each repeated twice: {} deliveries, {different} different answers",
+        heard_of.len()
+    );
     assert_eq!((heard_of, different), ((0..rounds).collect::<Vec<_>>(), 0));
 }
 
@@ -142,7 +171,10 @@ async fn a_repeat_of_a_long_call_waits_for_it_while_12_000_others_come() {
 async fn a_caller_that_hangs_up_finds_the_answer_when_it_repeats_its_call() {
     let (rounds, length) = (scaled(10, 200), 2000);
     // At length all the answers are 100 MB.
-    let server = Server::start(&[("body-limit", "10000000"), ("idempotency-bytes", "1000000000")]);
+    let server = Server::start(&[
+        ("body-limit", "10000000"),
+        ("idempotency-bytes", "1000000000"),
+    ]);
     let backend = Backend::of(&server);
     backend.connect("b", &["left", "right"]).await;
     let mut listener = listener(&server, &backend).await;
@@ -162,7 +194,10 @@ async fn a_caller_that_hangs_up_finds_the_answer_when_it_repeats_its_call() {
         assert_eq!(answer.len(), length + 1);
     }
     heard_of.extend(heard(&backend, &mut listener).await);
-    println!("{rounds} calls, in {hung_up} of them the caller hung up early and repeated: {} deliveries", heard_of.len());
+    println!(
+        "{rounds} calls, in {hung_up} of them the caller hung up early and repeated: {} deliveries",
+        heard_of.len()
+    );
     assert_eq!(heard_of, (0..rounds).collect::<Vec<_>>());
 }
 
@@ -176,7 +211,9 @@ async fn when_the_memory_for_keys_is_full_new_keys_are_refused_and_known_ones_an
     let refused = loop {
         last += 1;
         assert!(last < 5000, "{last} keys fit into 64 KB");
-        let request = backend.request(Method::POST, "/message").header("Idempotency-Key", format!("key-{last}"));
+        let request = backend
+            .request(Method::POST, "/message")
+            .header("Idempotency-Key", format!("key-{last}"));
         let response = request.json(&round(last)).send().await.unwrap();
         if response.status() != 200 {
             break response;
@@ -184,14 +221,27 @@ async fn when_the_memory_for_keys_is_full_new_keys_are_refused_and_known_ones_an
     };
     println!("64 KB hold {last} keys");
     assert_eq!(refused.status(), 503);
-    let after: u64 = refused.headers()["retry-after"].to_str().unwrap().parse().unwrap();
+    let after: u64 = refused.headers()["retry-after"]
+        .to_str()
+        .unwrap()
+        .parse()
+        .unwrap();
     assert!((1..=300).contains(&after), "{after}");
     assert_eq!(keyed(&backend, "key-0", &round(0)).await, first);
-    assert_eq!(keyed(&backend, "key-0", &round(1)).await.0, 422, "another body");
+    assert_eq!(
+        keyed(&backend, "key-0", &round(1)).await.0,
+        422,
+        "another body"
+    );
     backend.post("/message", round(last)).await;
-    assert_eq!(heard(&backend, &mut listener).await, (0..=last).collect::<Vec<_>>());
-    // One that cannot fit however long it waits is refused as well, and does not make room by driving out others.
-    let large = json!([{"user": "b", "channel": "room", "message": {"filler": "x".repeat(100_000)}}]);
+    assert_eq!(
+        heard(&backend, &mut listener).await,
+        (0..=last).collect::<Vec<_>>()
+    );
+    // One that cannot fit however long it waits is refused as well, and does not make room by
+    // driving out others.
+    let large =
+        json!([{"user": "b", "channel": "room", "message": {"filler": "x".repeat(100_000)}}]);
     assert_eq!(keyed(&backend, "large", &large).await.0, 503);
     assert_eq!(keyed(&backend, "key-0", &round(0)).await, first);
 }
@@ -203,7 +253,9 @@ async fn a_call_that_was_refused_leaves_its_key_free() {
     let mut listener = listener(&server, &backend).await;
     let wrong = json!([{"channel": "room", "message": {"round": 1}}]);
     assert_eq!(keyed(&backend, "k", &wrong).await.0, 422);
-    let done = tokio::time::timeout(Duration::from_secs(10), keyed(&backend, "k", &round(1))).await.unwrap();
+    let done = tokio::time::timeout(Duration::from_secs(10), keyed(&backend, "k", &round(1)))
+        .await
+        .unwrap();
     assert_eq!(done.0, 200);
     assert_eq!(heard(&backend, &mut listener).await, [1]);
 }

@@ -14,10 +14,18 @@ use crate::support::websocket::WebSocket;
 const SOON: Duration = Duration::from_secs(5);
 
 /// What a short `gc_conns_after` needs: healthy clients give a sign of life more often.
-const SHORT: [(&str, &str); 2] = [("heartbeat-interval", "0.1"), ("wake-connections-after", "0.1")];
+const SHORT: [(&str, &str); 2] = [
+    ("heartbeat-interval", "0.1"),
+    ("wake-connections-after", "0.1"),
+];
 
 async fn watched_room(server: &Server, backend: &Backend) -> WebSocket {
-    backend.post("/channel_config", json!({"room": {"notify_presence": true}})).await;
+    backend
+        .post(
+            "/channel_config",
+            json!({"room": {"notify_presence": true}}),
+        )
+        .await;
     let conn_id = backend.connect("watcher", &["room"]).await;
     WebSocket::open(&server.address, &conn_id).await.unwrap()
 }
@@ -33,7 +41,12 @@ async fn a_page_reload_tells_nobody() {
     socket.close();
     assert!(socket.ended(SOON).await.is_some());
     let _again = WebSocket::open(&server.address, &conn_id).await.unwrap();
-    assert_eq!(watcher.events(1, Duration::from_secs(4), Duration::ZERO).await, Vec::<Value>::new());
+    assert_eq!(
+        watcher
+            .events(1, Duration::from_secs(4), Duration::ZERO)
+            .await,
+        Vec::<Value>::new()
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -41,12 +54,21 @@ async fn a_reload_with_a_new_connection_tells_nobody_either() {
     let server = Server::start(&[]);
     let backend = Backend::of(&server);
     let mut watcher = watched_room(&server, &backend).await;
-    let mut socket = WebSocket::open(&server.address, &backend.connect("alice", &["room"]).await).await.unwrap();
+    let mut socket = WebSocket::open(&server.address, &backend.connect("alice", &["room"]).await)
+        .await
+        .unwrap();
     assert_eq!(watcher.event().await["message"]["action"], "joined");
     socket.close();
     assert!(socket.ended(SOON).await.is_some());
-    let _again = WebSocket::open(&server.address, &backend.connect("alice", &["room"]).await).await.unwrap();
-    assert_eq!(watcher.events(1, Duration::from_secs(4), Duration::ZERO).await, Vec::<Value>::new());
+    let _again = WebSocket::open(&server.address, &backend.connect("alice", &["room"]).await)
+        .await
+        .unwrap();
+    assert_eq!(
+        watcher
+            .events(1, Duration::from_secs(4), Duration::ZERO)
+            .await,
+        Vec::<Value>::new()
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -59,8 +81,18 @@ async fn who_connects_again_within_the_grace_does_not_part() {
     assert_eq!(watcher.event().await["message"]["action"], "joined");
     socket.close();
     assert!(socket.ended(SOON).await.is_some());
-    backend.post("/connect", json!({"username": "alice", "conn_id": conn_id, "channels": ["room"]})).await;
-    assert_eq!(watcher.events(1, Duration::from_millis(1500), Duration::ZERO).await, Vec::<Value>::new());
+    backend
+        .post(
+            "/connect",
+            json!({"username": "alice", "conn_id": conn_id, "channels": ["room"]}),
+        )
+        .await;
+    assert_eq!(
+        watcher
+            .events(1, Duration::from_millis(1500), Duration::ZERO)
+            .await,
+        Vec::<Value>::new()
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -87,7 +119,9 @@ async fn a_connection_nobody_listens_to_ends() {
     let backend = Backend::of(&server);
     let conn_id = backend.connect("alice", &["room"]).await;
     eventually("the connection is gone", async || {
-        let info = backend.post("/info", json!({"info": {"channels": ["room"]}})).await;
+        let info = backend
+            .post("/info", json!({"info": {"channels": ["room"]}}))
+            .await;
         info["channels"]["room"]["total_connections"] == 0
     })
     .await;
@@ -96,7 +130,11 @@ async fn a_connection_nobody_listens_to_ends() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_client_that_answers_pings_stays() {
-    let server = Server::start(&[("gc-conns-after", "1"), ("heartbeat-interval", "0.2"), SHORT[1]]);
+    let server = Server::start(&[
+        ("gc-conns-after", "1"),
+        ("heartbeat-interval", "0.2"),
+        SHORT[1],
+    ]);
     let backend = Backend::of(&server);
     let conn_id = backend.connect("alice", &["room"]).await;
     let mut socket = WebSocket::open(&server.address, &conn_id).await.unwrap();
@@ -124,7 +162,11 @@ async fn frame(stream: &mut TcpStream, kind: u8) -> Vec<u8> {
 async fn a_websocket_whose_client_stops_answering_is_closed_as_idle_while_its_socket_stays_open() {
     const PING: u8 = 0x89;
     const CLOSE: u8 = 0x88;
-    let server = Server::start(&[("gc-conns-after", "1"), ("heartbeat-interval", "0.2"), SHORT[1]]);
+    let server = Server::start(&[
+        ("gc-conns-after", "1"),
+        ("heartbeat-interval", "0.2"),
+        SHORT[1],
+    ]);
     let backend = Backend::of(&server);
     let conn_id = backend.connect("alice", &["room"]).await;
     let mut stream = TcpStream::connect(&server.address).await.unwrap();
@@ -140,29 +182,57 @@ async fn a_websocket_whose_client_stops_answering_is_closed_as_idle_while_its_so
     // Some pongs, with an empty mask; then it reads on and says nothing more.
     for _ in 0..3 {
         let ping = frame(&mut stream, PING).await;
-        stream.write_all(&[&[0x8a, 0x80 | ping.len() as u8, 0, 0, 0, 0], &ping[..]].concat()).await.unwrap();
+        stream
+            .write_all(&[&[0x8a, 0x80 | ping.len() as u8, 0, 0, 0, 0], &ping[..]].concat())
+            .await
+            .unwrap();
     }
     let start = Instant::now();
-    let close = tokio::time::timeout(SOON, frame(&mut stream, CLOSE)).await.expect("a close frame");
+    let close = tokio::time::timeout(SOON, frame(&mut stream, CLOSE))
+        .await
+        .expect("a close frame");
     assert_eq!(u16::from_be_bytes([close[0], close[1]]), 4003);
-    assert_eq!(std::str::from_utf8(&close[2..]).unwrap(), "idle: nothing heard from the client");
-    assert!(start.elapsed() >= Duration::from_millis(900), "{:?}", start.elapsed());
+    assert_eq!(
+        std::str::from_utf8(&close[2..]).unwrap(),
+        "idle: nothing heard from the client"
+    );
+    assert!(
+        start.elapsed() >= Duration::from_millis(900),
+        "{:?}",
+        start.elapsed()
+    );
     assert_eq!(backend.listen(&conn_id).await.status(), 401);
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn users_and_channels_are_forgotten() {
-    let flags = [("gc-conns-after", "0.2"), ("gc-users-after", "0.2"), ("gc-channels-after", "0.2"), ("sweep-interval", "0.1")];
+    let flags = [
+        ("gc-conns-after", "0.2"),
+        ("gc-users-after", "0.2"),
+        ("gc-channels-after", "0.2"),
+        ("sweep-interval", "0.1"),
+    ];
     let server = Server::start(&[&flags[..], &SHORT].concat());
     let backend = Backend::of(&server);
     let connect = json!({"username": "alice", "channels": ["room"], "fresh_user_state": {"a": 1}});
     backend.post("/connect", connect).await;
     eventually("all is forgotten", async || {
         let totals = backend.post("/admin/admin.json", json!({})).await;
-        [&totals["total_channels"], &totals["remembered_user_count"], &totals["total_connections"]].iter().all(|count| **count == 0)
+        [
+            &totals["total_channels"],
+            &totals["remembered_user_count"],
+            &totals["total_connections"],
+        ]
+        .iter()
+        .all(|count| **count == 0)
     })
     .await;
-    let again = backend.post("/connect", json!({"username": "alice", "fresh_user_state": {"a": 2}})).await;
+    let again = backend
+        .post(
+            "/connect",
+            json!({"username": "alice", "fresh_user_state": {"a": 2}}),
+        )
+        .await;
     assert_eq!(again["state"], json!({"a": 2}));
 }
 
@@ -174,9 +244,19 @@ async fn a_disconnect_is_final() {
     let conn_id = backend.connect("alice", &["room"]).await;
     let mut socket = WebSocket::open(&server.address, &conn_id).await.unwrap();
     assert_eq!(watcher.event().await["message"]["action"], "joined");
-    assert_eq!(backend.post("/disconnect", json!({"conn_id": conn_id})).await, true);
+    assert_eq!(
+        backend
+            .post("/disconnect", json!({"conn_id": conn_id}))
+            .await,
+        true
+    );
     assert_eq!(watcher.event().await["message"]["action"], "parted");
-    assert_eq!(backend.post("/disconnect", json!({"conn_id": conn_id})).await, false);
+    assert_eq!(
+        backend
+            .post("/disconnect", json!({"conn_id": conn_id}))
+            .await,
+        false
+    );
     backend.say("room", json!({"n": 1})).await;
     assert_eq!(socket.ended(SOON).await.flatten().unwrap().0, 1000);
     assert_eq!(backend.listen(&conn_id).await.status(), 401);
@@ -189,14 +269,27 @@ async fn state_and_presence_events_of_several_channels_come_in_the_order_of_thei
     let names: Vec<_> = (0..9).map(|index| format!("room-{index}")).collect();
     let names: Vec<_> = names.iter().map(String::as_str).collect();
     for name in &names {
-        backend.post("/channel_config", json!({*name: {"notify_presence": true, "notify_state": true}})).await;
+        backend
+            .post(
+                "/channel_config",
+                json!({*name: {"notify_presence": true, "notify_state": true}}),
+            )
+            .await;
     }
     let conn_id = backend.connect("watcher", &names).await;
     let mut watcher = WebSocket::open(&server.address, &conn_id).await.unwrap();
     let alice = backend.connect("alice", &names).await;
-    backend.post("/user_state", json!({"user": "alice", "user_state": {"a": 1}})).await;
+    backend
+        .post(
+            "/user_state",
+            json!({"user": "alice", "user_state": {"a": 1}}),
+        )
+        .await;
     backend.post("/disconnect", json!({"conn_id": alice})).await;
     let events = watcher.events(27, SOON, Duration::ZERO).await;
-    let channels: Vec<_> = events.iter().map(|event| event["channel"].as_str().unwrap()).collect();
+    let channels: Vec<_> = events
+        .iter()
+        .map(|event| event["channel"].as_str().unwrap())
+        .collect();
     assert_eq!(channels, [names.clone(), names.clone(), names].concat());
 }

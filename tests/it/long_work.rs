@@ -1,4 +1,5 @@
-//! Calls that name very many people, keys or channels: they take no longer than reading the names does, and delay nobody.
+//! Calls that name very many people, keys or channels: they take no longer than reading the names
+//! does, and delay nobody.
 
 use std::time::{Duration, Instant};
 
@@ -53,17 +54,29 @@ struct Best {
 }
 
 impl Best {
-    const NONE: Self = Self { time: Duration::MAX, cpu: Duration::MAX, health: Duration::MAX };
+    const NONE: Self = Self {
+        time: Duration::MAX,
+        cpu: Duration::MAX,
+        health: Duration::MAX,
+    };
 }
 
 impl Call {
     async fn once(&self, backend: &Backend) -> Duration {
-        let request = backend.request(Method::POST, self.path).body(serde_json::to_vec(&self.body).unwrap());
+        let request = backend
+            .request(Method::POST, self.path)
+            .body(serde_json::to_vec(&self.body).unwrap());
         let start = Instant::now();
         let response = request.send().await.unwrap();
         let (status, answer) = (response.status(), response.bytes().await.unwrap());
         let time = start.elapsed();
-        assert_eq!(status, 200, "{}: {}", self.path, String::from_utf8_lossy(&answer[..answer.len().min(1000)]));
+        assert_eq!(
+            status,
+            200,
+            "{}: {}",
+            self.path,
+            String::from_utf8_lossy(&answer[..answer.len().min(1000)])
+        );
         time
     }
 
@@ -91,7 +104,8 @@ impl Call {
     }
 }
 
-/// Returns the best of two calls, made by turns, so that whatever else runs on the machine slows down both.
+/// Returns the best of two calls, made by turns, so that whatever else runs on the machine slows
+/// down both.
 async fn best_of(calls: [(&Call, &Server, &Backend); 2]) -> [Best; 2] {
     let mut best = [Best::NONE; 2];
     for _ in 0..RUNS {
@@ -106,12 +120,26 @@ async fn best_of(calls: [(&Call, &Server, &Backend); 2]) -> [Best; 2] {
 }
 
 /// A call with so many names, and with twice as many.
-async fn check(server: &Server, backend: &Backend, limit: Duration, count: usize, call: impl Fn(Vec<String>) -> Call) {
+async fn check(
+    server: &Server,
+    backend: &Backend,
+    limit: Duration,
+    count: usize,
+    call: impl Fn(Vec<String>) -> Call,
+) {
     let (call, larger) = (call(names(count)), call(names(2 * count)));
     let path = call.path;
     let [once, twice] = best_of([(&call, server, backend), (&larger, server, backend)]).await;
-    println!("{path} with {count} names: {:?}, {:?} of the processor, /health at most {:?}", once.time, once.cpu, once.health);
-    println!("{path} with {} names: {:?}, {:?} of the processor", 2 * count, twice.time, twice.cpu);
+    println!(
+        "{path} with {count} names: {:?}, {:?} of the processor, /health at most {:?}",
+        once.time, once.cpu, once.health
+    );
+    println!(
+        "{path} with {} names: {:?}, {:?} of the processor",
+        2 * count,
+        twice.time,
+        twice.cpu
+    );
     assert!(once.time < limit, "{path} took {:?}", once.time);
     assert!(once.health < PATIENCE, "/health took {:?}", once.health);
     assert_grows_with(once.cpu, twice.cpu);
@@ -131,7 +159,11 @@ async fn a_message_for_100_000_users_is_sent_as_fast_as_their_names_are_read() {
     let limit = scaled(Duration::from_secs(1), Duration::from_millis(300));
     check(&server, &backend, limit, 100_000, |names| {
         let body = json!([{"user": "b", "pm_users": names, "message": {"n": 1}}]);
-        Call { path: "/message", body, undo: None }
+        Call {
+            path: "/message",
+            body,
+            undo: None,
+        }
     })
     .await;
     assert_eq!(listener.event().await["message"]["n"], 1);
@@ -147,8 +179,13 @@ async fn a_message_that_excludes_100_000_users_is_sent_as_fast_as_their_names_ar
     let mut listener = WebSocket::open(&server.address, &conn_id).await.unwrap();
     let limit = scaled(Duration::from_secs(1), Duration::from_millis(300));
     check(&server, &backend, limit, 100_000, |names| {
-        let body = json!([{"user": "b", "channel": "room", "exclude_users": names, "message": {"n": 1}}]);
-        Call { path: "/message", body, undo: None }
+        let body =
+            json!([{"user": "b", "channel": "room", "exclude_users": names, "message": {"n": 1}}]);
+        Call {
+            path: "/message",
+            body,
+            undo: None,
+        }
     })
     .await;
     assert_eq!(listener.event().await["message"]["n"], 1);
@@ -157,12 +194,20 @@ async fn a_message_that_excludes_100_000_users_is_sent_as_fast_as_their_names_ar
 #[tokio::test(flavor = "multi_thread")]
 async fn all_channels_but_100_000_are_told_as_fast_as_their_names_are_read() {
     let (server, backend) = start();
-    let configs = names(2000).into_iter().map(|name| (format!("of-{name}"), json!({})));
-    backend.post("/channel_config", Value::Object(configs.collect())).await;
+    let configs = names(2000)
+        .into_iter()
+        .map(|name| (format!("of-{name}"), json!({})));
+    backend
+        .post("/channel_config", Value::Object(configs.collect()))
+        .await;
     let limit = scaled(Duration::from_secs(1), Duration::from_millis(300));
     check(&server, &backend, limit, 100_000, |names| {
         let body = json!({"info": {"exclude_channels": names, "include_history": false}});
-        Call { path: "/info", body, undo: None }
+        Call {
+            path: "/info",
+            body,
+            undo: None,
+        }
     })
     .await;
 }
@@ -174,7 +219,11 @@ async fn a_connection_enters_20_000_channels_as_fast_as_it_enters_them_one_by_on
     let conn_id = uuid::Uuid::new_v4().to_string();
     check(&server, &backend, limit, 20_000, |names| {
         let body = json!({"username": "alice", "conn_id": conn_id, "channels": names});
-        Call { path: "/connect", body, undo: Some(("/disconnect", json!({"conn_id": conn_id}))) }
+        Call {
+            path: "/connect",
+            body,
+            undo: Some(("/disconnect", json!({"conn_id": conn_id}))),
+        }
     })
     .await;
 }
@@ -184,18 +233,38 @@ async fn a_user_with_45_000_public_keys_is_called_as_fast_as_they_are_written() 
     let counts = [45_000, 90_000];
     let servers = [start(), start()];
     for ((_, backend), count) in servers.iter().zip(counts) {
-        let state: Value = names(count).into_iter().map(|name| (name, json!(1))).collect::<serde_json::Map<_, _>>().into();
+        let state: Value = names(count)
+            .into_iter()
+            .map(|name| (name, json!(1)))
+            .collect::<serde_json::Map<_, _>>()
+            .into();
         let connect = json!({"username": "alice", "channels": ["room"], "user_state": state, "state_public_keys": names(count)});
         let start = Instant::now();
         backend.post("/connect", connect).await;
         println!("/connect with {count} public keys: {:?}", start.elapsed());
     }
     // A later call changes one of them. It answers with all.
-    let later = Call { path: "/user_state", body: json!({"user": "alice", "user_state": {"name-0": 2}}), undo: None };
-    let best = best_of(servers.each_ref().map(|(server, backend)| (&later, server, backend))).await;
+    let later = Call {
+        path: "/user_state",
+        body: json!({"user": "alice", "user_state": {"name-0": 2}}),
+        undo: None,
+    };
+    let best = best_of(
+        servers
+            .each_ref()
+            .map(|(server, backend)| (&later, server, backend)),
+    )
+    .await;
     for (best, count) in best.iter().zip(counts) {
-        println!("/user_state of a user with {count} public keys: {:?}, {:?} of the processor", best.time, best.cpu);
-        assert!(best.time < scaled(Duration::from_millis(150), Duration::from_millis(50)), "{:?}", best.time);
+        println!(
+            "/user_state of a user with {count} public keys: {:?}, {:?} of the processor",
+            best.time, best.cpu
+        );
+        assert!(
+            best.time < scaled(Duration::from_millis(150), Duration::from_millis(50)),
+            "{:?}",
+            best.time
+        );
         assert!(best.health < PATIENCE, "/health took {:?}", best.health);
     }
     assert_grows_with(best[0].cpu, best[1].cpu);

@@ -1,4 +1,5 @@
-//! The original itself, installed from PyPI by `make .original`: its commands, its files, its signers.
+//! The original itself, installed from PyPI by `make .original`: its commands, its files, its
+//! signers.
 
 use std::process::Command;
 
@@ -15,8 +16,14 @@ const SIGNATURES: usize = 1000;
 
 /// What a program printed that must succeed.
 fn output(mut command: Command) -> String {
-    let output = command.output().unwrap_or_else(|error| panic!("{command:?}: {error}; `make .original .node` installs it"));
-    assert!(output.status.success(), "{command:?}: {}", String::from_utf8_lossy(&output.stderr));
+    let output = command
+        .output()
+        .unwrap_or_else(|error| panic!("{command:?}: {error}; `make .original .node` installs it"));
+    assert!(
+        output.status.success(),
+        "{command:?}: {}",
+        String::from_utf8_lossy(&output.stderr)
+    );
     String::from_utf8(output.stdout).unwrap()
 }
 
@@ -28,7 +35,10 @@ fn python(script: &str, arguments: &[&str]) -> String {
 
 /// The folder of the original's package.
 fn package() -> String {
-    python("import os, channelstream; print(os.path.dirname(channelstream.__file__), end='')", &[])
+    python(
+        "import os, channelstream; print(os.path.dirname(channelstream.__file__), end='')",
+        &[],
+    )
 }
 
 /// Sends each signature, a line of the text, to a server with this secret.
@@ -39,12 +49,19 @@ async fn are_accepted(signatures: &str, secret: &str) {
     assert_eq!(lines.len(), SIGNATURES);
     let mut refused = Vec::new();
     for signature in lines {
-        let request = backend.unsigned(Method::POST, "/info").header("x-channelstream-secret", signature);
+        let request = backend
+            .unsigned(Method::POST, "/info")
+            .header("x-channelstream-secret", signature);
         if request.send().await.unwrap().status() != 200 {
             refused.push(signature);
         }
     }
-    assert!(refused.is_empty(), "{} of {SIGNATURES} were refused: {:?}", refused.len(), refused.first());
+    assert!(
+        refused.is_empty(),
+        "{} of {SIGNATURES} were refused: {:?}",
+        refused.len(),
+        refused.first()
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -63,7 +80,8 @@ for number in range(int(sys.argv[2])):
 
 #[tokio::test(flavor = "multi_thread")]
 async fn signatures_of_the_javascript_signer_are_accepted() {
-    // The signer signs a fixed word, so each signature gets a second of its own, from an hour ahead on: those from the future count.
+    // The signer signs a fixed word, so each signature gets a second of its own, from an hour ahead
+    // on: those from the future count.
     let folder = std::env::temp_dir().join(uuid::Uuid::new_v4().to_string());
     std::fs::create_dir(&folder).unwrap();
     let shipped = format!("{}/static/channelstream", package());
@@ -82,10 +100,15 @@ for (let number = 0; number < count; number++) {
 ";
     std::fs::write(folder.join("main.js"), script).unwrap();
     let mut node = Command::new("node");
-    node.current_dir(&folder).args(["main.js", "secret of a page", &SIGNATURES.to_string()]);
+    node.current_dir(&folder)
+        .args(["main.js", "secret of a page", &SIGNATURES.to_string()]);
     let signatures = output(node);
     // What makes them special: padding in the timestamp, and letters of both alphabets.
-    assert!(signatures.lines().all(|line| line.split('.').nth(1).unwrap().ends_with('=')));
+    assert!(
+        signatures
+            .lines()
+            .all(|line| line.split('.').nth(1).unwrap().ends_with('='))
+    );
     assert!(signatures.contains(['+', '/']) && signatures.contains(['-', '_']));
     are_accepted(&signatures, "secret of a page").await;
 }
@@ -96,7 +119,16 @@ fn the_file_that_make_config_of_the_original_writes_starts_the_server() {
     let script = "from channelstream.cli.utils import main; main()";
     for (arguments, host) in [
         (&["make_config", "-o", &path][..], "127.0.0.1:"),
-        (&["make_config", "-j", r#"{"secret": "0123456789abcdef", "admin_secret": "0123456789abcdef"}"#, "-o", &path], "0.0.0.0:"),
+        (
+            &[
+                "make_config",
+                "-j",
+                r#"{"secret": "0123456789abcdef", "admin_secret": "0123456789abcdef"}"#,
+                "-o",
+                &path,
+            ],
+            "0.0.0.0:",
+        ),
     ] {
         python(script, arguments);
         let (code, text) = command(&["-i", &path, "config", "check"], &[]);
@@ -145,9 +177,18 @@ print(values.get('port', '8000').strip(), values.get('admin_user', 'admin'), sep
         let path = settings_file("a.ini", text);
         let mut original = Command::new(PYTHON);
         let original = original.args(["-c", script, &path]).output().unwrap();
-        let expected = original.status.success().then(|| String::from_utf8(original.stdout).unwrap());
+        let expected = original
+            .status
+            .success()
+            .then(|| String::from_utf8(original.stdout).unwrap());
         let (code, shown) = command(&["-i", &path, "config", "show"], &[]);
-        let value = |key: &str| shown.lines().find_map(|line| line.strip_prefix(&format!("{key} = "))).unwrap().to_owned();
+        let value = |key: &str| {
+            shown
+                .lines()
+                .find_map(|line| line.strip_prefix(&format!("{key} = ")))
+                .unwrap()
+                .to_owned()
+        };
         let read = (code == Some(0)).then(|| {
             let admin_user: String = serde_json::from_str(&value("admin_user")).unwrap();
             format!("{}|{admin_user}", value("port"))
@@ -161,20 +202,51 @@ type Choice = (&'static str, &'static [&'static str]);
 
 const CHOICES: &[Choice] = &[
     ("debug", &["", "true", "0", "2", "maybe"]),
-    ("log_level", &["", "info", "WARNING", "FATAL", "NOTSET", "LOUD", "1"]),
+    (
+        "log_level",
+        &["", "info", "WARNING", "FATAL", "NOTSET", "LOUD", "1"],
+    ),
     ("port", &["", "8000", "\n  80", "+80", "x", "8.5"]),
     ("host", &["", "0.0.0.0", "localhost", "::"]),
-    ("admin_user", &["", "root", "50%", "50%%", "%(port)s", "%(nothing)s"]),
+    (
+        "admin_user",
+        &["", "root", "50%", "50%%", "%(port)s", "%(nothing)s"],
+    ),
     ("cookie_secret", &["", "0123456789abcdef"]),
     (
         "allow_posting_from",
-        &["", ",", "127.0.0.1", "web, ::1", "<your ip>", "10.0.0.0/8,\n  10.0.0.1", "127.0.0.1\n", "0.0.0.0, x"],
+        &[
+            "",
+            ",",
+            "127.0.0.1",
+            "web, ::1",
+            "<your ip>",
+            "10.0.0.0/8,\n  10.0.0.1",
+            "127.0.0.1\n",
+            "0.0.0.0, x",
+        ],
     ),
-    ("allow_cors", &["", ",", "*", "app.example", ".app.example", "https://app.example/x", "http", "null", "<>"]),
+    (
+        "allow_cors",
+        &[
+            "",
+            ",",
+            "*",
+            "app.example",
+            ".app.example",
+            "https://app.example/x",
+            "http",
+            "null",
+            "<>",
+        ],
+    ),
     ("validate_requests", &["true", "no", "maybe", "TRUE"]),
     ("enforce_https", &["", "true", "Yes", "maybe", "False", "T"]),
     ("http_scheme", &["", "https", "http", "ftp", "https://"]),
-    ("signature_checker", &["", "channelstream.utils.DefaultSigner"]),
+    (
+        "signature_checker",
+        &["", "channelstream.utils.DefaultSigner"],
+    ),
     ("demo", &["", "true", "http://127.0.0.1"]),
     ("demo_app_url", &["", "x"]),
     ("status_codes", &["1"]),
@@ -212,7 +284,9 @@ fn every_file_with_which_the_original_starts_is_accepted_and_means_the_same() {
     let mut random = Random::new(7);
     let mut files = Vec::new();
     for _ in 0..400 {
-        let mut text = String::from("[channelstream]\nsecret = 0123456789abcdef\nadmin_secret = 0123456789abcdef\n");
+        let mut text = String::from(
+            "[channelstream]\nsecret = 0123456789abcdef\nadmin_secret = 0123456789abcdef\n",
+        );
         for (key, values) in CHOICES {
             if random.below(3) == 0 {
                 let value = values[usize::try_from(random.below(values.len() as u64)).unwrap()];
@@ -222,20 +296,37 @@ fn every_file_with_which_the_original_starts_is_accepted_and_means_the_same() {
         files.push((settings_file("random.ini", &text), text));
     }
     let mut original = Command::new(PYTHON);
-    let paths = settings_file("paths", &files.iter().map(|(path, _)| format!("{path}\n")).collect::<String>());
-    original.args(["-c", READ_BY_ORIGINAL]).stdin(std::fs::File::open(paths).unwrap());
+    let paths = settings_file(
+        "paths",
+        &files
+            .iter()
+            .map(|(path, _)| format!("{path}\n"))
+            .collect::<String>(),
+    );
+    original
+        .args(["-c", READ_BY_ORIGINAL])
+        .stdin(std::fs::File::open(paths).unwrap());
     let answers = output(original);
-    let answers: Vec<Option<serde_json::Value>> = answers.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    let answers: Vec<Option<serde_json::Value>> = answers
+        .lines()
+        .map(|line| serde_json::from_str(line).unwrap())
+        .collect();
     assert_eq!(answers.len(), files.len());
     let started = answers.iter().flatten().count();
-    assert!((100..350).contains(&started), "the original starts with {started} of them");
+    assert!(
+        (100..350).contains(&started),
+        "the original starts with {started} of them"
+    );
     for ((path, text), expected) in files.iter().zip(answers) {
         let Some(expected) = expected else { continue };
         let (code, told) = command(&["-i", path, "config", "check"], &[]);
         assert_eq!(code, Some(0), "{text}: {told}");
         let (_, shown) = command(&["-i", path, "config", "show"], &[]);
         for (key, value) in expected.as_object().unwrap() {
-            assert!(shown.lines().any(|line| line == format!("{key} = {value}")), "{key} = {value}: {text}: {shown}");
+            assert!(
+                shown.lines().any(|line| line == format!("{key} = {value}")),
+                "{key} = {value}: {text}: {shown}"
+            );
         }
     }
 }

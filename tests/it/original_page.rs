@@ -1,5 +1,5 @@
-//! Pages written for the client of Channelstream 0.7.1, with a changed import: what they call is there, and their callbacks get what
-//! they got from the original.
+//! Pages written for the client of Channelstream 0.7.1, with a changed import: what they call is
+//! there, and their callbacks get what they got from the original.
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -16,7 +16,8 @@ const PAGE: &str = include_str!("original_page/page.html");
 
 /// The page, ready but not connected.
 async fn open(browser: &Browser, server: &Server) -> Window {
-    let application = Application::passing_on(&PAGE.replace("{push}", &server.address), server).await;
+    let application =
+        Application::passing_on(&PAGE.replace("{push}", &server.address), server).await;
     let window = browser.open(&application.address, "/").await;
     window.says("#state", "ready").await;
     window
@@ -47,21 +48,36 @@ async fn every_callback_gets_what_the_original_gave_it() {
     );
     window.says("#state", "connected as alice, true").await;
     backend.say("lobby", json!({"text": "hello"})).await;
-    assert_eq!(told(&window, 1).await, [json!(["listenMessageCallback", ["message"]])]);
-    window.run("connection.subscribe(connection.calculateSubscribe(['lobby', 'quiet']))").await;
+    assert_eq!(
+        told(&window, 1).await,
+        [json!(["listenMessageCallback", ["message"]])]
+    );
+    window
+        .run("connection.subscribe(connection.calculateSubscribe(['lobby', 'quiet']))")
+        .await;
     assert_eq!(
         told(&window, 2).await,
         [
             json!(["channelsChangedCallback", ["lobby", "quiet"]]),
-            json!(["subscribeCallback", "request 200", "channels,channels_info,subscribed_to"]),
+            json!([
+                "subscribeCallback",
+                "request 200",
+                "channels,channels_info,subscribed_to"
+            ]),
         ]
     );
-    window.run("connection.unsubscribe(connection.calculateUnsubscribe(['quiet', 'other']))").await;
+    window
+        .run("connection.unsubscribe(connection.calculateUnsubscribe(['quiet', 'other']))")
+        .await;
     assert_eq!(
         told(&window, 2).await,
         [
             json!(["channelsChangedCallback", ["lobby"]]),
-            json!(["unsubscribeCallback", "request 200", "channels,channels_info,unsubscribed_from"]),
+            json!([
+                "unsubscribeCallback",
+                "request 200",
+                "channels,channels_info,unsubscribed_from"
+            ]),
         ]
     );
     window
@@ -85,12 +101,26 @@ async fn every_callback_gets_what_the_original_gave_it() {
             json!(["messageDeleteCallback", "request 200", ["object"]]),
             json!(["messageEditCallback", "request 200", ["object"]]),
             json!(["messageErrorCallback", "request 422", "0"]),
-            json!(["setUserStateCallback", "request 200", "changed_state,public_keys,user_state"]),
+            json!([
+                "setUserStateCallback",
+                "request 200",
+                "changed_state,public_keys,user_state"
+            ]),
         ]
     );
     window.run("connection.disconnect()").await;
-    assert_eq!(told(&window, 2).await, [json!(["connectionClosedCallback"]), json!(["disconnectCallback", "request 200", true])]);
-    assert_eq!(window.complaints().await.len(), 1, "nothing but the refused message");
+    assert_eq!(
+        told(&window, 2).await,
+        [
+            json!(["connectionClosedCallback"]),
+            json!(["disconnectCallback", "request 200", true])
+        ]
+    );
+    assert_eq!(
+        window.complaints().await.len(),
+        1,
+        "nothing but the refused message"
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -102,7 +132,12 @@ async fn ends_and_errors_are_told_by_the_browsers_own_events() {
     told(&window, 4).await;
     let disconnect = async || {
         let conn_id = window.run("return connection.connectionId").await;
-        backend.unsigned(reqwest::Method::POST, "/disconnect").json(&json!({"conn_id": conn_id})).send().await.unwrap();
+        backend
+            .unsigned(reqwest::Method::POST, "/disconnect")
+            .json(&json!({"conn_id": conn_id}))
+            .send()
+            .await
+            .unwrap();
     };
     disconnect().await;
     let again = [
@@ -111,22 +146,38 @@ async fn ends_and_errors_are_told_by_the_browsers_own_events() {
         json!(["beforeListeningCallback", "request 200", CONNECTED]),
         json!(["listenOpenedCallback", "open"]),
     ];
-    assert_eq!(told(&window, 5).await, [&[json!(["listenCloseCallback", "close 1000"])], &again[..]].concat());
-    // An address without a server: the browser tells of an error and of a close, and the page falls back.
+    assert_eq!(
+        told(&window, 5).await,
+        [&[json!(["listenCloseCallback", "close 1000"])], &again[..]].concat()
+    );
+    // An address without a server: the browser tells of an error and of a close, and the page falls
+    // back.
     window
         .run("connection.websocketUrl = 'ws://127.0.0.1:9/ws'; connection.transports = ['websocket']; connection.startListening()")
         .await;
     let failing = told(&window, 3).await;
     assert_eq!(
         failing[..3],
-        [json!(["beforeListeningCallback"]), json!(["listenErrorCallback", "error"]), json!(["listenCloseCallback", "close 1006"]),]
+        [
+            json!(["beforeListeningCallback"]),
+            json!(["listenErrorCallback", "error"]),
+            json!(["listenCloseCallback", "close 1006"]),
+        ]
     );
     // A poll that is refused.
-    window.run("connection.shouldReconnect = false; connection.openLongPoll(); tells(0)").await;
+    window
+        .run("connection.shouldReconnect = false; connection.openLongPoll(); tells(0)")
+        .await;
     let opened = told(&window, 1).await;
-    assert_eq!(opened.last().unwrap(), &json!(["listenOpenedCallback", "request 0"]));
+    assert_eq!(
+        opened.last().unwrap(),
+        &json!(["listenOpenedCallback", "request 0"])
+    );
     disconnect().await;
-    assert_eq!(told(&window, 1).await, [json!(["listenErrorCallback", "request 401", "request"])]);
+    assert_eq!(
+        told(&window, 1).await,
+        [json!(["listenErrorCallback", "request 401", "request"])]
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -136,13 +187,22 @@ async fn it_listens_by_the_transport_that_the_page_opens() {
     let window = open(&browser, &server).await;
     window.run("connection.connect()").await;
     told(&window, 4).await;
-    for (open, transport) in [("openLongPoll", "long-poll"), ("openWebsocket", "websocket")] {
+    for (open, transport) in [
+        ("openLongPoll", "long-poll"),
+        ("openWebsocket", "websocket"),
+    ] {
         window.run(&format!("connection.{open}()")).await;
         assert_eq!(told(&window, 1).await[0][0], "listenOpenedCallback");
         assert_eq!(window.run("return connection.transport").await, transport);
         backend.say("lobby", json!({"by": transport})).await;
-        assert_eq!(told(&window, 1).await, [json!(["listenMessageCallback", ["message"]])], "{transport}");
-        let has_websocket = window.run("return connection.websocket instanceof WebSocket").await;
+        assert_eq!(
+            told(&window, 1).await,
+            [json!(["listenMessageCallback", ["message"]])],
+            "{transport}"
+        );
+        let has_websocket = window
+            .run("return connection.websocket instanceof WebSocket")
+            .await;
         assert_eq!(has_websocket, transport == "websocket");
     }
 }
@@ -177,7 +237,10 @@ async fn a_page_may_have_a_websocket_of_its_own_and_give_signs_of_life_on_it() {
              return [connection.websocket, sent[0], before, after, own.readyState > WebSocket.OPEN];",
         )
         .await;
-    assert_eq!(beaten, json!([null, "{\"type\":\"heartbeat\"}", 3, 3, true]));
+    assert_eq!(
+        beaten,
+        json!([null, "{\"type\":\"heartbeat\"}", 3, 3, true])
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -195,13 +258,19 @@ async fn its_signer_signs_as_the_server_does() {
         let signature = signature.as_str().unwrap();
         let mut parts = signature.rsplitn(3, '.');
         let (_, time, text) = (parts.next(), parts.next().unwrap(), parts.next().unwrap());
-        let seconds = URL_SAFE_NO_PAD.decode(time).unwrap().iter().fold(0, |time, byte| time << 8 | u64::from(*byte));
+        let seconds = URL_SAFE_NO_PAD
+            .decode(time)
+            .unwrap()
+            .iter()
+            .fold(0, |time, byte| time << 8 | u64::from(*byte));
         assert_eq!(signature, sign("secret", text, seconds));
     }
     let first = signatures[0].as_str().unwrap();
     assert!(first.starts_with("channelstream."), "{first}");
     let info = async || {
-        let request = backend.unsigned(reqwest::Method::POST, "/info").header("x-channelstream-secret", first);
+        let request = backend
+            .unsigned(reqwest::Method::POST, "/info")
+            .header("x-channelstream-secret", first);
         request.send().await.unwrap().status() == 200
     };
     eventually("the server takes it", info).await;

@@ -23,8 +23,11 @@ async fn sign_in(browser: &Browser, server: &Server) -> Window {
 }
 
 async fn make_channels(backend: &Backend, count: usize) {
-    let configs = (0..count).map(|number| (format!("room-{number:04}"), json!({"store_history": true})));
-    backend.post("/channel_config", Value::Object(configs.collect())).await;
+    let configs =
+        (0..count).map(|number| (format!("room-{number:04}"), json!({"store_history": true})));
+    backend
+        .post("/channel_config", Value::Object(configs.collect()))
+        .await;
 }
 
 /// Of a card of numbers, by its title.
@@ -34,7 +37,11 @@ async fn number(window: &Window, title: &str) -> u64 {
              .querySelector('b').textContent"
     );
     let text = window.run(&script).await;
-    text.as_str().unwrap().replace(',', "").parse().unwrap_or_default()
+    text.as_str()
+        .unwrap()
+        .replace(',', "")
+        .parse()
+        .unwrap_or_default()
 }
 
 async fn first_row(window: &Window) -> String {
@@ -57,7 +64,11 @@ async fn an_operator_signs_in_looks_acts_and_signs_out() {
     window.screenshot("panel-channels").await;
     window.click_at("//a[text()='Next →']").await;
     window.says(".pages", "101 to 200 of 1,000").await;
-    assert!(first_row(&window).await.starts_with("room-0100"), "{}", first_row(&window).await);
+    assert!(
+        first_row(&window).await.starts_with("room-0100"),
+        "{}",
+        first_row(&window).await
+    );
     window.click_at("//th/a[text()='Users']").await;
     window.says("tbody tr", "room-0007").await;
     window.fill("input[type=search]", "OOM-0008").await;
@@ -67,10 +78,15 @@ async fn an_operator_signs_in_looks_acts_and_signs_out() {
     window.says("main", "1 user, 1 connection, ").await;
 
     // What is sent from here arrives, and is seen here without a reload.
-    window.fill("textarea", r#"{"text": "from the panel"}"#).await;
+    window
+        .fill("textarea", r#"{"text": "from the panel"}"#)
+        .await;
     window.click(".send button").await;
     let event = alice.event().await;
-    assert_eq!((&event["message"]["text"], &event["channel"]), (&json!("from the panel"), &json!("room-0008")));
+    assert_eq!(
+        (&event["message"]["text"], &event["channel"]),
+        (&json!("from the panel"), &json!("room-0008"))
+    );
     window.says("#notice", "Sent.").await;
     window.says("[aria-label=History]", "from the panel").await;
     window.says("[aria-label=Log]", "from the panel").await;
@@ -81,26 +97,40 @@ async fn an_operator_signs_in_looks_acts_and_signs_out() {
     window.click("input[name=notify_presence]").await;
     window.click(".settings button").await;
     window.says("#notice", "Saved.").await;
-    let info = backend.post("/info", json!({"info": {"channels": ["room-0008"]}})).await;
+    let info = backend
+        .post("/info", json!({"info": {"channels": ["room-0008"]}}))
+        .await;
     let settings = &info["channels"]["room-0008"]["settings"];
-    assert_eq!((&settings["history_size"], &settings["notify_presence"]), (&json!(3), &json!(true)));
+    assert_eq!(
+        (&settings["history_size"], &settings["notify_presence"]),
+        (&json!(3), &json!(true))
+    );
 
     window.click_at("//td//a[.='alice']").await;
     window.says("h1", "alice").await;
     window.says("[aria-label=Connections]", "websocket").await;
-    window.says("[aria-label=Connections]", "room-0007 room-0008").await;
+    window
+        .says("[aria-label=Connections]", "room-0007 room-0008")
+        .await;
     window.is_sound().await;
     window.screenshot("panel-user").await;
     window.click_at("//button[text()='Disconnect']").await;
     window.says("#question-text", &conn_id).await;
     window.is_sound().await;
     window.click("#question-yes").await;
-    assert!(alice.ended(Duration::from_secs(10)).await.is_some(), "the connection was not ended");
+    assert!(
+        alice.ended(Duration::from_secs(10)).await.is_some(),
+        "the connection was not ended"
+    );
     window.says("#notice", "Disconnected.").await;
-    window.says("[aria-label=Connections]", "Not connected.").await;
+    window
+        .says("[aria-label=Connections]", "Not connected.")
+        .await;
 
     window.goto("/admin#view=channel&name=room-0009").await;
-    window.click_at("//button[text()='Forget this channel']").await;
+    window
+        .click_at("//button[text()='Forget this channel']")
+        .await;
     window.click("#question-yes").await;
     window.says(".pages", "of 999").await;
 
@@ -133,7 +163,11 @@ async fn numbers_move_by_themselves() {
             for number in 0u64.. {
                 backend.say("busy", json!({"number": number})).await;
                 if number % 10 == 0 {
-                    backend.unsigned(Method::POST, "/message").send().await.unwrap();
+                    backend
+                        .unsigned(Method::POST, "/message")
+                        .send()
+                        .await
+                        .unwrap();
                 }
                 tokio::time::sleep(Duration::from_millis(5 + number / 20 % 20)).await;
             }
@@ -147,17 +181,34 @@ async fn numbers_move_by_themselves() {
             }
         }
     });
-    for title in ["Listening", "Messages in", "Deliveries out", "Refused calls", "Users", "Channels"] {
-        eventually(&format!("{title} moves"), async || number(&window, title).await > 0).await;
+    for title in [
+        "Listening",
+        "Messages in",
+        "Deliveries out",
+        "Refused calls",
+        "Users",
+        "Channels",
+    ] {
+        eventually(&format!("{title} moves"), async || {
+            number(&window, title).await > 0
+        })
+        .await;
     }
-    let remembered = "return document.querySelector('polyline').getAttribute('points').split(' ').length";
-    eventually("a graph has grown", async || window.run(remembered).await.as_u64() >= Some(15)).await;
+    let remembered =
+        "return document.querySelector('polyline').getAttribute('points').split(' ').length";
+    eventually("a graph has grown", async || {
+        window.run(remembered).await.as_u64() >= Some(15)
+    })
+    .await;
     window.says(".cards", "server-sent events 0").await;
     window.is_sound().await;
     window.screenshot("panel-numbers").await;
     stop.abort();
     polls.abort();
-    eventually("messages stop", async || number(&window, "Messages in").await == 0).await;
+    eventually("messages stop", async || {
+        number(&window, "Messages in").await == 0
+    })
+    .await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -165,36 +216,55 @@ async fn hostile_names_are_text() {
     let server = Server::start(&[]);
     let (backend, browser) = (Backend::of(&server), Browser::start().await);
     let window = sign_in(&browser, &server).await;
-    for name in ["<script>document.title = 'hacked'</script>", "\u{202e}live\u{202c} & \"quoted\" 100%+#?", &"x".repeat(256)] {
+    for name in [
+        "<script>document.title = 'hacked'</script>",
+        "\u{202e}live\u{202c} & \"quoted\" 100%+#?",
+        &"x".repeat(256),
+    ] {
         let body = json!({"username": name, "channels": [name], "user_state": {name: name}, "state_public_keys": [name],
                           "channel_configs": {name: {"store_history": true}}});
         backend.post("/connect", body).await;
         // An id twice, which is the caller's fault, hides nothing.
-        let message =
-            |text: &str| json!({"user": name, "channel": name, "uuid": UUID, "pm_users": [name], "message": {name: text}});
-        backend.post("/message", json!([message("first"), message(name)])).await;
+        let message = |text: &str| json!({"user": name, "channel": name, "uuid": UUID, "pm_users": [name], "message": {name: text}});
+        backend
+            .post("/message", json!([message("first"), message(name)]))
+            .await;
         window.goto("/admin#view=channels").await;
-        window.click_at(&format!("//td//a[.={}]", xpath_text(name))).await;
+        window
+            .click_at(&format!("//td//a[.={}]", xpath_text(name)))
+            .await;
         window.says("h1", name).await;
         window.says("[aria-label=History]", "first").await;
         window.says("[aria-label=History]", name).await;
-        window.says("[aria-label=Log]", &format!("\u{2068}{name}\u{2069}")).await;
+        window
+            .says("[aria-label=Log]", &format!("\u{2068}{name}\u{2069}"))
+            .await;
         window.says("[aria-label=Users]", name).await;
         window.is_sound().await;
-        window.click_at(&format!("//section[h2[starts-with(., 'Users')]]//td//a[.={}]", xpath_text(name))).await;
+        window
+            .click_at(&format!(
+                "//section[h2[starts-with(., 'Users')]]//td//a[.={}]",
+                xpath_text(name)
+            ))
+            .await;
         window.says("[aria-label=Connections]", name).await;
         window.says("[aria-label=State]", name).await;
         window.is_sound().await;
         window.goto("/admin#view=users").await;
         window.says("tbody", name).await;
         window.is_sound().await;
-        assert_eq!(window.driver.title().await.unwrap(), "Users – Channelstream");
+        assert_eq!(
+            window.driver.title().await.unwrap(),
+            "Users – Channelstream"
+        );
     }
     window.screenshot("panel-hostile").await;
     window.looks_like_a_phone_in_the_dark().await;
-    for view in
-        ["view=users".to_owned(), format!("view=channel&name={}", "x".repeat(256)), format!("view=user&name={}", "x".repeat(256))]
-    {
+    for view in [
+        "view=users".to_owned(),
+        format!("view=channel&name={}", "x".repeat(256)),
+        format!("view=user&name={}", "x".repeat(256)),
+    ] {
         window.goto(&format!("/admin#{view}")).await;
         window.says("main", &"x".repeat(256)).await;
         window.fits().await;

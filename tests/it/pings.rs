@@ -1,4 +1,5 @@
-//! A client that sends pings costs no more memory than one that does not, whether it reads the pongs or not.
+//! A client that sends pings costs no more memory than one that does not, whether it reads the
+//! pongs or not.
 
 use std::time::{Duration, Instant};
 
@@ -25,7 +26,10 @@ fn ping() -> Vec<u8> {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_client_that_sends_pings_and_never_reads_costs_no_memory_and_delays_nobody() {
-    let (bytes, time) = scaled((150 << 20, Duration::from_secs(5)), (2 << 30, Duration::from_secs(15)));
+    let (bytes, time) = scaled(
+        (150 << 20, Duration::from_secs(5)),
+        (2 << 30, Duration::from_secs(15)),
+    );
     let server = Server::start(&[]);
     let backend = Backend::of(&server);
     let alice = backend.connect("alice", &["room"]).await;
@@ -40,7 +44,12 @@ async fn a_client_that_sends_pings_and_never_reads_costs_no_memory_and_delays_no
     let (mut sent, mut most, mut n, start) = (0, before, 0, Instant::now());
     // A server that has stopped reading, or has closed the socket, is at its end here.
     while sent < bytes && start.elapsed() < time {
-        match timeout(Duration::from_millis(500), socket.write(&pings[sent % pings.len()..])).await {
+        match timeout(
+            Duration::from_millis(500),
+            socket.write(&pings[sent % pings.len()..]),
+        )
+        .await
+        {
             Ok(Ok(length)) => sent += length,
             _ => break,
         }
@@ -56,10 +65,16 @@ async fn a_client_that_sends_pings_and_never_reads_costs_no_memory_and_delays_no
     most = most.max(server.memory());
     let (megabytes, slowest) = (sent >> 20, health.slowest().await);
     let more = most.saturating_sub(before) / 1024;
-    println!("{megabytes} MB of pings in {:?}: {more} MB more memory, /health at most {slowest:?}", start.elapsed());
+    println!(
+        "{megabytes} MB of pings in {:?}: {more} MB more memory, /health at most {slowest:?}",
+        start.elapsed()
+    );
     assert!(more < 20, "{more} MB more");
     drop(socket);
-    eventually("the memory is back", async || server.memory() < before + 10_000).await;
+    eventually("the memory is back", async || {
+        server.memory() < before + 10_000
+    })
+    .await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -67,16 +82,26 @@ async fn a_client_that_reads_gets_a_pong_for_its_latest_ping() {
     let server = Server::start(&[]);
     let backend = Backend::of(&server);
     let conn_id = backend.connect("alice", &["room"]).await;
-    let (mut socket, _) = connect_async(format!("ws://{}/ws?conn_id={conn_id}", server.address)).await.unwrap();
+    let (mut socket, _) = connect_async(format!("ws://{}/ws?conn_id={conn_id}", server.address))
+        .await
+        .unwrap();
     for round in 0..20 {
         for number in 0..100 {
-            socket.feed(Message::Ping(format!("{round} {number}").into())).await.unwrap();
+            socket
+                .feed(Message::Ping(format!("{round} {number}").into()))
+                .await
+                .unwrap();
         }
         socket.flush().await.unwrap();
         backend.say("room", json!({"round": round})).await;
         let (mut has_pong, mut has_event) = (false, false);
         while !has_pong || !has_event {
-            match timeout(Duration::from_secs(10), socket.next()).await.expect("no pong for the latest ping").unwrap().unwrap() {
+            match timeout(Duration::from_secs(10), socket.next())
+                .await
+                .expect("no pong for the latest ping")
+                .unwrap()
+                .unwrap()
+            {
                 Message::Pong(payload) => has_pong |= payload == format!("{round} 99"),
                 Message::Text(text) => has_event |= text.contains("\"round\""),
                 _ => {}

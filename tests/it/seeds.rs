@@ -1,9 +1,10 @@
-//! What five public documents of the original say, line by line: each quote stands here as it stands there, and a test does what it
-//! says.
+//! What five public documents of the original say, line by line: each quote stands here as it
+//! stands there, and a test does what it says.
 //!
-//! The documents are the home page, the README of 0.7, the page of 0.6 on PyPI, the page of 0.6.0 on PyPI, and the README of 0.1. What
-//! is not tried is named in `docs/migration.md`: `pserver` with the sections of Paste, the flash policy server, socket.io, and the demos,
-//! which are other programs.
+//! The documents are the home page, the README of 0.7, the page of 0.6 on PyPI, the page of 0.6.0
+//! on PyPI, and the README of 0.1. What is not tried is named in `docs/migration.md`: `pserver`
+//! with the sections of Paste, the flash policy server, socket.io, and the demos, which are other
+//! programs.
 
 mod answers;
 mod bodies;
@@ -11,12 +12,14 @@ mod commands;
 
 use serde_json::Value;
 
-/// A body of a document as JSON: comments are left out, the words in capitals get values, and what the document has too much or too
-/// little is mended where the test says so.
+/// A body of a document as JSON: comments are left out, the words in capitals get values, and what
+/// the document has too much or too little is mended where the test says so.
 fn filled(quote: &str, values: &[(&str, &str)]) -> Value {
     // A comma that belongs to the value stands at the end of some comments.
     let line = |line: &str| match line.split_once(" #") {
-        Some((value, comment)) if comment.ends_with(',') && !value.ends_with(',') => format!("{value},"),
+        Some((value, comment)) if comment.ends_with(',') && !value.ends_with(',') => {
+            format!("{value},")
+        }
         Some((value, _)) => value.to_owned(),
         None => line.to_owned(),
     };

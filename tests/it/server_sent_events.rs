@@ -16,7 +16,12 @@ const SOON: Duration = Duration::from_secs(5);
 
 async fn open(backend: &Backend, conn_id: &str, last_id: &str) -> EventStream {
     let request = backend.unsigned(Method::GET, &format!("/sse?conn_id={conn_id}"));
-    EventStream::open(if last_id.is_empty() { request } else { request.header("Last-Event-ID", last_id) }).await
+    EventStream::open(if last_id.is_empty() {
+        request
+    } else {
+        request.header("Last-Event-ID", last_id)
+    })
+    .await
 }
 
 /// A server, and somebody who listens there in `room`.
@@ -29,7 +34,10 @@ async fn listening(flags: &[(&str, &str)]) -> (Server, Backend, String, EventStr
 }
 
 fn numbers(events: &[Value]) -> Vec<u64> {
-    events.iter().filter_map(|event| event["message"]["n"].as_u64()).collect()
+    events
+        .iter()
+        .filter_map(|event| event["message"]["n"].as_u64())
+        .collect()
 }
 
 /// Reads until the number has come; all numbers, and whether all were marked as caught up.
@@ -73,7 +81,11 @@ async fn a_page_without_a_last_id_gets_all_since_its_stream_began() {
     drop(stream);
     backend.say("room", json!({"n": 2})).await;
     for id in ["", "nonsense", "AAAAAAAAAAAAAAAAAAAAAA"] {
-        assert_eq!(read_up_to(&mut open(&backend, &conn_id, id).await, 2).await, (vec![1, 2], true), "{id}");
+        assert_eq!(
+            read_up_to(&mut open(&backend, &conn_id, id).await, 2).await,
+            (vec![1, 2], true),
+            "{id}"
+        );
     }
 }
 
@@ -97,16 +109,31 @@ async fn a_stream_says_how_it_is_to_be_treated_and_that_it_is_alive() {
 async fn line_breaks_in_a_callers_json_do_not_end_an_event() {
     let (_server, backend, _, mut stream) = listening(&[]).await;
     let body = "[{\"user\": \"b\", \"channel\": \"room\", \"message\": {\r\n\n \"text\":\r\"a\\nb\u{2028}\" }}]";
-    let answer = backend.request(Method::POST, "/message").body(body).send().await.unwrap();
+    let answer = backend
+        .request(Method::POST, "/message")
+        .body(body)
+        .send()
+        .await
+        .unwrap();
     assert_eq!(answer.status(), 200);
-    assert_eq!(stream.soon().await.list()[0]["message"], json!({"text": "a\nb\u{2028}"}));
+    assert_eq!(
+        stream.soon().await.list()[0]["message"],
+        json!({"text": "a\nb\u{2028}"})
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn an_unknown_connection_is_refused_for_good() {
     let server = Server::start(&[]);
     let backend = Backend::of(&server);
-    let get = async |query: &str| backend.unsigned(Method::GET, &format!("/sse{query}")).send().await.unwrap().status();
+    let get = async |query: &str| {
+        backend
+            .unsigned(Method::GET, &format!("/sse{query}"))
+            .send()
+            .await
+            .unwrap()
+            .status()
+    };
     assert_eq!(get(&format!("?conn_id={}", Uuid::new_v4())).await, 401);
     assert_eq!(get("?conn_id=x").await, 422);
     assert_eq!(get("").await, 422);
@@ -117,11 +144,17 @@ async fn a_websocket_takes_over_where_the_stream_was_read_to() {
     let (server, backend, conn_id, mut stream) = listening(&[]).await;
     backend.say("room", json!({"n": 1})).await;
     read_up_to(&mut stream, 1).await;
-    let url = format!("ws://{}/ws?conn_id={conn_id}&last_event_id={}", server.address, stream.last_id);
+    let url = format!(
+        "ws://{}/ws?conn_id={conn_id}&last_event_id={}",
+        server.address, stream.last_id
+    );
     let mut socket = WebSocket::open_with(&url).await.unwrap();
     let goodbye = stream.soon().await;
     assert_eq!(goodbye.name, "close");
-    assert_eq!(serde_json::from_str::<Value>(&goodbye.data).unwrap()["code"], 4001);
+    assert_eq!(
+        serde_json::from_str::<Value>(&goodbye.data).unwrap()["code"],
+        4001
+    );
     assert_eq!(stream.next().await, None);
     backend.say("room", json!({"n": 2})).await;
     let events = socket.events(1, SOON, Duration::from_millis(200)).await;
@@ -131,9 +164,16 @@ async fn a_websocket_takes_over_where_the_stream_was_read_to() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_disconnected_stream_is_told_so_and_ends() {
     let (_server, backend, conn_id, mut stream) = listening(&[]).await;
-    let gone = backend.unsigned(Method::GET, &format!("/disconnect?conn_id={conn_id}")).send().await.unwrap();
+    let gone = backend
+        .unsigned(Method::GET, &format!("/disconnect?conn_id={conn_id}"))
+        .send()
+        .await
+        .unwrap();
     assert_eq!(gone.text().await.unwrap(), "true");
-    assert_eq!((stream.soon().await.name.as_str(), stream.next().await), ("close", None));
+    assert_eq!(
+        (stream.soon().await.name.as_str(), stream.next().await),
+        ("close", None)
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -142,15 +182,24 @@ async fn a_page_that_leaves_is_missed_soon() {
     let backend = Backend::of(&server);
     let config = json!({"room": {"notify_presence": true}});
     let watcher = json!({"username": "bob", "channels": ["room"], "channel_configs": config});
-    let watcher = backend.post("/connect", watcher).await["conn_id"].as_str().unwrap().to_owned();
+    let watcher = backend.post("/connect", watcher).await["conn_id"]
+        .as_str()
+        .unwrap()
+        .to_owned();
     let mut watcher = open(&backend, &watcher, "").await;
     let conn_id = backend.connect("alice", &["room"]).await;
     let stream = open(&backend, &conn_id, "").await;
     let joined = watcher.soon().await.list();
-    assert_eq!((&joined[0]["user"], &joined[0]["message"]["action"]), (&json!("alice"), &json!("joined")));
+    assert_eq!(
+        (&joined[0]["user"], &joined[0]["message"]["action"]),
+        (&json!("alice"), &json!("joined"))
+    );
     drop(stream);
     let parted = watcher.soon().await.list();
-    assert_eq!((&parted[0]["user"], &parted[0]["message"]["action"]), (&json!("alice"), &json!("parted")));
+    assert_eq!(
+        (&parted[0]["user"], &parted[0]["message"]["action"]),
+        (&json!("alice"), &json!("parted"))
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -163,7 +212,9 @@ async fn a_page_that_does_not_read_is_closed_and_delays_nobody() {
     let mut load = async || {
         for _ in 0..20 {
             let message = |n: u64| json!({"user": "b", "channel": "room", "message": {"n": sent + n, "x": "x".repeat(10_000)}});
-            backend.post("/message", (0..20).map(message).collect()).await;
+            backend
+                .post("/message", (0..20).map(message).collect())
+                .await;
             sent += 20;
             read_up_to(&mut reader, sent - 1).await;
         }
@@ -180,7 +231,9 @@ async fn a_page_that_does_not_read_is_closed_and_delays_nobody() {
     eventually("the silent one is closed", async || {
         load().await;
         most = most.max(server.memory());
-        let info = backend.post("/info", json!({"info": {"channels": ["room"]}})).await;
+        let info = backend
+            .post("/info", json!({"info": {"channels": ["room"]}}))
+            .await;
         info["channels"]["room"]["total_connections"] == 1
     })
     .await;

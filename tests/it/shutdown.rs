@@ -29,11 +29,24 @@ async fn sigterm_says_goodbye_to_every_client_and_ends_in_time() {
         sockets.push(WebSocket::open(&server.address, &conn_id).await.unwrap());
     }
     let start = Instant::now();
-    let (status, server) = tokio::task::spawn_blocking(move || (server.terminate(), server)).await.unwrap();
-    assert!(status.success() && start.elapsed() < Duration::from_secs(10), "{status} after {:?}", start.elapsed());
+    let (status, server) = tokio::task::spawn_blocking(move || (server.terminate(), server))
+        .await
+        .unwrap();
+    assert!(
+        status.success() && start.elapsed() < Duration::from_secs(10),
+        "{status} after {:?}",
+        start.elapsed()
+    );
     for socket in &mut sockets {
-        let (code, reason) = socket.ended(Duration::from_secs(5)).await.flatten().expect("no close frame");
-        assert_eq!((code, reason.as_str()), (1012, "the server restarts; come back in 1 s"));
+        let (code, reason) = socket
+            .ended(Duration::from_secs(5))
+            .await
+            .flatten()
+            .expect("no close frame");
+        assert_eq!(
+            (code, reason.as_str()),
+            (1012, "the server restarts; come back in 1 s")
+        );
     }
     server.log_line("stopped");
 }
@@ -43,12 +56,22 @@ async fn an_event_stream_ends_with_a_word_when_the_server_stops() {
     let mut server = Server::start(&[]);
     let backend = Backend::of(&server);
     let conn_id = backend.connect("alice", &["room"]).await;
-    let mut stream = EventStream::open(backend.unsigned(Method::GET, &format!("/sse?conn_id={conn_id}"))).await;
+    let mut stream =
+        EventStream::open(backend.unsigned(Method::GET, &format!("/sse?conn_id={conn_id}"))).await;
     let start = Instant::now();
-    let status = tokio::task::spawn_blocking(move || server.terminate()).await.unwrap();
-    assert!(status.success() && start.elapsed() < Duration::from_secs(4), "{status} after {:?}", start.elapsed());
+    let status = tokio::task::spawn_blocking(move || server.terminate())
+        .await
+        .unwrap();
+    assert!(
+        status.success() && start.elapsed() < Duration::from_secs(4),
+        "{status} after {:?}",
+        start.elapsed()
+    );
     let goodbye = stream.soon().await;
-    assert!(goodbye.name == "close" && goodbye.data.contains("1012"), "{goodbye:?}");
+    assert!(
+        goodbye.name == "close" && goodbye.data.contains("1012"),
+        "{goodbye:?}"
+    );
     assert_eq!(stream.next().await, None);
 }
 
@@ -59,7 +82,9 @@ async fn a_poll_ends_with_an_answer_when_the_server_stops() {
     let conn_id = backend.connect("poller", &["room"]).await;
     let poll = tokio::spawn(async move { backend.listen(&conn_id).await.text().await.unwrap() });
     tokio::time::sleep(Duration::from_millis(200)).await;
-    let status = tokio::task::spawn_blocking(move || server.terminate()).await.unwrap();
+    let status = tokio::task::spawn_blocking(move || server.terminate())
+        .await
+        .unwrap();
     assert!(status.success());
     assert_eq!(poll.await.unwrap(), "[]");
 }
@@ -67,7 +92,11 @@ async fn a_poll_ends_with_an_answer_when_the_server_stops() {
 /// Waits until the server says that it is about to stop.
 async fn is_stopping(backend: &Backend) {
     eventually("the server is not ready", async || {
-        backend.unsigned(Method::GET, "/ready").send().await.is_ok_and(|answer| answer.status() == 503)
+        backend
+            .unsigned(Method::GET, "/ready")
+            .send()
+            .await
+            .is_ok_and(|answer| answer.status() == 503)
     })
     .await;
 }
@@ -83,10 +112,17 @@ fn slow_socket(server: &Server, buffer: usize) -> TcpStream {
 }
 
 async fn slow_websocket(server: &Server, conn_id: &str) -> WebSocketStream<TcpStream> {
-    client_async(format!("ws://{}/ws?conn_id={conn_id}", server.address), slow_socket(server, 1024)).await.unwrap().0
+    client_async(
+        format!("ws://{}/ws?conn_id={conn_id}", server.address),
+        slow_socket(server, 1024),
+    )
+    .await
+    .unwrap()
+    .0
 }
 
-/// Publishes so much that it cannot wait in sockets and queues only; the messages carry their numbers.
+/// Publishes so much that it cannot wait in sockets and queues only; the messages carry their
+/// numbers.
 async fn publish_8_megabytes(backend: &Backend) -> u64 {
     for call in 0..40 {
         let batch =
@@ -116,8 +152,20 @@ async fn a_server_that_gives_notice_serves_all_until_the_notice_is_over() {
     backend.say("room", json!({"n": 2})).await;
     assert_eq!(other.event().await["message"]["n"], 2);
     assert!(server.end().await.success());
-    assert!((Duration::from_millis(1500)..Duration::from_secs(6)).contains(&start.elapsed()), "{:?}", start.elapsed());
-    assert_eq!(socket.ended(Duration::from_secs(5)).await.flatten().unwrap().0, 1012);
+    assert!(
+        (Duration::from_millis(1500)..Duration::from_secs(6)).contains(&start.elapsed()),
+        "{:?}",
+        start.elapsed()
+    );
+    assert_eq!(
+        socket
+            .ended(Duration::from_secs(5))
+            .await
+            .flatten()
+            .unwrap()
+            .0,
+        1012
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -125,7 +173,8 @@ async fn while_clients_are_closed_questions_are_answered_and_changes_are_refused
     let mut server = Server::start(&[("drain-time", "4"), ("demo", "true")]);
     let backend = Backend::of(&server);
     let known = backend.connect("alice", &["side"]).await;
-    // One that reads nothing, and for which something waits: the server does not end before its time is over.
+    // One that reads nothing, and for which something waits: the server does not end before its
+    // time is over.
     let stuck = backend.connect("stuck", &["room"]).await;
     let _stuck = slow_websocket(&server, &stuck).await;
     publish_8_megabytes(&backend).await;
@@ -145,12 +194,24 @@ async fn while_clients_are_closed_questions_are_answered_and_changes_are_refused
         (Method::POST, "/admin/forget_channel"),
         (Method::GET, &format!("/sse?conn_id={known}")),
         (Method::GET, &format!("/listen?conn_id={known}")),
-        (Method::GET, &format!("/listen?conn_id={}", uuid::Uuid::new_v4())),
+        (
+            Method::GET,
+            &format!("/listen?conn_id={}", uuid::Uuid::new_v4()),
+        ),
     ] {
-        let answer = backend.request(method.clone(), path).json(&json!([])).send().await.unwrap();
+        let answer = backend
+            .request(method.clone(), path)
+            .json(&json!([]))
+            .send()
+            .await
+            .unwrap();
         assert_eq!(answer.status(), 503, "{method} {path}");
         assert_eq!(answer.headers()["retry-after"], "1", "{method} {path}");
-        assert_eq!(answer.headers()["access-control-allow-origin"], "*", "{method} {path}");
+        assert_eq!(
+            answer.headers()["access-control-allow-origin"],
+            "*",
+            "{method} {path}"
+        );
     }
     for (method, path) in [
         (Method::POST, "/info"),
@@ -160,24 +221,54 @@ async fn while_clients_are_closed_questions_are_answered_and_changes_are_refused
         (Method::GET, "/openapi.json"),
         (Method::GET, &format!("/disconnect?conn_id={known}")),
     ] {
-        assert_eq!(backend.request(method.clone(), path).send().await.unwrap().status(), 200, "{method} {path}");
+        assert_eq!(
+            backend
+                .request(method.clone(), path)
+                .send()
+                .await
+                .unwrap()
+                .status(),
+            200,
+            "{method} {path}"
+        );
     }
-    let mut panel = EventStream::open(backend.request(Method::GET, "/admin/live?view=channels")).await;
+    let mut panel =
+        EventStream::open(backend.request(Method::GET, "/admin/live?view=channels")).await;
     assert!(!panel.soon().await.data.is_empty());
     for conn_id in [known, uuid::Uuid::new_v4().to_string()] {
-        let mut socket = WebSocket::open(&server.address, &conn_id).await.expect("a handshake was refused");
-        let end = socket.ended(Duration::from_secs(5)).await.flatten().expect("no close frame");
-        assert_eq!(end, (1012, "the server restarts; come back in 1 s".to_owned()));
+        let mut socket = WebSocket::open(&server.address, &conn_id)
+            .await
+            .expect("a handshake was refused");
+        let end = socket
+            .ended(Duration::from_secs(5))
+            .await
+            .flatten()
+            .expect("no close frame");
+        assert_eq!(
+            end,
+            (1012, "the server restarts; come back in 1 s".to_owned())
+        );
     }
-    assert!(server.ended().is_none(), "it had ended before all was tried");
+    assert!(
+        server.ended().is_none(),
+        "it had ended before all was tried"
+    );
     assert!(server.end().await.success());
     // drain_time, close_grace and a second.
-    assert!(start.elapsed() < Duration::from_millis(6500), "{:?}", start.elapsed());
+    assert!(
+        start.elapsed() < Duration::from_millis(6500),
+        "{:?}",
+        start.elapsed()
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_slow_reader_gets_all_that_was_accepted_before_its_websocket_is_closed() {
-    let mut server = Server::start(&[("drain-time", "15"), ("gc-conns-after", "30"), ("log-bytes", "100000000")]);
+    let mut server = Server::start(&[
+        ("drain-time", "15"),
+        ("gc-conns-after", "30"),
+        ("log-bytes", "100000000"),
+    ]);
     let backend = Backend::of(&server);
     let conn_id = backend.connect("slow", &["room"]).await;
     let mut socket = slow_websocket(&server, &conn_id).await;
@@ -203,11 +294,18 @@ async fn a_slow_reader_gets_all_that_was_accepted_before_its_websocket_is_closed
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_slow_event_stream_gets_all_that_was_accepted_and_then_its_goodbye() {
-    let mut server = Server::start(&[("drain-time", "15"), ("gc-conns-after", "30"), ("log-bytes", "100000000")]);
+    let mut server = Server::start(&[
+        ("drain-time", "15"),
+        ("gc-conns-after", "30"),
+        ("log-bytes", "100000000"),
+    ]);
     let backend = Backend::of(&server);
     let conn_id = backend.connect("slow", &["room"]).await;
     let mut stream = slow_socket(&server, 32 << 10);
-    stream.write_all(format!("GET /sse?conn_id={conn_id} HTTP/1.1\r\nHost: x\r\n\r\n").as_bytes()).await.unwrap();
+    stream
+        .write_all(format!("GET /sse?conn_id={conn_id} HTTP/1.1\r\nHost: x\r\n\r\n").as_bytes())
+        .await
+        .unwrap();
     let (mut text, mut bytes) = (Vec::new(), [0; 16 << 10]);
     // The beginning of the stream: it is attached.
     while !String::from_utf8_lossy(&text).contains("retry:") {
@@ -221,10 +319,21 @@ async fn a_slow_event_stream_gets_all_that_was_accepted_and_then_its_goodbye() {
         tokio::time::sleep(Duration::from_millis(2)).await;
     }
     let text = String::from_utf8_lossy(&text);
-    let numbers: Vec<u64> = text.split("\"n\":").skip(1).map(|rest| rest.split(',').next().unwrap().parse().unwrap()).collect();
-    assert!(numbers == (0..published).collect::<Vec<_>>(), "{} of {published}", numbers.len());
+    let numbers: Vec<u64> = text
+        .split("\"n\":")
+        .skip(1)
+        .map(|rest| rest.split(',').next().unwrap().parse().unwrap())
+        .collect();
+    assert!(
+        numbers == (0..published).collect::<Vec<_>>(),
+        "{} of {published}",
+        numbers.len()
+    );
     let goodbye = text.rsplit("event: close").next().unwrap();
-    assert!(goodbye.contains("1012") && goodbye.ends_with("0\r\n\r\n"), "{goodbye:?}");
+    assert!(
+        goodbye.contains("1012") && goodbye.ends_with("0\r\n\r\n"),
+        "{goodbye:?}"
+    );
     assert!(server.end().await.success());
 }
 
@@ -234,7 +343,15 @@ async fn a_client_between_two_polls_gets_what_was_accepted_meanwhile() {
     let backend = Backend::of(&server);
     let conn_id = backend.connect("poller", &["room"]).await;
     backend.say("room", json!({"n": 1})).await;
-    assert!(backend.listen(&conn_id).await.text().await.unwrap().contains("\"n\":1"));
+    assert!(
+        backend
+            .listen(&conn_id)
+            .await
+            .text()
+            .await
+            .unwrap()
+            .contains("\"n\":1")
+    );
     backend.say("room", json!({"n": 2})).await;
     server.begin_stop();
     is_stopping(&backend).await;
@@ -244,8 +361,14 @@ async fn a_client_between_two_polls_gets_what_was_accepted_meanwhile() {
     assert_eq!(last.status(), 200);
     assert!(last.text().await.unwrap().contains("\"n\":2"));
     // It comes back at once, and may find the server gone.
-    let next = backend.unsigned(Method::GET, &format!("/listen?conn_id={conn_id}")).send().await;
-    assert!(next.as_ref().map_or(true, |next| next.status() == 503), "{next:?}");
+    let next = backend
+        .unsigned(Method::GET, &format!("/listen?conn_id={conn_id}"))
+        .send()
+        .await;
+    assert!(
+        next.as_ref().map_or(true, |next| next.status() == 503),
+        "{next:?}"
+    );
     assert!(server.end().await.success());
 }
 
@@ -264,14 +387,26 @@ async fn a_call_that_is_under_way_when_the_stop_begins_is_finished_and_delivered
         .await;
     raw.send(first).await;
     // The server has it by the time it has answered another.
-    backend.unsigned(Method::GET, "/health").send().await.unwrap();
+    backend
+        .unsigned(Method::GET, "/health")
+        .send()
+        .await
+        .unwrap();
     tokio::time::sleep(Duration::from_millis(200)).await;
     server.begin_stop();
     is_stopping(&backend).await;
     raw.send(second).await;
     assert!(raw.answer().await.starts_with("http/1.1 200"));
     assert_eq!(socket.event().await["message"]["n"], 1);
-    assert_eq!(socket.ended(Duration::from_secs(5)).await.flatten().unwrap().0, 1012);
+    assert_eq!(
+        socket
+            .ended(Duration::from_secs(5))
+            .await
+            .flatten()
+            .unwrap()
+            .0,
+        1012
+    );
     assert!(server.end().await.success());
 }
 
@@ -286,7 +421,11 @@ async fn many_clients_are_closed_one_after_the_other() {
     }
     server.begin_stop();
     let ends = sockets.iter_mut().map(|socket| async {
-        let (code, _) = socket.ended(Duration::from_secs(10)).await.flatten().expect("no close frame");
+        let (code, _) = socket
+            .ended(Duration::from_secs(10))
+            .await
+            .flatten()
+            .expect("no close frame");
         (code, Instant::now())
     });
     let ends = futures_util::future::join_all(ends).await;
@@ -307,6 +446,10 @@ async fn a_second_signal_ends_the_server_at_once() {
     is_stopping(&backend).await;
     server.begin_stop();
     assert!(!server.end().await.success());
-    assert!(start.elapsed() < Duration::from_secs(10), "{:?}", start.elapsed());
+    assert!(
+        start.elapsed() < Duration::from_secs(10),
+        "{:?}",
+        start.elapsed()
+    );
     server.log_line("second signal");
 }

@@ -1,4 +1,5 @@
-//! A stranger who opens requests that do not end, on a fifth of a processor, costs honest callers little.
+//! A stranger who opens requests that do not end, on a fifth of a processor, costs honest callers
+//! little.
 
 use std::collections::VecDeque;
 use std::io::Write;
@@ -53,7 +54,11 @@ async fn honest_messages_stay_fast_beside_requests_that_do_not_end() {
 }
 
 /// The medians of windows without and with the attack, which take turns.
-async fn compare(backend: &Backend, reader: &mut WebSocket, is_attacking: &AtomicBool) -> (Duration, Duration) {
+async fn compare(
+    backend: &Backend,
+    reader: &mut WebSocket,
+    is_attacking: &AtomicBool,
+) -> (Duration, Duration) {
     let (mut quiet, mut attacked) = (Vec::new(), Vec::new());
     for _ in 0..scaled(4, 20) {
         quiet.push(slowest_of_100(backend, reader).await);
@@ -82,7 +87,9 @@ async fn slowest_of_100(backend: &Backend, reader: &mut WebSocket) -> Duration {
                 ticks.tick().await;
                 sent.push(Instant::now());
                 let backend = backend.clone();
-                calls.push(tokio::spawn(async move { backend.say("room", json!({"n": index})).await }));
+                calls.push(tokio::spawn(async move {
+                    backend.say("room", json!({"n": index})).await
+                }));
             }
             for call in calls {
                 call.await.unwrap();
@@ -97,7 +104,11 @@ async fn slowest_of_100(backend: &Backend, reader: &mut WebSocket) -> Duration {
         arrived[index] = Some(Instant::now());
     }
     let sent = publisher.await.unwrap();
-    let mut latencies: Vec<Duration> = sent.iter().zip(arrived).map(|(sent, arrived)| arrived.unwrap() - *sent).collect();
+    let mut latencies: Vec<Duration> = sent
+        .iter()
+        .zip(arrived)
+        .map(|(sent, arrived)| arrived.unwrap() - *sent)
+        .collect();
     latencies.sort_unstable();
     latencies[latencies.len() * 99 / 100]
 }
@@ -111,7 +122,10 @@ struct Attacker {
 impl Attacker {
     fn start(address: &str, is_attacking: Arc<AtomicBool>) -> Self {
         let address: SocketAddr = address.parse().unwrap();
-        let (is_over, opened) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicUsize::new(0)));
+        let (is_over, opened) = (
+            Arc::new(AtomicBool::new(false)),
+            Arc::new(AtomicUsize::new(0)),
+        );
         let thread = std::thread::spawn({
             let (is_over, opened) = (is_over.clone(), opened.clone());
             move || {
@@ -133,7 +147,11 @@ impl Attacker {
                 }
             }
         });
-        Self { thread, is_over, opened }
+        Self {
+            thread,
+            is_over,
+            opened,
+        }
     }
 
     /// How many requests it began.
@@ -144,14 +162,17 @@ impl Attacker {
     }
 }
 
-/// Opens a socket and begins a request on it. Each comes from another address, since closed ones keep their ports for a minute.
+/// Opens a socket and begins a request on it. Each comes from another address, since closed ones
+/// keep their ports for a minute.
 fn begin(server: SocketAddr, count: usize) -> Option<TcpStream> {
     let socket = Socket::new(Domain::IPV4, Type::STREAM, None).ok()?;
     let own = Ipv4Addr::new(127, 0, 1, (count % 250 + 1) as u8);
     socket.bind(&SocketAddr::from((own, 0)).into()).ok()?;
     socket.connect(&server.into()).ok()?;
     let mut stream = TcpStream::from(socket);
-    stream.write_all(BEGINNINGS[count % BEGINNINGS.len()].as_bytes()).ok()?;
+    stream
+        .write_all(BEGINNINGS[count % BEGINNINGS.len()].as_bytes())
+        .ok()?;
     Some(stream)
 }
 

@@ -14,7 +14,11 @@ use crate::support::websocket::WebSocket;
 async fn clients_that_never_read_cost_less_than_200_kilobytes_each_and_are_closed() {
     const SILENT: u64 = 150;
     // A log that holds 1,000 messages: what is not read for longer is lost, and its reader closed.
-    let server = Server::start(&[("log-length", "1000"), ("channel-frames", "100"), ("gc-conns-after", "60")]);
+    let server = Server::start(&[
+        ("log-length", "1000"),
+        ("channel-frames", "100"),
+        ("gc-conns-after", "60"),
+    ]);
     let backend = Backend::of(&server);
     let reader = backend.connect("reader", &["room"]).await;
     let mut reader = WebSocket::open(&server.address, &reader).await.unwrap();
@@ -30,13 +34,16 @@ async fn clients_that_never_read_cost_less_than_200_kilobytes_each_and_are_close
         for _ in 0..calls {
             publish(sent).await;
             sent += 20;
-            let events = reader.events(20, Duration::from_secs(20), Duration::ZERO).await;
+            let events = reader
+                .events(20, Duration::from_secs(20), Duration::ZERO)
+                .await;
             assert_eq!(events.last().unwrap()["message"]["n"], sent - 1);
             most = most.max(server.memory());
         }
         most
     };
-    // The same load without them first: it fills the log, and shows what the server needs for itself.
+    // The same load without them first: it fills the log, and shows what the server needs for
+    // itself.
     let before = load(1000).await;
     let mut silent_ones = Vec::new();
     for index in 0..SILENT {
@@ -48,7 +55,12 @@ async fn clients_that_never_read_cost_less_than_200_kilobytes_each_and_are_close
     println!("a client that never reads costs {each} KB");
     assert!(each < 200, "{each} KB each");
     eventually("only the reader is left", async || {
-        let totals = backend.post("/info", json!({"info": {"channels": ["room"], "include_users": true}})).await;
+        let totals = backend
+            .post(
+                "/info",
+                json!({"info": {"channels": ["room"], "include_users": true}}),
+            )
+            .await;
         totals["channels"]["room"]["total_connections"] == 1
     })
     .await;

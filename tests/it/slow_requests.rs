@@ -1,4 +1,5 @@
-//! A request that does not arrive ends: its head, each head that follows on the socket, and its body.
+//! A request that does not arrive ends: its head, each head that follows on the socket, and its
+//! body.
 
 use std::time::Duration;
 
@@ -24,12 +25,17 @@ const PAUSE: Duration = Duration::from_millis(20);
 /// Told so after `limit`, or not much later. (The client's clock starts a little late.)
 fn assert_timed_out(what: &str, end: &Ending, limit: Duration) {
     assert_eq!(end.status(), 408, "{what}: {end:?}");
-    assert!((limit * 8 / 10..limit + Duration::from_secs(3)).contains(&end.after), "{what}: {end:?}");
+    assert!(
+        (limit * 8 / 10..limit + Duration::from_secs(3)).contains(&end.after),
+        "{what}: {end:?}"
+    );
 }
 
 fn post(path: &str, length: &str) -> String {
     let secret = sign("secret", path, now());
-    format!("POST {path} HTTP/1.1\r\nHost: x\r\nX-Channelstream-Secret: {secret}\r\n{length}\r\n\r\n")
+    format!(
+        "POST {path} HTTP/1.1\r\nHost: x\r\nX-Channelstream-Secret: {secret}\r\n{length}\r\n\r\n"
+    )
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -41,7 +47,11 @@ async fn a_head_that_does_not_arrive_ends_with_408() {
     stalled.send(HEAD).await;
     let mut dripping = Raw::open(&server).await;
     dripping.send(HEAD).await;
-    let (silent, stalled, dripping) = tokio::join!(silent.ending(), stalled.ending(), dripping.ending_while_sending(drip(), PAUSE));
+    let (silent, stalled, dripping) = tokio::join!(
+        silent.ending(),
+        stalled.ending(),
+        dripping.ending_while_sending(drip(), PAUSE)
+    );
     assert_timed_out("silent", &silent, limit);
     assert_timed_out("stalled", &stalled, limit);
     assert_timed_out("byte by byte", &dripping, limit);
@@ -64,7 +74,10 @@ async fn a_later_head_that_does_not_arrive_ends_with_408_too() {
     stalled.send(HEAD).await;
     let mut dripping = between_requests().await;
     dripping.send(HEAD).await;
-    let (stalled, dripping) = tokio::join!(stalled.ending(), dripping.ending_while_sending(drip(), PAUSE));
+    let (stalled, dripping) = tokio::join!(
+        stalled.ending(),
+        dripping.ending_while_sending(drip(), PAUSE)
+    );
     assert_timed_out("stalled", &stalled, limit);
     assert_timed_out("byte by byte", &dripping, limit);
 }
@@ -86,8 +99,15 @@ async fn a_head_that_begins_in_the_same_packet_as_the_request_before_it_has_the_
 async fn a_socket_that_rests_between_requests_stays_open() {
     let server = Server::start(&[("head-timeout", "0.5")]);
     let body = json!({"conn_id": uuid::Uuid::new_v4()}).to_string();
-    let whole = format!("{}{body}", post("/disconnect", &format!("Content-Length: {}", body.len())));
-    let chunked = format!("{}{:x}\r\n{body}\r\n0\r\n\r\n", post("/disconnect", "Transfer-Encoding: chunked"), body.len());
+    let whole = format!(
+        "{}{body}",
+        post("/disconnect", &format!("Content-Length: {}", body.len()))
+    );
+    let chunked = format!(
+        "{}{:x}\r\n{body}\r\n0\r\n\r\n",
+        post("/disconnect", "Transfer-Encoding: chunked"),
+        body.len()
+    );
     let mut raw = Raw::open(&server).await;
     for request in [WHOLE, &whole, &chunked, WHOLE] {
         raw.send(request).await;
@@ -102,14 +122,30 @@ async fn a_body_that_does_not_arrive_ends_with_408_and_the_socket_with_it() {
     let server = Server::start(&[("body-timeout", "1"), ("body-rate", "0")]);
     let mut endings = Vec::new();
     for path in ["/message", "/disconnect", "/admin/sign_in", "/nowhere"] {
-        for (length, part) in [("Content-Length: 4000", "[{"), ("Transfer-Encoding: chunked", "2\r\n[{\r\n")] {
+        for (length, part) in [
+            ("Content-Length: 4000", "[{"),
+            ("Transfer-Encoding: chunked", "2\r\n[{\r\n"),
+        ] {
             let mut raw = Raw::open(&server).await;
             raw.send(&format!("{}{part}", post(path, length))).await;
-            endings.push(tokio::spawn(async move { (format!("{path}, {length}"), raw.ending().await) }));
+            endings.push(tokio::spawn(async move {
+                (format!("{path}, {length}"), raw.ending().await)
+            }));
             let mut raw = Raw::open(&server).await;
             raw.send(&format!("{}{part}", post(path, length))).await;
-            let drip = drip().map(move |letter| if length.starts_with('C') { letter } else { format!("1\r\n{letter}\r\n") });
-            let ending = async move { (format!("{path}, {length}, dripping"), raw.ending_while_sending(drip, PAUSE).await) };
+            let drip = drip().map(move |letter| {
+                if length.starts_with('C') {
+                    letter
+                } else {
+                    format!("1\r\n{letter}\r\n")
+                }
+            });
+            let ending = async move {
+                (
+                    format!("{path}, {length}, dripping"),
+                    raw.ending_while_sending(drip, PAUSE).await,
+                )
+            };
             endings.push(tokio::spawn(ending));
         }
     }
@@ -125,16 +161,28 @@ async fn a_body_must_keep_its_rate_after_the_first_five_seconds() {
     let server = Server::start(&[]);
     let send = async |bytes_at_a_time: usize, total: usize| {
         let mut raw = Raw::open(&server).await;
-        raw.send(&post("/message", &format!("Content-Length: {total}"))).await;
-        let pieces =
-            std::iter::once("[".to_owned()).chain(std::iter::repeat_n(" ".repeat(bytes_at_a_time), total / bytes_at_a_time));
-        raw.ending_while_sending(pieces, Duration::from_millis(100)).await
+        raw.send(&post("/message", &format!("Content-Length: {total}")))
+            .await;
+        let pieces = std::iter::once("[".to_owned()).chain(std::iter::repeat_n(
+            " ".repeat(bytes_at_a_time),
+            total / bytes_at_a_time,
+        ));
+        raw.ending_while_sending(pieces, Duration::from_millis(100))
+            .await
     };
     // Of 200 and of 2,000 bytes a second; the second is whole after six seconds, and no JSON.
     let (slow, steady) = tokio::join!(send(20, 100_000), async {
         let mut raw = Raw::open(&server).await;
-        raw.send(&post("/message", "Content-Length: 12000\r\nConnection: close")).await;
-        raw.ending_while_sending(std::iter::repeat_n(" ".repeat(200), 60), Duration::from_millis(100)).await
+        raw.send(&post(
+            "/message",
+            "Content-Length: 12000\r\nConnection: close",
+        ))
+        .await;
+        raw.ending_while_sending(
+            std::iter::repeat_n(" ".repeat(200), 60),
+            Duration::from_millis(100),
+        )
+        .await
     });
     assert_timed_out("slow", &slow, Duration::from_secs(5));
     assert!(slow.text.contains("body_rate"), "{slow:?}");
@@ -152,11 +200,16 @@ async fn a_body_that_needs_no_signature_has_at_most_4_kilobytes() {
         ("POST", "/nowhere"),
         ("POST", "/demo/message"),
         ("GET", "/health"),
-        ("GET", "/listen?conn_id=7d444840-9dc0-11d1-b245-5ffdce74fad2"),
+        (
+            "GET",
+            "/listen?conn_id=7d444840-9dc0-11d1-b245-5ffdce74fad2",
+        ),
         ("GET", "/sse?conn_id=7d444840-9dc0-11d1-b245-5ffdce74fad2"),
         ("GET", "/ws?conn_id=7d444840-9dc0-11d1-b245-5ffdce74fad2"),
     ];
-    let head = |method: &str, path: &str, length: &str| format!("{method} {path} HTTP/1.1\r\nHost: x\r\n{length}\r\n\r\n");
+    let head = |method: &str, path: &str, length: &str| {
+        format!("{method} {path} HTTP/1.1\r\nHost: x\r\n{length}\r\n\r\n")
+    };
     let each = open.map(async |(method, path)| {
         // Nothing of the body is sent: its announced length is enough.
         let mut raw = Raw::open(&server).await;
@@ -165,12 +218,21 @@ async fn a_body_that_needs_no_signature_has_at_most_4_kilobytes() {
         assert_eq!(end.status(), 413, "{method} {path}: {end:?}");
         assert!(end.text.contains("4096"), "{method} {path}: {end:?}");
         let mut raw = Raw::open(&server).await;
-        raw.send(&head(method, path, "Transfer-Encoding: chunked")).await;
+        raw.send(&head(method, path, "Transfer-Encoding: chunked"))
+            .await;
         raw.send(&format!("1001\r\n{}\r\n", "x".repeat(4097))).await;
         let end = raw.ending().await;
-        assert!(end.text.starts_with("HTTP/1.1 413"), "{method} {path}: {end:?}");
+        assert!(
+            end.text.starts_with("HTTP/1.1 413"),
+            "{method} {path}: {end:?}"
+        );
         let mut raw = Raw::open(&server).await;
-        raw.send(&head(method, path, "Content-Length: 4096\r\nConnection: close")).await;
+        raw.send(&head(
+            method,
+            path,
+            "Content-Length: 4096\r\nConnection: close",
+        ))
+        .await;
         raw.send(&"x".repeat(4096)).await;
         assert_ne!(raw.ending().await.status(), 413, "{method} {path}");
     });
@@ -198,15 +260,29 @@ async fn a_signed_body_may_be_large_and_an_unsigned_one_of_the_same_path_is_not_
         (Method::POST, "/admin/forget_channel"),
     ];
     let each = signed.map(async |(method, path)| {
-        let response = backend.request(method.clone(), path).body(" ".repeat(100_000)).send().await.unwrap();
+        let response = backend
+            .request(method.clone(), path)
+            .body(" ".repeat(100_000))
+            .send()
+            .await
+            .unwrap();
         assert_eq!(response.status(), 400, "{method} {path}");
         for length in ["Content-Length: 1000000", "Transfer-Encoding: chunked"] {
             let mut raw = Raw::open(&server).await;
-            raw.send(&format!("{method} {path} HTTP/1.1\r\nHost: x\r\n{length}\r\n\r\n")).await;
+            raw.send(&format!(
+                "{method} {path} HTTP/1.1\r\nHost: x\r\n{length}\r\n\r\n"
+            ))
+            .await;
             // Refused at once; then the socket ends, however long the rest of the body takes.
-            let end = raw.ending_while_sending(std::iter::repeat_n("1\r\nx\r\n".to_owned(), 10_000), PAUSE).await;
-            let is_refused = end.text.starts_with("HTTP/1.1 403") || end.text.starts_with("HTTP/1.1 302");
-            assert!(is_refused && end.after < Duration::from_secs(4), "{method} {path} {length}: {end:?}");
+            let end = raw
+                .ending_while_sending(std::iter::repeat_n("1\r\nx\r\n".to_owned(), 10_000), PAUSE)
+                .await;
+            let is_refused =
+                end.text.starts_with("HTTP/1.1 403") || end.text.starts_with("HTTP/1.1 302");
+            assert!(
+                is_refused && end.after < Duration::from_secs(4),
+                "{method} {path} {length}: {end:?}"
+            );
         }
     });
     join_all(each).await;
@@ -220,7 +296,11 @@ async fn what_slow_requests_hold_is_freed_when_they_end() {
         let mut endings = Vec::new();
         for index in 0..200 {
             let mut raw = Raw::open(&server).await;
-            let begun = if index % 2 == 0 { HEAD.to_owned() } else { post("/message", "Content-Length: 1000000") };
+            let begun = if index % 2 == 0 {
+                HEAD.to_owned()
+            } else {
+                post("/message", "Content-Length: 1000000")
+            };
             raw.send(&format!("{begun}{}", "x".repeat(100_000))).await;
             endings.push(tokio::spawn(raw.ending()));
         }
@@ -236,5 +316,8 @@ async fn what_slow_requests_hold_is_freed_when_they_end() {
     }
     println!("MB at each wave: {most:?}");
     let (early, late) = most.split_at(4);
-    assert!(late.iter().max() < early.iter().max().map(|most| most + 40).as_ref(), "{most:?} MB");
+    assert!(
+        late.iter().max() < early.iter().max().map(|most| most + 40).as_ref(),
+        "{most:?} MB"
+    );
 }

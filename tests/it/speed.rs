@@ -1,4 +1,5 @@
-//! What a call costs does not depend on what it has nothing to do with: bursts, other users, other connections.
+//! What a call costs does not depend on what it has nothing to do with: bursts, other users, other
+//! connections.
 //!
 //! Costs are counted as time on the processor, which does not grow while other tests run.
 
@@ -20,22 +21,39 @@ const CALLS: u32 = 50;
 async fn callers_that_publish_at_the_same_time_do_not_wait_for_one_another() {
     let server = Server::start(&[]);
     let backend = Backend::of(&server);
-    let mut listener = WebSocket::open(&server.address, &backend.connect("alice", &["room"]).await).await.unwrap();
+    let mut listener = WebSocket::open(&server.address, &backend.connect("alice", &["room"]).await)
+        .await
+        .unwrap();
     let mut quartiles = Vec::new();
     for (callers, calls) in [(16, scaled(500, 5000)), (4, scaled(1000, 10_000))] {
         let start = Instant::now();
         let all = (0..callers).map(|_| tokio::spawn(publish(Backend::of(&server), calls)));
-        let mut times: Vec<_> = join_all(all).await.into_iter().flat_map(Result::unwrap).collect();
-        let (rate, count) = (times.len() as f64 / start.elapsed().as_secs_f64(), times.len());
+        let mut times: Vec<_> = join_all(all)
+            .await
+            .into_iter()
+            .flat_map(Result::unwrap)
+            .collect();
+        let (rate, count) = (
+            times.len() as f64 / start.elapsed().as_secs_f64(),
+            times.len(),
+        );
         times.sort_unstable();
         let (quarter, half) = (times[count / 4], times[count / 2]);
-        println!("{callers} callers: {rate:.0} calls/s, a quarter takes less than {quarter:?}, half less than {half:?}");
+        println!(
+            "{callers} callers: {rate:.0} calls/s, a quarter takes less than {quarter:?}, half less than {half:?}"
+        );
         quartiles.push(quarter);
-        let events = listener.events(count, Duration::from_secs(20), Duration::ZERO).await;
+        let events = listener
+            .events(count, Duration::from_secs(20), Duration::ZERO)
+            .await;
         assert_eq!(events.len(), count);
     }
     // A hold of 1 ms delays every call of a few callers, and not only the slower ones.
-    assert!(quartiles[1] < Duration::from_micros(800), "{:?}", quartiles[1]);
+    assert!(
+        quartiles[1] < Duration::from_micros(800),
+        "{:?}",
+        quartiles[1]
+    );
 }
 
 /// Publishes, each message when the one before was answered; returns what each call took.
@@ -55,7 +73,11 @@ async fn fill(backend: &Backend, count: usize, user: impl Fn(usize) -> String) {
         let body = json!({"username": user(index), "channels": ["room"], "info": {"include_users": false}});
         async move { backend.post("/connect", body).await }
     };
-    stream::iter(0..count).map(connect).buffer_unordered(16).collect::<Vec<_>>().await;
+    stream::iter(0..count)
+        .map(connect)
+        .buffer_unordered(16)
+        .collect::<Vec<_>>()
+        .await;
 }
 
 /// What one of these calls costs, in time on the processor; the best of several rounds.
@@ -80,9 +102,25 @@ async fn who_enters_a_channel_of_thousands_is_told_of_them_at_little_cost() {
     let backend = Backend::of(&server);
     let (before, start) = (server.cpu(), Instant::now());
     fill(&backend, users, |index| format!("user-{index}")).await;
-    println!("{users} users entered in {:?}, {:?} of the processor each", start.elapsed(), (server.cpu() - before) / users as u32);
-    let connect = cost(&server, &backend, "/connect", &json!({"username": "alice", "channels": ["room"]})).await;
-    let info = cost(&server, &backend, "/info", &json!({"info": {"channels": ["room"]}})).await;
+    println!(
+        "{users} users entered in {:?}, {:?} of the processor each",
+        start.elapsed(),
+        (server.cpu() - before) / users as u32
+    );
+    let connect = cost(
+        &server,
+        &backend,
+        "/connect",
+        &json!({"username": "alice", "channels": ["room"]}),
+    )
+    .await;
+    let info = cost(
+        &server,
+        &backend,
+        "/info",
+        &json!({"info": {"channels": ["room"]}}),
+    )
+    .await;
     println!("beside {users} users: /connect {connect:?}, /info {info:?} of the processor");
     assert!(connect < each * users as u32, "/connect {connect:?}");
     assert!(info < each * users as u32, "/info {info:?}");
@@ -98,7 +136,9 @@ async fn entering_and_leaving_a_channel_where_nobody_is_told_costs_the_same_besi
         for _ in 0..CALLS {
             let body = json!({"username": "alice", "conn_id": conn_id, "channels": [channel], "info": {"include_users": false}});
             backend.post("/connect", body).await;
-            backend.post("/disconnect", json!({"conn_id": conn_id})).await;
+            backend
+                .post("/disconnect", json!({"conn_id": conn_id}))
+                .await;
         }
         (server.cpu() - before) / CALLS
     };
@@ -108,8 +148,13 @@ async fn entering_and_leaving_a_channel_where_nobody_is_told_costs_the_same_besi
         alone = alone.min(connect("empty").await);
         beside = beside.min(connect("room").await);
     }
-    println!("/connect and /disconnect: {alone:?} of the processor alone, {beside:?} beside {users} users");
-    assert!(beside < alone.mul_f64(1.5) + Duration::from_micros(30), "{beside:?}");
+    println!(
+        "/connect and /disconnect: {alone:?} of the processor alone, {beside:?} beside {users} users"
+    );
+    assert!(
+        beside < alone.mul_f64(1.5) + Duration::from_micros(30),
+        "{beside:?}"
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -118,15 +163,28 @@ async fn the_state_of_a_user_with_thousands_of_connections_is_changed_at_little_
     let server = Server::start(&[("gc-conns-after", "600")]);
     let backend = Backend::of(&server);
     fill(&backend, connections, |_| "alice".to_owned()).await;
-    let each = cost(&server, &backend, "/user_state", &json!({"user": "alice", "user_state": {"a": 1}})).await;
+    let each = cost(
+        &server,
+        &backend,
+        "/user_state",
+        &json!({"user": "alice", "user_state": {"a": 1}}),
+    )
+    .await;
     let mut changes = Duration::MAX;
     for round in 0..5 {
         let before = server.cpu();
         for n in 0..CALLS {
-            backend.post("/user_state", json!({"user": "alice", "user_state": {"a": n + 1000 * round}})).await;
+            backend
+                .post(
+                    "/user_state",
+                    json!({"user": "alice", "user_state": {"a": n + 1000 * round}}),
+                )
+                .await;
         }
         changes = changes.min((server.cpu() - before) / CALLS);
     }
-    println!("/user_state of a user with {connections} connections: {each:?} of the processor, {changes:?} with a change");
+    println!(
+        "/user_state of a user with {connections} connections: {each:?} of the processor, {changes:?} with a change"
+    );
     assert!(changes < Duration::from_micros(300), "{changes:?}");
 }

@@ -1,4 +1,5 @@
-//! The server is told to stop while it is busy: listeners of three kinds, publishers, and clients that connect again at once.
+//! The server is told to stop while it is busy: listeners of three kinds, publishers, and clients
+//! that connect again at once.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -38,7 +39,9 @@ struct Seen {
 async fn a_stop_under_load_loses_nothing_and_tells_every_client() {
     let mut longest = Duration::ZERO;
     for round in 0..scaled(3, 20) {
-        let (accepted, took) = round_of_load().await.unwrap_or_else(|faults| panic!("round {round}: {faults:#?}"));
+        let (accepted, took) = round_of_load()
+            .await
+            .unwrap_or_else(|faults| panic!("round {round}: {faults:#?}"));
         println!("round {round}: {accepted} messages, stopped within {took:?}");
         longest = longest.max(took);
     }
@@ -53,19 +56,38 @@ async fn round_of_load() -> Result<(usize, Duration), Vec<String>> {
     let is_stopping = Arc::new(AtomicBool::new(false));
     let mut listeners = Vec::new();
     for index in 0..LISTENERS {
-        let conn_id = backend.connect(&format!("websocket-{index}"), &["room"]).await;
+        let conn_id = backend
+            .connect(&format!("websocket-{index}"), &["room"])
+            .await;
         let socket = WebSocket::open(&server.address, &conn_id).await.unwrap();
-        listeners.push((format!("websocket {index}"), tokio::spawn(by_websocket(socket))));
+        listeners.push((
+            format!("websocket {index}"),
+            tokio::spawn(by_websocket(socket)),
+        ));
         let conn_id = backend.connect(&format!("stream-{index}"), &["room"]).await;
-        let stream = EventStream::open(backend.unsigned(Method::GET, &format!("/sse?conn_id={conn_id}"))).await;
-        listeners.push((format!("event stream {index}"), tokio::spawn(by_event_stream(stream))));
+        let stream =
+            EventStream::open(backend.unsigned(Method::GET, &format!("/sse?conn_id={conn_id}")))
+                .await;
+        listeners.push((
+            format!("event stream {index}"),
+            tokio::spawn(by_event_stream(stream)),
+        ));
         let conn_id = backend.connect(&format!("poll-{index}"), &["room"]).await;
         let poll = by_poll(backend.clone(), conn_id, is_stopping.clone());
         listeners.push((format!("poll {index}"), tokio::spawn(poll)));
     }
-    let publishers: Vec<_> = (0..PUBLISHERS).map(|_| tokio::spawn(publish(backend.clone()))).collect();
-    let returning: Vec<_> =
-        (0..RETURNING).map(|index| tokio::spawn(return_at_once(backend.clone(), server.address.clone(), index))).collect();
+    let publishers: Vec<_> = (0..PUBLISHERS)
+        .map(|_| tokio::spawn(publish(backend.clone())))
+        .collect();
+    let returning: Vec<_> = (0..RETURNING)
+        .map(|index| {
+            tokio::spawn(return_at_once(
+                backend.clone(),
+                server.address.clone(),
+                index,
+            ))
+        })
+        .collect();
     tokio::time::sleep(Duration::from_millis(1000)).await;
     is_stopping.store(true, SeqCst);
     let start = Instant::now();
@@ -81,33 +103,65 @@ async fn round_of_load() -> Result<(usize, Duration), Vec<String>> {
         accepted.extend(publisher.await.unwrap());
     }
     for (who, listener) in listeners {
-        let seen = tokio::time::timeout(Duration::from_secs(20), listener).await.expect("a listener never ended").unwrap();
+        let seen = tokio::time::timeout(Duration::from_secs(20), listener)
+            .await
+            .expect("a listener never ended")
+            .unwrap();
         let lost = accepted.difference(&seen.ids).count();
         if lost > 0 {
             faults.push(format!("{who} lost {lost} of {}", accepted.len()));
         }
-        faults.extend(seen.faults.into_iter().map(|fault| format!("{who}: {fault}")));
+        faults.extend(
+            seen.faults
+                .into_iter()
+                .map(|fault| format!("{who}: {fault}")),
+        );
     }
     for (index, client) in returning.into_iter().enumerate() {
-        let seen = tokio::time::timeout(Duration::from_secs(20), client).await.expect("a client never ended").unwrap();
-        faults.extend(seen.faults.into_iter().map(|fault| format!("returning {index}: {fault}")));
+        let seen = tokio::time::timeout(Duration::from_secs(20), client)
+            .await
+            .expect("a client never ended")
+            .unwrap();
+        faults.extend(
+            seen.faults
+                .into_iter()
+                .map(|fault| format!("returning {index}: {fault}")),
+        );
     }
-    if faults.is_empty() { Ok((accepted.len(), took)) } else { Err(faults) }
+    if faults.is_empty() {
+        Ok((accepted.len(), took))
+    } else {
+        Err(faults)
+    }
 }
 
 /// Publishes until it is refused; the ids of what was answered 200.
 async fn publish(backend: Backend) -> Ids {
     let mut accepted = Ids::new();
     loop {
-        let body = json!([{"user": "backend", "channel": "room", "message": {"filler": "x".repeat(200)}}]);
-        let Ok(answer) = backend.request(Method::POST, "/message").json(&body).send().await else { return accepted };
+        let body =
+            json!([{"user": "backend", "channel": "room", "message": {"filler": "x".repeat(200)}}]);
+        let Ok(answer) = backend
+            .request(Method::POST, "/message")
+            .json(&body)
+            .send()
+            .await
+        else {
+            return accepted;
+        };
         if answer.status() != 200 {
             assert_eq!(answer.status(), 503);
             return accepted;
         }
         // An answer that does not arrive whole is no answer.
-        let Ok(messages) = answer.json::<Vec<Value>>().await else { return accepted };
-        accepted.extend(messages.iter().map(|message| message["uuid"].as_str().unwrap().to_owned()));
+        let Ok(messages) = answer.json::<Vec<Value>>().await else {
+            return accepted;
+        };
+        accepted.extend(
+            messages
+                .iter()
+                .map(|message| message["uuid"].as_str().unwrap().to_owned()),
+        );
         tokio::time::sleep(Duration::from_millis(3)).await;
     }
 }
@@ -118,7 +172,9 @@ async fn by_websocket(mut socket: WebSocket) -> Seen {
     if end.as_ref().is_none_or(|(code, _)| *code != 1012) {
         seen.faults.push(format!("ended with {end:?}"));
     }
-    seen.ids.extend(ids(&socket.events(usize::MAX, Duration::from_secs(5), Duration::ZERO).await));
+    seen.ids.extend(ids(&socket
+        .events(usize::MAX, Duration::from_secs(5), Duration::ZERO)
+        .await));
     seen
 }
 
@@ -142,9 +198,14 @@ async fn by_poll(backend: Backend, conn_id: String, is_stopping: Arc<AtomicBool>
     let mut seen = Seen::default();
     loop {
         let was_stopping = is_stopping.load(SeqCst);
-        let answer = backend.unsigned(Method::GET, &format!("/listen?conn_id={conn_id}")).send().await;
+        let answer = backend
+            .unsigned(Method::GET, &format!("/listen?conn_id={conn_id}"))
+            .send()
+            .await;
         match answer {
-            Ok(answer) if answer.status() == 200 => seen.ids.extend(ids(&answer.json::<Vec<Value>>().await.unwrap())),
+            Ok(answer) if answer.status() == 200 => seen
+                .ids
+                .extend(ids(&answer.json::<Vec<Value>>().await.unwrap())),
             Ok(answer) if answer.status() == 503 && is_stopping.load(SeqCst) => return seen,
             Ok(answer) => {
                 seen.faults.push(format!("answered {}", answer.status()));
@@ -163,7 +224,9 @@ async fn by_poll(backend: Backend, conn_id: String, is_stopping: Arc<AtomicBool>
 /// Opens a websocket again whenever it ends, and connects again, until the server is gone.
 async fn return_at_once(backend: Backend, address: String, index: usize) -> Seen {
     let mut seen = Seen::default();
-    let mut conn_id = backend.connect(&format!("returning-{index}"), &["room"]).await;
+    let mut conn_id = backend
+        .connect(&format!("returning-{index}"), &["room"])
+        .await;
     // An error means that there was no handshake: the server is gone.
     while let Ok(mut socket) = WebSocket::open(&address, &conn_id).await {
         match socket.ended(Duration::from_secs(60)).await.flatten() {
@@ -171,13 +234,20 @@ async fn return_at_once(backend: Backend, address: String, index: usize) -> Seen
             end => seen.faults.push(format!("ended with {end:?}")),
         }
         let body = json!({"username": format!("returning-{index}"), "channels": ["room"]});
-        match backend.request(Method::POST, "/connect").json(&body).send().await {
+        match backend
+            .request(Method::POST, "/connect")
+            .json(&body)
+            .send()
+            .await
+        {
             Ok(answer) if answer.status() == 200 => {
                 let answer: Value = answer.json().await.unwrap();
                 conn_id = answer["conn_id"].as_str().unwrap().to_owned();
             }
             Ok(answer) if answer.status() == 503 => {}
-            Ok(answer) => seen.faults.push(format!("/connect was answered {}", answer.status())),
+            Ok(answer) => seen
+                .faults
+                .push(format!("/connect was answered {}", answer.status())),
             Err(_) => break,
         }
     }

@@ -1,4 +1,5 @@
-//! Calls at the same time and in any order leave no ghosts: nobody is present who has no connection.
+//! Calls at the same time and in any order leave no ghosts: nobody is present who has no
+//! connection.
 
 mod client;
 
@@ -20,14 +21,22 @@ use crate::support::websocket::WebSocket;
 const AT_ONCE: usize = 32;
 
 /// Connections that nobody listens to end soon.
-const SHORT_LIVES: &[(&str, &str)] =
-    &[("gc-conns-after", "2"), ("heartbeat-interval", "0.5"), ("wake-connections-after", "0.5"), ("presence-grace", "0.2")];
+const SHORT_LIVES: &[(&str, &str)] = &[
+    ("gc-conns-after", "2"),
+    ("heartbeat-interval", "0.5"),
+    ("wake-connections-after", "0.5"),
+    ("presence-grace", "0.2"),
+];
 
 /// Someone who listens to these channels.
 async fn witness(server: &Server, backend: &Backend, channels: &[&str]) -> Member {
     let conn_id = backend.connect("witness", channels).await;
     let socket = WebSocket::open(&server.address, &conn_id).await.unwrap();
-    Member { user: "witness".to_owned(), channels: channels.iter().map(|&name| name.to_owned()).collect(), socket }
+    Member {
+        user: "witness".to_owned(),
+        channels: channels.iter().map(|&name| name.to_owned()).collect(),
+        socket,
+    }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
@@ -46,15 +55,23 @@ async fn connecting_and_disconnecting_the_same_id_at_the_same_time_leaves_no_gho
                 backend.post("/connect", json!({"username": format!("user-{index}"), "conn_id": conn_id, "channels": channels}));
             let disconnect = backend.post("/disconnect", json!({"conn_id": conn_id}));
             // Whichever is sent first.
-            let was_known =
-                if index.is_multiple_of(2) { tokio::join!(connect, disconnect).1 } else { tokio::join!(disconnect, connect).0 };
+            let was_known = if index.is_multiple_of(2) {
+                tokio::join!(connect, disconnect).1
+            } else {
+                tokio::join!(disconnect, connect).0
+            };
             was_known == true
         })
     };
-    let known =
-        stream::iter(0..pairs).map(pair).buffer_unordered(AT_ONCE).filter(|known| std::future::ready(*known.as_ref().unwrap()));
+    let known = stream::iter(0..pairs)
+        .map(pair)
+        .buffer_unordered(AT_ONCE)
+        .filter(|known| std::future::ready(*known.as_ref().unwrap()));
     let known = known.count().await;
-    println!("{pairs} pairs of /connect and /disconnect in {:?}, in {known} of them the connection was known", start.elapsed());
+    println!(
+        "{pairs} pairs of /connect and /disconnect in {:?}, in {known} of them the connection was known",
+        start.elapsed()
+    );
     agree(&backend, &mut [witness]).await;
 }
 
@@ -69,7 +86,16 @@ async fn whatever_clients_did_those_who_listen_in_the_end_are_those_who_are_pres
     });
     let start = Instant::now();
     let clients = join_all(storm).await;
-    println!("{} clients did {steps} things each in {:?}", clients.len(), start.elapsed());
-    let mut members = join_all(clients.into_iter().map(|client| client.unwrap().come_to_rest())).await;
+    println!(
+        "{} clients did {steps} things each in {:?}",
+        clients.len(),
+        start.elapsed()
+    );
+    let mut members = join_all(
+        clients
+            .into_iter()
+            .map(|client| client.unwrap().come_to_rest()),
+    )
+    .await;
     agree(&backend, &mut members).await;
 }

@@ -35,7 +35,13 @@ async fn the_newer_of_two_websockets_wins() {
     assert_eq!(older.ended(SOON).await.flatten().unwrap().0, 4001);
     backend.say("room", json!({"n": 2})).await;
     let events = newer.events(1, SOON, Duration::from_millis(200)).await;
-    assert_eq!(events.iter().map(|event| event["message"]["n"].as_u64()).collect::<Vec<_>>(), [Some(2)]);
+    assert_eq!(
+        events
+            .iter()
+            .map(|event| event["message"]["n"].as_u64())
+            .collect::<Vec<_>>(),
+        [Some(2)]
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -45,14 +51,27 @@ async fn the_newer_of_two_polls_wins_and_the_older_ends_at_once() {
     let conn_id = backend.connect("alice", &["room"]).await;
     let poll = || {
         let (backend, conn_id) = (backend.clone(), conn_id.clone());
-        tokio::spawn(async move { backend.listen(&conn_id).await.json::<Vec<Value>>().await.unwrap() })
+        tokio::spawn(async move {
+            backend
+                .listen(&conn_id)
+                .await
+                .json::<Vec<Value>>()
+                .await
+                .unwrap()
+        })
     };
     let first = poll();
     tokio::time::sleep(Duration::from_millis(200)).await;
     let second = poll();
-    assert_eq!(tokio::time::timeout(SOON, first).await.unwrap().unwrap(), Vec::<Value>::new());
+    assert_eq!(
+        tokio::time::timeout(SOON, first).await.unwrap().unwrap(),
+        Vec::<Value>::new()
+    );
     backend.say("room", json!({"n": 1})).await;
-    assert_eq!(tokio::time::timeout(SOON, second).await.unwrap().unwrap()[0]["message"]["n"], 1);
+    assert_eq!(
+        tokio::time::timeout(SOON, second).await.unwrap().unwrap()[0]["message"]["n"],
+        1
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -66,7 +85,10 @@ async fn a_websocket_takes_over_from_a_poll() {
     });
     tokio::time::sleep(Duration::from_millis(200)).await;
     let mut socket = WebSocket::open(&server.address, &conn_id).await.unwrap();
-    assert_eq!(tokio::time::timeout(SOON, poll).await.unwrap().unwrap(), "[]");
+    assert_eq!(
+        tokio::time::timeout(SOON, poll).await.unwrap().unwrap(),
+        "[]"
+    );
     backend.say("room", json!({"n": 1})).await;
     assert_eq!(socket.event().await["message"]["n"], 1);
 }
@@ -79,10 +101,18 @@ async fn an_answer_for_a_script_is_one() {
     backend.say("room", json!({"n": 1})).await;
     let path = format!("/listen?conn_id={conn_id}&callback=app.on_message");
     let response = backend.unsigned(Method::GET, &path).send().await.unwrap();
-    assert!(response.headers()["content-type"].to_str().unwrap().starts_with("text/javascript"));
+    assert!(
+        response.headers()["content-type"]
+            .to_str()
+            .unwrap()
+            .starts_with("text/javascript")
+    );
     assert_eq!(response.headers()["x-content-type-options"], "nosniff");
     let text = response.text().await.unwrap();
-    assert!(text.starts_with("app.on_message([{") && text.ends_with("}])"), "{text}");
+    assert!(
+        text.starts_with("app.on_message([{") && text.ends_with("}])"),
+        "{text}"
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -92,7 +122,18 @@ async fn a_message_is_passed_on_as_it_stands() {
     let conn_id = backend.connect("alice", &["room"]).await;
     let message = r#"{"z": 1, "a": 12345678901234567890123, "é": "\u00e9", "n": 1.10}"#;
     let body = format!(r#"[{{"user": "b", "channel": "room", "message": {message}}}]"#);
-    let answer = backend.request(Method::POST, "/message").body(body).send().await.unwrap().text().await.unwrap();
+    let answer = backend
+        .request(Method::POST, "/message")
+        .body(body)
+        .send()
+        .await
+        .unwrap()
+        .text()
+        .await
+        .unwrap();
     let read = backend.listen(&conn_id).await.text().await.unwrap();
-    assert!(answer.contains(message) && read.contains(message), "{answer}\n{read}");
+    assert!(
+        answer.contains(message) && read.contains(message),
+        "{answer}\n{read}"
+    );
 }

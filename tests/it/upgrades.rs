@@ -1,4 +1,5 @@
-//! Only `/ws` is a websocket. Whatever else asks for an upgrade is refused, and takes nothing of the server.
+//! Only `/ws` is a websocket. Whatever else asks for an upgrade is refused, and takes nothing of
+//! the server.
 
 use std::time::Duration;
 
@@ -17,7 +18,10 @@ const UPGRADE: &str = "Host: x\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nS
 
 /// What listens for the user's only connection.
 async fn transport(backend: &Backend, user: &str) -> Value {
-    let mut panel = EventStream::open(backend.request(Method::GET, &format!("/admin/live?view=user&name={user}"))).await;
+    let mut panel = EventStream::open(
+        backend.request(Method::GET, &format!("/admin/live?view=user&name={user}")),
+    )
+    .await;
     loop {
         let event = panel.soon().await;
         if event.name == "view" {
@@ -35,7 +39,11 @@ async fn an_upgrade_of_anything_but_the_websocket_is_refused_before_anything_is_
     let secret = "x-channelstream-secret: garbage\r\n";
     for (method, path, more) in [
         ("GET", format!("/sse?conn_id={conn_id}"), ""),
-        ("GET", format!("/chan/sse?conn_id={conn_id}"), "X-Script-Name: /chan\r\n"),
+        (
+            "GET",
+            format!("/chan/sse?conn_id={conn_id}"),
+            "X-Script-Name: /chan\r\n",
+        ),
         ("GET", format!("/listen?conn_id={conn_id}"), ""),
         ("POST", format!("/ws?conn_id={conn_id}"), ""),
         ("GET", "/admin/live".to_owned(), secret),
@@ -44,10 +52,16 @@ async fn an_upgrade_of_anything_but_the_websocket_is_refused_before_anything_is_
         ("GET", "/".to_owned(), ""),
     ] {
         let mut raw = Raw::open(&server).await;
-        raw.send(&format!("{method} {path} HTTP/1.1\r\n{UPGRADE}{more}\r\nwhat would be its body")).await;
+        raw.send(&format!(
+            "{method} {path} HTTP/1.1\r\n{UPGRADE}{more}\r\nwhat would be its body"
+        ))
+        .await;
         let end = raw.ending().await;
         assert_eq!(end.status(), 400, "{method} {path}: {end:?}");
-        assert!(end.text.contains("/ws") && end.text.contains("access-control-allow-origin"), "{method} {path}: {end:?}");
+        assert!(
+            end.text.contains("/ws") && end.text.contains("access-control-allow-origin"),
+            "{method} {path}: {end:?}"
+        );
     }
     assert_eq!(transport(&backend, "alice").await, Value::Null);
 }
@@ -57,9 +71,15 @@ async fn a_websocket_with_a_body_is_refused() {
     let server = Server::start(&[]);
     let conn_id = Backend::of(&server).connect("alice", &["room"]).await;
     let mut raw = Raw::open(&server).await;
-    raw.send(&format!("GET /ws?conn_id={conn_id} HTTP/1.1\r\n{UPGRADE}Transfer-Encoding: chunked\r\n\r\n0\r\n\r\n")).await;
+    raw.send(&format!(
+        "GET /ws?conn_id={conn_id} HTTP/1.1\r\n{UPGRADE}Transfer-Encoding: chunked\r\n\r\n0\r\n\r\n"
+    ))
+    .await;
     let answer = raw.answer().await;
-    assert!(answer.starts_with("http/1.1 426") && answer.contains("body"), "{answer}");
+    assert!(
+        answer.starts_with("http/1.1 426") && answer.contains("body"),
+        "{answer}"
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -67,7 +87,10 @@ async fn a_tunnel_is_refused() {
     let server = Server::start(&[]);
     for target in ["example.com:443", "/ws", "/"] {
         let mut raw = Raw::open(&server).await;
-        raw.send(&format!("CONNECT {target} HTTP/1.1\r\nHost: x\r\n\r\nbytes for somebody else")).await;
+        raw.send(&format!(
+            "CONNECT {target} HTTP/1.1\r\nHost: x\r\n\r\nbytes for somebody else"
+        ))
+        .await;
         let end = raw.ending().await;
         assert_eq!(end.status(), 400, "{target}: {end:?}");
     }
@@ -75,11 +98,17 @@ async fn a_tunnel_is_refused() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_websocket_is_upgraded_behind_a_prefix_too() {
-    let server = Server::start(&[("trusted-proxies", "127.0.0.1"), ("proxy-headers", "x-script-name")]);
+    let server = Server::start(&[
+        ("trusted-proxies", "127.0.0.1"),
+        ("proxy-headers", "x-script-name"),
+    ]);
     let backend = Backend::of(&server);
     let conn_id = backend.connect("alice", &["room"]).await;
     let mut raw = Raw::open(&server).await;
-    raw.send(&format!("GET /chan/ws?conn_id={conn_id} HTTP/1.1\r\n{UPGRADE}X-Script-Name: /chan\r\n\r\n")).await;
+    raw.send(&format!(
+        "GET /chan/ws?conn_id={conn_id} HTTP/1.1\r\n{UPGRADE}X-Script-Name: /chan\r\n\r\n"
+    ))
+    .await;
     assert!(raw.answer().await.starts_with("http/1.1 101"));
     let mut socket = WebSocket::open(&server.address, &conn_id).await.unwrap();
     backend.say("room", json!({"n": 1})).await;
@@ -93,13 +122,18 @@ async fn a_refused_upgrade_keeps_nothing_of_what_is_published() {
     let conn_id = backend.connect("alice", &["room"]).await;
     let publish = async |count: u32| {
         for _ in 0..count {
-            backend.say("room", json!({"filler": "x".repeat(100_000)})).await;
+            backend
+                .say("room", json!({"filler": "x".repeat(100_000)}))
+                .await;
         }
     };
     publish(1000).await;
     let before = server.memory();
     let mut raw = Raw::open(&server).await;
-    raw.send(&format!("GET /sse?conn_id={conn_id} HTTP/1.1\r\n{UPGRADE}\r\n")).await;
+    raw.send(&format!(
+        "GET /sse?conn_id={conn_id} HTTP/1.1\r\n{UPGRADE}\r\n"
+    ))
+    .await;
     // It may not be answered at all.
     let end = tokio::time::timeout(Duration::from_secs(5), raw.ending()).await;
     publish(1000).await;

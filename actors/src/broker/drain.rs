@@ -1,4 +1,5 @@
-//! The end of all connections when the server stops: each client is first sent everything there is for it.
+//! The end of all connections when the server stops: each client is first sent everything there is
+//! for it.
 
 use std::sync::atomic::{Ordering::SeqCst, fence};
 use std::time::Duration;
@@ -12,7 +13,8 @@ use crate::directory::Absent;
 use crate::error::CloseReason;
 use crate::name::ConnId;
 
-/// How many clients are closed in a second, where `drain_time` allows it, and how many are asked to come back in the same second.
+/// How many clients are closed in a second, where `drain_time` allows it, and how many are asked to
+/// come back in the same second.
 const CLOSES_PER_SECOND: u32 = 1000;
 
 /// How often it is looked whether something has ended.
@@ -20,8 +22,9 @@ const LOOK: Duration = Duration::from_millis(10);
 const LONGEST_LOOK: Duration = Duration::from_millis(160);
 
 impl Broker {
-    /// Ends all connections, one after the other, each transport with a word that the server will be back. From now on calls are refused;
-    /// those under way finish first, and what they published is delivered. At `deadline` what is left is ended as it is.
+    /// Ends all connections, one after the other, each transport with a word that the server will
+    /// be back. From now on calls are refused; those under way finish first, and what they
+    /// published is delivered. At `deadline` what is left is ended as it is.
     pub async fn drain(&self, deadline: Instant) {
         self.is_closed.store(true, SeqCst);
         fence(SeqCst);
@@ -31,7 +34,8 @@ impl Broker {
         let connections = self.connections.names().await;
         let begun_at = Instant::now();
         let count = u32::try_from(connections.len()).unwrap_or(u32::MAX).max(1);
-        let pause = (Duration::from_secs(1) / CLOSES_PER_SECOND).min(deadline.saturating_duration_since(begun_at) / count);
+        let pause = (Duration::from_secs(1) / CLOSES_PER_SECOND)
+            .min(deadline.saturating_duration_since(begun_at) / count);
         let close = |(index, conn_id)| async move {
             sleep_until(begun_at + pause * index).await;
             self.close_when_served(conn_id, index, deadline).await;
@@ -51,7 +55,9 @@ impl Broker {
             pause = LONGEST_LOOK.min(pause * 2);
         }
         // Not all come back in the same second.
-        let close = Close(CloseReason::Restart { wait: u64::from(1 + index / CLOSES_PER_SECOND) });
+        let close = Close(CloseReason::Restart {
+            wait: u64::from(1 + index / CLOSES_PER_SECOND),
+        });
         self.connections.ask(conn_id, Absent::Skip, close).await;
     }
 }

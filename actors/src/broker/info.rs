@@ -27,7 +27,11 @@ impl Broker {
         Info { channels, users }
     }
 
-    pub(super) async fn channel_infos(&self, names: Vec<ChannelName>, detail: Detail) -> BTreeMap<ChannelName, ChannelInfo> {
+    pub(super) async fn channel_infos(
+        &self,
+        names: Vec<ChannelName>,
+        detail: Detail,
+    ) -> BTreeMap<ChannelName, ChannelInfo> {
         let mut infos = BTreeMap::new();
         let take = |info: Box<ChannelInfo>| drop(infos.insert(info.name.clone(), *info));
         each(&self.channels, names, || Describe(detail), take).await;
@@ -40,7 +44,11 @@ impl Broker {
 }
 
 /// Asks the actors of these names; those that do not exist are left out.
-pub(super) async fn gather<A, M, T>(directories: &Directories<A>, names: Vec<A::Name>, message: impl Fn() -> M) -> Vec<T>
+pub(super) async fn gather<A, M, T>(
+    directories: &Directories<A>,
+    names: Vec<A::Name>,
+    message: impl Fn() -> M,
+) -> Vec<T>
 where
     A: Resident + Handler<Forwarded<M>>,
     M: Message<Result = Box<T>> + Send + 'static,
@@ -52,14 +60,24 @@ where
 }
 
 /// The same; `take` is given each answer as it comes.
-async fn each<A, M>(directories: &Directories<A>, names: Vec<A::Name>, message: impl Fn() -> M, mut take: impl FnMut(M::Result))
-where
+async fn each<A, M>(
+    directories: &Directories<A>,
+    names: Vec<A::Name>,
+    message: impl Fn() -> M,
+    mut take: impl FnMut(M::Result),
+) where
     A: Resident + Handler<Forwarded<M>>,
     M: Message + Send + 'static,
     M::Result: Send,
 {
     for slice in names.chunks(SLICE) {
-        let asked = slice.iter().map(|name| directories.ask(name.clone(), Absent::Skip, message()));
-        join_all(asked).await.into_iter().flatten().for_each(&mut take);
+        let asked = slice
+            .iter()
+            .map(|name| directories.ask(name.clone(), Absent::Skip, message()));
+        join_all(asked)
+            .await
+            .into_iter()
+            .flatten()
+            .for_each(&mut take);
     }
 }

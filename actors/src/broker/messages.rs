@@ -1,4 +1,5 @@
-//! What the broker does with messages: publish, edit, delete; and once only, where a caller asks for it.
+//! What the broker does with messages: publish, edit, delete; and once only, where a caller asks
+//! for it.
 
 use std::sync::Arc;
 
@@ -29,28 +30,44 @@ pub enum Once {
 }
 
 impl Broker {
-    /// Publishes drafts in their order; answers them as accepted, without those that go nowhere. When this returns each is ordered
-    /// and kept, and on its way to all who listen.
+    /// Publishes drafts in their order; answers them as accepted, without those that go nowhere.
+    /// When this returns each is ordered and kept, and on its way to all who listen.
     ///
     /// # Errors
     /// When too much is under way; then none was published.
     pub async fn publish(&self, drafts: Vec<Draft>) -> Result<Vec<Arc<Message>>, Refused> {
         let call = Arc::new(self.begin()?);
         let now = Moment::now();
-        let addressed = drafts.into_iter().filter(|draft| !draft.address.leads_nowhere());
-        let messages: Vec<_> = addressed.map(|draft| Arc::new(accepted(draft, now))).collect();
+        let addressed = drafts
+            .into_iter()
+            .filter(|draft| !draft.address.leads_nowhere());
+        let messages: Vec<_> = addressed
+            .map(|draft| Arc::new(accepted(draft, now)))
+            .collect();
         self.counters().count_messages(messages.len());
         messages.iter().for_each(|message| log_accepted(message));
         let mut visits: Vec<_> = runs(messages.iter().cloned())
             .into_iter()
-            .map(|(place, publications)| (place, Publish { publications, more_follows: true, call: call.clone() }))
+            .map(|(place, publications)| {
+                (
+                    place,
+                    Publish {
+                        publications,
+                        more_follows: true,
+                        call: call.clone(),
+                    },
+                )
+            })
             .collect();
         if let Some((_, last)) = visits.last_mut() {
             last.more_follows = false;
         }
         match visits.pop() {
-            // The message is on its way before there is anything to wait for, so it needs no task of its own.
-            Some((place @ Destination::Channel(_), publish)) if visits.is_empty() => carry(self, place, publish).await,
+            // The message is on its way before there is anything to wait for, so it needs no task
+            // of its own.
+            Some((place @ Destination::Channel(_), publish)) if visits.is_empty() => {
+                carry(self, place, publish).await
+            }
             Some(last) => {
                 visits.push(last);
                 self.visit(visits, call).await;
@@ -66,7 +83,14 @@ impl Broker {
     /// When too much is under way; then none was edited.
     pub async fn edit(&self, patches: Vec<Patch>) -> Result<(), Refused> {
         let call = Arc::new(self.begin()?);
-        self.visit(patches.into_iter().map(|patch| (patch.address.destination(), Edit(patch))).collect(), call).await;
+        self.visit(
+            patches
+                .into_iter()
+                .map(|patch| (patch.address.destination(), Edit(patch)))
+                .collect(),
+            call,
+        )
+        .await;
         Ok(())
     }
 
@@ -76,12 +100,19 @@ impl Broker {
     /// When too much is under way; then none was deleted.
     pub async fn delete(&self, deletions: Vec<Deletion>) -> Result<(), Refused> {
         let call = Arc::new(self.begin()?);
-        self.visit(deletions.into_iter().map(|deletion| (deletion.address.destination(), Delete(deletion))).collect(), call).await;
+        self.visit(
+            deletions
+                .into_iter()
+                .map(|deletion| (deletion.address.destination(), Delete(deletion)))
+                .collect(),
+            call,
+        )
+        .await;
         Ok(())
     }
 
-    /// Visits the places one after the other, so that one who listens at several of them gets what a call says in its order. It goes
-    /// on if the caller hangs up.
+    /// Visits the places one after the other, so that one who listens at several of them gets what
+    /// a call says in its order. It goes on if the caller hangs up.
     async fn visit<M>(&self, visits: Vec<(Destination, M)>, call: Arc<Counted>)
     where
         M: actix::Message<Result = ()> + Clone + Send + 'static,
@@ -99,11 +130,12 @@ impl Broker {
         let _ = actix::spawn(steps).await;
     }
 
-    /// Runs `call` unless a call with this key and body was made before; then answers what that one answered. A caller that hangs up
-    /// does not stop it: its repeat shall find the answer.
+    /// Runs `call` unless a call with this key and body was made before; then answers what that one
+    /// answered. A caller that hangs up does not stop it: its repeat shall find the answer.
     ///
     /// # Errors
-    /// Those of `call`; the key is free again then. [`Refused`] when the memory for keys is full (`idempotency_bytes`).
+    /// Those of `call`; the key is free again then. [`Refused`] when the memory for keys is full
+    /// (`idempotency_bytes`).
     pub async fn once<E: From<Refused> + 'static>(
         &self,
         key: String,
@@ -112,7 +144,13 @@ impl Broker {
     ) -> Result<Once, E> {
         let ledger = self.ledger.get().cloned().ok_or(Refused::SOON)?;
         let steps = async move {
-            match ledger.send(Claim { key: key.clone(), digest }).await {
+            match ledger
+                .send(Claim {
+                    key: key.clone(),
+                    digest,
+                })
+                .await
+            {
                 Ok(Ok(Claimed::Done(answer))) => return Ok(Once::Answer(answer)),
                 Ok(Ok(Claimed::OtherBody)) => return Ok(Once::OtherBody),
                 Ok(Ok(Claimed::First)) => {}
@@ -120,10 +158,18 @@ impl Broker {
                 Err(_) => return Err(Refused::SOON.into()),
             }
             let answer = call.await;
-            tell(&ledger, Settle { key, answer: answer.as_ref().ok().cloned() });
+            tell(
+                &ledger,
+                Settle {
+                    key,
+                    answer: answer.as_ref().ok().cloned(),
+                },
+            );
             answer.map(Once::Answer)
         };
-        actix::spawn(steps).await.unwrap_or_else(|_| Err(Refused::SOON.into()))
+        actix::spawn(steps)
+            .await
+            .unwrap_or_else(|_| Err(Refused::SOON.into()))
     }
 }
 
@@ -140,17 +186,32 @@ where
         }
         Destination::Users(users) => {
             for slice in users.chunks(SLICE) {
-                join_all(slice.iter().map(|user| broker.users.ask(user.clone(), Absent::Skip, message.clone()))).await;
+                join_all(slice.iter().map(|user| {
+                    broker
+                        .users
+                        .ask(user.clone(), Absent::Skip, message.clone())
+                }))
+                .await;
             }
         }
     }
 }
 
 /// Logs who sent a message and where it goes, but not what it says.
-fn log_accepted(Message { uuid, user, address, .. }: &Message) {
+fn log_accepted(
+    Message {
+        uuid,
+        user,
+        address,
+        ..
+    }: &Message,
+) {
     let channel = address.channel.as_ref().map_or("", ChannelName::as_str);
     let recipients = address.pm_users.len();
-    log::debug!("message: uuid={uuid} user={:?} channel={channel:?} pm_users={recipients}", user.as_str());
+    log::debug!(
+        "message: uuid={uuid} user={:?} channel={channel:?} pm_users={recipients}",
+        user.as_str()
+    );
 }
 
 fn accepted(draft: Draft, now: Moment) -> Message {

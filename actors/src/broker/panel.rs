@@ -1,5 +1,5 @@
-//! What the broker tells and does for the admin panel. Nothing here is on the way of messages, and where there is much to tell it is told
-//! in pieces, so that what is does not wait.
+//! What the broker tells and does for the admin panel. Nothing here is on the way of messages, and
+//! where there is much to tell it is told in pieces, so that what is does not wait.
 
 use actix::prelude::*;
 use futures_util::future::{join, join_all};
@@ -13,7 +13,9 @@ use crate::directory::{Absent, Directories, Forwarded, Resident};
 use crate::error::Refused;
 use crate::name::{ChannelName, UserName};
 use crate::protocol::info::{InfoOptions, Totals};
-use crate::protocol::panel::{ChannelDetail, ChannelSummary, Page, Selection, Sort, UserDetail, UserSummary};
+use crate::protocol::panel::{
+    ChannelDetail, ChannelSummary, Page, Selection, Sort, UserDetail, UserSummary,
+};
 use crate::user::{InspectUser, SummarizeUser};
 
 /// Those who come into a channel that is to be forgotten are taken out so often.
@@ -23,7 +25,10 @@ impl Broker {
     /// How much lives.
     pub async fn population(&self) -> Population {
         let (channels, connections) = join(self.channels.count(), self.connections.count()).await;
-        Population { channels, connections }
+        Population {
+            channels,
+            connections,
+        }
     }
 
     /// The server's numbers, with all channels and users, or a page of each by name.
@@ -33,13 +38,20 @@ impl Broker {
         if let Some(selection) = selection.clone() {
             names = page_of_names(names, selection).await.items;
         }
-        let channels = self.channel_infos(names, InfoOptions::default().detail()).await;
+        let channels = self
+            .channel_infos(names, InfoOptions::default().detail())
+            .await;
         let mut users = self.user_infos(users).await;
         users.retain(|user| !user.connections.is_empty());
-        let (unique_user_count, total_connections) = (users.len(), users.iter().map(|user| user.connections.len()).sum());
+        let (unique_user_count, total_connections) = (
+            users.len(),
+            users.iter().map(|user| user.connections.len()).sum(),
+        );
         let sorted = spawn_blocking(move || {
             users.sort_unstable_by(|a, b| a.user.cmp(&b.user));
-            let Some(selection) = selection else { return users };
+            let Some(selection) = selection else {
+                return users;
+            };
             let is_wanted = matcher(&selection);
             users.retain(|user| is_wanted(user.user.as_str()));
             cut(users, &selection).items
@@ -83,14 +95,26 @@ impl Broker {
 
     /// All about a channel.
     pub async fn inspect_channel(&self, name: ChannelName) -> Option<ChannelDetail> {
-        self.channels.ask(name, Absent::Skip, channel::Inspect).await.map(|detail| *detail)
+        self.channels
+            .ask(name, Absent::Skip, channel::Inspect)
+            .await
+            .map(|detail| *detail)
     }
 
     /// All about a user.
     pub async fn inspect_user(&self, name: UserName) -> Option<UserDetail> {
         let mut detail = *self.users.ask(name, Absent::Skip, InspectUser).await?;
-        let ask = |conn_id| self.connections.ask(conn_id, Absent::Skip, connection::Inspect);
-        let activities = join_all(detail.connections.iter().map(|connection| ask(connection.conn_id))).await;
+        let ask = |conn_id| {
+            self.connections
+                .ask(conn_id, Absent::Skip, connection::Inspect)
+        };
+        let activities = join_all(
+            detail
+                .connections
+                .iter()
+                .map(|connection| ask(connection.conn_id)),
+        )
+        .await;
         for (connection, activity) in detail.connections.iter_mut().zip(activities) {
             if let Some(activity) = activity {
                 connection.transport = activity.transport;
@@ -100,8 +124,8 @@ impl Broker {
         Some(detail)
     }
 
-    /// Takes all connections out of a channel and forgets it: its configuration, its history, what was missed. Answers whether there was
-    /// one.
+    /// Takes all connections out of a channel and forgets it: its configuration, its history, what
+    /// was missed. Answers whether there was one.
     ///
     /// # Errors
     /// When others keep coming in.
@@ -137,9 +161,16 @@ where
 {
     if selection.sort == Sort::Name {
         let Page { matching, items } = page_of_names(names, selection).await;
-        return Page { matching, items: gather(directories, items, message).await };
+        return Page {
+            matching,
+            items: gather(directories, items, message).await,
+        };
     }
-    let everybody = Selection { offset: 0, limit: usize::MAX, ..selection.clone() };
+    let everybody = Selection {
+        offset: 0,
+        limit: usize::MAX,
+        ..selection.clone()
+    };
     let names = page_of_names(names, everybody).await.items;
     let mut items = gather(directories, names, message).await;
     let sorted = spawn_blocking(move || {
@@ -157,11 +188,21 @@ fn matcher(selection: &Selection) -> impl Fn(&str) -> bool + use<> {
 }
 
 fn cut<T>(items: Vec<T>, selection: &Selection) -> Page<T> {
-    Page { matching: items.len(), items: items.into_iter().skip(selection.offset).take(selection.limit).collect() }
+    Page {
+        matching: items.len(),
+        items: items
+            .into_iter()
+            .skip(selection.offset)
+            .take(selection.limit)
+            .collect(),
+    }
 }
 
 /// On a thread of its own: of many names it takes a while.
-async fn page_of_names<N: AsRef<str> + Ord + Send + 'static>(mut names: Vec<N>, selection: Selection) -> Page<N> {
+async fn page_of_names<N: AsRef<str> + Ord + Send + 'static>(
+    mut names: Vec<N>,
+    selection: Selection,
+) -> Page<N> {
     let page = spawn_blocking(move || {
         let is_wanted = matcher(&selection);
         names.retain(|name| is_wanted(name.as_ref()));

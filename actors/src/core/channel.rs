@@ -15,7 +15,8 @@ use crate::protocol::message::{Deletion, Message, Patch};
 use crate::protocol::panel::{ChannelDetail, ChannelSummary, SHOWN};
 use crate::protocol::timestamp::Moment;
 
-/// A message that was accepted, with its encoded form. Encoding happens before the channel, once for all its subscribers.
+/// A message that was accepted, with its encoded form. Encoding happens before the channel, once
+/// for all its subscribers.
 #[derive(Clone, Debug)]
 pub struct Publication {
     /// The message.
@@ -32,7 +33,8 @@ impl Publication {
     }
 }
 
-/// Configuration, history, log and roster of a channel. Every method appends what it makes to the log.
+/// Configuration, history, log and roster of a channel. Every method appends what it makes to the
+/// log.
 #[derive(Debug)]
 pub struct ChannelCore {
     name: ChannelName,
@@ -46,7 +48,13 @@ pub struct ChannelCore {
 
 impl ChannelCore {
     /// Creates a channel with nobody in it, whose history holds at most `history_bytes`.
-    pub fn new(name: ChannelName, uuid: uuid::Uuid, retention: Retention, history_bytes: usize, now: Moment) -> Self {
+    pub fn new(
+        name: ChannelName,
+        uuid: uuid::Uuid,
+        retention: Retention,
+        history_bytes: usize,
+        now: Moment,
+    ) -> Self {
         Self {
             name,
             uuid,
@@ -83,20 +91,35 @@ impl ChannelCore {
         self.last_active = now;
         for Publication { message, body } in publications {
             self.history.store(&message, &self.config);
-            self.push(message.uuid, Route::of(&message.address), body, Some(message), now);
+            self.push(
+                message.uuid,
+                Route::of(&message.address),
+                body,
+                Some(message),
+                now,
+            );
         }
     }
 
     /// Edits the message if it is still here, and tells all of it in any case (`protocol.md` §5).
     pub fn edit(&mut self, patch: &Patch, now: Moment) {
         self.last_active = now;
-        let message = self.history.message(patch.uuid).or_else(|| self.log.message(patch.uuid));
+        let message = self
+            .history
+            .message(patch.uuid)
+            .or_else(|| self.log.message(patch.uuid));
         if let Some(message) = message {
             let edited = Arc::new(patch.applied_to(message));
             self.history.replace(&edited);
             self.log.replace(&edited, event::message(&edited));
         }
-        self.push(patch.uuid, Route::of(&patch.address), event::edit(patch), None, now);
+        self.push(
+            patch.uuid,
+            Route::of(&patch.address),
+            event::edit(patch),
+            None,
+            now,
+        );
     }
 
     /// Deletes the message if it is still here, and tells all of it in any case.
@@ -104,11 +127,17 @@ impl ChannelCore {
         self.last_active = now;
         self.history.erase(deletion.uuid);
         self.log.erase(deletion.uuid);
-        self.push(deletion.uuid, Route::of(&deletion.address), event::deletion(deletion), None, now);
+        self.push(
+            deletion.uuid,
+            Route::of(&deletion.address),
+            event::deletion(deletion),
+            None,
+            now,
+        );
     }
 
-    /// Takes what a user told of itself; tells the others if it joined or parted, and all if its state changed, where the
-    /// configuration asks for it.
+    /// Takes what a user told of itself; tells the others if it joined or parted, and all if its
+    /// state changed, where the configuration asks for it.
     pub fn member(&mut self, member: &Member, stamp: Stamp) {
         let Some(action) = self.roster.apply(member, stamp.now) else {
             return;
@@ -126,7 +155,11 @@ impl ChannelCore {
             return;
         }
         self.last_active = stamp.now;
-        let listed = if self.config.broadcast_presence_with_user_lists { self.roster.len() } else { 0 };
+        let listed = if self.config.broadcast_presence_with_user_lists {
+            self.roster.len()
+        } else {
+            0
+        };
         let users = self.roster.user_list(listed);
         let body = event::presence(&Presence {
             uuid: stamp.id,
@@ -137,7 +170,13 @@ impl ChannelCore {
             state: (action == Action::Joined).then_some(&member.public_state),
             users: &users,
         });
-        self.push(stamp.id, Route::all_but(member.user.clone()), body, None, stamp.now);
+        self.push(
+            stamp.id,
+            Route::all_but(member.user.clone()),
+            body,
+            None,
+            stamp.now,
+        );
     }
 
     fn tell_state(&mut self, member: &Member, stamp: Stamp) {
@@ -146,7 +185,12 @@ impl ChannelCore {
         }
         self.last_active = stamp.now;
         let is_public = |key: &str| member.public_state.contains_key(key);
-        let changed: Vec<_> = member.changed.iter().filter(|change| is_public(&change.key)).cloned().collect();
+        let changed: Vec<_> = member
+            .changed
+            .iter()
+            .filter(|change| is_public(&change.key))
+            .cloned()
+            .collect();
         let body = event::state_change(&StateChange {
             uuid: stamp.id,
             timestamp: stamp.now.into(),
@@ -158,20 +202,44 @@ impl ChannelCore {
         self.push(stamp.id, Route::open(), body, None, stamp.now);
     }
 
-    fn push(&mut self, id: MessageId, route: Route, body: Body, message: Option<Arc<Message>>, now: Moment) {
+    fn push(
+        &mut self,
+        id: MessageId,
+        route: Route,
+        body: Body,
+        message: Option<Arc<Message>>,
+        now: Moment,
+    ) {
         let kept = self.config.store_frames;
-        self.log.push(Record { id, route, kept, body, message }, now);
+        self.log.push(
+            Record {
+                id,
+                route,
+                kept,
+                body,
+                message,
+            },
+            now,
+        );
     }
 
     /// The channel as `/info` tells it.
     pub fn describe(&self, detail: Detail) -> ChannelInfo {
-        let listing = if detail.users { self.roster.listing().clone() } else { Arc::default() };
+        let listing = if detail.users {
+            self.roster.listing().clone()
+        } else {
+            Arc::default()
+        };
         ChannelInfo {
             uuid: self.uuid,
             name: self.name.clone(),
             long_name: None,
             settings: self.config.clone(),
-            history: if detail.history { self.history.to_vec() } else { Vec::new() },
+            history: if detail.history {
+                self.history.to_vec()
+            } else {
+                Vec::new()
+            },
             last_active: self.last_active.into(),
             total_connections: self.roster.connections(),
             total_users: listing.len(),
@@ -179,7 +247,8 @@ impl ChannelCore {
         }
     }
 
-    /// All that an operator may see of the channel: of what may be long, the last, or the first by name.
+    /// All that an operator may see of the channel: of what may be long, the last, or the first by
+    /// name.
     pub fn inspect(&self) -> ChannelDetail {
         ChannelDetail {
             name: self.name.clone(),

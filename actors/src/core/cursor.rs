@@ -1,21 +1,25 @@
 //! The cursor: everything that is known of a subscriber's place in a log.
 //!
-//! Being new, slow, away and back are one thing: a position, and the entries after it. Three offsets say what became of the
-//! entries since the subscriber's latest transport began, and they always keep this order:
+//! Being new, slow, away and back are one thing: a position, and the entries after it. Three
+//! offsets say what became of the entries since the subscriber's latest transport began, and they
+//! always keep this order:
 //!
 //! ```text
 //! attached  <=  sent  <=  position  <=  end of the log
 //! ```
 //!
-//! - `attached`: where the transport began. The cursor goes back to here if nothing is known of what the client has read.
+//! - `attached`: where the transport began. The cursor goes back to here if nothing is known of
+//!   what the client has read.
 //! - `sent`: the last entry that was queued on the transport.
-//! - `position`: the last entry that was queued, or passed over because it is not for this subscriber.
+//! - `position`: the last entry that was queued, or passed over because it is not for this
+//!   subscriber.
 //!
 //! The position moves back only when a transport ends and its client has read less than was sent.
 
 use crate::core::log::Log;
 
-/// Counts the transports of a connection: of two transports the one with the higher generation counts.
+/// Counts the transports of a connection: of two transports the one with the higher generation
+/// counts.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Default)]
 pub struct Generation(u64);
 
@@ -34,8 +38,8 @@ pub enum Claim {
     Nothing,
     /// It has read up to this offset.
     Read(u64),
-    /// It brings a position of logs that are gone, and this log is not among those it names. So it missed entries that nobody knows
-    /// any more.
+    /// It brings a position of logs that are gone, and this log is not among those it names. So it
+    /// missed entries that nobody knows any more.
     Foreign,
 }
 
@@ -46,8 +50,8 @@ pub struct Beginning {
     pub generation: Generation,
     /// What its client says that it has read.
     pub claim: Claim,
-    /// Whether entries that are in the log already count as missed. They do not where a connection that listens subscribes to one
-    /// more channel.
+    /// Whether entries that are in the log already count as missed. They do not where a connection
+    /// that listens subscribes to one more channel.
     pub missed: bool,
     /// How many of the latest entries a subscriber gets that listens for the first time.
     pub frames: usize,
@@ -123,10 +127,16 @@ impl Cursor {
         self.position >= log.end()
     }
 
-    /// Begins a transport. It is sent the entries that it missed, then those that are appended from now on. Returns false, and
-    /// changes nothing, if a transport at least as young has begun or ended before.
+    /// Begins a transport. It is sent the entries that it missed, then those that are appended from
+    /// now on. Returns false, and changes nothing, if a transport at least as young has begun or
+    /// ended before.
     pub fn begin(&mut self, beginning: Beginning, log: &Log) -> bool {
-        let Beginning { generation, claim, missed, frames } = beginning;
+        let Beginning {
+            generation,
+            claim,
+            missed,
+            frames,
+        } = beginning;
         if generation <= self.generation {
             return false;
         }
@@ -141,8 +151,10 @@ impl Cursor {
             Claim::Nothing | Claim::Foreign => self.position,
         };
         let oldest = log.oldest_position();
-        // The place of a new subscriber begins when it subscribes. What its client missed before is out of its reach.
-        let missed_before = matches!(claim, Claim::Read(read) if self.is_new && read < self.position);
+        // The place of a new subscriber begins when it subscribes. What its client missed before is
+        // out of its reach.
+        let missed_before =
+            matches!(claim, Claim::Read(read) if self.is_new && read < self.position);
         let has_gap = position < oldest || claim == Claim::Foreign || missed_before;
         self.attached = position;
         self.sent = position;
@@ -154,7 +166,11 @@ impl Cursor {
         }
         self.is_new = false;
         self.has_untold_gap = has_gap && cfg!(not(feature = "fault-gap"));
-        self.missed_up_to = if missed && cfg!(not(feature = "fault-mark")) { log.end() } else { self.position };
+        self.missed_up_to = if missed && cfg!(not(feature = "fault-mark")) {
+            log.end()
+        } else {
+            self.position
+        };
         true
     }
 
@@ -165,17 +181,29 @@ impl Cursor {
         } else if self.position < log.oldest_position() {
             Next::Lost
         } else if self.has_untold_gap {
-            Next::Gap { after: self.attached, last: self.position }
+            Next::Gap {
+                after: self.attached,
+                last: self.position,
+            }
         } else if self.position == log.end() {
             Next::UpToDate
         } else {
-            // Beyond the end of what was missed the mark makes no difference, and all subscribers there can share a list.
-            let missed_up_to = if self.missed_up_to > self.position { self.missed_up_to } else { 0 };
-            Next::Entries { after: self.position, missed_up_to }
+            // Beyond the end of what was missed the mark makes no difference, and all subscribers
+            // there can share a list.
+            let missed_up_to = if self.missed_up_to > self.position {
+                self.missed_up_to
+            } else {
+                0
+            };
+            Next::Entries {
+                after: self.position,
+                missed_up_to,
+            }
         }
     }
 
-    /// Notes that everything up to `last` was queued on the transport: the gap before it, if there was one, and the entries.
+    /// Notes that everything up to `last` was queued on the transport: the gap before it, if there
+    /// was one, and the entries.
     pub fn sent(&mut self, last: u64) {
         self.has_untold_gap = false;
         self.position = last + u64::from(cfg!(feature = "fault-position"));
@@ -187,8 +215,8 @@ impl Cursor {
         self.position = last;
     }
 
-    /// Ends a transport. `read` is the offset up to which its client has read; `None` if that is not known, so that the cursor goes
-    /// back to where the transport began.
+    /// Ends a transport. `read` is the offset up to which its client has read; `None` if that is
+    /// not known, so that the cursor goes back to where the transport began.
     pub fn end(&mut self, generation: Generation, read: Option<u64>) {
         if generation < self.generation {
             return;

@@ -20,11 +20,15 @@ pub struct History {
 impl History {
     /// Creates a history that holds at most so many bytes.
     pub fn new(most_bytes: usize) -> Self {
-        Self { messages: VecDeque::new(), bytes: 0, most_bytes }
+        Self {
+            messages: VecDeque::new(),
+            bytes: 0,
+            most_bytes,
+        }
     }
 
-    /// Keeps a message where the configuration says so. A smaller `history_size` cuts here, with the next message, and turning
-    /// `store_history` off keeps what is there (`protocol.md` §5).
+    /// Keeps a message where the configuration says so. A smaller `history_size` cuts here, with
+    /// the next message, and turning `store_history` off keeps what is there (`protocol.md` §5).
     pub fn store(&mut self, message: &Arc<Message>, config: &ChannelConfig) {
         if !config.store_history || message.address.no_history {
             return;
@@ -37,7 +41,9 @@ impl History {
     /// The oldest go first.
     fn trim(&mut self, size: usize) {
         while self.messages.len() > size || self.bytes > self.most_bytes {
-            let Some(oldest) = self.messages.pop_front() else { break };
+            let Some(oldest) = self.messages.pop_front() else {
+                break;
+            };
             self.bytes -= oldest.size();
         }
     }
@@ -49,7 +55,11 @@ impl History {
 
     /// Puts an edited message in the place of the one with its id.
     pub fn replace(&mut self, edited: &Arc<Message>) {
-        if let Some(message) = self.messages.iter_mut().find(|message| message.uuid == edited.uuid) {
+        if let Some(message) = self
+            .messages
+            .iter_mut()
+            .find(|message| message.uuid == edited.uuid)
+        {
             self.bytes = self.bytes + edited.size() - message.size();
             *message = edited.clone();
             self.trim(usize::MAX);
@@ -59,7 +69,10 @@ impl History {
     /// Takes out the message with this id.
     pub fn erase(&mut self, id: MessageId) {
         if let Some(index) = self.messages.iter().position(|message| message.uuid == id) {
-            self.bytes -= self.messages.remove(index).map_or(0, |message| message.size());
+            self.bytes -= self
+                .messages
+                .remove(index)
+                .map_or(0, |message| message.size());
         }
     }
 
@@ -80,9 +93,15 @@ impl History {
             timestamp: message.timestamp,
             user: message.user.clone(),
             edited: message.edited,
-            message: message.message.as_ref().map(|payload| beginning(payload.get())),
+            message: message
+                .message
+                .as_ref()
+                .map(|payload| beginning(payload.get())),
         };
-        self.messages.range(self.messages.len().saturating_sub(count)..).map(entry).collect()
+        self.messages
+            .range(self.messages.len().saturating_sub(count)..)
+            .map(entry)
+            .collect()
     }
 
     /// All of it.

@@ -1,6 +1,8 @@
-//! The log: every event of a channel, or every private one of a user, numbered, for those who have not read it yet.
+//! The log: every event of a channel, or every private one of a user, numbered, for those who have
+//! not read it yet.
 //!
-//! What people read back is [`history`](super::history); this is what catch-up, slow clients and reconnects read.
+//! What people read back is [`history`](super::history); this is what catch-up, slow clients and
+//! reconnects read.
 
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -59,10 +61,14 @@ impl Entry {
     /// Returns how many bytes it holds.
     fn size(&self) -> usize {
         let body = self.body.as_ref().map_or(0, Body::len);
-        size_of::<Self>() + body + self.route.size() + self.message.as_ref().map_or(0, |message| message.size())
+        size_of::<Self>()
+            + body
+            + self.route.size()
+            + self.message.as_ref().map_or(0, |message| message.size())
     }
 
-    /// Returns whether it is a message, and not an edit, a deletion or a change of presence or state.
+    /// Returns whether it is a message, and not an edit, a deletion or a change of presence or
+    /// state.
     pub fn is_message(&self) -> bool {
         self.message.is_some()
     }
@@ -70,14 +76,21 @@ impl Entry {
     /// The entry as an operator sees it.
     pub fn inspect(&self) -> LogEntry {
         let event = self.body.as_ref().map(|body| beginning(body.live()));
-        LogEntry { offset: self.offset, at: self.at, kept: self.kept, route: self.route.clone(), event }
+        LogEntry {
+            offset: self.offset,
+            at: self.at,
+            kept: self.kept,
+            route: self.route.clone(),
+            event,
+        }
     }
 }
 
 /// How much a log keeps.
 #[derive(Clone, Copy, Debug)]
 pub struct Retention {
-    /// So many of the latest entries stay whatever their age: they are for connections that listen for the first time.
+    /// So many of the latest entries stay whatever their age: they are for connections that listen
+    /// for the first time.
     pub frames: usize,
     /// Entries beyond these stay so long: as long as a connection may be away and come back.
     pub age: Duration,
@@ -117,7 +130,14 @@ pub struct Log {
 impl Log {
     /// An empty one.
     pub fn new(epoch: Epoch, retention: Retention) -> Self {
-        Self { epoch, entries: VecDeque::new(), end: 0, bytes: 0, revision: 0, retention }
+        Self {
+            epoch,
+            entries: VecDeque::new(),
+            end: 0,
+            bytes: 0,
+            revision: 0,
+            retention,
+        }
     }
 
     /// The life of this numbering.
@@ -148,8 +168,22 @@ impl Log {
     /// Appends an event and drops what is beyond the retention.
     pub fn push(&mut self, record: Record, now: Moment) {
         self.end += 1;
-        let Record { id, route, kept, body, message } = record;
-        let entry = Entry { offset: self.end, route, kept, body: Some(body), id, at: now, message };
+        let Record {
+            id,
+            route,
+            kept,
+            body,
+            message,
+        } = record;
+        let entry = Entry {
+            offset: self.end,
+            route,
+            kept,
+            body: Some(body),
+            id,
+            at: now,
+            message,
+        };
         self.bytes += entry.size();
         self.entries.push_back(entry);
         self.trim(now);
@@ -160,7 +194,8 @@ impl Log {
         while let Some(oldest) = self.entries.front() {
             let too_many = self.entries.len() > self.retention.length;
             let too_large = self.bytes > self.retention.bytes && self.entries.len() > 1;
-            let too_old = self.entries.len() > self.retention.frames && now.since(oldest.at) > self.retention.age;
+            let too_old = self.entries.len() > self.retention.frames
+                && now.since(oldest.at) > self.retention.age;
             if !(too_many || too_large || too_old) {
                 break;
             }
@@ -176,18 +211,22 @@ impl Log {
     /// The entries after `position`, oldest first. Nothing when there are none.
     ///
     /// # Errors
-    /// [`Lost`] when entries after `position` have left the log: the caller cannot go on without a gap.
+    /// [`Lost`] when entries after `position` have left the log: the caller cannot go on without a
+    /// gap.
     pub fn after(&self, position: u64) -> Result<impl Iterator<Item = &Entry>, Lost> {
         if position < self.oldest_position() {
             return Err(Lost);
         }
-        let skip = usize::try_from(position - self.oldest_position()).unwrap_or(usize::MAX).min(self.entries.len());
+        let skip = usize::try_from(position - self.oldest_position())
+            .unwrap_or(usize::MAX)
+            .min(self.entries.len());
         Ok(self.entries.range(skip..))
     }
 
     /// The last `count` entries.
     pub fn last(&self, count: usize) -> impl Iterator<Item = &Entry> {
-        self.entries.range(self.entries.len().saturating_sub(count)..)
+        self.entries
+            .range(self.entries.len().saturating_sub(count)..)
     }
 
     /// The position before the oldest entry: who stands here can read all that is left.
@@ -197,13 +236,23 @@ impl Log {
 
     /// The position before the last `count` entries that are kept for late comers.
     pub fn position_before_frames(&self, count: usize) -> u64 {
-        let kept = self.entries.iter().rev().filter(|entry| entry.kept && entry.body.is_some());
-        kept.take(count).last().map_or(self.end, |entry| entry.offset - 1)
+        let kept = self
+            .entries
+            .iter()
+            .rev()
+            .filter(|entry| entry.kept && entry.body.is_some());
+        kept.take(count)
+            .last()
+            .map_or(self.end, |entry| entry.offset - 1)
     }
 
     /// The message with this id, if it is here and can be edited.
     pub fn message(&self, id: MessageId) -> Option<&Arc<Message>> {
-        self.entries.iter().rev().find(|entry| entry.id == id && entry.message.is_some()).and_then(|entry| entry.message.as_ref())
+        self.entries
+            .iter()
+            .rev()
+            .find(|entry| entry.id == id && entry.message.is_some())
+            .and_then(|entry| entry.message.as_ref())
     }
 
     /// Puts an edited message in the place of the one with its id.

@@ -11,8 +11,8 @@ use crate::protocol::listing::Listing;
 use crate::protocol::state::{Change, State, UserState};
 use crate::protocol::timestamp::Moment;
 
-/// What a user tells a channel of itself. It carries the whole truth and a version that grows, so that repeated or late it does no
-/// harm.
+/// What a user tells a channel of itself. It carries the whole truth and a version that grows, so
+/// that repeated or late it does no harm.
 #[derive(Clone, Debug)]
 pub struct Member {
     /// Who.
@@ -29,7 +29,8 @@ pub struct Member {
     pub changed: Arc<[Change]>,
 }
 
-/// How long one who left is remembered, so that what it told earlier but arrives later is known as old.
+/// How long one who left is remembered, so that what it told earlier but arrives later is known as
+/// old.
 const REMEMBERED: Duration = Duration::from_secs(60);
 
 #[derive(Debug)]
@@ -52,7 +53,8 @@ pub struct Roster {
 }
 
 impl Roster {
-    /// Takes what a user told, if it is news. Answers `None` if it was old, else whether the user joined or parted by it.
+    /// Takes what a user told, if it is news. Answers `None` if it was old, else whether the user
+    /// joined or parted by it.
     pub fn apply(&mut self, member: &Member, now: Moment) -> Option<Option<Action>> {
         let before = match self.seats.get(&member.user) {
             Some(seat) if seat.version >= member.version => return None,
@@ -65,7 +67,16 @@ impl Roster {
         }
         let left = (after == 0).then_some(now);
         let (state, public_state) = (member.state.clone(), member.public_state.clone());
-        self.seats.insert(member.user.clone(), Seat { version: member.version, connections: after, state, public_state, left });
+        self.seats.insert(
+            member.user.clone(),
+            Seat {
+                version: member.version,
+                connections: after,
+                state,
+                public_state,
+                left,
+            },
+        );
         self.connections = self.connections + after - before;
         self.listing.take();
         Some(match (before, after) {
@@ -83,7 +94,8 @@ impl Roster {
 
     /// Forgets those who left a while ago, and the listing.
     pub fn sweep(&mut self, now: Moment) {
-        self.seats.retain(|_, seat| seat.left.is_none_or(|left| now.since(left) < REMEMBERED));
+        self.seats
+            .retain(|_, seat| seat.left.is_none_or(|left| now.since(left) < REMEMBERED));
         self.listing.take();
     }
 
@@ -105,14 +117,20 @@ impl Roster {
     /// Who is here, as `/info` tells it.
     pub fn listing(&self) -> &Arc<Listing> {
         self.listing.get_or_init(|| {
-            let whole = self.here().map(|(user, seat)| UserState { user: user.clone(), state: seat.state.clone() });
+            let whole = self.here().map(|(user, seat)| UserState {
+                user: user.clone(),
+                state: seat.state.clone(),
+            });
             Arc::new(Listing::new(whole.collect(), self.user_list(self.present)))
         })
     }
 
     /// The first of those who are here by name, at most so many, with public state.
     pub fn user_list(&self, most: usize) -> Vec<UserState> {
-        let user = |(user, seat): (&UserName, &Seat)| UserState { user: user.clone(), state: seat.public_state.clone() };
+        let user = |(user, seat): (&UserName, &Seat)| UserState {
+            user: user.clone(),
+            state: seat.public_state.clone(),
+        };
         self.here().map(user).take(most).collect()
     }
 

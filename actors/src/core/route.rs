@@ -7,7 +7,8 @@ use serde::Serialize;
 use crate::name::UserName;
 use crate::protocol::message::Address;
 
-/// The users an entry of a channel is for. It stands beside the entry, never inside: clients do not learn it.
+/// The users an entry of a channel is for. It stands beside the entry, never inside: clients do not
+/// learn it.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 #[serde(transparent)]
 pub struct Route(Option<Arc<Restriction>>);
@@ -46,7 +47,10 @@ impl Route {
 
     /// Everyone but `user`.
     pub fn all_but(user: UserName) -> Self {
-        Self(Some(Arc::new(Restriction { only: Users::default(), except: Users([user].into()) })))
+        Self(Some(Arc::new(Restriction {
+            only: Users::default(),
+            except: Users([user].into()),
+        })))
     }
 
     /// Within a channel: of `pm_users`, if there are any, less `exclude_users` (`protocol.md` §5).
@@ -54,7 +58,10 @@ impl Route {
         if address.pm_users.is_empty() && address.exclude_users.is_empty() {
             return Self::open();
         }
-        Self(Some(Arc::new(Restriction { only: Users::new(&address.pm_users), except: Users::new(&address.exclude_users) })))
+        Self(Some(Arc::new(Restriction {
+            only: Users::new(&address.pm_users),
+            except: Users::new(&address.exclude_users),
+        })))
     }
 
     /// Whether everyone may see it.
@@ -64,17 +71,23 @@ impl Route {
 
     /// Whether it says anything of this user. Those of whom it says nothing all see the same.
     pub fn names(&self, user: &UserName) -> bool {
-        self.0.as_ref().is_some_and(|rule| rule.except.contains(user) || rule.only.contains(user))
+        self.0
+            .as_ref()
+            .is_some_and(|rule| rule.except.contains(user) || rule.only.contains(user))
     }
 
     /// Whether `user` may see it.
     pub fn allows(&self, user: &UserName) -> bool {
-        self.0.as_ref().is_none_or(|rule| !rule.except.contains(user) && (rule.only.0.is_empty() || rule.only.contains(user)))
+        self.0.as_ref().is_none_or(|rule| {
+            !rule.except.contains(user) && (rule.only.0.is_empty() || rule.only.contains(user))
+        })
     }
 
     /// How many bytes it holds, without the texts of the names, which the message shares.
     pub fn size(&self) -> usize {
         let names = |rule: &Arc<Restriction>| rule.only.0.len() + rule.except.0.len();
-        self.0.as_ref().map_or(0, |rule| size_of::<Restriction>() + names(rule) * size_of::<UserName>())
+        self.0.as_ref().map_or(0, |rule| {
+            size_of::<Restriction>() + names(rule) * size_of::<UserName>()
+        })
     }
 }

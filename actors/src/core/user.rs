@@ -77,7 +77,8 @@ pub struct StateChanged {
 #[derive(Debug)]
 struct Owned {
     channels: BTreeSet<ChannelName>,
-    /// False once its socket was lost for longer than the grace: it may come back, but does not count as here.
+    /// False once its socket was lost for longer than the grace: it may come back, but does not
+    /// count as here.
     present: bool,
 }
 
@@ -143,13 +144,26 @@ impl UserCore {
     /// Must be called when the state or its public keys have changed.
     fn update_public_state(&mut self) {
         let keys: HashSet<&str> = self.public_keys.iter().map(String::as_str).collect();
-        let visible = self.state.iter().filter(|(key, _)| keys.contains(key.as_str()));
-        self.public_state = Arc::new(visible.map(|(key, value)| (key.clone(), value.clone())).collect());
+        let visible = self
+            .state
+            .iter()
+            .filter(|(key, _)| keys.contains(key.as_str()));
+        self.public_state = Arc::new(
+            visible
+                .map(|(key, value)| (key.clone(), value.clone()))
+                .collect(),
+        );
     }
 
-    /// Adds a connection, or channels to one that is already here. States change without an event (`protocol.md` §5); the channels
-    /// the user was in already learn the new public state too.
-    pub fn connect(&mut self, conn_id: ConnId, connect: Connect, is_new: bool, now: Moment) -> Vec<Effect> {
+    /// Adds a connection, or channels to one that is already here. States change without an event
+    /// (`protocol.md` §5); the channels the user was in already learn the new public state too.
+    pub fn connect(
+        &mut self,
+        conn_id: ConnId,
+        connect: Connect,
+        is_new: bool,
+        now: Moment,
+    ) -> Vec<Effect> {
         self.last_active = now;
         let is_fresh = is_new && !self.set(connect.fresh_state).is_empty();
         let keys_changed = self.public_keys != connect.public_keys;
@@ -158,12 +172,20 @@ impl UserCore {
         if is_fresh || keys_changed || state_changed {
             self.update_public_state();
         }
-        let owned = self.connections.entry(conn_id).or_insert_with(|| Owned { channels: BTreeSet::new(), present: true });
+        let owned = self.connections.entry(conn_id).or_insert_with(|| Owned {
+            channels: BTreeSet::new(),
+            present: true,
+        });
         let returned = !std::mem::replace(&mut owned.present, true);
         let mut effects: BTreeMap<ChannelName, Place> = BTreeMap::new();
         if returned {
             enter(&mut self.present, &owned.channels);
-            effects.extend(owned.channels.iter().map(|channel| (channel.clone(), Place::Unchanged)));
+            effects.extend(
+                owned
+                    .channels
+                    .iter()
+                    .map(|channel| (channel.clone(), Place::Unchanged)),
+            );
         }
         for channel in connect.channels {
             if owned.channels.insert(channel.clone()) {
@@ -189,7 +211,13 @@ impl UserCore {
         channels: Vec<ChannelName>,
         now: Moment,
     ) -> Result<(Subscriptions, Vec<Effect>), Unknown> {
-        self.change(conn_id, channels, Place::Taken(conn_id), now, |present, channel| present.insert(channel.clone()))
+        self.change(
+            conn_id,
+            channels,
+            Place::Taken(conn_id),
+            now,
+            |present, channel| present.insert(channel.clone()),
+        )
     }
 
     /// Takes channels from a connection; those it is not in are passed over.
@@ -202,7 +230,13 @@ impl UserCore {
         channels: Vec<ChannelName>,
         now: Moment,
     ) -> Result<(Subscriptions, Vec<Effect>), Unknown> {
-        self.change(conn_id, channels, Place::Left(conn_id), now, |present, channel| present.remove(channel))
+        self.change(
+            conn_id,
+            channels,
+            Place::Left(conn_id),
+            now,
+            |present, channel| present.remove(channel),
+        )
     }
 
     /// Changes a connection's channels; `change` tells whether it did.
@@ -216,7 +250,10 @@ impl UserCore {
     ) -> Result<(Subscriptions, Vec<Effect>), Unknown> {
         self.last_active = now;
         let owned = self.connections.get_mut(&conn_id).ok_or(Unknown)?;
-        let changed: Vec<_> = channels.into_iter().filter(|channel| change(&mut owned.channels, channel)).collect();
+        let changed: Vec<_> = channels
+            .into_iter()
+            .filter(|channel| change(&mut owned.channels, channel))
+            .collect();
         if owned.present {
             match place {
                 Place::Taken(_) => enter(&mut self.present, &changed),
@@ -224,8 +261,17 @@ impl UserCore {
                 Place::Unchanged => {}
             }
         }
-        let subscriptions = Subscriptions { channels: owned.channels.iter().cloned().collect(), changed: sorted(changed.clone()) };
-        Ok((subscriptions, self.effects(changed.into_iter().map(|channel| (channel, place)), Vec::new())))
+        let subscriptions = Subscriptions {
+            channels: owned.channels.iter().cloned().collect(),
+            changed: sorted(changed.clone()),
+        };
+        Ok((
+            subscriptions,
+            self.effects(
+                changed.into_iter().map(|channel| (channel, place)),
+                Vec::new(),
+            ),
+        ))
     }
 
     /// A connection's socket was lost for longer than the grace, or is back.
@@ -239,7 +285,11 @@ impl UserCore {
         }
         let change = if present { enter } else { leave };
         change(&mut self.present, owned.channels.iter());
-        let channels: Vec<_> = owned.channels.iter().map(|channel| (channel.clone(), Place::Unchanged)).collect();
+        let channels: Vec<_> = owned
+            .channels
+            .iter()
+            .map(|channel| (channel.clone(), Place::Unchanged))
+            .collect();
         self.effects(channels, Vec::new())
     }
 
@@ -252,23 +302,45 @@ impl UserCore {
         if owned.present {
             leave(&mut self.present, &owned.channels);
         }
-        self.effects(owned.channels.into_iter().map(|channel| (channel, Place::Left(conn_id))), Vec::new())
+        self.effects(
+            owned
+                .channels
+                .into_iter()
+                .map(|channel| (channel, Place::Left(conn_id))),
+            Vec::new(),
+        )
     }
 
-    /// Sets values, and the public keys where given. Each channel where the user is present hears of changed values.
-    pub fn set_state(&mut self, values: Values, public_keys: Option<Vec<String>>, now: Moment) -> (StateChanged, Vec<Effect>) {
+    /// Sets values, and the public keys where given. Each channel where the user is present hears
+    /// of changed values.
+    pub fn set_state(
+        &mut self,
+        values: Values,
+        public_keys: Option<Vec<String>>,
+        now: Moment,
+    ) -> (StateChanged, Vec<Effect>) {
         self.last_active = now;
-        let keys_changed = public_keys.as_ref().is_some_and(|keys| *keys != self.public_keys);
+        let keys_changed = public_keys
+            .as_ref()
+            .is_some_and(|keys| *keys != self.public_keys);
         if let Some(keys) = public_keys {
             self.public_keys = keys;
         }
         let changed = self.set(values);
-        let reply = StateChanged { state: self.state.clone(), changed: changed.clone(), public_keys: self.public_keys.clone() };
+        let reply = StateChanged {
+            state: self.state.clone(),
+            changed: changed.clone(),
+            public_keys: self.public_keys.clone(),
+        };
         if changed.is_empty() && !keys_changed {
             return (reply, Vec::new());
         }
         self.update_public_state();
-        let channels: Vec<_> = self.present.keys().map(|channel| (channel.clone(), Place::Unchanged)).collect();
+        let channels: Vec<_> = self
+            .present
+            .keys()
+            .map(|channel| (channel.clone(), Place::Unchanged))
+            .collect();
         (reply, self.effects(channels, changed))
     }
 
@@ -276,7 +348,13 @@ impl UserCore {
     pub fn publish(&mut self, publications: Vec<Publication>, now: Moment) {
         self.last_active = now;
         for Publication { message, body } in publications {
-            let record = Record { id: message.uuid, route: Route::open(), kept: true, body, message: Some(message) };
+            let record = Record {
+                id: message.uuid,
+                route: Route::open(),
+                kept: true,
+                body,
+                message: Some(message),
+            };
             self.log.push(record, now);
         }
     }
@@ -288,7 +366,13 @@ impl UserCore {
             let edited = Arc::new(patch.applied_to(message));
             self.log.replace(&edited, event::message(&edited));
         }
-        let record = Record { id: patch.uuid, route: Route::open(), kept: true, body: event::edit(patch), message: None };
+        let record = Record {
+            id: patch.uuid,
+            route: Route::open(),
+            kept: true,
+            body: event::edit(patch),
+            message: None,
+        };
         self.log.push(record, now);
     }
 
@@ -296,7 +380,13 @@ impl UserCore {
     pub fn delete(&mut self, deletion: &Deletion, now: Moment) {
         self.last_active = now;
         self.log.erase(deletion.uuid);
-        let record = Record { id: deletion.uuid, route: Route::open(), kept: true, body: event::deletion(deletion), message: None };
+        let record = Record {
+            id: deletion.uuid,
+            route: Route::open(),
+            kept: true,
+            body: event::deletion(deletion),
+            message: None,
+        };
         self.log.push(record, now);
     }
 
@@ -306,7 +396,12 @@ impl UserCore {
             user: self.name.clone(),
             uuid: self.uuid,
             state: self.public_state.clone(),
-            connections: self.connections.iter().filter(|(_, owned)| owned.present).map(|(conn_id, _)| *conn_id).collect(),
+            connections: self
+                .connections
+                .iter()
+                .filter(|(_, owned)| owned.present)
+                .map(|(conn_id, _)| *conn_id)
+                .collect(),
         }
     }
 
@@ -326,7 +421,12 @@ impl UserCore {
             public_keys: self.public_keys.clone(),
             last_active: self.last_active,
             total_connections: self.connections.len(),
-            connections: self.connections.iter().take(SHOWN).map(connection).collect(),
+            connections: self
+                .connections
+                .iter()
+                .take(SHOWN)
+                .map(connection)
+                .collect(),
         }
     }
 
@@ -361,7 +461,11 @@ impl UserCore {
         changed
     }
 
-    fn effects(&mut self, places: impl IntoIterator<Item = (ChannelName, Place)>, changed: Vec<Change>) -> Vec<Effect> {
+    fn effects(
+        &mut self,
+        places: impl IntoIterator<Item = (ChannelName, Place)>,
+        changed: Vec<Change>,
+    ) -> Vec<Effect> {
         self.version += 1;
         let changed: Arc<[Change]> = changed.into();
         let effect = |(channel, place): (ChannelName, Place)| {
@@ -373,21 +477,31 @@ impl UserCore {
                 public_state: self.public_state.clone(),
                 changed: changed.clone(),
             };
-            Effect { channel, member, place }
+            Effect {
+                channel,
+                member,
+                place,
+            }
         };
         places.into_iter().map(effect).collect()
     }
 }
 
 /// One more present connection is in these channels.
-fn enter<'a>(present: &mut BTreeMap<ChannelName, usize>, channels: impl IntoIterator<Item = &'a ChannelName>) {
+fn enter<'a>(
+    present: &mut BTreeMap<ChannelName, usize>,
+    channels: impl IntoIterator<Item = &'a ChannelName>,
+) {
     for channel in channels {
         *present.entry(channel.clone()).or_default() += 1;
     }
 }
 
 /// One present connection less is in these channels.
-fn leave<'a>(present: &mut BTreeMap<ChannelName, usize>, channels: impl IntoIterator<Item = &'a ChannelName>) {
+fn leave<'a>(
+    present: &mut BTreeMap<ChannelName, usize>,
+    channels: impl IntoIterator<Item = &'a ChannelName>,
+) {
     for channel in channels {
         if let Some(count) = present.get_mut(channel) {
             *count -= 1;

@@ -1,6 +1,8 @@
-//! Lists of entries, encoded once for all subscribers that are at the same place and may see the same.
+//! Lists of entries, encoded once for all subscribers that are at the same place and may see the
+//! same.
 //!
-//! The lists of the last positions are kept, so that a crowd that returns, and slow clients behind one another, share the bytes too.
+//! The lists of the last positions are kept, so that a crowd that returns, and slow clients behind
+//! one another, share the bytes too.
 
 use std::collections::VecDeque;
 
@@ -41,28 +43,45 @@ impl Shared {
     fn is_for(&self, after: u64, missed_up_to: u64, user: &UserName) -> bool {
         // The mark is the same for the whole list, or changes at the same entry.
         let whole = |up_to: u64| up_to >= self.frames.last;
-        let is_marked_alike = self.missed_up_to == missed_up_to || (whole(self.missed_up_to) && whole(missed_up_to));
-        self.frames.after == after && is_marked_alike && !self.routes.iter().any(|route| route.names(user))
+        let is_marked_alike =
+            self.missed_up_to == missed_up_to || (whole(self.missed_up_to) && whole(missed_up_to));
+        self.frames.after == after
+            && is_marked_alike
+            && !self.routes.iter().any(|route| route.names(user))
     }
 }
 
 impl Lists {
-    /// Returns the entries after a position, as far as one list holds them, as this user may see them. `missed_up_to`: the entries
-    /// up to this offset are marked as caught up.
+    /// Returns the entries after a position, as far as one list holds them, as this user may see
+    /// them. `missed_up_to`: the entries up to this offset are marked as caught up.
     ///
     /// # Errors
     /// [`Lost`] when entries after the position have left the log.
-    pub(super) fn frames(&mut self, log: &Log, after: u64, missed_up_to: u64, user: &UserName) -> Result<Frames, Lost> {
+    pub(super) fn frames(
+        &mut self,
+        log: &Log,
+        after: u64,
+        missed_up_to: u64,
+        user: &UserName,
+    ) -> Result<Frames, Lost> {
         if self.revision != log.revision() {
             self.clear();
             self.revision = log.revision();
         }
-        if let Some(shared) = self.kept.iter().find(|shared| shared.is_for(after, missed_up_to, user)) {
+        if let Some(shared) = self
+            .kept
+            .iter()
+            .find(|shared| shared.is_for(after, missed_up_to, user))
+        {
             return Ok(shared.frames.clone());
         }
         let (frames, routes) = encode(log, after, missed_up_to, user)?;
         if !routes.iter().any(|route| route.names(user)) {
-            self.keep(Shared { missed_up_to, frames: frames.clone(), routes });
+            self.keep(Shared {
+                missed_up_to,
+                frames: frames.clone(),
+                routes,
+            });
         }
         Ok(frames)
     }
@@ -71,23 +90,37 @@ impl Lists {
         self.bytes += shared.frames.list.size();
         self.kept.push_front(shared);
         while self.kept.len() > 1 && (self.kept.len() > KEPT_LISTS || self.bytes > KEPT_BYTES) {
-            self.bytes -= self.kept.pop_back().map_or(0, |oldest| oldest.frames.list.size());
+            self.bytes -= self
+                .kept
+                .pop_back()
+                .map_or(0, |oldest| oldest.frames.list.size());
         }
     }
 
     /// Forgets all lists.
     pub(super) fn clear(&mut self) {
-        *self = Self { revision: self.revision, ..Self::default() };
+        *self = Self {
+            revision: self.revision,
+            ..Self::default()
+        };
     }
 }
 
 /// Encodes the entries after a position, and says which of them were not open to all.
-fn encode(log: &Log, after: u64, missed_up_to: u64, user: &UserName) -> Result<(Frames, Vec<Route>), Lost> {
+fn encode(
+    log: &Log,
+    after: u64,
+    missed_up_to: u64,
+    user: &UserName,
+) -> Result<(Frames, Vec<Route>), Lost> {
     let (mut last, mut count, mut messages, mut routes) = (after, 0, 0, Vec::new());
     let mut list = String::from("[");
     for entry in log.after(after)? {
         let is_missed = entry.offset <= missed_up_to;
-        let body = entry.body.as_ref().filter(|_| is_for(entry, is_missed, user));
+        let body = entry
+            .body
+            .as_ref()
+            .filter(|_| is_for(entry, is_missed, user));
         if let Some(body) = body {
             if count > 0 {
                 if list.len() + body.len() > LIST_BYTES {
@@ -109,7 +142,17 @@ fn encode(log: &Log, after: u64, missed_up_to: u64, user: &UserName) -> Result<(
         last = entry.offset;
     }
     list.push(']');
-    Ok((Frames { epoch: log.epoch(), after, last, count, messages, list: List::new(&list) }, routes))
+    Ok((
+        Frames {
+            epoch: log.epoch(),
+            after,
+            last,
+            count,
+            messages,
+            list: List::new(&list),
+        },
+        routes,
+    ))
 }
 
 fn is_for(entry: &Entry, is_missed: bool, user: &UserName) -> bool {
@@ -136,10 +179,22 @@ mod tests {
 
     /// A log whose entries are for all, for all but one, or for some.
     fn log() -> (Log, MessageId) {
-        let retention = Retention { frames: 100, age: Duration::MAX, length: 100, bytes: usize::MAX };
-        let (mut log, now, mut id) = (Log::new(Epoch::random(), retention), Moment::from_micros(1), MessageId::random());
+        let retention = Retention {
+            frames: 100,
+            age: Duration::MAX,
+            length: 100,
+            bytes: usize::MAX,
+        };
+        let (mut log, now, mut id) = (
+            Log::new(Epoch::random(), retention),
+            Moment::from_micros(1),
+            MessageId::random(),
+        );
         for number in 0..LENGTH {
-            let only = |users: &[&str]| Address { pm_users: users.iter().map(|name| user(name)).collect(), ..Address::default() };
+            let only = |users: &[&str]| Address {
+                pm_users: users.iter().map(|name| user(name)).collect(),
+                ..Address::default()
+            };
             let route = match number % 5 {
                 0 => Route::all_but(user("alice")),
                 1 => Route::of(&only(&["bob", "carol"])),
@@ -147,9 +202,25 @@ mod tests {
             };
             id = MessageId::random();
             let address = Address::default();
-            let message = Message { address, uuid: id, timestamp: now.into(), user: user("x"), message: None, edited: None };
+            let message = Message {
+                address,
+                uuid: id,
+                timestamp: now.into(),
+                user: user("x"),
+                message: None,
+                edited: None,
+            };
             let body = event::message(&message);
-            log.push(Record { id, route, kept: number % 7 > 0, body, message: Some(Arc::new(message)) }, now);
+            log.push(
+                Record {
+                    id,
+                    route,
+                    kept: number % 7 > 0,
+                    body,
+                    message: Some(Arc::new(message)),
+                },
+                now,
+            );
         }
         (log, id)
     }
@@ -161,10 +232,19 @@ mod tests {
         for after in [0, 3, 17] {
             for missed_up_to in [0, 10, LENGTH, LENGTH + 5] {
                 for name in ["dave", "alice", "eve", "bob", "dave", "carol"] {
-                    let shared = lists.frames(&log, after, missed_up_to, &user(name)).unwrap();
+                    let shared = lists
+                        .frames(&log, after, missed_up_to, &user(name))
+                        .unwrap();
                     let (alone, _) = encode(&log, after, missed_up_to, &user(name)).unwrap();
-                    assert_eq!(shared.list.text(), alone.list.text(), "{name} after {after}, missed up to {missed_up_to}");
-                    assert_eq!((shared.last, shared.count, shared.messages), (alone.last, alone.count, alone.messages));
+                    assert_eq!(
+                        shared.list.text(),
+                        alone.list.text(),
+                        "{name} after {after}, missed up to {missed_up_to}"
+                    );
+                    assert_eq!(
+                        (shared.last, shared.count, shared.messages),
+                        (alone.last, alone.count, alone.messages)
+                    );
                 }
             }
         }

@@ -1,5 +1,5 @@
-//! The events a client receives (`protocol.md` §§7, 13), encoded once each. The description of the API is derived from the types that
-//! encode them.
+//! The events a client receives (`protocol.md` §§7, 13), encoded once each. The description of the
+//! API is derived from the types that encode them.
 
 mod body;
 
@@ -24,12 +24,36 @@ macro_rules! event_type {
     };
 }
 
-event_type!(MessageType, "message", "The type of a message is always `message`.");
-event_type!(EditType, "message:edit", "The type of an edit is always `message:edit`.");
-event_type!(DeletionType, "message:delete", "The type of a deletion is always `message:delete`.");
-event_type!(PresenceType, "presence", "The type of a presence event is always `presence`.");
-event_type!(StateChangeType, "user_state_change", "The type of a change of state is always `user_state_change`.");
-event_type!(GapType, "catchup:gap", "The type of a gap is always `catchup:gap`.");
+event_type!(
+    MessageType,
+    "message",
+    "The type of a message is always `message`."
+);
+event_type!(
+    EditType,
+    "message:edit",
+    "The type of an edit is always `message:edit`."
+);
+event_type!(
+    DeletionType,
+    "message:delete",
+    "The type of a deletion is always `message:delete`."
+);
+event_type!(
+    PresenceType,
+    "presence",
+    "The type of a presence event is always `presence`."
+);
+event_type!(
+    StateChangeType,
+    "user_state_change",
+    "The type of a change of state is always `user_state_change`."
+);
+event_type!(
+    GapType,
+    "catchup:gap",
+    "The type of a gap is always `catchup:gap`."
+);
 
 /// An event that a client reads; `type` tells which one it is.
 #[derive(Serialize, ToSchema)]
@@ -161,7 +185,12 @@ pub struct DeletionEvent<'a> {
 /// Encodes a `message:delete`.
 pub fn deletion(deletion: &Deletion) -> Body {
     let channel = deletion.address.channel.as_ref();
-    let event = DeletionEvent { uuid: deletion.uuid, r#type: DeletionType::Is, channel, catchup: None };
+    let event = DeletionEvent {
+        uuid: deletion.uuid,
+        r#type: DeletionType::Is,
+        channel,
+        catchup: None,
+    };
     Body::encode(&Event::Deletion(event), None)
 }
 
@@ -235,7 +264,9 @@ pub fn presence(event: &Presence<'_>) -> Body {
         channel: event.channel,
         state: event.state,
         users: event.users,
-        message: PresenceMessage { action: event.action },
+        message: PresenceMessage {
+            action: event.action,
+        },
         catchup: false,
     };
     Body::encode(&Event::Presence(event), None)
@@ -295,7 +326,10 @@ pub fn state_change(event: &StateChange<'_>) -> Body {
         timestamp: event.timestamp,
         user: event.user,
         channel: event.channel,
-        message: StateChangeMessage { state: event.state, changed: event.changed },
+        message: StateChangeMessage {
+            state: event.state,
+            changed: event.changed,
+        },
         catchup: false,
     };
     Body::encode(&Event::StateChange(event), None)
@@ -317,8 +351,15 @@ pub struct GapEvent<'a> {
     catchup: bool,
 }
 
-/// Encodes a `catchup:gap`: entries that the client missed are gone. `channel` is `None` for private messages.
+/// Encodes a `catchup:gap`: entries that the client missed are gone. `channel` is `None` for
+/// private messages.
 pub fn gap(uuid: MessageId, channel: Option<&ChannelName>, timestamp: Timestamp) -> String {
-    let event = GapEvent { uuid, r#type: GapType::Is, channel, timestamp, catchup: true };
+    let event = GapEvent {
+        uuid,
+        r#type: GapType::Is,
+        channel,
+        timestamp,
+        catchup: true,
+    };
     Body::encode(&Event::Gap(event), None).live().to_owned()
 }

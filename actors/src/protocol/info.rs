@@ -30,14 +30,22 @@ pub struct InfoOptions {
 
 impl Default for InfoOptions {
     fn default() -> Self {
-        Self { include_history: true, include_users: true, return_public_state: false, exclude_channels: Vec::new() }
+        Self {
+            include_history: true,
+            include_users: true,
+            return_public_state: false,
+            exclude_channels: Vec::new(),
+        }
     }
 }
 
 impl InfoOptions {
     /// Returns how much of each channel is shown.
     pub fn detail(&self) -> Detail {
-        Detail { history: self.include_history, users: self.include_users }
+        Detail {
+            history: self.include_history,
+            users: self.include_users,
+        }
     }
 }
 
@@ -93,7 +101,11 @@ struct StoredMessage<'a> {
 fn history<S: Serializer>(messages: &[Arc<Message>], serializer: S) -> Result<S::Ok, S::Error> {
     let mut list = serializer.serialize_seq(Some(messages.len()))?;
     for message in messages {
-        list.serialize_element(&StoredMessage { message, r#type: MessageType::Is, catchup: false })?;
+        list.serialize_element(&StoredMessage {
+            message,
+            r#type: MessageType::Is,
+            catchup: false,
+        })?;
     }
     list.end()
 }
@@ -134,7 +146,8 @@ pub struct Totals {
     pub total_connections: usize,
     /// How many channels there are.
     pub total_channels: usize,
-    /// How many messages were delivered since the server started: one message to three listening connections counts three.
+    /// How many messages were delivered since the server started: one message to three listening
+    /// connections counts three.
     pub total_messages: u64,
     /// How many messages were published since the server started.
     pub total_unique_messages: u64,

@@ -1,4 +1,5 @@
-//! The users of channels as `/info` and `/connect` list them: encoded once, and kept until the roster changes.
+//! The users of channels as `/info` and `/connect` list them: encoded once, and kept until the
+//! roster changes.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, OnceLock};
@@ -23,7 +24,11 @@ pub struct Listing {
 struct Encoded(OnceLock<Box<RawValue>>);
 
 impl Encoded {
-    fn serialize<S: Serializer>(&self, value: &impl Serialize, serializer: S) -> Result<S::Ok, S::Error> {
+    fn serialize<S: Serializer>(
+        &self,
+        value: &impl Serialize,
+        serializer: S,
+    ) -> Result<S::Ok, S::Error> {
         if let Some(json) = self.0.get() {
             return json.serialize(serializer);
         }
@@ -33,9 +38,14 @@ impl Encoded {
 }
 
 impl Listing {
-    /// Creates the list of users, sorted, once with the whole state of each and once with the public part.
+    /// Creates the list of users, sorted, once with the whole state of each and once with the
+    /// public part.
     pub fn new(whole: Vec<UserState>, public: Vec<UserState>) -> Self {
-        Self { names: Encoded::default(), whole: (whole, Encoded::default()), public: (public, Encoded::default()) }
+        Self {
+            names: Encoded::default(),
+            whole: (whole, Encoded::default()),
+            public: (public, Encoded::default()),
+        }
     }
 
     /// Returns how many users there are.
@@ -50,7 +60,11 @@ impl Listing {
 
     /// Returns the users, with the public part of their state only or with all of it.
     pub fn states(&self, public: bool) -> &[UserState] {
-        if public { &self.public.0 } else { &self.whole.0 }
+        if public {
+            &self.public.0
+        } else {
+            &self.whole.0
+        }
     }
 
     /// Returns the names.
@@ -59,7 +73,10 @@ impl Listing {
     }
 
     /// Prints the names as a list.
-    pub(crate) fn serialize_names<S: Serializer>(listing: &Arc<Self>, serializer: S) -> Result<S::Ok, S::Error> {
+    pub(crate) fn serialize_names<S: Serializer>(
+        listing: &Arc<Self>,
+        serializer: S,
+    ) -> Result<S::Ok, S::Error> {
         listing.names.serialize(&Names(listing), serializer)
     }
 }
@@ -90,7 +107,10 @@ impl Default for Users {
 impl Users {
     /// Gathers the users of all these channels.
     pub fn of<'a>(channels: impl Iterator<Item = &'a ChannelInfo>, public: bool) -> Self {
-        let listings: Vec<_> = channels.map(|channel| &channel.users).filter(|listing| !listing.is_empty()).collect();
+        let listings: Vec<_> = channels
+            .map(|channel| &channel.users)
+            .filter(|listing| !listing.is_empty())
+            .collect();
         if let [one] = *listings {
             return Self::Of(one.clone(), public);
         }

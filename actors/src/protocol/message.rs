@@ -1,4 +1,5 @@
-//! Messages: what a caller sends (drafts, patches, deletions), and what was accepted (`protocol.md` §5).
+//! Messages: what a caller sends (drafts, patches, deletions), and what was accepted (`protocol.md`
+//! §5).
 
 use std::collections::HashSet;
 use std::sync::Arc;
@@ -19,9 +20,12 @@ pub struct Payload(Arc<RawValue>);
 
 impl PartialSchema for Payload {
     fn schema() -> RefOr<Schema> {
-        let description = "The application's object, with any keys and values, which is passed on unchanged.";
+        let description =
+            "The application's object, with any keys and values, which is passed on unchanged.";
         let object = ObjectBuilder::new().description(Some(description));
-        object.additional_properties(Some(AdditionalProperties::FreeForm(true))).into()
+        object
+            .additional_properties(Some(AdditionalProperties::FreeForm(true)))
+            .into()
     }
 }
 
@@ -80,7 +84,12 @@ impl Address {
             return Destination::Nowhere;
         }
         let mut seen = HashSet::with_capacity(self.pm_users.len());
-        let users = self.pm_users.iter().filter(|user| seen.insert(*user)).cloned().collect();
+        let users = self
+            .pm_users
+            .iter()
+            .filter(|user| seen.insert(*user))
+            .cloned()
+            .collect();
         Destination::Users(users)
     }
 }
@@ -128,8 +137,16 @@ impl Message {
     pub fn size(&self) -> usize {
         let name = |name: &UserName| size_of::<UserName>() + SHARED + name.as_str().len();
         let names = |users: &[UserName]| users.iter().map(name).sum::<usize>();
-        let payload = self.message.as_ref().map_or(0, |payload| SHARED + payload.get().len());
-        SHARED + size_of::<Self>() + payload + name(&self.user) + names(&self.address.pm_users) + names(&self.address.exclude_users)
+        let payload = self
+            .message
+            .as_ref()
+            .map_or(0, |payload| SHARED + payload.get().len());
+        SHARED
+            + size_of::<Self>()
+            + payload
+            + name(&self.user)
+            + names(&self.address.pm_users)
+            + names(&self.address.exclude_users)
     }
 }
 

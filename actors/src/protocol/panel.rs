@@ -55,7 +55,10 @@ pub struct Page<T> {
 
 impl<T> Default for Page<T> {
     fn default() -> Self {
-        Self { matching: 0, items: Vec::new() }
+        Self {
+            matching: 0,
+            items: Vec::new(),
+        }
     }
 }
 
@@ -146,7 +149,11 @@ pub struct HistoryEntry {
 
 /// The beginning of a text: whoever reads on wants a message, not megabytes of them once a second.
 pub fn beginning(text: &str) -> String {
-    match text.char_indices().nth(SHOWN_CHARACTERS).and_then(|(end, _)| text.get(..end)) {
+    match text
+        .char_indices()
+        .nth(SHOWN_CHARACTERS)
+        .and_then(|(end, _)| text.get(..end))
+    {
         Some(beginning) => format!("{beginning} …"),
         None => text.to_owned(),
     }

@@ -9,7 +9,8 @@ use utoipa::openapi::schema::{ObjectBuilder, SchemaType, Type};
 use utoipa::openapi::{RefOr, Schema};
 use utoipa::{PartialSchema, ToSchema};
 
-/// A state value. Two values are the same when type and value are: `1`, `1.0` and `true` are three (`protocol.md` §12).
+/// A state value. Two values are the same when type and value are: `1`, `1.0` and `true` are three
+/// (`protocol.md` §12).
 #[derive(Clone, Debug, PartialEq)]
 pub enum StateValue {
     /// `null`.
@@ -27,7 +28,9 @@ impl PartialSchema for StateValue {
         let types = [Type::String, Type::Number, Type::Boolean, Type::Null];
         ObjectBuilder::new()
             .schema_type(SchemaType::from_iter(types))
-            .description(Some("A value of a user's state: text, a number, a boolean or null."))
+            .description(Some(
+                "A value of a user's state: text, a number, a boolean or null.",
+            ))
             .into()
     }
 }

@@ -10,8 +10,8 @@ use utoipa::openapi::schema::{ObjectBuilder, Type};
 use utoipa::openapi::{RefOr, Schema};
 use utoipa::{PartialSchema, ToSchema};
 
-/// A moment by both of the server's clocks: the wall clock, which is printed and may be set, and the monotonic clock, which measures
-/// how much time has passed.
+/// A moment by both of the server's clocks: the wall clock, which is printed and may be set, and
+/// the monotonic clock, which measures how much time has passed.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub struct Moment {
     /// Microseconds since 1970, UTC.
@@ -26,14 +26,21 @@ impl Moment {
         static START: OnceLock<Instant> = OnceLock::new();
         let micros = |duration: Duration| u64::try_from(duration.as_micros()).unwrap_or(u64::MAX);
         Self {
-            wall: micros(SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default()),
+            wall: micros(
+                SystemTime::now()
+                    .duration_since(UNIX_EPOCH)
+                    .unwrap_or_default(),
+            ),
             uptime: micros(START.get_or_init(Instant::now).elapsed()),
         }
     }
 
     /// Creates the moment at which both clocks show this many microseconds.
     pub const fn from_micros(micros: u64) -> Self {
-        Self { wall: micros, uptime: micros }
+        Self {
+            wall: micros,
+            uptime: micros,
+        }
     }
 
     /// Returns the microseconds since 1970 by the wall clock.
@@ -41,7 +48,8 @@ impl Moment {
         self.wall
     }
 
-    /// Returns how much time has passed since `earlier`, whatever became of the wall clock; zero when it is later than this moment.
+    /// Returns how much time has passed since `earlier`, whatever became of the wall clock; zero
+    /// when it is later than this moment.
     pub fn since(self, earlier: Self) -> Duration {
         Duration::from_micros(self.uptime.saturating_sub(earlier.uptime))
     }
@@ -56,8 +64,9 @@ impl Serialize for Moment {
 /// The length of a timestamp with a fraction and an offset.
 const LONGEST: usize = "2026-01-31T12:00:00.123456+02:00".len();
 
-/// A date and time as a caller gave it or the server made it: without offset it is UTC. Printed as Python's `isoformat` does:
-/// `2026-01-31T12:00:00.123456`, no fraction when it is zero, the offset kept (`+02:00`) where one was given.
+/// A date and time as a caller gave it or the server made it: without offset it is UTC. Printed as
+/// Python's `isoformat` does: `2026-01-31T12:00:00.123456`, no fraction when it is zero, the offset
+/// kept (`+02:00`) where one was given.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Timestamp {
     local: PrimitiveDateTime,
@@ -67,7 +76,9 @@ pub struct Timestamp {
 impl PartialSchema for Timestamp {
     fn schema() -> RefOr<Schema> {
         let description = "A date and time in ISO 8601 and UTC, without a zone; one that a caller gave keeps its offset.";
-        let schema = ObjectBuilder::new().schema_type(Type::String).description(Some(description));
+        let schema = ObjectBuilder::new()
+            .schema_type(Type::String)
+            .description(Some(description));
         schema.examples(["2026-01-31T12:00:00.123456"]).into()
     }
 }
@@ -83,20 +94,29 @@ impl Timestamp {
 
 impl From<Moment> for Timestamp {
     fn from(moment: Moment) -> Self {
-        let utc = OffsetDateTime::from_unix_timestamp_nanos(i128::from(moment.wall) * 1000).unwrap_or(OffsetDateTime::UNIX_EPOCH);
-        Self { local: PrimitiveDateTime::new(utc.date(), utc.time()), offset: None }
+        let utc = OffsetDateTime::from_unix_timestamp_nanos(i128::from(moment.wall) * 1000)
+            .unwrap_or(OffsetDateTime::UNIX_EPOCH);
+        Self {
+            local: PrimitiveDateTime::new(utc.date(), utc.time()),
+            offset: None,
+        }
     }
 }
 
 impl Timestamp {
-    /// As text. Every message and event holds one, so its digits are put together without the machinery of `fmt`.
+    /// As text. Every message and event holds one, so its digits are put together without the
+    /// machinery of `fmt`.
     fn text(&self) -> String {
         let (date, time) = (self.local.date(), self.local.time());
         let mut text = String::with_capacity(LONGEST);
         push_digits(&mut text, date.year().unsigned_abs(), 1000);
-        for (mark, part) in
-            [('-', u8::from(date.month())), ('-', date.day()), ('T', time.hour()), (':', time.minute()), (':', time.second())]
-        {
+        for (mark, part) in [
+            ('-', u8::from(date.month())),
+            ('-', date.day()),
+            ('T', time.hour()),
+            (':', time.minute()),
+            (':', time.second()),
+        ] {
             text.push(mark);
             push_digits(&mut text, part.into(), 10);
         }
@@ -142,18 +162,33 @@ mod tests {
     #[test]
     fn a_clock_that_is_set_changes_no_duration() {
         let day = 86_400_000_000;
-        let before = Moment { wall: 5 * day, uptime: 10 };
+        let before = Moment {
+            wall: 5 * day,
+            uptime: 10,
+        };
         for wall in [0, 9 * day] {
-            assert_eq!(Moment { wall, uptime: 17 }.since(before), Duration::from_micros(7));
+            assert_eq!(
+                Moment { wall, uptime: 17 }.since(before),
+                Duration::from_micros(7)
+            );
         }
     }
 
     #[test]
     fn prints_as_python_does() {
-        assert_eq!(Timestamp::from(Moment::from_micros(1_000_000)).to_string(), "1970-01-01T00:00:01");
-        assert_eq!(Timestamp::from(Moment::from_micros(1_500_000)).to_string(), "1970-01-01T00:00:01.500000");
+        assert_eq!(
+            Timestamp::from(Moment::from_micros(1_000_000)).to_string(),
+            "1970-01-01T00:00:01"
+        );
+        assert_eq!(
+            Timestamp::from(Moment::from_micros(1_500_000)).to_string(),
+            "1970-01-01T00:00:01.500000"
+        );
         let local = Timestamp::from(Moment::from_micros(0)).local;
         let offset = UtcOffset::from_hms(-3, -30, 0).unwrap();
-        assert_eq!(Timestamp::new(local, Some(offset)).to_string(), "1970-01-01T00:00:00-03:30");
+        assert_eq!(
+            Timestamp::new(local, Some(offset)).to_string(),
+            "1970-01-01T00:00:00-03:30"
+        );
     }
 }

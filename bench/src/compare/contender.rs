@@ -1,4 +1,5 @@
-//! Those who take part: started on free ports with settings that are as alike as they can be, stopped when dropped.
+//! Those who take part: started on free ports with settings that are as alike as they can be,
+//! stopped when dropped.
 
 use std::fs;
 use std::net::{SocketAddr, TcpListener};
@@ -67,7 +68,8 @@ impl Contender {
 
     /// Starts it; `server` is the program of this server.
     ///
-    /// Its limit of a message is given by a variable, which older programs pass over: the burst of `idle` is larger than the default.
+    /// Its limit of a message is given by a variable, which older programs pass over: the burst of
+    /// `idle` is larger than the default.
     pub(crate) fn start(self, server: &Path) -> Result<Running> {
         let folder = tempfile::tempdir()?;
         let (address, second) = (free_address()?, free_address()?);
@@ -76,30 +78,56 @@ impl Contender {
             Self::Channelstream | Self::OneWorker => {
                 let mut command = Command::new(server);
                 command.args(["--port", &port, "--secret", SECRET]);
-                command.env("RUST_LOG", "warn").env("CHANNELSTREAM_MESSAGE_LIMIT", MESSAGE_LIMIT);
-                command.args(if self == Self::OneWorker { &["--workers", "1"][..] } else { &[] });
+                command
+                    .env("RUST_LOG", "warn")
+                    .env("CHANNELSTREAM_MESSAGE_LIMIT", MESSAGE_LIMIT);
+                command.args(if self == Self::OneWorker {
+                    &["--workers", "1"][..]
+                } else {
+                    &[]
+                });
                 (Kind::Channelstream, command)
             }
             Self::Nchan => {
                 let mut command = Command::new("nginx");
-                command.arg("-c").arg(written(&folder, "nginx.conf", &nchan_settings(&folder, &address))?);
+                command.arg("-c").arg(written(
+                    &folder,
+                    "nginx.conf",
+                    &nchan_settings(&folder, &address),
+                )?);
                 (Kind::Nchan, command)
             }
             Self::Nats => {
                 let mut command = Command::new("nats-server");
-                command.arg("-c").arg(written(&folder, "nats.conf", &nats_settings(&address, &second))?);
+                command.arg("-c").arg(written(
+                    &folder,
+                    "nats.conf",
+                    &nats_settings(&address, &second),
+                )?);
                 (Kind::Nats, command)
             }
             Self::Limit | Self::LimitMerge => {
                 let mut command = Command::new(std::env::current_exe()?);
-                command.args(["limit", "--port", &port]).args((self == Self::LimitMerge).then_some("--merge"));
+                command
+                    .args(["limit", "--port", &port])
+                    .args((self == Self::LimitMerge).then_some("--merge"));
                 (Kind::Limit, command)
             }
         };
-        command.current_dir(folder.path()).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
-        let child = command.spawn().with_context(|| format!("{} does not start; is it installed?", self.name()))?;
+        command
+            .current_dir(folder.path())
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(Stdio::null());
+        let child = command
+            .spawn()
+            .with_context(|| format!("{} does not start; is it installed?", self.name()))?;
         let publish_address = if self == Self::Nats { second } else { address };
-        Ok(Running { child, target: Target::new(kind, address, Some(publish_address), SECRET), _folder: folder })
+        Ok(Running {
+            child,
+            target: Target::new(kind, address, Some(publish_address), SECRET),
+            _folder: folder,
+        })
     }
 }
 
@@ -108,14 +136,21 @@ impl Running {
     pub(crate) fn bench(&self, title: &str) -> Result<Bench> {
         self.target.wait_until_open()?;
         let processes = Processes::of(&[self.child.id()]);
-        Ok(Bench { target: self.target.clone(), processes, progress: Progress::new(title) })
+        Ok(Bench {
+            target: self.target.clone(),
+            processes,
+            progress: Progress::new(title),
+        })
     }
 }
 
 impl Drop for Running {
     fn drop(&mut self) {
-        // Asked, not killed: nginx would leave its worker behind. The shell's own `kill`: a small machine has no other.
-        let asked = Command::new("sh").args(["-c", &format!("kill -TERM {}", self.child.id())]).status();
+        // Asked, not killed: nginx would leave its worker behind. The shell's own `kill`: a small
+        // machine has no other.
+        let asked = Command::new("sh")
+            .args(["-c", &format!("kill -TERM {}", self.child.id())])
+            .status();
         let end = Instant::now() + Duration::from_secs(10);
         while asked.is_ok() && Instant::now() < end {
             if let Ok(Some(_)) = self.child.try_wait() {
@@ -138,7 +173,8 @@ fn written(folder: &TempDir, name: &str, text: &str) -> Result<std::path::PathBu
     Ok(path)
 }
 
-/// One worker, which is its best for each CPU second: with several, what is published passes between them.
+/// One worker, which is its best for each CPU second: with several, what is published passes
+/// between them.
 fn nchan_settings(folder: &TempDir, address: &SocketAddr) -> String {
     let folder = folder.path().display();
     format!(
@@ -160,5 +196,7 @@ http {{
 
 fn nats_settings(address: &SocketAddr, publish_address: &SocketAddr) -> String {
     let (host, port, publish) = (address.ip(), address.port(), publish_address.port());
-    format!("host: {host}\nport: {publish}\nwebsocket {{ host: {host}, port: {port}, no_tls: true }}\n")
+    format!(
+        "host: {host}\nport: {publish}\nwebsocket {{ host: {host}, port: {port}, no_tls: true }}\n"
+    )
 }

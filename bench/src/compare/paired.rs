@@ -1,5 +1,6 @@
-//! Two builds of this server in paired rounds: both one after the other, now this one first and now the other. A machine that is slow for
-//! a while is slow for both of a pair, so the ratio of a pair says more than the ratio of two medians.
+//! Two builds of this server in paired rounds: both one after the other, now this one first and now
+//! the other. A machine that is slow for a while is slow for both of a pair, so the ratio of a pair
+//! says more than the ratio of two medians.
 
 use std::path::Path;
 
@@ -28,24 +29,42 @@ struct Line {
 }
 
 /// Runs the scenarios in which this server takes part, and prints. The first program is this build.
-pub(super) fn compare(matches: &[Match], rounds: usize, programs: [&Path; 2], as_json: bool) -> Result<()> {
+pub(super) fn compare(
+    matches: &[Match],
+    rounds: usize,
+    programs: [&Path; 2],
+    as_json: bool,
+) -> Result<()> {
     let mut lines = Vec::new();
     let mut faults = 0.0;
-    for game in matches.iter().filter(|game| game.contenders.contains(&Contender::Channelstream)) {
+    for game in matches
+        .iter()
+        .filter(|game| game.contenders.contains(&Contender::Channelstream))
+    {
         let mut pairs = Vec::new();
         for round in 1..=rounds {
             eprintln!("round {round} of {rounds}: {}", game.name);
             pairs.push(pair(game, programs, round.is_multiple_of(2))?);
         }
         faults += pairs.iter().flatten().map(Report::faults).sum::<f64>();
-        lines.extend(game.figures.iter().filter_map(|figure| line(&game.name, figure, &pairs)));
+        lines.extend(
+            game.figures
+                .iter()
+                .filter_map(|figure| line(&game.name, figure, &pairs)),
+        );
     }
     if as_json {
         println!("{}", serde_json::to_string(&lines)?);
     } else {
         println!("{}", table(&lines, rounds));
     }
-    if faults > 0.0 { Err(anyhow!("{faults} deliveries were lost, doubled or out of order")) } else { Ok(()) }
+    if faults > 0.0 {
+        Err(anyhow!(
+            "{faults} deliveries were lost, doubled or out of order"
+        ))
+    } else {
+        Ok(())
+    }
 }
 
 /// Measures both, the second one first where this is asked.
@@ -66,9 +85,20 @@ fn pair(game: &Match, [this, other]: [&Path; 2], is_reversed: bool) -> Result<[R
 fn line(scenario: &str, name: &'static str, pairs: &[[Report; 2]]) -> Option<Line> {
     let values = |pair: &[Report; 2]| Some([pair[0].value(name)?, pair[1].value(name)?]);
     let rounds = pairs.iter().map(values).collect::<Option<Vec<_>>>()?;
-    let unit = pairs.first()?[0].figures.iter().find(|figure| figure.name == name)?.unit;
+    let unit = pairs.first()?[0]
+        .figures
+        .iter()
+        .find(|figure| figure.name == name)?
+        .unit;
     let ratios: Vec<f64> = rounds.iter().map(|[this, other]| this / other).collect();
-    Some(Line { scenario: scenario.to_owned(), figure: name, unit, ratio: median(&ratios), rounds, ratios })
+    Some(Line {
+        scenario: scenario.to_owned(),
+        figure: name,
+        unit,
+        ratio: median(&ratios),
+        rounds,
+        ratios,
+    })
 }
 
 /// The medians of both builds, the ratio of each round, and the median of these ratios.
@@ -76,11 +106,19 @@ fn table(lines: &[Line], rounds: usize) -> Table {
     let mut table = Table::new();
     table.load_preset(ASCII_MARKDOWN);
     let numbers = (1..=rounds).map(|round| round.to_string());
-    let header = ["scenario", "figure", "this build", "the other"].map(str::to_owned).into_iter();
+    let header = ["scenario", "figure", "this build", "the other"]
+        .map(str::to_owned)
+        .into_iter();
     table.set_header(header.chain(numbers).chain(["median ratio".to_owned()]));
     for line in lines {
-        let column = |of: fn(&[f64; 2]) -> f64| readable(median(&line.rounds.iter().map(of).collect::<Vec<_>>()));
-        let ratios = line.ratios.iter().chain([&line.ratio]).map(|ratio| format!("{ratio:.3}"));
+        let column = |of: fn(&[f64; 2]) -> f64| {
+            readable(median(&line.rounds.iter().map(of).collect::<Vec<_>>()))
+        };
+        let ratios = line
+            .ratios
+            .iter()
+            .chain([&line.ratio])
+            .map(|ratio| format!("{ratio:.3}"));
         let start = [
             line.scenario.clone(),
             format!("{}, {}", line.figure, line.unit),

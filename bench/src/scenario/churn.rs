@@ -25,8 +25,8 @@ pub(crate) struct Churn {
 }
 
 impl Churn {
-    /// Two times, since what a server allocates once and keeps is no leak: memory is compared between the end of the first time and
-    /// that of the second.
+    /// Two times, since what a server allocates once and keeps is no leak: memory is compared
+    /// between the end of the first time and that of the second.
     pub(crate) async fn run(self, bench: &Bench) -> Result<Report> {
         self.cycles(bench, "warming up").await?;
         bench.progress.pass("settling", SETTLING).await;
@@ -41,11 +41,19 @@ impl Churn {
         let mut report = Report::new("churn", bench.target.kind());
         report.add("cycles", f64::from(cycles) / seconds, "per second");
         if let (Some(before), Some(peak), Some(after)) = (before, peak, after) {
-            report.add("server CPU for each", 1e6 * (peak.cpu - before.cpu) / f64::from(cycles.max(1)), "µs");
+            report.add(
+                "server CPU for each",
+                1e6 * (peak.cpu - before.cpu) / f64::from(cycles.max(1)),
+                "µs",
+            );
             report.add("memory before", before.memory as f64 / 1024.0, "KB");
             report.add("memory at the end", peak.memory as f64 / 1024.0, "KB");
             report.add("memory afterwards", after.memory as f64 / 1024.0, "KB");
-            report.add("memory kept", 100.0 * (after.memory as f64 / before.memory as f64 - 1.0), "%");
+            report.add(
+                "memory kept",
+                100.0 * (after.memory as f64 / before.memory as f64 - 1.0),
+                "%",
+            );
         }
         report.add("tool CPU", 100.0 * own / seconds, "% of a core");
         Ok(report)
@@ -59,16 +67,28 @@ impl Churn {
             async move {
                 let mut backend = target.backend().await?;
                 while Instant::now() < end {
-                    // The same users again and again: a user who has left is remembered, and that is no leak.
-                    let seat = Seat { channel: number % 100, subscriber: number, is_narrow: false };
+                    // The same users again and again: a user who has left is remembered, and that
+                    // is no leak.
+                    let seat = Seat {
+                        channel: number % 100,
+                        subscriber: number,
+                        is_narrow: false,
+                    };
                     cycles.set(cycles.get() + 1);
-                    cycle(target, &mut backend, seat).await.context("a cycle of connecting and leaving")?;
+                    cycle(target, &mut backend, seat)
+                        .await
+                        .context("a cycle of connecting and leaving")?;
                 }
                 anyhow::Ok(())
             }
         };
         let all = try_join_all((0..self.clients).map(client));
-        let (done, ()) = tokio::join!(all, bench.progress.pass(step, Duration::from_secs_f64(self.seconds)));
+        let (done, ()) = tokio::join!(
+            all,
+            bench
+                .progress
+                .pass(step, Duration::from_secs_f64(self.seconds))
+        );
         done?;
         Ok(cycles.get())
     }
@@ -79,7 +99,10 @@ async fn cycle(target: &Target, backend: &mut crate::http::Http, seat: Seat) -> 
     let mut socket = target.listen(conn_id, seat).await?;
     target.leave(backend, conn_id).await?;
     // The server may have said goodbye and gone by now.
-    let _ = socket.stream.write_all(&to_server(Opcode::Close, &1000u16.to_be_bytes())).await;
+    let _ = socket
+        .stream
+        .write_all(&to_server(Opcode::Close, &1000u16.to_be_bytes()))
+        .await;
     let mut rest = Vec::new();
     let _ = socket.stream.read_to_end(&mut rest).await;
     Ok(())

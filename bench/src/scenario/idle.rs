@@ -32,34 +32,64 @@ impl Idle {
     /// Connects, looks on, and looks on again after a burst of large messages.
     pub(crate) async fn run(self, bench: &Bench) -> Result<Report> {
         let before = bench.processes.usage()?;
-        let plan = Plan { channels: 1, slots: 1 };
+        let plan = Plan {
+            channels: 1,
+            slots: 1,
+        };
         let tally = Rc::new(Tally::new(plan)?);
         let ears = Ears::new(tally.clone());
-        let audience = Audience::gather(&bench.target, plan, self.subscribers, &ears, &bench.progress).await?;
+        let audience = Audience::gather(
+            &bench.target,
+            plan,
+            self.subscribers,
+            &ears,
+            &bench.progress,
+        )
+        .await?;
         let mut report = Report::new("idle", bench.target.kind());
-        let share =
-            |usage: Usage, before: Usage| (usage.memory as f64 - before.memory as f64) / 1024.0 / audience.len().max(1) as f64;
+        let share = |usage: Usage, before: Usage| {
+            (usage.memory as f64 - before.memory as f64) / 1024.0 / audience.len().max(1) as f64
+        };
         bench.progress.pass("settling", SETTLING).await;
         let settled = bench.processes.usage()?;
-        bench.progress.pass("looking on", Duration::from_secs_f64(self.seconds)).await;
+        bench
+            .progress
+            .pass("looking on", Duration::from_secs_f64(self.seconds))
+            .await;
         let after = bench.processes.usage()?;
         if let (Some(before), Some(settled), Some(after)) = (before, settled, after) {
             report.add("memory for each", share(after, before), "KB");
-            report.add("heartbeats", 100.0 * (after.cpu - settled.cpu) / self.seconds, "% of a core");
+            report.add(
+                "heartbeats",
+                100.0 * (after.cpu - settled.cpu) / self.seconds,
+                "% of a core",
+            );
         }
         if self.burst > 0 {
             let mut publisher = PublisherPool::new(&bench.target).await?.publisher().await?;
             for number in 0..self.burst {
                 let mut message = Vec::new();
-                Stamp { slot: 0, number, micros: tally.micros() }.write(BURST_BYTES, &mut message);
+                Stamp {
+                    slot: 0,
+                    number,
+                    micros: tally.micros(),
+                }
+                .write(BURST_BYTES, &mut message);
                 tally.depart(0, number, audience.len());
                 publisher.publish(0, &message).await?;
                 tally.landed(0).await;
             }
             bench.progress.pass("settling", SETTLING).await;
-            bench.progress.pass("looking on", Duration::from_secs_f64(self.seconds)).await;
+            bench
+                .progress
+                .pass("looking on", Duration::from_secs_f64(self.seconds))
+                .await;
             if let (Some(before), Some(after)) = (before, bench.processes.usage()?) {
-                report.add("memory for each after the burst", share(after, before), "KB");
+                report.add(
+                    "memory for each after the burst",
+                    share(after, before),
+                    "KB",
+                );
             }
             report.add("lost", audience.missing(&[self.burst]) as f64, "deliveries");
         }

@@ -1,4 +1,5 @@
-//! Publishing and receiving: the engine of `fanout`, `channels`, `publish` and `paced`, and a part of `idle` and `stalled`.
+//! Publishing and receiving: the engine of `fanout`, `channels`, `publish` and `paced`, and a part
+//! of `idle` and `stalled`.
 
 use std::cell::Cell;
 use std::rc::Rc;
@@ -91,8 +92,14 @@ impl Load {
         let (latency, answers) = (running.tally.take_latency(), running.tally.take_answers());
         let faults = running.end().await?;
         let scenario = match self {
-            Self { pace: Pace::WhenAnswered, .. } => "publish",
-            Self { pace: Pace::PerSecond(_), .. } => "paced",
+            Self {
+                pace: Pace::WhenAnswered,
+                ..
+            } => "publish",
+            Self {
+                pace: Pace::PerSecond(_),
+                ..
+            } => "paced",
             Self { channels: 1, .. } => "fanout",
             _ => "channels",
         };
@@ -100,32 +107,59 @@ impl Load {
         let per_second = |count: u64| count as f64 / interval.seconds;
         report.add("published", per_second(interval.publications), "messages/s");
         if let Some(cpu) = interval.cpu.filter(|cpu| *cpu > 0.0) {
-            report.add("published per CPU second", interval.publications as f64 / cpu, "messages");
+            report.add(
+                "published per CPU second",
+                interval.publications as f64 / cpu,
+                "messages",
+            );
         }
         if is_answered {
             for (name, quantile) in [("publish latency p50", 0.5), ("publish latency p99", 0.99)] {
-                report.add(name, answers.value_at_quantile(quantile) as f64 / 1000.0, "ms");
+                report.add(
+                    name,
+                    answers.value_at_quantile(quantile) as f64 / 1000.0,
+                    "ms",
+                );
             }
         }
         if self.subscribers > 0 {
             report.add("delivered", per_second(interval.deliveries), "deliveries/s");
             if let Some(cpu) = interval.cpu.filter(|cpu| *cpu > 0.0) {
-                report.add("delivered per CPU second", interval.deliveries as f64 / cpu, "deliveries");
+                report.add(
+                    "delivered per CPU second",
+                    interval.deliveries as f64 / cpu,
+                    "deliveries",
+                );
             }
-            for (name, quantile) in [("latency p50", 0.5), ("latency p99", 0.99), ("latency p99.9", 0.999)] {
-                report.add(name, latency.value_at_quantile(quantile) as f64 / 1000.0, "ms");
+            for (name, quantile) in [
+                ("latency p50", 0.5),
+                ("latency p99", 0.99),
+                ("latency p99.9", 0.999),
+            ] {
+                report.add(
+                    name,
+                    latency.value_at_quantile(quantile) as f64 / 1000.0,
+                    "ms",
+                );
             }
         }
         if let Some(cpu) = interval.cpu {
             report.add("server CPU", 100.0 * cpu / interval.seconds, "% of a core");
         }
-        report.add("tool CPU", 100.0 * interval.own_cpu / interval.seconds, "% of a core");
+        report.add(
+            "tool CPU",
+            100.0 * interval.own_cpu / interval.seconds,
+            "% of a core",
+        );
         report.add_faults(faults);
         Ok(report)
     }
 
     fn plan(&self) -> Plan {
-        Plan { channels: self.channels.max(1), slots: self.publishers.max(1) }
+        Plan {
+            channels: self.channels.max(1),
+            slots: self.publishers.max(1),
+        }
     }
 }
 
@@ -135,9 +169,18 @@ impl Running {
         let plan = load.plan();
         let tally = Rc::new(Tally::new(plan)?);
         let ears = Ears::new(tally.clone());
-        let audience = Audience::gather(&bench.target, plan, load.subscribers, &ears, &bench.progress).await?;
+        let audience = Audience::gather(
+            &bench.target,
+            plan,
+            load.subscribers,
+            &ears,
+            &bench.progress,
+        )
+        .await?;
         let pool = PublisherPool::new(&bench.target).await?;
-        audience.call_roll(plan, &pool, load.common.size, &tally).await?;
+        audience
+            .call_roll(plan, &pool, load.common.size, &tally)
+            .await?;
         let sent: Vec<Rc<Cell<u32>>> = (0..plan.slots).map(|_| Rc::default()).collect();
         let is_over = Rc::<Cell<bool>>::default();
         let mut publishers = Vec::new();
@@ -153,7 +196,14 @@ impl Running {
             };
             publishers.push(tokio::task::spawn_local(task.run()));
         }
-        let running = Self { load, tally, audience, sent, is_over, publishers };
+        let running = Self {
+            load,
+            tally,
+            audience,
+            sent,
+            is_over,
+            publishers,
+        };
         sleep(WARM_UP).await;
         Ok(running)
     }
@@ -163,9 +213,15 @@ impl Running {
         let before = self.moment(bench)?;
         self.tally.take_latency();
         self.tally.take_answers();
-        bench.progress.pass(step, Duration::from_secs_f64(self.load.common.seconds)).await;
+        bench
+            .progress
+            .pass(step, Duration::from_secs_f64(self.load.common.seconds))
+            .await;
         let after = self.moment(bench)?;
-        let cpu = before.usage.zip(after.usage).map(|(before, after)| after.cpu - before.cpu);
+        let cpu = before
+            .usage
+            .zip(after.usage)
+            .map(|(before, after)| after.cpu - before.cpu);
         Ok(Interval {
             seconds: (after.at - before.at).as_secs_f64(),
             deliveries: after.deliveries - before.deliveries,
@@ -197,7 +253,11 @@ impl Running {
             sleep(Duration::from_millis(20)).await;
         }
         let (doubled, disordered) = self.tally.doubled_and_disordered();
-        Ok(Faults { lost: self.audience.missing(&sent), doubled, disordered })
+        Ok(Faults {
+            lost: self.audience.missing(&sent),
+            doubled,
+            disordered,
+        })
     }
 }
 
@@ -223,16 +283,28 @@ impl Publishing {
                 sleep_until(start + Duration::from_secs_f64(turn / rate)).await;
             }
             message.clear();
-            let stamp = Stamp { slot: u16::try_from(self.slot)?, number, micros: self.tally.micros() };
+            let stamp = Stamp {
+                slot: u16::try_from(self.slot)?,
+                number,
+                micros: self.tally.micros(),
+            };
             stamp.write(self.load.common.size, &mut message);
             self.tally.depart(self.slot, number, self.load.subscribers);
             self.sent.set(number + 1);
             let asked = self.tally.micros();
-            self.publisher.publish(self.plan.channel_of(self.slot, number), &message).await.context("publishing")?;
+            self.publisher
+                .publish(self.plan.channel_of(self.slot, number), &message)
+                .await
+                .context("publishing")?;
             self.tally.note_answer(self.tally.micros() - asked);
             if matches!(self.load.pace, Pace::WhenReceived) {
                 let landed = timeout(PATIENCE, self.tally.landed(self.slot)).await;
-                landed.map_err(|_| anyhow!("a message did not reach all subscribers within {} seconds", PATIENCE.as_secs()))?;
+                landed.map_err(|_| {
+                    anyhow!(
+                        "a message did not reach all subscribers within {} seconds",
+                        PATIENCE.as_secs()
+                    )
+                })?;
             }
             if matches!(self.load.pace, Pace::WhenAnswered) {
                 // A protocol without answers would never let the others have a turn.

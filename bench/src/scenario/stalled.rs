@@ -1,5 +1,5 @@
-//! `stalled`: first all read, then some do not. Compared are the rates of those who read all the time, and the highest memory of the
-//! server in either part.
+//! `stalled`: first all read, then some do not. Compared are the rates of those who read all the
+//! time, and the highest memory of the server in either part.
 
 use anyhow::{Context, Result};
 use tokio::task::JoinSet;
@@ -23,16 +23,38 @@ pub(crate) struct Stalled {
 impl Stalled {
     /// Runs both parts.
     pub(crate) async fn run(self, bench: &Bench) -> Result<Report> {
-        let Self { subscribers, stalled, in_flight, common } = self;
-        let load = Load { channels: 1, subscribers, publishers: in_flight, pace: Pace::WhenReceived, common };
+        let Self {
+            subscribers,
+            stalled,
+            in_flight,
+            common,
+        } = self;
+        let load = Load {
+            channels: 1,
+            subscribers,
+            publishers: in_flight,
+            pace: Pace::WhenReceived,
+            common,
+        };
         let running = Running::start(load, bench).await?;
         let others = async |is_narrow| {
-            let seat = |number| Seat { channel: 0, subscriber: subscribers + number, is_narrow };
-            open(&bench.target, (0..stalled).map(seat).collect(), &bench.progress).await
+            let seat = |number| Seat {
+                channel: 0,
+                subscriber: subscribers + number,
+                is_narrow,
+            };
+            open(
+                &bench.target,
+                (0..stalled).map(seat).collect(),
+                &bench.progress,
+            )
+            .await
         };
         let mut readers = JoinSet::new();
         for (_, mut socket) in others(false).await? {
-            readers.spawn_local(async move { tokio::io::copy(&mut socket.stream, &mut tokio::io::sink()).await });
+            readers.spawn_local(async move {
+                tokio::io::copy(&mut socket.stream, &mut tokio::io::sink()).await
+            });
         }
         let (all_read, memory_then) = watched(&running, bench, "all read").await?;
         readers.shutdown().await;
@@ -42,16 +64,26 @@ impl Stalled {
         let faults = running.end().await?;
         let mut report = Report::new("stalled", bench.target.kind());
         let rate = |interval: &Interval| interval.deliveries as f64 / interval.seconds;
-        let per_cpu = |interval: &Interval| Some(interval.deliveries as f64 / interval.cpu.filter(|cpu| *cpu > 0.0)?);
+        let per_cpu = |interval: &Interval| {
+            Some(interval.deliveries as f64 / interval.cpu.filter(|cpu| *cpu > 0.0)?)
+        };
         report.add("delivered when all read", rate(&all_read), "deliveries/s");
-        report.add("delivered beside the silent", rate(&some_read), "deliveries/s");
+        report.add(
+            "delivered beside the silent",
+            rate(&some_read),
+            "deliveries/s",
+        );
         report.add("rate kept", rate(&some_read) / rate(&all_read), "of before");
         if let (Some(before), Some(now)) = (per_cpu(&all_read), per_cpu(&some_read)) {
             report.add("rate kept per CPU second", now / before, "of before");
         }
         if let (Some(before), Some(now)) = (memory_then, memory_now) {
             let more = now as f64 - before as f64;
-            report.add("memory for each silent", more / 1024.0 / silent.len().max(1) as f64, "KB");
+            report.add(
+                "memory for each silent",
+                more / 1024.0 / silent.len().max(1) as f64,
+                "KB",
+            );
         }
         report.add_faults(faults);
         Ok(report)
@@ -63,7 +95,11 @@ async fn watched(running: &Running, bench: &Bench, step: &str) -> Result<(Interv
     let mut highest = None;
     let watch = async {
         loop {
-            let memory = bench.processes.usage().context("watching memory")?.map(|usage| usage.memory);
+            let memory = bench
+                .processes
+                .usage()
+                .context("watching memory")?
+                .map(|usage| usage.memory);
             highest = highest.max(memory);
             sleep(Duration::from_millis(50)).await;
         }

@@ -1,5 +1,6 @@
-//! Publishing: over HTTP each publisher has a connection and waits for its answer; where the protocol has no answer (NATS), all
-//! share one connection and nobody waits, as its own clients do it.
+//! Publishing: over HTTP each publisher has a connection and waits for its answer; where the
+//! protocol has no answer (NATS), all share one connection and nobody waits, as its own clients do
+//! it.
 
 use std::cell::RefCell;
 use std::rc::Rc;
@@ -44,14 +45,20 @@ impl PublisherPool {
             true => None,
             false => {
                 let outbox = Rc::new(Outbox::default());
-                outbox.bytes.borrow_mut().extend_from_slice(b"CONNECT {\"verbose\":false}\r\n");
+                outbox
+                    .bytes
+                    .borrow_mut()
+                    .extend_from_slice(b"CONNECT {\"verbose\":false}\r\n");
                 let (reader, writer) = connect(target.publish_address, false).await?.into_split();
                 tokio::task::spawn_local(write(outbox.clone(), writer));
                 tokio::task::spawn_local(answer_pings(outbox.clone(), reader));
                 Some(outbox)
             }
         };
-        Ok(Self { target: target.clone(), shared })
+        Ok(Self {
+            target: target.clone(),
+            shared,
+        })
     }
 
     /// One more.
@@ -60,7 +67,10 @@ impl PublisherPool {
             Some(outbox) => Way::Stream(outbox.clone()),
             None => Way::Http(self.target.backend().await?),
         };
-        Ok(Publisher { target: self.target.clone(), way })
+        Ok(Publisher {
+            target: self.target.clone(),
+            way,
+        })
     }
 }
 
@@ -72,7 +82,11 @@ impl Publisher {
             Way::Http(http) => {
                 let answer = http.call(&request).await?;
                 let text = String::from_utf8_lossy(&answer.body);
-                ensure!((200..300).contains(&answer.status), "a message was refused with {}: {text}", answer.status);
+                ensure!(
+                    (200..300).contains(&answer.status),
+                    "a message was refused with {}: {text}",
+                    answer.status
+                );
             }
             Way::Stream(outbox) => outbox.put(&request),
         }
@@ -102,7 +116,10 @@ async fn write(outbox: Rc<Outbox>, mut writer: OwnedWriteHalf) {
 async fn answer_pings(outbox: Rc<Outbox>, mut reader: OwnedReadHalf) {
     let mut buffer = vec![0; 4096];
     while let Ok(read @ 1..) = reader.read(&mut buffer).await {
-        if buffer.get(..read).is_some_and(|text| text.windows(6).any(|window| window == b"PING\r\n")) {
+        if buffer
+            .get(..read)
+            .is_some_and(|text| text.windows(6).any(|window| window == b"PING\r\n"))
+        {
             outbox.put(b"PONG\r\n");
         }
     }

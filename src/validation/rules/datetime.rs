@@ -8,18 +8,25 @@ use utoipa::openapi::schema::{ObjectBuilder, Type};
 use super::{Rule, by, text};
 use crate::validation::errors::Errors;
 
-/// The form of what [`parse`] reads, for the description. Whether there is such a day and time only [`parse`] knows.
-const PATTERN: &str =
-    r"^[0-9]{4}-[0-9]{1,2}-[0-9]{1,2}[T ][0-9]{1,2}:[0-9]{1,2}(:[0-9]{1,2}(\.[0-9]{1,12})?)?(Z|[+-][0-9]{2}(:?[0-9]{2})?)?$";
+/// The form of what [`parse`] reads, for the description. Whether there is such a day and time only
+/// [`parse`] knows.
+const PATTERN: &str = r"^[0-9]{4}-[0-9]{1,2}-[0-9]{1,2}[T ][0-9]{1,2}:[0-9]{1,2}(:[0-9]{1,2}(\.[0-9]{1,12})?)?(Z|[+-][0-9]{2}(:?[0-9]{2})?)?$";
 
-/// A date and time: `YYYY-MM-DD`, `T` or a blank, `hh:mm[:ss[.fraction]]`, then nothing, `Z`, or `±hh[[:]mm]`.
+/// A date and time: `YYYY-MM-DD`, `T` or a blank, `hh:mm[:ss[.fraction]]`, then nothing, `Z`, or
+/// `±hh[[:]mm]`.
 pub fn datetime() -> impl Rule<Timestamp> {
     by(
         |value: &RawValue| {
             let text = text(value).ok();
-            text.and_then(|text| parse(&text)).ok_or_else(|| Errors::message("Not a valid datetime."))
+            text.and_then(|text| parse(&text))
+                .ok_or_else(|| Errors::message("Not a valid datetime."))
         },
-        |_| ObjectBuilder::new().schema_type(Type::String).pattern(Some(PATTERN)).into(),
+        |_| {
+            ObjectBuilder::new()
+                .schema_type(Type::String)
+                .pattern(Some(PATTERN))
+                .into()
+        },
     )
 }
 
@@ -36,16 +43,26 @@ fn parse(text: &str) -> Option<Timestamp> {
         second = after(&mut rest, ":", 1, 2)?;
         if let Some(fraction) = rest.strip_prefix('.') {
             let length = fraction.bytes().take_while(u8::is_ascii_digit).count();
-            let digits = fraction.get(..length).filter(|digits| (1..=12).contains(&digits.len()))?;
+            let digits = fraction
+                .get(..length)
+                .filter(|digits| (1..=12).contains(&digits.len()))?;
             micros = format!("{digits:0<6}").get(..6)?.parse().ok()?;
             rest = fraction.get(length..)?;
         }
     }
     let month = Month::try_from(u8::try_from(month).ok()?).ok()?;
-    let date = Date::from_calendar_date(i32::try_from(year).ok().filter(|year| *year > 0)?, month, u8::try_from(day).ok()?).ok()?;
+    let date = Date::from_calendar_date(
+        i32::try_from(year).ok().filter(|year| *year > 0)?,
+        month,
+        u8::try_from(day).ok()?,
+    )
+    .ok()?;
     let byte = |number: u32| u8::try_from(number).ok();
     let time = Time::from_hms_micro(byte(hour)?, byte(minute)?, byte(second)?, micros).ok()?;
-    Some(Timestamp::new(PrimitiveDateTime::new(date, time), offset(rest)?))
+    Some(Timestamp::new(
+        PrimitiveDateTime::new(date, time),
+        offset(rest)?,
+    ))
 }
 
 fn offset(text: &str) -> Option<Option<UtcOffset>> {
@@ -57,12 +74,21 @@ fn offset(text: &str) -> Option<Option<UtcOffset>> {
     let sign: i8 = if text.starts_with('-') { -1 } else { 1 };
     let mut rest = text.strip_prefix(['+', '-'])?;
     let hours = i8::try_from(digits(&mut rest, 2, 2)?).ok()?;
-    rest = rest.strip_prefix(':').filter(|rest| !rest.is_empty()).unwrap_or(rest);
-    let minutes = if rest.is_empty() { 0 } else { i8::try_from(digits(&mut rest, 2, 2)?).ok()? };
+    rest = rest
+        .strip_prefix(':')
+        .filter(|rest| !rest.is_empty())
+        .unwrap_or(rest);
+    let minutes = if rest.is_empty() {
+        0
+    } else {
+        i8::try_from(digits(&mut rest, 2, 2)?).ok()?
+    };
     if !rest.is_empty() || hours > 23 {
         return None;
     }
-    UtcOffset::from_hms(sign * hours, sign * minutes, 0).ok().map(Some)
+    UtcOffset::from_hms(sign * hours, sign * minutes, 0)
+        .ok()
+        .map(Some)
 }
 
 fn after(rest: &mut &str, separator: &str, least: usize, most: usize) -> Option<u32> {
@@ -72,8 +98,14 @@ fn after(rest: &mut &str, separator: &str, least: usize, most: usize) -> Option<
 
 /// Takes up to `most` digits off the front.
 fn digits(rest: &mut &str, least: usize, most: usize) -> Option<u32> {
-    let length = rest.bytes().take(most).take_while(u8::is_ascii_digit).count();
-    let (digits, after) = rest.split_at_checked(length).filter(|(digits, _)| digits.len() >= least)?;
+    let length = rest
+        .bytes()
+        .take(most)
+        .take_while(u8::is_ascii_digit)
+        .count();
+    let (digits, after) = rest
+        .split_at_checked(length)
+        .filter(|(digits, _)| digits.len() >= least)?;
     *rest = after;
     digits.parse().ok()
 }

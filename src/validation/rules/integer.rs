@@ -13,8 +13,7 @@ const BEYOND: f64 = 9_223_372_036_854_775_808.0;
 pub fn history_size(default: u64) -> impl Rule<u64> {
     by_component(size, "HistorySize", move || {
         let of = |kind| ObjectBuilder::new().schema_type(kind);
-        let about =
-            "How many messages a history keeps. Fractions are cut off, text is read as a whole number, and true counts as 1.";
+        let about = "How many messages a history keeps. Fractions are cut off, text is read as a whole number, and true counts as 1.";
         AnyOfBuilder::new()
             .item(
                 of(Type::Integer)
@@ -22,7 +21,11 @@ pub fn history_size(default: u64) -> impl Rule<u64> {
                     .minimum(Some(0))
                     .maximum(Some(isize::MAX)),
             )
-            .item(of(Type::Number).exclusive_minimum(Some(-1)).exclusive_maximum(Some(BEYOND)))
+            .item(
+                of(Type::Number)
+                    .exclusive_minimum(Some(-1))
+                    .exclusive_maximum(Some(BEYOND)),
+            )
             .item(of(Type::String).pattern(Some(r"^\s*\+?[0-9]+(_[0-9]+)*\s*$")))
             .item(of(Type::Boolean))
             .description(Some(about))
@@ -37,8 +40,9 @@ fn size(value: &RawValue) -> Result<u64, Errors> {
     u64::try_from(number).map_err(|_| Errors::message("Must be at least 0."))
 }
 
-/// A whole number as Python's `int()` reads it: broken numbers are cut towards zero, text may have blanks around it and underscores
-/// between digits. `None` when it is something else, or needs more than 63 bits.
+/// A whole number as Python's `int()` reads it: broken numbers are cut towards zero, text may have
+/// blanks around it and underscores between digits. `None` when it is something else, or needs more
+/// than 63 bits.
 fn integer(value: &RawValue) -> Option<i64> {
     let raw = value.get();
     match raw.as_bytes().first()? {
@@ -58,9 +62,16 @@ fn integer(value: &RawValue) -> Option<i64> {
 fn python_int(text: &str) -> Option<i64> {
     let is_between_digits = |index: usize| {
         let around = [index.checked_sub(1), index.checked_add(1)];
-        around.into_iter().all(|index| index.and_then(|index| text.as_bytes().get(index)).is_some_and(u8::is_ascii_digit))
+        around.into_iter().all(|index| {
+            index
+                .and_then(|index| text.as_bytes().get(index))
+                .is_some_and(u8::is_ascii_digit)
+        })
     };
-    if text.match_indices('_').any(|(index, _)| !is_between_digits(index)) {
+    if text
+        .match_indices('_')
+        .any(|(index, _)| !is_between_digits(index))
+    {
         return None;
     }
     text.replace('_', "").parse().ok()
@@ -77,12 +88,21 @@ mod tests {
     #[test]
     fn integers_are_read_as_python_reads_them() {
         let read = |json: &str| integer(&raw(json));
-        for (json, number) in
-            [("12", 12), ("\" 12 \"", 12), ("\"1_0\"", 10), ("2.7", 2), ("-0.5", 0), ("true", 1), ("\"+3\"", 3), ("1e3", 1000)]
-        {
+        for (json, number) in [
+            ("12", 12),
+            ("\" 12 \"", 12),
+            ("\"1_0\"", 10),
+            ("2.7", 2),
+            ("-0.5", 0),
+            ("true", 1),
+            ("\"+3\"", 3),
+            ("1e3", 1000),
+        ] {
             assert_eq!(read(json), Some(number), "{json}");
         }
-        for json in ["\"\"", "\"1__0\"", "\"_1\"", "\"2.7\"", "1e30", "1e400", "[]", "\"ten\""] {
+        for json in [
+            "\"\"", "\"1__0\"", "\"_1\"", "\"2.7\"", "1e30", "1e400", "[]", "\"ten\"",
+        ] {
             assert_eq!(read(json), None, "{json}");
         }
     }

@@ -12,7 +12,10 @@ use crate::validation::errors::{Errors, Kind};
 
 /// Reads the values of a user's state.
 pub fn state() -> impl Rule<BTreeMap<String, StateValue>> {
-    by(|value: &RawValue| mapping(value, read_state_value), |components| mapping_schema(state_value().schema(components)))
+    by(
+        |value: &RawValue| mapping(value, read_state_value),
+        |components| mapping_schema(state_value().schema(components)),
+    )
 }
 
 /// Reads one state value: text, number, boolean or null.
@@ -24,7 +27,9 @@ fn state_value() -> impl Rule<StateValue> {
 pub fn state_value_not_null() -> impl Rule<StateValue> {
     by(read_state_value, |_| {
         let types = [Type::String, Type::Number, Type::Boolean];
-        ObjectBuilder::new().schema_type(SchemaType::from_iter(types)).into()
+        ObjectBuilder::new()
+            .schema_type(SchemaType::from_iter(types))
+            .into()
     })
 }
 
@@ -34,6 +39,8 @@ fn read_state_value(value: &RawValue) -> Result<StateValue, Errors> {
         Kind::Boolean => Ok(StateValue::Bool(value.get() == "true")),
         Kind::Text => text(value).map(|text| StateValue::Text(text.into())),
         Kind::Number => Ok(StateValue::Number(Number::new(value))),
-        Kind::List | Kind::Object => Err(Errors::message("Value is not type of string, integer, boolean or float.")),
+        Kind::List | Kind::Object => Err(Errors::message(
+            "Value is not type of string, integer, boolean or float.",
+        )),
     }
 }

@@ -8,12 +8,15 @@ use uuid::Uuid;
 use super::{Rule, by, text};
 use crate::validation::errors::Errors;
 
-/// Reads a UUID in any spelling that Python reads: upper case, without dashes, in braces, with `urn:uuid:`.
+/// Reads a UUID in any spelling that Python reads: upper case, without dashes, in braces, with
+/// `urn:uuid:`.
 pub fn uuid<T: From<Uuid>>() -> impl Rule<T> {
     by(
         |value: &RawValue| {
             let text = text(value).ok();
-            text.and_then(|text| parse_uuid(&text)).map(T::from).ok_or_else(|| Errors::message("Not a valid UUID."))
+            text.and_then(|text| parse_uuid(&text))
+                .map(T::from)
+                .ok_or_else(|| Errors::message("Not a valid UUID."))
         },
         |_| uuid_schema(),
     )
@@ -21,13 +24,20 @@ pub fn uuid<T: From<Uuid>>() -> impl Rule<T> {
 
 /// Returns the schema of a UUID.
 pub fn uuid_schema() -> RefOr<Schema> {
-    ObjectBuilder::new().schema_type(Type::String).format(Some(SchemaFormat::Custom("uuid".to_owned()))).into()
+    ObjectBuilder::new()
+        .schema_type(Type::String)
+        .format(Some(SchemaFormat::Custom("uuid".to_owned())))
+        .into()
 }
 
 /// Reads a UUID in any of these spellings.
 pub fn parse_uuid(text: &str) -> Option<Uuid> {
     let bare = text.replace("urn:", "").replace("uuid:", "");
-    let digits: String = bare.trim_matches(['{', '}']).chars().filter(|letter| *letter != '-').collect();
+    let digits: String = bare
+        .trim_matches(['{', '}'])
+        .chars()
+        .filter(|letter| *letter != '-')
+        .collect();
     if digits.len() != 32 {
         return None;
     }

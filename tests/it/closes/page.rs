@@ -1,4 +1,5 @@
-//! Pages that listen over one of the three transports, close it themselves, and come back with the same `conn_id`.
+//! Pages that listen over one of the three transports, close it themselves, and come back with the
+//! same `conn_id`.
 
 use std::time::Duration;
 
@@ -30,7 +31,8 @@ pub(super) trait Page: Sized {
     /// Closes and comes back; `way` chooses how, where there are several ways.
     async fn come_back(self, place: &Place, way: usize) -> Self;
 
-    /// Listens for a while in which nothing is expected to come; returns what came nevertheless. `way` as in [`Page::come_back`].
+    /// Listens for a while in which nothing is expected to come; returns what came nevertheless.
+    /// `way` as in [`Page::come_back`].
     async fn listen_for(&mut self, time: Duration, way: usize) -> Vec<Value>;
 }
 
@@ -50,7 +52,9 @@ impl Page for WebSocketPage {
     const NAME: &str = "websocket";
 
     async fn open(Place { address, conn_id }: &Place) -> Self {
-        let request = format!("ws://{address}/ws?conn_id={conn_id}").into_client_request().unwrap();
+        let request = format!("ws://{address}/ws?conn_id={conn_id}")
+            .into_client_request()
+            .unwrap();
         let stream = TcpStream::connect(address).await.unwrap();
         Self(client_async(request, stream).await.unwrap().0)
     }
@@ -65,7 +69,8 @@ impl Page for WebSocketPage {
         }
     }
 
-    /// After `close()` the page gets nothing of what still arrives. It opens the next socket at once, or when the old one has ended.
+    /// After `close()` the page gets nothing of what still arrives. It opens the next socket at
+    /// once, or when the old one has ended.
     async fn come_back(self, place: &Place, way: usize) -> Self {
         let Self(mut socket) = self;
         socket.send(Message::Close(None)).await.unwrap();
@@ -90,7 +95,11 @@ impl EventsPage {
     async fn open_after(Place { address, conn_id }: &Place, last_id: &str) -> Self {
         let http = reqwest::Client::builder().no_proxy().build().unwrap();
         let request = http.get(format!("http://{address}/sse?conn_id={conn_id}"));
-        let request = if last_id.is_empty() { request } else { request.header("Last-Event-ID", last_id) };
+        let request = if last_id.is_empty() {
+            request
+        } else {
+            request.header("Last-Event-ID", last_id)
+        };
         Self(EventStream::open(request).await)
     }
 }
@@ -103,7 +112,11 @@ impl Page for EventsPage {
     }
 
     async fn read(&mut self) -> Vec<Value> {
-        let event = self.0.next().await.expect("the server has ended the stream");
+        let event = self
+            .0
+            .next()
+            .await
+            .expect("the server has ended the stream");
         assert_eq!(event.name, "", "{event:?}");
         event.list()
     }
@@ -133,7 +146,11 @@ pub(super) struct PollPage {
 impl PollPage {
     async fn ask(&mut self) {
         if !std::mem::replace(&mut self.is_asking, true) {
-            let Self { place: Place { address, conn_id }, position, .. } = self;
+            let Self {
+                place: Place { address, conn_id },
+                position,
+                ..
+            } = self;
             let path = format!("/listen?conn_id={conn_id}&last_event_id={position}");
             let question = format!("GET {path} HTTP/1.1\r\nHost: {address}\r\n\r\n");
             self.stream.write_all(question.as_bytes()).await.unwrap();
@@ -148,8 +165,15 @@ impl PollPage {
         }
         let head = String::from_utf8(head).unwrap();
         assert!(head.starts_with("HTTP/1.1 200"), "{head}");
-        let value = |name: &str| head.split(&format!("{name}: ")).nth(1).map(|rest| rest.split('\r').next().unwrap().to_owned());
-        (value("content-length").unwrap().parse().unwrap(), value("x-channelstream-position"))
+        let value = |name: &str| {
+            head.split(&format!("{name}: "))
+                .nth(1)
+                .map(|rest| rest.split('\r').next().unwrap().to_owned())
+        };
+        (
+            value("content-length").unwrap().parse().unwrap(),
+            value("x-channelstream-position"),
+        )
     }
 }
 
@@ -158,7 +182,12 @@ impl Page for PollPage {
 
     async fn open(place: &Place) -> Self {
         let stream = TcpStream::connect(&place.address).await.unwrap();
-        Self { stream, place: place.clone(), position: String::new(), is_asking: false }
+        Self {
+            stream,
+            place: place.clone(),
+            position: String::new(),
+            is_asking: false,
+        }
     }
 
     async fn read(&mut self) -> Vec<Value> {
@@ -171,7 +200,8 @@ impl Page for PollPage {
         serde_json::from_slice(&body).unwrap()
     }
 
-    /// Leaves after an answer was read to its end, right after asking, or in the middle of an answer.
+    /// Leaves after an answer was read to its end, right after asking, or in the middle of an
+    /// answer.
     async fn come_back(mut self, place: &Place, way: usize) -> Self {
         match way % 3 {
             0 => {}
@@ -183,7 +213,10 @@ impl Page for PollPage {
         }
         let position = std::mem::take(&mut self.position);
         drop(self);
-        Self { position, ..Self::open(place).await }
+        Self {
+            position,
+            ..Self::open(place).await
+        }
     }
 
     /// With a poll under way, or between two of them.

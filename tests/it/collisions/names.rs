@@ -1,10 +1,13 @@
-//! Names that a hash without a seed maps alike: that of `rustc-hash` 2.1, which the server used for channels and users.
+//! Names that a hash without a seed maps alike: that of `rustc-hash` 2.1, which the server used for
+//! channels and users.
 //!
-//! It reads a name in blocks of 16 bytes and multiplies the halves of each, after an exclusive or with numbers that are known. So two
-//! blocks are alike in its eyes when their products are, and products of many small factors can be split in many ways. Those that are
-//! text in UTF-8 stand here; a name is one of each place, one after the other.
+//! It reads a name in blocks of 16 bytes and multiplies the halves of each, after an exclusive or
+//! with numbers that are known. So two blocks are alike in its eyes when their products are, and
+//! products of many small factors can be split in many ways. Those that are text in UTF-8 stand
+//! here; a name is one of each place, one after the other.
 
-/// By place: blocks that it maps alike, as the two numbers of which it makes a product (little-endian).
+/// By place: blocks that it maps alike, as the two numbers of which it makes a product
+/// (little-endian).
 const BLOCKS: [[(u64, u64); 11]; 4] = [
     [
         (0x7dbd_c370_2f4f_4f24, 0x485e_7558_3d8f_d270),
@@ -66,17 +69,21 @@ const END: &str = "0123456789abcdef";
 /// So many names that are alike in the eyes of the hash.
 pub(super) fn colliding(count: usize) -> Vec<String> {
     let names: Vec<_> = (0..count).map(name).collect();
-    let hashes: std::collections::BTreeSet<_> = names.iter().map(|name| hash(name.as_bytes())).collect();
+    let hashes: std::collections::BTreeSet<_> =
+        names.iter().map(|name| hash(name.as_bytes())).collect();
     assert_eq!(hashes.len(), 1);
     names
 }
 
 /// So many names of the same length that have nothing in common.
 pub(super) fn ordinary(count: usize) -> Vec<String> {
-    (0..count).map(|index| format!("{index:064}{END}")).collect()
+    (0..count)
+        .map(|index| format!("{index:064}{END}"))
+        .collect()
 }
 
-/// So many connection ids that are alike in its eyes: the first half makes one factor zero, so the other half does not matter.
+/// So many connection ids that are alike in its eyes: the first half makes one factor zero, so the
+/// other half does not matter.
 pub(super) fn colliding_ids(count: usize) -> Vec<String> {
     let id = |index: u64| {
         let bytes = [SEED.0.to_le_bytes(), index.to_le_bytes()].concat();

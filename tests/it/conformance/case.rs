@@ -27,9 +27,18 @@ struct Run {
 }
 
 pub(crate) async fn run(address: &str, case: &Value) -> Outcome {
-    let client = || Client::builder().redirect(redirect::Policy::none()).no_proxy();
-    let mut variables: HashMap<_, _> = (1..=5).map(|n| (format!("id{n}"), Uuid::new_v4().to_string())).collect();
-    variables.insert("run".to_owned(), Uuid::new_v4().simple().to_string()[..10].to_owned());
+    let client = || {
+        Client::builder()
+            .redirect(redirect::Policy::none())
+            .no_proxy()
+    };
+    let mut variables: HashMap<_, _> = (1..=5)
+        .map(|n| (format!("id{n}"), Uuid::new_v4().to_string()))
+        .collect();
+    variables.insert(
+        "run".to_owned(),
+        Uuid::new_v4().simple().to_string()[..10].to_owned(),
+    );
     let mut run = Run {
         address: address.to_owned(),
         http: client().build().unwrap(),
@@ -40,7 +49,12 @@ pub(crate) async fn run(address: &str, case: &Value) -> Outcome {
     };
     for (index, step) in case["steps"].as_array().unwrap().iter().enumerate() {
         let outcome = run.step(step).await;
-        outcome.map_err(|reason| format!("step {index} ({}): {reason}", step.as_object().unwrap().keys().next().unwrap()))?;
+        outcome.map_err(|reason| {
+            format!(
+                "step {index} ({}): {reason}",
+                step.as_object().unwrap().keys().next().unwrap()
+            )
+        })?;
     }
     Ok(())
 }
@@ -58,16 +72,27 @@ impl Run {
         if let Some(expected) = named("ws_messages") {
             let messages = expected["messages"].as_array().unwrap();
             let socket = self.socket(expected)?;
-            let found = socket.events(messages.len(), millis(&expected["within_ms"]), millis(&expected["quiet_ms"])).await;
+            let found = socket
+                .events(
+                    messages.len(),
+                    millis(&expected["within_ms"]),
+                    millis(&expected["quiet_ms"]),
+                )
+                .await;
             return compare(&expected["messages"], &Value::Array(found), "");
         }
         if let Some(expected) = named("ws_heartbeats") {
             let heartbeats = self.socket(expected)?.heartbeats();
             let enough = heartbeats as u64 >= expected["at_least"].as_u64().unwrap();
-            return if enough { Ok(()) } else { Err(format!("only {heartbeats} heartbeats")) };
+            return if enough {
+                Ok(())
+            } else {
+                Err(format!("only {heartbeats} heartbeats"))
+            };
         }
         if let Some(send) = named("ws_send") {
-            self.socket(send)?.send(Message::text(send["text"].as_str().unwrap()));
+            self.socket(send)?
+                .send(Message::text(send["text"].as_str().unwrap()));
             return Ok(());
         }
         if let Some(close) = named("ws_close") {
@@ -75,26 +100,45 @@ impl Run {
             return Ok(());
         }
         if let Some(closed) = named("ws_closed") {
-            let within = closed.get("within_ms").map_or(Duration::from_secs(2), millis);
-            let Some(socket) = self.sockets.get_mut(closed["on"].as_str().unwrap()).unwrap() else {
+            let within = closed
+                .get("within_ms")
+                .map_or(Duration::from_secs(2), millis);
+            let Some(socket) = self
+                .sockets
+                .get_mut(closed["on"].as_str().unwrap())
+                .unwrap()
+            else {
                 return Ok(());
             };
-            return socket.ended(within).await.map(|_| ()).ok_or_else(|| "still open".to_owned());
+            return socket
+                .ended(within)
+                .await
+                .map(|_| ())
+                .ok_or_else(|| "still open".to_owned());
         }
         if let Some(listen) = named("listen") {
-            let request = self.http.get(format!("http://{}/listen", self.address)).query(&listen["query"]);
+            let request = self
+                .http
+                .get(format!("http://{}/listen", self.address))
+                .query(&listen["query"]);
             let start = Instant::now();
             let poll = tokio::spawn(async move {
                 let response = request.send().await.unwrap();
                 (start.elapsed(), response)
             });
-            self.polls.insert(listen["as"].as_str().unwrap().to_owned(), poll);
+            self.polls
+                .insert(listen["as"].as_str().unwrap().to_owned(), poll);
             // Nothing tells from outside that a poll has arrived; the case goes on as if it had.
             tokio::time::sleep(Duration::from_millis(150)).await;
             return Ok(());
         }
         if let Some(result) = named("listen_result") {
-            let (elapsed, response) = self.polls.remove(result["on"].as_str().unwrap()).unwrap().await.unwrap();
+            let (elapsed, response) = self
+                .polls
+                .remove(result["on"].as_str().unwrap())
+                .unwrap()
+                .await
+                .unwrap();
             if let Some(range) = result.get("seconds") {
                 let range = range[0].as_f64().unwrap()..=range[1].as_f64().unwrap();
                 if !range.contains(&elapsed.as_secs_f64()) {
@@ -113,13 +157,21 @@ impl Run {
     async fn http(&mut self, request: &Value, step: &Value) -> Outcome {
         let path = request["path"].as_str().unwrap();
         let method = Method::from_bytes(request["method"].as_str().unwrap().as_bytes()).unwrap();
-        let http = if request.get("cookies").is_some() { &self.with_cookies } else { &self.http };
+        let http = if request.get("cookies").is_some() {
+            &self.with_cookies
+        } else {
+            &self.http
+        };
         let mut call = http.request(method, format!("http://{}{path}", self.address));
         if let Some(query) = request.get("query") {
             call = call.query(query);
         }
         let valid = sign("secret", path, now());
-        let header = match request.get("sign").and_then(Value::as_str).unwrap_or("valid") {
+        let header = match request
+            .get("sign")
+            .and_then(Value::as_str)
+            .unwrap_or("valid")
+        {
             "valid" => Some(valid),
             "word" => Some(sign("secret", "channelstream", now())),
             "query" => {
@@ -146,14 +198,34 @@ impl Run {
         } else if let Some(form) = request.get("form") {
             call = call.form(form);
         }
-        for (name, value) in request.get("headers").and_then(Value::as_object).into_iter().flatten() {
-            headers.insert(name.parse::<HeaderName>().unwrap(), value.as_str().unwrap().parse().unwrap());
+        for (name, value) in request
+            .get("headers")
+            .and_then(Value::as_object)
+            .into_iter()
+            .flatten()
+        {
+            headers.insert(
+                name.parse::<HeaderName>().unwrap(),
+                value.as_str().unwrap().parse().unwrap(),
+            );
         }
-        let response = call.headers(headers).send().await.map_err(|error| format!("no answer: {error:?}"))?;
+        let response = call
+            .headers(headers)
+            .send()
+            .await
+            .map_err(|error| format!("no answer: {error:?}"))?;
         let expect = step.get("expect").cloned().unwrap_or_else(|| json!({}));
         let answer = check(&expect, response).await?;
-        for (variable, pointer) in step.get("capture").and_then(Value::as_object).into_iter().flatten() {
-            let value = answer.pointer(pointer.as_str().unwrap()).and_then(Value::as_str).ok_or("nothing to capture")?;
+        for (variable, pointer) in step
+            .get("capture")
+            .and_then(Value::as_object)
+            .into_iter()
+            .flatten()
+        {
+            let value = answer
+                .pointer(pointer.as_str().unwrap())
+                .and_then(Value::as_str)
+                .ok_or("nothing to capture")?;
             self.variables.insert(variable.clone(), value.to_owned());
         }
         Ok(())
@@ -161,18 +233,26 @@ impl Run {
 
     async fn open(&mut self, open: &Value) -> Outcome {
         let query = reqwest::Url::parse_with_params("ws://x/", pairs(open.get("query"))).unwrap();
-        let url = format!("ws://{}/ws?{}", self.address, query.query().unwrap_or_default());
+        let url = format!(
+            "ws://{}/ws?{}",
+            self.address,
+            query.query().unwrap_or_default()
+        );
         let socket = match WebSocket::open_with(&url).await {
             Ok(socket) => Some(socket),
             Err(_) if open.get("may_refuse").is_some() => None,
             Err(error) => return Err(error.to_string()),
         };
-        self.sockets.insert(open["as"].as_str().unwrap().to_owned(), socket);
+        self.sockets
+            .insert(open["as"].as_str().unwrap().to_owned(), socket);
         Ok(())
     }
 
     fn socket(&mut self, step: &Value) -> Result<&mut WebSocket, String> {
-        self.sockets.get_mut(step["on"].as_str().unwrap()).and_then(Option::as_mut).ok_or_else(|| "no such socket".to_owned())
+        self.sockets
+            .get_mut(step["on"].as_str().unwrap())
+            .and_then(Option::as_mut)
+            .ok_or_else(|| "no such socket".to_owned())
     }
 
     /// With all variables replaced, in keys too.
@@ -180,13 +260,20 @@ impl Run {
         match value {
             Value::String(text) => Value::String(self.filled_text(text)),
             Value::Array(items) => items.iter().map(|item| self.filled(item)).collect(),
-            Value::Object(map) => map.iter().map(|(key, value)| (self.filled_text(key), self.filled(value))).collect(),
+            Value::Object(map) => map
+                .iter()
+                .map(|(key, value)| (self.filled_text(key), self.filled(value)))
+                .collect(),
             other => other.clone(),
         }
     }
 
     fn filled_text(&self, text: &str) -> String {
-        self.variables.iter().fold(text.to_owned(), |text, (name, value)| text.replace(&format!("{{{name}}}"), value))
+        self.variables
+            .iter()
+            .fold(text.to_owned(), |text, (name, value)| {
+                text.replace(&format!("{{{name}}}"), value)
+            })
     }
 }
 
@@ -208,12 +295,24 @@ async fn check(expect: &Value, response: Response) -> Result<Value, String> {
     let allowed = expect.get("status").cloned().unwrap_or(json!(200));
     let headers = response.headers().clone();
     let text = response.text().await.map_err(|error| error.to_string())?;
-    let is_allowed = allowed == status || allowed.as_array().is_some_and(|allowed| allowed.contains(&status));
+    let is_allowed = allowed == status
+        || allowed
+            .as_array()
+            .is_some_and(|allowed| allowed.contains(&status));
     if !is_allowed {
         return Err(format!("expected status {allowed}, found {status}: {text}"));
     }
-    for (name, expected) in expect.get("headers").and_then(Value::as_object).into_iter().flatten() {
-        let found = headers.get(name).ok_or_else(|| format!("no header {name}"))?.to_str().unwrap();
+    for (name, expected) in expect
+        .get("headers")
+        .and_then(Value::as_object)
+        .into_iter()
+        .flatten()
+    {
+        let found = headers
+            .get(name)
+            .ok_or_else(|| format!("no header {name}"))?
+            .to_str()
+            .unwrap();
         compare(expected, &json!(found), name)?;
     }
     if let Some(expected) = expect.get("text").and_then(Value::as_str)

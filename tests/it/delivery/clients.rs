@@ -41,7 +41,8 @@ impl Tally {
 pub(crate) struct Seen {
     last: HashMap<usize, usize>,
     count: usize,
-    /// The latest drop was unclean, or a page's close, so repeats are allowed until something new comes.
+    /// The latest drop was unclean, or a page's close, so repeats are allowed until something new
+    /// comes.
     may_repeat: bool,
     pub(crate) faults: Vec<String>,
     pub(crate) tally: Tally,
@@ -67,7 +68,10 @@ impl Seen {
         } else if number <= *last && self.may_repeat && event["catchup"] == true {
             self.tally.repeats += 1;
         } else if self.faults.len() < 5 {
-            self.faults.push(format!("publisher {publisher}: {number} after {last}, may repeat: {}, {event}", self.may_repeat));
+            self.faults.push(format!(
+                "publisher {publisher}: {number} after {last}, may repeat: {}, {event}",
+                self.may_repeat
+            ));
         }
     }
 
@@ -87,12 +91,18 @@ pub(crate) struct Client {
 
 impl Client {
     pub(crate) fn new(address: String, conn_id: String, seed: u64) -> Self {
-        Self { address, conn_id, random: Random::new(seed), seen: Seen::default() }
+        Self {
+            address,
+            conn_id,
+            random: Random::new(seed),
+            seen: Seen::default(),
+        }
     }
 
     /// Whether it has all, or something is wrong: then waiting for the rest is in vain.
     fn is_done(&self, expected: usize, published: &AtomicBool) -> bool {
-        published.load(Ordering::Relaxed) && (self.seen.count >= expected || !self.seen.faults.is_empty())
+        published.load(Ordering::Relaxed)
+            && (self.seen.count >= expected || !self.seen.faults.is_empty())
     }
 
     async fn open(&self) -> WebSocketStream<TcpStream> {
@@ -110,7 +120,9 @@ impl Client {
                     Some(Ok(Message::Text(text))) => self.seen.note_list(&text),
                     Some(Ok(_)) => {}
                     end => {
-                        self.seen.faults.push(format!("closed by the server: {end:?}"));
+                        self.seen
+                            .faults
+                            .push(format!("closed by the server: {end:?}"));
                         return self.seen;
                     }
                 }
@@ -128,9 +140,13 @@ impl Client {
         self.seen
     }
 
-    /// A close handshake. Only what pongs have confirmed counts as read: the server cannot know whether what it sent since then was
-    /// read like here, or thrown away as browsers do once a page has called `close()`.
-    async fn close_clean(&mut self, mut socket: WebSocketStream<TcpStream>) -> WebSocketStream<TcpStream> {
+    /// A close handshake. Only what pongs have confirmed counts as read: the server cannot know
+    /// whether what it sent since then was read like here, or thrown away as browsers do once a
+    /// page has called `close()`.
+    async fn close_clean(
+        &mut self,
+        mut socket: WebSocketStream<TcpStream>,
+    ) -> WebSocketStream<TcpStream> {
         self.seen.tally.clean += 1;
         socket.send(Message::Close(None)).await.unwrap();
         self.drain(socket).await;
@@ -139,18 +155,27 @@ impl Client {
         self.open().await
     }
 
-    /// A page's `close()`: the browser waits for the server's close frame, and the page gets nothing of what arrives until then.
-    async fn close_like_a_page(&mut self, mut socket: WebSocketStream<TcpStream>) -> WebSocketStream<TcpStream> {
+    /// A page's `close()`: the browser waits for the server's close frame, and the page gets
+    /// nothing of what arrives until then.
+    async fn close_like_a_page(
+        &mut self,
+        mut socket: WebSocketStream<TcpStream>,
+    ) -> WebSocketStream<TcpStream> {
         self.seen.tally.like_a_page += 1;
         socket.send(Message::Close(None)).await.unwrap();
-        while let Ok(Some(Ok(_))) = tokio::time::timeout(Duration::from_secs(5), socket.next()).await {}
+        while let Ok(Some(Ok(_))) =
+            tokio::time::timeout(Duration::from_secs(5), socket.next()).await
+        {}
         self.seen.may_repeat = true;
         self.pause().await;
         self.open().await
     }
 
     /// The socket is gone with whatever was in it.
-    async fn drop_unclean(&mut self, socket: WebSocketStream<TcpStream>) -> WebSocketStream<TcpStream> {
+    async fn drop_unclean(
+        &mut self,
+        socket: WebSocketStream<TcpStream>,
+    ) -> WebSocketStream<TcpStream> {
         self.seen.tally.unclean += 1;
         drop(socket);
         self.seen.may_repeat = true;
@@ -169,7 +194,9 @@ impl Client {
     }
 
     async fn drain(&mut self, mut socket: WebSocketStream<TcpStream>) {
-        while let Ok(Some(Ok(message))) = tokio::time::timeout(Duration::from_secs(5), socket.next()).await {
+        while let Ok(Some(Ok(message))) =
+            tokio::time::timeout(Duration::from_secs(5), socket.next()).await
+        {
             if let Message::Text(text) = message {
                 self.seen.note_list(&text);
             }
@@ -230,10 +257,13 @@ impl Client {
     pub(crate) async fn stream(mut self, expected: usize, published: &AtomicBool) -> Seen {
         let http = reqwest::Client::builder().no_proxy().build().unwrap();
         let url = format!("http://{}/sse?conn_id={}", self.address, self.conn_id);
-        let open = async |last_id: &str| EventStream::open(http.get(&url).header("Last-Event-ID", last_id)).await;
+        let open = async |last_id: &str| {
+            EventStream::open(http.get(&url).header("Last-Event-ID", last_id)).await
+        };
         let mut stream = open("").await;
         while !self.is_done(expected, published) {
-            let until = tokio::time::Instant::now() + Duration::from_millis(20 + self.random.below(400));
+            let until =
+                tokio::time::Instant::now() + Duration::from_millis(20 + self.random.below(400));
             while let Ok(event) = tokio::time::timeout_at(until, stream.next()).await {
                 let Some(event) = event else {
                     self.seen.faults.push("ended by the server".to_owned());
@@ -248,7 +278,8 @@ impl Client {
                 self.pause().await;
                 stream = open(&last_id).await;
             } else {
-                // As a second tab would. What the older one had not read by then is the newer one's.
+                // As a second tab would. What the older one had not read by then is the newer
+                // one's.
                 self.seen.tally.replaced += 1;
                 stream = open(&last_id).await;
             }
@@ -257,13 +288,18 @@ impl Client {
     }
 
     async fn ask(&self, stream: &mut TcpStream) {
-        let request = format!("GET /listen?conn_id={} HTTP/1.1\r\nHost: {}\r\n\r\n", self.conn_id, self.address);
+        let request = format!(
+            "GET /listen?conn_id={} HTTP/1.1\r\nHost: {}\r\n\r\n",
+            self.conn_id, self.address
+        );
         stream.write_all(request.as_bytes()).await.unwrap();
     }
 }
 
 async fn open(address: String, conn_id: String) -> WebSocketStream<TcpStream> {
-    let request = format!("ws://{address}/ws?conn_id={conn_id}").into_client_request().unwrap();
+    let request = format!("ws://{address}/ws?conn_id={conn_id}")
+        .into_client_request()
+        .unwrap();
     let stream = TcpStream::connect(&address).await.unwrap();
     client_async(request, stream).await.unwrap().0
 }
@@ -281,7 +317,15 @@ async fn answer(stream: &mut TcpStream) -> String {
     }
     let head = String::from_utf8(head).unwrap().to_lowercase();
     assert!(head.starts_with("http/1.1 200"), "{head}");
-    let length = head.split("content-length: ").nth(1).unwrap().split('\r').next().unwrap().parse().unwrap();
+    let length = head
+        .split("content-length: ")
+        .nth(1)
+        .unwrap()
+        .split('\r')
+        .next()
+        .unwrap()
+        .parse()
+        .unwrap();
     let mut body = vec![0; length];
     stream.read_exact(&mut body).await.unwrap();
     String::from_utf8(body).unwrap()

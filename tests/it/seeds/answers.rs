@@ -32,10 +32,19 @@ async fn every_endpoint_is_there() {
     let server = Server::start(&[("wake-connections-after", "0.05")]);
     let backend = Backend::of(&server);
     let id = backend.connect("alice", &["room"]).await;
-    let uuid = backend.post("/message", json!([{"user": "x", "channel": "room", "message": {}}])).await[0]["uuid"].clone();
+    let uuid = backend
+        .post(
+            "/message",
+            json!([{"user": "x", "channel": "room", "message": {}}]),
+        )
+        .await[0]["uuid"]
+        .clone();
     for line in ENDPOINTS.lines() {
         let mut words = line.strip_prefix("* ").unwrap().split(' ');
-        let (path, method) = (words.next().unwrap(), words.next().unwrap().trim_matches('*'));
+        let (path, method) = (
+            words.next().unwrap(),
+            words.next().unwrap().trim_matches('*'),
+        );
         let body = match (path, method) {
             ("/connect", _) => json!({"username": "bob"}),
             ("/subscribe" | "/unsubscribe", _) => json!({"conn_id": id, "channels": ["more"]}),
@@ -50,13 +59,18 @@ async fn every_endpoint_is_there() {
         let request = match (path, method) {
             // A socket is opened below; without an upgrade it is refused, but not as unknown.
             ("/ws" | "/listen", _) => backend.request(Method::GET, &format!("{path}?conn_id={id}")),
-            ("/disconnect", "GET") => {
-                backend.request(Method::GET, &format!("{path}?conn_id={}", backend.connect("dave", &[]).await))
-            }
+            ("/disconnect", "GET") => backend.request(
+                Method::GET,
+                &format!("{path}?conn_id={}", backend.connect("dave", &[]).await),
+            ),
             (_, method) => backend.request(method.parse().unwrap(), path).json(&body),
         };
         let response = request.send().await.unwrap();
-        assert_eq!(response.status(), if path == "/ws" { 426 } else { 200 }, "{line}");
+        assert_eq!(
+            response.status(),
+            if path == "/ws" { 426 } else { 200 },
+            "{line}"
+        );
     }
     assert!(WebSocket::open(&server.address, &id).await.is_ok());
 }
@@ -64,7 +78,8 @@ async fn every_endpoint_is_there() {
 /// README of 0.7, page of 0.6: "Currently following message types are emited".
 const TYPES: &str = "`message`, `message:edit`, `message:delete`, `presence`, `user_state_change`";
 
-/// README of 0.7, page of 0.6, page of 0.6.0: "new message". The documents say `date` where every release since 0.5 sends `timestamp`.
+/// README of 0.7, page of 0.6, page of 0.6.0: "new message". The documents say `date` where every
+/// release since 0.5 sends `timestamp`.
 const NEW_MESSAGE: &str = r#"{
     "date": "2011-09-15T11:36:18.471862",
     "message": MSG_PAYLOAD,
@@ -89,7 +104,11 @@ fn is_like(event: &Value, mut shown: Value) {
     for (key, value) in shown {
         assert_eq!(&event[key], value, "{key}: {event}");
     }
-    let mask = |time: &Value| time.as_str().unwrap().replace(|digit: char| digit.is_ascii_digit(), "0");
+    let mask = |time: &Value| {
+        time.as_str()
+            .unwrap()
+            .replace(|digit: char| digit.is_ascii_digit(), "0")
+    };
     let timestamp = mask(&event["timestamp"]);
     // A time of whole seconds has no fraction.
     assert!(mask(&date).starts_with(&timestamp), "{event}");
@@ -109,16 +128,34 @@ async fn clients_receive_lists_of_these_objects() {
     is_like(&joined, filled(PRESENCE, &[("joined/parted", "joined")]));
 
     let payload = ("MSG_PAYLOAD", "{\"any\": [\"thing\"]}");
-    let message = json!([{"user": "NAME_OF_POSTER", "channel": "CHAN_NAME", "message": {"any": ["thing"]}}]);
+    let message =
+        json!([{"user": "NAME_OF_POSTER", "channel": "CHAN_NAME", "message": {"any": ["thing"]}}]);
     let uuid = backend.post("/message", message).await[0]["uuid"].clone();
     let message = socket.event().await;
     is_like(&message, filled(NEW_MESSAGE, &[payload]));
 
     let edit = json!([{"uuid": uuid, "channel": "CHAN_NAME", "message": {}}]);
-    assert!(backend.send(Method::PATCH, "/message", &edit).await.status().is_success());
+    assert!(
+        backend
+            .send(Method::PATCH, "/message", &edit)
+            .await
+            .status()
+            .is_success()
+    );
     let deletion = json!([{"uuid": uuid, "channel": "CHAN_NAME"}]);
-    assert!(backend.send(Method::DELETE, "/message", &deletion).await.status().is_success());
-    backend.post("/user_state", json!({"user": "NAME_OF_POSTER", "user_state": {"a": 1}})).await;
+    assert!(
+        backend
+            .send(Method::DELETE, "/message", &deletion)
+            .await
+            .status()
+            .is_success()
+    );
+    backend
+        .post(
+            "/user_state",
+            json!({"user": "NAME_OF_POSTER", "user_state": {"a": 1}}),
+        )
+        .await;
     let mut events = vec![joined, message];
     for _ in 0..3 {
         events.push(socket.event().await);
@@ -127,6 +164,9 @@ async fn clients_receive_lists_of_these_objects() {
     let parted = socket.event().await;
     is_like(&parted, filled(PRESENCE, &[("joined/parted", "parted")]));
 
-    let seen: BTreeSet<_> = events.iter().map(|event| format!("`{}`", event["type"].as_str().unwrap())).collect();
+    let seen: BTreeSet<_> = events
+        .iter()
+        .map(|event| format!("`{}`", event["type"].as_str().unwrap()))
+        .collect();
     assert_eq!(seen, TYPES.split(", ").map(str::to_owned).collect());
 }

@@ -31,7 +31,14 @@ impl Client {
     /// Every two of them are one user.
     pub(super) fn new(backend: Backend, address: String, index: u64) -> Self {
         let (user, conn_id) = (format!("user-{}", index / 2), Uuid::new_v4().to_string());
-        Self { backend, address, user, conn_id, socket: None, random: Random::new(index) }
+        Self {
+            backend,
+            address,
+            user,
+            conn_id,
+            socket: None,
+            random: Random::new(index),
+        }
     }
 
     pub(super) async fn rage(mut self, steps: u64) -> Self {
@@ -58,7 +65,8 @@ impl Client {
                 self.socket = None;
             }
             8 => {
-                // A reload: the beacon of the old page and the call of the new one, with the same id.
+                // A reload: the beacon of the old page and the call of the new one, with the same
+                // id.
                 let connect = json!({"username": self.user, "conn_id": self.conn_id, "channels": self.some_channels()});
                 tokio::join!(self.disconnect(), self.send("/connect", connect));
             }
@@ -73,7 +81,9 @@ impl Client {
 
     fn some_channels(&mut self) -> Vec<String> {
         let count = 1 + self.random.below(CHANNELS);
-        (0..count).map(|_| format!("channel-{}", self.random.below(CHANNELS))).collect()
+        (0..count)
+            .map(|_| format!("channel-{}", self.random.below(CHANNELS)))
+            .collect()
     }
 
     async fn connect(&mut self) {
@@ -85,7 +95,8 @@ impl Client {
     }
 
     async fn disconnect(&self) {
-        self.send("/disconnect", json!({"conn_id": self.conn_id})).await;
+        self.send("/disconnect", json!({"conn_id": self.conn_id}))
+            .await;
     }
 
     async fn open(&self) -> Option<WebSocket> {
@@ -93,10 +104,15 @@ impl Client {
     }
 
     async fn subscribe(&self, channels: &[String]) -> Value {
-        self.send("/subscribe", json!({"conn_id": self.conn_id, "channels": channels})).await
+        self.send(
+            "/subscribe",
+            json!({"conn_id": self.conn_id, "channels": channels}),
+        )
+        .await
     }
 
-    /// A call that may be refused since the connection is gone. One that the server cannot take now is sent again.
+    /// A call that may be refused since the connection is gone. One that the server cannot take now
+    /// is sent again.
     async fn send(&self, path: &str, body: Value) -> Value {
         let start = Instant::now();
         loop {
@@ -104,7 +120,10 @@ impl Client {
             let (status, text) = (response.status().as_u16(), response.text().await.unwrap());
             match status {
                 200 | 422 => return serde_json::from_str(&text).unwrap(),
-                503 => assert!(start.elapsed() < PATIENCE, "{path} {body} is refused again and again: {text}"),
+                503 => assert!(
+                    start.elapsed() < PATIENCE,
+                    "{path} {body} is refused again and again: {text}"
+                ),
                 _ => panic!("{path} {body}: {status} {text}"),
             }
             tokio::time::sleep(Duration::from_millis(10)).await;
@@ -114,13 +133,26 @@ impl Client {
     /// Listens, and says to which channels its connection is subscribed by what the server answers.
     pub(super) async fn come_to_rest(mut self) -> Member {
         self.socket = None;
-        let answer = self.send("/connect", json!({"username": self.user, "conn_id": self.conn_id, "channels": ["all"]})).await;
+        let answer = self
+            .send(
+                "/connect",
+                json!({"username": self.user, "conn_id": self.conn_id, "channels": ["all"]}),
+            )
+            .await;
         assert_eq!(answer["conn_id"], self.conn_id.as_str(), "{answer}");
         let answer = self.subscribe(&["all".to_owned()]).await;
-        let channels: BTreeSet<_> =
-            answer["channels"].as_array().unwrap().iter().map(|name| name.as_str().unwrap().to_owned()).collect();
+        let channels: BTreeSet<_> = answer["channels"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .map(|name| name.as_str().unwrap().to_owned())
+            .collect();
         let mut socket = self.open().await.unwrap();
         assert!(socket.ended(Duration::ZERO).await.is_none());
-        Member { user: self.user, channels, socket }
+        Member {
+            user: self.user,
+            channels,
+            socket,
+        }
     }
 }

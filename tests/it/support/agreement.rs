@@ -1,4 +1,5 @@
-//! Whether everyone tells the same about who is where: `/info`, `/admin/admin.json`, and those who really receive a message.
+//! Whether everyone tells the same about who is where: `/info`, `/admin/admin.json`, and those who
+//! really receive a message.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, Instant};
@@ -10,7 +11,8 @@ use uuid::Uuid;
 use super::client::Backend;
 use super::websocket::WebSocket;
 
-/// How long the server has to come to rest after a storm; longer than its settings let connections live that nobody listens to.
+/// How long the server has to come to rest after a storm; longer than its settings let connections
+/// live that nobody listens to.
 const PATIENCE: Duration = Duration::from_secs(20);
 
 /// A client that listens by websocket, and the channels that its connection is subscribed to.
@@ -29,48 +31,82 @@ struct People {
     connections: BTreeMap<String, u64>,
 }
 
-/// Waits until `/info` and `admin.json` tell of these members and of nobody else, then sends a last message to every channel and checks
-/// who receives it.
+/// Waits until `/info` and `admin.json` tell of these members and of nobody else, then sends a last
+/// message to every channel and checks who receives it.
 pub(crate) async fn agree(backend: &Backend, members: &mut [Member]) {
     let expected = People::of(members);
     let start = Instant::now();
     loop {
-        let (info, admin) = (People::of_info(backend).await, People::of_admin(backend).await);
+        let (info, admin) = (
+            People::of_info(backend).await,
+            People::of_admin(backend).await,
+        );
         if info.channels == expected.channels && admin == expected {
             break;
         }
         if start.elapsed() > PATIENCE {
             for (who, people) in [("/info", &info), ("admin.json", &admin)] {
                 let ghosts = people.ghosts(&expected);
-                println!("{} ghosts in {who}, one of them is {:?}", ghosts.len(), ghosts.first());
+                println!(
+                    "{} ghosts in {who}, one of them is {:?}",
+                    ghosts.len(),
+                    ghosts.first()
+                );
             }
-            assert_eq!(info.channels, expected.channels, "/info (left) and those who listen (right)");
-            assert_eq!(admin, expected, "admin.json (left) and those who listen (right)");
+            assert_eq!(
+                info.channels, expected.channels,
+                "/info (left) and those who listen (right)"
+            );
+            assert_eq!(
+                admin, expected,
+                "admin.json (left) and those who listen (right)"
+            );
         }
         tokio::time::sleep(Duration::from_millis(100)).await;
     }
     receive_a_last_message(backend, members).await;
 }
 
-/// To each channel, then to each member in private: what a member has not got by then it never gets.
+/// To each channel, then to each member in private: what a member has not got by then it never
+/// gets.
 async fn receive_a_last_message(backend: &Backend, members: &mut [Member]) {
     let mark = Uuid::new_v4().to_string();
-    let info = backend.post("/info", json!({"info": {"include_history": false}})).await;
+    let info = backend
+        .post("/info", json!({"info": {"include_history": false}}))
+        .await;
     for channel in info["channels"].as_object().unwrap().keys() {
         backend.say(channel, json!({"mark": mark})).await;
     }
     let users: BTreeSet<_> = members.iter().map(|member| &member.user).collect();
-    backend.post("/message", json!([{"user": "backend", "pm_users": users, "message": {"mark": mark}}])).await;
-    for Member { user, channels, socket } in members {
+    backend
+        .post(
+            "/message",
+            json!([{"user": "backend", "pm_users": users, "message": {"mark": mark}}]),
+        )
+        .await;
+    for Member {
+        user,
+        channels,
+        socket,
+    } in members
+    {
         let mut received = BTreeSet::new();
         loop {
             let event = socket.event().await;
             if event["message"]["mark"] == mark.as_str() {
-                let Some(channel) = event["channel"].as_str() else { break };
-                assert!(received.insert(channel.to_owned()), "{user} got the last message of {channel} twice");
+                let Some(channel) = event["channel"].as_str() else {
+                    break;
+                };
+                assert!(
+                    received.insert(channel.to_owned()),
+                    "{user} got the last message of {channel} twice"
+                );
             }
         }
-        assert_eq!(received, *channels, "{user} got the last message of (left) and is subscribed to (right)");
+        assert_eq!(
+            received, *channels,
+            "{user} got the last message of (left) and is subscribed to (right)"
+        );
     }
 }
 
@@ -89,43 +125,96 @@ impl People {
     }
 
     async fn of_info(backend: &Backend) -> Self {
-        let info = backend.post("/info", json!({"info": {"include_history": false}})).await;
-        let people = Self { channels: channels_of(&info), ..Self::default() };
-        let users: BTreeSet<_> = people.channels.values().flat_map(|(users, _)| users.clone()).collect();
-        let told: BTreeSet<_> = info["users"].as_array().unwrap().iter().map(|user| text(&user["user"])).collect();
-        assert_eq!(told, users, "the users that /info tells of (left) and those of its channels (right)");
+        let info = backend
+            .post("/info", json!({"info": {"include_history": false}}))
+            .await;
+        let people = Self {
+            channels: channels_of(&info),
+            ..Self::default()
+        };
+        let users: BTreeSet<_> = people
+            .channels
+            .values()
+            .flat_map(|(users, _)| users.clone())
+            .collect();
+        let told: BTreeSet<_> = info["users"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .map(|user| text(&user["user"]))
+            .collect();
+        assert_eq!(
+            told, users,
+            "the users that /info tells of (left) and those of its channels (right)"
+        );
         people
     }
 
     async fn of_admin(backend: &Backend) -> Self {
-        let admin = backend.request(Method::GET, "/admin/admin.json").send().await.unwrap();
+        let admin = backend
+            .request(Method::GET, "/admin/admin.json")
+            .send()
+            .await
+            .unwrap();
         let admin: Value = admin.json().await.unwrap();
-        let count = |user: &Value| (text(&user["user"]), user["connections"].as_array().unwrap().len() as u64);
-        let connections: BTreeMap<_, _> = admin["users"].as_array().unwrap().iter().map(count).collect();
-        assert_eq!(admin["total_connections"], connections.values().sum::<u64>());
+        let count = |user: &Value| {
+            (
+                text(&user["user"]),
+                user["connections"].as_array().unwrap().len() as u64,
+            )
+        };
+        let connections: BTreeMap<_, _> = admin["users"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .map(count)
+            .collect();
+        assert_eq!(
+            admin["total_connections"],
+            connections.values().sum::<u64>()
+        );
         assert_eq!(admin["unique_user_count"], connections.len());
-        Self { channels: channels_of(&admin), connections }
+        Self {
+            channels: channels_of(&admin),
+            connections,
+        }
     }
 
     /// Whoever is told to be somewhere, and is not.
     fn ghosts(&self, expected: &Self) -> BTreeSet<String> {
-        self.everyone().difference(&expected.everyone()).cloned().collect()
+        self.everyone()
+            .difference(&expected.everyone())
+            .cloned()
+            .collect()
     }
 
     fn everyone(&self) -> BTreeSet<String> {
         let in_channels = self.channels.values().flat_map(|(users, _)| users);
-        in_channels.chain(self.connections.keys()).cloned().collect()
+        in_channels
+            .chain(self.connections.keys())
+            .cloned()
+            .collect()
     }
 }
 
 fn channels_of(answer: &Value) -> BTreeMap<String, (BTreeSet<String>, u64)> {
     let channel = |(name, channel): (&String, &Value)| {
-        let users: BTreeSet<_> = channel["users"].as_array().unwrap().iter().map(text).collect();
+        let users: BTreeSet<_> = channel["users"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .map(text)
+            .collect();
         assert_eq!(channel["total_users"], users.len(), "{channel}");
-        (name.clone(), (users, channel["total_connections"].as_u64().unwrap()))
+        (
+            name.clone(),
+            (users, channel["total_connections"].as_u64().unwrap()),
+        )
     };
     let channels = answer["channels"].as_object().unwrap().iter().map(channel);
-    channels.filter(|(_, (users, connections))| !users.is_empty() || *connections > 0).collect()
+    channels
+        .filter(|(_, (users, connections))| !users.is_empty() || *connections > 0)
+        .collect()
 }
 
 fn text(value: &Value) -> String {

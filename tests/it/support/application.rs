@@ -1,4 +1,5 @@
-//! An application as a user of this server writes one: it has a page, answers the page's calls, and makes signed calls itself.
+//! An application as a user of this server writes one: it has a page, answers the page's calls, and
+//! makes signed calls itself.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -35,7 +36,10 @@ impl Call {
     /// A header of the call, by its name in lower case.
     pub(crate) fn header(&self, name: &str) -> Option<&str> {
         let lines = self.head.lines().filter_map(|line| line.split_once(": "));
-        lines.into_iter().find(|(key, _)| key.eq_ignore_ascii_case(name)).map(|(_, value)| value)
+        lines
+            .into_iter()
+            .find(|(key, _)| key.eq_ignore_ascii_case(name))
+            .map(|(_, value)| value)
     }
 
     /// Passes it on to the server, as the demos of the original do.
@@ -52,14 +56,23 @@ impl Call {
             "/user_state" => json!({"user": body["username"], "user_state": body["update_state"]}),
             _ => body.clone(),
         };
-        let response = backend.send(Method::from_bytes(method.as_bytes()).unwrap(), path, &passed).await;
+        let response = backend
+            .send(
+                Method::from_bytes(method.as_bytes()).unwrap(),
+                path,
+                &passed,
+            )
+            .await;
         (response.status().as_u16(), response.json().await.unwrap())
     }
 }
 
 impl Application {
     /// With this page at `/`. Every other path is a call, which is noted and answered.
-    pub(crate) async fn start<F>(page: &str, answer: impl Fn(Call) -> F + Clone + Send + 'static) -> Self
+    pub(crate) async fn start<F>(
+        page: &str,
+        answer: impl Fn(Call) -> F + Clone + Send + 'static,
+    ) -> Self
     where
         F: Future<Output = Answer> + Send + 'static,
     {
@@ -86,7 +99,11 @@ impl Application {
     }
 
     /// The same, but each call to connect takes a permit first, and waits until there is one.
-    pub(crate) async fn passing_on_with_permits(page: &str, server: &Server, permits: &Arc<Semaphore>) -> Self {
+    pub(crate) async fn passing_on_with_permits(
+        page: &str,
+        server: &Server,
+        permits: &Arc<Semaphore>,
+    ) -> Self {
         let (backend, permits) = (Backend::of(server), permits.clone());
         Self::start(page, move |call| {
             let (backend, permits) = (backend.clone(), permits.clone());
@@ -102,7 +119,10 @@ impl Application {
 
     /// The next call that no test has looked at.
     pub(crate) async fn call(&mut self) -> Call {
-        timeout(Duration::from_secs(20), self.calls.recv()).await.expect("the page makes no call").unwrap()
+        timeout(Duration::from_secs(20), self.calls.recv())
+            .await
+            .expect("the page makes no call")
+            .unwrap()
     }
 
     /// All calls that no test has looked at.
@@ -111,12 +131,18 @@ impl Application {
     }
 }
 
-async fn serve<F>(mut socket: TcpStream, page: String, noted: UnboundedSender<Call>, answer: impl Fn(Call) -> F)
-where
+async fn serve<F>(
+    mut socket: TcpStream,
+    page: String,
+    noted: UnboundedSender<Call>,
+    answer: impl Fn(Call) -> F,
+) where
     F: Future<Output = Answer>,
 {
     // A browser opens sockets that it may not need.
-    let Some(call) = read(&mut socket).await else { return };
+    let Some(call) = read(&mut socket).await else {
+        return;
+    };
     let (status, kind, body) = if call.path == "/" {
         (200, "text/html", page)
     } else {
@@ -124,9 +150,14 @@ where
         let (status, body) = answer(call).await;
         (status, "application/json", body.to_string())
     };
-    let head =
-        format!("HTTP/1.1 {status} OK\r\nContent-Type: {kind}\r\nContent-Length: {}\r\nConnection: close\r\n\r\n", body.len());
-    socket.write_all(format!("{head}{body}").as_bytes()).await.ok();
+    let head = format!(
+        "HTTP/1.1 {status} OK\r\nContent-Type: {kind}\r\nContent-Length: {}\r\nConnection: close\r\n\r\n",
+        body.len()
+    );
+    socket
+        .write_all(format!("{head}{body}").as_bytes())
+        .await
+        .ok();
 }
 
 async fn read(socket: &mut TcpStream) -> Option<Call> {
@@ -137,8 +168,15 @@ async fn read(socket: &mut TcpStream) -> Option<Call> {
     let head = String::from_utf8(bytes).unwrap();
     let mut words = head.split(' ').map(str::to_owned);
     let (method, path) = (words.next()?, words.next()?);
-    let mut call = Call { method, path, head, body: Value::Null };
-    let length = call.header("content-length").map_or(0, |length| length.parse().unwrap());
+    let mut call = Call {
+        method,
+        path,
+        head,
+        body: Value::Null,
+    };
+    let length = call
+        .header("content-length")
+        .map_or(0, |length| length.parse().unwrap());
     let mut body = vec![0; length];
     socket.read_exact(&mut body).await.ok()?;
     call.body = serde_json::from_slice(&body).unwrap_or_default();

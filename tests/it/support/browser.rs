@@ -39,13 +39,26 @@ impl Browser {
     pub(crate) async fn start() -> Self {
         let permit = FREE.acquire().await.unwrap();
         let mut command = Command::new("chromedriver");
-        let mut chromedriver = command.arg("--port=0").stdout(Stdio::piped()).stderr(Stdio::null()).spawn().expect("chromedriver");
-        let mut lines = BufReader::new(chromedriver.stdout.take().unwrap()).lines().map_while(Result::ok);
-        let line = lines.find(|line| line.contains("started successfully on port")).expect("chromedriver did not start");
+        let mut chromedriver = command
+            .arg("--port=0")
+            .stdout(Stdio::piped())
+            .stderr(Stdio::null())
+            .spawn()
+            .expect("chromedriver");
+        let mut lines = BufReader::new(chromedriver.stdout.take().unwrap())
+            .lines()
+            .map_while(Result::ok);
+        let line = lines
+            .find(|line| line.contains("started successfully on port"))
+            .expect("chromedriver did not start");
         let port = line.trim_end_matches('.').rsplit(' ').next().unwrap();
         // It must not be kept waiting by what nobody reads.
         std::thread::spawn(move || lines.for_each(drop));
-        Self { chromedriver, address: format!("http://127.0.0.1:{port}"), _permit: permit }
+        Self {
+            chromedriver,
+            address: format!("http://127.0.0.1:{port}"),
+            _permit: permit,
+        }
     }
 
     /// A new window on a page of this server.
@@ -70,7 +83,10 @@ impl Browser {
         let logs = json!({"browser": "ALL", "performance": "ALL"});
         capabilities.set("goog:loggingPrefs", logs).unwrap();
         let driver = WebDriver::new(&self.address, capabilities).await.unwrap();
-        let window = Window { driver, address: server.to_owned() };
+        let window = Window {
+            driver,
+            address: server.to_owned(),
+        };
         window.goto(path).await;
         window
     }
@@ -85,7 +101,10 @@ impl Drop for Browser {
 
 impl Window {
     pub(crate) async fn goto(&self, path: &str) {
-        self.driver.goto(format!("http://{}{path}", self.address)).await.unwrap();
+        self.driver
+            .goto(format!("http://{}{path}", self.address))
+            .await
+            .unwrap();
     }
 
     /// Signs in to the admin pages, where it is shown the door.
@@ -99,7 +118,10 @@ impl Window {
     /// Waits until it shows the page at this path.
     pub(crate) async fn arrives(&self, path: &str) {
         super::eventually(&format!("it arrives at {path}"), async || {
-            self.driver.current_url().await.is_ok_and(|url| url.path() == path)
+            self.driver
+                .current_url()
+                .await
+                .is_ok_and(|url| url.path() == path)
         })
         .await;
     }
@@ -107,8 +129,16 @@ impl Window {
     /// The element, once it is there and can be seen.
     pub(crate) async fn find(&self, css: &str) -> WebElement {
         let options = ElementQueryOptions::default().set_description(Some(css));
-        let query = self.driver.query(By::Css(css)).options(options).wait(PATIENCE, Duration::from_millis(20)).and_displayed();
-        query.first().await.unwrap_or_else(|error| panic!("{css}: {error}"))
+        let query = self
+            .driver
+            .query(By::Css(css))
+            .options(options)
+            .wait(PATIENCE, Duration::from_millis(20))
+            .and_displayed();
+        query
+            .first()
+            .await
+            .unwrap_or_else(|error| panic!("{css}: {error}"))
     }
 
     pub(crate) async fn click(&self, css: &str) {
@@ -118,17 +148,32 @@ impl Window {
     /// Clicks the element that XPath finds, which can tell elements by their text.
     pub(crate) async fn click_at(&self, path: &str) {
         let find = async || {
-            let query = self.driver.query(By::XPath(path)).wait(PATIENCE, Duration::from_millis(20)).and_displayed();
-            query.first().await.unwrap_or_else(|error| panic!("{path}: {error}"))
+            let query = self
+                .driver
+                .query(By::XPath(path))
+                .wait(PATIENCE, Duration::from_millis(20))
+                .and_displayed();
+            query
+                .first()
+                .await
+                .unwrap_or_else(|error| panic!("{path}: {error}"))
         };
         while !Self::clicked(find().await).await {}
     }
 
-    /// Returns whether the element was still there to be clicked. A page that draws a list anew puts another one in its place.
+    /// Returns whether the element was still there to be clicked. A page that draws a list anew
+    /// puts another one in its place.
     async fn clicked(element: WebElement) -> bool {
         match element.click().await {
             Ok(()) => true,
-            Err(error) if matches!(error.as_inner(), WebDriverErrorInner::StaleElementReference(_)) => false,
+            Err(error)
+                if matches!(
+                    error.as_inner(),
+                    WebDriverErrorInner::StaleElementReference(_)
+                ) =>
+            {
+                false
+            }
             Err(error) => panic!("{element}: {error}"),
         }
     }
@@ -142,7 +187,9 @@ impl Window {
 
     /// Chooses an option by what it says.
     pub(crate) async fn choose_text(&self, css: &str, text: &str) {
-        let select = thirtyfour::components::SelectElement::new(&self.find(css).await).await.unwrap();
+        let select = thirtyfour::components::SelectElement::new(&self.find(css).await)
+            .await
+            .unwrap();
         select.select_by_exact_text(text).await.unwrap();
     }
 
@@ -164,30 +211,56 @@ impl Window {
     }
 
     pub(crate) async fn text(&self, css: &str) -> String {
-        let script = format!("return document.querySelector({})?.textContent ?? ''", json!(css));
-        self.driver.execute(script, Vec::new()).await.unwrap().json().as_str().unwrap_or_default().to_owned()
+        let script = format!(
+            "return document.querySelector({})?.textContent ?? ''",
+            json!(css)
+        );
+        self.driver
+            .execute(script, Vec::new())
+            .await
+            .unwrap()
+            .json()
+            .as_str()
+            .unwrap_or_default()
+            .to_owned()
     }
 
     /// Waits until the text is in the element.
     pub(crate) async fn says(&self, css: &str, part: &str) {
-        super::eventually(&format!("{css} says {part:?}"), async || self.text(css).await.contains(part)).await;
+        super::eventually(&format!("{css} says {part:?}"), async || {
+            self.text(css).await.contains(part)
+        })
+        .await;
     }
 
     /// Waits until the text is not in the element any more.
     pub(crate) async fn stops_saying(&self, css: &str, part: &str) {
-        super::eventually(&format!("{css} stops saying {part:?}"), async || !self.text(css).await.contains(part)).await;
+        super::eventually(&format!("{css} stops saying {part:?}"), async || {
+            !self.text(css).await.contains(part)
+        })
+        .await;
     }
 
     /// Presses keys, one after the other, wherever the focus is.
     pub(crate) async fn press(&self, keys: &str) {
-        self.driver.active_element().await.unwrap().send_keys(keys).await.unwrap();
+        self.driver
+            .active_element()
+            .await
+            .unwrap()
+            .send_keys(keys)
+            .await
+            .unwrap();
     }
 
     /// Presses Tab until this has the focus.
     pub(crate) async fn tab_to(&self, text: &str) {
         super::eventually(&format!("Tab leads to {text:?}"), async || {
             self.press("\t").await;
-            let focused = self.driver.execute("return document.activeElement.textContent", Vec::new()).await.unwrap();
+            let focused = self
+                .driver
+                .execute("return document.activeElement.textContent", Vec::new())
+                .await
+                .unwrap();
             focused.json() == text
         })
         .await;
@@ -196,28 +269,46 @@ impl Window {
     /// From now on it is small, touched by fingers, and shows dark pages.
     pub(crate) async fn looks_like_a_phone_in_the_dark(&self) {
         let size = json!({"width": 390, "height": 844, "deviceScaleFactor": 2, "mobile": true});
-        self.driver.handle().cmd(Cdp("Emulation.setDeviceMetricsOverride", size)).await.unwrap();
+        self.driver
+            .handle()
+            .cmd(Cdp("Emulation.setDeviceMetricsOverride", size))
+            .await
+            .unwrap();
         let dark = json!({"features": [{"name": "prefers-color-scheme", "value": "dark"}]});
-        self.driver.handle().cmd(Cdp("Emulation.setEmulatedMedia", dark)).await.unwrap();
+        self.driver
+            .handle()
+            .cmd(Cdp("Emulation.setEmulatedMedia", dark))
+            .await
+            .unwrap();
     }
 
     /// The page is no wider than the screen.
     pub(crate) async fn fits(&self) {
-        let overflow = self.run("return document.documentElement.scrollWidth - innerWidth").await;
-        assert!(overflow.as_i64().unwrap() <= 0, "the page is {overflow} px wider than the screen");
+        let overflow = self
+            .run("return document.documentElement.scrollWidth - innerWidth")
+            .await;
+        assert!(
+            overflow.as_i64().unwrap() <= 0,
+            "the page is {overflow} px wider than the screen"
+        );
     }
 
     /// Keeps what can be seen, for people to look at.
     pub(crate) async fn screenshot(&self, name: &str) {
         let folder = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join("screenshots");
         std::fs::create_dir_all(&folder).unwrap();
-        self.driver.screenshot(&folder.join(format!("{name}.png"))).await.unwrap();
+        self.driver
+            .screenshot(&folder.join(format!("{name}.png")))
+            .await
+            .unwrap();
     }
 
     /// What the console said since it was last asked, errors and warnings only.
     pub(crate) async fn complaints(&self) -> Vec<String> {
         let log = self.log("browser").await;
-        let grave = log.iter().filter(|entry| entry["level"] == "SEVERE" || entry["level"] == "WARNING");
+        let grave = log
+            .iter()
+            .filter(|entry| entry["level"] == "SEVERE" || entry["level"] == "WARNING");
         grave.map(|entry| entry["message"].to_string()).collect()
     }
 
@@ -225,7 +316,9 @@ impl Window {
     pub(crate) async fn foreign_requests(&self) -> Vec<String> {
         let own = format!("//{}/", self.address);
         let messages = self.log("performance").await;
-        let messages = messages.iter().filter_map(|entry| serde_json::from_str::<Value>(entry["message"].as_str()?).ok());
+        let messages = messages
+            .iter()
+            .filter_map(|entry| serde_json::from_str::<Value>(entry["message"].as_str()?).ok());
         let events = messages.map(|message| message["message"].clone());
         let urls = events.filter_map(|event| {
             let url = match event["method"].as_str()? {
@@ -235,7 +328,8 @@ impl Window {
             };
             url.as_str().map(str::to_owned)
         });
-        urls.filter(|url| !url.contains(&own) && !url.starts_with("data:")).collect()
+        urls.filter(|url| !url.contains(&own) && !url.starts_with("data:"))
+            .collect()
     }
 
     async fn log(&self, kind: &'static str) -> Vec<Value> {
@@ -253,7 +347,12 @@ impl Window {
                  return violations.map(({{ id, help, nodes }}) => `${{id}}: ${{help}}: ${{nodes.map((node) => node.html).join(' ')}}`);"
             ))
             .await;
-        found.as_array().unwrap().iter().map(|found| found.as_str().unwrap().to_owned()).collect()
+        found
+            .as_array()
+            .unwrap()
+            .iter()
+            .map(|found| found.as_str().unwrap().to_owned())
+            .collect()
     }
 
     /// The page has made no error, asked nobody else, and everyone can use it.
@@ -274,7 +373,8 @@ struct Log(&'static str);
 
 impl FormatRequestData for Log {
     fn format_request(&self, session: &SessionId) -> RequestData {
-        RequestData::new(reqwest::Method::POST, format!("session/{session}/se/log")).add_body(json!({"type": self.0}))
+        RequestData::new(reqwest::Method::POST, format!("session/{session}/se/log"))
+            .add_body(json!({"type": self.0}))
     }
 }
 
@@ -285,6 +385,10 @@ struct Cdp(&'static str, Value);
 impl FormatRequestData for Cdp {
     fn format_request(&self, session: &SessionId) -> RequestData {
         let body = json!({"cmd": self.0, "params": self.1});
-        RequestData::new(reqwest::Method::POST, format!("session/{session}/goog/cdp/execute")).add_body(body)
+        RequestData::new(
+            reqwest::Method::POST,
+            format!("session/{session}/goog/cdp/execute"),
+        )
+        .add_body(body)
     }
 }

@@ -14,17 +14,26 @@ pub(crate) struct Backend {
 
 impl Backend {
     pub(crate) fn of(server: &Server) -> Self {
-        let http = reqwest::Client::builder().redirect(redirect::Policy::none()).no_proxy().build().unwrap();
-        Self { http, address: server.address.clone() }
+        let http = reqwest::Client::builder()
+            .redirect(redirect::Policy::none())
+            .no_proxy()
+            .build()
+            .unwrap();
+        Self {
+            http,
+            address: server.address.clone(),
+        }
     }
 
     /// A signed request without a body.
     pub(crate) fn request(&self, method: Method, path: &str) -> RequestBuilder {
-        self.unsigned(method, path).header("x-channelstream-secret", sign("secret", path, now()))
+        self.unsigned(method, path)
+            .header("x-channelstream-secret", sign("secret", path, now()))
     }
 
     pub(crate) fn unsigned(&self, method: Method, path: &str) -> RequestBuilder {
-        self.http.request(method, format!("http://{}{path}", self.address))
+        self.http
+            .request(method, format!("http://{}{path}", self.address))
     }
 
     pub(crate) async fn send(&self, method: Method, path: &str, body: &Value) -> Response {
@@ -42,17 +51,26 @@ impl Backend {
 
     /// Connects a user; its new connection's id.
     pub(crate) async fn connect(&self, user: &str, channels: &[&str]) -> String {
-        let answer = self.post("/connect", json!({"username": user, "channels": channels})).await;
+        let answer = self
+            .post("/connect", json!({"username": user, "channels": channels}))
+            .await;
         answer["conn_id"].as_str().unwrap().to_owned()
     }
 
     /// Sends a message to a channel.
     pub(crate) async fn say(&self, channel: &str, message: Value) {
-        self.post("/message", json!([{"user": "backend", "channel": channel, "message": message}])).await;
+        self.post(
+            "/message",
+            json!([{"user": "backend", "channel": channel, "message": message}]),
+        )
+        .await;
     }
 
     /// A long-poll's answer.
     pub(crate) async fn listen(&self, conn_id: &str) -> Response {
-        self.unsigned(Method::GET, &format!("/listen?conn_id={conn_id}")).send().await.unwrap()
+        self.unsigned(Method::GET, &format!("/listen?conn_id={conn_id}"))
+            .send()
+            .await
+            .unwrap()
     }
 }

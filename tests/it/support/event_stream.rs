@@ -34,11 +34,20 @@ impl EventStream {
     pub(crate) async fn open(request: RequestBuilder) -> Self {
         let response = request.send().await.unwrap();
         assert_eq!(response.status(), 200);
-        Self { response, rest: String::new(), last_id: String::new(), comments: 0, retry: None }
+        Self {
+            response,
+            rest: String::new(),
+            last_id: String::new(),
+            comments: 0,
+            retry: None,
+        }
     }
 
     pub(crate) fn header(&self, name: &str) -> &str {
-        self.response.headers().get(name).map_or("", |value| value.to_str().unwrap())
+        self.response
+            .headers()
+            .get(name)
+            .map_or("", |value| value.to_str().unwrap())
     }
 
     /// The next event; `None` when the server has ended the stream.
@@ -58,11 +67,20 @@ impl EventStream {
 
     /// The next event, soon.
     pub(crate) async fn soon(&mut self) -> Event {
-        tokio::time::timeout(Duration::from_secs(10), self.next()).await.expect("no event came").expect("the stream has ended")
+        tokio::time::timeout(Duration::from_secs(10), self.next())
+            .await
+            .expect("no event came")
+            .expect("the stream has ended")
     }
 
     fn event(&mut self, block: &str) -> Option<Event> {
-        let (mut event, mut has_data) = (Event { id: self.last_id.clone(), ..Event::default() }, false);
+        let (mut event, mut has_data) = (
+            Event {
+                id: self.last_id.clone(),
+                ..Event::default()
+            },
+            false,
+        );
         for line in block.lines() {
             match line.split_once(": ").unwrap_or((line, "")) {
                 ("id", id) => event.id = id.to_owned(),

@@ -1,4 +1,5 @@
-//! Numbered messages: several publishers send them, and a ledger says which of them a client has read.
+//! Numbered messages: several publishers send them, and a ledger says which of them a client has
+//! read.
 
 use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
@@ -30,9 +31,24 @@ impl Publishers {
     pub(crate) fn start(backend: &Backend, channel: &str, count: u64, per_second: u64) -> Self {
         let is_over = Arc::new(AtomicBool::new(false));
         let every = Duration::from_secs_f64((count * PER_CALL) as f64 / per_second as f64);
-        let publish = |publisher| publish(backend.clone(), channel.to_owned(), publisher, every, is_over.clone());
-        let tasks = (0..count).map(|publisher| tokio::spawn(publish(publisher))).collect();
-        Self { backend: backend.clone(), channel: channel.to_owned(), is_over, tasks }
+        let publish = |publisher| {
+            publish(
+                backend.clone(),
+                channel.to_owned(),
+                publisher,
+                every,
+                is_over.clone(),
+            )
+        };
+        let tasks = (0..count)
+            .map(|publisher| tokio::spawn(publish(publisher)))
+            .collect();
+        Self {
+            backend: backend.clone(),
+            channel: channel.to_owned(),
+            is_over,
+            tasks,
+        }
     }
 
     /// Stops them and publishes the last message; returns how many they have sent together.
@@ -42,20 +58,35 @@ impl Publishers {
         for task in self.tasks {
             sent += task.await.unwrap();
         }
-        self.backend.say(&self.channel, json!({"publisher": LAST, "number": 1})).await;
+        self.backend
+            .say(&self.channel, json!({"publisher": LAST, "number": 1}))
+            .await;
         sent
     }
 }
 
-async fn publish(backend: Backend, channel: String, publisher: u64, every: Duration, is_over: Arc<AtomicBool>) -> u64 {
+async fn publish(
+    backend: Backend,
+    channel: String,
+    publisher: u64,
+    every: Duration,
+    is_over: Arc<AtomicBool>,
+) -> u64 {
     let mut clock = tokio::time::interval(every);
     clock.set_missed_tick_behavior(MissedTickBehavior::Skip);
     let mut sent = 0;
     while !is_over.load(Ordering::Relaxed) {
         clock.tick().await;
-        let message = |number| json!({"publisher": publisher, "number": number, "filler": "x".repeat(100)});
-        let draft = |number| json!({"user": "backend", "channel": channel, "message": message(number)});
-        backend.post("/message", (sent + 1..=sent + PER_CALL).map(draft).collect()).await;
+        let message =
+            |number| json!({"publisher": publisher, "number": number, "filler": "x".repeat(100)});
+        let draft =
+            |number| json!({"user": "backend", "channel": channel, "message": message(number)});
+        backend
+            .post(
+                "/message",
+                (sent + 1..=sent + PER_CALL).map(draft).collect(),
+            )
+            .await;
         sent += PER_CALL;
     }
     sent
@@ -86,7 +117,11 @@ impl Ledger {
             self.gaps += 1;
             return;
         }
-        let number = |key: &str| event["message"][key].as_u64().unwrap_or_else(|| panic!("not numbered: {event}"));
+        let number = |key: &str| {
+            event["message"][key]
+                .as_u64()
+                .unwrap_or_else(|| panic!("not numbered: {event}"))
+        };
         let (publisher, number) = (number("publisher"), number("number"));
         if publisher == LAST {
             self.has_last = true;
@@ -94,7 +129,8 @@ impl Ledger {
         }
         let highest = self.highest.entry(publisher).or_default();
         if number > *highest {
-            self.missing.extend((*highest + 1..number).map(|missing| (publisher, missing)));
+            self.missing
+                .extend((*highest + 1..number).map(|missing| (publisher, missing)));
             *highest = number;
             self.read += 1;
         } else if self.missing.remove(&(publisher, number)) {

@@ -19,7 +19,9 @@ impl Wire {
             while let Ok((mut client, _)) = listener.accept().await {
                 let (mut cut, server) = (cuts.subscribe(), server.clone());
                 tokio::spawn(async move {
-                    let Ok(mut server) = TcpStream::connect(server).await else { return };
+                    let Ok(mut server) = TcpStream::connect(server).await else {
+                        return;
+                    };
                     tokio::select! {
                         _ = tokio::io::copy_bidirectional(&mut client, &mut server) => {}
                         _ = cut.recv() => {}

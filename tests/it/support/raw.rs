@@ -18,7 +18,9 @@ impl Ending {
     /// The status of the last answer.
     pub(crate) fn status(&self) -> u16 {
         let head = self.text.rsplit("HTTP/1.1 ").next().unwrap_or_default();
-        head.get(..3).and_then(|status| status.parse().ok()).unwrap_or_default()
+        head.get(..3)
+            .and_then(|status| status.parse().ok())
+            .unwrap_or_default()
     }
 }
 
@@ -41,14 +43,22 @@ impl Raw {
             answer.push(self.0.read_u8().await.unwrap());
         }
         let head = String::from_utf8(answer).unwrap().to_lowercase();
-        let length = head.split("content-length: ").nth(1).and_then(|rest| rest.split('\r').next()?.parse().ok());
+        let length = head
+            .split("content-length: ")
+            .nth(1)
+            .and_then(|rest| rest.split('\r').next()?.parse().ok());
         let mut body = vec![0; length.unwrap_or(0)];
         self.0.read_exact(&mut body).await.unwrap();
         head + std::str::from_utf8(&body).unwrap()
     }
 
-    /// Sends the text piece by piece, with a pause after each, and reads until the server has closed the socket.
-    pub(crate) async fn ending_while_sending(mut self, pieces: impl Iterator<Item = String>, pause: Duration) -> Ending {
+    /// Sends the text piece by piece, with a pause after each, and reads until the server has
+    /// closed the socket.
+    pub(crate) async fn ending_while_sending(
+        mut self,
+        pieces: impl Iterator<Item = String>,
+        pause: Duration,
+    ) -> Ending {
         let start = Instant::now();
         let (mut reader, mut writer) = self.0.split();
         let mut bytes = Vec::new();
@@ -66,11 +76,15 @@ impl Raw {
             read = read => drop(read.expect("the socket stays open")),
             () = send => {}
         }
-        Ending { text: String::from_utf8_lossy(&bytes).into_owned(), after: start.elapsed() }
+        Ending {
+            text: String::from_utf8_lossy(&bytes).into_owned(),
+            after: start.elapsed(),
+        }
     }
 
     /// Reads until the server has closed the socket.
     pub(crate) async fn ending(self) -> Ending {
-        self.ending_while_sending(std::iter::empty(), Duration::ZERO).await
+        self.ending_while_sending(std::iter::empty(), Duration::ZERO)
+            .await
     }
 }

@@ -30,6 +30,9 @@ pub(crate) async fn silent_websocket(server: &Server, conn_id: &str) -> TcpStrea
 /// A stream of events that has sent its request and has read nothing.
 pub(crate) async fn silent_event_stream(server: &Server, conn_id: &str) -> TcpStream {
     let mut stream = narrow(server);
-    stream.write_all(format!("GET /sse?conn_id={conn_id} HTTP/1.1\r\nHost: x\r\n\r\n").as_bytes()).await.unwrap();
+    stream
+        .write_all(format!("GET /sse?conn_id={conn_id} HTTP/1.1\r\nHost: x\r\n\r\n").as_bytes())
+        .await
+        .unwrap();
     stream
 }

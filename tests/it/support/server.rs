@@ -28,8 +28,14 @@ impl Server {
 
     /// The same, with variables of the environment.
     pub(crate) fn start_with(flags: &[(&str, &str)], variables: &[(&str, &str)]) -> Self {
-        let flags: Vec<_> = flags.iter().flat_map(|(key, value)| [format!("--{key}"), (*value).to_owned()]).collect();
-        let variables = variables.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
+        let flags: Vec<_> = flags
+            .iter()
+            .flat_map(|(key, value)| [format!("--{key}"), (*value).to_owned()])
+            .collect();
+        let variables = variables
+            .iter()
+            .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()))
+            .collect();
         Self::start_on("0", flags, variables)
     }
 
@@ -38,7 +44,11 @@ impl Server {
         self.child.kill().unwrap();
         self.child.wait().unwrap();
         let port = self.address.rsplit(':').next().unwrap();
-        let again = Self::start_on(port, std::mem::take(&mut self.flags), std::mem::take(&mut self.variables));
+        let again = Self::start_on(
+            port,
+            std::mem::take(&mut self.flags),
+            std::mem::take(&mut self.variables),
+        );
         *self = again;
     }
 
@@ -46,7 +56,11 @@ impl Server {
         // Some tests have thousands of clients.
         let _ = rlimit::increase_nofile_limit(u64::MAX);
         let mut command = Command::new(program());
-        command.current_dir(std::env::temp_dir()).env_clear().args(["--port", port]).args(&flags);
+        command
+            .current_dir(std::env::temp_dir())
+            .env_clear()
+            .args(["--port", port])
+            .args(&flags);
         command.envs(variables.iter().cloned());
         let mut server = Self::run(command);
         (server.flags, server.variables) = (flags, variables);
@@ -69,7 +83,15 @@ impl Server {
             })
         });
         let (flags, variables) = (Vec::new(), Vec::new());
-        let mut server = Self { child, flags, variables, address: String::new(), start_log: Vec::new(), log, log_is_unread };
+        let mut server = Self {
+            child,
+            flags,
+            variables,
+            address: String::new(),
+            start_log: Vec::new(),
+            log,
+            log_is_unread,
+        };
         let line = loop {
             let line = server.log_line("");
             server.start_log.push(line.clone());
@@ -77,14 +99,24 @@ impl Server {
                 break line;
             }
         };
-        server.address = line.split("http://").nth(1).unwrap().split(',').next().unwrap().to_owned();
+        server.address = line
+            .split("http://")
+            .nth(1)
+            .unwrap()
+            .split(',')
+            .next()
+            .unwrap()
+            .to_owned();
         server
     }
 
     /// The next line of the log that contains this.
     pub(crate) fn log_line(&self, part: &str) -> String {
         loop {
-            let line = self.log.recv_timeout(Duration::from_secs(20)).unwrap_or_else(|_| panic!("the log never said {part:?}"));
+            let line = self
+                .log
+                .recv_timeout(Duration::from_secs(20))
+                .unwrap_or_else(|_| panic!("the log never said {part:?}"));
             if line.contains(part) {
                 return line;
             }
@@ -104,16 +136,26 @@ impl Server {
     /// Resident memory in kilobytes.
     pub(crate) fn memory(&self) -> u64 {
         let status = std::fs::read_to_string(format!("/proc/{}/status", self.child.id())).unwrap();
-        let line = status.lines().find(|line| line.starts_with("VmRSS:")).unwrap();
+        let line = status
+            .lines()
+            .find(|line| line.starts_with("VmRSS:"))
+            .unwrap();
         line.split_whitespace().nth(1).unwrap().parse().unwrap()
     }
 
-    /// The time for which its threads have run on a processor. Unlike the time that passes, it does not grow while others run.
+    /// The time for which its threads have run on a processor. Unlike the time that passes, it does
+    /// not grow while others run.
     pub(crate) fn cpu(&self) -> Duration {
         let threads = std::fs::read_dir(format!("/proc/{}/task", self.child.id())).unwrap();
         // A thread may end meanwhile.
-        let texts = threads.filter_map(|thread| std::fs::read_to_string(thread.ok()?.path().join("schedstat")).ok());
-        Duration::from_nanos(texts.map(|text| text.split(' ').next().unwrap().parse::<u64>().unwrap()).sum())
+        let texts = threads.filter_map(|thread| {
+            std::fs::read_to_string(thread.ok()?.path().join("schedstat")).ok()
+        });
+        Duration::from_nanos(
+            texts
+                .map(|text| text.split(' ').next().unwrap().parse::<u64>().unwrap())
+                .sum(),
+        )
     }
 
     /// Sends SIGTERM and waits for the end.
@@ -125,7 +167,10 @@ impl Server {
     /// Sends SIGTERM.
     pub(crate) fn begin_stop(&self) {
         // The shell's own `kill`: a small machine has no other.
-        let killed = Command::new("sh").args(["-c", &format!("kill -TERM {}", self.child.id())]).status().unwrap();
+        let killed = Command::new("sh")
+            .args(["-c", &format!("kill -TERM {}", self.child.id())])
+            .status()
+            .unwrap();
         assert!(killed.success());
     }
 
@@ -159,10 +204,18 @@ pub(crate) fn settings_file(name: &str, text: &str) -> String {
     path.to_str().unwrap().to_owned()
 }
 
-/// Runs the command with these arguments and variables; its exit code, and what it printed on both streams.
+/// Runs the command with these arguments and variables; its exit code, and what it printed on both
+/// streams.
 pub(crate) fn command(arguments: &[&str], variables: &[(&str, &str)]) -> (Option<i32>, String) {
     let mut command = Command::new(program());
-    command.current_dir(std::env::temp_dir()).env_clear().args(arguments).envs(variables.iter().copied());
+    command
+        .current_dir(std::env::temp_dir())
+        .env_clear()
+        .args(arguments)
+        .envs(variables.iter().copied());
     let output = command.output().unwrap();
-    (output.status.code(), String::from_utf8([output.stdout, output.stderr].concat()).unwrap())
+    (
+        output.status.code(),
+        String::from_utf8([output.stdout, output.stderr].concat()).unwrap(),
+    )
 }

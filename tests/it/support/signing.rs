@@ -1,4 +1,5 @@
-//! Signatures as a backend makes them, written anew from the specification: the server's own code would agree with its own mistakes.
+//! Signatures as a backend makes them, written anew from the specification: the server's own code
+//! would agree with its own mistakes.
 
 use std::time::{SystemTime, UNIX_EPOCH};
 
@@ -8,14 +9,25 @@ use hmac::{Hmac, KeyInit, Mac};
 use sha1::{Digest, Sha1};
 
 pub(crate) fn now() -> u64 {
-    SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_secs()
+    SystemTime::now()
+        .duration_since(UNIX_EPOCH)
+        .unwrap()
+        .as_secs()
 }
 
 /// `text.timestamp.signature`
 pub(crate) fn sign(secret: &str, text: &str, at: u64) -> String {
     let key = Sha1::digest(format!("itsdangerous.Signersigner{secret}"));
-    let timestamp: Vec<u8> = at.to_be_bytes().into_iter().skip_while(|byte| *byte == 0).collect();
+    let timestamp: Vec<u8> = at
+        .to_be_bytes()
+        .into_iter()
+        .skip_while(|byte| *byte == 0)
+        .collect();
     let signed = format!("{text}.{}", URL_SAFE_NO_PAD.encode(timestamp));
-    let mac = Hmac::<Sha1>::new_from_slice(&key).unwrap().chain_update(&signed).finalize().into_bytes();
+    let mac = Hmac::<Sha1>::new_from_slice(&key)
+        .unwrap()
+        .chain_update(&signed)
+        .finalize()
+        .into_bytes();
     format!("{signed}.{}", URL_SAFE_NO_PAD.encode(mac))
 }

@@ -73,7 +73,12 @@ async fn pass(from: &TcpStream, to: &TcpStream, delay: Duration) -> io::Result<(
                 Err(_) => Cargo::Reset,
             };
             let is_last = !matches!(cargo, Cargo::Bytes(_));
-            if departures.send((Instant::now() + delay, cargo)).await.is_err() || is_last {
+            if departures
+                .send((Instant::now() + delay, cargo))
+                .await
+                .is_err()
+                || is_last
+            {
                 return Ok(());
             }
         }

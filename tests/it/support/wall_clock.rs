@@ -1,4 +1,5 @@
-//! A server's own wall clock, which a test can set. Needs libfaketime (Debian's package `faketime`).
+//! A server's own wall clock, which a test can set. Needs libfaketime (Debian's package
+//! `faketime`).
 
 use std::path::{Path, PathBuf};
 
@@ -11,9 +12,12 @@ pub(crate) struct WallClock {
 }
 
 impl WallClock {
-    /// Starts a server with a clock of its own, which shows the real time at first. Signatures may have any age.
+    /// Starts a server with a clock of its own, which shows the real time at first. Signatures may
+    /// have any age.
     pub(crate) fn start(flags: &[(&str, &str)]) -> (Server, Self) {
-        let clock = Self { file: std::env::temp_dir().join(format!("clock-{}", uuid::Uuid::new_v4())) };
+        let clock = Self {
+            file: std::env::temp_dir().join(format!("clock-{}", uuid::Uuid::new_v4())),
+        };
         clock.set("+0d");
         let library = library();
         let variables = [
@@ -24,7 +28,13 @@ impl WallClock {
             ("DONT_FAKE_MONOTONIC", "1"),
             ("FAKETIME_DONT_FAKE_MONOTONIC", "1"),
         ];
-        (Server::start_with(&[flags, &[("validate-requests", "false")]].concat(), &variables), clock)
+        (
+            Server::start_with(
+                &[flags, &[("validate-requests", "false")]].concat(),
+                &variables,
+            ),
+            clock,
+        )
     }
 
     /// Sets it: `+3d` is three days ahead of the real time, `-3d` behind it.
@@ -44,7 +54,11 @@ impl Drop for WallClock {
 
 fn library() -> PathBuf {
     let is_there = |folder: &PathBuf| folder.join("faketime/libfaketimeMT.so.1").exists();
-    let mut folders = std::fs::read_dir(Path::new("/usr/lib")).unwrap().map(|folder| folder.unwrap().path());
-    let folder = folders.find(is_there).expect("libfaketime is missing: install the package faketime");
+    let mut folders = std::fs::read_dir(Path::new("/usr/lib"))
+        .unwrap()
+        .map(|folder| folder.unwrap().path());
+    let folder = folders
+        .find(is_there)
+        .expect("libfaketime is missing: install the package faketime");
     folder.join("faketime/libfaketimeMT.so.1")
 }

@@ -1,4 +1,5 @@
-//! Watches a server while it is attacked: how long others wait meanwhile, and how much memory it takes.
+//! Watches a server while it is attacked: how long others wait meanwhile, and how much memory it
+//! takes.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -43,7 +44,11 @@ impl Health {
 
 async fn ask(backend: &Backend) -> Duration {
     let start = Instant::now();
-    let response = backend.unsigned(Method::GET, "/health").send().await.unwrap();
+    let response = backend
+        .unsigned(Method::GET, "/health")
+        .send()
+        .await
+        .unwrap();
     assert_eq!(response.status(), 200);
     start.elapsed()
 }

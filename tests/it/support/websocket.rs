@@ -63,11 +63,23 @@ impl WebSocket {
             }
             let _ = to_end.send(Some(said));
         });
-        Ok(Self { events, heartbeats, pings, to_send, end })
+        Ok(Self {
+            events,
+            heartbeats,
+            pings,
+            to_send,
+            end,
+        })
     }
 
-    /// Waits up to `within` until `count` events have come, then `quiet` more; answers all that came.
-    pub(crate) async fn events(&mut self, count: usize, within: Duration, quiet: Duration) -> Vec<Value> {
+    /// Waits up to `within` until `count` events have come, then `quiet` more; answers all that
+    /// came.
+    pub(crate) async fn events(
+        &mut self,
+        count: usize,
+        within: Duration,
+        quiet: Duration,
+    ) -> Vec<Value> {
         let mut events = Vec::new();
         let deadline = Instant::now() + within;
         while events.len() < count {
@@ -77,7 +89,9 @@ impl WebSocket {
             }
         }
         let deadline = Instant::now() + quiet;
-        while let Ok(Some(event)) = tokio::time::timeout_at(deadline.into(), self.events.recv()).await {
+        while let Ok(Some(event)) =
+            tokio::time::timeout_at(deadline.into(), self.events.recv()).await
+        {
             events.push(event);
         }
         if quiet > Duration::ZERO {
@@ -101,7 +115,10 @@ impl WebSocket {
     /// Waits for the first ping. Its answer goes out before anything that is sent afterwards.
     pub(crate) async fn pinged(&mut self) {
         let pinged = self.pings.wait_for(|count| *count > 0);
-        tokio::time::timeout(Duration::from_secs(10), pinged).await.expect("no ping came").expect("the socket is closed");
+        tokio::time::timeout(Duration::from_secs(10), pinged)
+            .await
+            .expect("no ping came")
+            .expect("the socket is closed");
     }
 
     pub(crate) fn send(&self, message: Message) {
@@ -116,6 +133,8 @@ impl WebSocket {
     /// Waits for the end; what the server's close frame said.
     pub(crate) async fn ended(&mut self, within: Duration) -> Option<End> {
         let ended = tokio::time::timeout(within, self.end.wait_for(Option::is_some)).await;
-        ended.ok().and_then(|end| end.ok().and_then(|end| end.clone()))
+        ended
+            .ok()
+            .and_then(|end| end.ok().and_then(|end| end.clone()))
     }
 }

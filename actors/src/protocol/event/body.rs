@@ -14,14 +14,16 @@ const CATCH_UP_MARK: &str = ",\"catchup\":true}";
 /// How many bytes most events hold besides the application's object.
 const ENVELOPE: usize = 256;
 
-/// An event as the JSON object that goes to clients, in the form for those who listen while it happens.
+/// An event as the JSON object that goes to clients, in the form for those who listen while it
+/// happens.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Body(ByteString);
 
 impl Body {
     /// Encodes an event, which may carry an application's object.
     pub(super) fn encode(event: &Event<'_>, payload: Option<&Payload>) -> Self {
-        let mut text = Vec::with_capacity(ENVELOPE + payload.map_or(0, |payload| payload.get().len()));
+        let mut text =
+            Vec::with_capacity(ENVELOPE + payload.map_or(0, |payload| payload.get().len()));
         let encoded = serde_json::to_writer(&mut text, event).ok();
         // What was not used would be kept as long as the event.
         text.shrink_to_fit();
@@ -38,10 +40,16 @@ impl Body {
         &self.0
     }
 
-    /// Appends the form for those who missed the event: the same object with `"catchup": true`. An edit or a deletion has no such key
-    /// when it comes at once (`protocol.md` §7), so there the mark is added instead of changed.
+    /// Appends the form for those who missed the event: the same object with `"catchup": true`. An
+    /// edit or a deletion has no such key when it comes at once (`protocol.md` §7), so there the
+    /// mark is added instead of changed.
     pub fn write_caught_up(&self, out: &mut String) {
-        out.push_str(self.0.strip_suffix(LIVE_MARK).or_else(|| self.0.strip_suffix('}')).unwrap_or_default());
+        out.push_str(
+            self.0
+                .strip_suffix(LIVE_MARK)
+                .or_else(|| self.0.strip_suffix('}'))
+                .unwrap_or_default(),
+        );
         out.push_str(CATCH_UP_MARK);
     }
 
