@@ -15,14 +15,15 @@ use channelstream::api::message::MessageRequest;
 use channelstream::signature::Signer;
 use channelstream::validation::body::{Facts, FromBody};
 use channelstream_actors::broker::Broker;
-use channelstream_actors::core::Stamp;
-use channelstream_actors::core::channel::{ChannelCore, Publication};
-use channelstream_actors::core::log::Retention;
+use channelstream_actors::core::channel::ChannelCore;
+use channelstream_actors::core::publication::Publication;
 use channelstream_actors::core::roster::Member;
-use channelstream_actors::core::user::{Connect, Place, UserCore};
-use channelstream_actors::limits::Limits;
+use channelstream_actors::core::user::{ConnectState, ConnectedChannels, Place, UserCore};
+use channelstream_actors::core::{Identity, Stamp};
+use channelstream_actors::limits::{Limits, Retention};
 use channelstream_actors::name::{ChannelName, ConnId, MessageId, UserName};
 use channelstream_actors::outlet::{Attachment, Frames, Outlet, Pulse, Queue, Room, Shut, Socket};
+use channelstream_actors::position::Epoch;
 use channelstream_actors::protocol::event;
 use channelstream_actors::protocol::message::{Address, Draft, Message, Payload};
 use channelstream_actors::protocol::timestamp::Moment;
@@ -33,6 +34,13 @@ use serde_json::value::RawValue;
 fn payload() -> Payload {
     let text = format!(r#"{{"text":"{}"}}"#, "x".repeat(189));
     RawValue::from_string(text).unwrap().into()
+}
+
+fn identity() -> Identity {
+    Identity {
+        uuid: uuid::Uuid::new_v4(),
+        epoch: Epoch::random(),
+    }
 }
 
 fn draft(channel: &ChannelName) -> Draft {
@@ -102,7 +110,7 @@ fn core(criterion: &mut Criterion) {
     };
     let mut channel = ChannelCore::new(
         ChannelName::new("news"),
-        uuid::Uuid::new_v4(),
+        identity(),
         retention(),
         8 << 20,
         Moment::now(),
@@ -114,24 +122,21 @@ fn core(criterion: &mut Criterion) {
     criterion.bench_function("a user comes and goes in two cores", |bencher| {
         bencher.iter(|| {
             let (conn_id, now) = (ConnId::random(), Moment::now());
-            let mut user = UserCore::new(
-                UserName::new("alice"),
-                uuid::Uuid::new_v4(),
-                retention(),
-                now,
-            );
-            let connect = Connect {
-                channels: vec![ChannelName::new("news")],
-                ..Connect::default()
+            let mut user = UserCore::new(UserName::new("alice"), identity(), retention(), now);
+            let channels = || vec![ChannelName::new("news")];
+            let connected = ConnectedChannels {
+                added: channels(),
+                ..ConnectedChannels::default()
             };
-            let effects = user
-                .connect(conn_id, connect, true, now)
+            let updates = user
+                .connect(conn_id, ConnectState::default(), connected, now)
                 .into_iter()
-                .chain(user.close(conn_id, now));
-            for effect in effects {
-                let member: &Member = &effect.member;
-                channel.member(member, Stamp::now());
-                black_box::<Place>(effect.place);
+                .chain(user.close(conn_id, channels(), now));
+            for update in updates {
+                let member: &Member = &update.member;
+                let id = MessageId::random();
+                channel.update_member(member, Stamp { now, id });
+                black_box::<Place>(update.place);
             }
         });
     });
@@ -191,12 +196,10 @@ async fn subscribed(
     counter: &Arc<AtomicU64>,
 ) -> Attachment {
     let (user, conn_id) = (UserName::new(format!("user-{number}")), ConnId::random());
-    let connect = Connect {
-        channels: vec![channel.clone()],
-        ..Connect::default()
-    };
+    let set = ConnectState::default();
+    let channels = vec![channel.clone()];
     broker
-        .connect(user, conn_id, connect, Default::default())
+        .connect(user, conn_id, set, channels, Default::default())
         .await
         .unwrap();
     let queue = Queue::of_gatherer(1 << 20);

@@ -7,6 +7,7 @@
 mod drain;
 mod info;
 mod messages;
+pub mod once;
 mod panel;
 
 use std::collections::BTreeMap;
@@ -18,27 +19,27 @@ use futures_util::future::join_all;
 
 use crate::channel::{Channel, Configure};
 use crate::common::Common;
-use crate::connection::{self, AttachOutlet, Close, Connection, Open, Subscribe, Unsubscribe, Who};
-use crate::core::user::{Connect, StateChanged, Subscriptions, Values};
+use crate::connection::{
+    AttachOutlet, Close, Connection, ConnectionNeeds, IsOpen, Open, Subscribe, Subscriptions,
+    Unsubscribe,
+};
+use crate::core::user::{ConnectState, StateChanged};
+use crate::core::visible_state::Values;
 use crate::counters::{Counted, Counters};
-use crate::directory::{Absent, Directories};
+use crate::directories::Directories;
+use crate::directory::IfAbsent;
 use crate::error::{CloseReason, NotConnected, Refused, Unknown};
 use crate::ledger::Ledger;
 use crate::limits::Limits;
 use crate::name::{ChannelName, ConnId, UserName};
-use crate::outlet::{Attachment, Outlet, Report};
+use crate::outlet::{Attachment, Outlet};
+use crate::position::Report;
 use crate::protocol::config::ChannelConfig;
-use crate::user::{self, Configs, Exist, SetState, User};
-
-pub use crate::user::Connected;
-pub use messages::Once;
+use crate::user::{CheckExists, Configs, Connected, SetState, User, UserNeeds};
 
 /// More calls than this under way at once are refused: each waits for actors that are behind
 /// already.
 const PENDING_CALLS: u64 = 20_000;
-
-/// How many actors are asked at a time: what comes meanwhile waits for no more than these.
-const SLICE: usize = 256;
 
 /// The door. Cloning is cheap.
 #[derive(Clone)]
@@ -103,7 +104,7 @@ impl Broker {
         channels.start_on(arbiters, common);
         users.start_on(
             arbiters,
-            &user::Needs {
+            &UserNeeds {
                 common: common.clone(),
                 channels: channels.clone(),
             },
@@ -111,7 +112,7 @@ impl Broker {
         let (common, channels) = (common.clone(), channels.clone());
         connections.start_on(
             arbiters,
-            &connection::Needs {
+            &ConnectionNeeds {
                 common,
                 channels,
                 users: users.clone(),
@@ -158,7 +159,8 @@ impl Broker {
         task.await.ok().flatten()
     }
 
-    /// Makes a connection, the user if new, and the channels.
+    /// Opens a connection, or keeps it if it is the user's already. The user and the channels are
+    /// created where they do not exist.
     ///
     /// # Errors
     /// When the id belongs to another user's connection; then nothing has changed.
@@ -166,39 +168,33 @@ impl Broker {
         &self,
         user: UserName,
         conn_id: ConnId,
-        connect: Connect,
+        set: ConnectState,
+        channels: Vec<ChannelName>,
         configs: Configs,
     ) -> Result<Connected, NotConnected> {
         let pending = self.begin().map_err(NotConnected::Refused)?;
-        let opened = self.connections.ask(
-            conn_id,
-            Absent::Create,
-            Open {
-                user,
-                connect,
-                configs,
-            },
-        );
+        let open = Open {
+            user,
+            set,
+            channels,
+            configs,
+        };
+        let opened = self.connections.ask(conn_id, IfAbsent::Create, open);
         Self::wait(pending, opened)
             .await
             .unwrap_or(Err(NotConnected::Refused(Refused::SOON)))
     }
 
-    /// Whether there is such a connection.
+    /// Returns whether a connection is open.
     pub async fn knows_connection(&self, conn_id: ConnId) -> bool {
-        self.owner(conn_id).await.is_ok()
+        let is_open = self.connections.ask(conn_id, IfAbsent::Skip, IsOpen);
+        is_open.await.unwrap_or(false)
     }
 
-    async fn owner(&self, conn_id: ConnId) -> Result<UserName, Unknown> {
-        self.connections
-            .ask(conn_id, Absent::Skip, Who)
-            .await
-            .unwrap_or(Err(Unknown))
-    }
-
-    /// Whether there is such a user, connected or remembered.
+    /// Returns whether there is such a user, connected or remembered.
     pub async fn knows_user(&self, user: UserName) -> bool {
-        self.users.ask(user, Absent::Skip, Exist).await.is_some()
+        let exists = self.users.ask(user, IfAbsent::Skip, CheckExists);
+        exists.await.is_some()
     }
 
     /// Puts a connection into channels, which are made where they do not exist.
@@ -214,7 +210,7 @@ impl Broker {
         let pending = self.begin()?;
         let subscribed =
             self.connections
-                .ask(conn_id, Absent::Skip, Subscribe { channels, configs });
+                .ask(conn_id, IfAbsent::Skip, Subscribe { channels, configs });
         Self::wait(pending, subscribed)
             .await
             .unwrap_or(Err(Unknown))
@@ -233,7 +229,7 @@ impl Broker {
         let pending = self.begin()?;
         let unsubscribed = self
             .connections
-            .ask(conn_id, Absent::Skip, Unsubscribe { channels });
+            .ask(conn_id, IfAbsent::Skip, Unsubscribe { channels });
         Self::wait(pending, unsubscribed)
             .await
             .unwrap_or(Err(Unknown))
@@ -253,7 +249,7 @@ impl Broker {
         let pending = self.begin()?;
         let set = self.users.ask(
             user,
-            Absent::Skip,
+            IfAbsent::Skip,
             SetState {
                 values,
                 public_keys,
@@ -275,7 +271,7 @@ impl Broker {
         let _pending = self.begin()?;
         let ask = |(channel, config)| {
             self.channels
-                .ask(channel, Absent::Create, Configure(config))
+                .ask(channel, IfAbsent::Create, Configure(config))
         };
         join_all(configs.into_iter().map(ask)).await;
         Ok(())
@@ -292,7 +288,7 @@ impl Broker {
         read: Report,
     ) -> Result<Attachment, Unknown> {
         self.connections
-            .ask(conn_id, Absent::Skip, AttachOutlet { outlet, read })
+            .ask(conn_id, IfAbsent::Skip, AttachOutlet { outlet, read })
             .await
             .unwrap_or(Err(Unknown))
     }
@@ -300,7 +296,7 @@ impl Broker {
     /// Ends a connection for good. Answers whether there was one.
     pub async fn disconnect(&self, conn_id: ConnId) -> bool {
         self.connections
-            .ask(conn_id, Absent::Skip, Close(CloseReason::Disconnected))
+            .ask(conn_id, IfAbsent::Skip, Close(CloseReason::Disconnected))
             .await
             .unwrap_or(false)
     }

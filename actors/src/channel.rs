@@ -6,100 +6,99 @@ use actix::prelude::*;
 use uuid::Uuid;
 
 use crate::common::Common;
-use crate::core::Stamp;
 use crate::core::channel::ChannelCore;
 use crate::core::roster::Member;
 use crate::core::user::Place;
-use crate::delivery::Delivery;
-use crate::directory::{Directories, Resident, impl_resident_handlers};
-use crate::name::{ChannelName, ConnId};
-use crate::posting::{Carrier, impl_carrier_handlers};
+use crate::core::{Identity, Stamp};
+use crate::delivery::{Attach, Delivery, Detach, GetEpoch, IsUpToDate, PublishAnswer};
+use crate::directory::{Registered, Registration, impl_registered_handlers};
+use crate::name::{ChannelName, ConnId, MessageId};
+use crate::position::Epoch;
+use crate::posting::{Delete, Edit, LogActor, Publish};
 use crate::protocol::config::ChannelConfig;
 use crate::protocol::info::{ChannelInfo, Detail};
-use crate::protocol::panel::{ChannelDetail, ChannelSummary};
 use crate::protocol::timestamp::Moment;
+use crate::view::channel::{self as view, ListingCache};
+use crate::view::{ChannelDetail, ChannelSummary};
 
 /// Sets the channel's configuration. From the broker.
 #[derive(Message)]
 #[rtype(result = "()")]
 pub(crate) struct Configure(pub(crate) ChannelConfig);
 
-/// Asks what the channel is like. From the broker.
-#[derive(Message)]
-#[rtype(result = "Box<ChannelInfo>")]
-pub(crate) struct Describe(pub(crate) Detail);
-
-/// Asks for all that an operator may see. From the broker.
-#[derive(Message)]
-#[rtype(result = "Box<ChannelDetail>")]
-pub(crate) struct Inspect;
-
-/// Asks for a line of a list. From the broker.
-#[derive(Message)]
-#[rtype(result = "Box<ChannelSummary>")]
-pub(crate) struct Summarize;
-
-/// Forgets all the channel is and keeps, unless connections are in it, which are answered. From the
-/// broker.
-#[derive(Message)]
-#[rtype(result = "Result<(), Vec<ConnId>>")]
-pub(crate) struct Forget;
-
-/// A user tells of itself, and of one of its connections. From the user.
+/// Notes what a user tells of itself and of one of its connections. From the user.
 #[derive(Message)]
 #[rtype(result = "()")]
-pub(crate) struct Tell {
+pub(crate) struct UpdateMember {
     pub(crate) member: Member,
     pub(crate) place: Place,
-    /// Counts only if this message creates the channel.
+    /// The configuration of the channel, if this message creates it.
     pub(crate) config: Option<ChannelConfig>,
 }
 
+/// Asks for the channel as `/info` shows it. From the broker.
+#[derive(Message)]
+#[rtype(result = "Box<ChannelInfo>")]
+pub(crate) struct DescribeChannel(pub(crate) Detail);
+
+/// Asks for everything that an operator may see of the channel. From the broker.
+#[derive(Message)]
+#[rtype(result = "Box<ChannelDetail>")]
+pub(crate) struct InspectChannel;
+
+/// Asks for the channel as a line of a list. From the broker.
+#[derive(Message)]
+#[rtype(result = "Box<ChannelSummary>")]
+pub(crate) struct SummarizeChannel;
+
+/// Forgets the channel and everything it keeps, unless connections are in it. Then it is answered
+/// which. From the broker.
+#[derive(Message)]
+#[rtype(result = "Result<(), Vec<ConnId>>")]
+pub(crate) struct ForgetChannel;
+
 /// The actor.
 pub(crate) struct Channel {
-    name: ChannelName,
+    registration: Registration<Self>,
     common: Common,
-    home: Directories<Self>,
     core: ChannelCore,
-    /// One entry for each connection subscribed here.
+    /// One subscriber for each connection in the channel.
     delivery: Delivery,
-    /// Messages that came through the directory.
-    handled: u64,
-    /// How many of them came before it was last forgotten.
-    forgotten: u64,
+    listings: ListingCache,
 }
 
-impl Resident for Channel {
+impl Registered for Channel {
     type Name = ChannelName;
 
     type Needs = Common;
 
-    fn count(&mut self) {
-        self.handled += 1;
-    }
-
-    fn open(name: ChannelName, common: &Common, home: &Directories<Self>) -> Self {
-        let (core, delivery) = new_halves(&name, common);
+    fn open(registration: Registration<Self>, common: &Common) -> Self {
+        let (core, delivery) = new_parts(registration.name(), common);
         Self {
-            name,
+            registration,
             common: common.clone(),
-            home: home.clone(),
             core,
             delivery,
-            handled: 0,
-            forgotten: 0,
+            listings: ListingCache::default(),
         }
+    }
+
+    fn registration(&mut self) -> &mut Registration<Self> {
+        &mut self.registration
     }
 }
 
-/// Of a channel with nothing in it.
-fn new_halves(name: &ChannelName, common: &Common) -> (ChannelCore, Delivery) {
+/// Creates the parts of a channel that keeps nothing yet.
+fn new_parts(name: &ChannelName, common: &Common) -> (ChannelCore, Delivery) {
     let limits = common.limits();
-    let retention = limits.retention(limits.channel_frames);
+    let identity = Identity {
+        uuid: Uuid::new_v4(),
+        epoch: Epoch::random(),
+    };
     let core = ChannelCore::new(
         name.clone(),
-        Uuid::new_v4(),
-        retention,
+        identity,
+        limits.retention(limits.channel_frames),
         limits.history_bytes,
         Moment::now(),
     );
@@ -115,33 +114,59 @@ impl Actor for Channel {
     }
 }
 
+impl LogActor for Channel {
+    type Core = ChannelCore;
+
+    fn parts(&mut self) -> (&mut ChannelCore, &mut Delivery) {
+        (&mut self.core, &mut self.delivery)
+    }
+}
+
 impl Channel {
     fn sweep(&mut self) {
         let now = Moment::now();
         self.core.sweep(now);
         self.delivery.sweep();
+        self.listings.clear();
         let lifetime: Duration = self.common.limits().channel_lifetime;
         if self.is_deserted() && now.since(self.core.last_active()) >= lifetime {
-            self.home.idle(self.name.clone(), self.handled);
+            self.registration.offer_to_stop();
         }
     }
 
-    /// Nobody is here, nobody may come back here.
+    /// Returns whether no user is present and no connection may come back.
     fn is_deserted(&self) -> bool {
         self.core.roster().is_empty() && self.delivery.is_empty()
     }
 }
 
-impl Carrier for Channel {
-    type Core = ChannelCore;
+impl_registered_handlers!(Channel);
 
-    fn halves(&mut self) -> (&mut ChannelCore, &mut Delivery) {
-        (&mut self.core, &mut self.delivery)
+impl Handler<Publish> for Channel {
+    type Result = PublishAnswer;
+
+    fn handle(&mut self, publish: Publish, context: &mut Context<Self>) -> PublishAnswer {
+        LogActor::publish(self, publish, context, |core, publications| {
+            core.publish(publications, Moment::now());
+        })
     }
 }
 
-impl_resident_handlers!(Channel);
-impl_carrier_handlers!(Channel);
+impl Handler<Edit> for Channel {
+    type Result = ();
+
+    fn handle(&mut self, Edit(patch): Edit, context: &mut Context<Self>) {
+        self.change(context, |core| core.edit(&patch, Moment::now()));
+    }
+}
+
+impl Handler<Delete> for Channel {
+    type Result = ();
+
+    fn handle(&mut self, Delete(deletion): Delete, context: &mut Context<Self>) {
+        self.change(context, |core| core.delete(&deletion, Moment::now()));
+    }
+}
 
 impl Handler<Configure> for Channel {
     type Result = ();
@@ -151,72 +176,108 @@ impl Handler<Configure> for Channel {
     }
 }
 
-impl Handler<Describe> for Channel {
-    type Result = MessageResult<Describe>;
-
-    fn handle(&mut self, Describe(detail): Describe, _: &mut Context<Self>) -> Self::Result {
-        MessageResult(Box::new(self.core.describe(detail)))
-    }
-}
-
-impl Handler<Inspect> for Channel {
-    type Result = MessageResult<Inspect>;
-
-    fn handle(&mut self, _: Inspect, _: &mut Context<Self>) -> Self::Result {
-        MessageResult(Box::new(self.core.inspect()))
-    }
-}
-
-impl Handler<Summarize> for Channel {
-    type Result = MessageResult<Summarize>;
-
-    fn handle(&mut self, _: Summarize, _: &mut Context<Self>) -> Self::Result {
-        MessageResult(Box::new(self.core.summary()))
-    }
-}
-
-impl Handler<Forget> for Channel {
-    type Result = Result<(), Vec<ConnId>>;
-
-    fn handle(&mut self, _: Forget, context: &mut Context<Self>) -> Self::Result {
-        self.catch_up(context);
-        if !self.is_deserted() {
-            return Err(self.delivery.connections());
-        }
-        // Somebody may be on the way here already: then it goes on as a new one.
-        (self.core, self.delivery) = new_halves(&self.name, &self.common);
-        self.forgotten = self.handled;
-        self.home.idle(self.name.clone(), self.handled);
-        Ok(())
-    }
-}
-
-impl Handler<Tell> for Channel {
+impl Handler<UpdateMember> for Channel {
     type Result = ();
 
-    fn handle(
-        &mut self,
-        Tell {
+    fn handle(&mut self, update: UpdateMember, context: &mut Context<Self>) {
+        let UpdateMember {
             member,
             place,
             config,
-        }: Tell,
-        context: &mut Context<Self>,
-    ) {
-        let is_new = self.handled == self.forgotten + 1;
-        if let Some(config) = config.filter(|_| is_new) {
-            self.core.configure(config);
+        } = update;
+        if let Some(config) = config {
+            self.core.configure_new(config);
         }
         self.catch_up(context);
-        // A place that ends hears nothing of the parting; one that begins does not hear of the
-        // joining.
+        // A place that ends is not sent the parting, and one that begins is not sent the joining.
         if let Place::Left(conn_id) = place {
             self.delivery.leave_place(conn_id);
         }
-        self.decide(context, |core| core.member(&member, Stamp::now()));
+        let stamp = Stamp {
+            now: Moment::now(),
+            id: MessageId::random(),
+        };
+        self.change(context, |core| core.update_member(&member, stamp));
         if let Place::Taken(conn_id) = place {
             self.delivery
                 .take_place(conn_id, member.user, self.core.log());
         }
+    }
+}
+
+impl Handler<Attach> for Channel {
+    type Result = ();
+
+    fn handle(&mut self, attach: Attach, context: &mut Context<Self>) {
+        LogActor::attach(self, attach, context);
+    }
+}
+
+impl Handler<Detach> for Channel {
+    type Result = ();
+
+    fn handle(&mut self, detach: Detach, context: &mut Context<Self>) {
+        LogActor::detach(self, detach, context);
+    }
+}
+
+impl Handler<GetEpoch> for Channel {
+    type Result = MessageResult<GetEpoch>;
+
+    fn handle(&mut self, _: GetEpoch, _: &mut Context<Self>) -> Self::Result {
+        MessageResult(self.core.log().epoch())
+    }
+}
+
+impl Handler<IsUpToDate> for Channel {
+    type Result = bool;
+
+    fn handle(&mut self, asked: IsUpToDate, context: &mut Context<Self>) -> bool {
+        LogActor::is_up_to_date(self, asked, context)
+    }
+}
+
+impl Handler<DescribeChannel> for Channel {
+    type Result = MessageResult<DescribeChannel>;
+
+    fn handle(
+        &mut self,
+        DescribeChannel(detail): DescribeChannel,
+        _: &mut Context<Self>,
+    ) -> Self::Result {
+        let info = view::info(&self.core, detail, &mut self.listings);
+        MessageResult(Box::new(info))
+    }
+}
+
+impl Handler<InspectChannel> for Channel {
+    type Result = MessageResult<InspectChannel>;
+
+    fn handle(&mut self, _: InspectChannel, _: &mut Context<Self>) -> Self::Result {
+        MessageResult(Box::new(view::detail(&self.core)))
+    }
+}
+
+impl Handler<SummarizeChannel> for Channel {
+    type Result = MessageResult<SummarizeChannel>;
+
+    fn handle(&mut self, _: SummarizeChannel, _: &mut Context<Self>) -> Self::Result {
+        MessageResult(Box::new(view::summary(&self.core)))
+    }
+}
+
+impl Handler<ForgetChannel> for Channel {
+    type Result = Result<(), Vec<ConnId>>;
+
+    fn handle(&mut self, _: ForgetChannel, context: &mut Context<Self>) -> Self::Result {
+        self.catch_up(context);
+        if !self.is_deserted() {
+            return Err(self.delivery.connections());
+        }
+        // A message may be on its way here already. Then the actor goes on as a new channel.
+        (self.core, self.delivery) = new_parts(self.registration.name(), &self.common);
+        self.listings.clear();
+        self.registration.offer_to_stop();
+        Ok(())
     }
 }

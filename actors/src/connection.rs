@@ -4,40 +4,43 @@
 //! It is not on the way of messages: at attach it gives channels and user the outlet, and they send
 //! there directly.
 //!
-//! Everything that begins or ends for a connection begins and ends here and goes down from here in
-//! order: a user hears that a connection has ended after it heard that it began, whatever became of
-//! the calls in between.
+//! Everything that begins or ends for a connection begins and ends here, and goes down from here in
+//! order: a user hears that a connection has ended after it heard that it began, whatever becomes
+//! of the calls in between.
 
 mod life;
+mod places;
+mod subscribing;
+mod takeover;
 
 use std::future::ready;
 use std::time::{Duration, Instant};
 
-use actix::dev::MessageResponse;
 use actix::prelude::*;
 use tokio::sync::oneshot;
 
-use self::life::{Arrival, Life};
-use crate::channel::Channel;
-use crate::common::Common;
+use self::life::{Arrival, Life, Unserved};
+use self::places::Places;
 use crate::core::cursor::Generation;
-use crate::core::user::{Connect, Subscriptions};
-use crate::directory::{Absent, Directories, Resident, impl_resident_handlers};
-use crate::error::{CloseReason, InUse, NotConnected, Refused, Unknown};
+use crate::core::user::ConnectState;
+use crate::directory::{IfAbsent, Registered, Registration, impl_registered_handlers};
+use crate::error::{CloseReason, NotConnected, Unknown};
 use crate::name::{ChannelName, ConnId, UserName};
-use crate::outlet::{Attachment, DetachOutlet, Outlet, Report};
-use crate::transport::Transport;
-use crate::user::{
-    AddConnection, AddSubscriptions, Closed, Configs, Connected, RemoveSubscriptions, User,
-};
+use crate::outlet::{Attachment, DetachOutlet, Outlet};
+use crate::position::Report;
+use crate::user::{Configs, Connected, RemoveConnection};
 
-/// Makes the connection the user's, or keeps it if it already is, and puts it into channels. From
-/// the broker; creates it.
+pub(crate) use self::life::Activity;
+pub(crate) use self::places::ConnectionNeeds;
+
+/// Opens the connection for a user, or keeps it if it is the user's already, and puts it into
+/// channels. From the broker; creates the actor.
 #[derive(Message)]
 #[rtype(result = "Result<Connected, NotConnected>")]
 pub(crate) struct Open {
     pub(crate) user: UserName,
-    pub(crate) connect: Connect,
+    pub(crate) set: ConnectState,
+    pub(crate) channels: Vec<ChannelName>,
     pub(crate) configs: Configs,
 }
 
@@ -56,94 +59,82 @@ pub(crate) struct Unsubscribe {
     pub(crate) channels: Vec<ChannelName>,
 }
 
-/// Asks whose it is. From the broker.
-#[derive(Message)]
-#[rtype(result = "Result<UserName, Unknown>")]
-pub(crate) struct Who;
-
-/// Asks what it is up to. From the broker.
-#[derive(Message)]
-#[rtype(result = "Activity")]
-pub(crate) struct Inspect;
-
-/// The answer to [`Inspect`].
-#[derive(Clone, Copy, Debug, Default, MessageResponse)]
-pub(crate) struct Activity {
-    /// What listens for it.
-    pub(crate) transport: Option<Transport>,
-    /// How long ago its last sign of life was.
-    pub(crate) silent: Duration,
+/// The channels of a connection after a change, in the order of their names.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Subscriptions {
+    /// All channels of the connection.
+    pub channels: Vec<ChannelName>,
+    /// The channels that were added or removed.
+    pub changed: Vec<ChannelName>,
 }
 
-/// A transport wants to listen; the newest wins. From the transport, by the broker; answered when
-/// it is attached to all channels.
+/// Asks whether the connection is open. From the broker.
+#[derive(Message)]
+#[rtype(result = "bool")]
+pub(crate) struct IsOpen;
+
+/// Asks what the connection does just now. From the broker.
+#[derive(Message)]
+#[rtype(result = "Activity")]
+pub(crate) struct GetActivity;
+
+/// Lets a transport listen; the newest of a connection's transports wins. From the transport, by
+/// the broker; answered when the transport is attached to all channels.
 #[derive(Message)]
 #[rtype(result = "Result<Attachment, Unknown>")]
 pub(crate) struct AttachOutlet {
     pub(crate) outlet: Outlet,
-    /// How far the client says it has read; empty if it says nothing.
+    /// How far the client says that it has read; empty if it says nothing.
     pub(crate) read: Report,
 }
 
-/// Ends the connection for good. From the broker. Answers whether there was one.
+/// Ends the connection for good, and answers whether there was one. From the broker.
 #[derive(Message)]
 #[rtype(result = "bool")]
 pub(crate) struct Close(pub(crate) CloseReason);
 
-/// Asks whether its client was sent all there is for it. From the broker, when the server stops.
+/// Asks whether the client was sent everything there is for it. From the broker, when the server
+/// stops.
 #[derive(Message)]
 #[rtype(result = "bool")]
 pub(crate) struct IsServed;
 
-/// What a connection needs of the broker.
-#[derive(Clone)]
-pub(crate) struct Needs {
-    pub(crate) common: Common,
-    pub(crate) channels: Directories<Channel>,
-    pub(crate) users: Directories<User>,
-}
-
 /// The actor.
 pub(crate) struct Connection {
-    conn_id: ConnId,
-    needs: Needs,
-    home: Directories<Self>,
-    /// `None` before [`Open`] and after the end: then it only waits for the directory to forget it.
+    registration: Registration<Self>,
+    needs: ConnectionNeeds,
+    /// `None` before [`Open`] and after the end, when it only waits for its directory to forget it.
     life: Option<Life>,
     /// How many lives there were: an answer that comes late must not change the next one.
     lives: u64,
-    /// Of the latest transport.
+    /// The generation of the latest transport.
     generation: Generation,
-    /// How many messages came through the directory.
-    handled: u64,
-    /// How many of them are not answered yet.
+    /// How many messages are not answered yet. Until they are, the actor does not stop.
     unanswered: usize,
 }
 
-impl Resident for Connection {
+impl Registered for Connection {
     type Name = ConnId;
-    type Needs = Needs;
 
-    fn count(&mut self) {
-        self.handled += 1;
-    }
+    type Needs = ConnectionNeeds;
 
-    fn after_message(&mut self) {
-        self.forget();
-    }
-
-    fn open(conn_id: ConnId, needs: &Needs, home: &Directories<Self>) -> Self {
-        let (needs, home) = (needs.clone(), home.clone());
+    fn open(registration: Registration<Self>, needs: &ConnectionNeeds) -> Self {
         Self {
-            conn_id,
-            needs,
-            home,
+            registration,
+            needs: needs.clone(),
             life: None,
             lives: 0,
             generation: Generation::default(),
-            handled: 0,
             unanswered: 0,
         }
+    }
+
+    fn registration(&mut self) -> &mut Registration<Self> {
+        &mut self.registration
+    }
+
+    fn after_message(&mut self) {
+        self.stop_if_ended();
     }
 }
 
@@ -152,24 +143,41 @@ impl Actor for Connection {
 }
 
 impl Connection {
-    /// Looks again when the deadline may have come. One timer, which sleeps through all signs of
-    /// life in between.
+    fn conn_id(&self) -> ConnId {
+        *self.registration.name()
+    }
+
+    /// Returns the life that an answer is for, unless it has ended meanwhile.
+    fn life(&mut self, lives: u64) -> Option<&mut Life> {
+        self.life.as_mut().filter(|_| self.lives == lives)
+    }
+
+    /// Returns the logs where it has a place now.
+    fn places(&self) -> Option<Places> {
+        let life = self.life.as_ref()?;
+        Some(Places {
+            conn_id: self.conn_id(),
+            user: life.core.user().clone(),
+            channels: life.core.channel_list(),
+            needs: self.needs.clone(),
+        })
+    }
+
+    /// Looks again when the deadline may have come. This is one timer, which sleeps on whenever the
+    /// client was heard from meanwhile.
     fn watch_deadline(&self, wait: Duration, context: &mut Context<Self>) {
         let lives = self.lives;
         context.run_later(wait, move |connection, context| {
-            let Some(life) = connection
-                .life
-                .as_ref()
-                .filter(|_| connection.lives == lives)
-            else {
+            let idle = connection.needs.common.limits().idle;
+            let Some(life) = connection.life(lives) else {
                 return;
             };
-            let deadline = life.last_sign_of_life() + connection.needs.common.limits().idle;
+            let deadline = life.last_heard() + idle;
             match deadline.checked_duration_since(Instant::now()) {
                 Some(left) if !left.is_zero() => connection.watch_deadline(left, context),
                 _ => {
                     connection.close(CloseReason::Idle);
-                    connection.forget();
+                    connection.stop_if_ended();
                 }
             }
         });
@@ -179,35 +187,31 @@ impl Connection {
         let Some(life) = self.life.take() else {
             return false;
         };
-        let user = life.user.as_str();
+        let (conn_id, user) = (self.conn_id(), life.core.user().clone());
         log::debug!(
-            "disconnected: connection={} user={user:?} reason={:?}",
-            self.conn_id.short(),
+            "disconnected: connection={} user={:?} reason={:?}",
+            conn_id.short(),
+            user.as_str(),
             reason.reason()
         );
-        // When the server stops, all users go, and those who are still here need not hear of each.
+        // When the server stops all users go, and those who are still here need not hear of each.
         if !matches!(reason, CloseReason::Restart { .. }) {
-            self.needs.users.tell(
-                life.user.clone(),
-                Absent::Skip,
-                Closed {
-                    conn_id: self.conn_id,
-                },
-            );
+            let channels = life.core.channel_list();
+            let remove = RemoveConnection { conn_id, channels };
+            self.needs.users.tell(user, IfAbsent::Skip, remove);
         }
         life.shut(reason, self.needs.common.limits().close_grace);
         true
     }
 
-    /// Asks the directory to forget it if it has ended and has nothing left to answer.
-    fn forget(&self) {
+    /// Offers its directory to stop if it has ended and has nothing left to answer.
+    fn stop_if_ended(&self) {
         if self.life.is_none() && self.unanswered == 0 {
-            self.home.idle(self.conn_id, self.handled);
+            self.registration.offer_to_stop();
         }
     }
 
-    /// Answers a message when `asked` is known. Until then the actor does not go, even if its
-    /// connection ends.
+    /// Answers a message when the answer to `asked` is known.
     fn answer_after<T: 'static, R: 'static>(
         &mut self,
         asked: impl Future<Output = T> + 'static,
@@ -217,133 +221,26 @@ impl Connection {
         Box::pin(asked.into_actor(self).map(|asked, connection, _| {
             let answer = answer(asked, connection);
             connection.unanswered -= 1;
-            connection.forget();
+            connection.stop_if_ended();
             answer
         }))
     }
+}
 
-    /// Returns the life that an answer is for, unless it has ended meanwhile.
-    fn life(&mut self, lives: u64) -> Option<&mut Life> {
-        self.life.as_mut().filter(|_| self.lives == lives)
+impl_registered_handlers!(Connection);
+
+impl Handler<IsOpen> for Connection {
+    type Result = bool;
+
+    fn handle(&mut self, _: IsOpen, _: &mut Context<Self>) -> bool {
+        self.life.is_some()
     }
 }
 
-impl_resident_handlers!(Connection);
-
-impl Handler<Open> for Connection {
-    type Result = ResponseActFuture<Self, Result<Connected, NotConnected>>;
-
-    fn handle(
-        &mut self,
-        Open {
-            user,
-            connect,
-            configs,
-        }: Open,
-        context: &mut Context<Self>,
-    ) -> Self::Result {
-        match &mut self.life {
-            Some(life) if life.user != user => {
-                return Box::pin(actix::fut::ready(Err(NotConnected::InUse(InUse))));
-            }
-            // A client that connects again is here, whatever became of its socket before.
-            Some(life) => life.is_back(context),
-            None => {
-                self.life = Some(Life::new(user.clone()));
-                self.lives += 1;
-                self.watch_deadline(self.needs.common.limits().idle, context);
-            }
-        }
-        let (conn_id, lives, added) = (self.conn_id, self.lives, connect.channels.clone());
-        log::debug!(
-            "connected: connection={} user={:?} channels={}",
-            conn_id.short(),
-            user.as_str(),
-            added.len()
-        );
-        let add = AddConnection {
-            conn_id,
-            connect,
-            configs,
-        };
-        let asked = self.needs.users.ask(user, Absent::Create, add);
-        self.answer_after(asked, move |connected, connection| {
-            connection.listen(lives, added);
-            connected.ok_or(NotConnected::Refused(Refused::SOON))
-        })
-    }
-}
-
-impl Handler<Subscribe> for Connection {
-    type Result = ResponseActFuture<Self, Result<Subscriptions, Unknown>>;
-
-    fn handle(
-        &mut self,
-        Subscribe { channels, configs }: Subscribe,
-        _: &mut Context<Self>,
-    ) -> Self::Result {
-        let Some(life) = &self.life else {
-            return Box::pin(actix::fut::ready(Err(Unknown)));
-        };
-        let (conn_id, lives) = (self.conn_id, self.lives);
-        let add = AddSubscriptions {
-            conn_id,
-            channels,
-            configs,
-        };
-        let asked = self.needs.users.ask(life.user.clone(), Absent::Skip, add);
-        self.answer_after(asked, move |subscriptions, connection| {
-            let subscriptions = subscriptions.unwrap_or(Err(Unknown))?;
-            connection.listen(lives, subscriptions.changed.clone());
-            Ok(subscriptions)
-        })
-    }
-}
-
-impl Handler<Unsubscribe> for Connection {
-    type Result = ResponseActFuture<Self, Result<Subscriptions, Unknown>>;
-
-    fn handle(
-        &mut self,
-        Unsubscribe { channels }: Unsubscribe,
-        _: &mut Context<Self>,
-    ) -> Self::Result {
-        let Some(life) = &self.life else {
-            return Box::pin(actix::fut::ready(Err(Unknown)));
-        };
-        let (conn_id, lives) = (self.conn_id, self.lives);
-        let asked = self.needs.users.ask(
-            life.user.clone(),
-            Absent::Skip,
-            RemoveSubscriptions { conn_id, channels },
-        );
-        self.answer_after(asked, move |subscriptions, connection| {
-            let subscriptions = subscriptions.unwrap_or(Err(Unknown))?;
-            if let Some(life) = connection.life(lives) {
-                for channel in &subscriptions.changed {
-                    life.channels.remove(channel);
-                }
-            }
-            Ok(subscriptions)
-        })
-    }
-}
-
-impl Handler<Who> for Connection {
-    type Result = Result<UserName, Unknown>;
-
-    fn handle(&mut self, _: Who, _: &mut Context<Self>) -> Self::Result {
-        self.life
-            .as_ref()
-            .map(|life| life.user.clone())
-            .ok_or(Unknown)
-    }
-}
-
-impl Handler<Inspect> for Connection {
+impl Handler<GetActivity> for Connection {
     type Result = Activity;
 
-    fn handle(&mut self, _: Inspect, _: &mut Context<Self>) -> Activity {
+    fn handle(&mut self, _: GetActivity, _: &mut Context<Self>) -> Activity {
         self.life.as_ref().map(Life::activity).unwrap_or_default()
     }
 }
@@ -351,11 +248,8 @@ impl Handler<Inspect> for Connection {
 impl Handler<AttachOutlet> for Connection {
     type Result = ResponseActFuture<Self, Result<Attachment, Unknown>>;
 
-    fn handle(
-        &mut self,
-        AttachOutlet { outlet, read }: AttachOutlet,
-        context: &mut Context<Self>,
-    ) -> Self::Result {
+    fn handle(&mut self, attach: AttachOutlet, context: &mut Context<Self>) -> Self::Result {
+        let AttachOutlet { outlet, read } = attach;
         let (reply, attached) = oneshot::channel();
         if self.life.is_some() {
             self.generation = self.generation.next();
@@ -376,12 +270,8 @@ impl Handler<AttachOutlet> for Connection {
 impl Handler<DetachOutlet> for Connection {
     type Result = ();
 
-    fn handle(
-        &mut self,
-        DetachOutlet { generation, end }: DetachOutlet,
-        context: &mut Context<Self>,
-    ) {
-        self.depart(generation, end, context);
+    fn handle(&mut self, detach: DetachOutlet, context: &mut Context<Self>) {
+        self.depart(detach.generation, detach.end, context);
     }
 }
 
@@ -397,9 +287,16 @@ impl Handler<IsServed> for Connection {
     type Result = ResponseFuture<bool>;
 
     fn handle(&mut self, _: IsServed, _: &mut Context<Self>) -> Self::Result {
-        match &self.life {
-            Some(life) => Box::pin(life.is_served(self.conn_id, &self.needs)),
-            None => Box::pin(ready(true)),
+        let close_grace = self.needs.common.limits().close_grace;
+        let unserved = self.life.as_ref().map(|life| life.unserved(close_grace));
+        match (unserved, self.places()) {
+            (Some(Unserved::NextTransport), _) => Box::pin(ready(false)),
+            (Some(Unserved::Entries(queue)), Some(places)) => Box::pin(async move {
+                let is_sent = places.are_up_to_date().await;
+                // Looked at last: what the logs have just handed on waits here.
+                is_sent && queue.is_none_or(|queue| queue.is_empty())
+            }),
+            _ => Box::pin(ready(true)),
         }
     }
 }

@@ -1,32 +1,36 @@
-//! What decides: plain structs, with time and ids as arguments. No actix, no clock, no input or
-//! output; a rule of the protocol is tested here without runtime or socket.
+//! What decides: plain structs, which are given the time and all ids. They use no actix, no clock,
+//! no random numbers, no input and no output, so a rule of the protocol is tested here without a
+//! runtime or a socket.
 
 pub mod channel;
+pub mod connection;
 pub mod cursor;
 pub mod history;
 pub mod log;
+pub mod publication;
 pub mod roster;
 pub mod route;
 pub mod user;
+pub mod visible_state;
 
 use crate::name::MessageId;
+use crate::position::Epoch;
 use crate::protocol::timestamp::Moment;
 
-/// When an operation happens, and the id of the event it may make.
+/// When an operation happens, and the id of the event that it may make.
 #[derive(Clone, Copy, Debug)]
 pub struct Stamp {
-    /// The server's clock.
+    /// The time on the server's clocks.
     pub now: Moment,
-    /// Unused where the operation makes no event of its own.
+    /// The id of the event. It is not used where the operation makes no event of its own.
     pub id: MessageId,
 }
 
-impl Stamp {
-    /// Now, with a new id.
-    pub fn now() -> Self {
-        Self {
-            now: Moment::now(),
-            id: MessageId::random(),
-        }
-    }
+/// What is made with a channel or a user and never changes.
+#[derive(Clone, Copy, Debug)]
+pub struct Identity {
+    /// An id that `/info` shows.
+    pub uuid: uuid::Uuid,
+    /// The epoch of the log.
+    pub epoch: Epoch,
 }

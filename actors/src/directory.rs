@@ -1,44 +1,73 @@
-//! Directories find, create and forward. Each kind of actor has one directory on every thread,
-//! which owns the addresses of its share of the names. A directory knows nothing of the kind that
-//! it keeps.
+//! The directory of one thread and one kind of actor: it finds and creates actors by name, and
+//! forwards messages to them. A directory knows nothing of the kind of actor that it keeps.
 //!
-//! Every operation on a channel, user or connection passes its directory's mailbox and then its
-//! own. Both are in order, so what was sent first is handled first, whoever sent it; the causality
-//! of the whole broker rests on this (`docs/architecture.md`).
+//! A directory counts the messages that it forwards to each actor, and the actor counts those that
+//! it handles. An actor with nothing left tells its directory the count; only if both agree is no
+//! message on its way, and the actor stops. So no message meets an actor that is about to stop.
 
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
-use std::fmt;
-use std::hash::{BuildHasher, Hash, RandomState};
+use std::hash::Hash;
 use std::marker::PhantomData;
-use std::sync::{Arc, OnceLock};
 
-use actix::dev::{MessageResponse, OneshotSender};
+use actix::dev::{MessageResponse, OneshotSender, ToEnvelope};
 use actix::prelude::*;
-use futures_util::future::join_all;
-use tokio::sync::oneshot;
 
 /// An actor that a directory keeps under a name.
-pub(crate) trait Resident: Actor<Context = Context<Self>> + Handler<Retire> + Sized {
+pub(crate) trait Registered:
+    Actor<Context = Context<Self>> + Handler<Retire> + Sized
+{
+    /// What the actor is called.
     type Name: Clone + Eq + Hash + Send + Sync + Unpin + 'static;
 
     /// What an actor of this kind needs: what all actors share, and the directories of the kinds
-    /// below it. No kind is given the directories of a kind above it, so requests can only go down.
+    /// below it. No kind is given the directories of a kind above it, so requests only go down.
     type Needs: Clone + Send + Sync + Unpin + 'static;
 
-    /// Creates the actor. `home` is the directory that keeps it.
-    fn open(name: Self::Name, needs: &Self::Needs, home: &Directories<Self>) -> Self;
+    /// Creates the actor.
+    fn open(registration: Registration<Self>, needs: &Self::Needs) -> Self;
 
-    /// Counts a message that came through the directory.
-    fn count(&mut self);
+    /// Returns the actor's registration.
+    fn registration(&mut self) -> &mut Registration<Self>;
 
-    /// Called when it was handled.
+    /// Called after each message that came through the directory.
     fn after_message(&mut self) {}
 }
 
-/// What every resident does with what comes from its directory. A macro, since a blanket `impl` of
-/// a foreign trait is not allowed.
-macro_rules! impl_resident_handlers {
+/// An actor's entry in its directory, as the actor holds it.
+#[derive(Debug)]
+pub(crate) struct Registration<A: Registered> {
+    name: A::Name,
+    directory: Addr<Directory<A>>,
+    /// How many messages came through the directory.
+    handled: u64,
+}
+
+impl<A: Registered> Registration<A> {
+    /// Returns the name of the actor.
+    pub(crate) fn name(&self) -> &A::Name {
+        &self.name
+    }
+
+    /// Counts a message that came through the directory.
+    pub(crate) fn count(&mut self) {
+        self.handled += 1;
+    }
+
+    /// Tells the directory that the actor has nothing left. The directory forgets it unless more
+    /// messages are on their way.
+    pub(crate) fn offer_to_stop(&self) {
+        let idle = Idle {
+            name: self.name.clone(),
+            handled: self.handled,
+        };
+        tell(&self.directory, idle);
+    }
+}
+
+/// What every registered actor does with what comes from its directory. A macro, since a blanket
+/// `impl` of a foreign trait is not allowed.
+macro_rules! impl_registered_handlers {
     ($actor:ty) => {
         impl<M: actix::Message> actix::Handler<$crate::directory::Forwarded<M>> for $actor
         where
@@ -51,9 +80,9 @@ macro_rules! impl_resident_handlers {
                 message: $crate::directory::Forwarded<M>,
                 context: &mut actix::Context<Self>,
             ) {
-                $crate::directory::Resident::count(self);
+                $crate::directory::Registered::registration(self).count();
                 message.handle(self, context);
-                $crate::directory::Resident::after_message(self);
+                $crate::directory::Registered::after_message(self);
             }
         }
 
@@ -67,23 +96,26 @@ macro_rules! impl_resident_handlers {
     };
 }
 
-pub(crate) use impl_resident_handlers;
+pub(crate) use impl_registered_handlers;
 
-/// What to do for a name that has no actor.
+/// What a directory does for a name that has no actor.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Absent {
+pub(crate) enum IfAbsent {
+    /// It creates the actor.
     Create,
+    /// It drops the message, so that the sender gets no answer.
     Skip,
 }
 
-/// A message for the actor of a name; forwarded on the directory's own thread.
+/// Forwards a message to the actor of a name, on the directory's own thread.
 #[derive(Message)]
 #[rtype(result = "()")]
-pub(crate) struct To<A: Resident, M: Message> {
-    name: A::Name,
-    absent: Absent,
-    message: M,
-    reply: Option<OneshotSender<M::Result>>,
+pub(crate) struct Forward<A: Registered, M: Message> {
+    pub(crate) name: A::Name,
+    pub(crate) if_absent: IfAbsent,
+    pub(crate) message: M,
+    /// Where the answer goes; `None` if nobody waits for it.
+    pub(crate) reply: Option<OneshotSender<M::Result>>,
 }
 
 /// A message that came through the directory, and where its answer goes.
@@ -95,7 +127,7 @@ pub(crate) struct Forwarded<M: Message> {
 }
 
 impl<M: Message> Forwarded<M> {
-    /// Lets `actor` handle the message and sends the answer where it belongs.
+    /// Lets `actor` handle the message, and sends the answer.
     pub(crate) fn handle<A>(self, actor: &mut A, context: &mut A::Context)
     where
         A: Handler<M>,
@@ -105,261 +137,138 @@ impl<M: Message> Forwarded<M> {
     }
 }
 
-/// From an actor with nothing left, which has handled so many messages: the directory forgets it,
-/// unless more are on their way.
+/// Tells the directory that an actor has nothing left and has handled this many messages.
 #[derive(Message)]
 #[rtype(result = "()")]
-pub(crate) struct Idle<A: Resident> {
+pub(crate) struct Idle<A: Registered> {
     name: A::Name,
     handled: u64,
 }
 
-/// The directory has forgotten the actor: nothing more will come, it may stop.
+/// Stops an actor. The directory has forgotten it, so no more messages come.
 #[derive(Message)]
 #[rtype(result = "()")]
 pub(crate) struct Retire;
 
-/// Asks for the names of a directory's share.
+/// Asks for the names of all actors of the directory.
 #[derive(Message)]
 #[rtype(result = "Vec<A::Name>")]
-struct Names<A: Resident>(PhantomData<fn() -> A>);
+pub(crate) struct ListNames<A: Registered>(PhantomData<fn() -> A>);
 
-/// Asks how many actors a directory keeps.
+impl<A: Registered> ListNames<A> {
+    pub(crate) fn new() -> Self {
+        Self(PhantomData)
+    }
+}
+
+/// Asks how many actors the directory keeps.
 #[derive(Message)]
 #[rtype(result = "usize")]
-struct Count;
-
-/// All directories of a kind. Cloning is cheap.
-pub(crate) struct Directories<A: Resident>(Arc<Threads<A>>);
-
-struct Threads<A: Resident> {
-    /// One directory for each thread; unset until the threads run.
-    directories: OnceLock<Vec<Addr<Directory<A>>>>,
-    /// Says which thread is home to a name. Its seed is random: callers choose names, and must not
-    /// be able to choose a thread.
-    hasher: RandomState,
-}
-
-impl<A: Resident> Clone for Directories<A> {
-    fn clone(&self) -> Self {
-        Self(self.0.clone())
-    }
-}
-
-impl<A: Resident> Default for Directories<A> {
-    /// Without threads no actor is known.
-    fn default() -> Self {
-        Self(Arc::new(Threads {
-            directories: OnceLock::new(),
-            hasher: RandomState::new(),
-        }))
-    }
-}
-
-impl<A: Resident> fmt::Debug for Directories<A> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} directories", self.all().len())
-    }
-}
-
-impl<A: Resident> Directories<A> {
-    /// Starts a directory on each arbiter. Later calls do nothing.
-    pub(crate) fn start_on(&self, arbiters: &[ArbiterHandle], needs: &A::Needs) {
-        self.0.directories.get_or_init(|| {
-            let start = |arbiter| {
-                let (needs, home) = (needs.clone(), self.clone());
-                Directory::start_in_arbiter(arbiter, move |_| Directory {
-                    needs,
-                    home,
-                    slots: HashMap::new(),
-                })
-            };
-            arbiters.iter().map(start).collect()
-        });
-    }
-
-    fn all(&self) -> &[Addr<Directory<A>>] {
-        self.0.directories.get().map_or(&[], Vec::as_slice)
-    }
-
-    fn place(&self, name: &A::Name) -> Option<&Addr<Directory<A>>> {
-        let hash = self.0.hasher.hash_one(name);
-        let index = (u128::from(hash) * self.all().len() as u128) >> 64;
-        self.all().get(usize::try_from(index).unwrap_or_default())
-    }
-
-    /// Tells the actor of `name` something. It is handled after all that was sent to it before.
-    pub(crate) fn tell<M>(&self, name: A::Name, absent: Absent, message: M)
-    where
-        A: Handler<Forwarded<M>>,
-        M: Message + Send + 'static,
-        M::Result: Send,
-    {
-        if let Some(directory) = self.place(&name) {
-            tell(
-                directory,
-                To::<A, M> {
-                    name,
-                    absent,
-                    message,
-                    reply: None,
-                },
-            );
-        }
-    }
-
-    /// Asks the actor of `name`. The message is on its way when this returns, whether the answer is
-    /// awaited or not. The answer is `None` when there is no such actor.
-    pub(crate) fn ask<M>(
-        &self,
-        name: A::Name,
-        absent: Absent,
-        message: M,
-    ) -> impl Future<Output = Option<M::Result>> + use<A, M>
-    where
-        A: Handler<Forwarded<M>>,
-        M: Message + Send + 'static,
-        M::Result: Send,
-    {
-        let (reply, answer) = oneshot::channel();
-        if let Some(directory) = self.place(&name) {
-            tell(
-                directory,
-                To::<A, M> {
-                    name,
-                    absent,
-                    message,
-                    reply: Some(reply),
-                },
-            );
-        }
-        async { answer.await.ok() }
-    }
-
-    /// Tells the directory of `name` that its actor has nothing left.
-    pub(crate) fn idle(&self, name: A::Name, handled: u64) {
-        if let Some(directory) = self.place(&name) {
-            tell(directory, Idle::<A> { name, handled });
-        }
-    }
-
-    /// The names of all that live.
-    pub(crate) async fn names(&self) -> Vec<A::Name> {
-        let asked = self
-            .all()
-            .iter()
-            .map(|directory| directory.send(Names(PhantomData)));
-        join_all(asked)
-            .await
-            .into_iter()
-            .flatten()
-            .flatten()
-            .collect()
-    }
-
-    /// How many live.
-    pub(crate) async fn count(&self) -> usize {
-        let asked = self.all().iter().map(|directory| directory.send(Count));
-        join_all(asked).await.into_iter().flatten().sum()
-    }
-}
+pub(crate) struct Count;
 
 /// Puts a message into a mailbox of the broker's own, however full it is.
 #[expect(
     clippy::disallowed_methods,
-    reason = "order: a message that waits for a place would be overtaken. What can wait here is bounded by the calls under way, which \
-              the broker counts"
+    reason = "order: a message that waits for a place would be overtaken. The calls under way \
+              bound what can wait here, and the broker counts them"
 )]
 pub(crate) fn tell<A, M>(address: &Addr<A>, message: M)
 where
     A: Actor + Handler<M>,
-    A::Context: actix::dev::ToEnvelope<A, M>,
+    A::Context: ToEnvelope<A, M>,
     M: Message + Send + 'static,
     M::Result: Send,
 {
     address.do_send(message);
 }
 
-/// An actor's address, and how many messages went there: an actor that has handled as many has none
-/// on its way.
+/// An actor's address, and how many messages were forwarded to it.
 struct Slot<A: Actor> {
     address: Addr<A>,
     forwarded: u64,
 }
 
-/// One of the [`Directories`] of a kind: the share of one thread.
-pub(crate) struct Directory<A: Resident> {
+/// The actors of one kind on one thread, by name.
+pub(crate) struct Directory<A: Registered> {
     needs: A::Needs,
-    home: Directories<A>,
     slots: HashMap<A::Name, Slot<A>>,
 }
 
-impl<A: Resident + Unpin> Actor for Directory<A> {
+impl<A: Registered + Unpin> Actor for Directory<A> {
     type Context = Context<Self>;
 }
 
-impl<A: Resident> Directory<A> {
-    /// The slot of a name, if there is an actor or one is to be created.
-    fn slot(&mut self, name: A::Name, absent: Absent) -> Option<&mut Slot<A>> {
-        let Self { needs, home, slots } = self;
-        match slots.entry(name) {
-            Entry::Occupied(slot) if slot.get().address.connected() => Some(slot.into_mut()),
-            entry => {
-                if let Entry::Occupied(_) = &entry {
-                    log::error!("an actor ended by a fault; its state is lost");
-                }
-                let name = entry.key().clone();
-                match absent {
-                    Absent::Create => {
-                        let address = A::open(name, needs, home).start();
-                        Some(
-                            entry
-                                .insert_entry(Slot {
-                                    address,
-                                    forwarded: 0,
-                                })
-                                .into_mut(),
-                        )
-                    }
-                    Absent::Skip => {
-                        // The name of an actor that ended by a fault is free again.
-                        if let Entry::Occupied(slot) = entry {
-                            slot.remove();
-                        }
-                        None
-                    }
-                }
+impl<A: Registered> Directory<A> {
+    /// Creates a directory without actors.
+    pub(crate) fn new(needs: A::Needs) -> Self {
+        Self {
+            needs,
+            slots: HashMap::new(),
+        }
+    }
+
+    /// Returns the slot of a name, if there is an actor or one is to be created.
+    fn slot(
+        &mut self,
+        name: A::Name,
+        if_absent: IfAbsent,
+        context: &Context<Self>,
+    ) -> Option<&mut Slot<A>> {
+        let entry = match self.slots.entry(name) {
+            Entry::Occupied(slot) if slot.get().address.connected() => {
+                return Some(slot.into_mut());
             }
+            entry => entry,
+        };
+        if let Entry::Occupied(_) = &entry {
+            log::error!("an actor ended by a fault; its state is lost");
+        }
+        match (if_absent, entry) {
+            (IfAbsent::Create, entry) => {
+                let registration = Registration {
+                    name: entry.key().clone(),
+                    directory: context.address(),
+                    handled: 0,
+                };
+                let slot = Slot {
+                    address: A::open(registration, &self.needs).start(),
+                    forwarded: 0,
+                };
+                Some(entry.insert_entry(slot).into_mut())
+            }
+            // The name of an actor that ended by a fault is free again.
+            (IfAbsent::Skip, Entry::Occupied(slot)) => {
+                slot.remove();
+                None
+            }
+            (IfAbsent::Skip, Entry::Vacant(_)) => None,
         }
     }
 }
 
-impl<A, M> Handler<To<A, M>> for Directory<A>
+impl<A, M> Handler<Forward<A, M>> for Directory<A>
 where
-    A: Resident + Handler<Forwarded<M>>,
+    A: Registered + Handler<Forwarded<M>>,
     M: Message + Send + 'static,
     M::Result: Send,
 {
     type Result = ();
 
-    fn handle(
-        &mut self,
-        To {
+    fn handle(&mut self, forward: Forward<A, M>, context: &mut Context<Self>) {
+        let Forward {
             name,
-            absent,
+            if_absent,
             message,
             reply,
-        }: To<A, M>,
-        _: &mut Context<Self>,
-    ) {
-        if let Some(slot) = self.slot(name, absent) {
+        } = forward;
+        if let Some(slot) = self.slot(name, if_absent, context) {
             slot.forwarded += 1;
             tell(&slot.address, Forwarded { message, reply });
         }
     }
 }
 
-impl<A: Resident> Handler<Idle<A>> for Directory<A> {
+impl<A: Registered> Handler<Idle<A>> for Directory<A> {
     type Result = ();
 
     fn handle(&mut self, Idle { name, handled }: Idle<A>, _: &mut Context<Self>) {
@@ -371,15 +280,15 @@ impl<A: Resident> Handler<Idle<A>> for Directory<A> {
     }
 }
 
-impl<A: Resident> Handler<Names<A>> for Directory<A> {
-    type Result = MessageResult<Names<A>>;
+impl<A: Registered> Handler<ListNames<A>> for Directory<A> {
+    type Result = MessageResult<ListNames<A>>;
 
-    fn handle(&mut self, _: Names<A>, _: &mut Context<Self>) -> Self::Result {
+    fn handle(&mut self, _: ListNames<A>, _: &mut Context<Self>) -> Self::Result {
         MessageResult(self.slots.keys().cloned().collect())
     }
 }
 
-impl<A: Resident> Handler<Count> for Directory<A> {
+impl<A: Registered> Handler<Count> for Directory<A> {
     type Result = usize;
 
     fn handle(&mut self, _: Count, _: &mut Context<Self>) -> usize {

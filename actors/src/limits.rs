@@ -1,28 +1,27 @@
-//! The numbers the actors obey; how much waits for a client is its outlet's own (`outlet::Queue`).
-//! The server fills them from its settings; the defaults are those of `channelstream.toml`.
+//! The deadlines and sizes that the actors keep to. How much may wait for a client is its outlet's
+//! own limit (`outlet::Queue`). The server fills them from its settings; the defaults are those of
+//! `channelstream.toml`.
 
 use std::time::Duration;
 
-use crate::core::log::Retention;
-
-/// Deadlines, lengths of logs, sizes of queues. One value, made at start, shared by all actors.
+/// Deadlines, and sizes of logs and histories. One value is made at start and shared by all actors.
 #[derive(Clone, Debug)]
 pub struct Limits {
-    /// A connection goes when its client was neither heard from nor, while it listens, reachable
-    /// for so long (`protocol.md` §8).
+    /// How long a client may not be heard from, or not take anything while it listens, before its
+    /// connection ends (`protocol.md` §8).
     pub idle: Duration,
-    /// A user whose websocket closed counts as present for so long, so that a page reload tells
-    /// nobody.
+    /// How long a user whose socket closed still counts as present, so that nobody hears of a page
+    /// that is loaded again.
     pub presence_grace: Duration,
-    /// A user without connections is forgotten so long after the last activity.
+    /// How long after the last activity a user without connections is forgotten.
     pub user_lifetime: Duration,
-    /// A channel without subscribers is forgotten so long after the last activity.
+    /// How long after the last activity a channel without subscribers is forgotten.
     pub channel_lifetime: Duration,
-    /// A lull of this length lets a user or a channel look whether it has outlived itself.
+    /// How often a user and a channel drop what is old, and look whether they are to be forgotten.
     pub sweep: Duration,
-    /// How many of a channel's frames a connection that never listened before is caught up with.
+    /// How many of a channel's latest entries a connection is sent that listens for the first time.
     pub channel_frames: usize,
-    /// The same for a user's private frames.
+    /// How many of a user's latest private entries such a connection is sent.
     pub private_frames: usize,
     /// How many entries a log keeps at most, for connections that come back or are slow.
     pub log_length: usize,
@@ -38,9 +37,23 @@ pub struct Limits {
     pub idempotency_bytes: usize,
 }
 
+/// How much a log keeps.
+#[derive(Clone, Copy, Debug)]
+pub struct Retention {
+    /// How many of the latest entries stay whatever their age: they are for connections that listen
+    /// for the first time.
+    pub frames: usize,
+    /// How long the other entries stay: as long as a connection may be away and come back.
+    pub age: Duration,
+    /// How many entries stay at most.
+    pub length: usize,
+    /// How many bytes the entries hold at most. One entry always stays.
+    pub bytes: usize,
+}
+
 impl Limits {
-    /// What a log keeps whose last `frames` are for connections that listen for the first time:
-    /// besides them, all that one which is away may come back for.
+    /// Returns what a log keeps: its last `frames` entries for connections that listen for the first
+    /// time, and whatever a connection that is away may come back for.
     pub(crate) fn retention(&self, frames: usize) -> Retention {
         Retention {
             frames,

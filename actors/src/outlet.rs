@@ -22,10 +22,10 @@ use std::time::{Duration, Instant};
 
 use actix::prelude::*;
 
-pub use crate::core::cursor::Generation;
-use crate::core::log::Epoch;
+use crate::core::cursor::Generation;
 use crate::error::CloseReason;
 use crate::list::List;
+use crate::position::{Epoch, Report};
 use crate::transport::Transport;
 
 /// Entries for one socket.
@@ -56,10 +56,6 @@ pub struct Room;
 #[derive(Message, Clone, Copy, Debug)]
 #[rtype(result = "()")]
 pub struct Shut(pub CloseReason);
-
-/// How far a client has read: for each log it was sent from, the offset of the last entry it has.
-/// Logs not named sent nothing.
-pub type Report = Arc<[(Epoch, u64)]>;
 
 /// How a transport ended.
 #[derive(Clone, Debug, Default)]

@@ -5,6 +5,5 @@ pub mod event;
 pub mod info;
 pub mod listing;
 pub mod message;
-pub mod panel;
 pub mod state;
 pub mod timestamp;

@@ -1,45 +1,49 @@
 //! The actor of a user: [`UserCore`] decides, channels are told, [`Delivery`] hands on private
 //! messages.
 //!
-//! What an operation means for channels is told to them one after the other, each when the one
-//! before has answered, and only then is the operation itself answered. So an operation is done
-//! everywhere when its caller hears so, operations of one user do not overtake each other, and one
-//! who listens to several of the channels hears of it in their order.
+//! A user tells its channels one after the other what an operation means for them, each when the
+//! one before has answered, and only then answers the operation itself. So an operation is done
+//! everywhere when its caller hears so, operations of one user do not overtake each other, and a
+//! client that listens to several of the channels hears of it in their order.
 
-use std::collections::{HashMap, VecDeque};
+mod private_log;
+mod update_queue;
 
 use actix::prelude::*;
-use tokio::sync::oneshot;
 use uuid::Uuid;
 
-use crate::channel::{Channel, Tell};
+use self::update_queue::UpdateQueue;
+use crate::channel::Channel;
 use crate::common::Common;
-use crate::core::user::{Connect, Effect, StateChanged, Subscriptions, UserCore, Values};
+use crate::core::Identity;
+use crate::core::user::{ChannelUpdate, ConnectState, ConnectedChannels, StateChanged, UserCore};
+use crate::core::visible_state::Values;
 use crate::counters::Counted;
 use crate::delivery::Delivery;
-use crate::directory::{Absent, Directories, Resident, impl_resident_handlers};
+use crate::directories::Directories;
+use crate::directory::{IfAbsent, Registered, Registration, impl_registered_handlers};
 use crate::error::Unknown;
 use crate::name::{ChannelName, ConnId, UserName};
-use crate::posting::{Carrier, impl_carrier_handlers};
-use crate::protocol::config::ChannelConfig;
+use crate::position::Epoch;
 use crate::protocol::info::UserInfo;
-use crate::protocol::panel::{UserDetail, UserSummary};
 use crate::protocol::state::State;
 use crate::protocol::timestamp::Moment;
+use crate::view::user as view;
+use crate::view::{UserDetail, UserSummary};
 
-/// Configurations for channels that the call creates.
-pub(crate) type Configs = HashMap<ChannelName, ChannelConfig>;
+pub(crate) use self::update_queue::Configs;
 
-/// Adds a connection, or channels to one that is here. From the connection.
+/// Adds a connection, or channels to one that is here, and sets the state. From the connection.
 #[derive(Message)]
 #[rtype(result = "Connected")]
 pub(crate) struct AddConnection {
     pub(crate) conn_id: ConnId,
-    pub(crate) connect: Connect,
+    pub(crate) set: ConnectState,
+    pub(crate) channels: ConnectedChannels,
     pub(crate) configs: Configs,
 }
 
-/// What `/connect` came to.
+/// What `/connect` answers about the user.
 #[derive(Debug)]
 pub struct Connected {
     /// The user's whole state.
@@ -48,24 +52,43 @@ pub struct Connected {
     pub public_state: State,
 }
 
-/// Adds channels to a connection. From the connection.
+/// Notes that a connection is in more channels. From the connection.
 #[derive(Message)]
-#[rtype(result = "Result<Subscriptions, Unknown>")]
+#[rtype(result = "Result<(), Unknown>")]
 pub(crate) struct AddSubscriptions {
     pub(crate) conn_id: ConnId,
-    pub(crate) channels: Vec<ChannelName>,
+    pub(crate) added: Vec<ChannelName>,
     pub(crate) configs: Configs,
 }
 
-/// Takes channels from a connection. From the connection.
+/// Notes that a connection has left channels. From the connection.
 #[derive(Message)]
-#[rtype(result = "Result<Subscriptions, Unknown>")]
+#[rtype(result = "Result<(), Unknown>")]
 pub(crate) struct RemoveSubscriptions {
     pub(crate) conn_id: ConnId,
+    pub(crate) removed: Vec<ChannelName>,
+}
+
+/// Notes that a connection counts as present from now on, or no longer. From the connection.
+#[derive(Message)]
+#[rtype(result = "()")]
+pub(crate) struct SetPresence {
+    pub(crate) conn_id: ConnId,
+    pub(crate) is_present: bool,
+    /// The channels that the connection is in.
     pub(crate) channels: Vec<ChannelName>,
 }
 
-/// Sets state values and, where given, the public keys. From the broker.
+/// Removes a connection that has ended for good. From the connection.
+#[derive(Message)]
+#[rtype(result = "()")]
+pub(crate) struct RemoveConnection {
+    pub(crate) conn_id: ConnId,
+    /// The channels that the connection was in.
+    pub(crate) channels: Vec<ChannelName>,
+}
+
+/// Sets state values and, where they are given, the public keys. From the broker.
 #[derive(Message)]
 #[rtype(result = "StateChanged")]
 pub(crate) struct SetState {
@@ -73,102 +96,76 @@ pub(crate) struct SetState {
     pub(crate) public_keys: Option<Vec<String>>,
 }
 
-/// Asks whether the user exists: one that does not cannot answer. From the broker.
+/// Asks whether the user exists: a user that does not cannot answer. From the broker.
 #[derive(Message)]
 #[rtype(result = "()")]
-pub(crate) struct Exist;
+pub(crate) struct CheckExists;
 
-/// Asks what the user is like. From the broker.
+/// Asks for the user as `admin.json` shows it. From the broker.
 #[derive(Message)]
 #[rtype(result = "Box<UserInfo>")]
 pub(crate) struct DescribeUser;
 
-/// Asks for all that an operator may see. From the broker.
+/// Asks for everything that an operator may see of the user. From the broker.
 #[derive(Message)]
 #[rtype(result = "Box<UserDetail>")]
 pub(crate) struct InspectUser;
 
-/// Asks for a line of a list. From the broker.
+/// Asks for the user as a line of a list. From the broker.
 #[derive(Message)]
 #[rtype(result = "Box<UserSummary>")]
 pub(crate) struct SummarizeUser;
 
-/// A connection's socket was lost for longer than the grace (`false`), or is back. From the
-/// connection.
-#[derive(Message)]
-#[rtype(result = "()")]
-pub(crate) struct Present {
-    pub(crate) conn_id: ConnId,
-    pub(crate) present: bool,
-}
-
-/// A connection ended for good. From the connection.
-#[derive(Message)]
-#[rtype(result = "()")]
-pub(crate) struct Closed {
-    pub(crate) conn_id: ConnId,
-}
-
-/// Something to tell a channel, or an operation whose telling is done.
-enum Errand {
-    Tell(ChannelName, Tell),
-    Answer(oneshot::Sender<()>),
-}
-
 /// What a user needs of the broker.
 #[derive(Clone)]
-pub(crate) struct Needs {
+pub(crate) struct UserNeeds {
     pub(crate) common: Common,
     pub(crate) channels: Directories<Channel>,
 }
 
 /// The actor.
 pub(crate) struct User {
-    name: UserName,
-    needs: Needs,
-    home: Directories<Self>,
+    registration: Registration<Self>,
+    needs: UserNeeds,
     core: UserCore,
-    /// One entry for each connection.
+    /// One subscriber for each connection.
     delivery: Delivery,
-    /// What channels are still to be told. Bounded by the operations under way.
-    errands: VecDeque<Errand>,
-    is_running_errands: bool,
-    /// Held while it has a connection.
+    /// The channels that are still to be told.
+    updates: UpdateQueue,
+    /// Counts the user as online while it has a connection.
     online: Option<Counted>,
-    /// Messages that came through the directory.
-    handled: u64,
 }
 
-impl Resident for User {
+impl Registered for User {
     type Name = UserName;
 
-    type Needs = Needs;
+    type Needs = UserNeeds;
 
-    fn count(&mut self) {
-        self.handled += 1;
-    }
-
-    fn open(name: UserName, needs: &Needs, home: &Directories<Self>) -> Self {
+    fn open(registration: Registration<Self>, needs: &UserNeeds) -> Self {
         let limits = needs.common.limits();
+        let identity = Identity {
+            uuid: Uuid::new_v4(),
+            epoch: Epoch::random(),
+        };
         let core = UserCore::new(
-            name.clone(),
-            Uuid::new_v4(),
+            registration.name().clone(),
+            identity,
             limits.retention(limits.private_frames),
             Moment::now(),
         );
         let delivery = Delivery::new(None, limits.private_frames, &needs.common);
-        let (needs, home) = (needs.clone(), home.clone());
         Self {
-            name,
-            needs,
-            home,
+            registration,
+            needs: needs.clone(),
             core,
             delivery,
-            errands: VecDeque::new(),
-            is_running_errands: false,
+            updates: UpdateQueue::default(),
             online: None,
-            handled: 0,
         }
+    }
+
+    fn registration(&mut self) -> &mut Registration<Self> {
+        &mut self.registration
     }
 }
 
@@ -185,41 +182,23 @@ impl User {
         let now = Moment::now();
         self.core.sweep(now);
         self.delivery.sweep();
-        if self.core.is_offline()
-            && now.since(self.core.last_active()) >= self.needs.common.limits().user_lifetime
-        {
-            self.home.idle(self.name.clone(), self.handled);
+        let lifetime = self.needs.common.limits().user_lifetime;
+        if self.core.is_offline() && now.since(self.core.last_active()) >= lifetime {
+            self.registration.offer_to_stop();
         }
     }
 
-    fn tell_channels(&mut self, effects: Vec<Effect>, mut configs: Configs) {
-        for Effect {
-            channel,
-            member,
-            place,
-        } in effects
-        {
-            let config = configs.remove(&channel);
-            self.errands.push_back(Errand::Tell(
-                channel,
-                Tell {
-                    member,
-                    place,
-                    config,
-                },
-            ));
-        }
-    }
-
-    /// Answers with `answer` once all channels that are to be told have been.
-    fn answer_after_errands<T: Send + 'static>(
+    /// Tells channels, then answers with `answer`.
+    fn answer_after<T: Send + 'static>(
         &mut self,
+        updates: Vec<ChannelUpdate>,
+        configs: Configs,
         answer: T,
         context: &mut Context<Self>,
     ) -> ResponseFuture<T> {
-        let (reply, answered) = oneshot::channel();
-        self.errands.push_back(Errand::Answer(reply));
-        self.run_errands(context);
+        self.updates.push(updates, configs);
+        let answered = self.updates.push_answer();
+        self.run_updates(context);
         Box::pin(async move {
             // An error means that this actor ends; the answer holds all the same.
             let _ = answered.await;
@@ -227,139 +206,123 @@ impl User {
         })
     }
 
-    fn run_errands(&mut self, context: &mut Context<Self>) {
-        if self.is_running_errands {
-            return;
+    /// Tells channels. Nobody waits for it.
+    fn tell_channels(&mut self, updates: Vec<ChannelUpdate>, context: &mut Context<Self>) {
+        self.updates.push(updates, Configs::default());
+        self.run_updates(context);
+    }
+
+    fn run_updates(&mut self, context: &mut Context<Self>) {
+        if let Some((channel, update)) = self.updates.next() {
+            let told = self.needs.channels.ask(channel, IfAbsent::Create, update);
+            let next = told.into_actor(self).map(|_, user, context| {
+                user.updates.answered();
+                user.run_updates(context);
+            });
+            context.spawn(next);
         }
-        while let Some(errand) = self.errands.pop_front() {
-            match errand {
-                Errand::Answer(reply) => {
-                    // An error means that nobody waits any more.
-                    let _ = reply.send(());
-                }
-                Errand::Tell(channel, tell) => {
-                    self.is_running_errands = true;
-                    let told = self.needs.channels.ask(channel, Absent::Create, tell);
-                    let next = told.into_actor(self).map(|_, user, context| {
-                        user.is_running_errands = false;
-                        user.run_errands(context);
-                    });
-                    context.spawn(next);
-                    return;
-                }
-            }
-        }
-        // Most users rest most of the time.
-        self.errands = VecDeque::new();
     }
 }
 
-impl Carrier for User {
-    type Core = UserCore;
-
-    fn halves(&mut self) -> (&mut UserCore, &mut Delivery) {
-        (&mut self.core, &mut self.delivery)
-    }
-}
-
-impl_resident_handlers!(User);
-impl_carrier_handlers!(User);
+impl_registered_handlers!(User);
 
 impl Handler<AddConnection> for User {
     type Result = ResponseFuture<Connected>;
 
-    fn handle(
-        &mut self,
-        AddConnection {
+    fn handle(&mut self, add: AddConnection, context: &mut Context<Self>) -> Self::Result {
+        let AddConnection {
             conn_id,
-            connect,
+            set,
+            channels,
             configs,
-        }: AddConnection,
-        context: &mut Context<Self>,
-    ) -> Self::Result {
-        let is_new = self.handled == 1;
-        let effects = self.core.connect(conn_id, connect, is_new, Moment::now());
+        } = add;
+        let updates = self.core.connect(conn_id, set, channels, Moment::now());
         self.online
             .get_or_insert_with(|| self.needs.common.counters().online());
         self.delivery
-            .take_place(conn_id, self.name.clone(), self.core.log());
-        self.tell_channels(effects, configs);
+            .take_place(conn_id, self.core.name().clone(), self.core.log());
         let connected = Connected {
-            state: self.core.state().clone(),
-            public_state: self.core.public_state().clone(),
+            state: self.core.state().state().clone(),
+            public_state: self.core.state().public_state().clone(),
         };
-        self.answer_after_errands(connected, context)
+        self.answer_after(updates, configs, connected, context)
     }
 }
 
 impl Handler<AddSubscriptions> for User {
-    type Result = ResponseFuture<Result<Subscriptions, Unknown>>;
+    type Result = ResponseFuture<Result<(), Unknown>>;
 
-    fn handle(
-        &mut self,
-        AddSubscriptions {
-            conn_id,
-            channels,
-            configs,
-        }: AddSubscriptions,
-        context: &mut Context<Self>,
-    ) -> Self::Result {
-        let answer = self.core.subscribe(conn_id, channels, Moment::now()).map(
-            |(subscriptions, effects)| {
-                self.tell_channels(effects, configs);
-                subscriptions
-            },
-        );
-        self.answer_after_errands(answer, context)
+    fn handle(&mut self, add: AddSubscriptions, context: &mut Context<Self>) -> Self::Result {
+        let updates = self.core.subscribe(add.conn_id, add.added, Moment::now());
+        let answer = updates.as_ref().map(drop).map_err(|unknown| *unknown);
+        self.answer_after(updates.unwrap_or_default(), add.configs, answer, context)
     }
 }
 
 impl Handler<RemoveSubscriptions> for User {
-    type Result = ResponseFuture<Result<Subscriptions, Unknown>>;
+    type Result = ResponseFuture<Result<(), Unknown>>;
 
-    fn handle(
-        &mut self,
-        RemoveSubscriptions { conn_id, channels }: RemoveSubscriptions,
-        context: &mut Context<Self>,
-    ) -> Self::Result {
-        let answer = self.core.unsubscribe(conn_id, channels, Moment::now()).map(
-            |(subscriptions, effects)| {
-                self.tell_channels(effects, Configs::default());
-                subscriptions
-            },
-        );
-        self.answer_after_errands(answer, context)
+    fn handle(&mut self, remove: RemoveSubscriptions, context: &mut Context<Self>) -> Self::Result {
+        let RemoveSubscriptions { conn_id, removed } = remove;
+        let updates = self.core.unsubscribe(conn_id, removed, Moment::now());
+        let answer = updates.as_ref().map(drop).map_err(|unknown| *unknown);
+        let configs = Configs::default();
+        self.answer_after(updates.unwrap_or_default(), configs, answer, context)
+    }
+}
+
+impl Handler<SetPresence> for User {
+    type Result = ();
+
+    fn handle(&mut self, set: SetPresence, context: &mut Context<Self>) {
+        let SetPresence {
+            conn_id,
+            is_present,
+            channels,
+        } = set;
+        let updates = self
+            .core
+            .set_present(conn_id, is_present, channels, Moment::now());
+        self.tell_channels(updates, context);
+    }
+}
+
+impl Handler<RemoveConnection> for User {
+    type Result = ();
+
+    fn handle(&mut self, remove: RemoveConnection, context: &mut Context<Self>) {
+        let RemoveConnection { conn_id, channels } = remove;
+        self.delivery.leave_place(conn_id);
+        let updates = self.core.close(conn_id, channels, Moment::now());
+        if self.core.is_offline() {
+            self.online = None;
+        }
+        self.tell_channels(updates, context);
     }
 }
 
 impl Handler<SetState> for User {
     type Result = ResponseFuture<StateChanged>;
 
-    fn handle(
-        &mut self,
-        SetState {
-            values,
-            public_keys,
-        }: SetState,
-        context: &mut Context<Self>,
-    ) -> Self::Result {
-        let (changed, effects) = self.core.set_state(values, public_keys, Moment::now());
-        self.tell_channels(effects, Configs::default());
-        self.answer_after_errands(changed, context)
+    fn handle(&mut self, set: SetState, context: &mut Context<Self>) -> Self::Result {
+        let (changed, updates) = self
+            .core
+            .set_state(set.values, set.public_keys, Moment::now());
+        self.answer_after(updates, Configs::default(), changed, context)
     }
 }
 
-impl Handler<Exist> for User {
+impl Handler<CheckExists> for User {
     type Result = ();
 
-    fn handle(&mut self, _: Exist, _: &mut Context<Self>) {}
+    fn handle(&mut self, _: CheckExists, _: &mut Context<Self>) {}
 }
 
 impl Handler<DescribeUser> for User {
     type Result = MessageResult<DescribeUser>;
 
     fn handle(&mut self, _: DescribeUser, _: &mut Context<Self>) -> Self::Result {
-        MessageResult(Box::new(self.core.describe()))
+        MessageResult(Box::new(view::info(&self.core)))
     }
 }
 
@@ -367,7 +330,7 @@ impl Handler<InspectUser> for User {
     type Result = MessageResult<InspectUser>;
 
     fn handle(&mut self, _: InspectUser, _: &mut Context<Self>) -> Self::Result {
-        MessageResult(Box::new(self.core.inspect()))
+        MessageResult(Box::new(view::detail(&self.core)))
     }
 }
 
@@ -375,30 +338,6 @@ impl Handler<SummarizeUser> for User {
     type Result = MessageResult<SummarizeUser>;
 
     fn handle(&mut self, _: SummarizeUser, _: &mut Context<Self>) -> Self::Result {
-        MessageResult(Box::new(self.core.summary()))
-    }
-}
-
-impl Handler<Present> for User {
-    type Result = ();
-
-    fn handle(&mut self, Present { conn_id, present }: Present, context: &mut Context<Self>) {
-        let effects = self.core.set_present(conn_id, present, Moment::now());
-        self.tell_channels(effects, Configs::default());
-        self.run_errands(context);
-    }
-}
-
-impl Handler<Closed> for User {
-    type Result = ();
-
-    fn handle(&mut self, Closed { conn_id }: Closed, context: &mut Context<Self>) {
-        self.delivery.leave_place(conn_id);
-        let effects = self.core.close(conn_id, Moment::now());
-        if self.core.is_offline() {
-            self.online = None;
-        }
-        self.tell_channels(effects, Configs::default());
-        self.run_errands(context);
+        MessageResult(Box::new(view::summary(&self.core)))
     }
 }

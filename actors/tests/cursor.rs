@@ -16,9 +16,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use channelstream_actors::core::cursor::{Beginning, Claim, Cursor, Generation, Next};
-use channelstream_actors::core::log::{Entry, Epoch, Log, Record, Retention};
+use channelstream_actors::core::log::{Entry, Log, Record};
 use channelstream_actors::core::route::Route;
+use channelstream_actors::limits::Retention;
 use channelstream_actors::name::{MessageId, UserName};
+use channelstream_actors::position::Epoch;
 use channelstream_actors::protocol::event;
 use channelstream_actors::protocol::message::{Address, Message};
 use channelstream_actors::protocol::timestamp::Moment;

@@ -10,13 +10,17 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 use std::time::Duration;
 
-use channelstream_actors::core::Stamp;
-use channelstream_actors::core::channel::{ChannelCore, Publication};
-use channelstream_actors::core::log::{Entry, Retention};
-use channelstream_actors::core::user::{Connect, Effect, UserCore, Values};
+use channelstream_actors::core::channel::ChannelCore;
+use channelstream_actors::core::connection::ConnectionCore;
+use channelstream_actors::core::log::Entry;
+use channelstream_actors::core::publication::Publication;
+use channelstream_actors::core::user::{ChannelUpdate, ConnectState, ConnectedChannels, UserCore};
+use channelstream_actors::core::visible_state::Values;
+use channelstream_actors::core::{Identity, Stamp};
+use channelstream_actors::limits::Retention;
 use channelstream_actors::name::{ChannelName, ConnId, MessageId, UserName};
+use channelstream_actors::position::Epoch;
 use channelstream_actors::protocol::config::ChannelConfig;
-use channelstream_actors::protocol::info::InfoOptions;
 use channelstream_actors::protocol::message::{Address, Deletion, Message, Patch};
 use channelstream_actors::protocol::state::StateValue;
 use channelstream_actors::protocol::timestamp::Moment;
@@ -134,6 +138,13 @@ fn retention(length: usize) -> Retention {
     }
 }
 
+fn identity() -> Identity {
+    Identity {
+        uuid: Uuid::new_v4(),
+        epoch: Epoch::random(),
+    }
+}
+
 fn user_name(index: usize) -> UserName {
     UserName::new(format!("user-{index}"))
 }
@@ -152,9 +163,10 @@ fn json(entry: &Entry) -> Option<Value> {
 /// The cores, wired as the actors wire them, and beside them the plain truth.
 struct World {
     users: Vec<UserCore>,
+    connections: HashMap<(usize, usize), ConnectionCore>,
     channels: BTreeMap<ChannelName, ChannelCore>,
     messages: Vec<MessageId>,
-    told: Vec<Effect>,
+    told: Vec<ChannelUpdate>,
     /// Which connection is in which channels, and whether it is present.
     truth: HashMap<(usize, usize), (BTreeSet<usize>, bool)>,
     clock: u64,
@@ -173,7 +185,7 @@ impl World {
         let channel = |index| {
             let mut core = ChannelCore::new(
                 channel_name(index),
-                Uuid::new_v4(),
+                identity(),
                 retention(10_000),
                 usize::MAX,
                 now,
@@ -183,8 +195,9 @@ impl World {
         };
         Self {
             users: (0..USERS)
-                .map(|index| UserCore::new(user_name(index), Uuid::new_v4(), retention(100), now))
+                .map(|index| UserCore::new(user_name(index), identity(), retention(100), now))
                 .collect(),
+            connections: HashMap::new(),
             channels: (0..CHANNELS).map(channel).collect(),
             messages: Vec::new(),
             told: Vec::new(),
@@ -197,17 +210,17 @@ impl World {
         ConnId::from(Uuid::from_u128((user * CONNECTIONS + connection) as u128))
     }
 
-    fn tell(&mut self, effects: Vec<Effect>) {
-        for effect in effects {
+    fn tell(&mut self, updates: Vec<ChannelUpdate>) {
+        for update in updates {
             let stamp = Stamp {
                 now: Moment::from_micros(self.clock),
                 id: MessageId::random(),
             };
             self.channels
-                .get_mut(&effect.channel)
+                .get_mut(&update.channel)
                 .unwrap()
-                .member(&effect.member, stamp);
-            self.told.push(effect);
+                .update_member(&update.member, stamp);
+            self.told.push(update);
         }
     }
 
@@ -226,13 +239,23 @@ impl World {
                 connection,
                 channels,
             } => {
-                let connect = Connect {
-                    channels: names(&channels),
-                    ..Connect::default()
+                let core = self
+                    .connections
+                    .entry((user, connection))
+                    .or_insert_with(|| ConnectionCore::new(user_name(user)));
+                let returning = if core.set_present(true) {
+                    core.channel_list()
+                } else {
+                    Vec::new()
                 };
-                let effects =
-                    self.users[user].connect(Self::conn_id(user, connection), connect, false, now);
-                self.tell(effects);
+                let connected = ConnectedChannels {
+                    returning,
+                    added: core.subscribe(names(&channels)),
+                };
+                let conn_id = Self::conn_id(user, connection);
+                let updates =
+                    self.users[user].connect(conn_id, ConnectState::default(), connected, now);
+                self.tell(updates);
                 let (here, present) = self.truth.entry((user, connection)).or_default();
                 here.extend(channels);
                 *present = true;
@@ -242,17 +265,16 @@ impl World {
                 connection,
                 channels,
             } => {
-                let result = self.users[user].subscribe(
-                    Self::conn_id(user, connection),
-                    names(&channels),
-                    now,
-                );
+                let core = self.connections.get_mut(&(user, connection));
+                let added = core.map_or_else(Vec::new, |core| core.subscribe(names(&channels)));
+                let result =
+                    self.users[user].subscribe(Self::conn_id(user, connection), added, now);
                 assert_eq!(result.is_ok(), self.truth.contains_key(&(user, connection)));
-                if let (Ok((_, effects)), Some((here, _))) =
+                if let (Ok(updates), Some((here, _))) =
                     (result, self.truth.get_mut(&(user, connection)))
                 {
                     here.extend(channels);
-                    self.tell(effects);
+                    self.tell(updates);
                 }
             }
             Operation::Unsubscribe {
@@ -260,16 +282,15 @@ impl World {
                 connection,
                 channels,
             } => {
-                let result = self.users[user].unsubscribe(
-                    Self::conn_id(user, connection),
-                    names(&channels),
-                    now,
-                );
-                if let (Ok((_, effects)), Some((here, _))) =
+                let core = self.connections.get_mut(&(user, connection));
+                let removed = core.map_or_else(Vec::new, |core| core.unsubscribe(names(&channels)));
+                let result =
+                    self.users[user].unsubscribe(Self::conn_id(user, connection), removed, now);
+                if let (Ok(updates), Some((here, _))) =
                     (result, self.truth.get_mut(&(user, connection)))
                 {
                     here.retain(|channel| !channels.contains(channel));
-                    self.tell(effects);
+                    self.tell(updates);
                 }
             }
             Operation::Present {
@@ -277,22 +298,30 @@ impl World {
                 connection,
                 present,
             } => {
-                let effects =
-                    self.users[user].set_present(Self::conn_id(user, connection), present, now);
-                self.tell(effects);
+                if let Some(core) = self.connections.get_mut(&(user, connection))
+                    && core.set_present(present)
+                {
+                    let conn_id = Self::conn_id(user, connection);
+                    let channels = core.channel_list();
+                    let updates = self.users[user].set_present(conn_id, present, channels, now);
+                    self.tell(updates);
+                }
                 if let Some((_, is_present)) = self.truth.get_mut(&(user, connection)) {
                     *is_present = present;
                 }
             }
             Operation::Close { user, connection } => {
-                let effects = self.users[user].close(Self::conn_id(user, connection), now);
-                self.tell(effects);
+                let core = self.connections.remove(&(user, connection));
+                let channels = core.map_or_else(Vec::new, |core| core.channel_list());
+                let conn_id = Self::conn_id(user, connection);
+                let updates = self.users[user].close(conn_id, channels, now);
+                self.tell(updates);
                 self.truth.remove(&(user, connection));
             }
             Operation::SetState { user, value } => {
                 let values = Values::from([("key".to_owned(), StateValue::Bool(value))]);
-                let (_, effects) = self.users[user].set_state(values, None, now);
-                self.tell(effects);
+                let (_, updates) = self.users[user].set_state(values, None, now);
+                self.tell(updates);
             }
             Operation::Publish {
                 channel,
@@ -354,15 +383,15 @@ impl World {
                     .delete(&Deletion { address, uuid }, now);
             }
             Operation::Repeat { told } => {
-                if let Some(effect) = self.told.get(told).cloned() {
+                if let Some(update) = self.told.get(told).cloned() {
                     let stamp = Stamp {
                         now,
                         id: MessageId::random(),
                     };
                     self.channels
-                        .get_mut(&effect.channel)
+                        .get_mut(&update.channel)
                         .unwrap()
-                        .member(&effect.member, stamp);
+                        .update_member(&update.member, stamp);
                 }
             }
         }
@@ -376,15 +405,17 @@ impl World {
                 };
             let connections: Vec<_> = self.truth.iter().filter_map(here).collect();
             let users: BTreeSet<_> = connections.iter().cloned().collect();
-            let info = core.describe(InfoOptions::default().detail());
             assert_eq!(
-                info.users.names().cloned().collect::<Vec<_>>(),
+                core.roster()
+                    .users()
+                    .map(|user| user.user)
+                    .collect::<Vec<_>>(),
                 users.into_iter().collect::<Vec<_>>(),
                 "the roster equals the subscriptions"
             );
-            assert_eq!(info.total_connections, connections.len());
+            assert_eq!(core.roster().connections(), connections.len());
             assert!(
-                info.history.len() as u64 <= HISTORY,
+                core.history().len() as u64 <= HISTORY,
                 "history stays within its size"
             );
             let entries: Vec<_> = core.log().after(0).unwrap().collect();
@@ -437,7 +468,7 @@ proptest! {
         steps in prop::collection::vec((0..4_u8, 0..USERS, 1..6_usize), 1..120),
     ) {
         let now = Moment::from_micros(1);
-        let mut core = ChannelCore::new(channel_name(0), Uuid::new_v4(), retention(length), usize::MAX, now);
+        let mut core = ChannelCore::new(channel_name(0), identity(), retention(length), usize::MAX, now);
         let mut routes: Vec<Option<usize>> = Vec::new();
         // Per user: the position where it began, where it stands, and what it has read.
         let mut cursors: HashMap<usize, (u64, u64, Vec<u64>)> = HashMap::new();

@@ -3,7 +3,7 @@
 use actix_web::HttpRequest;
 use channelstream_actors::broker::Broker;
 use channelstream_actors::name::{ChannelName, UserName};
-use channelstream_actors::protocol::panel::{Selection, Sort};
+use channelstream_actors::view::{Selection, Sort};
 use serde::Serialize;
 use utoipa::IntoParams;
 use utoipa::openapi::path::{Parameter as Description, ParameterIn};

@@ -5,7 +5,8 @@ use std::collections::HashMap;
 use actix_web::post;
 use actix_web::web::{Data, Json};
 use channelstream_actors::broker::Broker;
-use channelstream_actors::core::user::{Connect, Values};
+use channelstream_actors::core::user::ConnectState;
+use channelstream_actors::core::visible_state::Values;
 use channelstream_actors::name::{ChannelName, ConnId, UserName};
 use channelstream_actors::protocol::config::ChannelConfig;
 use channelstream_actors::protocol::info::{Info, InfoOptions};
@@ -136,14 +137,19 @@ pub(crate) async fn connect(
     } = request;
     channels.sort_unstable();
     let conn_id = request.conn_id.unwrap_or_else(ConnId::random);
-    let connect = Connect {
+    let set = ConnectState {
         fresh_state: request.fresh_user_state,
         state: request.user_state,
         public_keys: request.state_public_keys,
-        channels: channels.clone(),
     };
     let connected = broker
-        .connect(username.clone(), conn_id, connect, request.channel_configs)
+        .connect(
+            username.clone(),
+            conn_id,
+            set,
+            channels.clone(),
+            request.channel_configs,
+        )
         .await?;
     let channels_info = broker.info(Some(channels.clone()), &info).await;
     let (state, public_state) = (connected.state, connected.public_state);

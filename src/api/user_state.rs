@@ -3,7 +3,7 @@
 use actix_web::post;
 use actix_web::web::{Data, Json};
 use channelstream_actors::broker::Broker;
-use channelstream_actors::core::user::Values;
+use channelstream_actors::core::visible_state::Values;
 use channelstream_actors::name::UserName;
 use channelstream_actors::protocol::state::{Change, State, StateValue};
 use serde::Serialize;

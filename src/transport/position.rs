@@ -7,7 +7,7 @@
 use actix_web::HttpRequest;
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use channelstream_actors::outlet::Report;
+use channelstream_actors::position::Report;
 
 use crate::event_source::last_event_id;
 
@@ -45,7 +45,7 @@ fn read(text: &str) -> Option<Report> {
 
 #[cfg(test)]
 mod tests {
-    use channelstream_actors::core::log::Epoch;
+    use channelstream_actors::position::Epoch;
 
     use super::*;
 

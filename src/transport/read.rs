@@ -1,7 +1,7 @@
 //! How far a client has read, log by log.
 
-use channelstream_actors::core::log::Epoch;
-use channelstream_actors::outlet::{Frames, Report};
+use channelstream_actors::outlet::Frames;
+use channelstream_actors::position::{Epoch, Report};
 
 /// What was handed to a socket, and what of it is known to have arrived.
 #[derive(Debug, Default)]

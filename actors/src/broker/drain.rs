@@ -7,9 +7,9 @@ use std::time::Duration;
 use futures_util::future::join_all;
 use tokio::time::{Instant, sleep, sleep_until};
 
-use super::Broker;
+use crate::broker::Broker;
 use crate::connection::{Close, IsServed};
-use crate::directory::Absent;
+use crate::directory::IfAbsent;
 use crate::error::CloseReason;
 use crate::name::ConnId;
 
@@ -46,7 +46,10 @@ impl Broker {
     async fn close_when_served(&self, conn_id: ConnId, index: u32, deadline: Instant) {
         let mut pause = LOOK;
         while Instant::now() < deadline {
-            let is_served = self.connections.ask(conn_id, Absent::Skip, IsServed).await;
+            let is_served = self
+                .connections
+                .ask(conn_id, IfAbsent::Skip, IsServed)
+                .await;
             if is_served.unwrap_or(true) {
                 break;
             }
@@ -58,6 +61,6 @@ impl Broker {
         let close = Close(CloseReason::Restart {
             wait: u64::from(1 + index / CLOSES_PER_SECOND),
         });
-        self.connections.ask(conn_id, Absent::Skip, close).await;
+        self.connections.ask(conn_id, IfAbsent::Skip, close).await;
     }
 }

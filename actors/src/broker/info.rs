@@ -3,11 +3,11 @@
 use std::collections::{BTreeMap, HashSet};
 
 use actix::prelude::*;
-use futures_util::future::join_all;
 
-use super::{Broker, SLICE};
-use crate::channel::Describe;
-use crate::directory::{Absent, Directories, Forwarded, Resident};
+use crate::broker::Broker;
+use crate::channel::DescribeChannel;
+use crate::directories::{Directories, SLICE};
+use crate::directory::{Forwarded, Registered};
 use crate::name::{ChannelName, UserName};
 use crate::protocol::info::{ChannelInfo, Detail, Info, InfoOptions, UserInfo};
 use crate::protocol::listing::Users;
@@ -23,7 +23,10 @@ impl Broker {
         let excluded: HashSet<_> = options.exclude_channels.iter().collect();
         names.retain(|name| !excluded.contains(name));
         let channels = self.channel_infos(names, options.detail()).await;
-        let users = Users::of(channels.values(), options.return_public_state);
+        let users = Users::of(
+            channels.values().map(|channel| &channel.users),
+            options.return_public_state,
+        );
         Info { channels, users }
     }
 
@@ -32,10 +35,11 @@ impl Broker {
         names: Vec<ChannelName>,
         detail: Detail,
     ) -> BTreeMap<ChannelName, ChannelInfo> {
-        let mut infos = BTreeMap::new();
-        let take = |info: Box<ChannelInfo>| drop(infos.insert(info.name.clone(), *info));
-        each(&self.channels, names, || Describe(detail), take).await;
+        let infos = gather(&self.channels, names, || DescribeChannel(detail)).await;
         infos
+            .into_iter()
+            .map(|info| (info.name.clone(), info))
+            .collect()
     }
 
     pub(super) async fn user_infos(&self, names: Vec<UserName>) -> Vec<UserInfo> {
@@ -50,34 +54,14 @@ pub(super) async fn gather<A, M, T>(
     message: impl Fn() -> M,
 ) -> Vec<T>
 where
-    A: Resident + Handler<Forwarded<M>>,
+    A: Registered + Handler<Forwarded<M>>,
     M: Message<Result = Box<T>> + Send + 'static,
     T: Send + 'static,
 {
     let mut items = Vec::with_capacity(names.len());
-    each(directories, names, message, |item| items.push(*item)).await;
-    items
-}
-
-/// The same; `take` is given each answer as it comes.
-async fn each<A, M>(
-    directories: &Directories<A>,
-    names: Vec<A::Name>,
-    message: impl Fn() -> M,
-    mut take: impl FnMut(M::Result),
-) where
-    A: Resident + Handler<Forwarded<M>>,
-    M: Message + Send + 'static,
-    M::Result: Send,
-{
     for slice in names.chunks(SLICE) {
-        let asked = slice
-            .iter()
-            .map(|name| directories.ask(name.clone(), Absent::Skip, message()));
-        join_all(asked)
-            .await
-            .into_iter()
-            .flatten()
-            .for_each(&mut take);
+        let answers = directories.ask_all(slice, &message).await;
+        items.extend(answers.into_iter().map(|item| *item));
     }
+    items
 }

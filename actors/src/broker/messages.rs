@@ -1,33 +1,22 @@
-//! What the broker does with messages: publish, edit, delete; and once only, where a caller asks
-//! for it.
+//! What the broker does with messages: it publishes, edits and deletes them.
 
 use std::sync::Arc;
 
 use actix::prelude::*;
-use bytestring::ByteString;
 use futures_util::future::join_all;
 
-use super::{Broker, SLICE};
+use crate::broker::Broker;
 use crate::channel::Channel;
-use crate::core::channel::Publication;
+use crate::core::publication::Publication;
 use crate::counters::Counted;
-use crate::directory::{Absent, Forwarded, tell};
+use crate::directories::SLICE;
+use crate::directory::{Forwarded, IfAbsent};
 use crate::error::Refused;
-use crate::ledger::{Claim, Claimed, Settle};
 use crate::name::{ChannelName, MessageId};
 use crate::posting::{Delete, Edit, Publish};
 use crate::protocol::message::{Deletion, Destination, Draft, Message, Patch};
 use crate::protocol::timestamp::Moment;
 use crate::user::User;
-
-/// What became of a call with an `Idempotency-Key`.
-#[derive(Debug)]
-pub enum Once {
-    /// Its answer, now or from the first time.
-    Answer(ByteString),
-    /// The key was used for another body.
-    OtherBody,
-}
 
 impl Broker {
     /// Publishes drafts in their order; answers them as accepted, without those that go nowhere.
@@ -129,48 +118,6 @@ impl Broker {
         // It ends early only when the server stops; there is nothing to do about that.
         let _ = actix::spawn(steps).await;
     }
-
-    /// Runs `call` unless a call with this key and body was made before; then answers what that one
-    /// answered. A caller that hangs up does not stop it: its repeat shall find the answer.
-    ///
-    /// # Errors
-    /// Those of `call`; the key is free again then. [`Refused`] when the memory for keys is full
-    /// (`idempotency_bytes`).
-    pub async fn once<E: From<Refused> + 'static>(
-        &self,
-        key: String,
-        digest: [u8; 20],
-        call: impl Future<Output = Result<ByteString, E>> + 'static,
-    ) -> Result<Once, E> {
-        let ledger = self.ledger.get().cloned().ok_or(Refused::SOON)?;
-        let steps = async move {
-            match ledger
-                .send(Claim {
-                    key: key.clone(),
-                    digest,
-                })
-                .await
-            {
-                Ok(Ok(Claimed::Done(answer))) => return Ok(Once::Answer(answer)),
-                Ok(Ok(Claimed::OtherBody)) => return Ok(Once::OtherBody),
-                Ok(Ok(Claimed::First)) => {}
-                Ok(Err(refused)) => return Err(refused.into()),
-                Err(_) => return Err(Refused::SOON.into()),
-            }
-            let answer = call.await;
-            tell(
-                &ledger,
-                Settle {
-                    key,
-                    answer: answer.as_ref().ok().cloned(),
-                },
-            );
-            answer.map(Once::Answer)
-        };
-        actix::spawn(steps)
-            .await
-            .unwrap_or_else(|_| Err(Refused::SOON.into()))
-    }
 }
 
 async fn carry<M>(broker: &Broker, destination: Destination, message: M)
@@ -182,14 +129,14 @@ where
     match destination {
         Destination::Nowhere => {}
         Destination::Channel(channel) => {
-            broker.channels.ask(channel, Absent::Skip, message).await;
+            broker.channels.ask(channel, IfAbsent::Skip, message).await;
         }
         Destination::Users(users) => {
             for slice in users.chunks(SLICE) {
                 join_all(slice.iter().map(|user| {
                     broker
                         .users
-                        .ask(user.clone(), Absent::Skip, message.clone())
+                        .ask(user.clone(), IfAbsent::Skip, message.clone())
                 }))
                 .await;
             }

@@ -5,18 +5,17 @@ use actix::prelude::*;
 use futures_util::future::{join, join_all};
 use tokio::task::spawn_blocking;
 
-use super::info::gather;
-use super::{Broker, Population};
-use crate::channel::{self, Forget, Summarize};
-use crate::connection;
-use crate::directory::{Absent, Directories, Forwarded, Resident};
+use crate::broker::info::gather;
+use crate::broker::{Broker, Population};
+use crate::channel::{ForgetChannel, InspectChannel, SummarizeChannel};
+use crate::connection::GetActivity;
+use crate::directories::Directories;
+use crate::directory::{Forwarded, IfAbsent, Registered};
 use crate::error::Refused;
 use crate::name::{ChannelName, UserName};
 use crate::protocol::info::{InfoOptions, Totals};
-use crate::protocol::panel::{
-    ChannelDetail, ChannelSummary, Page, Selection, Sort, UserDetail, UserSummary,
-};
 use crate::user::{InspectUser, SummarizeUser};
+use crate::view::{ChannelDetail, ChannelSummary, Page, Selection, Sort, UserDetail, UserSummary};
 
 /// Those who come into a channel that is to be forgotten are taken out so often.
 const ROUNDS: usize = 8;
@@ -79,7 +78,14 @@ impl Broker {
             Sort::Events => channel.events,
             Sort::LastActive => channel.last_active.micros(),
         };
-        page(&self.channels, names, selection, || Summarize, by_what).await
+        page(
+            &self.channels,
+            names,
+            selection,
+            || SummarizeChannel,
+            by_what,
+        )
+        .await
     }
 
     /// A page of the list of users.
@@ -96,18 +102,15 @@ impl Broker {
     /// All about a channel.
     pub async fn inspect_channel(&self, name: ChannelName) -> Option<ChannelDetail> {
         self.channels
-            .ask(name, Absent::Skip, channel::Inspect)
+            .ask(name, IfAbsent::Skip, InspectChannel)
             .await
             .map(|detail| *detail)
     }
 
     /// All about a user.
     pub async fn inspect_user(&self, name: UserName) -> Option<UserDetail> {
-        let mut detail = *self.users.ask(name, Absent::Skip, InspectUser).await?;
-        let ask = |conn_id| {
-            self.connections
-                .ask(conn_id, Absent::Skip, connection::Inspect)
-        };
+        let mut detail = *self.users.ask(name, IfAbsent::Skip, InspectUser).await?;
+        let ask = |conn_id| self.connections.ask(conn_id, IfAbsent::Skip, GetActivity);
         let activities = join_all(
             detail
                 .connections
@@ -117,6 +120,7 @@ impl Broker {
         .await;
         for (connection, activity) in detail.connections.iter_mut().zip(activities) {
             if let Some(activity) = activity {
+                connection.channels = activity.channels;
                 connection.transport = activity.transport;
                 connection.silent_secs = activity.silent.as_secs();
             }
@@ -131,7 +135,11 @@ impl Broker {
     /// When others keep coming in.
     pub async fn forget_channel(&self, name: ChannelName) -> Result<bool, Refused> {
         for _ in 0..ROUNDS {
-            match self.channels.ask(name.clone(), Absent::Skip, Forget).await {
+            match self
+                .channels
+                .ask(name.clone(), IfAbsent::Skip, ForgetChannel)
+                .await
+            {
                 None => return Ok(false),
                 Some(Ok(())) => return Ok(true),
                 Some(Err(connections)) => {
@@ -155,7 +163,7 @@ async fn page<A, M, T>(
     by_what: impl Fn(&T, Sort) -> u64 + Send + 'static,
 ) -> Page<T>
 where
-    A: Resident<Name: AsRef<str> + Ord> + Handler<Forwarded<M>>,
+    A: Registered<Name: AsRef<str> + Ord> + Handler<Forwarded<M>>,
     M: Message<Result = Box<T>> + Send + 'static,
     T: Send + 'static,
 {

@@ -1,40 +1,22 @@
-//! What a channel decides: numbering, history, presence, edits.
+//! What a channel decides: the order of its events, history, presence and edits.
 
 use std::sync::Arc;
 
-use crate::core::Stamp;
 use crate::core::history::History;
-use crate::core::log::{Entry, Epoch, Log, Record, Retention};
-use crate::core::roster::{Member, Roster};
+use crate::core::log::{Log, Record};
+use crate::core::publication::Publication;
+use crate::core::roster::{Member, MemberChange, Roster};
 use crate::core::route::Route;
+use crate::core::{Identity, Stamp};
+use crate::limits::Retention;
 use crate::name::{ChannelName, MessageId};
 use crate::protocol::config::ChannelConfig;
 use crate::protocol::event::{self, Action, Body, Presence, StateChange};
-use crate::protocol::info::{ChannelInfo, Detail};
 use crate::protocol::message::{Deletion, Message, Patch};
-use crate::protocol::panel::{ChannelDetail, ChannelSummary, SHOWN};
 use crate::protocol::timestamp::Moment;
 
-/// A message that was accepted, with its encoded form. Encoding happens before the channel, once
-/// for all its subscribers.
-#[derive(Clone, Debug)]
-pub struct Publication {
-    /// The message.
-    pub message: Arc<Message>,
-    /// What clients read.
-    pub body: Body,
-}
-
-impl Publication {
-    /// Encodes a message.
-    pub fn new(message: Arc<Message>) -> Self {
-        let body = event::message(&message);
-        Self { message, body }
-    }
-}
-
-/// Configuration, history, log and roster of a channel. Every method appends what it makes to the
-/// log.
+/// The configuration, history, log and roster of a channel. Every event that a method makes is
+/// appended to the log.
 #[derive(Debug)]
 pub struct ChannelCore {
     name: ChannelName,
@@ -44,13 +26,15 @@ pub struct ChannelCore {
     log: Log,
     roster: Roster,
     last_active: Moment,
+    /// True until the channel is configured or a user tells of itself.
+    is_new: bool,
 }
 
 impl ChannelCore {
     /// Creates a channel with nobody in it, whose history holds at most `history_bytes`.
     pub fn new(
         name: ChannelName,
-        uuid: uuid::Uuid,
+        Identity { uuid, epoch }: Identity,
         retention: Retention,
         history_bytes: usize,
         now: Moment,
@@ -60,23 +44,44 @@ impl ChannelCore {
             uuid,
             config: ChannelConfig::default(),
             history: History::new(history_bytes),
-            log: Log::new(Epoch::random(), retention),
+            log: Log::new(epoch, retention),
             roster: Roster::default(),
             last_active: now,
+            is_new: true,
         }
     }
 
-    /// The log, for delivery.
+    /// Returns the name of the channel.
+    pub fn name(&self) -> &ChannelName {
+        &self.name
+    }
+
+    /// Returns the id that was made with the channel.
+    pub fn uuid(&self) -> uuid::Uuid {
+        self.uuid
+    }
+
+    /// Returns the configuration.
+    pub fn config(&self) -> &ChannelConfig {
+        &self.config
+    }
+
+    /// Returns the messages that are kept for people to read back.
+    pub fn history(&self) -> &History {
+        &self.history
+    }
+
+    /// Returns the log.
     pub fn log(&self) -> &Log {
         &self.log
     }
 
-    /// Who is here.
+    /// Returns who is present.
     pub fn roster(&self) -> &Roster {
         &self.roster
     }
 
-    /// When something last happened here.
+    /// Returns when something last happened here.
     pub fn last_active(&self) -> Moment {
         self.last_active
     }
@@ -84,6 +89,14 @@ impl ChannelCore {
     /// Sets all six settings.
     pub fn configure(&mut self, config: ChannelConfig) {
         self.config = config;
+        self.is_new = false;
+    }
+
+    /// Sets all six settings if the channel is new: a call that creates a channel may bring them.
+    pub fn configure_new(&mut self, config: ChannelConfig) {
+        if self.is_new {
+            self.configure(config);
+        }
     }
 
     /// Publishes messages in the order given.
@@ -101,7 +114,8 @@ impl ChannelCore {
         }
     }
 
-    /// Edits the message if it is still here, and tells all of it in any case (`protocol.md` §5).
+    /// Edits the message if it is still here, and publishes the edit in any case (`protocol.md`
+    /// §5).
     pub fn edit(&mut self, patch: &Patch, now: Moment) {
         self.last_active = now;
         let message = self
@@ -122,7 +136,7 @@ impl ChannelCore {
         );
     }
 
-    /// Deletes the message if it is still here, and tells all of it in any case.
+    /// Deletes the message if it is still here, and publishes the deletion in any case.
     pub fn delete(&mut self, deletion: &Deletion, now: Moment) {
         self.last_active = now;
         self.history.erase(deletion.uuid);
@@ -136,21 +150,22 @@ impl ChannelCore {
         );
     }
 
-    /// Takes what a user told of itself; tells the others if it joined or parted, and all if its
-    /// state changed, where the configuration asks for it.
-    pub fn member(&mut self, member: &Member, stamp: Stamp) {
-        let Some(action) = self.roster.apply(member, stamp.now) else {
-            return;
-        };
-        if let Some(action) = action {
-            self.tell_presence(member, action, stamp);
+    /// Notes what a user tells of itself. The other users learn that it joined or parted, and all
+    /// learn that its state changed, where the configuration asks for it.
+    pub fn update_member(&mut self, member: &Member, stamp: Stamp) {
+        self.is_new = false;
+        match self.roster.apply(member, stamp.now) {
+            MemberChange::Stale => return,
+            MemberChange::Updated => {}
+            MemberChange::Joined => self.publish_presence(member, Action::Joined, stamp),
+            MemberChange::Parted => self.publish_presence(member, Action::Parted, stamp),
         }
         if !member.changed.is_empty() && member.connections > 0 {
-            self.tell_state(member, stamp);
+            self.publish_state_change(member, stamp);
         }
     }
 
-    fn tell_presence(&mut self, member: &Member, action: Action, stamp: Stamp) {
+    fn publish_presence(&mut self, member: &Member, action: Action, stamp: Stamp) {
         if !self.config.notify_presence {
             return;
         }
@@ -160,7 +175,7 @@ impl ChannelCore {
         } else {
             0
         };
-        let users = self.roster.user_list(listed);
+        let users: Vec<_> = self.roster.public_users().take(listed).collect();
         let body = event::presence(&Presence {
             uuid: stamp.id,
             timestamp: stamp.now.into(),
@@ -179,7 +194,7 @@ impl ChannelCore {
         );
     }
 
-    fn tell_state(&mut self, member: &Member, stamp: Stamp) {
+    fn publish_state_change(&mut self, member: &Member, stamp: Stamp) {
         if !self.config.notify_state {
             return;
         }
@@ -223,60 +238,7 @@ impl ChannelCore {
         );
     }
 
-    /// The channel as `/info` tells it.
-    pub fn describe(&self, detail: Detail) -> ChannelInfo {
-        let listing = if detail.users {
-            self.roster.listing().clone()
-        } else {
-            Arc::default()
-        };
-        ChannelInfo {
-            uuid: self.uuid,
-            name: self.name.clone(),
-            long_name: None,
-            settings: self.config.clone(),
-            history: if detail.history {
-                self.history.to_vec()
-            } else {
-                Vec::new()
-            },
-            last_active: self.last_active.into(),
-            total_connections: self.roster.connections(),
-            total_users: listing.len(),
-            users: listing,
-        }
-    }
-
-    /// All that an operator may see of the channel: of what may be long, the last, or the first by
-    /// name.
-    pub fn inspect(&self) -> ChannelDetail {
-        ChannelDetail {
-            name: self.name.clone(),
-            uuid: self.uuid,
-            settings: self.config.clone(),
-            last_active: self.last_active,
-            total_connections: self.roster.connections(),
-            total_users: self.roster.len(),
-            users: self.roster.user_list(SHOWN),
-            total_history: self.history.len(),
-            history: self.history.inspect(SHOWN),
-            total_log: self.log.len(),
-            log: self.log.last(SHOWN).map(Entry::inspect).collect(),
-        }
-    }
-
-    /// The channel as a line of a list.
-    pub fn summary(&self) -> ChannelSummary {
-        ChannelSummary {
-            name: self.name.clone(),
-            users: self.roster.len(),
-            connections: self.roster.connections(),
-            events: self.log.end(),
-            last_active: self.last_active,
-        }
-    }
-
-    /// Drops what has grown old.
+    /// Drops what is older than it may be.
     pub fn sweep(&mut self, now: Moment) {
         self.log.trim(now);
         self.roster.sweep(now);

@@ -1,4 +1,5 @@
-//! What people read back through `/info` and `/connect`: the last messages of a channel.
+//! The history: the last messages of a channel, which people read back through `/info` and
+//! `/connect`.
 
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -6,19 +7,19 @@ use std::sync::Arc;
 use crate::name::MessageId;
 use crate::protocol::config::ChannelConfig;
 use crate::protocol::message::Message;
-use crate::protocol::panel::{HistoryEntry, beginning};
 
 /// The last `history_size` messages, oldest first, as far as they fit.
 #[derive(Debug)]
 pub struct History {
     messages: VecDeque<Arc<Message>>,
-    /// What the messages hold together, and at most.
+    /// How many bytes the messages hold together.
     bytes: usize,
+    /// How many bytes they may hold.
     most_bytes: usize,
 }
 
 impl History {
-    /// Creates a history that holds at most so many bytes.
+    /// Creates a history that holds at most `most_bytes`.
     pub fn new(most_bytes: usize) -> Self {
         Self {
             messages: VecDeque::new(),
@@ -38,7 +39,7 @@ impl History {
         self.trim(usize::try_from(config.history_size).unwrap_or(usize::MAX));
     }
 
-    /// The oldest go first.
+    /// Drops the oldest messages beyond `size` messages or the bytes allowed.
     fn trim(&mut self, size: usize) {
         while self.messages.len() > size || self.bytes > self.most_bytes {
             let Some(oldest) = self.messages.pop_front() else {
@@ -48,12 +49,12 @@ impl History {
         }
     }
 
-    /// The message with this id.
+    /// Returns the message with this id.
     pub fn message(&self, id: MessageId) -> Option<&Arc<Message>> {
         self.messages.iter().find(|message| message.uuid == id)
     }
 
-    /// Puts an edited message in the place of the one with its id.
+    /// Replaces the message that has the same id by its edited form.
     pub fn replace(&mut self, edited: &Arc<Message>) {
         if let Some(message) = self
             .messages
@@ -66,7 +67,7 @@ impl History {
         }
     }
 
-    /// Takes out the message with this id.
+    /// Removes the message with this id.
     pub fn erase(&mut self, id: MessageId) {
         if let Some(index) = self.messages.iter().position(|message| message.uuid == id) {
             self.bytes -= self
@@ -76,36 +77,18 @@ impl History {
         }
     }
 
-    /// How many messages it holds.
+    /// Returns how many messages it holds.
     pub fn len(&self) -> usize {
         self.messages.len()
     }
 
-    /// Whether it holds none.
+    /// Returns whether it holds none.
     pub fn is_empty(&self) -> bool {
         self.messages.is_empty()
     }
 
-    /// The last `count` as an operator sees them.
-    pub fn inspect(&self, count: usize) -> Vec<HistoryEntry> {
-        let entry = |message: &Arc<Message>| HistoryEntry {
-            uuid: message.uuid,
-            timestamp: message.timestamp,
-            user: message.user.clone(),
-            edited: message.edited,
-            message: message
-                .message
-                .as_ref()
-                .map(|payload| beginning(payload.get())),
-        };
-        self.messages
-            .range(self.messages.len().saturating_sub(count)..)
-            .map(entry)
-            .collect()
-    }
-
-    /// All of it.
-    pub fn to_vec(&self) -> Vec<Arc<Message>> {
-        self.messages.iter().cloned().collect()
+    /// Returns the messages, oldest first.
+    pub fn messages(&self) -> impl DoubleEndedIterator<Item = &Arc<Message>> + ExactSizeIterator {
+        self.messages.iter()
     }
 }

@@ -1,58 +1,35 @@
-//! The log: every event of a channel, or every private one of a user, numbered, for those who have
-//! not read it yet.
+//! The log: every event of a channel, or every private one of a user, with a number.
 //!
-//! What people read back is [`history`](super::history); this is what catch-up, slow clients and
-//! reconnects read.
+//! Catch-up, slow clients and clients that come back read the log. What people read back through
+//! `/info` is the [`history`](crate::core::history).
 
 use std::collections::VecDeque;
 use std::sync::Arc;
-use std::time::Duration;
 
 use crate::core::route::Route;
 use crate::error::Lost;
+use crate::limits::Retention;
 use crate::name::MessageId;
+use crate::position::Epoch;
 use crate::protocol::event::Body;
 use crate::protocol::message::Message;
-use crate::protocol::panel::{LogEntry, beginning};
 use crate::protocol::timestamp::Moment;
 
-/// The life of a numbering: random, born with the log. Positions of another epoch mean nothing.
-#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
-pub struct Epoch(u64);
-
-impl Epoch {
-    /// A new one.
-    pub fn random() -> Self {
-        Self(uuid::Uuid::new_v4().as_u64_pair().0)
-    }
-}
-
-impl From<u64> for Epoch {
-    /// One that was told to a client.
-    fn from(number: u64) -> Self {
-        Self(number)
-    }
-}
-
-impl From<Epoch> for u64 {
-    fn from(Epoch(number): Epoch) -> Self {
-        number
-    }
-}
-
-/// One event.
+/// An event of a log.
 #[derive(Clone, Debug)]
 pub struct Entry {
-    /// 1, 2, 3 …; given once.
+    /// The number of the entry: 1, 2, 3 … It is given once.
     pub offset: u64,
     /// Who may see it.
     pub route: Route,
-    /// Whether one who was not listening is shown it later. Off where the channel stores no frames.
+    /// Whether a client that was not listening is shown the entry later. False where the channel
+    /// stores no frames.
     pub kept: bool,
     /// What clients read; `None` once the message was deleted.
     pub body: Option<Body>,
     id: MessageId,
-    at: Moment,
+    /// When it was appended.
+    pub at: Moment,
     /// Present where the entry can be edited.
     message: Option<Arc<Message>>,
 }
@@ -72,50 +49,24 @@ impl Entry {
     pub fn is_message(&self) -> bool {
         self.message.is_some()
     }
-
-    /// The entry as an operator sees it.
-    pub fn inspect(&self) -> LogEntry {
-        let event = self.body.as_ref().map(|body| beginning(body.live()));
-        LogEntry {
-            offset: self.offset,
-            at: self.at,
-            kept: self.kept,
-            route: self.route.clone(),
-            event,
-        }
-    }
 }
 
-/// How much a log keeps.
-#[derive(Clone, Copy, Debug)]
-pub struct Retention {
-    /// So many of the latest entries stay whatever their age: they are for connections that listen
-    /// for the first time.
-    pub frames: usize,
-    /// Entries beyond these stay so long: as long as a connection may be away and come back.
-    pub age: Duration,
-    /// Never more than so many.
-    pub length: usize,
-    /// Never more bytes than this, of all that entries hold, but always one entry.
-    pub bytes: usize,
-}
-
-/// What is to be logged.
+/// An event that is to be appended.
 #[derive(Debug)]
 pub struct Record {
-    /// Id of the event.
+    /// The id of the event.
     pub id: MessageId,
     /// Who may see it.
     pub route: Route,
-    /// Whether it is shown to who comes later.
+    /// Whether a client that was not listening is shown it later.
     pub kept: bool,
     /// What clients read.
     pub body: Body,
-    /// Where it is a message: the message, for later edits.
+    /// The message, if the event is one: later edits start from it.
     pub message: Option<Arc<Message>>,
 }
 
-/// A bounded run of entries without holes: the offsets from the oldest to the end are all there.
+/// A bounded series of entries without holes: each offset from the oldest to the end is there.
 #[derive(Debug)]
 pub struct Log {
     epoch: Epoch,
@@ -128,7 +79,7 @@ pub struct Log {
 }
 
 impl Log {
-    /// An empty one.
+    /// Creates an empty log.
     pub fn new(epoch: Epoch, retention: Retention) -> Self {
         Self {
             epoch,
@@ -140,12 +91,12 @@ impl Log {
         }
     }
 
-    /// The life of this numbering.
+    /// Returns the epoch of its numbering.
     pub fn epoch(&self) -> Epoch {
         self.epoch
     }
 
-    /// The offset of the latest entry; 0 before the first.
+    /// Returns the offset of the latest entry, 0 before the first.
     pub fn end(&self) -> u64 {
         self.end
     }
@@ -155,12 +106,12 @@ impl Log {
         self.revision
     }
 
-    /// How many entries it holds.
+    /// Returns how many entries it holds.
     pub fn len(&self) -> usize {
         self.entries.len()
     }
 
-    /// Whether it holds none.
+    /// Returns whether it holds none.
     pub fn is_empty(&self) -> bool {
         self.entries.is_empty()
     }
@@ -202,17 +153,17 @@ impl Log {
             self.bytes -= oldest.size();
             self.entries.pop_front();
         }
-        // A burst must not leave its room behind.
+        // The memory of a burst is given back.
         if self.entries.capacity() > 4 * self.entries.len().max(16) {
             self.entries.shrink_to(2 * self.entries.len());
         }
     }
 
-    /// The entries after `position`, oldest first. Nothing when there are none.
+    /// Returns the entries after `position`, oldest first.
     ///
     /// # Errors
-    /// [`Lost`] when entries after `position` have left the log: the caller cannot go on without a
-    /// gap.
+    /// [`Lost`] when entries after `position` have left the log, so that the caller cannot go on
+    /// without a gap.
     pub fn after(&self, position: u64) -> Result<impl Iterator<Item = &Entry>, Lost> {
         if position < self.oldest_position() {
             return Err(Lost);
@@ -223,18 +174,20 @@ impl Log {
         Ok(self.entries.range(skip..))
     }
 
-    /// The last `count` entries.
+    /// Returns the last `count` entries, oldest first.
     pub fn last(&self, count: usize) -> impl Iterator<Item = &Entry> {
         self.entries
             .range(self.entries.len().saturating_sub(count)..)
     }
 
-    /// The position before the oldest entry: who stands here can read all that is left.
+    /// Returns the position before the oldest entry. A reader that stands here can read all that is
+    /// left.
     pub fn oldest_position(&self) -> u64 {
         self.end - self.entries.len() as u64
     }
 
-    /// The position before the last `count` entries that are kept for late comers.
+    /// Returns the position before the last `count` entries that a client is shown which was not
+    /// listening.
     pub fn position_before_frames(&self, count: usize) -> u64 {
         let kept = self
             .entries
@@ -246,7 +199,7 @@ impl Log {
             .map_or(self.end, |entry| entry.offset - 1)
     }
 
-    /// The message with this id, if it is here and can be edited.
+    /// Returns the message with this id, if it is here and can be edited.
     pub fn message(&self, id: MessageId) -> Option<&Arc<Message>> {
         self.entries
             .iter()
@@ -255,7 +208,7 @@ impl Log {
             .and_then(|entry| entry.message.as_ref())
     }
 
-    /// Puts an edited message in the place of the one with its id.
+    /// Replaces the message that has the same id by its edited form.
     pub fn replace(&mut self, message: &Arc<Message>, body: Body) {
         self.change(message.uuid, |entry| {
             entry.body = Some(body);
@@ -263,7 +216,7 @@ impl Log {
         });
     }
 
-    /// Empties the entry of the message with this id; its offset stays taken.
+    /// Empties the entry of the message with this id. Its offset stays taken.
     pub fn erase(&mut self, id: MessageId) {
         self.change(id, |entry| {
             entry.body = None;

@@ -1,140 +1,153 @@
-//! Who is here: what users told a channel of themselves.
+//! The roster of a channel: which users are present, as they told it.
 
-use std::cell::OnceCell;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
 use crate::name::UserName;
-use crate::protocol::event::Action;
-use crate::protocol::listing::Listing;
 use crate::protocol::state::{Change, State, UserState};
 use crate::protocol::timestamp::Moment;
 
-/// What a user tells a channel of itself. It carries the whole truth and a version that grows, so
-/// that repeated or late it does no harm.
+/// What a user tells a channel of itself. It always says everything and has a version that grows,
+/// so it does no harm if it comes twice or late.
 #[derive(Clone, Debug)]
 pub struct Member {
-    /// Who.
+    /// The name of the user.
     pub user: UserName,
-    /// Grows with everything the user tells.
+    /// A number that grows with everything the user tells.
     pub version: u64,
-    /// How many of its connections are in the channel and present.
+    /// How many of the user's connections are in the channel and present.
     pub connections: usize,
-    /// All of its state.
+    /// The user's whole state.
     pub state: State,
-    /// What others may see of its state.
+    /// What others may see of the state.
     pub public_state: State,
-    /// The values of a state change that is news to the channel; empty otherwise.
+    /// The values that changed just now; empty where the state is told without an event.
     pub changed: Arc<[Change]>,
 }
 
-/// How long one who left is remembered, so that what it told earlier but arrives later is known as
-/// old.
+/// What a [`Member`] changed in a roster.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum MemberChange {
+    /// Nothing: the roster knows something newer of this user.
+    Stale,
+    /// The user's state or number of connections, or nothing.
+    Updated,
+    /// The user's first connection came.
+    Joined,
+    /// The user's last connection went.
+    Parted,
+}
+
+/// How long a user who left is remembered, so that what it told earlier and arrives later is known
+/// to be old.
 const REMEMBERED: Duration = Duration::from_secs(60);
 
 #[derive(Debug)]
-struct Seat {
+struct RosterEntry {
     version: u64,
     connections: usize,
     state: State,
     public_state: State,
-    left: Option<Moment>,
+    /// When the user left; `None` while it is present.
+    left_at: Option<Moment>,
 }
 
 /// The users of a channel.
 #[derive(Debug, Default)]
 pub struct Roster {
-    seats: BTreeMap<UserName, Seat>,
+    entries: BTreeMap<UserName, RosterEntry>,
+    /// How many users are present.
     present: usize,
+    /// How many connections they have here.
     connections: usize,
-    /// Made when somebody asks, and kept until the roster changes.
-    listing: OnceCell<Arc<Listing>>,
+    /// A number that grows with each change.
+    revision: u64,
 }
 
 impl Roster {
-    /// Takes what a user told, if it is news. Answers `None` if it was old, else whether the user
-    /// joined or parted by it.
-    pub fn apply(&mut self, member: &Member, now: Moment) -> Option<Option<Action>> {
-        let before = match self.seats.get(&member.user) {
-            Some(seat) if seat.version >= member.version => return None,
-            Some(seat) => seat.connections,
-            None => 0,
-        };
-        let after = member.connections;
-        if before == 0 && after == 0 && !self.seats.contains_key(&member.user) {
-            return Some(None);
+    /// Notes what a user tells, unless something newer is known.
+    pub fn apply(&mut self, member: &Member, now: Moment) -> MemberChange {
+        let known = self.entries.get(&member.user);
+        if known.is_some_and(|entry| entry.version >= member.version) {
+            return MemberChange::Stale;
         }
-        let left = (after == 0).then_some(now);
-        let (state, public_state) = (member.state.clone(), member.public_state.clone());
-        self.seats.insert(
-            member.user.clone(),
-            Seat {
-                version: member.version,
-                connections: after,
-                state,
-                public_state,
-                left,
-            },
-        );
+        let before = known.map_or(0, |entry| entry.connections);
+        let after = member.connections;
+        if known.is_none() && after == 0 {
+            return MemberChange::Updated;
+        }
+        let entry = RosterEntry {
+            version: member.version,
+            connections: after,
+            state: member.state.clone(),
+            public_state: member.public_state.clone(),
+            left_at: (after == 0).then_some(now),
+        };
+        self.entries.insert(member.user.clone(), entry);
         self.connections = self.connections + after - before;
-        self.listing.take();
-        Some(match (before, after) {
+        self.revision += 1;
+        match (before, after) {
             (0, 1..) => {
                 self.present += 1;
-                Some(Action::Joined)
+                MemberChange::Joined
             }
             (1.., 0) => {
                 self.present -= 1;
-                Some(Action::Parted)
+                MemberChange::Parted
             }
-            _ => None,
-        })
+            _ => MemberChange::Updated,
+        }
     }
 
-    /// Forgets those who left a while ago, and the listing.
+    /// Forgets users who left a while ago.
     pub fn sweep(&mut self, now: Moment) {
-        self.seats
-            .retain(|_, seat| seat.left.is_none_or(|left| now.since(left) < REMEMBERED));
-        self.listing.take();
+        self.entries.retain(|_, entry| {
+            entry
+                .left_at
+                .is_none_or(|left_at| now.since(left_at) < REMEMBERED)
+        });
     }
 
-    /// Whether nobody is here.
+    /// Returns whether no user is present.
     pub fn is_empty(&self) -> bool {
         self.present == 0
     }
 
-    /// How many are here.
+    /// Returns how many users are present.
     pub fn len(&self) -> usize {
         self.present
     }
 
-    /// How many connections those present have here.
+    /// Returns how many connections the present users have here.
     pub fn connections(&self) -> usize {
         self.connections
     }
 
-    /// Who is here, as `/info` tells it.
-    pub fn listing(&self) -> &Arc<Listing> {
-        self.listing.get_or_init(|| {
-            let whole = self.here().map(|(user, seat)| UserState {
-                user: user.clone(),
-                state: seat.state.clone(),
-            });
-            Arc::new(Listing::new(whole.collect(), self.user_list(self.present)))
+    /// Returns a number that is another one after each change.
+    pub fn revision(&self) -> u64 {
+        self.revision
+    }
+
+    /// Returns the users who are present, in the order of their names, with their whole state.
+    pub fn users(&self) -> impl Iterator<Item = UserState> {
+        self.present().map(|(user, entry)| UserState {
+            user: user.clone(),
+            state: entry.state.clone(),
         })
     }
 
-    /// The first of those who are here by name, at most so many, with public state.
-    pub fn user_list(&self, most: usize) -> Vec<UserState> {
-        let user = |(user, seat): (&UserName, &Seat)| UserState {
+    /// Returns the users who are present, in the order of their names, with their public state.
+    pub fn public_users(&self) -> impl Iterator<Item = UserState> {
+        self.present().map(|(user, entry)| UserState {
             user: user.clone(),
-            state: seat.public_state.clone(),
-        };
-        self.here().map(user).take(most).collect()
+            state: entry.public_state.clone(),
+        })
     }
 
-    fn here(&self) -> impl Iterator<Item = (&UserName, &Seat)> {
-        self.seats.iter().filter(|(_, seat)| seat.connections > 0)
+    fn present(&self) -> impl Iterator<Item = (&UserName, &RosterEntry)> {
+        self.entries
+            .iter()
+            .filter(|(_, entry)| entry.connections > 0)
     }
 }

@@ -146,8 +146,7 @@ pub struct Totals {
     pub total_connections: usize,
     /// How many channels there are.
     pub total_channels: usize,
-    /// How many messages were delivered since the server started: one message to three listening
-    /// connections counts three.
+    /// How many messages were delivered; one that three connections got counts three.
     pub total_messages: u64,
     /// How many messages were published since the server started.
     pub total_unique_messages: u64,

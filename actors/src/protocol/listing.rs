@@ -8,7 +8,6 @@ use serde::{Serialize, Serializer};
 use serde_json::value::{RawValue, to_raw_value};
 
 use crate::name::UserName;
-use crate::protocol::info::ChannelInfo;
 use crate::protocol::state::UserState;
 
 /// The users of a channel in the order of their names, encoded once for all who ask.
@@ -105,12 +104,9 @@ impl Default for Users {
 }
 
 impl Users {
-    /// Gathers the users of all these channels.
-    pub fn of<'a>(channels: impl Iterator<Item = &'a ChannelInfo>, public: bool) -> Self {
-        let listings: Vec<_> = channels
-            .map(|channel| &channel.users)
-            .filter(|listing| !listing.is_empty())
-            .collect();
+    /// Gathers the users of channels from their lists.
+    pub fn of<'a>(listings: impl Iterator<Item = &'a Arc<Listing>>, public: bool) -> Self {
+        let listings: Vec<_> = listings.filter(|listing| !listing.is_empty()).collect();
         if let [one] = *listings {
             return Self::Of(one.clone(), public);
         }

@@ -1,8 +1,8 @@
 //! Encoded events.
 
 use bytestring::ByteString;
+use serde::Serialize;
 
-use super::Event;
 use crate::protocol::message::Payload;
 
 /// The end of the live form of an event that says whether it is caught up.
@@ -21,7 +21,7 @@ pub struct Body(ByteString);
 
 impl Body {
     /// Encodes an event, which may carry an application's object.
-    pub(super) fn encode(event: &Event<'_>, payload: Option<&Payload>) -> Self {
+    pub(super) fn encode(event: &impl Serialize, payload: Option<&Payload>) -> Self {
         let mut text =
             Vec::with_capacity(ENVELOPE + payload.map_or(0, |payload| payload.get().len()));
         let encoded = serde_json::to_writer(&mut text, event).ok();

@@ -1,8 +1,8 @@
-//! Lists of entries, encoded once for all subscribers that are at the same place and may see the
-//! same.
+//! Batches of entries, encoded once for all subscribers that stand at the same position and may see
+//! the same entries.
 //!
-//! The lists of the last positions are kept, so that a crowd that returns, and slow clients behind
-//! one another, share the bytes too.
+//! The latest batches are kept, so that many clients that return, and slow clients behind one
+//! another, share the bytes too.
 
 use std::collections::VecDeque;
 
@@ -13,51 +13,52 @@ use crate::list::List;
 use crate::name::UserName;
 use crate::outlet::Frames;
 
-/// A list is closed at this size if there is more to send.
-const LIST_BYTES: usize = 16 << 10;
+/// The size in bytes at which a batch ends although more entries follow.
+const BATCH_BYTES: usize = 16 << 10;
 
-/// All kept lists of a log together are at most this large, but one list is always kept.
+/// How many bytes the kept batches of a log have at most. One batch is always kept.
 const KEPT_BYTES: usize = 512 << 10;
 
-/// At most this many lists are kept: they are looked through one by one.
-const KEPT_LISTS: usize = 8;
+/// How many batches are kept at most: they are looked through one by one.
+const KEPT_BATCHES: usize = 8;
 
-/// The lists that were encoded last, the latest first.
+/// The batches that were encoded last, the latest first.
 #[derive(Default)]
-pub(super) struct Lists {
-    kept: VecDeque<Shared>,
+pub(super) struct BatchCache {
+    kept: VecDeque<KeptBatch>,
+    /// How many bytes the kept batches have.
     bytes: usize,
-    /// Of the log when the lists were encoded: an edit or a deletion makes them wrong.
+    /// The revision of the log that the batches show: an edit or a deletion makes them wrong.
     revision: u64,
 }
 
-/// A list for everyone whom none of its routes names.
-struct Shared {
+/// A batch for every user whom none of its routes names.
+struct KeptBatch {
     missed_up_to: u64,
-    frames: Frames,
-    /// The routes of its entries, those left out too, that are not open to all.
+    batch: Frames,
+    /// The routes of its entries that are not open to all, and those of the entries left out.
     routes: Vec<Route>,
 }
 
-impl Shared {
+impl KeptBatch {
     fn is_for(&self, after: u64, missed_up_to: u64, user: &UserName) -> bool {
-        // The mark is the same for the whole list, or changes at the same entry.
-        let whole = |up_to: u64| up_to >= self.frames.last;
+        // The mark is the same for the whole batch, or changes at the same entry.
+        let whole = |up_to: u64| up_to >= self.batch.last;
         let is_marked_alike =
             self.missed_up_to == missed_up_to || (whole(self.missed_up_to) && whole(missed_up_to));
-        self.frames.after == after
+        self.batch.after == after
             && is_marked_alike
             && !self.routes.iter().any(|route| route.names(user))
     }
 }
 
-impl Lists {
-    /// Returns the entries after a position, as far as one list holds them, as this user may see
-    /// them. `missed_up_to`: the entries up to this offset are marked as caught up.
+impl BatchCache {
+    /// Returns the entries after a position that one batch holds and this user may see. The entries
+    /// up to `missed_up_to` are marked as caught up.
     ///
     /// # Errors
     /// [`Lost`] when entries after the position have left the log.
-    pub(super) fn frames(
+    pub(super) fn get(
         &mut self,
         log: &Log,
         after: u64,
@@ -68,36 +69,34 @@ impl Lists {
             self.clear();
             self.revision = log.revision();
         }
-        if let Some(shared) = self
+        if let Some(kept) = self
             .kept
             .iter()
-            .find(|shared| shared.is_for(after, missed_up_to, user))
+            .find(|kept| kept.is_for(after, missed_up_to, user))
         {
-            return Ok(shared.frames.clone());
+            return Ok(kept.batch.clone());
         }
-        let (frames, routes) = encode(log, after, missed_up_to, user)?;
+        let (batch, routes) = encode(log, after, missed_up_to, user)?;
         if !routes.iter().any(|route| route.names(user)) {
-            self.keep(Shared {
+            self.keep(KeptBatch {
                 missed_up_to,
-                frames: frames.clone(),
+                batch: batch.clone(),
                 routes,
             });
         }
-        Ok(frames)
+        Ok(batch)
     }
 
-    fn keep(&mut self, shared: Shared) {
-        self.bytes += shared.frames.list.size();
-        self.kept.push_front(shared);
-        while self.kept.len() > 1 && (self.kept.len() > KEPT_LISTS || self.bytes > KEPT_BYTES) {
-            self.bytes -= self
-                .kept
-                .pop_back()
-                .map_or(0, |oldest| oldest.frames.list.size());
+    fn keep(&mut self, kept: KeptBatch) {
+        self.bytes += kept.batch.list.size();
+        self.kept.push_front(kept);
+        while self.kept.len() > 1 && (self.kept.len() > KEPT_BATCHES || self.bytes > KEPT_BYTES) {
+            let oldest = self.kept.pop_back();
+            self.bytes -= oldest.map_or(0, |oldest| oldest.batch.list.size());
         }
     }
 
-    /// Forgets all lists.
+    /// Forgets all batches.
     pub(super) fn clear(&mut self) {
         *self = Self {
             revision: self.revision,
@@ -106,7 +105,7 @@ impl Lists {
     }
 }
 
-/// Encodes the entries after a position, and says which of them were not open to all.
+/// Encodes the entries after a position. Also returns the routes that are not open to all.
 fn encode(
     log: &Log,
     after: u64,
@@ -123,7 +122,7 @@ fn encode(
             .filter(|_| is_for(entry, is_missed, user));
         if let Some(body) = body {
             if count > 0 {
-                if list.len() + body.len() > LIST_BYTES {
+                if list.len() + body.len() > BATCH_BYTES {
                     break;
                 }
                 list.push(',');
@@ -165,8 +164,10 @@ mod tests {
     use std::time::Duration;
 
     use super::*;
-    use crate::core::log::{Epoch, Record, Retention};
+    use crate::core::log::Record;
+    use crate::limits::Retention;
     use crate::name::MessageId;
+    use crate::position::Epoch;
     use crate::protocol::event;
     use crate::protocol::message::{Address, Message};
     use crate::protocol::timestamp::Moment;
@@ -226,15 +227,13 @@ mod tests {
     }
 
     #[test]
-    fn a_shared_list_is_what_each_user_would_get_alone() {
+    fn a_shared_batch_is_what_each_user_would_get_alone() {
         let (log, _) = log();
-        let mut lists = Lists::default();
+        let mut batches = BatchCache::default();
         for after in [0, 3, 17] {
             for missed_up_to in [0, 10, LENGTH, LENGTH + 5] {
                 for name in ["dave", "alice", "eve", "bob", "dave", "carol"] {
-                    let shared = lists
-                        .frames(&log, after, missed_up_to, &user(name))
-                        .unwrap();
+                    let shared = batches.get(&log, after, missed_up_to, &user(name)).unwrap();
                     let (alone, _) = encode(&log, after, missed_up_to, &user(name)).unwrap();
                     assert_eq!(
                         shared.list.text(),
@@ -253,21 +252,21 @@ mod tests {
     #[test]
     fn users_whom_no_route_names_share_the_bytes() {
         let (log, _) = log();
-        let mut lists = Lists::default();
-        let bytes = |frames: Frames| frames.list.frame().as_ptr();
-        let dave = bytes(lists.frames(&log, 0, LENGTH, &user("dave")).unwrap());
-        let alice = bytes(lists.frames(&log, 0, LENGTH, &user("alice")).unwrap());
-        let eve = bytes(lists.frames(&log, 0, LENGTH + 1, &user("eve")).unwrap());
+        let mut batches = BatchCache::default();
+        let bytes = |batch: Frames| batch.list.frame().as_ptr();
+        let dave = bytes(batches.get(&log, 0, LENGTH, &user("dave")).unwrap());
+        let alice = bytes(batches.get(&log, 0, LENGTH, &user("alice")).unwrap());
+        let eve = bytes(batches.get(&log, 0, LENGTH + 1, &user("eve")).unwrap());
         assert!(dave == eve && dave != alice);
     }
 
     #[test]
-    fn a_deleted_message_is_in_no_list_that_was_kept() {
+    fn a_deleted_message_is_in_no_batch_that_was_kept() {
         let (mut log, last) = log();
-        let mut lists = Lists::default();
-        let before = lists.frames(&log, LENGTH - 1, 0, &user("dave")).unwrap();
+        let mut batches = BatchCache::default();
+        let before = batches.get(&log, LENGTH - 1, 0, &user("dave")).unwrap();
         log.erase(last);
-        let after = lists.frames(&log, LENGTH - 1, 0, &user("dave")).unwrap();
+        let after = batches.get(&log, LENGTH - 1, 0, &user("dave")).unwrap();
         assert_eq!((before.count, after.count), (1, 0));
     }
 }

@@ -1,4 +1,7 @@
-//! What operators see in the admin panel: pages of lists, and everything about one channel or user.
+//! What operators see in the admin panel: pages of lists, and the details of one channel or user.
+
+pub(crate) mod channel;
+pub(crate) mod user;
 
 use serde::Serialize;
 use uuid::Uuid;
@@ -10,25 +13,25 @@ use crate::protocol::state::{State, UserState};
 use crate::protocol::timestamp::{Moment, Timestamp};
 use crate::transport::Transport;
 
-/// Of what may be long so much is shown.
+/// How many items of a long list the details show.
 pub const SHOWN: usize = 100;
 
 const SHOWN_CHARACTERS: usize = 1000;
 
-/// Which part of a list.
+/// The part of a list that is shown.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Selection {
-    /// Only names that contain this, in whatever case.
+    /// Only items whose name contains this text are shown; case does not matter.
     pub search: String,
-    /// In which order.
+    /// The order of the list.
     pub sort: Sort,
-    /// So many are passed over.
+    /// How many items are passed over.
     pub offset: usize,
-    /// So many at most.
+    /// How many items are shown at most.
     pub limit: usize,
 }
 
-/// The order of a list. Names go up, all else down; what is equal goes by name.
+/// The order of a list. Names ascend and all else descends; items that are equal go by name.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Sort {
     /// By name.
@@ -47,9 +50,9 @@ pub enum Sort {
 /// A part of a list.
 #[derive(Clone, Debug, Serialize)]
 pub struct Page<T> {
-    /// How many there are on all pages.
+    /// How many items there are on all pages.
     pub matching: usize,
-    /// Those of this page.
+    /// The items of this page.
     pub items: Vec<T>,
 }
 
@@ -65,13 +68,13 @@ impl<T> Default for Page<T> {
 /// A channel as a line of a list.
 #[derive(Clone, Debug, Serialize)]
 pub struct ChannelSummary {
-    /// The name.
+    /// The name of the channel.
     pub name: ChannelName,
-    /// Users present.
+    /// How many users are present.
     pub users: usize,
-    /// Their connections.
+    /// How many connections they have here.
     pub connections: usize,
-    /// Events since the channel was born.
+    /// How many events there were since the channel was made.
     pub events: u64,
     /// When something last happened.
     pub last_active: Moment,
@@ -80,9 +83,9 @@ pub struct ChannelSummary {
 /// A user as a line of a list.
 #[derive(Clone, Debug, Serialize)]
 pub struct UserSummary {
-    /// The name.
+    /// The name of the user.
     pub user: UserName,
-    /// Connections; none of one who is remembered only.
+    /// How many connections the user has; zero for a user who is only remembered.
     pub connections: usize,
     /// The public part of the state.
     pub state: State,
@@ -90,20 +93,20 @@ pub struct UserSummary {
     pub last_active: Moment,
 }
 
-/// A channel with all that may be seen of it.
+/// A channel with everything that an operator may see.
 #[derive(Clone, Debug, Serialize)]
 pub struct ChannelDetail {
-    /// The name.
+    /// The name of the channel.
     pub name: ChannelName,
-    /// An id born with the channel.
+    /// An id that is made with the channel.
     pub uuid: Uuid,
     /// The configuration.
     pub settings: ChannelConfig,
     /// When something last happened.
     pub last_active: Moment,
-    /// Connections of those present.
+    /// How many connections the present users have.
     pub total_connections: usize,
-    /// How many are present.
+    /// How many users are present.
     pub total_users: usize,
     /// The first [`SHOWN`] of them by name.
     pub users: Vec<UserState>,
@@ -117,37 +120,37 @@ pub struct ChannelDetail {
     pub log: Vec<LogEntry>,
 }
 
-/// An entry of a log.
+/// An entry of a log, as an operator sees it.
 #[derive(Clone, Debug, Serialize)]
 pub struct LogEntry {
-    /// Its number.
+    /// The number of the entry.
     pub offset: u64,
-    /// When it was appended.
+    /// When the entry was appended.
     pub at: Moment,
-    /// Whether one who was not listening is shown it later.
+    /// Whether a client that was not listening is shown the entry later.
     pub kept: bool,
-    /// Who may see it: `null` for everyone.
+    /// Who may see the entry: `null` for everyone.
     pub route: Route,
-    /// The beginning of what clients read; nothing once the message was deleted.
+    /// The beginning of what clients read; `None` once the message was deleted.
     pub event: Option<String>,
 }
 
-/// A message of a channel's history.
+/// A message of a channel's history, as an operator sees it.
 #[derive(Clone, Debug, Serialize)]
 pub struct HistoryEntry {
-    /// Its id.
+    /// The id of the message.
     pub uuid: MessageId,
-    /// When it was sent.
+    /// When the message was sent.
     pub timestamp: Timestamp,
-    /// The sender.
+    /// The user who sent it.
     pub user: UserName,
-    /// When it was last edited.
+    /// When it was last edited; `None` if it never was.
     pub edited: Option<Timestamp>,
     /// The beginning of the application's object, as JSON.
     pub message: Option<String>,
 }
 
-/// The beginning of a text: whoever reads on wants a message, not megabytes of them once a second.
+/// Returns the beginning of a text: an operator reads some of a message, not megabytes a second.
 pub fn beginning(text: &str) -> String {
     match text
         .char_indices()
@@ -159,20 +162,20 @@ pub fn beginning(text: &str) -> String {
     }
 }
 
-/// A user with all that may be seen of it.
+/// A user with everything that an operator may see.
 #[derive(Clone, Debug, Serialize)]
 pub struct UserDetail {
-    /// The name.
+    /// The name of the user.
     pub user: UserName,
-    /// An id born with the user.
+    /// An id that is made with the user.
     pub uuid: Uuid,
     /// The whole state.
     pub state: State,
-    /// The keys of it that others may see.
+    /// The keys of the state that others may see.
     pub public_keys: Vec<String>,
     /// When something last happened.
     pub last_active: Moment,
-    /// How many connections it has.
+    /// How many connections the user has.
     pub total_connections: usize,
     /// The first [`SHOWN`] of them.
     pub connections: Vec<ConnectionDetail>,
@@ -181,14 +184,14 @@ pub struct UserDetail {
 /// A connection of a user.
 #[derive(Clone, Debug, Serialize)]
 pub struct ConnectionDetail {
-    /// Its id.
+    /// The id of the connection.
     pub conn_id: ConnId,
-    /// The channels it is in.
+    /// The channels that it is in.
     pub channels: Vec<ChannelName>,
-    /// False when its socket is lost and it does not count as here any more.
+    /// False if its socket was lost so long ago that it does not count as present.
     pub is_present: bool,
-    /// What it listens by; `None` while nothing listens.
+    /// The transport that listens for it; `None` if none does.
     pub transport: Option<Transport>,
-    /// Seconds since its last sign of life.
+    /// How many seconds ago the client was last heard from.
     pub silent_secs: u64,
 }

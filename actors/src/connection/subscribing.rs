@@ -1,0 +1,139 @@
+//! How a connection opens, and how it enters and leaves channels.
+
+use actix::prelude::*;
+
+use crate::connection::life::Life;
+use crate::connection::{Connection, Open, Subscribe, Subscriptions, Unsubscribe};
+use crate::core::user::ConnectedChannels;
+use crate::delivery::Attach;
+use crate::directory::IfAbsent;
+use crate::error::{InUse, NotConnected, Refused, Unknown};
+use crate::name::ChannelName;
+use crate::position::Report;
+use crate::user::{AddConnection, AddSubscriptions, Connected, RemoveSubscriptions};
+
+impl Handler<Open> for Connection {
+    type Result = ResponseActFuture<Self, Result<Connected, NotConnected>>;
+
+    fn handle(&mut self, open: Open, context: &mut Context<Self>) -> Self::Result {
+        let Open {
+            user,
+            set,
+            channels,
+            configs,
+        } = open;
+        if let Some(life) = &self.life
+            && *life.core.user() != user
+        {
+            return Box::pin(actix::fut::ready(Err(NotConnected::InUse(InUse))));
+        }
+        if self.life.is_none() {
+            self.lives += 1;
+            self.watch_deadline(self.needs.common.limits().idle, context);
+        }
+        let (conn_id, lives) = (self.conn_id(), self.lives);
+        log::debug!(
+            "connected: connection={} user={:?} channels={}",
+            conn_id.short(),
+            user.as_str(),
+            channels.len()
+        );
+        let life = self.life.get_or_insert_with(|| Life::new(user.clone()));
+        let returning = life.come_back(context);
+        let added = life.core.subscribe(channels);
+        let add = AddConnection {
+            conn_id,
+            set,
+            channels: ConnectedChannels {
+                returning,
+                added: added.clone(),
+            },
+            configs,
+        };
+        let asked = self.needs.users.ask(user, IfAbsent::Create, add);
+        self.answer_after(asked, move |connected, connection| {
+            connection.listen_to(lives, added);
+            connected.ok_or(NotConnected::Refused(Refused::SOON))
+        })
+    }
+}
+
+impl Handler<Subscribe> for Connection {
+    type Result = ResponseActFuture<Self, Result<Subscriptions, Unknown>>;
+
+    fn handle(&mut self, subscribe: Subscribe, _: &mut Context<Self>) -> Self::Result {
+        let Subscribe { channels, configs } = subscribe;
+        let (conn_id, lives) = (self.conn_id(), self.lives);
+        let Some(life) = &mut self.life else {
+            return Box::pin(actix::fut::ready(Err(Unknown)));
+        };
+        let added = life.core.subscribe(channels);
+        let subscriptions = subscriptions(life, added.clone());
+        let add = AddSubscriptions {
+            conn_id,
+            added: added.clone(),
+            configs,
+        };
+        let user = life.core.user().clone();
+        let asked = self.needs.users.ask(user, IfAbsent::Skip, add);
+        self.answer_after(asked, move |answer, connection| {
+            answer.unwrap_or(Err(Unknown))?;
+            connection.listen_to(lives, added);
+            Ok(subscriptions)
+        })
+    }
+}
+
+impl Handler<Unsubscribe> for Connection {
+    type Result = ResponseActFuture<Self, Result<Subscriptions, Unknown>>;
+
+    fn handle(
+        &mut self,
+        Unsubscribe { channels }: Unsubscribe,
+        _: &mut Context<Self>,
+    ) -> Self::Result {
+        let conn_id = self.conn_id();
+        let Some(life) = &mut self.life else {
+            return Box::pin(actix::fut::ready(Err(Unknown)));
+        };
+        let removed = life.core.unsubscribe(channels);
+        let subscriptions = subscriptions(life, removed.clone());
+        let user = life.core.user().clone();
+        let remove = RemoveSubscriptions { conn_id, removed };
+        let asked = self.needs.users.ask(user, IfAbsent::Skip, remove);
+        self.answer_after(asked, move |answer, _| {
+            answer.unwrap_or(Err(Unknown)).map(|()| subscriptions)
+        })
+    }
+}
+
+fn subscriptions(life: &Life, mut changed: Vec<ChannelName>) -> Subscriptions {
+    changed.sort_unstable();
+    Subscriptions {
+        channels: life.core.channel_list(),
+        changed,
+    }
+}
+
+impl Connection {
+    /// Lets the transport that listens, if there is one, listen to channels that were added.
+    fn listen_to(&mut self, lives: u64, added: Vec<ChannelName>) {
+        let (conn_id, channels) = (self.conn_id(), self.needs.channels.clone());
+        let Some(life) = self.life(lives) else { return };
+        let Some((generation, outlet)) = life.outlet() else {
+            return;
+        };
+        let is_still_in = |channel: &ChannelName| life.core.channels().contains(channel);
+        for channel in added.into_iter().filter(is_still_in) {
+            let attach = Attach {
+                conn_id,
+                generation,
+                outlet: outlet.clone(),
+                missed: false,
+                read: Report::default(),
+                is_foreign: false,
+            };
+            channels.tell(channel, IfAbsent::Skip, attach);
+        }
+    }
+}

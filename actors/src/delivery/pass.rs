@@ -1,0 +1,117 @@
+//! One pass over the subscribers of a log: each is sent what lies after its cursor, as far as its
+//! outlet has capacity.
+
+use crate::common::Common;
+use crate::core::cursor::Next;
+use crate::core::log::Log;
+use crate::delivery::batches::BatchCache;
+use crate::delivery::subscriber::{FullOutlet, Subscriber};
+use crate::error::{CloseReason, Lost};
+use crate::list::List;
+use crate::name::{ChannelName, ConnId, MessageId};
+use crate::outlet::Frames;
+use crate::protocol::event;
+use crate::protocol::timestamp::Moment;
+use crate::transport::ByTransport;
+
+/// A pass over subscribers, and what it counts.
+pub(super) struct Pass<'a> {
+    pub(super) log: &'a Log,
+    pub(super) channel: Option<&'a ChannelName>,
+    pub(super) common: &'a Common,
+    pub(super) batches: &'a mut BatchCache,
+    /// The outlets that are full now, and must be asked for capacity.
+    pub(super) full: &'a mut Vec<FullOutlet>,
+    pub(super) totals: PassTotals,
+}
+
+/// What a pass did.
+#[derive(Default)]
+pub(super) struct PassTotals {
+    /// How many events were sent.
+    pub(super) sent: ByTransport<u64>,
+    /// How many of them are messages.
+    pub(super) messages: u64,
+    /// How many subscribers lost their outlet.
+    pub(super) cut_off: usize,
+}
+
+impl Pass<'_> {
+    /// Sends a subscriber batch after batch, until it is up to date or its outlet is full.
+    pub(super) fn serve(&mut self, conn_id: ConnId, subscriber: &mut Subscriber) {
+        while let Some(attached) = &mut subscriber.outlet {
+            let batch = match subscriber.cursor.next(self.log) {
+                Next::UpToDate => return,
+                Next::Lost => Err(Lost),
+                // A subscriber whose outlet is full is sent what is new later, unless the log loses
+                // it first.
+                _ if attached.is_full => return,
+                // Looked at first: what cannot be sent need not be encoded.
+                _ if !attached.outlet.has_capacity() => {
+                    self.note_full(conn_id, subscriber);
+                    return;
+                }
+                Next::Gap { after, last } => Ok(self.gap(after, last)),
+                Next::Entries {
+                    after,
+                    missed_up_to,
+                } => self
+                    .batches
+                    .get(self.log, after, missed_up_to, &subscriber.user),
+            };
+            let Ok(batch) = batch else {
+                self.cut_off(subscriber);
+                return;
+            };
+            let (last, count, messages) = (batch.last, batch.count, batch.messages);
+            let transport = attached.outlet.transport;
+            if count == 0 {
+                subscriber.cursor.passed(last);
+            } else if attached.outlet.try_send(batch) {
+                subscriber.cursor.sent(last);
+                *self.totals.sent.of(transport) += count;
+                self.totals.messages += messages;
+            } else {
+                self.note_full(conn_id, subscriber);
+                return;
+            }
+        }
+    }
+
+    fn note_full(&mut self, conn_id: ConnId, subscriber: &mut Subscriber) {
+        if let Some(attached) = &mut subscriber.outlet {
+            attached.is_full = true;
+            self.common.counters().count_full_queue();
+            self.full.push(FullOutlet {
+                conn_id,
+                generation: subscriber.cursor.generation(),
+                capacity: attached.outlet.room.clone(),
+            });
+        }
+    }
+
+    /// Encodes the event that says that entries are gone (`protocol.md` §13).
+    fn gap(&self, after: u64, last: u64) -> Frames {
+        let gap = event::gap(MessageId::random(), self.channel, Moment::now().into());
+        Frames {
+            epoch: self.log.epoch(),
+            after,
+            last,
+            count: 1,
+            messages: 0,
+            list: List::new(&format!("[{gap}]")),
+        }
+    }
+
+    /// Takes the outlet from a subscriber whose unread entries have left the log. The outlet may be
+    /// stuck and unable to tell its client; then its socket is cut.
+    fn cut_off(&mut self, subscriber: &mut Subscriber) {
+        if let Some(attached) = subscriber.outlet.take() {
+            self.totals.cut_off += 1;
+            self.common.counters().count_too_slow();
+            attached
+                .outlet
+                .shut(CloseReason::TooSlow, self.common.limits().close_grace);
+        }
+    }
+}

@@ -1,0 +1,42 @@
+//! A connection's place in a log.
+
+use std::sync::Arc;
+
+use actix::prelude::*;
+
+use crate::core::cursor::{Cursor, Generation};
+use crate::name::{ConnId, UserName};
+use crate::outlet::{Outlet, Room};
+
+/// A connection's place in a log.
+pub(super) struct Subscriber {
+    pub(super) user: UserName,
+    pub(super) cursor: Cursor,
+    /// The outlet that its transport listens by; `None` while it is away.
+    pub(super) outlet: Option<AttachedOutlet>,
+}
+
+/// The outlet of a subscriber.
+pub(super) struct AttachedOutlet {
+    pub(super) outlet: Arc<Outlet>,
+    /// True while its queue is full: it was asked for capacity, and nothing is sent before the
+    /// answer.
+    pub(super) is_full: bool,
+}
+
+impl AttachedOutlet {
+    pub(super) fn new(outlet: Arc<Outlet>) -> Self {
+        Self {
+            outlet,
+            is_full: false,
+        }
+    }
+}
+
+/// An outlet whose queue is full. The actor asks it for capacity, and resumes the subscriber when
+/// it answers.
+pub(crate) struct FullOutlet {
+    pub(crate) conn_id: ConnId,
+    pub(crate) generation: Generation,
+    pub(crate) capacity: Recipient<Room>,
+}
