@@ -53,6 +53,7 @@ mod slow_requests;
 mod speed;
 mod stop_under_load;
 mod storms;
+mod structure;
 mod support;
 mod transports;
 mod upgrades;

@@ -1,0 +1,55 @@
+//! The structure of the sources, as `docs/architecture.md` describes it: no circle of files, no
+//! import upwards, and a `core` that only decides.
+//!
+//! `cargo test --test it structure -- --nocapture` prints what the sources consist of.
+
+mod circles;
+mod imports;
+mod layers;
+mod planted;
+mod problem;
+mod purity;
+mod scan;
+mod scope;
+mod sources;
+
+use self::imports::Structure;
+use self::layers::{ACTORS, Layers, SERVER};
+use self::problem::Problem;
+use self::sources::Sources;
+
+/// Finds everything that is wrong with the structure of a crate's sources.
+fn check(layers: &Layers, sources: &Sources) -> Vec<Problem> {
+    let structure = Structure::of(layers, sources);
+    let mut problems = circles::check(&structure);
+    problems.extend(layers.check(&structure));
+    problems.extend(purity::check(&structure));
+    problems
+}
+
+fn assert_sound(layers: &Layers) {
+    let sources = sources::read(layers.folder);
+    println!("{}", sources::summary(layers.folder, &sources));
+    let problems = check(layers, &sources);
+    let messages = problems
+        .iter()
+        .map(|problem| problem.message(layers.folder));
+    let messages: Vec<String> = messages.collect();
+    assert!(
+        messages.is_empty(),
+        "{} problems in the structure of {}:\n\n{}\n",
+        messages.len(),
+        layers.folder,
+        messages.join("\n\n")
+    );
+}
+
+#[test]
+fn the_actors_import_downwards_only_and_their_core_is_pure() {
+    assert_sound(&ACTORS);
+}
+
+#[test]
+fn the_server_imports_downwards_only() {
+    assert_sound(&SERVER);
+}
