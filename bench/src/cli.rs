@@ -8,6 +8,7 @@ use clap::{Args, Parser, Subcommand};
 use tokio::task::LocalSet;
 
 use crate::compare::{Compare, compare};
+use crate::instructions::Instructions;
 use crate::limit;
 use crate::process::Processes;
 use crate::progress::Progress;
@@ -45,6 +46,8 @@ enum Command {
     /// Start this server, nchan, NATS and the limit in turn, run the scenarios on each, and print
     /// the ratios
     Compare(Compare),
+    /// Start this server under valgrind and count the instructions of its calls and deliveries
+    Instructions(Instructions),
 }
 
 /// Which server to put under load
@@ -105,6 +108,7 @@ pub(crate) fn run() -> Result<()> {
             merge,
         ),
         Command::Compare(options) => compare(&options, cli.json),
+        Command::Instructions(options) => print(&options.run()?, cli.json),
     }
 }
 

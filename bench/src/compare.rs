@@ -17,7 +17,7 @@ use crate::cli::measure;
 use crate::report::readable;
 use crate::scenario::{Common, Scenario};
 
-pub(crate) use contender::Contender;
+pub(crate) use contender::{Contender, free_address};
 
 /// What to compare.
 #[derive(Clone, Debug, Args)]

@@ -7,7 +7,8 @@
 //!   [`stamp`]: by which it is known;
 //! - [`process`]: CPU and memory; [`http`] and [`frames`]: the protocols; [`progress`]: for the
 //!   terminal;
-//! - [`limit`]: a server that does nothing but write; [`compare`]: all servers in turn.
+//! - [`limit`]: a server that does nothing but write; [`compare`]: all servers in turn;
+//! - [`instructions`]: what this server executes for each call, under valgrind.
 //!
 //! One thread, no buffer and no timer of its own for a subscriber: the tool shares the machine with
 //! the server that it measures.
@@ -17,6 +18,7 @@ mod cli;
 mod compare;
 mod frames;
 mod http;
+mod instructions;
 mod limit;
 mod process;
 mod progress;

@@ -100,7 +100,13 @@ impl Target {
         self.kind
     }
 
-    fn channel(&self, number: usize) -> String {
+    /// The name of a channel.
+    pub(crate) fn channel(&self, number: usize) -> String {
+        format!("bench-{}-{number}", self.run)
+    }
+
+    /// The name of a user.
+    pub(crate) fn user(&self, number: usize) -> String {
         format!("bench-{}-{number}", self.run)
     }
 
@@ -134,11 +140,11 @@ impl Target {
     pub(crate) async fn enter(&self, backend: &mut Http, seat: Seat) -> Result<Uuid> {
         let conn_id = Uuid::new_v4();
         if self.kind == Kind::Channelstream {
-            let (channel, run, user) = (self.channel(seat.channel), &self.run, seat.subscriber);
+            let (channel, user) = (self.channel(seat.channel), self.user(seat.subscriber));
             // Without the list of all users, which would grow with each of them.
             let info = r#"{"include_users":false,"include_history":false}"#;
             let body = format!(
-                r#"{{"username":"bench-{run}-{user}","conn_id":"{conn_id}","channels":["{channel}"],"info":{info}}}"#
+                r#"{{"username":"{user}","conn_id":"{conn_id}","channels":["{channel}"],"info":{info}}}"#
             );
             let answer = backend
                 .call(&self.signed("POST", "/connect", &body))
@@ -198,7 +204,7 @@ impl Target {
     }
 
     /// The request that publishes a message.
-    fn publication(&self, channel: usize, message: &[u8]) -> Result<Vec<u8>> {
+    pub(crate) fn publication(&self, channel: usize, message: &[u8]) -> Result<Vec<u8>> {
         let channel = self.channel(channel);
         let message = str::from_utf8(message).context("a message is text")?;
         let request = match self.kind {
@@ -218,7 +224,8 @@ impl Target {
         Ok(request)
     }
 
-    fn signed(&self, method: &str, path: &str, body: &str) -> Vec<u8> {
+    /// A signed call.
+    pub(crate) fn signed(&self, method: &str, path: &str, body: &str) -> Vec<u8> {
         let mut request = String::with_capacity(body.len() + 256);
         // A string takes everything.
         let _ = write!(

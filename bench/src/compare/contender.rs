@@ -163,7 +163,8 @@ impl Drop for Running {
     }
 }
 
-fn free_address() -> Result<SocketAddr> {
+/// Returns an address on which nothing listens yet.
+pub(crate) fn free_address() -> Result<SocketAddr> {
     Ok(TcpListener::bind("127.0.0.1:0")?.local_addr()?)
 }
 

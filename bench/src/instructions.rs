@@ -1,0 +1,101 @@
+//! Instructions that this server executes for a call and for a delivery, counted by valgrind.
+//!
+//! Time on a shared machine varies by several percent from run to run; the number of instructions
+//! hardly does, so a small change shows. What the kernel does is not counted.
+//!
+//! Each figure is the difference of two counts: `n` calls and twice as many, divided by `n`. What
+//! happens once, whether there are many calls or few, is in both counts and falls out.
+
+mod callgrind;
+mod calls;
+mod listeners;
+
+use std::path::PathBuf;
+
+use anyhow::{Result, ensure};
+use clap::Args;
+use tokio::task::LocalSet;
+
+use self::callgrind::Callgrind;
+use self::calls::{Call, Calls};
+use self::listeners::Listeners;
+use crate::report::Report;
+use crate::target::Kind;
+
+/// Which program to count, and how long.
+#[derive(Clone, Debug, Args)]
+pub(crate) struct Instructions {
+    /// The program of this server
+    #[arg(long, value_name = "FILE")]
+    server: PathBuf,
+    /// How many calls of each kind the first count makes; the second makes twice as many
+    #[arg(long, default_value_t = 400)]
+    calls: u32,
+}
+
+/// How many websockets listen to the two channels that show what a delivery costs.
+const FEW: u32 = 20;
+const MANY: u32 = 100;
+
+/// A message to websockets takes longer to count than a call, so fewer are sent.
+const CALLS_PER_MESSAGE: u32 = 4;
+
+impl Instructions {
+    /// Starts the server under valgrind and counts, on one thread.
+    pub(crate) fn run(&self) -> Result<Report> {
+        ensure!(
+            self.calls >= CALLS_PER_MESSAGE,
+            "--calls: must be {CALLS_PER_MESSAGE} or more (got {})",
+            self.calls
+        );
+        let server = Callgrind::start(&self.server)?;
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build()?;
+        LocalSet::new().block_on(&runtime, self.count_all(&server))
+    }
+
+    async fn count_all(&self, server: &Callgrind) -> Result<Report> {
+        let mut report = Report::new("instructions", Kind::Channelstream);
+        let mut calls = Calls::prepare(server.target()).await?;
+        for call in Call::ALL {
+            let count = count(server, self.calls, async || calls.make(call).await).await?;
+            report.add(call.name(), count, "per call");
+        }
+        let few = self.count_message(server, FEW).await?;
+        let many = self.count_message(server, MANY).await?;
+        report.add("POST /message, 20 websockets", few, "per call");
+        report.add("POST /message, 100 websockets", many, "per call");
+        let delivery = (many - few) / f64::from(MANY - FEW);
+        report.add("delivery to a websocket", delivery, "per delivery");
+        Ok(report)
+    }
+
+    /// Counts a message that this many websockets receive.
+    async fn count_message(&self, server: &Callgrind, listeners: u32) -> Result<f64> {
+        let mut listeners = Listeners::open(server.target(), listeners).await?;
+        let messages = self.calls / CALLS_PER_MESSAGE;
+        count(server, messages, async || listeners.publish().await).await
+    }
+}
+
+/// Counts the instructions of one call. A quarter of the calls come first and are not counted.
+async fn count(
+    server: &Callgrind,
+    calls: u32,
+    mut call: impl AsyncFnMut() -> Result<()>,
+) -> Result<f64> {
+    let mut repeat = async |times: u32| {
+        for _ in 0..times {
+            call().await?;
+        }
+        anyhow::Ok(())
+    };
+    repeat(calls.div_ceil(4)).await?;
+    server.start_counting().await?;
+    repeat(calls).await?;
+    let once = server.counted().await?;
+    repeat(2 * calls).await?;
+    let twice = server.counted().await?;
+    Ok((twice - once) / f64::from(calls))
+}

@@ -1,0 +1,135 @@
+//! This server under valgrind, whose tool callgrind counts the instructions of all its threads.
+
+use std::cell::Cell;
+use std::fs;
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
+use std::time::Duration;
+
+use anyhow::{Context, Result, anyhow, ensure};
+use tempfile::TempDir;
+use tokio::time::sleep;
+
+use crate::compare::free_address;
+use crate::target::{Kind, Target};
+
+const SECRET: &str = "instructions";
+
+/// Nothing of this happens while calls are counted: no sweep, no heartbeat, no client that is idle.
+const QUIET: &[&str] = &[
+    "--gc-conns-after=7200",
+    "--heartbeat-interval=3600",
+    "--sweep-interval=3600",
+    "--log-level=ERROR",
+];
+
+/// How often the server is asked whether it has started, for five seconds each.
+const PATIENCE: u32 = 12;
+
+/// How long the server may finish what it does after an answer, before a count is read.
+const SETTLING: Duration = Duration::from_millis(200);
+
+/// A server that is counted. It is killed when this is dropped.
+pub(super) struct Callgrind {
+    child: Child,
+    target: Target,
+    /// Where valgrind writes its counts.
+    folder: TempDir,
+    /// How many counts were written.
+    written: Cell<u32>,
+}
+
+impl Callgrind {
+    /// Starts the program with one worker and waits until it listens.
+    pub(super) fn start(program: &Path) -> Result<Self> {
+        for tool in ["valgrind", "vgdb"] {
+            let version = Command::new(tool).arg("--help").output();
+            version
+                .with_context(|| format!("{tool} does not run: install the package valgrind"))?;
+        }
+        ensure!(
+            program.is_file(),
+            "--server: there is no file {}",
+            program.display()
+        );
+        let folder = tempfile::tempdir()?;
+        let address = free_address()?;
+        let counts = folder.path().join("counts").display().to_string();
+        let child = Command::new("valgrind")
+            .arg("--tool=callgrind")
+            .arg(format!("--callgrind-out-file={counts}"))
+            .arg(fs::canonicalize(program)?)
+            .args(["--workers", "1", "--secret", SECRET])
+            .args(["--port", &address.port().to_string()])
+            .args(QUIET)
+            .current_dir(folder.path())
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(fs::File::create(folder.path().join("log"))?)
+            .spawn()?;
+        let mut server = Self {
+            child,
+            target: Target::new(Kind::Channelstream, address, None, SECRET),
+            folder,
+            written: Cell::new(0),
+        };
+        server.wait_until_open()?;
+        Ok(server)
+    }
+
+    fn wait_until_open(&mut self) -> Result<()> {
+        let mut tries = 0;
+        while let Err(error) = self.target.wait_until_open() {
+            tries += 1;
+            if tries == PATIENCE || self.child.try_wait()?.is_some() {
+                let log = fs::read_to_string(self.folder.path().join("log"))?;
+                return Err(error.context(log));
+            }
+        }
+        Ok(())
+    }
+
+    /// How to reach the server.
+    pub(super) fn target(&self) -> &Target {
+        &self.target
+    }
+
+    /// Sets the count to zero.
+    pub(super) async fn start_counting(&self) -> Result<()> {
+        sleep(SETTLING).await;
+        self.command("zero")
+    }
+
+    /// Returns the instructions since the last count, and sets the count to zero.
+    pub(super) async fn counted(&self) -> Result<f64> {
+        sleep(SETTLING).await;
+        self.command("dump")?;
+        self.written.set(self.written.get() + 1);
+        let file = format!("counts.{}", self.written.get());
+        let counts = fs::read_to_string(self.folder.path().join(&file))
+            .with_context(|| format!("valgrind did not write {file}"))?;
+        let mut lines = counts.lines();
+        let total = lines.find_map(|line| line.strip_prefix("totals:"));
+        let total = total.ok_or_else(|| anyhow!("valgrind wrote no total to {file}"))?;
+        Ok(total.trim().parse()?)
+    }
+
+    fn command(&self, name: &str) -> Result<()> {
+        let pid = format!("--pid={}", self.child.id());
+        let output = Command::new("vgdb").args([&pid, name]).output()?;
+        ensure!(
+            output.status.success(),
+            "valgrind did not take the command {name}: {}",
+            String::from_utf8_lossy(&output.stderr)
+        );
+        Ok(())
+    }
+}
+
+impl Drop for Callgrind {
+    fn drop(&mut self) {
+        // Errors mean that it has ended already.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}

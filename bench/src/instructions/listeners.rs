@@ -1,0 +1,88 @@
+//! Websockets that listen to a channel, read one after the other.
+//!
+//! They answer no pings. The server has one ping open at a time, so it sends no other, and what is
+//! counted does not depend on how much time passes between two messages.
+
+use anyhow::{Result, ensure};
+use tokio::io::AsyncReadExt;
+
+use crate::audience;
+use crate::frames::{Opcode, split};
+use crate::progress::Progress;
+use crate::stamp::{Stamp, StampFinder};
+use crate::target::{Publisher, PublisherPool, Seat, Target, WebSocket};
+
+/// The size of a message in bytes, without what the server puts around it.
+const SIZE: usize = 200;
+
+/// The channel of a number of listeners has this number added to theirs.
+const FIRST_CHANNEL: usize = 1000;
+
+/// Everyone who listens to a channel, and the one who publishes to it.
+pub(super) struct Listeners {
+    sockets: Vec<WebSocket>,
+    publisher: Publisher,
+    channel: usize,
+    finder: StampFinder,
+    /// The number of the next message.
+    number: u32,
+}
+
+impl Listeners {
+    /// Opens this many websockets.
+    pub(super) async fn open(target: &Target, count: u32) -> Result<Self> {
+        let channel = FIRST_CHANNEL + usize::try_from(count)?;
+        let seats = (0..usize::try_from(count)?).map(|subscriber| Seat {
+            channel,
+            subscriber: channel * FIRST_CHANNEL + subscriber,
+            is_narrow: false,
+        });
+        let progress = Progress::new("instructions");
+        let sockets = audience::open(target, seats.collect(), &progress).await?;
+        Ok(Self {
+            sockets: sockets.into_iter().map(|(_, socket)| socket).collect(),
+            publisher: PublisherPool::new(target).await?.publisher().await?,
+            channel,
+            finder: StampFinder::default(),
+            number: 0,
+        })
+    }
+
+    /// Publishes a message and waits until everyone has received it.
+    pub(super) async fn publish(&mut self) -> Result<()> {
+        let stamp = Stamp {
+            slot: 0,
+            number: self.number,
+            micros: 0,
+        };
+        self.number += 1;
+        let mut message = Vec::new();
+        stamp.write(SIZE, &mut message);
+        self.publisher.publish(self.channel, &message).await?;
+        for socket in &mut self.sockets {
+            receive(socket, stamp, &self.finder).await?;
+        }
+        Ok(())
+    }
+}
+
+/// Reads until this message has come.
+async fn receive(socket: &mut WebSocket, stamp: Stamp, finder: &StampFinder) -> Result<()> {
+    loop {
+        let mut rest = socket.read.as_slice();
+        let mut has_come = false;
+        while let Some(frame) = split(&mut rest) {
+            ensure!(
+                frame.opcode != Opcode::Close,
+                "the server closed a websocket that listened"
+            );
+            has_come |= finder.find(frame.payload).any(|found| found == stamp);
+        }
+        socket.read = rest.to_vec();
+        if has_come {
+            return Ok(());
+        }
+        let read = socket.stream.read_buf(&mut socket.read).await?;
+        ensure!(read > 0, "a websocket that listened has ended");
+    }
+}
