@@ -1,8 +1,11 @@
-//! The one door to the actors. Transports and endpoints know the broker only.
+//! The broker: everything that transports and endpoints can ask of the actors.
 //!
-//! A change of several steps runs in a task of its own which the caller waits for: a caller that
-//! hangs up cannot halve it. What is done with messages stands in `messages`, what is told of
-//! channels and users in `info`, what operators see and do in `panel`.
+//! A change of several steps runs in a task of its own, for which the caller waits. A caller that
+//! hangs up does not stop it in the middle.
+//!
+//! Messages are published, edited and deleted in `messages`, calls are made once in [`once`],
+//! channels and users are described in `info`, operators are served in `panel`, and all connections
+//! are ended in `drain`.
 
 mod drain;
 mod info;
@@ -37,38 +40,37 @@ use crate::position::Report;
 use crate::protocol::config::ChannelConfig;
 use crate::user::{CheckExists, Configs, Connected, SetState, User, UserNeeds};
 
-/// More calls than this under way at once are refused: each waits for actors that are behind
-/// already.
+/// How many calls may be pending at once. More are refused: the actors are behind already.
 const PENDING_CALLS: u64 = 20_000;
 
-/// The door. Cloning is cheap.
+/// The broker. Cloning is cheap.
 #[derive(Clone)]
 pub struct Broker {
     common: Common,
     channels: Directories<Channel>,
     users: Directories<User>,
     connections: Directories<Connection>,
-    /// Unset until the threads run.
+    /// The ledger; unset until the threads run.
     ledger: Arc<OnceLock<Addr<Ledger>>>,
-    /// Set when the server stops: calls are refused.
+    /// True when the server stops, so that calls are refused.
     is_closed: Arc<AtomicBool>,
 }
 
-/// How much lives.
+/// How many channels and connections there are.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Population {
-    /// Channels.
+    /// The number of channels.
     pub channels: usize,
-    /// Connections.
+    /// The number of connections.
     pub connections: usize,
 }
 
 /// Why an operation on a connection or user was not done.
 #[derive(Debug)]
 pub enum NotDone {
-    /// There is none.
+    /// There is no such connection or user.
     Unknown(Unknown),
-    /// Not now.
+    /// The server cannot take the call now.
     Refused(Refused),
 }
 
@@ -79,8 +81,8 @@ impl From<Refused> for NotDone {
 }
 
 impl Broker {
-    /// A broker without threads: it knows nobody and refuses all until
-    /// [`start_on`](Self::start_on).
+    /// Creates a broker without threads. It keeps nothing and refuses all calls until
+    /// [`start_on`](Self::start_on) is called.
     pub fn new(limits: Limits) -> Self {
         Self {
             common: Common::new(limits),
@@ -92,7 +94,7 @@ impl Broker {
         }
     }
 
-    /// Gives it its threads, on which all actors will live; once.
+    /// Gives the broker the threads on which all actors run. Later calls do nothing.
     pub fn start_on(&self, arbiters: &[ArbiterHandle]) {
         let Self {
             common,
@@ -126,12 +128,12 @@ impl Broker {
         }
     }
 
-    /// Totals since the start.
+    /// Returns the counters.
     pub fn counters(&self) -> &Counters {
         self.common.counters()
     }
 
-    /// The numbers the actors obey.
+    /// Returns the deadlines and sizes that the actors keep to.
     pub fn limits(&self) -> &Limits {
         self.common.limits()
     }
@@ -197,7 +199,7 @@ impl Broker {
         exists.await.is_some()
     }
 
-    /// Puts a connection into channels, which are made where they do not exist.
+    /// Puts a connection into channels, which are created where they do not exist.
     ///
     /// # Errors
     /// When there is no such connection.
@@ -236,7 +238,7 @@ impl Broker {
             .map_err(NotDone::Unknown)
     }
 
-    /// Sets a user's state values, and the public keys where given.
+    /// Sets values of a user's state, and the public keys where they are given.
     ///
     /// # Errors
     /// When there is no such user.
@@ -260,10 +262,10 @@ impl Broker {
             .ok_or(NotDone::Unknown(Unknown))
     }
 
-    /// Sets the configuration of channels, which are made where they do not exist.
+    /// Sets the configuration of channels, which are created where they do not exist.
     ///
     /// # Errors
-    /// When too much is under way; then none was changed.
+    /// When too many calls are pending; then none was changed.
     pub async fn configure(
         &self,
         configs: BTreeMap<ChannelName, ChannelConfig>,
@@ -277,7 +279,7 @@ impl Broker {
         Ok(())
     }
 
-    /// Lets a transport listen for a connection, whose client says that it has read so far.
+    /// Lets a transport listen for a connection. `read` is how far its client says that it has read.
     ///
     /// # Errors
     /// When there is no such connection.
@@ -293,7 +295,7 @@ impl Broker {
             .unwrap_or(Err(Unknown))
     }
 
-    /// Ends a connection for good. Answers whether there was one.
+    /// Ends a connection for good. Returns whether there was one.
     pub async fn disconnect(&self, conn_id: ConnId) -> bool {
         self.connections
             .ask(conn_id, IfAbsent::Skip, Close(CloseReason::Disconnected))

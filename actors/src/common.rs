@@ -1,4 +1,4 @@
-//! What all actors share: the numbers they obey and the totals they count.
+//! What all actors share: their limits and their counters.
 
 use std::sync::Arc;
 

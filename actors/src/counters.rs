@@ -1,17 +1,17 @@
-//! Totals since the start, and what there is now: written by the actors and their outlets, read by
-//! anyone.
+//! Counts of what happened since the start, and of what there is now. The actors and their outlets
+//! write them, and anyone may read them.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
 use crate::transport::{ByTransport, Transport};
 
-/// Shared totals. Cloning shares them.
+/// The counters of a broker. A clone shares them.
 #[derive(Clone, Debug, Default)]
-pub struct Counters(Arc<Totals>);
+pub struct Counters(Arc<CounterValues>);
 
 #[derive(Debug, Default)]
-struct Totals {
+struct CounterValues {
     messages: AtomicU64,
     deliveries: ByTransport<AtomicU64>,
     delivered_messages: AtomicU64,
@@ -29,38 +29,39 @@ impl ByTransport<AtomicU64> {
 }
 
 impl Counters {
-    /// Messages that were published.
+    /// Returns how many messages were published.
     pub fn messages(&self) -> u64 {
         self.0.messages.load(Relaxed)
     }
 
-    /// Entries of any kind handed to outlets: one entry to three listening connections counts
-    /// three.
+    /// Returns how many entries of any kind were handed to outlets. One entry to three listening
+    /// connections counts three.
     pub fn deliveries(&self) -> ByTransport<u64> {
         self.0.deliveries.load()
     }
 
-    /// Messages handed to outlets: one to three listening connections counts three.
+    /// Returns how many messages were handed to outlets. One message to three listening connections
+    /// counts three.
     pub fn delivered_messages(&self) -> u64 {
         self.0.delivered_messages.load(Relaxed)
     }
 
-    /// How often there was something for a client whose queue was full.
+    /// Returns how often there was something for a client whose queue was full.
     pub fn full_queues(&self) -> u64 {
         self.0.full_queues.load(Relaxed)
     }
 
-    /// Clients that were cut off from a channel since what they had not read was gone.
+    /// Returns how many clients were cut off because entries they had not read have left a log.
     pub fn too_slow(&self) -> u64 {
         self.0.too_slow.load(Relaxed)
     }
 
-    /// Outlets that are open now.
+    /// Returns how many outlets are open now.
     pub fn listening(&self) -> ByTransport<u64> {
         self.0.listening.load()
     }
 
-    /// Users that have a connection now.
+    /// Returns how many users have a connection now.
     pub fn users_online(&self) -> u64 {
         self.0.users_online.load(Relaxed)
     }
@@ -69,10 +70,10 @@ impl Counters {
         self.0.messages.fetch_add(count as u64, Relaxed);
     }
 
-    /// `messages`: how many of the deliveries are of messages.
+    /// Counts deliveries, of which `messages` are messages.
     pub(crate) fn count_deliveries(&self, counts: &ByTransport<u64>, messages: u64) {
         self.0.deliveries.zip(counts, |total, count| {
-            // Most of what is counted went by one transport; the others are left in peace.
+            // Most batches of deliveries go by one transport only.
             if *count > 0 {
                 total.fetch_add(*count, Relaxed);
             }
@@ -90,7 +91,7 @@ impl Counters {
         self.0.too_slow.fetch_add(1, Relaxed);
     }
 
-    /// One outlet more is open.
+    /// Counts an outlet as open until the result is dropped.
     pub fn listen(&self, transport: Transport) -> Counted {
         self.counted(match transport {
             Transport::Websocket => |totals| &totals.listening.websocket,
@@ -99,23 +100,24 @@ impl Counters {
         })
     }
 
-    /// One user more is online.
+    /// Counts a user as online until the result is dropped.
     pub(crate) fn online(&self) -> Counted {
         self.counted(|totals| &totals.users_online)
     }
 
-    /// Operations that are pending now.
+    /// Returns how many operations are pending now.
     pub(crate) fn pending(&self) -> u64 {
         self.0.pending.load(Relaxed)
     }
 
-    /// One operation more is pending; `None` when `limit` are pending already.
+    /// Counts an operation as pending until the result is dropped. Returns `None` when `limit` are
+    /// pending already.
     pub(crate) fn begin(&self, limit: u64) -> Option<Counted> {
         let pending = self.counted(|totals| &totals.pending);
         (self.0.pending.load(Relaxed) <= limit).then_some(pending)
     }
 
-    fn counted(&self, what: fn(&Totals) -> &AtomicU64) -> Counted {
+    fn counted(&self, what: fn(&CounterValues) -> &AtomicU64) -> Counted {
         what(&self.0).fetch_add(1, Relaxed);
         Counted {
             totals: self.0.clone(),
@@ -124,11 +126,11 @@ impl Counters {
     }
 }
 
-/// Something that is there, and counted, until this is dropped.
+/// Something that counts until this is dropped.
 #[derive(Debug)]
 pub struct Counted {
-    totals: Arc<Totals>,
-    what: fn(&Totals) -> &AtomicU64,
+    totals: Arc<CounterValues>,
+    what: fn(&CounterValues) -> &AtomicU64,
 }
 
 impl Drop for Counted {

@@ -1,4 +1,4 @@
-//! What an operation may answer instead of doing it, and why a transport is closed.
+//! Why an operation is refused, and why a transport is closed.
 
 use std::borrow::Cow;
 use std::time::Duration;
@@ -23,13 +23,13 @@ impl Refused {
 /// Why a connection could not be made.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum NotConnected {
-    /// Its id belongs to another user.
+    /// The id belongs to another user.
     InUse(InUse),
     /// The server cannot take the call now.
     Refused(Refused),
 }
 
-/// There is no such connection or user (any more).
+/// There is no such connection or user, or not any more.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
 #[error("no such connection or user")]
 pub struct Unknown;

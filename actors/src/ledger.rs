@@ -1,4 +1,5 @@
-//! Calls that were made with an `Idempotency-Key`, and what they were answered (`protocol.md` §13).
+//! The ledger remembers calls that were made with an `Idempotency-Key`, and their answers
+//! (`protocol.md` §13).
 
 use std::collections::hash_map::Entry;
 use std::collections::{HashMap, VecDeque};
@@ -13,10 +14,10 @@ use crate::error::Refused;
 /// How long an answer is remembered after its call began.
 const REMEMBERED: Duration = Duration::from_secs(300);
 
-/// What a call costs beside its key and its answer: its places in the map and in the order.
+/// How many bytes a call takes besides its key and its answer.
 const CALL_BYTES: usize = 2 * (size_of::<String>() + size_of::<Call>());
 
-/// A call with this key begins. From the broker.
+/// Begins a call with this key. From the broker.
 #[derive(Message)]
 #[rtype(result = "Result<Claimed, Refused>")]
 pub(crate) struct Claim {
@@ -25,37 +26,38 @@ pub(crate) struct Claim {
     pub(crate) digest: Digest,
 }
 
-/// What tells one body from another.
+/// A digest that tells one body from another.
 pub(crate) type Digest = [u8; 20];
 
 /// The answer to [`Claim`].
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Claimed {
-    /// It is the first: do it, then [`Settle`].
+    /// No such call was made: do it, then [`Settle`] it.
     First,
-    /// It was done, and answered so.
+    /// The call was done, and this was its answer.
     Done(ByteString),
     /// The key was used for another body.
     OtherBody,
 }
 
-/// A call is done; `None`: it could not be taken, so the key is free again. From the broker.
+/// Notes the answer of a call. From the broker.
 #[derive(Message)]
 #[rtype(result = "()")]
 pub(crate) struct Settle {
     pub(crate) key: String,
+    /// The answer; `None` if the call was refused, so that the key is free again.
     pub(crate) answer: Option<ByteString>,
 }
 
 struct Call {
     digest: Digest,
-    state: State,
+    state: CallState,
 }
 
-enum State {
-    /// It is under way. Repeats wait for its answer.
+enum CallState {
+    /// The call is under way. Repeats wait for its answer.
     UnderWay(Vec<oneshot::Sender<Option<ByteString>>>),
-    /// It was answered.
+    /// The call was answered.
     Done(ByteString),
 }
 
@@ -64,14 +66,15 @@ pub(crate) struct Ledger {
     calls: HashMap<String, Call>,
     /// The keys of calls that are done, in the order in which they are forgotten.
     done: VecDeque<(Instant, String)>,
-    /// What the calls hold, and at most.
+    /// How many bytes the calls hold together.
     bytes: usize,
+    /// How many bytes they may hold.
     most_bytes: usize,
 }
 
 impl Ledger {
-    /// Creates a ledger that holds at most so many bytes. When it is full, no key is forgotten
-    /// before its time: new ones are refused.
+    /// Creates a ledger that holds at most `most_bytes`. When it is full it refuses new keys, and
+    /// forgets none before its time.
     pub(crate) fn new(most_bytes: usize) -> Self {
         Self {
             calls: HashMap::new(),
@@ -92,7 +95,7 @@ impl Ledger {
 
     fn forget(&mut self, key: &str) {
         if let Some(call) = self.calls.remove(key) {
-            let answer = if let State::Done(answer) = &call.state {
+            let answer = if let CallState::Done(answer) = &call.state {
                 answer.len()
             } else {
                 0
@@ -118,14 +121,14 @@ impl Handler<Claim> for Ledger {
                 self.bytes += cost;
                 place.insert(Call {
                     digest,
-                    state: State::UnderWay(Vec::new()),
+                    state: CallState::UnderWay(Vec::new()),
                 });
                 Ok(Claimed::First)
             }
             Entry::Occupied(call) if call.get().digest != digest => Ok(Claimed::OtherBody),
             Entry::Occupied(mut call) => match &mut call.get_mut().state {
-                State::Done(answer) => Ok(Claimed::Done(answer.clone())),
-                State::UnderWay(waiting) => {
+                CallState::Done(answer) => Ok(Claimed::Done(answer.clone())),
+                CallState::UnderWay(waiting) => {
                     let (settled, answer) = oneshot::channel();
                     waiting.push(settled);
                     // If the first was not taken, this one takes its place.
@@ -150,7 +153,7 @@ impl Handler<Settle> for Ledger {
         let Some(Call { state, .. }) = self.calls.get_mut(&key) else {
             return;
         };
-        let State::UnderWay(waiting) = state else {
+        let CallState::UnderWay(waiting) = state else {
             return;
         };
         match answer {
@@ -159,7 +162,7 @@ impl Handler<Settle> for Ledger {
                     drop(repeat.send(Some(answer.clone())));
                 }
                 self.bytes += answer.len();
-                *state = State::Done(answer);
+                *state = CallState::Done(answer);
                 self.done.push_back((Instant::now(), key));
             }
             // The first of those who still wait takes its place.

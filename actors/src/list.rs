@@ -1,26 +1,27 @@
-//! A list of events as it goes over the wire, encoded once for all who are at the same place.
+//! A list of events as it goes over the wire, encoded once for all subscribers at the same
+//! position.
 
 use std::sync::Arc;
 
 use bytes::{BufMut, Bytes, BytesMut};
 use bytestring::ByteString;
 
-/// `[event, …]`: as text, and as the frame in which a websocket carries it. A server's frames have
-/// no mask (RFC 6455 §5.1), so the frame is the same bytes for everyone: an outlet hands them on
-/// without copying.
+/// A list `[event, …]` as text, and as the frame in which a websocket carries it. A server's frames
+/// have no mask (RFC 6455 §5.1), so the frame has the same bytes for everyone, and no outlet copies
+/// them.
 #[derive(Clone, Debug)]
-pub struct List(Arc<Encoded>);
+pub struct List(Arc<EncodedList>);
 
 #[derive(Debug)]
-struct Encoded {
+struct EncodedList {
     frame: Bytes,
     text: ByteString,
-    /// The same text where it has no line breaks.
+    /// The same text without line breaks.
     line: ByteString,
 }
 
 impl List {
-    /// The list with this text.
+    /// Creates the list with this text.
     pub fn new(text: &str) -> Self {
         let mut frame = BytesMut::with_capacity(10 + text.len());
         frame.put_u8(0x81);
@@ -47,25 +48,25 @@ impl List {
         } else {
             text.clone()
         };
-        Self(Arc::new(Encoded { frame, text, line }))
+        Self(Arc::new(EncodedList { frame, text, line }))
     }
 
-    /// As text.
+    /// Returns the list as text.
     pub fn text(&self) -> &ByteString {
         &self.0.text
     }
 
-    /// As text in one line.
+    /// Returns the list as text in one line.
     pub fn line(&self) -> &ByteString {
         &self.0.line
     }
 
-    /// As the frame of a websocket.
+    /// Returns the list as the frame of a websocket.
     pub fn frame(&self) -> &Bytes {
         &self.0.frame
     }
 
-    /// How many bytes it puts before a socket.
+    /// Returns how many bytes it puts into the queue of a socket.
     pub fn size(&self) -> usize {
         self.0.frame.len()
     }

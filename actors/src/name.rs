@@ -1,7 +1,7 @@
-//! The names of the three things that live, and of messages, as types of their own.
+//! The names of channels and users and the ids of connections and messages, as types of their own.
 //!
-//! A name here has already passed validation or came from the broker itself; what a name may look
-//! like is decided where requests are read, not here. Names are cheap to clone.
+//! A name here has passed validation already; what a name may look like is decided where requests
+//! are read. Names are cheap to clone.
 
 use std::borrow::Borrow;
 use std::fmt;
@@ -20,12 +20,12 @@ macro_rules! text_name {
         pub struct $name(Arc<str>);
 
         impl $name {
-            /// Takes the text as it is.
+            /// Creates a name of any text.
             pub fn new(text: impl Into<Arc<str>>) -> Self {
                 Self(text.into())
             }
 
-            /// The name's text.
+            /// Returns the text of the name.
             pub fn as_str(&self) -> &str {
                 &self.0
             }
@@ -70,7 +70,7 @@ macro_rules! uuid_name {
         pub struct $name(Uuid);
 
         impl $name {
-            /// A new random one.
+            /// Creates a random id.
             pub fn random() -> Self {
                 Self(Uuid::new_v4())
             }
@@ -97,8 +97,8 @@ uuid_name! {
 }
 
 impl ConnId {
-    /// Returns its first eight digits: enough to tell connections apart in a log, too few to act as
-    /// one.
+    /// Returns the first eight digits of the id: enough to tell connections apart in a log, too few
+    /// to act as one.
     pub fn short(&self) -> String {
         self.to_string().chars().take(8).collect()
     }

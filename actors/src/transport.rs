@@ -1,8 +1,8 @@
-//! The ways to listen, as far as the broker knows of them: their names, to be counted and told.
+//! The names of the transports, by which the broker counts and logs them.
 
 use serde::Serialize;
 
-/// The three ways to listen.
+/// A way to listen.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 pub enum Transport {
     /// A websocket.
@@ -11,7 +11,7 @@ pub enum Transport {
     /// A stream of server-sent events.
     #[serde(rename = "server-sent events")]
     EventStream,
-    /// A request that waits.
+    /// A request that is answered when there is something to tell.
     #[serde(rename = "long-poll")]
     LongPoll,
 }
@@ -19,11 +19,11 @@ pub enum Transport {
 /// Something for each transport.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct ByTransport<T> {
-    /// Of websockets.
+    /// The value for websockets.
     pub websocket: T,
-    /// Of server-sent events.
+    /// The value for server-sent events.
     pub event_stream: T,
-    /// Of long-polls.
+    /// The value for long-polls.
     pub long_poll: T,
 }
 
@@ -36,16 +36,16 @@ impl<T> ByTransport<T> {
         }
     }
 
-    /// For each transport what `change` makes of it and of what `other` has for it.
+    /// Returns for each transport what `combine` makes of the two values for it.
     pub fn zip<U, V>(
         &self,
         other: &ByTransport<U>,
-        change: impl Fn(&T, &U) -> V,
+        combine: impl Fn(&T, &U) -> V,
     ) -> ByTransport<V> {
         ByTransport {
-            websocket: change(&self.websocket, &other.websocket),
-            event_stream: change(&self.event_stream, &other.event_stream),
-            long_poll: change(&self.long_poll, &other.long_poll),
+            websocket: combine(&self.websocket, &other.websocket),
+            event_stream: combine(&self.event_stream, &other.event_stream),
+            long_poll: combine(&self.long_poll, &other.long_poll),
         }
     }
 }

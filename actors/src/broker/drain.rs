@@ -13,23 +13,25 @@ use crate::directory::IfAbsent;
 use crate::error::CloseReason;
 use crate::name::ConnId;
 
-/// How many clients are closed in a second, where `drain_time` allows it, and how many are asked to
+/// How many clients are closed in a second if `drain_time` allows it, and how many are asked to
 /// come back in the same second.
 const CLOSES_PER_SECOND: u32 = 1000;
 
-/// How often it is looked whether something has ended.
-const LOOK: Duration = Duration::from_millis(10);
-const LONGEST_LOOK: Duration = Duration::from_millis(160);
+/// How long the wait is before it is checked again whether something has ended.
+const FIRST_WAIT: Duration = Duration::from_millis(10);
+
+/// How long that wait may grow.
+const LONGEST_WAIT: Duration = Duration::from_millis(160);
 
 impl Broker {
-    /// Ends all connections, one after the other, each transport with a word that the server will
-    /// be back. From now on calls are refused; those under way finish first, and what they
-    /// published is delivered. At `deadline` what is left is ended as it is.
+    /// Ends all connections, one after the other, and tells each client when to come back. From now
+    /// on calls are refused. Those that are pending finish first, and what they published is
+    /// delivered. At `deadline` all that is left ends as it is.
     pub async fn drain(&self, deadline: Instant) {
         self.is_closed.store(true, SeqCst);
         fence(SeqCst);
         while self.counters().pending() > 0 && Instant::now() < deadline {
-            sleep(LOOK).await;
+            sleep(FIRST_WAIT).await;
         }
         let connections = self.connections.names().await;
         let begun_at = Instant::now();
@@ -44,7 +46,7 @@ impl Broker {
     }
 
     async fn close_when_served(&self, conn_id: ConnId, index: u32, deadline: Instant) {
-        let mut pause = LOOK;
+        let mut pause = FIRST_WAIT;
         while Instant::now() < deadline {
             let is_served = self
                 .connections
@@ -55,7 +57,7 @@ impl Broker {
             }
             sleep_until(deadline.min(Instant::now() + pause)).await;
             // Of slow clients there may be many.
-            pause = LONGEST_LOOK.min(pause * 2);
+            pause = LONGEST_WAIT.min(pause * 2);
         }
         // Not all come back in the same second.
         let close = Close(CloseReason::Restart {

@@ -1,4 +1,4 @@
-//! What the broker tells of channels and users.
+//! How the broker describes channels and users.
 
 use std::collections::{BTreeMap, HashSet};
 
@@ -14,7 +14,7 @@ use crate::protocol::listing::Users;
 use crate::user::DescribeUser;
 
 impl Broker {
-    /// Tells of these channels, or of all; unknown ones are left out.
+    /// Describes these channels, or all. Those that do not exist are left out.
     pub async fn info(&self, channels: Option<Vec<ChannelName>>, options: &InfoOptions) -> Info {
         let mut names = match channels {
             Some(names) => names,
@@ -47,7 +47,7 @@ impl Broker {
     }
 }
 
-/// Asks the actors of these names; those that do not exist are left out.
+/// Asks the actors of these names. Those that do not exist are left out.
 pub(super) async fn gather<A, M, T>(
     directories: &Directories<A>,
     names: Vec<A::Name>,

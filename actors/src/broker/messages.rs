@@ -3,7 +3,6 @@
 use std::sync::Arc;
 
 use actix::prelude::*;
-use futures_util::future::join_all;
 
 use crate::broker::Broker;
 use crate::channel::Channel;
@@ -19,11 +18,11 @@ use crate::protocol::timestamp::Moment;
 use crate::user::User;
 
 impl Broker {
-    /// Publishes drafts in their order; answers them as accepted, without those that go nowhere.
-    /// When this returns each is ordered and kept, and on its way to all who listen.
+    /// Publishes drafts in their order. Returns them as accepted, without those that have no
+    /// recipient. When this returns each is ordered and kept, and on its way to all who listen.
     ///
     /// # Errors
-    /// When too much is under way; then none was published.
+    /// When too many calls are pending; then none was published.
     pub async fn publish(&self, drafts: Vec<Draft>) -> Result<Vec<Arc<Message>>, Refused> {
         let call = Arc::new(self.begin()?);
         let now = Moment::now();
@@ -35,33 +34,25 @@ impl Broker {
             .collect();
         self.counters().count_messages(messages.len());
         messages.iter().for_each(|message| log_accepted(message));
-        let mut visits: Vec<_> = runs(messages.iter().cloned())
-            .into_iter()
-            .map(|(place, publications)| {
-                (
-                    place,
-                    Publish {
-                        publications,
-                        more_follows: true,
-                        call: call.clone(),
-                    },
-                )
-            })
-            .collect();
-        if let Some((_, last)) = visits.last_mut() {
-            last.more_follows = false;
-        }
-        match visits.pop() {
-            // The message is on its way before there is anything to wait for, so it needs no task
-            // of its own.
-            Some((place @ Destination::Channel(_), publish)) if visits.is_empty() => {
-                carry(self, place, publish).await
-            }
-            Some(last) => {
-                visits.push(last);
-                self.visit(visits, call).await;
-            }
-            None => {}
+        let groups = group_by_destination(messages.iter().cloned());
+        let count = groups.len();
+        let publish = |(number, (destination, publications))| {
+            let publish = Publish {
+                publications,
+                more_follows: number < count,
+                call: call.clone(),
+            };
+            (destination, publish)
+        };
+        let mut sends: Vec<_> = (1..).zip(groups).map(publish).collect();
+        // A single message is on its way before there is anything to wait for, so it needs no task
+        // of its own.
+        if let [(Destination::Channel(_), _)] = sends.as_slice()
+            && let Some((destination, publish)) = sends.pop()
+        {
+            send(self, destination, publish).await;
+        } else {
+            self.send_in_order(sends, call).await;
         }
         Ok(messages)
     }
@@ -69,10 +60,10 @@ impl Broker {
     /// Edits messages, in their order.
     ///
     /// # Errors
-    /// When too much is under way; then none was edited.
+    /// When too many calls are pending; then none was edited.
     pub async fn edit(&self, patches: Vec<Patch>) -> Result<(), Refused> {
         let call = Arc::new(self.begin()?);
-        self.visit(
+        self.send_in_order(
             patches
                 .into_iter()
                 .map(|patch| (patch.address.destination(), Edit(patch)))
@@ -86,10 +77,10 @@ impl Broker {
     /// Deletes messages, in their order.
     ///
     /// # Errors
-    /// When too much is under way; then none was deleted.
+    /// When too many calls are pending; then none was deleted.
     pub async fn delete(&self, deletions: Vec<Deletion>) -> Result<(), Refused> {
         let call = Arc::new(self.begin()?);
-        self.visit(
+        self.send_in_order(
             deletions
                 .into_iter()
                 .map(|deletion| (deletion.address.destination(), Delete(deletion)))
@@ -100,9 +91,9 @@ impl Broker {
         Ok(())
     }
 
-    /// Visits the places one after the other, so that one who listens at several of them gets what
-    /// a call says in its order. It goes on if the caller hangs up.
-    async fn visit<M>(&self, visits: Vec<(Destination, M)>, call: Arc<Counted>)
+    /// Sends messages to their destinations one after the other, so that a client that listens to
+    /// several of them gets them in the order of the call. It goes on if the caller hangs up.
+    async fn send_in_order<M>(&self, sends: Vec<(Destination, M)>, call: Arc<Counted>)
     where
         M: actix::Message<Result = ()> + Clone + Send + 'static,
         Channel: Handler<Forwarded<M>>,
@@ -111,8 +102,8 @@ impl Broker {
         let broker = self.clone();
         let steps = async move {
             let _call = call;
-            for (destination, message) in visits {
-                carry(&broker, destination, message).await;
+            for (destination, message) in sends {
+                send(&broker, destination, message).await;
             }
         };
         // It ends early only when the server stops; there is nothing to do about that.
@@ -120,7 +111,8 @@ impl Broker {
     }
 }
 
-async fn carry<M>(broker: &Broker, destination: Destination, message: M)
+/// Sends a message to the channel or users of a destination, and waits until it is handled.
+async fn send<M>(broker: &Broker, destination: Destination, message: M)
 where
     M: actix::Message<Result = ()> + Clone + Send + 'static,
     Channel: Handler<Forwarded<M>>,
@@ -133,12 +125,7 @@ where
         }
         Destination::Users(users) => {
             for slice in users.chunks(SLICE) {
-                join_all(slice.iter().map(|user| {
-                    broker
-                        .users
-                        .ask(user.clone(), IfAbsent::Skip, message.clone())
-                }))
-                .await;
+                broker.users.ask_all(slice, || message.clone()).await;
             }
         }
     }
@@ -172,16 +159,18 @@ fn accepted(draft: Draft, now: Moment) -> Message {
     }
 }
 
-/// Messages that follow one another to the same place travel together.
-fn runs(messages: impl Iterator<Item = Arc<Message>>) -> Vec<(Destination, Vec<Publication>)> {
-    let mut runs: Vec<(Destination, Vec<Publication>)> = Vec::new();
+/// Groups messages that follow one another and have the same destination.
+fn group_by_destination(
+    messages: impl Iterator<Item = Arc<Message>>,
+) -> Vec<(Destination, Vec<Publication>)> {
+    let mut groups: Vec<(Destination, Vec<Publication>)> = Vec::new();
     for message in messages {
         let destination = message.address.destination();
         let publication = Publication::new(message);
-        match runs.last_mut() {
+        match groups.last_mut() {
             Some((last, publications)) if *last == destination => publications.push(publication),
-            _ => runs.push((destination, vec![publication])),
+            _ => groups.push((destination, vec![publication])),
         }
     }
-    runs
+    groups
 }

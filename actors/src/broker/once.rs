@@ -10,19 +10,19 @@ use crate::ledger::{Claim, Claimed, Settle};
 /// What became of a call with an `Idempotency-Key`.
 #[derive(Debug)]
 pub enum Once {
-    /// Its answer, now or from the first time.
+    /// The answer of the call, made now or the first time.
     Answer(ByteString),
     /// The key was used for another body.
     OtherBody,
 }
 
 impl Broker {
-    /// Runs `call` unless a call with this key and body was made before; then answers what that one
-    /// answered. A caller that hangs up does not stop it: its repeat shall find the answer.
+    /// Runs `call` unless a call with this key and body was made before. Then it returns the answer
+    /// of that one. A caller that hangs up does not stop the call: a repeat must find its answer.
     ///
     /// # Errors
-    /// Those of `call`; the key is free again then. [`Refused`] when the memory for keys is full
-    /// (`idempotency_bytes`).
+    /// The errors of `call`, after which the key is free again, and [`Refused`] when the memory for
+    /// keys is full (`idempotency_bytes`).
     pub async fn once<E: From<Refused> + 'static>(
         &self,
         key: String,

@@ -1,5 +1,5 @@
-//! What the broker tells and does for the admin panel. Nothing here is on the way of messages, and
-//! where there is much to tell it is told in pieces, so that what is does not wait.
+//! What the broker does for the admin panel. No message passes here. Many actors are asked in
+//! slices, so that messages do not wait for the panel.
 
 use actix::prelude::*;
 use futures_util::future::{join, join_all};
@@ -17,11 +17,11 @@ use crate::protocol::info::{InfoOptions, Totals};
 use crate::user::{InspectUser, SummarizeUser};
 use crate::view::{ChannelDetail, ChannelSummary, Page, Selection, Sort, UserDetail, UserSummary};
 
-/// Those who come into a channel that is to be forgotten are taken out so often.
+/// How often connections are taken out of a channel that is to be forgotten: others may come in.
 const ROUNDS: usize = 8;
 
 impl Broker {
-    /// How much lives.
+    /// Returns how many channels and connections there are.
     pub async fn population(&self) -> Population {
         let (channels, connections) = join(self.channels.count(), self.connections.count()).await;
         Population {
@@ -30,7 +30,7 @@ impl Broker {
         }
     }
 
-    /// The server's numbers, with all channels and users, or a page of each by name.
+    /// Returns the server's numbers with all channels and users, or with a page of each by name.
     pub async fn totals(&self, selection: Option<Selection>) -> Totals {
         let (mut names, users) = join(self.channels.names(), self.users.names()).await;
         let (total_channels, remembered_user_count) = (names.len(), users.len());
@@ -68,7 +68,7 @@ impl Broker {
         }
     }
 
-    /// A page of the list of channels.
+    /// Returns a page of the list of channels.
     pub async fn channel_page(&self, selection: Selection) -> Page<ChannelSummary> {
         let names = self.channels.names().await;
         let by_what = |channel: &ChannelSummary, sort| match sort {
@@ -88,7 +88,7 @@ impl Broker {
         .await
     }
 
-    /// A page of the list of users.
+    /// Returns a page of the list of users.
     pub async fn user_page(&self, selection: Selection) -> Page<UserSummary> {
         let names = self.users.names().await;
         let by_what = |user: &UserSummary, sort| match sort {
@@ -99,7 +99,7 @@ impl Broker {
         page(&self.users, names, selection, || SummarizeUser, by_what).await
     }
 
-    /// All about a channel.
+    /// Returns everything that an operator may see of a channel.
     pub async fn inspect_channel(&self, name: ChannelName) -> Option<ChannelDetail> {
         self.channels
             .ask(name, IfAbsent::Skip, InspectChannel)
@@ -107,7 +107,7 @@ impl Broker {
             .map(|detail| *detail)
     }
 
-    /// All about a user.
+    /// Returns everything that an operator may see of a user.
     pub async fn inspect_user(&self, name: UserName) -> Option<UserDetail> {
         let mut detail = *self.users.ask(name, IfAbsent::Skip, InspectUser).await?;
         let ask = |conn_id| self.connections.ask(conn_id, IfAbsent::Skip, GetActivity);
@@ -128,8 +128,8 @@ impl Broker {
         Some(detail)
     }
 
-    /// Takes all connections out of a channel and forgets it: its configuration, its history, what
-    /// was missed. Answers whether there was one.
+    /// Takes all connections out of a channel and forgets it with its configuration, history and
+    /// log. Returns whether there was one.
     ///
     /// # Errors
     /// When others keep coming in.

@@ -1,7 +1,7 @@
-//! The cursor: everything that is known of a subscriber's place in a log.
+//! The cursor of a subscriber: its place in a log.
 //!
-//! Being new, slow, away and back are one thing: a position, and the entries after it. Three
-//! offsets say what became of the entries since the subscriber's latest transport began, and they
+//! A subscriber that is new, slow, away or back has a position, and the entries after it are still
+//! to be sent. Three offsets say what became of the entries since its latest transport began. They
 //! always keep this order:
 //!
 //! ```text
@@ -18,8 +18,8 @@
 
 use crate::core::log::Log;
 
-/// Counts the transports of a connection: of two transports the one with the higher generation
-/// counts.
+/// The number of a transport of a connection. Of two transports the one with the higher generation
+/// wins.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Default)]
 pub struct Generation(u64);
 
@@ -31,14 +31,14 @@ impl Generation {
     }
 }
 
-/// What a client says of a log when its transport begins.
+/// What a client says that it has read of a log when its transport begins.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Claim {
-    /// Nothing: it brings no position.
+    /// The client brings no position.
     Nothing,
-    /// It has read up to this offset.
+    /// The client has read up to this offset.
     Read(u64),
-    /// It brings a position of logs that are gone, and this log is not among those it names. So it
+    /// The client brings a position of logs that are gone, and it does not name this log. So it
     /// missed entries that nobody knows any more.
     Foreign,
 }
@@ -46,9 +46,9 @@ pub enum Claim {
 /// How a transport begins.
 #[derive(Clone, Copy, Debug)]
 pub struct Beginning {
-    /// Which transport it is.
+    /// The generation of the transport.
     pub generation: Generation,
-    /// What its client says that it has read.
+    /// What the client says that it has read.
     pub claim: Claim,
     /// Whether entries that are in the log already count as missed. They do not where a connection
     /// that listens subscribes to one more channel.
@@ -83,16 +83,16 @@ pub enum Next {
 /// A subscriber's place in a log.
 #[derive(Clone, Debug)]
 pub struct Cursor {
-    /// Of the latest transport that began or ended. Only a younger one may begin.
+    /// The generation of the latest transport that began or ended. Only a later one may begin.
     generation: Generation,
     is_attached: bool,
     attached: u64,
     sent: u64,
     position: u64,
-    /// The client does not know yet that entries between `attached` and `position` are gone.
+    /// True while the client was not told that entries between `attached` and `position` are gone.
     has_untold_gap: bool,
     missed_up_to: u64,
-    /// No transport has begun yet.
+    /// True until a transport begins.
     is_new: bool,
 }
 

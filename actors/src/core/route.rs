@@ -1,4 +1,4 @@
-//! Who may see an entry.
+//! The route of an entry: which users may see it.
 
 use std::sync::Arc;
 
@@ -7,26 +7,26 @@ use serde::Serialize;
 use crate::name::UserName;
 use crate::protocol::message::Address;
 
-/// The users an entry of a channel is for. It stands beside the entry, never inside: clients do not
-/// learn it.
+/// Which users may see an entry of a channel. It stands beside the entry and never inside, so
+/// clients do not learn it.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 #[serde(transparent)]
 pub struct Route(Option<Arc<Restriction>>);
 
 #[derive(Debug, PartialEq, Eq, Serialize)]
 struct Restriction {
-    /// Only these; all when empty.
-    only: Users,
-    /// Not these, even if named in `only`.
-    except: Users,
+    /// The users who may see it; empty if all may.
+    only: SortedUsers,
+    /// The users who may not, even if `only` names them.
+    except: SortedUsers,
 }
 
-/// Users in the order of their names, each once: one of 100,000 is found in 17 steps.
+/// Users in the order of their names, each once, so that one of 100,000 is found in 17 steps.
 #[derive(Debug, Default, PartialEq, Eq, Serialize)]
 #[serde(transparent)]
-struct Users(Box<[UserName]>);
+struct SortedUsers(Box<[UserName]>);
 
-impl Users {
+impl SortedUsers {
     fn new(names: &[UserName]) -> Self {
         let mut names = names.to_vec();
         names.sort_unstable();
@@ -40,50 +40,51 @@ impl Users {
 }
 
 impl Route {
-    /// Everyone.
+    /// Returns the route to everyone.
     pub fn open() -> Self {
         Self(None)
     }
 
-    /// Everyone but `user`.
+    /// Returns the route to everyone but `user`.
     pub fn all_but(user: UserName) -> Self {
         Self(Some(Arc::new(Restriction {
-            only: Users::default(),
-            except: Users([user].into()),
+            only: SortedUsers::default(),
+            except: SortedUsers([user].into()),
         })))
     }
 
-    /// Within a channel: of `pm_users`, if there are any, less `exclude_users` (`protocol.md` §5).
+    /// Returns the route of a message in a channel: to `pm_users`, or to all if there are none, less
+    /// `exclude_users` (`protocol.md` §5).
     pub fn of(address: &Address) -> Self {
         if address.pm_users.is_empty() && address.exclude_users.is_empty() {
             return Self::open();
         }
         Self(Some(Arc::new(Restriction {
-            only: Users::new(&address.pm_users),
-            except: Users::new(&address.exclude_users),
+            only: SortedUsers::new(&address.pm_users),
+            except: SortedUsers::new(&address.exclude_users),
         })))
     }
 
-    /// Whether everyone may see it.
+    /// Returns whether everyone may see the entry.
     pub fn is_open(&self) -> bool {
         self.0.is_none()
     }
 
-    /// Whether it says anything of this user. Those of whom it says nothing all see the same.
+    /// Returns whether the route names this user. All users whom it does not name see the same.
     pub fn names(&self, user: &UserName) -> bool {
         self.0
             .as_ref()
             .is_some_and(|rule| rule.except.contains(user) || rule.only.contains(user))
     }
 
-    /// Whether `user` may see it.
+    /// Returns whether `user` may see the entry.
     pub fn allows(&self, user: &UserName) -> bool {
         self.0.as_ref().is_none_or(|rule| {
             !rule.except.contains(user) && (rule.only.0.is_empty() || rule.only.contains(user))
         })
     }
 
-    /// How many bytes it holds, without the texts of the names, which the message shares.
+    /// Returns how many bytes it holds, without the texts of the names, which the message shares.
     pub fn size(&self) -> usize {
         let names = |rule: &Arc<Restriction>| rule.only.0.len() + rule.except.0.len();
         self.0.as_ref().map_or(0, |rule| {

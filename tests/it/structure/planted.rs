@@ -256,8 +256,8 @@ fn a_core_with_a_clock_randomness_a_log_or_views_is_found() {
         ("fn f() { println!(); }", "println"),
         ("fn f() { std::fs::read(\"\"); }", "std::fs::read"),
         (
-            "use crate::protocol::panel::Planted;",
-            "crate::protocol::panel::Planted",
+            "use crate::protocol::listing::Planted;",
+            "crate::protocol::listing::Planted",
         ),
         (
             "use crate::protocol::info; fn f(_: info::Planted) {}",

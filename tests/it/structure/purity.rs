@@ -33,7 +33,7 @@ const FUNCTIONS: &[(&str, &str)] = &[("now", CLOCK), ("random", RANDOM), ("new_v
 const MACROS: &[&str] = &["print", "println", "eprint", "eprintln", "dbg"];
 
 /// Files that describe what the panel and `/info` show.
-const VIEWS: &[&str] = &["protocol/panel", "protocol/info"];
+const VIEWS: &[&str] = &["protocol/info", "protocol/listing", "view"];
 
 const ACTORS: &str = "core is plain structs: no actors, no runtime";
 const CLOCK: &str = "core has no clock: the caller passes the time";
