@@ -127,7 +127,7 @@ impl<A: Registered> Directories<A> {
         &self,
         names: &[A::Name],
         message: impl Fn() -> M,
-    ) -> Vec<M::Result>
+    ) -> impl Iterator<Item = M::Result>
     where
         A: Handler<Forwarded<M>>,
         M: Message + Send + 'static,
@@ -136,7 +136,7 @@ impl<A: Registered> Directories<A> {
         let asked = names
             .iter()
             .map(|name| self.ask(name.clone(), IfAbsent::Skip, message()));
-        join_all(asked).await.into_iter().flatten().collect()
+        join_all(asked).await.into_iter().flatten()
     }
 
     /// Returns the names of all actors.

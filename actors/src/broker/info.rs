@@ -35,11 +35,12 @@ impl Broker {
         names: Vec<ChannelName>,
         detail: Detail,
     ) -> BTreeMap<ChannelName, ChannelInfo> {
-        let infos = gather(&self.channels, names, || DescribeChannel(detail)).await;
+        let mut infos = BTreeMap::new();
+        for slice in names.chunks(SLICE) {
+            let answers = self.channels.ask_all(slice, || DescribeChannel(detail));
+            infos.extend(answers.await.map(|info| (info.name.clone(), *info)));
+        }
         infos
-            .into_iter()
-            .map(|info| (info.name.clone(), info))
-            .collect()
     }
 
     pub(super) async fn user_infos(&self, names: Vec<UserName>) -> Vec<UserInfo> {
@@ -61,7 +62,7 @@ where
     let mut items = Vec::with_capacity(names.len());
     for slice in names.chunks(SLICE) {
         let answers = directories.ask_all(slice, &message).await;
-        items.extend(answers.into_iter().map(|item| *item));
+        items.extend(answers.map(|item| *item));
     }
     items
 }

@@ -125,7 +125,7 @@ where
         }
         Destination::Users(users) => {
             for slice in users.chunks(SLICE) {
-                broker.users.ask_all(slice, || message.clone()).await;
+                drop(broker.users.ask_all(slice, || message.clone()).await);
             }
         }
     }

@@ -58,8 +58,8 @@ impl Places {
     pub(super) async fn are_up_to_date(self) -> bool {
         let asked = IsUpToDate(self.conn_id);
         for slice in self.channels.chunks(SLICE) {
-            let answers = self.needs.channels.ask_all(slice, || asked).await;
-            if !answers.into_iter().all(|is_up_to_date| is_up_to_date) {
+            let mut answers = self.needs.channels.ask_all(slice, || asked).await;
+            if !answers.all(|is_up_to_date| is_up_to_date) {
                 return false;
             }
         }
