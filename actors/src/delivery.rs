@@ -16,7 +16,7 @@ use actix::prelude::*;
 use self::batches::BatchCache;
 use self::pass::{Pass, PassTotals};
 use self::schedule::Schedule;
-use self::subscriber::{AttachedOutlet, Subscriber};
+use self::subscriber::{Subscriber, SubscriberOutlet};
 use crate::common::Common;
 use crate::core::cursor::{Beginning, Claim, Cursor, Generation};
 use crate::core::log::Log;
@@ -148,7 +148,7 @@ impl Delivery {
         };
         if subscriber.cursor.begin(beginning, log) {
             self.listening += usize::from(subscriber.outlet.is_none());
-            subscriber.outlet = Some(AttachedOutlet::new(attach.outlet));
+            subscriber.outlet = Some(SubscriberOutlet::new(attach.outlet));
             self.serve(attach.conn_id, log);
         }
     }

@@ -20,7 +20,7 @@ const CALL_BYTES: usize = 2 * (size_of::<String>() + size_of::<Call>());
 /// Begins a call with this key. From the broker.
 #[derive(Message)]
 #[rtype(result = "Result<Claimed, Refused>")]
-pub(crate) struct Claim {
+pub(crate) struct ClaimKey {
     pub(crate) key: String,
     /// A digest of the body.
     pub(crate) digest: Digest,
@@ -29,7 +29,7 @@ pub(crate) struct Claim {
 /// A digest that tells one body from another.
 pub(crate) type Digest = [u8; 20];
 
-/// The answer to [`Claim`].
+/// The answer to [`ClaimKey`].
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Claimed {
     /// No such call was made: do it, then [`Settle`] it.
@@ -109,10 +109,14 @@ impl Actor for Ledger {
     type Context = Context<Self>;
 }
 
-impl Handler<Claim> for Ledger {
+impl Handler<ClaimKey> for Ledger {
     type Result = ResponseFuture<Result<Claimed, Refused>>;
 
-    fn handle(&mut self, Claim { key, digest }: Claim, _: &mut Context<Self>) -> Self::Result {
+    fn handle(
+        &mut self,
+        ClaimKey { key, digest }: ClaimKey,
+        _: &mut Context<Self>,
+    ) -> Self::Result {
         self.trim();
         let cost = CALL_BYTES + 2 * key.len();
         let claimed = match self.calls.entry(key) {

@@ -5,7 +5,7 @@ use bytestring::ByteString;
 use crate::broker::Broker;
 use crate::directory::tell;
 use crate::error::Refused;
-use crate::ledger::{Claim, Claimed, Settle};
+use crate::ledger::{ClaimKey, Claimed, Settle};
 
 /// What became of a call with an `Idempotency-Key`.
 #[derive(Debug)]
@@ -32,7 +32,7 @@ impl Broker {
         let ledger = self.ledger.get().cloned().ok_or(Refused::SOON)?;
         let steps = async move {
             match ledger
-                .send(Claim {
+                .send(ClaimKey {
                     key: key.clone(),
                     digest,
                 })

@@ -11,7 +11,7 @@ use crate::core::{Identity, Stamp};
 use crate::limits::Retention;
 use crate::name::{ChannelName, MessageId};
 use crate::protocol::config::ChannelConfig;
-use crate::protocol::event::{self, Action, Body, Presence, StateChange};
+use crate::protocol::event::{self, Action, EventBody, Presence, StateChange};
 use crate::protocol::message::{Deletion, Message, Patch};
 use crate::protocol::timestamp::Moment;
 
@@ -221,7 +221,7 @@ impl ChannelCore {
         &mut self,
         id: MessageId,
         route: Route,
-        body: Body,
+        body: EventBody,
         message: Option<Arc<Message>>,
         now: Moment,
     ) {

@@ -11,7 +11,7 @@ use crate::error::Lost;
 use crate::limits::Retention;
 use crate::name::MessageId;
 use crate::position::Epoch;
-use crate::protocol::event::Body;
+use crate::protocol::event::EventBody;
 use crate::protocol::message::Message;
 use crate::protocol::timestamp::Moment;
 
@@ -26,7 +26,7 @@ pub struct Entry {
     /// stores no frames.
     pub kept: bool,
     /// What clients read; `None` once the message was deleted.
-    pub body: Option<Body>,
+    pub body: Option<EventBody>,
     id: MessageId,
     /// When it was appended.
     pub at: Moment,
@@ -37,7 +37,7 @@ pub struct Entry {
 impl Entry {
     /// Returns how many bytes it holds.
     fn size(&self) -> usize {
-        let body = self.body.as_ref().map_or(0, Body::len);
+        let body = self.body.as_ref().map_or(0, EventBody::len);
         size_of::<Self>()
             + body
             + self.route.size()
@@ -61,7 +61,7 @@ pub struct Record {
     /// Whether a client that was not listening is shown it later.
     pub kept: bool,
     /// What clients read.
-    pub body: Body,
+    pub body: EventBody,
     /// The message, if the event is one: later edits start from it.
     pub message: Option<Arc<Message>>,
 }
@@ -209,7 +209,7 @@ impl Log {
     }
 
     /// Replaces the message that has the same id by its edited form.
-    pub fn replace(&mut self, message: &Arc<Message>, body: Body) {
+    pub fn replace(&mut self, message: &Arc<Message>, body: EventBody) {
         self.change(message.uuid, |entry| {
             entry.body = Some(body);
             entry.message = Some(message.clone());

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use crate::protocol::event::{self, Body};
+use crate::protocol::event::{self, EventBody};
 use crate::protocol::message::Message;
 
 /// A message that was accepted, with its encoded form. It is encoded before it reaches a channel,
@@ -12,7 +12,7 @@ pub struct Publication {
     /// The message.
     pub message: Arc<Message>,
     /// What clients read.
-    pub body: Body,
+    pub body: EventBody,
 }
 
 impl Publication {

@@ -13,7 +13,7 @@ use crate::core::visible_state::{Values, VisibleState};
 use crate::error::Unknown;
 use crate::limits::Retention;
 use crate::name::{ChannelName, ConnId, MessageId, UserName};
-use crate::protocol::event::{self, Body};
+use crate::protocol::event::{self, EventBody};
 use crate::protocol::message::{Deletion, Message, Patch};
 use crate::protocol::state::{Change, State};
 use crate::protocol::timestamp::Moment;
@@ -304,7 +304,7 @@ impl UserCore {
         self.log.trim(now);
     }
 
-    fn push(&mut self, id: MessageId, body: Body, message: Option<Arc<Message>>, now: Moment) {
+    fn push(&mut self, id: MessageId, body: EventBody, message: Option<Arc<Message>>, now: Moment) {
         let record = Record {
             id,
             route: Route::open(),

@@ -13,18 +13,18 @@ pub(super) struct Subscriber {
     pub(super) user: UserName,
     pub(super) cursor: Cursor,
     /// The outlet that its transport listens by; `None` while it is away.
-    pub(super) outlet: Option<AttachedOutlet>,
+    pub(super) outlet: Option<SubscriberOutlet>,
 }
 
 /// The outlet of a subscriber.
-pub(super) struct AttachedOutlet {
+pub(super) struct SubscriberOutlet {
     pub(super) outlet: Arc<Outlet>,
     /// True while its queue is full: it was asked for capacity, and nothing is sent before the
     /// answer.
     pub(super) is_full: bool,
 }
 
-impl AttachedOutlet {
+impl SubscriberOutlet {
     pub(super) fn new(outlet: Arc<Outlet>) -> Self {
         Self {
             outlet,

@@ -6,7 +6,7 @@ mod body;
 use serde::Serialize;
 use utoipa::ToSchema;
 
-pub use self::body::Body;
+pub use self::body::EventBody;
 use crate::name::{ChannelName, MessageId, UserName};
 use crate::protocol::message::{Deletion, Message, Patch, Payload};
 use crate::protocol::state::{Change, State, StateValue, UserState};
@@ -107,7 +107,7 @@ pub struct MessageEvent<'a> {
 }
 
 /// Encodes a `message`.
-pub fn message(message: &Message) -> Body {
+pub fn message(message: &Message) -> EventBody {
     let event = MessageEvent {
         uuid: message.uuid,
         r#type: MessageType::Is,
@@ -118,7 +118,7 @@ pub fn message(message: &Message) -> Body {
         edited: message.edited,
         catchup: false,
     };
-    Body::encode(&Event::Message(event), message.message.as_ref())
+    EventBody::encode(&Event::Message(event), message.message.as_ref())
 }
 
 /// A message was edited. What the edit does not give stays as it was.
@@ -152,7 +152,7 @@ pub struct EditEvent<'a> {
 }
 
 /// Encodes a `message:edit`.
-pub fn edit(patch: &Patch) -> Body {
+pub fn edit(patch: &Patch) -> EventBody {
     let event = EditEvent {
         uuid: patch.uuid,
         r#type: EditType::Is,
@@ -163,7 +163,7 @@ pub fn edit(patch: &Patch) -> Body {
         edited: patch.edited,
         catchup: None,
     };
-    Body::encode(&Event::Edit(event), patch.message.as_ref())
+    EventBody::encode(&Event::Edit(event), patch.message.as_ref())
 }
 
 /// A message was deleted, so clients remove it.
@@ -183,7 +183,7 @@ pub struct DeletionEvent<'a> {
 }
 
 /// Encodes a `message:delete`.
-pub fn deletion(deletion: &Deletion) -> Body {
+pub fn deletion(deletion: &Deletion) -> EventBody {
     let channel = deletion.address.channel.as_ref();
     let event = DeletionEvent {
         uuid: deletion.uuid,
@@ -191,7 +191,7 @@ pub fn deletion(deletion: &Deletion) -> Body {
         channel,
         catchup: None,
     };
-    Body::encode(&Event::Deletion(event), None)
+    EventBody::encode(&Event::Deletion(event), None)
 }
 
 /// A user's first connection to a channel came, or the last one went.
@@ -255,7 +255,7 @@ pub struct PresenceMessage {
 }
 
 /// Encodes a `presence`.
-pub fn presence(event: &Presence<'_>) -> Body {
+pub fn presence(event: &Presence<'_>) -> EventBody {
     let event = PresenceEvent {
         uuid: event.uuid,
         r#type: PresenceType::Is,
@@ -269,7 +269,7 @@ pub fn presence(event: &Presence<'_>) -> Body {
         },
         catchup: false,
     };
-    Body::encode(&Event::Presence(event), None)
+    EventBody::encode(&Event::Presence(event), None)
 }
 
 /// What happened, for a `user_state_change` event.
@@ -319,7 +319,7 @@ pub struct StateChangeMessage<'a> {
 }
 
 /// Encodes a `user_state_change`.
-pub fn state_change(event: &StateChange<'_>) -> Body {
+pub fn state_change(event: &StateChange<'_>) -> EventBody {
     let event = StateChangeEvent {
         uuid: event.uuid,
         r#type: StateChangeType::Is,
@@ -332,7 +332,7 @@ pub fn state_change(event: &StateChange<'_>) -> Body {
         },
         catchup: false,
     };
-    Body::encode(&Event::StateChange(event), None)
+    EventBody::encode(&Event::StateChange(event), None)
 }
 
 /// Events that the client missed are gone. It should ask its application for the current state.
@@ -361,5 +361,7 @@ pub fn gap(uuid: MessageId, channel: Option<&ChannelName>, timestamp: Timestamp)
         timestamp,
         catchup: true,
     };
-    Body::encode(&Event::Gap(event), None).live().to_owned()
+    EventBody::encode(&Event::Gap(event), None)
+        .live()
+        .to_owned()
 }

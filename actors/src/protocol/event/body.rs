@@ -17,9 +17,9 @@ const ENVELOPE: usize = 256;
 /// An event as the JSON object that goes to clients, in the form for those who listen while it
 /// happens.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Body(ByteString);
+pub struct EventBody(ByteString);
 
-impl Body {
+impl EventBody {
     /// Encodes an event, which may carry an application's object.
     pub(super) fn encode(event: &impl Serialize, payload: Option<&Payload>) -> Self {
         let mut text =
