@@ -35,13 +35,22 @@ pub(crate) struct Attach {
     pub(crate) conn_id: ConnId,
     pub(crate) generation: Generation,
     pub(crate) outlet: Arc<Outlet>,
-    /// Whether entries from before now count as missed. They do not for a channel that a listening
-    /// connection subscribes to.
-    pub(crate) missed: bool,
-    /// The position that the client brings. It says nothing of logs that it does not name.
-    pub(crate) read: Report,
-    /// Whether the position names a log that is gone.
-    pub(crate) is_foreign: bool,
+    pub(crate) reason: AttachReason,
+}
+
+/// Why a transport is attached to a log.
+#[derive(Clone)]
+pub(crate) enum AttachReason {
+    /// The transport has begun to listen. Entries that are in the log already count as missed.
+    Began {
+        /// The position that the client brings. It says nothing of logs that it does not name.
+        read: Report,
+        /// Whether the position names a log that is gone.
+        is_foreign: bool,
+    },
+    /// The connection, which listens already, has subscribed to the channel of the log. Nothing
+    /// counts as missed.
+    Subscribed,
 }
 
 /// Detaches a transport that has ended. From the connection.
@@ -135,15 +144,18 @@ impl Delivery {
         let Some(subscriber) = self.subscribers.get_mut(&attach.conn_id) else {
             return;
         };
-        let claim = match position_in(&attach.read, log.epoch()) {
-            Some(offset) => Claim::Read(offset),
-            None if attach.is_foreign => Claim::Foreign,
-            None => Claim::Nothing,
+        let (missed, claim) = match attach.reason {
+            AttachReason::Subscribed => (false, Claim::Nothing),
+            AttachReason::Began { read, is_foreign } => match position_in(&read, log.epoch()) {
+                Some(offset) => (true, Claim::Read(offset)),
+                None if is_foreign => (true, Claim::Foreign),
+                None => (true, Claim::Nothing),
+            },
         };
         let beginning = Beginning {
             generation: attach.generation,
             claim,
-            missed: attach.missed,
+            missed,
             frames: self.first_frames,
         };
         if subscriber.cursor.begin(beginning, log) {

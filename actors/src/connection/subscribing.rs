@@ -5,11 +5,10 @@ use actix::prelude::*;
 use crate::connection::life::Life;
 use crate::connection::{Connection, Open, Subscribe, Subscriptions, Unsubscribe};
 use crate::core::user::ConnectedChannels;
-use crate::delivery::Attach;
+use crate::delivery::{Attach, AttachReason};
 use crate::directory::IfAbsent;
 use crate::error::{InUse, NotConnected, Refused, Unknown};
 use crate::name::ChannelName;
-use crate::position::Report;
 use crate::user::{AddConnection, AddSubscriptions, Connected, RemoveSubscriptions};
 
 impl Handler<Open> for Connection {
@@ -129,9 +128,7 @@ impl Connection {
                 conn_id,
                 generation,
                 outlet: outlet.clone(),
-                missed: false,
-                read: Report::default(),
-                is_foreign: false,
+                reason: AttachReason::Subscribed,
             };
             channels.tell(channel, IfAbsent::Skip, attach);
         }

@@ -12,7 +12,7 @@ use tokio::time::sleep;
 use crate::connection::Connection;
 use crate::connection::life::{Arrival, Arrived, Departed, log_transport};
 use crate::core::cursor::Generation;
-use crate::delivery::{Attach, Detach};
+use crate::delivery::{Attach, AttachReason, Detach};
 use crate::directory::IfAbsent;
 use crate::outlet::{End, Outlet, Presumed};
 use crate::position::Report;
@@ -126,9 +126,7 @@ impl Connection {
                 conn_id,
                 generation,
                 outlet,
-                missed: true,
-                read,
-                is_foreign,
+                reason: AttachReason::Began { read, is_foreign },
             };
             places.attach(attach).await;
             reply.send(attachment).ok();
