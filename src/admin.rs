@@ -1,13 +1,9 @@
-//! The admin pages: signing in, the panel, what it listens to and what it does.
+//! The admin pages: signing in, the panel, the stream that it listens to, and the calls by which it
+//! acts.
 
 pub mod action;
-mod cookies;
-mod device;
-mod ended_sessions;
 pub mod live;
-pub mod monitor;
+pub mod operator;
 pub mod panel;
-pub mod session;
 pub mod sign_in;
-pub mod throttle;
 mod view;

@@ -16,19 +16,19 @@ use crate::settings::{Network, ProxyHeader, Settings};
 /// Where a request comes from, and how the caller sees this server.
 #[derive(Clone, Debug)]
 pub struct Caller {
-    /// The caller's address: the peer's, or what a trusted proxy says. `None` if the proxy's word
-    /// cannot be read.
+    /// The caller's address: the peer's, or what a trusted proxy says. `None` if what the
+    /// proxy says cannot be read.
     pub address: Option<IpAddr>,
-    /// `http` or `https`.
+    /// The scheme of the caller's request, `http` or `https`.
     pub scheme: String,
-    /// Host, with a port where one is needed.
+    /// The host that the caller asked, with a port where one is needed.
     pub host: String,
-    /// Path before the server's own, without a slash at its end.
+    /// The path before the server's own, without a slash at its end.
     pub prefix: String,
 }
 
 impl Caller {
-    /// Of a request that passed the middleware.
+    /// Returns the caller of a request that passed the middleware.
     pub fn of(request: &HttpRequest) -> Rc<Self> {
         let noted = request.extensions().get::<Rc<Self>>().cloned();
         noted.unwrap_or_else(|| {
@@ -42,17 +42,17 @@ impl Caller {
         })
     }
 
-    /// A link to a path of this server.
+    /// Returns the link to a path of this server.
     pub fn url(&self, path: &str) -> String {
         format!("{}://{}{}{path}", self.scheme, self.host, self.prefix)
     }
 
-    /// Of a request with these headers from this peer.
+    /// Reads who sent a request with these headers, from this peer.
     pub fn read(headers: &HeaderMap, peer: Option<IpAddr>, settings: &Settings) -> Self {
         let first = |header: ProxyHeader| {
             let value = headers
                 .get(header.header())
-                .filter(|_| counts(header, peer, settings))?;
+                .filter(|_| is_believed(header, peer, settings))?;
             let value = value.to_str().ok()?.split(',').next()?.trim();
             (!value.is_empty()).then(|| value.to_owned())
         };
@@ -78,7 +78,7 @@ impl Caller {
         let prefix = first(ProxyHeader::ScriptName)
             .or_else(|| first(ProxyHeader::ForwardedPrefix))
             .unwrap_or_default();
-        let says_address = counts(ProxyHeader::ForwardedFor, peer, settings);
+        let says_address = is_believed(ProxyHeader::ForwardedFor, peer, settings);
         Self {
             address: if says_address {
                 forwarded_address(headers, peer, &settings.trusted_proxies)
@@ -92,8 +92,8 @@ impl Caller {
     }
 }
 
-/// Returns whether this header counts from this peer.
-pub fn counts(header: ProxyHeader, peer: Option<IpAddr>, settings: &Settings) -> bool {
+/// Returns whether this header is believed from this peer.
+pub fn is_believed(header: ProxyHeader, peer: Option<IpAddr>, settings: &Settings) -> bool {
     settings.proxy_headers.contains(&header)
         && peer.is_some_and(|peer| is_in(&settings.trusted_proxies, peer))
 }
@@ -136,7 +136,7 @@ fn forwarded_address(
     nearest
 }
 
-/// Reads `203.0.113.9`, `203.0.113.9:4711`, `2001:db8::1`, `[2001:db8::1]` or `[2001:db8::1]:443`.
+/// Reads an address, with or without a port: `203.0.113.9`, `203.0.113.9:4711`, `2001:db8::1`, `[2001:db8::1]` or `[2001:db8::1]:443`.
 fn parse_entry(entry: &str) -> Option<IpAddr> {
     let entry = entry.trim();
     let bare = entry

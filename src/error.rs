@@ -1,6 +1,6 @@
-//! The only place that turns errors into answers.
+//! The only place that turns errors into answers. It has no side effects: the middleware counts and
+//! logs refusals (`logging/refusals.rs`).
 
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use actix_web::http::StatusCode;
@@ -11,17 +11,9 @@ use channelstream_actors::error::{NotConnected, Refused};
 use thiserror::Error;
 
 use crate::openapi::answers::Refusal;
-use crate::signature::Flaw;
+use crate::signature::SignatureFlaw;
 use crate::validation::errors::Errors;
-use crate::validation::parameters::CONN_ID;
-
-/// How many requests this process has refused.
-static REFUSED: AtomicU64 = AtomicU64::new(0);
-
-/// How many requests were answered with an error since the start.
-pub fn refused() -> u64 {
-    REFUSED.load(Ordering::Relaxed)
-}
+use crate::validation::parameters::{CONN_ID, WrongParameter};
 
 /// Why a request is not done.
 #[derive(Debug, Error)]
@@ -35,12 +27,18 @@ pub enum ApiError {
     /// The call has no signature.
     #[error("the call is not signed")]
     NotSigned,
+    /// The call has neither a session nor a signature, and is not made by a page.
+    #[error("the call has no session and is not signed")]
+    NoCredentials,
     /// The signature is wrong, malformed or too old.
     #[error("{0}")]
-    BadSignature(Flaw),
+    BadSignature(SignatureFlaw),
     /// The body breaks rules.
     #[error("the request breaks rules")]
     Invalid(Errors),
+    /// The fields of the query break rules.
+    #[error("the query breaks rules")]
+    InvalidQuery(Errors),
     /// The body is not JSON.
     #[error("{reason}")]
     NotJson {
@@ -76,6 +74,20 @@ pub enum ApiError {
         "only /ws can be upgraded to a websocket; send this request without Upgrade, and not by CONNECT"
     )]
     Upgrade,
+    /// The request came through a proxy while a default secret is in force.
+    #[error(
+        "This request came through a proxy (it has the header {header}), while the default of {secrets} is in force, which everyone \
+         knows. Set {secrets} to values of your own; or, while you develop, name the proxy in trusted_proxies."
+    )]
+    DefaultSecretBehindProxy {
+        /// The header that only proxies add.
+        header: &'static str,
+        /// The keys of the secrets that have their default.
+        secrets: String,
+    },
+    /// The request came by HTTP, and only HTTPS is served.
+    #[error("Only https is served here (enforce_https).")]
+    NotHttps,
     /// A page of another site uses an operator's session.
     #[error("this was sent by a page of another site")]
     ForeignPage,
@@ -130,9 +142,9 @@ impl ApiError {
     /// signature only which of the two it is.
     pub fn hint(&self) -> Option<String> {
         let hint = match self {
-            Self::BadSignature(Flaw::Foreign) => "signature does not match".to_owned(),
-            Self::BadSignature(Flaw::Old) => "signature too old".to_owned(),
-            Self::Invalid(errors) => errors.hint()?,
+            Self::BadSignature(SignatureFlaw::Foreign) => "signature does not match".to_owned(),
+            Self::BadSignature(SignatureFlaw::Old) => "signature too old".to_owned(),
+            Self::Invalid(errors) | Self::InvalidQuery(errors) => errors.hint()?,
             Self::BadQuery(message) if message == CONN_ID.wrong => {
                 "conn_id: a UUID is needed here, as 7d444840-9dc0-11d1-b245-5ffdce74fad2."
                     .to_owned()
@@ -147,6 +159,12 @@ impl ApiError {
             }
         };
         Some(hint.chars().map(printable).take(LONGEST_HINT).collect())
+    }
+}
+
+impl From<WrongParameter> for ApiError {
+    fn from(WrongParameter(message): WrongParameter) -> Self {
+        Self::BadQuery(message.to_owned())
     }
 }
 
@@ -168,11 +186,16 @@ impl From<NotConnected> for ApiError {
 impl ResponseError for ApiError {
     fn status_code(&self) -> StatusCode {
         match self {
-            Self::AddressNotAllowed { .. } | Self::NotSigned | Self::ForeignPage => {
-                StatusCode::FORBIDDEN
-            }
+            Self::AddressNotAllowed { .. }
+            | Self::NotSigned
+            | Self::NoCredentials
+            | Self::DefaultSecretBehindProxy { .. }
+            | Self::ForeignPage => StatusCode::FORBIDDEN,
+            Self::NotHttps => StatusCode::NOT_ACCEPTABLE,
             Self::BadSignature(_) | Self::UnknownConnection => StatusCode::UNAUTHORIZED,
-            Self::Invalid(_) | Self::BadQuery(_) => StatusCode::UNPROCESSABLE_ENTITY,
+            Self::Invalid(_) | Self::InvalidQuery(_) | Self::BadQuery(_) => {
+                StatusCode::UNPROCESSABLE_ENTITY
+            }
             Self::NotJson { .. } | Self::Upgrade => StatusCode::BAD_REQUEST,
             Self::TooLarge { .. } | Self::TooLargeUnsigned { .. } => StatusCode::PAYLOAD_TOO_LARGE,
             Self::TooSlow(_) => StatusCode::REQUEST_TIMEOUT,
@@ -188,20 +211,17 @@ impl ResponseError for ApiError {
         if let Some(hint) = self.hint() {
             response.insert_header((HINT, hint));
         }
-        if !matches!(self, Self::NoSession { .. }) {
-            REFUSED.fetch_add(1, Ordering::Relaxed);
-        }
         match self {
             // The address and the key to change tell a caller what it knows itself or what stands
             // in the documentation.
             Self::AddressNotAllowed { address } => response.json(Refusal::of(format!(
                 "The address {address} is not in allow_posting_from."
             ))),
-            Self::NotSigned => response.json(Refusal::of(
+            Self::NotSigned | Self::NoCredentials => response.json(Refusal::of(
                 "The call is not signed: x-channelstream-secret is missing.",
             )),
             Self::BadSignature(_) => response.json(Refusal::of("Bad Signature")),
-            Self::Invalid(errors) => response.json(errors),
+            Self::Invalid(errors) | Self::InvalidQuery(errors) => response.json(errors),
             Self::BadQuery(message) => response.json([message]),
             Self::NoUpgrade(_) => response
                 .insert_header((header::UPGRADE, "websocket"))
@@ -219,10 +239,7 @@ impl ResponseError for ApiError {
             Self::Stopping => response
                 .insert_header((header::RETRY_AFTER, 1))
                 .json(Refusal::of(self.to_string())),
-            Self::Internal(reason) => {
-                log::error!("internal error: {reason}");
-                response.json(Refusal::of("Internal error."))
-            }
+            Self::Internal(_) => response.json(Refusal::of("Internal error.")),
             // What is left of its body is not waited for.
             Self::TooSlow(_) => response.force_close().json(Refusal::of(self.to_string())),
             Self::NotJson { .. }
@@ -230,6 +247,8 @@ impl ResponseError for ApiError {
             | Self::TooLargeUnsigned { .. }
             | Self::Upgrade
             | Self::UnknownConnection
+            | Self::DefaultSecretBehindProxy { .. }
+            | Self::NotHttps
             | Self::ForeignPage => response.json(Refusal::of(self.to_string())),
         }
     }

@@ -2,22 +2,27 @@
 //!
 //! In reading order:
 //!
-//! - [`routes`]: every path on a line;
+//! - [`routes`]: every path on a line; [`calls`]: those that are described;
 //! - [`api`]: a file per endpoint; [`transport`]: websocket, server-sent events and long-poll;
 //!   [`event_source`]: what streams of events share;
 //! - [`pages`]: the front page; [`demo`]: a chat with a backend of its own; [`admin`]: the panel's
-//!   pages; [`assets`]: what they are made of;
+//!   pages; [`assets`]: the files that pages use;
+//! - [`middleware`]: what every request passes first; [`purpose`]: what a request is for;
+//! - [`services`]: what handlers work with; [`operators`]: sessions, the sign-in throttle and the
+//!   monitor;
 //! - [`validation`]: from bytes to typed requests; [`signature`]: who may call; [`error`]: from
-//!   errors to answers;
-//! - [`middleware`]: what every request passes first; [`caller`]: where it comes from;
-//!   [`exchange`]: what its stream is told of it;
-//! - [`settings`], [`cli`], [`server`], [`lifecycle`], [`stop`], [`process`]: how it starts and
-//!   stops; [`logging`]: what it tells meanwhile.
+//!   errors to answers; [`answer`]: answers that are encoded before;
+//! - [`caller`]: where a request comes from; [`exchange`]: what a stream and its requests tell each
+//!   other;
+//! - [`settings`], [`cli`], [`server`], [`lifecycle`], [`stop`], [`process`]: how the server starts
+//!   and stops; [`logging`]: what it logs.
 
 pub mod admin;
+pub mod answer;
 pub mod api;
 pub mod assets;
 pub mod caller;
+pub mod calls;
 pub mod cli;
 pub mod demo;
 pub mod error;
@@ -27,10 +32,13 @@ pub mod lifecycle;
 pub mod logging;
 pub mod middleware;
 pub mod openapi;
+pub mod operators;
 pub mod pages;
 pub mod process;
+pub mod purpose;
 pub mod routes;
 pub mod server;
+pub mod services;
 pub mod settings;
 pub mod signature;
 pub mod stop;

@@ -1,5 +1,5 @@
-//! The life of the server process, from serving to its end. Who must know asks here; the phases
-//! themselves are entered by `stop.rs` only.
+//! The phase of the server process, from serving to its end. Only `stop.rs` enters phases; all others
+//! ask for them here.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
@@ -8,16 +8,16 @@ use std::time::Duration;
 use tokio::sync::watch;
 use tokio::time::{Instant, sleep};
 
-/// How often calls under way are counted while their end is waited for.
-const LOOK: Duration = Duration::from_millis(2);
+/// How often calls under way are counted while a stop waits for their end.
+const CHECK_INTERVAL: Duration = Duration::from_millis(2);
 
 /// Where the server is on its way to the end. Phases follow one another in this order.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
 pub enum Phase {
-    /// It serves.
+    /// The server serves.
     Serving,
-    /// It will stop, and still serves all. `/ready` answers 503, so that no new clients are sent
-    /// here.
+    /// The server will stop, and still serves all. `/ready` answers 503, so that proxies send new
+    /// clients elsewhere.
     Noticed,
     /// New calls that change something and new listeners are refused. Calls under way finish, what
     /// they published is delivered, and clients are closed one after the other.
@@ -28,16 +28,16 @@ pub enum Phase {
 
 /// The phase of this process, and how many calls are under way. Cloning shares them.
 #[derive(Clone)]
-pub struct Lifecycle(Arc<State>);
+pub struct Lifecycle(Arc<LifecycleState>);
 
-struct State {
+struct LifecycleState {
     phase: watch::Sender<Phase>,
     under_way: AtomicUsize,
 }
 
 impl Default for Lifecycle {
     fn default() -> Self {
-        Self(Arc::new(State {
+        Self(Arc::new(LifecycleState {
             phase: watch::Sender::new(Phase::Serving),
             under_way: AtomicUsize::new(0),
         }))
@@ -45,12 +45,12 @@ impl Default for Lifecycle {
 }
 
 impl Lifecycle {
-    /// Whether new clients should be sent here.
+    /// Returns whether new clients should be sent here.
     pub fn is_ready(&self) -> bool {
         self.phase() == Phase::Serving
     }
 
-    /// Whether new calls that change something, and new listeners, are refused.
+    /// Returns whether new calls that change something, and new listeners, are refused.
     pub fn is_draining(&self) -> bool {
         self.phase() >= Phase::Draining
     }
@@ -59,8 +59,8 @@ impl Lifecycle {
         *self.0.phase.borrow()
     }
 
-    /// The next phase begins.
-    pub(super) fn enter(&self, phase: Phase) {
+    /// Enters the next phase.
+    pub(crate) fn enter(&self, phase: Phase) {
         log::debug!("the server is {phase:?}");
         self.0.phase.send_replace(phase);
     }
@@ -76,26 +76,28 @@ impl Lifecycle {
             .await;
     }
 
-    /// A call that changes something, or a new listener, begins. `None` once these are refused.
-    pub fn begin(&self) -> Option<UnderWay> {
-        // Counted first: a call that is let in is seen by whoever waits for the end of all.
+    /// Counts a call that changes something, or a new listener, until the returned value is dropped.
+    /// Returns `None` once these are refused.
+    pub fn begin(&self) -> Option<PendingCall> {
+        // The call is counted before the phase is checked, so that `wait_for_calls` sees every call that
+        // is let in.
         self.0.under_way.fetch_add(1, SeqCst);
-        let under_way = UnderWay(self.0.clone());
+        let under_way = PendingCall(self.0.clone());
         (!self.is_draining()).then_some(under_way)
     }
 
     /// Waits until no call is under way, but not longer than until `deadline`.
-    pub(super) async fn calls_ended(&self, deadline: Instant) {
+    pub(crate) async fn wait_for_calls(&self, deadline: Instant) {
         while self.0.under_way.load(SeqCst) > 0 && Instant::now() < deadline {
-            sleep(LOOK).await;
+            sleep(CHECK_INTERVAL).await;
         }
     }
 }
 
 /// A call that is under way until this is dropped.
-pub struct UnderWay(Arc<State>);
+pub struct PendingCall(Arc<LifecycleState>);
 
-impl Drop for UnderWay {
+impl Drop for PendingCall {
     fn drop(&mut self) {
         self.0.under_way.fetch_sub(1, SeqCst);
     }

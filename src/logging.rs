@@ -1,6 +1,6 @@
-//! Logs: each line waits in a bounded queue for a thread of its own, which writes it to standard
-//! error. So nobody waits for whoever reads the log. Lines that find the queue full are dropped and
-//! counted.
+//! The log. Each line waits in a bounded queue for a thread of its own, which writes it to standard
+//! error, so a thread that serves never waits for whoever reads the log. Lines that find the queue
+//! full are dropped and counted.
 
 pub mod refusals;
 
@@ -17,8 +17,8 @@ use log::{Level, LevelFilter, Log, Metadata, Record};
 
 use crate::settings::Settings;
 
-/// How many lines wait at most to be written.
-const QUEUE: usize = 1024;
+/// How many lines may wait to be written.
+const QUEUE_LENGTH: usize = 1024;
 
 /// How many bytes of a line are kept.
 const LONGEST_LINE: usize = 4096;
@@ -26,17 +26,17 @@ const LONGEST_LINE: usize = 4096;
 /// How long the end of the process waits for lines that nobody reads.
 const FLUSH_PATIENCE: Duration = Duration::from_secs(1);
 
-/// How many lines were dropped since that was last told.
+/// How many lines were dropped since the log last said so.
 static DROPPED: AtomicU64 = AtomicU64::new(0);
 
 /// What waits for the thread that writes.
-enum Entry {
+enum LogEntry {
     Line(Vec<u8>),
-    /// To be answered when all lines before it are written.
+    /// A request to answer when all lines before it are written.
     Flush(SyncSender<()>),
 }
 
-/// Writes all lines when it is dropped.
+/// A running log, which writes all lines when it is dropped.
 #[must_use]
 pub struct Logging(());
 
@@ -48,7 +48,7 @@ impl Drop for Logging {
 
 /// Starts to log. Lines are written before the returned value is gone.
 pub fn start(settings: &Settings) -> Logging {
-    let (queue, entries) = sync_channel(QUEUE);
+    let (queue, entries) = sync_channel(QUEUE_LENGTH);
     let level = if settings.debug {
         LevelFilter::Debug
     } else {
@@ -57,8 +57,8 @@ pub fn start(settings: &Settings) -> Logging {
     let logger = env_logger::Builder::new()
         .filter_level(LevelFilter::Warn)
         .filter_module("channelstream", level)
-        .target(Target::Pipe(Box::new(Queue(queue.clone()))))
-        .write_style(style())
+        .target(Target::Pipe(Box::new(LineWriter(queue.clone()))))
+        .write_style(choose_style())
         .parse_default_env()
         .build();
     log::set_max_level(logger.filter());
@@ -75,13 +75,13 @@ pub fn start(settings: &Settings) -> Logging {
 
 /// Waits until all lines are written, but not for long if nobody reads them.
 pub fn flush() {
-    refusals::sum_up(Instant::now() + refusals::INTERVAL);
+    refusals::log_sums(Instant::now() + refusals::INTERVAL);
     report_dropped();
     log::logger().flush();
 }
 
-/// Colours for people.
-fn style() -> WriteStyle {
+/// Chooses colours where a person reads the log.
+fn choose_style() -> WriteStyle {
     let is_unwanted = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
     if std::io::stderr().is_terminal() && !is_unwanted {
         WriteStyle::Always
@@ -93,7 +93,7 @@ fn style() -> WriteStyle {
 /// Formats lines and puts them into the queue.
 struct Logger {
     logger: env_logger::Logger,
-    queue: SyncSender<Entry>,
+    queue: SyncSender<LogEntry>,
 }
 
 impl Log for Logger {
@@ -117,7 +117,7 @@ impl Log for Logger {
     fn flush(&self) {
         let deadline = Instant::now() + FLUSH_PATIENCE;
         let (written, is_written) = sync_channel(1);
-        let mut entry = Entry::Flush(written);
+        let mut entry = LogEntry::Flush(written);
         while let Err(TrySendError::Full(again)) = self.queue.try_send(entry) {
             if Instant::now() >= deadline {
                 return;
@@ -130,22 +130,22 @@ impl Log for Logger {
     }
 }
 
-/// actix-http logs as an error what any stranger can send, such as a request that is no HTTP. An
-/// error is what someone must act on.
+/// Returns whether a line is about what a client sent. actix-http logs as an error what any stranger
+/// can send, such as a request that is not HTTP; an error is what someone must act on.
 fn is_about_a_client(target: &str) -> bool {
     target.starts_with("actix_http")
 }
 
-/// The way into the queue.
-struct Queue(SyncSender<Entry>);
+/// Puts formatted lines into the queue.
+struct LineWriter(SyncSender<LogEntry>);
 
-impl Write for Queue {
+impl Write for LineWriter {
     fn write(&mut self, line: &[u8]) -> std::io::Result<usize> {
         let mut kept = line.get(..LONGEST_LINE).unwrap_or(line).to_vec();
         if kept.len() < line.len() {
             kept.extend_from_slice("…\n".as_bytes());
         }
-        if self.0.try_send(Entry::Line(kept)).is_err() {
+        if self.0.try_send(LogEntry::Line(kept)).is_err() {
             DROPPED.fetch_add(1, Relaxed);
         }
         Ok(line.len())
@@ -156,18 +156,18 @@ impl Write for Queue {
     }
 }
 
-/// The thread that writes.
-fn write_lines(entries: &Receiver<Entry>) {
+/// Writes the lines of the queue, on a thread of its own.
+fn write_lines(entries: &Receiver<LogEntry>) {
     let mut works = true;
     loop {
         let entry = match entries.try_recv() {
             Err(TryRecvError::Empty) => {
-                // All that waited is written: there is room for what is to be told of the rest.
+                // All that waited is written, so there is room for lines about what was dropped.
                 if works {
                     report_dropped();
                 }
-                refusals::sum_up(Instant::now());
-                match refusals::next() {
+                refusals::log_sums(Instant::now());
+                match refusals::next_due() {
                     Some(next) => {
                         entries.recv_timeout(next.saturating_duration_since(Instant::now()))
                     }
@@ -178,12 +178,12 @@ fn write_lines(entries: &Receiver<Entry>) {
             Err(TryRecvError::Disconnected) => return,
         };
         match entry {
-            Ok(Entry::Line(line)) => {
+            Ok(LogEntry::Line(line)) => {
                 works = std::io::stderr().write_all(&line).is_ok();
                 DROPPED.fetch_add(u64::from(!works), Relaxed);
             }
             // Who waited may have given up.
-            Ok(Entry::Flush(written)) => drop(written.send(())),
+            Ok(LogEntry::Flush(written)) => drop(written.send(())),
             Err(RecvTimeoutError::Timeout) => {}
             Err(RecvTimeoutError::Disconnected) => return,
         }

@@ -7,31 +7,32 @@ mod default_secrets;
 mod ignored_headers;
 mod proxy;
 
+use actix_web::Error;
+use actix_web::HttpResponse;
 use actix_web::body::{BoxBody, MessageBody};
 use actix_web::dev::{ServiceRequest, ServiceResponse};
 use actix_web::http::{Method, header};
 use actix_web::middleware::Next;
-use actix_web::web::Data;
-use actix_web::{Error, HttpResponse};
 
 use self::admission::Admission;
 use crate::error::ApiError;
-use crate::settings::Settings;
+use crate::logging::refusals;
+use crate::services::Services;
 
-/// The middleware.
-pub async fn doors(
+/// Takes a request through all steps, to its handler and back.
+///
+/// # Errors
+/// Fails in an application that was built without its services.
+pub async fn handle(
     request: ServiceRequest,
     next: Next<impl MessageBody + 'static>,
 ) -> Result<ServiceResponse<BoxBody>, Error> {
-    let settings = request
-        .app_data::<Data<Settings>>()
-        .cloned()
-        .ok_or(ApiError::Internal("no settings"))?;
+    let services = Services::of(request.request())?.clone();
     let origin = request.headers().get(header::ORIGIN).cloned();
-    let mut response = answer(request, next, &settings).await?;
+    let mut response = answer(request, next, &services).await?;
     cors::add_headers(
         response.headers_mut(),
-        &settings.allow_cors,
+        &services.settings.allow_cors,
         origin.as_ref(),
     );
     Ok(response)
@@ -40,19 +41,33 @@ pub async fn doors(
 async fn answer(
     mut request: ServiceRequest,
     next: Next<impl MessageBody + 'static>,
-    settings: &Settings,
+    services: &Services,
 ) -> Result<ServiceResponse<BoxBody>, Error> {
     // A browser asks whether its page may call. Any path answers.
     if request.method() == Method::OPTIONS {
         return Ok(request.into_response(HttpResponse::Ok().finish()));
     }
-    if let Some(refusal) = proxy::refusal(&mut request, settings) {
-        return Ok(request.into_response(refusal));
+    if let Err(refusal) = proxy::identify_caller(&mut request, &services.settings) {
+        return Ok(request.error_response(refusal));
     }
-    let admission = match Admission::of(&mut request).await {
-        Ok(admission) => admission,
-        Err(refusal) => return Ok(request.error_response(refusal)),
+    let response = match Admission::decide(&mut request, services).await {
+        Ok(admission) => {
+            let response = next.call(request).await?.map_into_boxed_body();
+            admission.end(response)
+        }
+        Err(refusal) => request.error_response(refusal),
     };
-    let response = next.call(request).await?.map_into_boxed_body();
-    Ok(admission.end(response))
+    record_refusal(&response);
+    Ok(response)
+}
+
+/// Counts and logs the error that a request was answered with, if any.
+fn record_refusal(response: &ServiceResponse<BoxBody>) {
+    let error = response
+        .response()
+        .error()
+        .and_then(|error| error.as_error::<ApiError>());
+    if let Some(error) = error {
+        refusals::record(error, response.request().path());
+    }
 }

@@ -14,11 +14,12 @@ use utoipa::openapi::{RefOr, Required, Schema};
 use utoipa::{Modify, OpenApi};
 use utoipa_actix_web::AppExt;
 
-use crate::admin::session::{self, Admin};
+use crate::admin::operator::Operator;
 use crate::error::ApiError;
 use crate::openapi::answers::Refusal;
+use crate::operators::sessions;
 use crate::validation::errors::Errors;
-use crate::{routes, signature};
+use crate::{calls, signature};
 
 /// Adds the two ways in which a caller shows who it is.
 struct Security;
@@ -30,14 +31,14 @@ impl Modify for Security {
         let components = description.components.get_or_insert_default();
         components.add_security_scheme("signature", SecurityScheme::ApiKey(ApiKey::Header(key)));
         let key = ApiKeyValue::with_description(
-            session::COOKIE,
+            sessions::COOKIE,
             "The session of an operator who has signed in to the admin panel.",
         );
         components.add_security_scheme("session", SecurityScheme::ApiKey(ApiKey::Cookie(key)));
     }
 }
 
-/// What is not about a single call. The calls are added where they are registered (`routes.rs`).
+/// What is not about a single call. The calls are added where they are registered (`calls.rs`).
 #[derive(OpenApi)]
 #[openapi(
     info(title = "Channelstream", description = "A websocket message broker for web applications."),
@@ -61,7 +62,7 @@ static DESCRIPTION: LazyLock<String> = LazyLock::new(|| {
     let (_, mut description) = App::new()
         .into_utoipa_app()
         .openapi(Description::openapi())
-        .configure(routes::described)
+        .configure(calls::register)
         .split_for_parts();
     tell_absent_from_null(&mut description);
     join_lines(&mut description);
@@ -72,7 +73,7 @@ static DESCRIPTION: LazyLock<String> = LazyLock::new(|| {
 /// A body that may be absent is not one that may be null, although the attributes write both as an
 /// `Option`.
 fn tell_absent_from_null(description: &mut utoipa::openapi::OpenApi) {
-    for body in calls(description).filter_map(|call| call.request_body.as_mut()) {
+    for body in operations(description).filter_map(|call| call.request_body.as_mut()) {
         let RefOr::T(body) = body else { continue };
         if body.required == Some(Required::True) {
             continue;
@@ -93,7 +94,7 @@ fn tell_absent_from_null(description: &mut utoipa::openapi::OpenApi) {
 /// Joins the lines of each description: a doc comment is wrapped where the source has no more
 /// space.
 fn join_lines(description: &mut utoipa::openapi::OpenApi) {
-    for call in calls(description) {
+    for call in operations(description) {
         let answers = call
             .responses
             .responses
@@ -108,7 +109,7 @@ fn join_lines(description: &mut utoipa::openapi::OpenApi) {
     }
 }
 
-fn calls(description: &mut utoipa::openapi::OpenApi) -> impl Iterator<Item = &mut Operation> {
+fn operations(description: &mut utoipa::openapi::OpenApi) -> impl Iterator<Item = &mut Operation> {
     let paths = description.paths.paths.values_mut();
     paths
         .flat_map(|path| {
@@ -124,18 +125,19 @@ fn calls(description: &mut utoipa::openapi::OpenApi) -> impl Iterator<Item = &mu
 
 /// Adds the description and the page.
 pub fn routes(app: &mut ServiceConfig) {
-    app.service(resource("/openapi.json").route(get().to(description)))
-        .service(resource("/api-explorer").route(get().to(explorer::page)))
-        .service(resource("/api-explorer/files/{name}").route(get().to(explorer::file)));
+    app.service(resource("/openapi.json").route(get().to(show_description)))
+        .service(resource("/api-explorer").route(get().to(explorer::show_page)))
+        .service(resource("/api-explorer/files/{name}").route(get().to(explorer::serve_file)));
 }
 
-/// `/openapi.json`: 403 without session or signature.
-async fn description(admin: Result<Admin, ApiError>) -> Result<HttpResponse, ApiError> {
-    match admin {
+/// Answers `/openapi.json`. A caller without session or signature gets 403, and is not led to the page
+/// to sign in.
+async fn show_description(operator: Result<Operator, ApiError>) -> Result<HttpResponse, ApiError> {
+    match operator {
         Ok(_) => Ok(HttpResponse::Ok()
             .content_type("application/json")
             .body(DESCRIPTION.as_str())),
-        Err(ApiError::NoSession { .. }) => Err(ApiError::NotSigned),
+        Err(ApiError::NoSession { .. }) => Err(ApiError::NoCredentials),
         Err(error) => Err(error),
     }
 }

@@ -1,19 +1,18 @@
-//! What endpoints and the log tell of the process they run in: since when it runs, and where this
-//! machine reaches it.
+//! Facts about the running process: when it started, and where this machine reaches it.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::time::Instant;
 
 /// When the server started.
-pub struct Started(Instant);
+pub struct StartTime(Instant);
 
-impl Started {
-    /// It starts.
+impl StartTime {
+    /// Notes that the server starts now.
     pub fn now() -> Self {
         Self(Instant::now())
     }
 
-    /// Its age as the original prints it: `1 day, 0:00:12`.
+    /// Formats for how long the server has run, as the original does: `1 day, 0:00:12`.
     pub fn uptime(&self) -> String {
         let seconds = self.0.elapsed().as_secs();
         let (days, hours, minutes) = (seconds / 86_400, seconds / 3600 % 24, seconds / 60 % 60);

@@ -21,19 +21,19 @@ use crate::settings::Settings;
 /// How long the last answers may take.
 const LAST_ANSWERS: Duration = Duration::from_millis(900);
 
-/// How often it is looked whether all clients have ended.
-const LOOK: Duration = Duration::from_millis(10);
+/// How often the server checks whether all clients have ended.
+const CHECK_INTERVAL: Duration = Duration::from_millis(10);
 
-/// What a stop needs to know of the settings.
+/// How long the phases of a stop may take.
 #[derive(Clone, Copy, Debug)]
-pub struct Times {
+pub struct StopTimes {
     notice: Duration,
     drain: Duration,
     grace: Duration,
 }
 
-impl Times {
-    /// As the settings say.
+impl StopTimes {
+    /// Takes the times from the settings.
     pub fn new(settings: &Settings) -> Self {
         Self {
             notice: settings.drain_notice,
@@ -50,10 +50,10 @@ pub struct Signals {
 }
 
 impl Signals {
-    /// Takes them over from the system.
+    /// Begins to catch the signals, which would otherwise end the process.
     ///
     /// # Errors
-    /// When the system does not allow it.
+    /// Fails when the system does not allow it.
     pub fn new() -> std::io::Result<Self> {
         Ok(Self {
             terminate: signal(SignalKind::terminate())?,
@@ -72,30 +72,31 @@ impl Signals {
 /// Waits for a signal, then stops the server in order.
 ///
 /// # Errors
-/// When a second signal ends it at once.
-pub async fn at_signal(
+/// Fails when a second signal comes, which ends the server at once.
+pub async fn stop_at_signal(
     mut signals: Signals,
     server: ServerHandle,
-    broker: Broker,
-    lifecycle: Lifecycle,
-    times: Times,
+    broker: &Broker,
+    lifecycle: &Lifecycle,
+    times: StopTimes,
 ) -> std::io::Result<()> {
     signals.next().await;
     tokio::select! {
-        () = in_order(&server, &broker, &lifecycle, times) => Ok(()),
+        () = stop_in_order(&server, broker, lifecycle, times) => Ok(()),
         () = signals.next() => Err(std::io::Error::other("stopped at once by a second signal")),
     }
 }
 
-async fn in_order(
+/// Takes the server through all phases of a stop.
+async fn stop_in_order(
     server: &ServerHandle,
     broker: &Broker,
     lifecycle: &Lifecycle,
-    Times {
+    StopTimes {
         notice,
         drain,
         grace,
-    }: Times,
+    }: StopTimes,
 ) {
     lifecycle.enter(Phase::Noticed);
     if !notice.is_zero() {
@@ -111,22 +112,22 @@ async fn in_order(
         drain.as_secs_f64()
     );
     lifecycle.enter(Phase::Draining);
-    lifecycle.calls_ended(begun_at + drain / 2).await;
+    lifecycle.wait_for_calls(begun_at + drain / 2).await;
     broker.drain(begun_at + drain).await;
-    clients_ended(broker, Instant::now() + grace).await;
+    wait_for_clients(broker, Instant::now() + grace).await;
     lifecycle.enter(Phase::Ending);
-    // The HTTP server looks only once a second whether all its sockets are closed; those without a
-    // request are closed at once.
+    // Sockets without a request are closed at once. The HTTP server checks only once a second whether
+    // all others are closed.
     let _ = timeout_at(Instant::now() + LAST_ANSWERS, server.stop(true)).await;
 }
 
-/// Waits until all listening clients have ended.
-async fn clients_ended(broker: &Broker, deadline: Instant) {
+/// Waits until all listening clients have ended, but not longer than until `deadline`.
+async fn wait_for_clients(broker: &Broker, deadline: Instant) {
     let is_listening = || {
         let listening = broker.counters().listening();
         listening.websocket + listening.event_stream + listening.long_poll > 0
     };
     while is_listening() && Instant::now() < deadline {
-        sleep(LOOK).await;
+        sleep(CHECK_INTERVAL).await;
     }
 }

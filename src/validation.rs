@@ -8,19 +8,18 @@
 //! that it stands beside the other errors.
 
 pub mod body;
+mod boolean;
+mod depth;
 pub mod describer;
 pub mod errors;
+pub mod facts;
 pub mod fields;
+pub mod json;
 pub mod parameters;
+mod query;
 pub mod reader;
 pub mod reading;
+pub mod rule;
 pub mod rules;
 
-use std::collections::BTreeMap;
-
-use actix_web::HttpRequest;
-
-/// Returns the parameters of the query. Of a repeated one the last counts.
-pub fn query(request: &HttpRequest) -> BTreeMap<String, String> {
-    serde_urlencoded::from_str(request.query_string()).unwrap_or_default()
-}
+pub use self::query::query;

@@ -1,19 +1,21 @@
-//! What operators do from the panel. Each call does what the one of the API does, with a session in
-//! place of a signature.
+//! The calls by which operators act from the panel. Each does what the call of the API does; a session
+//! takes the place of the signature.
 
-use actix_web::web::{Data, Json, Payload};
-use actix_web::{HttpRequest, HttpResponse, post};
-use channelstream_actors::broker::Broker;
+use actix_web::post;
+use actix_web::web::{Data, Json};
 use channelstream_actors::name::ChannelName;
 use channelstream_actors::protocol::info::Info;
 use channelstream_actors::protocol::message::Message;
 
-use crate::admin::session::Admin;
+use crate::admin::operator::Operator;
+use crate::answer::JsonText;
 use crate::api::channel_config::{self, ChannelSettings, ConfigRequest};
-use crate::api::disconnect::{self, DisconnectRequest};
-use crate::api::message::{self, MessageDraft};
+use crate::api::disconnect::DisconnectRequest;
+use crate::api::idempotency::RepeatableBody;
+use crate::api::message::{self, MessageDraft, MessageRequest};
 use crate::error::ApiError;
 use crate::openapi::answers::{AdminErrors, CommonErrors, HttpsOnly, InvalidBody};
+use crate::services::Services;
 use crate::validation::body::Body;
 use crate::validation::describer::describe_table;
 use crate::validation::fields::{Fields, Table, field};
@@ -34,12 +36,11 @@ use crate::validation::rules::any_text;
 )]
 #[post("/admin/message")]
 pub(crate) async fn publish_messages(
-    _: Admin,
-    request: HttpRequest,
-    broker: Data<Broker>,
-    payload: Payload,
-) -> Result<HttpResponse, ApiError> {
-    message::publish(request, broker, payload).await
+    _: Operator,
+    services: Data<Services>,
+    call: RepeatableBody<MessageRequest>,
+) -> Result<JsonText, ApiError> {
+    message::publish(&services.broker, call).await
 }
 
 /// Sets the settings of channels, as `POST /channel_config` does.
@@ -57,11 +58,13 @@ pub(crate) async fn publish_messages(
 )]
 #[post("/admin/channel_config")]
 pub(crate) async fn configure_channels(
-    _: Admin,
-    broker: Data<Broker>,
-    body: Body<ConfigRequest>,
+    _: Operator,
+    services: Data<Services>,
+    Body(request): Body<ConfigRequest>,
 ) -> Result<Json<Info>, ApiError> {
-    channel_config::configure(&broker, body.0).await
+    channel_config::configure(&services.broker, request)
+        .await
+        .map(Json)
 }
 
 /// Ends a connection, as `POST /disconnect` does.
@@ -80,11 +83,11 @@ pub(crate) async fn configure_channels(
 )]
 #[post("/admin/disconnect")]
 pub(crate) async fn end_connection(
-    _: Admin,
-    broker: Data<Broker>,
-    body: Body<DisconnectRequest>,
+    _: Operator,
+    services: Data<Services>,
+    Body(request): Body<DisconnectRequest>,
 ) -> Json<bool> {
-    disconnect::disconnect(&broker, body.0).await
+    Json(services.broker.disconnect(request.conn_id).await)
 }
 
 /// The request of `/admin/forget_channel`.
@@ -124,12 +127,12 @@ describe_table!(ForgetRequest);
 )]
 #[post("/admin/forget_channel")]
 pub(crate) async fn forget_channel(
-    _: Admin,
-    broker: Data<Broker>,
+    _: Operator,
+    services: Data<Services>,
     Body(request): Body<ForgetRequest>,
 ) -> Result<Json<bool>, ApiError> {
     let ForgetRequest { channel } = request;
-    let is_forgotten = broker.forget_channel(channel.clone()).await?;
+    let is_forgotten = services.broker.forget_channel(channel.clone()).await?;
     if is_forgotten {
         log::info!(
             "the channel {:?} was forgotten, as an operator asked",

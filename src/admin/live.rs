@@ -1,44 +1,41 @@
-//! `GET /admin/live`: what an open panel listens to, as server-sent events. `numbers` are the
-//! samples since the last, `view` is what the panel looks at, sent when it changed.
+//! `GET /admin/live`: the stream of server-sent events that an open panel listens to. An event
+//! `numbers` has the samples since the last one; an event `view` has what the panel shows, and is sent
+//! when that changed.
 
 use std::convert::Infallible;
 use std::time::{Duration, Instant};
 
-use actix::Addr;
 use actix_web::web::{Bytes, Data};
 use actix_web::{HttpRequest, HttpResponse, get};
-use channelstream_actors::broker::Broker;
 use futures_util::StreamExt;
 use futures_util::future::{Either, ready, select};
 use futures_util::stream::{once, unfold};
 use tokio::time::sleep;
 
-use crate::admin::monitor::{Monitor, Since};
-use crate::admin::session::Admin;
-use crate::admin::view::{Listing, View, Watching};
-use crate::error::ApiError;
+use crate::admin::operator::Operator;
+use crate::admin::view::{ListParameters, View, ViewParameters};
 use crate::event_source;
-use crate::lifecycle::Lifecycle;
 use crate::openapi::answers::{AdminErrors, CommonErrors, HttpsOnly, InvalidQuery};
+use crate::operators::monitor::ListSince;
+use crate::services::Services;
 
+/// How often the stream looks for something to send.
 const INTERVAL: Duration = Duration::from_secs(1);
 
-/// To look costs something where there are many channels. After a look so many times its duration
-/// pass before the next.
+/// How many times the duration of a reading passes before the next one. To read a view costs something
+/// where there are many channels.
 const REST: u32 = 20;
 
-/// What a panel is told.
-struct Panel {
-    broker: Data<Broker>,
-    monitor: Data<Addr<Monitor>>,
-    lifecycle: Data<Lifecycle>,
+/// The stream of events that an open panel gets.
+struct PanelStream {
+    services: Data<Services>,
     view: View,
-    /// When the last sample was that it knows.
+    /// The time of the last sample that the panel has, in microseconds since 1970.
     known: u64,
-    /// What it was shown.
+    /// What the panel was shown last, as JSON.
     shown: String,
-    /// When to look again.
-    look_at: Instant,
+    /// When the view is read again.
+    read_at: Instant,
 }
 
 /// Shows what the panel shows, as server-sent events.
@@ -48,7 +45,7 @@ struct Panel {
 #[utoipa::path(
     tag = "operating",
     operation_id = "live",
-    params(Watching, Listing),
+    params(ViewParameters, ListParameters),
     responses(
         (status = 200, description = "The stream is open. It carries numbers and views.", body = String,
             content_type = "text/event-stream"),
@@ -57,47 +54,43 @@ struct Panel {
     security(("session" = []), ("signature" = [])),
 )]
 #[get("/admin/live")]
-pub(crate) async fn live(
-    _: Admin,
+pub(crate) async fn stream_live(
+    _: Operator,
+    services: Data<Services>,
+    view: View,
     request: HttpRequest,
-    broker: Data<Broker>,
-    monitor: Data<Addr<Monitor>>,
-    lifecycle: Data<Lifecycle>,
-) -> Result<HttpResponse, ApiError> {
+) -> HttpResponse {
     let known = event_source::last_event_id(&request)
         .and_then(|id| id.parse().ok())
         .unwrap_or_default();
-    let view = View::of(&request)?;
-    let panel = Panel {
-        broker,
-        monitor,
-        lifecycle,
+    let panel = PanelStream {
+        services,
         view,
         known,
         shown: String::new(),
-        look_at: Instant::now(),
+        read_at: Instant::now(),
     };
     let events = unfold(panel, |mut panel| async move {
         let events = panel.next().await?;
         Some((Ok::<_, Infallible>(Bytes::from(events)), panel))
     });
-    Ok(event_source::answer().streaming(once(ready(Ok(event_source::BEGINNING))).chain(events)))
+    event_source::answer().streaming(once(ready(Ok(event_source::BEGINNING))).chain(events))
 }
 
-impl Panel {
-    /// Waits for something to tell. `None` when the server is about to stop.
+impl PanelStream {
+    /// Waits for events to send. Returns `None` when the server is about to stop.
     async fn next(&mut self) -> Option<String> {
         loop {
-            let mut events = self.numbers().await?;
-            if self.look_at <= Instant::now() {
-                events += &self.look().await;
+            let mut events = self.read_numbers().await?;
+            if self.read_at <= Instant::now() {
+                events += &self.read_view().await;
             }
             if !events.is_empty() {
                 return Some(events);
             }
             let (pause, end) = (
                 Box::pin(sleep(INTERVAL)),
-                Box::pin(self.lifecycle.clients_closed()),
+                Box::pin(self.services.lifecycle.clients_closed()),
             );
             if let Either::Right(_) = select(pause, end).await {
                 return None;
@@ -105,8 +98,13 @@ impl Panel {
         }
     }
 
-    async fn numbers(&mut self) -> Option<String> {
-        let samples = self.monitor.send(Since(self.known)).await.ok()?;
+    async fn read_numbers(&mut self) -> Option<String> {
+        let samples = self
+            .services
+            .monitor
+            .send(ListSince(self.known))
+            .await
+            .ok()?;
         let Some(last) = samples.last() else {
             return Some(String::new());
         };
@@ -118,11 +116,11 @@ impl Panel {
         ))
     }
 
-    async fn look(&mut self) -> String {
+    async fn read_view(&mut self) -> String {
         let start = Instant::now();
-        let seen = self.view.look(&self.broker).await;
-        // A little less than the interval: the next round shall find it due.
-        self.look_at = Instant::now() + (start.elapsed() * REST).max(INTERVAL * 9 / 10);
+        let seen = self.view.read(&self.services.broker).await;
+        // A little less than the interval, so that the view is due in the next round.
+        self.read_at = Instant::now() + (start.elapsed() * REST).max(INTERVAL * 9 / 10);
         if seen == self.shown {
             return String::new();
         }

@@ -2,22 +2,22 @@
 
 use actix_web::web::{Data, block};
 use actix_web::{HttpRequest, HttpResponse, get};
-use channelstream_actors::broker::Broker;
 use channelstream_actors::protocol::info::Totals;
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use crate::admin::session::Admin;
-use crate::admin::view::{Listing, selection};
+use crate::admin::operator::Operator;
+use crate::admin::view::{ListParameters, ListQuery};
+use crate::answer::JsonText;
 use crate::error::ApiError;
 use crate::openapi::answers::{AdminErrors, CommonErrors, HttpsOnly, InvalidQuery};
 use crate::pages::page;
-use crate::process::Started;
+use crate::services::Services;
 
 const PAGE: &str = include_str!("assets/panel.html");
 
-/// `/admin`.
-pub async fn panel(request: HttpRequest, _: Admin) -> HttpResponse {
+/// Shows the panel's page, at `/admin`.
+pub async fn show_panel(request: HttpRequest, _: Operator) -> HttpResponse {
     page(&request, PAGE)
 }
 
@@ -39,7 +39,7 @@ pub struct PanelTotals {
 #[utoipa::path(
     tag = "operating",
     operation_id = "numbers",
-    params(Listing),
+    params(ListParameters),
     responses(
         (status = 200, description = "The numbers of the server, its channels and its users.", body = PanelTotals),
         CommonErrors, HttpsOnly, InvalidQuery, AdminErrors,
@@ -47,35 +47,29 @@ pub struct PanelTotals {
     security(("session" = []), ("signature" = [])),
 )]
 #[get("/admin/admin.json")]
-pub(crate) async fn numbers(
-    admin: Admin,
-    request: HttpRequest,
-    broker: Data<Broker>,
-    started: Data<Started>,
-) -> Result<HttpResponse, ApiError> {
-    show_numbers(admin, request, broker, started).await
+pub(crate) async fn get_numbers(
+    operator: Operator,
+    services: Data<Services>,
+    query: ListQuery,
+) -> Result<JsonText, ApiError> {
+    show_numbers(operator, services, query).await
 }
 
-/// POST does what GET does.
+/// Does for POST what GET does.
 pub async fn show_numbers(
-    _: Admin,
-    request: HttpRequest,
-    broker: Data<Broker>,
-    started: Data<Started>,
-) -> Result<HttpResponse, ApiError> {
-    let totals = broker.totals(selection(&request)?).await;
+    _: Operator,
+    services: Data<Services>,
+    ListQuery(selection): ListQuery,
+) -> Result<JsonText, ApiError> {
     let totals = PanelTotals {
-        totals,
-        uptime: started.uptime(),
+        totals: services.broker.totals(selection).await,
+        uptime: services.start_time.uptime(),
         version: env!("CARGO_PKG_VERSION"),
     };
-    // Of a hundred thousand channels that takes a while, and this thread has others to serve.
+    // A hundred thousand channels take a while to encode, and this thread has others to serve.
     let text = block(move || serde_json::to_string(&totals)).await;
-    let text = text
-        .ok()
+    text.ok()
         .and_then(Result::ok)
-        .ok_or(ApiError::Internal("the numbers could not be printed"))?;
-    Ok(HttpResponse::Ok()
-        .content_type("application/json")
-        .body(text))
+        .map(|text| JsonText(text.into()))
+        .ok_or(ApiError::Internal("the numbers could not be printed"))
 }

@@ -3,32 +3,33 @@
 use std::net::{IpAddr, Ipv4Addr};
 use std::time::Duration;
 
-use actix::Addr;
 use actix_web::http::{StatusCode, header};
 use actix_web::web::{Data, Payload};
 use actix_web::{HttpRequest, HttpResponse};
 use serde::Deserialize;
 use subtle::ConstantTimeEq;
 
-use crate::admin::session::{Sessions, refuse_foreign_pages};
-use crate::admin::throttle::{Attempt, SignInThrottle, Source, Succeeded, Wait};
+use crate::admin::operator::refuse_foreign_pages;
 use crate::caller::Caller;
 use crate::error::ApiError;
-use crate::logging::refusals::{Refusal, refused};
+use crate::logging::refusals::{RefusalKind, log_refusal};
+use crate::operators::sessions::Sessions;
+use crate::operators::throttle::{Attempt, AttemptSource, Succeeded, Wait};
 use crate::pages::{escaped, page};
+use crate::services::Services;
 use crate::settings::Settings;
 use crate::validation::{body, query};
 
 const PAGE: &str = include_str!("assets/sign_in.html");
 
-/// `GET /admin/sign_in`.
-pub async fn form(request: HttpRequest, settings: Data<Settings>) -> HttpResponse {
-    form_saying(&request, &settings, "")
+/// Shows the form, at `GET /admin/sign_in`.
+pub async fn show_form(request: HttpRequest, services: Data<Services>) -> HttpResponse {
+    render_form(&request, &services.settings, "")
 }
 
-fn form_saying(request: &HttpRequest, settings: &Settings, message: &str) -> HttpResponse {
-    // Such a server is reached from its own machine only; who tries it need not look for what
-    // everyone knows.
+fn render_form(request: &HttpRequest, settings: &Settings, message: &str) -> HttpResponse {
+    // A server with the default password is reached from its own machine only. Who tries it need not
+    // look for what everyone knows.
     let hint = if settings.has_known_admin_secret() {
         format!(
             "Not set yet, so: <code>{}</code> and <code>admin_secret</code>.",
@@ -43,9 +44,9 @@ fn form_saying(request: &HttpRequest, settings: &Settings, message: &str) -> Htt
     )
 }
 
-fn too_early(request: &HttpRequest, settings: &Settings, left: Duration) -> HttpResponse {
+fn answer_too_early(request: &HttpRequest, settings: &Settings, left: Duration) -> HttpResponse {
     let seconds = left.as_secs() + 1;
-    let mut response = form_saying(
+    let mut response = render_form(
         request,
         settings,
         &format!("Too many attempts. Try again in {seconds} s."),
@@ -57,69 +58,106 @@ fn too_early(request: &HttpRequest, settings: &Settings, left: Duration) -> Http
     response
 }
 
+/// What the form sends. Blanks around the values do not matter.
 #[derive(Deserialize, Default)]
 #[serde(default)]
-struct Form {
+struct Credentials {
     username: String,
     password: String,
 }
 
-/// `POST /admin/sign_in`: a form with `username` and `password`; blanks around them do not matter.
+impl Credentials {
+    async fn read(request: &HttpRequest, payload: Payload) -> Result<Self, ApiError> {
+        let bytes = body::read(request, payload.into_inner()).await?;
+        Ok(serde_urlencoded::from_bytes(&bytes).unwrap_or_default())
+    }
+
+    /// Returns whether name and password are right, in a time that does not depend on how much of
+    /// them is.
+    fn are_right(&self, settings: &Settings) -> bool {
+        let is_same =
+            |given: &str, expected: &str| given.trim().as_bytes().ct_eq(expected.as_bytes());
+        let is_right = is_same(&self.username, &settings.admin_user)
+            & is_same(&self.password, settings.admin_secret.as_str());
+        is_right.into()
+    }
+}
+
+/// Signs in, at `POST /admin/sign_in`, with a form that has `username` and `password`.
 pub async fn sign_in(
     request: HttpRequest,
     payload: Payload,
-    settings: Data<Settings>,
-    sessions: Data<Sessions>,
-    throttle: Data<Addr<SignInThrottle>>,
+    services: Data<Services>,
 ) -> Result<HttpResponse, ApiError> {
     refuse_foreign_pages(&request)?;
-    let caller = Caller::of(&request);
-    let address = caller
-        .address
-        .unwrap_or(IpAddr::from(Ipv4Addr::UNSPECIFIED));
-    let device = sessions.devices.of(&request);
-    let source = device.map_or(Source::Address(address), Source::Device);
-    match throttle.send(Attempt(source)).await {
+    let settings = &services.settings;
+    let source = find_source(&request, &services.sessions);
+    match services.throttle.send(Attempt(source)).await {
         Ok(Ok(())) => {}
-        Ok(Err(Wait(left))) => return Ok(too_early(&request, &settings, left)),
+        Ok(Err(Wait(left))) => return Ok(answer_too_early(&request, settings, left)),
         Err(_) => return Err(ApiError::Internal("no sign-in throttle")),
     }
-    let bytes = body::read(&request, payload.into_inner()).await?;
-    let Form { username, password } = serde_urlencoded::from_bytes(&bytes).unwrap_or_default();
-    let is_same = |given: &str, expected: &str| given.trim().as_bytes().ct_eq(expected.as_bytes());
-    let is_right = is_same(&username, &settings.admin_user)
-        & is_same(&password, settings.admin_secret.as_str());
-    if !bool::from(is_right) {
-        let line = format_args!(
-            "a sign-in to the admin panel from {address} was refused (admin_user, admin_secret)"
-        );
-        refused(Refusal::SignIn, line);
-        return Ok(form_saying(&request, &settings, "Wrong name or password."));
+    let credentials = Credentials::read(&request, payload).await?;
+    if !credentials.are_right(settings) {
+        log_wrong_credentials(&request);
+        return Ok(render_form(&request, settings, "Wrong name or password."));
     }
     // Cannot fail: the actor has just replied.
-    let _ = throttle.send(Succeeded(source)).await;
-    let wanted = query(&request)
-        .remove("to")
-        .is_some_and(|to| to == "api-explorer");
-    let location = (
-        header::LOCATION,
-        caller.url(if wanted { "/api-explorer" } else { "/admin" }),
-    );
-    let remembered = sessions.devices.remember(device, &caller);
-    Ok(HttpResponse::Found()
-        .insert_header(location)
-        .cookie(sessions.open(&caller))
-        .cookie(remembered)
-        .finish())
+    let _ = services.throttle.send(Succeeded(source)).await;
+    Ok(open_session(&request, &services.sessions))
 }
 
-/// `/admin/sign_out`: the session ends, and its cookie goes.
-pub async fn sign_out(request: HttpRequest, sessions: Data<Sessions>) -> HttpResponse {
+/// Returns in whose name an attempt to sign in counts.
+fn find_source(request: &HttpRequest, sessions: &Sessions) -> AttemptSource {
+    let device = sessions.devices.of(request);
+    device.map_or_else(
+        || AttemptSource::Address(find_address(request)),
+        AttemptSource::Device,
+    )
+}
+
+fn find_address(request: &HttpRequest) -> IpAddr {
+    Caller::of(request)
+        .address
+        .unwrap_or(IpAddr::from(Ipv4Addr::UNSPECIFIED))
+}
+
+fn log_wrong_credentials(request: &HttpRequest) {
+    log_refusal(
+        RefusalKind::SignIn,
+        format_args!(
+            "a sign-in to the admin panel from {} was refused (admin_user, admin_secret)",
+            find_address(request)
+        ),
+    );
+}
+
+/// Opens a session, and leads the browser to the page that it wanted.
+fn open_session(request: &HttpRequest, sessions: &Sessions) -> HttpResponse {
+    let caller = Caller::of(request);
+    let wants_explorer = query(request)
+        .remove("to")
+        .is_some_and(|to| to == "api-explorer");
+    let path = if wants_explorer {
+        "/api-explorer"
+    } else {
+        "/admin"
+    };
+    let device = sessions.devices.of(request);
+    HttpResponse::Found()
+        .insert_header((header::LOCATION, caller.url(path)))
+        .cookie(sessions.open(&caller))
+        .cookie(sessions.devices.remember(device, &caller))
+        .finish()
+}
+
+/// Ends the session and removes its cookie, at `/admin/sign_out`.
+pub async fn sign_out(request: HttpRequest, services: Data<Services>) -> HttpResponse {
     let caller = Caller::of(&request);
-    sessions.end(&request).await;
+    services.sessions.end(&request).await;
     let location = (header::LOCATION, caller.url("/admin/sign_in"));
     HttpResponse::Found()
         .insert_header(location)
-        .cookie(Sessions::close(&caller))
+        .cookie(Sessions::expire_cookie(&caller))
         .finish()
 }

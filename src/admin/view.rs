@@ -1,6 +1,9 @@
-//! What an open panel shows: the part of the server it looks at.
+//! What an open panel shows: the query that asks for it, and how it is read from the broker.
 
-use actix_web::HttpRequest;
+use std::future::{Ready, ready};
+
+use actix_web::dev::Payload;
+use actix_web::{FromRequest, HttpRequest};
 use channelstream_actors::broker::Broker;
 use channelstream_actors::name::{ChannelName, UserName};
 use channelstream_actors::view::{Selection, Sort};
@@ -13,11 +16,11 @@ use crate::event_source::{LAST_EVENT_ID, LAST_EVENT_ID_HEADER};
 use crate::validation::parameters::{Parameter, one_of, text, whole_number};
 use crate::validation::query;
 
-/// The longest page.
-const MOST: usize = 1000;
+/// How many names a page has at most.
+const LARGEST_LIMIT: usize = 1000;
 
-/// How long a page is where nothing is said.
-const USUAL: usize = 100;
+/// How many names a page has where `limit` is absent.
+const DEFAULT_LIMIT: usize = 100;
 
 const SEARCH: Parameter<String> = text(
     "search",
@@ -37,7 +40,7 @@ const LIMIT: Parameter<usize> = Parameter {
     about: "How many names are shown at most. More than 1,000 count as 1,000.",
     read: |text| text.parse().ok(),
     wrong: "limit is a whole number, 0 or more",
-    schema: || whole_number(USUAL),
+    schema: || whole_number(DEFAULT_LIMIT),
 };
 
 const SORTS: [(&str, Sort); 5] = [
@@ -61,15 +64,15 @@ const SORT: Parameter<Sort> = Parameter {
     schema: || one_of(SORTS.iter().map(|(name, _)| *name)),
 };
 
-const VIEWS: [(&str, Kind); 5] = [
-    ("numbers", Kind::Numbers),
-    ("channels", Kind::Channels),
-    ("channel", Kind::Channel),
-    ("users", Kind::Users),
-    ("user", Kind::User),
+const VIEWS: [(&str, ViewKind); 5] = [
+    ("numbers", ViewKind::Numbers),
+    ("channels", ViewKind::Channels),
+    ("channel", ViewKind::Channel),
+    ("users", ViewKind::Users),
+    ("user", ViewKind::User),
 ];
 
-const VIEW: Parameter<Kind> = Parameter {
+const VIEW: Parameter<ViewKind> = Parameter {
     name: "view",
     about: "What is looked at besides the numbers, if anything.",
     read: |text| {
@@ -87,9 +90,9 @@ const NAME: Parameter<String> = text("name", "The name of the channel or user th
 const KNOWN_NUMBERS: &str = "The `id` of the last numbers that the caller has.";
 
 /// The parameters that ask for a part of a list.
-pub(super) struct Listing;
+pub(crate) struct ListParameters;
 
-impl IntoParams for Listing {
+impl IntoParams for ListParameters {
     fn into_params(_: impl Fn() -> Option<ParameterIn>) -> Vec<Description> {
         vec![
             SEARCH.optional(),
@@ -101,9 +104,9 @@ impl IntoParams for Listing {
 }
 
 /// The parameters that say what a panel looks at.
-pub(super) struct Watching;
+pub(crate) struct ViewParameters;
 
-impl IntoParams for Watching {
+impl IntoParams for ViewParameters {
     fn into_params(_: impl Fn() -> Option<ParameterIn>) -> Vec<Description> {
         vec![
             VIEW.optional(),
@@ -116,7 +119,7 @@ impl IntoParams for Watching {
 
 /// The kinds of views.
 #[derive(Clone, Copy, Debug)]
-enum Kind {
+enum ViewKind {
     Numbers,
     Channels,
     Channel,
@@ -124,9 +127,9 @@ enum Kind {
     User,
 }
 
-/// What a panel looks at.
+/// What a panel shows besides the numbers.
 #[derive(Clone, Debug)]
-pub(super) enum View {
+pub(crate) enum View {
     /// The numbers only.
     Numbers,
     /// A page of all channels.
@@ -140,32 +143,56 @@ pub(super) enum View {
 }
 
 impl View {
-    /// By `view`, `name`, and what [`selection`] takes.
-    pub(super) fn of(request: &HttpRequest) -> Result<Self, ApiError> {
+    /// Reads the view from the parameters `view` and `name`, and from those that [`read_selection`]
+    /// reads.
+    fn parse(request: &HttpRequest) -> Result<Self, ApiError> {
         let mut query = query(request);
         let name = NAME.take(&mut query)?.unwrap_or_default();
         match VIEW.take(&mut query)? {
-            None | Some(Kind::Numbers) => Ok(Self::Numbers),
-            Some(Kind::Channels) => Ok(Self::Channels(selection(request)?.unwrap_or(DEFAULT))),
-            Some(Kind::Channel) => Ok(Self::Channel(ChannelName::new(name))),
-            Some(Kind::Users) => Ok(Self::Users(selection(request)?.unwrap_or(DEFAULT))),
-            Some(Kind::User) => Ok(Self::User(UserName::new(name))),
+            None | Some(ViewKind::Numbers) => Ok(Self::Numbers),
+            Some(ViewKind::Channels) => {
+                Ok(Self::Channels(read_selection(request)?.unwrap_or(DEFAULT)))
+            }
+            Some(ViewKind::Channel) => Ok(Self::Channel(ChannelName::new(name))),
+            Some(ViewKind::Users) => Ok(Self::Users(read_selection(request)?.unwrap_or(DEFAULT))),
+            Some(ViewKind::User) => Ok(Self::User(UserName::new(name))),
         }
     }
 
-    /// As JSON; `null` where what it looks at does not exist.
-    pub(super) async fn look(&self, broker: &Broker) -> String {
+    /// Returns what the view shows as JSON, or `null` where that does not exist.
+    pub(crate) async fn read(&self, broker: &Broker) -> String {
         match self.clone() {
             Self::Numbers => String::new(),
-            Self::Channels(selection) => json(&broker.channel_page(selection).await),
-            Self::Channel(name) => json(&broker.inspect_channel(name).await),
-            Self::Users(selection) => json(&broker.user_page(selection).await),
-            Self::User(name) => json(&broker.inspect_user(name).await),
+            Self::Channels(selection) => encode(&broker.channel_page(selection).await),
+            Self::Channel(name) => encode(&broker.inspect_channel(name).await),
+            Self::Users(selection) => encode(&broker.user_page(selection).await),
+            Self::User(name) => encode(&broker.inspect_user(name).await),
         }
     }
 }
 
-fn json(value: &impl Serialize) -> String {
+impl FromRequest for View {
+    type Error = ApiError;
+    type Future = Ready<Result<Self, ApiError>>;
+
+    fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
+        ready(Self::parse(request))
+    }
+}
+
+/// The part of a list that a request asks for, if it asks for one.
+pub struct ListQuery(pub(crate) Option<Selection>);
+
+impl FromRequest for ListQuery {
+    type Error = ApiError;
+    type Future = Ready<Result<Self, ApiError>>;
+
+    fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
+        ready(read_selection(request).map(Self))
+    }
+}
+
+fn encode(value: &impl Serialize) -> String {
     serde_json::to_string(value).unwrap_or_else(|error| {
         log::error!("the panel could not be told what it looks at: {error}");
         "null".to_owned()
@@ -176,12 +203,12 @@ const DEFAULT: Selection = Selection {
     search: String::new(),
     sort: Sort::Name,
     offset: 0,
-    limit: USUAL,
+    limit: DEFAULT_LIMIT,
 };
 
-/// Which part of a list a request asks for: `search`, `sort`, `offset`, `limit`. `None` where it
-/// says nothing.
-pub(super) fn selection(request: &HttpRequest) -> Result<Option<Selection>, ApiError> {
+/// Reads which part of a list a request asks for, from `search`, `sort`, `offset` and `limit`. Returns
+/// `None` where it has none of them.
+fn read_selection(request: &HttpRequest) -> Result<Option<Selection>, ApiError> {
     let mut query = query(request);
     let (search, sort) = (SEARCH.take(&mut query)?, SORT.take(&mut query)?);
     let (offset, limit) = (OFFSET.take(&mut query)?, LIMIT.take(&mut query)?);
@@ -192,6 +219,6 @@ pub(super) fn selection(request: &HttpRequest) -> Result<Option<Selection>, ApiE
         search: search.unwrap_or_default(),
         sort: sort.unwrap_or_default(),
         offset: offset.unwrap_or_default(),
-        limit: limit.unwrap_or(USUAL).min(MOST),
+        limit: limit.unwrap_or(DEFAULT_LIMIT).min(LARGEST_LIMIT),
     }))
 }

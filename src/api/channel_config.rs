@@ -12,12 +12,14 @@ use serde_json::value::RawValue;
 
 use crate::error::ApiError;
 use crate::openapi::answers::{CommonErrors, HttpsOnly, InvalidBody, SignedErrors};
-use crate::signature::Signed;
-use crate::validation::body::{Body, Checked, Facts, FromBody};
+use crate::services::Services;
+use crate::signature::signed::Signed;
+use crate::validation::body::{Body, Checked, FromBody};
 use crate::validation::describer::describe_table;
 use crate::validation::errors::Errors;
+use crate::validation::facts::Facts;
 use crate::validation::fields::{Fields, Table, field};
-use crate::validation::reader::{entries, not_null};
+use crate::validation::json::{entries, not_null};
 use crate::validation::rules::{history_size, mapping_of, object};
 
 /// The settings of a channel. Those that are left out are set to their defaults.
@@ -130,17 +132,17 @@ impl FromBody for ConfigRequest {
 #[post("/channel_config")]
 pub(crate) async fn configure_channels(
     _: Signed,
-    broker: Data<Broker>,
-    body: Body<ConfigRequest>,
+    services: Data<Services>,
+    Body(request): Body<ConfigRequest>,
 ) -> Result<Json<Info>, ApiError> {
-    configure(&broker, body.0).await
+    configure(&services.broker, request).await.map(Json)
 }
 
 /// Configures channels for the API and for the panel.
 pub(crate) async fn configure(
     broker: &Broker,
     ConfigRequest(configs): ConfigRequest,
-) -> Result<Json<Info>, ApiError> {
+) -> Result<Info, ApiError> {
     let channels = configs.keys().cloned().collect();
     broker.configure(configs).await?;
     let options = InfoOptions {
@@ -148,5 +150,5 @@ pub(crate) async fn configure(
         include_users: false,
         ..InfoOptions::default()
     };
-    Ok(Json(broker.info(Some(channels), &options).await))
+    Ok(broker.info(Some(channels), &options).await)
 }

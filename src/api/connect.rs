@@ -18,7 +18,8 @@ use crate::api::channel_config::channel_configs;
 use crate::api::info::info_options;
 use crate::error::ApiError;
 use crate::openapi::answers::{CommonErrors, HttpsOnly, InvalidBody, SignedErrors};
-use crate::signature::Signed;
+use crate::services::Services;
+use crate::signature::signed::Signed;
 use crate::validation::body::Body;
 use crate::validation::describer::describe_table;
 use crate::validation::fields::{Fields, Table, field};
@@ -126,9 +127,14 @@ pub struct ConnectAnswer {
 #[post("/connect")]
 pub(crate) async fn connect(
     _: Signed,
-    broker: Data<Broker>,
+    services: Data<Services>,
     Body(request): Body<ConnectRequest>,
 ) -> Result<Json<ConnectAnswer>, ApiError> {
+    connect_user(&services.broker, request).await.map(Json)
+}
+
+/// Opens the connection, and tells of its channels.
+async fn connect_user(broker: &Broker, request: ConnectRequest) -> Result<ConnectAnswer, ApiError> {
     let ConnectRequest {
         username,
         mut channels,
@@ -152,13 +158,12 @@ pub(crate) async fn connect(
         )
         .await?;
     let channels_info = broker.info(Some(channels.clone()), &info).await;
-    let (state, public_state) = (connected.state, connected.public_state);
-    Ok(Json(ConnectAnswer {
+    Ok(ConnectAnswer {
         conn_id,
-        state,
+        state: connected.state,
         username,
-        public_state,
+        public_state: connected.public_state,
         channels,
         channels_info,
-    }))
+    })
 }

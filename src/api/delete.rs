@@ -2,16 +2,17 @@
 
 use actix_web::delete;
 use actix_web::web::{Data, Json};
-use channelstream_actors::broker::Broker;
 use channelstream_actors::protocol::message::Deletion;
 use serde_json::value::RawValue;
 
-use crate::api::address;
+use crate::api::address::address;
 use crate::error::ApiError;
 use crate::openapi::answers::{CommonErrors, HttpsOnly, InvalidBody, SignedErrors};
-use crate::signature::Signed;
-use crate::validation::body::{Body, Checked, Facts, FromBody, list_of};
+use crate::services::Services;
+use crate::signature::signed::Signed;
+use crate::validation::body::{Body, Checked, FromBody, list_of};
 use crate::validation::describer::describe_table;
+use crate::validation::facts::Facts;
 use crate::validation::fields::{Fields, Table, field};
 use crate::validation::rules::uuid;
 
@@ -66,9 +67,9 @@ impl FromBody for DeleteRequest {
 #[delete("/message")]
 pub(crate) async fn delete_messages(
     _: Signed,
-    broker: Data<Broker>,
+    services: Data<Services>,
     Body(DeleteRequest(deletions)): Body<DeleteRequest>,
 ) -> Result<Json<Vec<Deletion>>, ApiError> {
-    broker.delete(deletions.clone()).await?;
+    services.broker.delete(deletions.clone()).await?;
     Ok(Json(deletions))
 }

@@ -1,18 +1,21 @@
 //! `/disconnect`: ends a connection for good. Anyone who knows its id may do so.
 
+use std::future::{Ready, ready};
+
+use actix_web::dev::Payload;
 use actix_web::web::{Data, Json};
-use actix_web::{HttpRequest, get, post};
-use channelstream_actors::broker::Broker;
+use actix_web::{FromRequest, HttpRequest, get, post};
 use channelstream_actors::name::ConnId;
 use utoipa::IntoParams;
 use utoipa::openapi::path::{Parameter, ParameterIn};
 
 use crate::error::ApiError;
 use crate::openapi::answers::{CommonErrors, HttpsOnly, InvalidBody};
+use crate::services::Services;
 use crate::validation::body::Body;
 use crate::validation::describer::describe_table;
-use crate::validation::errors::Errors;
-use crate::validation::fields::{Fields, NULL, Table, field};
+use crate::validation::errors::{Errors, NULL};
+use crate::validation::fields::{Fields, Table, field};
 use crate::validation::parameters::CONN_ID;
 use crate::validation::query;
 use crate::validation::rules::{parse_uuid, uuid};
@@ -20,7 +23,7 @@ use crate::validation::rules::{parse_uuid, uuid};
 /// The request of `POST /disconnect`.
 #[derive(Debug)]
 pub struct DisconnectRequest {
-    conn_id: ConnId,
+    pub(crate) conn_id: ConnId,
 }
 
 impl Table for DisconnectRequest {
@@ -53,17 +56,35 @@ describe_table!(DisconnectRequest);
     ),
 )]
 #[post("/disconnect")]
-pub(crate) async fn by_body(broker: Data<Broker>, body: Body<DisconnectRequest>) -> Json<bool> {
-    disconnect(&broker, body.0).await
-}
-
-/// Ends a connection for the API and for the panel.
-pub(crate) async fn disconnect(broker: &Broker, request: DisconnectRequest) -> Json<bool> {
-    Json(broker.disconnect(request.conn_id).await)
+pub(crate) async fn disconnect(
+    services: Data<Services>,
+    Body(request): Body<DisconnectRequest>,
+) -> Json<bool> {
+    Json(services.broker.disconnect(request.conn_id).await)
 }
 
 /// The connection to end, where the query names it.
-pub struct DisconnectQuery;
+pub struct DisconnectQuery {
+    conn_id: ConnId,
+}
+
+impl FromRequest for DisconnectQuery {
+    type Error = ApiError;
+    type Future = Ready<Result<Self, ApiError>>;
+
+    fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
+        let conn_id = match query(request).remove(CONN_ID.name) {
+            None => Err(Errors::missing(CONN_ID.name, NULL)),
+            Some(text) => parse_uuid(&text).ok_or_else(|| Errors::message("Not a valid UUID.")),
+        };
+        ready(match conn_id {
+            Ok(conn_id) => Ok(Self {
+                conn_id: conn_id.into(),
+            }),
+            Err(errors) => Err(ApiError::InvalidQuery(Errors::part(CONN_ID.name, errors))),
+        })
+    }
+}
 
 impl IntoParams for DisconnectQuery {
     fn into_params(_: impl Fn() -> Option<ParameterIn>) -> Vec<Parameter> {
@@ -85,25 +106,17 @@ impl IntoParams for DisconnectQuery {
     ),
 )]
 #[get("/disconnect")]
-pub(crate) async fn by_query(
-    broker: Data<Broker>,
-    request: HttpRequest,
-) -> Result<Json<bool>, ApiError> {
-    disconnect_by_query(broker, request).await
+pub(crate) async fn disconnect_by_query(
+    services: Data<Services>,
+    query: DisconnectQuery,
+) -> Json<bool> {
+    disconnect_by_any_method(services, query).await
 }
 
-/// Any other method does what GET does.
-pub async fn disconnect_by_query(
-    broker: Data<Broker>,
-    request: HttpRequest,
-) -> Result<Json<bool>, ApiError> {
-    let text = query(&request).remove(CONN_ID.name).ok_or_else(|| {
-        ApiError::Invalid(Errors::part(
-            CONN_ID.name,
-            Errors::missing(CONN_ID.name, NULL),
-        ))
-    })?;
-    let conn_id =
-        parse_uuid(&text).ok_or_else(|| ApiError::field(CONN_ID.name, "Not a valid UUID."))?;
-    Ok(Json(broker.disconnect(conn_id.into()).await))
+/// Does for any other method what GET does.
+pub async fn disconnect_by_any_method(
+    services: Data<Services>,
+    DisconnectQuery { conn_id }: DisconnectQuery,
+) -> Json<bool> {
+    Json(services.broker.disconnect(conn_id).await)
 }

@@ -2,17 +2,18 @@
 
 use actix_web::patch;
 use actix_web::web::{Data, Json};
-use channelstream_actors::broker::Broker;
 use channelstream_actors::protocol::message::Patch;
 use channelstream_actors::protocol::timestamp::Moment;
 use serde_json::value::RawValue;
 
-use crate::api::address;
+use crate::api::address::address;
 use crate::error::ApiError;
 use crate::openapi::answers::{CommonErrors, HttpsOnly, InvalidBody, SignedErrors};
-use crate::signature::Signed;
-use crate::validation::body::{Body, Checked, Facts, FromBody, list_of};
+use crate::services::Services;
+use crate::signature::signed::Signed;
+use crate::validation::body::{Body, Checked, FromBody, list_of};
 use crate::validation::describer::describe_table;
+use crate::validation::facts::Facts;
 use crate::validation::fields::{Fields, Table, field};
 use crate::validation::rules::{USER, datetime, name, payload, uuid};
 
@@ -86,9 +87,9 @@ impl FromBody for EditRequest {
 #[patch("/message")]
 pub(crate) async fn edit_messages(
     _: Signed,
-    broker: Data<Broker>,
+    services: Data<Services>,
     Body(EditRequest(patches)): Body<EditRequest>,
 ) -> Result<Json<Vec<Patch>>, ApiError> {
-    broker.edit(patches.clone()).await?;
+    services.broker.edit(patches.clone()).await?;
     Ok(Json(patches))
 }

@@ -1,12 +1,12 @@
-//! `/health`: the process serves; `/ready`: it should be sent requests.
+//! `/health` tells whether the process serves, and `/ready` whether to send requests to it.
 
 use actix_web::web::{Data, Json};
 use actix_web::{HttpResponse, get};
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use crate::lifecycle::Lifecycle;
 use crate::openapi::answers::CommonErrors;
+use crate::services::Services;
 
 /// The state of the server, for programs that supervise it.
 #[derive(Clone, Copy, Debug, Serialize, ToSchema)]
@@ -33,7 +33,7 @@ enum Status {
     responses((status = 200, description = "The process serves; `status` is `ok`.", body = Health), CommonErrors),
 )]
 #[get("/health")]
-pub(crate) async fn health() -> Json<Health> {
+pub(crate) async fn check_health() -> Json<Health> {
     Json(Health { status: Status::Ok })
 }
 
@@ -50,8 +50,8 @@ pub(crate) async fn health() -> Json<Health> {
     ),
 )]
 #[get("/ready")]
-pub(crate) async fn ready(lifecycle: Data<Lifecycle>) -> HttpResponse {
-    if lifecycle.is_ready() {
+pub(crate) async fn check_ready(services: Data<Services>) -> HttpResponse {
+    if services.lifecycle.is_ready() {
         HttpResponse::Ok().json(Health {
             status: Status::Ready,
         })

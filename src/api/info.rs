@@ -2,7 +2,6 @@
 
 use actix_web::post;
 use actix_web::web::{Data, Json};
-use channelstream_actors::broker::Broker;
 use channelstream_actors::name::ChannelName;
 use channelstream_actors::protocol::info::{Info, InfoOptions};
 use serde_json::value::RawValue;
@@ -10,15 +9,17 @@ use utoipa::openapi::schema::ObjectBuilder;
 use utoipa::openapi::{RefOr, Schema};
 use utoipa::{PartialSchema, ToSchema};
 
-use crate::error::ApiError;
 use crate::openapi::answers::{CommonErrors, HttpsOnly, InvalidBody, SignedErrors};
-use crate::signature::Signed;
-use crate::validation::body::{Body, Checked, Facts, FromBody};
+use crate::services::Services;
+use crate::signature::signed::Signed;
+use crate::validation::body::{Body, Checked, FromBody};
 use crate::validation::describer::describe_table;
-use crate::validation::errors::{Errors, Kind};
+use crate::validation::errors::{Errors, JsonKind};
+use crate::validation::facts::Facts;
 use crate::validation::fields::{Fields, Table, field};
-use crate::validation::reader::entries;
-use crate::validation::rules::{CHANNEL, Components, list, name, object};
+use crate::validation::json::entries;
+use crate::validation::rule::Components;
+use crate::validation::rules::{CHANNEL, list, name, object};
 
 /// The request of `/info`.
 #[derive(Debug, Default)]
@@ -150,11 +151,11 @@ impl ToSchema for InfoBody {
 
 impl FromBody for InfoBody {
     fn from_body(body: &RawValue, facts: &Facts) -> Checked<Self> {
-        match Kind::of(body) {
-            Kind::Object if is_older(body) => {
+        match JsonKind::of(body) {
+            JsonKind::Object if is_older(body) => {
                 Checked::object::<OlderInfoRequest>(body, facts).map(Self)
             }
-            Kind::Object => Checked::object::<InfoRequest>(body, facts).map(Self),
+            JsonKind::Object => Checked::object::<InfoRequest>(body, facts).map(Self),
             // Its first field is an object, so the original words this differently.
             _ => Checked::from_result(Err(Errors::wrong_kind_of_whole(
                 "Invalid type.",
@@ -192,19 +193,20 @@ pub(super) fn info_options(fields: &mut impl Fields) -> Option<InfoOptions> {
     security(("signature" = [])),
 )]
 #[post("/info")]
-pub(crate) async fn info(
+pub(crate) async fn post_info(
     signed: Signed,
-    broker: Data<Broker>,
+    services: Data<Services>,
     body: Body<InfoBody>,
-) -> Result<Json<Info>, ApiError> {
-    show(signed, broker, body).await
+) -> Json<Info> {
+    show_info(signed, services, body).await
 }
 
-/// Any other method does what POST does.
-pub async fn show(
+/// Does for any other method what POST does.
+pub async fn show_info(
     _: Signed,
-    broker: Data<Broker>,
+    services: Data<Services>,
     Body(InfoBody(request)): Body<InfoBody>,
-) -> Result<Json<Info>, ApiError> {
-    Ok(Json(broker.info(request.channels, &request.options).await))
+) -> Json<Info> {
+    let InfoRequest { channels, options } = request;
+    Json(services.broker.info(channels, &options).await)
 }

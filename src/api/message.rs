@@ -1,58 +1,24 @@
 //! `POST /message`: publishes messages.
 
-use actix_web::http::header::HeaderMap;
-use actix_web::web::{Data, Payload};
-use actix_web::{HttpRequest, HttpResponse, post};
+use actix_web::post;
+use actix_web::web::Data;
 use bytestring::ByteString;
 use channelstream_actors::broker::Broker;
-use channelstream_actors::broker::once::Once;
 use channelstream_actors::protocol::message::{Draft, Message};
 use serde_json::value::RawValue;
-use sha1::{Digest, Sha1};
-use utoipa::IntoParams;
-use utoipa::openapi::path::{Parameter as Description, ParameterIn};
-use utoipa::openapi::schema::{ObjectBuilder, Type};
 
-use crate::api::address;
+use crate::answer::JsonText;
+use crate::api::address::address;
+use crate::api::idempotency::{RepeatHeader, RepeatableBody};
 use crate::error::ApiError;
 use crate::openapi::answers::{CommonErrors, HttpsOnly, InvalidBody, SignedErrors};
-use crate::signature::Signed;
-use crate::validation::body::{self, Checked, Facts, FromBody, list_of};
+use crate::services::Services;
+use crate::signature::signed::Signed;
+use crate::validation::body::{Checked, FromBody, list_of};
 use crate::validation::describer::describe_table;
+use crate::validation::facts::Facts;
 use crate::validation::fields::{Fields, Table, field};
-use crate::validation::parameters::Parameter;
 use crate::validation::rules::{USER, datetime, name, payload, uuid};
-
-/// The header that makes a call safe to repeat.
-const IDEMPOTENCY_KEY: Parameter<String> = Parameter {
-    name: "Idempotency-Key",
-    about: "A key of the caller's own that makes the call safe to repeat for 300 seconds.",
-    read: |key| {
-        (1..=LONGEST_KEY)
-            .contains(&key.len())
-            .then(|| key.to_owned())
-    },
-    wrong: "Length must be between 1 and 256.",
-    schema: || {
-        ObjectBuilder::new()
-            .schema_type(Type::String)
-            .min_length(Some(1))
-            .max_length(Some(LONGEST_KEY))
-            .into()
-    },
-};
-
-/// The longest key, in bytes.
-const LONGEST_KEY: usize = 256;
-
-/// The header of a call that may be repeated, for the description.
-struct RepeatHeader;
-
-impl IntoParams for RepeatHeader {
-    fn into_params(_: impl Fn() -> Option<ParameterIn>) -> Vec<Description> {
-        vec![IDEMPOTENCY_KEY.header()]
-    }
-}
 
 /// A message to publish.
 #[derive(Debug)]
@@ -117,53 +83,31 @@ impl FromBody for MessageRequest {
 #[post("/message")]
 pub(crate) async fn publish_messages(
     _: Signed,
-    request: HttpRequest,
-    broker: Data<Broker>,
-    payload: Payload,
-) -> Result<HttpResponse, ApiError> {
-    publish(request, broker, payload).await
+    services: Data<Services>,
+    call: RepeatableBody<MessageRequest>,
+) -> Result<JsonText, ApiError> {
+    publish(&services.broker, call).await
 }
 
 /// Publishes messages for the API and for the panel.
 pub(crate) async fn publish(
-    request: HttpRequest,
-    broker: Data<Broker>,
-    payload: Payload,
-) -> Result<HttpResponse, ApiError> {
-    let bytes = body::read(&request, payload.into_inner()).await?;
-    let MessageRequest(drafts) = body::parse(&bytes, &request).await?;
-    let publisher = broker.clone();
-    let publishing = async move {
-        let messages = publisher.publish(drafts).await?;
-        serde_json::to_string(&messages)
-            .map(ByteString::from)
-            .map_err(|_| ApiError::Internal("a message could not be printed"))
-    };
-    let answer = match idempotency_key(request.headers())? {
+    broker: &Broker,
+    RepeatableBody { request, key }: RepeatableBody<MessageRequest>,
+) -> Result<JsonText, ApiError> {
+    let publishing = publish_and_encode(broker.clone(), request);
+    let answer = match key {
         None => publishing.await?,
-        Some(key) => match broker
-            .once(key, Sha1::digest(&bytes).into(), publishing)
-            .await?
-        {
-            Once::Answer(answer) => answer,
-            Once::OtherBody => {
-                return Err(ApiError::field(
-                    IDEMPOTENCY_KEY.name,
-                    "The key was used for another body.",
-                ));
-            }
-        },
+        Some(key) => key.answer_once(broker, publishing).await?,
     };
-    Ok(HttpResponse::Ok()
-        .content_type("application/json")
-        .body(answer.into_bytes()))
+    Ok(JsonText(answer))
 }
 
-fn idempotency_key(headers: &HeaderMap) -> Result<Option<String>, ApiError> {
-    let Some(key) = headers.get(IDEMPOTENCY_KEY.name) else {
-        return Ok(None);
-    };
-    let key = key.to_str().ok().and_then(IDEMPOTENCY_KEY.read);
-    key.map(Some)
-        .ok_or_else(|| ApiError::field(IDEMPOTENCY_KEY.name, IDEMPOTENCY_KEY.wrong))
+async fn publish_and_encode(
+    broker: Broker,
+    MessageRequest(drafts): MessageRequest,
+) -> Result<ByteString, ApiError> {
+    let messages = broker.publish(drafts).await?;
+    serde_json::to_string(&messages)
+        .map(ByteString::from)
+        .map_err(|_| ApiError::Internal("a message could not be printed"))
 }

@@ -4,7 +4,8 @@ use std::collections::HashMap;
 
 use actix_web::post;
 use actix_web::web::{Data, Json};
-use channelstream_actors::broker::Broker;
+use channelstream_actors::broker::{Broker, NotDone};
+use channelstream_actors::core::user::Subscriptions;
 use channelstream_actors::name::{ChannelName, ConnId};
 use channelstream_actors::protocol::config::ChannelConfig;
 use channelstream_actors::protocol::info::{Info, InfoOptions};
@@ -16,11 +17,13 @@ use crate::api::channel_config::channel_configs;
 use crate::api::info::info_options;
 use crate::error::ApiError;
 use crate::openapi::answers::{CommonErrors, HttpsOnly, InvalidBody, SignedErrors};
-use crate::signature::Signed;
+use crate::services::Services;
+use crate::signature::signed::Signed;
 use crate::validation::body::{Body, unknown_connection};
 use crate::validation::describer::describe_table;
-use crate::validation::errors::Errors;
-use crate::validation::fields::{Fields, Mention, NULL, Table, field};
+use crate::validation::errors::{Errors, NULL};
+use crate::validation::facts::Lookup;
+use crate::validation::fields::{Fields, Table, field};
 use crate::validation::parameters::CONN_ID;
 use crate::validation::rules::{CHANNEL, filled_list, name, parse_uuid, uuid};
 
@@ -58,7 +61,8 @@ impl Table for SubscribeRequest {
 
 describe_table!(SubscribeRequest);
 
-/// A `conn_id` in the body counts before one in the query; absent from both it is null.
+/// Walks over `conn_id`. One in the body takes precedence over one in the query; absent from both it
+/// counts as null.
 fn known_connection(fields: &mut impl Fields) -> Option<ConnId> {
     const ABOUT: &str = "The id of an open connection, in any usual spelling of a UUID. It may stand in the query instead.";
     let conn_id = field("conn_id", ABOUT).example(r#""7d444840-9dc0-11d1-b245-5ffdce74fad2""#);
@@ -71,7 +75,7 @@ fn known_connection(fields: &mut impl Fields) -> Option<ConnId> {
             .map(ConnId::from)
             .ok_or_else(|| Errors::message("Not a valid UUID.")),
     })?;
-    fields.mention("conn_id", Mention::Connection(conn_id));
+    fields.look_up("conn_id", Lookup::Connection(conn_id));
     Some(conn_id)
 }
 
@@ -113,7 +117,7 @@ pub struct SubscribeAnswer {
 #[post("/subscribe")]
 pub(crate) async fn subscribe(
     _: Signed,
-    broker: Data<Broker>,
+    services: Data<Services>,
     Body(request): Body<SubscribeRequest>,
 ) -> Result<Json<SubscribeAnswer>, ApiError> {
     let SubscribeRequest {
@@ -122,15 +126,31 @@ pub(crate) async fn subscribe(
         channel_configs,
         info,
     } = request;
-    let subscriptions = broker.subscribe(conn_id, channels, channel_configs).await;
-    let subscriptions = subscriptions
-        .map_err(|error| ApiError::not_done(error, "conn_id", unknown_connection()))?;
-    let channels_info = broker
-        .info(Some(subscriptions.channels.clone()), &info)
-        .await;
+    let subscribed = services
+        .broker
+        .subscribe(conn_id, channels, channel_configs);
+    let (subscriptions, channels_info) = describe(&services.broker, subscribed, &info).await?;
     Ok(Json(SubscribeAnswer {
         channels: subscriptions.channels,
         channels_info,
         subscribed_to: subscriptions.changed,
     }))
+}
+
+/// Waits for a change of a connection's channels, and describes the channels that it then has.
+///
+/// # Errors
+/// Fails when there is no such connection, or when the broker refuses the change.
+pub(super) async fn describe(
+    broker: &Broker,
+    changed: impl Future<Output = Result<Subscriptions, NotDone>>,
+    info: &InfoOptions,
+) -> Result<(Subscriptions, Info), ApiError> {
+    let subscriptions = changed
+        .await
+        .map_err(|error| ApiError::not_done(error, "conn_id", unknown_connection()))?;
+    let channels_info = broker
+        .info(Some(subscriptions.channels.clone()), info)
+        .await;
+    Ok((subscriptions, channels_info))
 }

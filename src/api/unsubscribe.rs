@@ -2,17 +2,17 @@
 
 use actix_web::post;
 use actix_web::web::{Data, Json};
-use channelstream_actors::broker::Broker;
 use channelstream_actors::name::ChannelName;
 use channelstream_actors::protocol::info::Info;
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use crate::api::subscribe::{SubscribeQuery, SubscribeRequest};
+use crate::api::subscribe::{SubscribeQuery, SubscribeRequest, describe};
 use crate::error::ApiError;
 use crate::openapi::answers::{CommonErrors, HttpsOnly, InvalidBody, SignedErrors};
-use crate::signature::Signed;
-use crate::validation::body::{Body, unknown_connection};
+use crate::services::Services;
+use crate::signature::signed::Signed;
+use crate::validation::body::Body;
 
 /// The channels of a connection after it left some.
 #[derive(Debug, Serialize, ToSchema)]
@@ -42,15 +42,14 @@ pub struct UnsubscribeAnswer {
 #[post("/unsubscribe")]
 pub(crate) async fn unsubscribe(
     _: Signed,
-    broker: Data<Broker>,
+    services: Data<Services>,
     Body(request): Body<SubscribeRequest>,
 ) -> Result<Json<UnsubscribeAnswer>, ApiError> {
-    let subscriptions = broker.unsubscribe(request.conn_id, request.channels).await;
-    let subscriptions = subscriptions
-        .map_err(|error| ApiError::not_done(error, "conn_id", unknown_connection()))?;
-    let channels_info = broker
-        .info(Some(subscriptions.channels.clone()), &request.info)
-        .await;
+    let unsubscribed = services
+        .broker
+        .unsubscribe(request.conn_id, request.channels);
+    let (subscriptions, channels_info) =
+        describe(&services.broker, unsubscribed, &request.info).await?;
     Ok(Json(UnsubscribeAnswer {
         channels: subscriptions.channels,
         channels_info,

@@ -13,14 +13,15 @@ use utoipa::openapi::{RefOr, Schema};
 
 use crate::error::ApiError;
 use crate::openapi::answers::{CommonErrors, HttpsOnly, InvalidBody, SignedErrors};
-use crate::signature::Signed;
+use crate::services::Services;
+use crate::signature::signed::Signed;
 use crate::validation::body::{Body, unknown_user};
 use crate::validation::describer::describe_table;
-use crate::validation::errors::{Errors, Kind};
-use crate::validation::fields::{Fields, Mention, Table, field};
-use crate::validation::rules::{
-    CHANNEL, Components, Rule, USER, list, name, state, state_value_not_null,
-};
+use crate::validation::errors::{Errors, JsonKind};
+use crate::validation::facts::Lookup;
+use crate::validation::fields::{Fields, Table, field};
+use crate::validation::rule::{Components, Rule};
+use crate::validation::rules::{CHANNEL, USER, list, name, state, state_value_not_null};
 
 /// The request of `/user_state`.
 #[derive(Debug)]
@@ -59,7 +60,7 @@ describe_table!(UserStateRequest);
 fn known_user(fields: &mut impl Fields) -> Option<UserName> {
     const ABOUT: &str = "The name of a user who is known.";
     let user = fields.required(field("user", ABOUT).example(r#""alice""#), KnownUser)?;
-    fields.mention("user", Mention::User(user.clone()));
+    fields.look_up("user", Lookup::User(user.clone()));
     Some(user)
 }
 
@@ -69,7 +70,7 @@ struct KnownUser;
 impl Rule<UserName> for KnownUser {
     fn read(&self, value: &RawValue) -> Result<UserName, Errors> {
         name(USER).read(value).map_err(|mut errors: Errors| {
-            if Kind::of(value) == Kind::Text {
+            if JsonKind::of(value) == JsonKind::Text {
                 errors.append(unknown_user());
             }
             errors
@@ -110,10 +111,10 @@ pub struct UserStateAnswer {
 #[post("/user_state")]
 pub(crate) async fn set_user_state(
     _: Signed,
-    broker: Data<Broker>,
+    services: Data<Services>,
     Body(request): Body<UserStateRequest>,
 ) -> Result<Json<UserStateAnswer>, ApiError> {
-    set(&broker, request).await
+    set(&services.broker, request).await.map(Json)
 }
 
 /// The request of `/user_status`, of the dialect before 0.7.
@@ -158,23 +159,20 @@ describe_table!(UserStatusRequest);
 #[post("/user_status")]
 pub(crate) async fn set_user_status(
     _: Signed,
-    broker: Data<Broker>,
+    services: Data<Services>,
     Body(UserStatusRequest(request)): Body<UserStatusRequest>,
 ) -> Result<Json<UserStateAnswer>, ApiError> {
-    set(&broker, request).await
+    set(&services.broker, request).await.map(Json)
 }
 
-async fn set(
-    broker: &Broker,
-    request: UserStateRequest,
-) -> Result<Json<UserStateAnswer>, ApiError> {
+async fn set(broker: &Broker, request: UserStateRequest) -> Result<UserStateAnswer, ApiError> {
     let set = broker
         .set_state(request.user, request.user_state, request.state_public_keys)
-        .await;
-    let set = set.map_err(|error| ApiError::not_done(error, "user", unknown_user()))?;
-    Ok(Json(UserStateAnswer {
+        .await
+        .map_err(|error| ApiError::not_done(error, "user", unknown_user()))?;
+    Ok(UserStateAnswer {
         user_state: set.state,
         changed_state: set.changed,
         public_keys: set.public_keys,
-    }))
+    })
 }

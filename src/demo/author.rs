@@ -5,7 +5,7 @@ use hmac::{Hmac, Mac};
 use sha1::{Digest, Sha1};
 use uuid::{Builder, Uuid};
 
-use crate::signature::keyed;
+use crate::signature::signer::create_mac;
 
 pub(super) struct Authors(Hmac<Sha1>);
 
@@ -15,7 +15,7 @@ impl Authors {
             .chain_update("demo authors")
             .chain_update(secret)
             .finalize();
-        Self(keyed(&key))
+        Self(create_mac(&key))
     }
 
     /// A new id for a message of this user.

@@ -64,7 +64,7 @@ impl Tokens {
 
     /// Returns whose token it is, or `None` if this server did not make it.
     pub(super) fn read(&self, token: &str) -> Option<Member> {
-        self.0.text(token).ok().and_then(Member::parse)
+        self.0.verify(token).ok().and_then(Member::parse)
     }
 }
 

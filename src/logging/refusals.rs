@@ -1,55 +1,63 @@
-//! Refused calls in the log: of each kind the first one is told at once, so that an operator sees
-//! what to change; those that follow are told once a second, by their number.
+//! Counts refused calls, and logs them. The first refusal of each kind is logged at once, so that an
+//! operator sees what to change; those that follow are logged once a second, as a number.
 
 use std::fmt::Arguments;
 use std::sync::LazyLock;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::time::{Duration, Instant};
 
-/// How often a kind of refusal is told.
+use crate::error::ApiError;
+use crate::signature::{HEADER, SignatureFlaw};
+
+/// How many requests this process has answered with an error.
+static TOTAL: AtomicU64 = AtomicU64::new(0);
+
+/// How often a kind of refusal is logged.
 pub(super) const INTERVAL: Duration = Duration::from_secs(1);
 
-/// Why a call is refused.
+/// Why a call is refused, as far as the log tells refusals apart.
 #[derive(Clone, Copy, Debug)]
-pub enum Refusal {
-    /// Its address may not make signed calls.
+pub enum RefusalKind {
+    /// The address may not make signed calls.
     Address,
-    /// It has no signature.
+    /// The call has no signature.
     NotSigned,
-    /// Its signature was not made with our secret.
+    /// The signature was not made with this server's secret.
     ForeignSignature,
-    /// Its signature is too old.
+    /// The signature is too old.
     OldSignature,
-    /// A wrong name or password for the panel.
+    /// The name or password for the panel is wrong.
     SignIn,
-    /// A body that breaks a rule which the answer hardly explains.
+    /// The body breaks a rule which the answer hardly explains.
     Invalid,
 }
 
-/// What is not told yet of each kind.
-static SUMS: [Sum; 6] = [
-    Sum::of("their addresses are not in allow_posting_from"),
-    Sum::of("they have no signature"),
-    Sum::of("their signatures do not match; compare the secrets (secret)"),
-    Sum::of(
+/// How many refusals of each kind are not logged yet.
+static SUMS: [UnloggedRefusals; 6] = [
+    UnloggedRefusals::of("their addresses are not in allow_posting_from"),
+    UnloggedRefusals::of("they have no signature"),
+    UnloggedRefusals::of("their signatures do not match; compare the secrets (secret)"),
+    UnloggedRefusals::of(
         "their signatures are more than 60 seconds old; compare the clocks (validate_requests)",
     ),
-    Sum::of("wrong name or password for the admin panel (admin_user, admin_secret)"),
-    Sum::of("their bodies break rules; the answer's header x-channelstream-hint says which"),
+    UnloggedRefusals::of("wrong name or password for the admin panel (admin_user, admin_secret)"),
+    UnloggedRefusals::of(
+        "their bodies break rules; the answer's header x-channelstream-hint says which",
+    ),
 ];
 
-/// Times are counted from here.
+/// The beginning of the times in milliseconds.
 static START: LazyLock<Instant> = LazyLock::new(Instant::now);
 
-struct Sum {
+struct UnloggedRefusals {
     reason: &'static str,
-    /// When what has come since is told, in milliseconds. 0: there was none lately, and the next is
-    /// told at once.
+    /// When the refusals since the last line are logged, in milliseconds since [`START`]. 0 means
+    /// that there was none lately, and that the next one is logged at once.
     due: AtomicU64,
     count: AtomicU64,
 }
 
-impl Sum {
+impl UnloggedRefusals {
     const fn of(reason: &'static str) -> Self {
         Self {
             reason,
@@ -66,8 +74,50 @@ fn millis(at: Instant) -> u64 {
         .max(1)
 }
 
-/// Logs a refused call.
-pub fn refused(kind: Refusal, line: Arguments<'_>) {
+/// Returns how many requests were answered with an error since the start.
+pub fn count_refused() -> u64 {
+    TOTAL.load(Relaxed)
+}
+
+/// Counts an error that a request for `path` was answered with, and logs it where an operator has
+/// to change something.
+pub fn record(error: &ApiError, path: &str) {
+    // A page without a session is led to where its operator can sign in.
+    if !matches!(error, ApiError::NoSession { .. }) {
+        TOTAL.fetch_add(1, Relaxed);
+    }
+    let path = path.escape_debug();
+    match error {
+        ApiError::AddressNotAllowed { address } => log_refusal(
+            RefusalKind::Address,
+            format_args!(
+                "refused a call to {path} from {address}: add the address to allow_posting_from"
+            ),
+        ),
+        ApiError::NotSigned => log_refusal(
+            RefusalKind::NotSigned,
+            format_args!("refused a call to {path}: it has no signature ({HEADER})"),
+        ),
+        ApiError::BadSignature(flaw) => {
+            let kind = match flaw {
+                SignatureFlaw::Foreign => RefusalKind::ForeignSignature,
+                SignatureFlaw::Old => RefusalKind::OldSignature,
+            };
+            log_refusal(kind, format_args!("refused a call to {path}: {flaw}"));
+        }
+        ApiError::Invalid(_) => {
+            if let Some(hint) = error.hint() {
+                let line = format_args!("refused a call to {path}: {hint}");
+                log_refusal(RefusalKind::Invalid, line);
+            }
+        }
+        ApiError::Internal(reason) => log::error!("internal error: {reason}"),
+        _ => {}
+    }
+}
+
+/// Logs a refused call, or counts it for the next sum of its kind.
+pub fn log_refusal(kind: RefusalKind, line: Arguments<'_>) {
     let Some(sum) = SUMS.get(kind as usize) else {
         return;
     };
@@ -83,7 +133,7 @@ pub fn refused(kind: Refusal, line: Arguments<'_>) {
 }
 
 /// Logs the sums that are due.
-pub(super) fn sum_up(now: Instant) {
+pub(super) fn log_sums(now: Instant) {
     for sum in &SUMS {
         let due = sum.due.load(Relaxed);
         if due == 0 || due > millis(now) {
@@ -98,8 +148,8 @@ pub(super) fn sum_up(now: Instant) {
     }
 }
 
-/// When the next sum is due; `None` when nothing was refused lately.
-pub(super) fn next() -> Option<Instant> {
+/// Returns when the next sum is due, or `None` when nothing was refused lately.
+pub(super) fn next_due() -> Option<Instant> {
     let due = SUMS
         .iter()
         .map(|sum| sum.due.load(Relaxed))

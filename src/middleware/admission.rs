@@ -1,16 +1,16 @@
-//! Decides whether a request is let in, before its handler runs. Behind the proxy's middleware,
-//! which has cut its prefix off the path.
+//! Decides whether a request is let in, before its handler runs. The prefix of a proxy is cut off
+//! the path before (`proxy.rs`).
 
 use actix_http::h1;
 use actix_web::HttpMessage;
 use actix_web::body::BoxBody;
 use actix_web::dev::{Payload, ServiceRequest, ServiceResponse};
 use actix_web::http::StatusCode;
-use actix_web::web::Data;
 
 use crate::error::ApiError;
-use crate::lifecycle::{Lifecycle, UnderWay};
-use crate::routes::Purpose;
+use crate::lifecycle::{Lifecycle, PendingCall};
+use crate::purpose::Purpose;
+use crate::services::Services;
 use crate::transport::upgrade::Upgrading;
 use crate::validation::reading::{Limit, announces_more_than, read};
 
@@ -21,34 +21,34 @@ const UNSIGNED_LIMIT: usize = 4096;
 pub(super) struct Admission {
     purpose: Purpose,
     lifecycle: Lifecycle,
-    _under_way: Option<UnderWay>,
+    _pending: Option<PendingCall>,
 }
 
 impl Admission {
-    /// Lets a request in.
+    /// Lets a request in, and reads its body where it needs no signature.
     ///
     /// # Errors
-    /// Why it is not let in.
-    pub(super) async fn of(request: &mut ServiceRequest) -> Result<Self, ApiError> {
+    /// Returns why the request is not let in.
+    pub(super) async fn decide(
+        request: &mut ServiceRequest,
+        services: &Services,
+    ) -> Result<Self, ApiError> {
         let purpose = Purpose::of(request.method(), request.path());
         if purpose != Purpose::Socket && request.extensions().contains::<Upgrading>() {
             return Err(ApiError::Upgrade);
         }
-        let lifecycle = request
-            .app_data::<Data<Lifecycle>>()
-            .ok_or(ApiError::Internal("no lifecycle"))?;
-        let lifecycle = Lifecycle::clone(lifecycle);
-        let under_way = match purpose {
+        let lifecycle = services.lifecycle.clone();
+        let pending = match purpose {
             Purpose::Change | Purpose::Stream => Some(lifecycle.begin().ok_or(ApiError::Stopping)?),
-            // Its handler closes it, which a page can see, other than a status.
+            // The handler closes the websocket with a code. A page can see that, but not a status.
             Purpose::Socket => lifecycle.begin(),
-            // It may wait for long. When the server stops, its handler gives it what waits for its
-            // client, or refuses it.
+            // A poll may wait for long. When the server stops, the handler answers what waits for the
+            // client, or refuses the poll.
             Purpose::Poll => None,
             Purpose::Question | Purpose::Open => None,
         };
         match purpose {
-            // Its handler reads the body once the signature is checked.
+            // The handler reads the body once the signature is checked.
             Purpose::Change | Purpose::Question => {}
             Purpose::Stream | Purpose::Poll | Purpose::Socket | Purpose::Open => {
                 read_small_body(request).await?
@@ -57,19 +57,20 @@ impl Admission {
         Ok(Self {
             purpose,
             lifecycle,
-            _under_way: under_way,
+            _pending: pending,
         })
     }
 
-    /// The request is answered.
+    /// Ends the admission of a request that was answered, and corrects an answer that would mislead
+    /// its page.
     pub(super) fn end(self, response: ServiceResponse<BoxBody>) -> ServiceResponse<BoxBody> {
         let is_listener = matches!(self.purpose, Purpose::Stream | Purpose::Poll);
         if is_listener
             && response.status() == StatusCode::UNAUTHORIZED
             && self.lifecycle.is_draining()
         {
-            // Its connection was closed since the server stops: it shall come back, not think that
-            // it was forgotten.
+            // The connection was closed because the server stops. The page has to come back to the
+            // server that follows, not to connect again through its application.
             return response.error_response(ApiError::Stopping);
         }
         response

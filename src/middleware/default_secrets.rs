@@ -5,10 +5,9 @@
 
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use actix_web::HttpResponse;
 use actix_web::http::header::{self, HeaderMap, HeaderName};
-use serde_json::json;
 
+use crate::error::ApiError;
 use crate::settings::Settings;
 
 /// Headers that proxies add and other clients do not. `X-Forwarded-For` is not among them: clients
@@ -21,26 +20,30 @@ static MARKS: [HeaderName; 5] = [
     header::VIA,
 ];
 
-/// Whether the log has said it.
-static IS_TOLD: AtomicBool = AtomicBool::new(false);
+/// Whether such a refusal was logged before.
+static IS_LOGGED: AtomicBool = AtomicBool::new(false);
 
-/// Returns the answer to a request that must not pass.
-pub(super) fn refusal(headers: &HeaderMap, settings: &Settings) -> Option<HttpResponse> {
+/// Refuses a request that came through a proxy while a default secret is in force.
+///
+/// # Errors
+/// Returns which header shows the proxy, and which secrets have their default.
+pub(super) fn check(headers: &HeaderMap, settings: &Settings) -> Result<(), ApiError> {
     if !settings.trusted_proxies.is_empty() {
-        return None;
+        return Ok(());
     }
-    let mark = MARKS.iter().find(|mark| headers.contains_key(*mark))?;
+    let Some(mark) = MARKS.iter().find(|mark| headers.contains_key(*mark)) else {
+        return Ok(());
+    };
     let defaults = settings.default_secrets();
     if defaults.is_empty() {
-        return None;
+        return Ok(());
     }
-    let defaults = defaults.join(" and ");
-    let reason = format!(
-        "This request came through a proxy (it has the header {mark}), while the default of {defaults} is in force, which everyone \
-         knows. Set {defaults} to values of your own; or, while you develop, name the proxy in trusted_proxies."
-    );
-    if !IS_TOLD.swap(true, Ordering::Relaxed) {
-        log::warn!("refused a request with 403 (told once): {reason}");
+    let refusal = ApiError::DefaultSecretBehindProxy {
+        header: mark.as_str(),
+        secrets: defaults.join(" and "),
+    };
+    if !IS_LOGGED.swap(true, Ordering::Relaxed) {
+        log::warn!("refused a request with 403 (told once): {refusal}");
     }
-    Some(HttpResponse::Forbidden().json(json!({"request": reason})))
+    Err(refusal)
 }

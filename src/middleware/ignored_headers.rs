@@ -1,33 +1,36 @@
-//! Says once of each proxy header that it was ignored, and which setting to change.
+//! Warns once of each proxy header that was ignored, and says which setting to change.
 
 use std::net::IpAddr;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use actix_web::http::header::HeaderMap;
 
-use crate::caller::counts;
+use crate::caller::is_believed;
 use crate::settings::{ProxyHeader, Settings};
 
 /// Whether a header was ignored before, in the order of [`ProxyHeader::ALL`].
-static KNOWN: [AtomicBool; ProxyHeader::ALL.len()] =
+static WARNED: [AtomicBool; ProxyHeader::ALL.len()] =
     [const { AtomicBool::new(false) }; ProxyHeader::ALL.len()];
 
 /// Logs the first header of each kind that does not count from this peer.
-pub(super) fn tell(headers: &HeaderMap, peer: Option<IpAddr>, settings: &Settings) {
-    for (header, known) in ProxyHeader::ALL.iter().zip(&KNOWN) {
-        let is_new = || !known.swap(true, Ordering::Relaxed);
-        if headers.contains_key(header.header()) && !counts(*header, peer, settings) && is_new() {
+pub(super) fn warn(headers: &HeaderMap, peer: Option<IpAddr>, settings: &Settings) {
+    for (header, warned) in ProxyHeader::ALL.iter().zip(&WARNED) {
+        let is_new = || !warned.swap(true, Ordering::Relaxed);
+        if headers.contains_key(header.header())
+            && !is_believed(*header, peer, settings)
+            && is_new()
+        {
             let peer = peer.map_or_else(
                 || "unknown".to_owned(),
                 |peer| peer.to_canonical().to_string(),
             );
-            let (name, remedy) = (header.name(), remedy(*header, &peer, settings));
+            let (name, remedy) = (header.name(), suggest_remedy(*header, &peer, settings));
             log::warn!("ignored the header {name} of a request from {peer}: {remedy} (told once)");
         }
     }
 }
 
-fn remedy(header: ProxyHeader, peer: &str, settings: &Settings) -> String {
+fn suggest_remedy(header: ProxyHeader, peer: &str, settings: &Settings) -> String {
     let name = header.name();
     if settings.proxy_headers.contains(&header) {
         format!("if {peer} is your reverse proxy, add it to trusted_proxies")

@@ -1,41 +1,43 @@
-//! Notes on every request who its [`Caller`] is, by what trusted proxies say.
+//! Finds out on every request who its [`Caller`] is, by what trusted proxies say.
 
 use std::rc::Rc;
 
+use actix_web::HttpMessage;
 use actix_web::dev::ServiceRequest;
-use actix_web::http::StatusCode;
 use actix_web::http::uri::{PathAndQuery, Uri};
-use actix_web::{HttpMessage, HttpResponse};
-use serde_json::json;
 
+use super::{default_secrets, ignored_headers};
 use crate::caller::Caller;
 use crate::demo::is_own_call;
-use crate::middleware::{default_secrets, ignored_headers};
+use crate::error::ApiError;
 use crate::settings::Settings;
 
-/// Notes the [`Caller`] and cuts its prefix off the path. Returns the answer to a request that must
-/// not pass: one that came through a proxy while a default secret is in force, or without https
-/// where `enforce_https` is set.
-pub(super) fn refusal(request: &mut ServiceRequest, settings: &Settings) -> Option<HttpResponse> {
+/// Attaches the [`Caller`] to a request, and cuts the prefix of a proxy off its path.
+///
+/// # Errors
+/// Refuses a request that came through a proxy while a default secret is in force, and one that came
+/// by HTTP while `enforce_https` is set.
+pub(super) fn identify_caller(
+    request: &mut ServiceRequest,
+    settings: &Settings,
+) -> Result<(), ApiError> {
     let peer = request.peer_addr().map(|peer| peer.ip());
-    ignored_headers::tell(request.headers(), peer, settings);
-    if let Some(refusal) = default_secrets::refusal(request.headers(), settings) {
-        return Some(refusal);
-    }
+    ignored_headers::warn(request.headers(), peer, settings);
+    default_secrets::check(request.headers(), settings)?;
     let caller = Caller::read(request.headers(), peer, settings);
     cut_prefix(request, &caller.prefix);
     // A container's health check comes from inside and has no https.
     let is_health = matches!(request.path(), "/health" | "/ready");
-    let refused = settings.enforce_https
+    let is_refused = settings.enforce_https
         && caller.scheme != "https"
         && !is_health
         && !is_own_call(request.headers());
     request.extensions_mut().insert(Rc::new(caller));
-    if refused {
-        let reason = json!({"request": "Only https is served here (enforce_https)."});
-        return Some(HttpResponse::build(StatusCode::NOT_ACCEPTABLE).json(reason));
+    if is_refused {
+        Err(ApiError::NotHttps)
+    } else {
+        Ok(())
     }
-    None
 }
 
 fn cut_prefix(request: &mut ServiceRequest, prefix: &str) {

@@ -8,7 +8,7 @@ use actix_web::web::Path;
 use actix_web::{HttpRequest, HttpResponse};
 use utoipa_swagger_ui::Config;
 
-use crate::admin::session::Admin;
+use crate::admin::operator::Operator;
 use crate::pages;
 
 const PAGE: &str = include_str!("explorer.html");
@@ -16,13 +16,13 @@ const PAGE: &str = include_str!("explorer.html");
 /// Swagger UI puts styles into its elements.
 const STYLES: &str = "'self' 'unsafe-inline'";
 
-/// The page; without session or signature the way to the sign-in page.
-pub(super) async fn page(request: HttpRequest, _: Admin) -> HttpResponse {
+/// Shows the page. A caller without session or signature is led to the page to sign in.
+pub(super) async fn show_page(request: HttpRequest, _: Operator) -> HttpResponse {
     pages::page_with_styles(&request, PAGE, STYLES)
 }
 
-/// A file of Swagger UI.
-pub(super) async fn file(name: Path<String>) -> HttpResponse {
+/// Serves a file of Swagger UI.
+pub(super) async fn serve_file(name: Path<String>) -> HttpResponse {
     match utoipa_swagger_ui::serve(&name, Arc::new(Config::from("openapi.json"))) {
         Ok(Some(file)) => {
             let cache_control = (header::CACHE_CONTROL, "public, max-age=86400");

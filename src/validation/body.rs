@@ -3,58 +3,25 @@
 use std::pin::Pin;
 
 use actix_web::dev::Payload;
-use actix_web::web::Data;
 use actix_web::{FromRequest, HttpRequest};
 use bytes::Bytes;
 use channelstream_actors::broker::Broker;
 use serde_json::value::RawValue;
 use tokio::task::spawn_blocking;
 
+use super::depth::{DEEPEST, is_too_deep};
 use super::errors::Errors;
-use super::fields::{Mention, Table};
-use super::query;
-use super::reader::Reader;
+use super::facts::{Facts, Lookup};
+use super::fields::Table;
+use super::query::query;
+use super::reader::BodyReader;
 use super::reading::{self, Limit};
 use crate::error::ApiError;
-use crate::logging::refusals::{Refusal, refused};
-use crate::settings::Settings;
+use crate::services::Services;
 
-/// The deepest nesting of JSON that is accepted: neither browsers nor backends should have to read
-/// more.
-const DEEPEST: usize = 100;
-
-/// A body that is larger than this is read on a thread of its own: others would wait for it.
+/// How large a body may be, in bytes, to be parsed on the thread that serves. Others would wait for a
+/// larger one, which is parsed on a thread of its own.
 const LARGE: usize = 512 << 10;
-
-/// What rules and tables may look at besides the body.
-#[derive(Clone, Debug)]
-pub struct Facts {
-    /// The `conn_id` of the query.
-    pub conn_id: Option<String>,
-    /// How many bytes the `message` of an item may have.
-    pub message_limit: usize,
-}
-
-impl Default for Facts {
-    fn default() -> Self {
-        Self {
-            conn_id: None,
-            message_limit: usize::MAX,
-        }
-    }
-}
-
-impl Facts {
-    fn of(request: &HttpRequest) -> Self {
-        let message_limit = request
-            .app_data::<Data<Settings>>()
-            .map_or(usize::MAX, |settings| settings.message_limit);
-        Self {
-            conn_id: query(request).remove("conn_id"),
-            message_limit,
-        }
-    }
-}
 
 /// A type of request, which rules make of a body.
 pub trait FromBody: Send + Sized + 'static {
@@ -74,21 +41,21 @@ pub struct Checked<T> {
     pub request: Option<T>,
     /// What is wrong.
     pub errors: Errors,
-    /// What the broker must know, with the field that names it.
-    pub mentions: Vec<(&'static str, Mention)>,
+    /// What the broker is asked about, with the field that names it.
+    pub lookups: Vec<(&'static str, Lookup)>,
 }
 
 impl<T> Checked<T> {
     /// Reads an object by its table.
     pub fn object<Of: Table<Value = T>>(body: &RawValue, facts: &Facts) -> Self {
-        match Reader::new(body, facts) {
+        match BodyReader::new(body, facts) {
             Ok(mut fields) => {
                 let request = Of::walk(&mut fields);
-                let (errors, mentions) = fields.into_findings();
+                let (errors, lookups) = fields.into_findings();
                 Self {
                     request,
                     errors,
-                    mentions,
+                    lookups,
                 }
             }
             Err(errors) => Self::wrong(errors),
@@ -101,7 +68,7 @@ impl<T> Checked<T> {
             Ok(request) => Self {
                 request: Some(request),
                 errors: Errors::none(),
-                mentions: Vec::new(),
+                lookups: Vec::new(),
             },
             Err(errors) => Self::wrong(errors),
         }
@@ -112,7 +79,7 @@ impl<T> Checked<T> {
         Checked {
             request: self.request.map(map),
             errors: self.errors,
-            mentions: self.mentions,
+            lookups: self.lookups,
         }
     }
 
@@ -120,21 +87,21 @@ impl<T> Checked<T> {
         Self {
             request: None,
             errors,
-            mentions: Vec::new(),
+            lookups: Vec::new(),
         }
     }
 
-    /// Looks up what the request mentions.
+    /// Asks the broker whether what the request names exists.
     ///
     /// # Errors
     /// Returns all that is wrong with the request.
-    pub async fn known_to(mut self, broker: &Broker) -> Result<T, ApiError> {
-        for (field, mention) in self.mentions {
-            let (is_known, message) = match mention {
-                Mention::Connection(conn_id) => {
+    pub async fn look_up(mut self, broker: &Broker) -> Result<T, ApiError> {
+        for (field, lookup) in self.lookups {
+            let (is_known, message) = match lookup {
+                Lookup::Connection(conn_id) => {
                     (broker.knows_connection(conn_id).await, unknown_connection())
                 }
-                Mention::User(user) => (broker.knows_user(user).await, unknown_user()),
+                Lookup::User(user) => (broker.knows_user(user).await, unknown_user()),
             };
             if !is_known {
                 self.errors.add(field, message);
@@ -211,13 +178,14 @@ impl<T: FromBody> FromRequest for Body<T> {
 /// # Errors
 /// Fails when the body is not JSON, is nested too deep, or breaks a rule.
 pub async fn parse<T: FromBody>(bytes: &Bytes, request: &HttpRequest) -> Result<T, ApiError> {
-    let broker = request
-        .app_data::<Data<Broker>>()
-        .ok_or(ApiError::Internal("no broker"))?;
+    let services = Services::of(request)?;
     if bytes.is_empty() {
         return T::from_nothing().ok_or_else(|| ApiError::not_json("the body is empty"));
     }
-    let facts = Facts::of(request);
+    let facts = Facts {
+        conn_id: query(request).remove("conn_id"),
+        message_limit: services.settings.message_limit,
+    };
     let checked = if bytes.len() > LARGE {
         let bytes = bytes.clone();
         let checked = spawn_blocking(move || check(&bytes, &facts));
@@ -227,18 +195,10 @@ pub async fn parse<T: FromBody>(bytes: &Bytes, request: &HttpRequest) -> Result<
     } else {
         check(bytes, &facts)
     };
-    let result = checked?.known_to(broker).await;
-    if let Some(hint) = result.as_ref().err().and_then(ApiError::hint) {
-        let path = request.path().escape_debug();
-        refused(
-            Refusal::Invalid,
-            format_args!("refused a call to {path}: {hint}"),
-        );
-    }
-    result
+    checked?.look_up(&services.broker).await
 }
 
-/// Applies the rules that need nobody else.
+/// Applies the rules that need only the body.
 fn check<T: FromBody>(bytes: &[u8], facts: &Facts) -> Result<Checked<T>, ApiError> {
     let text = std::str::from_utf8(bytes)
         .map_err(|error| ApiError::not_json(format!("the body is not UTF-8: {error}")))?;
@@ -257,65 +217,6 @@ fn check<T: FromBody>(bytes: &[u8], facts: &Facts) -> Result<Checked<T>, ApiErro
 /// # Errors
 /// Fails when the body is larger than `body_limit`, or does not arrive in time.
 pub async fn read(request: &HttpRequest, payload: Payload) -> Result<Bytes, ApiError> {
-    let limit = request
-        .app_data::<Data<Settings>>()
-        .map_or(0, |settings| settings.body_limit);
+    let limit = Services::of(request)?.settings.body_limit;
     reading::read(request, payload, Limit::Signed(limit)).await
-}
-
-/// Returns whether brackets are nested too deep outside of texts.
-fn is_too_deep(json: &str) -> bool {
-    // Hardly any body has so many brackets that they must be looked at one by one.
-    json.bytes()
-        .filter(|byte| matches!(byte, b'[' | b'{'))
-        .count()
-        > DEEPEST
-        && depth(json) > DEEPEST
-}
-
-/// Returns how deep brackets are nested outside of texts.
-fn depth(json: &str) -> usize {
-    let (mut deepest, mut depth) = (0_usize, 0_usize);
-    let (mut in_text, mut is_escaped) = (false, false);
-    for byte in json.bytes() {
-        if in_text {
-            in_text = is_escaped || byte != b'"';
-            is_escaped = !is_escaped && byte == b'\\';
-            continue;
-        }
-        match byte {
-            b'"' => in_text = true,
-            b'[' | b'{' => {
-                depth += 1;
-                deepest = deepest.max(depth);
-            }
-            b']' | b'}' => depth = depth.saturating_sub(1),
-            _ => {}
-        }
-    }
-    deepest
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn depth_is_counted_outside_of_texts() {
-        assert_eq!(depth("{}"), 1);
-        assert_eq!(depth(r#"[{"a": "[[[\"[["}, [[]]]"#), 3);
-    }
-
-    #[test]
-    fn many_brackets_are_not_too_deep_beside_each_other_or_in_texts() {
-        let (nested, beside) = (
-            |levels| "[".repeat(levels) + &"]".repeat(levels),
-            "[],".repeat(DEEPEST + 1),
-        );
-        assert!(!is_too_deep(&nested(DEEPEST)) && is_too_deep(&nested(DEEPEST + 1)));
-        assert!(!is_too_deep(&format!(
-            "[{beside}{:?}]",
-            nested(DEEPEST + 1)
-        )));
-    }
 }

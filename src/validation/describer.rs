@@ -5,26 +5,26 @@ use utoipa::ToSchema;
 use utoipa::openapi::schema::{AnyOfBuilder, ObjectBuilder, OneOfBuilder, SchemaType, Type};
 use utoipa::openapi::{Deprecated, Ref, RefOr, Schema};
 
-use super::body::Facts;
 use super::errors::Errors;
-use super::fields::{Field, Fields, Mention, Table};
-use super::rules::{Components, Rule};
+use super::facts::{Facts, Lookup};
+use super::fields::{Field, Fields, Table};
+use super::rule::{Components, Rule};
 
-/// A table, described.
-pub struct Described {
+/// The description of a table.
+pub struct TableDescription {
     /// The object's schema.
     pub schema: RefOr<Schema>,
-    /// Those that it refers to.
+    /// The schemas that it refers to.
     pub components: Components,
 }
 
 /// Describes a table. A table with a field of two names has two forms, and an object with both
 /// names fits both.
-pub fn describe<T: Table + ToSchema>() -> Described {
+pub fn describe<T: Table + ToSchema>() -> TableDescription {
     let mut newer = Describer::of::<T>(Form::Newer);
     let Some(names) = newer.names else {
         let components = std::mem::take(&mut newer.components);
-        return Described {
+        return TableDescription {
             schema: newer.object(T::ABOUT),
             components,
         };
@@ -37,7 +37,7 @@ pub fn describe<T: Table + ToSchema>() -> Described {
         either = either.item(Ref::from_schema_name(&component));
         components.push((component, form.object(&about)));
     }
-    Described {
+    TableDescription {
         schema: either.into(),
         components,
     }
@@ -53,7 +53,7 @@ macro_rules! describe_table {
         }
 
         impl utoipa::ToSchema for $table {
-            fn schemas(components: &mut $crate::validation::rules::Components) {
+            fn schemas(components: &mut $crate::validation::rule::Components) {
                 components.extend($crate::validation::describer::describe::<Self>().components);
             }
         }
@@ -68,7 +68,7 @@ enum Form {
     Older,
 }
 
-/// What was described so far.
+/// Walks through a table, and keeps what was described so far.
 struct Describer {
     facts: Facts,
     form: Form,
@@ -101,7 +101,7 @@ impl Describer {
             .into()
     }
 
-    /// Adds a field. What a table reads is never there, so nothing is made of it.
+    /// Adds a field. Returns `None`, since there is no value to read.
     fn describe<T>(
         &mut self,
         field: Field,
@@ -159,7 +159,7 @@ impl Fields for Describer {
         })
     }
 
-    fn mention(&mut self, _: &'static str, _: Mention) {}
+    fn look_up(&mut self, _: &'static str, _: Lookup) {}
 }
 
 fn capitalized(name: &str) -> String {
@@ -188,7 +188,7 @@ fn with_description(schema: RefOr<Schema>, about: &str) -> RefOr<Schema> {
     }
 }
 
-/// The schema of a value that may be null as well.
+/// Returns the schema of a value that may be null as well.
 fn or_null(schema: RefOr<Schema>) -> RefOr<Schema> {
     let and_null = |schema_type: &SchemaType| match schema_type {
         SchemaType::Type(one) => SchemaType::from_iter([one.clone(), Type::Null]),

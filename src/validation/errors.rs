@@ -14,6 +14,11 @@ use utoipa::openapi::schema::{
 use utoipa::openapi::{Ref, RefOr, Schema};
 use utoipa::{PartialSchema, ToSchema};
 
+/// The message about a field that is missing.
+pub const REQUIRED: &str = "Missing data for required field.";
+/// The message about a field that is null.
+pub const NULL: &str = "Field may not be null.";
+
 /// Messages of one place, or of the places inside it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Errors {
@@ -83,7 +88,7 @@ impl Errors {
     pub fn wrong_kind(text: &str, needed: &str, value: &RawValue) -> Self {
         Self::explained(
             text,
-            format!("{needed}, and this is {}.", Kind::of(value).name()),
+            format!("{needed}, and this is {}.", JsonKind::of(value).name()),
         )
     }
 
@@ -158,7 +163,7 @@ impl Errors {
 
 /// The kinds of JSON values.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Kind {
+pub enum JsonKind {
     /// `null`.
     Null,
     /// `true` or `false`.
@@ -173,7 +178,7 @@ pub enum Kind {
     Object,
 }
 
-impl Kind {
+impl JsonKind {
     /// Returns the kind of a value, by its first letter.
     pub fn of(value: &RawValue) -> Self {
         match value.get().as_bytes().first() {

@@ -5,11 +5,10 @@
 //! and by [`describe`](super::describer::describe), which writes the schema of the same object. So
 //! the description of a request cannot say anything else than what is read.
 
-use channelstream_actors::name::{ConnId, UserName};
-
-use super::body::Facts;
-use super::errors::Errors;
-use super::rules::{Rule, boolean};
+use super::boolean::boolean;
+use super::errors::{Errors, REQUIRED};
+use super::facts::{Facts, Lookup};
+use super::rule::Rule;
 
 /// An object of a request.
 pub trait Table {
@@ -54,22 +53,8 @@ impl Field {
     }
 }
 
-/// Something named in a request that the broker must know.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Mention {
-    /// A connection; the error is `Unknown connection`.
-    Connection(ConnId),
-    /// A user; the error is `Unknown user`.
-    User(UserName),
-}
-
-/// The message about a field that is missing.
-pub const REQUIRED: &str = "Missing data for required field.";
-/// The message about a field that is null.
-pub const NULL: &str = "Field may not be null.";
-
-/// What walks through a table: one method for each kind of field. All answer `None` when something
-/// is wrong with the field.
+/// What walks through a table: one method for each kind of field. All return `None` when something is
+/// wrong with the field.
 pub trait Fields {
     /// What the rules may look at besides the body.
     fn facts(&self) -> &Facts;
@@ -98,8 +83,8 @@ pub trait Fields {
     /// there.
     fn either<T>(&mut self, newer: Field, older: Field, rule: impl Rule<T>) -> Option<T>;
 
-    /// Notes what the broker must know. If it does not, the field is wrong.
-    fn mention(&mut self, name: &'static str, mention: Mention);
+    /// Notes a name that the broker is asked about. If it does not exist, the field is wrong.
+    fn look_up(&mut self, name: &'static str, lookup: Lookup);
 
     /// Walks over a field that must be there.
     fn required<T>(&mut self, field: Field, rule: impl Rule<T>) -> Option<T> {

@@ -8,7 +8,10 @@ use utoipa::openapi::schema::{ObjectBuilder, Type};
 use utoipa::openapi::{RefOr, Required, Schema};
 
 use super::rules::{parse_uuid, uuid_schema};
-use crate::error::ApiError;
+
+/// The error about a parameter whose value cannot be read, with the message of the answer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct WrongParameter(pub &'static str);
 
 /// A parameter that is read into a `T`.
 pub struct Parameter<T: 'static> {
@@ -34,13 +37,13 @@ impl<T> Parameter<T> {
     ///
     /// # Errors
     /// Fails with [`Self::wrong`] when the value cannot be read.
-    pub fn take(&self, query: &mut BTreeMap<String, String>) -> Result<Option<T>, ApiError> {
+    pub fn take(&self, query: &mut BTreeMap<String, String>) -> Result<Option<T>, WrongParameter> {
         let Some(text) = query.remove(self.name) else {
             return Ok(None);
         };
         (self.read)(&text)
             .map(Some)
-            .ok_or_else(|| ApiError::BadQuery(self.wrong.to_owned()))
+            .ok_or(WrongParameter(self.wrong))
     }
 
     /// Describes the parameter, which may be absent.
@@ -68,7 +71,7 @@ impl<T> Parameter<T> {
     }
 }
 
-/// The connection that a query names.
+/// The parameter by which a query names a connection.
 pub const CONN_ID: Parameter<ConnId> = Parameter {
     name: "conn_id",
     about: "The id of the connection, in any usual spelling of a UUID. Anyone who knows it can act as the connection.",
@@ -77,7 +80,7 @@ pub const CONN_ID: Parameter<ConnId> = Parameter {
     schema: uuid_schema,
 };
 
-/// Any text, which is never wrong.
+/// Creates a parameter that takes any text, which is never wrong.
 pub const fn text(name: &'static str, about: &'static str) -> Parameter<String> {
     Parameter {
         name,
@@ -92,7 +95,7 @@ fn any_text() -> RefOr<Schema> {
     ObjectBuilder::new().schema_type(Type::String).into()
 }
 
-/// The schema of a text that is one of these.
+/// Returns the schema of a text that is one of these.
 pub fn one_of(names: impl Iterator<Item = &'static str>) -> RefOr<Schema> {
     ObjectBuilder::new()
         .schema_type(Type::String)
@@ -100,7 +103,7 @@ pub fn one_of(names: impl Iterator<Item = &'static str>) -> RefOr<Schema> {
         .into()
 }
 
-/// The schema of a whole number, 0 or more, that is `default` where it is absent.
+/// Returns the schema of a whole number, 0 or more, that is `default` where it is absent.
 pub fn whole_number(default: usize) -> RefOr<Schema> {
     ObjectBuilder::new()
         .schema_type(Type::Integer)

@@ -2,28 +2,26 @@
 //! does not name are ignored.
 
 use std::borrow::Cow;
-use std::fmt;
 
-use serde::de::{MapAccess, Visitor};
-use serde::{Deserialize, Deserializer as _};
 use serde_json::value::RawValue;
 
-use super::body::Facts;
-use super::errors::{Errors, Kind};
-use super::fields::{Field, Fields, Mention, NULL, REQUIRED};
-use super::rules::Rule;
+use super::errors::{Errors, REQUIRED};
+use super::facts::{Facts, Lookup};
+use super::fields::{Field, Fields};
+use super::json::{entries, is_null, not_null};
+use super::rule::Rule;
 
-/// An object that is read.
+/// An object that is read, with what is found wrong with it.
 #[derive(Debug)]
-pub struct Reader<'a> {
+pub struct BodyReader<'a> {
     entries: Vec<(Cow<'a, str>, &'a RawValue)>,
     facts: &'a Facts,
     errors: Errors,
-    mentions: Vec<(&'static str, Mention)>,
+    lookups: Vec<(&'static str, Lookup)>,
 }
 
-impl<'a> Reader<'a> {
-    /// Takes the object apart.
+impl<'a> BodyReader<'a> {
+    /// Takes an object apart.
     ///
     /// # Errors
     /// Returns `_schema` when the value is not an object.
@@ -33,11 +31,11 @@ impl<'a> Reader<'a> {
             entries,
             facts,
             errors: Errors::none(),
-            mentions: Vec::new(),
+            lookups: Vec::new(),
         })
     }
 
-    /// Of a repeated key the last counts.
+    /// Returns the value of a key. Of a repeated key the last one counts.
     fn find(&self, name: &str) -> Option<&'a RawValue> {
         self.entries
             .iter()
@@ -51,12 +49,12 @@ impl<'a> Reader<'a> {
     }
 
     /// Returns what was found wrong, and what is still to be looked up.
-    pub fn into_findings(self) -> (Errors, Vec<(&'static str, Mention)>) {
-        (self.errors, self.mentions)
+    pub fn into_findings(self) -> (Errors, Vec<(&'static str, Lookup)>) {
+        (self.errors, self.lookups)
     }
 }
 
-impl Fields for Reader<'_> {
+impl Fields for BodyReader<'_> {
     fn facts(&self) -> &Facts {
         self.facts
     }
@@ -97,53 +95,7 @@ impl Fields for Reader<'_> {
         self.required_or(if is_older { older } else { newer }, rule, REQUIRED)
     }
 
-    fn mention(&mut self, name: &'static str, mention: Mention) {
-        self.mentions.push((name, mention));
+    fn look_up(&mut self, name: &'static str, lookup: Lookup) {
+        self.lookups.push((name, lookup));
     }
-}
-
-/// Applies a rule to a value that may not be null.
-///
-/// # Errors
-/// Returns those of the rule.
-pub fn not_null<T>(value: &RawValue, rule: &impl Rule<T>) -> Result<T, Errors> {
-    if is_null(value) {
-        Err(Errors::message(NULL))
-    } else {
-        rule.read(value)
-    }
-}
-
-/// Returns whether the value is `null`.
-pub fn is_null(value: &RawValue) -> bool {
-    Kind::of(value) == Kind::Null
-}
-
-/// Returns the keys and values of an object, as they stand there.
-pub fn entries(value: &RawValue) -> Option<Vec<(Cow<'_, str>, &RawValue)>> {
-    /// A key, which has to be copied only if characters in it are escaped.
-    #[derive(Deserialize)]
-    struct Key<'a>(#[serde(borrow)] Cow<'a, str>);
-
-    struct Entries;
-
-    impl<'de> Visitor<'de> for Entries {
-        type Value = Vec<(Cow<'de, str>, &'de RawValue)>;
-
-        fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-            f.write_str("an object")
-        }
-
-        fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
-            let mut entries = Vec::new();
-            while let Some((Key(key), value)) = map.next_entry()? {
-                entries.push((key, value));
-            }
-            Ok(entries)
-        }
-    }
-
-    serde_json::Deserializer::from_str(value.get())
-        .deserialize_map(Entries)
-        .ok()
 }

@@ -6,13 +6,13 @@ use std::time::Duration;
 use actix_web::HttpRequest;
 use actix_web::dev::Payload;
 use actix_web::http::header::{self, HeaderMap};
-use actix_web::web::Data;
 use bytes::{Bytes, BytesMut};
 use futures_util::{FutureExt, StreamExt};
 use tokio::time::{Instant, timeout_at};
 
 use crate::error::ApiError;
 use crate::exchange::Exchange;
+use crate::services::Services;
 use crate::settings::Settings;
 
 /// How many bytes beyond the limit of a signed call are read and thrown away, so that their sender
@@ -77,9 +77,7 @@ pub async fn read(
     mut payload: Payload,
     limit: Limit,
 ) -> Result<Bytes, ApiError> {
-    let settings = request
-        .app_data::<Data<Settings>>()
-        .ok_or(ApiError::Internal("no settings"))?;
+    let settings = &Services::of(request)?.settings;
     let most = limit.bytes().saturating_add(limit.discarded());
     if length(request.headers()) > most as u64 {
         return Err(limit.exceeded());

@@ -5,8 +5,8 @@ use serde_json::value::RawValue;
 use time::{Date, Month, PrimitiveDateTime, Time, UtcOffset};
 use utoipa::openapi::schema::{ObjectBuilder, Type};
 
-use super::{Rule, by, text};
 use crate::validation::errors::Errors;
+use crate::validation::rule::{Rule, by, text};
 
 /// The form of what [`parse`] reads, for the description. Whether there is such a day and time only
 /// [`parse`] knows.

@@ -3,8 +3,8 @@
 use serde_json::value::RawValue;
 use utoipa::openapi::schema::{AnyOfBuilder, KnownFormat, ObjectBuilder, SchemaFormat, Type};
 
-use super::{Rule, by_component, text};
 use crate::validation::errors::Errors;
+use crate::validation::rule::{Rule, by_component, text};
 
 /// The first number that is too large: 2^63.
 const BEYOND: f64 = 9_223_372_036_854_775_808.0;

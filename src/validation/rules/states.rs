@@ -7,8 +7,9 @@ use serde_json::value::RawValue;
 use utoipa::PartialSchema;
 use utoipa::openapi::schema::{ObjectBuilder, SchemaType, Type};
 
-use super::{Rule, by, by_component, mapping, mapping_schema, text};
-use crate::validation::errors::{Errors, Kind};
+use super::mappings::{mapping, mapping_schema};
+use crate::validation::errors::{Errors, JsonKind};
+use crate::validation::rule::{Rule, by, by_component, text};
 
 /// Reads the values of a user's state.
 pub fn state() -> impl Rule<BTreeMap<String, StateValue>> {
@@ -34,12 +35,12 @@ pub fn state_value_not_null() -> impl Rule<StateValue> {
 }
 
 fn read_state_value(value: &RawValue) -> Result<StateValue, Errors> {
-    match Kind::of(value) {
-        Kind::Null => Ok(StateValue::Null),
-        Kind::Boolean => Ok(StateValue::Bool(value.get() == "true")),
-        Kind::Text => text(value).map(|text| StateValue::Text(text.into())),
-        Kind::Number => Ok(StateValue::Number(Number::new(value))),
-        Kind::List | Kind::Object => Err(Errors::message(
+    match JsonKind::of(value) {
+        JsonKind::Null => Ok(StateValue::Null),
+        JsonKind::Boolean => Ok(StateValue::Bool(value.get() == "true")),
+        JsonKind::Text => text(value).map(|text| StateValue::Text(text.into())),
+        JsonKind::Number => Ok(StateValue::Number(Number::new(value))),
+        JsonKind::List | JsonKind::Object => Err(Errors::message(
             "Value is not type of string, integer, boolean or float.",
         )),
     }

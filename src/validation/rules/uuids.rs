@@ -5,8 +5,8 @@ use utoipa::openapi::schema::{ObjectBuilder, SchemaFormat, Type};
 use utoipa::openapi::{RefOr, Schema};
 use uuid::Uuid;
 
-use super::{Rule, by, text};
 use crate::validation::errors::Errors;
+use crate::validation::rule::{Rule, by, text};
 
 /// Reads a UUID in any spelling that Python reads: upper case, without dashes, in braces, with
 /// `urn:uuid:`.

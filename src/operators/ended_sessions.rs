@@ -10,9 +10,9 @@ use uuid::Uuid;
 /// The session of somebody who signed in.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub(super) struct Session {
-    /// When it ends, in seconds since 1970.
+    /// When the session ends, in seconds since 1970.
     pub(super) until: i64,
-    /// A random number.
+    /// A random number that tells the session from others.
     pub(super) id: Uuid,
 }
 
@@ -26,10 +26,10 @@ pub(super) struct End(pub(super) Session);
 #[rtype(result = "bool")]
 pub(super) struct HasEnded(pub(super) Session);
 
-/// One for the server.
+/// Remembers which sessions have ended before their time. There is one for the server.
 #[derive(Default)]
 pub(super) struct EndedSessions {
-    /// Each until its time comes. Only sessions that were opened here get in.
+    /// The ended sessions, each until its time comes. Only sessions that this server opened are added.
     ended: HashSet<Session>,
 }
 

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use actix::prelude::*;
 use uuid::Uuid;
 
-/// This many failures bring no wait: people mistype.
+/// How many failures bring no wait, since people mistype.
 const FREE: u32 = 5;
 
 /// The wait after the next failure. Each further failure doubles it.
@@ -25,7 +25,7 @@ const CAPACITY: usize = 10_000;
 
 /// Where an attempt to sign in comes from. Each source has a wait of its own.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
-pub(super) enum Source {
+pub(crate) enum AttemptSource {
     /// A browser that signed in before, by the id in its device cookie. Guesses from its address do
     /// not make it wait.
     Device(Uuid),
@@ -33,7 +33,7 @@ pub(super) enum Source {
     Address(IpAddr),
 }
 
-impl Source {
+impl AttemptSource {
     /// Returns what counts as one source: whoever has one IPv6 address has a network of them.
     fn whole(self) -> Self {
         match self {
@@ -48,41 +48,41 @@ impl Source {
     }
 }
 
-/// Asks whether this source may try now. Counted as a failure until it succeeds, so parallel
-/// guesses gain nothing.
+/// Asks whether this source may try now. The attempt counts as a failure until it
+/// succeeds, so parallel guesses gain nothing.
 #[derive(Message, Clone, Copy, Debug)]
 #[rtype(result = "Result<(), Wait>")]
-pub(super) struct Attempt(pub(super) Source);
+pub(crate) struct Attempt(pub(crate) AttemptSource);
 
 /// How long the source has to wait before its next attempt.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Wait(pub(super) Duration);
+pub(crate) struct Wait(pub(crate) Duration);
 
 /// Tells that the password was right. The failures of the source are forgotten.
 #[derive(Message, Clone, Copy, Debug)]
 #[rtype(result = "()")]
-pub(super) struct Succeeded(pub(super) Source);
+pub(crate) struct Succeeded(pub(crate) AttemptSource);
 
-struct Record {
+struct FailureRecord {
     failures: u32,
     /// The earliest time of the next attempt.
     until: Instant,
 }
 
-/// Knows who failed to sign in. One for the server.
+/// Remembers who failed to sign in, and how long they have to wait. There is one for the server.
 #[derive(Default)]
 pub struct SignInThrottle {
-    /// At most [`CAPACITY`].
-    records: HashMap<Source, Record>,
+    /// The failures of each source; at most [`CAPACITY`] sources.
+    records: HashMap<AttemptSource, FailureRecord>,
 }
 
 impl SignInThrottle {
-    fn attempt(&mut self, source: Source, now: Instant) -> Result<(), Wait> {
+    fn attempt(&mut self, source: AttemptSource, now: Instant) -> Result<(), Wait> {
         let source = source.whole();
         if self.records.len() >= CAPACITY && !self.records.contains_key(&source) {
             self.forget_some(now);
         }
-        let record = self.records.entry(source).or_insert(Record {
+        let record = self.records.entry(source).or_insert(FailureRecord {
             failures: 0,
             until: now,
         });
@@ -107,7 +107,7 @@ impl SignInThrottle {
         Ok(())
     }
 
-    fn succeeded(&mut self, source: Source) {
+    fn succeeded(&mut self, source: AttemptSource) {
         self.records.remove(&source.whole());
     }
 
@@ -151,8 +151,8 @@ mod tests {
 
     const SECOND: Duration = Duration::from_secs(1);
 
-    fn address(address: impl Into<IpAddr>) -> Source {
-        Source::Address(address.into())
+    fn address(address: impl Into<IpAddr>) -> AttemptSource {
+        AttemptSource::Address(address.into())
     }
 
     #[test]
@@ -171,7 +171,7 @@ mod tests {
         // Others do not wait for it.
         assert_eq!(throttle.attempt(address([203, 0, 113, 2]), now), Ok(()));
         assert_eq!(
-            throttle.attempt(Source::Device(Uuid::new_v4()), now),
+            throttle.attempt(AttemptSource::Device(Uuid::new_v4()), now),
             Ok(())
         );
         now += MEMORY + LONGEST_WAIT;
@@ -187,8 +187,8 @@ mod tests {
     fn a_device_waits_for_its_own_failures_only() {
         let (mut throttle, now) = (SignInThrottle::default(), Instant::now());
         let (device, other) = (
-            Source::Device(Uuid::new_v4()),
-            Source::Device(Uuid::new_v4()),
+            AttemptSource::Device(Uuid::new_v4()),
+            AttemptSource::Device(Uuid::new_v4()),
         );
         for _ in 0..=FREE {
             assert_eq!(throttle.attempt(device, now), Ok(()));

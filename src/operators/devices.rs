@@ -9,7 +9,7 @@ use actix_web::cookie::time::Duration;
 use actix_web::cookie::{Cookie, Key};
 use uuid::Uuid;
 
-use crate::admin::cookies::{build, key, sign, verify};
+use super::cookies::{build, derive_key, sign, verify};
 use crate::caller::Caller;
 use crate::settings::Settings;
 
@@ -17,13 +17,13 @@ const COOKIE: &str = "channelstream_device";
 const LIFETIME: Duration = Duration::days(365);
 
 /// Makes and reads device cookies.
-pub(super) struct Devices {
+pub(crate) struct Devices {
     key: Key,
 }
 
 impl Devices {
-    /// The key comes from all secrets of the settings: device cookies outlive a restart, also
-    /// without a `cookie_secret`, and end when the name or the password changes.
+    /// Derives the key from all secrets of the settings. Device cookies outlive a restart, also
+    /// without a `cookie_secret`, and become invalid when the name or the password changes.
     pub(super) fn new(settings: &Settings) -> Self {
         let (cookie, secret, password) = (
             &settings.cookie_secret,
@@ -42,17 +42,17 @@ impl Devices {
             .map(|part| format!("{}:{part}", part.len()))
             .collect();
         Self {
-            key: key("device", &text),
+            key: derive_key("device", &text),
         }
     }
 
     /// Returns the id of the device that sent this request, if it brings a cookie of this server.
-    pub(super) fn of(&self, request: &HttpRequest) -> Option<Uuid> {
+    pub(crate) fn of(&self, request: &HttpRequest) -> Option<Uuid> {
         verify(&self.key, request.cookie(COOKIE)?)?.parse().ok()
     }
 
     /// Returns the cookie of a device that has just signed in. One that had a cookie keeps its id.
-    pub(super) fn remember(&self, device: Option<Uuid>, caller: &Caller) -> Cookie<'static> {
+    pub(crate) fn remember(&self, device: Option<Uuid>, caller: &Caller) -> Cookie<'static> {
         let id = device.unwrap_or_else(Uuid::new_v4);
         build(
             COOKIE,

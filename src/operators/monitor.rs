@@ -1,5 +1,5 @@
-//! Looks at the server's numbers once a second and remembers the last minutes, whether a panel is
-//! open or not.
+//! Takes a sample of the server's numbers once a second and remembers those of the last minutes,
+//! whether a panel is open or not.
 
 use std::collections::VecDeque;
 use std::time::{Duration, Instant};
@@ -10,38 +10,38 @@ use channelstream_actors::protocol::timestamp::Moment;
 use channelstream_actors::transport::ByTransport;
 use serde::Serialize;
 
-use crate::error::refused;
+use crate::logging::refusals::count_refused;
 
 const INTERVAL: Duration = Duration::from_secs(1);
 
-/// Five minutes.
+/// How many samples are remembered: those of five minutes.
 const REMEMBERED: usize = 300;
 
-/// What the server was like in one second.
+/// The numbers of the server in one second.
 #[derive(Clone, Debug, Serialize)]
 pub struct Sample {
-    /// When it ended: microseconds since 1970.
+    /// When the second ended, in microseconds since 1970.
     pub at: u64,
-    /// Clients that listen.
+    /// The number of clients that listen.
     listening: ByTransport<u64>,
-    /// Events handed to them, in a second.
+    /// The number of events that were sent to them, per second.
     deliveries: ByTransport<u64>,
-    /// Messages published, in a second.
+    /// The number of messages that were published, per second.
     messages: u64,
-    /// How often a client's queue was full, in a second.
+    /// How often a client's queue was full, per second.
     full_queues: u64,
-    /// Clients cut off for being too slow, in a second.
+    /// The number of clients that were closed for being too slow, per second.
     too_slow: u64,
-    /// Calls answered with an error, in a second.
+    /// The number of calls that were answered with an error, per second.
     refused: u64,
     channels: usize,
     users: u64,
     connections: usize,
 }
 
-/// What was counted since the start.
+/// The counters of the server, since its start.
 #[derive(Clone, Copy, Default)]
-struct Totals {
+struct CounterTotals {
     deliveries: ByTransport<u64>,
     messages: u64,
     full_queues: u64,
@@ -49,7 +49,7 @@ struct Totals {
     refused: u64,
 }
 
-impl Totals {
+impl CounterTotals {
     fn of(broker: &Broker) -> Self {
         let counters = broker.counters();
         Self {
@@ -57,37 +57,39 @@ impl Totals {
             messages: counters.messages(),
             full_queues: counters.full_queues(),
             too_slow: counters.too_slow(),
-            refused: refused(),
+            refused: count_refused(),
         }
     }
 }
 
-/// Asks for the samples after a moment, in microseconds since 1970; oldest first. From open panels.
+/// Asks for the samples after a moment, in microseconds since 1970. The reply has the oldest first.
 #[derive(Message, Clone, Copy, Debug)]
 #[rtype(result = "Vec<Sample>")]
-pub(super) struct Since(pub(super) u64);
+pub(crate) struct ListSince(pub(crate) u64);
 
-/// One for the server.
+/// Takes a sample of the server's numbers every second. There is one for the server.
 pub struct Monitor {
     broker: Broker,
+    /// The last samples, oldest first; at most [`REMEMBERED`].
     samples: VecDeque<Sample>,
-    /// What was counted up to the last sample, and when that was.
-    before: Totals,
+    /// The counters at the last sample.
+    before: CounterTotals,
+    /// When the last sample was taken.
     at: Instant,
 }
 
 impl Monitor {
-    /// Of this broker.
+    /// Creates the monitor of this broker.
     pub fn new(broker: Broker) -> Self {
         Self {
             broker,
             samples: VecDeque::with_capacity(REMEMBERED),
-            before: Totals::default(),
+            before: CounterTotals::default(),
             at: Instant::now(),
         }
     }
 
-    fn look(&mut self, context: &mut Context<Self>) {
+    fn take_sample(&mut self, context: &mut Context<Self>) {
         let broker = self.broker.clone();
         let population = async move { broker.population().await };
         context.spawn(
@@ -98,7 +100,7 @@ impl Monitor {
     }
 
     fn remember(&mut self, population: Population) {
-        let (now, before) = (Totals::of(&self.broker), self.before);
+        let (now, before) = (CounterTotals::of(&self.broker), self.before);
         let seconds = self.at.elapsed().as_secs_f64().max(0.001);
         let rate = |now: u64, before: u64| ((now - before) as f64 / seconds).round() as u64;
         let sample = Sample {
@@ -127,14 +129,14 @@ impl Actor for Monitor {
     type Context = Context<Self>;
 
     fn started(&mut self, context: &mut Context<Self>) {
-        context.run_interval(INTERVAL, Self::look);
+        context.run_interval(INTERVAL, Self::take_sample);
     }
 }
 
-impl Handler<Since> for Monitor {
-    type Result = MessageResult<Since>;
+impl Handler<ListSince> for Monitor {
+    type Result = MessageResult<ListSince>;
 
-    fn handle(&mut self, Since(moment): Since, _: &mut Context<Self>) -> Self::Result {
+    fn handle(&mut self, ListSince(moment): ListSince, _: &mut Context<Self>) -> Self::Result {
         let is_after = |sample: &&Sample| sample.at > moment;
         let newer: Vec<_> = self
             .samples

@@ -1,4 +1,4 @@
-//! What the cookies of the admin pages have in common: how they are signed, and their attributes.
+//! Signs and builds the cookies of the admin pages.
 
 use actix_web::cookie::time::Duration;
 use actix_web::cookie::{Cookie, CookieJar, Key, SameSite};
@@ -7,7 +7,7 @@ use sha1::{Digest, Sha1};
 use crate::caller::Caller;
 
 /// Returns the key for cookies of this purpose. A key has 64 bytes, a secret any number.
-pub(super) fn key(purpose: &str, secret: &str) -> Key {
+pub(super) fn derive_key(purpose: &str, secret: &str) -> Key {
     let block = |count: u8| {
         Sha1::new()
             .chain_update([count])

@@ -1,0 +1,38 @@
+//! The calls that `/openapi.json` describes, each registered together with its path, method, handler
+//! and description.
+
+use utoipa_actix_web::service_config::ServiceConfig;
+
+use crate::admin::{action, live, panel};
+use crate::api::{
+    channel_config, connect, delete, disconnect, edit, health, info, message, subscribe,
+    unsubscribe, user_state,
+};
+use crate::transport::{event_stream, handshake, long_poll};
+
+/// Adds the calls to an application. A call that is not here does not exist and is not described.
+pub fn register(app: &mut ServiceConfig<'_>) {
+    app.service(message::publish_messages)
+        .service(edit::edit_messages)
+        .service(delete::delete_messages)
+        .service(connect::connect)
+        .service(subscribe::subscribe)
+        .service(unsubscribe::unsubscribe)
+        .service(user_state::set_user_state)
+        .service(user_state::set_user_status)
+        .service(channel_config::configure_channels)
+        .service(info::post_info)
+        .service(handshake::open)
+        .service(event_stream::open)
+        .service(long_poll::listen)
+        .service(disconnect::disconnect)
+        .service(disconnect::disconnect_by_query)
+        .service(health::check_health)
+        .service(health::check_ready)
+        .service(panel::get_numbers)
+        .service(live::stream_live)
+        .service(action::publish_messages)
+        .service(action::configure_channels)
+        .service(action::end_connection)
+        .service(action::forget_channel);
+}

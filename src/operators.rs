@@ -1,0 +1,9 @@
+//! What the admin pages rest on: sessions, device cookies, the sign-in throttle, and the numbers of
+//! the last minutes.
+
+mod cookies;
+mod devices;
+mod ended_sessions;
+pub mod monitor;
+pub mod sessions;
+pub mod throttle;

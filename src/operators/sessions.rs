@@ -1,0 +1,86 @@
+//! The sessions of operators. A signed cookie names the session and when it ends.
+
+use actix::{Actor, Addr};
+use actix_web::HttpRequest;
+use actix_web::cookie::time::Duration;
+use actix_web::cookie::{Cookie, Key};
+use time::OffsetDateTime;
+use uuid::Uuid;
+
+use super::cookies::{build, derive_key, sign, verify};
+use super::devices::Devices;
+use super::ended_sessions::{End, EndedSessions, HasEnded, Session};
+use crate::caller::Caller;
+use crate::settings::Settings;
+
+/// The name of the session cookie, as in the original.
+pub const COOKIE: &str = "auth_tkt";
+const LIFETIME: Duration = Duration::days(30);
+
+/// Makes and reads session cookies.
+pub struct Sessions {
+    key: Key,
+    ended: Addr<EndedSessions>,
+    pub(crate) devices: Devices,
+}
+
+impl Sessions {
+    /// Derives the key from `cookie_secret`, or from a random text where that is empty. Then all
+    /// sessions end with the process.
+    pub fn new(settings: &Settings) -> Self {
+        let secret = settings.cookie_secret.as_str();
+        let secret = if secret.is_empty() {
+            Uuid::new_v4().to_string() + &Uuid::new_v4().to_string()
+        } else {
+            secret.to_owned()
+        };
+        Self {
+            key: derive_key("session", &secret),
+            ended: EndedSessions::default().start(),
+            devices: Devices::new(settings),
+        }
+    }
+
+    /// Opens a session, and returns its cookie.
+    pub fn open(&self, caller: &Caller) -> Cookie<'static> {
+        let until = OffsetDateTime::now_utc().unix_timestamp() + LIFETIME.whole_seconds();
+        build(
+            COOKIE,
+            sign(&self.key, COOKIE, format!("{until}.{}", Uuid::new_v4())),
+            LIFETIME,
+            caller,
+        )
+    }
+
+    /// Returns a cookie that removes the session cookie from the browser.
+    pub fn expire_cookie(caller: &Caller) -> Cookie<'static> {
+        build(COOKIE, String::new(), Duration::ZERO, caller)
+    }
+
+    /// Ends the session of a request for every copy of its cookie.
+    pub(crate) async fn end(&self, request: &HttpRequest) {
+        if let Some(session) = self.find(request) {
+            // An error means that the server is stopping.
+            let _ = self.ended.send(End(session)).await;
+        }
+    }
+
+    /// Returns whether a request has a session that has not ended.
+    pub(crate) async fn is_open(&self, request: &HttpRequest) -> bool {
+        let Some(session) = self.find(request) else {
+            return false;
+        };
+        !self.ended.send(HasEnded(session)).await.unwrap_or(true)
+    }
+
+    /// Returns the session that the cookie of a request names, if its time has not come.
+    fn find(&self, request: &HttpRequest) -> Option<Session> {
+        let value = verify(&self.key, request.cookie(COOKIE)?)?;
+        let (until, id) = value.split_once('.')?;
+        let session = Session {
+            until: until.parse().ok()?,
+            id: id.parse().ok()?,
+        };
+        (session.until > OffsetDateTime::now_utc().unix_timestamp()).then_some(session)
+    }
+}

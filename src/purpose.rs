@@ -1,0 +1,37 @@
+//! What a request is for, as far as it decides whether and how the request is let in
+//! (`middleware/admission.rs`).
+
+use actix_web::http::Method;
+
+/// What a request is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Purpose {
+    /// A call that changes something. It needs a signature or a session.
+    Change,
+    /// A call that only asks. It needs a signature or a session.
+    Question,
+    /// A page that begins to listen by server-sent events.
+    Stream,
+    /// A page that listens by long-poll.
+    Poll,
+    /// A page that opens a websocket: the only request that may be upgraded.
+    Socket,
+    /// Everything else: what anyone may ask for, and paths that do not exist.
+    Open,
+}
+
+impl Purpose {
+    /// Returns the purpose of a request for this path, which is without a proxy's prefix.
+    pub fn of(method: &Method, path: &str) -> Self {
+        match path {
+            "/connect" | "/subscribe" | "/unsubscribe" | "/user_state" | "/user_status"
+            | "/message" | "/channel_config" => Self::Change,
+            "/admin/message" | "/admin/channel_config" | "/admin/forget_channel" => Self::Change,
+            "/info" | "/admin/disconnect" | "/admin/admin.json" => Self::Question,
+            "/sse" => Self::Stream,
+            "/listen" => Self::Poll,
+            "/ws" if method == Method::GET => Self::Socket,
+            _ => Self::Open,
+        }
+    }
+}

@@ -1,0 +1,97 @@
+//! The HTTP service of a thread: what `actix_web::HttpServer` would build, over a stream that can
+//! be cut from outside and taken over by websockets.
+
+use std::rc::Rc;
+use std::sync::Arc;
+use std::time::Duration;
+
+use actix_codec::Framed;
+use actix_http::h1::Codec;
+use actix_http::{HttpService, Request};
+use actix_service::{ServiceFactory, ServiceFactoryExt, apply_fn_factory, fn_factory, fn_service};
+use actix_web::dev::ServiceResponse;
+use actix_web::rt::net::TcpStream;
+use actix_web::{Error, HttpResponse};
+
+use crate::exchange::{Exchange, watch};
+use crate::transport::socket::{Handle, WatchedStream};
+use crate::transport::upgrade::{self, LINGER};
+
+/// How many bytes of an answer may wait before a socket takes no more of it. This bounds what a
+/// client that does not read can hold.
+const WRITE_BUFFER: usize = 8 << 10;
+
+/// How long an idle HTTP connection is kept open.
+const KEEP_ALIVE: Duration = Duration::from_secs(75);
+
+/// The deadlines of a stream.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct StreamLimits {
+    /// How long sent bytes may stay unacknowledged.
+    pub(super) unacknowledged: Duration,
+    /// How long the head of a request may take to arrive.
+    pub(super) head_timeout: Duration,
+}
+
+/// Builds the service of a thread from two copies of the application: `answers` takes requests, and
+/// `upgrades` takes those whose stream leaves HTTP. `stopping` returns a future that ends when idle
+/// connections have to close.
+pub(super) fn build<A, F>(
+    answers: A,
+    upgrades: A,
+    limits: StreamLimits,
+    stopping: impl Fn() -> F + 'static,
+) -> impl ServiceFactory<TcpStream, Config = (), Response = (), InitError = ()>
+where
+    A: ServiceFactory<
+            Request,
+            Config = (),
+            Response = ServiceResponse,
+            Error = HttpResponse,
+            InitError = (),
+            Service: 'static,
+            Future: 'static,
+        > + 'static,
+    F: Future<Output = ()> + 'static,
+{
+    let upgrades = Rc::new(upgrades);
+    let upgrade = fn_factory(move || {
+        let upgrades = upgrades.clone();
+        async move {
+            let app = Rc::new(upgrades.new_service(()).await?);
+            Ok::<_, ()>(fn_service(
+                move |(request, framed): (Request, Framed<WatchedStream, Codec>)| {
+                    let app = app.clone();
+                    async move {
+                        if let Err(error) = upgrade::answer(&*app, request, framed).await {
+                            log::debug!("a websocket ended in its handshake: {error}");
+                        }
+                        Ok::<_, Error>(())
+                    }
+                },
+            ))
+        }
+    });
+    let http = HttpService::build()
+        // Connections without a request under way end at once when the server stops.
+        .graceful_shutdown_signal(stopping)
+        .keep_alive(KEEP_ALIVE)
+        .h1_write_buffer_size(WRITE_BUFFER)
+        // The stream has its own deadline, which counts for every head and not for the first only.
+        .client_request_timeout(Duration::ZERO)
+        .client_disconnect_timeout(LINGER)
+        .on_connect_ext(|stream: &WatchedStream, data| {
+            data.insert::<Arc<Handle>>(stream.handle());
+            data.insert::<Arc<Exchange>>(stream.exchange());
+        })
+        .upgrade(upgrade)
+        .h1(apply_fn_factory(answers, watch));
+    fn_service(move |stream: TcpStream| async move {
+        let peer = stream.peer_addr().ok();
+        Ok((
+            WatchedStream::new(stream, limits.unacknowledged, limits.head_timeout),
+            peer,
+        ))
+    })
+    .and_then(http)
+}

@@ -1,0 +1,64 @@
+//! What the handlers work with, in one struct. All threads share one.
+
+use std::sync::Arc;
+
+use actix::{Actor, Addr};
+use actix_web::HttpRequest;
+use actix_web::web::Data;
+use channelstream_actors::broker::Broker;
+
+use crate::error::ApiError;
+use crate::lifecycle::Lifecycle;
+use crate::operators::monitor::Monitor;
+use crate::operators::sessions::Sessions;
+use crate::operators::throttle::SignInThrottle;
+use crate::process::StartTime;
+use crate::settings::Settings;
+use crate::signature::verifier::SignatureVerifier;
+
+/// The parts of a running server that handlers and middleware use.
+pub struct Services {
+    /// The only way to channels, users and connections.
+    pub broker: Broker,
+    /// The settings that the server runs by.
+    pub settings: Arc<Settings>,
+    /// Checks who may make signed calls.
+    pub verifier: SignatureVerifier,
+    /// Opens, checks and ends the sessions of operators.
+    pub sessions: Sessions,
+    /// Makes guessing the panel's password slow.
+    pub throttle: Addr<SignInThrottle>,
+    /// Remembers the numbers of the last minutes for the panel.
+    pub monitor: Addr<Monitor>,
+    /// The phase of the server, from serving to its end.
+    pub lifecycle: Lifecycle,
+    /// When the server started.
+    pub start_time: StartTime,
+}
+
+impl Services {
+    /// Creates the parts and starts their actors. The broker takes no calls until its threads run.
+    pub fn start(settings: Settings) -> Self {
+        let broker = Broker::new(settings.limits());
+        Self {
+            verifier: SignatureVerifier::new(&settings),
+            sessions: Sessions::new(&settings),
+            throttle: SignInThrottle::default().start(),
+            monitor: Monitor::new(broker.clone()).start(),
+            lifecycle: Lifecycle::default(),
+            start_time: StartTime::now(),
+            settings: Arc::new(settings),
+            broker,
+        }
+    }
+
+    /// Returns the services of the application that a request was sent to.
+    ///
+    /// # Errors
+    /// Fails in an application that was built without them.
+    pub fn of(request: &HttpRequest) -> Result<&Data<Self>, ApiError> {
+        request
+            .app_data()
+            .ok_or(ApiError::Internal("an application without its services"))
+    }
+}

@@ -1,0 +1,234 @@
+//! The `TimestampSigner` of itsdangerous (`protocol.md` §2).
+
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use base64::engine::general_purpose::{GeneralPurpose, GeneralPurposeConfig, URL_SAFE_NO_PAD};
+use base64::{Engine, alphabet};
+use hmac::{Hmac, KeyInit, Mac};
+use sha1::{Digest, Sha1};
+use thiserror::Error;
+
+/// The header that carries a signature. It takes precedence over the query parameter `secret`.
+pub const HEADER: &str = "x-channelstream-secret";
+
+/// How old the signature of a call may be.
+pub(super) const MAX_AGE: Duration = Duration::from_secs(60);
+
+/// Reads base64 as Python does, which ignores the bits that are left over at the end.
+const LENIENT: GeneralPurpose = GeneralPurpose::new(
+    &alphabet::URL_SAFE,
+    GeneralPurposeConfig::new()
+        .with_decode_allow_trailing_bits(true)
+        .with_encode_padding(false)
+        .with_decode_padding_mode(base64::engine::DecodePaddingMode::RequireNone),
+);
+
+/// Signs texts and checks signatures. The key is derived once.
+#[derive(Clone)]
+pub struct Signer {
+    mac: Hmac<Sha1>,
+    max_age: Option<Duration>,
+}
+
+/// What is wrong with a signature.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
+pub enum SignatureFlaw {
+    /// It was not made with this secret, or is not a signature at all.
+    #[error("the signature does not match; compare the secrets (secret)")]
+    Foreign,
+    /// It was made too long ago.
+    #[error("the signature is more than 60 seconds old; compare the clocks (validate_requests)")]
+    Old,
+}
+
+impl Signer {
+    /// Creates a signer with the key of a secret. Signatures older than `max_age` are refused.
+    pub fn new(secret: &str, max_age: Option<Duration>) -> Self {
+        // itsdangerous' key derivation `django-concat`.
+        let key = Sha1::new()
+            .chain_update("itsdangerous.Signer")
+            .chain_update("signer")
+            .chain_update(secret)
+            .finalize();
+        Self {
+            mac: create_mac(&key),
+            max_age,
+        }
+    }
+
+    /// Signs a text at the current time: `text.timestamp.signature`.
+    pub fn sign(&self, text: &str) -> String {
+        let timestamp = seconds_since_1970().to_be_bytes();
+        let leading = timestamp.iter().take_while(|byte| **byte == 0).count();
+        let signed = format!(
+            "{text}.{}",
+            URL_SAFE_NO_PAD.encode(timestamp.get(leading..).unwrap_or_default())
+        );
+        let signature = self
+            .mac
+            .clone()
+            .chain_update(&signed)
+            .finalize()
+            .into_bytes();
+        format!("{signed}.{}", URL_SAFE_NO_PAD.encode(signature))
+    }
+
+    /// Checks that a signature was made with this secret and is not too old. A signature from the
+    /// future is valid; one without a timestamp is not.
+    ///
+    /// # Errors
+    /// Returns what is wrong with the signature.
+    pub fn check(&self, signature: &str) -> Result<(), SignatureFlaw> {
+        self.verify(signature).map(drop)
+    }
+
+    /// Returns the text that was signed, if the signature passes [`check`](Self::check).
+    ///
+    /// # Errors
+    /// Returns what is wrong with the signature.
+    pub fn verify<'a>(&self, signature: &'a str) -> Result<&'a str, SignatureFlaw> {
+        let (text, signed_at) = self.open(signature).ok_or(SignatureFlaw::Foreign)?;
+        let age = seconds_since_1970().saturating_sub(signed_at);
+        if self.max_age.is_some_and(|max_age| age > max_age.as_secs()) {
+            Err(SignatureFlaw::Old)
+        } else {
+            Ok(text)
+        }
+    }
+
+    /// Returns the text and the time of a signature that was made with this secret.
+    fn open<'a>(&self, signature: &'a str) -> Option<(&'a str, u64)> {
+        let (signed, mac) = signature.rsplit_once('.')?;
+        // Compares the bytes, in constant time.
+        self.mac
+            .clone()
+            .chain_update(signed)
+            .verify_slice(&decode(mac)?)
+            .ok()?;
+        let (text, timestamp) = signed.rsplit_once('.')?;
+        let bytes = decode(timestamp).filter(|bytes| bytes.len() <= size_of::<u64>())?;
+        Some((
+            text,
+            bytes
+                .iter()
+                .fold(0, |time, byte| time << 8 | u64::from(*byte)),
+        ))
+    }
+}
+
+/// Decodes base64 in either alphabet, with or without padding. Characters of neither alphabet are
+/// skipped.
+///
+/// itsdangerous 1.1.0 reads all of these. The original's JavaScript signer writes a mixture of
+/// them, the base64 of PHP and Ruby is the standard one, and some encoders end it with a line
+/// break.
+fn decode(text: &str) -> Option<Vec<u8>> {
+    let url_safe = |letter| match letter {
+        b'+' => Some(b'-'),
+        b'/' => Some(b'_'),
+        b'-' | b'_' => Some(letter),
+        _ => letter.is_ascii_alphanumeric().then_some(letter),
+    };
+    let letters: Vec<u8> = text.bytes().filter_map(url_safe).collect();
+    LENIENT.decode(letters).ok()
+}
+
+/// Creates an HMAC with a key that is no longer than the block of SHA-1. The key is padded with
+/// zeros.
+pub(crate) fn create_mac(key: &[u8]) -> Hmac<Sha1> {
+    let mut block = hmac::digest::Key::<Hmac<Sha1>>::default();
+    for (to, from) in block.iter_mut().zip(key) {
+        *to = *from;
+    }
+    Hmac::new(&block)
+}
+
+fn seconds_since_1970() -> u64 {
+    SystemTime::now()
+        .duration_since(UNIX_EPOCH)
+        .unwrap_or_default()
+        .as_secs()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// From `protocol.md` §2.
+    const RECORDED: &str = "channelstream.awCsHQ.W11cNagMMZSrL45zYa0hvA_gnTk";
+
+    #[test]
+    fn takes_what_the_original_signed() {
+        let signer = Signer::new("secret", None);
+        assert_eq!(
+            signer.open(RECORDED),
+            Some(("channelstream", 1_795_206_173))
+        );
+        assert_eq!(signer.check(RECORDED), Ok(()));
+        assert_eq!(
+            Signer::new("other", None).check(RECORDED),
+            Err(SignatureFlaw::Foreign)
+        );
+        assert_eq!(
+            signer.check(&RECORDED.replace("channel", "chanel")),
+            Err(SignatureFlaw::Foreign)
+        );
+    }
+
+    #[test]
+    fn takes_either_alphabet_with_and_without_padding() {
+        let signer = Signer::new("secret", None);
+        for signature in [
+            "channelstream.awCsHQ.W11cNagMMZSrL45zYa0hvA/gnTk",
+            "channelstream.awCsHQ.W11cNagMMZSrL45zYa0hvA_gnTk=",
+            "channelstream.awCsHQ.W11cNagMMZSrL45zYa0hvA/gnTk==",
+            // The last letter holds two bits that no byte needs.
+            "channelstream.awCsHQ.W11cNagMMZSrL45zYa0hvA_gnTl",
+            "channelstream.awCsHQ.W11cNagMMZSr L45zYa0hvA/gnTk=\n",
+        ] {
+            assert_eq!(signer.check(signature), Ok(()), "{signature}");
+        }
+        let open = |signed: &str| {
+            let mac = URL_SAFE_NO_PAD.encode(
+                signer
+                    .mac
+                    .clone()
+                    .chain_update(signed)
+                    .finalize()
+                    .into_bytes(),
+            );
+            signer
+                .open(&format!("{signed}.{mac}"))
+                .map(|(_, signed_at)| signed_at)
+        };
+        assert_eq!(open("channelstream.awCsHQ="), Some(1_795_206_173));
+        assert_eq!(
+            open("channelstream.AAAAAGsArB0"),
+            Some(1_795_206_173),
+            "zeros in front, to 8 bytes"
+        );
+        assert_eq!(open("channelstream.AAAAAABrAKwd"), None, "9 bytes");
+    }
+
+    #[test]
+    fn takes_its_own_and_texts_with_dots() {
+        let signer = Signer::new("s", Some(MAX_AGE));
+        assert_eq!(signer.check(&signer.sign("/message")), Ok(()));
+        assert_eq!(signer.check(&signer.sign("a.b.c")), Ok(()));
+    }
+
+    #[test]
+    fn refuses_what_is_no_signature() {
+        let signer = Signer::new("secret", None);
+        for text in [
+            "",
+            ".",
+            "..",
+            "a.b",
+            "ä.ö.ü",
+            "channelstream.W11cNagMMZSrL45zYa0hvA_gnTk",
+        ] {
+            assert_eq!(signer.check(text), Err(SignatureFlaw::Foreign), "{text}");
+        }
+    }
+}

@@ -1,0 +1,41 @@
+//! Booleans, as the original reads them.
+
+use serde_json::value::RawValue;
+use utoipa::openapi::schema::{AnyOfBuilder, ObjectBuilder, Type};
+
+use super::errors::Errors;
+use super::rule::{Rule, by_component};
+
+/// Reads a boolean, also in the spellings that the original takes. The description says that an
+/// absent one is `default`.
+pub(super) fn boolean(default: bool) -> impl Rule<bool> {
+    let name = if default { "FlagOn" } else { "FlagOff" };
+    by_component(read_boolean, name, move || {
+        let of = |kind| ObjectBuilder::new().schema_type(kind);
+        let about = format!(
+            "A boolean, also as a number or as text, which is {default} where it is absent."
+        );
+        AnyOfBuilder::new()
+            .item(of(Type::Boolean))
+            .item(of(Type::Integer).minimum(Some(0)).maximum(Some(1)))
+            .item(
+                of(Type::String).pattern(Some("^(t|T|true|True|TRUE|1|f|F|false|False|FALSE|0)$")),
+            )
+            .description(Some(about))
+            .default(Some(default.into()))
+            .into()
+    })
+}
+
+fn read_boolean(value: &RawValue) -> Result<bool, Errors> {
+    let number = || value.get().parse::<f64>().ok();
+    match value.get() {
+        "true" | "\"t\"" | "\"T\"" | "\"true\"" | "\"True\"" | "\"TRUE\"" | "\"1\"" => Ok(true),
+        "false" | "\"f\"" | "\"F\"" | "\"false\"" | "\"False\"" | "\"FALSE\"" | "\"0\"" => {
+            Ok(false)
+        }
+        _ if number() == Some(1.0) => Ok(true),
+        _ if number() == Some(0.0) => Ok(false),
+        _ => Err(Errors::message("Not a valid boolean.")),
+    }
+}

@@ -1,0 +1,10 @@
+//! Queries of requests.
+
+use std::collections::BTreeMap;
+
+use actix_web::HttpRequest;
+
+/// Returns the parameters of the query. Of a repeated parameter the last one counts.
+pub fn query(request: &HttpRequest) -> BTreeMap<String, String> {
+    serde_urlencoded::from_str(request.query_string()).unwrap_or_default()
+}

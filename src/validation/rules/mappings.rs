@@ -1,0 +1,67 @@
+//! Objects with any keys.
+
+use std::collections::BTreeMap;
+
+use channelstream_actors::protocol::message::Payload;
+use serde_json::value::RawValue;
+use utoipa::PartialSchema;
+use utoipa::openapi::schema::{AdditionalProperties, ObjectBuilder};
+use utoipa::openapi::{RefOr, Schema};
+
+use crate::validation::errors::{Errors, JsonKind};
+use crate::validation::json::entries;
+use crate::validation::rule::{Rule, by_component};
+
+/// Reads an object with any keys, each value by `rule`, which also sees null.
+pub(super) fn mapping<T>(
+    value: &RawValue,
+    rule: impl Fn(&RawValue) -> Result<T, Errors>,
+) -> Result<BTreeMap<String, T>, Errors> {
+    let entries = entries(value).ok_or_else(|| {
+        Errors::wrong_kind(
+            "Not a valid mapping type.",
+            "a JSON object is needed here",
+            value,
+        )
+    })?;
+    let mut errors = Errors::none();
+    let mut map = BTreeMap::new();
+    for (key, value) in entries {
+        match rule(value) {
+            Ok(value) => drop(map.insert(key.into_owned(), value)),
+            Err(wrong) => errors.add(key, Errors::part("value", wrong)),
+        }
+    }
+    errors.into_result().map(|()| map)
+}
+
+/// Returns the schema of an object with any keys and these values.
+pub(super) fn mapping_schema(values: RefOr<Schema>) -> RefOr<Schema> {
+    ObjectBuilder::new()
+        .additional_properties(Some(AdditionalProperties::RefOr(values)))
+        .into()
+}
+
+/// Reads the application's object, of at most `limit` bytes, and keeps it as it stands.
+pub fn payload(limit: usize) -> impl Rule<Payload> {
+    by_component(
+        move |value: &RawValue| {
+            let size = value.get().len();
+            if JsonKind::of(value) != JsonKind::Object {
+                Err(Errors::wrong_kind(
+                    "Not a valid mapping type.",
+                    "a JSON object is needed here",
+                    value,
+                ))
+            } else if size > limit {
+                Err(Errors::message(format!(
+                    "Longer than maximum size {limit} bytes (message_limit); got {size}."
+                )))
+            } else {
+                Ok(Payload::from(value.to_owned()))
+            }
+        },
+        "Payload",
+        Payload::schema,
+    )
+}

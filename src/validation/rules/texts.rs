@@ -1,0 +1,64 @@
+//! Text and names.
+
+use serde_json::value::RawValue;
+use utoipa::openapi::schema::{ObjectBuilder, Type};
+
+use crate::validation::errors::Errors;
+use crate::validation::rule::{Rule, by, text};
+
+/// Reads text of any length.
+pub fn any_text() -> impl Rule<String> {
+    by(text, |_| {
+        ObjectBuilder::new().schema_type(Type::String).into()
+    })
+}
+
+/// Reads text of 1 to `longest` characters, as a name.
+pub fn name<T: From<Name>>(longest: usize) -> impl Rule<T> {
+    by(
+        move |value: &RawValue| {
+            let text = text(value)?;
+            if (1..=longest).contains(&text.chars().count()) {
+                Ok(T::from(Name(text)))
+            } else {
+                Err(Errors::message(format!(
+                    "Length must be between 1 and {longest}."
+                )))
+            }
+        },
+        move |_| {
+            ObjectBuilder::new()
+                .schema_type(Type::String)
+                .min_length(Some(1))
+                .max_length(Some(longest))
+                .into()
+        },
+    )
+}
+
+/// Text that has passed [`name`].
+#[derive(Debug)]
+pub struct Name(String);
+
+impl From<Name> for String {
+    fn from(Name(text): Name) -> Self {
+        text
+    }
+}
+
+impl From<Name> for channelstream_actors::name::UserName {
+    fn from(Name(text): Name) -> Self {
+        Self::new(text)
+    }
+}
+
+impl From<Name> for channelstream_actors::name::ChannelName {
+    fn from(Name(text): Name) -> Self {
+        Self::new(text)
+    }
+}
+
+/// The longest name of a user.
+pub const USER: usize = 512;
+/// The longest name of a channel or a state key.
+pub const CHANNEL: usize = 256;
