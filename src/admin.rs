@@ -3,7 +3,6 @@
 
 pub mod action;
 pub mod live;
-pub mod operator;
 pub mod panel;
 pub mod sign_in;
 mod view;

@@ -1,4 +1,4 @@
-//! The files that pages are made of: in the binary, and named by what is in them.
+//! Serves the files of pages, which are in the binary. Their paths change whenever a file does.
 
 use std::sync::LazyLock;
 
@@ -11,30 +11,30 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use rust_embed::{EmbeddedFile, RustEmbed};
 use sha1::{Digest, Sha1};
 
-/// The browser client.
+/// The files of the browser client.
 #[derive(RustEmbed)]
 #[folder = "clients/javascript/src/"]
 #[exclude = "*.d.ts"]
-struct Client;
+struct ClientFiles;
 
-/// What the pages of this server have besides.
+/// The other files of this server's pages.
 #[derive(RustEmbed)]
 #[folder = "src/assets/"]
-struct Pages;
+struct PageFiles;
 
-fn file(name: &str) -> Option<EmbeddedFile> {
-    Client::get(name).or_else(|| Pages::get(name))
+fn find_file(name: &str) -> Option<EmbeddedFile> {
+    ClientFiles::get(name).or_else(|| PageFiles::get(name))
 }
 
-/// Changes whenever a file does. It stands in the path of each, so files that import one another
-/// change together.
+/// A hash of all files. It stands in the path of each file, so files that import one another change
+/// together.
 static VERSION: LazyLock<String> = LazyLock::new(|| {
     let mut digest = Sha1::new();
     // Their names are sorted.
-    for name in Client::iter().chain(Pages::iter()) {
+    for name in ClientFiles::iter().chain(PageFiles::iter()) {
         digest.update(&*name);
         digest.update(
-            file(&name)
+            find_file(&name)
                 .map(|file| file.metadata.sha256_hash())
                 .unwrap_or_default(),
         );
@@ -42,8 +42,7 @@ static VERSION: LazyLock<String> = LazyLock::new(|| {
     URL_SAFE_NO_PAD.encode(digest.finalize().get(..9).unwrap_or_default())
 });
 
-/// Where the files are, seen from the root of the server, for pages that want those they were made
-/// with.
+/// Returns the folder of the files that this build's pages use, seen from the root of the server.
 pub fn folder() -> String {
     format!("static/{}", *VERSION)
 }
@@ -53,13 +52,13 @@ pub fn routes(app: &mut ServiceConfig) {
     let files = scope("/static").wrap(Compress::default());
     app.service(
         files
-            .route("/{version}/{name}", get().to(of_version))
-            .route("/{name}", get().to(latest)),
+            .route("/{version}/{name}", get().to(serve_version))
+            .route("/{name}", get().to(serve_latest)),
     );
 }
 
-/// `GET /static/{version}/{name}`: never asked for again by a browser that has it.
-async fn of_version(request: HttpRequest, path: Path<(String, String)>) -> HttpResponse {
+/// Serves `/static/{version}/{name}`, which a browser keeps for ever.
+async fn serve_version(request: HttpRequest, path: Path<(String, String)>) -> HttpResponse {
     let (version, name) = path.into_inner();
     // After an upgrade a page that is still open gets the file as it is now, but shall not keep it.
     let cache_control = if version == *VERSION {
@@ -70,13 +69,13 @@ async fn of_version(request: HttpRequest, path: Path<(String, String)>) -> HttpR
     answer(&request, &name, cache_control)
 }
 
-/// `GET /static/{name}`: as it is now.
-async fn latest(request: HttpRequest, name: Path<String>) -> HttpResponse {
+/// Serves `/static/{name}`, which a browser has to ask for again.
+async fn serve_latest(request: HttpRequest, name: Path<String>) -> HttpResponse {
     answer(&request, &name, "no-cache")
 }
 
 fn answer(request: &HttpRequest, name: &str, cache_control: &'static str) -> HttpResponse {
-    let Some(file) = file(name) else {
+    let Some(file) = find_file(name) else {
         return HttpResponse::NotFound()
             .content_type("text/plain; charset=utf-8")
             .body("There is no such file.\n");
@@ -99,15 +98,17 @@ fn answer(request: &HttpRequest, name: &str, cache_control: &'static str) -> Htt
         return response.finish();
     }
     response
-        .content_type(content_type(name))
+        .content_type(content_type(&file))
         .body(file.data.into_owned())
 }
 
-fn content_type(name: &str) -> &'static str {
-    match name.rsplit_once('.').map(|(_, extension)| extension) {
-        Some("js") => "text/javascript; charset=utf-8",
-        Some("css") => "text/css; charset=utf-8",
-        Some("svg") => "image/svg+xml",
-        _ => "application/octet-stream",
+/// Returns the content type that the name of a file stands for.
+fn content_type(file: &EmbeddedFile) -> String {
+    let kind = file.metadata.mimetype();
+    // Our text files are UTF-8.
+    if kind.starts_with("text/") {
+        format!("{kind}; charset=utf-8")
+    } else {
+        kind.to_owned()
     }
 }

@@ -153,7 +153,7 @@ mod tests {
     use actix_web::http::header::HeaderName;
 
     use super::*;
-    use crate::settings::Value;
+    use crate::settings::SettingValue;
 
     fn read(
         peer: &str,

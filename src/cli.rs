@@ -2,33 +2,34 @@
 
 mod health;
 mod make;
+mod output;
 
 use std::ffi::{OsStr, OsString};
-use std::io::{ErrorKind, Write};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use clap::builder::PossibleValuesParser;
 use clap::{Arg, ArgMatches, Command};
 
+use self::output::print;
 use crate::logging;
 use crate::server::serve;
-use crate::settings::{Format, KEYS, Loaded, SettingsError, Source, environment, load};
+use crate::settings::{FileFormat, KEYS, Loaded, SettingsError, SettingsFile, environment, load};
 use crate::signature::Signer;
 
-/// `EX_CONFIG` of sysexits.h.
+/// The exit code for wrong settings: `EX_CONFIG` of sysexits.h.
 const WRONG_SETTINGS: u8 = 78;
 
-/// Read where the command line names no file.
+/// The settings file that is read where the command line names none.
 const DEFAULT_FILE: &str = "channelstream.toml";
 
 /// The name of this program.
 const SERVER: &str = "channelstream";
 
-/// The name under which it is the other command of the original.
+/// The name under which this program is the other command of the original.
 const UTILS: &str = "channelstream_utils";
 
-fn command() -> Command {
+fn build_command() -> Command {
     let file = |short, long: &'static str, help: &'static str| {
         Arg::new(long)
             .short(short)
@@ -38,7 +39,7 @@ fn command() -> Command {
             .global(true)
             .help(help)
     };
-    let flag = |key: &crate::settings::Key| {
+    let flag = |key: &crate::settings::SettingKey| {
         Arg::new(key.name)
             .long(key.name.replace('_', "-"))
             .value_name("VALUE")
@@ -47,7 +48,7 @@ fn command() -> Command {
             .help_heading("Settings (over the file and the environment)")
             .help(key.meaning.trim().replace('\n', ""))
     };
-    let make = with_make_options(Command::new("make")).about(
+    let make = add_make_options(Command::new("make")).about(
         "Write a settings file, with new secrets where none are set: TOML, or an .ini file where the name of the file ends so",
     );
     Command::new(SERVER)
@@ -97,7 +98,7 @@ fn command() -> Command {
         .subcommand(Command::new("health").about("Ask the running server whether it is well; the exit code tells"))
 }
 
-fn with_make_options(command: Command) -> Command {
+fn add_make_options(command: Command) -> Command {
     command
         .arg(
             Arg::new("json")
@@ -115,9 +116,9 @@ fn with_make_options(command: Command) -> Command {
         )
 }
 
-/// The original's other command.
-fn utils_command() -> Command {
-    with_make_options(Command::new(UTILS))
+/// Builds the original's other command.
+fn build_utils_command() -> Command {
+    add_make_options(Command::new(UTILS))
         .about("Writes a settings file for `channelstream -i`, with new secrets where none are set")
         .arg(
             Arg::new("operation")
@@ -128,14 +129,17 @@ fn utils_command() -> Command {
 
 /// Runs the command line of this process.
 pub fn run() -> ExitCode {
-    let arguments = arguments();
+    let arguments = read_arguments();
     let is_utils = arguments
         .first()
         .is_some_and(|program| file_name(program) == Some(OsStr::new(UTILS)));
     let done = if is_utils {
-        make::make(&utils_command().get_matches_from(arguments), Format::Ini)
+        make::make(
+            &build_utils_command().get_matches_from(arguments),
+            FileFormat::Ini,
+        )
     } else {
-        dispatch(&command().get_matches_from(arguments))
+        dispatch(&build_command().get_matches_from(arguments))
     };
     match done {
         Ok(code) => code,
@@ -146,10 +150,10 @@ pub fn run() -> ExitCode {
     }
 }
 
-/// The arguments of this process. A container whose entry point is this program may be given the
-/// name of the program once more, as one with the original is: `channelstream -i FILE`. Then the
+/// Returns the arguments of this process. A container whose entry point is this program may be given the
+/// name of the program once more, as a container of the original is: `channelstream -i FILE`. Then the
 /// first of the two is left out.
-fn arguments() -> Vec<OsString> {
+fn read_arguments() -> Vec<OsString> {
     let mut arguments: Vec<_> = std::env::args_os().collect();
     let names_program = |argument: &OsString| {
         file_name(argument).is_some_and(|name| name == SERVER || name == UTILS)
@@ -164,31 +168,16 @@ fn file_name(path: &OsStr) -> Option<&OsStr> {
     Path::new(path).file_name()
 }
 
-/// Prints to standard output. Whoever reads there may have read enough and gone: then there is
-/// nothing more to do.
-fn print(text: &str) -> Result<ExitCode, SettingsError> {
-    let mut output = std::io::stdout().lock();
-    match output
-        .write_all(text.as_bytes())
-        .and_then(|()| output.flush())
-    {
-        Err(error) if error.kind() != ErrorKind::BrokenPipe => {
-            Err(SettingsError(vec![format!("standard output: {error}")]))
-        }
-        _ => Ok(ExitCode::SUCCESS),
-    }
-}
-
 fn dispatch(matches: &ArgMatches) -> Result<ExitCode, SettingsError> {
     match matches.subcommand() {
         Some(("config", config)) => match config.subcommand() {
-            Some(("make", make)) => make::make(make, Format::Toml),
-            Some(("check", check)) => config_check(check),
-            Some((_, show)) => config_show(show),
+            Some(("make", make)) => make::make(make, FileFormat::Toml),
+            Some(("check", check)) => check_config(check),
+            Some((_, show)) => show_config(show),
             None => Ok(ExitCode::FAILURE),
         },
         Some(("sign", sign)) => {
-            let settings = settings(sign)?.settings;
+            let settings = load_settings(sign)?.settings;
             let text = sign
                 .get_one::<String>("text")
                 .map_or("channelstream", String::as_str);
@@ -197,21 +186,21 @@ fn dispatch(matches: &ArgMatches) -> Result<ExitCode, SettingsError> {
                 Signer::new(settings.secret.as_str(), None).sign(text)
             ))
         }
-        Some(("health", health)) => Ok(health::ask(&settings(health)?.settings)),
+        Some(("health", health)) => Ok(health::check_health(&load_settings(health)?.settings)),
         _ => start(matches),
     }
 }
 
-/// The settings by file, environment and flags.
-fn settings(matches: &ArgMatches) -> Result<Loaded, SettingsError> {
+/// Loads the settings from file, environment and flags.
+fn load_settings(matches: &ArgMatches) -> Result<Loaded, SettingsError> {
     let flags: Vec<_> = KEYS
         .iter()
         .filter_map(|key| Some((key.name, matches.get_one::<String>(key.name)?.clone())))
         .collect();
-    load(file(matches).as_ref(), environment(), &flags)
+    load(find_file(matches).as_ref(), environment(), &flags)
 }
 
-fn file(matches: &ArgMatches) -> Option<Source> {
+fn find_file(matches: &ArgMatches) -> Option<SettingsFile> {
     let given = |name| matches.get_one::<PathBuf>(name).cloned();
     let variable = |name| {
         std::env::var_os(name)
@@ -220,20 +209,20 @@ fn file(matches: &ArgMatches) -> Option<Source> {
     };
     let in_this_folder = || Some(PathBuf::from(DEFAULT_FILE)).filter(|path| path.is_file());
     given("ini")
-        .map(Source::Ini)
-        .or_else(|| given("config").map(Source::by_ending))
-        .or_else(|| variable("CHANNELSTREAM_CONFIG").map(Source::by_ending))
-        .or_else(|| variable("CHANNELSTREAM_INI").map(Source::Ini))
-        .or_else(|| in_this_folder().map(Source::Toml))
+        .map(SettingsFile::Ini)
+        .or_else(|| given("config").map(SettingsFile::by_ending))
+        .or_else(|| variable("CHANNELSTREAM_CONFIG").map(SettingsFile::by_ending))
+        .or_else(|| variable("CHANNELSTREAM_INI").map(SettingsFile::Ini))
+        .or_else(|| in_this_folder().map(SettingsFile::Toml))
 }
 
 fn start(matches: &ArgMatches) -> Result<ExitCode, SettingsError> {
-    let Loaded { settings, remarks } = settings(matches)?;
+    let Loaded { settings, remarks } = load_settings(matches)?;
     let _logging = logging::start(&settings);
     for (level, remark) in remarks {
         log::log!(level, "{remark}");
     }
-    if let Some(file) = file(matches) {
+    if let Some(file) = find_file(matches) {
         log::info!("settings from {file}");
     }
     for warning in settings.check()? {
@@ -248,8 +237,8 @@ fn start(matches: &ArgMatches) -> Result<ExitCode, SettingsError> {
     }
 }
 
-fn config_check(matches: &ArgMatches) -> Result<ExitCode, SettingsError> {
-    let Loaded { settings, remarks } = settings(matches)?;
+fn check_config(matches: &ArgMatches) -> Result<ExitCode, SettingsError> {
+    let Loaded { settings, remarks } = load_settings(matches)?;
     let warnings = settings.check()?;
     let remarks = remarks
         .into_iter()
@@ -259,8 +248,8 @@ fn config_check(matches: &ArgMatches) -> Result<ExitCode, SettingsError> {
     print(&format!("{notes}These settings are sound.\n"))
 }
 
-fn config_show(matches: &ArgMatches) -> Result<ExitCode, SettingsError> {
-    let shown = settings(matches)?.settings.shown();
+fn show_config(matches: &ArgMatches) -> Result<ExitCode, SettingsError> {
+    let shown = load_settings(matches)?.settings.shown();
     print(
         &shown
             .into_iter()

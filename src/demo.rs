@@ -8,7 +8,9 @@
 mod author;
 mod backend;
 mod calls;
+mod error;
 mod member;
+mod requests;
 
 pub use backend::is_own_call;
 
@@ -16,29 +18,39 @@ use std::net::SocketAddr;
 
 use actix_web::web::{Data, ServiceConfig, delete, get, patch, post, resource};
 use actix_web::{HttpRequest, HttpResponse};
+use askama::Template;
 
-use crate::pages::{front, page};
+use crate::error::ApiError;
+use crate::pages::{PageLinks, render, show_front};
 use crate::settings::Settings;
 
-const PAGE: &str = include_str!("demo/demo.html");
+/// The page of the chat.
+#[derive(Template)]
+#[template(path = "demo.html")]
+struct DemoPage {
+    links: PageLinks,
+}
 
-/// Adds the front page and the demo, of a server that listens on this address. For each thread.
+/// Adds the front page and the demo to the application of a thread. `address` is where the server
+/// listens.
 pub fn routes(app: &mut ServiceConfig, settings: &Settings, address: SocketAddr) {
     app.app_data(Data::new(backend::Backend::new(settings, address)))
-        .service(resource("/").route(get().to(front)))
-        .service(resource("/demo").route(get().to(demo)))
-        .service(resource("/demo/connect").route(post().to(calls::connect)))
+        .service(resource("/").route(get().to(show_front)))
+        .service(resource("/demo").route(get().to(show_demo)))
+        .service(resource("/demo/connect").route(post().to(calls::join)))
         .service(resource("/demo/subscribe").route(post().to(calls::subscribe)))
         .service(resource("/demo/unsubscribe").route(post().to(calls::unsubscribe)))
-        .service(resource("/demo/user_state").route(post().to(calls::user_state)))
+        .service(resource("/demo/user_state").route(post().to(calls::set_state)))
         .service(
             resource("/demo/message")
-                .route(post().to(calls::message))
+                .route(post().to(calls::publish))
                 .route(patch().to(calls::edit))
                 .route(delete().to(calls::delete)),
         );
 }
 
-async fn demo(request: HttpRequest) -> HttpResponse {
-    page(&request, PAGE)
+/// Shows the page of the chat, at `/demo`.
+async fn show_demo(request: HttpRequest) -> Result<HttpResponse, ApiError> {
+    let links = PageLinks::of(&request);
+    render(&DemoPage { links })
 }

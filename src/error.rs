@@ -12,6 +12,7 @@ use thiserror::Error;
 
 use crate::openapi::answers::Refusal;
 use crate::signature::SignatureFlaw;
+use crate::signature::verifier::NotVerified;
 use crate::validation::errors::Errors;
 use crate::validation::parameters::{CONN_ID, WrongParameter};
 
@@ -159,6 +160,19 @@ impl ApiError {
             }
         };
         Some(hint.chars().map(printable).take(LONGEST_HINT).collect())
+    }
+}
+
+impl From<NotVerified> for ApiError {
+    fn from(error: NotVerified) -> Self {
+        match error {
+            NotVerified::Address(address) => Self::AddressNotAllowed {
+                address: address
+                    .map_or_else(|| "unknown".to_owned(), |address| address.to_string()),
+            },
+            NotVerified::NotSigned => Self::NotSigned,
+            NotVerified::Signature(flaw) => Self::BadSignature(flaw),
+        }
     }
 }
 

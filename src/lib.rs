@@ -10,8 +10,8 @@
 //! - [`middleware`]: what every request passes first; [`purpose`]: what a request is for;
 //! - [`services`]: what handlers work with; [`operators`]: sessions, the sign-in throttle and the
 //!   monitor;
-//! - [`validation`]: from bytes to typed requests; [`signature`]: who may call; [`error`]: from
-//!   errors to answers; [`answer`]: answers that are encoded before;
+//! - [`extractors`]: what handlers take; [`validation`]: from JSON to typed requests; [`signature`]:
+//!   who may call; [`error`]: from errors to answers; [`answer`]: answers that are encoded before;
 //! - [`caller`]: where a request comes from; [`exchange`]: what a stream and its requests tell each
 //!   other;
 //! - [`settings`], [`cli`], [`server`], [`lifecycle`], [`stop`], [`process`]: how the server starts
@@ -28,6 +28,7 @@ pub mod demo;
 pub mod error;
 pub mod event_source;
 pub mod exchange;
+pub mod extractors;
 pub mod lifecycle;
 pub mod logging;
 pub mod middleware;

@@ -30,7 +30,7 @@ const FLUSH_PATIENCE: Duration = Duration::from_secs(1);
 static DROPPED: AtomicU64 = AtomicU64::new(0);
 
 /// What waits for the thread that writes.
-enum LogEntry {
+enum QueueEntry {
     Line(Vec<u8>),
     /// A request to answer when all lines before it are written.
     Flush(SyncSender<()>),
@@ -93,7 +93,7 @@ fn choose_style() -> WriteStyle {
 /// Formats lines and puts them into the queue.
 struct Logger {
     logger: env_logger::Logger,
-    queue: SyncSender<LogEntry>,
+    queue: SyncSender<QueueEntry>,
 }
 
 impl Log for Logger {
@@ -117,7 +117,7 @@ impl Log for Logger {
     fn flush(&self) {
         let deadline = Instant::now() + FLUSH_PATIENCE;
         let (written, is_written) = sync_channel(1);
-        let mut entry = LogEntry::Flush(written);
+        let mut entry = QueueEntry::Flush(written);
         while let Err(TrySendError::Full(again)) = self.queue.try_send(entry) {
             if Instant::now() >= deadline {
                 return;
@@ -137,7 +137,7 @@ fn is_about_a_client(target: &str) -> bool {
 }
 
 /// Puts formatted lines into the queue.
-struct LineWriter(SyncSender<LogEntry>);
+struct LineWriter(SyncSender<QueueEntry>);
 
 impl Write for LineWriter {
     fn write(&mut self, line: &[u8]) -> std::io::Result<usize> {
@@ -145,7 +145,7 @@ impl Write for LineWriter {
         if kept.len() < line.len() {
             kept.extend_from_slice("…\n".as_bytes());
         }
-        if self.0.try_send(LogEntry::Line(kept)).is_err() {
+        if self.0.try_send(QueueEntry::Line(kept)).is_err() {
             DROPPED.fetch_add(1, Relaxed);
         }
         Ok(line.len())
@@ -157,7 +157,7 @@ impl Write for LineWriter {
 }
 
 /// Writes the lines of the queue, on a thread of its own.
-fn write_lines(entries: &Receiver<LogEntry>) {
+fn write_lines(entries: &Receiver<QueueEntry>) {
     let mut works = true;
     loop {
         let entry = match entries.try_recv() {
@@ -178,12 +178,12 @@ fn write_lines(entries: &Receiver<LogEntry>) {
             Err(TryRecvError::Disconnected) => return,
         };
         match entry {
-            Ok(LogEntry::Line(line)) => {
+            Ok(QueueEntry::Line(line)) => {
                 works = std::io::stderr().write_all(&line).is_ok();
                 DROPPED.fetch_add(u64::from(!works), Relaxed);
             }
             // Who waited may have given up.
-            Ok(LogEntry::Flush(written)) => drop(written.send(())),
+            Ok(QueueEntry::Flush(written)) => drop(written.send(())),
             Err(RecvTimeoutError::Timeout) => {}
             Err(RecvTimeoutError::Disconnected) => return,
         }

@@ -6,6 +6,7 @@ mod cors;
 mod default_secrets;
 mod ignored_headers;
 mod proxy;
+mod refusals;
 
 use actix_web::Error;
 use actix_web::HttpResponse;
@@ -15,8 +16,6 @@ use actix_web::http::{Method, header};
 use actix_web::middleware::Next;
 
 use self::admission::Admission;
-use crate::error::ApiError;
-use crate::logging::refusals;
 use crate::services::Services;
 
 /// Takes a request through all steps, to its handler and back.
@@ -57,17 +56,6 @@ async fn answer(
         }
         Err(refusal) => request.error_response(refusal),
     };
-    record_refusal(&response);
+    refusals::record(&response);
     Ok(response)
-}
-
-/// Counts and logs the error that a request was answered with, if any.
-fn record_refusal(response: &ServiceResponse<BoxBody>) {
-    let error = response
-        .response()
-        .error()
-        .and_then(|error| error.as_error::<ApiError>());
-    if let Some(error) = error {
-        refusals::record(error, response.request().path());
-    }
 }

@@ -14,8 +14,8 @@ use utoipa::openapi::{RefOr, Required, Schema};
 use utoipa::{Modify, OpenApi};
 use utoipa_actix_web::AppExt;
 
-use crate::admin::operator::Operator;
 use crate::error::ApiError;
+use crate::extractors::operator::Operator;
 use crate::openapi::answers::Refusal;
 use crate::operators::sessions;
 use crate::validation::errors::Errors;

@@ -1,48 +1,75 @@
-//! Pages: what they have in common, and the front page.
+//! What all pages have in common, and the front page.
+
+pub(crate) mod escape;
 
 use actix_web::http::header;
 use actix_web::{HttpRequest, HttpResponse};
+use askama::Template;
 
 use crate::assets;
 use crate::caller::Caller;
+use crate::error::ApiError;
 
-const FRONT: &str = include_str!("pages/front.html");
-
-/// Only what comes from this server, and nothing in the page itself.
-fn content_security_policy(styles: &str) -> String {
-    format!(
-        "default-src 'none'; script-src 'self'; style-src {styles}; img-src 'self' data:; connect-src 'self'; base-uri 'self'; \
-         form-action 'self'; frame-ancestors 'none'"
-    )
+/// What a page of this server loads, for its Content-Security-Policy.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum PageStyles {
+    /// Style sheets of this server only.
+    OwnFiles,
+    /// Styles within the page as well.
+    Inline,
 }
 
-/// What stands in the head of all pages.
-const HEAD: &str = r#"<meta charset="utf-8">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<link rel="icon" href="{static}/icon.svg">
-<link rel="stylesheet" href="{static}/base.css">"#;
-
-/// A page. In its text `{head}` is what the heads of all have in common, `{root}` the path of this
-/// server's root, with a slash at its end, `{static}` the folder of its files, `{url}` the address
-/// of this server as the visitor sees it and `{ws}` the same for websockets, both without a slash
-/// at the end, `{version}` the server's version.
-pub fn page(request: &HttpRequest, text: &str) -> HttpResponse {
-    page_with_styles(request, text, "'self'")
+/// The addresses that pages link to, as the visitor sees them.
+#[derive(Debug)]
+pub struct PageLinks {
+    /// The path of this server's root, with a slash at its end.
+    pub root: String,
+    /// The folder of the files of pages.
+    pub files: String,
+    /// The address of this server, without a slash at its end.
+    pub url: String,
+    /// The same address for websockets.
+    pub websocket_url: String,
+    /// The version of this server.
+    pub version: &'static str,
 }
 
-/// A page with other sources of styles.
-pub fn page_with_styles(request: &HttpRequest, text: &str, styles: &str) -> HttpResponse {
-    let caller = Caller::of(request);
-    let root = format!("{}/", escaped(&caller.prefix));
-    let url = escaped(&caller.url(""));
-    let text = text
-        .replace("{head}", HEAD)
-        .replace("{root}", &root)
-        .replace("{ws}", &url.replacen("http", "ws", 1))
-        .replace("{url}", &url)
-        .replace("{static}", &format!("{root}{}", assets::folder()))
-        .replace("{version}", env!("CARGO_PKG_VERSION"));
-    HttpResponse::Ok()
+impl PageLinks {
+    /// Returns the links of a page that answers this request.
+    pub fn of(request: &HttpRequest) -> Self {
+        let caller = Caller::of(request);
+        let root = format!("{}/", caller.prefix);
+        let url = caller.url("");
+        Self {
+            files: format!("{root}{}", assets::folder()),
+            root,
+            websocket_url: url.replacen("http", "ws", 1),
+            url,
+            version: env!("CARGO_PKG_VERSION"),
+        }
+    }
+}
+
+/// Renders a page whose styles are files.
+///
+/// # Errors
+/// Fails when the template cannot be rendered.
+pub fn render(page: &impl Template) -> Result<HttpResponse, ApiError> {
+    render_with_styles(page, PageStyles::OwnFiles)
+}
+
+/// Renders a page with these styles.
+///
+/// # Errors
+/// Fails when the template cannot be rendered.
+pub fn render_with_styles(
+    page: &impl Template,
+    styles: PageStyles,
+) -> Result<HttpResponse, ApiError> {
+    let text = page
+        .render()
+        .map_err(|_| ApiError::Internal("a page could not be rendered"))?;
+    Ok(HttpResponse::Ok()
         .content_type("text/html; charset=utf-8")
         .insert_header((header::CACHE_CONTROL, "no-store"))
         .insert_header((
@@ -50,26 +77,34 @@ pub fn page_with_styles(request: &HttpRequest, text: &str, styles: &str) -> Http
             content_security_policy(styles),
         ))
         .insert_header((header::REFERRER_POLICY, "same-origin"))
-        .body(text)
+        .body(text))
 }
 
-/// As text of a page, or in a quoted attribute.
-pub fn escaped(text: &str) -> String {
-    let mut escaped = String::with_capacity(text.len());
-    for letter in text.chars() {
-        match letter {
-            '&' => escaped.push_str("&amp;"),
-            '<' => escaped.push_str("&lt;"),
-            '>' => escaped.push_str("&gt;"),
-            '"' => escaped.push_str("&quot;"),
-            '\'' => escaped.push_str("&#39;"),
-            _ => escaped.push(letter),
-        }
-    }
-    escaped
+/// Returns the policy of a page: it loads files of this server only, and runs nothing that stands in
+/// the page itself.
+fn content_security_policy(styles: PageStyles) -> String {
+    let styles = match styles {
+        PageStyles::OwnFiles => "'self'",
+        PageStyles::Inline => "'self' 'unsafe-inline'",
+    };
+    format!(
+        "default-src 'none'; script-src 'self'; style-src {styles}; img-src 'self' data:; connect-src 'self'; base-uri 'self'; \
+         form-action 'self'; frame-ancestors 'none'"
+    )
 }
 
-/// `GET /`: what runs here, and where to go.
-pub async fn front(request: HttpRequest) -> HttpResponse {
-    page(&request, FRONT)
+/// The front page, which says what runs here and where to go.
+#[derive(Template)]
+#[template(path = "front.html")]
+struct FrontPage {
+    links: PageLinks,
+}
+
+/// Shows the front page, at `/`.
+///
+/// # Errors
+/// Fails when the template cannot be rendered.
+pub async fn show_front(request: HttpRequest) -> Result<HttpResponse, ApiError> {
+    let links = PageLinks::of(&request);
+    render(&FrontPage { links })
 }

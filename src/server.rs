@@ -12,7 +12,7 @@ use actix_web::web::Data;
 
 use crate::process::local;
 use crate::server::http_service::StreamLimits;
-use crate::server::threads::Threads;
+use crate::server::threads::WorkerThreads;
 use crate::services::Services;
 use crate::settings::Settings;
 use crate::stop::{self, Signals, StopTimes};
@@ -51,7 +51,7 @@ fn start_http(
     services: &Data<Services>,
 ) -> std::io::Result<Server> {
     let workers = count_workers(&services.settings);
-    let threads = Threads::new(workers, services.broker.clone());
+    let threads = WorkerThreads::new(workers, services.broker.clone());
     let limits = StreamLimits {
         unacknowledged: services.settings.limits().idle,
         head_timeout: services.settings.head_timeout,

@@ -1,7 +1,5 @@
-//! Signatures of calls: how they are made ([`signer`]), who may send them ([`verifier`]), and the
-//! extractor that demands one ([`signed`]).
+//! Signatures of calls: how they are made ([`signer`]), and who may send them ([`verifier`]).
 
-pub mod signed;
 pub mod signer;
 pub mod verifier;
 

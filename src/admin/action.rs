@@ -7,16 +7,16 @@ use channelstream_actors::name::ChannelName;
 use channelstream_actors::protocol::info::Info;
 use channelstream_actors::protocol::message::Message;
 
-use crate::admin::operator::Operator;
 use crate::answer::JsonText;
 use crate::api::channel_config::{self, ChannelSettings, ConfigRequest};
 use crate::api::disconnect::DisconnectRequest;
 use crate::api::idempotency::RepeatableBody;
 use crate::api::message::{self, MessageDraft, MessageRequest};
 use crate::error::ApiError;
+use crate::extractors::body::Body;
+use crate::extractors::operator::Operator;
 use crate::openapi::answers::{AdminErrors, CommonErrors, HttpsOnly, InvalidBody};
 use crate::services::Services;
-use crate::validation::body::Body;
 use crate::validation::describer::describe_table;
 use crate::validation::fields::{Fields, Table, field};
 use crate::validation::rules::any_text;

@@ -12,9 +12,9 @@ use futures_util::future::{Either, ready, select};
 use futures_util::stream::{once, unfold};
 use tokio::time::sleep;
 
-use crate::admin::operator::Operator;
 use crate::admin::view::{ListParameters, View, ViewParameters};
 use crate::event_source;
+use crate::extractors::operator::Operator;
 use crate::openapi::answers::{AdminErrors, CommonErrors, HttpsOnly, InvalidQuery};
 use crate::operators::monitor::ListSince;
 use crate::services::Services;

@@ -2,23 +2,33 @@
 
 use actix_web::web::{Data, block};
 use actix_web::{HttpRequest, HttpResponse, get};
+use askama::Template;
 use channelstream_actors::protocol::info::Totals;
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use crate::admin::operator::Operator;
 use crate::admin::view::{ListParameters, ListQuery};
 use crate::answer::JsonText;
 use crate::error::ApiError;
+use crate::extractors::operator::Operator;
 use crate::openapi::answers::{AdminErrors, CommonErrors, HttpsOnly, InvalidQuery};
-use crate::pages::page;
+use crate::pages::{PageLinks, render};
 use crate::services::Services;
 
-const PAGE: &str = include_str!("assets/panel.html");
+/// The panel's page.
+#[derive(Template)]
+#[template(path = "panel.html")]
+struct PanelPage {
+    links: PageLinks,
+}
 
 /// Shows the panel's page, at `/admin`.
-pub async fn show_panel(request: HttpRequest, _: Operator) -> HttpResponse {
-    page(&request, PAGE)
+///
+/// # Errors
+/// Fails when the template cannot be rendered.
+pub async fn show_panel(request: HttpRequest, _: Operator) -> Result<HttpResponse, ApiError> {
+    let links = PageLinks::of(&request);
+    render(&PanelPage { links })
 }
 
 /// The server's numbers, with its age and version.

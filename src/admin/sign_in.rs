@@ -6,56 +6,75 @@ use std::time::Duration;
 use actix_web::http::{StatusCode, header};
 use actix_web::web::{Data, Payload};
 use actix_web::{HttpRequest, HttpResponse};
+use askama::Template;
 use serde::Deserialize;
 use subtle::ConstantTimeEq;
 
-use crate::admin::operator::refuse_foreign_pages;
 use crate::caller::Caller;
 use crate::error::ApiError;
+use crate::extractors::body::read_body;
+use crate::extractors::operator::refuse_foreign_pages;
 use crate::logging::refusals::{RefusalKind, log_refusal};
 use crate::operators::sessions::Sessions;
 use crate::operators::throttle::{Attempt, AttemptSource, Succeeded, Wait};
-use crate::pages::{escaped, page};
+use crate::pages::{PageLinks, render};
 use crate::services::Services;
 use crate::settings::Settings;
-use crate::validation::{body, query};
+use crate::validation::query;
 
-const PAGE: &str = include_str!("assets/sign_in.html");
+/// The page to sign in.
+#[derive(Template)]
+#[template(path = "sign_in.html")]
+struct SignInPage<'a> {
+    links: PageLinks,
+    /// What went wrong, or nothing.
+    message: &'a str,
+    /// The name to sign in with, where everyone knows the password.
+    known_user: Option<&'a str>,
+}
 
 /// Shows the form, at `GET /admin/sign_in`.
-pub async fn show_form(request: HttpRequest, services: Data<Services>) -> HttpResponse {
+///
+/// # Errors
+/// Fails when the template cannot be rendered.
+pub async fn show_form(
+    request: HttpRequest,
+    services: Data<Services>,
+) -> Result<HttpResponse, ApiError> {
     render_form(&request, &services.settings, "")
 }
 
-fn render_form(request: &HttpRequest, settings: &Settings, message: &str) -> HttpResponse {
+/// Renders the form, with a message about the last attempt.
+fn render_form(
+    request: &HttpRequest,
+    settings: &Settings,
+    message: &str,
+) -> Result<HttpResponse, ApiError> {
     // A server with the default password is reached from its own machine only. Who tries it need not
     // look for what everyone knows.
-    let hint = if settings.has_known_admin_secret() {
-        format!(
-            "Not set yet, so: <code>{}</code> and <code>admin_secret</code>.",
-            escaped(&settings.admin_user)
-        )
-    } else {
-        String::new()
-    };
-    page(
-        request,
-        &PAGE.replace("{message}", message).replace("{hint}", &hint),
-    )
+    let known_user = settings
+        .has_known_admin_secret()
+        .then_some(settings.admin_user.as_str());
+    render(&SignInPage {
+        links: PageLinks::of(request),
+        message,
+        known_user,
+    })
 }
 
-fn answer_too_early(request: &HttpRequest, settings: &Settings, left: Duration) -> HttpResponse {
+fn answer_too_early(
+    request: &HttpRequest,
+    settings: &Settings,
+    left: Duration,
+) -> Result<HttpResponse, ApiError> {
     let seconds = left.as_secs() + 1;
-    let mut response = render_form(
-        request,
-        settings,
-        &format!("Too many attempts. Try again in {seconds} s."),
-    );
+    let message = format!("Too many attempts. Try again in {seconds} s.");
+    let mut response = render_form(request, settings, &message)?;
     *response.status_mut() = StatusCode::TOO_MANY_REQUESTS;
     response
         .headers_mut()
         .insert(header::RETRY_AFTER, seconds.into());
-    response
+    Ok(response)
 }
 
 /// What the form sends. Blanks around the values do not matter.
@@ -68,7 +87,7 @@ struct Credentials {
 
 impl Credentials {
     async fn read(request: &HttpRequest, payload: Payload) -> Result<Self, ApiError> {
-        let bytes = body::read(request, payload.into_inner()).await?;
+        let bytes = read_body(request, payload.into_inner()).await?;
         Ok(serde_urlencoded::from_bytes(&bytes).unwrap_or_default())
     }
 
@@ -94,13 +113,13 @@ pub async fn sign_in(
     let source = find_source(&request, &services.sessions);
     match services.throttle.send(Attempt(source)).await {
         Ok(Ok(())) => {}
-        Ok(Err(Wait(left))) => return Ok(answer_too_early(&request, settings, left)),
+        Ok(Err(Wait(left))) => return answer_too_early(&request, settings, left),
         Err(_) => return Err(ApiError::Internal("no sign-in throttle")),
     }
     let credentials = Credentials::read(&request, payload).await?;
     if !credentials.are_right(settings) {
         log_wrong_credentials(&request);
-        return Ok(render_form(&request, settings, "Wrong name or password."));
+        return render_form(&request, settings, "Wrong name or password.");
     }
     // Cannot fail: the actor has just replied.
     let _ = services.throttle.send(Succeeded(source)).await;

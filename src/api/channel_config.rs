@@ -11,10 +11,11 @@ use channelstream_actors::protocol::info::{Info, InfoOptions};
 use serde_json::value::RawValue;
 
 use crate::error::ApiError;
+use crate::extractors::body::Body;
+use crate::extractors::signed::Signed;
 use crate::openapi::answers::{CommonErrors, HttpsOnly, InvalidBody, SignedErrors};
 use crate::services::Services;
-use crate::signature::signed::Signed;
-use crate::validation::body::{Body, Checked, FromBody};
+use crate::validation::body::{Checked, FromBody};
 use crate::validation::describer::describe_table;
 use crate::validation::errors::Errors;
 use crate::validation::facts::Facts;

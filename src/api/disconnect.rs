@@ -10,9 +10,9 @@ use utoipa::IntoParams;
 use utoipa::openapi::path::{Parameter, ParameterIn};
 
 use crate::error::ApiError;
+use crate::extractors::body::Body;
 use crate::openapi::answers::{CommonErrors, HttpsOnly, InvalidBody};
 use crate::services::Services;
-use crate::validation::body::Body;
 use crate::validation::describer::describe_table;
 use crate::validation::errors::{Errors, NULL};
 use crate::validation::fields::{Fields, Table, field};

@@ -8,10 +8,11 @@ use serde_json::value::RawValue;
 
 use crate::api::address::address;
 use crate::error::ApiError;
+use crate::extractors::body::Body;
+use crate::extractors::signed::Signed;
 use crate::openapi::answers::{CommonErrors, HttpsOnly, InvalidBody, SignedErrors};
 use crate::services::Services;
-use crate::signature::signed::Signed;
-use crate::validation::body::{Body, Checked, FromBody, list_of};
+use crate::validation::body::{Checked, FromBody, list_of};
 use crate::validation::describer::describe_table;
 use crate::validation::facts::Facts;
 use crate::validation::fields::{Fields, Table, field};

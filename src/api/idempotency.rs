@@ -13,7 +13,8 @@ use utoipa::openapi::path::{Parameter as Description, ParameterIn};
 use utoipa::openapi::schema::{ObjectBuilder, Type};
 
 use crate::error::ApiError;
-use crate::validation::body::{FromBody, parse, read};
+use crate::extractors::body::{parse, read_body};
+use crate::validation::body::FromBody;
 use crate::validation::parameters::Parameter;
 
 /// The header that makes a call safe to repeat.
@@ -90,7 +91,7 @@ impl<T: FromBody> FromRequest for RepeatableBody<T> {
     fn from_request(request: &HttpRequest, payload: &mut Payload) -> Self::Future {
         let (http, payload) = (request.clone(), payload.take());
         Box::pin(async move {
-            let bytes = read(&http, payload).await?;
+            let bytes = read_body(&http, payload).await?;
             let request = parse(&bytes, &http).await?;
             let key = read_key(http.headers())?.map(|key| IdempotencyKey {
                 key,

@@ -9,10 +9,11 @@ use utoipa::openapi::schema::ObjectBuilder;
 use utoipa::openapi::{RefOr, Schema};
 use utoipa::{PartialSchema, ToSchema};
 
+use crate::extractors::body::Body;
+use crate::extractors::signed::Signed;
 use crate::openapi::answers::{CommonErrors, HttpsOnly, InvalidBody, SignedErrors};
 use crate::services::Services;
-use crate::signature::signed::Signed;
-use crate::validation::body::{Body, Checked, FromBody};
+use crate::validation::body::{Checked, FromBody};
 use crate::validation::describer::describe_table;
 use crate::validation::errors::{Errors, JsonKind};
 use crate::validation::facts::Facts;
@@ -29,7 +30,7 @@ pub struct InfoRequest {
     options: InfoOptions,
 }
 
-/// What stands under `info`: which channels, and how much of each.
+/// The object under `info`, which says which channels are shown, and how much of each.
 #[derive(Debug)]
 pub struct InfoQuery;
 

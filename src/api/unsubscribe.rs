@@ -9,10 +9,10 @@ use utoipa::ToSchema;
 
 use crate::api::subscribe::{SubscribeQuery, SubscribeRequest, describe};
 use crate::error::ApiError;
+use crate::extractors::body::Body;
+use crate::extractors::signed::Signed;
 use crate::openapi::answers::{CommonErrors, HttpsOnly, InvalidBody, SignedErrors};
 use crate::services::Services;
-use crate::signature::signed::Signed;
-use crate::validation::body::Body;
 
 /// The channels of a connection after it left some.
 #[derive(Debug, Serialize, ToSchema)]

@@ -12,10 +12,11 @@ use utoipa::ToSchema;
 use utoipa::openapi::{RefOr, Schema};
 
 use crate::error::ApiError;
+use crate::extractors::body::Body;
+use crate::extractors::signed::Signed;
 use crate::openapi::answers::{CommonErrors, HttpsOnly, InvalidBody, SignedErrors};
 use crate::services::Services;
-use crate::signature::signed::Signed;
-use crate::validation::body::{Body, unknown_user};
+use crate::validation::body::unknown_user;
 use crate::validation::describer::describe_table;
 use crate::validation::errors::{Errors, JsonKind};
 use crate::validation::facts::Lookup;

@@ -1,20 +1,22 @@
 //! `channelstream health`: asks `/health` of the running server with these settings.
 
-use std::io::{Read, Write};
-use std::net::{TcpStream, ToSocketAddrs};
 use std::process::ExitCode;
 use std::time::Duration;
 
-use super::print;
+use awc::error::{ConnectError, SendRequestError};
+use awc::{Client, Connector};
+
+use super::output::print;
 use crate::settings::Settings;
 
+/// How long the server may take to answer.
 const TIMEOUT: Duration = Duration::from_secs(3);
 
-/// Asks, and prints the answer.
-pub(super) fn ask(settings: &Settings) -> ExitCode {
-    match answer(settings) {
+/// Asks the server whether it is well. The exit code tells, and a line for people.
+pub(super) fn check_health(settings: &Settings) -> ExitCode {
+    match actix::System::new().block_on(read_status(settings)) {
         Ok(status) if status.starts_with("HTTP/1.1 200") => {
-            // Nobody has to read this: the exit code tells.
+            // Nobody has to read this, since the exit code tells.
             print("well\n").unwrap_or(ExitCode::SUCCESS)
         }
         Ok(status) => {
@@ -31,20 +33,36 @@ pub(super) fn ask(settings: &Settings) -> ExitCode {
     }
 }
 
-fn answer(settings: &Settings) -> std::io::Result<String> {
+/// Returns the status line of the answer.
+async fn read_status(settings: &Settings) -> Result<String, String> {
     let host = match settings.host.as_str() {
         "0.0.0.0" => "127.0.0.1",
-        "::" | "[::]" => "::1",
-        host => host.trim_start_matches('[').trim_end_matches(']'),
+        "::" | "[::]" => "[::1]",
+        host => host,
     };
-    let address = (host, settings.port)
-        .to_socket_addrs()?
-        .next()
-        .ok_or_else(|| std::io::Error::other("there is no such address"))?;
-    let mut stream = TcpStream::connect_timeout(&address, TIMEOUT)?;
-    stream.set_read_timeout(Some(TIMEOUT))?;
-    stream.write_all(b"GET /health HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n")?;
-    let mut text = String::new();
-    stream.read_to_string(&mut text)?;
-    Ok(text.lines().next().unwrap_or_default().to_owned())
+    let is_bare_v6 = host.contains(':') && !host.starts_with('[');
+    let host = if is_bare_v6 {
+        format!("[{host}]")
+    } else {
+        host.to_owned()
+    };
+    let client = Client::builder()
+        .connector(Connector::new().timeout(TIMEOUT))
+        .timeout(TIMEOUT)
+        .disable_redirects()
+        .finish();
+    let answer = client
+        .get(format!("http://{host}:{}/health", settings.port))
+        .send()
+        .await
+        .map_err(|error| describe(&error))?;
+    Ok(format!("{:?} {}", answer.version(), answer.status()))
+}
+
+/// Describes why there is no answer. What the system says of a connection needs no words before it.
+fn describe(error: &SendRequestError) -> String {
+    match error {
+        SendRequestError::Connect(ConnectError::Io(error)) => error.to_string(),
+        other => other.to_string(),
+    }
 }

@@ -12,19 +12,21 @@ use clap::ArgMatches;
 use serde_json::Value;
 use uuid::Uuid;
 
-use super::print;
-use crate::settings::{Format, Loaded, Secret, Settings, SettingsError, environment, load, write};
+use super::output::print;
+use crate::settings::{
+    FileFormat, Loaded, Secret, Settings, SettingsError, environment, load, write,
+};
 
-/// Writes the settings of the environment and of `--json` where `--output` says. `format`: where
-/// the name of the file does not say it.
-pub(super) fn make(matches: &ArgMatches, format: Format) -> Result<ExitCode, SettingsError> {
+/// Writes the settings of the environment and of `--json` to where `--output` says, in `format` where
+/// the name of the file does not name another.
+pub(super) fn make(matches: &ArgMatches, format: FileFormat) -> Result<ExitCode, SettingsError> {
     let output = matches.get_one::<String>("output");
     let format = output
-        .and_then(|path| Format::by_ending(Path::new(path)))
+        .and_then(|path| FileFormat::by_ending(Path::new(path)))
         .unwrap_or(format);
     let mut given = environment();
     if let Some(json) = matches.get_one::<String>("json") {
-        given.extend(values(json)?);
+        given.extend(parse_json(json)?);
     }
     let has_host = given.get("host").is_some_and(|host| !host.is_empty());
     let Loaded {
@@ -32,14 +34,14 @@ pub(super) fn make(matches: &ArgMatches, format: Format) -> Result<ExitCode, Set
         remarks,
     } = load(None, given, &[])?;
     make_secrets(&mut settings);
-    if format == Format::Ini && !has_host {
+    if format == FileFormat::Ini && !has_host {
         // The original listens on all addresses where its file names none.
         "0.0.0.0".clone_into(&mut settings.host);
     }
     for (_, remark) in remarks {
         eprintln!("note: {remark}");
     }
-    if format == Format::Ini && settings.demo {
+    if format == FileFormat::Ini && settings.demo {
         eprintln!(
             "note: demo is left out, since it has no effect in an .ini file; --demo true turns the demo on"
         );
@@ -54,25 +56,29 @@ pub(super) fn make(matches: &ArgMatches, format: Format) -> Result<ExitCode, Set
     }
 }
 
-/// The values of `--json`.
-fn values(json: &str) -> Result<BTreeMap<String, String>, SettingsError> {
+/// Reads the values of `--json`.
+fn parse_json(json: &str) -> Result<BTreeMap<String, String>, SettingsError> {
     let values = serde_json::from_str(json)
         .map_err(|error| SettingsError(vec![format!("--json: {error}")]))?;
-    // Says nothing of what was found: it may hold a secret.
+    // The error does not quote what was found, since that may hold a secret.
     let Value::Object(values) = values else {
         return Err(SettingsError(vec!["--json: expected an object".to_owned()]));
     };
     Ok(values
         .into_iter()
-        .map(|(key, value)| (key, plain(value)))
+        .map(|(key, value)| (key, format_plain(value)))
         .collect())
 }
 
-fn plain(value: Value) -> String {
+fn format_plain(value: Value) -> String {
     match value {
         Value::Null => String::new(),
         Value::String(text) => text,
-        Value::Array(items) => items.into_iter().map(plain).collect::<Vec<_>>().join(","),
+        Value::Array(items) => items
+            .into_iter()
+            .map(format_plain)
+            .collect::<Vec<_>>()
+            .join(","),
         other => other.to_string(),
     }
 }

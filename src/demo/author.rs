@@ -1,4 +1,4 @@
-//! Who wrote a message, told by its id: half of it is random, the other half proves the name. So
+//! Message ids that prove their author: half of an id is random, the other half proves the name. So
 //! the backend needs no list of messages to know who may change one.
 
 use hmac::{Hmac, Mac};
@@ -7,6 +7,7 @@ use uuid::{Builder, Uuid};
 
 use crate::signature::signer::create_mac;
 
+/// Makes and checks such ids.
 pub(super) struct Authors(Hmac<Sha1>);
 
 impl Authors {
@@ -18,12 +19,12 @@ impl Authors {
         Self(create_mac(&key))
     }
 
-    /// A new id for a message of this user.
-    pub(super) fn id(&self, user: &str) -> Uuid {
+    /// Makes a new id for a message of this user.
+    pub(super) fn make_id(&self, user: &str) -> Uuid {
         self.with_proof(Uuid::new_v4().as_u64_pair().0, user)
     }
 
-    /// Whether this user wrote the message with this id.
+    /// Returns whether this user wrote the message with this id.
     pub(super) fn wrote(&self, user: &str, id: Uuid) -> bool {
         self.with_proof(id.as_u64_pair().0, user) == id
     }
@@ -56,10 +57,10 @@ mod tests {
     #[test]
     fn an_id_proves_its_author_and_no_other() {
         let authors = Authors::new("secret");
-        let id = authors.id("alice");
+        let id = authors.make_id("alice");
         assert!(authors.wrote("alice", id));
         assert!(!authors.wrote("alicf", id) && !authors.wrote("alice", Uuid::new_v4()));
         assert!(!Authors::new("other").wrote("alice", id));
-        assert_ne!(id, authors.id("alice"));
+        assert_ne!(id, authors.make_id("alice"));
     }
 }

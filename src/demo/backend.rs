@@ -1,26 +1,25 @@
-//! What an application needs to use this server: its address and its secret.
+//! The backend of the demo: an application that knows the address and the secret of this server.
 
 use std::net::SocketAddr;
 use std::sync::LazyLock;
 
 use actix_web::http::header::HeaderMap;
 use actix_web::http::{Method, StatusCode, header};
-use actix_web::{HttpResponse, ResponseError};
 use serde_json::{Value, json};
 use subtle::ConstantTimeEq;
-use thiserror::Error;
 use uuid::Uuid;
 
 use crate::demo::author::Authors;
-use crate::demo::member::{Member, Tokens};
+use crate::demo::error::DemoError;
+use crate::demo::member::{DemoMember, Tokens};
 use crate::process::local;
 use crate::settings::Settings;
 use crate::signature::{HEADER, Signer};
 
-/// Longer answers come from no demo.
+/// The longest answer that the backend reads, in bytes.
 const ANSWER_LIMIT: usize = 4 << 20;
 
-/// Carries [`OWN_CALL`].
+/// The header that carries [`OWN_CALL`].
 const OWN_CALL_HEADER: &str = "x-channelstream-demo";
 
 /// A random text that proves that a call comes from the demo of this process. Such a call is plain
@@ -34,43 +33,7 @@ pub fn is_own_call(headers: &HeaderMap) -> bool {
         .is_some_and(|value| value.as_bytes().ct_eq(OWN_CALL.as_bytes()).into())
 }
 
-/// Why a call of the demo's page is not done.
-#[derive(Debug, Error)]
-pub(super) enum NotDone {
-    #[error("{0}")]
-    Bad(String),
-    #[error("Join first.")]
-    NoToken,
-    #[error("Only its author may change a message.")]
-    NotYours,
-    #[error("This is the connection of somebody else.")]
-    OtherConnection,
-    #[error("Somebody else has this name. Take another one.")]
-    NameTaken,
-    /// The server's own words.
-    #[error("the server answered {status}: {answer}")]
-    Refused { status: StatusCode, answer: Value },
-    #[error("the server cannot be reached")]
-    Unreachable,
-}
-
-impl ResponseError for NotDone {
-    fn status_code(&self) -> StatusCode {
-        match self {
-            Self::Bad(_) => StatusCode::UNPROCESSABLE_ENTITY,
-            Self::NoToken => StatusCode::UNAUTHORIZED,
-            Self::NotYours | Self::OtherConnection => StatusCode::FORBIDDEN,
-            Self::NameTaken => StatusCode::CONFLICT,
-            Self::Refused { status, .. } => *status,
-            Self::Unreachable => StatusCode::BAD_GATEWAY,
-        }
-    }
-
-    fn error_response(&self) -> HttpResponse {
-        HttpResponse::build(self.status_code()).json(json!({"error": self.to_string()}))
-    }
-}
-
+/// The backend of the demo, which calls this server over HTTP.
 pub(super) struct Backend {
     http: awc::Client,
     url: String,
@@ -80,6 +43,7 @@ pub(super) struct Backend {
 }
 
 impl Backend {
+    /// Creates the backend of a server that listens on this address.
     pub(super) fn new(settings: &Settings, address: SocketAddr) -> Self {
         let secret = settings.secret.as_str();
         Self {
@@ -97,31 +61,31 @@ impl Backend {
         method: Method,
         path: &str,
         body: &Value,
-    ) -> Result<Value, NotDone> {
+    ) -> Result<Value, DemoError> {
         let request = self.http.request(method, format!("{}{path}", self.url));
         let request = request.insert_header((HEADER, self.signer.sign(path)));
         let request = request.insert_header((OWN_CALL_HEADER, OWN_CALL.as_str()));
         let request = request.insert_header((header::CONTENT_TYPE, "application/json"));
         let mut answer = request.send_body(body.to_string()).await.map_err(|error| {
             log::warn!("the demo cannot reach its server at {}: {error}", self.url);
-            NotDone::Unreachable
+            DemoError::Unreachable
         })?;
         let status = answer.status();
         let bytes = answer
             .body()
             .limit(ANSWER_LIMIT)
             .await
-            .map_err(|_| NotDone::Unreachable)?;
+            .map_err(|_| DemoError::Unreachable)?;
         let answer = serde_json::from_slice(&bytes).unwrap_or_default();
         if status.is_success() {
             Ok(answer)
         } else {
-            Err(NotDone::Refused { status, answer })
+            Err(DemoError::Refused { status, answer })
         }
     }
 
     /// Returns who took this name, or `None` if the server does not know the user.
-    pub(super) async fn owner(&self, user: &str) -> Result<Option<Uuid>, NotDone> {
+    pub(super) async fn owner(&self, user: &str) -> Result<Option<Uuid>, DemoError> {
         // Changes nothing, and answers the whole state.
         let known = self
             .call(
@@ -131,8 +95,8 @@ impl Backend {
             )
             .await;
         match known {
-            Ok(answer) => Ok(Some(owner_in(answer.get("user_state")))),
-            Err(NotDone::Refused {
+            Ok(answer) => Ok(Some(find_owner(answer.get("user_state")))),
+            Err(DemoError::Refused {
                 status: StatusCode::UNPROCESSABLE_ENTITY,
                 ..
             }) => Ok(None),
@@ -141,20 +105,20 @@ impl Backend {
     }
 
     /// Returns the member of this token, if the name is still the member's.
-    pub(super) async fn member(&self, token: &str) -> Result<Member, NotDone> {
-        let member = self.tokens.read(token).ok_or(NotDone::NoToken)?;
+    pub(super) async fn member(&self, token: &str) -> Result<DemoMember, DemoError> {
+        let member = self.tokens.read(token).ok_or(DemoError::NoToken)?;
         let owner = self.owner(&member.user).await?;
         if owner == Some(member.owner) {
             Ok(member)
         } else {
-            Err(NotDone::NoToken)
+            Err(DemoError::NoToken)
         }
     }
 }
 
-/// The owner noted in a user's state. A user that the demo did not make has none: nobody's, so
-/// nobody can take its name.
-pub(super) fn owner_in(state: Option<&Value>) -> Uuid {
+/// Returns the owner that a user's state names. A user that the demo did not make has none, which
+/// stands for nobody, so nobody can take its name.
+pub(super) fn find_owner(state: Option<&Value>) -> Uuid {
     let owner = state
         .and_then(|state| state.get("owner"))
         .and_then(Value::as_str);

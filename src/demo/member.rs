@@ -1,4 +1,4 @@
-//! Who takes part in the demo: names, and the tokens that prove who a page is.
+//! The members of the demo: their names, and the tokens that prove who a page is.
 //!
 //! Every name the demo uses begins with [`PREFIX`], users and channels alike, so that nothing a
 //! visitor asks for reaches a user or a channel of an application.
@@ -14,7 +14,7 @@ pub(super) const PREFIX: &str = "demo:";
 
 /// A user of the demo, as a token names it.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Member {
+pub(super) struct DemoMember {
     /// The connection that the token was given out with. Only this one can be subscribed or
     /// unsubscribed with it.
     pub(super) conn_id: Uuid,
@@ -25,13 +25,13 @@ pub(super) struct Member {
     pub(super) user: String,
 }
 
-impl fmt::Display for Member {
+impl fmt::Display for DemoMember {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{} {} {}", self.conn_id, self.owner, self.user)
     }
 }
 
-impl Member {
+impl DemoMember {
     fn parse(text: &str) -> Option<Self> {
         let mut parts = text.splitn(3, ' ');
         let (conn_id, owner, user) = (parts.next()?, parts.next()?, parts.next()?);
@@ -58,13 +58,13 @@ impl Tokens {
     }
 
     /// Returns the token of this member.
-    pub(super) fn issue(&self, member: &Member) -> String {
+    pub(super) fn issue(&self, member: &DemoMember) -> String {
         self.0.sign(&member.to_string())
     }
 
     /// Returns whose token it is, or `None` if this server did not make it.
-    pub(super) fn read(&self, token: &str) -> Option<Member> {
-        self.0.verify(token).ok().and_then(Member::parse)
+    pub(super) fn read(&self, token: &str) -> Option<DemoMember> {
+        self.0.verify(token).ok().and_then(DemoMember::parse)
     }
 }
 
@@ -72,8 +72,8 @@ impl Tokens {
 mod tests {
     use super::*;
 
-    fn member(user: &str) -> Member {
-        Member {
+    fn member(user: &str) -> DemoMember {
+        DemoMember {
             conn_id: Uuid::new_v4(),
             owner: Uuid::new_v4(),
             user: user.to_owned(),

@@ -6,9 +6,6 @@ use std::sync::LazyLock;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::time::{Duration, Instant};
 
-use crate::error::ApiError;
-use crate::signature::{HEADER, SignatureFlaw};
-
 /// How many requests this process has answered with an error.
 static TOTAL: AtomicU64 = AtomicU64::new(0);
 
@@ -74,46 +71,14 @@ fn millis(at: Instant) -> u64 {
         .max(1)
 }
 
+/// Counts a request that is answered with an error.
+pub fn add_refused() {
+    TOTAL.fetch_add(1, Relaxed);
+}
+
 /// Returns how many requests were answered with an error since the start.
 pub fn count_refused() -> u64 {
     TOTAL.load(Relaxed)
-}
-
-/// Counts an error that a request for `path` was answered with, and logs it where an operator has
-/// to change something.
-pub fn record(error: &ApiError, path: &str) {
-    // A page without a session is led to where its operator can sign in.
-    if !matches!(error, ApiError::NoSession { .. }) {
-        TOTAL.fetch_add(1, Relaxed);
-    }
-    let path = path.escape_debug();
-    match error {
-        ApiError::AddressNotAllowed { address } => log_refusal(
-            RefusalKind::Address,
-            format_args!(
-                "refused a call to {path} from {address}: add the address to allow_posting_from"
-            ),
-        ),
-        ApiError::NotSigned => log_refusal(
-            RefusalKind::NotSigned,
-            format_args!("refused a call to {path}: it has no signature ({HEADER})"),
-        ),
-        ApiError::BadSignature(flaw) => {
-            let kind = match flaw {
-                SignatureFlaw::Foreign => RefusalKind::ForeignSignature,
-                SignatureFlaw::Old => RefusalKind::OldSignature,
-            };
-            log_refusal(kind, format_args!("refused a call to {path}: {flaw}"));
-        }
-        ApiError::Invalid(_) => {
-            if let Some(hint) = error.hint() {
-                let line = format_args!("refused a call to {path}: {hint}");
-                log_refusal(RefusalKind::Invalid, line);
-            }
-        }
-        ApiError::Internal(reason) => log::error!("internal error: {reason}"),
-        _ => {}
-    }
 }
 
 /// Logs a refused call, or counts it for the next sum of its kind.

@@ -8,11 +8,11 @@ use actix_web::dev::{Payload, ServiceRequest, ServiceResponse};
 use actix_web::http::StatusCode;
 
 use crate::error::ApiError;
+use crate::extractors::reading::{Limit, announces_more_than, read};
 use crate::lifecycle::{Lifecycle, PendingCall};
 use crate::purpose::Purpose;
 use crate::services::Services;
 use crate::transport::upgrade::Upgrading;
-use crate::validation::reading::{Limit, announces_more_than, read};
 
 /// The largest body, in bytes, of a request that needs no signature.
 const UNSIGNED_LIMIT: usize = 4096;

@@ -6,19 +6,25 @@ use std::sync::Arc;
 use actix_web::http::header;
 use actix_web::web::Path;
 use actix_web::{HttpRequest, HttpResponse};
+use askama::Template;
 use utoipa_swagger_ui::Config;
 
-use crate::admin::operator::Operator;
-use crate::pages;
+use crate::error::ApiError;
+use crate::extractors::operator::Operator;
+use crate::pages::{PageLinks, PageStyles, render_with_styles};
 
-const PAGE: &str = include_str!("explorer.html");
-
-/// Swagger UI puts styles into its elements.
-const STYLES: &str = "'self' 'unsafe-inline'";
+/// The page to read and try the API.
+#[derive(Template)]
+#[template(path = "explorer.html")]
+struct ExplorerPage {
+    links: PageLinks,
+}
 
 /// Shows the page. A caller without session or signature is led to the page to sign in.
-pub(super) async fn show_page(request: HttpRequest, _: Operator) -> HttpResponse {
-    pages::page_with_styles(&request, PAGE, STYLES)
+pub(super) async fn show_page(request: HttpRequest, _: Operator) -> Result<HttpResponse, ApiError> {
+    let links = PageLinks::of(&request);
+    // Swagger UI puts styles into its elements.
+    render_with_styles(&ExplorerPage { links }, PageStyles::Inline)
 }
 
 /// Serves a file of Swagger UI.

@@ -2,20 +2,18 @@
 
 use actix_web::cookie::time::Duration;
 use actix_web::cookie::{Cookie, CookieJar, Key, SameSite};
-use sha1::{Digest, Sha1};
+use hkdf::Hkdf;
+use sha1::Sha1;
 
 use crate::caller::Caller;
 
-/// Returns the key for cookies of this purpose. A key has 64 bytes, a secret any number.
+/// Derives the key for cookies of this purpose from a secret of any length (HKDF, RFC 5869).
 pub(super) fn derive_key(purpose: &str, secret: &str) -> Key {
-    let block = |count: u8| {
-        Sha1::new()
-            .chain_update([count])
-            .chain_update(purpose)
-            .chain_update(secret)
-            .finalize()
-    };
-    let bytes: Vec<u8> = (0..4).flat_map(block).collect();
+    let mut bytes = [0; 64];
+    // Cannot fail: HKDF with SHA-1 makes up to 5,100 bytes.
+    let expanded =
+        Hkdf::<Sha1>::new(None, secret.as_bytes()).expand(purpose.as_bytes(), &mut bytes);
+    debug_assert!(expanded.is_ok());
     Key::from(&bytes)
 }
 

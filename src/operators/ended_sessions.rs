@@ -19,12 +19,12 @@ pub(super) struct Session {
 /// Ends this session before its time.
 #[derive(Message, Clone, Copy, Debug)]
 #[rtype(result = "()")]
-pub(super) struct End(pub(super) Session);
+pub(super) struct EndSession(pub(super) Session);
 
 /// Asks whether this session has ended before its time.
 #[derive(Message, Clone, Copy, Debug)]
 #[rtype(result = "bool")]
-pub(super) struct HasEnded(pub(super) Session);
+pub(super) struct HasSessionEnded(pub(super) Session);
 
 /// Remembers which sessions have ended before their time. There is one for the server.
 #[derive(Default)]
@@ -37,20 +37,20 @@ impl Actor for EndedSessions {
     type Context = Context<Self>;
 }
 
-impl Handler<End> for EndedSessions {
+impl Handler<EndSession> for EndedSessions {
     type Result = ();
 
-    fn handle(&mut self, End(session): End, _: &mut Context<Self>) {
+    fn handle(&mut self, EndSession(session): EndSession, _: &mut Context<Self>) {
         let now = OffsetDateTime::now_utc().unix_timestamp();
         self.ended.retain(|session| session.until > now);
         self.ended.insert(session);
     }
 }
 
-impl Handler<HasEnded> for EndedSessions {
+impl Handler<HasSessionEnded> for EndedSessions {
     type Result = bool;
 
-    fn handle(&mut self, HasEnded(session): HasEnded, _: &mut Context<Self>) -> bool {
+    fn handle(&mut self, HasSessionEnded(session): HasSessionEnded, _: &mut Context<Self>) -> bool {
         self.ended.contains(&session)
     }
 }

@@ -9,7 +9,7 @@ use uuid::Uuid;
 
 use super::cookies::{build, derive_key, sign, verify};
 use super::devices::Devices;
-use super::ended_sessions::{End, EndedSessions, HasEnded, Session};
+use super::ended_sessions::{EndSession, EndedSessions, HasSessionEnded, Session};
 use crate::caller::Caller;
 use crate::settings::Settings;
 
@@ -30,7 +30,7 @@ impl Sessions {
     pub fn new(settings: &Settings) -> Self {
         let secret = settings.cookie_secret.as_str();
         let secret = if secret.is_empty() {
-            Uuid::new_v4().to_string() + &Uuid::new_v4().to_string()
+            format!("{}{}", Uuid::new_v4(), Uuid::new_v4())
         } else {
             secret.to_owned()
         };
@@ -61,7 +61,7 @@ impl Sessions {
     pub(crate) async fn end(&self, request: &HttpRequest) {
         if let Some(session) = self.find(request) {
             // An error means that the server is stopping.
-            let _ = self.ended.send(End(session)).await;
+            let _ = self.ended.send(EndSession(session)).await;
         }
     }
 
@@ -70,7 +70,11 @@ impl Sessions {
         let Some(session) = self.find(request) else {
             return false;
         };
-        !self.ended.send(HasEnded(session)).await.unwrap_or(true)
+        !self
+            .ended
+            .send(HasSessionEnded(session))
+            .await
+            .unwrap_or(true)
     }
 
     /// Returns the session that the cookie of a request names, if its time has not come.

@@ -9,9 +9,9 @@ use channelstream_actors::broker::Broker;
 /// The threads that serve HTTP, which also host the actors. A call and the channel that it is for
 /// often share a thread, and then no other thread has to be woken. Cloning shares them.
 #[derive(Clone)]
-pub(super) struct Threads(Arc<ThreadsState>);
+pub(super) struct WorkerThreads(Arc<WorkerThreadsState>);
 
-struct ThreadsState {
+struct WorkerThreadsState {
     /// One place for each thread, filled in the order in which the threads start.
     handles: Vec<OnceLock<ArbiterHandle>>,
     /// How many threads have entered, including those that restarted after a panic.
@@ -19,11 +19,11 @@ struct ThreadsState {
     broker: Broker,
 }
 
-impl Threads {
+impl WorkerThreads {
     /// Reserves places for `count` threads, on which the actors of `broker` will live.
     pub(super) fn new(count: usize, broker: Broker) -> Self {
         let handles = (0..count).map(|_| OnceLock::new()).collect();
-        Self(Arc::new(ThreadsState {
+        Self(Arc::new(WorkerThreadsState {
             handles,
             entered: AtomicUsize::new(0),
             broker,
@@ -33,7 +33,7 @@ impl Threads {
     /// Registers the current thread. Each thread calls this before any connection is accepted. The
     /// threads start one after the other, and the last one starts the broker.
     pub(super) fn enter(&self) {
-        let ThreadsState {
+        let WorkerThreadsState {
             handles,
             entered,
             broker,

@@ -1,28 +1,32 @@
-//! What speaks against serving with the settings as a whole.
+//! Checks that the settings as a whole are safe to serve with.
 
 use std::time::Duration;
 
-use super::{Network, Secret, Settings, SettingsError, Value};
+use super::error::SettingsError;
+use super::network::Network;
+use super::secret::Secret;
+use super::table::Settings;
+use super::value::SettingValue;
 
-/// Shorter secrets can be guessed, in bytes.
+/// The length of the shortest secret that cannot be guessed, in bytes.
 const SHORTEST_SECRET: usize = 16;
 
 const MOST_WORKERS: usize = 256;
 
 impl Settings {
-    /// What speaks against serving with these settings, and what does not but should be known.
+    /// Checks that it is safe to serve with these settings, and returns warnings.
     ///
     /// # Errors
-    /// When secrets that everyone knows would be served to other machines, when healthy connections
+    /// Fails when secrets that everyone knows would be served to other machines, when healthy connections
     /// would be closed as idle, or when there are too many threads.
     pub fn check(&self) -> Result<Vec<String>, SettingsError> {
-        let mut findings = Findings::default();
+        let mut findings = CheckFindings::default();
         self.check_secrets(&mut findings);
         if !self.has_sound_idle() {
             findings.problems.push(format!(
                 "gc_conns_after = {}: {}",
                 self.gc_conns_after.shown(),
-                self.idle_rule()
+                self.describe_idle_rule()
             ));
         }
         if self
@@ -47,7 +51,7 @@ impl Settings {
         }
     }
 
-    fn check_secrets(&self, findings: &mut Findings) {
+    fn check_secrets(&self, findings: &mut CheckFindings) {
         let secrets = [
             ("secret", &self.secret),
             ("admin_secret", &self.admin_secret),
@@ -79,12 +83,12 @@ impl Settings {
         self.gc_conns_after > self.longest_silence()
     }
 
-    /// How long a healthy client may give no sign of life.
+    /// Returns how long a healthy client may give no sign of life.
     fn longest_silence(&self) -> Duration {
         self.heartbeat_interval.max(self.wake_connections_after)
     }
 
-    fn idle_rule(&self) -> String {
+    fn describe_idle_rule(&self) -> String {
         let (heartbeat, wake) = (
             self.heartbeat_interval.shown(),
             self.wake_connections_after.shown(),
@@ -102,7 +106,7 @@ impl Settings {
         if self.has_sound_idle() {
             return None;
         }
-        let (given, rule) = (self.gc_conns_after.shown(), self.idle_rule());
+        let (given, rule) = (self.gc_conns_after.shown(), self.describe_idle_rule());
         self.gc_conns_after = Duration::from_secs(self.longest_silence().as_secs() + 1);
         Some(format!(
             "gc_conns_after = {given}: {rule}; it is raised to {}",
@@ -112,7 +116,7 @@ impl Settings {
 }
 
 #[derive(Default)]
-struct Findings {
+struct CheckFindings {
     warnings: Vec<String>,
     problems: Vec<String>,
 }

@@ -1,11 +1,11 @@
 //! The keys that `.ini` files of the original hold: those that it read, and those that it did not
 //! read.
 
-use super::KEYS;
+use super::table::KEYS;
 
 /// What becomes of a key that the original did not read.
 #[derive(Clone, Copy, Debug)]
-pub(super) enum Former {
+pub(super) enum FormerKey {
     /// This server does not read it either: the rest of a sentence that begins with the key.
     Ignored(&'static str),
     /// This server reads it.
@@ -75,11 +75,11 @@ pub(super) fn takes_any_value(key: &str) -> bool {
 }
 
 /// Returns what becomes of a key; `None` if the original reads it, or never knew it.
-pub(super) fn find(key: &str) -> Option<Former> {
+pub(super) fn find(key: &str) -> Option<FormerKey> {
     if let Some((_, effect)) = IGNORED.iter().find(|(name, _)| *name == key) {
-        return Some(Former::Ignored(effect));
+        return Some(FormerKey::Ignored(effect));
     }
-    COUNTING_NOW.contains(&key).then_some(Former::CountsNow)
+    COUNTING_NOW.contains(&key).then_some(FormerKey::CountsNow)
 }
 
 /// Returns whether an unknown key is a known one with a slip of the pen: a letter in four too much,

@@ -9,20 +9,21 @@ use std::collections::BTreeMap;
 /// The section whose keys count for all sections.
 const DEFAULTS: &str = "DEFAULT";
 
-/// How deep a value may name others.
+/// How deep values may name other values.
 const DEEPEST: usize = 10;
 
-/// Does not say which name was found: it may be part of a secret.
+/// The error about a `%` that begins nothing. It does not say which name was found, since that may be
+/// part of a secret.
 const STRAY_PERCENT: &str = "a % is written %%, and %(key)s must name a key of the section";
 
-type Values = BTreeMap<String, String>;
+type IniValues = BTreeMap<String, String>;
 
-/// Reads a section: its keys, in small letters, with their values.
+/// Reads the keys of a section, in small letters, with their values.
 ///
 /// # Errors
-/// What is wrong, with the number of the line. No line is quoted: it may hold a secret.
-pub(super) fn read(text: &str, section: &str) -> Result<Values, String> {
-    let mut parser = Parser::default();
+/// Returns what is wrong, with the number of the line. No line is quoted, since it may hold a secret.
+pub(super) fn read(text: &str, section: &str) -> Result<IniValues, String> {
+    let mut parser = IniParser::default();
     for (number, line) in (1..).zip(text.lines()) {
         parser
             .line(line)
@@ -47,8 +48,8 @@ pub(super) fn read(text: &str, section: &str) -> Result<Values, String> {
 }
 
 #[derive(Default)]
-struct Parser {
-    sections: BTreeMap<String, Values>,
+struct IniParser {
+    sections: BTreeMap<String, IniValues>,
     section: Option<String>,
     /// The key whose value may go on in the next line.
     key: Option<String>,
@@ -56,7 +57,7 @@ struct Parser {
     indent: usize,
 }
 
-impl Parser {
+impl IniParser {
     fn line(&mut self, line: &str) -> Result<(), String> {
         let text = line.trim();
         if text.starts_with(['#', ';']) {
@@ -126,7 +127,7 @@ impl Parser {
     }
 }
 
-fn interpolate(text: &str, values: &Values, depth: usize) -> Result<String, String> {
+fn interpolate(text: &str, values: &IniValues, depth: usize) -> Result<String, String> {
     if depth > DEEPEST {
         return Err(format!("values name each other more than {DEEPEST} deep"));
     }
@@ -155,7 +156,7 @@ fn interpolate(text: &str, values: &Values, depth: usize) -> Result<String, Stri
 /// Writes a text so that [`read`] and the original read it as it is.
 ///
 /// # Errors
-/// When no `.ini` file can hold it.
+/// Fails when no `.ini` file can hold it.
 pub(super) fn escape(text: &str) -> Result<String, String> {
     if text.trim() == text && !text.contains(['\n', '\r']) {
         Ok(text.replace('%', "%%"))

@@ -2,31 +2,27 @@
 
 use std::collections::BTreeMap;
 
-use thiserror::Error;
-
-use super::file::{Source, is_secret};
-use super::former_keys::{self, Former};
-use super::{KEYS, Settings};
+use super::error::SettingsError;
+use super::file::{SettingsFile, is_secret};
+use super::file_values::{FileValue, FileValues};
+use super::former_keys::{self, FormerKey};
+use super::table::{KEYS, Settings};
 
 const PREFIX: &str = "CHANNELSTREAM_";
 
-/// Shorter secrets are parts of many words.
+/// How long a secret must be, in bytes, for a text that contains it to be masked. Shorter ones are
+/// parts of many words.
 const TELLING: usize = 4;
 
 /// Keys that must fit together: after how long a silence a connection ends, and how long healthy
-/// ones are silent.
+/// connections are silent.
 const IDLE_KEYS: [&str; 3] = [
     "gc_conns_after",
     "heartbeat_interval",
     "wake_connections_after",
 ];
 
-/// Everything that is wrong with the settings, a line each.
-#[derive(Debug, Error)]
-#[error("{}", .0.join("\n"))]
-pub struct SettingsError(pub Vec<String>);
-
-/// Settings, and what should be known about where they came from.
+/// Settings, with remarks about where they came from.
 #[derive(Debug)]
 pub struct Loaded {
     /// The settings.
@@ -39,31 +35,31 @@ pub struct Loaded {
 /// earlier. An empty value counts as not given.
 ///
 /// # Errors
-/// All keys that are unknown or wrong, each with where it stands, what was found, and what is
+/// Returns all keys that are unknown or wrong, each with where it stands, what was found, and what is
 /// expected.
 pub fn load(
-    file: Option<&Source>,
+    file: Option<&SettingsFile>,
     mut environment: BTreeMap<String, String>,
     flags: &[(&str, String)],
 ) -> Result<Loaded, SettingsError> {
     environment.retain(|_, text| !text.is_empty());
     let flags: Vec<_> = flags.iter().filter(|(_, text)| !text.is_empty()).collect();
-    let mut reader = Reader {
+    let mut reader = SettingsReader {
         settings: Settings::default(),
         problems: Vec::new(),
         remarks: Vec::new(),
     };
-    let read = file.map_or_else(|| Ok(BTreeMap::new()), Source::read);
+    let read = file.map_or_else(|| Ok(FileValues::new()), SettingsFile::read);
     let in_file = read.unwrap_or_else(|problem| {
         reader.problems.push(problem);
-        BTreeMap::new()
+        FileValues::new()
     });
     if let Some(file) = file {
         reader.set_from_file(file, &in_file);
     }
     let is_over =
         |key: &str| environment.contains_key(key) || flags.iter().any(|(flag, _)| *flag == key);
-    let is_in_file = |key: &str| in_file.get(key).is_some_and(|text| !text.is_empty());
+    let is_in_file = |key: &str| in_file.get(key).is_some_and(|value| !value.text.is_empty());
     let file_decides_idle =
         !is_over("gc_conns_after") && IDLE_KEYS.iter().any(|key| is_in_file(key) && !is_over(key));
     let has_host = is_over("host") || is_in_file("host");
@@ -76,7 +72,7 @@ pub fn load(
         }
     }
     // The original read none of these keys, so in its files they do not stop the start.
-    if let Some(file @ Source::Ini(_)) = file
+    if let Some(file @ SettingsFile::Ini(_)) = file
         && file_decides_idle
         && let Some(remark) = reader.settings.raise_idle()
     {
@@ -84,7 +80,7 @@ pub fn load(
             .remarks
             .push((log::Level::Warn, format!("{file}: {remark}")));
     }
-    if let Some(file @ Source::Ini(_)) = file
+    if let Some(file @ SettingsFile::Ini(_)) = file
         && !has_host
     {
         reader.set_host_of_original(file);
@@ -99,29 +95,36 @@ pub fn load(
     }
 }
 
-struct Reader {
+struct SettingsReader {
     settings: Settings,
     problems: Vec<String>,
     remarks: Vec<(log::Level, String)>,
 }
 
-impl Reader {
-    fn set_from_file(&mut self, file: &Source, values: &BTreeMap<String, String>) {
-        // A value of another key may hold one by `%(secret)s`.
+impl SettingsReader {
+    fn set_from_file(&mut self, file: &SettingsFile, values: &FileValues) {
+        // A value of another key may hold a secret by `%(secret)s`.
         let secrets = values
             .iter()
-            .filter(|(key, text)| is_secret(key) && text.len() >= TELLING);
-        let secrets: Vec<_> = secrets.map(|(_, text)| text.as_str()).collect();
-        for (key, text) in values {
-            self.set_key_of_file(file, key, text, &secrets);
+            .filter(|(key, value)| is_secret(key) && value.text.len() >= TELLING);
+        let secrets: Vec<_> = secrets.map(|(_, value)| value.text.as_str()).collect();
+        for (key, value) in values {
+            self.set_key_of_file(file, key, value, &secrets);
         }
     }
 
-    /// `secrets`: what must not be printed.
-    fn set_key_of_file(&mut self, file: &Source, key: &str, text: &str, secrets: &[&str]) {
-        let is_of_original = matches!(file, Source::Ini(_));
+    /// Sets a key from its value in a file. No text that contains one of `secrets` is printed.
+    fn set_key_of_file(
+        &mut self,
+        file: &SettingsFile,
+        key: &str,
+        value: &FileValue,
+        secrets: &[&str],
+    ) {
+        let text = value.text.as_str();
+        let is_of_original = matches!(file, SettingsFile::Ini(_));
         let former = is_of_original.then(|| former_keys::find(key)).flatten();
-        if let Some(Former::Ignored(effect)) = former {
+        if let Some(FormerKey::Ignored(effect)) = former {
             self.remarks
                 .push((log::Level::Warn, format!("{file}: {key} {effect}.")));
             return;
@@ -166,28 +169,30 @@ impl Reader {
                     );
                     self.remarks.push((log::Level::Warn, remark));
                 } else {
-                    self.problems.push(format!("{file}: {key} = {found}"));
+                    let place = file.format_place(value.value_at);
+                    self.problems.push(format!("{place}: {key} = {found}"));
                 }
             }
-            None => self.meet_unknown_key(file, key),
+            None => self.report_unknown_key(file, key, value),
         }
     }
 
-    fn meet_unknown_key(&mut self, file: &Source, key: &str) {
-        let did_you_mean = did_you_mean(key, |name| name.to_owned());
+    fn report_unknown_key(&mut self, file: &SettingsFile, key: &str, value: &FileValue) {
+        let did_you_mean = suggest_key(key, |name| name.to_owned());
         // The original takes any key.
-        if matches!(file, Source::Ini(_)) && !former_keys::is_mistyped(key) {
+        if matches!(file, SettingsFile::Ini(_)) && !former_keys::is_mistyped(key) {
             let remark = format!("{file}: {key} has no effect: there is no such key{did_you_mean}");
             self.remarks.push((log::Level::Warn, remark));
         } else {
+            let place = file.format_place(value.key_at);
             self.problems
-                .push(format!("{file}: {key}: unknown key{did_you_mean}"));
+                .push(format!("{place}: {key}: unknown key{did_you_mean}"));
         }
     }
 
-    /// A file of the original that names no host makes the original listen on all addresses. Here
-    /// it does so too, unless everyone knows one of the secrets.
-    fn set_host_of_original(&mut self, file: &Source) {
+    /// Sets the host of an `.ini` file that names none. The original listens on all addresses then. So
+    /// does this server, unless everyone knows one of the secrets.
+    fn set_host_of_original(&mut self, file: &SettingsFile) {
         let known = self.settings.default_secrets();
         let remark = if known.is_empty() {
             "0.0.0.0".clone_into(&mut self.settings.host);
@@ -229,7 +234,7 @@ impl Reader {
                     let remark = format!(
                         "{}: unknown variable{}",
                         variable(&key),
-                        did_you_mean(&key, variable)
+                        suggest_key(&key, variable)
                     );
                     self.remarks.push((log::Level::Warn, remark));
                 }
@@ -242,7 +247,7 @@ fn variable(key: &str) -> String {
     format!("{PREFIX}{}", key.to_uppercase())
 }
 
-/// The variables of this process that begin with `CHANNELSTREAM_`, by their keys.
+/// Returns the variables of this process that begin with `CHANNELSTREAM_`, by their keys.
 pub fn environment() -> BTreeMap<String, String> {
     let ours = |(name, value): (std::ffi::OsString, std::ffi::OsString)| {
         let name = name.to_str()?.to_uppercase();
@@ -254,7 +259,7 @@ pub fn environment() -> BTreeMap<String, String> {
     std::env::vars_os().filter_map(ours).collect()
 }
 
-/// Kubernetes tells every pod where the services are: `CHANNELSTREAM_PORT=tcp://10.0.0.1:8000`,
+/// Returns whether Kubernetes set a variable. It tells every pod where the services are: `CHANNELSTREAM_PORT=tcp://10.0.0.1:8000`,
 /// `CHANNELSTREAM_SERVICE_HOST`, `CHANNELSTREAM_PORT_8000_TCP_ADDR`.
 fn is_of_kubernetes(key: &str, text: &str) -> bool {
     let is_address = text.starts_with("tcp://") || text.starts_with("udp://");
@@ -266,7 +271,7 @@ fn is_of_kubernetes(key: &str, text: &str) -> bool {
         || words.windows(2).any(names_service)
 }
 
-fn did_you_mean(key: &str, spell: impl Fn(&str) -> String) -> String {
+fn suggest_key(key: &str, spell: impl Fn(&str) -> String) -> String {
     let key = key.to_lowercase();
     let similar = KEYS
         .iter()

@@ -5,25 +5,25 @@ use std::net::IpAddr;
 
 use ipnet::IpNet;
 
-use super::value::{Value, ValueRemark, warn};
+use super::value::{SettingValue, ValueRemark, warn};
 
 /// Which addresses an item of a list allows.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum Network {
-    /// Those of a network; a single address is the network of one.
+    /// The addresses of a network; a single address is a network of one.
     Of(IpNet),
-    /// None: an `.ini` file of the original may hold any text, and only addresses ever matched
+    /// No address. An `.ini` file of the original may hold any text, and only addresses ever matched
     /// there.
     Nothing(String),
 }
 
 impl Network {
-    /// Whether it holds all addresses.
+    /// Returns whether this holds all addresses.
     pub fn is_everything(&self) -> bool {
         matches!(self, Self::Of(network) if network.addr().is_unspecified())
     }
 
-    /// Whether the address is in it. `0.0.0.0` holds all addresses (`protocol.md` §2).
+    /// Returns whether the address is in it. `0.0.0.0` holds all addresses (`protocol.md` §2).
     pub fn contains(&self, address: IpAddr) -> bool {
         let Self::Of(network) = self else {
             return false;
@@ -51,7 +51,7 @@ impl fmt::Display for Network {
     }
 }
 
-impl Value for Network {
+impl SettingValue for Network {
     fn parse(text: &str) -> Result<Self, String> {
         let address = || text.parse::<IpAddr>().ok().map(IpNet::from);
         let network = text.parse().ok().or_else(address).map(Self::Of);

@@ -1,20 +1,20 @@
 //! Origins of pages.
 
-use super::value::{Value, ValueRemark, warn};
+use super::value::{SettingValue, ValueRemark, warn};
 
 /// Which origins an item of `allow_cors` allows, in small letters.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum Origin {
-    /// The one with this scheme, host and port.
+    /// The origin with this scheme, host and port.
     Whole(String),
-    /// Those with this host, and with this port where one is given, whatever their scheme.
+    /// All origins with this host, and with this port where one is given, whatever their scheme.
     Host(String),
-    /// None: an `.ini` file of the original may hold any text.
+    /// No origin. An `.ini` file of the original may hold any text.
     Nothing(String),
 }
 
 impl Origin {
-    /// Whether a page of this origin is allowed, by the header `Origin`.
+    /// Returns whether a page of this origin is allowed, by the header `Origin`.
     pub fn allows(&self, origin: &[u8]) -> bool {
         match self {
             Self::Whole(whole) => origin.eq_ignore_ascii_case(whole.as_bytes()),
@@ -66,7 +66,7 @@ fn is_host(text: &str) -> bool {
     }
 }
 
-impl Value for Origin {
+impl SettingValue for Origin {
     fn parse(text: &str) -> Result<Self, String> {
         let small = text.trim_end_matches('/').to_ascii_lowercase();
         match small.split_once("://") {
@@ -94,7 +94,7 @@ impl Value for Origin {
     }
 }
 
-/// RFC 3986 §3.1.
+/// Returns whether a text is a scheme (RFC 3986 §3.1).
 fn is_scheme(text: &str) -> bool {
     text.starts_with(|first: char| first.is_ascii_lowercase())
         && text

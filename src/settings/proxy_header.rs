@@ -2,7 +2,7 @@
 
 use actix_web::http::header::HeaderName;
 
-use super::Value;
+use super::value::SettingValue;
 
 macro_rules! proxy_headers {
     ($($(#[doc = $meaning:literal])+ $variant:ident = $name:literal;)+) => {
@@ -13,15 +13,15 @@ macro_rules! proxy_headers {
         }
 
         impl ProxyHeader {
-            /// All of them.
+            /// All headers that `proxy_headers` can name.
             pub const ALL: &[Self] = &[$(Self::$variant,)+];
 
-            /// The header's name, in small letters.
+            /// Returns the header's name, in small letters.
             pub fn name(self) -> &'static str {
                 self.header().as_str()
             }
 
-            /// The header's name as requests are looked through by it: every request is.
+            /// Returns the header's name, made once, since it is looked up in every request.
             pub fn header(self) -> &'static HeaderName {
                 match self {
                     $(Self::$variant => {
@@ -52,7 +52,7 @@ proxy_headers! {
     UrlScheme = "x-url-scheme";
 }
 
-impl Value for ProxyHeader {
+impl SettingValue for ProxyHeader {
     fn parse(text: &str) -> Result<Self, String> {
         let name = text.to_lowercase();
         Self::ALL

@@ -1,6 +1,6 @@
 use std::collections::BTreeMap;
+use std::net::IpAddr;
 
-use super::load::environment;
 use super::*;
 
 fn variables(pairs: &[(&str, &str)]) -> BTreeMap<String, String> {
@@ -10,10 +10,10 @@ fn variables(pairs: &[(&str, &str)]) -> BTreeMap<String, String> {
         .collect()
 }
 
-fn file(name: &str, text: &str) -> Source {
+fn file(name: &str, text: &str) -> SettingsFile {
     let path = std::env::temp_dir().join(format!("{}-{name}", uuid::Uuid::new_v4()));
     std::fs::write(&path, text).unwrap();
-    Source::by_ending(path)
+    SettingsFile::by_ending(path)
 }
 
 #[test]
@@ -72,12 +72,56 @@ fn a_wrong_file_names_all_that_is_wrong() {
         .unwrap_err()
         .to_string();
     assert!(
-        error.contains("prot: unknown key; did you mean port?"),
+        error.contains(":1:1: prot: unknown key; did you mean port?"),
         "{error}"
     );
     assert!(
-        error.contains("enforce_https = maybe: expected true or false"),
+        error.contains(":2:17: enforce_https = maybe: expected true or false"),
         "{error}"
+    );
+}
+
+/// Returns what the error about a file says after the name of the file.
+fn error_in(text: &str) -> String {
+    let file = file("position.toml", text);
+    let error = load(Some(&file), BTreeMap::new(), &[])
+        .unwrap_err()
+        .to_string();
+    error
+        .strip_prefix(&file.to_string())
+        .map(str::to_owned)
+        .unwrap_or(error)
+}
+
+#[test]
+fn a_syntax_error_has_line_and_column() {
+    let error = error_in("host = \"a\"\nport = = 1\n");
+    assert!(error.starts_with(":2:8: port: "), "{error}");
+    let error = error_in("host = \"ä\" x\n");
+    assert!(error.starts_with(":1:12: host: "), "{error}");
+}
+
+#[test]
+fn a_value_of_the_wrong_type_has_line_and_column() {
+    assert_eq!(
+        error_in("# A comment.\n\nport = true\n"),
+        ":3:8: port = true: expected a whole number from 0 to 65535"
+    );
+    assert_eq!(
+        error_in("host = \"a\"\n  workers   =  [\"many\"]\n"),
+        ":2:16: workers = many: expected a whole number from 0 to 4294967295"
+    );
+    assert_eq!(
+        error_in("log_level = {level = \"INFO\"}\n"),
+        ":1:13: log_level: expected a value, found a table"
+    );
+}
+
+#[test]
+fn an_unknown_key_has_line_and_column() {
+    assert_eq!(
+        error_in("host = \"a\"\n  prot = 1\n"),
+        ":2:3: prot: unknown key; did you mean port?"
     );
 }
 

@@ -1,23 +1,22 @@
-//! The types settings have: how each is read from a text and shown again.
+//! The types that settings have: how each is read from a text and shown again.
 
-use std::fmt;
 use std::time::Duration;
 
 use log::LevelFilter;
 
 /// A type a setting can have.
-pub trait Value: Sized {
-    /// Reads it.
+pub trait SettingValue: Sized {
+    /// Reads a value from a text.
     ///
     /// # Errors
-    /// What is expected instead.
+    /// Returns what is expected instead.
     fn parse(text: &str) -> Result<Self, String>;
 
-    /// Reads it from an `.ini` file, where the original took values that had no effect: these are
-    /// taken too, each with a remark.
+    /// Reads a value from a text in an `.ini` file. The original took values that had no effect; these
+    /// are taken too, each with a remark.
     ///
     /// # Errors
-    /// What is expected instead. The original refuses such a value as well.
+    /// Returns what is expected instead. The original refuses such a value as well.
     fn parse_as_original(text: &str, remarks: &mut Vec<ValueRemark>) -> Result<Self, String> {
         let _ = remarks;
         Self::parse(text)
@@ -26,18 +25,18 @@ pub trait Value: Sized {
     /// Returns the text that [`parse`](Self::parse) would read.
     fn text(&self) -> String;
 
-    /// Prints it, secrets masked.
+    /// Returns the text in quotes where it needs them, secrets masked.
     fn shown(&self) -> String {
-        quoted(&self.text())
+        quote(&self.text())
     }
 
-    /// Prints it as a TOML value, secrets in clear.
+    /// Returns the value as TOML, secrets in clear.
     fn as_toml(&self) -> String {
         self.shown()
     }
 }
 
-/// What should be known of a value in an `.ini` file.
+/// A remark about a value in an `.ini` file.
 #[derive(Debug)]
 pub struct ValueRemark {
     /// `Warn` where the value has no effect, `Info` where it has one that it did not have in the
@@ -45,16 +44,17 @@ pub struct ValueRemark {
     pub(super) level: log::Level,
     /// The value, or the item of a list.
     pub(super) found: String,
-    /// What it does: the rest of a sentence that begins with the value.
+    /// The effect of the value: the rest of a sentence that begins with it.
     pub(super) effect: &'static str,
 }
 
-fn quoted(text: &str) -> String {
+/// Quotes a text as TOML does.
+pub(super) fn quote(text: &str) -> String {
     // A JSON string is a TOML string.
     serde_json::Value::from(text).to_string()
 }
 
-impl Value for String {
+impl SettingValue for String {
     fn parse(text: &str) -> Result<Self, String> {
         Ok(text.to_owned())
     }
@@ -64,7 +64,7 @@ impl Value for String {
     }
 }
 
-impl Value for bool {
+impl SettingValue for bool {
     fn parse(text: &str) -> Result<Self, String> {
         match text.trim().to_lowercase().as_str() {
             "true" | "yes" | "on" | "1" | "t" | "y" => Ok(true),
@@ -93,7 +93,7 @@ impl Value for bool {
     }
 }
 
-impl Value for u16 {
+impl SettingValue for u16 {
     fn parse(text: &str) -> Result<Self, String> {
         text.trim()
             .parse()
@@ -109,7 +109,7 @@ impl Value for u16 {
     }
 }
 
-impl Value for usize {
+impl SettingValue for usize {
     fn parse(text: &str) -> Result<Self, String> {
         let number: u32 = text
             .trim()
@@ -127,7 +127,7 @@ impl Value for usize {
     }
 }
 
-impl Value for Duration {
+impl SettingValue for Duration {
     fn parse(text: &str) -> Result<Self, String> {
         const TEN_YEARS: f64 = 10.0 * 365.25 * 86_400.0;
         match text.trim().parse::<f64>() {
@@ -145,8 +145,8 @@ impl Value for Duration {
     }
 }
 
-impl<T: Value> Value for Vec<T> {
-    /// Separated by commas; line breaks and blanks around the items do not matter.
+impl<T: SettingValue> SettingValue for Vec<T> {
+    /// Reads items that are separated by commas. Line breaks and blanks around them do not matter.
     fn parse(text: &str) -> Result<Self, String> {
         items(text)
             .map(|item| T::parse(item).map_err(|reason| format!("{item}: {reason}")))
@@ -160,9 +160,10 @@ impl<T: Value> Value for Vec<T> {
         items(text).map(&mut parse).collect()
     }
 
-    /// A list without items is a comma: an empty text would count as not given.
+    /// Returns the items with commas between them. A list without items is a comma, since an empty text
+    /// would count as not given.
     fn text(&self) -> String {
-        let items: Vec<_> = self.iter().map(Value::text).collect();
+        let items: Vec<_> = self.iter().map(SettingValue::text).collect();
         if items.is_empty() {
             ",".to_owned()
         } else {
@@ -171,7 +172,7 @@ impl<T: Value> Value for Vec<T> {
     }
 
     fn shown(&self) -> String {
-        let items: Vec<_> = self.iter().map(Value::shown).collect();
+        let items: Vec<_> = self.iter().map(SettingValue::shown).collect();
         format!("[{}]", items.join(", "))
     }
 }
@@ -190,59 +191,18 @@ pub(super) fn warn(remarks: &mut Vec<ValueRemark>, found: &str, effect: &'static
     });
 }
 
-/// A text that logs and `config show` do not print.
-#[derive(Clone, PartialEq, Eq)]
-pub struct Secret(String);
-
-impl Secret {
-    /// The text.
-    pub fn as_str(&self) -> &str {
-        &self.0
-    }
-}
-
-impl From<&str> for Secret {
-    fn from(text: &str) -> Self {
-        Self(text.to_owned())
-    }
-}
-
-impl fmt::Debug for Secret {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("***")
-    }
-}
-
-impl Value for Secret {
-    fn parse(text: &str) -> Result<Self, String> {
-        Ok(text.into())
-    }
-
-    fn text(&self) -> String {
-        self.0.clone()
-    }
-
-    fn shown(&self) -> String {
-        quoted(if self.0.is_empty() { "" } else { "***" })
-    }
-
-    fn as_toml(&self) -> String {
-        quoted(&self.0)
-    }
-}
-
 /// The scheme of links.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub struct Scheme(Option<&'static str>);
 
 impl Scheme {
-    /// The one that is set.
+    /// Returns the scheme that is set, if one is.
     pub fn forced(self) -> Option<&'static str> {
         self.0
     }
 }
 
-impl Value for Scheme {
+impl SettingValue for Scheme {
     fn parse(text: &str) -> Result<Self, String> {
         match text.trim() {
             "" => Ok(Self(None)),
@@ -273,7 +233,7 @@ impl Value for Scheme {
 pub struct LogLevel(LevelFilter);
 
 impl LogLevel {
-    /// The level.
+    /// Returns the level as the log knows it.
     pub fn filter(self) -> LevelFilter {
         self.0
     }
@@ -285,7 +245,7 @@ impl Default for LogLevel {
     }
 }
 
-impl Value for LogLevel {
+impl SettingValue for LogLevel {
     fn parse(text: &str) -> Result<Self, String> {
         Ok(Self(match text.to_uppercase().as_str() {
             "TRACE" => LevelFilter::Trace,
@@ -307,13 +267,13 @@ impl Value for LogLevel {
     }
 }
 
-/// The one way to check signatures.
+/// The only way to check signatures.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct SignatureChecker;
 
 const SIGNATURE_CHECKER: &str = "channelstream.utils.DefaultSigner";
 
-impl Value for SignatureChecker {
+impl SettingValue for SignatureChecker {
     fn parse(text: &str) -> Result<Self, String> {
         if text == SIGNATURE_CHECKER {
             Ok(Self)

@@ -2,21 +2,23 @@
 
 use std::path::Path;
 
+use super::error::SettingsError;
 use super::file::SECTION;
-use super::former_keys::{self, Former};
-use super::{Settings, SettingsError, ini};
+use super::former_keys::{self, FormerKey};
+use super::ini;
+use super::table::Settings;
 
 /// How a settings file is written.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Format {
-    /// As `channelstream.toml`.
+pub enum FileFormat {
+    /// The form of `channelstream.toml`.
     Toml,
-    /// As a file of the original.
+    /// The form of the original's files.
     Ini,
 }
 
-impl Format {
-    /// The one that the ending of a file names, if it names one.
+impl FileFormat {
+    /// Tells the form of a file by the ending of its name, if that is known.
     pub fn by_ending(path: &Path) -> Option<Self> {
         match path.extension()?.to_str()? {
             "toml" => Some(Self::Toml),
@@ -31,21 +33,22 @@ impl Format {
 /// of the original. Keys without effect in an `.ini` file are left out of it.
 ///
 /// # Errors
-/// When an `.ini` file cannot hold a value.
-pub fn write(settings: &Settings, format: Format) -> Result<String, SettingsError> {
+/// Fails when an `.ini` file cannot hold a value.
+pub fn write(settings: &Settings, format: FileFormat) -> Result<String, SettingsError> {
     let values = |settings: &Settings| match format {
-        Format::Toml => settings.as_toml(),
-        Format::Ini => settings.as_texts(),
+        FileFormat::Toml => settings.as_toml(),
+        FileFormat::Ini => settings.as_texts(),
     };
     let mut text = String::from("# Settings of Channelstream. A commented line shows a default.\n");
-    if format == Format::Ini {
+    if format == FileFormat::Ini {
         text.push_str(&format!("[{SECTION}]\n"));
     }
     for ((key, value), (_, default)) in values(settings)
         .into_iter()
         .zip(values(&Settings::default()))
     {
-        if format == Format::Ini && matches!(former_keys::find(key.name), Some(Former::Ignored(_)))
+        if format == FileFormat::Ini
+            && matches!(former_keys::find(key.name), Some(FormerKey::Ignored(_)))
         {
             continue;
         }
@@ -53,15 +56,15 @@ pub fn write(settings: &Settings, format: Format) -> Result<String, SettingsErro
         for line in key.meaning.trim().lines() {
             text.push_str(&format!("# {}\n", line.trim()));
         }
-        let must_be_there = format == Format::Ini && key.name == "host";
+        let must_be_there = format == FileFormat::Ini && key.name == "host";
         let mark = if value == default && !must_be_there {
             "#"
         } else {
             ""
         };
         let value = match format {
-            Format::Toml => value,
-            Format::Ini => ini::escape(&value)
+            FileFormat::Toml => value,
+            FileFormat::Ini => ini::escape(&value)
                 .map_err(|reason| SettingsError(vec![format!("{key}: {reason}")]))?,
         };
         text.push_str(&format!("{mark}{key} = {value}\n"));

@@ -5,11 +5,21 @@ use std::net::IpAddr;
 use actix_web::HttpRequest;
 use actix_web::http::header::HeaderName;
 
-use super::signer::{HEADER, MAX_AGE, Signer};
+use super::signer::{HEADER, MAX_AGE, SignatureFlaw, Signer};
 use crate::caller::Caller;
-use crate::error::ApiError;
 use crate::settings::{Network, Settings};
 use crate::validation::query;
+
+/// Why a caller may not make signed calls.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum NotVerified {
+    /// The address is not in `allow_posting_from`; `None` stands for an unknown address.
+    Address(Option<IpAddr>),
+    /// The call has no signature.
+    NotSigned,
+    /// The signature is wrong or too old.
+    Signature(SignatureFlaw),
+}
 
 /// Checks the addresses and the signatures of calls.
 pub struct SignatureVerifier {
@@ -31,17 +41,15 @@ impl SignatureVerifier {
     ///
     /// # Errors
     /// Fails when the address is not allowed, or when the signature is missing, wrong or too old.
-    pub fn verify(&self, request: &HttpRequest) -> Result<(), ApiError> {
+    pub fn verify(&self, request: &HttpRequest) -> Result<(), NotVerified> {
         let caller = Caller::of(request).address;
         if !caller.map_or_else(|| self.allows_all(), |address| self.allows(address)) {
-            return Err(ApiError::AddressNotAllowed {
-                address: caller.map_or_else(|| "unknown".to_owned(), |address| address.to_string()),
-            });
+            return Err(NotVerified::Address(caller));
         }
-        let signature = find_signature(request).ok_or(ApiError::NotSigned)?;
+        let signature = find_signature(request).ok_or(NotVerified::NotSigned)?;
         self.signer
             .check(&signature)
-            .map_err(ApiError::BadSignature)
+            .map_err(NotVerified::Signature)
     }
 
     fn allows_all(&self) -> bool {

@@ -1,31 +1,15 @@
-//! Reads a request's body and turns it into its request type: the extractor [`Body`].
+//! From the JSON of a body to a request, by the rules that need nothing but the body.
 
-use std::pin::Pin;
-
-use actix_web::dev::Payload;
-use actix_web::{FromRequest, HttpRequest};
-use bytes::Bytes;
-use channelstream_actors::broker::Broker;
 use serde_json::value::RawValue;
-use tokio::task::spawn_blocking;
 
-use super::depth::{DEEPEST, is_too_deep};
 use super::errors::Errors;
 use super::facts::{Facts, Lookup};
 use super::fields::Table;
-use super::query::query;
 use super::reader::BodyReader;
-use super::reading::{self, Limit};
-use crate::error::ApiError;
-use crate::services::Services;
 
-/// How large a body may be, in bytes, to be parsed on the thread that serves. Others would wait for a
-/// larger one, which is parsed on a thread of its own.
-const LARGE: usize = 512 << 10;
-
-/// A type of request, which rules make of a body.
+/// A type of request that a body is read into.
 pub trait FromBody: Send + Sized + 'static {
-    /// Applies all rules.
+    /// Applies all rules to the body.
     fn from_body(body: &RawValue, facts: &Facts) -> Checked<Self>;
 
     /// Returns what an empty body means. `None` refuses it.
@@ -90,28 +74,6 @@ impl<T> Checked<T> {
             lookups: Vec::new(),
         }
     }
-
-    /// Asks the broker whether what the request names exists.
-    ///
-    /// # Errors
-    /// Returns all that is wrong with the request.
-    pub async fn look_up(mut self, broker: &Broker) -> Result<T, ApiError> {
-        for (field, lookup) in self.lookups {
-            let (is_known, message) = match lookup {
-                Lookup::Connection(conn_id) => {
-                    (broker.knows_connection(conn_id).await, unknown_connection())
-                }
-                Lookup::User(user) => (broker.knows_user(user).await, unknown_user()),
-            };
-            if !is_known {
-                self.errors.add(field, message);
-            }
-        }
-        match self.request {
-            Some(request) if self.errors.is_empty() => Ok(request),
-            _ => Err(ApiError::Invalid(self.errors)),
-        }
-    }
 }
 
 /// Creates the error about a connection that the broker does not know.
@@ -154,69 +116,4 @@ pub fn list_of<Of: Table>(body: &RawValue, facts: &Facts) -> Result<Vec<Of::Valu
         }
     }
     errors.into_result().map(|()| list)
-}
-
-/// A body that has passed all rules of its type.
-#[derive(Debug)]
-pub struct Body<T>(pub T);
-
-impl<T: FromBody> FromRequest for Body<T> {
-    type Error = ApiError;
-    type Future = Pin<Box<dyn Future<Output = Result<Self, ApiError>>>>;
-
-    fn from_request(request: &HttpRequest, payload: &mut Payload) -> Self::Future {
-        let (request, payload) = (request.clone(), payload.take());
-        Box::pin(async move {
-            let bytes = read(&request, payload).await?;
-            parse(&bytes, &request).await.map(Self)
-        })
-    }
-}
-
-/// Applies the rules of a request type to the bytes of a body. The content type is not looked at.
-///
-/// # Errors
-/// Fails when the body is not JSON, is nested too deep, or breaks a rule.
-pub async fn parse<T: FromBody>(bytes: &Bytes, request: &HttpRequest) -> Result<T, ApiError> {
-    let services = Services::of(request)?;
-    if bytes.is_empty() {
-        return T::from_nothing().ok_or_else(|| ApiError::not_json("the body is empty"));
-    }
-    let facts = Facts {
-        conn_id: query(request).remove("conn_id"),
-        message_limit: services.settings.message_limit,
-    };
-    let checked = if bytes.len() > LARGE {
-        let bytes = bytes.clone();
-        let checked = spawn_blocking(move || check(&bytes, &facts));
-        checked
-            .await
-            .map_err(|_| ApiError::Internal("the rules of a body ended by a fault"))?
-    } else {
-        check(bytes, &facts)
-    };
-    checked?.look_up(&services.broker).await
-}
-
-/// Applies the rules that need only the body.
-fn check<T: FromBody>(bytes: &[u8], facts: &Facts) -> Result<Checked<T>, ApiError> {
-    let text = std::str::from_utf8(bytes)
-        .map_err(|error| ApiError::not_json(format!("the body is not UTF-8: {error}")))?;
-    if is_too_deep(text) {
-        return Err(ApiError::not_json(format!(
-            "the body is nested deeper than {DEEPEST} levels"
-        )));
-    }
-    let body: &RawValue = serde_json::from_str(text)
-        .map_err(|error| ApiError::not_json(format!("the body is not JSON: {error}")))?;
-    Ok(T::from_body(body, facts))
-}
-
-/// Reads the body of a signed call.
-///
-/// # Errors
-/// Fails when the body is larger than `body_limit`, or does not arrive in time.
-pub async fn read(request: &HttpRequest, payload: Payload) -> Result<Bytes, ApiError> {
-    let limit = Services::of(request)?.settings.body_limit;
-    reading::read(request, payload, Limit::Signed(limit)).await
 }

@@ -2,10 +2,10 @@
 
 /// The deepest nesting of JSON that is accepted: neither browsers nor backends should have to read
 /// more.
-pub(super) const DEEPEST: usize = 100;
+pub const DEEPEST: usize = 100;
 
 /// Returns whether brackets are nested too deep outside of texts.
-pub(super) fn is_too_deep(json: &str) -> bool {
+pub fn is_too_deep(json: &str) -> bool {
     // Hardly any body has so many brackets that they must be looked at one by one.
     json.bytes()
         .filter(|byte| matches!(byte, b'[' | b'{'))
@@ -50,7 +50,7 @@ mod tests {
     #[test]
     fn many_brackets_are_not_too_deep_beside_each_other_or_in_texts() {
         let (nested, beside) = (
-            |levels| "[".repeat(levels) + &"]".repeat(levels),
+            |levels| format!("{}{}", "[".repeat(levels), "]".repeat(levels)),
             "[],".repeat(DEEPEST + 1),
         );
         assert!(!is_too_deep(&nested(DEEPEST)) && is_too_deep(&nested(DEEPEST + 1)));

@@ -36,7 +36,8 @@ async fn authenticate(request: HttpRequest) -> Result<Operator, ApiError> {
             sign_in: Caller::of(&request).url(sign_in_path(&request)),
         });
     }
-    services.verifier.verify(&request).map(|()| Operator)
+    services.verifier.verify(&request)?;
+    Ok(Operator)
 }
 
 /// Returns the path of the page to sign in, which leads on to where the request wanted to go.

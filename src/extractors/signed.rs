@@ -3,6 +3,7 @@
 use std::future::{Ready, ready};
 
 use actix_web::dev::Payload;
+use actix_web::web::Data;
 use actix_web::{FromRequest, HttpRequest};
 
 use crate::error::ApiError;
@@ -18,7 +19,10 @@ impl FromRequest for Signed {
     type Future = Ready<Result<Self, ApiError>>;
 
     fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
-        let services = Services::of(request);
-        ready(services.and_then(|services| services.verifier.verify(request).map(|()| Self)))
+        let verify = |services: &Data<Services>| {
+            services.verifier.verify(request)?;
+            Ok(Self)
+        };
+        ready(Services::of(request).and_then(verify))
     }
 }

@@ -1,0 +1,23 @@
+//! What commands print.
+
+use std::io::{ErrorKind, Write};
+use std::process::ExitCode;
+
+use crate::settings::SettingsError;
+
+/// Prints to standard output. A reader that has read enough and closed it is not an error.
+///
+/// # Errors
+/// Fails when standard output cannot be written to.
+pub(super) fn print(text: &str) -> Result<ExitCode, SettingsError> {
+    let mut output = std::io::stdout().lock();
+    match output
+        .write_all(text.as_bytes())
+        .and_then(|()| output.flush())
+    {
+        Err(error) if error.kind() != ErrorKind::BrokenPipe => {
+            Err(SettingsError(vec![format!("standard output: {error}")]))
+        }
+        _ => Ok(ExitCode::SUCCESS),
+    }
+}

@@ -1,0 +1,7 @@
+//! What handlers take: proofs of who calls ([`signed`], [`operator`]), and bodies ([`body`], read by
+//! [`reading`]).
+
+pub mod body;
+pub mod operator;
+pub mod reading;
+pub mod signed;

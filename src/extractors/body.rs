@@ -1,0 +1,108 @@
+//! The extractor [`Body`], which reads the body of a signed call and turns it into its request.
+
+use actix_web::dev::Payload;
+use actix_web::{FromRequest, HttpRequest};
+use bytes::Bytes;
+use channelstream_actors::broker::Broker;
+use futures_util::future::LocalBoxFuture;
+use serde_json::value::RawValue;
+use tokio::task::spawn_blocking;
+
+use super::reading::{Limit, read};
+use crate::error::ApiError;
+use crate::services::Services;
+use crate::validation::body::{Checked, FromBody, unknown_connection, unknown_user};
+use crate::validation::depth::{DEEPEST, is_too_deep};
+use crate::validation::facts::{Facts, Lookup};
+use crate::validation::query;
+
+/// How large a body may be, in bytes, to be parsed on the thread that serves. Others would wait for a
+/// larger one, which is parsed on a thread of its own.
+const LARGE: usize = 512 << 10;
+
+/// A body that has passed all rules of its type.
+#[derive(Debug)]
+pub struct Body<T>(pub T);
+
+impl<T: FromBody> FromRequest for Body<T> {
+    type Error = ApiError;
+    type Future = LocalBoxFuture<'static, Result<Self, ApiError>>;
+
+    fn from_request(request: &HttpRequest, payload: &mut Payload) -> Self::Future {
+        let (request, payload) = (request.clone(), payload.take());
+        Box::pin(async move {
+            let bytes = read_body(&request, payload).await?;
+            parse(&bytes, &request).await.map(Self)
+        })
+    }
+}
+
+/// Applies the rules of a request type to the bytes of a body. The content type is not looked at.
+///
+/// # Errors
+/// Fails when the body is not JSON, is nested too deep, or breaks a rule.
+pub async fn parse<T: FromBody>(bytes: &Bytes, request: &HttpRequest) -> Result<T, ApiError> {
+    let services = Services::of(request)?;
+    if bytes.is_empty() {
+        return T::from_nothing().ok_or_else(|| ApiError::not_json("the body is empty"));
+    }
+    let facts = Facts {
+        conn_id: query(request).remove("conn_id"),
+        message_limit: services.settings.message_limit,
+    };
+    let checked = if bytes.len() > LARGE {
+        let bytes = bytes.clone();
+        let checked = spawn_blocking(move || check(&bytes, &facts));
+        checked
+            .await
+            .map_err(|_| ApiError::Internal("the rules of a body ended by a fault"))?
+    } else {
+        check(bytes, &facts)
+    };
+    look_up(checked?, &services.broker).await
+}
+
+/// Applies the rules that need only the body.
+fn check<T: FromBody>(bytes: &[u8], facts: &Facts) -> Result<Checked<T>, ApiError> {
+    let text = std::str::from_utf8(bytes)
+        .map_err(|error| ApiError::not_json(format!("the body is not UTF-8: {error}")))?;
+    if is_too_deep(text) {
+        return Err(ApiError::not_json(format!(
+            "the body is nested deeper than {DEEPEST} levels"
+        )));
+    }
+    let body: &RawValue = serde_json::from_str(text)
+        .map_err(|error| ApiError::not_json(format!("the body is not JSON: {error}")))?;
+    Ok(T::from_body(body, facts))
+}
+
+/// Reads the body of a signed call.
+///
+/// # Errors
+/// Fails when the body is larger than `body_limit`, or does not arrive in time.
+pub async fn read_body(request: &HttpRequest, payload: Payload) -> Result<Bytes, ApiError> {
+    let limit = Services::of(request)?.settings.body_limit;
+    read(request, payload, Limit::Signed(limit)).await
+}
+
+/// Asks the broker whether what the request names exists.
+///
+/// # Errors
+/// Fails with all that is wrong with the request.
+async fn look_up<T>(mut checked: Checked<T>, broker: &Broker) -> Result<T, ApiError> {
+    for (field, lookup) in checked.lookups {
+        let (is_known, message) = match lookup {
+            Lookup::Connection(conn_id) => {
+                (broker.knows_connection(conn_id).await, unknown_connection())
+            }
+            Lookup::User(user) => (broker.knows_user(user).await, unknown_user()),
+        };
+        if !is_known {
+            checked.errors.add(field, message);
+        }
+    }
+    match checked.request {
+        Some(request) if checked.errors.is_empty() => Ok(request),
+        _ => Err(ApiError::Invalid(checked.errors)),
+    }
+}

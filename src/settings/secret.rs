@@ -1,0 +1,46 @@
+//! Texts that must not be printed.
+
+use std::fmt;
+
+use super::value::{SettingValue, quote};
+
+/// A text that logs and `config show` do not print.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Secret(String);
+
+impl Secret {
+    /// Returns the text.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl From<&str> for Secret {
+    fn from(text: &str) -> Self {
+        Self(text.to_owned())
+    }
+}
+
+impl fmt::Debug for Secret {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("***")
+    }
+}
+
+impl SettingValue for Secret {
+    fn parse(text: &str) -> Result<Self, String> {
+        Ok(text.into())
+    }
+
+    fn text(&self) -> String {
+        self.0.clone()
+    }
+
+    fn shown(&self) -> String {
+        quote(if self.0.is_empty() { "" } else { "***" })
+    }
+
+    fn as_toml(&self) -> String {
+        quote(&self.0)
+    }
+}

@@ -1,0 +1,258 @@
+//! Every setting, once: its name, type, default and meaning. Files, environment, flags, `config
+//! make` and the documentation all follow this table.
+
+use std::fmt;
+use std::net::IpAddr;
+use std::time::Duration;
+
+use channelstream_actors::limits::Limits;
+
+use super::network::Network;
+use super::origin::Origin;
+use super::proxy_header::ProxyHeader;
+use super::secret::Secret;
+use super::value::{LogLevel, Scheme, SettingValue, SignatureChecker, ValueRemark};
+
+/// The default of `secret`, which everyone knows.
+const KNOWN_SECRET: &str = "secret";
+
+/// The default of `admin_secret`, which everyone knows.
+const KNOWN_ADMIN_SECRET: &str = "admin_secret";
+
+/// What is known of a setting without its value.
+#[derive(Clone, Copy, Debug)]
+pub struct SettingKey {
+    /// The key in a file. The environment says `CHANNELSTREAM_<NAME>`, and a flag `--na-me`.
+    pub name: &'static str,
+    /// What the setting means, in a sentence or two.
+    pub meaning: &'static str,
+}
+
+macro_rules! settings {
+    ($($(#[doc = $meaning:literal])+ $name:ident: $type:ty = $default:expr;)+) => {
+        /// All settings of the server. `channelstream.toml` shows them at a glance.
+        #[derive(Clone, Debug)]
+        pub struct Settings {
+            $($(#[doc = $meaning])+ pub $name: $type,)+
+        }
+
+        /// All settings, in the order of `channelstream.toml`.
+        pub const KEYS: &[SettingKey] = &[$(SettingKey { name: stringify!($name), meaning: concat!($($meaning, "\n"),+) },)+];
+
+        impl Default for Settings {
+            fn default() -> Self {
+                Self { $($name: $default,)+ }
+            }
+        }
+
+        impl Settings {
+            /// Sets a setting from its text. Returns `None` when there is no such setting.
+            ///
+            /// # Errors
+            /// Returns what is expected instead of the text.
+            pub(super) fn set(&mut self, name: &str, text: &str) -> Option<Result<(), String>> {
+                match name {
+                    $(stringify!($name) => Some(<$type as SettingValue>::parse(text).map(|value| self.$name = value)),)+
+                    _ => None,
+                }
+            }
+
+            /// Sets a setting from its text in an `.ini` file. Returns `None` when there is no such
+            /// setting.
+            ///
+            /// # Errors
+            /// Returns what is expected instead of the text.
+            pub(super) fn set_as_original(
+                &mut self,
+                name: &str,
+                text: &str,
+                remarks: &mut Vec<ValueRemark>,
+            ) -> Option<Result<(), String>> {
+                match name {
+                    $(stringify!($name) => {
+                        Some(<$type as SettingValue>::parse_as_original(text, remarks).map(|value| self.$name = value))
+                    })+
+                    _ => None,
+                }
+            }
+
+            /// Returns all settings as texts that can be read again, secrets in clear.
+            pub(super) fn as_texts(&self) -> Vec<(SettingKey, String)> {
+                KEYS.iter().copied().zip([$(self.$name.text(),)+]).collect()
+            }
+
+            /// Returns all settings as texts that can be read again, secrets masked.
+            pub fn shown(&self) -> Vec<(SettingKey, String)> {
+                KEYS.iter().copied().zip([$(self.$name.shown(),)+]).collect()
+            }
+
+            /// Returns all settings as TOML values, secrets in clear.
+            pub fn as_toml(&self) -> Vec<(SettingKey, String)> {
+                KEYS.iter().copied().zip([$(self.$name.as_toml(),)+]).collect()
+            }
+        }
+    };
+}
+
+settings! {
+    /// Address to listen on.
+    host: String = "127.0.0.1".to_owned();
+    /// Port to listen on.
+    port: u16 = 8000;
+    /// The secret your application signs its calls with.
+    secret: Secret = Secret::from(KNOWN_SECRET);
+    /// Name to sign in to the admin panel with.
+    admin_user: String = "admin".to_owned();
+    /// Password of the admin panel.
+    admin_secret: Secret = Secret::from(KNOWN_ADMIN_SECRET);
+    /// Signs the panel's session cookie. Empty: a new random one at each start, which ends all
+    /// sessions.
+    cookie_secret: Secret = Secret::from("");
+    /// Addresses and networks that may make signed calls: `10.0.0.0/8`, `::1`. `0.0.0.0` allows
+    /// all.
+    allow_posting_from: Vec<Network> = vec![Network::from(IpAddr::from([127, 0, 0, 1]))];
+    /// Origins whose pages may read answers: `https://app.example`; a host, `app.example`, stands
+    /// for all its origins. Empty: all.
+    allow_cors: Vec<Origin> = Vec::new();
+    /// Refuse signatures older than 60 seconds.
+    validate_requests: bool = true;
+    /// Answer 406 to everything that did not come by https.
+    enforce_https: bool = false;
+    /// `http` or `https`: the scheme of links, whatever the request says. Empty: the request's.
+    http_scheme: Scheme = Scheme::default();
+    /// Addresses and networks of reverse proxies whose headers count, those that `proxy_headers`
+    /// names. Empty: no proxy header counts.
+    trusted_proxies: Vec<Network> = Vec::new();
+    /// Headers that your reverse proxies set, and that count from them. Can be named besides:
+    /// `x-script-name`, `x-scheme`, `x-url-scheme`, which the original believes.
+    proxy_headers: Vec<ProxyHeader> = vec![
+        ProxyHeader::ForwardedFor,
+        ProxyHeader::ForwardedProto,
+        ProxyHeader::ForwardedHost,
+        ProxyHeader::ForwardedPrefix,
+    ];
+    /// `DEBUG`, `INFO`, `WARNING`, `ERROR` or `CRITICAL`.
+    log_level: LogLevel = LogLevel::default();
+    /// Log everything, whatever `log_level` says.
+    debug: bool = false;
+    /// Files of the original name a Python class here; only its default is known.
+    signature_checker: SignatureChecker = SignatureChecker;
+    /// Serve the front page at `/` and the demo, a chat, at `/demo`, to everyone who can reach this
+    /// server.
+    demo: bool = false;
+    /// Seconds after which a connection ends whose client is neither reachable nor heard from. Must
+    /// be larger than `heartbeat_interval` and `wake_connections_after`.
+    gc_conns_after: Duration = Limits::default().idle;
+    /// Seconds for which a user whose websocket closed still counts as present: a page reload
+    /// within them tells nobody.
+    presence_grace: Duration = Limits::default().presence_grace;
+    /// Seconds after which a user without connections is forgotten.
+    gc_users_after: Duration = Limits::default().user_lifetime;
+    /// Seconds after which a channel that nobody is subscribed to is forgotten.
+    gc_channels_after: Duration = Limits::default().channel_lifetime;
+    /// Seconds between looks for users and channels to forget.
+    sweep_interval: Duration = Limits::default().sweep;
+    /// Seconds between heartbeats on a websocket.
+    heartbeat_interval: Duration = Duration::from_secs(5);
+    /// Seconds a long-poll waits for a message.
+    wake_connections_after: Duration = Duration::from_secs(5);
+    /// Seconds a long-poll that has a message waits for more.
+    gather_time: Duration = Duration::from_millis(250);
+    /// How many of a channel's last frames a client gets that listens for the first time.
+    channel_frames: usize = Limits::default().channel_frames;
+    /// The same for a user's private messages.
+    private_frames: usize = Limits::default().private_frames;
+    /// How many entries a channel or user keeps at most for clients that come back or are slow.
+    log_length: usize = Limits::default().log_length;
+    /// How many bytes these entries hold at most.
+    log_bytes: usize = Limits::default().log_bytes;
+    /// How many bytes the messages of a channel's history hold at most; the oldest go first.
+    history_bytes: usize = Limits::default().history_bytes;
+    /// How many bytes the memory for `Idempotency-Key` holds at most. When it is full, calls with
+    /// new keys are answered 503.
+    idempotency_bytes: usize = Limits::default().idempotency_bytes;
+    /// How many lists of messages wait for one client before they stay in the log instead.
+    queue_frames: usize = 128;
+    /// How many bytes wait for one client before they stay in the log instead.
+    queue_bytes: usize = 32 << 10;
+    /// The largest body of a request, in bytes; 413 beyond it.
+    body_limit: usize = 1 << 20;
+    /// The largest `message` of an item in POST and PATCH `/message`, in bytes as received; 422
+    /// beyond it.
+    message_limit: usize = 256 << 10;
+    /// Seconds a request's head may take to arrive; 408 beyond it. They begin when a connection is
+    /// made, and with the first byte of each later head.
+    head_timeout: Duration = Duration::from_secs(10);
+    /// Seconds a request's body may take to arrive; 408 beyond it.
+    body_timeout: Duration = Duration::from_secs(30);
+    /// How many bytes a second of a body must arrive, on average, once 5 seconds have passed; 408
+    /// below it.
+    body_rate: usize = 1024;
+    /// The largest websocket frame a client may send, in bytes; closed with 1009 beyond it.
+    frame_limit: usize = 4096;
+    /// Seconds a client has to close its websocket when told so, before it is cut.
+    close_grace: Duration = Limits::default().close_grace;
+    /// Seconds for which the server goes on serving when it was told to stop, while `/ready`
+    /// answers 503 already: as long as a load balancer needs to notice.
+    drain_notice: Duration = Duration::ZERO;
+    /// Seconds within which calls under way finish and all clients are closed, one after the other,
+    /// when the server stops.
+    drain_time: Duration = Duration::from_secs(5);
+    /// Threads, at most 256; as many as processors when 0.
+    workers: usize = 0;
+}
+
+impl Settings {
+    /// Returns the limits that the actors obey.
+    pub fn limits(&self) -> Limits {
+        Limits {
+            // Nothing works at zero, which surely means "as little as possible".
+            idle: self.gc_conns_after.max(Duration::from_millis(100)),
+            presence_grace: self.presence_grace,
+            user_lifetime: self.gc_users_after,
+            channel_lifetime: self.gc_channels_after,
+            sweep: self.sweep_interval.max(Duration::from_millis(10)),
+            channel_frames: self.channel_frames,
+            private_frames: self.private_frames,
+            log_length: self.log_length.max(1),
+            log_bytes: self.log_bytes,
+            history_bytes: self.history_bytes,
+            idempotency_bytes: self.idempotency_bytes,
+            close_grace: self.close_grace,
+            ..Limits::default()
+        }
+    }
+
+    /// Returns whether only this machine can reach the server.
+    pub fn is_local(&self) -> bool {
+        self.host == "localhost"
+            || self
+                .host
+                .parse::<IpAddr>()
+                .is_ok_and(|address| address.is_loopback())
+    }
+
+    /// Returns the keys of the secrets that are the defaults, which everyone knows.
+    pub fn default_secrets(&self) -> Vec<&'static str> {
+        let is_default = [
+            ("secret", self.secret.as_str() == KNOWN_SECRET),
+            ("admin_secret", self.has_known_admin_secret()),
+        ];
+        is_default
+            .into_iter()
+            .filter_map(|(key, is_default)| is_default.then_some(key))
+            .collect()
+    }
+
+    /// Returns whether everyone knows the password of the admin panel. Such a server can be reached
+    /// from this machine only.
+    pub fn has_known_admin_secret(&self) -> bool {
+        self.admin_secret.as_str() == KNOWN_ADMIN_SECRET
+    }
+}
+
+impl fmt::Display for SettingKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name)
+    }
+}
