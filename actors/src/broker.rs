@@ -23,9 +23,9 @@ use futures_util::future::join_all;
 use crate::channel::{Channel, Configure};
 use crate::common::Common;
 use crate::connection::{
-    AttachOutlet, Close, Connection, ConnectionNeeds, IsOpen, Open, Subscribe, Subscriptions,
-    Unsubscribe,
+    AttachOutlet, Close, Connection, ConnectionNeeds, IsOpen, Open, Subscribe, Unsubscribe,
 };
+use crate::core::connection::Subscriptions;
 use crate::core::user::{ConnectState, StateChanged};
 use crate::core::visible_state::Values;
 use crate::counters::{Counted, Counters};

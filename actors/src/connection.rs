@@ -21,6 +21,7 @@ use tokio::sync::oneshot;
 
 use self::life::{Arrival, Life, Unserved};
 use self::places::Places;
+use crate::core::connection::Subscriptions;
 use crate::core::cursor::Generation;
 use crate::core::user::ConnectState;
 use crate::directory::{IfAbsent, Registered, Registration, impl_registered_handlers};
@@ -57,15 +58,6 @@ pub(crate) struct Subscribe {
 #[rtype(result = "Result<Subscriptions, Unknown>")]
 pub(crate) struct Unsubscribe {
     pub(crate) channels: Vec<ChannelName>,
-}
-
-/// The channels of a connection after a change, in the order of their names.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Subscriptions {
-    /// All channels of the connection.
-    pub channels: Vec<ChannelName>,
-    /// The channels that were added or removed.
-    pub changed: Vec<ChannelName>,
 }
 
 /// Asks whether the connection is open. From the broker.

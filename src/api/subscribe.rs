@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use actix_web::post;
 use actix_web::web::{Data, Json};
 use channelstream_actors::broker::{Broker, NotDone};
-use channelstream_actors::core::user::Subscriptions;
+use channelstream_actors::core::connection::Subscriptions;
 use channelstream_actors::name::{ChannelName, ConnId};
 use channelstream_actors::protocol::config::ChannelConfig;
 use channelstream_actors::protocol::info::{Info, InfoOptions};

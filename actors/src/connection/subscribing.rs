@@ -3,7 +3,8 @@
 use actix::prelude::*;
 
 use crate::connection::life::Life;
-use crate::connection::{Connection, Open, Subscribe, Subscriptions, Unsubscribe};
+use crate::connection::{Connection, Open, Subscribe, Unsubscribe};
+use crate::core::connection::Subscriptions;
 use crate::core::user::ConnectedChannels;
 use crate::delivery::{Attach, AttachReason};
 use crate::directory::IfAbsent;
@@ -67,7 +68,7 @@ impl Handler<Subscribe> for Connection {
             return Box::pin(actix::fut::ready(Err(Unknown)));
         };
         let added = life.core.subscribe(channels);
-        let subscriptions = subscriptions(life, added.clone());
+        let subscriptions = life.core.subscriptions(added.clone());
         let add = AddSubscriptions {
             conn_id,
             added: added.clone(),
@@ -96,21 +97,13 @@ impl Handler<Unsubscribe> for Connection {
             return Box::pin(actix::fut::ready(Err(Unknown)));
         };
         let removed = life.core.unsubscribe(channels);
-        let subscriptions = subscriptions(life, removed.clone());
+        let subscriptions = life.core.subscriptions(removed.clone());
         let user = life.core.user().clone();
         let remove = RemoveSubscriptions { conn_id, removed };
         let asked = self.needs.users.ask(user, IfAbsent::Skip, remove);
         self.answer_after(asked, move |answer, _| {
             answer.unwrap_or(Err(Unknown)).map(|()| subscriptions)
         })
-    }
-}
-
-fn subscriptions(life: &Life, mut changed: Vec<ChannelName>) -> Subscriptions {
-    changed.sort_unstable();
-    Subscriptions {
-        channels: life.core.channel_list(),
-        changed,
     }
 }
 

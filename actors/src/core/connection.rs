@@ -13,6 +13,15 @@ pub struct ConnectionCore {
     is_present: bool,
 }
 
+/// The channels of a connection after a change, in the order of their names.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Subscriptions {
+    /// All channels of the connection.
+    pub channels: Vec<ChannelName>,
+    /// The channels that were added or removed.
+    pub changed: Vec<ChannelName>,
+}
+
 impl ConnectionCore {
     /// Creates a connection of a user. It is in no channel, and its client counts as present.
     pub fn new(user: UserName) -> Self {
@@ -48,6 +57,15 @@ impl ConnectionCore {
     pub fn unsubscribe(&mut self, mut channels: Vec<ChannelName>) -> Vec<ChannelName> {
         channels.retain(|channel| self.channels.remove(channel));
         channels
+    }
+
+    /// Returns its channels after these were added or removed.
+    pub fn subscriptions(&self, mut changed: Vec<ChannelName>) -> Subscriptions {
+        changed.sort_unstable();
+        Subscriptions {
+            channels: self.channel_list(),
+            changed,
+        }
     }
 
     /// Notes whether the client counts as present. Returns whether this is a change.
