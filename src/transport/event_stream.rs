@@ -27,7 +27,7 @@ use crate::error::ApiError;
 use crate::event_source;
 use crate::openapi::answers::{CommonErrors, HttpsOnly, InvalidQuery, ListenErrors};
 use crate::settings::Settings;
-use crate::transport::metronome::{Beat, Membership};
+use crate::transport::heartbeats::{Heartbeats, SendHeartbeat};
 use crate::transport::read::ReadSoFar;
 use crate::transport::socket::Handle;
 use crate::transport::{BrowserPosition, Listening, conn_id, outlet, position};
@@ -102,7 +102,7 @@ pub(crate) async fn open(
         pulse,
         attachment,
         _open: open,
-        membership: Membership::default(),
+        heartbeats: Heartbeats::default(),
         read: ReadSoFar::default(),
         unmarked: 0,
     };
@@ -176,7 +176,7 @@ struct EventStream {
     /// `None` once it was given back.
     attachment: Option<Attachment>,
     _open: Counted,
-    membership: Membership,
+    heartbeats: Heartbeats,
     read: ReadSoFar,
     /// Events since the last position.
     unmarked: u64,
@@ -230,22 +230,20 @@ impl Actor for EventStream {
 
     fn started(&mut self, context: &mut Self::Context) {
         context.set_mailbox_capacity(self.settings.queue_frames.max(1));
-        self.membership.join(
-            context.address().recipient(),
-            self.settings.heartbeat_interval,
-        );
+        self.heartbeats
+            .start(context, self.settings.heartbeat_interval);
     }
 
     fn stopped(&mut self, _: &mut Self::Context) {
-        self.membership.leave();
+        self.heartbeats.stop();
         self.detach();
     }
 }
 
-impl Handler<Beat> for EventStream {
+impl Handler<SendHeartbeat> for EventStream {
     type Result = ();
 
-    fn handle(&mut self, _: Beat, _: &mut Self::Context) {
+    fn handle(&mut self, _: SendHeartbeat, _: &mut Self::Context) {
         // That the socket moves is all there is to know of its client. Where events wait, a
         // heartbeat would not come sooner.
         if self.queue.has_room() {

@@ -23,7 +23,7 @@ use uuid::Uuid;
 
 use crate::settings::Settings;
 use crate::transport::client_frames::ClientFrame;
-use crate::transport::metronome::{Beat, Membership};
+use crate::transport::heartbeats::{Heartbeats, SendHeartbeat};
 use crate::transport::read::ReadSoFar;
 use crate::transport::socket::Handle;
 use crate::transport::wire::Wire;
@@ -91,7 +91,7 @@ pub(super) struct WebSocket {
     /// `None` once it was given back.
     attachment: Option<Attachment>,
     _open: Counted,
-    membership: Membership,
+    heartbeats: Heartbeats,
     read: ReadSoFar,
     /// The number of the last ping.
     ping: u64,
@@ -172,7 +172,7 @@ impl WebSocket {
             pulse,
             attachment: Some(attachment),
             _open: open,
-            membership: Membership::default(),
+            heartbeats: Heartbeats::default(),
             read: ReadSoFar::default(),
             ping: 0,
             ping_is_open: false,
@@ -332,23 +332,21 @@ impl Actor for WebSocket {
 
     fn started(&mut self, context: &mut Self::Context) {
         context.set_mailbox_capacity(self.settings.queue_frames.max(1));
-        self.membership.join(
-            context.address().recipient(),
-            self.settings.heartbeat_interval,
-        );
+        self.heartbeats
+            .start(context, self.settings.heartbeat_interval);
         context.spawn(Pump);
     }
 
     fn stopped(&mut self, _: &mut Self::Context) {
-        self.membership.leave();
+        self.heartbeats.stop();
         self.detach();
     }
 }
 
-impl Handler<Beat> for WebSocket {
+impl Handler<SendHeartbeat> for WebSocket {
     type Result = ();
 
-    fn handle(&mut self, _: Beat, _: &mut Self::Context) {
+    fn handle(&mut self, _: SendHeartbeat, _: &mut Self::Context) {
         // Where earlier frames still wait, one more would not come sooner.
         if self.is_closing || self.wire.has_unsent() {
             return;

@@ -1,0 +1,152 @@
+//! The heartbeats of a thread's outlets. One timer serves all of them: one timer each would cost
+//! memory, and a look at it whenever its outlet has something to do.
+//!
+//! An interval is divided into slots of equal length, and each outlet has a random one. So
+//! thousands of outlets do not wake at the same moment, nor each at a moment of its own.
+
+use std::time::Duration;
+
+use actix::prelude::*;
+use rustc_hash::FxHashMap;
+
+/// How many slots an interval has.
+const SLOTS: u16 = 64;
+
+/// The shortest interval. A setting below it counts as this.
+const SHORTEST_INTERVAL: Duration = Duration::from_millis(10);
+
+/// Asks an outlet to send its heartbeat now.
+#[derive(Message, Clone, Copy, Debug)]
+#[rtype(result = "()")]
+pub(super) struct SendHeartbeat;
+
+/// Has the timer of this thread send heartbeats to an outlet.
+#[derive(Message)]
+#[rtype(result = "()")]
+struct StartHeartbeats {
+    id: HeartbeatId,
+    outlet: Recipient<SendHeartbeat>,
+    /// The same for all outlets: it is a setting.
+    interval: Duration,
+}
+
+/// Ends the heartbeats of an outlet.
+#[derive(Message, Clone, Copy, Debug)]
+#[rtype(result = "()")]
+struct StopHeartbeats(HeartbeatId);
+
+/// Names an outlet among those of its thread, and gives it a slot. It is random.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+struct HeartbeatId(u64);
+
+impl HeartbeatId {
+    /// Returns the slot in which the outlet's heartbeats are sent.
+    fn slot(self) -> u16 {
+        (self.0 % u64::from(SLOTS)) as u16
+    }
+}
+
+/// An outlet's hold on its heartbeats. The outlet starts them when it starts and stops them when it
+/// ends.
+#[derive(Debug)]
+pub(super) struct Heartbeats(HeartbeatId);
+
+impl Default for Heartbeats {
+    fn default() -> Self {
+        Self(HeartbeatId(uuid::Uuid::new_v4().as_u64_pair().1))
+    }
+}
+
+impl Heartbeats {
+    /// Sends the actor of `context` a [`SendHeartbeat`] every `interval` from now on, the first one
+    /// within that time.
+    pub(super) fn start<A>(&self, context: &Context<A>, interval: Duration)
+    where
+        A: Actor<Context = Context<A>> + Handler<SendHeartbeat>,
+    {
+        tell_timer(StartHeartbeats {
+            id: self.0,
+            outlet: context.address().recipient(),
+            interval,
+        });
+    }
+
+    /// Ends what [`start`](Self::start) began.
+    pub(super) fn stop(&self) {
+        tell_timer(StopHeartbeats(self.0));
+    }
+}
+
+fn tell_timer<M>(message: M)
+where
+    M: Message + Send + 'static,
+    M::Result: Send,
+    HeartbeatTimer: Handler<M>,
+{
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "one message at the beginning of an outlet's life and one at its end, which must arrive"
+    )]
+    HeartbeatTimer::from_registry().do_send(message);
+}
+
+/// The actor that times the heartbeats of one thread's outlets.
+#[derive(Default)]
+struct HeartbeatTimer {
+    /// The outlets of each slot that has any. Each open websocket and event stream of the thread
+    /// stands in it once.
+    slots: FxHashMap<u16, FxHashMap<HeartbeatId, Recipient<SendHeartbeat>>>,
+    /// Whether the next slot is timed. It is not while there are no outlets.
+    is_running: bool,
+}
+
+impl Actor for HeartbeatTimer {
+    type Context = Context<Self>;
+}
+
+impl Supervised for HeartbeatTimer {}
+
+impl ArbiterService for HeartbeatTimer {}
+
+impl Handler<StartHeartbeats> for HeartbeatTimer {
+    type Result = ();
+
+    fn handle(&mut self, start: StartHeartbeats, context: &mut Context<Self>) {
+        let outlets = self.slots.entry(start.id.slot()).or_default();
+        outlets.insert(start.id, start.outlet);
+        if !self.is_running {
+            self.send_slot(0, start.interval.max(SHORTEST_INTERVAL), context);
+        }
+    }
+}
+
+impl Handler<StopHeartbeats> for HeartbeatTimer {
+    type Result = ();
+
+    fn handle(&mut self, StopHeartbeats(id): StopHeartbeats, _: &mut Context<Self>) {
+        if let Some(outlets) = self.slots.get_mut(&id.slot()) {
+            outlets.remove(&id);
+            if outlets.is_empty() {
+                self.slots.remove(&id.slot());
+            }
+        }
+    }
+}
+
+impl HeartbeatTimer {
+    /// Sends the heartbeats of one slot, and times the next slot unless no outlet is left.
+    fn send_slot(&mut self, slot: u16, interval: Duration, context: &mut Context<Self>) {
+        let outlets = self.slots.get(&slot);
+        for outlet in outlets.into_iter().flat_map(FxHashMap::values) {
+            // A full mailbox holds frames, and these tell the client the same.
+            let _ = outlet.try_send(SendHeartbeat);
+        }
+        self.is_running = !self.slots.is_empty();
+        if self.is_running {
+            let next = (slot + 1) % SLOTS;
+            context.run_later(interval / u32::from(SLOTS), move |timer, context| {
+                timer.send_slot(next, interval, context);
+            });
+        }
+    }
+}
