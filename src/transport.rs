@@ -8,7 +8,7 @@ mod head_timer;
 mod heartbeats;
 pub mod long_poll;
 mod position;
-pub mod read;
+mod read_progress;
 pub mod socket;
 pub mod upgrade;
 pub mod websocket;

@@ -28,7 +28,7 @@ use crate::event_source;
 use crate::openapi::answers::{CommonErrors, HttpsOnly, InvalidQuery, ListenErrors};
 use crate::settings::Settings;
 use crate::transport::heartbeats::{Heartbeats, SendHeartbeat};
-use crate::transport::read::ReadSoFar;
+use crate::transport::read_progress::ReadProgress;
 use crate::transport::socket::Handle;
 use crate::transport::{BrowserPosition, Listening, conn_id, outlet, position};
 
@@ -83,7 +83,9 @@ pub(crate) async fn open(
         pulse.clone(),
         socket.clone(),
     );
-    let attached = broker.attach(conn_id, outlet, position::of(&request)).await;
+    let attached = broker
+        .attach(conn_id, outlet, position::parse_request(&request))
+        .await;
     let attachment = Some(attached.map_err(|Unknown| ApiError::UnknownConnection)?);
     // What waits here is bounded by the queue.
     let (events, coming) = mpsc::unbounded_channel();
@@ -103,7 +105,7 @@ pub(crate) async fn open(
         attachment,
         _open: open,
         heartbeats: Heartbeats::default(),
-        read: ReadSoFar::default(),
+        read: ReadProgress::default(),
         unmarked: 0,
     };
     stream.send(event_source::BEGINNING);
@@ -177,7 +179,7 @@ struct EventStream {
     attachment: Option<Attachment>,
     _open: Counted,
     heartbeats: Heartbeats,
-    read: ReadSoFar,
+    read: ReadProgress,
     /// Events since the last position.
     unmarked: u64,
 }
@@ -194,14 +196,14 @@ impl EventStream {
 
     /// Sends a list as an event, with the position after it.
     fn send_list(&mut self, frames: &Frames) {
-        self.read.sent(frames);
+        self.read.add_sent(frames);
         self.unmarked += frames.count;
-        let position = self.read.all();
+        let position = self.read.sent();
         let list = frames.list.line();
         let mut event = String::with_capacity(list.len().min(PART) + 64);
         if position.len() <= LOGS_IN_EVERY_LIST || self.unmarked >= EVENTS_PER_POSITION {
             self.unmarked = 0;
-            event.extend(["id: ", &position::written(&position), "\n"]);
+            event.extend(["id: ", &position::encode(&position), "\n"]);
         }
         event.push_str("data: ");
         if list.len() <= PART {

@@ -91,7 +91,10 @@ pub(crate) async fn open(
         pulse.clone(),
         handle.clone(),
     );
-    let takeover = match broker.attach(conn_id, outlet, position::of(&request)).await {
+    let takeover = match broker
+        .attach(conn_id, outlet, position::parse_request(&request))
+        .await
+    {
         Ok(attachment) => {
             let ends = Ends {
                 broker,

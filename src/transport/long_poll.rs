@@ -33,7 +33,7 @@ use crate::error::ApiError;
 use crate::lifecycle::Lifecycle;
 use crate::openapi::answers::{CommonErrors, HttpsOnly, InvalidQuery, ListenErrors};
 use crate::settings::Settings;
-use crate::transport::read::ReadSoFar;
+use crate::transport::read_progress::ReadProgress;
 use crate::transport::socket::Handle;
 use crate::transport::{BrowserPosition, Listening, conn_id, outlet, position};
 use crate::validation::parameters::Parameter;
@@ -100,7 +100,9 @@ pub(crate) async fn listen(
         pulse.clone(),
         socket.clone(),
     );
-    let attached = broker.attach(conn_id, outlet, position::of(&request)).await;
+    let attached = broker
+        .attach(conn_id, outlet, position::parse_request(&request))
+        .await;
     let attachment = attached.map_err(|Unknown| ApiError::UnknownConnection)?;
     let (answer, answered) = oneshot::channel();
     // Dropped with the request, or with its answer: the poll learns how it ended.
@@ -126,7 +128,7 @@ pub(crate) async fn listen(
         _open: open,
         answer: Some(answer),
         gathered: String::new(),
-        read: ReadSoFar::default(),
+        read: ReadProgress::default(),
         timer: SpawnHandle::default(),
         gatherings_left: GATHERINGS,
     });
@@ -283,7 +285,7 @@ struct LongPoll {
     answer: Option<oneshot::Sender<Gathered>>,
     /// What will be answered, without the brackets around it.
     gathered: String,
-    read: ReadSoFar,
+    read: ReadProgress,
     timer: SpawnHandle,
     /// When the answer goes out even if messages keep coming.
     gatherings_left: u32,
@@ -295,10 +297,10 @@ impl LongPoll {
             // Until the answer has gone, its client has not been sent all.
             self.queue.add(1);
             let list = format!("[{}]", std::mem::take(&mut self.gathered)).into();
-            let read = self.read.all();
+            let read = self.read.sent();
             let position = (1..=MOST_LOGS)
                 .contains(&read.len())
-                .then(|| position::written(&read));
+                .then(|| position::encode(&read));
             // An error means that the client is gone; `Ended` says so too.
             let _ = answer.send(Gathered { list, position });
         }
@@ -311,7 +313,7 @@ impl LongPoll {
             return;
         };
         let presumed = is_written.then(|| Presumed {
-            report: self.read.all(),
+            report: self.read.sent(),
             socket: self.socket.clone(),
         });
         attachment.end(End {
@@ -341,7 +343,7 @@ impl Handler<Frames> for LongPoll {
         if self.answer.is_none() {
             return;
         }
-        self.read.sent(&frames);
+        self.read.add_sent(&frames);
         if !self.gathered.is_empty() {
             self.gathered.push(',');
         }
@@ -372,7 +374,7 @@ impl Handler<Shut> for LongPoll {
         if reason == CloseReason::Replaced && was_waiting {
             // The newer poll gets what was gathered here.
             self.gathered.clear();
-            self.read = ReadSoFar::default();
+            self.read = ReadProgress::default();
         }
         self.answer();
         if was_waiting {

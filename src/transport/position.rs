@@ -1,8 +1,8 @@
-//! How far a client has read, as a text that it keeps and gives back when it comes again: the `id:`
-//! of server-sent events.
+//! The position of a client as text, such as the `id:` of server-sent events: the client keeps it
+//! and gives it back when it comes again.
 //!
-//! It names every log by its epoch, so it needs no memory on this side, and one from another life
-//! of a log means nothing.
+//! It names each log by its epoch, so the server remembers nothing for it, and a position in a log
+//! that is gone has no effect.
 
 use actix_web::HttpRequest;
 use base64::Engine;
@@ -11,9 +11,9 @@ use channelstream_actors::position::Report;
 
 use crate::event_source::last_event_id;
 
-/// As a text: letters, digits, `-` and `_`, 22 for one log.
-pub(super) fn written(report: &Report) -> String {
-    let bytes: Vec<u8> = report
+/// Returns the position as text: letters, digits, `-` and `_`, 22 of them for one log.
+pub(super) fn encode(position: &Report) -> String {
+    let bytes: Vec<u8> = position
         .iter()
         .flat_map(|(epoch, offset)| {
             [u64::from(*epoch).to_be_bytes(), offset.to_be_bytes()].concat()
@@ -22,15 +22,16 @@ pub(super) fn written(report: &Report) -> String {
     URL_SAFE_NO_PAD.encode(bytes)
 }
 
-/// What a request brings ([`last_event_id`]). One that is not understood says nothing; then more is
-/// sent again than was needed.
-pub(super) fn of(request: &HttpRequest) -> Report {
+/// Returns the position that a request brings (see [`last_event_id`]). It is empty where the
+/// request brings none or one that cannot be decoded; then the client is sent more again than it
+/// needs.
+pub(super) fn parse_request(request: &HttpRequest) -> Report {
     last_event_id(request)
-        .and_then(|text| read(&text))
+        .and_then(|text| decode(&text))
         .unwrap_or_default()
 }
 
-fn read(text: &str) -> Option<Report> {
+fn decode(text: &str) -> Option<Report> {
     let bytes = URL_SAFE_NO_PAD.decode(text).ok()?;
     let (numbers, rest) = bytes.as_chunks();
     let (logs, half) = numbers.as_chunks();
@@ -50,16 +51,16 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_was_written_is_read() {
-        let report: Report = [(Epoch::random(), 7), (Epoch::random(), u64::MAX)].into();
-        assert_eq!(read(&written(&report)), Some(report));
-        assert_eq!(read(""), Some(Report::default()));
+    fn an_encoded_position_is_decoded() {
+        let position: Report = [(Epoch::random(), 7), (Epoch::random(), u64::MAX)].into();
+        assert_eq!(decode(&encode(&position)), Some(position));
+        assert_eq!(decode(""), Some(Report::default()));
     }
 
     #[test]
-    fn what_is_no_position_says_nothing() {
+    fn other_text_is_not_a_position() {
         for text in ["x", "AAAA", "ä", "42", "\u{202e}"] {
-            assert_eq!(read(text), None, "{text}");
+            assert_eq!(decode(text), None, "{text}");
         }
     }
 }

@@ -24,7 +24,7 @@ use uuid::Uuid;
 use crate::settings::Settings;
 use crate::transport::client_frames::ClientFrame;
 use crate::transport::heartbeats::{Heartbeats, SendHeartbeat};
-use crate::transport::read::ReadSoFar;
+use crate::transport::read_progress::ReadProgress;
 use crate::transport::socket::Handle;
 use crate::transport::wire::Wire;
 
@@ -92,7 +92,7 @@ pub(super) struct WebSocket {
     attachment: Option<Attachment>,
     _open: Counted,
     heartbeats: Heartbeats,
-    read: ReadSoFar,
+    read: ReadProgress,
     /// The number of the last ping.
     ping: u64,
     ping_is_open: bool,
@@ -173,7 +173,7 @@ impl WebSocket {
             attachment: Some(attachment),
             _open: open,
             heartbeats: Heartbeats::default(),
-            read: ReadSoFar::default(),
+            read: ReadProgress::default(),
             ping: 0,
             ping_is_open: false,
             asked: Instant::now() - ASK_AFTER,
@@ -299,7 +299,7 @@ impl WebSocket {
         }
         self.answers = true;
         self.ping_is_open = false;
-        self.read.answered();
+        self.read.confirm();
         if self.is_closing {
             self.detach();
         } else {
@@ -371,7 +371,7 @@ impl Handler<Frames> for WebSocket {
         if self.is_closing {
             return;
         }
-        self.read.sent(&frames);
+        self.read.add_sent(&frames);
         let frame = frames.list.frame();
         if self.ping_is_open {
             // Its answer asks again.

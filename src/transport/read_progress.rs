@@ -1,0 +1,129 @@
+//! What a transport's client was sent and has read, log by log.
+
+use channelstream_actors::outlet::Frames;
+use channelstream_actors::position::{Epoch, Report};
+
+/// What was handed to a socket, and what of it is known to have arrived.
+///
+/// A transport that can ask its client what it has read calls [`ask`](Self::ask) when it sends the
+/// question, and [`confirm`](Self::confirm) when the answer comes.
+#[derive(Debug, Default)]
+pub(super) struct ReadProgress {
+    /// One item for each log that frames came from: at most the client's channels and its private
+    /// log, in the order of their first frames.
+    logs: Vec<LogProgress>,
+    /// The index of the log that the last frames came from. The next ones mostly do too.
+    latest: usize,
+    /// How many events were sent since the last question.
+    unasked: u64,
+}
+
+/// Offsets in one log. The client has everything up to `confirmed`.
+#[derive(Debug)]
+struct LogProgress {
+    epoch: Epoch,
+    /// The last offset that was handed to the socket.
+    sent: u64,
+    /// The last offset that was handed to the socket before the latest question.
+    asked: u64,
+    /// The last offset that is known to have arrived.
+    confirmed: u64,
+}
+
+impl ReadProgress {
+    /// Notes that these frames were handed to the socket.
+    pub(super) fn add_sent(&mut self, frames: &Frames) {
+        self.unasked += frames.count;
+        if let Some(log) = self.logs.get_mut(self.latest)
+            && log.epoch == frames.epoch
+        {
+            log.sent = frames.last;
+            return;
+        }
+        let mut logs = self.logs.iter_mut().enumerate();
+        match logs.find(|(_, log)| log.epoch == frames.epoch) {
+            Some((index, log)) => {
+                log.sent = frames.last;
+                self.latest = index;
+            }
+            None => {
+                self.latest = self.logs.len();
+                self.logs.push(LogProgress {
+                    epoch: frames.epoch,
+                    sent: frames.last,
+                    asked: frames.after,
+                    confirmed: frames.after,
+                });
+            }
+        }
+    }
+
+    /// Returns how many events were sent since the last question.
+    pub(super) fn unasked(&self) -> u64 {
+        self.unasked
+    }
+
+    /// Returns whether everything that was sent is known to have arrived.
+    pub(super) fn is_confirmed(&self) -> bool {
+        self.logs.iter().all(|log| log.sent == log.confirmed)
+    }
+
+    /// Notes that a question follows what was sent so far.
+    pub(super) fn ask(&mut self) {
+        self.unasked = 0;
+        for log in &mut self.logs {
+            log.asked = log.sent;
+        }
+    }
+
+    /// Notes that the question was answered: what was sent before it has arrived.
+    pub(super) fn confirm(&mut self) {
+        for log in &mut self.logs {
+            log.confirmed = log.asked;
+        }
+    }
+
+    /// Returns how far the client was sent each log.
+    pub(super) fn sent(&self) -> Report {
+        self.logs.iter().map(|log| (log.epoch, log.sent)).collect()
+    }
+
+    /// Returns how far the client is known to have read each log.
+    pub(super) fn confirmed(&self) -> Report {
+        let confirmed = |log: &LogProgress| (log.epoch, log.confirmed);
+        self.logs.iter().map(confirmed).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use channelstream_actors::list::List;
+
+    use super::*;
+
+    fn frames(epoch: Epoch, after: u64, last: u64) -> Frames {
+        Frames {
+            epoch,
+            after,
+            last,
+            count: last - after,
+            messages: last - after,
+            list: List::new("[]"),
+        }
+    }
+
+    #[test]
+    fn only_what_was_sent_before_an_answered_question_is_confirmed() {
+        let (a, b) = (Epoch::random(), Epoch::random());
+        let mut read = ReadProgress::default();
+        read.add_sent(&frames(a, 5, 7));
+        read.ask();
+        read.add_sent(&frames(b, 0, 1));
+        read.add_sent(&frames(a, 7, 9));
+        assert_eq!(*read.confirmed(), [(a, 5), (b, 0)]);
+        read.confirm();
+        assert_eq!(*read.confirmed(), [(a, 7), (b, 0)]);
+        assert_eq!(*read.sent(), [(a, 9), (b, 1)]);
+        assert!(!read.is_confirmed());
+    }
+}
