@@ -111,7 +111,7 @@ impl Exchange {
     }
 
     /// Bytes were read behind the end of the latest head.
-    pub fn read_behind_head(&self, bytes: usize) {
+    pub fn add_behind_head(&self, bytes: usize) {
         self.behind_head.fetch_add(bytes as u64, Relaxed);
     }
 

@@ -9,8 +9,9 @@ mod heartbeats;
 pub mod long_poll;
 mod position;
 mod read_progress;
-pub mod socket;
+pub mod socket_handle;
 pub mod upgrade;
+pub mod watched_stream;
 pub mod websocket;
 mod wire;
 
@@ -27,7 +28,7 @@ use utoipa::openapi::path::{Parameter as Description, ParameterIn};
 
 use crate::error::ApiError;
 use crate::event_source::{LAST_EVENT_ID, LAST_EVENT_ID_HEADER};
-use crate::transport::socket::Handle;
+use crate::transport::socket_handle::SocketHandle;
 use crate::validation::parameters::CONN_ID;
 use crate::validation::query;
 
@@ -62,7 +63,7 @@ fn outlet<A>(
     address: &Addr<A>,
     queue: Queue,
     pulse: Pulse,
-    socket: Arc<Handle>,
+    socket: Arc<SocketHandle>,
 ) -> Outlet
 where
     A: Handler<Frames> + Handler<Room> + Handler<Shut>,

@@ -29,7 +29,7 @@ use crate::openapi::answers::{CommonErrors, HttpsOnly, InvalidQuery, ListenError
 use crate::settings::Settings;
 use crate::transport::heartbeats::{Heartbeats, SendHeartbeat};
 use crate::transport::read_progress::ReadProgress;
-use crate::transport::socket::Handle;
+use crate::transport::socket_handle::SocketHandle;
 use crate::transport::{BrowserPosition, Listening, conn_id, outlet, position};
 
 /// A comment.
@@ -67,7 +67,7 @@ pub(crate) async fn open(
 ) -> Result<HttpResponse, ApiError> {
     let conn_id = conn_id(&request)?;
     let socket = request
-        .conn_data::<Arc<Handle>>()
+        .conn_data::<Arc<SocketHandle>>()
         .ok_or(ApiError::Internal("a request without its socket"))?
         .clone();
     let (queue, pulse) = (Queue::of_gatherer(settings.queue_bytes), Pulse::default());
@@ -124,7 +124,7 @@ struct Body {
     /// What was taken last and is not written yet.
     part: Bytes,
     queue: Queue,
-    socket: Arc<Handle>,
+    socket: Arc<SocketHandle>,
     stream: Addr<EventStream>,
 }
 
@@ -172,7 +172,7 @@ struct EventStream {
     /// To the body; `None` once it said goodbye.
     events: Option<mpsc::UnboundedSender<Bytes>>,
     settings: Data<Settings>,
-    socket: Arc<Handle>,
+    socket: Arc<SocketHandle>,
     queue: Queue,
     pulse: Pulse,
     /// `None` once it was given back.
@@ -272,7 +272,7 @@ impl Handler<Room> for EventStream {
 
     fn handle(&mut self, _: Room, _: &mut Self::Context) -> Self::Result {
         let (queue, socket) = (self.queue.clone(), self.socket.clone());
-        Box::pin(async move { socket.moved_until(|| queue.has_room()).await })
+        Box::pin(async move { socket.wait_until(|| queue.has_room()).await })
     }
 }
 

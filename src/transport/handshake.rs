@@ -19,8 +19,9 @@ use crate::error::ApiError;
 use crate::lifecycle::Lifecycle;
 use crate::openapi::answers::{CommonErrors, HttpsOnly, InvalidQuery, Refusal};
 use crate::settings::Settings;
-use crate::transport::socket::{Handle, WatchedStream};
+use crate::transport::socket_handle::SocketHandle;
 use crate::transport::upgrade::{Upgrading, linger};
+use crate::transport::watched_stream::WatchedStream;
 use crate::transport::websocket::{Ends, WebSocket, close_frame};
 use crate::transport::wire::Wire;
 use crate::transport::{Listening, conn_id, outlet, position};
@@ -54,7 +55,7 @@ pub(crate) async fn open(
 ) -> Result<HttpResponse, ApiError> {
     let conn_id = conn_id(&request)?;
     let handle = request
-        .conn_data::<Arc<Handle>>()
+        .conn_data::<Arc<SocketHandle>>()
         .ok_or(ApiError::Internal("a request without its socket"))?
         .clone();
     let mut response =

@@ -1,5 +1,5 @@
 //! The deadline of a request's head: of the first one on a stream, and of each that follows.
-//! actix-http has one for the first only.
+//! actix-http has a deadline for the first one only.
 
 use std::pin::Pin;
 use std::task::Context;
@@ -19,39 +19,40 @@ pub(super) struct HeadTimer {
     /// Runs while a head has begun and nothing comes.
     timer: Option<Pin<Box<Sleep>>>,
     scan: HeadScan,
-    /// How many requests had begun when it was last looked at.
-    seen: u64,
+    /// How many requests had begun when the exchange was last looked at.
+    requests_seen: u64,
 }
 
 impl HeadTimer {
-    /// Of a stream that was just accepted.
+    /// Begins the deadline of the first head, on a stream that was just accepted.
     pub(super) fn new(limit: Duration) -> Self {
         Self {
             limit,
             begun_at: Some(Instant::now()),
             timer: None,
             scan: HeadScan::default(),
-            seen: 0,
+            requests_seen: 0,
         }
     }
 
-    /// These bytes were read.
-    pub(super) fn note(&mut self, bytes: &[u8], exchange: &Exchange) {
-        self.look(exchange);
+    /// Takes the bytes that were just read. They begin a deadline if they begin a head.
+    pub(super) fn note_read(&mut self, bytes: &[u8], exchange: &Exchange) {
+        self.update(exchange);
         if exchange.is_busy() {
-            exchange.read_behind_head(bytes.len());
+            exchange.add_behind_head(bytes.len());
             return;
         }
         if self.begun_at.is_none() {
             self.begun_at = Some(Instant::now());
             exchange.begin_head();
         }
-        exchange.read_behind_head(self.scan.behind_head(bytes));
+        exchange.add_behind_head(self.scan.count_behind_head(bytes));
     }
 
-    /// Whether a head has begun and its time is over. If not, the task is woken when it is.
+    /// Returns whether a head has begun and its time is over. If it has begun and its time is not
+    /// over, the task is woken when it is.
     pub(super) fn is_late(&mut self, exchange: &Exchange, context: &mut Context<'_>) -> bool {
-        self.look(exchange);
+        self.update(exchange);
         let Some(begun_at) = self.begun_at.filter(|_| !exchange.is_busy()) else {
             return false;
         };
@@ -61,10 +62,10 @@ impl HeadTimer {
         timer.as_mut().poll(context).is_ready()
     }
 
-    /// Ends the deadline when a request has begun since the last look, and starts another when more
-    /// is to come after its answer.
-    fn look(&mut self, exchange: &Exchange) {
-        if std::mem::replace(&mut self.seen, exchange.begun()) != exchange.begun() {
+    /// Ends the deadline when a request has begun since the last time, and begins another when
+    /// more is to come after its answer.
+    fn update(&mut self, exchange: &Exchange) {
+        if std::mem::replace(&mut self.requests_seen, exchange.begun()) != exchange.begun() {
             self.begun_at = None;
             self.timer = None;
             self.scan = HeadScan::default();
@@ -76,7 +77,7 @@ impl HeadTimer {
 }
 
 /// Finds the end of a head: the first empty line behind one that is not empty (RFC 9112 §2.1,
-/// §2.2).
+/// §2.2). The head may come in any number of pieces.
 #[derive(Debug, Default)]
 struct HeadScan {
     has_begun: bool,
@@ -85,8 +86,8 @@ struct HeadScan {
 }
 
 impl HeadScan {
-    /// How many of these bytes, which follow those before, lie behind the end of the head.
-    fn behind_head(&mut self, bytes: &[u8]) -> usize {
+    /// Scans the next bytes, and returns how many of them lie behind the end of the head.
+    fn count_behind_head(&mut self, bytes: &[u8]) -> usize {
         let mut rest = bytes.iter();
         while !self.has_ended {
             match rest.next() {
@@ -117,14 +118,17 @@ mod tests {
             let (first, second) = bytes.split_at(cut);
             let mut scan = HeadScan::default();
             assert_eq!(
-                scan.behind_head(first) + scan.behind_head(second),
+                scan.count_behind_head(first) + scan.count_behind_head(second),
                 b"body\r\n\r\n".len(),
                 "cut at {cut}"
             );
         }
-        assert_eq!(HeadScan::default().behind_head(b"GET / HTTP/1.0\n\nx"), 1);
         assert_eq!(
-            HeadScan::default().behind_head(b"GET / HTTP/1.0\r\nHost: x\r\n"),
+            HeadScan::default().count_behind_head(b"GET / HTTP/1.0\n\nx"),
+            1
+        );
+        assert_eq!(
+            HeadScan::default().count_behind_head(b"GET / HTTP/1.0\r\nHost: x\r\n"),
             0
         );
     }

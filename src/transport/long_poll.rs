@@ -34,7 +34,7 @@ use crate::lifecycle::Lifecycle;
 use crate::openapi::answers::{CommonErrors, HttpsOnly, InvalidQuery, ListenErrors};
 use crate::settings::Settings;
 use crate::transport::read_progress::ReadProgress;
-use crate::transport::socket::Handle;
+use crate::transport::socket_handle::SocketHandle;
 use crate::transport::{BrowserPosition, Listening, conn_id, outlet, position};
 use crate::validation::parameters::Parameter;
 use crate::validation::query;
@@ -83,7 +83,7 @@ pub(crate) async fn listen(
         .take(&mut query(&request))?
         .filter(|name| !name.is_empty());
     let socket = request
-        .conn_data::<Arc<Handle>>()
+        .conn_data::<Arc<SocketHandle>>()
         .ok_or(ApiError::Internal("a request without its socket"))?
         .clone();
     socket.watch_closely();
@@ -229,7 +229,7 @@ struct Ended {
 
 struct RequestEnd {
     poll: Addr<LongPoll>,
-    socket: Arc<Handle>,
+    socket: Arc<SocketHandle>,
     is_written: bool,
 }
 
@@ -275,7 +275,7 @@ struct LongPoll {
     broker: Data<Broker>,
     settings: Data<Settings>,
     wait: Duration,
-    socket: Arc<Handle>,
+    socket: Arc<SocketHandle>,
     queue: Queue,
     pulse: Pulse,
     /// `None` once it was given back.

@@ -17,7 +17,7 @@ use tokio::time::timeout;
 
 use crate::exchange::Exchange;
 use crate::transport::handshake::Takeover;
-use crate::transport::socket::WatchedStream;
+use crate::transport::watched_stream::WatchedStream;
 
 /// Marks a request whose stream was taken from the HTTP server: it has no body, and nobody notices
 /// when its client goes. actix-http does so with every request that has `Upgrade: websocket`, and

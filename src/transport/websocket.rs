@@ -25,7 +25,7 @@ use crate::settings::Settings;
 use crate::transport::client_frames::ClientFrame;
 use crate::transport::heartbeats::{Heartbeats, SendHeartbeat};
 use crate::transport::read_progress::ReadProgress;
-use crate::transport::socket::Handle;
+use crate::transport::socket_handle::SocketHandle;
 use crate::transport::wire::Wire;
 
 /// A ping follows at the latest this long after an event, so that little is repeated when the
@@ -73,7 +73,7 @@ pub(super) fn close_frame(code: u16, reason: &str) -> Bytes {
 pub(super) struct Ends {
     pub(super) broker: Data<Broker>,
     pub(super) settings: Data<Settings>,
-    pub(super) handle: Arc<Handle>,
+    pub(super) handle: Arc<SocketHandle>,
     pub(super) queue: Queue,
     pub(super) pulse: Pulse,
     pub(super) attachment: Attachment,
@@ -85,7 +85,7 @@ pub(super) struct WebSocket {
     wire: Wire,
     broker: Data<Broker>,
     settings: Data<Settings>,
-    handle: Arc<Handle>,
+    handle: Arc<SocketHandle>,
     queue: Queue,
     pulse: Pulse,
     /// `None` once it was given back.
@@ -404,7 +404,7 @@ impl Handler<Room> for WebSocket {
 
     fn handle(&mut self, _: Room, _: &mut Self::Context) -> Self::Result {
         let (queue, handle) = (self.queue.clone(), self.handle.clone());
-        Box::pin(async move { handle.moved_until(|| queue.has_room()).await })
+        Box::pin(async move { handle.wait_until(|| queue.has_room()).await })
     }
 }
 

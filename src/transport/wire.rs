@@ -12,7 +12,7 @@ use bytes::{Buf, Bytes};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
 use crate::transport::client_frames::{ClientFrame, ClientFrames};
-use crate::transport::socket::WatchedStream;
+use crate::transport::watched_stream::WatchedStream;
 
 /// Read into at a time; clients say little.
 const READ_BYTES: usize = 1 << 10;

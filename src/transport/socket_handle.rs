@@ -1,0 +1,131 @@
+//! What is known of a socket outside the task that reads and writes it.
+
+use std::sync::OnceLock;
+use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, Ordering};
+use std::task::Context;
+
+use channelstream_actors::outlet::Socket;
+use futures_util::task::AtomicWaker;
+use socket2::SockRef;
+use tokio::sync::Notify;
+
+/// The client may send more.
+const OPEN: u8 = 0;
+/// The client has sent its last byte.
+const ENDED: u8 = 1;
+/// The other side broke the connection off.
+const RESET: u8 = 2;
+
+/// The state that a stream shares with the outlet that uses it and with the broker. The stream
+/// writes it; the others may cut the socket, ask how it ended, and wait until it takes bytes.
+#[derive(Debug, Default)]
+pub struct SocketHandle {
+    /// How far the socket has ended: [`OPEN`], [`ENDED`] or [`RESET`].
+    end: AtomicU8,
+    /// Whether the stream is to fail at its next use.
+    is_cut: AtomicBool,
+    /// Whether the stream was dropped.
+    is_dropped: AtomicBool,
+    /// The task that uses the stream.
+    waker: AtomicWaker,
+    /// How many bytes the socket has taken.
+    written: AtomicU64,
+    /// Wakes those who wait whenever the socket took bytes, and when the stream is dropped.
+    progress: Notify,
+    /// Whether `probe` is wanted.
+    is_probed: AtomicBool,
+    /// A second descriptor of the socket. The kernel knows of a reset before the stream's task runs
+    /// and sees it. A client that comes back at once must not be believed to have read what it
+    /// broke off.
+    probe: OnceLock<socket2::Socket>,
+}
+
+impl SocketHandle {
+    /// Lets [`was_reset`](Socket::was_reset) ask the kernel, from the next byte on that is written.
+    /// It costs the socket a second descriptor.
+    pub(super) fn watch_closely(&self) {
+        self.is_probed.store(true, Ordering::Release);
+    }
+
+    /// Waits until `condition` holds or the stream is dropped. Checks the condition whenever the
+    /// socket took bytes.
+    pub(super) async fn wait_until(&self, condition: impl Fn() -> bool) {
+        loop {
+            let progress = self.progress.notified();
+            if condition() || self.is_dropped.load(Ordering::Acquire) {
+                return;
+            }
+            progress.await;
+        }
+    }
+
+    /// Returns whether the client has sent its last byte or has broken the connection off.
+    pub(super) fn has_ended(&self) -> bool {
+        self.end.load(Ordering::Acquire) != OPEN
+    }
+
+    /// Has [`cut`](Socket::cut) wake this task from now on. Returns whether the socket was cut
+    /// already.
+    pub(super) fn register(&self, context: &Context<'_>) -> bool {
+        self.waker.register(context.waker());
+        self.is_cut.load(Ordering::Acquire)
+    }
+
+    /// Notes that the client has sent its last byte.
+    pub(super) fn note_end(&self) {
+        self.end
+            .compare_exchange(OPEN, ENDED, Ordering::AcqRel, Ordering::Acquire)
+            .ok();
+    }
+
+    /// Notes that the socket is broken.
+    pub(super) fn note_reset(&self) {
+        self.end.store(RESET, Ordering::Release);
+    }
+
+    /// Notes that the socket took bytes.
+    pub(super) fn note_written(&self, bytes: usize) {
+        self.written.fetch_add(bytes as u64, Ordering::Relaxed);
+        self.progress.notify_waiters();
+    }
+
+    /// Opens the second descriptor if it is wanted and not open yet.
+    pub(super) fn open_probe(&self, socket: SockRef<'_>) {
+        if self.is_probed.load(Ordering::Acquire) && self.probe.get().is_none() {
+            match socket.try_clone() {
+                Ok(socket) => drop(self.probe.set(socket)),
+                Err(error) => log::debug!("a socket could not be probed: {error}"),
+            }
+        }
+    }
+
+    /// Notes that the stream is about to be dropped, which closes its own descriptor.
+    pub(super) fn note_drop(&self, socket: SockRef<'_>) {
+        self.is_dropped.store(true, Ordering::Release);
+        self.progress.notify_waiters();
+        // The second descriptor may outlive the stream, and would keep the socket open. It has to
+        // where the client has ended it, since only then the kernel tells of a reset that follows.
+        if self.probe.get().is_some() && !self.has_ended() {
+            socket.shutdown(std::net::Shutdown::Both).ok();
+        }
+    }
+}
+
+impl Socket for SocketHandle {
+    fn cut(&self) {
+        self.is_cut.store(true, Ordering::Release);
+        self.waker.wake();
+    }
+
+    fn was_reset(&self) -> bool {
+        let has_error = |socket: &socket2::Socket| !matches!(socket.take_error(), Ok(None));
+        if self.probe.get().is_some_and(has_error) {
+            self.note_reset();
+        }
+        self.end.load(Ordering::Acquire) == RESET
+    }
+
+    fn written(&self) -> u64 {
+        self.written.load(Ordering::Relaxed)
+    }
+}

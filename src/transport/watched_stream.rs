@@ -1,0 +1,194 @@
+//! The TCP stream under every request. It ends when a request's head does not arrive in time, it
+//! can be cut from outside whatever its outlet does, and it notes how the socket ended, which says
+//! whether a client has read the answer of a long-poll.
+
+use std::io;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use actix_web::rt::net::TcpStream;
+use socket2::SockRef;
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+
+use crate::exchange::Exchange;
+use crate::transport::head_timer::HeadTimer;
+use crate::transport::socket_handle::SocketHandle;
+
+/// What a client reads whose head did not arrive in time.
+const TOO_LATE: &[u8] =
+    b"HTTP/1.1 408 Request Timeout\r\nconnection: close\r\ncontent-type: application/json\r\ncontent-length: 68\r\n\r\n\
+{\"request\": \"the head of the request took too long (head_timeout)\"}\n";
+
+/// A TCP stream with a [`SocketHandle`].
+#[derive(Debug)]
+pub struct WatchedStream {
+    stream: TcpStream,
+    handle: Arc<SocketHandle>,
+    exchange: Arc<Exchange>,
+    /// The deadline of heads; `None` once no request follows on the stream.
+    head: Option<HeadTimer>,
+    /// Whether a head did not arrive in time. The client is told so when the stream ends.
+    is_late: bool,
+}
+
+impl WatchedStream {
+    /// Takes a stream that was just accepted.
+    ///
+    /// It ends when the other side acknowledges nothing for the time `unacknowledged`, since a
+    /// machine that is gone answers no pings and closes nothing. It also ends when the head of a
+    /// request takes longer than `head_timeout`.
+    pub fn new(stream: TcpStream, unacknowledged: Duration, head_timeout: Duration) -> Self {
+        let socket = SockRef::from(&stream);
+        // Lists of messages are small and must not wait for each other.
+        let set = socket
+            .set_tcp_nodelay(true)
+            .and_then(|()| socket.set_tcp_user_timeout(Some(unacknowledged)));
+        if let Err(error) = set {
+            log::debug!("an option of a socket could not be set: {error}");
+        }
+        Self {
+            stream,
+            handle: Arc::default(),
+            exchange: Arc::default(),
+            head: Some(HeadTimer::new(head_timeout)),
+            is_late: false,
+        }
+    }
+
+    /// Returns the state that the stream shares with its outlet.
+    pub fn handle(&self) -> Arc<SocketHandle> {
+        self.handle.clone()
+    }
+
+    /// Returns the state that the stream shares with its requests.
+    pub fn exchange(&self) -> Arc<Exchange> {
+        self.exchange.clone()
+    }
+
+    /// Ends the deadlines of HTTP: no request follows, and what is read from now on belongs to a
+    /// websocket.
+    pub(super) fn leave_http(&mut self) {
+        self.head = None;
+        self.exchange.release();
+    }
+
+    /// Returns whether nothing more is awaited from the client: the stream is then read as if the
+    /// client had sent its last byte. If not, the task is woken when the time of the head is over.
+    fn is_given_up(&mut self, context: &mut Context<'_>) -> bool {
+        let Some(head) = &mut self.head else {
+            return false;
+        };
+        self.is_late = self.is_late || head.is_late(&self.exchange, context);
+        self.is_late || self.exchange.is_over()
+    }
+
+    /// Lets the socket be cut while the task waits for it, and fails if it was cut already.
+    fn check_cut(&self, context: &Context<'_>) -> io::Result<()> {
+        if self.handle.register(context) {
+            Err(io::ErrorKind::ConnectionAborted.into())
+        } else {
+            Ok(())
+        }
+    }
+
+    fn note_written(&self, result: Poll<io::Result<usize>>) -> Poll<io::Result<usize>> {
+        if let Poll::Ready(Ok(bytes)) = result {
+            self.handle.note_written(bytes);
+        }
+        self.note_error(result)
+    }
+
+    fn note_error<T>(&self, result: Poll<io::Result<T>>) -> Poll<io::Result<T>> {
+        if matches!(result, Poll::Ready(Err(_))) {
+            self.handle.note_reset();
+        }
+        result
+    }
+}
+
+impl Drop for WatchedStream {
+    fn drop(&mut self) {
+        self.handle.note_drop(SockRef::from(&self.stream));
+    }
+}
+
+impl AsyncRead for WatchedStream {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        buffer: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        self.check_cut(context)?;
+        if self.head.is_some() {
+            self.exchange.register(context);
+            if self.is_late || self.exchange.is_over() {
+                self.handle.note_end();
+                return Poll::Ready(Ok(()));
+            }
+        }
+        let before = buffer.filled().len();
+        let result = Pin::new(&mut self.stream).poll_read(context, buffer);
+        let read = buffer.filled().get(before..).unwrap_or_default();
+        match &result {
+            Poll::Ready(Ok(())) if !read.is_empty() => {
+                let Self { head, exchange, .. } = &mut *self;
+                if let Some(head) = head {
+                    head.note_read(read, exchange);
+                }
+            }
+            Poll::Ready(Ok(())) if buffer.remaining() > 0 => self.handle.note_end(),
+            Poll::Pending if self.is_given_up(context) => {
+                self.handle.note_end();
+                return Poll::Ready(Ok(()));
+            }
+            _ => {}
+        }
+        self.note_error(result)
+    }
+}
+
+impl AsyncWrite for WatchedStream {
+    fn poll_write(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        bytes: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        self.check_cut(context)?;
+        self.handle.open_probe(SockRef::from(&self.stream));
+        let result = Pin::new(&mut self.stream).poll_write(context, bytes);
+        self.note_written(result)
+    }
+
+    fn poll_write_vectored(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        parts: &[io::IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        self.check_cut(context)?;
+        self.handle.open_probe(SockRef::from(&self.stream));
+        let result = Pin::new(&mut self.stream).poll_write_vectored(context, parts);
+        self.note_written(result)
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        self.stream.is_write_vectored()
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_flush(context)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        if self.check_cut(context).is_err() {
+            return Poll::Ready(Ok(()));
+        }
+        if std::mem::take(&mut self.is_late) {
+            // A socket that does not take these few bytes has no reader either.
+            let _ = Pin::new(&mut self.stream).poll_write(context, TOO_LATE);
+        }
+        let result = Pin::new(&mut self.stream).poll_shutdown(context);
+        self.note_error(result)
+    }
+}
