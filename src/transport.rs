@@ -1,19 +1,20 @@
 //! How clients listen: three outlets behind one contract (`channelstream_actors::outlet`). Only
 //! this module knows actix-web-actors.
 
-pub mod client_frames;
+mod client_frames;
 pub mod event_stream;
+mod frame_io;
 pub mod handshake;
 mod head_timer;
 mod heartbeats;
 pub mod long_poll;
 mod position;
 mod read_progress;
+mod server_frames;
 pub mod socket_handle;
 pub mod upgrade;
 pub mod watched_stream;
 pub mod websocket;
-mod wire;
 
 use std::sync::Arc;
 

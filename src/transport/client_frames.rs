@@ -1,26 +1,26 @@
-//! What a websocket's client sends (RFC 6455 §5), read without keeping any of it.
+//! Parses what a websocket's client sends (RFC 6455 §5), and keeps none of it.
 //!
-//! Clients of this server only give signs of life. actix-http's own parser collects a frame whole
-//! before it looks at its size, and goes on reporting an error for as long as it is asked; so
-//! frames are taken apart here: data is counted and thrown away, of control frames at most 125
-//! bytes are kept, and the first violation ends the reading.
+//! The clients of this server only give signs of life. The parser of actix-http collects a whole
+//! frame before it looks at its size, and goes on to report an error for as long as it is asked. So
+//! frames are parsed here: data is skipped, at most 125 bytes of a control frame are kept, and the
+//! first violation ends the reading.
 
 use bytes::{Buf, Bytes, BytesMut};
 
-/// A frame, as far as this server cares.
+/// A frame of a client, as far as it matters to this server.
 #[derive(Debug, PartialEq, Eq)]
-pub enum ClientFrame {
-    /// Text or bytes, or a part of them.
+pub(super) enum ClientFrame {
+    /// The beginning of a frame with text or bytes, which are skipped.
     Data,
-    /// To be answered with the same bytes.
+    /// A ping, to be answered with the same payload.
     Ping(Bytes),
-    /// An answer to ours.
+    /// The answer to a ping of the server, with that ping's payload.
     Pong(Bytes),
-    /// The client says goodbye.
+    /// A close frame.
     Close,
-    /// The client breaks the rules; nothing follows.
+    /// The client breaks the protocol. Nothing follows.
     Violation {
-        /// The code of the close frame that it gets.
+        /// The code of the close frame that the client gets.
         code: u16,
         /// What was wrong.
         reason: &'static str,
@@ -36,46 +36,49 @@ fn protocol_error(reason: &'static str) -> ClientFrame {
     ClientFrame::Violation { code: 1002, reason }
 }
 
-/// Takes the bytes of a socket apart.
-pub struct ClientFrames {
-    /// A header and a control frame's payload at most: what else comes is skipped.
+/// The parser of one websocket's frames.
+pub(super) struct ClientFrames {
+    /// The bytes that were read and not parsed yet: at most what was read last, behind an
+    /// incomplete header or control frame.
     buffer: BytesMut,
-    /// So much of the current data frame is still to come.
+    /// How many bytes of the current data frame are still to come.
     to_skip: u64,
+    /// Whether a message has begun whose last frame is still to come.
     is_fragmented: bool,
-    /// The rules were broken: nothing more is understood.
-    is_over: bool,
+    /// Whether the client broke the protocol. What follows is thrown away.
+    is_broken: bool,
+    /// The longest payload of a frame, in bytes.
     limit: u64,
 }
 
 impl ClientFrames {
-    /// Refuses frames whose payload is longer than `limit` bytes.
-    pub fn new(limit: usize) -> Self {
+    /// Returns a parser that refuses frames whose payload is longer than `limit` bytes.
+    pub(super) fn new(limit: usize) -> Self {
         Self {
             buffer: BytesMut::new(),
             to_skip: 0,
             is_fragmented: false,
-            is_over: false,
+            is_broken: false,
             limit: limit as u64,
         }
     }
 
-    /// Takes what was read.
-    pub fn feed(&mut self, chunk: &[u8]) {
-        if !self.is_over {
-            self.buffer.extend_from_slice(chunk);
+    /// Takes bytes that were read.
+    pub(super) fn feed(&mut self, bytes: &[u8]) {
+        if !self.is_broken {
+            self.buffer.extend_from_slice(bytes);
         }
     }
 
-    /// The next frame, if it is here.
-    pub fn take(&mut self) -> Option<ClientFrame> {
+    /// Returns the next frame if it was read whole.
+    pub(super) fn next_frame(&mut self) -> Option<ClientFrame> {
         if self.buffer.is_empty() {
             return None;
         }
-        let frame = if self.is_over { None } else { self.parse() };
-        self.is_over |= matches!(frame, Some(ClientFrame::Violation { .. }));
-        if self.is_over || self.buffer.is_empty() {
-            // An idle socket keeps no memory for what it once said.
+        let frame = self.parse();
+        self.is_broken = matches!(frame, Some(ClientFrame::Violation { .. }));
+        if self.is_broken || self.buffer.is_empty() {
+            // An idle websocket keeps no memory for what its client once said.
             self.buffer = BytesMut::new();
         }
         frame
@@ -108,7 +111,7 @@ impl ClientFrames {
             (length, _) => (u64::from(length), 2),
         };
         if opcode & 0x08 != 0 {
-            return self.control(opcode, is_final, length, header);
+            return self.parse_control(opcode, is_final, length, header);
         }
         if length > self.limit {
             return Some(TOO_BIG);
@@ -124,7 +127,8 @@ impl ClientFrames {
         Some(ClientFrame::Data)
     }
 
-    fn control(
+    /// Parses a control frame with a payload of `length` bytes behind a header of `header` bytes.
+    fn parse_control(
         &mut self,
         opcode: u8,
         is_final: bool,
@@ -161,7 +165,7 @@ mod tests {
         // Byte by byte: a frame may be cut anywhere.
         for byte in bytes {
             parser.feed(&[*byte]);
-            frames.extend(parser.take());
+            frames.extend(parser.next_frame());
             if matches!(frames.last(), Some(ClientFrame::Violation { .. })) {
                 break;
             }

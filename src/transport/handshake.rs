@@ -19,11 +19,12 @@ use crate::error::ApiError;
 use crate::lifecycle::Lifecycle;
 use crate::openapi::answers::{CommonErrors, HttpsOnly, InvalidQuery, Refusal};
 use crate::settings::Settings;
+use crate::transport::frame_io::FrameIo;
+use crate::transport::server_frames;
 use crate::transport::socket_handle::SocketHandle;
 use crate::transport::upgrade::{Upgrading, linger};
 use crate::transport::watched_stream::WatchedStream;
-use crate::transport::websocket::{Ends, WebSocket, close_frame};
-use crate::transport::wire::Wire;
+use crate::transport::websocket::{Ends, WebSocket};
 use crate::transport::{Listening, conn_id, outlet, position};
 
 /// Why a websocket ends that comes while the server stops.
@@ -146,13 +147,13 @@ impl Takeover {
             Self::Open(opening) => {
                 let Opening { context, ends } = *opening;
                 context.run(WebSocket::new(
-                    Wire::new(stream, read, ends.settings.frame_limit),
+                    FrameIo::new(stream, read, ends.settings.frame_limit),
                     ends,
                 ));
             }
             Self::Refused(reason) => {
                 stream
-                    .write_all(&close_frame(reason.code(), &reason.reason()))
+                    .write_all(&server_frames::close(reason.code(), &reason.reason()))
                     .await?;
                 linger(&mut stream).await?;
             }

@@ -23,10 +23,11 @@ use uuid::Uuid;
 
 use crate::settings::Settings;
 use crate::transport::client_frames::ClientFrame;
+use crate::transport::frame_io::FrameIo;
 use crate::transport::heartbeats::{Heartbeats, SendHeartbeat};
 use crate::transport::read_progress::ReadProgress;
+use crate::transport::server_frames::{self, HEARTBEAT};
 use crate::transport::socket_handle::SocketHandle;
-use crate::transport::wire::Wire;
 
 /// A ping follows at the latest this long after an event, so that little is repeated when the
 /// client comes back.
@@ -51,24 +52,6 @@ const BACKLOG: usize = 8 << 10;
 
 const BACKLOG_TIME: Duration = Duration::from_millis(25);
 
-/// An empty list: a frame of data, since proxies and pages count only such as a sign of life.
-const HEARTBEAT: &[u8] = b"\x81\x02[]";
-
-const CLOSE: u8 = 0x88;
-const PING: u8 = 0x89;
-const PONG: u8 = 0x8a;
-
-/// A control frame; of its payload at most 125 bytes (RFC 6455 §5.5).
-fn control(first: u8, payload: &[u8]) -> Bytes {
-    let payload = payload.get(..125).unwrap_or(payload);
-    [&[first, payload.len() as u8], payload].concat().into()
-}
-
-/// A close frame with its code and reason.
-pub(super) fn close_frame(code: u16, reason: &str) -> Bytes {
-    control(CLOSE, &[&code.to_be_bytes(), reason.as_bytes()].concat())
-}
-
 /// What a websocket has before it has a stream.
 pub(super) struct Ends {
     pub(super) broker: Data<Broker>,
@@ -82,7 +65,7 @@ pub(super) struct Ends {
 
 /// The actor of an open websocket.
 pub(super) struct WebSocket {
-    wire: Wire,
+    io: FrameIo,
     broker: Data<Broker>,
     settings: Data<Settings>,
     handle: Arc<SocketHandle>,
@@ -138,7 +121,7 @@ impl ActorFuture<WebSocket> for Pump {
                 socket.hear(context, task);
             }
             socket.heed_reminder(task);
-            match socket.wire.poll_write(task) {
+            match socket.io.poll_write(task) {
                 Poll::Ready(Ok(())) if socket.is_ending => context.stop(),
                 // The answer to the client's ping is written: what it sent since then can be read.
                 Poll::Ready(Ok(())) if std::mem::take(&mut socket.pong_waits) => continue,
@@ -152,7 +135,7 @@ impl ActorFuture<WebSocket> for Pump {
 
 impl WebSocket {
     /// Open from now on.
-    pub(super) fn new(wire: Wire, ends: Ends) -> Self {
+    pub(super) fn new(io: FrameIo, ends: Ends) -> Self {
         let Ends {
             broker,
             settings,
@@ -164,7 +147,7 @@ impl WebSocket {
         } = ends;
         let span = ASK_ALONG_MILLIS.end - ASK_ALONG_MILLIS.start;
         Self {
-            wire,
+            io,
             broker,
             settings,
             handle,
@@ -194,19 +177,19 @@ impl WebSocket {
     /// Takes what the client sends, and answers its last ping.
     fn hear(&mut self, context: &mut Context<Self>, task: &mut TaskContext<'_>) {
         while !self.is_ending {
-            if let Some(frame) = self.wire.frame() {
+            if let Some(frame) = self.io.next_frame() {
                 self.pulse.beat();
                 self.take(frame, context);
                 continue;
             }
             if let Some(text) = self.pong.take() {
-                self.send(control(PONG, &text));
+                self.send(server_frames::pong(&text));
                 self.pong_waits = true;
             }
             if self.pong_waits {
                 return;
             }
-            match self.wire.poll_read(task) {
+            match self.io.poll_read(task) {
                 Poll::Ready(true) => {}
                 Poll::Ready(false) => self.is_ending = true,
                 Poll::Pending => return,
@@ -222,7 +205,7 @@ impl WebSocket {
             ClientFrame::Pong(text) => self.pong(&text),
             ClientFrame::Close => {
                 if !std::mem::replace(&mut self.is_closing, true) {
-                    self.wire.push(close_frame(1000, ""));
+                    self.io.push(server_frames::close(1000, ""));
                 }
                 self.is_ending = true;
                 context.run_later(self.settings.close_grace, |_, context| context.stop());
@@ -234,7 +217,7 @@ impl WebSocket {
     /// Sends what is not an entry.
     fn send(&mut self, frame: Bytes) {
         self.queue.add(frame.len());
-        self.wire.push(frame);
+        self.io.push(frame);
     }
 
     /// Asks whether the client has what it was sent since the last question, or sees to it that it
@@ -287,9 +270,7 @@ impl WebSocket {
         self.asked = Instant::now();
         self.is_reminded = false;
         self.read.ask();
-        [frame, &control(PING, self.ping.to_string().as_bytes())]
-            .concat()
-            .into()
+        server_frames::ping_behind(frame, self.ping.to_string().as_bytes())
     }
 
     fn pong(&mut self, text: &[u8]) {
@@ -312,7 +293,7 @@ impl WebSocket {
         if std::mem::replace(&mut self.is_closing, true) {
             return;
         }
-        self.wire.push(close_frame(code, reason));
+        self.io.push(server_frames::close(code, reason));
         context.run_later(self.settings.close_grace, |_, context| context.stop());
     }
 
@@ -348,7 +329,7 @@ impl Handler<SendHeartbeat> for WebSocket {
 
     fn handle(&mut self, _: SendHeartbeat, _: &mut Self::Context) {
         // Where earlier frames still wait, one more would not come sooner.
-        if self.is_closing || self.wire.has_unsent() {
+        if self.is_closing || self.io.has_unsent() {
             return;
         }
         if self.ping_is_open {
@@ -375,7 +356,7 @@ impl Handler<Frames> for WebSocket {
         let frame = frames.list.frame();
         if self.ping_is_open {
             // Its answer asks again.
-            self.wire.push(frame.clone());
+            self.io.push(frame.clone());
             return;
         }
         let now = Instant::now();
@@ -384,15 +365,15 @@ impl Handler<Frames> for WebSocket {
             let piece = if frame.len() <= SMALL {
                 &frame[..]
             } else {
-                self.wire.push(frame.clone());
+                self.io.push(frame.clone());
                 &[]
             };
             let question = self.question_behind(piece);
             self.queue.add(question.len() - piece.len());
-            self.wire.push(question);
+            self.io.push(question);
             return;
         }
-        self.wire.push(frame.clone());
+        self.io.push(frame.clone());
         if !self.is_reminded {
             self.remind(now + if is_backlog { BACKLOG_TIME } else { ASK_AFTER });
         }

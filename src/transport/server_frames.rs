@@ -1,0 +1,41 @@
+//! The frames that the server sends by itself (RFC 6455 §5.5). Those of lists come encoded from the
+//! broker.
+
+use bytes::Bytes;
+
+/// The heartbeat, an empty list. It is a frame of data, since proxies and pages count nothing else
+/// as a sign of life.
+pub(super) const HEARTBEAT: &[u8] = b"\x81\x02[]";
+
+const CLOSE: u8 = 0x88;
+const PING: u8 = 0x89;
+const PONG: u8 = 0x8a;
+
+/// The longest payload of a control frame, in bytes.
+const LONGEST_PAYLOAD: usize = 125;
+
+/// Returns a close frame with its code and reason.
+pub(super) fn close(code: u16, reason: &str) -> Bytes {
+    control(
+        &[],
+        CLOSE,
+        &[&code.to_be_bytes(), reason.as_bytes()].concat(),
+    )
+}
+
+/// Returns `frame` with a ping behind it, in one piece: that is less work for the kernel than two.
+pub(super) fn ping_behind(frame: &[u8], payload: &[u8]) -> Bytes {
+    control(frame, PING, payload)
+}
+
+/// Returns the answer to a ping.
+pub(super) fn pong(payload: &[u8]) -> Bytes {
+    control(&[], PONG, payload)
+}
+
+/// Returns `frame` with a control frame behind it. A payload that is too long is cut.
+fn control(frame: &[u8], first_byte: u8, payload: &[u8]) -> Bytes {
+    let payload = payload.get(..LONGEST_PAYLOAD).unwrap_or(payload);
+    let header = [first_byte, payload.len() as u8];
+    [frame, &header, payload].concat().into()
+}
