@@ -1,13 +1,15 @@
 //! `GET /sse`: the outlet of server-sent events (WHATWG HTML §9.2), for `EventSource` as browsers
 //! have it.
 //!
-//! A client says nothing while it listens, so how far it has read is known only when it comes back:
-//! each list carries a position (`position.rs`) as its `id:`, and the next request begins there.
-//! Without one it begins where this one did.
+//! A client says nothing while it listens, so how far it has read is known only when it comes back.
+//! The `id:` of a list is a position (`position.rs`), and the next request begins there. A request
+//! without one begins where the stream before it began.
+//!
+//! The actor takes the messages of every outlet ([`channelstream_actors::outlet`]),
+//! [`SendHeartbeat`] and [`ResponseEnded`].
 
 use std::convert::Infallible;
 use std::pin::Pin;
-use std::sync::Arc;
 use std::task::{Context as TaskContext, Poll, ready};
 
 use actix::prelude::*;
@@ -16,9 +18,8 @@ use actix_web::web::Data;
 use actix_web::{HttpRequest, HttpResponse, get};
 use bytes::Bytes;
 use channelstream_actors::broker::Broker;
-use channelstream_actors::counters::Counted;
 use channelstream_actors::error::{CloseReason, Unknown};
-use channelstream_actors::outlet::{Attachment, End, Frames, Pulse, Queue, Room, Shut};
+use channelstream_actors::outlet::{End, Frames, Queue, Room, Shut};
 use channelstream_actors::protocol::event::Event;
 use channelstream_actors::transport::Transport;
 use tokio::sync::mpsc;
@@ -27,22 +28,24 @@ use crate::error::ApiError;
 use crate::event_source;
 use crate::openapi::answers::{CommonErrors, HttpsOnly, InvalidQuery, ListenErrors};
 use crate::settings::Settings;
+use crate::transport::attached_outlet::AttachedOutlet;
 use crate::transport::heartbeats::{Heartbeats, SendHeartbeat};
-use crate::transport::read_progress::ReadProgress;
-use crate::transport::socket_handle::SocketHandle;
-use crate::transport::{BrowserPosition, Listening, conn_id, outlet, position};
+use crate::transport::listen_request::{ListenParams, ListenRequest, PositionHeader};
+use crate::transport::position;
+use crate::transport::response_end::{ResponseEnd, ResponseEnded};
 
-/// A comment.
+/// The heartbeat, which is a comment.
 const HEARTBEAT: &[u8] = b":\n\n";
 
-/// A body is given in parts of this size, and a list that is no larger is one event in one piece.
+/// The size in bytes of the parts in which the body is given to the socket. A list that is no
+/// larger is one event in one piece.
 const PART: usize = 4 << 10;
 
-/// Of a client with more logs than this not every list carries its position, which would be longer
-/// than the list …
+/// How many logs a client has at most for each of its lists to carry its position. The position of
+/// more logs would be longer than the list …
 const LOGS_IN_EVERY_LIST: usize = 16;
 
-/// … but one in so many events.
+/// … and is sent once in so many events.
 const EVENTS_PER_POSITION: u64 = 64;
 
 /// Listens for events by server-sent events.
@@ -52,7 +55,7 @@ const EVENTS_PER_POSITION: u64 = 64;
 #[utoipa::path(
     tag = "listening",
     operation_id = "server_sent_events",
-    params(Listening, BrowserPosition),
+    params(ListenParams, PositionHeader),
     responses(
         (status = 200, description = "The stream is open. It carries lists of events.", body = Vec<Event<'static>>,
             content_type = "text/event-stream"),
@@ -65,70 +68,42 @@ pub(crate) async fn open(
     broker: Data<Broker>,
     settings: Data<Settings>,
 ) -> Result<HttpResponse, ApiError> {
-    let conn_id = conn_id(&request)?;
-    let socket = request
-        .conn_data::<Arc<SocketHandle>>()
-        .ok_or(ApiError::Internal("a request without its socket"))?
-        .clone();
-    let (queue, pulse) = (Queue::of_gatherer(settings.queue_bytes), Pulse::default());
-    let (context, open) = (
-        Context::new(),
-        broker.counters().listen(Transport::EventStream),
-    );
+    let listen = ListenRequest::parse(&request)?;
+    let context = Context::new();
     let address: Addr<EventStream> = context.address();
-    let outlet = outlet(
-        Transport::EventStream,
-        &address,
-        queue.clone(),
-        pulse.clone(),
-        socket.clone(),
-    );
-    let attached = broker
-        .attach(conn_id, outlet, position::parse_request(&request))
-        .await;
-    let attachment = Some(attached.map_err(|Unknown| ApiError::UnknownConnection)?);
-    // What waits here is bounded by the queue.
-    let (events, coming) = mpsc::unbounded_channel();
-    let body = Body {
-        coming,
+    let transport = Transport::EventStream;
+    let outlet = AttachedOutlet::attach(transport, listen, &address, broker, settings)
+        .await
+        .map_err(|Unknown| ApiError::UnknownConnection)?;
+    let (events, received) = mpsc::unbounded_channel();
+    let body = StreamBody {
+        received,
         part: Bytes::new(),
-        queue: queue.clone(),
-        socket: socket.clone(),
-        stream: address,
+        queue: outlet.queue.clone(),
+        response_end: ResponseEnd::new(address, outlet.socket.clone()),
     };
     let mut stream = EventStream {
+        outlet,
         events: Some(events),
-        settings,
-        socket,
-        queue,
-        pulse,
-        attachment,
-        _open: open,
+        events_without_position: 0,
         heartbeats: Heartbeats::default(),
-        read: ReadProgress::default(),
-        unmarked: 0,
     };
     stream.send(event_source::BEGINNING);
     context.run(stream);
     Ok(event_source::answer().body(body))
 }
 
-/// The response has ended, or its client is gone.
-#[derive(Message)]
-#[rtype(result = "()")]
-struct Ended;
-
-/// The body of the response: takes what comes as fast as the socket does.
-struct Body {
-    coming: mpsc::UnboundedReceiver<Bytes>,
-    /// What was taken last and is not written yet.
+/// The body of the response, which takes events as fast as the socket does.
+struct StreamBody {
+    /// The events that wait for the socket. The outlet's queue bounds their bytes.
+    received: mpsc::UnboundedReceiver<Bytes>,
+    /// The rest of the event that was received last.
     part: Bytes,
     queue: Queue,
-    socket: Arc<SocketHandle>,
-    stream: Addr<EventStream>,
+    response_end: ResponseEnd<EventStream>,
 }
 
-impl MessageBody for Body {
+impl MessageBody for StreamBody {
     type Error = Infallible;
 
     fn size(&self) -> BodySize {
@@ -139,17 +114,18 @@ impl MessageBody for Body {
         mut self: Pin<&mut Self>,
         context: &mut TaskContext<'_>,
     ) -> Poll<Option<Result<Bytes, Infallible>>> {
-        // Asked whenever the socket has something to say, its end too.
-        if self.socket.has_ended() {
+        // The body is polled whenever the socket has moved, so it sees the socket's end too.
+        if self.response_end.has_client_ended() {
             return Poll::Ready(None);
         }
         if self.part.is_empty() {
-            let Some(part) = ready!(self.coming.poll_recv(context)) else {
+            let Some(part) = ready!(self.received.poll_recv(context)) else {
                 return Poll::Ready(None);
             };
             self.part = part;
         }
-        // What is given here is copied for this client alone; what waits is shared with others.
+        // What is given to the socket is copied for this client alone; what waits is shared with
+        // others. So it is given in small parts.
         let length = self.part.len().min(PART);
         let part = self.part.split_to(length);
         self.queue.remove(length);
@@ -157,52 +133,105 @@ impl MessageBody for Body {
     }
 }
 
-impl Drop for Body {
-    fn drop(&mut self) {
-        #[expect(
-            clippy::disallowed_methods,
-            reason = "one message at the end of an outlet's life, which must arrive"
-        )]
-        self.stream.do_send(Ended);
+/// The actor of an open stream.
+struct EventStream {
+    outlet: AttachedOutlet,
+    /// Passes events to the body. `None` once the last one was sent.
+    events: Option<mpsc::UnboundedSender<Bytes>>,
+    /// How many events were sent since the last position.
+    events_without_position: u64,
+    heartbeats: Heartbeats,
+}
+
+impl Actor for EventStream {
+    type Context = Context<Self>;
+
+    fn started(&mut self, context: &mut Self::Context) {
+        self.outlet.limit_mailbox(context);
+        let interval = self.outlet.settings.heartbeat_interval;
+        self.heartbeats.start(context, interval);
+    }
+
+    fn stopped(&mut self, _: &mut Self::Context) {
+        self.heartbeats.stop();
+        self.outlet.detach(End::default());
     }
 }
 
-/// The actor of an open stream.
-struct EventStream {
-    /// To the body; `None` once it said goodbye.
-    events: Option<mpsc::UnboundedSender<Bytes>>,
-    settings: Data<Settings>,
-    socket: Arc<SocketHandle>,
-    queue: Queue,
-    pulse: Pulse,
-    /// `None` once it was given back.
-    attachment: Option<Attachment>,
-    _open: Counted,
-    heartbeats: Heartbeats,
-    read: ReadProgress,
-    /// Events since the last position.
-    unmarked: u64,
+impl Handler<Frames> for EventStream {
+    type Result = ();
+
+    fn handle(&mut self, frames: Frames, _: &mut Self::Context) {
+        if self.events.is_some() {
+            self.send_list(&frames);
+        }
+        // The list was counted when it was sent to this actor, and again as an event.
+        self.outlet.queue.remove(frames.list.size());
+    }
+}
+
+impl Handler<Room> for EventStream {
+    type Result = ResponseFuture<()>;
+
+    fn handle(&mut self, _: Room, _: &mut Self::Context) -> Self::Result {
+        self.outlet.wait_for_capacity()
+    }
+}
+
+impl Handler<SendHeartbeat> for EventStream {
+    type Result = ();
+
+    fn handle(&mut self, _: SendHeartbeat, _: &mut Self::Context) {
+        // Nothing more can be known of the client than that the socket takes bytes. Where events
+        // wait, a heartbeat would not come sooner.
+        if self.outlet.queue.has_room() {
+            self.outlet.pulse.beat();
+            self.send(Bytes::from_static(HEARTBEAT));
+        }
+    }
+}
+
+impl Handler<Shut> for EventStream {
+    type Result = ();
+
+    /// Tells the client why the stream ends. A page that does not listen for the event `close`
+    /// comes back after a second, and is refused if its connection is gone.
+    fn handle(&mut self, Shut(reason): Shut, _: &mut Self::Context) {
+        self.send(encode_close(reason).into());
+        self.events = None;
+        self.outlet.detach(End::default());
+    }
+}
+
+impl Handler<ResponseEnded> for EventStream {
+    type Result = ();
+
+    fn handle(&mut self, _: ResponseEnded, context: &mut Self::Context) {
+        context.stop();
+    }
 }
 
 impl EventStream {
-    /// Sends what the queue does not know of yet.
+    /// Sends bytes that the queue does not know of yet.
     fn send(&mut self, bytes: Bytes) {
         if let Some(events) = &self.events {
-            self.queue.add(bytes.len());
-            // An error means that the response has ended; `Ended` says so too.
+            self.outlet.queue.add(bytes.len());
+            // An error means that the response has ended, which `ResponseEnded` says too.
             let _ = events.send(bytes);
         }
     }
 
     /// Sends a list as an event, with the position after it.
     fn send_list(&mut self, frames: &Frames) {
-        self.read.add_sent(frames);
-        self.unmarked += frames.count;
-        let position = self.read.sent();
+        self.outlet.read.add_sent(frames);
+        self.events_without_position += frames.count;
+        let position = self.outlet.read.sent();
         let list = frames.list.line();
         let mut event = String::with_capacity(list.len().min(PART) + 64);
-        if position.len() <= LOGS_IN_EVERY_LIST || self.unmarked >= EVENTS_PER_POSITION {
-            self.unmarked = 0;
+        if position.len() <= LOGS_IN_EVERY_LIST
+            || self.events_without_position >= EVENTS_PER_POSITION
+        {
+            self.events_without_position = 0;
             event.extend(["id: ", &position::encode(&position), "\n"]);
         }
         event.push_str("data: ");
@@ -215,88 +244,10 @@ impl EventStream {
             self.send(Bytes::from_static(b"\n\n"));
         }
     }
-
-    /// Gives the attachment back. Nothing is known to have arrived of what was sent.
-    fn detach(&mut self) {
-        if let Some(attachment) = self.attachment.take() {
-            attachment.end(End {
-                report: Some(self.read.confirmed()),
-                ..End::default()
-            });
-        }
-    }
 }
 
-impl Actor for EventStream {
-    type Context = Context<Self>;
-
-    fn started(&mut self, context: &mut Self::Context) {
-        context.set_mailbox_capacity(self.settings.queue_frames.max(1));
-        self.heartbeats
-            .start(context, self.settings.heartbeat_interval);
-    }
-
-    fn stopped(&mut self, _: &mut Self::Context) {
-        self.heartbeats.stop();
-        self.detach();
-    }
-}
-
-impl Handler<SendHeartbeat> for EventStream {
-    type Result = ();
-
-    fn handle(&mut self, _: SendHeartbeat, _: &mut Self::Context) {
-        // That the socket moves is all there is to know of its client. Where events wait, a
-        // heartbeat would not come sooner.
-        if self.queue.has_room() {
-            self.pulse.beat();
-            self.send(Bytes::from_static(HEARTBEAT));
-        }
-    }
-}
-
-impl Handler<Frames> for EventStream {
-    type Result = ();
-
-    fn handle(&mut self, frames: Frames, _: &mut Self::Context) {
-        if self.events.is_some() {
-            self.send_list(&frames);
-        }
-        // Counted when it was sent here, and again as an event.
-        self.queue.remove(frames.list.size());
-    }
-}
-
-impl Handler<Room> for EventStream {
-    type Result = ResponseFuture<()>;
-
-    fn handle(&mut self, _: Room, _: &mut Self::Context) -> Self::Result {
-        let (queue, socket) = (self.queue.clone(), self.socket.clone());
-        Box::pin(async move { socket.wait_until(|| queue.has_room()).await })
-    }
-}
-
-impl Handler<Shut> for EventStream {
-    type Result = ();
-
-    /// A page that listens for `close` learns why; another comes back after a second, and is
-    /// refused if its connection is gone.
-    fn handle(&mut self, Shut(reason): Shut, _: &mut Self::Context) {
-        self.send(goodbye(reason).into());
-        self.events = None;
-        self.detach();
-    }
-}
-
-impl Handler<Ended> for EventStream {
-    type Result = ();
-
-    fn handle(&mut self, _: Ended, context: &mut Self::Context) {
-        context.stop();
-    }
-}
-
-fn goodbye(reason: CloseReason) -> String {
+/// Returns the event that says why the stream ends.
+fn encode_close(reason: CloseReason) -> String {
     format!(
         "event: close\ndata: {}\n\n",
         serde_json::json!({"code": reason.code(), "reason": reason.reason()})

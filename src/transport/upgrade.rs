@@ -1,23 +1,55 @@
-//! From a request to a websocket. The application answers the request like any other, through all
-//! its middleware; if the answer carries a [`Takeover`], the stream goes to the websocket's actor,
-//! and everything that served HTTP on it is freed: its state and its two buffers of 8 KB, more than
-//! all the rest of an idle websocket.
+//! `GET /ws`: from an HTTP request to a websocket (`protocol.md` §6, RFC 6455 §4). In order:
+//!
+//! 1. actix-http has parsed the head of a request that asks for an upgrade, and gives up the
+//!    stream. [`answer`] marks the request and lets the application answer it like any other,
+//!    through all its middleware.
+//! 2. The handler, [`open`], attaches an outlet to the connection and puts a [`Takeover`] into its
+//!    response.
+//! 3. [`answer`] writes the response. Without a takeover it then closes the stream.
+//! 4. [`Takeover::run`] gives the stream to the websocket's actor. Everything that served HTTP on
+//!    it is freed: its state and its two buffers of 8 KB, more than all the rest of an idle
+//!    websocket.
 
 use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
+use actix::prelude::*;
 use actix_codec::{Encoder, Framed};
 use actix_http::body::{BodySize, BoxBody, MessageBody, to_bytes};
 use actix_http::h1::{Codec, Message};
 use actix_http::{ConnectionType, HttpMessage, Request, Response};
 use actix_service::Service;
+use actix_web::http::header;
+use actix_web::web::Data;
+use actix_web::{HttpRequest, HttpResponse, get};
+use actix_web_actors::ws;
+use bytes::BytesMut;
+use channelstream_actors::broker::Broker;
+use channelstream_actors::error::{CloseReason, Unknown};
+use channelstream_actors::protocol::event::Event;
+use channelstream_actors::transport::Transport;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::time::timeout;
 
+use crate::error::ApiError;
 use crate::exchange::Exchange;
-use crate::transport::handshake::Takeover;
+use crate::lifecycle::Lifecycle;
+use crate::openapi::answers::{CommonErrors, HttpsOnly, InvalidQuery, Refusal};
+use crate::settings::Settings;
+use crate::transport::attached_outlet::AttachedOutlet;
+use crate::transport::frame_io::FrameIo;
+use crate::transport::listen_request::{ListenParams, ListenRequest};
+use crate::transport::server_frames;
 use crate::transport::watched_stream::WatchedStream;
+use crate::transport::websocket::WebSocket;
+
+/// How long what a refused client still sends is read and thrown away. A socket that is closed over
+/// unread bytes is reset, and the client would not read the answer.
+pub const LINGER: Duration = Duration::from_secs(2);
+
+/// The reason with which a websocket is refused while the server stops.
+const STOPPING: CloseReason = CloseReason::Restart { wait: 1 };
 
 /// Marks a request whose stream was taken from the HTTP server: it has no body, and nobody notices
 /// when its client goes. actix-http does so with every request that has `Upgrade: websocket`, and
@@ -25,11 +57,7 @@ use crate::transport::watched_stream::WatchedStream;
 #[derive(Clone, Copy, Debug)]
 pub struct Upgrading;
 
-/// How long what a refused client still sends is read and thrown away. A socket that is closed over
-/// unread bytes is reset, and the client would not read the answer.
-pub const LINGER: Duration = Duration::from_secs(2);
-
-/// Answers a request that asks for a websocket.
+/// Answers a request whose stream was taken from the HTTP server.
 ///
 /// # Errors
 /// When the stream breaks.
@@ -45,7 +73,7 @@ where
     B: MessageBody + 'static,
 {
     if let Some(exchange) = request.conn_data::<Arc<Exchange>>() {
-        // Until the end of the stream: no head follows on it.
+        // It does not end before the stream does: no head follows on it.
         exchange.begin(request.head());
     }
     request.extensions_mut().insert(Upgrading);
@@ -53,41 +81,148 @@ where
         Ok(response) => response.into().map_into_boxed_body(),
         Err(error) => error.into(),
     };
-    let mut parts = framed.into_parts();
-    let mut answer = parts.write_buf;
     let takeover = response.extensions_mut().remove::<Takeover>();
+    let parts = framed.into_parts();
+    let (mut stream, mut codec, mut answer) = (parts.io, parts.codec, parts.write_buf);
     if let Some(takeover) = takeover {
-        parts.codec.encode(
-            Message::Item((response.drop_body(), BodySize::None)),
-            &mut answer,
-        )?;
-        parts.io.write_all(&answer).await?;
-        takeover.begin(parts.io, &parts.read_buf).await
+        let head = Message::Item((response.drop_body(), BodySize::None));
+        codec.encode(head, &mut answer)?;
+        stream.write_all(&answer).await?;
+        takeover.run(stream, &parts.read_buf).await
     } else {
-        response
-            .head_mut()
-            .set_connection_type(ConnectionType::Close);
-        let mut body = BoxBody::new(());
-        let response = response.map_body(|_, answer| body = answer);
-        let body = to_bytes(body)
-            .await
-            .map_err(|_| io::ErrorKind::InvalidData)?;
-        parts.codec.encode(
-            Message::Item((response, BodySize::Sized(body.len() as u64))),
-            &mut answer,
-        )?;
-        parts
-            .codec
-            .encode(Message::Chunk(Some(body)), &mut answer)?;
-        parts.codec.encode(Message::Chunk(None), &mut answer)?;
-        parts.io.write_all(&answer).await?;
-        linger(&mut parts.io).await
+        encode_last(response, &mut codec, &mut answer).await?;
+        stream.write_all(&answer).await?;
+        linger(&mut stream).await
     }
 }
 
-/// Ends a stream so that its client can read what was written: reads on for a while, and keeps
-/// nothing.
-pub(super) async fn linger(stream: &mut WatchedStream) -> io::Result<()> {
+/// Listens for events by websocket.
+///
+/// Each text frame of the server is a list of events as JSON; an empty list is a heartbeat.
+/// Whatever the client sends shows that it is alive. The socket of an unknown connection is closed
+/// at once with 4004, so that its page can connect again.
+#[utoipa::path(
+    tag = "listening",
+    operation_id = "websocket",
+    params(ListenParams),
+    responses(
+        (status = 101, description = "The websocket is open. Each of its frames is a list of events.",
+            body = Vec<Event<'static>>),
+        (status = 426, description = "The request does not ask for an upgrade to a websocket.", body = Refusal,
+            headers(("Upgrade" = String, description = "The protocol to ask for, which is always `websocket`."))),
+        CommonErrors, HttpsOnly, InvalidQuery,
+    ),
+)]
+#[get("/ws")]
+pub(crate) async fn open(
+    request: HttpRequest,
+    broker: Data<Broker>,
+    settings: Data<Settings>,
+    lifecycle: Data<Lifecycle>,
+) -> Result<HttpResponse, ApiError> {
+    let listen = ListenRequest::parse(&request)?;
+    let mut response =
+        ws::handshake(&request).map_err(|error| ApiError::NoUpgrade(error.to_string()))?;
+    if !request.extensions().contains::<Upgrading>() {
+        // A body in chunks keeps the stream with the HTTP server.
+        return Err(ApiError::NoUpgrade("it must not have a body".to_owned()));
+    }
+    let takeover = if lifecycle.is_draining() {
+        Takeover::Refused(STOPPING)
+    } else {
+        attach(listen, broker, settings, &lifecycle).await
+    };
+    let mut response = response
+        .insert_header((header::CACHE_CONTROL, "no-store"))
+        .finish();
+    response.extensions_mut().insert(takeover);
+    Ok(response)
+}
+
+/// Attaches the websocket before its client reads that it is open: what is published from then on
+/// is not caught up but comes at once.
+async fn attach(
+    request: ListenRequest,
+    broker: Data<Broker>,
+    settings: Data<Settings>,
+    lifecycle: &Lifecycle,
+) -> Takeover {
+    let context = Context::new();
+    let address: Addr<WebSocket> = context.address();
+    let transport = Transport::Websocket;
+    match AttachedOutlet::attach(transport, request, &address, broker, settings).await {
+        Ok(outlet) => Takeover::Attached(Box::new(AttachedWebSocket { context, outlet })),
+        Err(Unknown) => {
+            log::debug!("a websocket asked for an unknown connection");
+            Takeover::Refused(if lifecycle.is_draining() {
+                STOPPING
+            } else {
+                CloseReason::UnknownConnection
+            })
+        }
+    }
+}
+
+/// What becomes of a stream once its handshake is answered. It travels in the extensions of the
+/// response.
+enum Takeover {
+    /// The stream becomes that of this websocket.
+    Attached(Box<AttachedWebSocket>),
+    /// The client is told why not by a close frame, and the stream ends.
+    Refused(CloseReason),
+}
+
+/// A websocket that waits for its stream. If the stream never comes, the outlet is dropped and the
+/// connection is told that its transport has ended.
+struct AttachedWebSocket {
+    /// What the actor is sent already waits in the mailbox of its context.
+    context: Context<WebSocket>,
+    outlet: AttachedOutlet,
+}
+
+impl Takeover {
+    /// Takes the stream, from which the bytes `read` were read already.
+    async fn run(self, mut stream: WatchedStream, read: &[u8]) -> io::Result<()> {
+        stream.leave_http();
+        match self {
+            Self::Attached(websocket) => {
+                let AttachedWebSocket { context, outlet } = *websocket;
+                let io = FrameIo::new(stream, read, outlet.settings.frame_limit);
+                context.run(WebSocket::new(outlet, io));
+                Ok(())
+            }
+            Self::Refused(reason) => {
+                let close = server_frames::close(reason.code(), &reason.reason());
+                stream.write_all(&close).await?;
+                linger(&mut stream).await
+            }
+        }
+    }
+}
+
+/// Encodes an answer with its body, as the last one on its stream.
+async fn encode_last(
+    mut response: Response<BoxBody>,
+    codec: &mut Codec,
+    answer: &mut BytesMut,
+) -> io::Result<()> {
+    response
+        .head_mut()
+        .set_connection_type(ConnectionType::Close);
+    let mut body = BoxBody::new(());
+    let response = response.map_body(|_, answer| body = answer);
+    let body = to_bytes(body)
+        .await
+        .map_err(|_| io::ErrorKind::InvalidData)?;
+    let size = BodySize::Sized(body.len() as u64);
+    codec.encode(Message::Item((response, size)), answer)?;
+    codec.encode(Message::Chunk(Some(body)), answer)?;
+    codec.encode(Message::Chunk(None), answer)
+}
+
+/// Ends a stream so that its client can read what was written: it goes on to read for up to
+/// [`LINGER`], and keeps nothing.
+async fn linger(stream: &mut WatchedStream) -> io::Result<()> {
     stream.shutdown().await?;
     let mut bytes = [0; 1024];
     let rest = async { while matches!(stream.read(&mut bytes).await, Ok(1..)) {} };

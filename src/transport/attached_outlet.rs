@@ -1,0 +1,114 @@
+//! What the actors of all three transports have in common: they attach to a connection, count what
+//! waits for the socket, keep what their client has read, and report it when they detach.
+
+use std::sync::Arc;
+
+use actix::dev::ToEnvelope;
+use actix::prelude::*;
+use actix_web::web::Data;
+use channelstream_actors::broker::Broker;
+use channelstream_actors::counters::Counted;
+use channelstream_actors::error::Unknown;
+use channelstream_actors::outlet::{Attachment, End, Frames, Outlet, Pulse, Queue, Room, Shut};
+use channelstream_actors::transport::Transport;
+
+use crate::settings::Settings;
+use crate::transport::listen_request::ListenRequest;
+use crate::transport::read_progress::ReadProgress;
+use crate::transport::socket_handle::SocketHandle;
+
+/// The part of an outlet's actor that is the same for all transports.
+///
+/// If it is dropped before it has detached, the connection learns that the transport has ended and
+/// that nothing is known of what its client has read.
+pub(super) struct AttachedOutlet {
+    pub(super) broker: Data<Broker>,
+    pub(super) settings: Data<Settings>,
+    pub(super) socket: Arc<SocketHandle>,
+    /// Counts the bytes that wait for the client. Delivery stops at `queue_bytes` of them.
+    pub(super) queue: Queue,
+    /// Keeps when the client last gave a sign of life.
+    pub(super) pulse: Pulse,
+    pub(super) read: ReadProgress,
+    /// `None` once the outlet has detached.
+    attachment: Option<Attachment>,
+    /// Counts the transport among those that are open, until it is dropped.
+    _listening: Counted,
+}
+
+impl AttachedOutlet {
+    /// Attaches the actor at `address` to the connection that the request names.
+    ///
+    /// The actor need not run yet. What it is sent until then waits in its mailbox.
+    ///
+    /// # Errors
+    /// When the connection does not exist.
+    pub(super) async fn attach<A>(
+        transport: Transport,
+        request: ListenRequest,
+        address: &Addr<A>,
+        broker: Data<Broker>,
+        settings: Data<Settings>,
+    ) -> Result<Self, Unknown>
+    where
+        A: Handler<Frames> + Handler<Room> + Handler<Shut>,
+        A::Context: ToEnvelope<A, Frames> + ToEnvelope<A, Room> + ToEnvelope<A, Shut>,
+    {
+        let ListenRequest {
+            conn_id,
+            position,
+            socket,
+        } = request;
+        let listening = broker.counters().listen(transport);
+        let queue = match transport {
+            Transport::Websocket => Queue::of_socket(settings.queue_bytes, socket.clone()),
+            Transport::EventStream | Transport::LongPoll => {
+                Queue::of_gatherer(settings.queue_bytes)
+            }
+        };
+        let pulse = Pulse::default();
+        let outlet = Outlet {
+            transport,
+            frames: address.clone().recipient(),
+            room: address.clone().recipient(),
+            shut: address.clone().recipient(),
+            queue: queue.clone(),
+            pulse: pulse.clone(),
+            socket: socket.clone(),
+        };
+        let attachment = broker.attach(conn_id, outlet, position).await?;
+        Ok(Self {
+            broker,
+            settings,
+            socket,
+            queue,
+            pulse,
+            read: ReadProgress::default(),
+            attachment: Some(attachment),
+            _listening: listening,
+        })
+    }
+
+    /// Bounds the mailbox of the actor by the setting `queue_frames`.
+    pub(super) fn limit_mailbox<A>(&self, context: &mut Context<A>)
+    where
+        A: Actor<Context = Context<A>>,
+    {
+        context.set_mailbox_capacity(self.settings.queue_frames.max(1));
+    }
+
+    /// Waits until the queue takes more, or the socket is gone.
+    pub(super) fn wait_for_capacity(&self) -> ResponseFuture<()> {
+        let (queue, socket) = (self.queue.clone(), self.socket.clone());
+        Box::pin(async move { socket.wait_until(|| queue.has_room()).await })
+    }
+
+    /// Detaches from the connection, and reports what the client is known to have read. The caller
+    /// says in `end` what else is to be known. Only the first call has an effect.
+    pub(super) fn detach(&mut self, end: End) {
+        if let Some(attachment) = self.attachment.take() {
+            let report = Some(self.read.confirmed());
+            attachment.end(End { report, ..end });
+        }
+    }
+}

@@ -1,0 +1,65 @@
+//! What the requests of all three transports say.
+
+use std::sync::Arc;
+
+use actix_web::HttpRequest;
+use channelstream_actors::name::ConnId;
+use channelstream_actors::position::Report;
+use utoipa::IntoParams;
+use utoipa::openapi::path::{Parameter, ParameterIn};
+
+use crate::error::ApiError;
+use crate::event_source::{LAST_EVENT_ID, LAST_EVENT_ID_HEADER};
+use crate::transport::position;
+use crate::transport::socket_handle::SocketHandle;
+use crate::validation::parameters::CONN_ID;
+use crate::validation::query;
+
+/// The parameters of every page that listens.
+pub(super) struct ListenParams;
+
+impl IntoParams for ListenParams {
+    fn into_params(_: impl Fn() -> Option<ParameterIn>) -> Vec<Parameter> {
+        vec![CONN_ID.required(), LAST_EVENT_ID.optional()]
+    }
+}
+
+/// The header that browsers add when they come back to server-sent events. A long-poll takes it as
+/// well.
+pub(super) struct PositionHeader;
+
+impl IntoParams for PositionHeader {
+    fn into_params(_: impl Fn() -> Option<ParameterIn>) -> Vec<Parameter> {
+        vec![LAST_EVENT_ID_HEADER.header()]
+    }
+}
+
+/// A request to listen.
+pub(super) struct ListenRequest {
+    /// The connection whose events the client asks for.
+    pub(super) conn_id: ConnId,
+    /// Where the client has read up to. It is empty where the client does not say so.
+    pub(super) position: Report,
+    /// The socket that the request came on.
+    pub(super) socket: Arc<SocketHandle>,
+}
+
+impl ListenRequest {
+    /// Reads the query, and the position from wherever it is.
+    ///
+    /// # Errors
+    /// When `conn_id` is missing or is not a UUID.
+    pub(super) fn parse(request: &HttpRequest) -> Result<Self, ApiError> {
+        let conn_id = CONN_ID
+            .take(&mut query(request))?
+            .ok_or_else(|| ApiError::BadQuery("Missing query parameter conn_id".to_owned()))?;
+        let socket = request
+            .conn_data::<Arc<SocketHandle>>()
+            .ok_or(ApiError::Internal("a request without its socket"))?;
+        Ok(Self {
+            conn_id,
+            position: position::parse_request(request),
+            socket: socket.clone(),
+        })
+    }
+}
