@@ -7,35 +7,35 @@ use bytes::Bytes;
 use crate::validation::parameters::{Parameter, text};
 use crate::validation::query;
 
-/// The first words: how long a browser waits before it comes back, less than
-/// [`presence_grace`](crate::settings::Settings::presence_grace).
+/// The first bytes of a stream. They tell a browser to wait a second before it comes back, which is
+/// less than [`presence_grace`](crate::settings::Settings::presence_grace).
 pub const BEGINNING: Bytes = Bytes::from_static(b"retry: 1000\n\n");
 
-/// The answer that a stream is the body of.
+/// Returns the beginning of a response with a stream as its body.
 pub fn answer() -> HttpResponseBuilder {
     let mut answer = HttpResponse::Ok();
     answer
         .insert_header((header::CONTENT_TYPE, "text/event-stream"))
         .insert_header((header::CACHE_CONTROL, "no-store, no-transform"))
-        // nginx would gather it.
+        // nginx would hold events back to send more at once.
         .insert_header(("x-accel-buffering", "no"));
     answer
 }
 
-/// The parameter by which a client says where it goes on.
+/// The query parameter that says what the client has read up to.
 pub const LAST_EVENT_ID: Parameter<String> = text(
     "last_event_id",
     "The `id` of the last server-sent event, or the position of the last long-poll, that the page has read.",
 );
 
-/// The header by which a browser says the same, by itself.
+/// The header that says the same. Browsers send it by themselves.
 pub const LAST_EVENT_ID_HEADER: Parameter<String> = text(
     "Last-Event-ID",
     "The same as `last_event_id`, which counts where this is absent. Browsers send it by themselves.",
 );
 
-/// The `id:` of the last event that the client has: from the header `Last-Event-ID`, which browsers
-/// send by themselves, or the query parameter `last_event_id`.
+/// Returns the `id:` of the last event that the client has read: that of the header
+/// `Last-Event-ID`, or else that of the query parameter `last_event_id`.
 pub fn last_event_id(request: &HttpRequest) -> Option<String> {
     let header = request
         .headers()

@@ -1,7 +1,8 @@
-//! What a stream and the requests on it tell each other. The stream counts bytes and knows no
-//! requests; the requests know no bytes. Together they tell a client that is between two requests
-//! from one that has begun a head and does not go on, and from one that still sends a body that
-//! nobody wants.
+//! What a stream and the requests on it tell each other.
+//!
+//! The stream counts bytes and knows no requests; the requests know no bytes. Only together they
+//! can tell three clients apart: one that is between two requests, one that has begun a head and
+//! does not go on, and one that still sends a body that nobody wants.
 
 use std::pin::Pin;
 use std::sync::Arc;
@@ -16,10 +17,11 @@ use actix_web::http::header;
 use bytes::Bytes;
 use futures_util::task::AtomicWaker;
 
-/// The length of a body in chunks.
+/// Stands for the length of a body in chunks.
 const UNKNOWN: u64 = u64::MAX;
 
-/// The state that a stream shares with the requests on it. One thread serves both.
+/// The state that a stream shares with the requests on it. One thread serves both, so nothing here
+/// orders memory between threads.
 #[derive(Debug, Default)]
 pub struct Exchange {
     /// How many requests have begun.
@@ -34,11 +36,12 @@ pub struct Exchange {
     body_has_ended: AtomicBool,
     /// Whether nothing more is to be read.
     is_over: AtomicBool,
+    /// The task that reads the stream.
     waker: AtomicWaker,
 }
 
 impl Exchange {
-    /// A request begins: its head is complete.
+    /// Notes that a request begins: its head is complete.
     pub fn begin(&self, head: &RequestHead) {
         let header = |name| {
             head.headers()
@@ -57,52 +60,54 @@ impl Exchange {
         self.begun.fetch_add(1, Relaxed);
     }
 
-    /// The answer has ended.
+    /// Notes that the answer has ended.
     fn end(&self) {
         self.is_busy.store(false, Relaxed);
-        // The stream shall not wait for more of it without a deadline.
+        // The stream must not wait for the rest without a deadline.
         if self.has_rest() {
             self.waker.wake();
         }
     }
 
-    /// The body was read to its end.
+    /// Notes that the body was read to its end.
     pub fn end_body(&self) {
         self.body_has_ended.store(true, Relaxed);
     }
 
-    /// Nothing more is read: once the answer has ended, the stream is closed.
+    /// Ends the reading. The stream is closed once the answer has ended.
     pub fn stop_reading(&self) {
         self.is_over.store(true, Relaxed);
         self.waker.wake();
     }
 
-    /// Wakes the stream's task when there is something to look at.
+    /// Has this task woken when the stream is to look at the exchange.
     pub fn register(&self, context: &Context<'_>) {
         self.waker.register(context.waker());
     }
 
-    /// Wakes nobody any more. A waker keeps the memory of its task, even of one that has ended.
+    /// Forgets the task that is to be woken. A waker keeps the memory of its task, even of one that
+    /// has ended.
     pub fn release(&self) {
         drop(self.waker.take());
     }
 
-    /// How many requests have begun.
+    /// Returns how many requests have begun.
     pub fn begun(&self) -> u64 {
         self.begun.load(Relaxed)
     }
 
-    /// Whether a request is under way.
+    /// Returns whether a request has begun whose answer has not ended.
     pub fn is_busy(&self) -> bool {
         self.is_busy.load(Relaxed)
     }
 
-    /// Whether nothing more is to be read.
+    /// Returns whether nothing more is to be read.
     pub fn is_over(&self) -> bool {
         self.is_over.load(Relaxed)
     }
 
-    /// Whether the client owes the rest of a body, or has sent a part of its next head already.
+    /// Returns whether the client has not sent its whole body, or has already sent a part of its
+    /// next head.
     pub fn has_rest(&self) -> bool {
         match self.announced.load(Relaxed) {
             UNKNOWN => !self.body_has_ended.load(Relaxed),
@@ -110,19 +115,19 @@ impl Exchange {
         }
     }
 
-    /// Bytes were read behind the end of the latest head.
+    /// Counts bytes that were read behind the end of the latest head.
     pub fn add_behind_head(&self, bytes: usize) {
         self.behind_head.fetch_add(bytes as u64, Relaxed);
     }
 
-    /// The first bytes of a new head were read.
+    /// Notes that the first bytes of a new head were read.
     pub fn begin_head(&self) {
         self.behind_head.store(0, Relaxed);
     }
 }
 
-/// Lets `app` answer a request, and tells the request's stream when it begins and when its answer
-/// has ended.
+/// Has `app` answer a request, and tells the request's stream when it begins and when its answer has
+/// ended.
 pub fn watch<S>(
     request: Request,
     app: &S,
@@ -135,29 +140,30 @@ where
         .cloned()
         .unwrap_or_default();
     exchange.begin(request.head());
-    let under_way = UnderWay(exchange);
+    let guard = AnswerGuard(exchange);
     let answer = app.call(request);
     async move {
         let answer = answer.await?;
         Ok(answer.map_body(|_, body| WatchedBody {
             body,
-            _under_way: under_way,
+            _guard: guard,
         }))
     }
 }
 
-struct UnderWay(Arc<Exchange>);
+/// Tells the stream that the answer has ended, when it is dropped.
+struct AnswerGuard(Arc<Exchange>);
 
-impl Drop for UnderWay {
+impl Drop for AnswerGuard {
     fn drop(&mut self) {
         self.0.end();
     }
 }
 
-/// The body of an answer. It is dropped when it was handed to the socket, or will never be.
+/// The body of an answer. It is dropped once it was handed to the socket or never will be.
 pub struct WatchedBody {
     body: BoxBody,
-    _under_way: UnderWay,
+    _guard: AnswerGuard,
 }
 
 impl MessageBody for WatchedBody {
