@@ -27,7 +27,7 @@ pub(super) struct WebSocket {
     outlet: AttachedOutlet,
     /// The socket, and the frames that wait for it. The outlet's queue bounds their bytes.
     io: FrameIo,
-    phase: Phase,
+    phase: WebSocketPhase,
     pings: Pings,
     heartbeats: Heartbeats,
     /// Whether the answer to the client's ping waits to be written. Until then nothing more is
@@ -37,7 +37,7 @@ pub(super) struct WebSocket {
 
 /// How far the websocket has ended, from either side.
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Phase {
+enum WebSocketPhase {
     /// Both sides send.
     Open,
     /// The server has sent its close frame, and waits for the client's up to `close_grace`.
@@ -50,7 +50,7 @@ enum Phase {
     Closed,
 }
 
-impl Phase {
+impl WebSocketPhase {
     /// Returns whether the server sends lists and heartbeats, since it has sent no close frame.
     fn is_sending(self) -> bool {
         matches!(self, Self::Open | Self::HalfClosed)
@@ -159,7 +159,7 @@ impl WebSocket {
         Self {
             outlet,
             io,
-            phase: Phase::Open,
+            phase: WebSocketPhase::Open,
             pings: Pings::default(),
             heartbeats: Heartbeats::default(),
             is_pong_unsent: false,
