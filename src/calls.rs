@@ -8,7 +8,7 @@ use crate::api::{
     channel_config, connect, delete, disconnect, edit, health, info, message, subscribe,
     unsubscribe, user_state,
 };
-use crate::transport::{event_stream, handshake, long_poll};
+use crate::transport::{event_stream, long_poll, upgrade};
 
 /// Adds the calls to an application. A call that is not here does not exist and is not described.
 pub fn register(app: &mut ServiceConfig<'_>) {
@@ -22,7 +22,7 @@ pub fn register(app: &mut ServiceConfig<'_>) {
         .service(user_state::set_user_status)
         .service(channel_config::configure_channels)
         .service(info::post_info)
-        .service(handshake::open)
+        .service(upgrade::open)
         .service(event_stream::open)
         .service(long_poll::listen)
         .service(disconnect::disconnect)

@@ -29,10 +29,6 @@ pub(super) fn build(
 > + 'static {
     let app = App::new()
         .app_data(services.clone())
-        // The transports ask for these parts one by one.
-        .app_data(Data::new(services.broker.clone()))
-        .app_data(Data::from(services.settings.clone()))
-        .app_data(Data::new(services.lifecycle.clone()))
         .configure(|app| {
             if services.settings.demo {
                 demo::routes(app, &services.settings, address);

@@ -14,8 +14,9 @@ use actix_web::rt::net::TcpStream;
 use actix_web::{Error, HttpResponse};
 
 use crate::exchange::{Exchange, watch};
-use crate::transport::socket::{Handle, WatchedStream};
+use crate::transport::socket_handle::SocketHandle;
 use crate::transport::upgrade::{self, LINGER};
+use crate::transport::watched_stream::WatchedStream;
 
 /// How many bytes of an answer may wait before a socket takes no more of it. This bounds what a
 /// client that does not read can hold.
@@ -81,7 +82,7 @@ where
         .client_request_timeout(Duration::ZERO)
         .client_disconnect_timeout(LINGER)
         .on_connect_ext(|stream: &WatchedStream, data| {
-            data.insert::<Arc<Handle>>(stream.handle());
+            data.insert::<Arc<SocketHandle>>(stream.handle());
             data.insert::<Arc<Exchange>>(stream.exchange());
         })
         .upgrade(upgrade)

@@ -6,13 +6,12 @@ use std::sync::Arc;
 use actix::dev::ToEnvelope;
 use actix::prelude::*;
 use actix_web::web::Data;
-use channelstream_actors::broker::Broker;
 use channelstream_actors::counters::Counted;
 use channelstream_actors::error::Unknown;
 use channelstream_actors::outlet::{Attachment, End, Frames, Outlet, Pulse, Queue, Room, Shut};
 use channelstream_actors::transport::Transport;
 
-use crate::settings::Settings;
+use crate::services::Services;
 use crate::transport::listen_request::ListenRequest;
 use crate::transport::read_progress::ReadProgress;
 use crate::transport::socket_handle::SocketHandle;
@@ -22,8 +21,7 @@ use crate::transport::socket_handle::SocketHandle;
 /// If it is dropped before it has detached, the connection learns that the transport has ended and
 /// that nothing is known of what its client has read.
 pub(super) struct AttachedOutlet {
-    pub(super) broker: Data<Broker>,
-    pub(super) settings: Data<Settings>,
+    pub(super) services: Data<Services>,
     pub(super) socket: Arc<SocketHandle>,
     /// Counts the bytes that wait for the client. Delivery stops at `queue_bytes` of them.
     pub(super) queue: Queue,
@@ -47,8 +45,7 @@ impl AttachedOutlet {
         transport: Transport,
         request: ListenRequest,
         address: &Addr<A>,
-        broker: Data<Broker>,
-        settings: Data<Settings>,
+        services: Data<Services>,
     ) -> Result<Self, Unknown>
     where
         A: Handler<Frames> + Handler<Room> + Handler<Shut>,
@@ -59,12 +56,11 @@ impl AttachedOutlet {
             position,
             socket,
         } = request;
-        let listening = broker.counters().listen(transport);
+        let listening = services.broker.counters().listen(transport);
+        let queue_bytes = services.settings.queue_bytes;
         let queue = match transport {
-            Transport::Websocket => Queue::of_socket(settings.queue_bytes, socket.clone()),
-            Transport::EventStream | Transport::LongPoll => {
-                Queue::of_gatherer(settings.queue_bytes)
-            }
+            Transport::Websocket => Queue::of_socket(queue_bytes, socket.clone()),
+            Transport::EventStream | Transport::LongPoll => Queue::of_gatherer(queue_bytes),
         };
         let pulse = Pulse::default();
         let outlet = Outlet {
@@ -76,10 +72,9 @@ impl AttachedOutlet {
             pulse: pulse.clone(),
             socket: socket.clone(),
         };
-        let attachment = broker.attach(conn_id, outlet, position).await?;
+        let attachment = services.broker.attach(conn_id, outlet, position).await?;
         Ok(Self {
-            broker,
-            settings,
+            services,
             socket,
             queue,
             pulse,
@@ -94,7 +89,7 @@ impl AttachedOutlet {
     where
         A: Actor<Context = Context<A>>,
     {
-        context.set_mailbox_capacity(self.settings.queue_frames.max(1));
+        context.set_mailbox_capacity(self.services.settings.queue_frames.max(1));
     }
 
     /// Waits until the queue takes more, or the socket is gone.

@@ -17,7 +17,6 @@ use actix_web::body::{BodySize, MessageBody};
 use actix_web::web::Data;
 use actix_web::{HttpRequest, HttpResponse, get};
 use bytes::Bytes;
-use channelstream_actors::broker::Broker;
 use channelstream_actors::error::{CloseReason, Unknown};
 use channelstream_actors::outlet::{End, Frames, Queue, Room, Shut};
 use channelstream_actors::protocol::event::Event;
@@ -27,7 +26,7 @@ use tokio::sync::mpsc;
 use crate::error::ApiError;
 use crate::event_source;
 use crate::openapi::answers::{CommonErrors, HttpsOnly, InvalidQuery, ListenErrors};
-use crate::settings::Settings;
+use crate::services::Services;
 use crate::transport::attached_outlet::AttachedOutlet;
 use crate::transport::heartbeats::{Heartbeats, SendHeartbeat};
 use crate::transport::listen_request::{ListenParams, ListenRequest, PositionHeader};
@@ -65,14 +64,13 @@ const EVENTS_PER_POSITION: u64 = 64;
 #[get("/sse")]
 pub(crate) async fn open(
     request: HttpRequest,
-    broker: Data<Broker>,
-    settings: Data<Settings>,
+    services: Data<Services>,
 ) -> Result<HttpResponse, ApiError> {
     let listen = ListenRequest::parse(&request)?;
     let context = Context::new();
     let address: Addr<EventStream> = context.address();
     let transport = Transport::EventStream;
-    let outlet = AttachedOutlet::attach(transport, listen, &address, broker, settings)
+    let outlet = AttachedOutlet::attach(transport, listen, &address, services)
         .await
         .map_err(|Unknown| ApiError::UnknownConnection)?;
     let (events, received) = mpsc::unbounded_channel();
@@ -148,7 +146,7 @@ impl Actor for EventStream {
 
     fn started(&mut self, context: &mut Self::Context) {
         self.outlet.limit_mailbox(context);
-        let interval = self.outlet.settings.heartbeat_interval;
+        let interval = self.outlet.services.settings.heartbeat_interval;
         self.heartbeats.start(context, interval);
     }
 

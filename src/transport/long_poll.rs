@@ -20,7 +20,6 @@ use actix_web::web::Data;
 use actix_web::{HttpRequest, HttpResponse, get};
 use bytes::Bytes;
 use bytestring::ByteString;
-use channelstream_actors::broker::Broker;
 use channelstream_actors::error::{CloseReason, Unknown};
 use channelstream_actors::outlet::{End, Frames, Presumed, Room, Shut};
 use channelstream_actors::protocol::event::Event;
@@ -28,9 +27,8 @@ use channelstream_actors::transport::Transport;
 use tokio::sync::oneshot;
 
 use crate::error::ApiError;
-use crate::lifecycle::Lifecycle;
 use crate::openapi::answers::{CommonErrors, HttpsOnly, InvalidQuery, ListenErrors};
-use crate::settings::Settings;
+use crate::services::Services;
 use crate::transport::attached_outlet::AttachedOutlet;
 use crate::transport::callback::{CALLBACK, CallbackParams};
 use crate::transport::listen_request::{ListenParams, ListenRequest, PositionHeader};
@@ -75,9 +73,7 @@ const LAST_WAIT: Duration = Duration::from_millis(500);
 #[get("/listen")]
 pub(crate) async fn listen(
     request: HttpRequest,
-    broker: Data<Broker>,
-    settings: Data<Settings>,
-    lifecycle: Data<Lifecycle>,
+    services: Data<Services>,
 ) -> Result<HttpResponse, ApiError> {
     let listen = ListenRequest::parse(&request)?;
     let callback = CALLBACK
@@ -88,14 +84,14 @@ pub(crate) async fn listen(
     let context = Context::new();
     let address: Addr<LongPoll> = context.address();
     let transport = Transport::LongPoll;
-    let outlet = AttachedOutlet::attach(transport, listen, &address, broker, settings)
+    let outlet = AttachedOutlet::attach(transport, listen, &address, services)
         .await
         .map_err(|Unknown| ApiError::UnknownConnection)?;
     let (answer, answered) = oneshot::channel();
     // Dropped with this future if the client goes while it waits.
     let response_end = ResponseEnd::new(address, socket);
-    let is_last = lifecycle.is_draining();
-    let longest = outlet.settings.wake_connections_after;
+    let is_last = outlet.services.lifecycle.is_draining();
+    let longest = outlet.services.settings.wake_connections_after;
     let wait = if is_last {
         longest.min(LAST_WAIT)
     } else {
@@ -195,7 +191,7 @@ impl Actor for LongPoll {
         self.outlet.limit_mailbox(context);
         self.timer = context.run_later(self.wait, |poll, _| poll.answer());
         // A request that waits is a client that listens.
-        let interval = self.outlet.broker.limits().idle / 3;
+        let interval = self.outlet.services.broker.limits().idle / 3;
         context.run_interval(interval, |poll, _| poll.outlet.pulse.beat());
     }
 }
@@ -214,7 +210,7 @@ impl Handler<Frames> for LongPoll {
         } else if let Some(left) = self.gatherings_left.checked_sub(1) {
             self.gatherings_left = left;
             context.cancel_future(self.timer);
-            let lull = self.outlet.settings.gather_time;
+            let lull = self.outlet.services.settings.gather_time;
             self.timer = context.run_later(lull, |poll, _| poll.answer());
         }
     }
@@ -241,7 +237,7 @@ impl Handler<Shut> for LongPoll {
         if was_waiting {
             self.detach(reason != CloseReason::Replaced);
         } else {
-            let handover = self.outlet.broker.limits().handover;
+            let handover = self.outlet.services.broker.limits().handover;
             context.run_later(handover, |poll, _| poll.detach(false));
         }
     }

@@ -25,7 +25,6 @@ use actix_web::web::Data;
 use actix_web::{HttpRequest, HttpResponse, get};
 use actix_web_actors::ws;
 use bytes::BytesMut;
-use channelstream_actors::broker::Broker;
 use channelstream_actors::error::{CloseReason, Unknown};
 use channelstream_actors::protocol::event::Event;
 use channelstream_actors::transport::Transport;
@@ -34,9 +33,8 @@ use tokio::time::timeout;
 
 use crate::error::ApiError;
 use crate::exchange::Exchange;
-use crate::lifecycle::Lifecycle;
 use crate::openapi::answers::{CommonErrors, HttpsOnly, InvalidQuery, Refusal};
-use crate::settings::Settings;
+use crate::services::Services;
 use crate::transport::attached_outlet::AttachedOutlet;
 use crate::transport::frame_io::FrameIo;
 use crate::transport::listen_request::{ListenParams, ListenRequest};
@@ -116,9 +114,7 @@ where
 #[get("/ws")]
 pub(crate) async fn open(
     request: HttpRequest,
-    broker: Data<Broker>,
-    settings: Data<Settings>,
-    lifecycle: Data<Lifecycle>,
+    services: Data<Services>,
 ) -> Result<HttpResponse, ApiError> {
     let listen = ListenRequest::parse(&request)?;
     let mut response =
@@ -127,10 +123,10 @@ pub(crate) async fn open(
         // A body in chunks keeps the stream with the HTTP server.
         return Err(ApiError::NoUpgrade("it must not have a body".to_owned()));
     }
-    let takeover = if lifecycle.is_draining() {
+    let takeover = if services.lifecycle.is_draining() {
         Takeover::Refused(STOPPING)
     } else {
-        attach(listen, broker, settings, &lifecycle).await
+        attach(listen, services).await
     };
     let mut response = response
         .insert_header((header::CACHE_CONTROL, "no-store"))
@@ -141,16 +137,12 @@ pub(crate) async fn open(
 
 /// Attaches the websocket before its client reads that it is open: what is published from then on
 /// is not caught up but comes at once.
-async fn attach(
-    request: ListenRequest,
-    broker: Data<Broker>,
-    settings: Data<Settings>,
-    lifecycle: &Lifecycle,
-) -> Takeover {
+async fn attach(request: ListenRequest, services: Data<Services>) -> Takeover {
     let context = Context::new();
     let address: Addr<WebSocket> = context.address();
     let transport = Transport::Websocket;
-    match AttachedOutlet::attach(transport, request, &address, broker, settings).await {
+    let lifecycle = services.lifecycle.clone();
+    match AttachedOutlet::attach(transport, request, &address, services).await {
         Ok(outlet) => Takeover::Attached(Box::new(AttachedWebSocket { context, outlet })),
         Err(Unknown) => {
             log::debug!("a websocket asked for an unknown connection");
@@ -187,7 +179,7 @@ impl Takeover {
         match self {
             Self::Attached(websocket) => {
                 let AttachedWebSocket { context, outlet } = *websocket;
-                let io = FrameIo::new(stream, read, outlet.settings.frame_limit);
+                let io = FrameIo::new(stream, read, outlet.services.settings.frame_limit);
                 context.run(WebSocket::new(outlet, io));
                 Ok(())
             }

@@ -83,7 +83,7 @@ impl Actor for WebSocket {
 
     fn started(&mut self, context: &mut Self::Context) {
         self.outlet.limit_mailbox(context);
-        let interval = self.outlet.settings.heartbeat_interval;
+        let interval = self.outlet.services.settings.heartbeat_interval;
         self.heartbeats.start(context, interval);
         context.spawn(ReadAndWrite);
     }
@@ -145,7 +145,7 @@ impl Handler<Shut> for WebSocket {
             // client has read.
             self.send_with_ping(&[]);
             if reason == CloseReason::Replaced {
-                let handover = self.outlet.broker.limits().handover;
+                let handover = self.outlet.services.broker.limits().handover;
                 context.run_later(handover, |socket, _| socket.outlet.detach(End::default()));
             }
         }
@@ -252,7 +252,7 @@ impl WebSocket {
         if self.phase.is_sending() {
             self.phase = self.phase.after_close_frame();
             self.io.push(server_frames::close(code, reason));
-            let close_grace = self.outlet.settings.close_grace;
+            let close_grace = self.outlet.services.settings.close_grace;
             context.run_later(close_grace, |_, context| context.stop());
         }
     }
