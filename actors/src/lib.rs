@@ -53,7 +53,7 @@
 //! - [`core`]: what decides, as plain structs, among them the [`cursor`](core::cursor) of a
 //!   subscriber;
 //! - [`protocol`]: what goes over the wire; [`list`], [`name`], [`position`], [`limits`], [`error`],
-//!   [`counters`] and [`transport`]: the types that all of them use.
+//!   [`counters`], [`transport`] and [`patience`]: what all of them use.
 //!
 //! # Invariants
 //!
@@ -102,6 +102,7 @@ pub mod limits;
 pub mod list;
 pub mod name;
 pub mod outlet;
+pub mod patience;
 pub mod position;
 mod posting;
 pub mod protocol;

@@ -25,6 +25,7 @@ use actix::prelude::*;
 use crate::core::cursor::Generation;
 use crate::error::CloseReason;
 use crate::list::List;
+use crate::patience::wait_patiently;
 use crate::position::{Epoch, Report};
 use crate::transport::Transport;
 
@@ -285,7 +286,7 @@ impl Outlet {
         self.shut.do_send(Shut(reason));
         let (shut, socket) = (self.shut.clone(), self.socket.clone());
         actix::spawn(async move {
-            tokio::time::sleep(grace).await;
+            wait_patiently(grace).await;
             // The socket may serve other requests once its poll has ended.
             if shut.connected() {
                 socket.cut();

@@ -22,6 +22,7 @@ use bytes::Bytes;
 use bytestring::ByteString;
 use channelstream_actors::error::{CloseReason, Unknown};
 use channelstream_actors::outlet::{End, Frames, Presumed, Room, Shut};
+use channelstream_actors::patience::wait_patiently;
 use channelstream_actors::protocol::event::Event;
 use channelstream_actors::transport::Transport;
 use tokio::sync::oneshot;
@@ -238,7 +239,8 @@ impl Handler<Shut> for LongPoll {
             self.detach(reason != CloseReason::Replaced);
         } else {
             let handover = self.outlet.services.broker.limits().handover;
-            context.run_later(handover, |poll, _| poll.detach(false));
+            let wait = wait_patiently(handover).into_actor(self);
+            context.spawn(wait.map(|(), poll, _| poll.detach(false)));
         }
     }
 }

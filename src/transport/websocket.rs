@@ -10,6 +10,7 @@ use actix::prelude::*;
 use bytes::Bytes;
 use channelstream_actors::error::CloseReason;
 use channelstream_actors::outlet::{End, Frames, Room, Shut};
+use channelstream_actors::patience::wait_patiently;
 
 use crate::transport::attached_outlet::AttachedOutlet;
 use crate::transport::client_frames::ClientFrame;
@@ -146,7 +147,8 @@ impl Handler<Shut> for WebSocket {
             self.send_with_ping(&[]);
             if reason == CloseReason::Replaced {
                 let handover = self.outlet.services.broker.limits().handover;
-                context.run_later(handover, |socket, _| socket.outlet.detach(End::default()));
+                let wait = wait_patiently(handover).into_actor(self);
+                context.spawn(wait.map(|(), socket, _| socket.outlet.detach(End::default())));
             }
         }
         self.close(reason.code(), &reason.reason(), context);

@@ -15,6 +15,7 @@ use crate::core::cursor::Generation;
 use crate::delivery::{Attach, AttachReason, Detach};
 use crate::directory::IfAbsent;
 use crate::outlet::{End, Outlet, Presumed};
+use crate::patience::wait_patiently;
 use crate::position::Report;
 use crate::transport::Transport;
 use crate::user::SetPresence;
@@ -37,10 +38,11 @@ impl Connection {
         match life.arrive(arrival, close_grace) {
             Arrived::Attach(arrival) => self.attach(arrival, context),
             Arrived::WaitFor(generation) => {
-                context.run_later(handover * 2, move |connection, context| {
+                let wait = wait_patiently(handover * 2).into_actor(self);
+                context.spawn(wait.map(move |(), connection, context| {
                     // A stuck transport does not report, so what its client has read is unknown.
                     connection.depart(generation, End::default(), context);
-                });
+                }));
             }
             Arrived::Waits => {}
         }

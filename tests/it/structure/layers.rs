@@ -38,6 +38,7 @@ pub(super) const ACTORS: Layers = Layers {
             "limits",
             "list",
             "name",
+            "patience",
             "position",
             "protocol",
             "transport",
