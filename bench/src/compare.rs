@@ -303,7 +303,7 @@ fn note(lines: &mut [Line], contender: Contender, report: &crate::report::Report
     }
 }
 
-fn median(values: &[f64]) -> f64 {
+pub(crate) fn median(values: &[f64]) -> f64 {
     let mut sorted = values.to_vec();
     sorted.sort_by(f64::total_cmp);
     let middle = |index: usize| sorted.get(index).copied().unwrap_or_default();

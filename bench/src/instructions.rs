@@ -4,7 +4,8 @@
 //! hardly does, so a small change shows. What the kernel does is not counted.
 //!
 //! Each figure is the difference of two counts: `n` calls and twice as many, divided by `n`. What
-//! happens once, whether there are many calls or few, is in both counts and falls out.
+//! happens once, whether there are many calls or few, is in both counts and falls out. What the
+//! server does at intervals, whether anyone calls or not, is counted before and subtracted.
 
 mod callgrind;
 mod calls;
@@ -19,6 +20,7 @@ use tokio::task::LocalSet;
 use self::callgrind::Callgrind;
 use self::calls::{Call, Calls};
 use self::listeners::Listeners;
+use crate::compare::median;
 use crate::report::Report;
 use crate::target::Kind;
 
@@ -29,8 +31,11 @@ pub(crate) struct Instructions {
     #[arg(long, value_name = "FILE")]
     server: PathBuf,
     /// How many calls of each kind the first count makes; the second makes twice as many
-    #[arg(long, default_value_t = 400)]
+    #[arg(long, default_value_t = 200)]
     calls: u32,
+    /// How often both counts are made; the figures are medians
+    #[arg(long, default_value_t = 3)]
+    rounds: u32,
 }
 
 /// How many websockets listen to the two channels that show what a delivery costs.
@@ -48,6 +53,7 @@ impl Instructions {
             "--calls: must be {CALLS_PER_MESSAGE} or more (got {})",
             self.calls
         );
+        ensure!(self.rounds > 0, "--rounds: must be 1 or more (got 0)");
         let server = Callgrind::start(&self.server)?;
         let runtime = tokio::runtime::Builder::new_current_thread()
             .enable_all()
@@ -58,8 +64,10 @@ impl Instructions {
     async fn count_all(&self, server: &Callgrind) -> Result<Report> {
         let mut report = Report::new("instructions", Kind::Channelstream);
         let mut calls = Calls::prepare(server.target()).await?;
+        server.count_idle().await?;
         for call in Call::ALL {
-            let count = count(server, self.calls, async || calls.make(call).await).await?;
+            let make = async || calls.make(call).await;
+            let count = self.count(server, self.calls, make).await?;
             report.add(call.name(), count, "per call");
         }
         let few = self.count_message(server, FEW).await?;
@@ -75,27 +83,33 @@ impl Instructions {
     async fn count_message(&self, server: &Callgrind, listeners: u32) -> Result<f64> {
         let mut listeners = Listeners::open(server.target(), listeners).await?;
         let messages = self.calls / CALLS_PER_MESSAGE;
-        count(server, messages, async || listeners.publish().await).await
+        let publish = async || listeners.publish().await;
+        self.count(server, messages, publish).await
     }
-}
 
-/// Counts the instructions of one call. A quarter of the calls come first and are not counted.
-async fn count(
-    server: &Callgrind,
-    calls: u32,
-    mut call: impl AsyncFnMut() -> Result<()>,
-) -> Result<f64> {
-    let mut repeat = async |times: u32| {
-        for _ in 0..times {
-            call().await?;
+    /// Counts the instructions of one call. Some calls come first and are not counted.
+    async fn count(
+        &self,
+        server: &Callgrind,
+        calls: u32,
+        mut call: impl AsyncFnMut() -> Result<()>,
+    ) -> Result<f64> {
+        let mut repeat = async |times: u32| {
+            for _ in 0..times {
+                call().await?;
+            }
+            anyhow::Ok(())
+        };
+        repeat(calls.div_ceil(2)).await?;
+        let mut counts = Vec::new();
+        for _ in 0..self.rounds {
+            server.start_counting().await?;
+            repeat(calls).await?;
+            let once = server.counted().await?;
+            repeat(2 * calls).await?;
+            let twice = server.counted().await?;
+            counts.push((twice - once) / f64::from(calls));
         }
-        anyhow::Ok(())
-    };
-    repeat(calls.div_ceil(4)).await?;
-    server.start_counting().await?;
-    repeat(calls).await?;
-    let once = server.counted().await?;
-    repeat(2 * calls).await?;
-    let twice = server.counted().await?;
-    Ok((twice - once) / f64::from(calls))
+        Ok(median(&counts))
+    }
 }

@@ -4,7 +4,7 @@ use std::cell::Cell;
 use std::fs;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, anyhow, ensure};
 use tempfile::TempDir;
@@ -26,6 +26,9 @@ const QUIET: &[&str] = &[
 /// How often the server is asked whether it has started, for five seconds each.
 const PATIENCE: u32 = 12;
 
+/// How long the server is watched when nobody calls.
+const IDLE: Duration = Duration::from_secs(3);
+
 /// How long the server may finish what it does after an answer, before a count is read.
 const SETTLING: Duration = Duration::from_millis(200);
 
@@ -37,6 +40,10 @@ pub(super) struct Callgrind {
     folder: TempDir,
     /// How many counts were written.
     written: Cell<u32>,
+    /// When the count was zero.
+    since: Cell<Instant>,
+    /// How many instructions the server executes in a second in which nobody calls.
+    idle: Cell<f64>,
 }
 
 impl Callgrind {
@@ -72,6 +79,8 @@ impl Callgrind {
             target: Target::new(Kind::Channelstream, address, None, SECRET),
             folder,
             written: Cell::new(0),
+            since: Cell::new(Instant::now()),
+            idle: Cell::new(0.0),
         };
         server.wait_until_open()?;
         Ok(server)
@@ -94,16 +103,31 @@ impl Callgrind {
         &self.target
     }
 
+    /// Counts what the server does when nobody calls, which later counts leave out.
+    pub(super) async fn count_idle(&self) -> Result<()> {
+        self.start_counting().await?;
+        let begin = self.since.get();
+        sleep(IDLE).await;
+        let idle = self.counted().await?;
+        let seconds = (self.since.get() - begin).as_secs_f64();
+        self.idle.set(idle / seconds);
+        Ok(())
+    }
+
     /// Sets the count to zero.
     pub(super) async fn start_counting(&self) -> Result<()> {
         sleep(SETTLING).await;
-        self.command("zero")
+        self.command("zero")?;
+        self.since.set(Instant::now());
+        Ok(())
     }
 
-    /// Returns the instructions since the last count, and sets the count to zero.
+    /// Returns the instructions since the last count, without those that the server executes when
+    /// nobody calls, and sets the count to zero.
     pub(super) async fn counted(&self) -> Result<f64> {
         sleep(SETTLING).await;
         self.command("dump")?;
+        let seconds = self.since.replace(Instant::now()).elapsed().as_secs_f64();
         self.written.set(self.written.get() + 1);
         let file = format!("counts.{}", self.written.get());
         let counts = fs::read_to_string(self.folder.path().join(&file))
@@ -111,7 +135,8 @@ impl Callgrind {
         let mut lines = counts.lines();
         let total = lines.find_map(|line| line.strip_prefix("totals:"));
         let total = total.ok_or_else(|| anyhow!("valgrind wrote no total to {file}"))?;
-        Ok(total.trim().parse()?)
+        let total: f64 = total.trim().parse()?;
+        Ok(total - self.idle.get() * seconds)
     }
 
     fn command(&self, name: &str) -> Result<()> {
