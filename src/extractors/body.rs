@@ -59,7 +59,7 @@ pub async fn parse<T: FromBody>(bytes: &Bytes, request: &HttpRequest) -> Result<
     } else {
         check(bytes, &facts)
     };
-    look_up(checked?, &services.broker).await
+    resolve(checked?, &services.broker).await
 }
 
 /// Applies the rules that need only the body.
@@ -85,12 +85,22 @@ pub async fn read_body(request: &HttpRequest, payload: Payload) -> Result<Bytes,
     read(request, payload, Limit::Signed(limit)).await
 }
 
-/// Asks the broker whether what the request names exists.
+/// Returns the request if nothing is wrong with it. Whether what it names exists is then found out
+/// by the call itself.
 ///
 /// # Errors
-/// Fails with all that is wrong with the request.
-async fn look_up<T>(mut checked: Checked<T>, broker: &Broker) -> Result<T, ApiError> {
-    for (field, lookup) in checked.lookups {
+/// Fails with all that is wrong with the request. Only then is the broker asked whether what it
+/// names exists, since that error must stand beside the others.
+async fn resolve<T>(checked: Checked<T>, broker: &Broker) -> Result<T, ApiError> {
+    let Checked {
+        request,
+        mut errors,
+        lookups,
+    } = checked;
+    if let Some(request) = request.filter(|_| errors.is_empty()) {
+        return Ok(request);
+    }
+    for (field, lookup) in lookups {
         let (is_known, message) = match lookup {
             Lookup::Connection(conn_id) => {
                 (broker.knows_connection(conn_id).await, unknown_connection())
@@ -98,11 +108,8 @@ async fn look_up<T>(mut checked: Checked<T>, broker: &Broker) -> Result<T, ApiEr
             Lookup::User(user) => (broker.knows_user(user).await, unknown_user()),
         };
         if !is_known {
-            checked.errors.add(field, message);
+            errors.add(field, message);
         }
     }
-    match checked.request {
-        Some(request) if checked.errors.is_empty() => Ok(request),
-        _ => Err(ApiError::Invalid(checked.errors)),
-    }
+    Err(ApiError::Invalid(errors))
 }
