@@ -23,7 +23,9 @@ use channelstream_actors::core::user::{ConnectState, ConnectedChannels, Place, U
 use channelstream_actors::core::{Identity, Stamp};
 use channelstream_actors::limits::{Limits, Retention};
 use channelstream_actors::name::{ChannelName, ConnId, MessageId, UserName};
-use channelstream_actors::outlet::{Attachment, Frames, Outlet, Pulse, Queue, Room, Shut, Socket};
+use channelstream_actors::outlet::{
+    Attachment, AwaitCapacity, Batch, LastHeard, Outlet, Queue, Shut, Socket,
+};
 use channelstream_actors::position::Epoch;
 use channelstream_actors::protocol::event;
 use channelstream_actors::protocol::message::{Address, Draft, Message, Payload};
@@ -153,19 +155,19 @@ impl Actor for Counting {
     type Context = Context<Self>;
 }
 
-impl Handler<Frames> for Counting {
+impl Handler<Batch> for Counting {
     type Result = ();
 
-    fn handle(&mut self, frames: Frames, _: &mut Context<Self>) {
-        self.queue.remove(frames.list.size());
-        self.counter.fetch_add(frames.count, Ordering::Relaxed);
+    fn handle(&mut self, batch: Batch, _: &mut Context<Self>) {
+        self.queue.remove(batch.list.size());
+        self.counter.fetch_add(batch.count, Ordering::Relaxed);
     }
 }
 
-impl Handler<Room> for Counting {
+impl Handler<AwaitCapacity> for Counting {
     type Result = ();
 
-    fn handle(&mut self, _: Room, _: &mut Context<Self>) {}
+    fn handle(&mut self, _: AwaitCapacity, _: &mut Context<Self>) {}
 }
 
 impl Handler<Shut> for Counting {
@@ -211,11 +213,11 @@ async fn subscribed(
     .start();
     let outlet = Outlet {
         transport: Transport::Websocket,
-        frames: outlet.clone().recipient(),
-        room: outlet.clone().recipient(),
+        batches: outlet.clone().recipient(),
+        capacity: outlet.clone().recipient(),
         shut: outlet.recipient(),
         queue,
-        pulse: Pulse::default(),
+        last_heard: LastHeard::default(),
         socket: Arc::new(Unused),
     };
     broker.attach(conn_id, outlet, Arc::new([])).await.unwrap()

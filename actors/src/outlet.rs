@@ -1,15 +1,15 @@
 //! The contract between the broker and a socket.
 //!
-//! An *outlet* is the actor of one open transport: it owns the socket and takes [`Frames`]. What
+//! An *outlet* is the actor of one open transport: it owns the socket and takes batches of entries. What
 //! both sides may rely on:
 //!
-//! - the frames of a log are sent in the order of their offsets, without holes, each once per
+//! - the entries of a log are sent in the order of their offsets, without holes, each once per
 //!   attachment;
 //! - what waits before a socket is bounded: in bytes by [`Queue`], in messages by the outlet's
 //!   mailbox;
-//! - when frames do not fit, the log's delivery keeps its place, asks once for [`Room`], and goes
+//! - when a batch does not fit, the cursor stays, and delivery sends one [`AwaitCapacity`] and goes
 //!   on when that is answered;
-//! - an outlet holds its [`Attachment`] as long as it takes frames. When it ends, it gives the
+//! - an outlet holds its [`Attachment`] as long as it takes batches. When it ends, it gives the
 //!   attachment back with a report of how far its client has read each log; an attachment that is
 //!   dropped, wherever that happens, reports that nothing is known.
 //!
@@ -29,30 +29,30 @@ use crate::patience::wait_patiently;
 use crate::position::{Epoch, Report};
 use crate::transport::Transport;
 
-/// Entries for one socket.
+/// Delivers entries, which were encoded once and are shared by many outlets.
 #[derive(Message, Clone, Debug)]
 #[rtype(result = "()")]
-pub struct Frames {
-    /// The log they come from.
+pub struct Batch {
+    /// The epoch of the log that they come from.
     pub epoch: Epoch,
-    /// The position before them.
+    /// The offset before the first of them.
     pub after: u64,
-    /// The offset of the last of them, or of what was passed over behind it.
+    /// The offset of the last of them, or of the last entry behind them that is not for the user.
     pub last: u64,
-    /// How many events.
+    /// How many events there are.
     pub count: u64,
     /// How many of them are messages.
     pub messages: u64,
-    /// The events.
+    /// The events, encoded.
     pub list: List,
 }
 
-/// Asks to be answered once the socket has moved.
+/// Asks to be answered when the outlet can take more.
 #[derive(Message, Clone, Copy, Debug)]
 #[rtype(result = "()")]
-pub struct Room;
+pub struct AwaitCapacity;
 
-/// Tells an outlet to end. It takes no more frames, says why to its client where the transport can,
+/// Tells an outlet to end. It takes no more batches, says why to its client where the transport can,
 /// and detaches.
 #[derive(Message, Clone, Copy, Debug)]
 #[rtype(result = "()")]
@@ -73,13 +73,13 @@ pub struct End {
 /// What a client has read if it comes back as one does that has read the answer of its poll.
 #[derive(Clone, Debug)]
 pub struct Presumed {
-    /// Up to where.
+    /// Up to where the client has read.
     pub report: Report,
     /// The socket of the answer. It may know better.
     pub socket: Arc<dyn Socket>,
 }
 
-/// From an attachment to its connection: the transport has ended.
+/// Tells a connection that a transport has ended. From the transport's attachment.
 #[derive(Message, Debug)]
 #[rtype(result = "()")]
 pub(crate) struct DetachOutlet {
@@ -87,7 +87,7 @@ pub(crate) struct DetachOutlet {
     pub(crate) end: End,
 }
 
-/// A transport's hold on its connection. As long as it exists the outlet is sent frames.
+/// The attachment of a transport to its connection. While it exists the outlet is sent batches.
 #[derive(Debug)]
 pub struct Attachment {
     generation: Generation,
@@ -128,11 +128,11 @@ impl Drop for Attachment {
 /// What the broker may do to a socket from outside, when its outlet does not run because the socket
 /// is stuck.
 pub trait Socket: Send + Sync + std::fmt::Debug {
-    /// Ends it at once.
+    /// Ends the socket at once.
     fn cut(&self);
-    /// Whether the client broke it off before it had read all.
+    /// Returns whether the client broke the socket off before it had read everything.
     fn was_reset(&self) -> bool;
-    /// How many bytes it has taken since it was opened.
+    /// Returns how many bytes the socket has taken since it was opened.
     fn written(&self) -> u64;
 }
 
@@ -152,7 +152,7 @@ struct QueueState {
 }
 
 impl Queue {
-    /// Of an outlet that writes as it goes. Full at `limit` bytes.
+    /// Creates the queue of an outlet that writes to the socket at once. It is full at `limit` bytes.
     pub fn of_socket(limit: usize, socket: Arc<dyn Socket>) -> Self {
         let sent = AtomicU64::new(socket.written());
         Self(Arc::new(QueueState {
@@ -163,7 +163,7 @@ impl Queue {
         }))
     }
 
-    /// Of an outlet that gathers. Full at `limit` bytes.
+    /// Creates the queue of an outlet that gathers events for later. It is full at `limit` bytes.
     pub fn of_gatherer(limit: usize) -> Self {
         Self(Arc::new(QueueState {
             sent: AtomicU64::new(0),
@@ -173,22 +173,22 @@ impl Queue {
         }))
     }
 
-    /// So many bytes more are to be written: what the outlet adds of its own.
+    /// Adds bytes that the outlet writes of its own.
     pub fn add(&self, bytes: usize) {
         self.0.sent.fetch_add(bytes as u64, Relaxed);
     }
 
-    /// So many bytes are gone without the socket: gathered.
+    /// Removes bytes that do not go through the socket: they were gathered.
     pub fn remove(&self, bytes: usize) {
         self.0.gone.fetch_add(bytes as u64, Relaxed);
     }
 
-    /// Whether at most half of the limit is waiting.
-    pub fn has_room(&self) -> bool {
+    /// Returns whether at most half of the limit is waiting.
+    pub fn has_capacity(&self) -> bool {
         self.waiting() <= self.0.limit / 2
     }
 
-    /// Whether nothing is waiting.
+    /// Returns whether nothing is waiting.
     pub(crate) fn is_empty(&self) -> bool {
         self.waiting() == 0
     }
@@ -206,57 +206,57 @@ impl Queue {
     }
 }
 
-/// When a client last gave a sign of life. Written by the outlet, read by the connection when a
-/// deadline comes: no message, no timer.
+/// When a client was last heard from. The outlet writes it, and the connection reads it when a
+/// deadline comes, so a client that is heard from costs no message and no timer.
 #[derive(Clone, Debug)]
-pub struct Pulse(Arc<PulseState>);
+pub struct LastHeard(Arc<LastHeardState>);
 
 #[derive(Debug)]
-struct PulseState {
+struct LastHeardState {
     start: Instant,
     millis: AtomicU64,
 }
 
-impl Default for Pulse {
+impl Default for LastHeard {
     fn default() -> Self {
-        Self(Arc::new(PulseState {
+        Self(Arc::new(LastHeardState {
             start: Instant::now(),
             millis: AtomicU64::new(0),
         }))
     }
 }
 
-impl Pulse {
-    /// A sign of life, now.
-    pub fn beat(&self) {
+impl LastHeard {
+    /// Notes that the client was heard from now.
+    pub fn note(&self) {
         self.0.millis.store(
             u64::try_from(self.0.start.elapsed().as_millis()).unwrap_or(u64::MAX),
             Relaxed,
         );
     }
 
-    /// When the last one was.
-    pub(crate) fn last(&self) -> Instant {
+    /// Returns when the client was last heard from.
+    pub(crate) fn get(&self) -> Instant {
         self.0.start + Duration::from_millis(self.0.millis.load(Relaxed))
     }
 }
 
-/// The ways to an outlet.
+/// An outlet as the broker holds it: the ways to send to it, and what is known of it.
 #[derive(Clone, Debug)]
 pub struct Outlet {
-    /// Which transport it is: to be counted and told.
+    /// The kind of transport, by which it is counted and logged.
     pub transport: Transport,
-    /// For entries.
-    pub frames: Recipient<Frames>,
-    /// For the question whether there is room again.
-    pub room: Recipient<Room>,
-    /// For its end.
+    /// Takes batches of entries.
+    pub batches: Recipient<Batch>,
+    /// Answers when the outlet can take more.
+    pub capacity: Recipient<AwaitCapacity>,
+    /// Takes the order to end.
     pub shut: Recipient<Shut>,
-    /// What waits before it.
+    /// The bytes that wait for the client.
     pub queue: Queue,
-    /// The client's signs of life.
-    pub pulse: Pulse,
-    /// The socket itself.
+    /// When the client was last heard from.
+    pub last_heard: LastHeard,
+    /// The socket of the transport.
     pub socket: Arc<dyn Socket>,
 }
 
@@ -266,18 +266,19 @@ impl Outlet {
         !self.queue.is_full()
     }
 
-    /// Sends frames unless the outlet's mailbox is full or the outlet is gone.
-    pub(crate) fn try_send(&self, frames: Frames) -> bool {
-        let bytes = frames.list.size();
+    /// Sends a batch unless the outlet's mailbox is full or the outlet is gone.
+    pub(crate) fn try_send(&self, batch: Batch) -> bool {
+        let bytes = batch.list.size();
         self.queue.add(bytes);
-        let is_sent = self.frames.try_send(frames).is_ok();
+        let is_sent = self.batches.try_send(batch).is_ok();
         if !is_sent {
             self.queue.remove(bytes);
         }
         is_sent
     }
 
-    /// Tells it to end; if it cannot, since its socket is stuck, the socket is cut after `grace`.
+    /// Tells the outlet to end. If it cannot, because its socket is stuck, the socket is cut after
+    /// `grace`.
     pub(crate) fn shut(&self, reason: CloseReason, grace: Duration) {
         #[expect(
             clippy::disallowed_methods,

@@ -12,7 +12,7 @@ use crate::core::publication::Publication;
 use crate::core::user::UserCore;
 use crate::counters::Counted;
 use crate::delivery::{Attach, Delivery, Detach, FullOutlet, IsUpToDate, PublishAnswer, Wakeup};
-use crate::outlet::Room;
+use crate::outlet::AwaitCapacity;
 use crate::protocol::message::{Deletion, Patch};
 
 /// Appends publications in the order given and delivers them. From the broker.
@@ -157,16 +157,17 @@ pub(crate) trait LogActor: Actor<Context = Context<Self>> {
                 generation,
                 capacity,
             } = full;
-            let resume = capacity
-                .send(Room)
-                .into_actor(self)
-                .map(move |answer, actor, context| {
-                    if answer.is_ok() {
-                        let (core, delivery) = actor.parts();
-                        delivery.resume(conn_id, generation, core.log());
-                        actor.ask_for_capacity(context);
-                    }
-                });
+            let resume =
+                capacity
+                    .send(AwaitCapacity)
+                    .into_actor(self)
+                    .map(move |answer, actor, context| {
+                        if answer.is_ok() {
+                            let (core, delivery) = actor.parts();
+                            delivery.resume(conn_id, generation, core.log());
+                            actor.ask_for_capacity(context);
+                        }
+                    });
             context.spawn(resume);
         }
     }

@@ -8,7 +8,9 @@ use actix::prelude::*;
 use actix_web::web::Data;
 use channelstream_actors::counters::Counted;
 use channelstream_actors::error::Unknown;
-use channelstream_actors::outlet::{Attachment, End, Frames, Outlet, Pulse, Queue, Room, Shut};
+use channelstream_actors::outlet::{
+    Attachment, AwaitCapacity, Batch, End, LastHeard, Outlet, Queue, Shut,
+};
 use channelstream_actors::transport::Transport;
 
 use crate::services::Services;
@@ -26,7 +28,7 @@ pub(super) struct AttachedOutlet {
     /// Counts the bytes that wait for the client. Delivery stops at `queue_bytes` of them.
     pub(super) queue: Queue,
     /// Keeps when the client last gave a sign of life.
-    pub(super) pulse: Pulse,
+    pub(super) last_heard: LastHeard,
     pub(super) read: ReadProgress,
     /// `None` once the outlet has detached.
     attachment: Option<Attachment>,
@@ -48,8 +50,8 @@ impl AttachedOutlet {
         services: Data<Services>,
     ) -> Result<Self, Unknown>
     where
-        A: Handler<Frames> + Handler<Room> + Handler<Shut>,
-        A::Context: ToEnvelope<A, Frames> + ToEnvelope<A, Room> + ToEnvelope<A, Shut>,
+        A: Handler<Batch> + Handler<AwaitCapacity> + Handler<Shut>,
+        A::Context: ToEnvelope<A, Batch> + ToEnvelope<A, AwaitCapacity> + ToEnvelope<A, Shut>,
     {
         let ListenRequest {
             conn_id,
@@ -62,14 +64,14 @@ impl AttachedOutlet {
             Transport::Websocket => Queue::of_socket(queue_bytes, socket.clone()),
             Transport::EventStream | Transport::LongPoll => Queue::of_gatherer(queue_bytes),
         };
-        let pulse = Pulse::default();
+        let last_heard = LastHeard::default();
         let outlet = Outlet {
             transport,
-            frames: address.clone().recipient(),
-            room: address.clone().recipient(),
+            batches: address.clone().recipient(),
+            capacity: address.clone().recipient(),
             shut: address.clone().recipient(),
             queue: queue.clone(),
-            pulse: pulse.clone(),
+            last_heard: last_heard.clone(),
             socket: socket.clone(),
         };
         let attachment = services.broker.attach(conn_id, outlet, position).await?;
@@ -77,7 +79,7 @@ impl AttachedOutlet {
             services,
             socket,
             queue,
-            pulse,
+            last_heard,
             read: ReadProgress::default(),
             attachment: Some(attachment),
             _listening: listening,
@@ -95,7 +97,7 @@ impl AttachedOutlet {
     /// Waits until the queue takes more, or the socket is gone.
     pub(super) fn wait_for_capacity(&self) -> ResponseFuture<()> {
         let (queue, socket) = (self.queue.clone(), self.socket.clone());
-        Box::pin(async move { socket.wait_until(|| queue.has_room()).await })
+        Box::pin(async move { socket.wait_until(|| queue.has_capacity()).await })
     }
 
     /// Detaches from the connection, and reports what the client is known to have read. The caller

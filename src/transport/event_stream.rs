@@ -6,7 +6,7 @@
 //! without one begins where the stream before it began.
 //!
 //! The actor takes the messages of every outlet ([`channelstream_actors::outlet`]),
-//! [`SendHeartbeat`] and [`ResponseEnded`].
+//! `SendHeartbeat` and `ResponseEnded`.
 
 use std::convert::Infallible;
 use std::pin::Pin;
@@ -18,7 +18,7 @@ use actix_web::web::Data;
 use actix_web::{HttpRequest, HttpResponse, get};
 use bytes::Bytes;
 use channelstream_actors::error::{CloseReason, Unknown};
-use channelstream_actors::outlet::{End, Frames, Queue, Room, Shut};
+use channelstream_actors::outlet::{AwaitCapacity, Batch, End, Queue, Shut};
 use channelstream_actors::protocol::event::Event;
 use channelstream_actors::transport::Transport;
 use tokio::sync::mpsc;
@@ -40,11 +40,11 @@ const HEARTBEAT: &[u8] = b":\n\n";
 /// larger is one event in one piece.
 const PART: usize = 4 << 10;
 
-/// How many logs a client has at most for each of its lists to carry its position. The position of
-/// more logs would be longer than the list …
+/// How many logs a position names at most that goes with every list. The position of more logs
+/// would be longer than most lists.
 const LOGS_IN_EVERY_LIST: usize = 16;
 
-/// … and is sent once in so many events.
+/// After how many events a client gets a position that has more logs than that.
 const EVENTS_PER_POSITION: u64 = 64;
 
 /// Listens for events by server-sent events.
@@ -156,22 +156,22 @@ impl Actor for EventStream {
     }
 }
 
-impl Handler<Frames> for EventStream {
+impl Handler<Batch> for EventStream {
     type Result = ();
 
-    fn handle(&mut self, frames: Frames, _: &mut Self::Context) {
+    fn handle(&mut self, batch: Batch, _: &mut Self::Context) {
         if self.events.is_some() {
-            self.send_list(&frames);
+            self.send_list(&batch);
         }
         // The list was counted when it was sent to this actor, and again as an event.
-        self.outlet.queue.remove(frames.list.size());
+        self.outlet.queue.remove(batch.list.size());
     }
 }
 
-impl Handler<Room> for EventStream {
+impl Handler<AwaitCapacity> for EventStream {
     type Result = ResponseFuture<()>;
 
-    fn handle(&mut self, _: Room, _: &mut Self::Context) -> Self::Result {
+    fn handle(&mut self, _: AwaitCapacity, _: &mut Self::Context) -> Self::Result {
         self.outlet.wait_for_capacity()
     }
 }
@@ -182,8 +182,8 @@ impl Handler<SendHeartbeat> for EventStream {
     fn handle(&mut self, _: SendHeartbeat, _: &mut Self::Context) {
         // Nothing more can be known of the client than that the socket takes bytes. Where events
         // wait, a heartbeat would not come sooner.
-        if self.outlet.queue.has_room() {
-            self.outlet.pulse.beat();
+        if self.outlet.queue.has_capacity() {
+            self.outlet.last_heard.note();
             self.send(Bytes::from_static(HEARTBEAT));
         }
     }
@@ -220,11 +220,11 @@ impl EventStream {
     }
 
     /// Sends a list as an event, with the position after it.
-    fn send_list(&mut self, frames: &Frames) {
-        self.outlet.read.add_sent(frames);
-        self.events_without_position += frames.count;
+    fn send_list(&mut self, batch: &Batch) {
+        self.outlet.read.add_sent(batch);
+        self.events_without_position += batch.count;
         let position = self.outlet.read.sent();
-        let list = frames.list.line();
+        let list = batch.list.line();
         let mut event = String::with_capacity(list.len().min(PART) + 64);
         if position.len() <= LOGS_IN_EVERY_LIST
             || self.events_without_position >= EVENTS_PER_POSITION

@@ -35,7 +35,7 @@ pub(super) struct FrameIo {
 }
 
 impl FrameIo {
-    /// Takes a stream from which the bytes `read` were read already. Frames of the client that are
+    /// Takes a stream from which the bytes `read` were read already. Batch of the client that are
     /// longer than `frame_limit` bytes are refused.
     pub(super) fn new(stream: WatchedStream, read: &[u8], frame_limit: usize) -> Self {
         let mut received = ClientFrames::new(frame_limit);

@@ -138,7 +138,7 @@ impl HeartbeatTimer {
     fn send_slot(&mut self, slot: u16, interval: Duration, context: &mut Context<Self>) {
         let outlets = self.slots.get(&slot);
         for outlet in outlets.into_iter().flat_map(FxHashMap::values) {
-            // A full mailbox holds frames, and these tell the client the same.
+            // A full mailbox holds batches, and these tell the client the same.
             let _ = outlet.try_send(SendHeartbeat);
         }
         self.is_running = !self.slots.is_empty();

@@ -6,7 +6,7 @@
 //! there.
 //!
 //! The actor takes the messages of every outlet ([`channelstream_actors::outlet`]), and
-//! [`ResponseEnded`].
+//! `ResponseEnded`.
 
 use std::convert::Infallible;
 use std::pin::Pin;
@@ -21,7 +21,7 @@ use actix_web::{HttpRequest, HttpResponse, get};
 use bytes::Bytes;
 use bytestring::ByteString;
 use channelstream_actors::error::{CloseReason, Unknown};
-use channelstream_actors::outlet::{End, Frames, Presumed, Room, Shut};
+use channelstream_actors::outlet::{AwaitCapacity, Batch, End, Presumed, Shut};
 use channelstream_actors::patience::wait_patiently;
 use channelstream_actors::protocol::event::Event;
 use channelstream_actors::transport::Transport;
@@ -193,19 +193,19 @@ impl Actor for LongPoll {
         self.timer = context.run_later(self.wait, |poll, _| poll.answer());
         // A request that waits is a client that listens.
         let interval = self.outlet.services.broker.limits().idle / 3;
-        context.run_interval(interval, |poll, _| poll.outlet.pulse.beat());
+        context.run_interval(interval, |poll, _| poll.outlet.last_heard.note());
     }
 }
 
-impl Handler<Frames> for LongPoll {
+impl Handler<Batch> for LongPoll {
     type Result = ();
 
-    fn handle(&mut self, frames: Frames, context: &mut Self::Context) {
-        self.outlet.queue.remove(frames.list.size());
+    fn handle(&mut self, batch: Batch, context: &mut Self::Context) {
+        self.outlet.queue.remove(batch.list.size());
         if self.answer.is_none() {
             return;
         }
-        self.gather(&frames);
+        self.gather(&batch);
         if self.gathered.len() >= LARGE_ANSWER {
             self.answer();
         } else if let Some(left) = self.gatherings_left.checked_sub(1) {
@@ -217,11 +217,11 @@ impl Handler<Frames> for LongPoll {
     }
 }
 
-impl Handler<Room> for LongPoll {
+impl Handler<AwaitCapacity> for LongPoll {
     type Result = ();
 
     /// Answers at once: nothing that is taken here waits for the socket.
-    fn handle(&mut self, _: Room, _: &mut Self::Context) {}
+    fn handle(&mut self, _: AwaitCapacity, _: &mut Self::Context) {}
 }
 
 impl Handler<Shut> for LongPoll {
@@ -256,12 +256,12 @@ impl Handler<ResponseEnded> for LongPoll {
 
 impl LongPoll {
     /// Adds a list to the answer.
-    fn gather(&mut self, frames: &Frames) {
-        self.outlet.read.add_sent(frames);
+    fn gather(&mut self, batch: &Batch) {
+        self.outlet.read.add_sent(batch);
         if !self.gathered.is_empty() {
             self.gathered.push(',');
         }
-        let list: &str = frames.list.text();
+        let list: &str = batch.list.text();
         let events = list.get(1..list.len() - 1).unwrap_or_default();
         self.gathered.push_str(events);
     }

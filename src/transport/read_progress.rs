@@ -1,6 +1,6 @@
 //! What a transport's client was sent and has read, log by log.
 
-use channelstream_actors::outlet::Frames;
+use channelstream_actors::outlet::Batch;
 use channelstream_actors::position::{Epoch, Report};
 
 /// What was handed to a socket, and what of it is known to have arrived.
@@ -9,10 +9,10 @@ use channelstream_actors::position::{Epoch, Report};
 /// question, and [`confirm`](Self::confirm) when the answer comes.
 #[derive(Debug, Default)]
 pub(super) struct ReadProgress {
-    /// One item for each log that frames came from: at most the client's channels and its private
-    /// log, in the order of their first frames.
+    /// One item for each log that batches came from: at most the client's channels and its private
+    /// log, in the order of their first batches.
     logs: Vec<LogProgress>,
-    /// The index of the log that the last frames came from. The next ones mostly do too.
+    /// The index of the log that the last batch came from. The next ones mostly do too.
     latest: usize,
     /// How many events were sent since the last question.
     unasked: u64,
@@ -31,28 +31,28 @@ struct LogProgress {
 }
 
 impl ReadProgress {
-    /// Notes that these frames were handed to the socket.
-    pub(super) fn add_sent(&mut self, frames: &Frames) {
-        self.unasked += frames.count;
+    /// Notes that this batch was handed to the socket.
+    pub(super) fn add_sent(&mut self, batch: &Batch) {
+        self.unasked += batch.count;
         if let Some(log) = self.logs.get_mut(self.latest)
-            && log.epoch == frames.epoch
+            && log.epoch == batch.epoch
         {
-            log.sent = frames.last;
+            log.sent = batch.last;
             return;
         }
         let mut logs = self.logs.iter_mut().enumerate();
-        match logs.find(|(_, log)| log.epoch == frames.epoch) {
+        match logs.find(|(_, log)| log.epoch == batch.epoch) {
             Some((index, log)) => {
-                log.sent = frames.last;
+                log.sent = batch.last;
                 self.latest = index;
             }
             None => {
                 self.latest = self.logs.len();
                 self.logs.push(LogProgress {
-                    epoch: frames.epoch,
-                    sent: frames.last,
-                    asked: frames.after,
-                    confirmed: frames.after,
+                    epoch: batch.epoch,
+                    sent: batch.last,
+                    asked: batch.after,
+                    confirmed: batch.after,
                 });
             }
         }
@@ -101,8 +101,8 @@ mod tests {
 
     use super::*;
 
-    fn frames(epoch: Epoch, after: u64, last: u64) -> Frames {
-        Frames {
+    fn batch(epoch: Epoch, after: u64, last: u64) -> Batch {
+        Batch {
             epoch,
             after,
             last,
@@ -116,10 +116,10 @@ mod tests {
     fn only_what_was_sent_before_an_answered_question_is_confirmed() {
         let (a, b) = (Epoch::random(), Epoch::random());
         let mut read = ReadProgress::default();
-        read.add_sent(&frames(a, 5, 7));
+        read.add_sent(&batch(a, 5, 7));
         read.ask();
-        read.add_sent(&frames(b, 0, 1));
-        read.add_sent(&frames(a, 7, 9));
+        read.add_sent(&batch(b, 0, 1));
+        read.add_sent(&batch(a, 7, 9));
         assert_eq!(*read.confirmed(), [(a, 5), (b, 0)]);
         read.confirm();
         assert_eq!(*read.confirmed(), [(a, 7), (b, 0)]);

@@ -3,10 +3,10 @@
 //! 1. actix-http has parsed the head of a request that asks for an upgrade, and gives up the
 //!    stream. [`answer`] marks the request and lets the application answer it like any other,
 //!    through all its middleware.
-//! 2. The handler, [`open`], attaches an outlet to the connection and puts a [`Takeover`] into its
+//! 2. The handler, `open`, attaches an outlet to the connection and puts a `Takeover` into its
 //!    response.
 //! 3. [`answer`] writes the response. Without a takeover it then closes the stream.
-//! 4. [`Takeover::run`] gives the stream to the websocket's actor. Everything that served HTTP on
+//! 4. `Takeover::run` gives the stream to the websocket's actor. Everything that served HTTP on
 //!    it is freed: its state and its two buffers of 8 KB, more than all the rest of an idle
 //!    websocket.
 

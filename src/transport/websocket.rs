@@ -9,7 +9,7 @@ use actix::fut::ActorFuture;
 use actix::prelude::*;
 use bytes::Bytes;
 use channelstream_actors::error::CloseReason;
-use channelstream_actors::outlet::{End, Frames, Room, Shut};
+use channelstream_actors::outlet::{AwaitCapacity, Batch, End, Shut};
 use channelstream_actors::patience::wait_patiently;
 
 use crate::transport::attached_outlet::AttachedOutlet;
@@ -95,21 +95,21 @@ impl Actor for WebSocket {
     }
 }
 
-impl Handler<Frames> for WebSocket {
+impl Handler<Batch> for WebSocket {
     type Result = ();
 
-    fn handle(&mut self, frames: Frames, _: &mut Self::Context) {
+    fn handle(&mut self, batch: Batch, _: &mut Self::Context) {
         if self.phase.is_sending() {
-            self.outlet.read.add_sent(&frames);
-            self.send_list(frames.list.frame());
+            self.outlet.read.add_sent(&batch);
+            self.send_list(batch.list.frame());
         }
     }
 }
 
-impl Handler<Room> for WebSocket {
+impl Handler<AwaitCapacity> for WebSocket {
     type Result = ResponseFuture<()>;
 
-    fn handle(&mut self, _: Room, _: &mut Self::Context) -> Self::Result {
+    fn handle(&mut self, _: AwaitCapacity, _: &mut Self::Context) -> Self::Result {
         self.outlet.wait_for_capacity()
     }
 }
@@ -130,7 +130,7 @@ impl Handler<SendHeartbeat> for WebSocket {
         // Of a client that answers no pings, nothing more can be known than that the socket takes
         // bytes.
         if !self.pings.has_answered() {
-            self.outlet.pulse.beat();
+            self.outlet.last_heard.note();
         }
     }
 }
@@ -208,7 +208,7 @@ impl WebSocket {
         let mut ping = None;
         while self.phase.is_reading() {
             if let Some(frame) = self.io.next_frame() {
-                self.outlet.pulse.beat();
+                self.outlet.last_heard.note();
                 match frame {
                     // RFC 6455 §5.5.3: of several pings the last one may be answered alone.
                     ClientFrame::Ping(payload) if self.phase.is_sending() => ping = Some(payload),

@@ -145,7 +145,7 @@ impl Life {
 
     /// Returns when the client was last heard from.
     pub(super) fn last_heard(&self) -> Instant {
-        let heard = self.outlet().map(|(_, outlet)| outlet.pulse.last());
+        let heard = self.outlet().map(|(_, outlet)| outlet.last_heard.get());
         self.quiet_since.max(heard.unwrap_or(self.quiet_since))
     }
 

@@ -113,7 +113,7 @@ impl Connection {
         } = arrival;
         let conn_id = self.conn_id();
         let Some(life) = &mut self.life else { return };
-        outlet.pulse.beat();
+        outlet.last_heard.note();
         log_transport("listens", conn_id, outlet.transport);
         let presumed = life.listen(generation, outlet.clone(), context);
         self.set_present(true);

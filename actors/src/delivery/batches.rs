@@ -11,7 +11,7 @@ use crate::core::route::Route;
 use crate::error::Lost;
 use crate::list::List;
 use crate::name::UserName;
-use crate::outlet::Frames;
+use crate::outlet::Batch;
 
 /// The size in bytes at which a batch ends although more entries follow.
 const BATCH_BYTES: usize = 16 << 10;
@@ -35,7 +35,7 @@ pub(super) struct BatchCache {
 /// A batch for every user whom none of its routes names.
 struct KeptBatch {
     missed_up_to: u64,
-    batch: Frames,
+    batch: Batch,
     /// The routes of its entries that are not open to all, and those of the entries left out.
     routes: Vec<Route>,
 }
@@ -64,7 +64,7 @@ impl BatchCache {
         after: u64,
         missed_up_to: u64,
         user: &UserName,
-    ) -> Result<Frames, Lost> {
+    ) -> Result<Batch, Lost> {
         if self.revision != log.revision() {
             self.clear();
             self.revision = log.revision();
@@ -111,7 +111,7 @@ fn encode(
     after: u64,
     missed_up_to: u64,
     user: &UserName,
-) -> Result<(Frames, Vec<Route>), Lost> {
+) -> Result<(Batch, Vec<Route>), Lost> {
     let (mut last, mut count, mut messages, mut routes) = (after, 0, 0, Vec::new());
     let mut list = String::from("[");
     for entry in log.after(after)? {
@@ -142,7 +142,7 @@ fn encode(
     }
     list.push(']');
     Ok((
-        Frames {
+        Batch {
             epoch: log.epoch(),
             after,
             last,
@@ -253,7 +253,7 @@ mod tests {
     fn users_whom_no_route_names_share_the_bytes() {
         let (log, _) = log();
         let mut batches = BatchCache::default();
-        let bytes = |batch: Frames| batch.list.frame().as_ptr();
+        let bytes = |batch: Batch| batch.list.frame().as_ptr();
         let dave = bytes(batches.get(&log, 0, LENGTH, &user("dave")).unwrap());
         let alice = bytes(batches.get(&log, 0, LENGTH, &user("alice")).unwrap());
         let eve = bytes(batches.get(&log, 0, LENGTH + 1, &user("eve")).unwrap());

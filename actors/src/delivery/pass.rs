@@ -9,7 +9,7 @@ use crate::delivery::subscriber::{FullOutlet, Subscriber};
 use crate::error::{CloseReason, Lost};
 use crate::list::List;
 use crate::name::{ChannelName, ConnId, MessageId};
-use crate::outlet::Frames;
+use crate::outlet::Batch;
 use crate::protocol::event;
 use crate::protocol::timestamp::Moment;
 use crate::transport::ByTransport;
@@ -85,15 +85,15 @@ impl Pass<'_> {
             self.full.push(FullOutlet {
                 conn_id,
                 generation: subscriber.cursor.generation(),
-                capacity: attached.outlet.room.clone(),
+                capacity: attached.outlet.capacity.clone(),
             });
         }
     }
 
     /// Encodes the event that says that entries are gone (`protocol.md` §13).
-    fn gap(&self, after: u64, last: u64) -> Frames {
+    fn gap(&self, after: u64, last: u64) -> Batch {
         let gap = event::gap(MessageId::random(), self.channel, Moment::now().into());
-        Frames {
+        Batch {
             epoch: self.log.epoch(),
             after,
             last,

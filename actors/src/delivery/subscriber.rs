@@ -6,7 +6,7 @@ use actix::prelude::*;
 
 use crate::core::cursor::{Cursor, Generation};
 use crate::name::{ConnId, UserName};
-use crate::outlet::{Outlet, Room};
+use crate::outlet::{AwaitCapacity, Outlet};
 
 /// A connection's place in a log.
 pub(super) struct Subscriber {
@@ -38,5 +38,5 @@ impl SubscriberOutlet {
 pub(crate) struct FullOutlet {
     pub(crate) conn_id: ConnId,
     pub(crate) generation: Generation,
-    pub(crate) capacity: Recipient<Room>,
+    pub(crate) capacity: Recipient<AwaitCapacity>,
 }
