@@ -53,3 +53,28 @@ fn the_actors_import_downwards_only_and_their_core_is_pure() {
 fn the_server_imports_downwards_only() {
     assert_sound(&SERVER);
 }
+
+#[test]
+fn every_file_that_the_architecture_names_exists() {
+    let page = include_str!("../../docs/architecture.md");
+    let folders = ["actors/src", "actors/tests", "src", "tests", "benches"];
+    let all: Vec<String> = folders
+        .iter()
+        .flat_map(|folder| {
+            let files = sources::read(folder).into_keys();
+            files.map(move |file| format!("/{folder}/{file}"))
+        })
+        .collect();
+    let named: Vec<&str> = page
+        .split('`')
+        .skip(1)
+        .step_by(2)
+        .filter(|name| name.ends_with(".rs"))
+        .collect();
+    assert!(named.len() > 40, "{named:?}");
+    let missing: Vec<&str> = named
+        .into_iter()
+        .filter(|name| !all.iter().any(|file| file.ends_with(&format!("/{name}"))))
+        .collect();
+    assert_eq!(missing, Vec::<&str>::new());
+}
