@@ -249,7 +249,7 @@ fn check_config(matches: &ArgMatches) -> Result<ExitCode, SettingsError> {
 }
 
 fn show_config(matches: &ArgMatches) -> Result<ExitCode, SettingsError> {
-    let shown = load_settings(matches)?.settings.shown();
+    let shown = load_settings(matches)?.settings.to_masked();
     print(
         &shown
             .into_iter()

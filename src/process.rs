@@ -13,7 +13,7 @@ impl StartTime {
     }
 
     /// Formats for how long the server has run, as the original does: `1 day, 0:00:12`.
-    pub fn uptime(&self) -> String {
+    pub fn format_uptime(&self) -> String {
         let seconds = self.0.elapsed().as_secs();
         let (days, hours, minutes) = (seconds / 86_400, seconds / 3600 % 24, seconds / 60 % 60);
         let time = format!("{hours}:{minutes:02}:{:02}", seconds % 60);
@@ -26,7 +26,7 @@ impl StartTime {
 }
 
 /// Returns where this machine reaches a server that listens on this address.
-pub fn local(address: SocketAddr) -> SocketAddr {
+pub fn find_local_address(address: SocketAddr) -> SocketAddr {
     let host = match address.ip() {
         ip if !ip.is_unspecified() => ip,
         IpAddr::V4(_) => Ipv4Addr::LOCALHOST.into(),

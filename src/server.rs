@@ -10,7 +10,7 @@ use std::net::{SocketAddr, TcpListener};
 use actix_server::Server;
 use actix_web::web::Data;
 
-use crate::process::local;
+use crate::process::find_local_address;
 use crate::server::http_service::StreamLimits;
 use crate::server::threads::WorkerThreads;
 use crate::services::Services;
@@ -119,7 +119,7 @@ fn list_links(settings: &Settings, address: SocketAddr) -> Vec<String> {
     if settings.enforce_https {
         return Vec::new();
     }
-    let own = local(address);
+    let own = find_local_address(address);
     let mut links = Vec::new();
     if settings.demo {
         links.push(format!("front page:   http://{own}/"));

@@ -73,7 +73,7 @@ pub async fn show_numbers(
 ) -> Result<JsonText, ApiError> {
     let totals = PanelTotals {
         totals: services.broker.totals(selection).await,
-        uptime: services.start_time.uptime(),
+        uptime: services.start_time.format_uptime(),
         version: env!("CARGO_PKG_VERSION"),
     };
     // A hundred thousand channels take a while to encode, and this thread has others to serve.

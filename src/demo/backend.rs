@@ -12,7 +12,7 @@ use uuid::Uuid;
 use crate::demo::author::Authors;
 use crate::demo::error::DemoError;
 use crate::demo::member::{DemoMember, Tokens};
-use crate::process::local;
+use crate::process::find_local_address;
 use crate::settings::Settings;
 use crate::signature::{HEADER, Signer};
 
@@ -48,7 +48,7 @@ impl Backend {
         let secret = settings.secret.as_str();
         Self {
             http: awc::Client::default(),
-            url: format!("http://{}", local(address)),
+            url: format!("http://{}", find_local_address(address)),
             signer: Signer::new(secret, None),
             tokens: Tokens::new(secret),
             authors: Authors::new(secret),

@@ -25,7 +25,7 @@ impl Settings {
         if !self.has_sound_idle() {
             findings.problems.push(format!(
                 "gc_conns_after = {}: {}",
-                self.gc_conns_after.shown(),
+                self.gc_conns_after.to_masked(),
                 self.describe_idle_rule()
             ));
         }
@@ -90,8 +90,8 @@ impl Settings {
 
     fn describe_idle_rule(&self) -> String {
         let (heartbeat, wake) = (
-            self.heartbeat_interval.shown(),
-            self.wake_connections_after.shown(),
+            self.heartbeat_interval.to_masked(),
+            self.wake_connections_after.to_masked(),
         );
         format!(
             "must be larger than heartbeat_interval ({heartbeat}) and wake_connections_after ({wake}); \
@@ -106,11 +106,11 @@ impl Settings {
         if self.has_sound_idle() {
             return None;
         }
-        let (given, rule) = (self.gc_conns_after.shown(), self.describe_idle_rule());
+        let (given, rule) = (self.gc_conns_after.to_masked(), self.describe_idle_rule());
         self.gc_conns_after = Duration::from_secs(self.longest_silence().as_secs() + 1);
         Some(format!(
             "gc_conns_after = {given}: {rule}; it is raised to {}",
-            self.gc_conns_after.shown()
+            self.gc_conns_after.to_masked()
         ))
     }
 }

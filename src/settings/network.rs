@@ -75,7 +75,7 @@ impl SettingValue for Network {
         Ok(network)
     }
 
-    fn text(&self) -> String {
+    fn to_text(&self) -> String {
         self.to_string()
     }
 }

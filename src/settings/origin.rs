@@ -88,7 +88,7 @@ impl SettingValue for Origin {
         }))
     }
 
-    fn text(&self) -> String {
+    fn to_text(&self) -> String {
         let (Self::Whole(text) | Self::Host(text) | Self::Nothing(text)) = self;
         text.clone()
     }

@@ -65,7 +65,7 @@ impl SettingValue for ProxyHeader {
             })
     }
 
-    fn text(&self) -> String {
+    fn to_text(&self) -> String {
         self.name().to_owned()
     }
 }

@@ -32,15 +32,15 @@ impl SettingValue for Secret {
         Ok(text.into())
     }
 
-    fn text(&self) -> String {
+    fn to_text(&self) -> String {
         self.0.clone()
     }
 
-    fn shown(&self) -> String {
+    fn to_masked(&self) -> String {
         quote(if self.0.is_empty() { "" } else { "***" })
     }
 
-    fn as_toml(&self) -> String {
+    fn to_toml(&self) -> String {
         quote(&self.0)
     }
 }

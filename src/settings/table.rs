@@ -77,18 +77,18 @@ macro_rules! settings {
             }
 
             /// Returns all settings as texts that can be read again, secrets in clear.
-            pub(super) fn as_texts(&self) -> Vec<(SettingKey, String)> {
-                KEYS.iter().copied().zip([$(self.$name.text(),)+]).collect()
+            pub(super) fn to_texts(&self) -> Vec<(SettingKey, String)> {
+                KEYS.iter().copied().zip([$(self.$name.to_text(),)+]).collect()
             }
 
             /// Returns all settings as texts that can be read again, secrets masked.
-            pub fn shown(&self) -> Vec<(SettingKey, String)> {
-                KEYS.iter().copied().zip([$(self.$name.shown(),)+]).collect()
+            pub fn to_masked(&self) -> Vec<(SettingKey, String)> {
+                KEYS.iter().copied().zip([$(self.$name.to_masked(),)+]).collect()
             }
 
             /// Returns all settings as TOML values, secrets in clear.
-            pub fn as_toml(&self) -> Vec<(SettingKey, String)> {
-                KEYS.iter().copied().zip([$(self.$name.as_toml(),)+]).collect()
+            pub fn to_toml(&self) -> Vec<(SettingKey, String)> {
+                KEYS.iter().copied().zip([$(self.$name.to_toml(),)+]).collect()
             }
         }
     };

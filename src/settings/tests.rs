@@ -28,7 +28,7 @@ fn the_file_in_the_repository_lists_every_setting_with_its_default() {
         .map(|line| line.trim_start_matches('#'))
         .collect();
     let expected: Vec<_> = Settings::default()
-        .as_toml()
+        .to_toml()
         .into_iter()
         .map(|(key, value)| format!("{key} = {value}"))
         .collect();

@@ -23,16 +23,16 @@ pub trait SettingValue: Sized {
     }
 
     /// Returns the text that [`parse`](Self::parse) would read.
-    fn text(&self) -> String;
+    fn to_text(&self) -> String;
 
     /// Returns the text in quotes where it needs them, secrets masked.
-    fn shown(&self) -> String {
-        quote(&self.text())
+    fn to_masked(&self) -> String {
+        quote(&self.to_text())
     }
 
     /// Returns the value as TOML, secrets in clear.
-    fn as_toml(&self) -> String {
-        self.shown()
+    fn to_toml(&self) -> String {
+        self.to_masked()
     }
 }
 
@@ -59,7 +59,7 @@ impl SettingValue for String {
         Ok(text.to_owned())
     }
 
-    fn text(&self) -> String {
+    fn to_text(&self) -> String {
         self.clone()
     }
 }
@@ -84,12 +84,12 @@ impl SettingValue for bool {
         }))
     }
 
-    fn text(&self) -> String {
+    fn to_text(&self) -> String {
         self.to_string()
     }
 
-    fn shown(&self) -> String {
-        self.text()
+    fn to_masked(&self) -> String {
+        self.to_text()
     }
 }
 
@@ -100,12 +100,12 @@ impl SettingValue for u16 {
             .map_err(|_| "expected a whole number from 0 to 65535".to_owned())
     }
 
-    fn text(&self) -> String {
+    fn to_text(&self) -> String {
         self.to_string()
     }
 
-    fn shown(&self) -> String {
-        self.text()
+    fn to_masked(&self) -> String {
+        self.to_text()
     }
 }
 
@@ -118,12 +118,12 @@ impl SettingValue for usize {
         Self::try_from(number).map_err(|error| error.to_string())
     }
 
-    fn text(&self) -> String {
+    fn to_text(&self) -> String {
         self.to_string()
     }
 
-    fn shown(&self) -> String {
-        self.text()
+    fn to_masked(&self) -> String {
+        self.to_text()
     }
 }
 
@@ -136,12 +136,12 @@ impl SettingValue for Duration {
         }
     }
 
-    fn text(&self) -> String {
+    fn to_text(&self) -> String {
         self.as_secs_f64().to_string()
     }
 
-    fn shown(&self) -> String {
-        self.text()
+    fn to_masked(&self) -> String {
+        self.to_text()
     }
 }
 
@@ -162,8 +162,8 @@ impl<T: SettingValue> SettingValue for Vec<T> {
 
     /// Returns the items with commas between them. A list without items is a comma, since an empty text
     /// would count as not given.
-    fn text(&self) -> String {
-        let items: Vec<_> = self.iter().map(SettingValue::text).collect();
+    fn to_text(&self) -> String {
+        let items: Vec<_> = self.iter().map(SettingValue::to_text).collect();
         if items.is_empty() {
             ",".to_owned()
         } else {
@@ -171,8 +171,8 @@ impl<T: SettingValue> SettingValue for Vec<T> {
         }
     }
 
-    fn shown(&self) -> String {
-        let items: Vec<_> = self.iter().map(SettingValue::shown).collect();
+    fn to_masked(&self) -> String {
+        let items: Vec<_> = self.iter().map(SettingValue::to_masked).collect();
         format!("[{}]", items.join(", "))
     }
 }
@@ -223,7 +223,7 @@ impl SettingValue for Scheme {
         }))
     }
 
-    fn text(&self) -> String {
+    fn to_text(&self) -> String {
         self.0.unwrap_or_default().to_owned()
     }
 }
@@ -257,7 +257,7 @@ impl SettingValue for LogLevel {
         }))
     }
 
-    fn text(&self) -> String {
+    fn to_text(&self) -> String {
         if self.0 == LevelFilter::Warn {
             "WARNING"
         } else {
@@ -284,7 +284,7 @@ impl SettingValue for SignatureChecker {
         }
     }
 
-    fn text(&self) -> String {
+    fn to_text(&self) -> String {
         SIGNATURE_CHECKER.to_owned()
     }
 }

@@ -36,8 +36,8 @@ impl FileFormat {
 /// Fails when an `.ini` file cannot hold a value.
 pub fn write(settings: &Settings, format: FileFormat) -> Result<String, SettingsError> {
     let values = |settings: &Settings| match format {
-        FileFormat::Toml => settings.as_toml(),
-        FileFormat::Ini => settings.as_texts(),
+        FileFormat::Toml => settings.to_toml(),
+        FileFormat::Ini => settings.to_texts(),
     };
     let mut text = String::from("# Settings of Channelstream. A commented line shows a default.\n");
     if format == FileFormat::Ini {
