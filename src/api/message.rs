@@ -94,16 +94,19 @@ pub(crate) async fn publish(
     broker: &Broker,
     RepeatableBody { request, key }: RepeatableBody<MessageRequest>,
 ) -> Result<JsonText, ApiError> {
-    let publishing = publish_and_encode(broker.clone(), request);
     let answer = match key {
-        None => publishing.await?,
-        Some(key) => key.answer_once(broker, publishing).await?,
+        None => publish_and_encode(broker, request).await?,
+        Some(key) => {
+            let own = broker.clone();
+            let publishing = async move { publish_and_encode(&own, request).await };
+            key.answer_once(broker, publishing).await?
+        }
     };
     Ok(JsonText(answer))
 }
 
 async fn publish_and_encode(
-    broker: Broker,
+    broker: &Broker,
     MessageRequest(drafts): MessageRequest,
 ) -> Result<ByteString, ApiError> {
     let messages = broker.publish(drafts).await?;

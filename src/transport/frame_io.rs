@@ -158,16 +158,18 @@ impl NotingWaker {
         {
             *waker = None;
         }
-        waker.get_or_insert_with(|| {
-            let note = Arc::new(WakeNote {
-                task: task.clone(),
-                is_woken: AtomicBool::new(true),
-            });
-            Self {
-                waker: note.clone().into(),
-                note,
-            }
-        })
+        waker.get_or_insert_with(|| Self::new(task))
+    }
+
+    fn new(task: &Waker) -> Self {
+        let note = Arc::new(WakeNote {
+            task: task.clone(),
+            is_woken: AtomicBool::new(true),
+        });
+        Self {
+            waker: note.clone().into(),
+            note,
+        }
     }
 
     fn context(&self) -> Context<'_> {

@@ -89,13 +89,16 @@ impl SocketHandle {
         self.progress.notify_waiters();
     }
 
-    /// Opens the second descriptor if it is wanted and not open yet.
+    /// Returns whether the second descriptor is wanted and not open yet.
+    pub(super) fn wants_probe(&self) -> bool {
+        self.is_probed.load(Ordering::Acquire) && self.probe.get().is_none()
+    }
+
+    /// Opens the second descriptor.
     pub(super) fn open_probe(&self, socket: SockRef<'_>) {
-        if self.is_probed.load(Ordering::Acquire) && self.probe.get().is_none() {
-            match socket.try_clone() {
-                Ok(socket) => drop(self.probe.set(socket)),
-                Err(error) => log::debug!("a socket could not be probed: {error}"),
-            }
+        match socket.try_clone() {
+            Ok(socket) => drop(self.probe.set(socket)),
+            Err(error) => log::debug!("a socket could not be probed: {error}"),
         }
     }
 

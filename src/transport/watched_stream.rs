@@ -93,6 +93,12 @@ impl WatchedStream {
         }
     }
 
+    fn open_probe(&self) {
+        if self.handle.wants_probe() {
+            self.handle.open_probe(SockRef::from(&self.stream));
+        }
+    }
+
     fn note_written(&self, result: Poll<io::Result<usize>>) -> Poll<io::Result<usize>> {
         if let Poll::Ready(Ok(bytes)) = result {
             self.handle.note_written(bytes);
@@ -156,7 +162,7 @@ impl AsyncWrite for WatchedStream {
         bytes: &[u8],
     ) -> Poll<io::Result<usize>> {
         self.check_cut(context)?;
-        self.handle.open_probe(SockRef::from(&self.stream));
+        self.open_probe();
         let result = Pin::new(&mut self.stream).poll_write(context, bytes);
         self.note_written(result)
     }
@@ -167,7 +173,7 @@ impl AsyncWrite for WatchedStream {
         parts: &[io::IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
         self.check_cut(context)?;
-        self.handle.open_probe(SockRef::from(&self.stream));
+        self.open_probe();
         let result = Pin::new(&mut self.stream).poll_write_vectored(context, parts);
         self.note_written(result)
     }

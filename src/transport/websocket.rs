@@ -209,17 +209,8 @@ impl WebSocket {
         while self.phase.is_reading() {
             if let Some(frame) = self.io.next_frame() {
                 self.outlet.last_heard.note();
-                match frame {
-                    // RFC 6455 §5.5.3: of several pings the last one may be answered alone.
-                    ClientFrame::Ping(payload) if self.phase.is_sending() => ping = Some(payload),
-                    ClientFrame::Data | ClientFrame::Ping(_) => {}
-                    ClientFrame::Pong(payload) => self.take_pong(&payload),
-                    ClientFrame::Close => {
-                        self.close(1000, "", context);
-                        self.phase = self.phase.after_last_read();
-                    }
-                    ClientFrame::Violation { code, reason } => self.close(code, reason, context),
-                }
+                // RFC 6455 §5.5.3: of several pings the last one may be answered alone.
+                ping = self.take_frame(frame, context).or(ping);
                 continue;
             }
             if let Some(payload) = ping.take() {
@@ -235,6 +226,21 @@ impl WebSocket {
                 Poll::Pending => return,
             }
         }
+    }
+
+    /// Takes a frame of the client. Returns the payload of a ping that is to be answered.
+    fn take_frame(&mut self, frame: ClientFrame, context: &mut Context<Self>) -> Option<Bytes> {
+        match frame {
+            ClientFrame::Ping(payload) if self.phase.is_sending() => return Some(payload),
+            ClientFrame::Data | ClientFrame::Ping(_) => {}
+            ClientFrame::Pong(payload) => self.take_pong(&payload),
+            ClientFrame::Close => {
+                self.close(1000, "", context);
+                self.phase = self.phase.after_last_read();
+            }
+            ClientFrame::Violation { code, reason } => self.close(code, reason, context),
+        }
+        None
     }
 
     /// Takes the client's answer to a ping.
