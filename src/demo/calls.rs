@@ -1,8 +1,10 @@
 //! The calls that the demo's page makes to its backend.
 
-use actix_web::HttpRequest;
+use actix_web::dev::Payload;
 use actix_web::http::Method;
-use actix_web::web::{Data, Json, Payload};
+use actix_web::web::{Data, Json};
+use actix_web::{FromRequest, HttpRequest};
+use futures_util::future::LocalBoxFuture;
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 use uuid::Uuid;
@@ -16,29 +18,53 @@ use super::requests::{
 };
 use crate::extractors::body::read_body;
 
-/// Reads what the page sent.
-async fn read_json<T: DeserializeOwned>(
-    request: &HttpRequest,
-    payload: Payload,
-) -> Result<T, DemoError> {
-    let bytes = read_body(request, payload.into_inner())
-        .await
-        .map_err(|error| DemoError::Bad(error.to_string()))?;
-    serde_json::from_slice(&bytes).map_err(|error| DemoError::Bad(error.to_string()))
+/// What the page sent, as JSON.
+pub(super) struct PageJson<T>(T);
+
+impl<T: DeserializeOwned + 'static> FromRequest for PageJson<T> {
+    type Error = DemoError;
+    type Future = LocalBoxFuture<'static, Result<Self, DemoError>>;
+
+    fn from_request(request: &HttpRequest, payload: &mut Payload) -> Self::Future {
+        let (request, payload) = (request.clone(), payload.take());
+        Box::pin(async move {
+            let bytes = read_body(&request, payload)
+                .await
+                .map_err(|error| DemoError::Bad(error.to_string()))?;
+            serde_json::from_slice(&bytes)
+                .map(Self)
+                .map_err(|error| DemoError::Bad(error.to_string()))
+        })
+    }
 }
 
 /// Joins the chat, as a new user or as one who comes back.
 pub(super) async fn join(
-    request: HttpRequest,
-    payload: Payload,
     backend: Data<Backend>,
+    PageJson(request): PageJson<JoinRequest>,
 ) -> Result<Json<Value>, DemoError> {
-    let join: JoinRequest = read_json(&request, payload).await?;
-    let user = join.user()?;
-    refuse_other_channels(&join.channels)?;
+    let user = request.user()?;
+    refuse_other_channels(&request.channels)?;
+    let member = find_member(&backend, user, &request.token).await?;
+    let mut answer = connect(&backend, &member, &request).await?;
+    if let Some(answer) = answer.as_object_mut() {
+        answer.insert("token".to_owned(), backend.tokens.issue(&member).into());
+    }
+    Ok(Json(answer))
+}
+
+/// Returns the member who joins under this name: a new one, or the one whose token this is.
+///
+/// # Errors
+/// Fails when the name belongs to somebody else.
+async fn find_member(
+    backend: &Backend,
+    user: String,
+    token: &str,
+) -> Result<DemoMember, DemoError> {
     let before = backend
         .tokens
-        .read(&join.token)
+        .read(token)
         .filter(|member| member.user == user)
         .map(|member| member.owner);
     if let Some(owner) = backend.owner(&user).await?
@@ -46,68 +72,69 @@ pub(super) async fn join(
     {
         return Err(DemoError::NameTaken);
     }
-    let member = DemoMember {
+    Ok(DemoMember {
         conn_id: Uuid::new_v4(),
         owner: before.unwrap_or_else(Uuid::new_v4),
         user,
-    };
-    let connect = json!({
+    })
+}
+
+/// Opens the connection of a member.
+///
+/// # Errors
+/// Fails when somebody took the name in the meantime.
+async fn connect(
+    backend: &Backend,
+    member: &DemoMember,
+    request: &JoinRequest,
+) -> Result<Value, DemoError> {
+    let details = json!({
         "username": member.user,
         "conn_id": member.conn_id,
-        "channels": join.channels,
+        "channels": request.channels,
         "fresh_user_state": {"owner": member.owner},
-        "user_state": filter_public(&join.state),
+        "user_state": filter_public(&request.state),
         "state_public_keys": PUBLIC_KEYS,
         "channel_configs": channel_configs(),
         "info": {"return_public_state": true},
     });
-    let mut answer = backend.call(Method::POST, "/connect", &connect).await?;
-    if find_owner(answer.get("state")) != member.owner {
-        // Somebody took the name in the meantime.
-        backend
-            .call(
-                Method::POST,
-                "/disconnect",
-                &json!({"conn_id": member.conn_id}),
-            )
-            .await?;
-        return Err(DemoError::NameTaken);
+    let answer = backend.call(Method::POST, "/connect", &details).await?;
+    if find_owner(answer.get("state")) == member.owner {
+        return Ok(answer);
     }
-    if let Some(answer) = answer.as_object_mut() {
-        answer.insert("token".to_owned(), backend.tokens.issue(&member).into());
-    }
-    Ok(Json(answer))
+    let connection = json!({"conn_id": member.conn_id});
+    backend
+        .call(Method::POST, "/disconnect", &connection)
+        .await?;
+    Err(DemoError::NameTaken)
 }
 
 /// Subscribes the member's connection to channels.
 pub(super) async fn subscribe(
-    request: HttpRequest,
-    payload: Payload,
     backend: Data<Backend>,
+    PageJson(request): PageJson<ChannelsRequest>,
 ) -> Result<Json<Value>, DemoError> {
-    change_channels(&request, payload, &backend, "/subscribe").await
+    change_channels(&backend, request, "/subscribe").await
 }
 
 /// Unsubscribes the member's connection from channels.
 pub(super) async fn unsubscribe(
-    request: HttpRequest,
-    payload: Payload,
     backend: Data<Backend>,
+    PageJson(request): PageJson<ChannelsRequest>,
 ) -> Result<Json<Value>, DemoError> {
-    change_channels(&request, payload, &backend, "/unsubscribe").await
+    change_channels(&backend, request, "/unsubscribe").await
 }
 
 async fn change_channels(
-    request: &HttpRequest,
-    payload: Payload,
     backend: &Backend,
+    request: ChannelsRequest,
     path: &str,
 ) -> Result<Json<Value>, DemoError> {
     let ChannelsRequest {
         conn_id,
         channels,
         token,
-    } = read_json(request, payload).await?;
+    } = request;
     let member = backend.member(&token).await?;
     if conn_id != member.conn_id {
         return Err(DemoError::OtherConnection);
@@ -120,15 +147,12 @@ async fn change_channels(
 
 /// Sets values of the member's state.
 pub(super) async fn set_state(
-    request: HttpRequest,
-    payload: Payload,
     backend: Data<Backend>,
+    PageJson(request): PageJson<StateRequest>,
 ) -> Result<Json<Value>, DemoError> {
-    let StateRequest {
-        update_state,
-        token,
-    } = read_json(&request, payload).await?;
-    let body = json!({"user": backend.member(&token).await?.user, "user_state": filter_public(&update_state)});
+    let member = backend.member(&request.token).await?;
+    let state = filter_public(&request.update_state);
+    let body = json!({"user": member.user, "user_state": state});
     backend
         .call(Method::POST, "/user_state", &body)
         .await
@@ -137,61 +161,43 @@ pub(super) async fn set_state(
 
 /// Publishes a message of the member.
 pub(super) async fn publish(
-    request: HttpRequest,
-    payload: Payload,
     backend: Data<Backend>,
+    PageJson(message): PageJson<DemoMessage>,
 ) -> Result<Json<Value>, DemoError> {
-    let message: DemoMessage = read_json(&request, payload).await?;
     let DemoMember { user, .. } = backend.member(&message.token).await?;
-    let parts = json!({"uuid": backend.authors.make_id(&user), "user": user, "message": message.content()?});
+    let id = backend.authors.make_id(&user);
+    let parts = json!({"uuid": id, "user": user, "message": message.content()?});
     send(&backend, Method::POST, parts, message.destination(&user)?).await
 }
 
 /// Edits a message of the member.
 pub(super) async fn edit(
-    request: HttpRequest,
-    payload: Payload,
     backend: Data<Backend>,
+    PageJson(message): PageJson<DemoMessage>,
 ) -> Result<Json<Value>, DemoError> {
-    let (message, user) = read_own_message(&request, payload, &backend).await?;
-    send(
-        &backend,
-        Method::PATCH,
-        json!({"uuid": message.uuid, "message": message.content()?}),
-        message.destination(&user)?,
-    )
-    .await
+    let user = find_author(&backend, &message).await?;
+    let parts = json!({"uuid": message.uuid, "message": message.content()?});
+    send(&backend, Method::PATCH, parts, message.destination(&user)?).await
 }
 
 /// Deletes a message of the member.
 pub(super) async fn delete(
-    request: HttpRequest,
-    payload: Payload,
     backend: Data<Backend>,
+    PageJson(message): PageJson<DemoMessage>,
 ) -> Result<Json<Value>, DemoError> {
-    let (message, user) = read_own_message(&request, payload, &backend).await?;
-    send(
-        &backend,
-        Method::DELETE,
-        json!({"uuid": message.uuid}),
-        message.destination(&user)?,
-    )
-    .await
+    let user = find_author(&backend, &message).await?;
+    let parts = json!({"uuid": message.uuid});
+    send(&backend, Method::DELETE, parts, message.destination(&user)?).await
 }
 
-/// Reads what the author of a message does with it.
+/// Returns the user who wrote a message.
 ///
 /// # Errors
 /// Fails when the caller is not the author.
-async fn read_own_message(
-    request: &HttpRequest,
-    payload: Payload,
-    backend: &Backend,
-) -> Result<(DemoMessage, String), DemoError> {
-    let message: DemoMessage = read_json(request, payload).await?;
+async fn find_author(backend: &Backend, message: &DemoMessage) -> Result<String, DemoError> {
     let DemoMember { user, .. } = backend.member(&message.token).await?;
     if backend.authors.wrote(&user, message.uuid) {
-        Ok((message, user))
+        Ok(user)
     } else {
         Err(DemoError::NotYours)
     }
