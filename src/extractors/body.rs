@@ -81,8 +81,9 @@ fn check<T: FromBody>(bytes: &[u8], facts: &Facts) -> Result<Checked<T>, ApiErro
 /// # Errors
 /// Fails when the body is larger than `body_limit`, or does not arrive in time.
 pub async fn read_body(request: &HttpRequest, payload: Payload) -> Result<Bytes, ApiError> {
-    let limit = Services::of(request)?.settings.body_limit;
-    read(request, payload, Limit::Signed(limit)).await
+    let settings = &Services::of(request)?.settings;
+    let limit = Limit::Signed(settings.body_limit);
+    read(request, payload, limit, settings).await
 }
 
 /// Returns the request if nothing is wrong with it. Whether what it names exists is then found out

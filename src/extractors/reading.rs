@@ -12,7 +12,6 @@ use tokio::time::{Instant, timeout_at};
 
 use crate::error::ApiError;
 use crate::exchange::Exchange;
-use crate::services::Services;
 use crate::settings::Settings;
 
 /// How many bytes beyond the limit of a signed call are read and thrown away, so that their sender
@@ -76,8 +75,8 @@ pub async fn read(
     request: &HttpRequest,
     mut payload: Payload,
     limit: Limit,
+    settings: &Settings,
 ) -> Result<Bytes, ApiError> {
-    let settings = &Services::of(request)?.settings;
     let most = limit.bytes().saturating_add(limit.discarded());
     if length(request.headers()) > most as u64 {
         return Err(limit.exceeded());

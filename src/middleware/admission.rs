@@ -12,6 +12,7 @@ use crate::extractors::reading::{Limit, announces_more_than, read};
 use crate::lifecycle::{Lifecycle, PendingCall};
 use crate::purpose::Purpose;
 use crate::services::Services;
+use crate::settings::Settings;
 use crate::transport::upgrade::Upgrading;
 
 /// The largest body, in bytes, of a request that needs no signature.
@@ -51,7 +52,7 @@ impl Admission {
             // The handler reads the body once the signature is checked.
             Purpose::Change | Purpose::Question => {}
             Purpose::Stream | Purpose::Poll | Purpose::Socket | Purpose::Open => {
-                read_small_body(request).await?
+                read_small_body(request, &services.settings).await?
             }
         }
         Ok(Self {
@@ -78,10 +79,14 @@ impl Admission {
 }
 
 /// Reads the whole body of a request that anyone may send, so that its handler never waits for it.
-async fn read_small_body(request: &mut ServiceRequest) -> Result<(), ApiError> {
+async fn read_small_body(
+    request: &mut ServiceRequest,
+    settings: &Settings,
+) -> Result<(), ApiError> {
     if announces_more_than(request.headers(), 0) {
         let payload = request.parts_mut().1.take();
-        let bytes = read(request.request(), payload, Limit::Unsigned(UNSIGNED_LIMIT)).await?;
+        let limit = Limit::Unsigned(UNSIGNED_LIMIT);
+        let bytes = read(request.request(), payload, limit, settings).await?;
         let (_, mut payload) = h1::Payload::create(true);
         payload.unread_data(bytes);
         request.set_payload(Payload::from(payload));

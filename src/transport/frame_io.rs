@@ -64,12 +64,23 @@ impl FrameIo {
         self.received.next_frame()
     }
 
+    /// Sets the task that reads and writes from now on. The stream wakes it.
+    pub(super) fn set_task(&mut self, context: &Context<'_>) {
+        let task = context.waker();
+        let is_known = |waker: &NotingWaker| waker.note.task.will_wake(task);
+        if !self.waker.as_ref().is_some_and(is_known) {
+            self.waker = Some(NotingWaker::new(task));
+        }
+    }
+
     /// Reads more bytes. Returns false once the client has sent its last one.
     ///
     /// It goes on to read after a violation, and throws the bytes away: a socket that is closed
     /// over unread bytes is reset, and the client would not see why.
-    pub(super) fn poll_read(&mut self, context: &mut Context<'_>) -> Poll<bool> {
-        let waker = NotingWaker::for_task(&mut self.waker, context);
+    pub(super) fn poll_read(&mut self) -> Poll<bool> {
+        let Some(waker) = &self.waker else {
+            return Poll::Pending;
+        };
         // Cleared first, so that a wakeup during the read is not lost.
         if !waker.note.is_woken.swap(false, Ordering::AcqRel) {
             return Poll::Pending;
@@ -86,9 +97,12 @@ impl FrameIo {
 
     /// Writes the frames that wait, all at once where the socket takes them. It is ready when no
     /// frame waits any more.
-    pub(super) fn poll_write(&mut self, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+    pub(super) fn poll_write(&mut self) -> Poll<io::Result<()>> {
         while let Some(first) = self.unsent.front() {
-            let context = &mut NotingWaker::for_task(&mut self.waker, context).context();
+            let Some(waker) = &self.waker else {
+                return Poll::Pending;
+            };
+            let context = &mut waker.context();
             let stream = Pin::new(&mut self.stream);
             let written = if self.unsent.len() == 1 {
                 stream.poll_write(context, first)
@@ -150,17 +164,6 @@ impl Wake for WakeNote {
 }
 
 impl NotingWaker {
-    /// Returns the waker for the task that uses the stream now, and keeps it in `waker`.
-    fn for_task<'a>(waker: &'a mut Option<Self>, context: &Context<'_>) -> &'a Self {
-        let task = context.waker();
-        if let Some(known) = waker
-            && !known.note.task.will_wake(task)
-        {
-            *waker = None;
-        }
-        waker.get_or_insert_with(|| Self::new(task))
-    }
-
     fn new(task: &Waker) -> Self {
         let note = Arc::new(WakeNote {
             task: task.clone(),

@@ -204,7 +204,7 @@ impl WebSocket {
     }
 
     /// Reads what the client sends, and answers its last ping.
-    fn read(&mut self, context: &mut Context<Self>, task: &mut TaskContext<'_>) {
+    fn read(&mut self, context: &mut Context<Self>) {
         let mut ping = None;
         while self.phase.is_reading() {
             if let Some(frame) = self.io.next_frame() {
@@ -220,7 +220,7 @@ impl WebSocket {
             if self.is_pong_unsent {
                 return;
             }
-            match self.io.poll_read(task) {
+            match self.io.poll_read() {
                 Poll::Ready(true) => {}
                 Poll::Ready(false) => self.phase = self.phase.after_last_read(),
                 Poll::Pending => return,
@@ -279,12 +279,13 @@ impl ActorFuture<WebSocket> for ReadAndWrite {
         context: &mut Context<WebSocket>,
         task: &mut TaskContext<'_>,
     ) -> Poll<()> {
+        socket.io.set_task(task);
         loop {
-            socket.read(context, task);
+            socket.read(context);
             if socket.pings.poll_reminder(task) {
                 socket.send_due_ping();
             }
-            match socket.io.poll_write(task) {
+            match socket.io.poll_write() {
                 Poll::Ready(Ok(())) if !socket.phase.is_reading() => context.stop(),
                 // The answer to a ping is written, so what the client sent since then can be read.
                 Poll::Ready(Ok(())) if std::mem::take(&mut socket.is_pong_unsent) => continue,
