@@ -26,7 +26,7 @@ pub(super) fn address(fields: &mut impl Fields) -> Option<Address> {
     Some(Address {
         pm_users: pm_users?,
         exclude_users: exclude_users?,
-        channel: channel?,
+        channel,
         no_history: no_history?,
     })
 }

@@ -78,7 +78,7 @@ impl Table for ConnectRequest {
         let info = info_options(fields);
         Some(Self {
             username: username?,
-            conn_id: conn_id?,
+            conn_id,
             channels: channels?,
             state_public_keys: state_public_keys?,
             fresh_user_state: fresh_user_state?,

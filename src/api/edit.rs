@@ -51,9 +51,9 @@ impl Table for MessagePatch {
         Some(Patch {
             address: address?,
             uuid: uuid?,
-            timestamp: timestamp?,
-            user: user?,
-            message: message?,
+            timestamp,
+            user,
+            message,
             edited: edited?,
         })
     }

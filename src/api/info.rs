@@ -65,10 +65,7 @@ impl Table for InfoQuery {
             return_public_state: return_public_state?,
             exclude_channels: exclude_channels?,
         };
-        Some(InfoRequest {
-            channels: channels?,
-            options,
-        })
+        Some(InfoRequest { channels, options })
     }
 }
 

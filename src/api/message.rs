@@ -44,10 +44,10 @@ impl Table for MessageDraft {
         );
         Some(Draft {
             address: address?,
-            uuid: uuid?,
-            timestamp: timestamp?,
+            uuid,
+            timestamp,
             user: user?,
-            message: message?,
+            message,
         })
     }
 }

@@ -50,7 +50,7 @@ impl Table for UserStateRequest {
         Some(Self {
             user: user?,
             user_state: user_state?,
-            state_public_keys: state_public_keys?,
+            state_public_keys,
         })
     }
 }

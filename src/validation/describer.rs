@@ -140,9 +140,8 @@ impl Fields for Describer {
         self.describe(field, &rule, |schema| schema)
     }
 
-    fn nullable<T>(&mut self, field: Field, rule: impl Rule<T>) -> Option<Option<T>> {
-        self.describe(field, &rule, or_null);
-        None
+    fn nullable<T>(&mut self, field: Field, rule: impl Rule<T>) -> Option<T> {
+        self.describe(field, &rule, or_null)
     }
 
     fn either<T>(&mut self, newer: Field, older: Field, rule: impl Rule<T>) -> Option<T> {

@@ -76,8 +76,9 @@ pub trait Fields {
         absent: impl FnOnce(&Facts) -> Result<T, Errors>,
     ) -> Option<T>;
 
-    /// Walks over a field that may be absent or null.
-    fn nullable<T>(&mut self, field: Field, rule: impl Rule<T>) -> Option<Option<T>>;
+    /// Walks over a field that may be absent or null. A wrong value counts as absent: the error is
+    /// noted, so no request comes of it.
+    fn nullable<T>(&mut self, field: Field, rule: impl Rule<T>) -> Option<T>;
 
     /// Walks over a field that must be there under one of two names. The first counts when both are
     /// there.
@@ -91,9 +92,10 @@ pub trait Fields {
         self.required_or(field, rule, REQUIRED)
     }
 
-    /// Walks over a field that may be absent.
-    fn optional<T>(&mut self, field: Field, rule: impl Rule<T>) -> Option<Option<T>> {
-        self.or_else(field, rule.map(Some), |_| Ok(None))
+    /// Walks over a field that may be absent. A wrong value counts as absent: the error is noted, so
+    /// no request comes of it.
+    fn optional<T>(&mut self, field: Field, rule: impl Rule<T>) -> Option<T> {
+        self.or_else(field, rule.map(Some), |_| Ok(None)).flatten()
     }
 
     /// Walks over a field that is empty when it is absent.

@@ -83,11 +83,9 @@ impl Fields for BodyReader<'_> {
         }
     }
 
-    fn nullable<T>(&mut self, field: Field, rule: impl Rule<T>) -> Option<Option<T>> {
-        match self.find(field.name) {
-            Some(value) if !is_null(value) => self.note(field.name, rule.read(value).map(Some)),
-            _ => Some(None),
-        }
+    fn nullable<T>(&mut self, field: Field, rule: impl Rule<T>) -> Option<T> {
+        let value = self.find(field.name).filter(|value| !is_null(value))?;
+        self.note(field.name, rule.read(value))
     }
 
     fn either<T>(&mut self, newer: Field, older: Field, rule: impl Rule<T>) -> Option<T> {

@@ -17,7 +17,7 @@ use crate::target::{Seat, Target};
 /// So long a server may remember those who left.
 const SETTLING: Duration = Duration::from_secs(20);
 
-/// See the module.
+/// The scenario of clients that come and go.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Churn {
     pub(crate) clients: usize,

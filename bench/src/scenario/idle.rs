@@ -20,7 +20,7 @@ const BURST_BYTES: usize = 1_000_000;
 /// After connecting, what was needed for it comes to rest.
 const SETTLING: Duration = Duration::from_secs(5);
 
-/// See the module.
+/// The scenario of idle clients.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Idle {
     pub(crate) subscribers: usize,

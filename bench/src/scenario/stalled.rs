@@ -11,7 +11,7 @@ use crate::scenario::load::{Interval, Load, Pace, Running};
 use crate::scenario::{Bench, Common};
 use crate::target::Seat;
 
-/// See the module.
+/// The scenario of clients that do not read.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Stalled {
     pub(crate) subscribers: usize,

@@ -59,17 +59,17 @@ fn parse(text: &str) -> Option<Timestamp> {
     .ok()?;
     let byte = |number: u32| u8::try_from(number).ok();
     let time = Time::from_hms_micro(byte(hour)?, byte(minute)?, byte(second)?, micros).ok()?;
-    Some(Timestamp::new(
-        PrimitiveDateTime::new(date, time),
-        offset(rest)?,
-    ))
+    let offset = if rest.is_empty() {
+        None
+    } else {
+        Some(offset(rest)?)
+    };
+    Some(Timestamp::new(PrimitiveDateTime::new(date, time), offset))
 }
 
-fn offset(text: &str) -> Option<Option<UtcOffset>> {
-    match text {
-        "" => return Some(None),
-        "Z" => return Some(Some(UtcOffset::UTC)),
-        _ => {}
+fn offset(text: &str) -> Option<UtcOffset> {
+    if text == "Z" {
+        return Some(UtcOffset::UTC);
     }
     let sign: i8 = if text.starts_with('-') { -1 } else { 1 };
     let mut rest = text.strip_prefix(['+', '-'])?;
@@ -86,9 +86,7 @@ fn offset(text: &str) -> Option<Option<UtcOffset>> {
     if !rest.is_empty() || hours > 23 {
         return None;
     }
-    UtcOffset::from_hms(sign * hours, sign * minutes, 0)
-        .ok()
-        .map(Some)
+    UtcOffset::from_hms(sign * hours, sign * minutes, 0).ok()
 }
 
 fn after(rest: &mut &str, separator: &str, least: usize, most: usize) -> Option<u32> {
