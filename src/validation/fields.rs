@@ -1,7 +1,7 @@
 //! The table of an object's fields: names, rules, defaults, descriptions and examples, in one
 //! place.
 //!
-//! A [`Table`] is walked twice: by a [`Reader`](super::reader::Reader), which takes a body apart,
+//! A [`Table`] is walked twice: by a [`BodyReader`](super::reader::BodyReader), which takes a body apart,
 //! and by [`describe`](super::describer::describe), which writes the schema of the same object. So
 //! the description of a request cannot say anything else than what is read.
 
