@@ -1,5 +1,19 @@
 //! Channelstream's HTTP on top of the broker (`channelstream_actors`).
 //!
+//! A backend signs its calls with the secret that it shares with the server:
+//!
+//! ```
+//! use channelstream::signature::signer::Signer;
+//!
+//! let signer = Signer::new("the secret of backend and server", None);
+//! let signature = signer.sign("/message");
+//! // The backend sends this text in the header `X-Channelstream-Secret`, and the server checks it.
+//! assert!(signer.check(&signature).is_ok());
+//! assert!(Signer::new("another secret", None).check(&signature).is_err());
+//! ```
+//!
+//! # Modules
+//!
 //! In reading order:
 //!
 //! - [`routes`]: every path on a line; [`calls`]: those that are described;
