@@ -55,7 +55,11 @@ impl WebSocket {
                             }
                         }
                         Some(Ok(Message::Close(Some(CloseFrame { code, reason })))) => said = Some((code.into(), reason.to_string())),
-                        Some(Ok(Message::Ping(_))) => to_pings.send_modify(|count| *count += 1),
+                        Some(Ok(Message::Ping(_))) => {
+                            // The answer waits in the socket, where a close would overtake it.
+                            if sink.flush().await.is_err() { break }
+                            to_pings.send_modify(|count| *count += 1);
+                        }
                         Some(Ok(_)) => {}
                         Some(Err(_)) | None => break,
                     }
