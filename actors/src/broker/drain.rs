@@ -56,7 +56,7 @@ impl Broker {
                 break;
             }
             sleep_until(deadline.min(Instant::now() + pause)).await;
-            // Of slow clients there may be many.
+            // There may be many slow clients.
             pause = LONGEST_WAIT.min(pause * 2);
         }
         // Not all come back in the same second.

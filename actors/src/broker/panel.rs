@@ -144,7 +144,7 @@ impl Broker {
                 Some(Ok(())) => return Ok(true),
                 Some(Err(connections)) => {
                     for conn_id in connections {
-                        // One that has ended meanwhile has left as well.
+                        // A connection that has ended meanwhile has left as well.
                         let _ = self.unsubscribe(conn_id, vec![name.clone()]).await;
                     }
                 }

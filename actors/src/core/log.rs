@@ -20,7 +20,7 @@ use crate::protocol::timestamp::Moment;
 pub struct Entry {
     /// The number of the entry: 1, 2, 3 … It is given once.
     pub offset: u64,
-    /// Who may see it.
+    /// The users who may see the event.
     pub route: Route,
     /// Whether a client that was not listening is shown the entry later. False where the channel
     /// stores no frames.
@@ -56,7 +56,7 @@ impl Entry {
 pub struct Record {
     /// The id of the event.
     pub id: MessageId,
-    /// Who may see it.
+    /// The users who may see the event.
     pub route: Route,
     /// Whether a client that was not listening is shown it later.
     pub kept: bool,

@@ -44,7 +44,7 @@ impl From<Box<RawValue>> for Payload {
     }
 }
 
-/// Who gets a message. Without channel and recipients it goes nowhere.
+/// The recipients of a message. A message without channel and recipients reaches nobody.
 #[derive(Clone, Debug, Default, Serialize, ToSchema)]
 pub struct Address {
     /// The recipients: in the channel only, or on all their connections if there is no channel.
@@ -97,7 +97,7 @@ impl Address {
 /// A message that a caller sends to be published.
 #[derive(Clone, Debug)]
 pub struct Draft {
-    /// Who gets the message.
+    /// The recipients of the message.
     pub address: Address,
     /// The id of the message; where it is `None`, the server makes one.
     pub uuid: Option<MessageId>,
@@ -114,7 +114,7 @@ pub struct Draft {
 #[derive(Clone, Debug, Serialize, ToSchema)]
 #[schema(as = AcceptedMessage)]
 pub struct Message {
-    /// Who gets it, and whether history keeps it.
+    /// The recipients, and whether history keeps the message.
     #[serde(flatten)]
     pub address: Address,
     /// The id of the accepted message.
@@ -156,7 +156,7 @@ const SHARED: usize = 4 * size_of::<usize>();
 /// An edit as accepted: the answer of `PATCH /message`.
 #[derive(Clone, Debug, Serialize, ToSchema)]
 pub struct Patch {
-    /// Who gets it, and whether history keeps it.
+    /// The recipients, and whether history keeps the message.
     #[serde(flatten)]
     pub address: Address,
     /// The id of the message to edit.
@@ -198,7 +198,7 @@ impl Patch {
 /// A deletion as accepted: the answer of `DELETE /message`.
 #[derive(Clone, Debug, Serialize, ToSchema)]
 pub struct Deletion {
-    /// Who gets it, and whether history keeps it.
+    /// The recipients, and whether history keeps the message.
     #[serde(flatten)]
     pub address: Address,
     /// The id of the message to delete.
