@@ -16,17 +16,16 @@ use channelstream::signature::Signer;
 use channelstream::validation::body::FromBody;
 use channelstream::validation::facts::Facts;
 use channelstream_actors::broker::Broker;
+use channelstream_actors::core::Stamp;
 use channelstream_actors::core::channel::ChannelCore;
 use channelstream_actors::core::publication::Publication;
 use channelstream_actors::core::roster::Member;
 use channelstream_actors::core::user::{ConnectState, ConnectedChannels, Place, UserCore};
-use channelstream_actors::core::{Identity, Stamp};
 use channelstream_actors::limits::{Limits, Retention};
-use channelstream_actors::name::{ChannelName, ConnId, MessageId, UserName};
+use channelstream_actors::name::{ChannelName, ConnId, Identity, MessageId, UserName};
 use channelstream_actors::outlet::{
     Attachment, AwaitCapacity, Batch, LastHeard, Outlet, Queue, Shut, Socket,
 };
-use channelstream_actors::position::Epoch;
 use channelstream_actors::protocol::event;
 use channelstream_actors::protocol::message::{Address, Draft, Message, Payload};
 use channelstream_actors::protocol::timestamp::Moment;
@@ -37,13 +36,6 @@ use serde_json::value::RawValue;
 fn payload() -> Payload {
     let text = format!(r#"{{"text":"{}"}}"#, "x".repeat(189));
     RawValue::from_string(text).unwrap().into()
-}
-
-fn identity() -> Identity {
-    Identity {
-        uuid: uuid::Uuid::new_v4(),
-        epoch: Epoch::random(),
-    }
 }
 
 fn draft(channel: &ChannelName) -> Draft {
@@ -113,7 +105,7 @@ fn core(criterion: &mut Criterion) {
     };
     let mut channel = ChannelCore::new(
         ChannelName::new("news"),
-        identity(),
+        Identity::random(),
         retention(),
         8 << 20,
         Moment::now(),
@@ -125,7 +117,8 @@ fn core(criterion: &mut Criterion) {
     criterion.bench_function("a user comes and goes in two cores", |bencher| {
         bencher.iter(|| {
             let (conn_id, now) = (ConnId::random(), Moment::now());
-            let mut user = UserCore::new(UserName::new("alice"), identity(), retention(), now);
+            let mut user =
+                UserCore::new(UserName::new("alice"), Identity::random(), retention(), now);
             let channels = || vec![ChannelName::new("news")];
             let connected = ConnectedChannels {
                 added: channels(),

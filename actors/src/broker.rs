@@ -30,7 +30,7 @@ use crate::core::user::{ConnectState, StateChanged};
 use crate::core::visible_state::Values;
 use crate::counters::{Counted, Counters};
 use crate::directories::Directories;
-use crate::directory::IfAbsent;
+use crate::directory::{Forwarded, IfAbsent};
 use crate::error::{CloseReason, NotConnected, Refused, Unknown};
 use crate::ledger::Ledger;
 use crate::limits::Limits;
@@ -209,14 +209,8 @@ impl Broker {
         channels: Vec<ChannelName>,
         configs: Configs,
     ) -> Result<Subscriptions, NotDone> {
-        let pending = self.begin()?;
-        let subscribed =
-            self.connections
-                .ask(conn_id, IfAbsent::Skip, Subscribe { channels, configs });
-        Self::wait(pending, subscribed)
+        self.change_subscriptions(conn_id, Subscribe { channels, configs })
             .await
-            .unwrap_or(Err(Unknown))
-            .map_err(NotDone::Unknown)
     }
 
     /// Takes a connection out of channels.
@@ -228,11 +222,22 @@ impl Broker {
         conn_id: ConnId,
         channels: Vec<ChannelName>,
     ) -> Result<Subscriptions, NotDone> {
+        self.change_subscriptions(conn_id, Unsubscribe { channels })
+            .await
+    }
+
+    async fn change_subscriptions<M>(
+        &self,
+        conn_id: ConnId,
+        change: M,
+    ) -> Result<Subscriptions, NotDone>
+    where
+        Connection: Handler<Forwarded<M>>,
+        M: Message<Result = Result<Subscriptions, Unknown>> + Send + 'static,
+    {
         let pending = self.begin()?;
-        let unsubscribed = self
-            .connections
-            .ask(conn_id, IfAbsent::Skip, Unsubscribe { channels });
-        Self::wait(pending, unsubscribed)
+        let changed = self.connections.ask(conn_id, IfAbsent::Skip, change);
+        Self::wait(pending, changed)
             .await
             .unwrap_or(Err(Unknown))
             .map_err(NotDone::Unknown)
@@ -279,7 +284,8 @@ impl Broker {
         Ok(())
     }
 
-    /// Lets a transport listen for a connection. `read` is how far its client says that it has read.
+    /// Lets a transport listen for a connection. `read` is how far its client says that it has
+    /// read.
     ///
     /// # Errors
     /// When there is no such connection.

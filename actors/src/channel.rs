@@ -3,17 +3,15 @@
 use std::time::Duration;
 
 use actix::prelude::*;
-use uuid::Uuid;
 
 use crate::common::Common;
+use crate::core::Stamp;
 use crate::core::channel::ChannelCore;
 use crate::core::roster::Member;
 use crate::core::user::Place;
-use crate::core::{Identity, Stamp};
 use crate::delivery::{Attach, Delivery, Detach, GetEpoch, IsUpToDate, PublishAnswer};
 use crate::directory::{Registered, Registration, impl_registered_handlers};
-use crate::name::{ChannelName, ConnId, MessageId};
-use crate::position::Epoch;
+use crate::name::{ChannelName, ConnId, Identity, MessageId};
 use crate::posting::{Delete, Edit, LogActor, Publish};
 use crate::protocol::config::ChannelConfig;
 use crate::protocol::info::{ChannelInfo, Detail};
@@ -91,13 +89,9 @@ impl Registered for Channel {
 /// Creates the parts of a channel that keeps nothing yet.
 fn new_parts(name: &ChannelName, common: &Common) -> (ChannelCore, Delivery) {
     let limits = common.limits();
-    let identity = Identity {
-        uuid: Uuid::new_v4(),
-        epoch: Epoch::random(),
-    };
     let core = ChannelCore::new(
         name.clone(),
-        identity,
+        Identity::random(),
         limits.retention(limits.channel_frames),
         limits.history_bytes,
         Moment::now(),

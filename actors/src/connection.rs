@@ -281,14 +281,19 @@ impl Handler<IsServed> for Connection {
     fn handle(&mut self, _: IsServed, _: &mut Context<Self>) -> Self::Result {
         let close_grace = self.needs.common.limits().close_grace;
         let unserved = self.life.as_ref().map(|life| life.unserved(close_grace));
-        match (unserved, self.places()) {
-            (Some(Unserved::NextTransport), _) => Box::pin(ready(false)),
-            (Some(Unserved::Entries(queue)), Some(places)) => Box::pin(async move {
-                let is_sent = places.are_up_to_date().await;
-                // Looked at last: what the logs have just handed on waits here.
-                is_sent && queue.is_none_or(|queue| queue.is_empty())
-            }),
-            _ => Box::pin(ready(true)),
-        }
+        let queue = match unserved {
+            Some(Unserved::Entries(queue)) => queue,
+            Some(Unserved::NextTransport) => return Box::pin(ready(false)),
+            Some(Unserved::Nothing) | None => return Box::pin(ready(true)),
+        };
+        let places = self.places();
+        Box::pin(async move {
+            let is_sent = match places {
+                Some(places) => places.are_up_to_date().await,
+                None => true,
+            };
+            // Looked at last: what the logs have just handed on waits here.
+            is_sent && queue.is_none_or(|queue| queue.is_empty())
+        })
     }
 }

@@ -14,7 +14,6 @@ pub mod user;
 pub mod visible_state;
 
 use crate::name::MessageId;
-use crate::position::Epoch;
 use crate::protocol::timestamp::Moment;
 
 /// When an operation happens, and the id of the event that it may make.
@@ -24,13 +23,4 @@ pub struct Stamp {
     pub now: Moment,
     /// The id of the event. It is not used where the operation makes no event of its own.
     pub id: MessageId,
-}
-
-/// What is made with a channel or a user and never changes.
-#[derive(Clone, Copy, Debug)]
-pub struct Identity {
-    /// An id that `/info` shows.
-    pub uuid: uuid::Uuid,
-    /// The epoch of the log.
-    pub epoch: Epoch,
 }

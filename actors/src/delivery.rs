@@ -103,7 +103,7 @@ impl Delivery {
             common: common.clone(),
             first_frames,
             batches: BatchCache::default(),
-            schedule: Schedule::new(),
+            schedule: Schedule::default(),
             full: Vec::new(),
         }
     }

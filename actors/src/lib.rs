@@ -47,13 +47,14 @@
 //!   below it;
 //! - `posting`: what channels and users do alike; `delivery`: hands the entries of a log to its
 //!   subscribers;
-//! - [`view`]: channels and users as operators see them; `ledger`: calls that must not happen twice;
+//! - [`view`]: channels and users as operators see them; `ledger`: calls that must not happen
+//!   twice;
 //! - `directories` and `directory`: find and create actors by name;
 //! - [`outlet`]: the contract between the broker and a socket;
 //! - [`core`]: what decides, as plain structs, among them the [`cursor`](core::cursor) of a
 //!   subscriber;
-//! - [`protocol`]: what goes over the wire; [`list`], [`name`], [`position`], [`limits`], [`error`],
-//!   [`counters`], [`transport`] and [`patience`]: what all of them use.
+//! - [`protocol`]: what goes over the wire; [`list`], [`name`], [`position`], [`limits`],
+//!   [`error`], [`counters`], [`transport`] and [`patience`]: what all of them use.
 //!
 //! # Invariants
 //!

@@ -52,8 +52,8 @@ pub struct Retention {
 }
 
 impl Limits {
-    /// Returns what a log keeps: its last `frames` entries for connections that listen for the first
-    /// time, and whatever a connection that is away may come back for.
+    /// Returns what a log keeps: its last `frames` entries for connections that listen for the
+    /// first time, and whatever a connection that is away may come back for.
     pub(crate) fn retention(&self, frames: usize) -> Retention {
         Retention {
             frames,

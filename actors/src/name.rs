@@ -11,6 +11,8 @@ use serde::Serialize;
 use utoipa::ToSchema;
 use uuid::Uuid;
 
+use crate::position::Epoch;
+
 macro_rules! text_name {
     ($(#[$doc:meta])* $name:ident) => {
         $(#[$doc])*
@@ -107,4 +109,23 @@ impl ConnId {
 uuid_name! {
     /// The id of a message, or of another event.
     MessageId
+}
+
+/// What is made with a channel or a user and never changes.
+#[derive(Clone, Copy, Debug)]
+pub struct Identity {
+    /// An id that `/info` shows.
+    pub uuid: Uuid,
+    /// The epoch of the log.
+    pub epoch: Epoch,
+}
+
+impl Identity {
+    /// Creates the identity of a new channel or user.
+    pub fn random() -> Self {
+        Self {
+            uuid: Uuid::new_v4(),
+            epoch: Epoch::random(),
+        }
+    }
 }

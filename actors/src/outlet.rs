@@ -1,7 +1,7 @@
 //! The contract between the broker and a socket.
 //!
-//! An *outlet* is the actor of one open transport: it owns the socket and takes batches of entries. What
-//! both sides may rely on:
+//! An *outlet* is the actor of one open transport: it owns the socket and takes batches of entries.
+//! What both sides may rely on:
 //!
 //! - the entries of a log are sent in the order of their offsets, without holes, each once per
 //!   attachment;
@@ -52,8 +52,8 @@ pub struct Batch {
 #[rtype(result = "()")]
 pub struct AwaitCapacity;
 
-/// Tells an outlet to end. It takes no more batches, says why to its client where the transport can,
-/// and detaches.
+/// Tells an outlet to end. It takes no more batches, says why to its client where the transport
+/// can, and detaches.
 #[derive(Message, Clone, Copy, Debug)]
 #[rtype(result = "()")]
 pub struct Shut(pub CloseReason);
@@ -152,7 +152,8 @@ struct QueueState {
 }
 
 impl Queue {
-    /// Creates the queue of an outlet that writes to the socket at once. It is full at `limit` bytes.
+    /// Creates the queue of an outlet that writes to the socket at once. It is full at `limit`
+    /// bytes.
     pub fn of_socket(limit: usize, socket: Arc<dyn Socket>) -> Self {
         let sent = AtomicU64::new(socket.written());
         Self(Arc::new(QueueState {

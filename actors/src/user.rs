@@ -10,12 +10,10 @@ mod private_log;
 mod update_queue;
 
 use actix::prelude::*;
-use uuid::Uuid;
 
 use self::update_queue::UpdateQueue;
 use crate::channel::Channel;
 use crate::common::Common;
-use crate::core::Identity;
 use crate::core::user::{ChannelUpdate, ConnectState, ConnectedChannels, StateChanged, UserCore};
 use crate::core::visible_state::Values;
 use crate::counters::Counted;
@@ -23,8 +21,7 @@ use crate::delivery::Delivery;
 use crate::directories::Directories;
 use crate::directory::{IfAbsent, Registered, Registration, impl_registered_handlers};
 use crate::error::Unknown;
-use crate::name::{ChannelName, ConnId, UserName};
-use crate::position::Epoch;
+use crate::name::{ChannelName, ConnId, Identity, UserName};
 use crate::protocol::info::UserInfo;
 use crate::protocol::state::State;
 use crate::protocol::timestamp::Moment;
@@ -143,13 +140,9 @@ impl Registered for User {
 
     fn open(registration: Registration<Self>, needs: &UserNeeds) -> Self {
         let limits = needs.common.limits();
-        let identity = Identity {
-            uuid: Uuid::new_v4(),
-            epoch: Epoch::random(),
-        };
         let core = UserCore::new(
             registration.name().clone(),
-            identity,
+            Identity::random(),
             limits.retention(limits.private_frames),
             Moment::now(),
         );
@@ -188,15 +181,12 @@ impl User {
         }
     }
 
-    /// Tells channels, then answers with `answer`.
-    fn answer_after<T: Send + 'static>(
+    /// Answers with `answer` when all channels in the queue were told.
+    fn answer_when_told<T: Send + 'static>(
         &mut self,
-        updates: Vec<ChannelUpdate>,
-        configs: Configs,
         answer: T,
         context: &mut Context<Self>,
     ) -> ResponseFuture<T> {
-        self.updates.push(updates, configs);
         let answered = self.updates.push_answer();
         self.run_updates(context);
         Box::pin(async move {
@@ -245,7 +235,8 @@ impl Handler<AddConnection> for User {
             state: self.core.state().state().clone(),
             public_state: self.core.state().public_state().clone(),
         };
-        self.answer_after(updates, configs, connected, context)
+        self.updates.push(updates, configs);
+        self.answer_when_told(connected, context)
     }
 }
 
@@ -254,8 +245,8 @@ impl Handler<AddSubscriptions> for User {
 
     fn handle(&mut self, add: AddSubscriptions, context: &mut Context<Self>) -> Self::Result {
         let updates = self.core.subscribe(add.conn_id, add.added, Moment::now());
-        let answer = updates.as_ref().map(drop).map_err(|unknown| *unknown);
-        self.answer_after(updates.unwrap_or_default(), add.configs, answer, context)
+        let answer = updates.map(|updates| self.updates.push(updates, add.configs));
+        self.answer_when_told(answer, context)
     }
 }
 
@@ -265,9 +256,8 @@ impl Handler<RemoveSubscriptions> for User {
     fn handle(&mut self, remove: RemoveSubscriptions, context: &mut Context<Self>) -> Self::Result {
         let RemoveSubscriptions { conn_id, removed } = remove;
         let updates = self.core.unsubscribe(conn_id, removed, Moment::now());
-        let answer = updates.as_ref().map(drop).map_err(|unknown| *unknown);
-        let configs = Configs::default();
-        self.answer_after(updates.unwrap_or_default(), configs, answer, context)
+        let answer = updates.map(|updates| self.updates.push(updates, Configs::default()));
+        self.answer_when_told(answer, context)
     }
 }
 
@@ -308,7 +298,8 @@ impl Handler<SetState> for User {
         let (changed, updates) = self
             .core
             .set_state(set.values, set.public_keys, Moment::now());
-        self.answer_after(updates, Configs::default(), changed, context)
+        self.updates.push(updates, Configs::default());
+        self.answer_when_told(changed, context)
     }
 }
 

@@ -10,16 +10,15 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 use std::time::Duration;
 
+use channelstream_actors::core::Stamp;
 use channelstream_actors::core::channel::ChannelCore;
 use channelstream_actors::core::connection::ConnectionCore;
 use channelstream_actors::core::log::Entry;
 use channelstream_actors::core::publication::Publication;
 use channelstream_actors::core::user::{ChannelUpdate, ConnectState, ConnectedChannels, UserCore};
 use channelstream_actors::core::visible_state::Values;
-use channelstream_actors::core::{Identity, Stamp};
 use channelstream_actors::limits::Retention;
-use channelstream_actors::name::{ChannelName, ConnId, MessageId, UserName};
-use channelstream_actors::position::Epoch;
+use channelstream_actors::name::{ChannelName, ConnId, Identity, MessageId, UserName};
 use channelstream_actors::protocol::config::ChannelConfig;
 use channelstream_actors::protocol::message::{Address, Deletion, Message, Patch};
 use channelstream_actors::protocol::state::StateValue;
@@ -138,13 +137,6 @@ fn retention(length: usize) -> Retention {
     }
 }
 
-fn identity() -> Identity {
-    Identity {
-        uuid: Uuid::new_v4(),
-        epoch: Epoch::random(),
-    }
-}
-
 fn user_name(index: usize) -> UserName {
     UserName::new(format!("user-{index}"))
 }
@@ -185,7 +177,7 @@ impl World {
         let channel = |index| {
             let mut core = ChannelCore::new(
                 channel_name(index),
-                identity(),
+                Identity::random(),
                 retention(10_000),
                 usize::MAX,
                 now,
@@ -195,7 +187,9 @@ impl World {
         };
         Self {
             users: (0..USERS)
-                .map(|index| UserCore::new(user_name(index), identity(), retention(100), now))
+                .map(|index| {
+                    UserCore::new(user_name(index), Identity::random(), retention(100), now)
+                })
                 .collect(),
             connections: HashMap::new(),
             channels: (0..CHANNELS).map(channel).collect(),
@@ -468,7 +462,7 @@ proptest! {
         steps in prop::collection::vec((0..4_u8, 0..USERS, 1..6_usize), 1..120),
     ) {
         let now = Moment::from_micros(1);
-        let mut core = ChannelCore::new(channel_name(0), identity(), retention(length), usize::MAX, now);
+        let mut core = ChannelCore::new(channel_name(0), Identity::random(), retention(length), usize::MAX, now);
         let mut routes: Vec<Option<usize>> = Vec::new();
         // Per user: the position where it began, where it stands, and what it has read.
         let mut cursors: HashMap<usize, (u64, u64, Vec<u64>)> = HashMap::new();

@@ -2,14 +2,14 @@
 
 use std::sync::Arc;
 
+use crate::core::Stamp;
 use crate::core::history::History;
 use crate::core::log::{Log, Record};
 use crate::core::publication::Publication;
 use crate::core::roster::{Member, MemberChange, Roster};
 use crate::core::route::Route;
-use crate::core::{Identity, Stamp};
 use crate::limits::Retention;
-use crate::name::{ChannelName, MessageId};
+use crate::name::{ChannelName, Identity, MessageId};
 use crate::protocol::config::ChannelConfig;
 use crate::protocol::event::{self, Action, EventBody, Presence, StateChange};
 use crate::protocol::message::{Deletion, Message, Patch};

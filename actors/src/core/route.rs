@@ -53,8 +53,8 @@ impl Route {
         })))
     }
 
-    /// Returns the route of a message in a channel: to `pm_users`, or to all if there are none, less
-    /// `exclude_users` (`protocol.md` §5).
+    /// Returns the route of a message in a channel: to `pm_users`, or to all if there are none,
+    /// less `exclude_users` (`protocol.md` §5).
     pub fn of(address: &Address) -> Self {
         if address.pm_users.is_empty() && address.exclude_users.is_empty() {
             return Self::open();

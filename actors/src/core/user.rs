@@ -4,7 +4,6 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use crate::core::Identity;
 use crate::core::log::{Log, Record};
 use crate::core::publication::Publication;
 use crate::core::roster::Member;
@@ -12,7 +11,7 @@ use crate::core::route::Route;
 use crate::core::visible_state::{Values, VisibleState};
 use crate::error::Unknown;
 use crate::limits::Retention;
-use crate::name::{ChannelName, ConnId, MessageId, UserName};
+use crate::name::{ChannelName, ConnId, Identity, MessageId, UserName};
 use crate::protocol::event::{self, EventBody};
 use crate::protocol::message::{Deletion, Message, Patch};
 use crate::protocol::state::{Change, State};
@@ -163,12 +162,8 @@ impl UserCore {
         self.enter(&returning);
         self.enter(&added);
         let mut places: BTreeMap<ChannelName, Place> = BTreeMap::new();
-        places.extend(unchanged(returning));
-        places.extend(
-            added
-                .into_iter()
-                .map(|channel| (channel, Place::Taken(conn_id))),
-        );
+        places.extend(with_place(returning, Place::Unchanged));
+        places.extend(with_place(added, Place::Taken(conn_id)));
         if has_new_keys || !changed.is_empty() {
             for channel in self.present.keys() {
                 places.entry(channel.clone()).or_insert(Place::Unchanged);
@@ -191,8 +186,7 @@ impl UserCore {
         if *self.connections.get(&conn_id).ok_or(Unknown)? {
             self.enter(&added);
         }
-        let taken = |channel| (channel, Place::Taken(conn_id));
-        Ok(self.updates(added.into_iter().map(taken), Vec::new()))
+        Ok(self.updates(with_place(added, Place::Taken(conn_id)), Vec::new()))
     }
 
     /// A connection has left channels.
@@ -209,8 +203,7 @@ impl UserCore {
         if *self.connections.get(&conn_id).ok_or(Unknown)? {
             self.leave(&removed);
         }
-        let left = |channel| (channel, Place::Left(conn_id));
-        Ok(self.updates(removed.into_iter().map(left), Vec::new()))
+        Ok(self.updates(with_place(removed, Place::Left(conn_id)), Vec::new()))
     }
 
     /// A connection, which is in these channels, counts as present from now on or no longer.
@@ -231,7 +224,7 @@ impl UserCore {
         } else {
             self.leave(&channels);
         }
-        self.updates(unchanged(channels), Vec::new())
+        self.updates(with_place(channels, Place::Unchanged), Vec::new())
     }
 
     /// A connection, which was in these channels, has ended for good.
@@ -248,8 +241,7 @@ impl UserCore {
         if was_present {
             self.leave(&channels);
         }
-        let left = |channel| (channel, Place::Left(conn_id));
-        self.updates(channels.into_iter().map(left), Vec::new())
+        self.updates(with_place(channels, Place::Left(conn_id)), Vec::new())
     }
 
     /// Sets values, and the public keys where they are given. Each channel where the user is
@@ -271,7 +263,10 @@ impl UserCore {
             return (reply, Vec::new());
         }
         let channels: Vec<_> = self.present.keys().cloned().collect();
-        (reply, self.updates(unchanged(channels), changed))
+        (
+            reply,
+            self.updates(with_place(channels, Place::Unchanged), changed),
+        )
     }
 
     /// Logs private messages in the order given.
@@ -361,8 +356,10 @@ impl UserCore {
     }
 }
 
-fn unchanged(channels: Vec<ChannelName>) -> impl Iterator<Item = (ChannelName, Place)> {
-    channels
-        .into_iter()
-        .map(|channel| (channel, Place::Unchanged))
+/// Returns each channel with what happens to a connection's place there.
+fn with_place(
+    channels: Vec<ChannelName>,
+    place: Place,
+) -> impl Iterator<Item = (ChannelName, Place)> {
+    channels.into_iter().map(move |channel| (channel, place))
 }

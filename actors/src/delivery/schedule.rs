@@ -18,9 +18,10 @@ const BURST_MEMORY: Duration = Duration::from_millis(25);
 const HOLD_LISTENERS: usize = 32;
 
 /// When entries that were put off are handed on.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 enum Due {
     /// Nothing was put off.
+    #[default]
     Nothing,
     /// When the actor's mailbox is empty.
     AfterMailbox,
@@ -58,6 +59,7 @@ impl<A: Actor, M: Message<Result = ()>> MessageResponse<A, M> for PublishAnswer 
 }
 
 /// What a log has still to hand on, and when.
+#[derive(Default)]
 pub(super) struct Schedule {
     due: Due,
     waiting: Waiting,
@@ -68,15 +70,6 @@ pub(super) struct Schedule {
 }
 
 impl Schedule {
-    pub(super) fn new() -> Self {
-        Self {
-            due: Due::Nothing,
-            waiting: Waiting::default(),
-            grouped_at: None,
-            handed_on: 0,
-        }
-    }
-
     /// Returns whether entries were put off.
     pub(super) fn has_put_off(&self) -> bool {
         self.due != Due::Nothing

@@ -20,16 +20,15 @@ pub(crate) struct ListingCache {
 
 impl ListingCache {
     fn get(&mut self, roster: &Roster) -> Arc<Listing> {
-        let kept = self.kept.take();
-        let (_, listing) = self.kept.insert(
-            kept.filter(|(revision, _)| *revision == roster.revision())
-                .unwrap_or_else(|| {
-                    let listing =
-                        Listing::new(roster.users().collect(), roster.public_users().collect());
-                    (roster.revision(), Arc::new(listing))
-                }),
-        );
-        listing.clone()
+        if let Some((revision, listing)) = &self.kept
+            && *revision == roster.revision()
+        {
+            return listing.clone();
+        }
+        let listing = Listing::new(roster.users().collect(), roster.public_users().collect());
+        let listing = Arc::new(listing);
+        self.kept = Some((roster.revision(), listing.clone()));
+        listing
     }
 
     /// Forgets the list.
