@@ -61,13 +61,12 @@ fn start_http(
     let services = services.clone();
     let service = move || {
         threads.enter();
-        let application = || application::build(services.clone(), address);
         let stop = stop.clone();
         let stopping = move || {
             let stop = stop.clone();
             async move { stop.notified().await }
         };
-        http_service::build(application(), application(), limits, stopping)
+        http_service::build(services.clone(), address, limits, stopping)
     };
     let server = builder
         .workers(workers)
@@ -87,8 +86,8 @@ fn count_workers(settings: &Settings) -> usize {
     }
 }
 
-/// Raises the limit of open files. Each websocket is a descriptor, and the usual 1,024 are soon used
-/// up.
+/// Raises the limit of open files. Each websocket is a descriptor, and the usual 1,024 are soon
+/// used up.
 fn raise_descriptor_limit() {
     match rlimit::increase_nofile_limit(u64::MAX) {
         Ok(limit) => log::info!("up to {limit} connections and files may be open at once (nofile)"),

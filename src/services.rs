@@ -1,7 +1,5 @@
 //! What the handlers work with, in one struct. All threads share one.
 
-use std::sync::Arc;
-
 use actix::{Actor, Addr};
 use actix_web::HttpRequest;
 use actix_web::web::Data;
@@ -21,7 +19,7 @@ pub struct Services {
     /// The only way to channels, users and connections.
     pub broker: Broker,
     /// The settings that the server runs by.
-    pub settings: Arc<Settings>,
+    pub settings: Settings,
     /// Checks who may make signed calls.
     pub verifier: SignatureVerifier,
     /// Opens, checks and ends the sessions of operators.
@@ -47,7 +45,7 @@ impl Services {
             monitor: Monitor::new(broker.clone()).start(),
             lifecycle: Lifecycle::default(),
             start_time: StartTime::now(),
-            settings: Arc::new(settings),
+            settings,
             broker,
         }
     }

@@ -9,6 +9,7 @@ use actix_web::{HttpRequest, HttpResponse};
 use askama::Template;
 use serde::Deserialize;
 use subtle::ConstantTimeEq;
+use uuid::Uuid;
 
 use crate::caller::Caller;
 use crate::error::ApiError;
@@ -50,8 +51,8 @@ fn render_form(
     settings: &Settings,
     message: &str,
 ) -> Result<HttpResponse, ApiError> {
-    // A server with the default password is reached from its own machine only. Who tries it need not
-    // look for what everyone knows.
+    // A server with the default password is reached from its own machine only. Who tries it need
+    // not look for what everyone knows.
     let known_user = settings
         .has_known_admin_secret()
         .then_some(settings.admin_user.as_str());
@@ -110,7 +111,11 @@ pub async fn sign_in(
 ) -> Result<HttpResponse, ApiError> {
     refuse_foreign_pages(&request)?;
     let settings = &services.settings;
-    let source = find_source(&request, &services.sessions);
+    let device = services.sessions.devices.of(&request);
+    let source = device.map_or_else(
+        || AttemptSource::Address(find_address(&request)),
+        AttemptSource::Device,
+    );
     match services.throttle.send(Attempt(source)).await {
         Ok(Ok(())) => {}
         Ok(Err(Wait(left))) => return answer_too_early(&request, settings, left),
@@ -123,16 +128,7 @@ pub async fn sign_in(
     }
     // Cannot fail: the actor has just replied.
     let _ = services.throttle.send(Succeeded(source)).await;
-    Ok(open_session(&request, &services.sessions))
-}
-
-/// Returns in whose name an attempt to sign in counts.
-fn find_source(request: &HttpRequest, sessions: &Sessions) -> AttemptSource {
-    let device = sessions.devices.of(request);
-    device.map_or_else(
-        || AttemptSource::Address(find_address(request)),
-        AttemptSource::Device,
-    )
+    Ok(open_session(&request, &services.sessions, device))
 }
 
 fn find_address(request: &HttpRequest) -> IpAddr {
@@ -151,8 +147,9 @@ fn log_wrong_credentials(request: &HttpRequest) {
     );
 }
 
-/// Opens a session, and leads the browser to the page that it wanted.
-fn open_session(request: &HttpRequest, sessions: &Sessions) -> HttpResponse {
+/// Opens a session, and leads the browser to the page that it wanted. `device` is the browser, if
+/// it signed in before.
+fn open_session(request: &HttpRequest, sessions: &Sessions, device: Option<Uuid>) -> HttpResponse {
     let caller = Caller::of(request);
     let wants_explorer = query(request)
         .remove("to")
@@ -162,7 +159,6 @@ fn open_session(request: &HttpRequest, sessions: &Sessions) -> HttpResponse {
     } else {
         "/admin"
     };
-    let device = sessions.devices.of(request);
     HttpResponse::Found()
         .insert_header((header::LOCATION, caller.url(path)))
         .cookie(sessions.open(&caller))

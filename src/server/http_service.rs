@@ -1,6 +1,7 @@
 //! The HTTP service of a thread: what `actix_web::HttpServer` would build, over a stream that can
 //! be cut from outside and taken over by websockets.
 
+use std::net::SocketAddr;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
@@ -9,11 +10,13 @@ use actix_codec::Framed;
 use actix_http::h1::Codec;
 use actix_http::{HttpService, Request};
 use actix_service::{ServiceFactory, ServiceFactoryExt, apply_fn_factory, fn_factory, fn_service};
-use actix_web::dev::ServiceResponse;
+use actix_web::Error;
 use actix_web::rt::net::TcpStream;
-use actix_web::{Error, HttpResponse};
+use actix_web::web::Data;
 
 use crate::exchange::{Exchange, watch};
+use crate::server::application;
+use crate::services::Services;
 use crate::transport::socket_handle::SocketHandle;
 use crate::transport::upgrade::{self, LINGER};
 use crate::transport::watched_stream::WatchedStream;
@@ -34,27 +37,19 @@ pub(super) struct StreamLimits {
     pub(super) head_timeout: Duration,
 }
 
-/// Builds the service of a thread from two copies of the application: `answers` takes requests, and
-/// `upgrades` takes those whose stream leaves HTTP. `stopping` returns a future that ends when idle
-/// connections have to close.
-pub(super) fn build<A, F>(
-    answers: A,
-    upgrades: A,
+/// Builds the service of a thread of a server that listens on `address`. `stopping` returns a
+/// future that ends when idle connections have to close.
+pub(super) fn build<F>(
+    services: Data<Services>,
+    address: SocketAddr,
     limits: StreamLimits,
     stopping: impl Fn() -> F + 'static,
 ) -> impl ServiceFactory<TcpStream, Config = (), Response = (), InitError = ()>
 where
-    A: ServiceFactory<
-            Request,
-            Config = (),
-            Response = ServiceResponse,
-            Error = HttpResponse,
-            InitError = (),
-            Service: 'static,
-            Future: 'static,
-        > + 'static,
     F: Future<Output = ()> + 'static,
 {
+    // One takes requests, the other those whose stream leaves HTTP.
+    let [answers, upgrades] = [(), ()].map(|()| application::build(services.clone(), address));
     let upgrades = Rc::new(upgrades);
     let upgrade = fn_factory(move || {
         let upgrades = upgrades.clone();
