@@ -1,5 +1,5 @@
-//! The calls of applications, a file for each: the table of the request's fields, the answer, and the
-//! handler.
+//! The calls of applications, a file for each: the table of the request's fields, the answer, and
+//! the handler.
 //!
 //! The description of the API (`openapi.rs`) is made of the tables, the answers, and the attributes
 //! of the handlers.

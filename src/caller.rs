@@ -136,7 +136,8 @@ fn forwarded_address(
     nearest
 }
 
-/// Reads an address, with or without a port: `203.0.113.9`, `203.0.113.9:4711`, `2001:db8::1`, `[2001:db8::1]` or `[2001:db8::1]:443`.
+/// Reads an address, with or without a port: `203.0.113.9`, `203.0.113.9:4711`, `2001:db8::1`,
+/// `[2001:db8::1]` or `[2001:db8::1]:443`.
 fn parse_entry(entry: &str) -> Option<IpAddr> {
     let entry = entry.trim();
     let bare = entry

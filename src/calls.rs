@@ -1,5 +1,5 @@
-//! The calls that `/openapi.json` describes, each registered together with its path, method, handler
-//! and description.
+//! The calls that `/openapi.json` describes, each registered together with its path, method,
+//! handler and description.
 
 use utoipa_actix_web::service_config::ServiceConfig;
 

@@ -150,9 +150,9 @@ pub fn run() -> ExitCode {
     }
 }
 
-/// Returns the arguments of this process. A container whose entry point is this program may be given the
-/// name of the program once more, as a container of the original is: `channelstream -i FILE`. Then the
-/// first of the two is left out.
+/// Returns the arguments of this process. A container whose entry point is this program may be
+/// given the name of the program once more, as a container of the original is: `channelstream -i
+/// FILE`. Then the first of the two is left out.
 fn read_arguments() -> Vec<OsString> {
     let mut arguments: Vec<_> = std::env::args_os().collect();
     let names_program = |argument: &OsString| {

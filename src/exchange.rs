@@ -126,8 +126,8 @@ impl Exchange {
     }
 }
 
-/// Has `app` answer a request, and tells the request's stream when it begins and when its answer has
-/// ended.
+/// Has `app` answer a request, and tells the request's stream when it begins and when its answer
+/// has ended.
 pub fn watch<S>(
     request: Request,
     app: &S,

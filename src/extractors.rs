@@ -1,5 +1,5 @@
-//! What handlers take: proofs of who calls ([`signed`], [`operator`]), and bodies ([`body`], read by
-//! [`reading`]).
+//! What handlers take: proofs of who calls ([`signed`], [`operator`]), and bodies ([`body`], read
+//! by [`reading`]).
 
 pub mod body;
 pub mod operator;

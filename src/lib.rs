@@ -24,8 +24,9 @@
 //! - [`middleware`]: what every request passes first; [`purpose`]: what a request is for;
 //! - [`services`]: what handlers work with; [`operators`]: sessions, the sign-in throttle and the
 //!   monitor;
-//! - [`extractors`]: what handlers take; [`validation`]: from JSON to typed requests; [`signature`]:
-//!   who may call; [`error`]: from errors to answers; [`answer`]: answers that are encoded before;
+//! - [`extractors`]: what handlers take; [`validation`]: from JSON to typed requests;
+//!   [`signature`]: who may call; [`error`]: from errors to answers; [`answer`]: answers that are
+//!   encoded before;
 //! - [`caller`]: where a request comes from; [`exchange`]: what a stream and its requests tell each
 //!   other;
 //! - [`settings`], [`cli`], [`server`], [`lifecycle`], [`stop`], [`process`]: how the server starts

@@ -1,5 +1,5 @@
-//! The phase of the server process, from serving to its end. Only `stop.rs` enters phases; all others
-//! ask for them here.
+//! The phase of the server process, from serving to its end. Only `stop.rs` enters phases; all
+//! others ask for them here.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
@@ -76,11 +76,11 @@ impl Lifecycle {
             .await;
     }
 
-    /// Counts a call that changes something, or a new listener, until the returned value is dropped.
-    /// Returns `None` once these are refused.
+    /// Counts a call that changes something, or a new listener, until the returned value is
+    /// dropped. Returns `None` once these are refused.
     pub fn begin(&self) -> Option<PendingCall> {
-        // The call is counted before the phase is checked, so that `wait_for_calls` sees every call that
-        // is let in.
+        // The call is counted before the phase is checked, so that `wait_for_calls` sees every call
+        // that is let in.
         self.0.under_way.fetch_add(1, SeqCst);
         let under_way = PendingCall(self.0.clone());
         (!self.is_draining()).then_some(under_way)

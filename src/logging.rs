@@ -130,8 +130,8 @@ impl Log for Logger {
     }
 }
 
-/// Returns whether a line is about what a client sent. actix-http logs as an error what any stranger
-/// can send, such as a request that is not HTTP; an error is what someone must act on.
+/// Returns whether a line is about what a client sent. actix-http logs as an error what any
+/// stranger can send, such as a request that is not HTTP; an error is what someone must act on.
 fn is_about_a_client(target: &str) -> bool {
     target.starts_with("actix_http")
 }

@@ -130,8 +130,8 @@ pub fn routes(app: &mut ServiceConfig) {
         .service(resource("/api-explorer/files/{name}").route(get().to(explorer::serve_file)));
 }
 
-/// Answers `/openapi.json`. A caller without session or signature gets 403, and is not led to the page
-/// to sign in.
+/// Answers `/openapi.json`. A caller without session or signature gets 403, and is not led to the
+/// page to sign in.
 async fn show_description(operator: Result<Operator, ApiError>) -> Result<HttpResponse, ApiError> {
     match operator {
         Ok(_) => Ok(HttpResponse::Ok()

@@ -1,5 +1,5 @@
-//! What the admin pages are built on: sessions, device cookies, the sign-in throttle, and the numbers of
-//! the last minutes.
+//! What the admin pages are built on: sessions, device cookies, the sign-in throttle, and the
+//! numbers of the last minutes.
 
 mod cookies;
 mod devices;

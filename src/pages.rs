@@ -80,8 +80,8 @@ pub fn render_with_styles(
         .body(text))
 }
 
-/// Returns the policy of a page: it loads files of this server only, and runs nothing that stands in
-/// the page itself.
+/// Returns the policy of a page: it loads files of this server only, and runs nothing that stands
+/// in the page itself.
 fn content_security_policy(styles: PageStyles) -> String {
     let styles = match styles {
         PageStyles::OwnFiles => "'self'",

@@ -116,8 +116,8 @@ async fn stop_in_order(
     broker.drain(begun_at + drain).await;
     wait_for_clients(broker, Instant::now() + grace).await;
     lifecycle.enter(Phase::Ending);
-    // Sockets without a request are closed at once. The HTTP server checks only once a second whether
-    // all others are closed.
+    // Sockets without a request are closed at once. The HTTP server checks only once a second
+    // whether all others are closed.
     let _ = timeout_at(Instant::now() + LAST_ANSWERS, server.stop(true)).await;
 }
 

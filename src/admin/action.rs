@@ -1,5 +1,5 @@
-//! The calls by which operators act from the panel. Each does what the call of the API does; a session
-//! takes the place of the signature.
+//! The calls by which operators act from the panel. Each does what the call of the API does; a
+//! session takes the place of the signature.
 
 use actix_web::post;
 use actix_web::web::{Data, Json};

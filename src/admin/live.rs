@@ -1,6 +1,6 @@
 //! `GET /admin/live`: the stream of server-sent events that an open panel listens to. An event
-//! `numbers` has the samples since the last one; an event `view` has what the panel shows, and is sent
-//! when that changed.
+//! `numbers` has the samples since the last one; an event `view` has what the panel shows, and is
+//! sent when that changed.
 
 use std::convert::Infallible;
 use std::time::{Duration, Instant};
@@ -22,8 +22,8 @@ use crate::services::Services;
 /// How often the stream looks for something to send.
 const INTERVAL: Duration = Duration::from_secs(1);
 
-/// How many times the duration of a reading passes before the next one. To read a view costs something
-/// where there are many channels.
+/// How many times the duration of a reading passes before the next one. To read a view costs
+/// something where there are many channels.
 const REST: u32 = 20;
 
 /// The stream of events that an open panel gets.

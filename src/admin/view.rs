@@ -206,8 +206,8 @@ const DEFAULT: Selection = Selection {
     limit: DEFAULT_LIMIT,
 };
 
-/// Reads which part of a list a request asks for, from `search`, `sort`, `offset` and `limit`. Returns
-/// `None` where it has none of them.
+/// Reads which part of a list a request asks for, from `search`, `sort`, `offset` and `limit`.
+/// Returns `None` where it has none of them.
 fn read_selection(request: &HttpRequest) -> Result<Option<Selection>, ApiError> {
     let mut query = query(request);
     let (search, sort) = (SEARCH.take(&mut query)?, SORT.take(&mut query)?);

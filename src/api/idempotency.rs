@@ -65,7 +65,8 @@ pub(crate) struct IdempotencyKey {
 }
 
 impl IdempotencyKey {
-    /// Returns the answer of the first call with this key. `answering` does the call if there was none.
+    /// Returns the answer of the first call with this key. `answering` does the call if there was
+    /// none.
     ///
     /// # Errors
     /// Fails when the key was used for another body, or with the error of `answering`.

@@ -62,8 +62,8 @@ impl Table for SubscribeRequest {
 
 describe_table!(SubscribeRequest);
 
-/// Walks over `conn_id`. One in the body takes precedence over one in the query; absent from both it
-/// counts as null.
+/// Walks over `conn_id`. One in the body takes precedence over one in the query; absent from both
+/// it counts as null.
 fn known_connection(fields: &mut impl Fields) -> Option<ConnId> {
     const ABOUT: &str = "The id of an open connection, in any usual spelling of a UUID. It may stand in the query instead.";
     let conn_id = field("conn_id", ABOUT).example(r#""7d444840-9dc0-11d1-b245-5ffdce74fad2""#);

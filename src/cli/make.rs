@@ -17,8 +17,8 @@ use crate::settings::{
     FileFormat, Loaded, Secret, Settings, SettingsError, environment, load, write,
 };
 
-/// Writes the settings of the environment and of `--json` to where `--output` says, in `format` where
-/// the name of the file does not name another.
+/// Writes the settings of the environment and of `--json` to where `--output` says, in `format`
+/// where the name of the file does not name another.
 pub(super) fn make(matches: &ArgMatches, format: FileFormat) -> Result<ExitCode, SettingsError> {
     let output = matches.get_one::<String>("output");
     let format = output

@@ -16,8 +16,8 @@ use crate::validation::depth::{DEEPEST, is_too_deep};
 use crate::validation::facts::{Facts, Lookup};
 use crate::validation::query;
 
-/// How large a body may be, in bytes, to be parsed on the thread that serves. Others would wait for a
-/// larger one, which is parsed on a thread of its own.
+/// How large a body may be, in bytes, to be parsed on the thread that serves. Others would wait for
+/// a larger one, which is parsed on a thread of its own.
 const LARGE: usize = 512 << 10;
 
 /// A body that has passed all rules of its type.

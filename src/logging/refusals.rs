@@ -1,5 +1,5 @@
-//! Counts refused calls, and logs them. The first refusal of each kind is logged at once, so that an
-//! operator sees what to change; those that follow are logged once a second, as a number.
+//! Counts refused calls, and logs them. The first refusal of each kind is logged at once, so that
+//! an operator sees what to change; those that follow are logged once a second, as a number.
 
 use std::fmt::Arguments;
 use std::sync::LazyLock;

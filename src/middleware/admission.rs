@@ -43,8 +43,8 @@ impl Admission {
             Purpose::Change | Purpose::Stream => Some(lifecycle.begin().ok_or(ApiError::Stopping)?),
             // The handler closes the websocket with a code. A page can see that, but not a status.
             Purpose::Socket => lifecycle.begin(),
-            // A poll may wait for long. When the server stops, the handler answers what waits for the
-            // client, or refuses the poll.
+            // A poll may wait for long. When the server stops, the handler answers what waits for
+            // the client, or refuses the poll.
             Purpose::Poll => None,
             Purpose::Question | Purpose::Open => None,
         };

@@ -23,8 +23,8 @@ const HEADERS: [(HeaderName, &str); 4] = [
     (header::ACCESS_CONTROL_MAX_AGE, "86400"),
 ];
 
-/// Adds the headers to an answer. The origins in `allowed` (`allow_cors`) may read it, and all origins
-/// where that is empty.
+/// Adds the headers to an answer. The origins in `allowed` (`allow_cors`) may read it, and all
+/// origins where that is empty.
 pub(super) fn add_headers(
     headers: &mut HeaderMap,
     allowed: &[Origin],

@@ -15,8 +15,8 @@ use crate::settings::Settings;
 /// Attaches the [`Caller`] to a request, and cuts the prefix of a proxy off its path.
 ///
 /// # Errors
-/// Refuses a request that came through a proxy while a default secret is in force, and one that came
-/// by HTTP while `enforce_https` is set.
+/// Refuses a request that came through a proxy while a default secret is in force, and one that
+/// came by HTTP while `enforce_https` is set.
 pub(super) fn identify_caller(
     request: &mut ServiceRequest,
     settings: &Settings,

@@ -29,7 +29,8 @@ pub(super) struct HasSessionEnded(pub(super) Session);
 /// Remembers which sessions have ended before their time. There is one for the server.
 #[derive(Default)]
 pub(super) struct EndedSessions {
-    /// The ended sessions, each until its time comes. Only sessions that this server opened are added.
+    /// The ended sessions, each until its time comes. Only sessions that this server opened are
+    /// added.
     ended: HashSet<Session>,
 }
 

@@ -17,8 +17,8 @@ impl Settings {
     /// Checks that it is safe to serve with these settings, and returns warnings.
     ///
     /// # Errors
-    /// Fails when secrets that everyone knows would be served to other machines, when healthy connections
-    /// would be closed as idle, or when there are too many threads.
+    /// Fails when secrets that everyone knows would be served to other machines, when healthy
+    /// connections would be closed as idle, or when there are too many threads.
     pub fn check(&self) -> Result<Vec<String>, SettingsError> {
         let mut findings = CheckFindings::default();
         self.check_secrets(&mut findings);

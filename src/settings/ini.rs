@@ -12,8 +12,8 @@ const DEFAULTS: &str = "DEFAULT";
 /// How deep values may name other values.
 const DEEPEST: usize = 10;
 
-/// The error about a `%` that begins nothing. It does not say which name was found, since that may be
-/// part of a secret.
+/// The error about a `%` that begins nothing. It does not say which name was found, since that may
+/// be part of a secret.
 const STRAY_PERCENT: &str = "a % is written %%, and %(key)s must name a key of the section";
 
 type IniValues = BTreeMap<String, String>;
@@ -21,7 +21,8 @@ type IniValues = BTreeMap<String, String>;
 /// Reads the keys of a section, in small letters, with their values.
 ///
 /// # Errors
-/// Returns what is wrong, with the number of the line. No line is quoted, since it may hold a secret.
+/// Returns what is wrong, with the number of the line. No line is quoted, since it may hold a
+/// secret.
 pub(super) fn read(text: &str, section: &str) -> Result<IniValues, String> {
     let mut parser = IniParser::default();
     for (number, line) in (1..).zip(text.lines()) {

@@ -35,8 +35,8 @@ pub struct Loaded {
 /// earlier. An empty value counts as not given.
 ///
 /// # Errors
-/// Returns all keys that are unknown or wrong, each with where it stands, what was found, and what is
-/// expected.
+/// Returns all keys that are unknown or wrong, each with where it stands, what was found, and what
+/// is expected.
 pub fn load(
     file: Option<&SettingsFile>,
     mut environment: BTreeMap<String, String>,
@@ -190,8 +190,8 @@ impl SettingsReader {
         }
     }
 
-    /// Sets the host of an `.ini` file that names none. The original listens on all addresses then. So
-    /// does this server, unless everyone knows one of the secrets.
+    /// Sets the host of an `.ini` file that names none. The original listens on all addresses then.
+    /// So does this server, unless everyone knows one of the secrets.
     fn set_host_of_original(&mut self, file: &SettingsFile) {
         let known = self.settings.default_secrets();
         let remark = if known.is_empty() {
@@ -259,8 +259,9 @@ pub fn environment() -> BTreeMap<String, String> {
     std::env::vars_os().filter_map(ours).collect()
 }
 
-/// Returns whether Kubernetes set a variable. It tells every pod where the services are: `CHANNELSTREAM_PORT=tcp://10.0.0.1:8000`,
-/// `CHANNELSTREAM_SERVICE_HOST`, `CHANNELSTREAM_PORT_8000_TCP_ADDR`.
+/// Returns whether Kubernetes set a variable. It tells every pod where the services are:
+/// `CHANNELSTREAM_PORT=tcp://10.0.0.1:8000`, `CHANNELSTREAM_SERVICE_HOST`,
+/// `CHANNELSTREAM_PORT_8000_TCP_ADDR`.
 fn is_of_kubernetes(key: &str, text: &str) -> bool {
     let is_address = text.starts_with("tcp://") || text.starts_with("udp://");
     let words: Vec<_> = key.split('_').collect();

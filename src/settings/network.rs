@@ -12,8 +12,8 @@ use super::value::{SettingValue, ValueRemark, warn};
 pub enum Network {
     /// The addresses of a network; a single address is a network of one.
     Of(IpNet),
-    /// No address. An `.ini` file of the original may hold any text, and only addresses ever matched
-    /// there.
+    /// No address. An `.ini` file of the original may hold any text, and only addresses ever
+    /// matched there.
     Nothing(String),
 }
 

@@ -1,6 +1,7 @@
 //! Reads a settings file in TOML, with the places of its keys and values.
 //!
-//! No error quotes the file: a line may hold a secret, or a part of one that goes over several lines.
+//! No error quotes the file: a line may hold a secret, or a part of one that goes over several
+//! lines.
 
 use std::collections::BTreeMap;
 use std::ops::Range;

@@ -12,8 +12,8 @@ pub trait SettingValue: Sized {
     /// Returns what is expected instead.
     fn parse(text: &str) -> Result<Self, String>;
 
-    /// Reads a value from a text in an `.ini` file. The original took values that had no effect; these
-    /// are taken too, each with a remark.
+    /// Reads a value from a text in an `.ini` file. The original took values that had no effect;
+    /// these are taken too, each with a remark.
     ///
     /// # Errors
     /// Returns what is expected instead. The original refuses such a value as well.
@@ -160,8 +160,8 @@ impl<T: SettingValue> SettingValue for Vec<T> {
         items(text).map(&mut parse).collect()
     }
 
-    /// Returns the items with commas between them. A list without items is a comma, since an empty text
-    /// would count as not given.
+    /// Returns the items with commas between them. A list without items is a comma, since an empty
+    /// text would count as not given.
     fn to_text(&self) -> String {
         let items: Vec<_> = self.iter().map(SettingValue::to_text).collect();
         if items.is_empty() {

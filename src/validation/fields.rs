@@ -1,9 +1,9 @@
 //! The table of an object's fields: names, rules, defaults, descriptions and examples, in one
 //! place.
 //!
-//! A [`Table`] is walked twice: by a [`BodyReader`](super::reader::BodyReader), which takes a body apart,
-//! and by [`describe`](super::describer::describe), which writes the schema of the same object. So
-//! the description of a request cannot say anything else than what is read.
+//! A [`Table`] is walked twice: by a [`BodyReader`](super::reader::BodyReader), which takes a body
+//! apart, and by [`describe`](super::describer::describe), which writes the schema of the same
+//! object. So the description of a request cannot say anything else than what is read.
 
 use super::boolean::boolean;
 use super::errors::{Errors, REQUIRED};
@@ -53,8 +53,8 @@ impl Field {
     }
 }
 
-/// What walks through a table: one method for each kind of field. All return `None` when something is
-/// wrong with the field.
+/// What walks through a table: one method for each kind of field. All return `None` when something
+/// is wrong with the field.
 pub trait Fields {
     /// What the rules may look at besides the body.
     fn facts(&self) -> &Facts;
@@ -92,8 +92,8 @@ pub trait Fields {
         self.required_or(field, rule, REQUIRED)
     }
 
-    /// Walks over a field that may be absent. A wrong value counts as absent: the error is noted, so
-    /// no request comes of it.
+    /// Walks over a field that may be absent. A wrong value counts as absent: the error is noted,
+    /// so no request comes of it.
     fn optional<T>(&mut self, field: Field, rule: impl Rule<T>) -> Option<T> {
         self.or_else(field, rule.map(Some), |_| Ok(None)).flatten()
     }
