@@ -13,7 +13,7 @@ use utoipa::openapi::path::{Parameter as Description, ParameterIn};
 use utoipa::openapi::schema::{ObjectBuilder, Type};
 
 use crate::error::ApiError;
-use crate::extractors::body::{parse, read_body};
+use crate::extractors::body::read_request;
 use crate::validation::body::FromBody;
 use crate::validation::parameters::Parameter;
 
@@ -92,8 +92,7 @@ impl<T: FromBody> FromRequest for RepeatableBody<T> {
     fn from_request(request: &HttpRequest, payload: &mut Payload) -> Self::Future {
         let (http, payload) = (request.clone(), payload.take());
         Box::pin(async move {
-            let bytes = read_body(&http, payload).await?;
-            let request = parse(&bytes, &http).await?;
+            let (bytes, request) = read_request(&http, payload).await?;
             let key = read_key(http.headers())?.map(|key| IdempotencyKey {
                 key,
                 body: Sha1::digest(&bytes).into(),

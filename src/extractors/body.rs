@@ -11,6 +11,7 @@ use tokio::task::spawn_blocking;
 use super::reading::{Limit, read};
 use crate::error::ApiError;
 use crate::services::Services;
+use crate::settings::Settings;
 use crate::validation::body::{Checked, FromBody, unknown_connection, unknown_user};
 use crate::validation::depth::{DEEPEST, is_too_deep};
 use crate::validation::facts::{Facts, Lookup};
@@ -31,18 +32,33 @@ impl<T: FromBody> FromRequest for Body<T> {
     fn from_request(request: &HttpRequest, payload: &mut Payload) -> Self::Future {
         let (request, payload) = (request.clone(), payload.take());
         Box::pin(async move {
-            let bytes = read_body(&request, payload).await?;
-            parse(&bytes, &request).await.map(Self)
+            let (_, request) = read_request(&request, payload).await?;
+            Ok(Self(request))
         })
     }
 }
 
-/// Applies the rules of a request type to the bytes of a body. The content type is not looked at.
+/// Reads the body of a signed call and applies the rules of its request type. Returns the bytes too.
+/// The content type is not looked at.
 ///
 /// # Errors
-/// Fails when the body is not JSON, is nested too deep, or breaks a rule.
-pub async fn parse<T: FromBody>(bytes: &Bytes, request: &HttpRequest) -> Result<T, ApiError> {
+/// Fails when the body is too large, does not arrive in time, is not JSON, is nested too deep, or
+/// breaks a rule.
+pub async fn read_request<T: FromBody>(
+    request: &HttpRequest,
+    payload: Payload,
+) -> Result<(Bytes, T), ApiError> {
     let services = Services::of(request)?;
+    let bytes = read_signed(request, payload, &services.settings).await?;
+    let parsed = parse(&bytes, request, services).await?;
+    Ok((bytes, parsed))
+}
+
+async fn parse<T: FromBody>(
+    bytes: &Bytes,
+    request: &HttpRequest,
+    services: &Services,
+) -> Result<T, ApiError> {
     if bytes.is_empty() {
         return T::from_nothing().ok_or_else(|| ApiError::not_json("the body is empty"));
     }
@@ -81,7 +97,14 @@ fn check<T: FromBody>(bytes: &[u8], facts: &Facts) -> Result<Checked<T>, ApiErro
 /// # Errors
 /// Fails when the body is larger than `body_limit`, or does not arrive in time.
 pub async fn read_body(request: &HttpRequest, payload: Payload) -> Result<Bytes, ApiError> {
-    let settings = &Services::of(request)?.settings;
+    read_signed(request, payload, &Services::of(request)?.settings).await
+}
+
+async fn read_signed(
+    request: &HttpRequest,
+    payload: Payload,
+    settings: &Settings,
+) -> Result<Bytes, ApiError> {
     let limit = Limit::Signed(settings.body_limit);
     read(request, payload, limit, settings).await
 }
