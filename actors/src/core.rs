@@ -8,6 +8,7 @@ pub mod cursor;
 pub mod history;
 pub mod log;
 pub mod publication;
+pub mod record;
 pub mod roster;
 pub mod route;
 pub mod user;

@@ -20,6 +20,11 @@ impl Refused {
     };
 }
 
+/// The operation was done, but the store could not keep it, so it may be lost at the next start.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
+#[error("the call was done, but the store could not keep it")]
+pub struct Unsettled;
+
 /// Why a connection could not be made.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum NotConnected {

@@ -107,6 +107,7 @@ pub mod patience;
 pub mod position;
 mod posting;
 pub mod protocol;
+pub mod store;
 pub mod transport;
 mod user;
 pub mod view;

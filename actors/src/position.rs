@@ -2,8 +2,9 @@
 
 use std::sync::Arc;
 
-/// The life of a log's numbering. It is random and made with the log; an offset means nothing in
-/// another epoch.
+/// The life of a log's numbering. The first is random and made with the log. The next begins when a
+/// log may have lost entries that clients have read, so that their offsets are given again; an
+/// offset means nothing in another epoch.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub struct Epoch(u64);
 
@@ -11,6 +12,17 @@ impl Epoch {
     /// Creates the epoch of a new log.
     pub fn random() -> Self {
         Self(uuid::Uuid::new_v4().as_u64_pair().0)
+    }
+
+    /// Returns the epoch that comes `count` after this one.
+    #[must_use]
+    pub fn plus(self, count: u64) -> Self {
+        Self(self.0.wrapping_add(count))
+    }
+
+    /// Returns how many epochs this one comes after `earlier`.
+    pub fn since(self, earlier: Self) -> u64 {
+        self.0.wrapping_sub(earlier.0)
     }
 }
 
@@ -29,4 +41,7 @@ impl From<Epoch> for u64 {
 
 /// How far a client has read: for each log it was sent from, the offset of the last entry it has.
 /// A log that is not named sent nothing.
-pub type Report = Arc<[(Epoch, u64)]>;
+pub type Report = Arc<[Position]>;
+
+/// A place in a log: its epoch, and the offset of the last entry before the place.
+pub type Position = (Epoch, u64);

@@ -4,15 +4,16 @@ use std::sync::Arc;
 
 use crate::core::Stamp;
 use crate::core::history::History;
-use crate::core::log::{Log, Record};
+use crate::core::log::{Entry, Log, Record};
 use crate::core::publication::Publication;
+use crate::core::record::{ChannelRecord, LogChanges};
 use crate::core::roster::{Member, MemberChange, Roster};
 use crate::core::route::Route;
 use crate::limits::Retention;
 use crate::name::{ChannelName, Identity, MessageId};
 use crate::protocol::config::ChannelConfig;
 use crate::protocol::event::{self, Action, EventBody, Presence, StateChange};
-use crate::protocol::message::{Deletion, Message, Patch};
+use crate::protocol::message::{Deletion, Patch};
 use crate::protocol::timestamp::Moment;
 
 /// The configuration, history, log and roster of a channel. Every event that a method makes is
@@ -49,6 +50,72 @@ impl ChannelCore {
             last_active: now,
             is_new: true,
         }
+    }
+
+    /// Creates a channel again, with nobody in it, from what was kept of it.
+    pub fn restore(
+        record: ChannelRecord,
+        entries: Vec<Entry>,
+        retention: Retention,
+        history_bytes: usize,
+    ) -> Self {
+        let ChannelRecord {
+            name,
+            uuid,
+            config,
+            last_active,
+            log,
+            history_start,
+        } = record;
+        let message = |entry: &Entry| {
+            let is_in = entry.is_in_history && entry.offset > history_start;
+            Some((entry.offset, entry.message.clone().filter(|_| is_in)?))
+        };
+        Self {
+            name,
+            uuid,
+            config,
+            history: History::restore(entries.iter().filter_map(message), history_bytes),
+            log: Log::restore(log, entries, retention),
+            roster: Roster::default(),
+            last_active,
+            is_new: false,
+        }
+    }
+
+    /// Returns what is to be kept of the channel besides its entries.
+    pub fn record(&self) -> ChannelRecord {
+        ChannelRecord {
+            name: self.name.clone(),
+            uuid: self.uuid,
+            config: self.config.clone(),
+            last_active: self.last_active,
+            log: self.log.state(),
+            history_start: self.history.start().unwrap_or(self.log.end()),
+        }
+    }
+
+    /// Collects changes of the log from now on. Somebody has to take them.
+    pub fn collect_changes(&mut self) {
+        self.log.collect_changes();
+    }
+
+    /// Takes what has changed in the log since it was last taken.
+    pub fn take_changes(&mut self) -> LogChanges {
+        self.log.take_changes()
+    }
+
+    /// Returns all entries, those of the history too, for a store that knows nothing of the channel.
+    pub fn all_as_changes(&self) -> LogChanges {
+        let mut changes = self.log.all_as_changes();
+        let log_start = self.log.oldest_position();
+        let only_in_history = self
+            .history
+            .entries()
+            .take_while(|(offset, _)| *offset <= log_start)
+            .map(|(offset, message)| Entry::of_history(*offset, message));
+        changes.appended.splice(0..0, only_in_history);
+        changes
     }
 
     /// Returns the name of the channel.
@@ -103,14 +170,17 @@ impl ChannelCore {
     pub fn publish(&mut self, publications: Vec<Publication>, now: Moment) {
         self.last_active = now;
         for Publication { message, body } in publications {
-            self.history.store(&message, &self.config);
-            self.push(
-                message.uuid,
-                Route::of(&message.address),
+            let offset = self.log.end() + 1;
+            let is_in_history = self.history.store(offset, &message, &self.config);
+            let record = Record {
+                id: message.uuid,
+                route: Route::of(&message.address),
+                kept: self.config.store_frames,
+                is_in_history,
                 body,
-                Some(message),
-                now,
-            );
+                message: Some(message),
+            };
+            self.log.push(record, now);
         }
     }
 
@@ -124,30 +194,22 @@ impl ChannelCore {
             .or_else(|| self.log.message(patch.uuid));
         if let Some(message) = message {
             let edited = Arc::new(patch.applied_to(message));
-            self.history.replace(&edited);
-            self.log.replace(&edited, event::message(&edited));
+            let in_history = self.history.replace(&edited);
+            let offset = self.log.replace(&edited, event::message(&edited));
+            self.log.note_rewrite(offset.or(in_history), Some(edited));
         }
-        self.push(
-            patch.uuid,
-            Route::of(&patch.address),
-            event::edit(patch),
-            None,
-            now,
-        );
+        let route = Route::of(&patch.address);
+        self.push(patch.uuid, route, event::edit(patch), now);
     }
 
     /// Deletes the message if it is still here, and publishes the deletion in any case.
     pub fn delete(&mut self, deletion: &Deletion, now: Moment) {
         self.last_active = now;
-        self.history.erase(deletion.uuid);
-        self.log.erase(deletion.uuid);
-        self.push(
-            deletion.uuid,
-            Route::of(&deletion.address),
-            event::deletion(deletion),
-            None,
-            now,
-        );
+        let in_history = self.history.erase(deletion.uuid);
+        let offset = self.log.erase(deletion.uuid);
+        self.log.note_rewrite(offset.or(in_history), None);
+        let route = Route::of(&deletion.address);
+        self.push(deletion.uuid, route, event::deletion(deletion), now);
     }
 
     /// Notes what a user tells of itself. The other users learn that it joined or parted, and all
@@ -185,13 +247,8 @@ impl ChannelCore {
             state: (action == Action::Joined).then_some(&member.public_state),
             users: &users,
         });
-        self.push(
-            stamp.id,
-            Route::all_but(member.user.clone()),
-            body,
-            None,
-            stamp.now,
-        );
+        let route = Route::all_but(member.user.clone());
+        self.push(stamp.id, route, body, stamp.now);
     }
 
     fn publish_state_change(&mut self, member: &Member, stamp: Stamp) {
@@ -214,28 +271,20 @@ impl ChannelCore {
             state: &member.public_state,
             changed: &changed,
         });
-        self.push(stamp.id, Route::open(), body, None, stamp.now);
+        self.push(stamp.id, Route::open(), body, stamp.now);
     }
 
-    fn push(
-        &mut self,
-        id: MessageId,
-        route: Route,
-        body: EventBody,
-        message: Option<Arc<Message>>,
-        now: Moment,
-    ) {
-        let kept = self.config.store_frames;
-        self.log.push(
-            Record {
-                id,
-                route,
-                kept,
-                body,
-                message,
-            },
-            now,
-        );
+    /// Logs an event that is no message.
+    fn push(&mut self, id: MessageId, route: Route, body: EventBody, now: Moment) {
+        let record = Record {
+            id,
+            route,
+            kept: self.config.store_frames,
+            is_in_history: false,
+            body,
+            message: None,
+        };
+        self.log.push(record, now);
     }
 
     /// Drops what is older than it may be.

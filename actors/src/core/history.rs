@@ -11,7 +11,8 @@ use crate::protocol::message::Message;
 /// The last `history_size` messages, oldest first, as far as they fit.
 #[derive(Debug)]
 pub struct History {
-    messages: VecDeque<Arc<Message>>,
+    /// Each message with its offset in the log.
+    messages: VecDeque<(u64, Arc<Message>)>,
     /// How many bytes the messages hold together.
     bytes: usize,
     /// How many bytes they may hold.
@@ -28,53 +29,71 @@ impl History {
         }
     }
 
-    /// Keeps a message where the configuration says so. A smaller `history_size` cuts here, with
-    /// the next message, and turning `store_history` off keeps what is there (`protocol.md` §5).
-    pub fn store(&mut self, message: &Arc<Message>, config: &ChannelConfig) {
+    /// Creates a history again from the messages that were kept of it, each with its offset.
+    pub fn restore(
+        messages: impl IntoIterator<Item = (u64, Arc<Message>)>,
+        most_bytes: usize,
+    ) -> Self {
+        let messages: VecDeque<_> = messages.into_iter().collect();
+        Self {
+            bytes: messages.iter().map(|(_, message)| message.size()).sum(),
+            messages,
+            most_bytes,
+        }
+    }
+
+    /// Keeps a message, which has this offset in the log, where the configuration says so, and
+    /// returns whether it does. A smaller `history_size` cuts here, with the next message, and
+    /// turning `store_history` off keeps what is there (`protocol.md` §5).
+    pub fn store(&mut self, offset: u64, message: &Arc<Message>, config: &ChannelConfig) -> bool {
         if !config.store_history || message.address.no_history {
-            return;
+            return false;
         }
         self.bytes += message.size();
-        self.messages.push_back(message.clone());
+        self.messages.push_back((offset, message.clone()));
         self.trim(usize::try_from(config.history_size).unwrap_or(usize::MAX));
+        true
     }
 
     /// Drops the oldest messages beyond `size` messages or the bytes allowed.
     fn trim(&mut self, size: usize) {
         while self.messages.len() > size || self.bytes > self.most_bytes {
-            let Some(oldest) = self.messages.pop_front() else {
+            let Some((_, oldest)) = self.messages.pop_front() else {
                 break;
             };
             self.bytes -= oldest.size();
         }
     }
 
+    /// Returns the offset before the oldest message; `None` if it holds none.
+    pub fn start(&self) -> Option<u64> {
+        self.messages.front().map(|(offset, _)| offset - 1)
+    }
+
     /// Returns the message with this id.
     pub fn message(&self, id: MessageId) -> Option<&Arc<Message>> {
-        self.messages.iter().find(|message| message.uuid == id)
+        self.messages().find(|message| message.uuid == id)
     }
 
-    /// Replaces the message that has the same id by its edited form.
-    pub fn replace(&mut self, edited: &Arc<Message>) {
-        if let Some(message) = self
+    /// Replaces the message that has the same id by its edited form, and returns its offset.
+    pub fn replace(&mut self, edited: &Arc<Message>) -> Option<u64> {
+        let (offset, message) = self
             .messages
             .iter_mut()
-            .find(|message| message.uuid == edited.uuid)
-        {
-            self.bytes = self.bytes + edited.size() - message.size();
-            *message = edited.clone();
-            self.trim(usize::MAX);
-        }
+            .find(|(_, message)| message.uuid == edited.uuid)?;
+        self.bytes = self.bytes + edited.size() - message.size();
+        *message = edited.clone();
+        let offset = *offset;
+        self.trim(usize::MAX);
+        Some(offset)
     }
 
-    /// Removes the message with this id.
-    pub fn erase(&mut self, id: MessageId) {
-        if let Some(index) = self.messages.iter().position(|message| message.uuid == id) {
-            self.bytes -= self
-                .messages
-                .remove(index)
-                .map_or(0, |message| message.size());
-        }
+    /// Removes the message with this id, and returns its offset.
+    pub fn erase(&mut self, id: MessageId) -> Option<u64> {
+        let index = self.messages().position(|message| message.uuid == id)?;
+        let (offset, message) = self.messages.remove(index)?;
+        self.bytes -= message.size();
+        Some(offset)
     }
 
     /// Returns how many messages it holds.
@@ -87,8 +106,13 @@ impl History {
         self.messages.is_empty()
     }
 
+    /// Returns the messages with their offsets, oldest first.
+    pub fn entries(&self) -> impl Iterator<Item = &(u64, Arc<Message>)> {
+        self.messages.iter()
+    }
+
     /// Returns the messages, oldest first.
     pub fn messages(&self) -> impl DoubleEndedIterator<Item = &Arc<Message>> + ExactSizeIterator {
-        self.messages.iter()
+        self.messages.iter().map(|(_, message)| message)
     }
 }

@@ -6,11 +6,12 @@
 use std::collections::VecDeque;
 use std::sync::Arc;
 
+use crate::core::record::{FormerEpochs, LogChanges, LogState, Rewrite};
 use crate::core::route::Route;
 use crate::error::Lost;
 use crate::limits::Retention;
 use crate::name::MessageId;
-use crate::position::Epoch;
+use crate::position::{Epoch, Position};
 use crate::protocol::event::EventBody;
 use crate::protocol::message::Message;
 use crate::protocol::timestamp::Moment;
@@ -25,16 +26,33 @@ pub struct Entry {
     /// Whether a client that was not listening is shown the entry later. False where the channel
     /// stores no frames.
     pub kept: bool,
+    /// Whether the history of the channel holds the message, or held it.
+    pub is_in_history: bool,
     /// What clients read; `None` once the message was deleted.
     pub body: Option<EventBody>,
-    id: MessageId,
+    /// The id of the event.
+    pub id: MessageId,
     /// When it was appended.
     pub at: Moment,
     /// Present where the entry can be edited.
-    message: Option<Arc<Message>>,
+    pub message: Option<Arc<Message>>,
 }
 
 impl Entry {
+    /// Creates the entry of a message that only the history holds any more.
+    pub fn of_history(offset: u64, message: &Arc<Message>) -> Self {
+        Self {
+            offset,
+            route: Route::of(&message.address),
+            kept: false,
+            is_in_history: true,
+            body: None,
+            id: message.uuid,
+            at: Moment::default(),
+            message: Some(message.clone()),
+        }
+    }
+
     /// Returns how many bytes it holds.
     fn size(&self) -> usize {
         let body = self.body.as_ref().map_or(0, EventBody::len);
@@ -60,6 +78,8 @@ pub struct Record {
     pub route: Route,
     /// Whether a client that was not listening is shown it later.
     pub kept: bool,
+    /// Whether the history holds the message.
+    pub is_in_history: bool,
     /// What clients read.
     pub body: EventBody,
     /// The message, if the event is one: later edits start from it.
@@ -70,12 +90,28 @@ pub struct Record {
 #[derive(Debug)]
 pub struct Log {
     epoch: Epoch,
+    /// The epochs that it had before, oldest first.
+    former: Vec<FormerEpochs>,
     entries: VecDeque<Entry>,
     end: u64,
     bytes: usize,
     /// Grows with each edit and deletion.
     revision: u64,
     retention: Retention,
+    /// What has changed since it was last taken; `None` where nobody takes it.
+    changes: Option<Box<LogChanges>>,
+}
+
+/// What a position from elsewhere says of a log.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Located {
+    /// It is of the present epoch: the client has read up to this offset.
+    Here(u64),
+    /// It is of a former epoch, and all that the client has read is known: up to this offset.
+    Before(u64),
+    /// It is of a former epoch, and the client has read entries that are lost since. What it has
+    /// not read begins after this offset.
+    Beyond(u64),
 }
 
 impl Log {
@@ -83,11 +119,95 @@ impl Log {
     pub fn new(epoch: Epoch, retention: Retention) -> Self {
         Self {
             epoch,
+            former: Vec::new(),
             entries: VecDeque::new(),
             end: 0,
             bytes: 0,
             revision: 0,
             retention,
+            changes: None,
+        }
+    }
+
+    /// Creates a log again from what was kept of it. Entries that are not followed by all later
+    /// ones are left out: a log has no holes.
+    pub fn restore(
+        state: LogState,
+        entries: impl IntoIterator<Item = Entry>,
+        retention: Retention,
+    ) -> Self {
+        let mut log = Self::new(state.epoch, retention);
+        log.collect_changes();
+        log.former = state.former;
+        log.end = state.end;
+        for entry in entries {
+            let next = log.entries.back().map(|last| last.offset + 1);
+            if next.is_some_and(|next| next != entry.offset) {
+                log.clear();
+            }
+            if entry.offset > state.start {
+                log.bytes += entry.size();
+                log.entries.push_back(entry);
+            }
+        }
+        if log
+            .entries
+            .back()
+            .is_some_and(|last| last.offset != log.end)
+        {
+            log.clear();
+        }
+        log
+    }
+
+    fn clear(&mut self) {
+        self.entries.clear();
+        self.bytes = 0;
+    }
+
+    /// Returns its numbering.
+    pub fn state(&self) -> LogState {
+        LogState {
+            epoch: self.epoch,
+            former: self.former.clone(),
+            start: self.oldest_position(),
+            end: self.end,
+        }
+    }
+
+    /// Returns what a position says of this log; `None` if it is of another log.
+    pub fn locate(&self, (epoch, offset): Position) -> Option<Located> {
+        if epoch == self.epoch {
+            return Some(Located::Here(offset));
+        }
+        let is_in = |former: &&FormerEpochs| epoch.since(former.first) < former.count;
+        let end = self.former.iter().find(is_in)?.end;
+        Some(if offset <= end {
+            Located::Before(offset)
+        } else {
+            Located::Beyond(end)
+        })
+    }
+
+    /// Collects changes from now on. Somebody has to take them.
+    pub fn collect_changes(&mut self) {
+        self.changes = Some(Box::default());
+    }
+
+    /// Takes what has changed since it was last taken.
+    pub fn take_changes(&mut self) -> LogChanges {
+        self.changes
+            .as_deref_mut()
+            .map(std::mem::take)
+            .unwrap_or_default()
+    }
+
+    /// Returns all entries as changes, for a store that knows nothing of this log.
+    pub fn all_as_changes(&self) -> LogChanges {
+        LogChanges {
+            is_whole: true,
+            appended: self.entries.iter().cloned().collect(),
+            rewritten: Vec::new(),
         }
     }
 
@@ -123,6 +243,7 @@ impl Log {
             id,
             route,
             kept,
+            is_in_history,
             body,
             message,
         } = record;
@@ -130,12 +251,16 @@ impl Log {
             offset: self.end,
             route,
             kept,
+            is_in_history,
             body: Some(body),
             id,
             at: now,
             message,
         };
         self.bytes += entry.size();
+        if let Some(changes) = &mut self.changes {
+            changes.appended.push(entry.clone());
+        }
         self.entries.push_back(entry);
         self.trim(now);
     }
@@ -209,28 +334,37 @@ impl Log {
     }
 
     /// Replaces the message that has the same id by its edited form.
-    pub fn replace(&mut self, message: &Arc<Message>, body: EventBody) {
+    pub fn replace(&mut self, message: &Arc<Message>, body: EventBody) -> Option<u64> {
         self.change(message.uuid, |entry| {
             entry.body = Some(body);
             entry.message = Some(message.clone());
-        });
+        })
     }
 
     /// Empties the entry of the message with this id. Its offset stays taken.
-    pub fn erase(&mut self, id: MessageId) {
+    pub fn erase(&mut self, id: MessageId) -> Option<u64> {
         self.change(id, |entry| {
             entry.body = None;
             entry.message = None;
-        });
+        })
     }
 
-    fn change(&mut self, id: MessageId, change: impl FnOnce(&mut Entry)) {
+    /// Changes the entry of the message with this id, and returns its offset.
+    fn change(&mut self, id: MessageId, change: impl FnOnce(&mut Entry)) -> Option<u64> {
         let is_it = |entry: &&mut Entry| entry.id == id && entry.message.is_some();
-        if let Some(entry) = self.entries.iter_mut().rev().find(is_it) {
-            let before = entry.size();
-            change(entry);
-            self.bytes = self.bytes + entry.size() - before;
-            self.revision += 1;
+        let entry = self.entries.iter_mut().rev().find(is_it)?;
+        let before = entry.size();
+        change(entry);
+        self.bytes = self.bytes + entry.size() - before;
+        self.revision += 1;
+        Some(entry.offset)
+    }
+
+    /// Notes that the entry at this offset was edited, or emptied where there is no message any
+    /// more. The log may have dropped the entry, and the history may still hold it.
+    pub fn note_rewrite(&mut self, offset: Option<u64>, message: Option<Arc<Message>>) {
+        if let (Some(changes), Some(offset)) = (&mut self.changes, offset) {
+            changes.rewritten.push(Rewrite { offset, message });
         }
     }
 }

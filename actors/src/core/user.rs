@@ -4,8 +4,9 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use crate::core::log::{Log, Record};
+use crate::core::log::{Entry, Log, Record};
 use crate::core::publication::Publication;
+use crate::core::record::{LogChanges, UserRecord};
 use crate::core::roster::Member;
 use crate::core::route::Route;
 use crate::core::visible_state::{Values, VisibleState};
@@ -107,6 +108,76 @@ impl UserCore {
             last_active: now,
             is_new: true,
         }
+    }
+
+    /// Creates a user again, without connections, from what was kept of it.
+    pub fn restore(record: UserRecord, entries: Vec<Entry>, retention: Retention) -> Self {
+        let UserRecord {
+            name,
+            uuid,
+            state,
+            public_keys,
+            last_active,
+            log,
+        } = record;
+        Self {
+            name,
+            uuid,
+            state: VisibleState::restore(state, public_keys),
+            connections: BTreeMap::new(),
+            present: BTreeMap::new(),
+            log: Log::restore(log, entries, retention),
+            version: 0,
+            last_active,
+            is_new: false,
+        }
+    }
+
+    /// Gives the user a connection again that it had before a restart, in these channels.
+    pub fn restore_connection(
+        &mut self,
+        conn_id: ConnId,
+        is_present: bool,
+        channels: &[ChannelName],
+    ) {
+        self.connections.insert(conn_id, is_present);
+        if is_present {
+            self.enter(channels);
+        }
+    }
+
+    /// Returns what each channel is told where the user is present, so that it knows the user again
+    /// after a restart.
+    pub fn restored_members(&mut self) -> Vec<ChannelUpdate> {
+        let channels: Vec<_> = self.present.keys().cloned().collect();
+        self.updates(with_place(channels, Place::Unchanged), Vec::new())
+    }
+
+    /// Returns what is to be kept of the user besides its private entries.
+    pub fn record(&self) -> UserRecord {
+        UserRecord {
+            name: self.name.clone(),
+            uuid: self.uuid,
+            state: self.state.state().clone(),
+            public_keys: self.state.public_keys().to_vec(),
+            last_active: self.last_active,
+            log: self.log.state(),
+        }
+    }
+
+    /// Collects changes of the private log from now on. Somebody has to take them.
+    pub fn collect_changes(&mut self) {
+        self.log.collect_changes();
+    }
+
+    /// Returns all private entries, for a store that knows nothing of the user.
+    pub fn all_as_changes(&self) -> LogChanges {
+        self.log.all_as_changes()
+    }
+
+    /// Takes what has changed in the private log since it was last taken.
+    pub fn take_changes(&mut self) -> LogChanges {
+        self.log.take_changes()
     }
 
     /// Returns the name of the user.
@@ -282,7 +353,8 @@ impl UserCore {
         self.last_active = now;
         if let Some(message) = self.log.message(patch.uuid) {
             let edited = Arc::new(patch.applied_to(message));
-            self.log.replace(&edited, event::message(&edited));
+            let offset = self.log.replace(&edited, event::message(&edited));
+            self.log.note_rewrite(offset, Some(edited));
         }
         self.push(patch.uuid, event::edit(patch), None, now);
     }
@@ -290,7 +362,8 @@ impl UserCore {
     /// Deletes a private message if it is still here, and publishes the deletion in any case.
     pub fn delete(&mut self, deletion: &Deletion, now: Moment) {
         self.last_active = now;
-        self.log.erase(deletion.uuid);
+        let offset = self.log.erase(deletion.uuid);
+        self.log.note_rewrite(offset, None);
         self.push(deletion.uuid, event::deletion(deletion), None, now);
     }
 
@@ -304,6 +377,7 @@ impl UserCore {
             id,
             route: Route::open(),
             kept: true,
+            is_in_history: false,
             body,
             message,
         };

@@ -18,6 +18,17 @@ pub struct VisibleState {
 }
 
 impl VisibleState {
+    /// Creates a state again from what was kept of it.
+    pub fn restore(state: State, public_keys: Vec<String>) -> Self {
+        let mut restored = Self {
+            state,
+            public_keys,
+            public_state: State::default(),
+        };
+        restored.update_public_state();
+        restored
+    }
+
     /// Returns the whole state.
     pub fn state(&self) -> &State {
         &self.state

@@ -30,9 +30,10 @@ pub(super) const ACTORS: Layers = Layers {
         &["posting"],
         &["delivery", "directories", "ledger", "view"],
         &["directory", "outlet"],
+        &["common"],
+        &["store"],
         &["core"],
         &[
-            "common",
             "counters",
             "error",
             "limits",
