@@ -38,6 +38,7 @@ use crate::name::{ChannelName, ConnId, UserName};
 use crate::outlet::{Attachment, Outlet};
 use crate::position::Report;
 use crate::protocol::config::ChannelConfig;
+use crate::store::Store;
 use crate::user::{CheckExists, Configs, Connected, SetState, User, UserNeeds};
 
 /// How many calls may be pending at once. More are refused: the actors are behind already.
@@ -85,7 +86,7 @@ impl Broker {
     /// [`start_on`](Self::start_on) is called.
     pub fn new(limits: Limits) -> Self {
         Self {
-            common: Common::new(limits),
+            common: Common::new(limits, Store::Memory),
             channels: Directories::default(),
             users: Directories::default(),
             connections: Directories::default(),

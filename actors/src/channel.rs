@@ -9,13 +9,17 @@ use crate::core::Stamp;
 use crate::core::channel::ChannelCore;
 use crate::core::roster::Member;
 use crate::core::user::Place;
-use crate::delivery::{Attach, Delivery, Detach, GetEpoch, IsUpToDate, PublishAnswer};
+use crate::delivery::{
+    Attach, Delivery, Detach, FindEpochs, GetPosition, IsUpToDate, PublishAnswer, find_epochs,
+};
 use crate::directory::{Registered, Registration, impl_registered_handlers};
 use crate::name::{ChannelName, ConnId, Identity, MessageId};
+use crate::position::Position;
 use crate::posting::{Delete, Edit, LogActor, Publish};
 use crate::protocol::config::ChannelConfig;
 use crate::protocol::info::{ChannelInfo, Detail};
 use crate::protocol::timestamp::Moment;
+use crate::store::note::Note;
 use crate::view::channel::{self as view, ListingCache};
 use crate::view::{ChannelDetail, ChannelSummary};
 
@@ -24,9 +28,10 @@ use crate::view::{ChannelDetail, ChannelSummary};
 #[rtype(result = "()")]
 pub(crate) struct Configure(pub(crate) ChannelConfig);
 
-/// Notes what a user tells of itself and of one of its connections. From the user.
+/// Notes what a user tells of itself and of one of its connections. From the user; answered with
+/// the place that the connection has taken, if it takes one.
 #[derive(Message)]
-#[rtype(result = "()")]
+#[rtype(result = "Option<Position>")]
 pub(crate) struct UpdateMember {
     pub(crate) member: Member,
     pub(crate) place: Place,
@@ -84,18 +89,25 @@ impl Registered for Channel {
     fn registration(&mut self) -> &mut Registration<Self> {
         &mut self.registration
     }
+
+    fn forgotten(name: &ChannelName, common: &Common) {
+        (common.store()).note(|| Note::ChannelForgotten(name.clone()));
+    }
 }
 
 /// Creates the parts of a channel that keeps nothing yet.
 fn new_parts(name: &ChannelName, common: &Common) -> (ChannelCore, Delivery) {
     let limits = common.limits();
-    let core = ChannelCore::new(
+    let mut core = ChannelCore::new(
         name.clone(),
         Identity::random(),
         limits.retention(limits.channel_frames),
         limits.history_bytes,
         Moment::now(),
     );
+    if common.store().keeps() {
+        core.collect_changes();
+    }
     let delivery = Delivery::new(Some(name.clone()), limits.channel_frames, common);
     (core, delivery)
 }
@@ -114,12 +126,19 @@ impl LogActor for Channel {
     fn parts(&mut self) -> (&mut ChannelCore, &mut Delivery) {
         (&mut self.core, &mut self.delivery)
     }
+
+    fn note(&mut self) {
+        let core = &mut self.core;
+        (self.common.store()).note(|| Note::Channel(core.record(), core.take_changes()));
+    }
 }
 
 impl Channel {
     fn sweep(&mut self) {
         let now = Moment::now();
-        self.core.sweep(now);
+        if self.core.sweep(now) {
+            self.note();
+        }
         self.delivery.sweep();
         self.listings.clear();
         let lifetime: Duration = self.common.limits().channel_lifetime;
@@ -167,13 +186,14 @@ impl Handler<Configure> for Channel {
 
     fn handle(&mut self, Configure(config): Configure, _: &mut Context<Self>) {
         self.core.configure(config);
+        self.note();
     }
 }
 
 impl Handler<UpdateMember> for Channel {
-    type Result = ();
+    type Result = MessageResult<UpdateMember>;
 
-    fn handle(&mut self, update: UpdateMember, context: &mut Context<Self>) {
+    fn handle(&mut self, update: UpdateMember, context: &mut Context<Self>) -> Self::Result {
         let UpdateMember {
             member,
             place,
@@ -192,18 +212,19 @@ impl Handler<UpdateMember> for Channel {
             id: MessageId::random(),
         };
         self.change(context, |core| core.update_member(&member, stamp));
-        if let Place::Taken(conn_id) = place {
-            self.delivery
-                .take_place(conn_id, member.user, self.core.log());
-        }
+        let Place::Taken(conn_id) = place else {
+            return MessageResult(None);
+        };
+        let log = self.core.log();
+        MessageResult(Some(self.delivery.take_place(conn_id, member.user, log)))
     }
 }
 
 impl Handler<Attach> for Channel {
-    type Result = ();
+    type Result = MessageResult<Attach>;
 
-    fn handle(&mut self, attach: Attach, context: &mut Context<Self>) {
-        LogActor::attach(self, attach, context);
+    fn handle(&mut self, attach: Attach, context: &mut Context<Self>) -> Self::Result {
+        MessageResult(LogActor::attach(self, attach, context))
     }
 }
 
@@ -215,11 +236,19 @@ impl Handler<Detach> for Channel {
     }
 }
 
-impl Handler<GetEpoch> for Channel {
-    type Result = MessageResult<GetEpoch>;
+impl Handler<FindEpochs> for Channel {
+    type Result = MessageResult<FindEpochs>;
 
-    fn handle(&mut self, _: GetEpoch, _: &mut Context<Self>) -> Self::Result {
-        MessageResult(self.core.log().epoch())
+    fn handle(&mut self, asked: FindEpochs, _: &mut Context<Self>) -> Self::Result {
+        MessageResult(find_epochs(&asked, self.core.log()))
+    }
+}
+
+impl Handler<GetPosition> for Channel {
+    type Result = MessageResult<GetPosition>;
+
+    fn handle(&mut self, GetPosition(conn_id): GetPosition, _: &mut Context<Self>) -> Self::Result {
+        MessageResult(self.delivery.position(conn_id, self.core.log()))
     }
 }
 
@@ -269,7 +298,9 @@ impl Handler<ForgetChannel> for Channel {
             return Err(self.delivery.connections());
         }
         // A message may be on its way here already. Then the actor goes on as a new channel.
-        (self.core, self.delivery) = new_parts(self.registration.name(), &self.common);
+        let name = self.registration.name().clone();
+        (self.core, self.delivery) = new_parts(&name, &self.common);
+        (self.common.store()).note(|| Note::ChannelForgotten(name));
         self.listings.clear();
         self.registration.offer_to_stop();
         Ok(())

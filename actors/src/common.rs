@@ -1,27 +1,34 @@
-//! What all actors share: their limits and their counters.
+//! What all actors share: their limits, their counters and the store.
 
 use std::sync::Arc;
 
 use crate::counters::Counters;
 use crate::limits::Limits;
+use crate::store::Store;
 
-/// Limits and counters. Cloning is cheap.
+/// Limits, counters and the store. Cloning is cheap.
 #[derive(Clone, Debug)]
 pub(crate) struct Common {
     limits: Arc<Limits>,
     counters: Counters,
+    store: Store,
 }
 
 impl Common {
-    pub(crate) fn new(limits: Limits) -> Self {
+    pub(crate) fn new(limits: Limits, store: Store) -> Self {
         Self {
             limits: Arc::new(limits),
             counters: Counters::default(),
+            store,
         }
     }
 
     pub(crate) fn limits(&self) -> &Limits {
         &self.limits
+    }
+
+    pub(crate) fn store(&self) -> &Store {
+        &self.store
     }
 
     pub(crate) fn counters(&self) -> &Counters {

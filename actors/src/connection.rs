@@ -10,6 +10,7 @@
 
 mod life;
 mod places;
+mod restart;
 mod subscribing;
 mod takeover;
 
@@ -21,18 +22,20 @@ use tokio::sync::oneshot;
 
 use self::life::{Arrival, Life, Unserved};
 use self::places::Places;
-use crate::core::connection::Subscriptions;
+use crate::core::connection::{Positions, Subscriptions};
 use crate::core::cursor::Generation;
 use crate::core::user::ConnectState;
 use crate::directory::{IfAbsent, Registered, Registration, impl_registered_handlers};
 use crate::error::{CloseReason, NotConnected, Unknown};
 use crate::name::{ChannelName, ConnId, UserName};
-use crate::outlet::{Attachment, DetachOutlet, Outlet};
+use crate::outlet::{Attachment, Outlet, Progress, Stage};
 use crate::position::Report;
+use crate::store::note::Note;
 use crate::user::{Configs, Connected, RemoveConnection};
 
 pub(crate) use self::life::Activity;
 pub(crate) use self::places::ConnectionNeeds;
+pub(crate) use self::restart::{Restore, Suspend};
 
 /// Opens the connection for a user, or keeps it if it is the user's already, and puts it into
 /// channels. From the broker; creates the actor.
@@ -103,6 +106,8 @@ pub(crate) struct Connection {
     generation: Generation,
     /// How many messages are not answered yet. Until they are, the actor does not stop.
     unanswered: usize,
+    /// Told when the transport has ended that is told to because the server stops.
+    suspension: Option<oneshot::Sender<()>>,
 }
 
 impl Registered for Connection {
@@ -118,6 +123,7 @@ impl Registered for Connection {
             lives: 0,
             generation: Generation::default(),
             unanswered: 0,
+            suspension: None,
         }
     }
 
@@ -164,7 +170,7 @@ impl Connection {
             let Some(life) = connection.life(lives) else {
                 return;
             };
-            let deadline = life.last_heard() + idle;
+            let deadline = life.deadline(idle);
             match deadline.checked_duration_since(Instant::now()) {
                 Some(left) if !left.is_zero() => connection.watch_deadline(left, context),
                 _ => {
@@ -186,6 +192,7 @@ impl Connection {
             user.as_str(),
             reason.reason()
         );
+        (self.needs.common.store()).note(|| Note::ConnectionEnded(conn_id));
         // When the server stops all users go, and those who are still here need not hear of each.
         if !matches!(reason, CloseReason::Restart { .. }) {
             let channels = life.core.channel_list();
@@ -194,6 +201,24 @@ impl Connection {
         }
         life.shut(reason, self.needs.common.limits().close_grace);
         true
+    }
+
+    /// Notes the connection in the store as it is now. Called before anybody is told of a change.
+    fn note(&self) {
+        if let Some(life) = &self.life {
+            let conn_id = self.conn_id();
+            (self.needs.common.store()).note(|| Note::Connection(conn_id, life.record(None)));
+        }
+    }
+
+    /// Notes where its client stands, as the logs said.
+    fn note_positions(&mut self, lives: u64, positions: Positions) {
+        if self.needs.common.store().keeps()
+            && let Some(life) = self.life(lives)
+        {
+            life.core.set_positions(positions);
+            self.note();
+        }
     }
 
     /// Offers its directory to stop if it has ended and has nothing left to answer.
@@ -259,11 +284,21 @@ impl Handler<AttachOutlet> for Connection {
     }
 }
 
-impl Handler<DetachOutlet> for Connection {
+impl Handler<Progress> for Connection {
     type Result = ();
 
-    fn handle(&mut self, detach: DetachOutlet, context: &mut Context<Self>) {
-        self.depart(detach.generation, detach.end, context);
+    fn handle(&mut self, progress: Progress, context: &mut Context<Self>) {
+        match progress.stage {
+            Stage::Ended(end) => self.depart(progress.generation, end, context),
+            // What is certain never becomes wrong, so it does not matter which transport says it.
+            Stage::Read(read) => {
+                if let Some(life) = &mut self.life
+                    && life.core.confirm(&read)
+                {
+                    self.note();
+                }
+            }
+        }
     }
 }
 

@@ -19,18 +19,18 @@ use self::schedule::Schedule;
 use self::subscriber::{Subscriber, SubscriberOutlet};
 use crate::common::Common;
 use crate::core::cursor::{Beginning, Claim, Cursor, Generation};
-use crate::core::log::Log;
+use crate::core::log::{Located, Log};
 use crate::name::{ChannelName, ConnId, UserName};
 use crate::outlet::Outlet;
-use crate::position::{Epoch, Report};
+use crate::position::{Epoch, Position, Report};
 
 pub(crate) use self::schedule::{PublishAnswer, Wakeup};
 pub(crate) use self::subscriber::FullOutlet;
 
 /// Attaches a transport that begins to listen. From the connection; answered once what the client
-/// missed is on its way.
+/// missed is on its way, with the place where the transport began, if the connection has one here.
 #[derive(Message, Clone)]
-#[rtype(result = "()")]
+#[rtype(result = "Option<Position>")]
 pub(crate) struct Attach {
     pub(crate) conn_id: ConnId,
     pub(crate) generation: Generation,
@@ -65,10 +65,16 @@ pub(crate) struct Detach {
     pub(crate) report: Option<Report>,
 }
 
-/// Asks for the epoch of the log. From the connection.
-#[derive(Message)]
-#[rtype(result = "Epoch")]
-pub(crate) struct GetEpoch;
+/// Asks which of these positions are of this log, in whatever epoch. From the connection.
+#[derive(Message, Clone)]
+#[rtype(result = "Vec<Epoch>")]
+pub(crate) struct FindEpochs(pub(crate) Report);
+
+/// Asks where the connection's cursor stands: how far its client is known to have read, once no
+/// transport is attached any more. From the connection.
+#[derive(Message, Clone, Copy)]
+#[rtype(result = "Option<Position>")]
+pub(crate) struct GetPosition(pub(crate) ConnId);
 
 /// Asks whether the connection's transport was sent all entries. From the connection.
 #[derive(Message, Clone, Copy)]
@@ -118,14 +124,31 @@ impl Delivery {
         self.subscribers.is_empty()
     }
 
-    /// Gives a connection a place at the end of the log, unless it has one.
-    pub(crate) fn take_place(&mut self, conn_id: ConnId, user: UserName, log: &Log) {
+    /// Gives a connection a place at the end of the log, unless it has one. Returns where it stands.
+    pub(crate) fn take_place(&mut self, conn_id: ConnId, user: UserName, log: &Log) -> Position {
         let new = || Subscriber {
             user,
             cursor: Cursor::at_end(log),
             outlet: None,
         };
-        self.subscribers.entry(conn_id).or_insert_with(new);
+        let subscriber = self.subscribers.entry(conn_id).or_insert_with(new);
+        (log.epoch(), subscriber.cursor.position())
+    }
+
+    /// Gives a connection the place again that it had before a restart.
+    pub(crate) fn restore_place(&mut self, conn_id: ConnId, user: UserName, cursor: Cursor) {
+        let subscriber = Subscriber {
+            user,
+            cursor,
+            outlet: None,
+        };
+        self.subscribers.insert(conn_id, subscriber);
+    }
+
+    /// Returns where a connection's cursor stands, if it has a place.
+    pub(crate) fn position(&self, conn_id: ConnId, log: &Log) -> Option<Position> {
+        let subscriber = self.subscribers.get(&conn_id)?;
+        Some((log.epoch(), subscriber.cursor.position()))
     }
 
     /// Ends a connection's place.
@@ -140,14 +163,12 @@ impl Delivery {
 
     /// Sends what the connection missed; from then on it is live. Both happen in one call, so no
     /// entry is missed, repeated or out of order.
-    pub(crate) fn attach(&mut self, attach: Attach, log: &Log) {
-        let Some(subscriber) = self.subscribers.get_mut(&attach.conn_id) else {
-            return;
-        };
+    pub(crate) fn attach(&mut self, attach: Attach, log: &Log) -> Option<Position> {
+        let subscriber = self.subscribers.get_mut(&attach.conn_id)?;
         let (missed, claim) = match attach.reason {
             AttachReason::Subscribed => (false, Claim::Nothing),
-            AttachReason::Began { read, is_foreign } => match position_in(&read, log.epoch()) {
-                Some(offset) => (true, Claim::Read(offset)),
+            AttachReason::Began { read, is_foreign } => match claim_of(&read, log) {
+                Some(claim) => (true, claim),
                 None if is_foreign => (true, Claim::Foreign),
                 None => (true, Claim::Nothing),
             },
@@ -158,11 +179,14 @@ impl Delivery {
             missed,
             frames: self.first_frames,
         };
-        if subscriber.cursor.begin(beginning, log) {
+        let has_begun = subscriber.cursor.begin(beginning, log);
+        let began_at = subscriber.cursor.attached();
+        if has_begun {
             self.listening += usize::from(subscriber.outlet.is_none());
             subscriber.outlet = Some(SubscriberOutlet::new(attach.outlet));
             self.serve(attach.conn_id, log);
         }
+        Some((log.epoch(), began_at))
     }
 
     /// Takes the connection's cursor back to what its client has read. It waits there.
@@ -171,9 +195,9 @@ impl Delivery {
             return;
         };
         let is_current = detach.generation >= subscriber.cursor.generation();
-        let read = detach
-            .report
-            .and_then(|report| position_in(&report, log.epoch()));
+        let is_here = |position: &&Position| position.0 == log.epoch();
+        let report = detach.report.as_deref().unwrap_or_default();
+        let read = report.iter().find(is_here).map(|(_, offset)| *offset);
         subscriber.cursor.end(detach.generation, read);
         if is_current {
             self.listening -= usize::from(subscriber.outlet.take().is_some());
@@ -269,10 +293,25 @@ impl Delivery {
     }
 }
 
-/// Returns the offset that a report names for a log.
-fn position_in(report: &Report, log: Epoch) -> Option<u64> {
-    report
-        .iter()
-        .find(|(epoch, _)| *epoch == log)
-        .map(|(_, offset)| *offset)
+/// Returns what a client's positions say of a log. The present epoch counts before former ones.
+fn claim_of(read: &Report, log: &Log) -> Option<Claim> {
+    let mut claim = None;
+    for located in read.iter().filter_map(|position| log.locate(*position)) {
+        let (offset, is_beyond) = match located {
+            Located::Here(offset) => return Some(Claim::Read(offset)),
+            Located::Before(offset) => (offset, false),
+            Located::Beyond(offset) => (offset, true),
+        };
+        claim = Some(Claim::ReadBefore { offset, is_beyond });
+    }
+    claim
+}
+
+/// Returns which of a client's positions are of a log.
+pub(crate) fn find_epochs(FindEpochs(read): &FindEpochs, log: &Log) -> Vec<Epoch> {
+    let of_log = |position: &&Position| log.locate(**position).is_some();
+    read.iter()
+        .filter(of_log)
+        .map(|(epoch, _)| *epoch)
+        .collect()
 }

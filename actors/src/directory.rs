@@ -32,6 +32,9 @@ pub(crate) trait Registered:
 
     /// Called after each message that came through the directory.
     fn after_message(&mut self) {}
+
+    /// Called when the directory has forgotten the actor of a name, which had nothing left.
+    fn forgotten(_: &Self::Name, _: &Self::Needs) {}
 }
 
 /// An actor's entry in its directory, as the actor holds it.
@@ -275,6 +278,7 @@ impl<A: Registered> Handler<Idle<A>> for Directory<A> {
         if let Entry::Occupied(slot) = self.slots.entry(name)
             && slot.get().forwarded == handled
         {
+            A::forgotten(slot.key(), &self.needs);
             tell(&slot.remove().address, Retire);
         }
     }

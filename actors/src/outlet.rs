@@ -79,30 +79,50 @@ pub struct Presumed {
     pub socket: Arc<dyn Socket>,
 }
 
-/// Tells a connection that a transport has ended. From the transport's attachment.
+/// Tells a connection how its transport goes on. From the transport's attachment.
 #[derive(Message, Debug)]
 #[rtype(result = "()")]
-pub(crate) struct DetachOutlet {
+pub(crate) struct Progress {
     pub(crate) generation: Generation,
-    pub(crate) end: End,
+    pub(crate) stage: Stage,
+}
+
+/// What a transport tells of itself.
+#[derive(Debug)]
+pub(crate) enum Stage {
+    /// It goes on, and its client has read this for certain.
+    Read(Report),
+    /// It has ended.
+    Ended(End),
 }
 
 /// The attachment of a transport to its connection. While it exists the outlet is sent batches.
 #[derive(Debug)]
 pub struct Attachment {
     generation: Generation,
-    connection: Recipient<DetachOutlet>,
+    connection: Recipient<Progress>,
     /// How the transport ended, if it said so.
     end: End,
 }
 
 impl Attachment {
-    pub(crate) fn new(generation: Generation, connection: Recipient<DetachOutlet>) -> Self {
+    pub(crate) fn new(generation: Generation, connection: Recipient<Progress>) -> Self {
         Self {
             generation,
             connection,
             end: End::default(),
         }
+    }
+
+    /// Tells the connection what the client has read for certain, so that it can be kept. This may
+    /// be lost; the next report or the end says more.
+    pub fn report(&self, read: Report) {
+        let stage = Stage::Read(read);
+        // A full mailbox is no harm: see above.
+        let _ = self.connection.try_send(Progress {
+            generation: self.generation,
+            stage,
+        });
     }
 
     /// Gives the attachment back.
@@ -113,15 +133,15 @@ impl Attachment {
 
 impl Drop for Attachment {
     fn drop(&mut self) {
-        let detach = DetachOutlet {
+        let ended = Progress {
             generation: self.generation,
-            end: std::mem::take(&mut self.end),
+            stage: Stage::Ended(std::mem::take(&mut self.end)),
         };
         #[expect(
             clippy::disallowed_methods,
             reason = "one message at the end of a transport's life, which must arrive"
         )]
-        self.connection.do_send(detach);
+        self.connection.do_send(ended);
     }
 }
 
@@ -134,6 +154,22 @@ pub trait Socket: Send + Sync + std::fmt::Debug {
     fn was_reset(&self) -> bool;
     /// Returns how many bytes the socket has taken since it was opened.
     fn written(&self) -> u64;
+}
+
+/// The socket of an answer that went out before the server was started again.
+#[derive(Debug)]
+pub(crate) struct FormerSocket;
+
+impl Socket for FormerSocket {
+    fn cut(&self) {}
+
+    fn was_reset(&self) -> bool {
+        false
+    }
+
+    fn written(&self) -> u64 {
+        0
+    }
 }
 
 /// Bytes on their way to a client: sent to its outlet and not gone yet. An actor takes its whole

@@ -5,7 +5,7 @@ use std::sync::Arc;
 /// The life of a log's numbering. The first is random and made with the log. The next begins when a
 /// log may have lost entries that clients have read, so that their offsets are given again; an
 /// offset means nothing in another epoch.
-#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
 pub struct Epoch(u64);
 
 impl Epoch {

@@ -13,6 +13,7 @@ use crate::core::user::UserCore;
 use crate::counters::Counted;
 use crate::delivery::{Attach, Delivery, Detach, FullOutlet, IsUpToDate, PublishAnswer, Wakeup};
 use crate::outlet::AwaitCapacity;
+use crate::position::Position;
 use crate::protocol::message::{Deletion, Patch};
 
 /// Appends publications in the order given and delivers them. From the broker.
@@ -66,6 +67,9 @@ pub(crate) trait LogActor: Actor<Context = Context<Self>> {
     /// Returns what decides, and what hands on.
     fn parts(&mut self) -> (&mut Self::Core, &mut Delivery);
 
+    /// Notes in the store what the core has decided. Called before anybody is told of it.
+    fn note(&mut self);
+
     /// Publishes. What was appended is handed on when the mailbox is empty: publications that wait
     /// there reach each subscriber together, in one batch and one write, and none of them later
     /// than it would alone. In a burst to many listeners it waits a moment for more.
@@ -81,7 +85,9 @@ pub(crate) trait LogActor: Actor<Context = Context<Self>> {
     ) -> PublishAnswer {
         let (core, delivery) = self.parts();
         append(core, publications);
-        match delivery.put_off() {
+        let wakeup = delivery.put_off();
+        self.note();
+        match wakeup {
             Some(Wakeup::After(hold)) => {
                 context.run_later(hold, |actor, context| actor.catch_up(context));
             }
@@ -106,8 +112,10 @@ pub(crate) trait LogActor: Actor<Context = Context<Self>> {
     /// is handed on first, as it was then.
     fn change(&mut self, context: &mut Context<Self>, change: impl FnOnce(&mut Self::Core)) {
         self.catch_up(context);
-        let (core, delivery) = self.parts();
+        let (core, _) = self.parts();
         change(core);
+        self.note();
+        let (core, delivery) = self.parts();
         delivery.deliver(core.log());
         self.ask_for_capacity(context);
     }
@@ -122,11 +130,12 @@ pub(crate) trait LogActor: Actor<Context = Context<Self>> {
     }
 
     /// Attaches a transport that begins to listen.
-    fn attach(&mut self, attach: Attach, context: &mut Context<Self>) {
+    fn attach(&mut self, attach: Attach, context: &mut Context<Self>) -> Option<Position> {
         self.catch_up(context);
         let (core, delivery) = self.parts();
-        delivery.attach(attach, core.log());
+        let began_at = delivery.attach(attach, core.log());
         self.ask_for_capacity(context);
+        began_at
     }
 
     /// Detaches a transport that has ended.

@@ -14,6 +14,7 @@ use actix::prelude::*;
 use self::update_queue::UpdateQueue;
 use crate::channel::Channel;
 use crate::common::Common;
+use crate::core::connection::Positions;
 use crate::core::user::{ChannelUpdate, ConnectState, ConnectedChannels, StateChanged, UserCore};
 use crate::core::visible_state::Values;
 use crate::counters::Counted;
@@ -22,17 +23,20 @@ use crate::directories::Directories;
 use crate::directory::{IfAbsent, Registered, Registration, impl_registered_handlers};
 use crate::error::Unknown;
 use crate::name::{ChannelName, ConnId, Identity, UserName};
+use crate::posting::LogActor;
 use crate::protocol::info::UserInfo;
 use crate::protocol::state::State;
 use crate::protocol::timestamp::Moment;
+use crate::store::note::Note;
 use crate::view::user as view;
 use crate::view::{UserDetail, UserSummary};
 
 pub(crate) use self::update_queue::Configs;
 
-/// Adds a connection, or channels to one that is here, and sets the state. From the connection.
+/// Adds a connection, or channels to one that is here, and sets the state. From the connection;
+/// answered with the places that the connection has taken, where they are kept.
 #[derive(Message)]
-#[rtype(result = "Connected")]
+#[rtype(result = "(Connected, Positions)")]
 pub(crate) struct AddConnection {
     pub(crate) conn_id: ConnId,
     pub(crate) set: ConnectState,
@@ -49,9 +53,10 @@ pub struct Connected {
     pub public_state: State,
 }
 
-/// Notes that a connection is in more channels. From the connection.
+/// Notes that a connection is in more channels. From the connection; answered with the places that
+/// the connection has taken, where they are kept.
 #[derive(Message)]
-#[rtype(result = "Result<(), Unknown>")]
+#[rtype(result = "Result<Positions, Unknown>")]
 pub(crate) struct AddSubscriptions {
     pub(crate) conn_id: ConnId,
     pub(crate) added: Vec<ChannelName>,
@@ -140,12 +145,15 @@ impl Registered for User {
 
     fn open(registration: Registration<Self>, needs: &UserNeeds) -> Self {
         let limits = needs.common.limits();
-        let core = UserCore::new(
+        let mut core = UserCore::new(
             registration.name().clone(),
             Identity::random(),
             limits.retention(limits.private_frames),
             Moment::now(),
         );
+        if needs.common.store().keeps() {
+            core.collect_changes();
+        }
         let delivery = Delivery::new(None, limits.private_frames, &needs.common);
         Self {
             registration,
@@ -160,6 +168,10 @@ impl Registered for User {
     fn registration(&mut self) -> &mut Registration<Self> {
         &mut self.registration
     }
+
+    fn forgotten(name: &UserName, needs: &UserNeeds) {
+        (needs.common.store()).note(|| Note::UserForgotten(name.clone()));
+    }
 }
 
 impl Actor for User {
@@ -173,7 +185,9 @@ impl Actor for User {
 impl User {
     fn sweep(&mut self) {
         let now = Moment::now();
-        self.core.sweep(now);
+        if self.core.sweep(now) {
+            self.note();
+        }
         self.delivery.sweep();
         let lifetime = self.needs.common.limits().user_lifetime;
         if self.core.is_offline() && now.since(self.core.last_active()) >= lifetime {
@@ -181,19 +195,17 @@ impl User {
         }
     }
 
-    /// Answers with `answer` when all channels in the queue were told.
-    fn answer_when_told<T: Send + 'static>(
+    /// Answers when all channels in the queue were told. `answer` is given the places that were
+    /// taken there.
+    fn answer_when_told<T: 'static>(
         &mut self,
-        answer: T,
+        answer: impl FnOnce(Positions) -> T + 'static,
         context: &mut Context<Self>,
     ) -> ResponseFuture<T> {
         let answered = self.updates.push_answer();
         self.run_updates(context);
-        Box::pin(async move {
-            // An error means that this actor ends; the answer holds all the same.
-            let _ = answered.await;
-            answer
-        })
+        // An error means that this actor ends; the answer holds all the same.
+        Box::pin(async move { answer(answered.await.unwrap_or_default()) })
     }
 
     /// Tells channels. Nobody waits for it.
@@ -204,9 +216,10 @@ impl User {
 
     fn run_updates(&mut self, context: &mut Context<Self>) {
         if let Some((channel, update)) = self.updates.next() {
+            let kept_for = (self.needs.common.store().keeps()).then(|| channel.clone());
             let told = self.needs.channels.ask(channel, IfAbsent::Create, update);
-            let next = told.into_actor(self).map(|_, user, context| {
-                user.updates.answered();
+            let next = told.into_actor(self).map(|place, user, context| {
+                user.updates.answered(kept_for.zip(place.flatten()));
                 user.run_updates(context);
             });
             context.spawn(next);
@@ -217,7 +230,7 @@ impl User {
 impl_registered_handlers!(User);
 
 impl Handler<AddConnection> for User {
-    type Result = ResponseFuture<Connected>;
+    type Result = ResponseFuture<(Connected, Positions)>;
 
     fn handle(&mut self, add: AddConnection, context: &mut Context<Self>) -> Self::Result {
         let AddConnection {
@@ -229,24 +242,30 @@ impl Handler<AddConnection> for User {
         let updates = self.core.connect(conn_id, set, channels, Moment::now());
         self.online
             .get_or_insert_with(|| self.needs.common.counters().online());
-        self.delivery
+        let private = self
+            .delivery
             .take_place(conn_id, self.core.name().clone(), self.core.log());
+        self.note();
         let connected = Connected {
             state: self.core.state().state().clone(),
             public_state: self.core.state().public_state().clone(),
         };
         self.updates.push(updates, configs);
-        self.answer_when_told(connected, context)
+        let answer = move |mut positions: Positions| {
+            positions.private = Some(private);
+            (connected, positions)
+        };
+        self.answer_when_told(answer, context)
     }
 }
 
 impl Handler<AddSubscriptions> for User {
-    type Result = ResponseFuture<Result<(), Unknown>>;
+    type Result = ResponseFuture<Result<Positions, Unknown>>;
 
     fn handle(&mut self, add: AddSubscriptions, context: &mut Context<Self>) -> Self::Result {
         let updates = self.core.subscribe(add.conn_id, add.added, Moment::now());
         let answer = updates.map(|updates| self.updates.push(updates, add.configs));
-        self.answer_when_told(answer, context)
+        self.answer_when_told(move |positions| answer.map(|()| positions), context)
     }
 }
 
@@ -257,7 +276,7 @@ impl Handler<RemoveSubscriptions> for User {
         let RemoveSubscriptions { conn_id, removed } = remove;
         let updates = self.core.unsubscribe(conn_id, removed, Moment::now());
         let answer = updates.map(|updates| self.updates.push(updates, Configs::default()));
-        self.answer_when_told(answer, context)
+        self.answer_when_told(move |_| answer, context)
     }
 }
 
@@ -284,6 +303,7 @@ impl Handler<RemoveConnection> for User {
         let RemoveConnection { conn_id, channels } = remove;
         self.delivery.leave_place(conn_id);
         let updates = self.core.close(conn_id, channels, Moment::now());
+        self.note();
         if self.core.is_offline() {
             self.online = None;
         }
@@ -298,8 +318,9 @@ impl Handler<SetState> for User {
         let (changed, updates) = self
             .core
             .set_state(set.values, set.public_keys, Moment::now());
+        self.note();
         self.updates.push(updates, Configs::default());
-        self.answer_when_told(changed, context)
+        self.answer_when_told(|_| changed, context)
     }
 }
 

@@ -10,10 +10,12 @@ use tokio::sync::oneshot;
 
 use crate::core::connection::ConnectionCore;
 use crate::core::cursor::Generation;
+use crate::core::record::ConnectionRecord;
 use crate::error::CloseReason;
 use crate::name::{ChannelName, ConnId, UserName};
-use crate::outlet::{Attachment, End, Outlet, Presumed, Queue};
-use crate::position::Report;
+use crate::outlet::{Attachment, End, FormerSocket, Outlet, Presumed, Queue};
+use crate::position::{Position, Report};
+use crate::protocol::timestamp::Moment;
 use crate::transport::Transport;
 
 /// A connection that has begun and not ended.
@@ -24,6 +26,9 @@ pub(super) struct Life {
     quiet_since: Instant,
     /// The timer that runs while a lost socket does not yet count as absence.
     grace: Option<SpawnHandle>,
+    /// Before this time it does not end for want of its client, which may not have heard yet that
+    /// the server is back.
+    spared_until: Option<Instant>,
 }
 
 /// The transports of a connection.
@@ -109,7 +114,66 @@ impl Life {
             transports: Transports::None(Departure::default()),
             quiet_since: Instant::now(),
             grace: None,
+            spared_until: None,
         }
+    }
+
+    /// Creates a life that goes on after a restart. Its client is away, and is waited for at least
+    /// until `spared_until`.
+    pub(super) fn restore(
+        core: ConnectionCore,
+        presumed: Vec<Position>,
+        spared_until: Instant,
+    ) -> Self {
+        let presumed = (!presumed.is_empty()).then(|| Presumed {
+            report: presumed.into(),
+            socket: Arc::new(FormerSocket),
+        });
+        Self {
+            core,
+            transports: Transports::None(Departure {
+                returns: false,
+                presumed,
+            }),
+            quiet_since: Instant::now(),
+            grace: None,
+            spared_until: Some(spared_until),
+        }
+    }
+
+    /// Returns what is to be kept of it.
+    pub(super) fn record(&self, returns_by: Option<Moment>) -> ConnectionRecord {
+        let presumed = match &self.transports {
+            Transports::None(Departure {
+                presumed: Some(presumed),
+                ..
+            }) if !presumed.socket.was_reset() => presumed.report.to_vec(),
+            _ => Vec::new(),
+        };
+        let last_heard = Moment::now().minus(self.last_heard().elapsed());
+        self.core.record(last_heard, presumed, returns_by)
+    }
+
+    /// Returns when it ends if its client is not heard from, which may be silent for `idle`.
+    pub(super) fn deadline(&self, idle: Duration) -> Instant {
+        let deadline = self.last_heard() + idle;
+        self.spared_until
+            .map_or(deadline, |until| until.max(deadline))
+    }
+
+    /// Tells its transports to end. Returns which one will report, if there is one.
+    pub(super) fn suspend(&mut self, reason: CloseReason, grace: Duration) -> Option<Generation> {
+        let transports = Transports::None(Departure::default());
+        self.transports = match std::mem::replace(&mut self.transports, transports) {
+            Transports::Two { ending, next } => {
+                next.turn_away(reason, grace);
+                Transports::One(ending)
+            }
+            transports => transports,
+        };
+        let (generation, outlet) = self.outlet()?;
+        outlet.shut(reason, grace);
+        Some(generation)
     }
 
     /// Notes that the client was heard from through its application. Returns the channels that it
@@ -223,6 +287,7 @@ impl Life {
         A: Actor<Context = Context<A>>,
     {
         self.cancel_grace(context);
+        self.core.listen();
         let listening = Transports::One(Listening { generation, outlet });
         match std::mem::replace(&mut self.transports, listening) {
             Transports::None(departure) => departure.presumed,

@@ -2,9 +2,12 @@
 
 use std::collections::HashSet;
 
+use futures_util::future::join_all;
+
 use crate::channel::Channel;
 use crate::common::Common;
-use crate::delivery::{Attach, Detach, GetEpoch, IsUpToDate};
+use crate::core::connection::Positions;
+use crate::delivery::{Attach, Detach, FindEpochs, GetPosition, IsUpToDate};
 use crate::directories::{Directories, SLICE};
 use crate::directory::IfAbsent;
 use crate::name::{ChannelName, ConnId, UserName};
@@ -30,18 +33,43 @@ pub(super) struct Places {
 
 impl Places {
     /// Attaches a transport to all channels, one after the other, then to the user: private
-    /// messages come after those of channels (`protocol.md` §6).
-    pub(super) async fn attach(self, attach: Attach) {
+    /// messages come after those of channels (`protocol.md` §6). Returns where it began, if that is
+    /// to be kept.
+    pub(super) async fn attach(self, attach: Attach) -> Positions {
+        let is_kept = self.needs.common.store().keeps();
+        let mut positions = Positions::default();
         for channel in self.channels {
-            self.needs
-                .channels
-                .ask(channel, IfAbsent::Skip, attach.clone())
-                .await;
+            let kept_for = is_kept.then(|| channel.clone());
+            let asked = (self.needs.channels).ask(channel, IfAbsent::Skip, attach.clone());
+            let place = kept_for.zip(asked.await.flatten());
+            positions.channels.extend(place);
         }
-        self.needs
-            .users
-            .ask(self.user, IfAbsent::Skip, attach)
-            .await;
+        let asked = self.needs.users.ask(self.user, IfAbsent::Skip, attach);
+        positions.private = asked.await.flatten();
+        positions
+    }
+
+    /// Returns how far the client has read everywhere. No transport may be attached.
+    pub(super) async fn positions(self) -> Positions {
+        let asked = GetPosition(self.conn_id);
+        let mut positions = Positions::default();
+        for slice in self.channels.chunks(SLICE) {
+            let ask = |channel: &ChannelName| {
+                self.needs
+                    .channels
+                    .ask(channel.clone(), IfAbsent::Skip, asked)
+            };
+            let answers = join_all(slice.iter().map(ask)).await;
+            for (channel, answer) in slice.iter().zip(answers) {
+                let position = answer.flatten();
+                positions
+                    .channels
+                    .extend(position.map(|position| (channel.clone(), position)));
+            }
+        }
+        let private = self.needs.users.ask(self.user, IfAbsent::Skip, asked);
+        positions.private = private.await.flatten();
+        positions
     }
 
     /// Takes all cursors back to what the client of a transport has read.
@@ -67,19 +95,21 @@ impl Places {
         user.await.unwrap_or(true)
     }
 
-    /// Returns whether a position names a log that is none of these: that of a channel or user of
-    /// which only a later life is left.
+    /// Returns whether a position names a log that is none of these: that of a channel or user that
+    /// was forgotten and made again.
     pub(super) async fn is_foreign(&self, read: &Report) -> bool {
         let mut unknown: HashSet<Epoch> = read.iter().map(|(epoch, _)| *epoch).collect();
         if unknown.is_empty() {
             return false;
         }
+        let find = || FindEpochs(read.clone());
         let user = self.user.clone();
-        if let Some(epoch) = self.needs.users.ask(user, IfAbsent::Skip, GetEpoch).await {
+        let private = self.needs.users.ask(user, IfAbsent::Skip, find()).await;
+        for epoch in private.into_iter().flatten() {
             unknown.remove(&epoch);
         }
         for slice in self.channels.chunks(SLICE) {
-            for epoch in self.needs.channels.ask_all(slice, || GetEpoch).await {
+            for epoch in self.needs.channels.ask_all(slice, find).await.flatten() {
                 unknown.remove(&epoch);
             }
         }

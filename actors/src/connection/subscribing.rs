@@ -41,6 +41,7 @@ impl Handler<Open> for Connection {
         let life = self.life.get_or_insert_with(|| Life::new(user.clone()));
         let returning = life.come_back(context);
         let added = life.core.subscribe(channels);
+        self.note();
         let add = AddConnection {
             conn_id,
             set,
@@ -51,9 +52,11 @@ impl Handler<Open> for Connection {
             configs,
         };
         let asked = self.needs.users.ask(user, IfAbsent::Create, add);
-        self.answer_after(asked, move |connected, connection| {
+        self.answer_after(asked, move |answer, connection| {
+            let (connected, positions) = answer.ok_or(NotConnected::Refused(Refused::SOON))?;
+            connection.note_positions(lives, positions);
             connection.listen_to(lives, added);
-            connected.ok_or(NotConnected::Refused(Refused::SOON))
+            Ok(connected)
         })
     }
 }
@@ -75,9 +78,11 @@ impl Handler<Subscribe> for Connection {
             configs,
         };
         let user = life.core.user().clone();
+        self.note();
         let asked = self.needs.users.ask(user, IfAbsent::Skip, add);
         self.answer_after(asked, move |answer, connection| {
-            answer.unwrap_or(Err(Unknown))?;
+            let positions = answer.unwrap_or(Err(Unknown))?;
+            connection.note_positions(lives, positions);
             connection.listen_to(lives, added);
             Ok(subscriptions)
         })
@@ -99,6 +104,7 @@ impl Handler<Unsubscribe> for Connection {
         let removed = life.core.unsubscribe(channels);
         let subscriptions = life.core.subscriptions(removed.clone());
         let user = life.core.user().clone();
+        self.note();
         let remove = RemoveSubscriptions { conn_id, removed };
         let asked = self.needs.users.ask(user, IfAbsent::Skip, remove);
         self.answer_after(asked, move |answer, _| {

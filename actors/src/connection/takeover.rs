@@ -59,11 +59,19 @@ impl Connection {
         let detach = Detach {
             conn_id,
             generation,
-            report,
+            report: report.clone(),
         };
         if let Some(places) = self.places() {
             places.detach(detach);
         }
+        if self.needs.common.store().keeps() {
+            if let (Some(report), Some(life)) = (report, &mut self.life) {
+                life.core.confirm(&report);
+            }
+            self.note();
+        }
+        // Dropped, which tells whoever waits: the logs have been told before.
+        drop(self.suspension.take());
         match departed {
             Departed::Next(next) => self.attach(next, context),
             Departed::Returns => {}
@@ -95,6 +103,7 @@ impl Connection {
                 channels: life.core.channel_list(),
             };
             let user = life.core.user().clone();
+            self.note();
             self.needs.users.tell(user, IfAbsent::Skip, set);
         }
     }
@@ -111,14 +120,14 @@ impl Connection {
             attachment,
             reply,
         } = arrival;
-        let conn_id = self.conn_id();
+        let (conn_id, lives) = (self.conn_id(), self.lives);
         let Some(life) = &mut self.life else { return };
         outlet.last_heard.note();
         log_transport("listens", conn_id, outlet.transport);
         let presumed = life.listen(generation, outlet.clone(), context);
         self.set_present(true);
         let Some(places) = self.places() else { return };
-        actix::spawn(async move {
+        let attached = async move {
             let read = match presumed {
                 Some(presumed) => resolve_presumed(read, &outlet, presumed).await,
                 None => read,
@@ -130,9 +139,13 @@ impl Connection {
                 outlet,
                 reason: AttachReason::Began { read, is_foreign },
             };
-            places.attach(attach).await;
+            places.attach(attach).await
+        };
+        let attached = attached.into_actor(self);
+        context.spawn(attached.map(move |positions, connection, _| {
+            connection.note_positions(lives, positions);
             reply.send(attachment).ok();
-        });
+        }));
     }
 }
 

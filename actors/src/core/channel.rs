@@ -287,9 +287,9 @@ impl ChannelCore {
         self.log.push(record, now);
     }
 
-    /// Drops what is older than it may be.
-    pub fn sweep(&mut self, now: Moment) {
-        self.log.trim(now);
+    /// Drops what is older than it may be. Returns whether the log has dropped entries.
+    pub fn sweep(&mut self, now: Moment) -> bool {
         self.roster.sweep(now);
+        self.log.trim(now)
     }
 }

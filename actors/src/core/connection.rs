@@ -1,9 +1,12 @@
 //! What a connection decides: which channels it is in, and whether it counts as present. It is the
 //! only one who keeps this; users and channels know what it told them.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
+use crate::core::record::ConnectionRecord;
 use crate::name::{ChannelName, UserName};
+use crate::position::{Position, Report};
+use crate::protocol::timestamp::Moment;
 
 /// The channels of a connection, and whether its client counts as present.
 #[derive(Debug)]
@@ -11,6 +14,19 @@ pub struct ConnectionCore {
     user: UserName,
     channels: BTreeSet<ChannelName>,
     is_present: bool,
+    /// Whether a transport has listened.
+    has_listened: bool,
+    /// How far the client is known to have read, for the store. Empty where nothing is kept.
+    read: Positions,
+}
+
+/// How far a client is known to have read in logs where its connection has a place.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Positions {
+    /// In channels.
+    pub channels: BTreeMap<ChannelName, Position>,
+    /// In the private log of the user.
+    pub private: Option<Position>,
 }
 
 /// The channels of a connection after a change, in the order of their names.
@@ -29,7 +45,78 @@ impl ConnectionCore {
             user,
             channels: BTreeSet::new(),
             is_present: true,
+            has_listened: false,
+            read: Positions::default(),
         }
+    }
+
+    /// Creates a connection again from what was kept of it, and how far its client has read as the
+    /// logs say it now.
+    pub fn restore(record: ConnectionRecord, read: Positions) -> Self {
+        Self {
+            user: record.user,
+            channels: record.channels.into_iter().map(|(name, _)| name).collect(),
+            is_present: record.is_present,
+            has_listened: record.has_listened,
+            read,
+        }
+    }
+
+    /// Returns what is to be kept of the connection. Its client was last heard from at
+    /// `last_heard`; `presumed` is what it has read if its next transport is a long-poll again.
+    pub fn record(
+        &self,
+        last_heard: Moment,
+        presumed: Vec<Position>,
+        returns_by: Option<Moment>,
+    ) -> ConnectionRecord {
+        let place = |name: &ChannelName| (name.clone(), self.read.channels.get(name).copied());
+        ConnectionRecord {
+            user: self.user.clone(),
+            channels: self.channels.iter().map(place).collect(),
+            private: self.read.private,
+            presumed,
+            is_present: self.is_present,
+            has_listened: self.has_listened,
+            last_heard,
+            returns_by,
+        }
+    }
+
+    /// Notes that a transport listens.
+    pub fn listen(&mut self) {
+        self.has_listened = true;
+    }
+
+    /// Notes where logs say that its client stands.
+    pub fn set_positions(&mut self, positions: Positions) {
+        for (name, position) in positions.channels {
+            if self.channels.contains(&name) {
+                self.read.channels.insert(name, position);
+            }
+        }
+        self.read.private = positions.private.or(self.read.private);
+    }
+
+    /// Notes what its client is known to have read. It never goes back, so reports may come late.
+    /// Returns whether this is news.
+    pub fn confirm(&mut self, report: &Report) -> bool {
+        let report: BTreeMap<_, _> = report.iter().copied().collect();
+        let mut is_news = false;
+        for (epoch, offset) in self
+            .read
+            .channels
+            .values_mut()
+            .chain(&mut self.read.private)
+        {
+            if let Some(confirmed) = report.get(epoch)
+                && confirmed > offset
+            {
+                *offset = *confirmed;
+                is_news = true;
+            }
+        }
+        is_news
     }
 
     /// Returns the user whose connection it is.
@@ -56,6 +143,9 @@ impl ConnectionCore {
     /// Removes channels, and returns those that it was in, in the order given.
     pub fn unsubscribe(&mut self, mut channels: Vec<ChannelName>) -> Vec<ChannelName> {
         channels.retain(|channel| self.channels.remove(channel));
+        for channel in &channels {
+            self.read.channels.remove(channel);
+        }
         channels
     }
 

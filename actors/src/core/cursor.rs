@@ -38,6 +38,13 @@ pub enum Claim {
     Nothing,
     /// The client has read up to this offset.
     Read(u64),
+    /// The client has read up to this offset in a former epoch of the log.
+    ReadBefore {
+        /// The offset after which it goes on.
+        offset: u64,
+        /// Whether it has read more than that, so that it missed what has these offsets now.
+        is_beyond: bool,
+    },
     /// The client brings a position of logs that are gone, and it does not name this log. So it
     /// missed entries that nobody knows any more.
     Foreign,
@@ -91,6 +98,8 @@ pub struct Cursor {
     position: u64,
     /// True while the client was not told that entries between `attached` and `position` are gone.
     has_untold_gap: bool,
+    /// True while the client is not known to have heard that entries before `position` may be gone.
+    owes_gap: bool,
     missed_up_to: u64,
     /// True until a transport begins.
     is_new: bool,
@@ -107,14 +116,42 @@ impl Cursor {
             sent: position,
             position,
             has_untold_gap: false,
+            owes_gap: false,
             missed_up_to: 0,
             is_new: true,
+        }
+    }
+
+    /// Creates the cursor of a subscriber that was at this position before a restart.
+    /// `has_listened` says whether it had a transport before, and `owes_gap` whether it is told
+    /// that entries may be gone.
+    pub fn restored(position: u64, has_listened: bool, owes_gap: bool) -> Self {
+        Self {
+            generation: Generation::default(),
+            is_attached: false,
+            attached: position,
+            sent: position,
+            position,
+            has_untold_gap: false,
+            owes_gap,
+            missed_up_to: 0,
+            is_new: !has_listened,
         }
     }
 
     /// Returns the three offsets of the invariant: attached, sent, position.
     pub fn offsets(&self) -> [u64; 3] {
         [self.attached, self.sent, self.position]
+    }
+
+    /// Returns the offset where the latest transport began. Its client has read what comes before.
+    pub fn attached(&self) -> u64 {
+        self.attached
+    }
+
+    /// Returns the position. While no transport is attached, the client has read what comes before.
+    pub fn position(&self) -> u64 {
+        self.position
     }
 
     /// Returns which transport began or ended last.
@@ -147,7 +184,12 @@ impl Cursor {
         self.generation = generation;
         self.is_attached = true;
         let position = match claim {
-            Claim::Read(read) => self.position.max(read.min(log.end())),
+            Claim::Read(read) => {
+                // A position of this epoch comes with or after the gap that was owed.
+                self.owes_gap &= read < self.position;
+                self.position.max(read.min(log.end()))
+            }
+            Claim::ReadBefore { offset, .. } => self.position.max(offset.min(log.end())),
             Claim::Nothing | Claim::Foreign => self.position,
         };
         let oldest = log.oldest_position();
@@ -155,7 +197,18 @@ impl Cursor {
         // out of its reach.
         let missed_before =
             matches!(claim, Claim::Read(read) if self.is_new && read < self.position);
-        let has_gap = position < oldest || claim == Claim::Foreign || missed_before;
+        let is_beyond = matches!(
+            claim,
+            Claim::ReadBefore {
+                is_beyond: true,
+                ..
+            }
+        );
+        let has_gap = position < oldest
+            || claim == Claim::Foreign
+            || missed_before
+            || is_beyond
+            || self.owes_gap;
         self.attached = position;
         self.sent = position;
         self.position = position.max(oldest);
@@ -182,7 +235,7 @@ impl Cursor {
             Next::Lost
         } else if self.has_untold_gap {
             Next::Gap {
-                after: self.attached,
+                after: self.attached.saturating_sub(u64::from(self.owes_gap)),
                 last: self.position,
             }
         } else if self.position == log.end() {
@@ -230,6 +283,9 @@ impl Cursor {
     }
 
     fn rewind(&mut self, read: Option<u64>) {
+        // The gap that is owed begins before `attached`, so a client has heard of it that has read
+        // up to there.
+        self.owes_gap &= self.has_untold_gap || read.is_none_or(|read| read < self.attached);
         let read = read.unwrap_or(self.attached);
         if self.has_untold_gap {
             self.position = self.attached;

@@ -265,8 +265,9 @@ impl Log {
         self.trim(now);
     }
 
-    /// Drops what is beyond the retention.
-    pub fn trim(&mut self, now: Moment) {
+    /// Drops what is beyond the retention. Returns whether there was something to drop.
+    pub fn trim(&mut self, now: Moment) -> bool {
+        let before = self.entries.len();
         while let Some(oldest) = self.entries.front() {
             let too_many = self.entries.len() > self.retention.length;
             let too_large = self.bytes > self.retention.bytes && self.entries.len() > 1;
@@ -282,6 +283,7 @@ impl Log {
         if self.entries.capacity() > 4 * self.entries.len().max(16) {
             self.entries.shrink_to(2 * self.entries.len());
         }
+        self.entries.len() < before
     }
 
     /// Returns the entries after `position`, oldest first.

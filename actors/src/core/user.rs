@@ -367,9 +367,9 @@ impl UserCore {
         self.push(deletion.uuid, event::deletion(deletion), None, now);
     }
 
-    /// Drops what is older than it may be.
-    pub fn sweep(&mut self, now: Moment) {
-        self.log.trim(now);
+    /// Drops what is older than it may be. Returns whether the log has dropped entries.
+    pub fn sweep(&mut self, now: Moment) -> bool {
+        self.log.trim(now)
     }
 
     fn push(&mut self, id: MessageId, body: EventBody, message: Option<Arc<Message>>, now: Moment) {

@@ -217,6 +217,7 @@ mod tests {
                     id,
                     route,
                     kept: number % 7 > 0,
+                    is_in_history: false,
                     body,
                     message: Some(Arc::new(message)),
                 },

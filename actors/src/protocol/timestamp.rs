@@ -48,6 +48,26 @@ impl Moment {
         self.wall
     }
 
+    /// Returns the moment that comes this much later.
+    #[must_use]
+    pub fn plus(self, later: Duration) -> Self {
+        let later = u64::try_from(later.as_micros()).unwrap_or(u64::MAX);
+        Self {
+            wall: self.wall.saturating_add(later),
+            uptime: self.uptime.saturating_add(later),
+        }
+    }
+
+    /// Returns the moment that was this long before.
+    #[must_use]
+    pub fn minus(self, ago: Duration) -> Self {
+        let ago = u64::try_from(ago.as_micros()).unwrap_or(u64::MAX);
+        Self {
+            wall: self.wall.saturating_sub(ago),
+            uptime: self.uptime.saturating_sub(ago),
+        }
+    }
+
     /// Returns how much time has passed since `earlier`, whatever became of the wall clock; zero
     /// when it is later than this moment.
     pub fn since(self, earlier: Self) -> Duration {

@@ -3,9 +3,12 @@
 use actix::prelude::*;
 
 use crate::core::user::UserCore;
-use crate::delivery::{Attach, Delivery, Detach, GetEpoch, IsUpToDate, PublishAnswer};
+use crate::delivery::{
+    Attach, Delivery, Detach, FindEpochs, GetPosition, IsUpToDate, PublishAnswer, find_epochs,
+};
 use crate::posting::{Delete, Edit, LogActor, Publish};
 use crate::protocol::timestamp::Moment;
+use crate::store::note::Note;
 use crate::user::User;
 
 impl LogActor for User {
@@ -13,6 +16,11 @@ impl LogActor for User {
 
     fn parts(&mut self) -> (&mut UserCore, &mut Delivery) {
         (&mut self.core, &mut self.delivery)
+    }
+
+    fn note(&mut self) {
+        let core = &mut self.core;
+        (self.needs.common.store()).note(|| Note::User(core.record(), core.take_changes()));
     }
 }
 
@@ -43,10 +51,10 @@ impl Handler<Delete> for User {
 }
 
 impl Handler<Attach> for User {
-    type Result = ();
+    type Result = MessageResult<Attach>;
 
-    fn handle(&mut self, attach: Attach, context: &mut Context<Self>) {
-        LogActor::attach(self, attach, context);
+    fn handle(&mut self, attach: Attach, context: &mut Context<Self>) -> Self::Result {
+        MessageResult(LogActor::attach(self, attach, context))
     }
 }
 
@@ -58,11 +66,19 @@ impl Handler<Detach> for User {
     }
 }
 
-impl Handler<GetEpoch> for User {
-    type Result = MessageResult<GetEpoch>;
+impl Handler<FindEpochs> for User {
+    type Result = MessageResult<FindEpochs>;
 
-    fn handle(&mut self, _: GetEpoch, _: &mut Context<Self>) -> Self::Result {
-        MessageResult(self.core.log().epoch())
+    fn handle(&mut self, asked: FindEpochs, _: &mut Context<Self>) -> Self::Result {
+        MessageResult(find_epochs(&asked, self.core.log()))
+    }
+}
+
+impl Handler<GetPosition> for User {
+    type Result = MessageResult<GetPosition>;
+
+    fn handle(&mut self, GetPosition(conn_id): GetPosition, _: &mut Context<Self>) -> Self::Result {
+        MessageResult(self.delivery.position(conn_id, self.core.log()))
     }
 }
 

@@ -5,8 +5,10 @@ use std::collections::{HashMap, VecDeque};
 use tokio::sync::oneshot;
 
 use crate::channel::UpdateMember;
+use crate::core::connection::Positions;
 use crate::core::user::ChannelUpdate;
 use crate::name::ChannelName;
+use crate::position::Position;
 use crate::protocol::config::ChannelConfig;
 
 /// The configurations of channels that a call may create.
@@ -14,7 +16,7 @@ pub(crate) type Configs = HashMap<ChannelName, ChannelConfig>;
 
 enum Step {
     Update(ChannelName, UpdateMember),
-    Answer(oneshot::Sender<()>),
+    Answer(oneshot::Sender<Positions>),
 }
 
 /// What a user has still to do, in order. The calls that are under way bound its length.
@@ -23,6 +25,8 @@ pub(crate) struct UpdateQueue {
     steps: VecDeque<Step>,
     /// True while a channel was told and has not answered.
     is_waiting: bool,
+    /// The places that the channels have answered since the last caller was.
+    places: Positions,
 }
 
 impl UpdateQueue {
@@ -40,7 +44,7 @@ impl UpdateQueue {
     }
 
     /// Returns an answer that comes when all channels were told that are in the queue now.
-    pub(crate) fn push_answer(&mut self) -> oneshot::Receiver<()> {
+    pub(crate) fn push_answer(&mut self) -> oneshot::Receiver<Positions> {
         let (reply, answered) = oneshot::channel();
         self.steps.push_back(Step::Answer(reply));
         answered
@@ -59,7 +63,7 @@ impl UpdateQueue {
                     return Some((channel, message));
                 }
                 // An error means that the caller has gone.
-                Step::Answer(reply) => drop(reply.send(())),
+                Step::Answer(reply) => drop(reply.send(std::mem::take(&mut self.places))),
             }
         }
         // Most users are idle most of the time, so the memory is given back.
@@ -67,8 +71,10 @@ impl UpdateQueue {
         None
     }
 
-    /// Notes that the channel that was told has answered.
-    pub(crate) fn answered(&mut self) {
+    /// Notes that the channel that was told has answered, with the place that a connection has taken
+    /// there if it is to be kept.
+    pub(crate) fn answered(&mut self, place: Option<(ChannelName, Position)>) {
         self.is_waiting = false;
+        self.places.channels.extend(place);
     }
 }

@@ -1,0 +1,114 @@
+//! How a connection lasts through a restart of the server: it is suspended when the server stops,
+//! and restored at the next start, where its client is waited for.
+
+use std::future::ready;
+use std::time::{Duration, Instant};
+
+use actix::prelude::*;
+use tokio::sync::oneshot;
+
+use crate::connection::Connection;
+use crate::connection::life::Life;
+use crate::core::connection::{ConnectionCore, Positions};
+use crate::core::record::ConnectionRecord;
+use crate::error::CloseReason;
+use crate::outlet::End;
+use crate::patience::wait_patiently;
+use crate::protocol::timestamp::Moment;
+use crate::store::note::Note;
+
+/// How much later than it was told a client may come back before its connection ends.
+const LATE: Duration = Duration::from_secs(15);
+
+/// Tells the client to come back after the restart, in `wait` seconds, and keeps the connection
+/// until then. In memory mode the connection ends. From the broker, when the server stops.
+#[derive(Message)]
+#[rtype(result = "()")]
+pub(crate) struct Suspend {
+    pub(crate) wait: u64,
+}
+
+/// Makes the connection again as it was before the restart. From the broker, before anything else
+/// reaches the connection.
+#[derive(Message)]
+#[rtype(result = "()")]
+pub(crate) struct Restore {
+    pub(crate) record: ConnectionRecord,
+    /// Where its client stands in the logs as they are now.
+    pub(crate) read: Positions,
+    /// How long its client is waited for at least.
+    pub(crate) spared: Duration,
+}
+
+impl Handler<Restore> for Connection {
+    type Result = ();
+
+    fn handle(&mut self, restore: Restore, context: &mut Context<Self>) {
+        let Restore {
+            mut record,
+            read,
+            spared,
+        } = restore;
+        let presumed = std::mem::take(&mut record.presumed);
+        let core = ConnectionCore::restore(record, read);
+        self.lives += 1;
+        self.life = Some(Life::restore(core, presumed, Instant::now() + spared));
+        let wait = self.needs.common.limits().idle.max(spared);
+        self.watch_deadline(wait, context);
+    }
+}
+
+impl Handler<Suspend> for Connection {
+    type Result = ResponseActFuture<Self, ()>;
+
+    fn handle(&mut self, Suspend { wait }: Suspend, context: &mut Context<Self>) -> Self::Result {
+        let reason = CloseReason::Restart { wait };
+        if !self.needs.common.store().keeps() {
+            self.close(reason);
+            return Box::pin(ready(()).into_actor(self));
+        }
+        let close_grace = self.needs.common.limits().close_grace;
+        let Some(life) = &mut self.life else {
+            return Box::pin(ready(()).into_actor(self));
+        };
+        let (ended, reported) = oneshot::channel();
+        if let Some(generation) = life.suspend(reason, close_grace) {
+            self.suspension = Some(ended);
+            // A stuck transport does not report, so what its client has read is unknown.
+            let stuck = wait_patiently(close_grace * 2).into_actor(self);
+            context.spawn(stuck.map(move |(), connection, context| {
+                connection.depart(generation, End::default(), context);
+            }));
+        }
+        let asked = reported.into_actor(self).then(|_, connection, _| {
+            let places = connection.places();
+            let asked = async move {
+                match places {
+                    Some(places) => places.positions().await,
+                    None => Positions::default(),
+                }
+            };
+            asked.into_actor(connection)
+        });
+        self.unanswered += 1;
+        Box::pin(asked.map(move |positions, connection, _| {
+            connection.end_until_restart(positions, Duration::from_secs(wait) + LATE);
+            connection.unanswered -= 1;
+            connection.stop_if_ended();
+        }))
+    }
+}
+
+impl Connection {
+    /// Ends the connection in this process, and keeps it for the next one. Its client may come back
+    /// within `returns`.
+    fn end_until_restart(&mut self, positions: Positions, returns: Duration) {
+        let conn_id = self.conn_id();
+        if let Some(mut life) = self.life.take() {
+            life.core.set_positions(positions);
+            let returns_by = Moment::now().plus(returns);
+            let record = life.record(Some(returns_by));
+            (self.needs.common.store()).note(|| Note::Connection(conn_id, record));
+        }
+    }
+}
