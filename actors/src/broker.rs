@@ -12,10 +12,11 @@ mod info;
 mod messages;
 pub mod once;
 mod panel;
+mod restoring;
 
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, Ordering::SeqCst, fence};
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, Mutex, OnceLock};
 
 use actix::prelude::*;
 use futures_util::future::join_all;
@@ -39,6 +40,7 @@ use crate::outlet::{Attachment, Outlet};
 use crate::position::Report;
 use crate::protocol::config::ChannelConfig;
 use crate::store::Store;
+use crate::store::note::Kept;
 use crate::user::{CheckExists, Configs, Connected, SetState, User, UserNeeds};
 
 /// How many calls may be pending at once. More are refused: the actors are behind already.
@@ -53,6 +55,8 @@ pub struct Broker {
     connections: Directories<Connection>,
     /// The ledger; unset until the threads run.
     ledger: Arc<OnceLock<Addr<Ledger>>>,
+    /// What the store has kept, until the threads run.
+    kept: Arc<Mutex<Option<Kept>>>,
     /// True when the server stops, so that calls are refused.
     is_closed: Arc<AtomicBool>,
 }
@@ -82,11 +86,18 @@ impl From<Refused> for NotDone {
 }
 
 impl Broker {
-    /// Creates a broker without threads. It keeps nothing and refuses all calls until
-    /// [`start_on`](Self::start_on) is called.
+    /// Creates a broker without threads that keeps nothing beyond its own end. It refuses all calls
+    /// until [`start_on`](Self::start_on) is called.
     pub fn new(limits: Limits) -> Self {
+        Self::with_store(limits, Store::Memory, Kept::default())
+    }
+
+    /// Creates a broker without threads, which goes on from what a store has kept. It refuses all
+    /// calls until [`start_on`](Self::start_on) is called.
+    pub fn with_store(limits: Limits, store: Store, kept: Kept) -> Self {
         Self {
-            common: Common::new(limits, Store::Memory),
+            common: Common::new(limits, store),
+            kept: Arc::new(Mutex::new(Some(kept))),
             channels: Directories::default(),
             users: Directories::default(),
             connections: Directories::default(),
@@ -121,12 +132,26 @@ impl Broker {
                 users: users.clone(),
             },
         );
-        let most_bytes = self.limits().idempotency_bytes;
-        if let Some(arbiter) = arbiters.first() {
+        let kept = self.kept.lock().ok().and_then(|mut kept| kept.take());
+        if let (Some(arbiter), Some(mut kept)) = (arbiters.first(), kept) {
+            let (common, calls) = (self.common.clone(), std::mem::take(&mut kept.calls));
             self.ledger.get_or_init(|| {
-                Ledger::start_in_arbiter(arbiter, move |_| Ledger::new(most_bytes))
+                Ledger::start_in_arbiter(arbiter, move |_| Ledger::new(common, calls))
             });
+            self.restore(kept);
+            let broker = self.clone();
+            arbiter.spawn(async move { broker.answer_rebuilds().await });
         }
+    }
+
+    /// Returns the store.
+    pub fn store(&self) -> &Store {
+        self.common.store()
+    }
+
+    /// Waits until what was done is kept as safely as the settings ask for.
+    async fn settled(&self) -> Result<(), Refused> {
+        Ok(self.common.store().settled().await?)
     }
 
     /// Returns the counters.
@@ -139,7 +164,9 @@ impl Broker {
         self.common.limits()
     }
 
+    /// Begins a call that changes something.
     fn begin(&self) -> Result<Counted, Refused> {
+        self.common.store().accepts()?;
         let pending = self.counters().begin(PENDING_CALLS);
         // Counted first: a call that is not refused is seen by whoever closes the broker and waits
         // for the last one.
@@ -183,9 +210,11 @@ impl Broker {
             configs,
         };
         let opened = self.connections.ask(conn_id, IfAbsent::Create, open);
-        Self::wait(pending, opened)
+        let opened = Self::wait(pending, opened)
             .await
-            .unwrap_or(Err(NotConnected::Refused(Refused::SOON)))
+            .unwrap_or(Err(NotConnected::Refused(Refused::SOON)))?;
+        self.settled().await.map_err(NotConnected::Refused)?;
+        Ok(opened)
     }
 
     /// Returns whether a connection is open.
@@ -238,10 +267,12 @@ impl Broker {
     {
         let pending = self.begin()?;
         let changed = self.connections.ask(conn_id, IfAbsent::Skip, change);
-        Self::wait(pending, changed)
+        let changed = Self::wait(pending, changed)
             .await
             .unwrap_or(Err(Unknown))
-            .map_err(NotDone::Unknown)
+            .map_err(NotDone::Unknown)?;
+        self.settled().await?;
+        Ok(changed)
     }
 
     /// Sets values of a user's state, and the public keys where they are given.
@@ -263,9 +294,11 @@ impl Broker {
                 public_keys,
             },
         );
-        Self::wait(pending, set)
+        let set = Self::wait(pending, set)
             .await
-            .ok_or(NotDone::Unknown(Unknown))
+            .ok_or(NotDone::Unknown(Unknown))?;
+        self.settled().await?;
+        Ok(set)
     }
 
     /// Sets the configuration of channels, which are created where they do not exist.
@@ -282,7 +315,7 @@ impl Broker {
                 .ask(channel, IfAbsent::Create, Configure(config))
         };
         join_all(configs.into_iter().map(ask)).await;
-        Ok(())
+        self.settled().await
     }
 
     /// Lets a transport listen for a connection. `read` is how far its client says that it has
@@ -303,10 +336,13 @@ impl Broker {
     }
 
     /// Ends a connection for good. Returns whether there was one.
-    pub async fn disconnect(&self, conn_id: ConnId) -> bool {
-        self.connections
-            .ask(conn_id, IfAbsent::Skip, Close(CloseReason::Disconnected))
-            .await
-            .unwrap_or(false)
+    ///
+    /// # Errors
+    /// When it has ended, but this could not be kept: it may be back after a restart.
+    pub async fn disconnect(&self, conn_id: ConnId) -> Result<bool, Refused> {
+        let close = Close(CloseReason::Disconnected);
+        let closed = self.connections.ask(conn_id, IfAbsent::Skip, close).await;
+        self.settled().await?;
+        Ok(closed.unwrap_or(false))
     }
 }

@@ -10,7 +10,8 @@ use crate::core::channel::ChannelCore;
 use crate::core::roster::Member;
 use crate::core::user::Place;
 use crate::delivery::{
-    Attach, Delivery, Detach, FindEpochs, GetPosition, IsUpToDate, PublishAnswer, find_epochs,
+    Attach, Delivery, Detach, FindEpochs, GetPosition, IsUpToDate, PublishAnswer, RestoredPlace,
+    find_epochs,
 };
 use crate::directory::{Registered, Registration, impl_registered_handlers};
 use crate::name::{ChannelName, ConnId, Identity, MessageId};
@@ -59,6 +60,23 @@ pub(crate) struct SummarizeChannel;
 #[derive(Message)]
 #[rtype(result = "Result<(), Vec<ConnId>>")]
 pub(crate) struct ForgetChannel;
+
+/// Makes the channel again as it was before a restart. From the broker, before anything else reaches
+/// the channel.
+#[derive(Message)]
+#[rtype(result = "()")]
+pub(crate) struct Restore {
+    pub(crate) core: ChannelCore,
+    /// The connections that have a place in the channel.
+    pub(crate) places: Vec<RestoredPlace>,
+    /// Whether the store does not have the channel yet.
+    pub(crate) is_new: bool,
+}
+
+/// Notes everything in the store, which has lost what was noted before. From the broker.
+#[derive(Message, Clone, Copy)]
+#[rtype(result = "()")]
+pub(crate) struct NoteWhole;
 
 /// The actor.
 pub(crate) struct Channel {
@@ -257,6 +275,28 @@ impl Handler<IsUpToDate> for Channel {
 
     fn handle(&mut self, asked: IsUpToDate, context: &mut Context<Self>) -> bool {
         LogActor::is_up_to_date(self, asked, context)
+    }
+}
+
+impl Handler<Restore> for Channel {
+    type Result = ();
+
+    fn handle(&mut self, restore: Restore, _: &mut Context<Self>) {
+        self.core = restore.core;
+        self.delivery.restore(restore.places, self.core.log());
+        if restore.is_new {
+            self.note();
+        }
+    }
+}
+
+impl Handler<NoteWhole> for Channel {
+    type Result = ();
+
+    fn handle(&mut self, _: NoteWhole, _: &mut Context<Self>) {
+        self.core.take_changes();
+        let core = &self.core;
+        (self.common.store()).note(|| Note::Channel(core.record(), core.all_as_changes()));
     }
 }
 

@@ -35,7 +35,7 @@ use crate::user::{Configs, Connected, RemoveConnection};
 
 pub(crate) use self::life::Activity;
 pub(crate) use self::places::ConnectionNeeds;
-pub(crate) use self::restart::{Restore, Suspend};
+pub(crate) use self::restart::{NoteWhole, Restore, Suspend};
 
 /// Opens the connection for a user, or keeps it if it is the user's already, and puts it into
 /// channels. From the broker; creates the actor.
@@ -268,7 +268,7 @@ impl Handler<AttachOutlet> for Connection {
     fn handle(&mut self, attach: AttachOutlet, context: &mut Context<Self>) -> Self::Result {
         let AttachOutlet { outlet, read } = attach;
         let (reply, attached) = oneshot::channel();
-        if self.life.is_some() {
+        if (self.life.as_ref()).is_some_and(|life| !life.is_suspended()) {
             self.generation = self.generation.next();
             let attachment = Attachment::new(self.generation, context.address().recipient());
             let arrival = Arrival {

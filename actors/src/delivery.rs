@@ -81,6 +81,13 @@ pub(crate) struct GetPosition(pub(crate) ConnId);
 #[rtype(result = "bool")]
 pub(crate) struct IsUpToDate(pub(crate) ConnId);
 
+/// A connection's place in a log as it was before a restart.
+pub(crate) struct RestoredPlace {
+    pub(crate) conn_id: ConnId,
+    pub(crate) user: UserName,
+    pub(crate) cursor: Cursor,
+}
+
 /// The subscribers of one log.
 pub(crate) struct Delivery {
     /// The channel of the log; `None` for private messages.
@@ -135,14 +142,17 @@ impl Delivery {
         (log.epoch(), subscriber.cursor.position())
     }
 
-    /// Gives a connection the place again that it had before a restart.
-    pub(crate) fn restore_place(&mut self, conn_id: ConnId, user: UserName, cursor: Cursor) {
-        let subscriber = Subscriber {
-            user,
-            cursor,
-            outlet: None,
-        };
-        self.subscribers.insert(conn_id, subscriber);
+    /// Gives connections the places again that they had before a restart.
+    pub(crate) fn restore(&mut self, places: Vec<RestoredPlace>, log: &Log) {
+        self.schedule.begin(log.end());
+        for place in places {
+            let subscriber = Subscriber {
+                user: place.user,
+                cursor: place.cursor,
+                outlet: None,
+            };
+            self.subscribers.insert(place.conn_id, subscriber);
+        }
     }
 
     /// Returns where a connection's cursor stands, if it has a place.

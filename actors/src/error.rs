@@ -5,19 +5,43 @@ use std::time::Duration;
 
 use thiserror::Error;
 
-/// The server cannot take the operation now; nothing of it was done.
+/// The server cannot take the operation now.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
-#[error("the server cannot take this call now; nothing of it was done")]
+#[error("the server cannot take this call now; {outcome}")]
 pub struct Refused {
     /// When to try again.
     pub retry_after: Duration,
+    /// What has become of the operation.
+    pub outcome: Outcome,
+}
+
+/// What has become of an operation that was refused.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
+pub enum Outcome {
+    /// Nothing of it was done.
+    #[error("nothing of it was done")]
+    NotDone,
+    /// It was done, and others have heard of it; but it could not be kept, so it may be lost at the
+    /// next start.
+    #[error("it was done, but could not be kept, and may be lost at the next start")]
+    Unknown,
 }
 
 impl Refused {
-    /// Try again in a second.
+    /// Nothing was done; try again in a second.
     pub const SOON: Self = Self {
         retry_after: Duration::from_secs(1),
+        outcome: Outcome::NotDone,
     };
+}
+
+impl From<Unsettled> for Refused {
+    fn from(_: Unsettled) -> Self {
+        Self {
+            outcome: Outcome::Unknown,
+            ..Self::SOON
+        }
+    }
 }
 
 /// The operation was done, but the store could not keep it, so it may be lost at the next start.

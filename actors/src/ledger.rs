@@ -3,13 +3,18 @@
 
 use std::collections::hash_map::Entry;
 use std::collections::{HashMap, VecDeque};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use actix::prelude::*;
 use bytestring::ByteString;
 use tokio::sync::oneshot;
+use uuid::Uuid;
 
-use crate::error::Refused;
+use crate::common::Common;
+use crate::error::{Outcome, Refused};
+use crate::name::MessageId;
+use crate::protocol::timestamp::Moment;
+use crate::store::note::{CallRecord, Note};
 
 /// How long an answer is remembered after its call began.
 const REMEMBERED: Duration = Duration::from_secs(300);
@@ -32,64 +37,133 @@ pub(crate) type Digest = [u8; 20];
 /// The answer to [`ClaimKey`].
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Claimed {
-    /// No such call was made: do it, then [`Settle`] it.
-    First,
+    /// No such call was made, or none that was answered: do it, then [`Settle`] it.
+    First(Claim),
     /// The call was done, and this was its answer.
     Done(ByteString),
     /// The key was used for another body.
     OtherBody,
 }
 
-/// Notes the answer of a call. From the broker.
+/// What makes a call the same whenever it is made.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Claim {
+    /// When the call was made first.
+    pub begun_at: Moment,
+    /// Whether a restart has interrupted the call, so that some of it may have been done.
+    pub is_repeat: bool,
+    seed: Uuid,
+}
+
+impl Claim {
+    /// Returns the id of the message with this number, which counts from zero.
+    pub fn id(&self, number: u64) -> MessageId {
+        // The last six bytes of an id are random, so adding to them leaves an id of its kind.
+        let random = (1 << 48) - 1;
+        let (first, last) = self.seed.as_u64_pair();
+        let last = (last & !random) | (last.wrapping_add(number) & random);
+        Uuid::from_u64_pair(first, last).into()
+    }
+}
+
+/// Notes all calls in the store, which has lost what was noted before. From the broker.
+#[derive(Message)]
+#[rtype(result = "()")]
+pub(crate) struct NoteWhole;
+
+/// Notes how a call has ended. From the broker.
 #[derive(Message)]
 #[rtype(result = "()")]
 pub(crate) struct Settle {
     pub(crate) key: String,
-    /// The answer; `None` if the call was refused, so that the key is free again.
-    pub(crate) answer: Option<ByteString>,
+    pub(crate) end: CallEnd,
+}
+
+/// How a call has ended.
+pub(crate) enum CallEnd {
+    /// It was done, and this is the answer.
+    Answered(ByteString),
+    /// It has failed. If nothing of it was done, the key is free again.
+    Failed(Outcome),
 }
 
 struct Call {
     digest: Digest,
+    claim: Claim,
     state: CallState,
 }
 
 enum CallState {
+    /// A restart has interrupted the call, or it could not be kept. The next repeat does what is
+    /// missing.
+    Interrupted,
     /// The call is under way. Repeats wait for its answer.
-    UnderWay(Vec<oneshot::Sender<Option<ByteString>>>),
+    UnderWay(Vec<oneshot::Sender<Claimed>>),
     /// The call was answered.
     Done(ByteString),
 }
 
 /// The calls of the last 300 seconds.
 pub(crate) struct Ledger {
+    common: Common,
     calls: HashMap<String, Call>,
-    /// The keys of calls that are done, in the order in which they are forgotten.
-    done: VecDeque<(Instant, String)>,
+    /// The keys of calls that are not under way, in the order in which they are forgotten.
+    done: VecDeque<(Moment, String)>,
     /// How many bytes the calls hold together.
     bytes: usize,
-    /// How many bytes they may hold.
-    most_bytes: usize,
 }
 
 impl Ledger {
-    /// Creates a ledger that holds at most `most_bytes`. When it is full it refuses new keys, and
-    /// forgets none before its time.
-    pub(crate) fn new(most_bytes: usize) -> Self {
-        Self {
+    /// Creates a ledger with the calls that were made before a restart. When its memory is full
+    /// (`idempotency_bytes`) it refuses new keys, and forgets none before its time.
+    pub(crate) fn new(common: Common, mut kept: Vec<(String, CallRecord)>) -> Self {
+        let now = Moment::now();
+        kept.sort_unstable_by_key(|(_, call)| std::cmp::Reverse(now.since(call.begun_at)));
+        let mut ledger = Self {
+            common,
             calls: HashMap::new(),
             done: VecDeque::new(),
             bytes: 0,
-            most_bytes,
+        };
+        for (key, call) in kept {
+            ledger.bytes +=
+                CALL_BYTES + 2 * key.len() + call.answer.as_ref().map_or(0, |a| a.len());
+            ledger.done.push_back((call.begun_at, key.clone()));
+            let claim = Claim {
+                begun_at: call.begun_at,
+                is_repeat: true,
+                seed: call.seed,
+            };
+            let state = call.answer.map_or(CallState::Interrupted, CallState::Done);
+            let digest = call.digest;
+            let call = Call {
+                digest,
+                claim,
+                state,
+            };
+            ledger.calls.insert(key, call);
         }
+        ledger
     }
 
     fn trim(&mut self) {
+        let now = Moment::now();
         while let Some((_, key)) = self
             .done
-            .pop_front_if(|(answered, _)| answered.elapsed() > REMEMBERED)
+            .pop_front_if(|(answered, _)| now.since(*answered) > REMEMBERED)
         {
-            self.forget(&key);
+            // A call that was interrupted may be under way again.
+            let is_under_way = |call: &Call| matches!(call.state, CallState::UnderWay(_));
+            if !self.calls.get(&key).is_some_and(is_under_way) {
+                self.forget(&key);
+            }
+        }
+    }
+
+    /// Notes a call in the store as it is now.
+    fn note(&self, key: &str) {
+        if let Some(call) = self.calls.get(key) {
+            (self.common.store()).note(|| Note::Call(key.to_owned(), call.record()));
         }
     }
 
@@ -101,6 +175,22 @@ impl Ledger {
                 0
             };
             self.bytes -= CALL_BYTES + 2 * key.len() + answer;
+            (self.common.store()).note(|| Note::CallForgotten(key.to_owned()));
+        }
+    }
+}
+
+impl Call {
+    fn record(&self) -> CallRecord {
+        let answer = match &self.state {
+            CallState::Done(answer) => Some(answer.clone()),
+            CallState::Interrupted | CallState::UnderWay(_) => None,
+        };
+        CallRecord {
+            digest: self.digest,
+            begun_at: self.claim.begun_at,
+            seed: self.claim.seed,
+            answer,
         }
     }
 }
@@ -119,32 +209,43 @@ impl Handler<ClaimKey> for Ledger {
     ) -> Self::Result {
         self.trim();
         let cost = CALL_BYTES + 2 * key.len();
-        let claimed = match self.calls.entry(key) {
-            Entry::Vacant(_) if self.bytes + cost > self.most_bytes => Err(Refused::SOON),
+        let most_bytes = self.common.limits().idempotency_bytes;
+        let claimed = match self.calls.entry(key.clone()) {
+            Entry::Vacant(_) if self.bytes + cost > most_bytes => Err(Refused::SOON),
             Entry::Vacant(place) => {
                 self.bytes += cost;
+                let claim = Claim {
+                    begun_at: Moment::now(),
+                    is_repeat: false,
+                    seed: Uuid::new_v4(),
+                };
                 place.insert(Call {
                     digest,
+                    claim,
                     state: CallState::UnderWay(Vec::new()),
                 });
-                Ok(Claimed::First)
+                // Noted before anything of the call is done.
+                self.note(&key);
+                Ok(Claimed::First(claim))
             }
             Entry::Occupied(call) if call.get().digest != digest => Ok(Claimed::OtherBody),
-            Entry::Occupied(mut call) => match &mut call.get_mut().state {
-                CallState::Done(answer) => Ok(Claimed::Done(answer.clone())),
-                CallState::UnderWay(waiting) => {
-                    let (settled, answer) = oneshot::channel();
-                    waiting.push(settled);
-                    // If the first was not taken, this one takes its place.
-                    return Box::pin(async {
-                        Ok(answer
-                            .await
-                            .ok()
-                            .flatten()
-                            .map_or(Claimed::First, Claimed::Done))
-                    });
+            Entry::Occupied(mut call) => {
+                let Call { claim, state, .. } = call.get_mut();
+                let claim = *claim;
+                match state {
+                    CallState::Done(answer) => Ok(Claimed::Done(answer.clone())),
+                    CallState::Interrupted => {
+                        *state = CallState::UnderWay(Vec::new());
+                        Ok(Claimed::First(claim))
+                    }
+                    CallState::UnderWay(waiting) => {
+                        let (settled, answer) = oneshot::channel();
+                        waiting.push(settled);
+                        // If the first was not taken, this one takes its place.
+                        return Box::pin(async { answer.await.map_err(|_| Refused::SOON) });
+                    }
                 }
-            },
+            }
         };
         Box::pin(std::future::ready(claimed))
     }
@@ -153,31 +254,48 @@ impl Handler<ClaimKey> for Ledger {
 impl Handler<Settle> for Ledger {
     type Result = ();
 
-    fn handle(&mut self, Settle { key, answer }: Settle, _: &mut Context<Self>) {
-        let Some(Call { state, .. }) = self.calls.get_mut(&key) else {
+    fn handle(&mut self, Settle { key, end }: Settle, _: &mut Context<Self>) {
+        let Some(Call { state, claim, .. }) = self.calls.get_mut(&key) else {
             return;
         };
         let CallState::UnderWay(waiting) = state else {
             return;
         };
-        match answer {
-            Some(answer) => {
+        match end {
+            CallEnd::Answered(answer) => {
                 for repeat in waiting.drain(..) {
-                    drop(repeat.send(Some(answer.clone())));
+                    drop(repeat.send(Claimed::Done(answer.clone())));
                 }
                 self.bytes += answer.len();
                 *state = CallState::Done(answer);
-                self.done.push_back((Instant::now(), key));
+                self.note(&key);
+                self.done.push_back((Moment::now(), key));
             }
             // The first of those who still wait takes its place.
-            None => {
+            CallEnd::Failed(outcome) => {
+                claim.is_repeat |= outcome == Outcome::Unknown;
                 while let Some(repeat) = waiting.pop() {
-                    if repeat.send(None).is_ok() {
+                    if repeat.send(Claimed::First(*claim)).is_ok() {
                         return;
                     }
                 }
-                self.forget(&key);
+                if claim.is_repeat {
+                    *state = CallState::Interrupted;
+                    self.done.push_back((Moment::now(), key));
+                } else {
+                    self.forget(&key);
+                }
             }
+        }
+    }
+}
+
+impl Handler<NoteWhole> for Ledger {
+    type Result = ();
+
+    fn handle(&mut self, _: NoteWhole, _: &mut Context<Self>) {
+        for key in self.calls.keys() {
+            self.note(key);
         }
     }
 }

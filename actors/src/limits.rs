@@ -35,6 +35,8 @@ pub struct Limits {
     pub handover: Duration,
     /// How many bytes the memory for `Idempotency-Key` holds at most.
     pub idempotency_bytes: usize,
+    /// How long after a restart a client is waited for at least before its connection ends.
+    pub restart_grace: Duration,
 }
 
 /// How much a log keeps.
@@ -80,6 +82,7 @@ impl Default for Limits {
             close_grace: Duration::from_secs(1),
             handover: Duration::from_millis(200),
             idempotency_bytes: 64 << 20,
+            restart_grace: Duration::from_secs(30),
         }
     }
 }

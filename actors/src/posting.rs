@@ -30,6 +30,8 @@ pub(crate) struct Publish {
     /// The call that this belongs to. It counts as pending until all of it is done, even if its
     /// caller has hung up.
     pub(crate) call: Arc<Counted>,
+    /// Whether some of these may have been published before a restart. They are not published again.
+    pub(crate) is_repeat: bool,
 }
 
 /// Edits a message where it is kept, and publishes the edit. From the broker.
@@ -46,17 +48,28 @@ pub(crate) struct Delete(pub(crate) Deletion);
 pub(crate) trait HasLog {
     /// Returns the log.
     fn log(&self) -> &Log;
+
+    /// Drops messages that were published here before.
+    fn drop_published(&self, publications: &mut Vec<Publication>);
 }
 
 impl HasLog for ChannelCore {
     fn log(&self) -> &Log {
         self.log()
     }
+
+    fn drop_published(&self, publications: &mut Vec<Publication>) {
+        self.drop_published(publications);
+    }
 }
 
 impl HasLog for UserCore {
     fn log(&self) -> &Log {
         self.log()
+    }
+
+    fn drop_published(&self, publications: &mut Vec<Publication>) {
+        self.drop_published(publications);
     }
 }
 
@@ -76,14 +89,18 @@ pub(crate) trait LogActor: Actor<Context = Context<Self>> {
     fn publish(
         &mut self,
         Publish {
-            publications,
+            mut publications,
             more_follows,
             call,
+            is_repeat,
         }: Publish,
         context: &mut Context<Self>,
         append: impl FnOnce(&mut Self::Core, Vec<Publication>),
     ) -> PublishAnswer {
         let (core, delivery) = self.parts();
+        if is_repeat {
+            core.drop_published(&mut publications);
+        }
         append(core, publications);
         let wakeup = delivery.put_off();
         self.note();

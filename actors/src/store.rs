@@ -41,6 +41,17 @@ impl Store {
         }
     }
 
+    /// Commits what waits, and ends the store.
+    pub async fn close(&self) {}
+
+    /// Waits until the store has lost what was noted, and every actor has to note itself whole.
+    pub async fn wait_for_rebuild(&self) {
+        std::future::pending().await
+    }
+
+    /// Tells the store that every actor has noted itself whole.
+    pub fn finish_rebuild(&self) {}
+
     /// Called before the answer of a call that has changed something. Returns once the change is
     /// kept as safely as the settings ask for.
     ///

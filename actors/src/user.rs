@@ -18,7 +18,7 @@ use crate::core::connection::Positions;
 use crate::core::user::{ChannelUpdate, ConnectState, ConnectedChannels, StateChanged, UserCore};
 use crate::core::visible_state::Values;
 use crate::counters::Counted;
-use crate::delivery::Delivery;
+use crate::delivery::{Delivery, RestoredPlace};
 use crate::directories::Directories;
 use crate::directory::{IfAbsent, Registered, Registration, impl_registered_handlers};
 use crate::error::Unknown;
@@ -117,6 +117,21 @@ pub(crate) struct InspectUser;
 #[derive(Message)]
 #[rtype(result = "Box<UserSummary>")]
 pub(crate) struct SummarizeUser;
+
+/// Makes the user again as it was before a restart. From the broker, before anything else reaches
+/// the user.
+#[derive(Message)]
+#[rtype(result = "()")]
+pub(crate) struct Restore {
+    pub(crate) core: UserCore,
+    /// The connections of the user.
+    pub(crate) places: Vec<RestoredPlace>,
+}
+
+/// Notes everything in the store, which has lost what was noted before. From the broker.
+#[derive(Message, Clone, Copy)]
+#[rtype(result = "()")]
+pub(crate) struct NoteWhole;
 
 /// What a user needs of the broker.
 #[derive(Clone)]
@@ -321,6 +336,28 @@ impl Handler<SetState> for User {
         self.note();
         self.updates.push(updates, Configs::default());
         self.answer_when_told(|_| changed, context)
+    }
+}
+
+impl Handler<Restore> for User {
+    type Result = ();
+
+    fn handle(&mut self, restore: Restore, _: &mut Context<Self>) {
+        self.core = restore.core;
+        self.delivery.restore(restore.places, self.core.log());
+        if !self.core.is_offline() {
+            self.online = Some(self.needs.common.counters().online());
+        }
+    }
+}
+
+impl Handler<NoteWhole> for User {
+    type Result = ();
+
+    fn handle(&mut self, _: NoteWhole, _: &mut Context<Self>) {
+        self.core.take_changes();
+        let (record, changes) = (self.core.record(), self.core.all_as_changes());
+        (self.needs.common.store()).note(|| Note::User(record, changes));
     }
 }
 

@@ -162,6 +162,7 @@ impl World {
         let body = event::message(&message);
         self.log.push(
             Record {
+                is_in_history: false,
                 id,
                 route: route.clone(),
                 kept,

@@ -1,5 +1,5 @@
 //! The end of all connections when the server stops: each client is first sent everything there is
-//! for it.
+//! for it, and told to come back.
 
 use std::sync::atomic::{Ordering::SeqCst, fence};
 use std::time::Duration;
@@ -8,9 +8,8 @@ use futures_util::future::join_all;
 use tokio::time::{Instant, sleep, sleep_until};
 
 use crate::broker::Broker;
-use crate::connection::{Close, IsServed};
+use crate::connection::{IsServed, Suspend};
 use crate::directory::IfAbsent;
-use crate::error::CloseReason;
 use crate::name::ConnId;
 
 /// How many clients are closed in a second if `drain_time` allows it, and how many are asked to
@@ -26,7 +25,7 @@ const LONGEST_WAIT: Duration = Duration::from_millis(160);
 impl Broker {
     /// Ends all connections, one after the other, and tells each client when to come back. From now
     /// on calls are refused. Those that are pending finish first, and what they published is
-    /// delivered. At `deadline` all that is left ends as it is.
+    /// delivered. At `deadline` all that is left ends as it is. Last the store is closed.
     pub async fn drain(&self, deadline: Instant) {
         self.is_closed.store(true, SeqCst);
         fence(SeqCst);
@@ -43,6 +42,7 @@ impl Broker {
             self.close_when_served(conn_id, index, deadline).await;
         };
         join_all((0..).zip(connections).map(close)).await;
+        self.common.store().close().await;
     }
 
     async fn close_when_served(&self, conn_id: ConnId, index: u32, deadline: Instant) {
@@ -60,9 +60,9 @@ impl Broker {
             pause = LONGEST_WAIT.min(pause * 2);
         }
         // Not all come back in the same second.
-        let close = Close(CloseReason::Restart {
+        let suspend = Suspend {
             wait: u64::from(1 + index / CLOSES_PER_SECOND),
-        });
-        self.connections.ask(conn_id, IfAbsent::Skip, close).await;
+        };
+        self.connections.ask(conn_id, IfAbsent::Skip, suspend).await;
     }
 }

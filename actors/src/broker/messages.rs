@@ -11,6 +11,7 @@ use crate::counters::Counted;
 use crate::directories::SLICE;
 use crate::directory::{Forwarded, IfAbsent};
 use crate::error::Refused;
+use crate::ledger::Claim;
 use crate::name::{ChannelName, MessageId};
 use crate::posting::{Delete, Edit, Publish};
 use crate::protocol::message::{Deletion, Destination, Draft, Message, Patch};
@@ -24,14 +25,37 @@ impl Broker {
     /// # Errors
     /// When too many calls are pending; then none was published.
     pub async fn publish(&self, drafts: Vec<Draft>) -> Result<Vec<Arc<Message>>, Refused> {
-        let call = Arc::new(self.begin()?);
         let now = Moment::now();
-        let addressed = drafts
-            .into_iter()
-            .filter(|draft| !draft.address.leads_nowhere());
-        let messages: Vec<_> = addressed
-            .map(|draft| Arc::new(accepted(draft, now)))
+        let accept = |draft| accepted(draft, now, MessageId::random);
+        let messages = addressed(drafts).map(accept).map(Arc::new).collect();
+        self.publish_accepted(messages, false).await
+    }
+
+    /// Publishes drafts as [`publish`](Self::publish) does, for a call that happens once. Those that
+    /// the same call has published before a restart are not published again.
+    ///
+    /// # Errors
+    /// As those of [`publish`](Self::publish).
+    pub async fn publish_once(
+        &self,
+        drafts: Vec<Draft>,
+        claim: Claim,
+    ) -> Result<Vec<Arc<Message>>, Refused> {
+        let accept = |(number, draft)| accepted(draft, claim.begun_at, || claim.id(number));
+        let messages = (0..)
+            .zip(addressed(drafts))
+            .map(accept)
+            .map(Arc::new)
             .collect();
+        self.publish_accepted(messages, claim.is_repeat).await
+    }
+
+    async fn publish_accepted(
+        &self,
+        messages: Vec<Arc<Message>>,
+        is_repeat: bool,
+    ) -> Result<Vec<Arc<Message>>, Refused> {
+        let call = Arc::new(self.begin()?);
         self.counters().count_messages(messages.len());
         messages.iter().for_each(|message| log_accepted(message));
         let groups = group_by_destination(messages.iter().cloned());
@@ -41,6 +65,7 @@ impl Broker {
                 publications,
                 more_follows: number < count,
                 call: call.clone(),
+                is_repeat,
             };
             (destination, publish)
         };
@@ -54,6 +79,7 @@ impl Broker {
         } else {
             self.send_in_order(sends, call).await;
         }
+        self.settled().await?;
         Ok(messages)
     }
 
@@ -71,7 +97,7 @@ impl Broker {
             call,
         )
         .await;
-        Ok(())
+        self.settled().await
     }
 
     /// Deletes messages, in their order.
@@ -88,7 +114,7 @@ impl Broker {
             call,
         )
         .await;
-        Ok(())
+        self.settled().await
     }
 
     /// Sends messages to their destinations one after the other, so that a client that listens to
@@ -148,10 +174,17 @@ fn log_accepted(
     );
 }
 
-fn accepted(draft: Draft, now: Moment) -> Message {
+/// Returns the drafts that have a recipient.
+fn addressed(drafts: Vec<Draft>) -> impl Iterator<Item = Draft> {
+    drafts
+        .into_iter()
+        .filter(|draft| !draft.address.leads_nowhere())
+}
+
+fn accepted(draft: Draft, now: Moment, id: impl FnOnce() -> MessageId) -> Message {
     Message {
         address: draft.address,
-        uuid: draft.uuid.unwrap_or_else(MessageId::random),
+        uuid: draft.uuid.unwrap_or_else(id),
         timestamp: draft.timestamp.unwrap_or_else(|| now.into()),
         user: draft.user,
         message: draft.message,

@@ -4,8 +4,10 @@ use bytestring::ByteString;
 
 use crate::broker::Broker;
 use crate::directory::tell;
-use crate::error::Refused;
-use crate::ledger::{ClaimKey, Claimed, Settle};
+use crate::error::{Outcome, Refused};
+use crate::ledger::{CallEnd, ClaimKey, Claimed, Settle};
+
+pub use crate::ledger::Claim;
 
 /// What became of a call with an `Idempotency-Key`.
 #[derive(Debug)]
@@ -16,42 +18,48 @@ pub enum Once {
     OtherBody,
 }
 
+/// An error of a call that happens once.
+pub trait CallError: From<Refused> {
+    /// Returns what has become of the call.
+    fn outcome(&self) -> Outcome;
+}
+
 impl Broker {
     /// Runs `call` unless a call with this key and body was made before. Then it returns the answer
-    /// of that one. A caller that hangs up does not stop the call: a repeat must find its answer.
+    /// of that one. `call` is given what makes it the same after a restart in the middle of it. A caller that hangs up does not stop the call: a repeat must find its answer.
     ///
     /// # Errors
     /// The errors of `call`, after which the key is free again, and [`Refused`] when the memory for
     /// keys is full (`idempotency_bytes`).
-    pub async fn once<E: From<Refused> + 'static>(
+    pub async fn once<E, F>(
         &self,
         key: String,
         digest: [u8; 20],
-        call: impl Future<Output = Result<ByteString, E>> + 'static,
-    ) -> Result<Once, E> {
+        call: impl FnOnce(Claim) -> F + 'static,
+    ) -> Result<Once, E>
+    where
+        E: CallError + 'static,
+        F: Future<Output = Result<ByteString, E>> + 'static,
+    {
         let ledger = self.ledger.get().cloned().ok_or(Refused::SOON)?;
         let steps = async move {
-            match ledger
-                .send(ClaimKey {
-                    key: key.clone(),
-                    digest,
-                })
-                .await
-            {
+            let claim_key = ClaimKey {
+                key: key.clone(),
+                digest,
+            };
+            let claim = match ledger.send(claim_key).await {
                 Ok(Ok(Claimed::Done(answer))) => return Ok(Once::Answer(answer)),
                 Ok(Ok(Claimed::OtherBody)) => return Ok(Once::OtherBody),
-                Ok(Ok(Claimed::First)) => {}
+                Ok(Ok(Claimed::First(claim))) => claim,
                 Ok(Err(refused)) => return Err(refused.into()),
                 Err(_) => return Err(Refused::SOON.into()),
-            }
-            let answer = call.await;
-            tell(
-                &ledger,
-                Settle {
-                    key,
-                    answer: answer.as_ref().ok().cloned(),
-                },
-            );
+            };
+            let answer = call(claim).await;
+            let end = match &answer {
+                Ok(answer) => CallEnd::Answered(answer.clone()),
+                Err(error) => CallEnd::Failed(error.outcome()),
+            };
+            tell(&ledger, Settle { key, end });
             answer.map(Once::Answer)
         };
         actix::spawn(steps)

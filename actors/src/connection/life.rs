@@ -29,6 +29,8 @@ pub(super) struct Life {
     /// Before this time it does not end for want of its client, which may not have heard yet that
     /// the server is back.
     spared_until: Option<Instant>,
+    /// True once the server stops, and its client is to come back to the next one.
+    is_suspended: bool,
 }
 
 /// The transports of a connection.
@@ -115,6 +117,7 @@ impl Life {
             quiet_since: Instant::now(),
             grace: None,
             spared_until: None,
+            is_suspended: false,
         }
     }
 
@@ -138,6 +141,7 @@ impl Life {
             quiet_since: Instant::now(),
             grace: None,
             spared_until: Some(spared_until),
+            is_suspended: false,
         }
     }
 
@@ -161,8 +165,14 @@ impl Life {
             .map_or(deadline, |until| until.max(deadline))
     }
 
+    /// Returns whether its client is to come back to the next process.
+    pub(super) fn is_suspended(&self) -> bool {
+        self.is_suspended
+    }
+
     /// Tells its transports to end. Returns which one will report, if there is one.
     pub(super) fn suspend(&mut self, reason: CloseReason, grace: Duration) -> Option<Generation> {
+        self.is_suspended = true;
         let transports = Transports::None(Departure::default());
         self.transports = match std::mem::replace(&mut self.transports, transports) {
             Transports::Two { ending, next } => {

@@ -40,6 +40,19 @@ pub(crate) struct Restore {
     pub(crate) spared: Duration,
 }
 
+/// Notes the connection in the store, which has lost what was noted before. From the broker.
+#[derive(Message, Clone, Copy)]
+#[rtype(result = "()")]
+pub(crate) struct NoteWhole;
+
+impl Handler<NoteWhole> for Connection {
+    type Result = ();
+
+    fn handle(&mut self, _: NoteWhole, _: &mut Context<Self>) {
+        self.note();
+    }
+}
+
 impl Handler<Restore> for Connection {
     type Result = ();
 

@@ -70,8 +70,11 @@ impl Connection {
             }
             self.note();
         }
-        // Dropped, which tells whoever waits: the logs have been told before.
-        drop(self.suspension.take());
+        if let Some(suspension) = self.suspension.take() {
+            // Whoever waits may have gone.
+            suspension.send(()).ok();
+            return;
+        }
         match departed {
             Departed::Next(next) => self.attach(next, context),
             Departed::Returns => {}

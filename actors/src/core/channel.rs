@@ -212,6 +212,20 @@ impl ChannelCore {
         self.push(deletion.uuid, route, event::deletion(deletion), now);
     }
 
+    /// Notes what a user tells of itself after a restart. Nobody learns of it: to the others the user
+    /// was here all the time.
+    pub fn restore_member(&mut self, member: &Member, now: Moment) {
+        self.roster.apply(member, now);
+    }
+
+    /// Drops messages that were published here before.
+    pub fn drop_published(&self, publications: &mut Vec<Publication>) {
+        publications.retain(|publication| {
+            let id = publication.message.uuid;
+            self.history.message(id).is_none() && self.log.message(id).is_none()
+        });
+    }
+
     /// Notes what a user tells of itself. The other users learn that it joined or parted, and all
     /// learn that its state changed, where the configuration asks for it.
     pub fn update_member(&mut self, member: &Member, stamp: Stamp) {

@@ -340,6 +340,11 @@ impl UserCore {
         )
     }
 
+    /// Drops messages that were logged here before.
+    pub fn drop_published(&self, publications: &mut Vec<Publication>) {
+        publications.retain(|publication| self.log.message(publication.message.uuid).is_none());
+    }
+
     /// Logs private messages in the order given.
     pub fn publish(&mut self, publications: Vec<Publication>, now: Moment) {
         self.last_active = now;
