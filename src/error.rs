@@ -7,7 +7,8 @@ use actix_web::http::StatusCode;
 use actix_web::http::header::{self, ContentType};
 use actix_web::{HttpResponse, HttpResponseBuilder, ResponseError};
 use channelstream_actors::broker::NotDone;
-use channelstream_actors::error::{NotConnected, Refused};
+use channelstream_actors::broker::once::CallError;
+use channelstream_actors::error::{NotConnected, Outcome, Refused};
 use thiserror::Error;
 
 use crate::openapi::answers::Refusal;
@@ -182,6 +183,15 @@ impl From<WrongParameter> for ApiError {
     }
 }
 
+impl CallError for ApiError {
+    fn outcome(&self) -> Outcome {
+        match self {
+            Self::Refused(refused) => refused.outcome,
+            _ => Outcome::NotDone,
+        }
+    }
+}
+
 impl From<Refused> for ApiError {
     fn from(refused: Refused) -> Self {
         Self::Refused(refused)
@@ -244,11 +254,17 @@ impl ResponseError for ApiError {
                 .insert_header((header::LOCATION, sign_in.as_str()))
                 .insert_header(ContentType::plaintext())
                 .body("Sign in first."),
-            Self::Refused(Refused { retry_after }) => {
+            Self::Refused(Refused {
+                retry_after,
+                outcome,
+            }) => {
                 let seconds = retry_after.max(&Duration::from_secs(1)).as_secs();
                 response
                     .insert_header((header::RETRY_AFTER, seconds))
-                    .json(Refusal::of(self.to_string()))
+                    .json(match outcome {
+                        Outcome::NotDone => Refusal::of(self.to_string()),
+                        Outcome::Unknown => Refusal::unknown(self.to_string()),
+                    })
             }
             Self::Stopping => response
                 .insert_header((header::RETRY_AFTER, 1))

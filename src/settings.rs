@@ -12,6 +12,7 @@ mod network;
 mod origin;
 mod proxy_header;
 mod secret;
+mod store;
 mod table;
 #[cfg(test)]
 mod tests;
@@ -26,6 +27,7 @@ pub use self::network::Network;
 pub use self::origin::Origin;
 pub use self::proxy_header::ProxyHeader;
 pub use self::secret::Secret;
+pub use self::store::{StoreKind, StoreSync};
 pub use self::table::{KEYS, SettingKey, Settings};
 pub use self::value::{LogLevel, Scheme, SettingValue, SignatureChecker, ValueRemark};
 pub use self::write::{FileFormat, write};

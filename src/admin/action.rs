@@ -86,8 +86,8 @@ pub(crate) async fn end_connection(
     _: Operator,
     services: Data<Services>,
     Body(request): Body<DisconnectRequest>,
-) -> Json<bool> {
-    Json(services.broker.disconnect(request.conn_id).await)
+) -> Result<Json<bool>, ApiError> {
+    Ok(Json(services.broker.disconnect(request.conn_id).await?))
 }
 
 /// The request of `/admin/forget_channel`.

@@ -59,8 +59,8 @@ describe_table!(DisconnectRequest);
 pub(crate) async fn disconnect(
     services: Data<Services>,
     Body(request): Body<DisconnectRequest>,
-) -> Json<bool> {
-    Json(services.broker.disconnect(request.conn_id).await)
+) -> Result<Json<bool>, ApiError> {
+    Ok(Json(services.broker.disconnect(request.conn_id).await?))
 }
 
 /// The connection to end, where the query names it.
@@ -109,7 +109,7 @@ impl IntoParams for DisconnectQuery {
 pub(crate) async fn disconnect_by_query(
     services: Data<Services>,
     query: DisconnectQuery,
-) -> Json<bool> {
+) -> Result<Json<bool>, ApiError> {
     disconnect_by_any_method(services, query).await
 }
 
@@ -117,6 +117,6 @@ pub(crate) async fn disconnect_by_query(
 pub async fn disconnect_by_any_method(
     services: Data<Services>,
     DisconnectQuery { conn_id }: DisconnectQuery,
-) -> Json<bool> {
-    Json(services.broker.disconnect(conn_id).await)
+) -> Result<Json<bool>, ApiError> {
+    Ok(Json(services.broker.disconnect(conn_id).await?))
 }

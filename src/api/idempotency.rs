@@ -5,7 +5,7 @@ use actix_web::http::header::HeaderMap;
 use actix_web::{FromRequest, HttpRequest};
 use bytestring::ByteString;
 use channelstream_actors::broker::Broker;
-use channelstream_actors::broker::once::Once;
+use channelstream_actors::broker::once::{Claim, Once};
 use futures_util::future::LocalBoxFuture;
 use sha1::{Digest, Sha1};
 use utoipa::IntoParams;
@@ -70,11 +70,14 @@ impl IdempotencyKey {
     ///
     /// # Errors
     /// Fails when the key was used for another body, or with the error of `answering`.
-    pub(crate) async fn answer_once(
+    pub(crate) async fn answer_once<F>(
         self,
         broker: &Broker,
-        answering: impl Future<Output = Result<ByteString, ApiError>> + 'static,
-    ) -> Result<ByteString, ApiError> {
+        answering: impl FnOnce(Claim) -> F + 'static,
+    ) -> Result<ByteString, ApiError>
+    where
+        F: Future<Output = Result<ByteString, ApiError>> + 'static,
+    {
         match broker.once(self.key, self.body, answering).await? {
             Once::Answer(answer) => Ok(answer),
             Once::OtherBody => Err(ApiError::field(

@@ -1,5 +1,7 @@
 //! `POST /message`: publishes messages.
 
+use std::sync::Arc;
+
 use actix_web::post;
 use actix_web::web::Data;
 use bytestring::ByteString;
@@ -95,22 +97,21 @@ pub(crate) async fn publish(
     RepeatableBody { request, key }: RepeatableBody<MessageRequest>,
 ) -> Result<JsonText, ApiError> {
     let answer = match key {
-        None => publish_and_encode(broker, request).await?,
+        None => encode(&broker.publish(request.0).await?)?,
         Some(key) => {
             let own = broker.clone();
-            let publishing = async move { publish_and_encode(&own, request).await };
+            let publishing = |claim| async move {
+                let messages = own.publish_once(request.0, claim).await?;
+                encode(&messages)
+            };
             key.answer_once(broker, publishing).await?
         }
     };
     Ok(JsonText(answer))
 }
 
-async fn publish_and_encode(
-    broker: &Broker,
-    MessageRequest(drafts): MessageRequest,
-) -> Result<ByteString, ApiError> {
-    let messages = broker.publish(drafts).await?;
-    serde_json::to_string(&messages)
+fn encode(messages: &[Arc<Message>]) -> Result<ByteString, ApiError> {
+    serde_json::to_string(messages)
         .map(ByteString::from)
         .map_err(|_| ApiError::Internal("a message could not be printed"))
 }

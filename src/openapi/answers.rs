@@ -12,6 +12,10 @@ pub struct Refusal {
     /// The reason why the call was not done.
     #[schema(example = "The call is not signed: x-channelstream-secret is missing.")]
     request: String,
+    /// Always `unknown`, where the call was done but may be lost at the next start; absent where nothing of it was done.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false, example = "unknown")]
+    outcome: Option<&'static str>,
 }
 
 impl Refusal {
@@ -19,6 +23,15 @@ impl Refusal {
     pub fn of(reason: impl Into<String>) -> Self {
         Self {
             request: reason.into(),
+            outcome: None,
+        }
+    }
+
+    /// Gives the reason why it is not known what becomes of a call that was done.
+    pub fn unknown(reason: impl Into<String>) -> Self {
+        Self {
+            outcome: Some("unknown"),
+            ..Self::of(reason)
         }
     }
 }
@@ -81,7 +94,7 @@ pub enum SignedErrors {
     /// proxy while a default secret is in force.
     #[response(status = 403)]
     NotAllowed(Refusal),
-    /// The server cannot do this now, and nothing of it was done.
+    /// The server cannot do this now. Nothing of it was done, unless `outcome` is `unknown`.
     #[response(status = 503, headers(
         ("Retry-After" = u64, description = "The number of seconds after which to try again.")
     ))]
@@ -119,7 +132,7 @@ pub enum AdminErrors {
     /// force.
     #[response(status = 403)]
     NotAllowed(Refusal),
-    /// The server cannot do this now, and nothing of it was done.
+    /// The server cannot do this now. Nothing of it was done, unless `outcome` is `unknown`.
     #[response(status = 503, headers(
         ("Retry-After" = u64, description = "The number of seconds after which to try again.")
     ))]

@@ -11,6 +11,7 @@ use super::network::Network;
 use super::origin::Origin;
 use super::proxy_header::ProxyHeader;
 use super::secret::Secret;
+use super::store::{StoreKind, StoreSync};
 use super::value::{LogLevel, Scheme, SettingValue, SignatureChecker, ValueRemark};
 
 /// The default of `secret`, which everyone knows.
@@ -171,6 +172,23 @@ settings! {
     /// How many bytes the memory for `Idempotency-Key` holds at most. When it is full, calls with
     /// new keys are answered 503.
     idempotency_bytes: usize = Limits::default().idempotency_bytes;
+    /// `memory` or `file`: where users, channels, messages and connections are kept. With `file` a
+    /// server that is started again goes on where it was.
+    store: StoreKind = StoreKind::default();
+    /// The file of `store = "file"`, an SQLite database. Its folder must exist.
+    store_path: String = "channelstream.sqlite".to_owned();
+    /// `interval` or `always`: with `always` a call is answered when its change is on the disk; with
+    /// `interval` a power cut may take the last second.
+    store_sync: StoreSync = StoreSync::default();
+    /// Seconds after a change at which it is written to the file at the latest. A process that is
+    /// killed loses at most that.
+    store_flush_interval: Duration = Duration::from_millis(50);
+    /// How many bytes of changes wait for a file that cannot be written. Beyond that they are
+    /// dropped, and the file is written anew when it can be.
+    store_queue_bytes: usize = 64 << 20;
+    /// Seconds for which clients are waited for after a restart, with `store = "file"`: nobody parts
+    /// because of a restart that is shorter.
+    restart_grace: Duration = Limits::default().restart_grace;
     /// How many lists of messages wait for one client before they stay in the log instead.
     queue_frames: usize = 128;
     /// How many bytes wait for one client before they stay in the log instead.
@@ -219,6 +237,7 @@ impl Settings {
             history_bytes: self.history_bytes,
             idempotency_bytes: self.idempotency_bytes,
             close_grace: self.close_grace,
+            restart_grace: self.restart_grace,
             ..Limits::default()
         }
     }

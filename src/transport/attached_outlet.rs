@@ -2,6 +2,7 @@
 //! waits for the socket, keep what their client has read, and report it when they detach.
 
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use actix::dev::ToEnvelope;
 use actix::prelude::*;
@@ -18,6 +19,9 @@ use crate::transport::listen_request::ListenRequest;
 use crate::transport::read_progress::ReadProgress;
 use crate::transport::socket_handle::SocketHandle;
 
+/// How often a connection is told at most what its client has read.
+const REPORT_INTERVAL: Duration = Duration::from_secs(5);
+
 /// The part of an outlet's actor that is the same for all transports.
 ///
 /// If it is dropped before it has detached, the connection learns that the transport has ended and
@@ -32,6 +36,8 @@ pub(super) struct AttachedOutlet {
     pub(super) read: ReadProgress,
     /// `None` once the outlet has detached.
     attachment: Option<Attachment>,
+    /// When the connection was told last what the client has read.
+    reported_at: Instant,
     /// Counts the transport among those that are open, until it is dropped.
     _listening: Counted,
 }
@@ -82,6 +88,7 @@ impl AttachedOutlet {
             last_heard,
             read: ReadProgress::default(),
             attachment: Some(attachment),
+            reported_at: Instant::now(),
             _listening: listening,
         })
     }
@@ -98,6 +105,18 @@ impl AttachedOutlet {
     pub(super) fn wait_for_capacity(&self) -> ResponseFuture<()> {
         let (queue, socket) = (self.queue.clone(), self.socket.clone());
         Box::pin(async move { socket.wait_until(|| queue.has_capacity()).await })
+    }
+
+    /// Tells the connection now and then what the client has read, where that is kept: after a crash
+    /// it is sent the rest again.
+    pub(super) fn report(&mut self) {
+        if !self.services.broker.store().keeps() || self.reported_at.elapsed() < REPORT_INTERVAL {
+            return;
+        }
+        if let Some(attachment) = &self.attachment {
+            self.reported_at = Instant::now();
+            attachment.report(self.read.confirmed());
+        }
     }
 
     /// Detaches from the connection, and reports what the client is known to have read. The caller

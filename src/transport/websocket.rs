@@ -249,6 +249,7 @@ impl WebSocket {
             return;
         }
         if self.phase.is_sending() {
+            self.outlet.report();
             self.send_due_ping();
         } else {
             self.outlet.detach(End::default());
