@@ -24,6 +24,7 @@ use self::life::{Arrival, Life, Unserved};
 use self::places::Places;
 use crate::core::connection::{Positions, Subscriptions};
 use crate::core::cursor::Generation;
+use crate::core::record::ConnectionRecord;
 use crate::core::user::ConnectState;
 use crate::directory::{IfAbsent, Registered, Registration, impl_registered_handlers};
 use crate::error::{CloseReason, NotConnected, Unknown};
@@ -35,7 +36,6 @@ use crate::user::{Configs, Connected, RemoveConnection};
 
 pub(crate) use self::life::Activity;
 pub(crate) use self::places::ConnectionNeeds;
-pub(crate) use self::restart::{NoteWhole, Restore, Suspend};
 
 /// Opens the connection for a user, or keeps it if it is the user's already, and puts it into
 /// channels. From the broker; creates the actor.
@@ -93,6 +93,31 @@ pub(crate) struct Close(pub(crate) CloseReason);
 #[derive(Message)]
 #[rtype(result = "bool")]
 pub(crate) struct IsServed;
+
+/// Tells the client to come back after the restart, in `wait` seconds, and keeps the connection
+/// until then. In memory mode the connection ends. From the broker, when the server stops.
+#[derive(Message)]
+#[rtype(result = "()")]
+pub(crate) struct Suspend {
+    pub(crate) wait: u64,
+}
+
+/// Makes the connection again as it was before the restart. From the broker, before anything else
+/// reaches the connection.
+#[derive(Message)]
+#[rtype(result = "()")]
+pub(crate) struct Restore {
+    pub(crate) record: ConnectionRecord,
+    /// Where its client stands in the logs as they are now.
+    pub(crate) read: Positions,
+    /// How long its client is waited for at least.
+    pub(crate) spared: Duration,
+}
+
+/// Notes the connection in the store, which has lost what was noted before. From the broker.
+#[derive(Message, Clone, Copy)]
+#[rtype(result = "()")]
+pub(crate) struct NoteWhole;
 
 /// The actor.
 pub(crate) struct Connection {

@@ -5,6 +5,7 @@
 pub mod channel;
 pub mod connection;
 pub mod cursor;
+pub mod entry;
 pub mod history;
 pub mod log;
 pub mod publication;

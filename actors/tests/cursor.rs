@@ -16,7 +16,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use channelstream_actors::core::cursor::{Beginning, Claim, Cursor, Generation, Next};
-use channelstream_actors::core::log::{Entry, Log, Record};
+use channelstream_actors::core::entry::{Entry, Record};
+use channelstream_actors::core::log::Log;
 use channelstream_actors::core::route::Route;
 use channelstream_actors::limits::Retention;
 use channelstream_actors::name::{MessageId, UserName};

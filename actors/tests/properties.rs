@@ -13,7 +13,7 @@ use std::time::Duration;
 use channelstream_actors::core::Stamp;
 use channelstream_actors::core::channel::ChannelCore;
 use channelstream_actors::core::connection::ConnectionCore;
-use channelstream_actors::core::log::Entry;
+use channelstream_actors::core::entry::Entry;
 use channelstream_actors::core::publication::Publication;
 use channelstream_actors::core::user::{ChannelUpdate, ConnectState, ConnectedChannels, UserCore};
 use channelstream_actors::core::visible_state::Values;

@@ -7,10 +7,9 @@ use std::time::{Duration, Instant};
 use actix::prelude::*;
 use tokio::sync::oneshot;
 
-use crate::connection::Connection;
 use crate::connection::life::Life;
+use crate::connection::{Connection, NoteWhole, Restore, Suspend};
 use crate::core::connection::{ConnectionCore, Positions};
-use crate::core::record::ConnectionRecord;
 use crate::error::CloseReason;
 use crate::outlet::End;
 use crate::patience::wait_patiently;
@@ -19,31 +18,6 @@ use crate::store::note::Note;
 
 /// How much later than it was told a client may come back before its connection ends.
 const LATE: Duration = Duration::from_secs(15);
-
-/// Tells the client to come back after the restart, in `wait` seconds, and keeps the connection
-/// until then. In memory mode the connection ends. From the broker, when the server stops.
-#[derive(Message)]
-#[rtype(result = "()")]
-pub(crate) struct Suspend {
-    pub(crate) wait: u64,
-}
-
-/// Makes the connection again as it was before the restart. From the broker, before anything else
-/// reaches the connection.
-#[derive(Message)]
-#[rtype(result = "()")]
-pub(crate) struct Restore {
-    pub(crate) record: ConnectionRecord,
-    /// Where its client stands in the logs as they are now.
-    pub(crate) read: Positions,
-    /// How long its client is waited for at least.
-    pub(crate) spared: Duration,
-}
-
-/// Notes the connection in the store, which has lost what was noted before. From the broker.
-#[derive(Message, Clone, Copy)]
-#[rtype(result = "()")]
-pub(crate) struct NoteWhole;
 
 impl Handler<NoteWhole> for Connection {
     type Result = ();

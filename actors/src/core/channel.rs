@@ -3,8 +3,9 @@
 use std::sync::Arc;
 
 use crate::core::Stamp;
+use crate::core::entry::{Entry, Record};
 use crate::core::history::History;
-use crate::core::log::{Entry, Log, Record};
+use crate::core::log::Log;
 use crate::core::publication::Publication;
 use crate::core::record::{ChannelRecord, LogChanges};
 use crate::core::roster::{Member, MemberChange, Roster};

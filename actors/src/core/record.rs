@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use uuid::Uuid;
 
-use crate::core::log::Entry;
+use crate::core::entry::Entry;
 use crate::name::{ChannelName, UserName};
 use crate::position::{Epoch, Position};
 use crate::protocol::config::ChannelConfig;

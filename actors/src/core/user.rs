@@ -4,7 +4,8 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use crate::core::log::{Entry, Log, Record};
+use crate::core::entry::{Entry, Record};
+use crate::core::log::Log;
 use crate::core::publication::Publication;
 use crate::core::record::{LogChanges, UserRecord};
 use crate::core::roster::Member;

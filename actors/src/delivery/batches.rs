@@ -6,7 +6,8 @@
 
 use std::collections::VecDeque;
 
-use crate::core::log::{Entry, Log};
+use crate::core::entry::Entry;
+use crate::core::log::Log;
 use crate::core::route::Route;
 use crate::error::Lost;
 use crate::list::List;
@@ -164,7 +165,7 @@ mod tests {
     use std::time::Duration;
 
     use super::*;
-    use crate::core::log::Record;
+    use crate::core::entry::Record;
     use crate::limits::Retention;
     use crate::name::MessageId;
     use crate::position::Epoch;

@@ -3,7 +3,7 @@
 use bytestring::ByteString;
 use uuid::Uuid;
 
-use crate::core::log::Entry;
+use crate::core::entry::Entry;
 use crate::core::record::{ChannelRecord, ConnectionRecord, LogChanges, UserRecord};
 use crate::name::{ChannelName, ConnId, UserName};
 use crate::protocol::timestamp::Moment;

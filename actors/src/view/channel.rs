@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use crate::core::channel::ChannelCore;
-use crate::core::log::Entry;
+use crate::core::entry::Entry;
 use crate::core::roster::Roster;
 use crate::protocol::info::{ChannelInfo, Detail};
 use crate::protocol::listing::Listing;
