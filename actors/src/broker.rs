@@ -15,8 +15,13 @@ mod panel;
 mod restoring;
 
 use std::collections::BTreeMap;
+#[expect(
+    clippy::disallowed_types,
+    reason = "what was kept is taken out of it once, when the threads run"
+)]
+use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, Ordering::SeqCst, fence};
-use std::sync::{Arc, Mutex, OnceLock};
+use std::sync::{Arc, OnceLock};
 
 use actix::prelude::*;
 use futures_util::future::join_all;
@@ -56,6 +61,7 @@ pub struct Broker {
     /// The ledger; unset until the threads run.
     ledger: Arc<OnceLock<Addr<Ledger>>>,
     /// What the store has kept, until the threads run.
+    #[expect(clippy::disallowed_types, reason = "see the import")]
     kept: Arc<Mutex<Option<Kept>>>,
     /// True when the server stops, so that calls are refused.
     is_closed: Arc<AtomicBool>,
@@ -97,6 +103,7 @@ impl Broker {
     pub fn with_store(limits: Limits, store: Store, kept: Kept) -> Self {
         Self {
             common: Common::new(limits, store),
+            #[expect(clippy::disallowed_types, reason = "see the import")]
             kept: Arc::new(Mutex::new(Some(kept))),
             channels: Directories::default(),
             users: Directories::default(),

@@ -84,6 +84,12 @@ macro_rules! uuid_name {
             }
         }
 
+        impl From<$name> for Uuid {
+            fn from($name(uuid): $name) -> Self {
+                uuid
+            }
+        }
+
         impl fmt::Display for $name {
             fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
                 self.0.hyphenated().fmt(f)

@@ -101,10 +101,10 @@ pub(crate) trait LogActor: Actor<Context = Context<Self>> {
         if is_repeat {
             core.drop_published(&mut publications);
         }
-        append(core, publications);
-        let wakeup = delivery.put_off();
-        self.note();
-        match wakeup {
+        if !publications.is_empty() {
+            append(core, publications);
+        }
+        match delivery.put_off() {
             Some(Wakeup::After(hold)) => {
                 context.run_later(hold, |actor, context| actor.catch_up(context));
             }
@@ -122,7 +122,19 @@ pub(crate) trait LogActor: Actor<Context = Context<Self>> {
             self.catch_up(context);
         }
         let (_, delivery) = self.parts();
-        delivery.publish_answer()
+        let answer = delivery.publish_answer();
+        if matches!(answer, PublishAnswer::AtOnce) {
+            self.note_changes();
+        }
+        answer
+    }
+
+    /// Notes what has changed in the log, if something has and was not noted before.
+    fn note_changes(&mut self) {
+        let (core, _) = self.parts();
+        if core.log().has_changes() {
+            self.note();
+        }
     }
 
     /// Changes the core in any other way, then hands on what it appended. What was published before
@@ -139,8 +151,10 @@ pub(crate) trait LogActor: Actor<Context = Context<Self>> {
 
     /// Hands on what was put off.
     fn catch_up(&mut self, context: &mut Context<Self>) {
-        let (core, delivery) = self.parts();
+        let (_, delivery) = self.parts();
         if delivery.has_put_off() {
+            self.note_changes();
+            let (core, delivery) = self.parts();
             delivery.deliver(core.log());
             self.ask_for_capacity(context);
         }

@@ -124,6 +124,12 @@ impl Log {
         self.changes = Some(Box::default());
     }
 
+    /// Returns whether something has changed since it was last taken.
+    pub fn has_changes(&self) -> bool {
+        let changes = self.changes.as_ref();
+        changes.is_some_and(|it| !it.appended.is_empty() || !it.rewritten.is_empty())
+    }
+
     /// Takes what has changed since it was last taken.
     pub fn take_changes(&mut self) -> LogChanges {
         self.changes

@@ -56,13 +56,29 @@ impl Route {
     /// Returns the route of a message in a channel: to `pm_users`, or to all if there are none,
     /// less `exclude_users` (`protocol.md` §5).
     pub fn of(address: &Address) -> Self {
-        if address.pm_users.is_empty() && address.exclude_users.is_empty() {
+        Self::restricted(&address.pm_users, &address.exclude_users)
+    }
+
+    /// Returns the route to the users in `only`, or to all if there are none, less those in
+    /// `except`.
+    pub fn restricted(only: &[UserName], except: &[UserName]) -> Self {
+        if only.is_empty() && except.is_empty() {
             return Self::open();
         }
         Self(Some(Arc::new(Restriction {
-            only: SortedUsers::new(&address.pm_users),
-            except: SortedUsers::new(&address.exclude_users),
+            only: SortedUsers::new(only),
+            except: SortedUsers::new(except),
         })))
+    }
+
+    /// Returns the only users who may see the entry; none if all may.
+    pub fn only(&self) -> &[UserName] {
+        self.0.as_ref().map_or(&[], |rule| &rule.only.0)
+    }
+
+    /// Returns the users who may not see the entry.
+    pub fn except(&self) -> &[UserName] {
+        self.0.as_ref().map_or(&[], |rule| &rule.except.0)
     }
 
     /// Returns whether everyone may see the entry.

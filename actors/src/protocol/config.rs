@@ -1,10 +1,10 @@
 //! The six settings of a channel (`protocol.md` §4).
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 /// The configuration of a channel, which is always whole.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, ToSchema)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct ChannelConfig {
     /// True sends `presence` events to the channel.
     pub notify_presence: bool,

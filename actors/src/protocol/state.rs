@@ -37,6 +37,20 @@ impl PartialSchema for StateValue {
 
 impl ToSchema for StateValue {}
 
+impl StateValue {
+    /// Reads a value from its JSON; `None` if it is a list, an object, or text that is not UTF-8.
+    pub fn from_json(raw: &RawValue) -> Option<Self> {
+        match raw.get().as_bytes().first()? {
+            b'n' => Some(Self::Null),
+            b't' => Some(Self::Bool(true)),
+            b'f' => Some(Self::Bool(false)),
+            b'"' => serde_json::from_str(raw.get()).ok().map(Self::Text),
+            b'-' | b'0'..=b'9' => Some(Self::Number(Number::new(raw))),
+            _ => None,
+        }
+    }
+}
+
 /// A JSON number that keeps its spelling, however large or precise.
 #[derive(Clone, Debug)]
 pub struct Number(Box<RawValue>);

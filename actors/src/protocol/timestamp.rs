@@ -2,10 +2,11 @@
 
 use std::fmt;
 use std::sync::OnceLock;
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use serde::{Serialize, Serializer};
-use time::{OffsetDateTime, PrimitiveDateTime, UtcOffset};
+use time::{Date, Month, OffsetDateTime, PrimitiveDateTime, Time, UtcOffset};
 use utoipa::openapi::schema::{ObjectBuilder, Type};
 use utoipa::openapi::{RefOr, Schema};
 use utoipa::{PartialSchema, ToSchema};
@@ -16,23 +17,42 @@ use utoipa::{PartialSchema, ToSchema};
 pub struct Moment {
     /// Microseconds since 1970, UTC.
     wall: u64,
-    /// Microseconds since the process asked for the time first.
+    /// Microseconds for which the server has run: since the process asked for the time first, and
+    /// before that in the runs that it continues.
     uptime: u64,
+}
+
+/// How long the server ran before this process asked for the time first, in microseconds.
+static FORMER_UPTIME: AtomicU64 = AtomicU64::new(0);
+
+/// Returns how long ago this process asked for the time first, in microseconds.
+fn process_uptime() -> u64 {
+    static START: OnceLock<Instant> = OnceLock::new();
+    micros(START.get_or_init(Instant::now).elapsed())
+}
+
+fn micros(duration: Duration) -> u64 {
+    u64::try_from(duration.as_micros()).unwrap_or(u64::MAX)
 }
 
 impl Moment {
     /// Reads both clocks.
     pub fn now() -> Self {
-        static START: OnceLock<Instant> = OnceLock::new();
-        let micros = |duration: Duration| u64::try_from(duration.as_micros()).unwrap_or(u64::MAX);
         Self {
             wall: micros(
                 SystemTime::now()
                     .duration_since(UNIX_EPOCH)
                     .unwrap_or_default(),
             ),
-            uptime: micros(START.get_or_init(Instant::now).elapsed()),
+            uptime: process_uptime() + FORMER_UPTIME.load(Relaxed),
         }
+    }
+
+    /// Makes the uptime of this process go on from that of an earlier one, in microseconds: from
+    /// now on it never reads less. Lifetimes that began in the earlier process then go on, whatever
+    /// the wall clock says.
+    pub fn continue_from(uptime: u64) {
+        FORMER_UPTIME.fetch_max(uptime.saturating_sub(process_uptime()), Relaxed);
     }
 
     /// Creates the moment at which both clocks show this many microseconds.
@@ -41,6 +61,16 @@ impl Moment {
             wall: micros,
             uptime: micros,
         }
+    }
+
+    /// Creates the moment at which the two clocks show this many microseconds.
+    pub const fn from_clocks(wall: u64, uptime: u64) -> Self {
+        Self { wall, uptime }
+    }
+
+    /// Returns how long the server had run, in microseconds.
+    pub const fn uptime_micros(self) -> u64 {
+        self.uptime
     }
 
     /// Returns the microseconds since 1970 by the wall clock.
@@ -84,6 +114,9 @@ impl Serialize for Moment {
 /// The length of a timestamp with a fraction and an offset.
 const LONGEST: usize = "2026-01-31T12:00:00.123456+02:00".len();
 
+/// The length of a timestamp without a fraction and an offset.
+const WITHOUT_FRACTION: usize = "2026-01-31T12:00:00".len();
+
 /// A date and time as a caller gave it or the server made it: without offset it is UTC. Printed as
 /// Python's `isoformat` does: `2026-01-31T12:00:00.123456`, no fraction when it is zero, the offset
 /// kept (`+02:00`) where one was given.
@@ -109,6 +142,30 @@ impl Timestamp {
     /// A local time and, where the caller gave one, its offset.
     pub fn new(local: PrimitiveDateTime, offset: Option<UtcOffset>) -> Self {
         Self { local, offset }
+    }
+
+    /// Reads a timestamp as it is printed; `None` if the text is not one.
+    pub fn from_text(text: &str) -> Option<Self> {
+        let number = |from: usize, to: usize| text.get(from..to)?.parse::<u32>().ok();
+        let small = |from: usize, to: usize| u8::try_from(number(from, to)?).ok();
+        let month = Month::try_from(small(5, 7)?).ok()?;
+        let year = i32::try_from(number(0, 4)?).ok()?;
+        let date = Date::from_calendar_date(year, month, small(8, 10)?).ok()?;
+        let mut rest = text.get(WITHOUT_FRACTION..)?;
+        let mut micros = 0;
+        if rest.starts_with('.') {
+            micros = rest.get(1..7)?.parse().ok()?;
+            rest = rest.get(7..)?;
+        }
+        let time = Time::from_hms_micro(small(11, 13)?, small(14, 16)?, small(17, 19)?, micros);
+        let offset = if rest.is_empty() {
+            None
+        } else {
+            let sign = if rest.starts_with('-') { -1 } else { 1 };
+            let part = |from: usize, to: usize| rest.get(from..to)?.parse::<i8>().ok();
+            Some(UtcOffset::from_hms(sign * part(1, 3)?, sign * part(4, 6)?, 0).ok()?)
+        };
+        Some(Self::new(PrimitiveDateTime::new(date, time.ok()?), offset))
     }
 }
 
@@ -191,6 +248,38 @@ mod tests {
                 Moment { wall, uptime: 17 }.since(before),
                 Duration::from_micros(7)
             );
+        }
+    }
+
+    #[test]
+    fn the_uptime_goes_on_from_an_earlier_one() {
+        let far = Moment::now().uptime_micros() + 3_600_000_000;
+        Moment::continue_from(far);
+        Moment::continue_from(17);
+        let now = Moment::now().uptime_micros();
+        assert!((far..far + 60_000_000).contains(&now), "{now}");
+    }
+
+    #[test]
+    fn reads_what_it_prints() {
+        for text in [
+            "1970-01-01T00:00:01",
+            "2026-11-27T12:34:56.000001",
+            "0001-01-01T00:00:00+00:00",
+            "9999-12-31T23:59:59.999999-03:30",
+            "2024-02-29T00:00:00-00:15",
+        ] {
+            let read = Timestamp::from_text(text).unwrap();
+            assert_eq!(read.to_string(), text);
+        }
+        for text in [
+            "",
+            "2026",
+            "2026-13-01T00:00:00",
+            "2026-01-31T12:00:00.12",
+            "é",
+        ] {
+            assert_eq!(Timestamp::from_text(text), None, "{text}");
         }
     }
 

@@ -64,6 +64,7 @@ pub(super) const SERVER: Layers = Layers {
         &["error"],
         &["openapi::answers", "signature", "validation"],
         &[
+            "accepting",
             "answer",
             "assets",
             "caller",

@@ -35,6 +35,11 @@ impl EventBody {
         }))
     }
 
+    /// Takes the form for those who listen while the event happens, as it was encoded before.
+    pub fn from_live(text: impl Into<ByteString>) -> Self {
+        Self(text.into())
+    }
+
     /// Returns the form for those who listen while the event happens.
     pub fn live(&self) -> &str {
         &self.0

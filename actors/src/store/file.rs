@@ -1,0 +1,193 @@
+//! The file store: SQLite, written by one thread.
+//!
+//! Actors never touch the database. What they note waits in one queue, in the order in which it was
+//! noted; the writer takes all that waits, merges it, and writes it in one transaction. Nothing
+//! outside this folder knows that it is SQLite.
+
+mod backup;
+mod ballast;
+mod check;
+mod database;
+mod error;
+mod faults;
+mod ids;
+mod load;
+mod lock;
+mod logs;
+mod meta;
+mod mounts;
+mod options;
+mod pending;
+mod place;
+mod queue;
+mod recovery;
+mod rows;
+mod runs;
+mod schema;
+mod show;
+mod status;
+mod stored;
+mod tables;
+mod upkeep;
+mod writer;
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::thread;
+
+use tokio::sync::oneshot;
+
+pub use self::backup::{BackupError, backup};
+pub use self::check::{CheckReport, check};
+pub use self::error::OpenError;
+pub use self::options::{Durability, FileOptions};
+pub use self::show::{StoreSummary, show};
+pub use self::status::StoreStatus;
+
+use self::load::Loaded;
+use self::lock::StoreLock;
+use self::place::Place;
+use self::queue::{Order, Queue};
+use self::status::WorkBoard;
+use self::tables::Tables;
+use self::writer::{Parts, Writer};
+use crate::error::{Refused, Unsettled};
+use crate::store::note::{Kept, Note};
+
+/// A store that writes a file. Cloning is cheap. When the last clone is dropped without
+/// [`close`](Self::close), it ends as if the process had been killed.
+#[derive(Clone, Debug)]
+pub struct FileStore(Arc<Handle>);
+
+#[derive(Debug)]
+struct Handle {
+    queue: Arc<Queue>,
+    board: Arc<WorkBoard>,
+    path: PathBuf,
+    durability: Durability,
+}
+
+impl Drop for Handle {
+    fn drop(&mut self) {
+        self.queue.abandon();
+    }
+}
+
+impl FileStore {
+    /// Opens the file of a store, reads everything that it keeps, and begins to write it. Blocks
+    /// the thread: as long as the options allow while another process holds the store, then while
+    /// it reads.
+    ///
+    /// # Errors
+    /// What keeps the store from being opened, and what to do about it.
+    pub fn open(options: &FileOptions) -> Result<(Self, Kept), OpenError> {
+        let place = Place::find(&options.path)?;
+        let path = place.path();
+        let lock = StoreLock::take(&place, options.lock_wait)?;
+        place
+            .create()
+            .map_err(|error| OpenError::of_system(path, "making the file", &error))?;
+        let failed = |error: rusqlite::Error| OpenError::of_database(path, "opening", &error);
+        let connection = database::open(path).map_err(failed)?;
+        schema::prepare(&connection, path, schema::MIGRATIONS)?;
+        let (before, meta) = meta::begin_run(&connection, options.durability).map_err(failed)?;
+        let Loaded {
+            mut kept,
+            channels,
+            users,
+        } = load::load(&connection, path, meta.life)?;
+        kept.may_miss_entries = before.is_some_and(|before| {
+            let loses_some = before.durability == Durability::Interval || before.is_copy;
+            !before.is_clean && loses_some
+        });
+        database::set_durability(&connection, options.durability).map_err(failed)?;
+        let identity = place.identity();
+        let identity = identity.ok_or_else(|| OpenError::NoFile(path.to_owned()))?;
+        let handle = Handle {
+            queue: Arc::new(Queue::new(options)),
+            board: Arc::default(),
+            path: path.to_owned(),
+            durability: options.durability,
+        };
+        let writer = Writer::new(Parts {
+            queue: handle.queue.clone(),
+            board: handle.board.clone(),
+            lock,
+            identity,
+            meta,
+            tables: Tables::new(meta.life, channels, users),
+            place,
+        });
+        thread::Builder::new()
+            .name("store".to_owned())
+            .spawn(move || writer.run(connection))
+            .map_err(|error| OpenError::of_system(&handle.path, "starting a thread", &error))?;
+        Ok((Self(Arc::new(handle)), kept))
+    }
+
+    /// Notes what an actor is about to tell others.
+    pub(super) fn note(&self, note: Note) {
+        self.0.queue.note(note);
+    }
+
+    /// Returns whether calls that change something may begin.
+    pub(super) fn accepts(&self) -> Result<(), Refused> {
+        self.0.queue.accepts()
+    }
+
+    /// Returns once all notes before are kept as safely as the options ask for.
+    pub(super) async fn settled(&self) -> Result<(), Unsettled> {
+        self.0.queue.settled().await
+    }
+
+    /// Returns when every actor is to note itself whole.
+    pub(super) async fn wait_for_rebuild(&self) {
+        self.0.queue.wait_for_rebuild().await;
+    }
+
+    /// Says that every actor has noted itself whole.
+    pub(super) fn finish_rebuild(&self) {
+        self.0.queue.finish_rebuild();
+    }
+
+    /// Writes what waits and ends the run in order. What is noted later is ignored.
+    pub async fn close(&self) {
+        let (sender, closed) = oneshot::channel();
+        self.0.queue.order(Order::Close(sender));
+        // Fails if the store is closed already.
+        drop(closed.await);
+    }
+
+    /// Writes a copy of the file to a path that must not exist yet, while the server goes on.
+    ///
+    /// A server can start from the copy. It is the state of a moment: clients may have read entries
+    /// since that it does not hold. So a start from it counts as one after a stop that was not in
+    /// order, and clients that come back with a position are told of a gap where they have read
+    /// more.
+    ///
+    /// # Errors
+    /// Why no copy was made. Then nothing stands at the path.
+    pub async fn backup(&self, to: PathBuf) -> Result<(), BackupError> {
+        let (sender, done) = oneshot::channel();
+        self.0.queue.order(Order::Backup(to, sender));
+        done.await.unwrap_or(Err(BackupError::Interrupted))
+    }
+
+    /// Returns how the store is doing.
+    pub fn status(&self) -> StoreStatus {
+        let backlog = self.0.queue.backlog();
+        let work = self.0.board.read();
+        StoreStatus {
+            path: self.0.path.clone(),
+            durability: self.0.durability,
+            file_bytes: work.file_bytes,
+            wal_bytes: work.wal_bytes,
+            waiting_notes: backlog.notes,
+            waiting_bytes: backlog.bytes,
+            last_commit: work.last_commit.map(|time| time.elapsed()),
+            commits: work.commits,
+            error: work.error,
+            is_ready: self.accepts().is_ok(),
+        }
+    }
+}

@@ -1,0 +1,107 @@
+//! Says in the log what is wrong with the store, without flooding it.
+
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+use rusqlite::ErrorCode;
+
+/// How often a fault that lasts is told again.
+const REPEAT: Duration = Duration::from_secs(60);
+
+/// How soon at most a fault is told that has become another one.
+const CHANGE: Duration = Duration::from_secs(10);
+
+/// Why something could not be written.
+#[derive(Debug)]
+pub(super) struct Failure {
+    /// What SQLite or the system says.
+    pub(super) text: String,
+    pub(super) kind: FailureKind,
+}
+
+/// What is at fault.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum FailureKind {
+    /// The disk is full.
+    Full,
+    /// The disk does not do what it should, which may be because of a quota.
+    Disk,
+    /// Anything else.
+    Other,
+}
+
+impl From<rusqlite::Error> for Failure {
+    fn from(error: rusqlite::Error) -> Self {
+        Self {
+            text: error.to_string(),
+            kind: match error.sqlite_error_code() {
+                Some(ErrorCode::DiskFull) => FailureKind::Full,
+                Some(ErrorCode::SystemIoFailure) => FailureKind::Disk,
+                _ => FailureKind::Other,
+            },
+        }
+    }
+}
+
+impl From<std::io::Error> for Failure {
+    fn from(error: std::io::Error) -> Self {
+        Self {
+            text: error.to_string(),
+            kind: match error.kind() {
+                std::io::ErrorKind::StorageFull => FailureKind::Full,
+                _ => FailureKind::Disk,
+            },
+        }
+    }
+}
+
+/// The present fault.
+#[derive(Debug, Default)]
+pub(super) struct Faults {
+    present: Option<Fault>,
+}
+
+#[derive(Debug)]
+struct Fault {
+    text: String,
+    began: Instant,
+    told: Instant,
+    told_text: String,
+}
+
+impl Faults {
+    /// Notes what is wrong. It is told when it begins, when it becomes another, and once a minute.
+    pub(super) fn note(&mut self, path: &Path, text: &str) {
+        let now = Instant::now();
+        if let Some(fault) = &mut self.present {
+            text.clone_into(&mut fault.text);
+            let is_same = fault.told_text == text;
+            if now - fault.told < if is_same { REPEAT } else { CHANGE } {
+                return;
+            }
+        }
+        let began = self.present.as_ref().map_or(now, |fault| fault.began);
+        let (path, lasts) = (path.display(), (now - began).as_secs());
+        log::error!("store {path}: {text} (for {lasts} s; calls that change something get 503)");
+        self.present = Some(Fault {
+            text: text.to_owned(),
+            began,
+            told: now,
+            told_text: text.to_owned(),
+        });
+    }
+
+    /// Notes that nothing is wrong.
+    pub(super) fn clear(&mut self, path: &Path) {
+        if let Some(fault) = self.present.take() {
+            let lasted = fault.began.elapsed().as_secs();
+            let path = path.display();
+            log::warn!("store {path}: works again, after {lasted} s");
+        }
+    }
+
+    /// Returns what is wrong, if something is.
+    pub(super) fn text(&self) -> Option<&str> {
+        self.present.as_ref().map(|fault| fault.text.as_str())
+    }
+}

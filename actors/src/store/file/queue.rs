@@ -1,0 +1,300 @@
+//! What the actors and the writer share: the notes that wait, and whether the store takes more.
+
+mod taking;
+
+use std::path::PathBuf;
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
+#[expect(
+    clippy::disallowed_types,
+    reason = "actors of all threads put notes here, in one order"
+)]
+use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use tokio::sync::{oneshot, watch};
+
+use crate::error::{Refused, Unsettled};
+use crate::store::file::backup::BackupError;
+use crate::store::file::options::{Durability, FileOptions};
+use crate::store::file::pending::size_of_note;
+use crate::store::note::Note;
+
+/// What the actors and the writer share.
+#[derive(Debug)]
+pub(super) struct Queue {
+    #[expect(clippy::disallowed_types, reason = "see the import")]
+    state: Mutex<State>,
+    wake: Condvar,
+    /// Whether calls that change something are refused. It follows from the state.
+    refuses: AtomicBool,
+    /// The rebuild that is to be asked for, if there is one.
+    rebuild: watch::Sender<Option<Rebuild>>,
+    durability: Durability,
+    flush_interval: Duration,
+    most_bytes: usize,
+}
+
+/// What becomes of notes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Mode {
+    /// They are written.
+    Recording,
+    /// They are dropped, since others are lost: the file does not become right by them.
+    Behind,
+    /// They are collected, while every actor notes itself whole.
+    Rebuilding,
+    /// Every actor has noted itself whole: the file is to be written anew.
+    Rebuilt,
+    /// They are dropped, since the store is closed.
+    Closed,
+}
+
+/// Something that the writer does besides writing notes.
+#[derive(Debug)]
+pub(super) enum Order {
+    /// Writes a copy.
+    Backup(PathBuf, oneshot::Sender<Result<(), BackupError>>),
+    /// Writes what waits, and ends.
+    Close(oneshot::Sender<()>),
+}
+
+/// Who waits until the notes before are kept.
+pub(super) type Waiting = oneshot::Sender<Result<(), Unsettled>>;
+
+/// The number of a rebuild.
+type Rebuild = u64;
+
+#[derive(Debug)]
+struct State {
+    mode: Mode,
+    notes: Vec<Note>,
+    /// When the first of the notes came.
+    noted_at: Instant,
+    /// About how many bytes the notes take.
+    bytes: usize,
+    /// About how many bytes the notes take that the writer has and that are not kept yet.
+    taken_bytes: usize,
+    waiting: Vec<Waiting>,
+    orders: Vec<Order>,
+    /// Whether the last commit failed.
+    is_failing: bool,
+    /// The number of the last rebuild that began.
+    rebuild: Rebuild,
+    /// The rebuild that the actors were last asked for.
+    asked_for: Option<Rebuild>,
+    /// Whether nobody holds the store any more.
+    is_abandoned: bool,
+}
+
+/// What the writer takes from the queue.
+#[derive(Debug)]
+pub(super) struct Taken {
+    pub(super) mode: Mode,
+    pub(super) notes: Vec<Note>,
+    pub(super) waiting: Vec<Waiting>,
+    pub(super) orders: Vec<Order>,
+    pub(super) is_abandoned: bool,
+}
+
+/// How many notes and bytes wait.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Backlog {
+    pub(super) mode: Mode,
+    pub(super) notes: usize,
+    pub(super) bytes: usize,
+}
+
+impl Queue {
+    pub(super) fn new(options: &FileOptions) -> Self {
+        let state = State {
+            mode: Mode::Recording,
+            notes: Vec::new(),
+            noted_at: Instant::now(),
+            bytes: 0,
+            taken_bytes: 0,
+            waiting: Vec::new(),
+            orders: Vec::new(),
+            is_failing: false,
+            rebuild: 0,
+            asked_for: None,
+            is_abandoned: false,
+        };
+        Self {
+            #[expect(clippy::disallowed_types, reason = "see the import")]
+            state: Mutex::new(state),
+            wake: Condvar::new(),
+            refuses: AtomicBool::new(false),
+            rebuild: watch::Sender::new(None),
+            durability: options.durability,
+            flush_interval: options.flush_interval,
+            most_bytes: options.queue_bytes,
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Says anew whether calls are refused. They are too where half of what may wait does wait, so
+    /// that a slow disk does not make the store lose what cannot be refused.
+    fn update(&self, state: &State) {
+        let is_crowded = state.bytes + state.taken_bytes > self.most_bytes / 2;
+        let refuses = state.mode != Mode::Recording || state.is_failing || is_crowded;
+        self.refuses.store(refuses, Relaxed);
+        let asks_for = (state.mode == Mode::Rebuilding).then_some(state.rebuild);
+        self.rebuild.send_if_modified(|asked| {
+            let is_new = *asked != asks_for;
+            *asked = asks_for;
+            is_new
+        });
+    }
+
+    /// Adds a note.
+    pub(super) fn note(&self, note: Note) {
+        let size = size_of_note(&note);
+        let mut state = self.lock();
+        if matches!(state.mode, Mode::Behind | Mode::Closed) {
+            return;
+        }
+        let before = state.bytes + state.taken_bytes;
+        // While all actors note themselves, nothing may be dropped: it would never end.
+        if state.mode == Mode::Recording && before + size > self.most_bytes {
+            self.fall_behind(&mut state);
+            self.wake.notify_one();
+            return;
+        }
+        state.bytes += size;
+        let is_first = state.notes.is_empty();
+        if is_first {
+            state.noted_at = Instant::now();
+        }
+        state.notes.push(note);
+        let half = self.most_bytes / 2;
+        if before <= half && before + size > half {
+            self.update(&state);
+        }
+        drop(state);
+        if is_first {
+            self.wake.notify_one();
+        }
+    }
+
+    /// Drops what waits: from now on the file lacks something.
+    fn fall_behind(&self, state: &mut State) {
+        state.mode = Mode::Behind;
+        state.notes = Vec::new();
+        state.bytes = 0;
+        for waiting in state.waiting.drain(..) {
+            let _ = waiting.send(Err(Unsettled));
+        }
+        self.update(state);
+    }
+
+    /// Returns whether calls that change something may begin.
+    pub(super) fn accepts(&self) -> Result<(), Refused> {
+        if self.refuses.load(Relaxed) {
+            Err(Refused::SOON)
+        } else {
+            Ok(())
+        }
+    }
+
+    /// Returns once all notes before are kept as safely as the settings ask for.
+    pub(super) async fn settled(&self) -> Result<(), Unsettled> {
+        if self.durability == Durability::Interval {
+            return Ok(());
+        }
+        let answer = {
+            let mut state = self.lock();
+            if state.mode != Mode::Recording {
+                return Err(Unsettled);
+            }
+            let (waiting, answer) = oneshot::channel();
+            state.waiting.push(waiting);
+            if state.waiting.len() == 1 {
+                self.wake.notify_one();
+            }
+            answer
+        };
+        answer.await.unwrap_or(Err(Unsettled))
+    }
+
+    /// Gives the writer an order.
+    pub(super) fn order(&self, order: Order) {
+        let mut state = self.lock();
+        // The sender of what is not done any more is dropped, which answers it.
+        if state.mode != Mode::Closed {
+            state.orders.push(order);
+        }
+        drop(state);
+        self.wake.notify_one();
+    }
+
+    /// Returns when all actors are to note themselves whole.
+    pub(super) async fn wait_for_rebuild(&self) {
+        let mut asked = self.rebuild.subscribe();
+        loop {
+            // Fails only when the queue is gone, which is held here.
+            let rebuild = asked.wait_for(Option::is_some).await.ok();
+            let rebuild = rebuild.and_then(|rebuild| *rebuild);
+            if self.is_asked_for(rebuild) {
+                return;
+            }
+            if asked.changed().await.is_err() {
+                std::future::pending::<()>().await;
+            }
+        }
+    }
+
+    /// Notes that the actors are asked for a rebuild. Returns false if it is not that any more.
+    fn is_asked_for(&self, rebuild: Option<Rebuild>) -> bool {
+        let mut state = self.lock();
+        let is_present = state.mode == Mode::Rebuilding && rebuild == Some(state.rebuild);
+        if is_present {
+            state.asked_for = rebuild;
+        }
+        is_present
+    }
+
+    /// Says that all actors have noted themselves. It counts only for the rebuild that they were
+    /// asked for: since then another one may have begun.
+    pub(super) fn finish_rebuild(&self) {
+        let mut state = self.lock();
+        if state.mode == Mode::Rebuilding && state.asked_for == Some(state.rebuild) {
+            state.mode = Mode::Rebuilt;
+            self.update(&state);
+            drop(state);
+            self.wake.notify_one();
+        }
+    }
+
+    /// Returns how much waits.
+    pub(super) fn backlog(&self) -> Backlog {
+        let state = self.lock();
+        Backlog {
+            mode: state.mode,
+            notes: state.notes.len(),
+            bytes: state.bytes + state.taken_bytes,
+        }
+    }
+
+    /// Says that nobody holds the store any more.
+    pub(super) fn abandon(&self) {
+        self.lock().is_abandoned = true;
+        self.wake.notify_one();
+    }
+}
+
+impl State {
+    /// Returns when the writer has to write; `None` if nothing waits.
+    fn due(&self, flush_interval: Duration, not_before: Option<Instant>) -> Option<Instant> {
+        let due = if !self.waiting.is_empty() || self.mode == Mode::Rebuilt {
+            self.noted_at
+        } else if self.notes.is_empty() {
+            return None;
+        } else {
+            self.noted_at + flush_interval
+        };
+        Some(not_before.map_or(due, |not_before| due.max(not_before)))
+    }
+}

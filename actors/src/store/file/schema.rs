@@ -1,0 +1,312 @@
+//! The tables, and how those of an older version become those of this one.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use rusqlite::Connection;
+
+use crate::store::file::database;
+use crate::store::file::error::OpenError;
+use crate::store::file::place::{beside, create_private};
+
+/// What says that a file is of this application: `CSTR`.
+const APPLICATION: i64 = 0x4353_5452;
+
+/// The tables. Moments are microseconds, by the wall clock and (`…_uptime`) of running time.
+pub(super) const TABLES: &str = r"
+CREATE TABLE meta (
+    id INTEGER PRIMARY KEY CHECK (id = 1),
+    -- Grows when entries may have been lost, so that their offsets are not taken for new ones.
+    life INTEGER NOT NULL,
+    -- 1 only between an orderly stop and the next start.
+    is_clean INTEGER NOT NULL,
+    -- 1 in a backup from which no server has started yet.
+    is_copy INTEGER NOT NULL,
+    durability TEXT NOT NULL,
+    -- When something was last written.
+    at INTEGER NOT NULL,
+    at_uptime INTEGER NOT NULL
+) STRICT;
+
+CREATE TABLE channel (
+    id INTEGER PRIMARY KEY,
+    name TEXT NOT NULL UNIQUE,
+    uuid TEXT NOT NULL,
+    config TEXT NOT NULL,
+    last_active INTEGER NOT NULL,
+    last_active_uptime INTEGER NOT NULL,
+    -- The log: its epoch, the epochs before, and the offsets before its first and of its last entry.
+    epoch INTEGER NOT NULL,
+    former TEXT NOT NULL,
+    start INTEGER NOT NULL,
+    end INTEGER NOT NULL,
+    -- The life in which the row was written.
+    life INTEGER NOT NULL,
+    history_start INTEGER NOT NULL
+) STRICT;
+
+CREATE TABLE user (
+    id INTEGER PRIMARY KEY,
+    name TEXT NOT NULL UNIQUE,
+    uuid TEXT NOT NULL,
+    state TEXT NOT NULL,
+    public_keys TEXT NOT NULL,
+    last_active INTEGER NOT NULL,
+    last_active_uptime INTEGER NOT NULL,
+    epoch INTEGER NOT NULL,
+    former TEXT NOT NULL,
+    start INTEGER NOT NULL,
+    end INTEGER NOT NULL,
+    life INTEGER NOT NULL
+) STRICT;
+
+-- Several entries of a channel's log in each row, with their first and last offset. in_history is
+-- the last offset that is in the history, 0 for none. New rows of all logs stand together, so that a
+-- transaction writes few pages.
+CREATE TABLE entry (
+    id INTEGER PRIMARY KEY,
+    log INTEGER NOT NULL,
+    first INTEGER NOT NULL,
+    last INTEGER NOT NULL,
+    in_history INTEGER NOT NULL,
+    entries TEXT NOT NULL,
+    UNIQUE (log, first)
+) STRICT;
+
+CREATE TABLE private_entry (
+    id INTEGER PRIMARY KEY,
+    log INTEGER NOT NULL,
+    first INTEGER NOT NULL,
+    last INTEGER NOT NULL,
+    in_history INTEGER NOT NULL,
+    entries TEXT NOT NULL,
+    UNIQUE (log, first)
+) STRICT;
+
+CREATE TABLE connection (
+    id INTEGER PRIMARY KEY,
+    conn_id BLOB NOT NULL UNIQUE,
+    user TEXT NOT NULL,
+    record TEXT NOT NULL
+) STRICT;
+
+-- Calls with an Idempotency-Key. No answer: the call is under way.
+CREATE TABLE call (
+    id INTEGER PRIMARY KEY,
+    key TEXT NOT NULL UNIQUE,
+    digest BLOB NOT NULL,
+    begun_at INTEGER NOT NULL,
+    begun_at_uptime INTEGER NOT NULL,
+    seed TEXT NOT NULL,
+    answer TEXT
+) STRICT;
+";
+
+/// The tables that hold what is kept: all but `meta`.
+pub(super) const KEPT_TABLES: &[&str] = &[
+    "channel",
+    "user",
+    "entry",
+    "private_entry",
+    "connection",
+    "call",
+];
+
+/// What makes the tables of schema 1 those of schema 2, and so on.
+pub(super) const MIGRATIONS: &[&str] = &[];
+
+/// Returns the schema that these migrations lead to.
+pub(super) fn newest(migrations: &[&str]) -> i64 {
+    1 + i64::try_from(migrations.len()).unwrap_or(i64::MAX - 1)
+}
+
+/// What a file holds before anything is done with it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Found {
+    /// It has no tables.
+    Nothing,
+    /// It has the tables of this schema.
+    Schema(i64),
+}
+
+/// Looks whose file it is.
+pub(super) fn identify(connection: &Connection, path: &Path) -> Result<Found, OpenError> {
+    let failed =
+        |error: rusqlite::Error| OpenError::of_database(path, "reading the schema", &error);
+    let number = |query: &str| connection.query_row(query, [], |row| row.get::<_, i64>(0));
+    let application = number("PRAGMA application_id").map_err(failed)?;
+    let schema = number("PRAGMA user_version").map_err(failed)?;
+    let tables = number("SELECT count(*) FROM sqlite_schema").map_err(failed)?;
+    match (application, schema, tables) {
+        (0, 0, 0) => Ok(Found::Nothing),
+        (APPLICATION, 1.., _) => Ok(Found::Schema(schema)),
+        _ => Err(OpenError::OfOtherApplication(path.to_owned())),
+    }
+}
+
+/// Sets the database up, and makes the tables of the newest schema, from nothing or from those of
+/// an older one. The file of another application is not changed.
+pub(super) fn prepare(
+    connection: &Connection,
+    path: &Path,
+    migrations: &[&str],
+) -> Result<(), OpenError> {
+    let known = newest(migrations);
+    let found = identify(connection, path)?;
+    if let Found::Schema(found) = found
+        && found > known
+    {
+        return Err(OpenError::NewerSchema {
+            path: path.to_owned(),
+            found,
+            known,
+        });
+    }
+    let failed = |error: rusqlite::Error| OpenError::of_database(path, "making the tables", &error);
+    database::set_up(connection).map_err(failed)?;
+    match found {
+        Found::Nothing => create(connection, known).map_err(failed),
+        Found::Schema(found) if found < known => migrate(connection, path, migrations, found),
+        Found::Schema(_) => Ok(()),
+    }
+}
+
+fn create(connection: &Connection, schema: i64) -> rusqlite::Result<()> {
+    let transaction = connection.unchecked_transaction()?;
+    transaction.execute_batch(TABLES)?;
+    mark(&transaction, schema)?;
+    transaction.commit()
+}
+
+/// Writes whose file it is.
+fn mark(connection: &Connection, schema: i64) -> rusqlite::Result<()> {
+    connection.pragma_update(None, "application_id", APPLICATION)?;
+    connection.pragma_update(None, "user_version", schema)
+}
+
+fn migrate(
+    connection: &Connection,
+    path: &Path,
+    migrations: &[&str],
+    found: i64,
+) -> Result<(), OpenError> {
+    let doing = "taking over the tables of an older version";
+    let failed = |error: rusqlite::Error| OpenError::of_database(path, doing, &error);
+    let copy = beside(path, &format!(".before-{}", newest(migrations)));
+    copy_whole(connection, path, &copy)?;
+    log::info!(
+        "{}: schema {found} becomes {}; the file as it was is kept as {}",
+        path.display(),
+        newest(migrations),
+        copy.display()
+    );
+    let done = usize::try_from(found - 1).unwrap_or(usize::MAX);
+    for (index, migration) in migrations.iter().enumerate().skip(done) {
+        let transaction = connection.unchecked_transaction().map_err(failed)?;
+        transaction.execute_batch(migration).map_err(failed)?;
+        mark(
+            &transaction,
+            newest(migrations.get(..=index).unwrap_or(migrations)),
+        )
+        .map_err(failed)?;
+        transaction.commit().map_err(failed)?;
+    }
+    Ok(())
+}
+
+/// Copies the whole database, by way of a temporary name, so that a copy under its own name is
+/// complete.
+fn copy_whole(connection: &Connection, path: &Path, to: &Path) -> Result<(), OpenError> {
+    let doing = "copying the file as it was";
+    let part: PathBuf = beside(to, ".part");
+    drop(fs::remove_file(&part));
+    let failed = |error: std::io::Error| OpenError::of_system(&part, doing, &error);
+    // It gets its mode before anything is in it.
+    create_private(&part).map_err(failed)?;
+    connection
+        .execute("VACUUM INTO ?1", [part.to_string_lossy()])
+        .map_err(|error| OpenError::of_database(path, doing, &error))?;
+    fs::File::open(&part)
+        .and_then(|file| file.sync_all())
+        .map_err(failed)?;
+    fs::rename(&part, to).map_err(failed)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Opens a file in a folder of its own.
+    fn file() -> (tempfile::TempDir, PathBuf, Connection) {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("store.db");
+        let connection = Connection::open(&path).unwrap();
+        (folder, path, connection)
+    }
+
+    #[test]
+    fn an_older_schema_is_taken_over_after_a_copy_was_made() {
+        let (folder, path, connection) = file();
+        prepare(&connection, &path, &[]).unwrap();
+        connection
+            .execute(
+                "INSERT INTO connection VALUES (1, x'00', 'alice', '{}')",
+                [],
+            )
+            .unwrap();
+        let migrations = [
+            "ALTER TABLE connection ADD COLUMN colour TEXT NOT NULL DEFAULT 'red';",
+            "UPDATE connection SET colour = 'blue'; CREATE TABLE later (id INTEGER) STRICT;",
+        ];
+        prepare(&connection, &path, &migrations).unwrap();
+        let found = identify(&connection, &path).unwrap();
+        assert_eq!(found, Found::Schema(3));
+        let colour: String = connection
+            .query_row("SELECT colour FROM connection", [], |row| row.get(0))
+            .unwrap();
+        assert_eq!(colour, "blue");
+
+        let copy = folder.path().join("store.db.before-3");
+        let mode = std::os::unix::fs::MetadataExt::mode(&fs::metadata(&copy).unwrap());
+        assert_eq!(mode & 0o777, 0o600);
+        let copy_connection = Connection::open(&copy).unwrap();
+        assert_eq!(identify(&copy_connection, &copy).unwrap(), Found::Schema(1));
+        // A second start finds nothing to do.
+        prepare(&connection, &path, &migrations).unwrap();
+    }
+
+    #[test]
+    fn a_migration_that_fails_leaves_the_schema_before_it() {
+        let (_folder, path, connection) = file();
+        prepare(&connection, &path, &[]).unwrap();
+        let migrations = ["CREATE TABLE later (id INTEGER);", "DROP TABLE nothing;"];
+        assert!(prepare(&connection, &path, &migrations).is_err());
+        assert_eq!(identify(&connection, &path).unwrap(), Found::Schema(2));
+        prepare(
+            &connection,
+            &path,
+            &["", "CREATE TABLE other (id INTEGER);"],
+        )
+        .unwrap();
+        assert_eq!(identify(&connection, &path).unwrap(), Found::Schema(3));
+    }
+
+    #[test]
+    fn a_newer_schema_is_refused_with_both_versions() {
+        let (_folder, path, connection) = file();
+        prepare(&connection, &path, &["", ""]).unwrap();
+        let error = prepare(&connection, &path, &[]).unwrap_err().to_string();
+        assert!(error.contains("its schema is 3"), "{error}");
+        assert!(error.contains("schemas up to 1"), "{error}");
+    }
+
+    #[test]
+    fn the_database_of_another_application_is_refused() {
+        let (_folder, path, connection) = file();
+        connection
+            .execute_batch("CREATE TABLE other (id INTEGER); PRAGMA user_version = 1;")
+            .unwrap();
+        let error = prepare(&connection, &path, &[]).unwrap_err();
+        assert!(matches!(error, OpenError::OfOtherApplication(_)), "{error}");
+    }
+}

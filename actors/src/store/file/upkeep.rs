@@ -1,0 +1,181 @@
+//! When the writer last did what it does besides writing, and the statements for it.
+
+use std::time::{Duration, Instant};
+
+use rusqlite::Connection;
+
+use crate::store::file::database::BUSY;
+
+/// How often the running time is written where nothing else is.
+const TIME: Duration = Duration::from_secs(60);
+
+/// How often the write-ahead log is emptied, so that what was deleted leaves the disk.
+pub(super) const TRUNCATE: Duration = Duration::from_secs(3600);
+
+/// How long it is waited for readers when the write-ahead log is to be emptied.
+const READERS: Duration = Duration::from_millis(100);
+
+/// How many free pages are given back at once.
+const VACUUM: i64 = 256;
+
+/// How many free pages stay for what comes next.
+const SPARE_PAGES: i64 = 4096;
+
+/// When what was done last.
+#[derive(Debug)]
+pub(super) struct Upkeep {
+    pub(super) looked_at: Instant,
+    pub(super) committed_at: Instant,
+    /// Whether something was written since the write-ahead log was synced.
+    pub(super) is_written: bool,
+    /// Whether the write-ahead log holds what the file does not hold yet.
+    pub(super) is_file_old: bool,
+    /// Whether something was written since the write-ahead log was emptied.
+    pub(super) is_wal_used: bool,
+    pub(super) truncate_at: Instant,
+    pub(super) ballast_at: Instant,
+    pub(super) wal_bytes: u64,
+}
+
+impl Upkeep {
+    pub(super) fn new() -> Self {
+        let now = Instant::now();
+        Self {
+            looked_at: now,
+            committed_at: now,
+            is_written: true,
+            is_file_old: true,
+            is_wal_used: true,
+            truncate_at: now + TRUNCATE,
+            ballast_at: now,
+            wal_bytes: 0,
+        }
+    }
+
+    /// Notes that something was written.
+    pub(super) fn note_commit(&mut self) {
+        self.committed_at = Instant::now();
+        self.is_written = true;
+        self.is_file_old = true;
+        self.is_wal_used = true;
+    }
+
+    /// Returns whether the running time has not been written for long.
+    pub(super) fn has_to_write_time(&self) -> bool {
+        self.committed_at.elapsed() >= TIME
+    }
+}
+
+/// Empties the write-ahead log. Returns false where a reader was in the way.
+pub(super) fn truncate_wal(connection: &Connection) -> rusqlite::Result<bool> {
+    connection.busy_timeout(READERS)?;
+    let is_busy = connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |row| {
+        row.get::<_, bool>(0)
+    });
+    connection.busy_timeout(BUSY)?;
+    Ok(!is_busy?)
+}
+
+/// Returns how many pages the write-ahead log holds that the file does not hold yet.
+pub(super) fn pages_in_wal(connection: &Connection) -> rusqlite::Result<i64> {
+    let query = "PRAGMA wal_checkpoint(NOOP)";
+    connection.query_row(query, [], |row| {
+        Ok(row.get::<_, i64>(1)? - row.get::<_, i64>(2)?)
+    })
+}
+
+/// Brings the file up to date with its write-ahead log. Returns false where a reader was in the
+/// way.
+pub(super) fn move_wal(connection: &Connection) -> rusqlite::Result<bool> {
+    let query = "PRAGMA wal_checkpoint(PASSIVE)";
+    connection.query_row(query, [], |row| {
+        Ok(row.get::<_, i64>(1)? == row.get::<_, i64>(2)?)
+    })
+}
+
+/// Gives some free pages back to the file system, if there are many.
+pub(super) fn give_space_back(connection: &Connection) -> rusqlite::Result<()> {
+    let free: i64 = connection.query_row("PRAGMA freelist_count", [], |row| row.get(0))?;
+    if free <= SPARE_PAGES {
+        return Ok(());
+    }
+    let mut statement = connection.prepare(&format!("PRAGMA incremental_vacuum({VACUUM})"))?;
+    let mut rows = statement.query([])?;
+    while rows.next()?.is_some() {}
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use super::*;
+    use crate::store::file::database;
+    use crate::store::file::place::create_private;
+    use crate::store::file::schema::{MIGRATIONS, prepare};
+
+    fn is_anywhere(folder: &Path, text: &str) -> bool {
+        folder.read_dir().unwrap().any(|file| {
+            let bytes = std::fs::read(file.unwrap().path()).unwrap();
+            bytes
+                .windows(text.len())
+                .any(|part| part == text.as_bytes())
+        })
+    }
+
+    #[test]
+    fn what_was_deleted_is_gone_once_the_write_ahead_log_is_emptied() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("store.db");
+        create_private(&path).unwrap();
+        let connection = database::open(&path).unwrap();
+        prepare(&connection, &path, MIGRATIONS).unwrap();
+        let secret = "secret".repeat(5000);
+        let insert = "INSERT INTO entry (log, first, last, in_history, entries)
+                      VALUES (1, ?1, ?1, 0, ?2)";
+        for first in 0..3 {
+            connection
+                .execute(insert, rusqlite::params![first, secret])
+                .unwrap();
+        }
+        assert!(move_wal(&connection).unwrap());
+        connection
+            .execute_batch(
+                "DELETE FROM entry WHERE first = 0;
+                 UPDATE entry SET entries = 'short'",
+            )
+            .unwrap();
+        assert!(is_anywhere(folder.path(), "secretsecret"));
+        assert!(pages_in_wal(&connection).unwrap() > 0);
+        assert!(truncate_wal(&connection).unwrap());
+        assert!(!is_anywhere(folder.path(), "secretsecret"));
+        let wal = folder.path().join("store.db-wal");
+        assert_eq!(wal.metadata().unwrap().len(), 0);
+    }
+
+    #[test]
+    fn free_pages_are_given_back() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("store.db");
+        create_private(&path).unwrap();
+        let connection = database::open(&path).unwrap();
+        prepare(&connection, &path, MIGRATIONS).unwrap();
+        let pages = || {
+            let query = "PRAGMA page_count";
+            connection
+                .query_row(query, [], |row| row.get::<_, i64>(0))
+                .unwrap()
+        };
+        connection
+            .execute(
+                "INSERT INTO entry (log, first, last, in_history, entries)
+                 VALUES (1, 1, 1, 0, printf('%.*c', 40000000, 'x'))",
+                [],
+            )
+            .unwrap();
+        connection.execute_batch("DELETE FROM entry").unwrap();
+        let before = pages();
+        give_space_back(&connection).unwrap();
+        assert_eq!(pages(), before - VACUUM);
+    }
+}

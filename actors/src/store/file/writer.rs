@@ -1,0 +1,318 @@
+//! The thread that writes what the actors note.
+//!
+//! It takes all notes that wait, merges them into what is pending, and writes that in one
+//! transaction. When a transaction fails it stays pending, and is tried again each second together
+//! with what was noted since. So the file always holds everything up to some moment, and nothing
+//! after it.
+
+mod look_after;
+mod recovery;
+
+use std::collections::VecDeque;
+use std::mem::take;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use rusqlite::{Connection, TransactionBehavior};
+use tokio::sync::oneshot;
+
+use crate::error::Unsettled;
+use crate::protocol::timestamp::Moment;
+use crate::store::file::backup::{BackupError, Copying};
+use crate::store::file::ballast::Ballast;
+use crate::store::file::faults::{Failure, FailureKind, Faults};
+use crate::store::file::lock::StoreLock;
+use crate::store::file::meta::{self, Meta};
+use crate::store::file::pending::Pending;
+use crate::store::file::place::{FileIdentity, Place};
+use crate::store::file::queue::{Mode, Order, Queue, Waiting};
+use crate::store::file::recovery::Recovery;
+use crate::store::file::status::WorkBoard;
+use crate::store::file::tables::Tables;
+use crate::store::file::upkeep::{Upkeep, truncate_wal};
+use crate::store::note::Note;
+
+/// How long the writer sleeps at most: it looks at the file this often.
+const BEAT: Duration = Duration::from_secs(1);
+
+/// How long it waits for notes between two steps of a backup.
+const BACKUP_PAUSE: Duration = Duration::from_millis(1);
+
+/// When a transaction that failed is tried again.
+const RETRY: Duration = Duration::from_secs(1);
+
+/// For how many notes memory is kept between two transactions.
+const SPARE_NOTES: usize = 16_384;
+
+/// The writer of a store.
+#[derive(Debug)]
+pub(super) struct Writer {
+    queue: Arc<Queue>,
+    board: Arc<WorkBoard>,
+    place: Place,
+    /// Held until the writer ends.
+    lock: StoreLock,
+    identity: FileIdentity,
+    meta: Meta,
+    tables: Tables,
+    pending: Pending,
+    /// Who waits until what is pending is kept.
+    waiting: Vec<Waiting>,
+    orders: VecDeque<Order>,
+    is_abandoned: bool,
+    spare: Vec<Note>,
+    faults: Faults,
+    ballast: Ballast,
+    upkeep: Upkeep,
+    recovery: Recovery,
+    /// Before this nothing is written, since the last transaction failed.
+    not_before: Option<Instant>,
+}
+
+/// What a writer begins with.
+#[derive(Debug)]
+pub(super) struct Parts {
+    pub(super) queue: Arc<Queue>,
+    pub(super) board: Arc<WorkBoard>,
+    pub(super) place: Place,
+    pub(super) lock: StoreLock,
+    pub(super) identity: FileIdentity,
+    pub(super) meta: Meta,
+    pub(super) tables: Tables,
+}
+
+/// What is to be done after a turn.
+#[derive(Debug, PartialEq, Eq)]
+enum Next {
+    /// The next turn.
+    Continue,
+    /// A new file, since the old one was removed.
+    Reopen,
+}
+
+impl Writer {
+    pub(super) fn new(parts: Parts) -> Self {
+        let ballast = Ballast::new(parts.place.beside(".ballast"));
+        Self {
+            queue: parts.queue,
+            board: parts.board,
+            place: parts.place,
+            lock: parts.lock,
+            identity: parts.identity,
+            meta: parts.meta,
+            tables: parts.tables,
+            pending: Pending::default(),
+            waiting: Vec::new(),
+            orders: VecDeque::new(),
+            is_abandoned: false,
+            spare: Vec::new(),
+            faults: Faults::default(),
+            ballast,
+            upkeep: Upkeep::new(),
+            recovery: Recovery::default(),
+            not_before: None,
+        }
+    }
+
+    fn path(&self) -> &Path {
+        self.place.path()
+    }
+
+    /// Writes until the store is closed, or nobody holds it any more.
+    pub(super) fn run(mut self, mut connection: Connection) {
+        // However the thread ends, nothing is accepted that nobody would write.
+        let _closing = Closing(self.queue.clone());
+        self.look_after_ballast();
+        loop {
+            let next = self.turn(&connection, BEAT);
+            if next == Next::Reopen
+                && let Some(reopened) = self.reopen()
+            {
+                connection = reopened;
+            }
+            if self.is_abandoned {
+                return;
+            }
+            match self.orders.pop_front() {
+                None => {}
+                Some(Order::Backup(to, answer)) => {
+                    drop(answer.send(self.back_up(&connection, &to)));
+                }
+                Some(Order::Close(answer)) => {
+                    self.close(connection, answer);
+                    return;
+                }
+            }
+        }
+    }
+
+    /// Waits for something to do, at most for `patience`, and does it.
+    fn turn(&mut self, connection: &Connection, patience: Duration) -> Next {
+        let wake_at = Instant::now() + patience;
+        let spare = take(&mut self.spare);
+        let not_before = self.not_before;
+        let mut taken = self
+            .queue
+            .take(spare, self.pending.bytes(), wake_at, not_before);
+        if taken.mode == Mode::Behind {
+            self.forget_pending();
+        }
+        self.orders.extend(taken.orders);
+        self.is_abandoned |= taken.is_abandoned;
+        self.waiting.append(&mut taken.waiting);
+        for note in taken.notes.drain(..) {
+            self.pending.merge(note);
+        }
+        taken.notes.shrink_to(SPARE_NOTES);
+        self.spare = taken.notes;
+        if self.is_abandoned {
+            return Next::Continue;
+        }
+        let may_write = self.not_before.is_none_or(|time| time <= Instant::now());
+        match taken.mode {
+            Mode::Recording if may_write => self.write_pending(connection),
+            Mode::Rebuilt => self.write_anew(connection),
+            _ => {}
+        }
+        self.look_after(connection, taken.mode)
+    }
+
+    /// Forgets what waits, and tells who waits for it.
+    fn forget_pending(&mut self) {
+        self.pending = Pending::default();
+        self.not_before = None;
+        self.answer(Err(Unsettled));
+    }
+
+    fn answer(&mut self, outcome: Result<(), Unsettled>) {
+        for waiting in self.waiting.drain(..) {
+            let _ = waiting.send(outcome);
+        }
+    }
+
+    /// Writes what is pending, if something is.
+    fn write_pending(&mut self, connection: &Connection) {
+        let is_due = self.upkeep.has_to_write_time() || self.tables.has_to_trim();
+        if self.pending.is_empty() && self.not_before.is_none() && !is_due {
+            self.answer(Ok(()));
+            return;
+        }
+        match self.commit(connection, false) {
+            Ok(()) => {
+                self.answer(Ok(()));
+                self.works();
+            }
+            Err(error) => {
+                self.fails("cannot be written", &error.into());
+                self.answer(Err(Unsettled));
+            }
+        }
+    }
+
+    /// Writes what is pending in one transaction. Where `replaces_all` says so, it takes the place
+    /// of everything that the file holds.
+    fn commit(&mut self, connection: &Connection, replaces_all: bool) -> rusqlite::Result<()> {
+        let transaction =
+            rusqlite::Transaction::new_unchecked(connection, TransactionBehavior::Immediate)?;
+        self.tables
+            .write(&transaction, &self.pending, replaces_all)?;
+        self.meta.at = Moment::now();
+        meta::write(&transaction, &self.meta)?;
+        transaction.commit()?;
+        self.tables.committed(&self.pending);
+        self.pending.clear();
+        self.upkeep.note_commit();
+        let now = Instant::now();
+        self.board.update(|work| {
+            work.commits += 1;
+            work.last_commit = Some(now);
+        });
+        Ok(())
+    }
+
+    /// Notes that the file can be written.
+    fn works(&mut self) {
+        if self.not_before.take().is_some() {
+            self.queue.set_failing(false);
+            self.faults.clear(self.place.path());
+            self.board.update(|work| work.error = None);
+        }
+    }
+
+    /// Notes that the file cannot be written, and gives a full disk some space.
+    fn fails(&mut self, what: &str, failure: &Failure) {
+        self.queue.set_failing(true);
+        let advice = if failure.kind == FailureKind::Full {
+            "free some space on its disk"
+        } else {
+            "look at its disk and its permissions; it is tried again each second"
+        };
+        self.complain(&format!("{what}: {}; {advice}", failure.text));
+        let has_space = failure.kind != FailureKind::Other && self.ballast.remove();
+        let pause = if has_space { Duration::ZERO } else { RETRY };
+        self.not_before = Some(Instant::now() + pause);
+    }
+
+    /// Says what is wrong, in the log and for whoever asks.
+    fn complain(&mut self, text: &str) {
+        self.faults.note(self.place.path(), text);
+        let text = self.faults.text().map(str::to_owned);
+        self.board.update(|work| work.error = text);
+    }
+
+    /// Copies the file, and writes in between as always.
+    fn back_up(&mut self, connection: &Connection, to: &Path) -> Result<(), BackupError> {
+        let mut copying = Copying::begin(to)?;
+        copying.copy(connection, || {
+            let next = self.turn(connection, BACKUP_PAUSE);
+            let is_to_close = |order: &Order| matches!(order, Order::Close(_));
+            next == Next::Continue && !self.is_abandoned && !self.orders.iter().any(is_to_close)
+        })?;
+        copying.finish()
+    }
+
+    /// Writes what waits, says that the run ended in order if it did, and ends.
+    fn close(mut self, connection: Connection, answer: oneshot::Sender<()>) {
+        let is_recording = self.queue.backlog().mode == Mode::Recording;
+        self.queue.close();
+        let path: PathBuf = self.path().to_owned();
+        let path = path.display();
+        if !is_recording {
+            log::error!("store {path}: stops while it lacks changes; see the messages before");
+        } else if let Err(error) = self.end_run(&connection) {
+            log::error!("store {path}: the last changes cannot be written: {error}");
+        }
+        self.answer(Err(Unsettled));
+        if let Err((_, error)) = connection.close() {
+            log::warn!("store {path}: {error}");
+        }
+        drop(self.lock);
+        let _ = answer.send(());
+    }
+
+    fn end_run(&mut self, connection: &Connection) -> rusqlite::Result<()> {
+        connection.pragma_update(None, "synchronous", "FULL")?;
+        self.meta.is_clean = true;
+        if let Err(error) = self.commit(connection, false) {
+            self.fails("cannot be written", &error.into());
+            self.commit(connection, false)?;
+        }
+        self.answer(Ok(()));
+        truncate_wal(connection).map(drop)
+    }
+}
+
+/// Ends the acceptance of changes when the writer ends.
+struct Closing(Arc<Queue>);
+
+impl Drop for Closing {
+    fn drop(&mut self) {
+        self.0.close();
+        if std::thread::panicking() {
+            log::error!(
+                "the thread that writes the store has ended by a fault; restart the server"
+            );
+        }
+    }
+}
