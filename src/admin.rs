@@ -2,6 +2,7 @@
 //! acts.
 
 pub mod action;
+pub mod backup;
 pub mod live;
 pub mod panel;
 pub mod sign_in;

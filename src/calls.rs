@@ -3,7 +3,7 @@
 
 use utoipa_actix_web::service_config::ServiceConfig;
 
-use crate::admin::{action, live, panel};
+use crate::admin::{action, backup, live, panel};
 use crate::api::{
     channel_config, connect, delete, disconnect, edit, health, info, message, subscribe,
     unsubscribe, user_state,
@@ -31,6 +31,7 @@ pub fn register(app: &mut ServiceConfig<'_>) {
         .service(health::check_ready)
         .service(panel::get_numbers)
         .service(live::stream_live)
+        .service(backup::download_backup)
         .service(action::publish_messages)
         .service(action::configure_channels)
         .service(action::end_connection)

@@ -3,6 +3,8 @@
 mod health;
 mod make;
 mod output;
+mod running;
+mod store;
 
 use std::ffi::{OsStr, OsString};
 use std::path::{Path, PathBuf};
@@ -95,6 +97,7 @@ fn build_command() -> Command {
                         .help("The path of the call, or any word"),
                 ),
         )
+        .subcommand(store::command())
         .subcommand(Command::new("health").about("Ask the running server whether it is well; the exit code tells"))
 }
 
@@ -186,6 +189,7 @@ fn dispatch(matches: &ArgMatches) -> Result<ExitCode, SettingsError> {
                 Signer::new(settings.secret.as_str(), None).sign(text)
             ))
         }
+        Some(("store", command)) => store::run(command, &load_settings(command)?.settings),
         Some(("health", health)) => Ok(health::check_health(&load_settings(health)?.settings)),
         _ => start(matches),
     }

@@ -22,7 +22,7 @@ use askama::Template;
 
 use crate::error::ApiError;
 use crate::pages::{PageLinks, render, show_front};
-use crate::settings::Settings;
+use crate::services::Services;
 
 /// The page of the chat.
 #[derive(Template)]
@@ -33,8 +33,8 @@ struct DemoPage {
 
 /// Adds the front page and the demo to the application of a thread. `address` is where the server
 /// listens.
-pub fn routes(app: &mut ServiceConfig, settings: &Settings, address: SocketAddr) {
-    app.app_data(Data::new(backend::Backend::new(settings, address)))
+pub fn routes(app: &mut ServiceConfig, services: &Services, address: SocketAddr) {
+    app.app_data(Data::new(backend::Backend::new(services, address)))
         .service(resource("/").route(get().to(show_front)))
         .service(resource("/demo").route(get().to(show_demo)))
         .service(resource("/demo/connect").route(post().to(calls::join)))

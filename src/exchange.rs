@@ -17,6 +17,8 @@ use actix_web::http::header;
 use bytes::Bytes;
 use futures_util::task::AtomicWaker;
 
+use crate::accepting::FirstRequest;
+
 /// Stands for the length of a body in chunks.
 const UNKNOWN: u64 = u64::MAX;
 
@@ -24,6 +26,8 @@ const UNKNOWN: u64 = u64::MAX;
 /// orders memory between threads.
 #[derive(Debug, Default)]
 pub struct Exchange {
+    /// What a stop of the server waits for; `None` where nothing waits.
+    first_request: Option<FirstRequest>,
     /// How many requests have begun.
     begun: AtomicU64,
     /// Whether a request has begun whose answer has not ended.
@@ -41,6 +45,14 @@ pub struct Exchange {
 }
 
 impl Exchange {
+    /// Creates the state of a stream that was just accepted.
+    pub fn new(first_request: FirstRequest) -> Self {
+        Self {
+            first_request: Some(first_request),
+            ..Self::default()
+        }
+    }
+
     /// Notes that a request begins: its head is complete.
     pub fn begin(&self, head: &RequestHead) {
         let header = |name| {
@@ -58,6 +70,9 @@ impl Exchange {
         self.body_has_ended.store(false, Relaxed);
         self.is_busy.store(true, Relaxed);
         self.begun.fetch_add(1, Relaxed);
+        if let Some(first_request) = &self.first_request {
+            first_request.note();
+        }
     }
 
     /// Notes that the answer has ended.

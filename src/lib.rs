@@ -28,10 +28,12 @@
 //!   [`signature`]: who may call; [`error`]: from errors to answers; [`answer`]: answers that are
 //!   encoded before;
 //! - [`caller`]: where a request comes from; [`exchange`]: what a stream and its requests tell each
-//!   other;
+//!   other; [`accepting`]: whether TCP connections are accepted, and how many have sent no request
+//!   yet;
 //! - [`settings`], [`cli`], [`server`], [`lifecycle`], [`stop`], [`process`]: how the server starts
 //!   and stops; [`logging`]: what it logs.
 
+pub mod accepting;
 pub mod admin;
 pub mod answer;
 pub mod api;

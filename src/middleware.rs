@@ -8,6 +8,7 @@ mod ignored_headers;
 mod proxy;
 mod refusals;
 
+use actix_http::ConnectionType;
 use actix_web::Error;
 use actix_web::HttpResponse;
 use actix_web::body::{BoxBody, MessageBody};
@@ -34,7 +35,19 @@ pub async fn handle(
         &services.settings.allow_cors,
         origin.as_ref(),
     );
+    if services.accepting.has_stopped() {
+        end_connection(&mut response);
+    }
     Ok(response)
+}
+
+/// Tells the client that no further request is taken on this connection, so that its next request
+/// goes to the process that follows.
+fn end_connection(response: &mut ServiceResponse<BoxBody>) {
+    let head = response.response_mut().head_mut();
+    if !head.upgrade() {
+        head.set_connection_type(ConnectionType::Close);
+    }
 }
 
 async fn answer(

@@ -6,4 +6,5 @@ mod devices;
 mod ended_sessions;
 pub mod monitor;
 pub mod sessions;
+pub mod store_report;
 pub mod throttle;

@@ -27,7 +27,7 @@ impl Purpose {
             "/connect" | "/subscribe" | "/unsubscribe" | "/user_state" | "/user_status"
             | "/message" | "/channel_config" => Self::Change,
             "/admin/message" | "/admin/channel_config" | "/admin/forget_channel" => Self::Change,
-            "/info" | "/admin/disconnect" | "/admin/admin.json" => Self::Question,
+            "/info" | "/admin/disconnect" | "/admin/admin.json" | "/admin/backup" => Self::Question,
             "/sse" => Self::Stream,
             "/listen" => Self::Poll,
             "/ws" if method == Method::GET => Self::Socket,

@@ -2,13 +2,16 @@
 
 mod application;
 mod http_service;
+mod inherited;
 mod listener;
+mod store;
 mod threads;
 
 use std::net::{SocketAddr, TcpListener};
 
 use actix_server::Server;
 use actix_web::web::Data;
+use channelstream_actors::broker::Broker;
 
 use crate::process::find_local_address;
 use crate::server::http_service::StreamLimits;
@@ -20,19 +23,27 @@ use crate::stop::{self, Signals, StopTimes};
 /// Serves until SIGTERM or SIGINT, then stops in order.
 ///
 /// # Errors
-/// Fails when the address cannot be listened on, or when a second signal comes.
+/// Fails when the address cannot be listened on, when a passed socket or the store cannot be used,
+/// or when a second signal comes.
 pub async fn serve(settings: Settings) -> std::io::Result<()> {
     raise_descriptor_limit();
-    let listener = listener::listen(&settings)?;
+    let (listener, owner) = listener::listen(&settings)?;
     let address = listener.local_addr()?;
-    let signals = Signals::new()?;
-    let services = Data::new(Services::start(settings));
+    let mut signals = Signals::new()?;
+    // Clients that connect now wait until the store is read.
+    let (store, kept) = tokio::select! {
+        opened = store::open(&settings) => opened?,
+        () = signals.next() => return Ok(()),
+    };
+    let broker = Broker::with_store(settings.limits(), store, kept);
+    let services = Data::new(Services::start(settings, broker, owner));
     let server = start_http(listener, address, &services)?;
     let stopped = stop::stop_at_signal(
         signals,
         server.handle(),
         &services.broker,
         &services.lifecycle,
+        &services.accepting,
         StopTimes::new(&services.settings),
     );
     log_addresses(&services.settings, address);

@@ -5,6 +5,7 @@ use actix_web::HttpRequest;
 use actix_web::web::Data;
 use channelstream_actors::broker::Broker;
 
+use crate::accepting::{Accepting, SocketOwner};
 use crate::error::ApiError;
 use crate::lifecycle::Lifecycle;
 use crate::operators::monitor::Monitor;
@@ -30,20 +31,23 @@ pub struct Services {
     pub monitor: Addr<Monitor>,
     /// The phase of the server, from serving to its end.
     pub lifecycle: Lifecycle,
+    /// Whether new TCP connections are accepted, and which have sent no request yet.
+    pub accepting: Accepting,
     /// When the server started.
     pub start_time: StartTime,
 }
 
 impl Services {
-    /// Creates the parts and starts their actors. The broker takes no calls until its threads run.
-    pub fn start(settings: Settings) -> Self {
-        let broker = Broker::new(settings.limits());
+    /// Creates the parts and starts their actors. `owner` keeps the listening socket open. The
+    /// broker takes no calls until its threads run.
+    pub fn start(settings: Settings, broker: Broker, owner: SocketOwner) -> Self {
         Self {
             verifier: SignatureVerifier::new(&settings),
             sessions: Sessions::new(&settings),
             throttle: SignInThrottle::default().start(),
             monitor: Monitor::new(broker.clone()).start(),
             lifecycle: Lifecycle::default(),
+            accepting: Accepting::new(owner),
             start_time: StartTime::now(),
             settings,
             broker,

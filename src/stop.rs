@@ -4,6 +4,7 @@
 //! | phase | what happens | for how long |
 //! | --- | --- | --- |
 //! | `Noticed` | `/ready` answers 503, so that proxies send new clients elsewhere | `drain_notice` |
+//! | | new connections are left to the next process, if the socket was passed to this one | at most a second |
 //! | `Draining` | calls under way finish, then clients are closed one after the other | at most `drain_time` |
 //! | | closed clients say goodbye | at most `close_grace` |
 //! | `Ending` | the last answers go out | at most a second |
@@ -15,6 +16,7 @@ use channelstream_actors::broker::Broker;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::time::{Instant, sleep, timeout_at};
 
+use crate::accepting::Accepting;
 use crate::lifecycle::{Lifecycle, Phase};
 use crate::settings::Settings;
 
@@ -61,7 +63,8 @@ impl Signals {
         })
     }
 
-    async fn next(&mut self) {
+    /// Waits for a signal.
+    pub async fn next(&mut self) {
         tokio::select! {
             _ = self.terminate.recv() => {}
             _ = self.interrupt.recv() => {}
@@ -78,11 +81,12 @@ pub async fn stop_at_signal(
     server: ServerHandle,
     broker: &Broker,
     lifecycle: &Lifecycle,
+    accepting: &Accepting,
     times: StopTimes,
 ) -> std::io::Result<()> {
     signals.next().await;
     tokio::select! {
-        () = stop_in_order(&server, broker, lifecycle, times) => Ok(()),
+        () = stop_in_order(&server, broker, lifecycle, accepting, times) => Ok(()),
         () = signals.next() => Err(std::io::Error::other("stopped at once by a second signal")),
     }
 }
@@ -92,6 +96,7 @@ async fn stop_in_order(
     server: &ServerHandle,
     broker: &Broker,
     lifecycle: &Lifecycle,
+    accepting: &Accepting,
     StopTimes {
         notice,
         drain,
@@ -106,6 +111,7 @@ async fn stop_in_order(
         );
         sleep(notice).await;
     }
+    accepting.stop(server).await;
     let begun_at = Instant::now();
     log::info!(
         "stopping: closing all clients within {} seconds (drain_time)",

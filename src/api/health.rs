@@ -6,6 +6,7 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 use crate::openapi::answers::CommonErrors;
+use crate::operators::store_report::StoreReport;
 use crate::services::Services;
 
 /// The state of the server, for programs that supervise it.
@@ -22,6 +23,7 @@ enum Status {
     Ok,
     Ready,
     Stopping,
+    Failing,
 }
 
 /// Tells whether the process serves.
@@ -37,27 +39,43 @@ pub(crate) async fn check_health() -> Json<Health> {
     Json(Health { status: Status::Ok })
 }
 
+/// Whether to send requests, and how the store is doing.
+#[derive(Clone, Debug, Serialize, ToSchema)]
+pub struct Readiness {
+    /// The current state of the server.
+    status: Status,
+    /// The present state of the store.
+    store: StoreReport,
+}
+
 /// Tells whether to send requests.
 ///
-/// Answers 503 once the server is about to stop.
+/// Answers 503 once the server is about to stop, and while the store cannot be written: then calls
+/// that change something are refused.
 #[utoipa::path(
     tag = "operating",
     operation_id = "ready",
     responses(
-        (status = 200, description = "Requests may be sent; `status` is `ready`.", body = Health),
-        (status = 503, description = "The server is about to stop; `status` is `stopping`.", body = Health),
+        (status = 200, description = "Requests may be sent; `status` is `ready`.", body = Readiness),
+        (status = 503, description = "The server is about to stop, or its store cannot be written; `status` is `stopping` or `failing`.",
+            body = Readiness),
         CommonErrors,
     ),
 )]
 #[get("/ready")]
 pub(crate) async fn check_ready(services: Data<Services>) -> HttpResponse {
-    if services.lifecycle.is_ready() {
-        HttpResponse::Ok().json(Health {
-            status: Status::Ready,
-        })
+    let store = services.broker.store();
+    let status = if !services.lifecycle.is_ready() {
+        Status::Stopping
+    } else if store.status().is_some_and(|status| !status.is_ready()) {
+        Status::Failing
     } else {
-        HttpResponse::ServiceUnavailable().json(Health {
-            status: Status::Stopping,
-        })
-    }
+        Status::Ready
+    };
+    let mut answer = match status {
+        Status::Ok | Status::Ready => HttpResponse::Ok(),
+        Status::Stopping | Status::Failing => HttpResponse::ServiceUnavailable(),
+    };
+    let store = StoreReport::of(store);
+    answer.json(Readiness { status, store })
 }

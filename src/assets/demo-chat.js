@@ -65,7 +65,7 @@ export class Chat {
             this.#notice(`#${event.channel}`, event.message.action === 'joined' ? 'came in' : 'has left', event);
         } else if (event.type === 'catchup:gap') {
             const key = event.channel === null ? this.current : `#${event.channel}`;
-            this.#notice(key, 'Some messages were missed and are gone.', event);
+            this.#notice(key, 'Some messages may be missing here.', event);
         }
     }
 

@@ -1,5 +1,5 @@
 import { element, fill } from './element.js';
-import { written } from './panel-words.js';
+import { counted, written } from './panel-words.js';
 
 const TRANSPORTS = { websocket: 'websocket', event_stream: 'server-sent events', long_poll: 'long-poll' };
 
@@ -26,16 +26,34 @@ export class NumbersView {
     title = 'Numbers';
     section = 'numbers';
     #cards = CARDS.map((card) => new Card(card));
+    #store = element('p', { id: 'store' });
     element = element('div', {},
         element('h1', {}, 'Numbers'),
         element('p', { className: 'muted' }, 'The last five minutes, second by second.'),
-        element('div', { className: 'cards' }, ...this.#cards.map((card) => card.element)));
+        element('div', { className: 'cards' }, ...this.#cards.map((card) => card.element)),
+        element('h2', {}, 'Store'),
+        this.#store);
 
     numbers(samples) {
         if (samples.length > 0) {
             this.#cards.forEach((card) => card.show(samples));
+            this.#store.textContent = described(samples.at(-1).store);
+            this.#store.classList.toggle('warning', Boolean(samples.at(-1).store.file?.error));
         }
     }
+}
+
+/** How the store is doing, in sentences. */
+function described({ file }) {
+    if (!file) {
+        return 'Users, channels and messages are in memory only: they are gone when the server stops (store = "memory").';
+    }
+    const { bytes, waiting_bytes: waiting, seconds_since_commit: ago, error } = file;
+    if (error) {
+        return `Calls that change something are refused. The reason: ${error}. Bytes waiting to be written: ${written(waiting)}.`;
+    }
+    const last = ago === null ? 'Nothing was written since the server started' : `The last change was written ${ago < 1 ? 'less than a second' : counted(Math.round(ago), 'second')} ago`;
+    return `Everything is kept in a file of ${written(bytes)} bytes. ${last}. Bytes waiting to be written: ${written(waiting)}.`;
 }
 
 class Card {

@@ -9,11 +9,12 @@ use serde_json::{Value, json};
 use subtle::ConstantTimeEq;
 use uuid::Uuid;
 
+use crate::accepting::Accepting;
 use crate::demo::author::Authors;
 use crate::demo::error::DemoError;
 use crate::demo::member::{DemoMember, Tokens};
 use crate::process::find_local_address;
-use crate::settings::Settings;
+use crate::services::Services;
 use crate::signature::{HEADER, Signer};
 
 /// The longest answer that the backend reads, in bytes.
@@ -38,18 +39,20 @@ pub(super) struct Backend {
     http: awc::Client,
     url: String,
     signer: Signer,
+    accepting: Accepting,
     pub(super) tokens: Tokens,
     pub(super) authors: Authors,
 }
 
 impl Backend {
     /// Creates the backend of a server that listens on this address.
-    pub(super) fn new(settings: &Settings, address: SocketAddr) -> Self {
-        let secret = settings.secret.as_str();
+    pub(super) fn new(services: &Services, address: SocketAddr) -> Self {
+        let secret = services.settings.secret.as_str();
         Self {
             http: awc::Client::default(),
             url: format!("http://{}", find_local_address(address)),
             signer: Signer::new(secret, None),
+            accepting: services.accepting.clone(),
             tokens: Tokens::new(secret),
             authors: Authors::new(secret),
         }
@@ -62,6 +65,10 @@ impl Backend {
         path: &str,
         body: &Value,
     ) -> Result<Value, DemoError> {
+        if self.accepting.has_stopped() {
+            // The call would wait for the next process, and its caller would end with this one.
+            return Err(DemoError::Stopping);
+        }
         let request = self.http.request(method, format!("{}{path}", self.url));
         let request = request.insert_header((HEADER, self.signer.sign(path)));
         let request = request.insert_header((OWN_CALL_HEADER, OWN_CALL.as_str()));

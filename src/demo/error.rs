@@ -21,6 +21,8 @@ pub(super) enum DemoError {
     /// The server refused a call of the backend; the page gets its answer.
     #[error("the server answered {status}: {answer}")]
     Refused { status: StatusCode, answer: Value },
+    #[error("The server restarts. Try again in a second.")]
+    Stopping,
     #[error("the server cannot be reached")]
     Unreachable,
 }
@@ -33,6 +35,7 @@ impl ResponseError for DemoError {
             Self::NotYours | Self::OtherConnection => StatusCode::FORBIDDEN,
             Self::NameTaken => StatusCode::CONFLICT,
             Self::Refused { status, .. } => *status,
+            Self::Stopping => StatusCode::SERVICE_UNAVAILABLE,
             Self::Unreachable => StatusCode::BAD_GATEWAY,
         }
     }

@@ -40,9 +40,10 @@ impl Admission {
         }
         let lifecycle = services.lifecycle.clone();
         let pending = match purpose {
-            Purpose::Change | Purpose::Stream => Some(lifecycle.begin().ok_or(ApiError::Stopping)?),
-            // The handler closes the websocket with a code. A page can see that, but not a status.
-            Purpose::Socket => lifecycle.begin(),
+            Purpose::Change => Some(lifecycle.begin().ok_or(ApiError::Stopping)?),
+            // The handler closes the websocket or the stream with a code. A page can see that, but
+            // not a status.
+            Purpose::Stream | Purpose::Socket => lifecycle.begin(),
             // A poll may wait for long. When the server stops, the handler answers what waits for
             // the client, or refuses the poll.
             Purpose::Poll => None,
@@ -65,8 +66,7 @@ impl Admission {
     /// Ends the admission of a request that was answered, and corrects an answer that would mislead
     /// its page.
     pub(super) fn end(self, response: ServiceResponse<BoxBody>) -> ServiceResponse<BoxBody> {
-        let is_listener = matches!(self.purpose, Purpose::Stream | Purpose::Poll);
-        if is_listener
+        if self.purpose == Purpose::Poll
             && response.status() == StatusCode::UNAUTHORIZED
             && self.lifecycle.is_draining()
         {

@@ -101,12 +101,17 @@ pub enum SignedErrors {
     Refused(Refusal),
 }
 
-/// What every page that listens may be answered.
+/// What a page that listens by HTTP may be answered.
 #[derive(IntoResponses)]
 pub enum ListenErrors {
     /// The connection is not known. Connect again through the application.
     #[response(status = 401)]
     UnknownConnection(Refusal),
+}
+
+/// What a page that listens by long-poll may be answered as well.
+#[derive(IntoResponses)]
+pub enum PollErrors {
     /// The server is stopping. Come back when it has started again.
     #[response(status = 503, headers(
         ("Retry-After" = u64, description = "The number of seconds after which to try again.")

@@ -11,6 +11,7 @@ use channelstream_actors::transport::ByTransport;
 use serde::Serialize;
 
 use crate::logging::refusals::count_refused;
+use crate::operators::store_report::StoreReport;
 
 const INTERVAL: Duration = Duration::from_secs(1);
 
@@ -37,6 +38,8 @@ pub struct Sample {
     channels: usize,
     users: u64,
     connections: usize,
+    /// The store, as it was when the second ended.
+    store: StoreReport,
 }
 
 /// The counters of the server, since its start.
@@ -116,6 +119,7 @@ impl Monitor {
             channels: population.channels,
             users: self.broker.counters().users_online(),
             connections: population.connections,
+            store: StoreReport::of(self.broker.store()),
         };
         if self.samples.len() == REMEMBERED {
             self.samples.pop_front();

@@ -31,7 +31,7 @@ pub(super) fn build(
         .app_data(services.clone())
         .configure(|app| {
             if services.settings.demo {
-                demo::routes(app, &services.settings, address);
+                demo::routes(app, &services, address);
             }
         })
         .configure(routes)

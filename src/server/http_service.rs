@@ -48,6 +48,7 @@ pub(super) fn build<F>(
 where
     F: Future<Output = ()> + 'static,
 {
+    let accepting = services.accepting.clone();
     // One takes requests, the other those whose stream leaves HTTP.
     let [answers, upgrades] = [(), ()].map(|()| application::build(services.clone(), address));
     let upgrades = Rc::new(upgrades);
@@ -82,12 +83,15 @@ where
         })
         .upgrade(upgrade)
         .h1(apply_fn_factory(answers, watch));
-    fn_service(move |stream: TcpStream| async move {
-        let peer = stream.peer_addr().ok();
-        Ok((
-            WatchedStream::new(stream, limits.unacknowledged, limits.head_timeout),
-            peer,
-        ))
+    fn_service(move |stream: TcpStream| {
+        let exchange = Exchange::new(accepting.begin_connection());
+        async move {
+            let peer = stream.peer_addr().ok();
+            Ok((
+                WatchedStream::new(stream, exchange, limits.unacknowledged, limits.head_timeout),
+                peer,
+            ))
+        }
     })
     .and_then(http)
 }

@@ -100,6 +100,10 @@ settings! {
     host: String = "127.0.0.1".to_owned();
     /// Port to listen on.
     port: u16 = 8000;
+    /// Allow a second server to listen on the same address (SO_REUSEPORT), so that it serves while
+    /// this one stops; both need the setting. Connections that wait for the server that ends are
+    /// reset by the kernel; with a socket from systemd none are.
+    reuse_port: bool = false;
     /// The secret your application signs its calls with.
     secret: Secret = Secret::from(KNOWN_SECRET);
     /// Name to sign in to the admin panel with.

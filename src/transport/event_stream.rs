@@ -29,7 +29,7 @@ use crate::openapi::answers::{CommonErrors, HttpsOnly, InvalidQuery, ListenError
 use crate::services::Services;
 use crate::transport::attached_outlet::AttachedOutlet;
 use crate::transport::heartbeats::{Heartbeats, SendHeartbeat};
-use crate::transport::listen_request::{ListenParams, ListenRequest, PositionHeader};
+use crate::transport::listen_request::{ListenParams, ListenRequest, PositionHeader, STOPPING};
 use crate::transport::position;
 use crate::transport::response_end::{ResponseEnd, ResponseEnded};
 
@@ -50,7 +50,8 @@ const EVENTS_PER_POSITION: u64 = 64;
 /// Listens for events by server-sent events.
 ///
 /// The `data` of each server-sent event is a list of events as JSON; its `id` says how far the page
-/// has read. Comments are heartbeats. An event of the type `close` says why the stream ends.
+/// has read. Comments are heartbeats. An event of the type `close` says why the stream ends. While
+/// the server stops, a new stream ends at once with this event.
 #[utoipa::path(
     tag = "listening",
     operation_id = "server_sent_events",
@@ -67,12 +68,19 @@ pub(crate) async fn open(
     services: Data<Services>,
 ) -> Result<HttpResponse, ApiError> {
     let listen = ListenRequest::parse(&request)?;
+    let lifecycle = services.lifecycle.clone();
+    if lifecycle.is_draining() {
+        return Ok(answer_stopping());
+    }
     let context = Context::new();
     let address: Addr<EventStream> = context.address();
     let transport = Transport::EventStream;
-    let outlet = AttachedOutlet::attach(transport, listen, &address, services)
-        .await
-        .map_err(|Unknown| ApiError::UnknownConnection)?;
+    let outlet = match AttachedOutlet::attach(transport, listen, &address, services).await {
+        Ok(outlet) => outlet,
+        // The connection was closed because the server stops.
+        Err(Unknown) if lifecycle.is_draining() => return Ok(answer_stopping()),
+        Err(Unknown) => return Err(ApiError::UnknownConnection),
+    };
     let (events, received) = mpsc::unbounded_channel();
     let body = StreamBody {
         received,
@@ -89,6 +97,14 @@ pub(crate) async fn open(
     stream.send(event_source::BEGINNING);
     context.run(stream);
     Ok(event_source::answer().body(body))
+}
+
+/// Returns a stream that ends at once. An `EventSource` comes back after it, while any status but
+/// 200 would end the `EventSource` for good.
+fn answer_stopping() -> HttpResponse {
+    let close = encode_close(STOPPING);
+    let body = [&event_source::BEGINNING, close.as_bytes()].concat();
+    event_source::answer().body(body)
 }
 
 /// The body of the response, which takes events as fast as the socket does.

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use actix_web::HttpRequest;
+use channelstream_actors::error::CloseReason;
 use channelstream_actors::name::ConnId;
 use channelstream_actors::position::Report;
 use utoipa::IntoParams;
@@ -14,6 +15,9 @@ use crate::transport::position;
 use crate::transport::socket_handle::SocketHandle;
 use crate::validation::parameters::CONN_ID;
 use crate::validation::query;
+
+/// The reason with which a websocket or an event stream is closed at once while the server stops.
+pub(super) const STOPPING: CloseReason = CloseReason::Restart { wait: 1 };
 
 /// The parameters of every page that listens.
 pub(super) struct ListenParams;

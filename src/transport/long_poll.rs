@@ -28,7 +28,7 @@ use channelstream_actors::transport::Transport;
 use tokio::sync::oneshot;
 
 use crate::error::ApiError;
-use crate::openapi::answers::{CommonErrors, HttpsOnly, InvalidQuery, ListenErrors};
+use crate::openapi::answers::{CommonErrors, HttpsOnly, InvalidQuery, ListenErrors, PollErrors};
 use crate::services::Services;
 use crate::transport::attached_outlet::AttachedOutlet;
 use crate::transport::callback::{CALLBACK, CallbackParams};
@@ -68,7 +68,7 @@ const LAST_WAIT: Duration = Duration::from_millis(500);
             content((Vec<Event<'static>> = "application/json"), (String = "text/javascript")),
             headers(("X-Channelstream-Position" = String,
                 description = "The position of a client that has read this answer, for its next `last_event_id`. It may be absent."))),
-        CommonErrors, HttpsOnly, InvalidQuery, ListenErrors,
+        CommonErrors, HttpsOnly, InvalidQuery, ListenErrors, PollErrors,
     ),
 )]
 #[get("/listen")]

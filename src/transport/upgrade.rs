@@ -37,7 +37,7 @@ use crate::openapi::answers::{CommonErrors, HttpsOnly, InvalidQuery, Refusal};
 use crate::services::Services;
 use crate::transport::attached_outlet::AttachedOutlet;
 use crate::transport::frame_io::FrameIo;
-use crate::transport::listen_request::{ListenParams, ListenRequest};
+use crate::transport::listen_request::{ListenParams, ListenRequest, STOPPING};
 use crate::transport::server_frames;
 use crate::transport::watched_stream::WatchedStream;
 use crate::transport::websocket::WebSocket;
@@ -45,9 +45,6 @@ use crate::transport::websocket::WebSocket;
 /// How long what a refused client still sends is read and thrown away. A socket that is closed over
 /// unread bytes is reset, and the client would not read the answer.
 pub const LINGER: Duration = Duration::from_secs(2);
-
-/// The reason with which a websocket is refused while the server stops.
-const STOPPING: CloseReason = CloseReason::Restart { wait: 1 };
 
 /// Marks a request whose stream was taken from the HTTP server: it has no body, and nobody notices
 /// when its client goes. actix-http does so with every request that has `Upgrade: websocket`, and

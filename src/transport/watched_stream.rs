@@ -34,12 +34,17 @@ pub struct WatchedStream {
 }
 
 impl WatchedStream {
-    /// Takes a stream that was just accepted.
+    /// Takes a stream that was just accepted, and the state that it shares with its requests.
     ///
     /// It ends when the other side acknowledges nothing for the time `unacknowledged`, since a
     /// machine that is gone answers no pings and closes nothing. It also ends when the head of a
     /// request takes longer than `head_timeout`.
-    pub fn new(stream: TcpStream, unacknowledged: Duration, head_timeout: Duration) -> Self {
+    pub fn new(
+        stream: TcpStream,
+        exchange: Exchange,
+        unacknowledged: Duration,
+        head_timeout: Duration,
+    ) -> Self {
         let socket = SockRef::from(&stream);
         // Lists of messages are small and must not wait for each other.
         let set = socket
@@ -51,7 +56,7 @@ impl WatchedStream {
         Self {
             stream,
             handle: Arc::default(),
-            exchange: Arc::default(),
+            exchange: Arc::new(exchange),
             head: Some(HeadTimer::new(head_timeout)),
             is_late: false,
         }

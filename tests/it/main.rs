@@ -8,6 +8,7 @@
     reason = "a test that meets what it does not expect shall fail"
 )]
 
+mod activation;
 mod admin;
 mod assets;
 mod bad_input;
@@ -42,8 +43,11 @@ mod original;
 mod original_page;
 mod panel;
 mod pings;
+mod power_cut;
 mod proxies;
 mod refusals;
+mod restart_pages;
+mod restarts;
 mod seeds;
 mod server_sent_events;
 mod shutdown;
@@ -52,6 +56,7 @@ mod slow_clients;
 mod slow_requests;
 mod speed;
 mod stop_under_load;
+mod store;
 mod storms;
 mod structure;
 mod support;

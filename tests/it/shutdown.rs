@@ -192,7 +192,6 @@ async fn while_clients_are_closed_questions_are_answered_and_changes_are_refused
         (Method::POST, "/channel_config"),
         (Method::POST, "/admin/message"),
         (Method::POST, "/admin/forget_channel"),
-        (Method::GET, &format!("/sse?conn_id={known}")),
         (Method::GET, &format!("/listen?conn_id={known}")),
         (
             Method::GET,
@@ -236,6 +235,12 @@ async fn while_clients_are_closed_questions_are_answered_and_changes_are_refused
         EventStream::open(backend.request(Method::GET, "/admin/live?view=channels")).await;
     assert!(!panel.soon().await.data.is_empty());
     for conn_id in [known, uuid::Uuid::new_v4().to_string()] {
+        let listen = backend.unsigned(Method::GET, &format!("/sse?conn_id={conn_id}"));
+        let mut stream = EventStream::open(listen).await;
+        let close = stream.soon().await;
+        assert_eq!(close.name, "close");
+        assert!(close.data.contains("1012"), "{}", close.data);
+        assert_eq!((stream.next().await, stream.retry), (None, Some(1000)));
         let mut socket = WebSocket::open(&server.address, &conn_id)
             .await
             .expect("a handshake was refused");

@@ -34,10 +34,15 @@ impl EventStream {
     pub(crate) async fn open(request: RequestBuilder) -> Self {
         let response = request.send().await.unwrap();
         assert_eq!(response.status(), 200);
+        Self::of(response, "")
+    }
+
+    /// The stream of an answer. The one before it ended at `last_id`.
+    pub(crate) fn of(response: Response, last_id: &str) -> Self {
         Self {
             response,
             rest: String::new(),
-            last_id: String::new(),
+            last_id: last_id.to_owned(),
             comments: 0,
             retry: None,
         }

@@ -39,10 +39,9 @@ impl Server {
         Self::start_on("0", flags, variables)
     }
 
-    /// Killed without a word, then another on the same port, which knows nothing.
+    /// Killed without a word, then another on the same port.
     pub(crate) fn restart(&mut self) {
-        self.child.kill().unwrap();
-        self.child.wait().unwrap();
+        self.kill();
         let port = self.address.rsplit(':').next().unwrap();
         let again = Self::start_on(
             port,
@@ -50,6 +49,18 @@ impl Server {
             std::mem::take(&mut self.variables),
         );
         *self = again;
+    }
+
+    /// Kills it without a word.
+    pub(crate) fn kill(&mut self) {
+        self.child.kill().unwrap();
+        self.child.wait().unwrap();
+    }
+
+    /// Another on the same port, after this one has ended.
+    pub(crate) fn start_again(mut self) -> Self {
+        self.restart();
+        self
     }
 
     fn start_on(port: &str, flags: Vec<String>, variables: Vec<(String, String)>) -> Self {
@@ -156,6 +167,11 @@ impl Server {
                 .map(|text| text.split(' ').next().unwrap().parse::<u64>().unwrap())
                 .sum(),
         )
+    }
+
+    /// The id of its process.
+    pub(crate) fn id(&self) -> u32 {
+        self.child.id()
     }
 
     /// Sends SIGTERM and waits for the end.

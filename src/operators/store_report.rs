@@ -1,0 +1,64 @@
+//! How the store is doing, as `/ready` and the panel show it.
+
+use channelstream_actors::store::Store;
+use serde::Serialize;
+use utoipa::ToSchema;
+
+/// The store of the server.
+#[derive(Clone, Debug, Serialize, ToSchema)]
+pub struct StoreReport {
+    /// The kind of store that the setting `store` names.
+    kind: Kind,
+    /// The state of the file; absent where nothing is kept.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    file: Option<FileReport>,
+}
+
+/// What the setting `store` says.
+#[derive(Clone, Copy, Debug, Serialize, ToSchema)]
+#[serde(rename_all = "lowercase")]
+enum Kind {
+    Memory,
+    File,
+}
+
+/// The file of a store.
+#[derive(Clone, Debug, Serialize, ToSchema)]
+pub struct FileReport {
+    /// The size of the file and of its write-ahead log, in bytes.
+    bytes: u64,
+    /// The number of bytes that wait to be written, about.
+    waiting_bytes: usize,
+    /// The number of transactions that were written since the start.
+    commits: u64,
+    /// The number of seconds since the last of them; null where nothing was written since the start.
+    #[schema(required = true)]
+    seconds_since_commit: Option<f64>,
+    /// The reason why the file cannot be written; null while it can.
+    #[schema(required = true)]
+    error: Option<String>,
+}
+
+impl StoreReport {
+    /// Reads how the store is doing.
+    pub fn of(store: &Store) -> Self {
+        let Some(status) = store.status() else {
+            return Self {
+                kind: Kind::Memory,
+                file: None,
+            };
+        };
+        let round = |seconds: f64| (seconds * 1000.0).round() / 1000.0;
+        Self {
+            kind: Kind::File,
+            file: Some(FileReport {
+                bytes: status.file_bytes + status.wal_bytes,
+                waiting_bytes: status.waiting_bytes,
+                commits: status.commits,
+                seconds_since_commit: status.last_commit.map(|ago| round(ago.as_secs_f64())),
+                error: status.error,
+            }),
+        }
+    }
+}

@@ -1,0 +1,168 @@
+//! A program that commits rows to a database of SQLite, under its own settings.
+
+use std::io::{BufRead, BufReader, Lines};
+use std::process::{Child, ChildStdout, Stdio};
+use std::time::Duration;
+
+use super::{Folder, python};
+use crate::support::power_cut::{Cut, PowerCut};
+use crate::support::random::Random;
+use crate::support::scale::scaled;
+
+/// Says what the database holds, then commits rows and prints the number of each after its commit.
+const ROWS: &str = "
+import sqlite3, sys
+path, synchronous, checkpoint = sys.argv[1:]
+try:
+    database = sqlite3.connect(path, isolation_level=None)
+    database.execute('PRAGMA journal_mode=WAL')
+    database.execute(f'PRAGMA synchronous={synchronous}')
+    database.execute(f'PRAGMA wal_autocheckpoint={checkpoint}')
+    database.execute('CREATE TABLE IF NOT EXISTS row (number INTEGER PRIMARY KEY, text TEXT)')
+    [(integrity,)] = database.execute('PRAGMA integrity_check').fetchall()
+    rows = database.execute('SELECT number, text FROM row ORDER BY number').fetchall()
+    assert rows == [(n, str(n) * (n * 37 % 1000)) for n in range(1, len(rows) + 1)], 'wrong rows'
+except (sqlite3.DatabaseError, ValueError, AssertionError) as error:
+    integrity, rows = str(error), []
+print(integrity.replace('\\n', ' '), len(rows), sep=':', flush=True)
+if integrity != 'ok':
+    sys.exit()
+for n in range(len(rows) + 1, 1 << 40):
+    database.execute('INSERT INTO row VALUES (?, ?)', (n, str(n) * (n * 37 % 1000)))
+    print(n, flush=True)
+";
+
+/// A program that commits rows.
+struct Rows {
+    child: Child,
+    lines: Lines<BufReader<ChildStdout>>,
+    /// What was wrong with the database, or `ok`.
+    integrity: String,
+    /// How many rows there were in the beginning.
+    found: u64,
+}
+
+impl Rows {
+    fn start(folder: &Folder, cut: &PowerCut, synchronous: &str, checkpoint: &str) -> Self {
+        let arguments = ["rows.sqlite", synchronous, checkpoint];
+        let mut command = python(folder, cut, ROWS, &arguments);
+        let mut child = command.stdout(Stdio::piped()).spawn().unwrap();
+        let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
+        let first = lines.next().unwrap().unwrap();
+        let (integrity, found) = first.rsplit_once(':').unwrap();
+        Self {
+            child,
+            lines,
+            integrity: integrity.to_owned(),
+            found: found.parse().unwrap(),
+        }
+    }
+
+    /// Kills it after this many commits and a while, at any place of the next ones; the number of the
+    /// last row that was printed.
+    fn kill_after(mut self, commits: u64, microseconds: u64) -> u64 {
+        let lines = self.lines.by_ref().map(|line| line.unwrap());
+        let rows = lines.map(|line| line.parse().unwrap());
+        let printed = rows.take(usize::try_from(commits).unwrap()).last();
+        std::thread::sleep(Duration::from_micros(microseconds));
+        self.child.kill().unwrap();
+        self.child.wait().unwrap();
+        // It may have printed more meanwhile.
+        let rest = self.lines.map_while(|line| line.unwrap().parse().ok());
+        rest.last().or(printed).unwrap_or(self.found)
+    }
+}
+
+/// What a cut did to the rows.
+#[derive(Debug)]
+struct Outcome {
+    met: Cut,
+    integrity: String,
+    /// How many of the printed rows are missing.
+    lost: u64,
+}
+
+/// Cuts the power again and again after a few commits. The same database goes through all the cuts,
+/// until one breaks it.
+fn cuts(
+    synchronous: &str,
+    checkpoint: &str,
+    count: u64,
+    cut_power: impl Fn(&mut PowerCut, u64) -> Cut,
+) -> Vec<Outcome> {
+    let folder = Folder::new();
+    let mut cut = PowerCut::new(&folder.0);
+    let mut random = Random::new(count);
+    let mut outcomes = Vec::new();
+    let mut rows = Rows::start(&folder, &cut, synchronous, checkpoint);
+    for number in 0..count {
+        let printed = rows.kill_after(random.below(25), random.below(2000));
+        let met = cut_power(&mut cut, number);
+        rows = Rows::start(&folder, &cut, synchronous, checkpoint);
+        let outcome = Outcome {
+            met,
+            integrity: rows.integrity.clone(),
+            lost: printed.saturating_sub(rows.found),
+        };
+        println!("{synchronous}, cut {number}: {printed} rows printed, {outcome:?}");
+        outcomes.push(outcome);
+        if rows.integrity != "ok" {
+            break;
+        }
+    }
+    rows.kill_after(0, 0);
+    outcomes
+}
+
+fn assert_nothing_lost(outcomes: &[Outcome]) {
+    for (number, outcome) in outcomes.iter().enumerate() {
+        let what = (outcome.integrity.as_str(), outcome.lost);
+        assert_eq!(what, ("ok", 0), "cut {number}");
+    }
+    // Otherwise no kill came between a write and its sync.
+    assert!(outcomes.iter().any(|outcome| outcome.met.unsynced > 0));
+}
+
+/// A checkpoint copies the write-ahead log into the database when it has this many pages. They are
+/// few, so that many cuts fall into a checkpoint.
+const PAGES_TO_CHECKPOINT: &str = "10";
+
+#[test]
+fn synced_rows_survive_cuts_that_forget_the_rest() {
+    let count = scaled(20, 200);
+    let outcomes = cuts("FULL", PAGES_TO_CHECKPOINT, count, |cut, _| {
+        cut.forget_unsynced()
+    });
+    assert_nothing_lost(&outcomes);
+}
+
+#[test]
+fn synced_rows_survive_cuts_that_keep_some_of_the_rest() {
+    let count = scaled(20, 200);
+    let outcomes = cuts("FULL", PAGES_TO_CHECKPOINT, count, |cut, number| {
+        cut.keep_some_unsynced(number)
+    });
+    assert_nothing_lost(&outcomes);
+}
+
+#[test]
+fn rows_that_were_not_synced_are_lost() {
+    let outcomes = cuts("NORMAL", "1000", 5, |cut, _| cut.forget_unsynced());
+    assert!(outcomes.iter().any(|outcome| outcome.lost > 0));
+    assert!(outcomes.iter().all(|outcome| outcome.integrity == "ok"));
+}
+
+#[test]
+fn without_syncs_a_cut_that_keeps_some_breaks_the_database() {
+    // It breaks within ten cuts or so, and `cuts` ends then.
+    let outcomes = cuts("OFF", PAGES_TO_CHECKPOINT, 100, |cut, number| {
+        cut.keep_some_unsynced(number)
+    });
+    assert!(outcomes.iter().any(|outcome| outcome.integrity != "ok"));
+}
+
+#[test]
+fn a_kill_alone_loses_nothing_even_without_syncs() {
+    let outcomes = cuts("OFF", PAGES_TO_CHECKPOINT, 5, |cut, _| cut.keep_unsynced());
+    assert_nothing_lost(&outcomes);
+}

@@ -1,0 +1,216 @@
+//! The demo: two people go on in the same chat.
+
+use serde_json::{Value, json};
+
+use super::{Stop, start, start_again, stop};
+use crate::support::browser::{Browser, Window};
+use crate::support::eventually;
+use crate::support::folder::Folder;
+use crate::support::server::Server;
+
+async fn join(browser: &Browser, server: &Server, name: &str) -> Window {
+    let window = browser.open(&server.address, "/demo").await;
+    window.fill("#join input[name=username]", name).await;
+    window.click("#join button").await;
+    window.says("#connection", "listening by").await;
+    window
+}
+
+async fn say(window: &Window, text: &str) {
+    window.fill("#text", text).await;
+    window.click("#compose button").await;
+}
+
+/// The conversation in the window: who said what, and notices.
+async fn conversation(window: &Window) -> Vec<String> {
+    let script = "return [...document.querySelectorAll('#messages li')].map((item) => {
+             const text = (css) => item.querySelector(css)?.textContent ?? '';
+             const isNotice = item.classList.contains('is-notice');
+             return `${text('.who')}${isNotice ? ` ${item.childNodes[1].data.trim()}` : `: ${text('.text')}`}`;
+         })";
+    let shown = window.run(script).await;
+    let lines = shown.as_array().unwrap().iter();
+    lines
+        .map(|line| line.as_str().unwrap().to_owned())
+        .collect()
+}
+
+/// Waits until the conversation in the window is this.
+async fn shows(window: &Window, expected: &[String]) {
+    eventually(&format!("{expected:#?} is shown"), async || {
+        conversation(window).await == expected
+    })
+    .await;
+}
+
+/// Waits until the page listens again. Its own waits grow with each attempt in vain, so it is told
+/// that the network is back.
+async fn is_back(window: &Window) {
+    eventually("it listens again", async || {
+        window.run("dispatchEvent(new Event('online'))").await;
+        window.text("#connection").await.contains("listening by")
+    })
+    .await;
+}
+
+/// Who is here, as it is shown.
+async fn people(window: &Window) -> Value {
+    window
+        .run("return [...document.querySelectorAll('#people li')].map((item) => item.textContent)")
+        .await
+}
+
+/// How often the page asked to be connected.
+async fn connects(window: &Window) -> Value {
+    window
+        .run(
+            "const calls = performance.getEntriesByType('resource');
+             return calls.filter(({ name }) => name.endsWith('/demo/connect')).length",
+        )
+        .await
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn two_people_go_on_in_the_same_chat_by_each_transport() {
+    let folder = Folder::new();
+    let mut server = start(&folder, &[("demo", "true")]);
+    let browser = Browser::start().await;
+    let alice = join(&browser, &server, "alice").await;
+    let bob = join(&browser, &server, "bob").await;
+    bob.choose_text("#status", "busy").await;
+    alice.says("#people", "busy").await;
+    let here = [people(&alice).await, people(&bob).await];
+    // Bob was not there when he came in.
+    let mut said = [vec!["bob came in".to_owned()], Vec::new()];
+    for (kind, transport) in [
+        ("best", ""),
+        ("websocket", "websocket"),
+        ("sse", "sse"),
+        ("long-poll", "long-poll"),
+    ] {
+        let name = |who: &str, moment: &str| format!("restart-chat-{kind}-{who}-{moment}");
+        for window in [&alice, &bob] {
+            window.choose("#transport", transport).await;
+            let listening = format!("listening by {transport}");
+            window.says("#connection", &listening).await;
+        }
+        let (before, during, after) = (
+            format!("before the restart ({kind})"),
+            format!("typed while the server was away ({kind})"),
+            format!("after the restart ({kind})"),
+        );
+        say(&alice, &before).await;
+        bob.says("#messages", &before).await;
+        alice.screenshot(&name("alice", "before")).await;
+        bob.screenshot(&name("bob", "before")).await;
+
+        server = stop(server, Stop::InOrder).await;
+        for window in [&alice, &bob] {
+            window.says("#connection", "the server is away").await;
+        }
+        say(&alice, &during).await;
+        alice
+            .says("#chat-error", "The server cannot be reached.")
+            .await;
+        alice.screenshot(&name("alice", "away")).await;
+
+        server = start_again(server).await;
+        for window in [&alice, &bob] {
+            is_back(window).await;
+        }
+        // The text is still there, to be sent by another click.
+        alice.click("#compose button").await;
+        bob.says("#messages", &during).await;
+        alice
+            .stops_saying("#chat-error", "The server cannot be reached.")
+            .await;
+        say(&bob, &after).await;
+        for (window, said) in [&alice, &bob].into_iter().zip(&mut said) {
+            said.extend([
+                format!("alice: {before}"),
+                format!("alice: {during}"),
+                format!("bob: {after}"),
+            ]);
+            shows(window, said).await;
+        }
+        alice.screenshot(&name("alice", "after")).await;
+        bob.screenshot(&name("bob", "after")).await;
+        assert_eq!([people(&alice).await, people(&bob).await], here);
+    }
+    assert_eq!([connects(&alice).await, connects(&bob).await], [1, 1]);
+    // A third one finds the same people, and the messages that the channel keeps.
+    let carol = join(&browser, &server, "carol").await;
+    shows(&carol, &said[1]).await;
+    let others = ["alice", "bob (\u{2068}busy\u{2069})", "carol, that is you"];
+    assert_eq!(people(&carol).await, json!(others));
+}
+
+/// Two people write to each other in private, and the server is killed in between. Returns what is
+/// shown in the end of what is private and of the lobby, to the one and to the other.
+async fn talk_in_private(sync: &str) -> [Vec<String>; 4] {
+    let folder = Folder::new();
+    let server = start(&folder, &[("demo", "true"), ("store-sync", sync)]);
+    let browser = Browser::start().await;
+    let alice = join(&browser, &server, "alice").await;
+    let bob = join(&browser, &server, "bob").await;
+    alice
+        .click_at("//ul[@id='people']//button[contains(., 'bob')]")
+        .await;
+    say(&alice, "between us").await;
+    bob.says("#private", "1 new").await;
+    let here = [people(&alice).await, people(&bob).await];
+
+    let server = stop(server, Stop::Killed).await;
+    for window in [&alice, &bob] {
+        window.says("#connection", "the server is away").await;
+    }
+    let _server = start_again(server).await;
+    for window in [&alice, &bob] {
+        is_back(window).await;
+    }
+    bob.says("#private", "1 new").await;
+    bob.click("#private button").await;
+    bob.says("#messages", "between us").await;
+    say(&bob, "and after").await;
+    alice.says("#messages", "and after").await;
+    bob.says("#messages", "and after").await;
+
+    assert_eq!([people(&alice).await, people(&bob).await], here);
+    assert_eq!([connects(&alice).await, connects(&bob).await], [1, 1]);
+    let mut shown = Vec::new();
+    for (who, window) in [("alice", &alice), ("bob", &bob)] {
+        let name = format!("restart-private-{sync}-{who}");
+        window.screenshot(&name).await;
+        shown.push(conversation(window).await);
+        window
+            .click_at("//ul[@id='channels']//button[contains(., '#lobby')]")
+            .await;
+        window.says("#title", "lobby").await;
+        shown.push(conversation(window).await);
+    }
+    shown.try_into().unwrap()
+}
+
+const IN_PRIVATE: [&str; 2] = ["alice: between us", "bob: and after"];
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn what_is_private_goes_on_when_the_server_is_killed() {
+    let [private, lobby, same, other_lobby] = talk_in_private("always").await;
+    assert_eq!([private, same], [IN_PRIVATE, IN_PRIVATE]);
+    assert_eq!(lobby, ["bob came in"]);
+    assert_eq!(other_lobby, [""; 0]);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn a_killed_server_that_may_have_lost_something_says_no_more_than_that() {
+    let shown = talk_in_private("interval").await.concat();
+    let (warnings, others): (Vec<_>, Vec<_>) = shown
+        .iter()
+        .map(String::as_str)
+        .partition(|line| *line == " Some messages may be missing here.");
+    assert!(!warnings.is_empty());
+    assert_eq!(
+        others,
+        [&IN_PRIVATE[..], &["bob came in"], &IN_PRIVATE].concat()
+    );
+}
