@@ -8,7 +8,12 @@ FROM debian:bookworm-slim
 COPY --from=build /source/target/release/channelstream /usr/local/bin/channelstream
 # The original's other command is the same program under another name.
 RUN ln -s channelstream /usr/local/bin/channelstream_utils
-# Nobody in particular: it owns nothing and writes nothing.
+# The server's state, so that it survives a restart: mount a volume here.
+RUN install -d -o 10001 -g 10001 -m 700 /var/lib/channelstream
+VOLUME /var/lib/channelstream
+ENV CHANNELSTREAM_STORE=file \
+    CHANNELSTREAM_STORE_PATH=/var/lib/channelstream/channelstream.sqlite
+# Nobody in particular: it owns that folder and nothing else.
 USER 10001:10001
 WORKDIR /
 # Others reach a container, so it does not start without secrets of your own: CHANNELSTREAM_SECRET, CHANNELSTREAM_ADMIN_SECRET.

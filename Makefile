@@ -20,9 +20,9 @@ faults: .tools
 	done
 
 # The attacks of `make test` at their full length, one after the other, against the release program: minutes.
-ATTACKS := clock:: closes:: collisions:: copies:: delivery:: gaps:: idempotency:: logging:: long_work:: memory:: pings:: slow_attack:: \
-	slow_requests:: speed:: stop_under_load:: storms:: upgrades::
-test-attack: .tools .clock
+ATTACKS := activation:: clock:: closes:: collisions:: copies:: delivery:: gaps:: idempotency:: logging:: long_work:: memory:: pings:: power_cut:: \
+	restarts:: slow_attack:: slow_requests:: speed:: stop_under_load:: store::power:: store::size:: storms:: upgrades::
+test-attack: .tools .clock .python
 	cargo build --release --locked
 	ATTACK=long CHANNELSTREAM_PROGRAM=$(CURDIR)/target/release/channelstream \
 		cargo test --locked --test it -- --nocapture --test-threads 1 $(ATTACKS)
