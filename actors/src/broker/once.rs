@@ -26,7 +26,8 @@ pub trait CallError: From<Refused> {
 
 impl Broker {
     /// Runs `call` unless a call with this key and body was made before. Then it returns the answer
-    /// of that one. `call` is given what makes it the same after a restart in the middle of it. A caller that hangs up does not stop the call: a repeat must find its answer.
+    /// of that one. `call` is given what makes it the same after a restart in the middle of it. A
+    /// caller that hangs up does not stop the call: a repeat must find its answer.
     ///
     /// # Errors
     /// The errors of `call`, after which the key is free again, and [`Refused`] when the memory for

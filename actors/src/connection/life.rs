@@ -145,13 +145,15 @@ impl Life {
         }
     }
 
-    /// Returns what is to be kept of it.
+    /// Returns what is to be kept of it. If the client was told to come back by a time, the server
+    /// stops in order, and a client that lost the answer of its poll has had the time to show it.
+    /// Otherwise that is not known, and only what is certain is kept.
     pub(super) fn record(&self, returns_by: Option<Moment>) -> ConnectionRecord {
         let presumed = match &self.transports {
             Transports::None(Departure {
                 presumed: Some(presumed),
                 ..
-            }) if !presumed.socket.was_reset() => presumed.report.to_vec(),
+            }) if returns_by.is_some() && !presumed.socket.was_reset() => presumed.report.to_vec(),
             _ => Vec::new(),
         };
         let last_heard = Moment::now().minus(self.last_heard().elapsed());

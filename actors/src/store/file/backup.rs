@@ -97,8 +97,8 @@ impl Copying {
 
     /// Gives the copy its name, when it is safely on the disk.
     ///
-    /// It counts as the file of a run that did not end in order: clients may have read entries since
-    /// that it does not hold.
+    /// It counts as the file of a run that did not end in order: clients may have read entries
+    /// since that it does not hold.
     pub(super) fn finish(mut self) -> Result<(), BackupError> {
         let connection = self.connection.take().ok_or(BackupError::Interrupted)?;
         connection

@@ -11,7 +11,10 @@ use thiserror::Error;
 #[derive(Debug, Error)]
 pub enum OpenError {
     /// The folder of the file is not there.
-    #[error("{}: the folder does not exist; create it, or set store_path to another place", .0.display())]
+    #[error(
+        "{}: the folder does not exist; create it, or set store_path to another place",
+        .0.display()
+    )]
     NoFolder(PathBuf),
     /// There is no such file, and none is to be made.
     #[error("{}: there is no such file", .0.display())]

@@ -35,7 +35,7 @@ CREATE TABLE channel (
     config TEXT NOT NULL,
     last_active INTEGER NOT NULL,
     last_active_uptime INTEGER NOT NULL,
-    -- The log: its epoch, the epochs before, and the offsets before its first and of its last entry.
+    -- The log: its epoch, the epochs before, the offset before its first entry, and that of its last.
     epoch INTEGER NOT NULL,
     former TEXT NOT NULL,
     start INTEGER NOT NULL,
@@ -61,8 +61,8 @@ CREATE TABLE user (
 ) STRICT;
 
 -- Several entries of a channel's log in each row, with their first and last offset. in_history is
--- the last offset that is in the history, 0 for none. New rows of all logs stand together, so that a
--- transaction writes few pages.
+-- the last offset that is in the history, 0 for none. New rows of all logs stand together, so that
+-- a transaction writes few pages.
 CREATE TABLE entry (
     id INTEGER PRIMARY KEY,
     log INTEGER NOT NULL,
