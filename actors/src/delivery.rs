@@ -73,8 +73,16 @@ pub(crate) struct FindEpochs(pub(crate) Report);
 /// Asks where the connection's cursor stands: how far its client is known to have read, once no
 /// transport is attached any more. From the connection.
 #[derive(Message, Clone, Copy)]
-#[rtype(result = "Option<Position>")]
+#[rtype(result = "Option<Standing>")]
 pub(crate) struct GetPosition(pub(crate) ConnId);
+
+/// Where a connection's cursor stands.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Standing {
+    pub(crate) position: Position,
+    /// Whether its client is still to be told that entries before the position may be gone.
+    pub(crate) owes_gap: bool,
+}
 
 /// Asks whether the connection's transport was sent all entries. From the connection.
 #[derive(Message, Clone, Copy)]
@@ -156,9 +164,12 @@ impl Delivery {
     }
 
     /// Returns where a connection's cursor stands, if it has a place.
-    pub(crate) fn position(&self, conn_id: ConnId, log: &Log) -> Option<Position> {
-        let subscriber = self.subscribers.get(&conn_id)?;
-        Some((log.epoch(), subscriber.cursor.position()))
+    pub(crate) fn position(&self, conn_id: ConnId, log: &Log) -> Option<Standing> {
+        let cursor = &self.subscribers.get(&conn_id)?.cursor;
+        Some(Standing {
+            position: (log.epoch(), cursor.position()),
+            owes_gap: cursor.owes_gap(),
+        })
     }
 
     /// Ends a connection's place.

@@ -22,7 +22,7 @@ use crate::directory::{Forwarded, IfAbsent, Registered};
 use crate::ledger::NoteWhole as NoteCalls;
 use crate::limits::Limits;
 use crate::name::{ChannelName, ConnId, Identity, UserName};
-use crate::position::Position;
+use crate::position::{Epoch, Position};
 use crate::protocol::timestamp::Moment;
 use crate::store::note::Kept;
 use crate::user::{NoteWhole as NoteUser, Restore as RestoreUser};
@@ -125,19 +125,23 @@ impl Actors {
             return;
         };
         let place = |position: Option<Position>, log: &Log| {
-            let cursor = restore_cursor(position, record.has_listened, may_miss_entries, log);
+            let is_its = |epoch: &Epoch| log.locate((*epoch, 0)).is_some();
+            let owes_gap = may_miss_entries || record.owed_gaps.iter().any(is_its);
+            let cursor = restore_cursor(position, record.has_listened, owes_gap, log);
             let position = (log.epoch(), cursor.position());
+            let owed_gap = cursor.owes_gap().then_some(log.epoch());
             let user = record.user.clone();
             let place = RestoredPlace {
                 conn_id,
                 user,
                 cursor,
             };
-            (place, position)
+            (place, position, owed_gap)
         };
         let mut read = Positions::default();
-        let (private, position) = place(record.private, user.core.log());
+        let (private, position, owed_gap) = place(record.private, user.core.log());
         user.places.push(private);
+        read.owed_gaps.extend(owed_gap);
         read.private = Some(position);
         for (name, position) in &record.channels {
             let channel = self.channels.entry(name.clone()).or_insert_with(|| {
@@ -148,8 +152,9 @@ impl Actors {
                 core.collect_changes();
                 restore_channel(core, true)
             });
-            let (place, position) = place(*position, channel.core.log());
+            let (place, position, owed_gap) = place(*position, channel.core.log());
             channel.places.push(place);
+            read.owed_gaps.extend(owed_gap);
             read.channels.insert(name.clone(), position);
         }
         let channels: Vec<_> = read.channels.keys().cloned().collect();
@@ -188,7 +193,7 @@ fn restore_channel(core: ChannelCore, is_new: bool) -> RestoreChannel {
 fn restore_cursor(
     position: Option<Position>,
     has_listened: bool,
-    may_miss_entries: bool,
+    owes_gap: bool,
     log: &Log,
 ) -> Cursor {
     let (offset, is_lost) = match position.and_then(|position| log.locate(position)) {
@@ -197,9 +202,5 @@ fn restore_cursor(
         None if has_listened => (log.oldest_position(), true),
         None => (log.end(), false),
     };
-    Cursor::restored(
-        offset.min(log.end()),
-        has_listened,
-        is_lost || may_miss_entries,
-    )
+    Cursor::restored(offset.min(log.end()), has_listened, is_lost || owes_gap)
 }

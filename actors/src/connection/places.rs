@@ -7,7 +7,7 @@ use futures_util::future::join_all;
 use crate::channel::Channel;
 use crate::common::Common;
 use crate::core::connection::Positions;
-use crate::delivery::{Attach, Detach, FindEpochs, GetPosition, IsUpToDate};
+use crate::delivery::{Attach, Detach, FindEpochs, GetPosition, IsUpToDate, Standing};
 use crate::directories::{Directories, SLICE};
 use crate::directory::IfAbsent;
 use crate::name::{ChannelName, ConnId, UserName};
@@ -60,15 +60,16 @@ impl Places {
                     .ask(channel.clone(), IfAbsent::Skip, asked)
             };
             let answers = join_all(slice.iter().map(ask)).await;
-            for (channel, answer) in slice.iter().zip(answers) {
-                let position = answer.flatten();
-                positions
-                    .channels
-                    .extend(position.map(|position| (channel.clone(), position)));
+            for (channel, standing) in slice.iter().zip(answers.into_iter().map(Option::flatten)) {
+                let place = standing.map(|standing| (channel.clone(), standing.position));
+                positions.channels.extend(place);
+                positions.owed_gaps.extend(owed_gap(standing));
             }
         }
         let private = self.needs.users.ask(self.user, IfAbsent::Skip, asked);
-        positions.private = private.await.flatten();
+        let standing = private.await.flatten();
+        positions.private = standing.map(|standing| standing.position);
+        positions.owed_gaps.extend(owed_gap(standing));
         positions
     }
 
@@ -115,4 +116,10 @@ impl Places {
         }
         !unknown.is_empty()
     }
+}
+
+/// Returns the epoch of a log where a client is still to be told of a gap.
+fn owed_gap(standing: Option<Standing>) -> Option<Epoch> {
+    let standing = standing.filter(|standing| standing.owes_gap)?;
+    Some(standing.position.0)
 }

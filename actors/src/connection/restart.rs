@@ -92,7 +92,7 @@ impl Connection {
     fn end_until_restart(&mut self, positions: Positions, returns: Duration) {
         let conn_id = self.conn_id();
         if let Some(mut life) = self.life.take() {
-            life.core.set_positions(positions);
+            life.core.set_last_positions(positions);
             let returns_by = Moment::now().plus(returns);
             let record = life.record(Some(returns_by));
             (self.needs.common.store()).note(|| Note::Connection(conn_id, record));

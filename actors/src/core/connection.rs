@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use crate::core::record::ConnectionRecord;
 use crate::name::{ChannelName, UserName};
-use crate::position::{Position, Report};
+use crate::position::{Epoch, Position, Report};
 use crate::protocol::timestamp::Moment;
 
 /// The channels of a connection, and whether its client counts as present.
@@ -27,6 +27,8 @@ pub struct Positions {
     pub channels: BTreeMap<ChannelName, Position>,
     /// In the private log of the user.
     pub private: Option<Position>,
+    /// The epochs of the logs where the client is still to be told that entries may be gone.
+    pub owed_gaps: BTreeSet<Epoch>,
 }
 
 /// The channels of a connection after a change, in the order of their names.
@@ -76,6 +78,7 @@ impl ConnectionCore {
             channels: self.channels.iter().map(place).collect(),
             private: self.read.private,
             presumed,
+            owed_gaps: self.read.owed_gaps.clone(),
             is_present: self.is_present,
             has_listened: self.has_listened,
             last_heard,
@@ -98,6 +101,13 @@ impl ConnectionCore {
         self.read.private = positions.private.or(self.read.private);
     }
 
+    /// Notes where logs say that its client stands, and where it is to be told of gaps, once no
+    /// transport listens any more.
+    pub fn set_last_positions(&mut self, positions: Positions) {
+        self.read.owed_gaps.clone_from(&positions.owed_gaps);
+        self.set_positions(positions);
+    }
+
     /// Notes what its client is known to have read. It never goes back, so reports may come late.
     /// Returns whether this is news.
     pub fn confirm(&mut self, report: &Report) -> bool {
@@ -109,9 +119,12 @@ impl ConnectionCore {
             .values_mut()
             .chain(&mut self.read.private)
         {
-            if let Some(confirmed) = report.get(epoch)
-                && confirmed > offset
-            {
+            let Some(confirmed) = report.get(epoch) else {
+                continue;
+            };
+            // The gap comes before the position, so it was read too.
+            is_news |= confirmed >= offset && self.read.owed_gaps.remove(epoch);
+            if confirmed > offset {
                 *offset = *confirmed;
                 is_news = true;
             }

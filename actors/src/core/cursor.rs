@@ -154,6 +154,12 @@ impl Cursor {
         self.position
     }
 
+    /// Returns whether the client is not known to have heard that entries before its position may be
+    /// gone.
+    pub fn owes_gap(&self) -> bool {
+        self.owes_gap
+    }
+
     /// Returns which transport began or ended last.
     pub fn generation(&self) -> Generation {
         self.generation

@@ -1,5 +1,6 @@
 //! What is kept of the cores, as plain values.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use uuid::Uuid;
@@ -80,6 +81,8 @@ pub struct ConnectionRecord {
     pub private: Option<Position>,
     /// How far the client has read if its next transport is a long-poll again.
     pub presumed: Vec<Position>,
+    /// The epochs of the logs where the client is still to be told that entries may be gone.
+    pub owed_gaps: BTreeSet<Epoch>,
     /// Whether the client counts as present.
     pub is_present: bool,
     /// Whether a transport has listened.
