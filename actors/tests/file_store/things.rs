@@ -175,6 +175,7 @@ pub(crate) fn connection(user: &str) -> ConnectionRecord {
         ],
         private: Some((Epoch::from(5), 3)),
         presumed: vec![(Epoch::from(6), 7)],
+        owed_gaps: [].into(),
         is_present: true,
         has_listened: true,
         last_heard: Moment::from_clocks(1, 2),

@@ -69,6 +69,7 @@ fn what_is_replaced_takes_no_bytes() {
         channels: vec![(ChannelName::new("news"), None)],
         private: None,
         presumed: Vec::new(),
+        owed_gaps: [].into(),
         is_present: true,
         has_listened: true,
         last_heard: Moment::default(),
