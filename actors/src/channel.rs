@@ -234,7 +234,7 @@ impl Handler<UpdateMember> for Channel {
             return MessageResult(None);
         };
         let log = self.core.log();
-        MessageResult(Some(self.delivery.take_place(conn_id, member.user, log)))
+        MessageResult(self.delivery.take_place(conn_id, member.user, log))
     }
 }
 

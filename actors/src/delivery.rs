@@ -9,6 +9,7 @@ mod schedule;
 mod subscriber;
 
 use std::collections::HashMap;
+use std::collections::hash_map::Entry;
 use std::sync::Arc;
 
 use actix::prelude::*;
@@ -139,15 +140,23 @@ impl Delivery {
         self.subscribers.is_empty()
     }
 
-    /// Gives a connection a place at the end of the log, unless it has one. Returns where it stands.
-    pub(crate) fn take_place(&mut self, conn_id: ConnId, user: UserName, log: &Log) -> Position {
-        let new = || Subscriber {
+    /// Gives a connection a place at the end of the log, and returns it. Returns `None` if the
+    /// connection has a place: it may have been sent more there than its client has read.
+    pub(crate) fn take_place(
+        &mut self,
+        conn_id: ConnId,
+        user: UserName,
+        log: &Log,
+    ) -> Option<Position> {
+        let Entry::Vacant(place) = self.subscribers.entry(conn_id) else {
+            return None;
+        };
+        let subscriber = place.insert(Subscriber {
             user,
             cursor: Cursor::at_end(log),
             outlet: None,
-        };
-        let subscriber = self.subscribers.entry(conn_id).or_insert_with(new);
-        (log.epoch(), subscriber.cursor.position())
+        });
+        Some((log.epoch(), subscriber.cursor.position()))
     }
 
     /// Gives connections the places again that they had before a restart.

@@ -267,7 +267,7 @@ impl Handler<AddConnection> for User {
         };
         self.updates.push(updates, configs);
         let answer = move |mut positions: Positions| {
-            positions.private = Some(private);
+            positions.private = private;
             (connected, positions)
         };
         self.answer_when_told(answer, context)
