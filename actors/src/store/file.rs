@@ -69,7 +69,7 @@ struct Handle {
 
 impl Drop for Handle {
     fn drop(&mut self) {
-        self.queue.abandon();
+        self.queue.abandon(None);
     }
 }
 
@@ -156,6 +156,24 @@ impl FileStore {
         self.0.queue.order(Order::Close(sender));
         // Fails if the store is closed already.
         drop(closed.await);
+    }
+
+    /// Writes everything that was noted until now, whatever the durability. For tests of crashes: a
+    /// server leaves it to the writer when to write.
+    ///
+    /// # Errors
+    /// When it could not be written.
+    pub async fn commit_now(&self) -> Result<(), Unsettled> {
+        self.0.queue.committed().await
+    }
+
+    /// Ends the store as if the process had been killed: what was not written is lost. Returns when
+    /// the file can be opened again. For tests of crashes.
+    pub async fn abandon(&self) {
+        let (sender, ended) = oneshot::channel();
+        self.0.queue.abandon(Some(sender));
+        // Fails when the writer has ended, since it does not answer.
+        drop(ended.await);
     }
 
     /// Writes a copy of the file to a path that must not exist yet, while the server goes on.

@@ -204,6 +204,11 @@ impl Queue {
         if self.durability == Durability::Interval {
             return Ok(());
         }
+        self.committed().await
+    }
+
+    /// Returns once all notes before are written, whatever the settings ask for.
+    pub(super) async fn committed(&self) -> Result<(), Unsettled> {
         let answer = {
             let mut state = self.lock();
             if state.mode != Mode::Recording {
@@ -278,9 +283,15 @@ impl Queue {
         }
     }
 
-    /// Says that nobody holds the store any more.
-    pub(super) fn abandon(&self) {
-        self.lock().is_abandoned = true;
+    /// Says that nobody holds the store any more, or that the writer is to end as if nobody did.
+    /// `ended` is dropped when the writer has ended.
+    pub(super) fn abandon(&self, ended: Option<oneshot::Sender<()>>) {
+        let mut state = self.lock();
+        state.is_abandoned = true;
+        if state.mode != Mode::Closed {
+            state.orders.extend(ended.map(Order::Close));
+        }
+        drop(state);
         self.wake.notify_one();
     }
 }

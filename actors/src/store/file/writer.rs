@@ -132,6 +132,7 @@ impl Writer {
                 connection = reopened;
             }
             if self.is_abandoned {
+                self.abandon(connection);
                 return;
             }
             match self.orders.pop_front() {
@@ -270,6 +271,13 @@ impl Writer {
             next == Next::Continue && !self.is_abandoned && !self.orders.iter().any(is_to_close)
         })?;
         copying.finish()
+    }
+
+    /// Ends without writing what waits. Who waits for the end learns of it when the orders are
+    /// dropped, after the lock.
+    fn abandon(self, connection: Connection) {
+        drop(connection);
+        drop(self.lock);
     }
 
     /// Writes what waits, says that the run ended in order if it did, and ends.
