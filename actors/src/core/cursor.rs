@@ -100,6 +100,8 @@ pub struct Cursor {
     has_untold_gap: bool,
     /// True while the client is not known to have heard that entries before `position` may be gone.
     owes_gap: bool,
+    /// The position behind the gap that the latest transport began with, if it was told of one.
+    gap_end: u64,
     missed_up_to: u64,
     /// True until a transport begins.
     is_new: bool,
@@ -117,6 +119,7 @@ impl Cursor {
             position,
             has_untold_gap: false,
             owes_gap: false,
+            gap_end: position,
             missed_up_to: 0,
             is_new: true,
         }
@@ -134,6 +137,7 @@ impl Cursor {
             position,
             has_untold_gap: false,
             owes_gap,
+            gap_end: position,
             missed_up_to: 0,
             is_new: !has_listened,
         }
@@ -192,7 +196,7 @@ impl Cursor {
         let position = match claim {
             Claim::Read(read) => {
                 // A position of this epoch comes with or after the gap that was owed.
-                self.owes_gap &= read < self.position;
+                self.owes_gap &= read < self.gap_end;
                 self.position.max(read.min(log.end()))
             }
             Claim::ReadBefore { offset, .. } => self.position.max(offset.min(log.end())),
@@ -223,6 +227,7 @@ impl Cursor {
             self.attached = self.position;
             self.sent = self.position;
         }
+        self.gap_end = self.position;
         self.is_new = false;
         self.has_untold_gap = has_gap && cfg!(not(feature = "fault-gap"));
         self.missed_up_to = if missed && cfg!(not(feature = "fault-mark")) {
@@ -289,11 +294,11 @@ impl Cursor {
     }
 
     fn rewind(&mut self, read: Option<u64>) {
-        // The gap that is owed begins before `attached`, so a client has heard of it that has read
-        // up to there.
-        self.owes_gap &= self.has_untold_gap || read.is_none_or(|read| read < self.attached);
+        // The gap that is owed begins before `gap_end`, so a client has heard of it that has read up
+        // to there.
+        self.owes_gap &= self.has_untold_gap || read.is_none_or(|read| read < self.gap_end);
         let read = read.unwrap_or(self.attached);
-        if self.has_untold_gap {
+        if self.has_untold_gap || self.owes_gap {
             self.position = self.attached;
         } else if read < self.sent && cfg!(not(feature = "fault-report")) {
             self.position = read.max(self.attached);
