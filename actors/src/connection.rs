@@ -246,6 +246,15 @@ impl Connection {
         }
     }
 
+    /// Notes the places that the connection has taken. If no transport listens they stay new.
+    fn note_new_places(&mut self, lives: u64, mut positions: Positions) {
+        if self.life(lives).is_some_and(|life| life.outlet().is_none()) {
+            let taken = positions.channels.values().chain(&positions.private);
+            positions.new_places = taken.map(|(epoch, _)| *epoch).collect();
+        }
+        self.note_positions(lives, positions);
+    }
+
     /// Offers its directory to stop if it has ended and has nothing left to answer.
     fn stop_if_ended(&self) {
         if self.life.is_none() && self.unanswered == 0 {

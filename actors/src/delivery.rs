@@ -83,6 +83,8 @@ pub(crate) struct Standing {
     pub(crate) position: Position,
     /// Whether its client is still to be told that entries before the position may be gone.
     pub(crate) owes_gap: bool,
+    /// Whether no transport has begun there.
+    pub(crate) is_new: bool,
 }
 
 /// Asks whether the connection's transport was sent all entries. From the connection.
@@ -178,6 +180,7 @@ impl Delivery {
         Some(Standing {
             position: (log.epoch(), cursor.position()),
             owes_gap: cursor.owes_gap(),
+            is_new: cursor.is_new(),
         })
     }
 

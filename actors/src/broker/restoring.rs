@@ -1,7 +1,7 @@
 //! How the actors are made again from what a store has kept, and how a store that has lost what was
 //! noted gets it from the actors.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::time::Duration;
 
 use actix::prelude::*;
@@ -124,24 +124,32 @@ impl Actors {
         let Some(user) = self.users.get_mut(&record.user) else {
             return;
         };
-        let place = |position: Option<Position>, log: &Log| {
-            let is_its = |epoch: &Epoch| log.locate((*epoch, 0)).is_some();
-            let owes_gap = may_miss_entries || record.owed_gaps.iter().any(is_its);
-            let cursor = restore_cursor(position, record.has_listened, owes_gap, log);
+        let mut read = Positions::default();
+        let place = |read: &mut Positions, position: Option<Position>, log: &Log| {
+            let has_its = |epochs: &BTreeSet<Epoch>| {
+                let mut epochs = epochs.iter();
+                epochs.any(|epoch| log.locate((*epoch, 0)).is_some())
+            };
+            let returns = Returns {
+                is_new: has_its(&record.new_places) || !record.has_listened,
+                owes_gap: has_its(&record.owed_gaps) || may_miss_entries,
+            };
+            let cursor = restore_cursor(position, returns, log);
             let position = (log.epoch(), cursor.position());
-            let owed_gap = cursor.owes_gap().then_some(log.epoch());
+            read.owed_gaps
+                .extend(cursor.owes_gap().then_some(log.epoch()));
+            read.new_places
+                .extend(cursor.is_new().then_some(log.epoch()));
             let user = record.user.clone();
             let place = RestoredPlace {
                 conn_id,
                 user,
                 cursor,
             };
-            (place, position, owed_gap)
+            (place, position)
         };
-        let mut read = Positions::default();
-        let (private, position, owed_gap) = place(record.private, user.core.log());
+        let (private, position) = place(&mut read, record.private, user.core.log());
         user.places.push(private);
-        read.owed_gaps.extend(owed_gap);
         read.private = Some(position);
         for (name, position) in &record.channels {
             let channel = self.channels.entry(name.clone()).or_insert_with(|| {
@@ -152,9 +160,8 @@ impl Actors {
                 core.collect_changes();
                 restore_channel(core, true)
             });
-            let (place, position, owed_gap) = place(*position, channel.core.log());
+            let (place, position) = place(&mut read, *position, channel.core.log());
             channel.places.push(place);
-            read.owed_gaps.extend(owed_gap);
             read.channels.insert(name.clone(), position);
         }
         let channels: Vec<_> = read.channels.keys().cloned().collect();
@@ -188,19 +195,24 @@ fn restore_channel(core: ChannelCore, is_new: bool) -> RestoreChannel {
     }
 }
 
-/// Returns where a subscriber stands in a log after a restart. One whose position is not known is
-/// sent everything that is left if it has listened before, and otherwise what comes from now on.
-fn restore_cursor(
-    position: Option<Position>,
-    has_listened: bool,
+/// How a subscriber comes back after a restart.
+#[derive(Clone, Copy)]
+struct Returns {
+    /// Whether no transport has begun at its place.
+    is_new: bool,
+    /// Whether it is told that entries may be gone.
     owes_gap: bool,
-    log: &Log,
-) -> Cursor {
+}
+
+/// Returns where a subscriber stands in a log after a restart. One whose position is not known is
+/// sent everything that is left if it is not new, and otherwise what comes from now on.
+fn restore_cursor(position: Option<Position>, returns: Returns, log: &Log) -> Cursor {
+    let Returns { is_new, owes_gap } = returns;
     let (offset, is_lost) = match position.and_then(|position| log.locate(position)) {
         Some(Located::Here(offset) | Located::Before(offset)) => (offset, false),
         Some(Located::Beyond(offset)) => (offset, true),
-        None if has_listened => (log.oldest_position(), true),
-        None => (log.end(), false),
+        None if is_new => (log.end(), false),
+        None => (log.oldest_position(), true),
     };
-    Cursor::restored(offset.min(log.end()), has_listened, is_lost || owes_gap)
+    Cursor::restored(offset.min(log.end()), is_new, is_lost || owes_gap)
 }

@@ -63,13 +63,13 @@ impl Places {
             for (channel, standing) in slice.iter().zip(answers.into_iter().map(Option::flatten)) {
                 let place = standing.map(|standing| (channel.clone(), standing.position));
                 positions.channels.extend(place);
-                positions.owed_gaps.extend(owed_gap(standing));
+                note_standing(&mut positions, standing);
             }
         }
         let private = self.needs.users.ask(self.user, IfAbsent::Skip, asked);
         let standing = private.await.flatten();
         positions.private = standing.map(|standing| standing.position);
-        positions.owed_gaps.extend(owed_gap(standing));
+        note_standing(&mut positions, standing);
         positions
     }
 
@@ -118,8 +118,16 @@ impl Places {
     }
 }
 
-/// Returns the epoch of a log where a client is still to be told of a gap.
-fn owed_gap(standing: Option<Standing>) -> Option<Epoch> {
-    let standing = standing.filter(|standing| standing.owes_gap)?;
-    Some(standing.position.0)
+/// Notes of a log what the position alone does not say.
+fn note_standing(positions: &mut Positions, standing: Option<Standing>) {
+    let Some(Standing {
+        position: (epoch, _),
+        owes_gap,
+        is_new,
+    }) = standing
+    else {
+        return;
+    };
+    positions.owed_gaps.extend(owes_gap.then_some(epoch));
+    positions.new_places.extend(is_new.then_some(epoch));
 }

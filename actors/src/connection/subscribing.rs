@@ -54,7 +54,7 @@ impl Handler<Open> for Connection {
         let asked = self.needs.users.ask(user, IfAbsent::Create, add);
         self.answer_after(asked, move |answer, connection| {
             let (connected, positions) = answer.ok_or(NotConnected::Refused(Refused::SOON))?;
-            connection.note_positions(lives, positions);
+            connection.note_new_places(lives, positions);
             connection.listen_to(lives, added);
             Ok(connected)
         })
@@ -82,7 +82,7 @@ impl Handler<Subscribe> for Connection {
         let asked = self.needs.users.ask(user, IfAbsent::Skip, add);
         self.answer_after(asked, move |answer, connection| {
             let positions = answer.unwrap_or(Err(Unknown))?;
-            connection.note_positions(lives, positions);
+            connection.note_new_places(lives, positions);
             connection.listen_to(lives, added);
             Ok(subscriptions)
         })

@@ -29,6 +29,8 @@ pub struct Positions {
     pub private: Option<Position>,
     /// The epochs of the logs where the client is still to be told that entries may be gone.
     pub owed_gaps: BTreeSet<Epoch>,
+    /// The epochs of the logs where no transport has begun since the connection took its place.
+    pub new_places: BTreeSet<Epoch>,
 }
 
 /// The channels of a connection after a change, in the order of their names.
@@ -79,6 +81,7 @@ impl ConnectionCore {
             private: self.read.private,
             presumed,
             owed_gaps: self.read.owed_gaps.clone(),
+            new_places: self.read.new_places.clone(),
             is_present: self.is_present,
             has_listened: self.has_listened,
             last_heard,
@@ -93,6 +96,11 @@ impl ConnectionCore {
 
     /// Notes where logs say that its client stands.
     pub fn set_positions(&mut self, positions: Positions) {
+        let begun = positions.channels.values().chain(&positions.private);
+        for (epoch, _) in begun {
+            self.read.new_places.remove(epoch);
+        }
+        self.read.new_places.extend(positions.new_places);
         for (name, position) in positions.channels {
             if self.channels.contains(&name) {
                 self.read.channels.insert(name, position);
@@ -157,7 +165,10 @@ impl ConnectionCore {
     pub fn unsubscribe(&mut self, mut channels: Vec<ChannelName>) -> Vec<ChannelName> {
         channels.retain(|channel| self.channels.remove(channel));
         for channel in &channels {
-            self.read.channels.remove(channel);
+            if let Some((epoch, _)) = self.read.channels.remove(channel) {
+                self.read.owed_gaps.remove(&epoch);
+                self.read.new_places.remove(&epoch);
+            }
         }
         channels
     }

@@ -126,9 +126,9 @@ impl Cursor {
     }
 
     /// Creates the cursor of a subscriber that was at this position before a restart.
-    /// `has_listened` says whether it had a transport before, and `owes_gap` whether it is told
-    /// that entries may be gone.
-    pub fn restored(position: u64, has_listened: bool, owes_gap: bool) -> Self {
+    /// `is_new` says that no transport has begun there, and `owes_gap` that it is told that entries
+    /// may be gone.
+    pub fn restored(position: u64, is_new: bool, owes_gap: bool) -> Self {
         Self {
             generation: Generation::default(),
             is_attached: false,
@@ -139,7 +139,7 @@ impl Cursor {
             owes_gap,
             gap_end: position,
             missed_up_to: 0,
-            is_new: !has_listened,
+            is_new,
         }
     }
 
@@ -162,6 +162,11 @@ impl Cursor {
     /// gone.
     pub fn owes_gap(&self) -> bool {
         self.owes_gap
+    }
+
+    /// Returns whether no transport has begun.
+    pub fn is_new(&self) -> bool {
+        self.is_new
     }
 
     /// Returns which transport began or ended last.
@@ -205,8 +210,12 @@ impl Cursor {
         let oldest = log.oldest_position();
         // The place of a new subscriber begins when it subscribes. What its client missed before is
         // out of its reach.
-        let missed_before =
-            matches!(claim, Claim::Read(read) if self.is_new && read < self.position);
+        let missed_before = match claim {
+            Claim::Read(read) | Claim::ReadBefore { offset: read, .. } => {
+                self.is_new && read < self.position
+            }
+            Claim::Nothing | Claim::Foreign => false,
+        };
         let is_beyond = matches!(
             claim,
             Claim::ReadBefore {

@@ -83,6 +83,8 @@ pub struct ConnectionRecord {
     pub presumed: Vec<Position>,
     /// The epochs of the logs where the client is still to be told that entries may be gone.
     pub owed_gaps: BTreeSet<Epoch>,
+    /// The epochs of the logs where no transport has begun since the connection took its place.
+    pub new_places: BTreeSet<Epoch>,
     /// Whether the client counts as present.
     pub is_present: bool,
     /// Whether a transport has listened.

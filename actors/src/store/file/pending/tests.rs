@@ -70,6 +70,7 @@ fn what_is_replaced_takes_no_bytes() {
         private: None,
         presumed: Vec::new(),
         owed_gaps: [].into(),
+        new_places: [].into(),
         is_present: true,
         has_listened: true,
         last_heard: Moment::default(),
