@@ -26,6 +26,7 @@ test-attack: .tools .clock .python
 	cargo build --release --locked
 	ATTACK=long CHANNELSTREAM_PROGRAM=$(CURDIR)/target/release/channelstream \
 		cargo test --locked --test it -- --nocapture --test-threads 1 $(ATTACKS)
+	ATTACK=long cargo test --release --locked -p channelstream-actors --test contract -- --nocapture
 
 check: .tools
 	cargo fmt --all --check

@@ -1,0 +1,94 @@
+//! How often what the sequences are about has really happened.
+
+use std::fmt;
+use std::ops::AddAssign;
+
+use channelstream_actors::error::CloseReason;
+
+use crate::operation::Operation;
+use crate::transport::Ended;
+
+/// Declares the counts, and that all of them are added.
+macro_rules! counts {
+    ($($(#[$doc:meta])* $name:ident),* $(,)?) => {
+        #[derive(Clone, Debug, Default)]
+        pub(crate) struct Counts {
+            $($(#[$doc])* pub(crate) $name: usize,)*
+        }
+
+        impl AddAssign for Counts {
+            fn add_assign(&mut self, other: Self) {
+                $(self.$name += other.$name;)*
+            }
+        }
+
+        impl fmt::Display for Counts {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                $(writeln!(f, "{:>9} {}", self.$name, stringify!($name).replace('_', " "))?;)*
+                Ok(())
+            }
+        }
+
+        impl Counts {
+            /// Returns what has never happened.
+            pub(crate) fn missing(&self) -> Vec<&'static str> {
+                let mut missing = Vec::new();
+                $(if self.$name == 0 { missing.push(stringify!($name)); })*
+                missing
+            }
+        }
+    };
+}
+
+counts! {
+    steps,
+    restarts,
+    crashes,
+    /// Crashes that lost something that had happened.
+    losing_crashes,
+    lost_steps,
+    /// Crashes of a store that answers when a change is on the disk.
+    durable_crashes,
+    cut_off_calls,
+    /// Calls whose key was used before.
+    repeated_calls,
+    other_bodies,
+    ids_in_use,
+    unknown,
+    transports,
+    takeovers,
+    lost_transports,
+    too_slow,
+    events,
+    /// Events that are marked as caught up.
+    catch_ups,
+    /// Events that a client was sent again.
+    repeats,
+    gaps,
+    /// Gaps that clients were told of since a process had died.
+    owed_gaps,
+    gaps_read,
+    /// Clients that knew entries beyond what was kept.
+    beyond,
+    /// Batches of entries with offsets that their clients knew from lost ones.
+    offsets_again,
+}
+
+impl Counts {
+    /// Counts what an answer says.
+    pub(crate) fn answer(&mut self, operation: &Operation, answer: &str) {
+        self.steps += 1;
+        self.ids_in_use += usize::from(answer.contains("InUse"));
+        self.unknown += usize::from(answer.contains("Unknown"));
+        self.other_bodies += usize::from(answer.contains("OtherBody"));
+        self.transports +=
+            usize::from(matches!(operation, Operation::Attach { .. }) && answer.contains("Ok"));
+    }
+
+    /// Counts the end of a transport.
+    pub(crate) fn end(&mut self, ended: &Ended) {
+        self.lost_transports += usize::from(ended.is_lost);
+        self.takeovers += usize::from(ended.reason == Some(CloseReason::Replaced));
+        self.too_slow += usize::from(ended.reason == Some(CloseReason::TooSlow));
+    }
+}

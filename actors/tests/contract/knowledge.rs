@@ -1,0 +1,152 @@
+//! What clients know of logs, and bring when they attach.
+
+use std::collections::BTreeMap;
+
+use channelstream_actors::position::{Epoch, Report};
+
+use crate::client::Known;
+use crate::operation::Operation;
+use crate::side::{Log, Side, channel_name};
+use crate::step::Place;
+
+/// The count of a log that was lost in a crash: another one has its place among those of its name.
+const LOST: usize = usize::MAX;
+
+impl Side {
+    /// Returns what a client says that it has read.
+    pub(crate) fn known(&self, connection: usize) -> Report {
+        let known = self.clients[connection].known.borrow();
+        known
+            .iter()
+            .map(|(epoch, offset)| (*epoch, *offset))
+            .collect()
+    }
+
+    /// Notes which connections an operation is about.
+    pub(crate) async fn touch(&mut self, operation: &Operation) {
+        match operation {
+            Operation::Connect { connection, .. }
+            | Operation::Subscribe { connection, .. }
+            | Operation::Unsubscribe { connection, .. }
+            | Operation::Disconnect { connection }
+            | Operation::Attach { connection, .. } => self.clients[*connection].touch(),
+            Operation::Forget { channel } => {
+                let name = channel_name(*channel);
+                for (connection, log) in self.seats().await {
+                    if log == name.as_str() {
+                        self.clients[connection].touch();
+                    }
+                }
+            }
+            _ => {}
+        }
+    }
+
+    /// Returns what a client has read since the last call: the name of the log, the offset, and
+    /// whether it takes the place of what the client knew of another epoch of the log.
+    pub(crate) fn take_read(&mut self, connection: usize) -> Vec<(String, u64, bool)> {
+        let mut read = Vec::new();
+        for batch in self.clients[connection].take_read() {
+            let Some(log) = self.epochs.get(&batch.epoch) else {
+                continue;
+            };
+            let is_former = |epoch: &Epoch| {
+                let other = self.epochs.get(epoch);
+                *epoch != batch.epoch && other.is_some_and(|other| other.name == log.name)
+            };
+            let mut known = self.clients[connection].known.borrow_mut();
+            let before = known.len();
+            known.retain(|epoch, _| !is_former(epoch));
+            read.push((log.name.clone(), batch.last, known.len() < before));
+        }
+        read
+    }
+
+    /// Lets a client know a log up to this offset, or further if it does and it is not said that
+    /// this is all. Returns false if the log's epoch is not known.
+    pub(crate) fn set_known(
+        &mut self,
+        connection: usize,
+        name: &str,
+        (offset, is_all): (u64, bool),
+    ) -> bool {
+        let epoch = self.log(name).and_then(|log| self.epoch(&log));
+        if let Some(epoch) = epoch {
+            let mut known = self.clients[connection].known.borrow_mut();
+            let present = known.entry(epoch).or_default();
+            *present = if is_all { offset } else { offset.max(*present) };
+        }
+        epoch.is_some()
+    }
+
+    /// Lets a client forget what it knows of a log.
+    pub(crate) fn forget(&mut self, connection: usize, name: &str) {
+        let log = self.log(name);
+        let mut known = self.clients[connection].known.borrow_mut();
+        known.retain(|epoch, _| self.epochs.get(epoch) != log.as_ref());
+    }
+
+    /// Returns what logs a report names.
+    pub(crate) fn places(&self, report: &Report) -> Vec<(Place, u64)> {
+        let place = |epoch: Epoch| match self.epochs.get(&epoch) {
+            Some(log) if log.former != LOST => Place::Log(log.clone()),
+            _ => Place::Gone(epoch),
+        };
+        let places = report.iter();
+        places
+            .map(|(epoch, offset)| (place(*epoch), *offset))
+            .collect()
+    }
+
+    /// Returns whether a report names a log in the epoch that it has now.
+    pub(crate) fn names_now(&self, report: &Report, name: &str) -> bool {
+        let Some(log) = self.log(name) else {
+            return false;
+        };
+        let present = self.epoch(&log);
+        report.iter().any(|(epoch, _)| Some(*epoch) == present)
+    }
+
+    /// Returns what a client brings, as the logs are called here.
+    pub(crate) fn report(&self, places: &[(Place, u64)]) -> Report {
+        let position = |(place, offset): &(Place, u64)| match place {
+            Place::Log(log) => self.epoch(log).map(|epoch| (epoch, *offset)),
+            Place::Gone(epoch) => Some((*epoch, *offset)),
+        };
+        places.iter().filter_map(position).collect()
+    }
+
+    /// Lets a client know what it knew before a crash, as far as the logs are there: `ends` are
+    /// their latest offsets. Returns the logs of which it knows more than was kept, and those that
+    /// it cannot name here.
+    pub(crate) fn take_knowledge(
+        &mut self,
+        connection: usize,
+        before: &Self,
+        ends: &BTreeMap<String, u64>,
+    ) -> (Vec<(String, u64)>, Vec<String>) {
+        let (mut beyond, mut unnamed) = (Vec::new(), Vec::new());
+        let mut now = Known::new();
+        for (epoch, offset) in before.known(connection).iter().copied() {
+            let log = before.epochs.get(&epoch).unwrap();
+            if self.log(&log.name).as_ref() != Some(log) {
+                let former = Log {
+                    former: LOST,
+                    ..log.clone()
+                };
+                self.epochs.insert(epoch, former);
+                now.insert(epoch, offset);
+            } else if let Some(present) = self.epoch(log) {
+                let end = ends.get(&log.name).copied().unwrap_or_default();
+                if offset > end {
+                    beyond.push((log.name.clone(), offset));
+                }
+                now.insert(present, offset.min(end));
+            } else {
+                unnamed.push(log.name.clone());
+            }
+        }
+        *self.clients[connection].known.borrow_mut() = now;
+        (beyond, unnamed)
+    }
+}

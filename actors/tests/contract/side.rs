@@ -1,0 +1,277 @@
+//! One of the two brokers, with its clients.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::time::Duration;
+
+use channelstream_actors::broker::Broker;
+use channelstream_actors::limits::Limits;
+use channelstream_actors::name::{ChannelName, ConnId, UserName};
+use channelstream_actors::outlet::Batch;
+use channelstream_actors::position::Epoch;
+use channelstream_actors::protocol::info::InfoOptions;
+use serde_json::{Value, json};
+use tokio::task::yield_now;
+use tokio::time::sleep;
+use uuid::Uuid;
+
+use crate::client::{Client, is_gap};
+use crate::normal::Ids;
+use crate::operation::{CHANNELS, CONNECTIONS, Setup, USERS};
+
+/// How many times all tasks of the thread run until nothing is on its way any more.
+const TURNS: usize = 64;
+
+/// How long it takes until a timer without delay has fired.
+const TIMER: Duration = Duration::from_millis(2);
+
+/// How often it is waited for that. A machine may be busy with something else.
+const MOST_TIMERS: usize = 1000;
+
+/// A log, told from others of its name that were there before: by the count of those.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub(crate) struct Log {
+    /// The name of the channel, or `@` and the name of the user.
+    pub(crate) name: String,
+    pub(crate) former: usize,
+}
+
+/// A broker and its clients.
+pub(crate) struct Side {
+    pub(crate) broker: Broker,
+    pub(crate) clients: Vec<Client>,
+    pub(crate) ids: Ids,
+    /// Whose connections they are, as far as they are known.
+    pub(crate) users: [Option<usize>; CONNECTIONS],
+    /// The id that the present log of each name has, and how many there were before.
+    pub(crate) logs: BTreeMap<String, (Uuid, usize)>,
+    pub(crate) epochs: HashMap<Epoch, Log>,
+    /// The epochs that logs have now, as far as they are known.
+    present: HashMap<Log, Epoch>,
+}
+
+/// What a client was sent at once.
+#[derive(Clone, Debug)]
+pub(crate) struct Delivered {
+    pub(crate) log: String,
+    pub(crate) epoch: Epoch,
+    pub(crate) after: u64,
+    pub(crate) last: u64,
+    pub(crate) is_gap: bool,
+    /// Each event without random ids and times.
+    pub(crate) events: Vec<String>,
+    /// The events as they are.
+    pub(crate) raw: Vec<Value>,
+}
+
+/// What a broker shows of itself.
+pub(crate) struct Shown {
+    /// Without random ids and times.
+    pub(crate) normal: String,
+    /// With all that a restart must not change.
+    pub(crate) exact: String,
+    pub(crate) info: Value,
+}
+
+pub(crate) fn user_name(index: usize) -> UserName {
+    UserName::new(format!("user-{index}"))
+}
+
+pub(crate) fn channel_name(index: usize) -> ChannelName {
+    ChannelName::new(format!("channel-{index}"))
+}
+
+pub(crate) fn conn_id(index: usize) -> ConnId {
+    Uuid::from_u128(index as u128 + 1).into()
+}
+
+/// Returns deadlines that never come, but for the one of absence.
+pub(crate) fn limits(setup: Setup) -> Limits {
+    let hour = Duration::from_secs(3600);
+    let limits = Limits {
+        idle: hour,
+        presence_grace: if setup.parts_at_once {
+            Duration::ZERO
+        } else {
+            hour
+        },
+        user_lifetime: hour,
+        channel_lifetime: hour,
+        sweep: hour,
+        restart_grace: hour,
+        ..Limits::default()
+    };
+    if !setup.is_short {
+        return limits;
+    }
+    Limits {
+        channel_frames: 3,
+        private_frames: 2,
+        log_length: 4,
+        history_bytes: 1500,
+        ..limits
+    }
+}
+
+impl Side {
+    pub(crate) fn new(broker: Broker) -> Self {
+        broker.start_on(&[actix::Arbiter::current()]);
+        Self {
+            broker,
+            clients: (0..CONNECTIONS).map(|_| Client::default()).collect(),
+            ids: Ids::default(),
+            users: [None; CONNECTIONS],
+            logs: BTreeMap::new(),
+            epochs: HashMap::new(),
+            present: HashMap::new(),
+        }
+    }
+
+    /// Goes on with another broker, on the same clients. Logs may begin new epochs.
+    pub(crate) fn start(&mut self, broker: Broker, has_new_epochs: bool) {
+        broker.start_on(&[actix::Arbiter::current()]);
+        self.broker = broker;
+        if has_new_epochs {
+            self.present.clear();
+        }
+    }
+
+    /// Waits until nothing is on its way any more.
+    pub(crate) async fn settle(&self, setup: Setup) {
+        turn().await;
+        for _ in 0..MOST_TIMERS {
+            if !setup.parts_at_once || !self.has_lost_unnoticed().await {
+                break;
+            }
+            sleep(TIMER).await;
+            turn().await;
+        }
+    }
+
+    /// Returns whether a client that has just lost its transport still counts as present.
+    async fn has_lost_unnoticed(&self) -> bool {
+        let clients = self.clients.iter().enumerate();
+        let lost = clients.filter(|(_, client)| client.is_lost() && client.listens().is_none());
+        let lost: Vec<_> = lost.map(|(connection, _)| conn_id(connection)).collect();
+        for user in (0..USERS).filter(|_| !lost.is_empty()) {
+            let detail = self.broker.inspect_user(user_name(user)).await;
+            let mut connections = detail.into_iter().flat_map(|detail| detail.connections);
+            if connections.any(|its| its.is_present && lost.contains(&its.conn_id)) {
+                return true;
+            }
+        }
+        false
+    }
+
+    /// Returns what the broker shows, and notes which logs there are.
+    pub(crate) async fn look(&mut self) -> Shown {
+        let info = self.broker.info(None, &InfoOptions::default()).await;
+        let info = json!(info);
+        let (mut channels, mut users) = (Vec::new(), Vec::new());
+        for channel in 0..CHANNELS {
+            if let Some(detail) = self.broker.inspect_channel(channel_name(channel)).await {
+                self.note_log(detail.name.to_string(), detail.uuid);
+                channels.push(json!(detail));
+            }
+        }
+        for user in 0..USERS {
+            if let Some(mut detail) = self.broker.inspect_user(user_name(user)).await {
+                self.note_log(format!("@{}", detail.user), detail.uuid);
+                detail
+                    .connections
+                    .sort_by_key(|connection| connection.conn_id);
+                users.push(json!(detail));
+            }
+        }
+        let mut shown = json!({"info": info, "channels": channels, "users": users});
+        let normal = self.ids.normal_value(shown.clone()).to_string();
+        for user in shown["users"].as_array_mut().into_iter().flatten() {
+            // Not all that a user does is noted, and nobody listens after a restart.
+            user["last_active"].take();
+            for connection in user["connections"].as_array_mut().into_iter().flatten() {
+                connection["transport"].take();
+                connection["silent_secs"].take();
+            }
+        }
+        Shown {
+            normal,
+            exact: shown.to_string(),
+            info,
+        }
+    }
+
+    fn note_log(&mut self, name: String, id: Uuid) {
+        let before = self.logs.get(&name).copied();
+        if before.is_none_or(|(present, _)| present != id) {
+            let former = before.map_or(0, |(_, former)| former + 1);
+            self.logs.insert(name, (id, former));
+        }
+    }
+
+    /// Returns the present log of a name.
+    pub(crate) fn log(&self, name: &str) -> Option<Log> {
+        let (_, former) = self.logs.get(name)?;
+        Some(Log {
+            name: name.to_owned(),
+            former: *former,
+        })
+    }
+
+    /// Returns the present epoch of a log, if it is known from what clients were sent.
+    pub(crate) fn epoch(&self, log: &Log) -> Option<Epoch> {
+        self.present.get(log).copied()
+    }
+
+    /// Returns what a client has been sent since the last call, and notes which epochs logs have.
+    pub(crate) fn take_delivered(&mut self, connection: usize) -> Vec<Delivered> {
+        let batches = self.clients[connection].take_arrived();
+        let deliver = |batch| self.delivered(connection, &batch);
+        batches.into_iter().map(deliver).collect()
+    }
+
+    fn delivered(&mut self, connection: usize, batch: &Batch) -> Delivered {
+        let raw: Vec<Value> = serde_json::from_str(batch.list.text()).unwrap();
+        let user = || format!("@{}", user_name(self.users[connection].unwrap()));
+        let channel = raw.first().unwrap()["channel"].as_str();
+        let name = channel.map_or_else(user, str::to_owned);
+        let normal = |event: &Value| self.ids.normal_value(event.clone()).to_string();
+        let events = raw.iter().map(normal).collect();
+        if !self.epochs.contains_key(&batch.epoch)
+            && let Some(log) = self.log(&name)
+        {
+            self.present.insert(log.clone(), batch.epoch);
+            self.epochs.insert(batch.epoch, log);
+        }
+        Delivered {
+            log: name,
+            epoch: batch.epoch,
+            after: batch.after,
+            last: batch.last,
+            is_gap: is_gap(batch),
+            events,
+            raw,
+        }
+    }
+
+    /// Returns which connections have places in which logs.
+    pub(crate) async fn seats(&self) -> BTreeSet<(usize, String)> {
+        let mut seats = BTreeSet::new();
+        for user in 0..USERS {
+            let detail = self.broker.inspect_user(user_name(user)).await;
+            for connection in detail.into_iter().flat_map(|detail| detail.connections) {
+                let index = (0..CONNECTIONS).find(|index| conn_id(*index) == connection.conn_id);
+                let index = index.unwrap();
+                seats.insert((index, format!("@{}", user_name(user))));
+                let channels = connection.channels.iter();
+                seats.extend(channels.map(|channel| (index, channel.to_string())));
+            }
+        }
+        seats
+    }
+}
+
+/// Lets all tasks of this thread run until none has anything to do.
+async fn turn() {
+    for _ in 0..TURNS {
+        yield_now().await;
+    }
+}

@@ -1,0 +1,28 @@
+//! The file store of a sequence.
+
+use std::fs::File;
+use std::path::Path;
+use std::time::Duration;
+
+use channelstream_actors::store::file::{Durability, FileOptions};
+
+use crate::operation::Setup;
+
+/// The size of the file that a store keeps beside its own, to have space on a full disk.
+const BALLAST: u64 = 16 << 20;
+
+/// Returns the options of a store that commits only when it is told to, or when a call waits.
+pub(crate) fn options(setup: Setup, folder: &Path) -> FileOptions {
+    // With this file, which takes no space, the store writes none of its own: that takes long.
+    let ballast = File::create(folder.join("store.ballast")).unwrap();
+    ballast.set_len(BALLAST).unwrap();
+    FileOptions {
+        durability: if setup.is_durable {
+            Durability::Always
+        } else {
+            Durability::Interval
+        },
+        flush_interval: Duration::from_secs(3600),
+        ..FileOptions::new(folder.join("store"))
+    }
+}

@@ -1,0 +1,294 @@
+//! Both brokers in lock-step: each operation is done on both, and then they must agree.
+
+use std::collections::{BTreeMap, HashMap, HashSet};
+use std::path::Path;
+
+use channelstream_actors::broker::Broker;
+use channelstream_actors::limits::Limits;
+use channelstream_actors::position::{Epoch, Report};
+use channelstream_actors::store::Store;
+use channelstream_actors::store::file::{FileOptions, FileStore};
+
+use crate::counts::Counts;
+use crate::gaps::Gaps;
+use crate::model::Model;
+use crate::normal::difference;
+use crate::operation::{CONNECTIONS, Draft, Kind, Operation, Recipients, Return, Setup};
+use crate::side::{Side, channel_name, limits};
+use crate::step::Step;
+use crate::store::options;
+
+/// What a check has found.
+pub(crate) type Checked<T = ()> = Result<T, String>;
+
+/// Both brokers, and what has happened to them.
+pub(crate) struct World {
+    pub(crate) setup: Setup,
+    pub(crate) limits: Limits,
+    pub(crate) options: FileOptions,
+    pub(crate) store: FileStore,
+    /// The broker that keeps nothing.
+    pub(crate) memory: Side,
+    /// The broker on the file store.
+    pub(crate) file: Side,
+    /// What has happened, without what was lost.
+    pub(crate) steps: Vec<Step>,
+    /// How many of the steps are committed.
+    pub(crate) committed: usize,
+    pub(crate) gaps: Gaps,
+    pub(crate) counts: Counts,
+    /// Where each message goes, by its number.
+    messages: Vec<Recipients>,
+    /// What was first published under each idempotency key, and the number of its first message.
+    calls: BTreeMap<usize, (Vec<Draft>, usize)>,
+    /// What clients of both brokers are presumed to have read if they poll again.
+    pub(crate) presumed: [Option<Read>; CONNECTIONS],
+    pub(crate) order: Vec<Order>,
+}
+
+/// How far a client has read, by the logs of either broker.
+#[derive(Clone, Default)]
+pub(crate) struct Read {
+    pub(crate) memory: Report,
+    pub(crate) file: Report,
+}
+
+/// What the client of a connection was sent until now.
+#[derive(Default)]
+pub(crate) struct Order {
+    /// How far its present transport was sent each log.
+    pub(crate) sent: HashMap<Epoch, u64>,
+    pub(crate) events: HashSet<(Epoch, String)>,
+}
+
+impl World {
+    pub(crate) fn new(setup: Setup, folder: &Path) -> Self {
+        let (limits, options) = (limits(setup), options(setup, folder));
+        let (store, kept) = FileStore::open(&options).unwrap();
+        let broker = Broker::with_store(limits.clone(), Store::File(store.clone()), kept);
+        Self {
+            setup,
+            memory: Side::new(Broker::new(limits.clone())),
+            file: Side::new(broker),
+            limits,
+            options,
+            store,
+            steps: Vec::new(),
+            committed: 0,
+            gaps: Gaps::default(),
+            counts: Counts::default(),
+            messages: Vec::new(),
+            calls: BTreeMap::new(),
+            presumed: Default::default(),
+            order: (0..CONNECTIONS).map(|_| Order::default()).collect(),
+        }
+    }
+
+    /// Does what happens next.
+    pub(crate) async fn run(&mut self, operation: Operation) -> Checked {
+        match operation {
+            Operation::Commit => self.commit().await,
+            Operation::Restart(returns) => self.restart(returns).await,
+            Operation::Crash(returns) => self.crash(returns).await,
+            Operation::CutOff { .. } if !self.setup.is_short => self.cut_off(operation).await,
+            Operation::CutOff { key, drafts, .. } => {
+                let has_other_body = false;
+                self.both(Operation::Once {
+                    key,
+                    drafts,
+                    has_other_body,
+                })
+                .await
+            }
+            Operation::Forget { channel } => self.forget(channel).await,
+            operation => self.both(operation).await,
+        }
+    }
+
+    /// Forgets a channel that at most one connection is in: the broker takes them out in any order,
+    /// so the brokers would tell the others different things.
+    async fn forget(&mut self, channel: usize) -> Checked {
+        let name = channel_name(channel).to_string();
+        let seats = self.memory.seats().await.into_iter();
+        let here = seats.filter(|(_, log)| *log == name).skip(1);
+        for (connection, _) in here {
+            let channels = vec![channel];
+            self.both(Operation::Unsubscribe {
+                connection,
+                channels,
+            })
+            .await?;
+        }
+        self.both(Operation::Forget { channel }).await
+    }
+
+    /// Commits everything that was done.
+    pub(crate) async fn commit(&mut self) -> Checked {
+        self.store
+            .commit_now()
+            .await
+            .map_err(|error| error.to_string())?;
+        self.committed = self.steps.len();
+        Ok(())
+    }
+
+    /// Does an operation on both brokers, and compares them.
+    pub(crate) async fn both(&mut self, operation: Operation) -> Checked {
+        let mut step = self.step(operation);
+        let mut brings = Read::default();
+        if let Operation::Attach {
+            connection,
+            brings_position: true,
+            ..
+        } = &step.operation
+        {
+            brings.memory = self.memory.known(*connection);
+            brings.file = self.file.known(*connection);
+            step.brings = self.memory.places(&brings.memory);
+        }
+        if let Operation::Read {
+            connection,
+            batches,
+            ..
+        } = &mut step.operation
+        {
+            *batches = self.events_of(*connection, *batches);
+        }
+        if let Operation::Disconnect { connection } = step.operation {
+            self.gaps.forget(connection);
+        }
+        let says = self.begin_attach(&step.operation, &brings);
+        let memory = self.memory.perform(&step, brings.memory).await;
+        self.memory.settle(self.setup).await;
+        let file = self.file.perform(&step, brings.file).await;
+        self.file.settle(self.setup).await;
+        if memory != file {
+            return Err(format!("answers differ\n{}", difference(&memory, &file)));
+        }
+        self.counts.answer(&step.operation, &memory);
+        // That a call was answered is kept later. A repeat looks for its messages until then, and
+        // short logs may have dropped them.
+        let is_once = matches!(step.operation, Operation::Once { .. });
+        let is_call = step.operation.is_answered_when_kept() && !(is_once && self.setup.is_short);
+        self.compare(step, &says).await?;
+        if self.setup.is_durable {
+            // What was answered is kept by that.
+            self.committed = self.steps.len();
+            if !is_call {
+                self.commit().await?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Returns how many events a client reads that reads this many batches, where both brokers have
+    /// begun a new batch after them.
+    fn events_of(&self, connection: usize, batches: usize) -> usize {
+        let memory = self.memory.clients[connection].unread();
+        let mut file = self.file.clients[connection].unread();
+        file.retain(|events| memory.contains(events));
+        let last = file.last().copied().unwrap_or_default();
+        file.get(batches - 1).copied().unwrap_or(last)
+    }
+
+    /// Chooses what the numbers of an operation mean.
+    pub(crate) fn step(&mut self, operation: Operation) -> Step {
+        let mut step = Step {
+            operation,
+            first: self.messages.len(),
+            target: None,
+            brings: Vec::new(),
+            absent: Vec::new(),
+        };
+        match &mut step.operation {
+            Operation::Publish(drafts) => self
+                .messages
+                .extend(drafts.iter().map(|draft| draft.to.clone())),
+            Operation::Once {
+                key,
+                drafts,
+                has_other_body,
+            } => {
+                let is_known = self.calls.contains_key(key);
+                self.counts.repeated_calls += usize::from(is_known);
+                *has_other_body &= is_known;
+                step.first = self.first_of_call(*key, drafts);
+            }
+            Operation::CutOff { key, drafts, .. } => step.first = self.first_of_call(*key, drafts),
+            Operation::Edit { back, .. } | Operation::Delete { back } => {
+                let number = self.messages.len().checked_sub(*back + 1);
+                step.target = number.map(|number| (number, self.messages[number].clone()));
+            }
+            Operation::Attach {
+                connection,
+                is_narrow,
+                ..
+            } => *is_narrow &= !self.is_narrow_elsewhere(*connection),
+            _ => {}
+        }
+        step
+    }
+
+    /// Returns whether another client has a transport with a narrow queue. If one message was too
+    /// much for two of them, they would part in any order, so the brokers would show different
+    /// things.
+    fn is_narrow_elsewhere(&self, connection: usize) -> bool {
+        let clients = self.file.clients.iter().enumerate();
+        let mut others = clients.filter(|(index, _)| *index != connection);
+        others.any(|(_, client)| client.listens().is_some_and(|(_, is_narrow)| is_narrow))
+    }
+
+    /// Gives a repeated call the drafts that it had before, and returns their first number.
+    fn first_of_call(&mut self, key: usize, drafts: &mut Vec<Draft>) -> usize {
+        let first = self.messages.len();
+        let (known, first) = self.calls.entry(key).or_insert_with(|| {
+            self.messages
+                .extend(drafts.iter().map(|draft| draft.to.clone()));
+            (drafts.clone(), first)
+        });
+        drafts.clone_from(known);
+        *first
+    }
+
+    /// Notes and returns what a client says by attaching.
+    fn begin_attach(&mut self, operation: &Operation, brings: &Read) -> Read {
+        let Operation::Attach {
+            connection, kind, ..
+        } = operation
+        else {
+            return Read::default();
+        };
+        self.order[*connection].sent.clear();
+        let presumed = self.presumed[*connection].take();
+        let says = match presumed {
+            Some(presumed) if *kind == Kind::Poll && brings.file.is_empty() => presumed,
+            _ => brings.clone(),
+        };
+        let confirmed = self.file.clients[*connection].confirmed();
+        for report in [&confirmed, &says.file] {
+            self.counts.gaps_read += self.gaps.read(*connection, report);
+        }
+        says
+    }
+
+    /// Lets all clients come that were away, and compares the broker on the file store with the
+    /// plain truth.
+    pub(crate) async fn finish(&mut self) -> Checked {
+        let all = Return {
+            all: true,
+            brings_position: true,
+        };
+        self.restart(all).await?;
+        for connection in 0..CONNECTIONS {
+            let attach = Operation::Attach {
+                connection,
+                kind: Kind::Socket,
+                brings_position: true,
+                is_narrow: false,
+            };
+            self.both(attach).await?;
+        }
+        let shown = self.file.look().await;
+        Model::of(&self.steps).compare(&shown.info, &self.file.ids, self.setup)
+    }
+}
