@@ -28,11 +28,14 @@ impl Broker {
         let now = Moment::now();
         let accept = |draft| accepted(draft, now, MessageId::random);
         let messages = addressed(drafts).map(accept).map(Arc::new).collect();
-        self.publish_accepted(messages, false).await
+        let messages = self.publish_accepted(messages, false).await?;
+        self.settled().await?;
+        Ok(messages)
     }
 
     /// Publishes drafts as [`publish`](Self::publish) does, for a call that happens once. Those that
-    /// the same call has published before a restart are not published again.
+    /// the same call has published before a restart are not published again. They are kept when
+    /// [`once`](Self::once) returns.
     ///
     /// # Errors
     /// As those of [`publish`](Self::publish).
@@ -79,7 +82,6 @@ impl Broker {
         } else {
             self.send_in_order(sends, call).await;
         }
-        self.settled().await?;
         Ok(messages)
     }
 

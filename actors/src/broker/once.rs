@@ -3,7 +3,6 @@
 use bytestring::ByteString;
 
 use crate::broker::Broker;
-use crate::directory::tell;
 use crate::error::{Outcome, Refused};
 use crate::ledger::{CallEnd, ClaimKey, Claimed, Settle};
 
@@ -27,7 +26,8 @@ pub trait CallError: From<Refused> {
 impl Broker {
     /// Runs `call` unless a call with this key and body was made before. Then it returns the answer
     /// of that one. `call` is given what makes it the same after a restart in the middle of it. A
-    /// caller that hangs up does not stop the call: a repeat must find its answer.
+    /// caller that hangs up does not stop the call: a repeat must find its answer. When this returns,
+    /// what the call did and its answer are kept as safely as the settings ask for.
     ///
     /// # Errors
     /// The errors of `call`, after which the key is free again, and [`Refused`] when the memory for
@@ -42,26 +42,30 @@ impl Broker {
         E: CallError + 'static,
         F: Future<Output = Result<ByteString, E>> + 'static,
     {
-        let ledger = self.ledger.get().cloned().ok_or(Refused::SOON)?;
+        let (broker, ledger) = (self.clone(), self.ledger.get().cloned());
+        let ledger = ledger.ok_or(Refused::SOON)?;
         let steps = async move {
             let claim_key = ClaimKey {
                 key: key.clone(),
                 digest,
             };
-            let claim = match ledger.send(claim_key).await {
-                Ok(Ok(Claimed::Done(answer))) => return Ok(Once::Answer(answer)),
-                Ok(Ok(Claimed::OtherBody)) => return Ok(Once::OtherBody),
-                Ok(Ok(Claimed::First(claim))) => claim,
-                Ok(Err(refused)) => return Err(refused.into()),
-                Err(_) => return Err(Refused::SOON.into()),
+            let claimed = ledger.send(claim_key).await.map_err(|_| Refused::SOON)?;
+            let answer = match claimed? {
+                Claimed::Done(answer) => answer,
+                Claimed::OtherBody => return Ok(Once::OtherBody),
+                Claimed::First(claim) => {
+                    let answer = call(claim).await;
+                    let end = match &answer {
+                        Ok(answer) => CallEnd::Answered(answer.clone()),
+                        Err(error) => CallEnd::Failed(error.outcome()),
+                    };
+                    // Fails only when the server has stopped.
+                    ledger.send(Settle { key, end }).await.ok();
+                    answer?
+                }
             };
-            let answer = call(claim).await;
-            let end = match &answer {
-                Ok(answer) => CallEnd::Answered(answer.clone()),
-                Err(error) => CallEnd::Failed(error.outcome()),
-            };
-            tell(&ledger, Settle { key, end });
-            answer.map(Once::Answer)
+            broker.settled().await?;
+            Ok(Once::Answer(answer))
         };
         actix::spawn(steps)
             .await

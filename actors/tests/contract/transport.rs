@@ -219,7 +219,14 @@ impl Transport {
             {
                 log.confirmed = batch.last;
             }
-            self.known.borrow_mut().insert(batch.epoch, batch.last);
+            let mut known = self.known.borrow_mut();
+            let known = known.entry(batch.epoch).or_default();
+            // A gap that is told again takes nothing back, as the other broker's client gets none.
+            *known = if is_gap(&batch) {
+                batch.last.max(*known)
+            } else {
+                batch.last
+            };
             self.read.push(batch);
         }
         // A client that reads takes all that waits for it from the queue.
@@ -272,7 +279,8 @@ impl Transport {
         }
         let sent = self.progress.iter().map(|log| (log.epoch, log.sent));
         let presumed: Option<Report> = is_answered.then(|| sent.collect());
-        let is_reported = ending == Ending::Reported || is_answered;
+        // A transport that has reported before does so at its end too.
+        let is_reported = ending == Ending::Reported || is_answered || !self.reported.is_empty();
         let end = End {
             report: is_reported.then(|| self.confirmed()),
             returns: goes_on || is_answered,

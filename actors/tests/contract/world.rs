@@ -166,10 +166,7 @@ impl World {
             return Err(format!("answers differ\n{}", difference(&memory, &file)));
         }
         self.counts.answer(&step.operation, &memory);
-        // That a call was answered is kept later. A repeat looks for its messages until then, and
-        // short logs may have dropped them.
-        let is_once = matches!(step.operation, Operation::Once { .. });
-        let is_call = step.operation.is_answered_when_kept() && !(is_once && self.setup.is_short);
+        let is_call = step.operation.is_answered_when_kept();
         let lost_before = self.counts.lost_transports;
         self.compare(step, &says).await?;
         if self.setup.is_durable {
