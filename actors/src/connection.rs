@@ -248,7 +248,9 @@ impl Connection {
 
     /// Notes the places that the connection has taken. If no transport listens they stay new.
     fn note_new_places(&mut self, lives: u64, mut positions: Positions) {
-        if self.life(lives).is_some_and(|life| life.outlet().is_none()) {
+        if self.needs.common.store().keeps()
+            && (self.life(lives)).is_some_and(|life| life.outlet().is_none())
+        {
             let taken = positions.channels.values().chain(&positions.private);
             positions.new_places = taken.map(|(epoch, _)| *epoch).collect();
         }
