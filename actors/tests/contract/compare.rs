@@ -154,7 +154,7 @@ impl World {
     fn note_read(&mut self, connection: usize) {
         let memory = self.memory.take_read(connection);
         for (log, last, is_all) in self.file.take_read(connection) {
-            self.gaps.clear_beyond(connection, &log);
+            self.gaps.clear_beyond(connection, &log.name);
             // The one may have read of a gap, or be sent more that is not for it. What only one of
             // them can name it may not know.
             if !self.memory.set_known(connection, &log, (last, is_all)) {

@@ -151,7 +151,7 @@ impl World {
         }
         for log in unnamed {
             self.file.forget(connection, &log);
-            self.gaps.clear_beyond(connection, &log);
+            self.gaps.clear_beyond(connection, &log.name);
         }
     }
 

@@ -42,9 +42,9 @@ impl Side {
         }
     }
 
-    /// Returns what a client has read since the last call: the name of the log, the offset, and
-    /// whether it takes the place of what the client knew of another epoch of the log.
-    pub(crate) fn take_read(&mut self, connection: usize) -> Vec<(String, u64, bool)> {
+    /// Returns what a client has read since the last call: the log, the offset, and whether it takes
+    /// the place of what the client knew of another epoch of the log.
+    pub(crate) fn take_read(&mut self, connection: usize) -> Vec<(Log, u64, bool)> {
         let mut read = Vec::new();
         for batch in self.clients[connection].take_read() {
             let Some(log) = self.epochs.get(&batch.epoch) else {
@@ -57,7 +57,7 @@ impl Side {
             let mut known = self.clients[connection].known.borrow_mut();
             let before = known.len();
             known.retain(|epoch, _| !is_former(epoch));
-            read.push((log.name.clone(), batch.last, known.len() < before));
+            read.push((log.clone(), batch.last, known.len() < before));
         }
         read
     }
@@ -67,10 +67,10 @@ impl Side {
     pub(crate) fn set_known(
         &mut self,
         connection: usize,
-        name: &str,
+        log: &Log,
         (offset, is_all): (u64, bool),
     ) -> bool {
-        let epoch = self.log(name).and_then(|log| self.epoch(&log));
+        let epoch = self.epoch(log);
         if let Some(epoch) = epoch {
             let mut known = self.clients[connection].known.borrow_mut();
             let present = known.entry(epoch).or_default();
@@ -80,10 +80,9 @@ impl Side {
     }
 
     /// Lets a client forget what it knows of a log.
-    pub(crate) fn forget(&mut self, connection: usize, name: &str) {
-        let log = self.log(name);
+    pub(crate) fn forget(&mut self, connection: usize, log: &Log) {
         let mut known = self.clients[connection].known.borrow_mut();
-        known.retain(|epoch, _| self.epochs.get(epoch) != log.as_ref());
+        known.retain(|epoch, _| self.epochs.get(epoch) != Some(log));
     }
 
     /// Returns what logs a report names.
@@ -124,7 +123,7 @@ impl Side {
         connection: usize,
         before: &Self,
         ends: &BTreeMap<String, u64>,
-    ) -> (Vec<(String, u64)>, Vec<String>) {
+    ) -> (Vec<(String, u64)>, Vec<Log>) {
         let (mut beyond, mut unnamed) = (Vec::new(), Vec::new());
         let mut now = Known::new();
         for (epoch, offset) in before.known(connection).iter().copied() {
@@ -143,7 +142,7 @@ impl Side {
                 }
                 now.insert(present, offset.min(end));
             } else {
-                unnamed.push(log.name.clone());
+                unnamed.push(log.clone());
             }
         }
         *self.clients[connection].known.borrow_mut() = now;
