@@ -95,6 +95,7 @@ impl World {
         self.file.settle(self.setup).await;
         let (shown, file) = (self.memory.look().await, self.file.look().await);
         agree(&shown, &file).map_err(|error| format!("after a crash {error}"))?;
+        self.file.count_logs_as(&self.memory);
         self.file.users = self.memory.users;
         let ends = self.ends().await;
         for connection in 0..CONNECTIONS {

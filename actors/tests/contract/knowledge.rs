@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use channelstream_actors::position::{Epoch, Report};
+use uuid::Uuid;
 
 use crate::client::Known;
 use crate::operation::Operation;
@@ -39,6 +40,22 @@ impl Side {
                 }
             }
             _ => {}
+        }
+    }
+
+    /// Counts logs after a crash as the other broker does, where those that were lost never were.
+    pub(crate) fn count_logs_as(&mut self, other: &Self) {
+        let before = std::mem::take(&mut self.logs);
+        let counted = other.logs.iter().map(|(name, (_, former))| {
+            let id = before.get(name).map_or(Uuid::nil(), |(id, _)| *id);
+            (name.clone(), (id, *former))
+        });
+        self.logs = counted.collect();
+        for log in self.epochs.values_mut() {
+            let present = self.logs.get(&log.name);
+            if present.is_none_or(|(_, former)| log.former > *former) {
+                log.former = LOST;
+            }
         }
     }
 
