@@ -155,6 +155,8 @@ impl World {
         let memory = self.memory.take_read(connection);
         for (log, last, is_all) in self.file.take_read(connection) {
             self.gaps.clear_beyond(connection, &log.name);
+            let in_memory = self.memory.epoch(&log);
+            self.memory.forget_others(connection, &log.name, in_memory);
             // The one may have read of a gap, or be sent more that is not for it. What only one of
             // them can name it may not know.
             if !self.memory.set_known(connection, &log, (last, is_all)) {

@@ -67,16 +67,28 @@ impl Side {
             let Some(log) = self.epochs.get(&batch.epoch) else {
                 continue;
             };
-            let is_former = |epoch: &Epoch| {
-                let other = self.epochs.get(epoch);
-                *epoch != batch.epoch && other.is_some_and(|other| other.name == log.name)
-            };
-            let mut known = self.clients[connection].known.borrow_mut();
-            let before = known.len();
-            known.retain(|epoch, _| !is_former(epoch));
-            read.push((log.clone(), batch.last, known.len() < before));
+            let is_all = self.forget_others(connection, &log.name, Some(batch.epoch));
+            read.push((log.clone(), batch.last, is_all));
         }
         read
+    }
+
+    /// Lets a client forget what it knows of logs of this name in other epochs. Returns whether it
+    /// knew anything of them.
+    pub(crate) fn forget_others(
+        &self,
+        connection: usize,
+        name: &str,
+        present: Option<Epoch>,
+    ) -> bool {
+        let is_other = |epoch: &Epoch| {
+            let log = self.epochs.get(epoch);
+            Some(*epoch) != present && log.is_some_and(|log| log.name == name)
+        };
+        let mut known = self.clients[connection].known.borrow_mut();
+        let before = known.len();
+        known.retain(|epoch, _| !is_other(epoch));
+        known.len() < before
     }
 
     /// Lets a client know a log up to this offset, or further if it does and it is not said that
