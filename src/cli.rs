@@ -186,7 +186,7 @@ fn dispatch(matches: &ArgMatches) -> Result<ExitCode, SettingsError> {
                 .map_or("channelstream", String::as_str);
             print(&format!(
                 "{}\n",
-                Signer::new(settings.secret.as_str(), None).sign(text)
+                Signer::new(settings.secret.first().as_str(), None).sign(text)
             ))
         }
         Some(("store", command)) => store::run(command, &load_settings(command)?.settings),

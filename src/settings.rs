@@ -12,6 +12,8 @@ mod network;
 mod origin;
 mod proxy_header;
 mod secret;
+mod secret_files;
+mod secret_list;
 mod store;
 mod table;
 #[cfg(test)]
@@ -27,6 +29,8 @@ pub use self::network::Network;
 pub use self::origin::Origin;
 pub use self::proxy_header::ProxyHeader;
 pub use self::secret::Secret;
+pub(crate) use self::secret::is_secret;
+pub use self::secret_list::SecretList;
 pub use self::store::{StoreKind, StoreSync};
 pub use self::table::{KEYS, SettingKey, Settings};
 pub use self::value::{LogLevel, Scheme, SettingValue, SignatureChecker, ValueRemark};

@@ -14,7 +14,7 @@ use uuid::Uuid;
 
 use super::output::print;
 use crate::settings::{
-    FileFormat, Loaded, Secret, Settings, SettingsError, environment, load, write,
+    FileFormat, Loaded, Secret, Settings, SettingsError, environment, is_secret, load, write,
 };
 
 /// Writes the settings of the environment and of `--json` to where `--output` says, in `format`
@@ -66,7 +66,11 @@ fn parse_json(json: &str) -> Result<BTreeMap<String, String>, SettingsError> {
     };
     Ok(values
         .into_iter()
-        .map(|(key, value)| (key, format_plain(value)))
+        .map(|(key, value)| match value {
+            // A secret may hold a comma, so a list of secrets keeps its form.
+            Value::Array(_) if is_secret(&key) => (key, value.to_string()),
+            value => (key, format_plain(value)),
+        })
         .collect())
 }
 
@@ -88,13 +92,28 @@ fn make_secrets(settings: &mut Settings) {
     let defaults = Settings::default();
     let random =
         || Secret::from(format!("{}{}", Uuid::new_v4().simple(), Uuid::new_v4().simple()).as_str());
-    let pairs = [
-        (&mut settings.secret, &defaults.secret),
-        (&mut settings.admin_secret, &defaults.admin_secret),
-        (&mut settings.cookie_secret, &defaults.cookie_secret),
+    // A secret that stands in a file of its own is not copied into this one.
+    if !settings.secret_file.is_empty() {
+        settings.secret = defaults.secret;
+    } else if settings.secret == defaults.secret {
+        settings.secret = random().into();
+    }
+    let others = [
+        (
+            &mut settings.admin_secret,
+            defaults.admin_secret,
+            &settings.admin_secret_file,
+        ),
+        (
+            &mut settings.cookie_secret,
+            defaults.cookie_secret,
+            &settings.cookie_secret_file,
+        ),
     ];
-    for (secret, default) in pairs {
-        if secret == default {
+    for (secret, default, file) in others {
+        if !file.is_empty() {
+            *secret = default;
+        } else if *secret == default {
             *secret = random();
         }
     }

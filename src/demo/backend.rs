@@ -47,7 +47,7 @@ pub(super) struct Backend {
 impl Backend {
     /// Creates the backend of a server that listens on this address.
     pub(super) fn new(services: &Services, address: SocketAddr) -> Self {
-        let secret = services.settings.secret.as_str();
+        let secret = services.settings.secret.first().as_str();
         Self {
             http: awc::Client::default(),
             url: format!("http://{}", find_local_address(address)),

@@ -27,7 +27,7 @@ impl Devices {
     pub(super) fn new(settings: &Settings) -> Self {
         let (cookie, secret, password) = (
             &settings.cookie_secret,
-            &settings.secret,
+            settings.secret.first(),
             &settings.admin_secret,
         );
         let parts = [

@@ -52,11 +52,11 @@ impl Settings {
     }
 
     fn check_secrets(&self, findings: &mut CheckFindings) {
-        let secrets = [
-            ("secret", &self.secret),
+        let of_calls = self.secret.iter().map(|secret| ("secret", secret));
+        let secrets = of_calls.chain([
             ("admin_secret", &self.admin_secret),
             ("cookie_secret", &self.cookie_secret),
-        ];
+        ]);
         let defaults = self.default_secrets();
         for (key, secret) in secrets {
             let variable = format!("CHANNELSTREAM_{}", key.to_uppercase());

@@ -56,11 +56,6 @@ impl fmt::Display for SettingsFile {
     }
 }
 
-/// Returns whether the value of this key must not be printed.
-pub(super) fn is_secret(key: &str) -> bool {
-    key.to_lowercase().contains("secret")
-}
-
 fn read_text(path: &Path) -> Result<String, FileProblem> {
     std::fs::read_to_string(path).map_err(|error| FileProblem {
         at: None,

@@ -3,9 +3,11 @@
 use std::collections::BTreeMap;
 
 use super::error::SettingsError;
-use super::file::{SettingsFile, is_secret};
+use super::file::SettingsFile;
 use super::file_values::{FileValue, FileValues};
 use super::former_keys::{self, FormerKey};
+use super::secret::is_secret;
+use super::secret_files;
 use super::table::{KEYS, Settings};
 
 const PREFIX: &str = "CHANNELSTREAM_";
@@ -63,6 +65,8 @@ pub fn load(
     let file_decides_idle =
         !is_over("gc_conns_after") && IDLE_KEYS.iter().any(|key| is_in_file(key) && !is_over(key));
     let has_host = is_over("host") || is_in_file("host");
+    let mut given_secrets = secret_files::SECRETS.to_vec();
+    given_secrets.retain(|key| is_over(key) || is_in_file(key));
     reader.set_from_environment(environment);
     for (key, text) in flags {
         if let Some(Err(reason)) = reader.settings.set(key, text) {
@@ -71,6 +75,8 @@ pub fn load(
                 .push(format!("--{} {text}: {reason}", key.replace('_', "-")));
         }
     }
+    let problems = secret_files::read(&mut reader.settings, &given_secrets);
+    reader.problems.extend(problems);
     // The original read none of these keys, so in its files they do not stop the start.
     if let Some(file @ SettingsFile::Ini(_)) = file
         && file_decides_idle
@@ -158,7 +164,10 @@ impl SettingsReader {
             }
             Some(Ok(())) => {}
             Some(Err(reason)) => {
-                let found = if must_hide(text) {
+                let found = if key == "secret" {
+                    // What is expected of a secret never quotes it.
+                    format!("***: {reason}")
+                } else if must_hide(text) {
                     "***: not a value of this key".to_owned()
                 } else {
                     format!("{text}: {reason}")

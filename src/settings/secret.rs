@@ -15,6 +15,12 @@ impl Secret {
     }
 }
 
+/// Returns whether the value of this key must not be printed.
+pub(crate) fn is_secret(key: &str) -> bool {
+    let key = key.to_lowercase();
+    key.contains("secret") && !key.ends_with("_file")
+}
+
 impl From<&str> for Secret {
     fn from(text: &str) -> Self {
         Self(text.to_owned())

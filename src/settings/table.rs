@@ -11,6 +11,7 @@ use super::network::Network;
 use super::origin::Origin;
 use super::proxy_header::ProxyHeader;
 use super::secret::Secret;
+use super::secret_list::SecretList;
 use super::store::{StoreKind, StoreSync};
 use super::value::{LogLevel, Scheme, SettingValue, SignatureChecker, ValueRemark};
 
@@ -104,15 +105,22 @@ settings! {
     /// this one stops; both need the setting. Connections that wait for the server that ends are
     /// reset by the kernel; with a socket from systemd none are.
     reuse_port: bool = false;
-    /// The secret your application signs its calls with.
-    secret: Secret = Secret::from(KNOWN_SECRET);
+    /// The secret your application signs its calls with. A list, `["new", "old"]`, allows several,
+    /// while you replace one; the server itself signs with the first.
+    secret: SecretList = SecretList::from(KNOWN_SECRET);
+    /// A file to read `secret` from instead, one secret a line. Empty: none.
+    secret_file: String = String::new();
     /// Name to sign in to the admin panel with.
     admin_user: String = "admin".to_owned();
     /// Password of the admin panel.
     admin_secret: Secret = Secret::from(KNOWN_ADMIN_SECRET);
+    /// A file to read `admin_secret` from instead. Empty: none.
+    admin_secret_file: String = String::new();
     /// Signs the panel's session cookie. Empty: a new random one at each start, which ends all
     /// sessions.
     cookie_secret: Secret = Secret::from("");
+    /// A file to read `cookie_secret` from instead. Empty: none.
+    cookie_secret_file: String = String::new();
     /// Addresses and networks that may make signed calls: `10.0.0.0/8`, `::1`. `0.0.0.0` allows
     /// all.
     allow_posting_from: Vec<Network> = vec![Network::from(IpAddr::from([127, 0, 0, 1]))];
@@ -258,7 +266,12 @@ impl Settings {
     /// Returns the keys of the secrets that are the defaults, which everyone knows.
     pub fn default_secrets(&self) -> Vec<&'static str> {
         let is_default = [
-            ("secret", self.secret.as_str() == KNOWN_SECRET),
+            (
+                "secret",
+                self.secret
+                    .iter()
+                    .any(|secret| secret.as_str() == KNOWN_SECRET),
+            ),
             ("admin_secret", self.has_known_admin_secret()),
         ];
         is_default

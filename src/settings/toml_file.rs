@@ -9,6 +9,7 @@ use std::ops::Range;
 use toml::{Spanned, Value};
 
 use super::file_values::{FilePosition, FileProblem, FileValue, FileValues};
+use super::secret::is_secret;
 use super::table::KEYS;
 
 /// Reads the keys of a file, with their values as texts.
@@ -24,7 +25,7 @@ pub(super) fn read(text: &str) -> Result<FileValues, FileProblem> {
             let key_at = Some(find_position(text, key.span()));
             let value_at = Some(find_position(text, value.span()));
             let key = key.into_inner();
-            match format_plain(value.into_inner()) {
+            match format_value(&key, value.into_inner()) {
                 Ok(text) => {
                     let value = FileValue {
                         text,
@@ -72,6 +73,17 @@ fn find_key_before(text: &str, at: FilePosition) -> Option<&'static str> {
             .map(|known| known.name)
     };
     text.lines().take(at.line).filter_map(key_of).last()
+}
+
+/// Formats a value of a key. A list of secrets keeps its form, since a secret may hold a comma.
+fn format_value(key: &str, value: Value) -> Result<String, String> {
+    match value {
+        Value::Array(items) if is_secret(key) => {
+            let items: Result<Vec<_>, _> = items.into_iter().map(format_plain).collect();
+            Ok(serde_json::Value::from(items?).to_string())
+        }
+        value => format_plain(value),
+    }
 }
 
 fn format_plain(value: Value) -> Result<String, String> {

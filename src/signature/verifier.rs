@@ -5,7 +5,8 @@ use std::net::IpAddr;
 use actix_web::HttpRequest;
 use actix_web::http::header::HeaderName;
 
-use super::signer::{HEADER, MAX_AGE, SignatureFlaw, Signer};
+use super::signer::{HEADER, MAX_AGE, SignatureFlaw};
+use super::signers::Signers;
 use crate::caller::Caller;
 use crate::settings::{Network, Settings};
 use crate::validation::query;
@@ -23,7 +24,7 @@ pub enum NotVerified {
 
 /// Checks the addresses and the signatures of calls.
 pub struct SignatureVerifier {
-    signer: Signer,
+    signers: Signers,
     allowed: Vec<Network>,
 }
 
@@ -32,7 +33,7 @@ impl SignatureVerifier {
     pub fn new(settings: &Settings) -> Self {
         let max_age = settings.validate_requests.then_some(MAX_AGE);
         Self {
-            signer: Signer::new(settings.secret.as_str(), max_age),
+            signers: Signers::new(&settings.secret, max_age),
             allowed: settings.allow_posting_from.clone(),
         }
     }
@@ -47,7 +48,7 @@ impl SignatureVerifier {
             return Err(NotVerified::Address(caller));
         }
         let signature = find_signature(request).ok_or(NotVerified::NotSigned)?;
-        self.signer
+        self.signers
             .check(&signature)
             .map_err(NotVerified::Signature)
     }

@@ -48,6 +48,7 @@ mod proxies;
 mod refusals;
 mod restart_pages;
 mod restarts;
+mod secrets;
 mod seeds;
 mod server_sent_events;
 mod shutdown;
