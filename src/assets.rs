@@ -26,6 +26,9 @@ fn find_file(name: &str) -> Option<EmbeddedFile> {
     ClientFiles::get(name).or_else(|| PageFiles::get(name))
 }
 
+/// Finds a file by its name.
+type Find = fn(&str) -> Option<EmbeddedFile>;
+
 /// A hash of all files. It stands in the path of each file, so files that import one another change
 /// together.
 static VERSION: LazyLock<String> = LazyLock::new(|| {
@@ -49,6 +52,23 @@ pub fn folder() -> String {
 
 /// Adds `/static` to an application.
 pub fn routes(app: &mut ServiceConfig) {
+    serve(app, find_file);
+}
+
+/// Adds `/static` with the files of the browser client only.
+pub fn client_routes(app: &mut ServiceConfig) {
+    serve(app, ClientFiles::get);
+}
+
+fn serve(app: &mut ServiceConfig, find: Find) {
+    let serve_version = move |request: HttpRequest, path: Path<(String, String)>| async move {
+        let (version, name) = path.into_inner();
+        answer_version(&request, &version, find(&name))
+    };
+    // A file that a browser has to ask for again.
+    let serve_latest = move |request: HttpRequest, name: Path<String>| async move {
+        answer(&request, find(&name), "no-cache")
+    };
     let files = scope("/static").wrap(Compress::default());
     app.service(
         files
@@ -57,25 +77,27 @@ pub fn routes(app: &mut ServiceConfig) {
     );
 }
 
-/// Serves `/static/{version}/{name}`, which a browser keeps for ever.
-async fn serve_version(request: HttpRequest, path: Path<(String, String)>) -> HttpResponse {
-    let (version, name) = path.into_inner();
+/// Answers a file of a version, which a browser keeps for ever.
+fn answer_version(
+    request: &HttpRequest,
+    version: &str,
+    file: Option<EmbeddedFile>,
+) -> HttpResponse {
     // After an upgrade a page that is still open gets the file as it is now, but shall not keep it.
     let cache_control = if version == *VERSION {
         "public, max-age=31536000, immutable"
     } else {
         "no-cache"
     };
-    answer(&request, &name, cache_control)
+    answer(request, file, cache_control)
 }
 
-/// Serves `/static/{name}`, which a browser has to ask for again.
-async fn serve_latest(request: HttpRequest, name: Path<String>) -> HttpResponse {
-    answer(&request, &name, "no-cache")
-}
-
-fn answer(request: &HttpRequest, name: &str, cache_control: &'static str) -> HttpResponse {
-    let Some(file) = find_file(name) else {
+fn answer(
+    request: &HttpRequest,
+    file: Option<EmbeddedFile>,
+    cache_control: &'static str,
+) -> HttpResponse {
+    let Some(file) = file else {
         return HttpResponse::NotFound()
             .content_type("text/plain; charset=utf-8")
             .body("There is no such file.\n");

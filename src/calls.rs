@@ -21,13 +21,9 @@ pub fn register(app: &mut ServiceConfig<'_>) {
         .service(user_state::set_user_state)
         .service(user_state::set_user_status)
         .service(channel_config::configure_channels)
-        .service(info::post_info)
-        .service(upgrade::open)
-        .service(event_stream::open)
-        .service(long_poll::listen)
-        .service(disconnect::disconnect)
-        .service(disconnect::disconnect_by_query)
-        .service(health::check_health)
+        .service(info::post_info);
+    register_for_clients(app);
+    app.service(health::check_health)
         .service(health::check_ready)
         .service(panel::get_numbers)
         .service(live::stream_live)
@@ -36,4 +32,13 @@ pub fn register(app: &mut ServiceConfig<'_>) {
         .service(action::configure_channels)
         .service(action::end_connection)
         .service(action::forget_channel);
+}
+
+/// Adds the calls that a client needs to listen. A public address may serve these only.
+pub fn register_for_clients(app: &mut ServiceConfig<'_>) {
+    app.service(upgrade::open)
+        .service(event_stream::open)
+        .service(long_poll::listen)
+        .service(disconnect::disconnect)
+        .service(disconnect::disconnect_by_query);
 }

@@ -8,6 +8,23 @@ use crate::admin::{panel, sign_in};
 use crate::api::{disconnect, info};
 use crate::{assets, calls, openapi};
 
+/// Which paths a socket serves.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Exposure {
+    /// All paths.
+    Everything,
+    /// What clients need to listen, and no other path (`internal_listen`).
+    Clients,
+}
+
+/// Adds the paths of [`Exposure::Clients`] to an application.
+pub fn client_routes(app: &mut web::ServiceConfig) {
+    calls::register_for_clients(&mut ServiceConfig::new(app));
+    app.service(at("/disconnect").route(route().to(disconnect::disconnect_by_any_method)))
+        .configure(assets::client_routes)
+        .default_service(to(not_found));
+}
+
 /// Adds all paths to an application.
 pub fn routes(app: &mut web::ServiceConfig) {
     calls::register(&mut ServiceConfig::new(app));

@@ -6,15 +6,19 @@ mod inherited;
 mod listener;
 mod store;
 mod threads;
+mod unix_socket;
 
-use std::net::{SocketAddr, TcpListener};
+use std::net::SocketAddr;
 
 use actix_server::Server;
 use actix_web::web::Data;
 use channelstream_actors::broker::Broker;
 
 use crate::process::find_local_address;
+use crate::routes::Exposure;
+use crate::server::application::Served;
 use crate::server::http_service::StreamLimits;
+use crate::server::listener::{ListenSocket, Listeners};
 use crate::server::threads::WorkerThreads;
 use crate::services::Services;
 use crate::settings::Settings;
@@ -27,8 +31,7 @@ use crate::stop::{self, Signals, StopTimes};
 /// or when a second signal comes.
 pub async fn serve(settings: Settings) -> std::io::Result<()> {
     raise_descriptor_limit();
-    let (listener, owner) = listener::listen(&settings)?;
-    let address = listener.local_addr()?;
+    let listeners = listener::listen(&settings)?;
     let mut signals = Signals::new()?;
     // Clients that connect now wait until the store is read.
     let (store, kept) = tokio::select! {
@@ -36,8 +39,9 @@ pub async fn serve(settings: Settings) -> std::io::Result<()> {
         () = signals.next() => return Ok(()),
     };
     let broker = Broker::with_store(settings.limits(), store, kept);
-    let services = Data::new(Services::start(settings, broker, owner));
-    let server = start_http(listener, address, &services)?;
+    let services = Data::new(Services::start(settings, broker, listeners.owner));
+    log_addresses(&services.settings, &listeners);
+    let server = start_http(listeners, &services)?;
     let stopped = stop::stop_at_signal(
         signals,
         server.handle(),
@@ -46,7 +50,6 @@ pub async fn serve(settings: Settings) -> std::io::Result<()> {
         &services.accepting,
         StopTimes::new(&services.settings),
     );
-    log_addresses(&services.settings, address);
     let served = tokio::select! {
         stopped = stopped => stopped,
         served = server => served,
@@ -55,12 +58,8 @@ pub async fn serve(settings: Settings) -> std::io::Result<()> {
     served
 }
 
-/// Starts the threads, which accept connections from `listener`.
-fn start_http(
-    listener: TcpListener,
-    address: SocketAddr,
-    services: &Data<Services>,
-) -> std::io::Result<Server> {
+/// Starts the threads, which accept connections from all sockets.
+fn start_http(listeners: Listeners, services: &Data<Services>) -> std::io::Result<Server> {
     let workers = count_workers(&services.settings);
     let threads = WorkerThreads::new(workers, services.broker.clone());
     let limits = StreamLimits {
@@ -69,24 +68,41 @@ fn start_http(
     };
     let builder = Server::build();
     let stop = builder.graceful_shutdown_signal();
-    let services = services.clone();
-    let service = move || {
-        threads.enter();
-        let stop = stop.clone();
-        let stopping = move || {
-            let stop = stop.clone();
-            async move { stop.notified().await }
-        };
-        http_service::build(services.clone(), address, limits, stopping)
-    };
-    let server = builder
+    let page_address = listeners.find_page_address();
+    let mut builder = builder
         .workers(workers)
         .backlog(listener::BACKLOG.unsigned_abs())
         // The stop has deadlines of its own (`stop.rs`).
         .shutdown_timeout(u64::from(u32::MAX))
-        .disable_signals()
-        .listen("http", listener, service)?;
-    Ok(server.run())
+        .disable_signals();
+    for (index, listener) in listeners.all.into_iter().enumerate() {
+        let (threads, stop, services) = (threads.clone(), stop.clone(), services.clone());
+        let served = Served {
+            exposure: listener.exposure,
+            page_address,
+        };
+        // Every thread makes a service for each socket, and enters with the first.
+        let enter = move || {
+            if index == 0 {
+                threads.enter();
+            }
+        };
+        let stopping = move || {
+            let stop = stop.clone();
+            async move { stop.notified().await }
+        };
+        builder = match listener.socket {
+            ListenSocket::Tcp(socket) => builder.listen("http", socket, move || {
+                enter();
+                http_service::build(services.clone(), served, limits, stopping.clone())
+            })?,
+            ListenSocket::Unix(socket) => builder.listen_uds("http", socket, move || {
+                enter();
+                http_service::build(services.clone(), served, limits, stopping.clone())
+            })?,
+        };
+    }
+    Ok(builder.run())
 }
 
 fn count_workers(settings: &Settings) -> usize {
@@ -107,11 +123,22 @@ fn raise_descriptor_limit() {
 }
 
 /// Logs where the server and its pages can be reached.
-fn log_addresses(settings: &Settings, address: SocketAddr) {
-    log::info!(
-        "serving on http://{address}, version {}",
-        env!("CARGO_PKG_VERSION")
-    );
+fn log_addresses(settings: &Settings, listeners: &Listeners) {
+    for (index, listener) in listeners.all.iter().enumerate() {
+        let socket = &listener.socket;
+        match listener.exposure {
+            _ if index == 0 => {
+                log::info!("serving on {socket}, version {}", env!("CARGO_PKG_VERSION"))
+            }
+            Exposure::Everything if !settings.internal_listen.is_empty() => {
+                log::info!("serving calls, panel and health on {socket} (internal_listen)");
+            }
+            Exposure::Everything | Exposure::Clients => log::info!("serving on {socket} too"),
+        }
+    }
+    let Some(address) = listeners.find_page_address() else {
+        return;
+    };
     if settings.demo {
         log::warn!(
             "the demo is on (demo): everyone who can reach this server can open http://{address}/ and http://{address}/demo"

@@ -1,12 +1,14 @@
 //! The settings: all of them (`table.rs`), where they come from, how they are read, checked and
 //! written.
 
+mod addresses;
 mod check;
 mod error;
 mod file;
 mod file_values;
 mod former_keys;
 mod ini;
+mod listen;
 mod load;
 mod network;
 mod origin;
@@ -24,6 +26,7 @@ mod write;
 
 pub use self::error::SettingsError;
 pub use self::file::SettingsFile;
+pub use self::listen::ListenAddress;
 pub use self::load::{Loaded, environment, load};
 pub use self::network::Network;
 pub use self::origin::Origin;

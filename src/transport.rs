@@ -10,11 +10,13 @@
 //! - `attached_outlet`, `response_end`, `heartbeats`: what the actors have in common;
 //! - `listen_request`, `position`, `read_progress`: what a request says, and what its client has
 //!   read;
-//! - [`watched_stream`], `head_timer`, [`socket_handle`]: the TCP stream under all of it.
+//! - [`watched_stream`], `head_timer`, [`socket_handle`], [`client_stream`]: the stream under all
+//!   of it.
 
 mod attached_outlet;
 mod callback;
 mod client_frames;
+pub mod client_stream;
 pub mod event_stream;
 mod frame_io;
 mod head_timer;

@@ -3,7 +3,7 @@
 use std::process::ExitCode;
 
 use super::output::print;
-use super::running::{address_of, client, describe};
+use super::running::{address_of, client, describe, find_address};
 use crate::settings::Settings;
 
 /// Asks the server whether it is well. The exit code tells, and a line for people.
@@ -19,8 +19,8 @@ pub(super) fn check_health(settings: &Settings) -> ExitCode {
         }
         Err(error) => {
             eprintln!(
-                "channelstream: no answer from {}:{}: {error}",
-                settings.host, settings.port
+                "channelstream: no answer from {}: {error}",
+                find_address(settings).map_or_else(String::new, |address| address.to_string())
             );
             ExitCode::FAILURE
         }
@@ -29,7 +29,7 @@ pub(super) fn check_health(settings: &Settings) -> ExitCode {
 
 /// Returns the status line of the answer.
 async fn read_status(settings: &Settings) -> Result<String, String> {
-    let answer = client(None)
+    let answer = client(settings, None)
         .get(address_of(settings, "/health"))
         .send()
         .await

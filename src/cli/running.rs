@@ -1,38 +1,73 @@
 //! The running server with these settings, as commands reach it.
 
+use std::path::PathBuf;
 use std::time::Duration;
 
+use actix_service::fn_service;
+use actix_tls::connect::{ConnectError as TcpConnectError, ConnectInfo, Connection};
+use actix_web::http::Uri;
+use actix_web::rt::net::UnixStream;
 use awc::error::{ConnectError, SendRequestError};
 use awc::{Client, Connector};
 
-use crate::settings::Settings;
+use crate::settings::{ListenAddress, Settings};
 
 /// How long the server may take to begin an answer.
 const TIMEOUT: Duration = Duration::from_secs(3);
 
 /// Returns the address of a path of the server.
 pub(super) fn address_of(settings: &Settings, path: &str) -> String {
-    let host = match settings.host.as_str() {
-        "0.0.0.0" => "127.0.0.1",
-        "::" | "[::]" => "[::1]",
-        host => host,
-    };
-    let is_bare_v6 = host.contains(':') && !host.starts_with('[');
-    let host = if is_bare_v6 {
-        format!("[{host}]")
-    } else {
-        host.to_owned()
-    };
-    format!("http://{host}:{}{path}", settings.port)
+    match find_address(settings) {
+        Some(ListenAddress::Tcp { host, port }) => {
+            let host = match host.as_str() {
+                "0.0.0.0" => "127.0.0.1",
+                "::" => "::1",
+                host => host,
+            };
+            let host = host.to_owned();
+            format!("http://{}{path}", ListenAddress::Tcp { host, port })
+        }
+        // The name of the host does not matter to a Unix socket.
+        Some(ListenAddress::Unix(_)) | None => format!("http://localhost{path}"),
+    }
+}
+
+/// Returns the address at which commands reach the server: a TCP address where there is one.
+pub(super) fn find_address(settings: &Settings) -> Option<ListenAddress> {
+    let mut addresses = settings.call_addresses();
+    addresses.sort_by_key(|address| matches!(address, ListenAddress::Unix(_)));
+    addresses.into_iter().next()
 }
 
 /// Returns a client that waits for an answer to begin for at most `timeout`, or for a few seconds.
-pub(super) fn client(timeout: Option<Duration>) -> Client {
-    Client::builder()
-        .connector(Connector::new().timeout(TIMEOUT))
-        .timeout(timeout.unwrap_or(TIMEOUT))
+pub(super) fn client(settings: &Settings, timeout: Option<Duration>) -> Client {
+    let timeout = timeout.unwrap_or(TIMEOUT);
+    let connector = Connector::new().timeout(TIMEOUT);
+    let builder = Client::builder();
+    if let Some(ListenAddress::Unix(path)) = find_address(settings) {
+        let connect = move |info| connect(path.clone(), info);
+        return builder
+            .connector(connector.connector(fn_service(connect)))
+            .timeout(timeout)
+            .disable_redirects()
+            .finish();
+    }
+    builder
+        .connector(connector)
+        .timeout(timeout)
         .disable_redirects()
         .finish()
+}
+
+/// Connects to a Unix socket, whatever host the request names.
+async fn connect(
+    path: PathBuf,
+    info: ConnectInfo<Uri>,
+) -> Result<Connection<Uri, UnixStream>, TcpConnectError> {
+    let stream = UnixStream::connect(path)
+        .await
+        .map_err(TcpConnectError::Io)?;
+    Ok(Connection::new(info.request().clone(), stream))
 }
 
 /// Describes why there is no answer. What the system says of a connection needs no words before it.

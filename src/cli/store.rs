@@ -151,7 +151,7 @@ async fn download(settings: &Settings, to: &Path) -> Result<(), String> {
     }
     let signature = Signer::new(settings.secret.first().as_str(), None).sign(BACKUP);
     let address = address_of(settings, BACKUP);
-    let mut answer = client(Some(BACKUP_TIMEOUT))
+    let mut answer = client(settings, Some(BACKUP_TIMEOUT))
         .get(&address)
         .insert_header(("x-channelstream-secret", signature))
         .no_decompress()

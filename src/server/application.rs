@@ -11,13 +11,21 @@ use actix_web::{App, Error, HttpResponse};
 
 use crate::demo;
 use crate::middleware::handle;
-use crate::routes::routes;
+use crate::routes::{Exposure, client_routes, routes};
 use crate::services::Services;
 
-/// Builds the application of one thread of a server that listens on `address`.
+/// What is served on a socket.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Served {
+    pub(super) exposure: Exposure,
+    /// The first TCP address at which the server serves calls and pages, if there is one.
+    pub(super) page_address: Option<SocketAddr>,
+}
+
+/// Builds the application of one thread for the connections of a socket.
 pub(super) fn build(
     services: Data<Services>,
-    address: SocketAddr,
+    served: Served,
 ) -> impl ServiceFactory<
     Request,
     Config = (),
@@ -30,11 +38,14 @@ pub(super) fn build(
     let app = App::new()
         .app_data(services.clone())
         .configure(|app| {
-            if services.settings.demo {
+            if served.exposure == Exposure::Clients {
+                return client_routes(app);
+            }
+            if let Some(address) = served.page_address.filter(|_| services.settings.demo) {
                 demo::routes(app, &services, address);
             }
+            routes(app);
         })
-        .configure(routes)
         .wrap(from_fn(handle));
     let app = ServiceFactoryExt::map_err(app.into_factory(), |error: Error| error.error_response());
     map_config(app, |()| AppConfig::default())

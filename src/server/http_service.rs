@@ -1,7 +1,6 @@
 //! The HTTP service of a thread: what `actix_web::HttpServer` would build, over a stream that can
 //! be cut from outside and taken over by websockets.
 
-use std::net::SocketAddr;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
@@ -11,12 +10,12 @@ use actix_http::h1::Codec;
 use actix_http::{HttpService, Request};
 use actix_service::{ServiceFactory, ServiceFactoryExt, apply_fn_factory, fn_factory, fn_service};
 use actix_web::Error;
-use actix_web::rt::net::TcpStream;
 use actix_web::web::Data;
 
 use crate::exchange::{Exchange, watch};
-use crate::server::application;
+use crate::server::application::{self, Served};
 use crate::services::Services;
+use crate::transport::client_stream::ClientStream;
 use crate::transport::socket_handle::SocketHandle;
 use crate::transport::upgrade::{self, LINGER};
 use crate::transport::watched_stream::WatchedStream;
@@ -37,20 +36,21 @@ pub(super) struct StreamLimits {
     pub(super) head_timeout: Duration,
 }
 
-/// Builds the service of a thread of a server that listens on `address`. `stopping` returns a
-/// future that ends when idle connections have to close.
-pub(super) fn build<F>(
+/// Builds the service of a thread for the connections of a socket. `stopping` returns a future that
+/// ends when idle connections have to close.
+pub(super) fn build<S, F>(
     services: Data<Services>,
-    address: SocketAddr,
+    served: Served,
     limits: StreamLimits,
     stopping: impl Fn() -> F + 'static,
-) -> impl ServiceFactory<TcpStream, Config = (), Response = (), InitError = ()>
+) -> impl ServiceFactory<S, Config = (), Response = (), InitError = ()>
 where
+    S: Into<ClientStream> + 'static,
     F: Future<Output = ()> + 'static,
 {
     let accepting = services.accepting.clone();
     // One takes requests, the other those whose stream leaves HTTP.
-    let [answers, upgrades] = [(), ()].map(|()| application::build(services.clone(), address));
+    let [answers, upgrades] = [(), ()].map(|()| application::build(services.clone(), served));
     let upgrades = Rc::new(upgrades);
     let upgrade = fn_factory(move || {
         let upgrades = upgrades.clone();
@@ -83,10 +83,11 @@ where
         })
         .upgrade(upgrade)
         .h1(apply_fn_factory(answers, watch));
-    fn_service(move |stream: TcpStream| {
+    fn_service(move |stream: S| {
+        let stream = stream.into();
         let exchange = Exchange::new(accepting.begin_connection());
         async move {
-            let peer = stream.peer_addr().ok();
+            let peer = stream.peer();
             Ok((
                 WatchedStream::new(stream, exchange, limits.unacknowledged, limits.head_timeout),
                 peer,

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use super::error::SettingsError;
+use super::listen::ListenAddress;
 use super::network::Network;
 use super::secret::Secret;
 use super::table::Settings;
@@ -38,6 +39,7 @@ impl Settings {
                 "allow_posting_from names no address, so nobody can make signed calls".to_owned(),
             );
         }
+        self.check_addresses(&mut findings);
         if self.workers > MOST_WORKERS {
             findings.problems.push(format!(
                 "workers must be at most {MOST_WORKERS} (got {})",
@@ -58,23 +60,40 @@ impl Settings {
             ("cookie_secret", &self.cookie_secret),
         ]);
         let defaults = self.default_secrets();
+        let open = self.find_open_address();
         for (key, secret) in secrets {
             let variable = format!("CHANNELSTREAM_{}", key.to_uppercase());
             if secret.as_str().is_empty() {
                 // Only the cookie's is empty by default, and a random one is made at the start.
             } else if !defaults.contains(&key) {
                 findings.warnings.extend(warn_of_length(key, secret));
-            } else if self.is_local() {
+            } else if open.is_none() {
                 let warning = format!(
                     "{key} is the default that everyone knows; set it before others can reach this server"
                 );
                 findings.warnings.push(warning);
             } else {
                 findings.problems.push(format!(
-                    "{key} is the default that everyone knows, and host = \"{}\" lets others reach this server; set {key}, or {variable}",
-                    self.host
+                    "{key} is the default that everyone knows, and {} lets others reach this server; set {key}, or {variable}",
+                    open.as_deref().unwrap_or_default()
                 ));
             }
+        }
+    }
+
+    fn check_addresses(&self, findings: &mut CheckFindings) {
+        let default = Self::default();
+        if !self.listen.is_empty() && (&self.host, self.port) != (&default.host, default.port) {
+            let warning = "host and port have no effect, since listen is set".to_owned();
+            findings.warnings.push(warning);
+        }
+        let is_unix = |address: &ListenAddress| matches!(address, ListenAddress::Unix(_));
+        if self.demo && self.call_addresses().iter().all(is_unix) {
+            findings.problems.push(
+                "demo = true: the demo calls this server over TCP, and only Unix sockets are listed; add an address such as \
+                 127.0.0.1:8000 to internal_listen, or to listen where that is empty"
+                    .to_owned(),
+            );
         }
     }
 

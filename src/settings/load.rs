@@ -64,7 +64,9 @@ pub fn load(
     let is_in_file = |key: &str| in_file.get(key).is_some_and(|value| !value.text.is_empty());
     let file_decides_idle =
         !is_over("gc_conns_after") && IDLE_KEYS.iter().any(|key| is_in_file(key) && !is_over(key));
-    let has_host = is_over("host") || is_in_file("host");
+    let has_host = ["host", "listen"]
+        .into_iter()
+        .any(|key| is_over(key) || is_in_file(key));
     let mut given_secrets = secret_files::SECRETS.to_vec();
     given_secrets.retain(|key| is_over(key) || is_in_file(key));
     reader.set_from_environment(environment);

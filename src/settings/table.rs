@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use channelstream_actors::limits::Limits;
 
+use super::listen::ListenAddress;
 use super::network::Network;
 use super::origin::Origin;
 use super::proxy_header::ProxyHeader;
@@ -101,6 +102,12 @@ settings! {
     host: String = "127.0.0.1".to_owned();
     /// Port to listen on.
     port: u16 = 8000;
+    /// Addresses to listen on instead of `host` and `port`: `0.0.0.0:8000`, `[::]:8000`,
+    /// `unix:/run/channelstream.sock`.
+    listen: Vec<ListenAddress> = Vec::new();
+    /// Further addresses, for signed calls, the panel, the explorer, metrics and health. Then all
+    /// other addresses serve only `/ws`, `/sse`, `/listen`, `/disconnect` and the browser client.
+    internal_listen: Vec<ListenAddress> = Vec::new();
     /// Allow a second server to listen on the same address (SO_REUSEPORT), so that it serves while
     /// this one stops; both need the setting. Connections that wait for the server that ends are
     /// reset by the kernel; with a socket from systemd none are.
@@ -252,15 +259,6 @@ impl Settings {
             restart_grace: self.restart_grace,
             ..Limits::default()
         }
-    }
-
-    /// Returns whether only this machine can reach the server.
-    pub fn is_local(&self) -> bool {
-        self.host == "localhost"
-            || self
-                .host
-                .parse::<IpAddr>()
-                .is_ok_and(|address| address.is_loopback())
     }
 
     /// Returns the keys of the secrets that are the defaults, which everyone knows.

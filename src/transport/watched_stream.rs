@@ -1,4 +1,4 @@
-//! The TCP stream under every request. It ends when a request's head does not arrive in time, it
+//! The stream under every request. It ends when a request's head does not arrive in time, it
 //! can be cut from outside whatever its outlet does, and it notes how the socket ended, which says
 //! whether a client has read the answer of a long-poll.
 
@@ -8,11 +8,10 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
-use actix_web::rt::net::TcpStream;
-use socket2::SockRef;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
 use crate::exchange::Exchange;
+use crate::transport::client_stream::ClientStream;
 use crate::transport::head_timer::HeadTimer;
 use crate::transport::socket_handle::SocketHandle;
 
@@ -21,10 +20,10 @@ const TOO_LATE: &[u8] =
     b"HTTP/1.1 408 Request Timeout\r\nconnection: close\r\ncontent-type: application/json\r\ncontent-length: 68\r\n\r\n\
 {\"request\": \"the head of the request took too long (head_timeout)\"}\n";
 
-/// A TCP stream with a [`SocketHandle`].
+/// A client's stream with a [`SocketHandle`].
 #[derive(Debug)]
 pub struct WatchedStream {
-    stream: TcpStream,
+    stream: ClientStream,
     handle: Arc<SocketHandle>,
     exchange: Arc<Exchange>,
     /// The deadline of heads; `None` once no request follows on the stream.
@@ -40,18 +39,20 @@ impl WatchedStream {
     /// machine that is gone answers no pings and closes nothing. It also ends when the head of a
     /// request takes longer than `head_timeout`.
     pub fn new(
-        stream: TcpStream,
+        stream: ClientStream,
         exchange: Exchange,
         unacknowledged: Duration,
         head_timeout: Duration,
     ) -> Self {
-        let socket = SockRef::from(&stream);
-        // Lists of messages are small and must not wait for each other.
-        let set = socket
-            .set_tcp_nodelay(true)
-            .and_then(|()| socket.set_tcp_user_timeout(Some(unacknowledged)));
-        if let Err(error) = set {
-            log::debug!("an option of a socket could not be set: {error}");
+        if stream.is_tcp() {
+            let socket = stream.socket();
+            // Lists of messages are small and must not wait for each other.
+            let set = socket
+                .set_tcp_nodelay(true)
+                .and_then(|()| socket.set_tcp_user_timeout(Some(unacknowledged)));
+            if let Err(error) = set {
+                log::debug!("an option of a socket could not be set: {error}");
+            }
         }
         Self {
             stream,
@@ -100,7 +101,7 @@ impl WatchedStream {
 
     fn open_probe(&self) {
         if self.handle.wants_probe() {
-            self.handle.open_probe(SockRef::from(&self.stream));
+            self.handle.open_probe(self.stream.socket());
         }
     }
 
@@ -121,7 +122,7 @@ impl WatchedStream {
 
 impl Drop for WatchedStream {
     fn drop(&mut self) {
-        self.handle.note_drop(SockRef::from(&self.stream));
+        self.handle.note_drop(self.stream.socket());
     }
 }
 

@@ -385,6 +385,31 @@ fn a_passed_socket_that_others_can_reach_needs_secrets_of_its_own() {
     assert!(server.address.starts_with("0.0.0.0:"), "{}", server.address);
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn a_passed_socket_serves_clients_only_where_there_is_an_internal_address() {
+    let manager = Manager::new();
+    let socket = manager.0.try_clone().unwrap();
+    let flags = [
+        "--internal-listen",
+        "127.0.0.1:0",
+        "--listen",
+        "127.0.0.1:1",
+    ];
+    let mut server = Server::run(with_socket(socket, "1", &flags));
+    assert_eq!(server.address, manager.address());
+    let line = server.log_line("(internal_listen)");
+    let internal = line.split("http://").nth(1).unwrap();
+    let internal = Backend::at(internal.split(' ').next().unwrap());
+    let conn_id = internal.connect("alice", &["room"]).await;
+    let mut websocket = WebSocket::open(&server.address, &conn_id).await.unwrap();
+    internal.say("room", json!({"n": 1})).await;
+    while websocket.event().await["type"] != "message" {}
+    let outside = Backend::of(&server);
+    let refused = outside.request(reqwest::Method::POST, "/message");
+    assert_eq!(refused.send().await.unwrap().status(), 404);
+    assert!(server.terminate().success());
+}
+
 #[test]
 fn a_socket_that_was_passed_to_another_process_is_not_taken() {
     let mut server = Server::start_with(&[], &[("LISTEN_PID", "1"), ("LISTEN_FDS", "1")]);

@@ -36,6 +36,7 @@ mod hints;
 mod idempotency;
 mod ini_files;
 mod lifetimes;
+mod listening;
 mod logging;
 mod long_work;
 mod memory;

@@ -14,6 +14,11 @@ pub(crate) struct Backend {
 
 impl Backend {
     pub(crate) fn of(server: &Server) -> Self {
+        Self::at(&server.address)
+    }
+
+    /// Calls the server at one of its addresses.
+    pub(crate) fn at(address: &str) -> Self {
         let http = reqwest::Client::builder()
             .redirect(redirect::Policy::none())
             .no_proxy()
@@ -21,7 +26,7 @@ impl Backend {
             .unwrap();
         Self {
             http,
-            address: server.address.clone(),
+            address: address.to_owned(),
         }
     }
 
