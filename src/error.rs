@@ -26,6 +26,12 @@ pub enum ApiError {
         /// The address that was seen.
         address: String,
     },
+    /// A page of an origin that may not listen here.
+    #[error("pages of the origin {origin} may not listen here: it is not in allow_origins")]
+    OriginNotAllowed {
+        /// The origin that was seen.
+        origin: String,
+    },
     /// The call has no signature.
     #[error("the call is not signed")]
     NotSigned,
@@ -211,6 +217,7 @@ impl ResponseError for ApiError {
     fn status_code(&self) -> StatusCode {
         match self {
             Self::AddressNotAllowed { .. }
+            | Self::OriginNotAllowed { .. }
             | Self::NotSigned
             | Self::NoCredentials
             | Self::DefaultSecretBehindProxy { .. }
@@ -277,6 +284,7 @@ impl ResponseError for ApiError {
             | Self::TooLargeUnsigned { .. }
             | Self::Upgrade
             | Self::UnknownConnection
+            | Self::OriginNotAllowed { .. }
             | Self::DefaultSecretBehindProxy { .. }
             | Self::NotHttps
             | Self::ForeignPage => response.json(Refusal::of(self.to_string())),

@@ -8,8 +8,8 @@
 //! - `websocket`: the actor of a websocket, with its `pings` and its frames (`frame_io`,
 //!   `client_frames`, `server_frames`);
 //! - `attached_outlet`, `response_end`, `heartbeats`: what the actors have in common;
-//! - `listen_request`, `position`, `read_progress`: what a request says, and what its client has
-//!   read;
+//! - `listen_request`, `page_origin`, `position`, `read_progress`: what a request says, and what its
+//!   client has read;
 //! - [`watched_stream`], `head_timer`, [`socket_handle`], [`client_stream`]: the stream under all
 //!   of it.
 
@@ -23,6 +23,7 @@ mod head_timer;
 mod heartbeats;
 mod listen_request;
 pub mod long_poll;
+mod page_origin;
 mod pings;
 mod position;
 mod read_progress;

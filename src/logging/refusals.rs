@@ -27,10 +27,12 @@ pub enum RefusalKind {
     SignIn,
     /// The body breaks a rule which the answer hardly explains.
     Invalid,
+    /// The page's origin may not listen.
+    Origin,
 }
 
 /// How many refusals of each kind are not logged yet.
-static SUMS: [UnloggedRefusals; 6] = [
+static SUMS: [UnloggedRefusals; 7] = [
     UnloggedRefusals::of("their addresses are not in allow_posting_from"),
     UnloggedRefusals::of("they have no signature"),
     UnloggedRefusals::of("their signatures do not match; compare the secrets (secret)"),
@@ -41,6 +43,7 @@ static SUMS: [UnloggedRefusals; 6] = [
     UnloggedRefusals::of(
         "their bodies break rules; the answer's header x-channelstream-hint says which",
     ),
+    UnloggedRefusals::of("the origins of their pages are not in allow_origins"),
 ];
 
 /// The beginning of the times in milliseconds.

@@ -33,6 +33,13 @@ fn record_error(error: &ApiError, path: &str) {
                 "refused a call to {path} from {address}: add the address to allow_posting_from"
             ),
         ),
+        ApiError::OriginNotAllowed { origin } => log_refusal(
+            RefusalKind::Origin,
+            format_args!(
+                "refused {path} to a page of the origin {}: add the origin to allow_origins if the page is yours",
+                origin.escape_debug()
+            ),
+        ),
         ApiError::NotSigned => log_refusal(
             RefusalKind::NotSigned,
             format_args!("refused a call to {path}: it has no signature ({HEADER})"),

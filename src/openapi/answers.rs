@@ -109,6 +109,15 @@ pub enum ListenErrors {
     UnknownConnection(Refusal),
 }
 
+/// What a page that opens a websocket or an event stream may be answered as well.
+#[derive(IntoResponses)]
+pub enum OriginErrors {
+    /// The page's origin is not in `allow_origins`, or the request came through a proxy while a
+    /// default secret is in force, which everyone knows.
+    #[response(status = 403)]
+    NotAllowed(Refusal),
+}
+
 /// What a page that listens by long-poll may be answered as well.
 #[derive(IntoResponses)]
 pub enum PollErrors {

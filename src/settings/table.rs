@@ -134,6 +134,9 @@ settings! {
     /// Origins whose pages may read answers: `https://app.example`; a host, `app.example`, stands
     /// for all its origins. Empty: all.
     allow_cors: Vec<Origin> = Vec::new();
+    /// Origins whose pages may open `/ws` and `/sse`, in the form of `allow_cors`; 403 to others. A
+    /// request without an origin comes from no page of another site, and is let in. Empty: all.
+    allow_origins: Vec<Origin> = Vec::new();
     /// Refuse signatures older than 60 seconds.
     validate_requests: bool = true;
     /// Answer 406 to everything that did not come by https.

@@ -25,11 +25,12 @@ use tokio::sync::mpsc;
 
 use crate::error::ApiError;
 use crate::event_source;
-use crate::openapi::answers::{CommonErrors, HttpsOnly, InvalidQuery, ListenErrors};
+use crate::openapi::answers::{CommonErrors, HttpsOnly, InvalidQuery, ListenErrors, OriginErrors};
 use crate::services::Services;
 use crate::transport::attached_outlet::AttachedOutlet;
 use crate::transport::heartbeats::{Heartbeats, SendHeartbeat};
 use crate::transport::listen_request::{ListenParams, ListenRequest, PositionHeader, STOPPING};
+use crate::transport::page_origin;
 use crate::transport::position;
 use crate::transport::response_end::{ResponseEnd, ResponseEnded};
 
@@ -59,7 +60,7 @@ const EVENTS_PER_POSITION: u64 = 64;
     responses(
         (status = 200, description = "The stream is open. It carries lists of events.", body = Vec<Event<'static>>,
             content_type = "text/event-stream"),
-        CommonErrors, HttpsOnly, InvalidQuery, ListenErrors,
+        CommonErrors, HttpsOnly, InvalidQuery, ListenErrors, OriginErrors,
     ),
 )]
 #[get("/sse")]
@@ -67,6 +68,7 @@ pub(crate) async fn open(
     request: HttpRequest,
     services: Data<Services>,
 ) -> Result<HttpResponse, ApiError> {
+    page_origin::check(&request, &services.settings.allow_origins)?;
     let listen = ListenRequest::parse(&request)?;
     let lifecycle = services.lifecycle.clone();
     if lifecycle.is_draining() {

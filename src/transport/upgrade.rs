@@ -33,11 +33,12 @@ use tokio::time::timeout;
 
 use crate::error::ApiError;
 use crate::exchange::Exchange;
-use crate::openapi::answers::{CommonErrors, HttpsOnly, InvalidQuery, Refusal};
+use crate::openapi::answers::{CommonErrors, HttpsOnly, InvalidQuery, OriginErrors, Refusal};
 use crate::services::Services;
 use crate::transport::attached_outlet::AttachedOutlet;
 use crate::transport::frame_io::FrameIo;
 use crate::transport::listen_request::{ListenParams, ListenRequest, STOPPING};
+use crate::transport::page_origin;
 use crate::transport::server_frames;
 use crate::transport::watched_stream::WatchedStream;
 use crate::transport::websocket::WebSocket;
@@ -105,7 +106,7 @@ where
             body = Vec<Event<'static>>),
         (status = 426, description = "The request does not ask for an upgrade to a websocket.", body = Refusal,
             headers(("Upgrade" = String, description = "The protocol to ask for, which is always `websocket`."))),
-        CommonErrors, HttpsOnly, InvalidQuery,
+        CommonErrors, HttpsOnly, InvalidQuery, OriginErrors,
     ),
 )]
 #[get("/ws")]
@@ -113,6 +114,7 @@ pub(crate) async fn open(
     request: HttpRequest,
     services: Data<Services>,
 ) -> Result<HttpResponse, ApiError> {
+    page_origin::check(&request, &services.settings.allow_origins)?;
     let listen = ListenRequest::parse(&request)?;
     let mut response =
         ws::handshake(&request).map_err(|error| ApiError::NoUpgrade(error.to_string()))?;

@@ -42,6 +42,7 @@ mod long_work;
 mod memory;
 mod original;
 mod original_page;
+mod origins;
 mod panel;
 mod pings;
 mod power_cut;
