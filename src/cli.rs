@@ -184,10 +184,13 @@ fn dispatch(matches: &ArgMatches) -> Result<ExitCode, SettingsError> {
             let text = sign
                 .get_one::<String>("text")
                 .map_or("channelstream", String::as_str);
-            print(&format!(
-                "{}\n",
-                Signer::new(settings.secret.first().as_str(), None).sign(text)
-            ))
+            let signer = Signer::new(settings.secret.first().as_str(), None);
+            let signature = if settings.reject_replays && !text.contains('|') {
+                signer.sign_call(text)
+            } else {
+                signer.sign(text)
+            };
+            print(&format!("{signature}\n"))
         }
         Some(("store", command)) => store::run(command, &load_settings(command)?.settings),
         Some(("health", health)) => Ok(health::check_health(&load_settings(health)?.settings)),

@@ -41,6 +41,11 @@ pub enum ApiError {
     /// The signature is wrong, malformed or too old.
     #[error("{0}")]
     BadSignature(SignatureFlaw),
+    /// No further signature can be remembered (`reject_replays`).
+    #[error(
+        "too many signed calls in the last minute to remember their signatures (replay_bytes); nothing of this was done"
+    )]
+    TooManySignatures,
     /// The body breaks rules.
     #[error("the request breaks rules")]
     Invalid(Errors),
@@ -152,6 +157,8 @@ impl ApiError {
         let hint = match self {
             Self::BadSignature(SignatureFlaw::Foreign) => "signature does not match".to_owned(),
             Self::BadSignature(SignatureFlaw::Old) => "signature too old".to_owned(),
+            // Whoever made this signature knows the secret.
+            Self::BadSignature(flaw) => flaw.to_string(),
             Self::Invalid(errors) | Self::InvalidQuery(errors) => errors.hint()?,
             Self::BadQuery(message) if message == CONN_ID.wrong => {
                 "conn_id: a UUID is needed here, as 7d444840-9dc0-11d1-b245-5ffdce74fad2."
@@ -232,7 +239,9 @@ impl ResponseError for ApiError {
             Self::TooSlow(_) => StatusCode::REQUEST_TIMEOUT,
             Self::NoUpgrade(_) => StatusCode::UPGRADE_REQUIRED,
             Self::NoSession { .. } => StatusCode::FOUND,
-            Self::Refused(_) | Self::Stopping => StatusCode::SERVICE_UNAVAILABLE,
+            Self::Refused(_) | Self::Stopping | Self::TooManySignatures => {
+                StatusCode::SERVICE_UNAVAILABLE
+            }
             Self::Internal(_) => StatusCode::INTERNAL_SERVER_ERROR,
         }
     }
@@ -273,7 +282,7 @@ impl ResponseError for ApiError {
                         Outcome::Unknown => Refusal::unknown(self.to_string()),
                     })
             }
-            Self::Stopping => response
+            Self::Stopping | Self::TooManySignatures => response
                 .insert_header((header::RETRY_AFTER, 1))
                 .json(Refusal::of(self.to_string())),
             Self::Internal(_) => response.json(Refusal::of("Internal error.")),

@@ -22,7 +22,7 @@
 //! - [`pages`]: the front page; [`demo`]: a chat with a backend of its own; [`admin`]: the panel's
 //!   pages; [`assets`]: the files that pages use;
 //! - [`middleware`]: what every request passes first; [`purpose`]: what a request is for;
-//! - [`services`]: what handlers work with; [`operators`]: sessions, the sign-in throttle and the
+//! - [`services`]: what handlers work with, [`live`]: what of the settings can change; [`operators`]: sessions, the sign-in throttle and the
 //!   monitor;
 //! - [`extractors`]: what handlers take; [`validation`]: from JSON to typed requests;
 //!   [`signature`]: who may call; [`error`]: from errors to answers; [`answer`]: answers that are
@@ -47,6 +47,7 @@ pub mod event_source;
 pub mod exchange;
 pub mod extractors;
 pub mod lifecycle;
+pub mod live;
 pub mod logging;
 pub mod middleware;
 pub mod openapi;

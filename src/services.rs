@@ -8,21 +8,25 @@ use channelstream_actors::broker::Broker;
 use crate::accepting::{Accepting, SocketOwner};
 use crate::error::ApiError;
 use crate::lifecycle::Lifecycle;
+use crate::live::Live;
 use crate::operators::monitor::Monitor;
 use crate::operators::sessions::Sessions;
 use crate::operators::throttle::SignInThrottle;
 use crate::process::StartTime;
 use crate::settings::Settings;
-use crate::signature::verifier::SignatureVerifier;
+use crate::signature::replays::UsedSignatures;
 
 /// The parts of a running server that handlers and middleware use.
 pub struct Services {
     /// The only way to channels, users and connections.
     pub broker: Broker,
-    /// The settings that the server runs by.
+    /// The settings that the server was started with. [`live`](Self::live) has those that can
+    /// change.
     pub settings: Settings,
-    /// Checks who may make signed calls.
-    pub verifier: SignatureVerifier,
+    /// The settings that are in force now.
+    pub live: Live,
+    /// The signatures that were used, where each is accepted once.
+    pub used_signatures: Addr<UsedSignatures>,
     /// Opens, checks and ends the sessions of operators.
     pub sessions: Sessions,
     /// Makes guessing the panel's password slow.
@@ -42,7 +46,8 @@ impl Services {
     /// broker takes no calls until its threads run.
     pub fn start(settings: Settings, broker: Broker, owner: SocketOwner) -> Self {
         Self {
-            verifier: SignatureVerifier::new(&settings),
+            live: Live::new(settings.clone()),
+            used_signatures: UsedSignatures::default().start(),
             sessions: Sessions::new(&settings),
             throttle: SignInThrottle::default().start(),
             monitor: Monitor::new(broker.clone()).start(),

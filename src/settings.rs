@@ -16,6 +16,7 @@ mod proxy_header;
 mod secret;
 mod secret_files;
 mod secret_list;
+mod signature;
 mod store;
 mod table;
 #[cfg(test)]
@@ -34,6 +35,7 @@ pub use self::proxy_header::ProxyHeader;
 pub use self::secret::Secret;
 pub(crate) use self::secret::is_secret;
 pub use self::secret_list::SecretList;
+pub use self::signature::{SignatureScope, SignatureTolerance};
 pub use self::store::{StoreKind, StoreSync};
 pub use self::table::{KEYS, SettingKey, Settings};
 pub use self::value::{LogLevel, Scheme, SettingValue, SignatureChecker, ValueRemark};

@@ -1,5 +1,7 @@
-//! Signatures of calls: how they are made ([`signer`]), and who may send them ([`verifier`]).
+//! Signatures of calls: how they are made ([`signer`]), by which secrets ([`signers`]), who may send
+//! them ([`verifier`]), and how often ([`replays`]).
 
+pub mod replays;
 pub mod signer;
 pub mod signers;
 pub mod verifier;

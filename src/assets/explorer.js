@@ -6,6 +6,9 @@ const secret = document.getElementById('secret');
 
 document.getElementById('secret-form').addEventListener('submit', (event) => event.preventDefault());
 
+/** Makes each signature another one, for a server that accepts each only once. */
+const nonce = () => crypto.getRandomValues(new Uint32Array(4)).join('-');
+
 window.SwaggerUIBundle({
     url: `${root}openapi.json`,
     dom_id: '#api',
@@ -16,7 +19,9 @@ window.SwaggerUIBundle({
     requestInterceptor: (request) => {
         const url = new URL(request.url, location.href);
         if (secret.value && url.pathname !== `${root}openapi.json`) {
-            request.headers['x-channelstream-secret'] = new ChannelStreamSigner(secret.value).signRequest(url.pathname);
+            request.headers['x-channelstream-secret'] = new ChannelStreamSigner(secret.value).signRequest(
+                `${url.pathname}|${nonce()}`,
+            );
         }
         return request;
     },

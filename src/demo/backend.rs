@@ -70,7 +70,7 @@ impl Backend {
             return Err(DemoError::Stopping);
         }
         let request = self.http.request(method, format!("{}{path}", self.url));
-        let request = request.insert_header((HEADER, self.signer.sign(path)));
+        let request = request.insert_header((HEADER, self.signer.sign_call(path)));
         let request = request.insert_header((OWN_CALL_HEADER, OWN_CALL.as_str()));
         let request = request.insert_header((header::CONTENT_TYPE, "application/json"));
         let mut answer = request.send_body(body.to_string()).await.map_err(|error| {

@@ -4,6 +4,7 @@ use actix_web::dev::Payload;
 use actix_web::{FromRequest, HttpRequest};
 use futures_util::future::LocalBoxFuture;
 
+use super::signed::verify;
 use crate::caller::Caller;
 use crate::error::ApiError;
 use crate::services::Services;
@@ -36,7 +37,7 @@ async fn authenticate(request: HttpRequest) -> Result<Operator, ApiError> {
             sign_in: Caller::of(&request).url(sign_in_path(&request)),
         });
     }
-    services.verifier.verify(&request)?;
+    verify(&request).await?;
     Ok(Operator)
 }
 

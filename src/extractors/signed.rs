@@ -1,28 +1,56 @@
 //! The extractor [`Signed`], which demands a signature.
 
-use std::future::{Ready, ready};
-
 use actix_web::dev::Payload;
-use actix_web::web::Data;
 use actix_web::{FromRequest, HttpRequest};
+use futures_util::future::{Either, LocalBoxFuture, Ready, ready};
 
 use crate::error::ApiError;
 use crate::services::Services;
+use crate::signature::SignatureFlaw;
+use crate::signature::replays::{Accept, NotFresh};
 
 /// Proof that a request is signed and comes from an allowed address. It stands before the body in a
 /// handler's arguments, so the signature is checked before the body is read.
 #[derive(Clone, Copy, Debug)]
 pub struct Signed;
 
+/// Ends at once, unless signatures are accepted only once (`reject_replays`).
+type Verification =
+    Either<Ready<Result<Signed, ApiError>>, LocalBoxFuture<'static, Result<Signed, ApiError>>>;
+
 impl FromRequest for Signed {
     type Error = ApiError;
-    type Future = Ready<Result<Self, ApiError>>;
+    type Future = Verification;
 
     fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
-        let verify = |services: &Data<Services>| {
-            services.verifier.verify(request)?;
-            Ok(Self)
-        };
-        ready(Services::of(request).and_then(verify))
+        verify(request)
     }
+}
+
+/// Checks the address and the signature of a request.
+pub(super) fn verify(request: &HttpRequest) -> Verification {
+    let services = match Services::of(request) {
+        Ok(services) => services,
+        Err(error) => return Either::Left(ready(Err(error))),
+    };
+    let in_force = services.live.now();
+    let signature = match in_force.verifier.verify(request) {
+        Ok(signature) => signature,
+        Err(error) => return Either::Left(ready(Err(error.into()))),
+    };
+    if !in_force.settings.reject_replays {
+        return Either::Left(ready(Ok(Signed)));
+    }
+    let accepted = services.used_signatures.send(Accept {
+        signature,
+        limit: in_force.settings.replay_bytes,
+    });
+    Either::Right(Box::pin(async move {
+        match accepted.await {
+            Ok(Ok(())) => Ok(Signed),
+            Ok(Err(NotFresh::Used)) => Err(ApiError::BadSignature(SignatureFlaw::Used)),
+            Ok(Err(NotFresh::Full)) => Err(ApiError::TooManySignatures),
+            Err(_) => Err(ApiError::Internal("no memory for signatures")),
+        }
+    }))
 }

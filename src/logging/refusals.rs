@@ -29,10 +29,14 @@ pub enum RefusalKind {
     Invalid,
     /// The page's origin may not listen.
     Origin,
+    /// The signature is dated ahead, for another path, without a nonce, or was used before.
+    UnfitSignature,
+    /// No further signature can be remembered.
+    TooManySignatures,
 }
 
 /// How many refusals of each kind are not logged yet.
-static SUMS: [UnloggedRefusals; 7] = [
+static SUMS: [UnloggedRefusals; 9] = [
     UnloggedRefusals::of("their addresses are not in allow_posting_from"),
     UnloggedRefusals::of("they have no signature"),
     UnloggedRefusals::of("their signatures do not match; compare the secrets (secret)"),
@@ -44,6 +48,11 @@ static SUMS: [UnloggedRefusals; 7] = [
         "their bodies break rules; the answer's header x-channelstream-hint says which",
     ),
     UnloggedRefusals::of("the origins of their pages are not in allow_origins"),
+    UnloggedRefusals::of(
+        "their signatures are dated ahead, for another path, without a nonce, or were used before \
+         (signature_tolerance, signature_scope, reject_replays)",
+    ),
+    UnloggedRefusals::of("no further signatures can be remembered (replay_bytes)"),
 ];
 
 /// The beginning of the times in milliseconds.

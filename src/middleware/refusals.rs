@@ -48,9 +48,17 @@ fn record_error(error: &ApiError, path: &str) {
             let kind = match flaw {
                 SignatureFlaw::Foreign => RefusalKind::ForeignSignature,
                 SignatureFlaw::Old => RefusalKind::OldSignature,
+                SignatureFlaw::Ahead
+                | SignatureFlaw::OtherPath
+                | SignatureFlaw::NoNonce
+                | SignatureFlaw::Used => RefusalKind::UnfitSignature,
             };
             log_refusal(kind, format_args!("refused a call to {path}: {flaw}"));
         }
+        ApiError::TooManySignatures => log_refusal(
+            RefusalKind::TooManySignatures,
+            format_args!("refused a call to {path} with 503: {error}"),
+        ),
         ApiError::Invalid(_) => {
             if let Some(hint) = error.hint() {
                 let line = format_args!("refused a call to {path}: {hint}");

@@ -85,9 +85,10 @@ pub enum InvalidQuery {
 /// What every signed call may be answered.
 #[derive(IntoResponses)]
 pub enum SignedErrors {
-    /// The signature is wrong, malformed or more than 60 seconds old.
+    /// The signature is wrong, malformed, more than 60 seconds old, or not one that the settings
+    /// accept.
     #[response(status = 401, headers(
-        ("X-Channelstream-Hint" = String, description = "Either `signature does not match` or `signature too old`.")
+        ("X-Channelstream-Hint" = String, description = "Says `signature does not match`, `signature too old`, or what else is wrong with it.")
     ))]
     BadSignature(Refusal),
     /// The call has no signature, its address is not in `allow_posting_from`, or it came through a
@@ -136,9 +137,10 @@ pub enum AdminErrors {
         ("Location" = String, description = "The address of the page to sign in.")
     ))]
     NoSession(String),
-    /// The signature is wrong, malformed or more than 60 seconds old.
+    /// The signature is wrong, malformed, more than 60 seconds old, or not one that the settings
+    /// accept.
     #[response(status = 401, headers(
-        ("X-Channelstream-Hint" = String, description = "Either `signature does not match` or `signature too old`.")
+        ("X-Channelstream-Hint" = String, description = "Says `signature does not match`, `signature too old`, or what else is wrong with it.")
     ))]
     BadSignature(Refusal),
     /// The session is used by a page of another site, the address of a signed call is not in

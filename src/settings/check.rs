@@ -40,6 +40,13 @@ impl Settings {
             );
         }
         self.check_addresses(&mut findings);
+        if self.reject_replays && !self.validate_requests {
+            findings.problems.push(
+                "reject_replays = true needs validate_requests = true: a signature that never grows old would have to be \
+                 remembered for ever"
+                    .to_owned(),
+            );
+        }
         if self.workers > MOST_WORKERS {
             findings.problems.push(format!(
                 "workers must be at most {MOST_WORKERS} (got {})",

@@ -28,6 +28,8 @@ macro_rules! words {
     };
 }
 
+pub(super) use words;
+
 words! {
     /// Where users, channels, messages and connections are kept.
     StoreKind {

@@ -13,6 +13,7 @@ use super::origin::Origin;
 use super::proxy_header::ProxyHeader;
 use super::secret::Secret;
 use super::secret_list::SecretList;
+use super::signature::{SignatureScope, SignatureTolerance};
 use super::store::{StoreKind, StoreSync};
 use super::value::{LogLevel, Scheme, SettingValue, SignatureChecker, ValueRemark};
 
@@ -139,6 +140,18 @@ settings! {
     allow_origins: Vec<Origin> = Vec::new();
     /// Refuse signatures older than 60 seconds.
     validate_requests: bool = true;
+    /// `any` or `path`: with `path` the text that was signed, up to a `|`, must be the path of the
+    /// call; 401 otherwise.
+    signature_scope: SignatureScope = SignatureScope::default();
+    /// Seconds by which a signature may be dated ahead of this server's clock; 401 beyond it. `off`:
+    /// any number.
+    signature_tolerance: SignatureTolerance = SignatureTolerance::default();
+    /// Accept each signature once; 401 after that. The text that is signed must be `PATH|NONCE`, with
+    /// another nonce for each call.
+    reject_replays: bool = false;
+    /// How many bytes the signatures take that `reject_replays` remembers, each for 60 seconds. When
+    /// they are full, signed calls are answered 503.
+    replay_bytes: usize = 64 << 20;
     /// Answer 406 to everything that did not come by https.
     enforce_https: bool = false;
     /// `http` or `https`: the scheme of links, whatever the request says. Empty: the request's.

@@ -7,12 +7,16 @@ use base64::{Engine, alphabet};
 use hmac::{Hmac, KeyInit, Mac};
 use sha1::{Digest, Sha1};
 use thiserror::Error;
+use uuid::Uuid;
 
 /// The header that carries a signature. It takes precedence over the query parameter `secret`.
 pub const HEADER: &str = "x-channelstream-secret";
 
 /// How old the signature of a call may be.
 pub(super) const MAX_AGE: Duration = Duration::from_secs(60);
+
+/// How long the HMAC of a signature is.
+pub(super) const MAC_BYTES: usize = 20;
 
 /// Reads base64 as Python does, which ignores the bits that are left over at the end.
 const LENIENT: GeneralPurpose = GeneralPurpose::new(
@@ -39,6 +43,31 @@ pub enum SignatureFlaw {
     /// It was made too long ago.
     #[error("the signature is more than 60 seconds old; compare the clocks (validate_requests)")]
     Old,
+    /// It was made in the future.
+    #[error("the signature is dated too far ahead; compare the clocks (signature_tolerance)")]
+    Ahead,
+    /// The text that was signed is not the path of the call.
+    #[error("the signature is for another path (signature_scope)")]
+    OtherPath,
+    /// The text that was signed has no nonce.
+    #[error("the signed text has no nonce; sign PATH|NONCE (reject_replays)")]
+    NoNonce,
+    /// It was accepted before.
+    #[error(
+        "the signature was used before; sign each call anew, with another nonce (reject_replays)"
+    )]
+    Used,
+}
+
+/// What a signature says that was made with the right secret.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Opened<'a> {
+    /// The text that was signed.
+    pub(super) text: &'a str,
+    /// When it was signed, in seconds since 1970.
+    pub(super) signed_at: u64,
+    /// The decoded MAC.
+    pub(super) mac: [u8; MAC_BYTES],
 }
 
 impl Signer {
@@ -73,6 +102,12 @@ impl Signer {
         format!("{signed}.{}", URL_SAFE_NO_PAD.encode(signature))
     }
 
+    /// Signs the path of a call, with a nonce that makes the signature another one for each call
+    /// (`reject_replays`).
+    pub fn sign_call(&self, path: &str) -> String {
+        self.sign(&format!("{path}|{}", Uuid::new_v4().simple()))
+    }
+
     /// Checks that a signature was made with this secret and is not too old. A signature from the
     /// future is valid; one without a timestamp is not.
     ///
@@ -87,7 +122,9 @@ impl Signer {
     /// # Errors
     /// Returns what is wrong with the signature.
     pub fn verify<'a>(&self, signature: &'a str) -> Result<&'a str, SignatureFlaw> {
-        let (text, signed_at) = self.open(signature).ok_or(SignatureFlaw::Foreign)?;
+        let Opened {
+            text, signed_at, ..
+        } = self.open(signature).ok_or(SignatureFlaw::Foreign)?;
         let age = seconds_since_1970().saturating_sub(signed_at);
         if self.max_age.is_some_and(|max_age| age > max_age.as_secs()) {
             Err(SignatureFlaw::Old)
@@ -96,23 +133,25 @@ impl Signer {
         }
     }
 
-    /// Returns the text and the time of a signature that was made with this secret.
-    fn open<'a>(&self, signature: &'a str) -> Option<(&'a str, u64)> {
+    /// Returns what a signature says that was made with this secret.
+    pub(super) fn open<'a>(&self, signature: &'a str) -> Option<Opened<'a>> {
         let (signed, mac) = signature.rsplit_once('.')?;
+        let mac = decode(mac)?;
         // Compares the bytes, in constant time.
         self.mac
             .clone()
             .chain_update(signed)
-            .verify_slice(&decode(mac)?)
+            .verify_slice(&mac)
             .ok()?;
         let (text, timestamp) = signed.rsplit_once('.')?;
         let bytes = decode(timestamp).filter(|bytes| bytes.len() <= size_of::<u64>())?;
-        Some((
+        Some(Opened {
             text,
-            bytes
+            signed_at: bytes
                 .iter()
                 .fold(0, |time, byte| time << 8 | u64::from(*byte)),
-        ))
+            mac: mac.try_into().ok()?,
+        })
     }
 }
 
@@ -143,7 +182,7 @@ pub(crate) fn create_mac(key: &[u8]) -> Hmac<Sha1> {
     Hmac::new(&block)
 }
 
-fn seconds_since_1970() -> u64 {
+pub(super) fn seconds_since_1970() -> u64 {
     SystemTime::now()
         .duration_since(UNIX_EPOCH)
         .unwrap_or_default()
@@ -160,9 +199,10 @@ mod tests {
     #[test]
     fn takes_what_the_original_signed() {
         let signer = Signer::new("secret", None);
+        let opened = signer.open(RECORDED).unwrap();
         assert_eq!(
-            signer.open(RECORDED),
-            Some(("channelstream", 1_795_206_173))
+            (opened.text, opened.signed_at),
+            ("channelstream", 1_795_206_173)
         );
         assert_eq!(signer.check(RECORDED), Ok(()));
         assert_eq!(
@@ -199,7 +239,7 @@ mod tests {
             );
             signer
                 .open(&format!("{signed}.{mac}"))
-                .map(|(_, signed_at)| signed_at)
+                .map(|opened| opened.signed_at)
         };
         assert_eq!(open("channelstream.awCsHQ="), Some(1_795_206_173));
         assert_eq!(

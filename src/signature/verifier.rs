@@ -1,15 +1,20 @@
 //! Checks who may make signed calls: first the caller's address, then the signature.
 
 use std::net::IpAddr;
+use std::time::Duration;
 
 use actix_web::HttpRequest;
 use actix_web::http::header::HeaderName;
 
-use super::signer::{HEADER, MAX_AGE, SignatureFlaw};
+use super::replays::ValidSignature;
+use super::signer::{HEADER, MAX_AGE, Opened, SignatureFlaw, seconds_since_1970};
 use super::signers::Signers;
 use crate::caller::Caller;
-use crate::settings::{Network, Settings};
+use crate::settings::{Network, Settings, SignatureScope};
 use crate::validation::query;
+
+/// What separates the path that was signed from its nonce.
+const NONCE_MARK: char = '|';
 
 /// Why a caller may not make signed calls.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -18,22 +23,30 @@ pub enum NotVerified {
     Address(Option<IpAddr>),
     /// The call has no signature.
     NotSigned,
-    /// The signature is wrong or too old.
+    /// The signature does not count.
     Signature(SignatureFlaw),
 }
 
 /// Checks the addresses and the signatures of calls.
 pub struct SignatureVerifier {
     signers: Signers,
+    max_age: Option<Duration>,
+    /// How far ahead of the clock a signature may be dated; `None` where any time is allowed.
+    tolerance: Option<Duration>,
+    scope: SignatureScope,
+    needs_nonce: bool,
     allowed: Vec<Network>,
 }
 
 impl SignatureVerifier {
     /// Creates the verifier that the settings describe.
     pub fn new(settings: &Settings) -> Self {
-        let max_age = settings.validate_requests.then_some(MAX_AGE);
         Self {
-            signers: Signers::new(&settings.secret, max_age),
+            signers: Signers::new(&settings.secret),
+            max_age: settings.validate_requests.then_some(MAX_AGE),
+            tolerance: settings.signature_tolerance.limit(),
+            scope: settings.signature_scope,
+            needs_nonce: settings.reject_replays,
             allowed: settings.allow_posting_from.clone(),
         }
     }
@@ -41,16 +54,49 @@ impl SignatureVerifier {
     /// Checks the address of a call, then its signature.
     ///
     /// # Errors
-    /// Fails when the address is not allowed, or when the signature is missing, wrong or too old.
-    pub fn verify(&self, request: &HttpRequest) -> Result<(), NotVerified> {
+    /// Fails when the address is not allowed, or when the signature is missing or does not count.
+    pub fn verify(&self, request: &HttpRequest) -> Result<ValidSignature, NotVerified> {
         let caller = Caller::of(request).address;
         if !caller.map_or_else(|| self.allows_all(), |address| self.allows(address)) {
             return Err(NotVerified::Address(caller));
         }
         let signature = find_signature(request).ok_or(NotVerified::NotSigned)?;
-        self.signers
-            .check(&signature)
+        self.check(&signature, request)
             .map_err(NotVerified::Signature)
+    }
+
+    /// Checks the signature of a request.
+    fn check(
+        &self,
+        signature: &str,
+        request: &HttpRequest,
+    ) -> Result<ValidSignature, SignatureFlaw> {
+        let Opened {
+            text,
+            signed_at,
+            mac,
+        } = self.signers.open(signature).ok_or(SignatureFlaw::Foreign)?;
+        self.check_time(signed_at, seconds_since_1970())?;
+        if self.scope == SignatureScope::Path && !is_for_path(text, request) {
+            return Err(SignatureFlaw::OtherPath);
+        }
+        if self.needs_nonce && !has_nonce(text) {
+            return Err(SignatureFlaw::NoNonce);
+        }
+        Ok(ValidSignature { mac, signed_at })
+    }
+
+    fn check_time(&self, signed_at: u64, now: u64) -> Result<(), SignatureFlaw> {
+        let (age, lead) = (now.saturating_sub(signed_at), signed_at.saturating_sub(now));
+        if self.max_age.is_some_and(|limit| age > limit.as_secs()) {
+            return Err(SignatureFlaw::Old);
+        }
+        // The timestamp has whole seconds, so a fraction of one says nothing.
+        let is_ahead = |limit: Duration| lead > limit.as_secs_f64().ceil() as u64;
+        if self.tolerance.is_some_and(is_ahead) {
+            return Err(SignatureFlaw::Ahead);
+        }
+        Ok(())
     }
 
     fn allows_all(&self) -> bool {
@@ -62,6 +108,22 @@ impl SignatureVerifier {
     }
 }
 
+/// Returns whether the text that was signed is the path of the request, as this server or as the
+/// caller of a proxy sees it.
+fn is_for_path(text: &str, request: &HttpRequest) -> bool {
+    let signed = text.split(NONCE_MARK).next().unwrap_or_default();
+    let path = request.path();
+    signed == path
+        || signed
+            .strip_prefix(Caller::of(request).prefix.as_str())
+            .is_some_and(|rest| rest == path)
+}
+
+fn has_nonce(text: &str) -> bool {
+    text.split_once(NONCE_MARK)
+        .is_some_and(|(_, nonce)| !nonce.is_empty())
+}
+
 /// Returns the signature that a request carries. The header takes precedence over the query, and an
 /// empty header hides the query: such a request has no signature.
 pub fn find_signature(request: &HttpRequest) -> Option<String> {
@@ -71,4 +133,76 @@ pub fn find_signature(request: &HttpRequest) -> Option<String> {
         None => query(request).remove("secret")?,
     };
     (!signature.is_empty()).then_some(signature)
+}
+
+#[cfg(test)]
+mod tests {
+    use actix_web::test::TestRequest;
+
+    use super::*;
+    use crate::settings::SettingValue;
+    use crate::signature::Signer;
+
+    fn verifier(change: impl FnOnce(&mut Settings)) -> SignatureVerifier {
+        let mut settings = Settings::default();
+        change(&mut settings);
+        SignatureVerifier::new(&settings)
+    }
+
+    #[test]
+    fn the_text_up_to_the_nonce_is_the_path_where_the_settings_say_so() {
+        let any = verifier(|_| {});
+        let path = verifier(|settings| settings.signature_scope = SignatureScope::Path);
+        let request = TestRequest::with_uri("/message?x=1").to_http_request();
+        for (text, expected) in [
+            ("/message", Ok(())),
+            ("/message|nonce", Ok(())),
+            ("/message|", Ok(())),
+            ("/messages", Err(SignatureFlaw::OtherPath)),
+            ("/message?x=1", Err(SignatureFlaw::OtherPath)),
+            ("/connect|/message", Err(SignatureFlaw::OtherPath)),
+            ("channelstream", Err(SignatureFlaw::OtherPath)),
+        ] {
+            let signature = Signer::new("secret", None).sign(text);
+            let checked = path.check(&signature, &request).map(drop);
+            assert_eq!(checked, expected, "{text}");
+            assert_eq!(any.check(&signature, &request).map(drop), Ok(()), "{text}");
+        }
+    }
+
+    #[test]
+    fn times_are_checked_in_both_directions() {
+        let any = verifier(|_| {});
+        let strict = verifier(|settings| {
+            settings.signature_tolerance = SettingValue::parse("30").unwrap();
+        });
+        for (signed_at, of_any, of_strict) in [
+            (1000, Ok(()), Ok(())),
+            (940, Ok(()), Ok(())),
+            (939, Err(SignatureFlaw::Old), Err(SignatureFlaw::Old)),
+            (1030, Ok(()), Ok(())),
+            (1031, Ok(()), Err(SignatureFlaw::Ahead)),
+            (u64::MAX, Ok(()), Err(SignatureFlaw::Ahead)),
+        ] {
+            assert_eq!(any.check_time(signed_at, 1000), of_any, "{signed_at}");
+            assert_eq!(strict.check_time(signed_at, 1000), of_strict, "{signed_at}");
+        }
+    }
+
+    #[test]
+    fn two_spellings_of_a_signature_are_one() {
+        let strict = verifier(|settings| settings.reject_replays = true);
+        let request = TestRequest::with_uri("/message").to_http_request();
+        let signer = Signer::new("secret", None);
+        let signature = signer.sign("/message|1");
+        let padded = format!("{signature}=");
+        let checked = strict.check(&signature, &request);
+        assert!(checked.is_ok());
+        assert_eq!(checked, strict.check(&padded, &request));
+        assert_ne!(checked, strict.check(&signer.sign("/message|2"), &request));
+        for text in ["/message", "/message|"] {
+            let checked = strict.check(&signer.sign(text), &request);
+            assert_eq!(checked, Err(SignatureFlaw::NoNonce), "{text}");
+        }
+    }
 }

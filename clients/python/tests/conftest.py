@@ -16,9 +16,10 @@ ROOT = Path(__file__).parents[3]
 
 
 class Server:
-    def __init__(self, port: int = 0) -> None:
+    def __init__(self, *flags: str, port: int = 0) -> None:
         program = os.environ.get("CHANNELSTREAM_SERVER", ROOT / "target/debug/channelstream")
-        self.process = subprocess.Popen([program, "--port", str(port)], stderr=subprocess.PIPE, text=True, env={})
+        command = [program, "--port", str(port), *flags]
+        self.process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True, env={})
         assert self.process.stderr is not None
         line = next(line for line in self.process.stderr if "serving on" in line)
         found = re.search(r"http://[^:]+:(\d+)", line)

@@ -120,7 +120,7 @@ def test_a_server_that_restarts_is_waited_for() -> None:
         client.info()
         server.stop()
         restarted: list[Server] = []
-        restart = threading.Timer(0.5, lambda: restarted.append(Server(server.port)))
+        restart = threading.Timer(0.5, lambda: restarted.append(Server(port=server.port)))
         restart.start()
         assert client.connect("alice").username == "alice"
         restart.join()

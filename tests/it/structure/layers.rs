@@ -60,6 +60,7 @@ pub(super) const SERVER: Layers = Layers {
         &["demo"],
         &["event_source", "extractors", "pages"],
         &["services"],
+        &["live"],
         &["operators"],
         &["error"],
         &["openapi::answers", "signature", "validation"],

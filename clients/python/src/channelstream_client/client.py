@@ -16,7 +16,7 @@ from httpx_aiohttp import HttpxAiohttpClient
 
 from . import calls, errors
 from .calls import Call
-from .signing import HEADER, sign
+from .signing import HEADER, sign, sign_once
 
 T = TypeVar("T")
 P = ParamSpec("P")
@@ -50,14 +50,15 @@ def _was_not_sent(error: Exception) -> bool:
 class _Base:
     """What both clients know."""
 
-    def __init__(self, url: str, secret: str, attempts: int) -> None:
+    def __init__(self, url: str, secret: str, attempts: int, nonces: bool) -> None:
         self._url = url.rstrip("/")
         self._secret = secret
+        self._sign = sign_once if nonces else sign
         self._attempts = max(1, attempts)
 
     def _request(self, call: Call[Any]) -> dict[str, Any]:
         """For httpx. Signed anew at each attempt: a signature has its time."""
-        headers = {HEADER: sign(self._secret, call.path), "Content-Type": "application/json", **call.headers}
+        headers = {HEADER: self._sign(self._secret, call.path), "Content-Type": "application/json", **call.headers}
         return {
             "method": call.method,
             "url": self._url + call.path,
@@ -107,12 +108,20 @@ class Client(_Base):
     :param secret: the server's ``secret``
     :param attempts: how often a call is made at most, while the server cannot be reached or cannot take it now
     :param timeout: seconds for one attempt
+    :param nonces: sign each attempt with a nonce, as the server's ``reject_replays`` wants it
     """
 
     def __init__(
-        self, url: str, secret: str, *, attempts: int = 3, timeout: float = 10.0, http: httpx.Client | None = None
+        self,
+        url: str,
+        secret: str,
+        *,
+        attempts: int = 3,
+        timeout: float = 10.0,
+        nonces: bool = False,
+        http: httpx.Client | None = None,
     ) -> None:
-        super().__init__(url, secret, attempts)
+        super().__init__(url, secret, attempts, nonces)
         self._http = http or httpx.Client(timeout=timeout)
 
     def make(self, call: Call[T]) -> T:
@@ -161,9 +170,16 @@ class AsyncClient(_Base):
     """
 
     def __init__(
-        self, url: str, secret: str, *, attempts: int = 3, timeout: float = 10.0, http: httpx.AsyncClient | None = None
+        self,
+        url: str,
+        secret: str,
+        *,
+        attempts: int = 3,
+        timeout: float = 10.0,
+        nonces: bool = False,
+        http: httpx.AsyncClient | None = None,
     ) -> None:
-        super().__init__(url, secret, attempts)
+        super().__init__(url, secret, attempts, nonces)
         limits = httpx.Limits(max_connections=_AT_ONCE, max_keepalive_connections=_AT_ONCE)
         self._http = http or HttpxAiohttpClient(timeout=timeout, limits=limits)
         self._places = asyncio.Semaphore(_AT_ONCE)

@@ -1,0 +1,122 @@
+//! Which settings can change while the server runs.
+
+use super::error::SettingsError;
+use super::table::Settings;
+
+/// The settings that count at once when they are read again. All others count at the next start.
+pub const LIVE_KEYS: &[&str] = &[
+    "secret",
+    "secret_file",
+    "admin_user",
+    "admin_secret",
+    "admin_secret_file",
+    "cookie_secret",
+    "cookie_secret_file",
+    "allow_posting_from",
+    "allow_cors",
+    "allow_origins",
+    "validate_requests",
+    "signature_scope",
+    "signature_tolerance",
+    "reject_replays",
+    "replay_bytes",
+    "enforce_https",
+    "http_scheme",
+    "trusted_proxies",
+    "proxy_headers",
+];
+
+/// Settings that were read again.
+#[derive(Debug)]
+pub struct Reloaded {
+    /// The settings from now on.
+    pub settings: Settings,
+    /// The keys that count at once and have changed.
+    pub changed: Vec<&'static str>,
+    /// The keys that have changed and count at the next start only.
+    pub waiting: Vec<&'static str>,
+    /// Remarks about the settings from now on.
+    pub warnings: Vec<String>,
+}
+
+impl Settings {
+    /// Takes what can change from settings that were read again. `started_with` are the settings of
+    /// the start, by which all other keys go on.
+    ///
+    /// # Errors
+    /// Fails when the result is not safe to serve with.
+    pub fn reload(&self, started_with: &Self, read: &Self) -> Result<Reloaded, SettingsError> {
+        let mut settings = self.clone();
+        let (mut changed, mut waiting) = (Vec::new(), Vec::new());
+        let texts = read.to_texts().into_iter();
+        let now = self.to_texts().into_iter().zip(started_with.to_texts());
+        for ((key, text), ((_, in_force), (_, at_start))) in texts.zip(now) {
+            let is_live = LIVE_KEYS.contains(&key.name);
+            if is_live && text != in_force {
+                if let Some(Err(reason)) = settings.set(key.name, &text) {
+                    return Err(SettingsError(vec![format!("{key}: {reason}")]));
+                }
+                changed.push(key.name);
+            } else if !is_live && text != at_start {
+                waiting.push(key.name);
+            }
+        }
+        let warnings = settings.check()?;
+        if self.default_secrets().is_empty() && !settings.default_secrets().is_empty() {
+            let keys = settings.default_secrets().join(" and ");
+            return Err(SettingsError(vec![format!(
+                "{keys} would be the default that everyone knows"
+            )]));
+        }
+        Ok(Reloaded {
+            settings,
+            changed,
+            waiting,
+            warnings,
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::settings::{KEYS, SecretList};
+
+    #[test]
+    fn live_keys_change_and_others_wait_for_the_next_start() {
+        let start = Settings {
+            secret: SecretList::from("0123456789abcdef"),
+            admin_secret: "fedcba9876543210".into(),
+            ..Settings::default()
+        };
+        let mut read = start.clone();
+        read.port = 9;
+        read.secret = SecretList::from("another secret, long");
+        let reloaded = start.reload(&start, &read).unwrap();
+        assert_eq!(reloaded.changed, ["secret"]);
+        assert_eq!(reloaded.waiting, ["port"]);
+        assert_eq!(reloaded.settings.port, start.port);
+        assert_eq!(reloaded.settings.secret, read.secret);
+        let again = reloaded.settings.reload(&start, &read).unwrap();
+        assert!(again.changed.is_empty(), "{:?}", again.changed);
+        assert_eq!(again.waiting, ["port"]);
+    }
+
+    #[test]
+    fn settings_that_are_not_safe_are_refused() {
+        let start = Settings {
+            secret: SecretList::from("0123456789abcdef"),
+            admin_secret: "fedcba9876543210".into(),
+            ..Settings::default()
+        };
+        let refused = start.reload(&start, &Settings::default()).unwrap_err();
+        assert!(refused.to_string().contains("everyone knows"), "{refused}");
+    }
+
+    #[test]
+    fn every_live_key_is_a_setting() {
+        for live in LIVE_KEYS {
+            assert!(KEYS.iter().any(|key| key.name == *live), "{live}");
+        }
+    }
+}

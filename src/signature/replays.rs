@@ -1,0 +1,147 @@
+//! Remembers the signatures that were used, so that each is accepted once (`reject_replays`).
+//!
+//! A signature can be written in several ways, since base64 can. What is remembered is therefore
+//! the decoded MAC, for as long as the signature is valid.
+
+use std::collections::{BTreeMap, HashSet};
+
+use actix::prelude::*;
+
+use super::signer::{MAC_BYTES, MAX_AGE, seconds_since_1970};
+
+/// How many bytes a remembered signature takes: its MAC, and its share of the table's free places.
+const ENTRY_BYTES: usize = 48;
+
+/// A signature that was found valid.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ValidSignature {
+    /// The decoded MAC.
+    pub(super) mac: [u8; MAC_BYTES],
+    /// When it was signed, in seconds since 1970.
+    pub(super) signed_at: u64,
+}
+
+/// Why a signature is not accepted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum NotFresh {
+    /// It was accepted before.
+    Used,
+    /// Nothing more can be remembered.
+    Full,
+}
+
+/// Accepts a signature once.
+#[derive(Clone, Copy, Debug, Message)]
+#[rtype(result = "Result<(), NotFresh>")]
+pub struct Accept {
+    /// The signature.
+    pub signature: ValidSignature,
+    /// How many bytes all remembered signatures may take (`replay_bytes`).
+    pub limit: usize,
+}
+
+/// The signatures that were used. One for the whole server.
+#[derive(Debug, Default)]
+pub struct UsedSignatures {
+    /// The MACs by the second in which they were signed. Those that are no longer valid are dropped
+    /// before another is taken, and `limit` bounds the rest.
+    by_second: BTreeMap<u64, HashSet<[u8; MAC_BYTES]>>,
+    count: usize,
+}
+
+impl UsedSignatures {
+    fn accept(
+        &mut self,
+        signature: ValidSignature,
+        limit: usize,
+        now: u64,
+    ) -> Result<(), NotFresh> {
+        self.forget_expired(now);
+        let ValidSignature { mac, signed_at } = signature;
+        let is_used = |macs: &HashSet<_>| macs.contains(&mac);
+        if self.by_second.get(&signed_at).is_some_and(is_used) {
+            return Err(NotFresh::Used);
+        }
+        if (self.count + 1) * ENTRY_BYTES > limit {
+            return Err(NotFresh::Full);
+        }
+        self.by_second.entry(signed_at).or_default().insert(mac);
+        self.count += 1;
+        Ok(())
+    }
+
+    /// Forgets what would be refused as too old.
+    fn forget_expired(&mut self, now: u64) {
+        while let Some(first) = self.by_second.first_entry() {
+            if first.key() + MAX_AGE.as_secs() >= now {
+                return;
+            }
+            self.count -= first.remove().len();
+        }
+    }
+}
+
+impl Actor for UsedSignatures {
+    type Context = Context<Self>;
+}
+
+impl Handler<Accept> for UsedSignatures {
+    type Result = Result<(), NotFresh>;
+
+    fn handle(
+        &mut self,
+        Accept { signature, limit }: Accept,
+        _: &mut Context<Self>,
+    ) -> Self::Result {
+        self.accept(signature, limit, seconds_since_1970())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn signature(number: u8, signed_at: u64) -> ValidSignature {
+        ValidSignature {
+            mac: [number; MAC_BYTES],
+            signed_at,
+        }
+    }
+
+    #[test]
+    fn a_signature_is_accepted_once_for_as_long_as_it_is_valid() {
+        let mut used = UsedSignatures::default();
+        let limit = 1000;
+        assert_eq!(used.accept(signature(1, 100), limit, 100), Ok(()));
+        for now in [100, 101, 160] {
+            let again = used.accept(signature(1, 100), limit, now);
+            assert_eq!(again, Err(NotFresh::Used), "{now}");
+        }
+        assert_eq!(used.accept(signature(2, 100), limit, 160), Ok(()));
+        used.forget_expired(161);
+        assert_eq!((used.count, used.by_second.len()), (0, 0));
+    }
+
+    #[test]
+    fn memory_is_bounded_and_comes_back() {
+        let mut used = UsedSignatures::default();
+        let limit = 2 * ENTRY_BYTES;
+        assert_eq!(used.accept(signature(1, 100), limit, 100), Ok(()));
+        assert_eq!(used.accept(signature(2, 130), limit, 130), Ok(()));
+        let third = signature(3, 130);
+        assert_eq!(used.accept(third, limit, 130), Err(NotFresh::Full));
+        assert_eq!(
+            used.accept(signature(1, 100), limit, 130),
+            Err(NotFresh::Used)
+        );
+        assert_eq!(used.accept(third, limit, 161), Ok(()));
+    }
+
+    #[test]
+    fn a_signature_from_the_future_is_remembered_until_it_is_old() {
+        let mut used = UsedSignatures::default();
+        assert_eq!(used.accept(signature(1, 5000), 1000, 100), Ok(()));
+        let again = used.accept(signature(1, 5000), 1000, 5060);
+        assert_eq!(again, Err(NotFresh::Used));
+    }
+}
