@@ -9,6 +9,7 @@ mod store;
 use std::ffi::{OsStr, OsString};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
+use std::sync::Arc;
 
 use clap::builder::PossibleValuesParser;
 use clap::{Arg, ArgMatches, Command};
@@ -235,7 +236,9 @@ fn start(matches: &ArgMatches) -> Result<ExitCode, SettingsError> {
     for warning in settings.check()? {
         log::warn!("{warning}");
     }
-    match actix::System::new().block_on(serve(settings)) {
+    let again = matches.clone();
+    let read = Arc::new(move || load_settings(&again));
+    match actix::System::new().block_on(serve(settings, read)) {
         Ok(()) => Ok(ExitCode::SUCCESS),
         Err(error) => {
             log::error!("{error}");

@@ -40,6 +40,11 @@ impl Live {
         self.0.load()
     }
 
+    /// Returns what is in force now, for use within steps that wait.
+    pub fn snapshot(&self) -> Arc<InForce> {
+        self.0.load_full()
+    }
+
     /// Replaces what is in force. Requests that have read it already go on by what they have read.
     pub fn replace(&self, settings: Settings) {
         self.0.store(Arc::new(InForce::new(settings)));

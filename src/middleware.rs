@@ -32,7 +32,7 @@ pub async fn handle(
     let mut response = answer(request, next, &services).await?;
     cors::add_headers(
         response.headers_mut(),
-        &services.settings.allow_cors,
+        &services.live.now().settings.allow_cors,
         origin.as_ref(),
     );
     if services.accepting.has_stopped() {
@@ -59,7 +59,7 @@ async fn answer(
     if request.method() == Method::OPTIONS {
         return Ok(request.into_response(HttpResponse::Ok().finish()));
     }
-    if let Err(refusal) = proxy::identify_caller(&mut request, &services.settings) {
+    if let Err(refusal) = proxy::identify_caller(&mut request, &services.live.now().settings) {
         return Ok(request.error_response(refusal));
     }
     let response = match Admission::decide(&mut request, services).await {

@@ -4,16 +4,19 @@ mod application;
 mod http_service;
 mod inherited;
 mod listener;
+mod reload;
 mod store;
 mod threads;
 mod unix_socket;
 
 use std::net::SocketAddr;
+use std::sync::Arc;
 
 use actix_server::Server;
 use actix_web::web::Data;
 use channelstream_actors::broker::Broker;
 
+pub use self::reload::ReadSettings;
 use crate::process::find_local_address;
 use crate::routes::Exposure;
 use crate::server::application::Served;
@@ -24,15 +27,16 @@ use crate::services::Services;
 use crate::settings::Settings;
 use crate::stop::{self, Signals, StopTimes};
 
-/// Serves until SIGTERM or SIGINT, then stops in order.
+/// Serves until SIGTERM or SIGINT, then stops in order. At SIGHUP the settings are read again.
 ///
 /// # Errors
 /// Fails when the address cannot be listened on, when a passed socket or the store cannot be used,
 /// or when a second signal comes.
-pub async fn serve(settings: Settings) -> std::io::Result<()> {
+pub async fn serve(settings: Settings, read: Arc<ReadSettings>) -> std::io::Result<()> {
     raise_descriptor_limit();
     let listeners = listener::listen(&settings)?;
     let mut signals = Signals::new()?;
+    let hangups = reload::catch_hangups()?;
     // Clients that connect now wait until the store is read.
     let (store, kept) = tokio::select! {
         opened = store::open(&settings) => opened?,
@@ -53,6 +57,7 @@ pub async fn serve(settings: Settings) -> std::io::Result<()> {
     let served = tokio::select! {
         stopped = stopped => stopped,
         served = server => served,
+        () = reload::reload_at_hangups(hangups, read, services.clone()) => Ok(()),
     };
     log::info!("stopped");
     served

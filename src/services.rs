@@ -59,6 +59,16 @@ impl Services {
         }
     }
 
+    /// Puts settings into force that were read again. Sessions end where their secret has changed.
+    pub fn reload(&self, settings: Settings) {
+        let before = self.live.snapshot();
+        if settings.cookie_secret != before.settings.cookie_secret {
+            self.sessions.replace_key(&settings);
+        }
+        self.sessions.replace_devices(&settings);
+        self.live.replace(settings);
+    }
+
     /// Returns the services of the application that a request was sent to.
     ///
     /// # Errors

@@ -42,7 +42,8 @@ pub async fn show_form(
     request: HttpRequest,
     services: Data<Services>,
 ) -> Result<HttpResponse, ApiError> {
-    render_form(&request, &services.settings, "")
+    let in_force = services.live.snapshot();
+    render_form(&request, &in_force.settings, "")
 }
 
 /// Renders the form, with a message about the last attempt.
@@ -110,8 +111,9 @@ pub async fn sign_in(
     services: Data<Services>,
 ) -> Result<HttpResponse, ApiError> {
     refuse_foreign_pages(&request)?;
-    let settings = &services.settings;
-    let device = services.sessions.devices.of(&request);
+    let in_force = services.live.snapshot();
+    let settings = &in_force.settings;
+    let device = services.sessions.devices().of(&request);
     let source = device.map_or_else(
         || AttemptSource::Address(find_address(&request)),
         AttemptSource::Device,
@@ -162,7 +164,7 @@ fn open_session(request: &HttpRequest, sessions: &Sessions, device: Option<Uuid>
     HttpResponse::Found()
         .insert_header((header::LOCATION, caller.url(path)))
         .cookie(sessions.open(&caller))
-        .cookie(sessions.devices.remember(device, &caller))
+        .cookie(sessions.devices().remember(device, &caller))
         .finish()
 }
 

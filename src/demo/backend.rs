@@ -13,6 +13,7 @@ use crate::accepting::Accepting;
 use crate::demo::author::Authors;
 use crate::demo::error::DemoError;
 use crate::demo::member::{DemoMember, Tokens};
+use crate::live::Live;
 use crate::process::find_local_address;
 use crate::services::Services;
 use crate::signature::{HEADER, Signer};
@@ -38,7 +39,7 @@ pub fn is_own_call(headers: &HeaderMap) -> bool {
 pub(super) struct Backend {
     http: awc::Client,
     url: String,
-    signer: Signer,
+    live: Live,
     accepting: Accepting,
     pub(super) tokens: Tokens,
     pub(super) authors: Authors,
@@ -51,7 +52,7 @@ impl Backend {
         Self {
             http: awc::Client::default(),
             url: format!("http://{}", find_local_address(address)),
-            signer: Signer::new(secret, None),
+            live: services.live.clone(),
             accepting: services.accepting.clone(),
             tokens: Tokens::new(secret),
             authors: Authors::new(secret),
@@ -70,7 +71,7 @@ impl Backend {
             return Err(DemoError::Stopping);
         }
         let request = self.http.request(method, format!("{}{path}", self.url));
-        let request = request.insert_header((HEADER, self.signer.sign_call(path)));
+        let request = request.insert_header((HEADER, self.sign(path)));
         let request = request.insert_header((OWN_CALL_HEADER, OWN_CALL.as_str()));
         let request = request.insert_header((header::CONTENT_TYPE, "application/json"));
         let mut answer = request.send_body(body.to_string()).await.map_err(|error| {
@@ -89,6 +90,12 @@ impl Backend {
         } else {
             Err(DemoError::Refused { status, answer })
         }
+    }
+
+    /// Signs a call with the secret that is in force now.
+    fn sign(&self, path: &str) -> String {
+        let in_force = self.live.now();
+        Signer::new(in_force.settings.secret.first().as_str(), None).sign_call(path)
     }
 
     /// Returns who took this name, or `None` if the server does not know the user.

@@ -1,9 +1,12 @@
 //! The sessions of operators. A signed cookie names the session and when it ends.
 
+use std::sync::Arc;
+
 use actix::{Actor, Addr};
 use actix_web::HttpRequest;
 use actix_web::cookie::time::Duration;
 use actix_web::cookie::{Cookie, Key};
+use arc_swap::ArcSwap;
 use time::OffsetDateTime;
 use uuid::Uuid;
 
@@ -19,26 +22,36 @@ const LIFETIME: Duration = Duration::days(30);
 
 /// Makes and reads session cookies.
 pub struct Sessions {
-    key: Key,
+    key: ArcSwap<Key>,
     ended: Addr<EndedSessions>,
-    pub(crate) devices: Devices,
+    devices: ArcSwap<Devices>,
 }
 
 impl Sessions {
     /// Derives the key from `cookie_secret`, or from a random text where that is empty. Then all
     /// sessions end with the process.
     pub fn new(settings: &Settings) -> Self {
-        let secret = settings.cookie_secret.as_str();
-        let secret = if secret.is_empty() {
-            format!("{}{}", Uuid::new_v4(), Uuid::new_v4())
-        } else {
-            secret.to_owned()
-        };
         Self {
-            key: derive_key("session", &secret),
+            key: ArcSwap::from_pointee(make_key(settings)),
             ended: EndedSessions::default().start(),
-            devices: Devices::new(settings),
+            devices: ArcSwap::from_pointee(Devices::new(settings)),
         }
+    }
+
+    /// Derives a new key, which ends all sessions.
+    pub(crate) fn replace_key(&self, settings: &Settings) {
+        self.key.store(Arc::new(make_key(settings)));
+    }
+
+    /// Derives a new key for the cookies of devices, if one of the settings has changed that it is
+    /// made of.
+    pub(crate) fn replace_devices(&self, settings: &Settings) {
+        self.devices.store(Arc::new(Devices::new(settings)));
+    }
+
+    /// Returns what knows the browsers that signed in before.
+    pub(crate) fn devices(&self) -> Arc<Devices> {
+        self.devices.load_full()
     }
 
     /// Opens a session, and returns its cookie.
@@ -46,7 +59,11 @@ impl Sessions {
         let until = OffsetDateTime::now_utc().unix_timestamp() + LIFETIME.whole_seconds();
         build(
             COOKIE,
-            sign(&self.key, COOKIE, format!("{until}.{}", Uuid::new_v4())),
+            sign(
+                &self.key.load(),
+                COOKIE,
+                format!("{until}.{}", Uuid::new_v4()),
+            ),
             LIFETIME,
             caller,
         )
@@ -79,7 +96,7 @@ impl Sessions {
 
     /// Returns the session that the cookie of a request names, if its time has not come.
     fn find(&self, request: &HttpRequest) -> Option<Session> {
-        let value = verify(&self.key, request.cookie(COOKIE)?)?;
+        let value = verify(&self.key.load(), request.cookie(COOKIE)?)?;
         let (until, id) = value.split_once('.')?;
         let session = Session {
             until: until.parse().ok()?,
@@ -87,4 +104,14 @@ impl Sessions {
         };
         (session.until > OffsetDateTime::now_utc().unix_timestamp()).then_some(session)
     }
+}
+
+fn make_key(settings: &Settings) -> Key {
+    let secret = settings.cookie_secret.as_str();
+    let secret = if secret.is_empty() {
+        format!("{}{}", Uuid::new_v4(), Uuid::new_v4())
+    } else {
+        secret.to_owned()
+    };
+    derive_key("session", &secret)
 }

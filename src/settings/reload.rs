@@ -40,26 +40,24 @@ pub struct Reloaded {
 }
 
 impl Settings {
-    /// Takes what can change from settings that were read again. `started_with` are the settings of
-    /// the start, by which all other keys go on.
+    /// Takes what can change from settings that were read again. All other keys stay as they are.
     ///
     /// # Errors
     /// Fails when the result is not safe to serve with.
-    pub fn reload(&self, started_with: &Self, read: &Self) -> Result<Reloaded, SettingsError> {
+    pub fn reload(&self, read: &Self) -> Result<Reloaded, SettingsError> {
         let mut settings = self.clone();
         let (mut changed, mut waiting) = (Vec::new(), Vec::new());
-        let texts = read.to_texts().into_iter();
-        let now = self.to_texts().into_iter().zip(started_with.to_texts());
-        for ((key, text), ((_, in_force), (_, at_start))) in texts.zip(now) {
-            let is_live = LIVE_KEYS.contains(&key.name);
-            if is_live && text != in_force {
-                if let Some(Err(reason)) = settings.set(key.name, &text) {
-                    return Err(SettingsError(vec![format!("{key}: {reason}")]));
-                }
-                changed.push(key.name);
-            } else if !is_live && text != at_start {
+        let pairs = self.to_texts().into_iter().zip(read.to_texts());
+        let differing = pairs.filter(|((_, in_force), (_, text))| in_force != text);
+        for (_, (key, text)) in differing {
+            if !LIVE_KEYS.contains(&key.name) {
                 waiting.push(key.name);
+                continue;
             }
+            if let Some(Err(reason)) = settings.set(key.name, &text) {
+                return Err(SettingsError(vec![format!("{key}: {reason}")]));
+            }
+            changed.push(key.name);
         }
         let warnings = settings.check()?;
         if self.default_secrets().is_empty() && !settings.default_secrets().is_empty() {
@@ -92,12 +90,12 @@ mod tests {
         let mut read = start.clone();
         read.port = 9;
         read.secret = SecretList::from("another secret, long");
-        let reloaded = start.reload(&start, &read).unwrap();
+        let reloaded = start.reload(&read).unwrap();
         assert_eq!(reloaded.changed, ["secret"]);
         assert_eq!(reloaded.waiting, ["port"]);
         assert_eq!(reloaded.settings.port, start.port);
         assert_eq!(reloaded.settings.secret, read.secret);
-        let again = reloaded.settings.reload(&start, &read).unwrap();
+        let again = reloaded.settings.reload(&read).unwrap();
         assert!(again.changed.is_empty(), "{:?}", again.changed);
         assert_eq!(again.waiting, ["port"]);
     }
@@ -109,7 +107,7 @@ mod tests {
             admin_secret: "fedcba9876543210".into(),
             ..Settings::default()
         };
-        let refused = start.reload(&start, &Settings::default()).unwrap_err();
+        let refused = start.reload(&Settings::default()).unwrap_err();
         assert!(refused.to_string().contains("everyone knows"), "{refused}");
     }
 

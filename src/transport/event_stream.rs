@@ -68,7 +68,7 @@ pub(crate) async fn open(
     request: HttpRequest,
     services: Data<Services>,
 ) -> Result<HttpResponse, ApiError> {
-    page_origin::check(&request, &services.settings.allow_origins)?;
+    page_origin::check(&request, &services.live.now().settings.allow_origins)?;
     let listen = ListenRequest::parse(&request)?;
     let lifecycle = services.lifecycle.clone();
     if lifecycle.is_draining() {

@@ -48,6 +48,7 @@ mod pings;
 mod power_cut;
 mod proxies;
 mod refusals;
+mod reload;
 mod replays;
 mod restart_pages;
 mod restarts;

@@ -1,0 +1,72 @@
+//! Reads the settings again at SIGHUP, and puts into force what can change while the server runs.
+
+use std::sync::Arc;
+
+use actix_web::web::{Data, block};
+use tokio::signal::unix::{Signal, SignalKind, signal};
+
+use crate::services::Services;
+use crate::settings::{Loaded, SettingsError};
+
+/// Reads the settings from where they came from at the start.
+pub type ReadSettings = dyn Fn() -> Result<Loaded, SettingsError> + Send + Sync;
+
+/// Begins to catch SIGHUP, which would otherwise end the process.
+///
+/// # Errors
+/// Fails when the system does not allow it.
+pub(super) fn catch_hangups() -> std::io::Result<Signal> {
+    signal(SignalKind::hangup())
+}
+
+/// Reads the settings again at each SIGHUP, for as long as the server runs.
+pub(super) async fn reload_at_hangups(
+    mut hangups: Signal,
+    read: Arc<ReadSettings>,
+    services: Data<Services>,
+) {
+    while hangups.recv().await.is_some() {
+        let read = read.clone();
+        // Files are read on a thread that may wait.
+        match block(move || read()).await {
+            Ok(Ok(loaded)) => reload(loaded, &services),
+            Ok(Err(error)) => refuse(&error),
+            Err(error) => log::error!("the settings could not be read again: {error}"),
+        }
+    }
+    std::future::pending().await
+}
+
+fn reload(Loaded { settings, remarks }: Loaded, services: &Services) {
+    let in_force = services.live.snapshot();
+    let reloaded = match in_force.settings.reload(&settings) {
+        Ok(reloaded) => reloaded,
+        Err(error) => return refuse(&error),
+    };
+    let is_warning = |(level, _): &(log::Level, String)| *level == log::Level::Warn;
+    let remarks = remarks.into_iter().filter(is_warning);
+    for warning in remarks.map(|(_, text)| text).chain(reloaded.warnings) {
+        log::warn!("{warning}");
+    }
+    if !reloaded.waiting.is_empty() {
+        log::warn!(
+            "changed in the settings, and counts at the next start only: {}",
+            reloaded.waiting.join(", ")
+        );
+    }
+    if reloaded.changed.is_empty() {
+        log::info!("the settings were read again (SIGHUP): nothing has changed");
+        return;
+    }
+    services.reload(reloaded.settings);
+    log::info!(
+        "the settings were read again (SIGHUP), and have changed: {}",
+        reloaded.changed.join(", ")
+    );
+}
+
+fn refuse(error: &SettingsError) {
+    log::error!(
+        "the settings were read again (SIGHUP) and are refused, so those in force stay: {error}"
+    );
+}
