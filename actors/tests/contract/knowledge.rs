@@ -68,6 +68,8 @@ impl Side {
                 continue;
             };
             let is_all = self.forget_others(connection, &log.name, Some(batch.epoch));
+            // What it has read before of another log of the name it has forgotten by that.
+            read.retain(|(other, ..): &(Log, u64, bool)| other == log || other.name != log.name);
             read.push((log.clone(), batch.last, is_all));
         }
         read
