@@ -14,6 +14,7 @@ pub mod health;
 pub mod idempotency;
 pub mod info;
 pub mod message;
+pub mod metrics;
 pub mod subscribe;
 pub mod unsubscribe;
 pub mod user_state;

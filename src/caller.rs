@@ -92,6 +92,32 @@ impl Caller {
     }
 }
 
+/// Headers that proxies add and other clients do not, besides those that begin with
+/// [`FORWARDED_PREFIX`].
+const FORWARDING: [&str; 6] = [
+    "forwarded",
+    "via",
+    "x-real-ip",
+    "x-script-name",
+    "x-scheme",
+    "x-url-scheme",
+];
+
+/// The beginning of the other headers that proxies add.
+const FORWARDED_PREFIX: &str = "x-forwarded-";
+
+/// Returns whether the address of a request's [`Caller`] is that of its sender for certain: the request
+/// shows no sign of a proxy, or a trusted proxy says who sent it.
+pub fn is_address_certain(headers: &HeaderMap, peer: Option<IpAddr>, settings: &Settings) -> bool {
+    let is_forwarding =
+        |name: &str| name.starts_with(FORWARDED_PREFIX) || FORWARDING.contains(&name);
+    let is_forwarded = headers.keys().any(|name| is_forwarding(name.as_str()));
+    let forwarded_for = ProxyHeader::ForwardedFor;
+    !is_forwarded
+        || (headers.contains_key(forwarded_for.header())
+            && is_believed(forwarded_for, peer, settings))
+}
+
 /// Returns whether this header is believed from this peer.
 pub fn is_believed(header: ProxyHeader, peer: Option<IpAddr>, settings: &Settings) -> bool {
     settings.proxy_headers.contains(&header)
@@ -194,6 +220,31 @@ mod tests {
                 .to_string(),
             "10.0.0.1"
         );
+    }
+
+    #[test]
+    fn an_address_is_certain_without_a_proxy_or_by_the_word_of_a_trusted_one() {
+        let is_certain = |peer: &str, header: Option<(&'static str, &'static str)>| {
+            let settings = Settings {
+                trusted_proxies: Vec::parse("10.0.0.0/8").unwrap(),
+                ..Settings::default()
+            };
+            let mut map = HeaderMap::new();
+            if let Some((name, value)) = header {
+                map.append(HeaderName::from_static(name), value.parse().unwrap());
+            }
+            is_address_certain(&map, peer.parse().ok(), &settings)
+        };
+        let forwarded_for = Some(("x-forwarded-for", "203.0.113.9"));
+        assert!(is_certain("127.0.0.1", None) && is_certain("10.0.0.1", None));
+        assert!(is_certain("10.0.0.1", forwarded_for) && !is_certain("127.0.0.1", forwarded_for));
+        for name in FORWARDING
+            .into_iter()
+            .chain(["x-forwarded-host", "x-forwarded-port"])
+        {
+            assert!(!is_certain("127.0.0.1", Some((name, "x"))), "{name}");
+            assert!(!is_certain("10.0.0.1", Some((name, "x"))), "{name}");
+        }
     }
 
     #[test]

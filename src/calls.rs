@@ -5,7 +5,7 @@ use utoipa_actix_web::service_config::ServiceConfig;
 
 use crate::admin::{action, backup, live, panel};
 use crate::api::{
-    channel_config, connect, delete, disconnect, edit, health, info, message, subscribe,
+    channel_config, connect, delete, disconnect, edit, health, info, message, metrics, subscribe,
     unsubscribe, user_state,
 };
 use crate::transport::{event_stream, long_poll, upgrade};
@@ -25,6 +25,9 @@ pub fn register(app: &mut ServiceConfig<'_>) {
     register_for_clients(app);
     app.service(health::check_health)
         .service(health::check_ready)
+        .service(health::check_live)
+        .service(health::check_readiness)
+        .service(metrics::show_metrics)
         .service(panel::get_numbers)
         .service(live::stream_live)
         .service(backup::download_backup)

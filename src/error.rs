@@ -110,6 +110,18 @@ pub enum ApiError {
         /// The address of the page to sign in.
         sign_in: String,
     },
+    /// The request may not read the metrics.
+    #[error(
+        "the metrics are for addresses in allow_posting_from, for who is signed in to the admin panel, and for signed requests; \
+         this one came from {address}{}",
+        hidden_sender(.is_forwarded)
+    )]
+    MayNotWatch {
+        /// The address that was seen.
+        address: String,
+        /// Whether a proxy shows in the request which does not say for certain who sent it.
+        is_forwarded: bool,
+    },
     /// The server is about to end.
     #[error("the server is stopping; nothing of this was done")]
     Stopping,
@@ -119,6 +131,15 @@ pub enum ApiError {
     /// The server has a fault.
     #[error("internal error: {0}")]
     Internal(&'static str),
+}
+
+/// Says of a request that a proxy sent why its address does not count.
+fn hidden_sender(is_forwarded: &bool) -> &'static str {
+    if *is_forwarded {
+        " through a proxy that is not in trusted_proxies, or that does not tell who sent it"
+    } else {
+        ""
+    }
 }
 
 impl ApiError {
@@ -228,6 +249,7 @@ impl ResponseError for ApiError {
             | Self::NotSigned
             | Self::NoCredentials
             | Self::DefaultSecretBehindProxy { .. }
+            | Self::MayNotWatch { .. }
             | Self::ForeignPage => StatusCode::FORBIDDEN,
             Self::NotHttps => StatusCode::NOT_ACCEPTABLE,
             Self::BadSignature(_) | Self::UnknownConnection => StatusCode::UNAUTHORIZED,
@@ -295,6 +317,7 @@ impl ResponseError for ApiError {
             | Self::UnknownConnection
             | Self::OriginNotAllowed { .. }
             | Self::DefaultSecretBehindProxy { .. }
+            | Self::MayNotWatch { .. }
             | Self::NotHttps
             | Self::ForeignPage => response.json(Refusal::of(self.to_string())),
         }

@@ -22,8 +22,9 @@
 //! - [`pages`]: the front page; [`demo`]: a chat with a backend of its own; [`admin`]: the panel's
 //!   pages; [`assets`]: the files that pages use;
 //! - [`middleware`]: what every request passes first; [`purpose`]: what a request is for;
-//! - [`services`]: what handlers work with, [`live`]: what of the settings can change; [`operators`]: sessions, the sign-in throttle and the
-//!   monitor;
+//! - [`services`]: what handlers work with; [`live`]: the settings in force, which can change;
+//!   [`operators`]: sessions, the sign-in throttle and the monitor; [`metrics`]: what is counted for
+//!   `/metrics`;
 //! - [`extractors`]: what handlers take; [`validation`]: from JSON to typed requests;
 //!   [`signature`]: who may call; [`error`]: from errors to answers; [`answer`]: answers that are
 //!   encoded before;
@@ -49,6 +50,7 @@ pub mod extractors;
 pub mod lifecycle;
 pub mod live;
 pub mod logging;
+pub mod metrics;
 pub mod middleware;
 pub mod openapi;
 pub mod operators;

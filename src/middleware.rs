@@ -30,6 +30,11 @@ pub async fn handle(
     let services = Services::of(request.request())?.clone();
     let origin = request.headers().get(header::ORIGIN).cloned();
     let mut response = answer(request, next, &services).await?;
+    let status = response.status().as_u16();
+    services
+        .metrics
+        .requests
+        .add(response.request().path(), status);
     cors::add_headers(
         response.headers_mut(),
         &services.live.now().settings.allow_cors,

@@ -17,6 +17,7 @@ use actix_web::web::Data;
 use channelstream_actors::broker::Broker;
 
 pub use self::reload::ReadSettings;
+use crate::metrics::event_loop;
 use crate::process::find_local_address;
 use crate::routes::Exposure;
 use crate::server::application::Served;
@@ -86,10 +87,12 @@ fn start_http(listeners: Listeners, services: &Data<Services>) -> std::io::Resul
             exposure: listener.exposure,
             page_address,
         };
+        let metrics = services.metrics.clone();
         // Every thread makes a service for each socket, and enters with the first.
         let enter = move || {
             if index == 0 {
                 threads.enter();
+                event_loop::watch(metrics.clone());
             }
         };
         let stopping = move || {

@@ -1,5 +1,7 @@
 //! What the handlers work with, in one struct. All threads share one.
 
+use std::sync::Arc;
+
 use actix::{Actor, Addr};
 use actix_web::HttpRequest;
 use actix_web::web::Data;
@@ -9,6 +11,7 @@ use crate::accepting::{Accepting, SocketOwner};
 use crate::error::ApiError;
 use crate::lifecycle::Lifecycle;
 use crate::live::Live;
+use crate::metrics::Metrics;
 use crate::operators::monitor::Monitor;
 use crate::operators::sessions::Sessions;
 use crate::operators::throttle::SignInThrottle;
@@ -33,6 +36,8 @@ pub struct Services {
     pub throttle: Addr<SignInThrottle>,
     /// Remembers the numbers of the last minutes for the panel.
     pub monitor: Addr<Monitor>,
+    /// What is counted for `/metrics`, besides the counters of the broker.
+    pub metrics: Arc<Metrics>,
     /// The phase of the server, from serving to its end.
     pub lifecycle: Lifecycle,
     /// Whether new TCP connections are accepted, and which have sent no request yet.
@@ -51,6 +56,7 @@ impl Services {
             sessions: Sessions::new(&settings),
             throttle: SignInThrottle::default().start(),
             monitor: Monitor::new(broker.clone()).start(),
+            metrics: Arc::default(),
             lifecycle: Lifecycle::default(),
             accepting: Accepting::new(owner),
             start_time: StartTime::now(),
@@ -67,6 +73,13 @@ impl Services {
         }
         self.sessions.replace_devices(&settings);
         self.live.replace(settings);
+    }
+
+    /// Returns whether requests may be sent: the server is not about to stop, and its store can be
+    /// written.
+    pub fn is_ready(&self) -> bool {
+        let store = self.broker.store().status();
+        self.lifecycle.is_ready() && store.is_none_or(|store| store.is_ready())
     }
 
     /// Returns the services of the application that a request was sent to.

@@ -67,11 +67,13 @@ pub struct Broker {
     is_closed: Arc<AtomicBool>,
 }
 
-/// How many channels and connections there are.
+/// How many actors of each kind there are.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Population {
     /// The number of channels.
     pub channels: usize,
+    /// The number of users, also of those that are remembered without a connection.
+    pub users: usize,
     /// The number of connections.
     pub connections: usize,
 }

@@ -9,6 +9,7 @@ use crate::core::Stamp;
 use crate::core::channel::ChannelCore;
 use crate::core::roster::Member;
 use crate::core::user::Place;
+use crate::counters::{ActorBytes, HeldBytes};
 use crate::delivery::{
     Attach, Delivery, Detach, FindEpochs, GetPosition, IsUpToDate, PublishAnswer, RestoredPlace,
     find_epochs,
@@ -86,6 +87,8 @@ pub(crate) struct Channel {
     /// One subscriber for each connection in the channel.
     delivery: Delivery,
     listings: ListingCache,
+    /// The bytes of its log and history, as they are counted.
+    held: HeldBytes,
 }
 
 impl Registered for Channel {
@@ -101,6 +104,7 @@ impl Registered for Channel {
             core,
             delivery,
             listings: ListingCache::default(),
+            held: common.counters().hold(),
         }
     }
 
@@ -154,6 +158,7 @@ impl LogActor for Channel {
 impl Channel {
     fn sweep(&mut self) {
         let now = Moment::now();
+        self.held.tell(self.bytes());
         if self.core.sweep(now) {
             self.note();
         }
@@ -162,6 +167,13 @@ impl Channel {
         let lifetime: Duration = self.common.limits().channel_lifetime;
         if self.is_deserted() && now.since(self.core.last_active()) >= lifetime {
             self.registration.offer_to_stop();
+        }
+    }
+
+    fn bytes(&self) -> ActorBytes {
+        ActorBytes {
+            log: self.core.log().bytes(),
+            history: self.core.history().bytes(),
         }
     }
 
@@ -177,9 +189,11 @@ impl Handler<Publish> for Channel {
     type Result = PublishAnswer;
 
     fn handle(&mut self, publish: Publish, context: &mut Context<Self>) -> PublishAnswer {
-        LogActor::publish(self, publish, context, |core, publications| {
+        let answer = LogActor::publish(self, publish, context, |core, publications| {
             core.publish(publications, Moment::now());
-        })
+        });
+        self.held.tell_roughly(self.bytes());
+        answer
     }
 }
 
@@ -284,6 +298,7 @@ impl Handler<Restore> for Channel {
     fn handle(&mut self, restore: Restore, _: &mut Context<Self>) {
         self.core = restore.core;
         self.delivery.restore(restore.places, self.core.log());
+        self.held.tell(self.bytes());
         if restore.is_new {
             self.note();
         }

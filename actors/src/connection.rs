@@ -217,6 +217,7 @@ impl Connection {
             user.as_str(),
             reason.reason()
         );
+        self.needs.common.counters().count_connection_end(reason);
         (self.needs.common.store()).note(|| Note::ConnectionEnded(conn_id));
         // When the server stops all users go, and those who are still here need not hear of each.
         if !matches!(reason, CloseReason::Restart { .. }) {

@@ -4,6 +4,7 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
+use crate::error::CloseReason;
 use crate::transport::{ByTransport, Transport};
 
 /// The counters of a broker. A clone shares them.
@@ -17,9 +18,28 @@ struct CounterValues {
     delivered_messages: AtomicU64,
     full_queues: AtomicU64,
     too_slow: AtomicU64,
+    gaps: AtomicU64,
+    takeovers: AtomicU64,
+    connections: ByEnd<AtomicU64>,
+    /// The sum of what each actor has told that it holds.
+    log_bytes: AtomicU64,
+    history_bytes: AtomicU64,
     listening: ByTransport<AtomicU64>,
     users_online: AtomicU64,
     pending: AtomicU64,
+}
+
+/// The connections that have begun, and those that have ended, by the reason.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct ByEnd<T> {
+    /// Those that have begun in this process.
+    pub opened: T,
+    /// Those that were disconnected by a call.
+    pub disconnected: T,
+    /// Those whose client was not heard from.
+    pub idle: T,
+    /// Those that were closed because the server stops.
+    pub restart: T,
 }
 
 impl ByTransport<AtomicU64> {
@@ -54,6 +74,38 @@ impl Counters {
     /// Returns how many clients were cut off because entries they had not read have left a log.
     pub fn too_slow(&self) -> u64 {
         self.0.too_slow.load(Relaxed)
+    }
+
+    /// Returns how often a client was told that entries it has not read are gone.
+    pub fn gaps(&self) -> u64 {
+        self.0.gaps.load(Relaxed)
+    }
+
+    /// Returns how often a newer transport took over a connection from one that was still open.
+    pub fn takeovers(&self) -> u64 {
+        self.0.takeovers.load(Relaxed)
+    }
+
+    /// Returns how many connections have begun and how many have ended.
+    pub fn connections(&self) -> ByEnd<u64> {
+        let connections = &self.0.connections;
+        ByEnd {
+            opened: connections.opened.load(Relaxed),
+            disconnected: connections.disconnected.load(Relaxed),
+            idle: connections.idle.load(Relaxed),
+            restart: connections.restart.load(Relaxed),
+        }
+    }
+
+    /// Returns about how many bytes all logs hold.
+    pub fn log_bytes(&self) -> u64 {
+        self.0.log_bytes.load(Relaxed)
+    }
+
+    /// Returns about how many bytes the histories of all channels hold. A message that is still in
+    /// the log of its channel counts there as well.
+    pub fn history_bytes(&self) -> u64 {
+        self.0.history_bytes.load(Relaxed)
     }
 
     /// Returns how many outlets are open now.
@@ -91,6 +143,40 @@ impl Counters {
         self.0.too_slow.fetch_add(1, Relaxed);
     }
 
+    pub(crate) fn count_gaps(&self, gaps: u64) {
+        if gaps > 0 {
+            self.0.gaps.fetch_add(gaps, Relaxed);
+        }
+    }
+
+    pub(crate) fn count_takeover(&self) {
+        self.0.takeovers.fetch_add(1, Relaxed);
+    }
+
+    pub(crate) fn count_connection(&self) {
+        self.0.connections.opened.fetch_add(1, Relaxed);
+    }
+
+    /// Counts a connection that has ended for good. The other reasons end transports only.
+    pub(crate) fn count_connection_end(&self, reason: CloseReason) {
+        let connections = &self.0.connections;
+        let ended = match reason {
+            CloseReason::Disconnected => &connections.disconnected,
+            CloseReason::Idle => &connections.idle,
+            CloseReason::Restart { .. } => &connections.restart,
+            CloseReason::Replaced | CloseReason::TooSlow | CloseReason::UnknownConnection => return,
+        };
+        ended.fetch_add(1, Relaxed);
+    }
+
+    /// Counts the bytes that an actor holds, as it tells of them.
+    pub(crate) fn hold(&self) -> HeldBytes {
+        HeldBytes {
+            totals: self.0.clone(),
+            counted: ActorBytes::default(),
+        }
+    }
+
     /// Counts an outlet as open until the result is dropped.
     pub fn listen(&self, transport: Transport) -> Counted {
         self.counted(match transport {
@@ -106,7 +192,7 @@ impl Counters {
     }
 
     /// Returns how many operations are pending now.
-    pub(crate) fn pending(&self) -> u64 {
+    pub fn pending(&self) -> u64 {
         self.0.pending.load(Relaxed)
     }
 
@@ -137,4 +223,56 @@ impl Drop for Counted {
     fn drop(&mut self) {
         (self.what)(&self.totals).fetch_sub(1, Relaxed);
     }
+}
+
+/// How much the bytes of an actor may have changed before they are counted again.
+const UNCOUNTED: usize = 4 << 10;
+
+/// How many bytes an actor holds.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct ActorBytes {
+    /// The bytes of its log.
+    pub(crate) log: usize,
+    /// The bytes of its history.
+    pub(crate) history: usize,
+}
+
+/// The bytes that one actor holds, as far as they are counted. They count until this is dropped.
+///
+/// A change is counted once it is large, and otherwise when the actor looks after itself, so a
+/// message that is published costs no more than a comparison.
+#[derive(Debug)]
+pub(crate) struct HeldBytes {
+    totals: Arc<CounterValues>,
+    counted: ActorBytes,
+}
+
+impl HeldBytes {
+    /// Counts the bytes of the actor if they have changed by much.
+    pub(crate) fn tell_roughly(&mut self, now: ActorBytes) {
+        if self.counted.log.abs_diff(now.log) >= UNCOUNTED
+            || self.counted.history.abs_diff(now.history) >= UNCOUNTED
+        {
+            self.tell(now);
+        }
+    }
+
+    /// Counts the bytes of the actor.
+    pub(crate) fn tell(&mut self, now: ActorBytes) {
+        let before = std::mem::replace(&mut self.counted, now);
+        change(&self.totals.log_bytes, before.log, now.log);
+        change(&self.totals.history_bytes, before.history, now.history);
+    }
+}
+
+impl Drop for HeldBytes {
+    fn drop(&mut self) {
+        self.tell(ActorBytes::default());
+    }
+}
+
+/// Changes a total in which `before` was counted, so that `now` is.
+fn change(total: &AtomicU64, before: usize, now: usize) {
+    // Additions wrap, so the difference may be below zero.
+    total.fetch_add((now as u64).wrapping_sub(before as u64), Relaxed);
 }

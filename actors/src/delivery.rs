@@ -319,9 +319,11 @@ impl Delivery {
         let PassTotals {
             sent,
             messages,
+            gaps,
             cut_off,
         } = pass.totals;
         self.common.counters().count_deliveries(&sent, messages);
+        self.common.counters().count_gaps(gaps);
         self.listening -= cut_off;
     }
 }

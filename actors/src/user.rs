@@ -17,7 +17,7 @@ use crate::common::Common;
 use crate::core::connection::Positions;
 use crate::core::user::{ChannelUpdate, ConnectState, ConnectedChannels, StateChanged, UserCore};
 use crate::core::visible_state::Values;
-use crate::counters::Counted;
+use crate::counters::{ActorBytes, Counted, HeldBytes};
 use crate::delivery::{Delivery, RestoredPlace};
 use crate::directories::Directories;
 use crate::directory::{IfAbsent, Registered, Registration, impl_registered_handlers};
@@ -151,6 +151,8 @@ pub(crate) struct User {
     updates: UpdateQueue,
     /// Counts the user as online while it has a connection.
     online: Option<Counted>,
+    /// The bytes of its private log, as they are counted.
+    held: HeldBytes,
 }
 
 impl Registered for User {
@@ -177,6 +179,7 @@ impl Registered for User {
             delivery,
             updates: UpdateQueue::default(),
             online: None,
+            held: needs.common.counters().hold(),
         }
     }
 
@@ -200,6 +203,7 @@ impl Actor for User {
 impl User {
     fn sweep(&mut self) {
         let now = Moment::now();
+        self.held.tell(self.bytes());
         if self.core.sweep(now) {
             self.note();
         }
@@ -207,6 +211,13 @@ impl User {
         let lifetime = self.needs.common.limits().user_lifetime;
         if self.core.is_offline() && now.since(self.core.last_active()) >= lifetime {
             self.registration.offer_to_stop();
+        }
+    }
+
+    fn bytes(&self) -> ActorBytes {
+        ActorBytes {
+            log: self.core.log().bytes(),
+            history: 0,
         }
     }
 
@@ -345,6 +356,7 @@ impl Handler<Restore> for User {
     fn handle(&mut self, restore: Restore, _: &mut Context<Self>) {
         self.core = restore.core;
         self.delivery.restore(restore.places, self.core.log());
+        self.held.tell(self.bytes());
         if !self.core.is_offline() {
             self.online = Some(self.needs.common.counters().online());
         }

@@ -1,4 +1,5 @@
-//! `/health` tells whether the process serves, and `/ready` whether to send requests to it.
+//! `/health` tells whether the process serves, and `/ready` whether to send requests to it. `/health/live`
+//! and `/health/ready` are the same, by the names that supervisors use.
 
 use actix_web::web::{Data, Json};
 use actix_web::{HttpResponse, get};
@@ -39,6 +40,19 @@ pub(crate) async fn check_health() -> Json<Health> {
     Json(Health { status: Status::Ok })
 }
 
+/// Tells whether the process serves, as `/health` does.
+///
+/// A supervisor starts the process again when this does not answer.
+#[utoipa::path(
+    tag = "operating",
+    operation_id = "health_live",
+    responses((status = 200, description = "The process serves; `status` is `ok`.", body = Health), CommonErrors),
+)]
+#[get("/health/live")]
+pub(crate) async fn check_live() -> Json<Health> {
+    Json(Health { status: Status::Ok })
+}
+
 /// Whether to send requests, and how the store is doing.
 #[derive(Clone, Debug, Serialize, ToSchema)]
 pub struct Readiness {
@@ -64,6 +78,28 @@ pub struct Readiness {
 )]
 #[get("/ready")]
 pub(crate) async fn check_ready(services: Data<Services>) -> HttpResponse {
+    answer_readiness(&services)
+}
+
+/// Tells whether to send requests, as `/ready` does.
+///
+/// A load balancer sends no requests while this answers 503.
+#[utoipa::path(
+    tag = "operating",
+    operation_id = "health_ready",
+    responses(
+        (status = 200, description = "Requests may be sent; `status` is `ready`.", body = Readiness),
+        (status = 503, description = "The server is about to stop, or its store cannot be written; `status` is `stopping` or `failing`.",
+            body = Readiness),
+        CommonErrors,
+    ),
+)]
+#[get("/health/ready")]
+pub(crate) async fn check_readiness(services: Data<Services>) -> HttpResponse {
+    answer_readiness(&services)
+}
+
+fn answer_readiness(services: &Services) -> HttpResponse {
     let store = services.broker.store();
     let status = if !services.lifecycle.is_ready() {
         Status::Stopping

@@ -27,7 +27,10 @@ pub(super) fn identify_caller(
     let caller = Caller::read(request.headers(), peer, settings);
     cut_prefix(request, &caller.prefix);
     // A container's health check comes from inside and has no https.
-    let is_health = matches!(request.path(), "/health" | "/ready");
+    let is_health = matches!(
+        request.path(),
+        "/health" | "/ready" | "/health/live" | "/health/ready"
+    );
     let is_refused = settings.enforce_https
         && caller.scheme != "https"
         && !is_health

@@ -40,6 +40,10 @@ fn record_error(error: &ApiError, path: &str) {
                 origin.escape_debug()
             ),
         ),
+        ApiError::MayNotWatch { .. } => log_refusal(
+            RefusalKind::Address,
+            format_args!("refused a request for {path}: {error}"),
+        ),
         ApiError::NotSigned => log_refusal(
             RefusalKind::NotSigned,
             format_args!("refused a call to {path}: it has no signature ({HEADER})"),

@@ -129,6 +129,20 @@ pub enum PollErrors {
     Stopping(Refusal),
 }
 
+/// What a request for the metrics may be answered.
+#[derive(IntoResponses)]
+pub enum WatchErrors {
+    /// The signature is wrong, malformed or more than 60 seconds old.
+    #[response(status = 401, headers(
+        ("X-Channelstream-Hint" = String, description = "Either `signature does not match` or `signature too old`.")
+    ))]
+    BadSignature(Refusal),
+    /// The address is not in `allow_posting_from`, or a proxy hides it, and there is neither a session nor
+    /// a signature; or the request came through a proxy while a default secret is in force.
+    #[response(status = 403)]
+    MayNotWatch(Refusal),
+}
+
 /// What every call of an operator may be answered.
 #[derive(IntoResponses)]
 pub enum AdminErrors {

@@ -129,8 +129,8 @@ settings! {
     cookie_secret: Secret = Secret::from("");
     /// A file to read `cookie_secret` from instead. Empty: none.
     cookie_secret_file: String = String::new();
-    /// Addresses and networks that may make signed calls: `10.0.0.0/8`, `::1`. `0.0.0.0` allows
-    /// all.
+    /// Addresses and networks that may make signed calls, and read `/metrics` without a signature:
+    /// `10.0.0.0/8`, `::1`. `0.0.0.0` allows all.
     allow_posting_from: Vec<Network> = vec![Network::from(IpAddr::from([127, 0, 0, 1]))];
     /// Origins whose pages may read answers: `https://app.example`; a host, `app.example`, stands
     /// for all its origins. Empty: all.

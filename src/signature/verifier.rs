@@ -57,7 +57,7 @@ impl SignatureVerifier {
     /// Fails when the address is not allowed, or when the signature is missing or does not count.
     pub fn verify(&self, request: &HttpRequest) -> Result<ValidSignature, NotVerified> {
         let caller = Caller::of(request).address;
-        if !caller.map_or_else(|| self.allows_all(), |address| self.allows(address)) {
+        if !self.allows_caller(caller) {
             return Err(NotVerified::Address(caller));
         }
         let signature = find_signature(request).ok_or(NotVerified::NotSigned)?;
@@ -99,12 +99,12 @@ impl SignatureVerifier {
         Ok(())
     }
 
-    fn allows_all(&self) -> bool {
-        self.allowed.iter().any(Network::is_everything)
-    }
-
-    fn allows(&self, address: IpAddr) -> bool {
-        self.allowed.iter().any(|network| network.contains(address))
+    /// Returns whether a caller's address is in `allow_posting_from`. One that is not known is only where
+    /// all addresses are.
+    pub fn allows_caller(&self, address: Option<IpAddr>) -> bool {
+        self.allowed.iter().any(|network| {
+            address.map_or_else(|| network.is_everything(), |it| network.contains(it))
+        })
     }
 }
 

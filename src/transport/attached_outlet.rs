@@ -14,6 +14,7 @@ use channelstream_actors::outlet::{
 };
 use channelstream_actors::transport::Transport;
 
+use crate::metrics::transport_ends::TransportEnd;
 use crate::services::Services;
 use crate::transport::listen_request::ListenRequest;
 use crate::transport::read_progress::ReadProgress;
@@ -28,6 +29,9 @@ const REPORT_INTERVAL: Duration = Duration::from_secs(5);
 /// that nothing is known of what its client has read.
 pub(super) struct AttachedOutlet {
     pub(super) services: Data<Services>,
+    transport: Transport,
+    /// Why the transport ends; `None` where only its socket can have gone.
+    end: Option<TransportEnd>,
     pub(super) socket: Arc<SocketHandle>,
     /// Counts the bytes that wait for the client. Delivery stops at `queue_bytes` of them.
     pub(super) queue: Queue,
@@ -83,6 +87,8 @@ impl AttachedOutlet {
         let attachment = services.broker.attach(conn_id, outlet, position).await?;
         Ok(Self {
             services,
+            transport,
+            end: None,
             socket,
             queue,
             last_heard,
@@ -119,6 +125,11 @@ impl AttachedOutlet {
         }
     }
 
+    /// Notes why the transport ends. What is noted first counts.
+    pub(super) fn note_end(&mut self, end: TransportEnd) {
+        self.end.get_or_insert(end);
+    }
+
     /// Detaches from the connection, and reports what the client is known to have read. The caller
     /// says in `end` what else is to be known. Only the first call has an effect.
     pub(super) fn detach(&mut self, end: End) {
@@ -126,5 +137,15 @@ impl AttachedOutlet {
             let report = Some(self.read.confirmed());
             attachment.end(End { report, ..end });
         }
+    }
+}
+
+impl Drop for AttachedOutlet {
+    fn drop(&mut self) {
+        let end = self.end.unwrap_or(TransportEnd::Lost);
+        self.services
+            .metrics
+            .transport_ends
+            .add(self.transport, end);
     }
 }

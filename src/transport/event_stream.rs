@@ -25,6 +25,7 @@ use tokio::sync::mpsc;
 
 use crate::error::ApiError;
 use crate::event_source;
+use crate::metrics::transport_ends::TransportEnd;
 use crate::openapi::answers::{CommonErrors, HttpsOnly, InvalidQuery, ListenErrors, OriginErrors};
 use crate::services::Services;
 use crate::transport::attached_outlet::AttachedOutlet;
@@ -213,6 +214,7 @@ impl Handler<Shut> for EventStream {
     /// Tells the client why the stream ends. A page that does not listen for the event `close`
     /// comes back after a second, and is refused if its connection is gone.
     fn handle(&mut self, Shut(reason): Shut, _: &mut Self::Context) {
+        self.outlet.note_end(TransportEnd::Closed(reason));
         self.send(encode_close(reason).into());
         self.events = None;
         self.outlet.detach(End::default());

@@ -28,6 +28,7 @@ use channelstream_actors::transport::Transport;
 use tokio::sync::oneshot;
 
 use crate::error::ApiError;
+use crate::metrics::transport_ends::TransportEnd;
 use crate::openapi::answers::{CommonErrors, HttpsOnly, InvalidQuery, ListenErrors, PollErrors};
 use crate::services::Services;
 use crate::transport::attached_outlet::AttachedOutlet;
@@ -229,6 +230,7 @@ impl Handler<Shut> for LongPoll {
 
     fn handle(&mut self, Shut(reason): Shut, context: &mut Self::Context) {
         let was_waiting = self.answer.is_some();
+        self.outlet.note_end(TransportEnd::Closed(reason));
         if reason == CloseReason::Replaced && was_waiting {
             // The newer poll gets what was gathered here.
             self.gathered.clear();
@@ -269,6 +271,7 @@ impl LongPoll {
     /// Answers the poll, unless that was done before.
     fn answer(&mut self) {
         if let Some(answer) = self.answer.take() {
+            self.outlet.note_end(TransportEnd::Answered);
             // The queue is not empty until the answer has gone, so that the connection does not
             // count as served before.
             self.outlet.queue.add(1);

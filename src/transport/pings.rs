@@ -127,17 +127,21 @@ impl Pings {
             || now.saturating_duration_since(self.sent_at) >= self.pace
     }
 
-    /// Takes the payload of a pong. Returns whether it belongs to the last ping; then `read` is
-    /// told that the client has what was sent before that ping.
-    pub(super) fn take_pong(&mut self, payload: &[u8], read: &mut ReadProgress) -> bool {
+    /// Takes the payload of a pong. If it belongs to the last ping, `read` is told that the client has
+    /// what was sent before that ping. Returns how long ago that was.
+    pub(super) fn take_pong(
+        &mut self,
+        payload: &[u8],
+        read: &mut ReadProgress,
+    ) -> Option<Duration> {
         let text = str::from_utf8(payload).ok();
-        let is_last = text.and_then(|text| text.parse().ok()) == Some(self.number);
-        if is_last {
-            self.has_answered = true;
-            self.is_open = false;
-            read.confirm();
+        if text.and_then(|text| text.parse().ok()) != Some(self.number) {
+            return None;
         }
-        is_last
+        self.has_answered = true;
+        self.is_open = false;
+        read.confirm();
+        Some(self.sent_at.elapsed())
     }
 
     /// Returns whether the reminder's time has come. If it is set and has not come, the task is

@@ -12,6 +12,7 @@ use channelstream_actors::error::CloseReason;
 use channelstream_actors::outlet::{AwaitCapacity, Batch, End, Shut};
 use channelstream_actors::patience::wait_patiently;
 
+use crate::metrics::transport_ends::TransportEnd;
 use crate::transport::attached_outlet::AttachedOutlet;
 use crate::transport::client_frames::ClientFrame;
 use crate::transport::frame_io::FrameIo;
@@ -139,6 +140,7 @@ impl Handler<Shut> for WebSocket {
     type Result = ();
 
     fn handle(&mut self, Shut(reason): Shut, context: &mut Self::Context) {
+        self.outlet.note_end(TransportEnd::Closed(reason));
         if self.outlet.read.is_confirmed() {
             self.outlet.detach(End::default());
         } else {
@@ -235,19 +237,24 @@ impl WebSocket {
             ClientFrame::Data | ClientFrame::Ping(_) => {}
             ClientFrame::Pong(payload) => self.take_pong(&payload),
             ClientFrame::Close => {
+                self.outlet.note_end(TransportEnd::Client);
                 self.close(1000, "", context);
                 self.phase = self.phase.after_last_read();
             }
-            ClientFrame::Violation { code, reason } => self.close(code, reason, context),
+            ClientFrame::Violation { code, reason } => {
+                self.outlet.note_end(TransportEnd::Violation);
+                self.close(code, reason, context);
+            }
         }
         None
     }
 
     /// Takes the client's answer to a ping.
     fn take_pong(&mut self, payload: &[u8]) {
-        if !self.pings.take_pong(payload, &mut self.outlet.read) {
+        let Some(lag) = self.pings.take_pong(payload, &mut self.outlet.read) else {
             return;
-        }
+        };
+        self.outlet.services.metrics.confirmation_lag.observe(lag);
         if self.phase.is_sending() {
             self.outlet.report();
             self.send_due_ping();

@@ -40,6 +40,7 @@ mod listening;
 mod logging;
 mod long_work;
 mod memory;
+mod metrics;
 mod original;
 mod original_page;
 mod origins;

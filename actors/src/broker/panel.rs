@@ -2,7 +2,7 @@
 //! slices, so that messages do not wait for the panel.
 
 use actix::prelude::*;
-use futures_util::future::{join, join_all};
+use futures_util::future::{join, join_all, join3};
 use tokio::task::spawn_blocking;
 
 use crate::broker::info::gather;
@@ -21,11 +21,17 @@ use crate::view::{ChannelDetail, ChannelSummary, Page, Selection, Sort, UserDeta
 const ROUNDS: usize = 8;
 
 impl Broker {
-    /// Returns how many channels and connections there are.
+    /// Returns how many actors of each kind there are.
     pub async fn population(&self) -> Population {
-        let (channels, connections) = join(self.channels.count(), self.connections.count()).await;
+        let (channels, users, connections) = join3(
+            self.channels.count(),
+            self.users.count(),
+            self.connections.count(),
+        )
+        .await;
         Population {
             channels,
+            users,
             connections,
         }
     }

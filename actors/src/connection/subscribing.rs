@@ -29,6 +29,7 @@ impl Handler<Open> for Connection {
         }
         if self.life.is_none() {
             self.lives += 1;
+            self.needs.common.counters().count_connection();
             self.watch_deadline(self.needs.common.limits().idle, context);
         }
         let (conn_id, lives) = (self.conn_id(), self.lives);

@@ -38,13 +38,14 @@ impl Connection {
         match life.arrive(arrival, close_grace) {
             Arrived::Attach(arrival) => self.attach(arrival, context),
             Arrived::WaitFor(generation) => {
+                self.needs.common.counters().count_takeover();
                 let wait = wait_patiently(handover * 2).into_actor(self);
                 context.spawn(wait.map(move |(), connection, context| {
                     // A stuck transport does not report, so what its client has read is unknown.
                     connection.depart(generation, End::default(), context);
                 }));
             }
-            Arrived::Waits => {}
+            Arrived::Waits => self.needs.common.counters().count_takeover(),
         }
     }
 

@@ -101,6 +101,11 @@ impl History {
         self.messages.len()
     }
 
+    /// Returns how many bytes its messages hold.
+    pub fn bytes(&self) -> usize {
+        self.bytes
+    }
+
     /// Returns whether it holds none.
     pub fn is_empty(&self) -> bool {
         self.messages.is_empty()

@@ -167,6 +167,11 @@ impl Log {
         self.entries.len()
     }
 
+    /// Returns how many bytes its entries hold.
+    pub fn bytes(&self) -> usize {
+        self.bytes
+    }
+
     /// Returns whether it holds none.
     pub fn is_empty(&self) -> bool {
         self.entries.is_empty()

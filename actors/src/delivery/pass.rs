@@ -32,6 +32,8 @@ pub(super) struct PassTotals {
     pub(super) sent: ByTransport<u64>,
     /// How many of them are messages.
     pub(super) messages: u64,
+    /// How many of them say that entries are gone.
+    pub(super) gaps: u64,
     /// How many subscribers lost their outlet.
     pub(super) cut_off: usize,
 }
@@ -40,7 +42,9 @@ impl Pass<'_> {
     /// Sends a subscriber batch after batch, until it is up to date or its outlet is full.
     pub(super) fn serve(&mut self, conn_id: ConnId, subscriber: &mut Subscriber) {
         while let Some(attached) = &mut subscriber.outlet {
-            let batch = match subscriber.cursor.next(self.log) {
+            let next = subscriber.cursor.next(self.log);
+            let is_gap = matches!(next, Next::Gap { .. });
+            let batch = match next {
                 Next::UpToDate => return,
                 Next::Lost => Err(Lost),
                 // A subscriber whose outlet is full is sent what is new later, unless the log loses
@@ -71,6 +75,7 @@ impl Pass<'_> {
                 subscriber.cursor.sent(last);
                 *self.totals.sent.of(transport) += count;
                 self.totals.messages += messages;
+                self.totals.gaps += u64::from(is_gap);
             } else {
                 self.note_full(conn_id, subscriber);
                 return;

@@ -28,9 +28,11 @@ impl Handler<Publish> for User {
     type Result = PublishAnswer;
 
     fn handle(&mut self, publish: Publish, context: &mut Context<Self>) -> PublishAnswer {
-        LogActor::publish(self, publish, context, |core, publications| {
+        let answer = LogActor::publish(self, publish, context, |core, publications| {
             core.publish(publications, Moment::now());
-        })
+        });
+        self.held.tell_roughly(self.bytes());
+        answer
     }
 }
 

@@ -61,7 +61,7 @@ pub(super) const SERVER: Layers = Layers {
         &["event_source", "extractors", "pages"],
         &["services"],
         &["live"],
-        &["operators"],
+        &["metrics", "operators"],
         &["error"],
         &["openapi::answers", "signature", "validation"],
         &[

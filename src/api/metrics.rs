@@ -1,0 +1,44 @@
+//! `GET /metrics`: the numbers of the server for Prometheus.
+
+use actix_web::web::{Data, block};
+use actix_web::{HttpResponse, get};
+
+use crate::error::ApiError;
+use crate::extractors::watcher::Watcher;
+use crate::metrics::exposition::{CONTENT_TYPE, Numbers, encode};
+use crate::metrics::process::ProcessNumbers;
+use crate::openapi::answers::{CommonErrors, HttpsOnly, WatchErrors};
+use crate::services::Services;
+
+/// Tells the numbers of the server, in the text format of Prometheus.
+///
+/// Anyone may read them whose address is in `allow_posting_from`, who has a session, or who signs. No
+/// name of a channel or user stands in them.
+#[utoipa::path(
+    tag = "operating",
+    operation_id = "metrics",
+    responses(
+        (status = 200, description = "The numbers, in the text format of Prometheus, version 0.0.4.", body = String,
+            content_type = "text/plain"),
+        CommonErrors, HttpsOnly, WatchErrors,
+    ),
+)]
+#[get("/metrics")]
+pub(crate) async fn show_metrics(
+    _: Watcher,
+    services: Data<Services>,
+) -> Result<HttpResponse, ApiError> {
+    let process = block(ProcessNumbers::read).await;
+    let numbers = Numbers {
+        version: env!("CARGO_PKG_VERSION"),
+        start_time: services.start_time.unix_seconds(),
+        is_ready: services.is_ready(),
+        process: process.unwrap_or_default(),
+        population: services.broker.population().await,
+        counters: services.broker.counters().clone(),
+        store: services.broker.store().status(),
+        metrics: services.metrics.clone(),
+    };
+    let text = encode(numbers).map_err(|_| ApiError::Internal("metrics could not be encoded"))?;
+    Ok(HttpResponse::Ok().content_type(CONTENT_TYPE).body(text))
+}

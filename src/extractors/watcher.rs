@@ -1,0 +1,51 @@
+//! The extractor [`Watcher`], which lets in who may read the server's metrics.
+
+use actix_web::dev::Payload;
+use actix_web::{FromRequest, HttpRequest};
+use futures_util::future::LocalBoxFuture;
+
+use crate::caller::{Caller, is_address_certain};
+use crate::error::ApiError;
+use crate::extractors::signed::verify;
+use crate::services::Services;
+use crate::signature::verifier::find_signature;
+
+/// Proof that a request may read the metrics.
+#[derive(Clone, Copy, Debug)]
+pub struct Watcher;
+
+impl FromRequest for Watcher {
+    type Error = ApiError;
+    type Future = LocalBoxFuture<'static, Result<Self, ApiError>>;
+
+    fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
+        Box::pin(let_in(request.clone()))
+    }
+}
+
+/// Lets in a request that has a signature or a session, comes from `allow_posting_from` for certain,
+/// or came to an internal address. This is the only place that decides who may read the metrics.
+async fn let_in(request: HttpRequest) -> Result<Watcher, ApiError> {
+    let services = Services::of(&request)?;
+    let in_force = services.live.snapshot();
+    // Where there are internal addresses, only those serve the metrics.
+    if !in_force.settings.internal_listen.is_empty() {
+        return Ok(Watcher);
+    }
+    if find_signature(&request).is_some() {
+        verify(&request).await?;
+        return Ok(Watcher);
+    }
+    let caller = Caller::of(&request).address;
+    let peer = request.peer_addr().map(|peer| peer.ip());
+    let is_certain = is_address_certain(request.headers(), peer, &in_force.settings);
+    if is_certain && in_force.verifier.allows_caller(caller)
+        || services.sessions.is_open(&request).await
+    {
+        return Ok(Watcher);
+    }
+    Err(ApiError::MayNotWatch {
+        address: caller.map_or_else(|| "unknown".to_owned(), |caller| caller.to_string()),
+        is_forwarded: !is_certain,
+    })
+}

@@ -1,0 +1,293 @@
+//! Writes all numbers of the server in the text format of Prometheus.
+
+use std::fmt;
+use std::sync::Arc;
+
+use channelstream_actors::broker::Population;
+use channelstream_actors::counters::Counters;
+use channelstream_actors::store::file::StoreStatus;
+use channelstream_actors::transport::ByTransport;
+use prometheus_client::collector::Collector;
+use prometheus_client::encoding::DescriptorEncoder;
+use prometheus_client::encoding::text::encode_registry;
+use prometheus_client::registry::Registry;
+
+use super::Metrics;
+use super::process::ProcessNumbers;
+use super::writer::Writer;
+
+/// The type of the text.
+pub const CONTENT_TYPE: &str = "text/plain; version=0.0.4; charset=utf-8";
+
+/// Where the numbers come from. Those that have to be asked for were asked for.
+#[derive(Debug)]
+pub struct Numbers {
+    /// The version of the server.
+    pub version: &'static str,
+    /// When the server started, in seconds since 1970.
+    pub start_time: f64,
+    /// Whether requests may be sent to the server.
+    pub is_ready: bool,
+    /// What the system says of the process.
+    pub process: ProcessNumbers,
+    /// How many actors of each kind there are.
+    pub population: Population,
+    /// The counters of the broker.
+    pub counters: Counters,
+    /// The state of the store, if it is a file.
+    pub store: Option<StoreStatus>,
+    /// What the server counts besides.
+    pub metrics: Arc<Metrics>,
+}
+
+/// Encodes the numbers as text.
+///
+/// # Errors
+/// Never, since a text takes whatever is written.
+pub fn encode(numbers: Numbers) -> Result<String, fmt::Error> {
+    let mut registry = Registry::default();
+    registry.register_collector(Box::new(numbers));
+    let mut text = String::new();
+    encode_registry(&mut text, &registry)?;
+    Ok(text)
+}
+
+impl Collector for Numbers {
+    fn encode(&self, encoder: DescriptorEncoder<'_>) -> fmt::Result {
+        let mut to = Writer(encoder);
+        self.write_server(&mut to)?;
+        self.write_messages(&mut to)?;
+        self.write_clients(&mut to)?;
+        self.write_requests(&mut to)?;
+        self.write_memory(&mut to)?;
+        self.write_store(&mut to)?;
+        self.write_process(&mut to)
+    }
+}
+
+/// Returns the values for all transports, each with its label.
+fn by_transport(values: ByTransport<u64>) -> [([(&'static str, &'static str); 1], u64); 3] {
+    [
+        ([("transport", "websocket")], values.websocket),
+        ([("transport", "sse")], values.event_stream),
+        ([("transport", "long_poll")], values.long_poll),
+    ]
+}
+
+impl Numbers {
+    fn write_server(&self, to: &mut Writer<'_>) -> fmt::Result {
+        to.gauges(
+            "channelstream_build_info",
+            "Always 1; the label is the version of the server.",
+            [([("version", self.version)], 1u64)],
+        )?;
+        to.gauge(
+            "channelstream_ready",
+            "1 while requests may be sent, 0 while the server stops or its store cannot be written.",
+            u64::from(self.is_ready),
+        )?;
+        to.histogram(
+            "channelstream_event_loop_delay_seconds",
+            "How much later than they should the threads came to what they had to do.",
+            &self.metrics.event_loop_delay.read(),
+        )
+    }
+
+    fn write_messages(&self, to: &mut Writer<'_>) -> fmt::Result {
+        let counters = &self.counters;
+        to.counter(
+            "channelstream_messages_published_total",
+            "Messages that were accepted.",
+            counters.messages(),
+        )?;
+        to.counter(
+            "channelstream_messages_delivered_total",
+            "Messages that were handed to clients; one to three clients counts three.",
+            counters.delivered_messages(),
+        )?;
+        to.counters(
+            "channelstream_deliveries_total",
+            "Events of any kind that were handed to clients; one to three clients counts three.",
+            by_transport(counters.deliveries()),
+        )?;
+        to.counter(
+            "channelstream_full_queues_total",
+            "How often there was something for a client whose queue was full.",
+            counters.full_queues(),
+        )?;
+        to.counter(
+            "channelstream_slow_clients_total",
+            "Clients that were closed because what they had not read left a log.",
+            counters.too_slow(),
+        )?;
+        to.counter(
+            "channelstream_gaps_total",
+            "How often a client was told that entries it has not read are gone (catchup:gap).",
+            counters.gaps(),
+        )?;
+        to.histogram(
+            "channelstream_confirmation_lag_seconds",
+            "Time from a ping behind the events of a websocket to the pong that confirms them.",
+            &self.metrics.confirmation_lag.read(),
+        )
+    }
+
+    fn write_clients(&self, to: &mut Writer<'_>) -> fmt::Result {
+        let (counters, connections) = (&self.counters, self.counters.connections());
+        to.gauges(
+            "channelstream_transports",
+            "Transports that are open now.",
+            by_transport(counters.listening()),
+        )?;
+        let ends = self.metrics.transport_ends.read();
+        to.counters(
+            "channelstream_transport_closes_total",
+            "Transports that have ended, by the reason.",
+            ends.iter().map(|end| {
+                let labels = [("transport", end.transport), ("reason", end.reason)];
+                (labels, end.count)
+            }),
+        )?;
+        to.counter(
+            "channelstream_takeovers_total",
+            "How often a newer transport took over a connection from one that was still open.",
+            counters.takeovers(),
+        )?;
+        to.counter(
+            "channelstream_connections_opened_total",
+            "Connections that were opened.",
+            connections.opened,
+        )?;
+        to.counters(
+            "channelstream_connection_closes_total",
+            "Connections that have ended for good, by the reason.",
+            [
+                ([("reason", "disconnected")], connections.disconnected),
+                ([("reason", "idle")], connections.idle),
+                ([("reason", "restart")], connections.restart),
+            ],
+        )?;
+        to.gauge(
+            "channelstream_users_online",
+            "Users that have a connection now.",
+            counters.users_online(),
+        )
+    }
+
+    fn write_requests(&self, to: &mut Writer<'_>) -> fmt::Result {
+        let requests = self.metrics.requests.read();
+        to.counters(
+            "channelstream_http_requests_total",
+            "Requests that were answered, by path and status.",
+            requests.iter().map(|it| {
+                let labels = [("path", it.path), ("status", it.status.as_str())];
+                (labels, it.count)
+            }),
+        )?;
+        to.gauge(
+            "channelstream_pending_calls",
+            "Calls that change something and wait for the actors now.",
+            self.counters.pending(),
+        )
+    }
+
+    fn write_memory(&self, to: &mut Writer<'_>) -> fmt::Result {
+        let population = self.population;
+        to.gauges(
+            "channelstream_actors",
+            "Actors that exist now.",
+            [
+                ([("kind", "channel")], population.channels as u64),
+                ([("kind", "user")], population.users as u64),
+                ([("kind", "connection")], population.connections as u64),
+            ],
+        )?;
+        to.gauge(
+            "channelstream_log_bytes",
+            "Bytes that the logs of all channels and users hold, about.",
+            self.counters.log_bytes(),
+        )?;
+        to.gauge(
+            "channelstream_history_bytes",
+            "Bytes that the histories of all channels hold, about.",
+            self.counters.history_bytes(),
+        )
+    }
+
+    fn write_store(&self, to: &mut Writer<'_>) -> fmt::Result {
+        let Some(store) = &self.store else {
+            return Ok(());
+        };
+        to.gauge(
+            "channelstream_store_writable",
+            "1 while the file of the store can be written, 0 while calls that change something are refused.",
+            u64::from(store.is_ready()),
+        )?;
+        to.gauge(
+            "channelstream_store_file_bytes",
+            "The size of the file of the store.",
+            store.file_bytes,
+        )?;
+        to.gauge(
+            "channelstream_store_wal_bytes",
+            "The size of the write-ahead log beside the file of the store.",
+            store.wal_bytes,
+        )?;
+        to.gauge(
+            "channelstream_store_waiting_bytes",
+            "Bytes that wait to be written to the file of the store, about.",
+            store.waiting_bytes as u64,
+        )?;
+        to.counter(
+            "channelstream_store_commits_total",
+            "Transactions that were written to the file of the store.",
+            store.commits,
+        )?;
+        let Some(age) = store.last_commit else {
+            return Ok(());
+        };
+        to.gauge(
+            "channelstream_store_last_commit_age_seconds",
+            "Time since the last transaction was written. It grows while nothing changes.",
+            age.as_secs_f64(),
+        )
+    }
+
+    fn write_process(&self, to: &mut Writer<'_>) -> fmt::Result {
+        let process = &self.process;
+        to.gauge(
+            "process_start_time_seconds",
+            "When the process started, in seconds since 1970.",
+            self.start_time,
+        )?;
+        if let Some(seconds) = process.processor_seconds {
+            to.counter_of_seconds(
+                "process_cpu_seconds_total",
+                "Time for which the process has run on processors.",
+                seconds,
+            )?;
+        }
+        for (name, help, value) in [
+            (
+                "process_resident_memory_bytes",
+                "Memory of the process that is resident.",
+                process.resident_bytes,
+            ),
+            (
+                "process_open_fds",
+                "Descriptors that are open: sockets and files.",
+                process.open_descriptors,
+            ),
+            (
+                "process_max_fds",
+                "Descriptors that may be open.",
+                process.most_descriptors,
+            ),
+        ] {
+            if let Some(value) = value {
+                to.gauge(name, help, value)?;
+            }
+        }
+        Ok(())
+    }
+}

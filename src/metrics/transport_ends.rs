@@ -1,0 +1,109 @@
+//! Counts the transports that have ended, by kind and reason.
+
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+
+use channelstream_actors::error::CloseReason;
+use channelstream_actors::transport::{ByTransport, Transport};
+
+/// Why a transport has ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum TransportEnd {
+    /// The client has closed it in order.
+    Client,
+    /// The socket is gone, without a word of the client.
+    Lost,
+    /// The poll was answered.
+    Answered,
+    /// The client broke the protocol of websockets.
+    Violation,
+    /// The server has closed it for this reason.
+    Closed(CloseReason),
+}
+
+/// The names of the reasons, in the order of [`TransportEnd::index`].
+const NAMES: [&str; 10] = [
+    "client",
+    "lost",
+    "answered",
+    "violation",
+    "disconnected",
+    "restart",
+    "replaced",
+    "too_slow",
+    "idle",
+    "unknown_connection",
+];
+
+impl TransportEnd {
+    /// Returns the reason in a word, as metrics and the log name it.
+    pub fn name(self) -> &'static str {
+        NAMES.get(self.index()).copied().unwrap_or_default()
+    }
+
+    fn index(self) -> usize {
+        match self {
+            Self::Client => 0,
+            Self::Lost => 1,
+            Self::Answered => 2,
+            Self::Violation => 3,
+            Self::Closed(CloseReason::Disconnected) => 4,
+            Self::Closed(CloseReason::Restart { .. }) => 5,
+            Self::Closed(CloseReason::Replaced) => 6,
+            Self::Closed(CloseReason::TooSlow) => 7,
+            Self::Closed(CloseReason::Idle) => 8,
+            Self::Closed(CloseReason::UnknownConnection) => 9,
+        }
+    }
+}
+
+/// The counts of transports that have ended.
+#[derive(Debug, Default)]
+pub struct TransportEndCounts(ByTransport<[AtomicU64; NAMES.len()]>);
+
+/// How many transports of a kind have ended for a reason.
+#[derive(Clone, Copy, Debug)]
+pub struct TransportEndCount {
+    /// The kind of transport.
+    pub transport: &'static str,
+    /// The reason in a word.
+    pub reason: &'static str,
+    /// The number of transports.
+    pub count: u64,
+}
+
+impl TransportEndCounts {
+    /// Counts a transport that has ended.
+    pub fn add(&self, transport: Transport, end: TransportEnd) {
+        let counts = match transport {
+            Transport::Websocket => &self.0.websocket,
+            Transport::EventStream => &self.0.event_stream,
+            Transport::LongPoll => &self.0.long_poll,
+        };
+        if let Some(count) = counts.get(end.index()) {
+            count.fetch_add(1, Relaxed);
+        }
+    }
+
+    /// Returns the counts that are not zero.
+    pub fn read(&self) -> Vec<TransportEndCount> {
+        let counts = [
+            ("websocket", &self.0.websocket),
+            ("sse", &self.0.event_stream),
+            ("long_poll", &self.0.long_poll),
+        ];
+        let of_transport = |(transport, counts): (&'static str, &[AtomicU64; NAMES.len()])| {
+            let counts = counts.each_ref().map(|count| count.load(Relaxed));
+            let with_reason = move |(reason, count)| TransportEndCount {
+                transport,
+                reason,
+                count,
+            };
+            NAMES.into_iter().zip(counts).map(with_reason)
+        };
+        counts
+            .into_iter()
+            .flat_map(of_transport)
+            .filter(|it| it.count > 0)
+            .collect()
+    }
+}

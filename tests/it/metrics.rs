@@ -1,0 +1,236 @@
+//! `GET /metrics`: what it counts, and who may read it.
+
+mod readers;
+pub(crate) mod reading;
+
+use std::time::Duration;
+
+use reqwest::Method;
+use serde_json::json;
+
+use self::reading::Numbers;
+use crate::support::client::Backend;
+use crate::support::eventually;
+use crate::support::folder::Folder;
+use crate::support::server::Server;
+use crate::support::websocket::WebSocket;
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_happens_is_counted_and_no_name_is_told() {
+    let server = Server::start(&[("sweep-interval", "0.1"), ("presence-grace", "0.1")]);
+    let backend = Backend::of(&server);
+    let before = Numbers::read(&backend).await;
+    assert_eq!(before.get("channelstream_messages_published_total"), 0.0);
+    let alice = backend.connect("alice", &["news"]).await;
+    backend.connect("bob", &["news", "cricket"]).await;
+    let mut first = WebSocket::open(&server.address, &alice).await.unwrap();
+    backend
+        .say("news", json!({"text": "x".repeat(10_000)}))
+        .await;
+    first.event().await;
+    // A second websocket of the same connection takes over.
+    let second = WebSocket::open(&server.address, &alice).await.unwrap();
+    let refused = backend.unsigned(Method::POST, "/message").send().await;
+    assert_eq!(refused.unwrap().status(), 403);
+    let unknown = backend.unsigned(Method::GET, "/alice/news").send().await;
+    assert_eq!(unknown.unwrap().status(), 404);
+    backend.post("/disconnect", json!({"conn_id": alice})).await;
+    drop(second);
+    let expected = [
+        ("channelstream_messages_published_total", 1.0),
+        ("channelstream_messages_delivered_total", 1.0),
+        ("channelstream_takeovers_total", 1.0),
+        ("channelstream_connections_opened_total", 2.0),
+        ("channelstream_users_online", 1.0),
+        ("channelstream_ready", 1.0),
+        (r#"channelstream_actors{kind="channel"}"#, 2.0),
+        (r#"channelstream_actors{kind="user"}"#, 2.0),
+        (r#"channelstream_actors{kind="connection"}"#, 1.0),
+        (r#"channelstream_transports{transport="websocket"}"#, 0.0),
+        (
+            r#"channelstream_connection_closes_total{reason="disconnected"}"#,
+            1.0,
+        ),
+        (
+            r#"channelstream_transport_closes_total{transport="websocket",reason="replaced"}"#,
+            1.0,
+        ),
+        (
+            r#"channelstream_transport_closes_total{transport="websocket",reason="disconnected"}"#,
+            1.0,
+        ),
+        (
+            r#"channelstream_http_requests_total{path="/connect",status="200"}"#,
+            2.0,
+        ),
+        (
+            r#"channelstream_http_requests_total{path="/message",status="200"}"#,
+            1.0,
+        ),
+        (
+            r#"channelstream_http_requests_total{path="/message",status="403"}"#,
+            1.0,
+        ),
+        (
+            r#"channelstream_http_requests_total{path="/ws",status="101"}"#,
+            2.0,
+        ),
+        (
+            r#"channelstream_http_requests_total{path="other",status="404"}"#,
+            1.0,
+        ),
+    ];
+    let mut wrong = Vec::new();
+    eventually("all numbers are as expected", async || {
+        let now = Numbers::read(&backend).await;
+        let is_wrong = |(name, value): &&(&str, f64)| now.find(name) != Some(*value);
+        wrong = expected
+            .iter()
+            .filter(is_wrong)
+            .map(|(name, _)| (*name, now.find(name)))
+            .collect();
+        let (log, open) = (
+            now.get("channelstream_log_bytes"),
+            now.get("process_open_fds"),
+        );
+        let is_alive = now.get("channelstream_confirmation_lag_seconds_count") > 0.0
+            && now.get("channelstream_event_loop_delay_seconds_count") > 0.0
+            && log > 10_000.0
+            && now.get("channelstream_history_bytes") == 0.0
+            && open > 5.0
+            && open < now.get("process_max_fds")
+            && now.get("process_resident_memory_bytes") > 1e6
+            && now.get("process_start_time_seconds") > 1.7e9;
+        if !wrong.is_empty() || !is_alive {
+            eprintln!("not yet: {wrong:?}, log {log}, open {open}");
+        }
+        wrong.is_empty() && is_alive
+    })
+    .await;
+    let text = Numbers::read(&backend).await.text;
+    for name in ["alice", "bob", "news", "cricket"] {
+        assert!(!text.contains(name), "{name} stands in {text}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_channels_hold_is_counted_until_they_are_forgotten() {
+    let server = Server::start(&[
+        ("sweep-interval", "0.1"),
+        ("gc-channels-after", "0.2"),
+        ("admin-secret", "admin_secret"),
+    ]);
+    let backend = Backend::of(&server);
+    let config = json!({"store_history": true, "history_size": 10});
+    backend
+        .post("/channel_config", json!({"news": config}))
+        .await;
+    let id = backend.connect("alice", &["news"]).await;
+    backend.say("news", json!({"text": "x".repeat(5000)})).await;
+    let held = async || {
+        let now = Numbers::read(&backend).await;
+        let names = ["channelstream_log_bytes", "channelstream_history_bytes"];
+        names.map(|name| now.get(name))
+    };
+    eventually(
+        "the message is counted in the log and in the history",
+        async || {
+            let [log, history] = held().await;
+            log > 5000.0 && history > 5000.0
+        },
+    )
+    .await;
+    backend.post("/disconnect", json!({"conn_id": id})).await;
+    eventually(
+        "what the channel held is not counted any more",
+        async || held().await[1] == 0.0,
+    )
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn clients_that_are_too_slow_and_gaps_are_counted() {
+    let server = Server::start(&[("log-length", "4"), ("gc-conns-after", "30")]);
+    let backend = Backend::of(&server);
+    let id = backend.connect("alice", &["news"]).await;
+    drop(WebSocket::open(&server.address, &id).await.unwrap());
+    for number in 0..10 {
+        backend.say("news", json!({"number": number})).await;
+    }
+    // What lies before the last 16 seconds has to have left the log, which keeps four entries.
+    let mut back = WebSocket::open(&server.address, &id).await.unwrap();
+    back.event().await;
+    eventually("the gap is counted", async || {
+        Numbers::read(&backend)
+            .await
+            .get("channelstream_gaps_total")
+            == 1.0
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_store_is_there_with_a_file_and_the_documentation_explains_every_number() {
+    let memory = Server::start(&[]);
+    let text = Numbers::read(&Backend::of(&memory)).await.text;
+    assert!(!text.contains("channelstream_store_"), "{text}");
+    let folder = Folder::new();
+    let path = folder.path("state.sqlite");
+    let server = Server::start(&[("store", "file"), ("store-path", &path)]);
+    let backend = Backend::of(&server);
+    backend.connect("alice", &["news"]).await;
+    eventually("a transaction is counted", async || {
+        let now = Numbers::read(&backend).await;
+        now.get("channelstream_store_commits_total") > 0.0
+            && now.get("channelstream_store_file_bytes") > 1000.0
+            && now.get("channelstream_store_writable") == 1.0
+            && now.get("channelstream_store_last_commit_age_seconds") < 20.0
+    })
+    .await;
+    let now = Numbers::read(&backend).await;
+    let told: Vec<_> = now
+        .types()
+        .iter()
+        .map(|(name, _)| format!("| `{name}` |"))
+        .collect();
+    let rows = include_str!("../../docs/operations/watching.md").lines();
+    let rows: Vec<_> = rows.filter(|row| row.starts_with("| `")).collect();
+    for name in &told {
+        assert!(
+            rows.iter().any(|row| row.starts_with(name)),
+            "{name} is not explained"
+        );
+    }
+    for row in &rows {
+        assert!(
+            told.iter().any(|name| row.starts_with(name)),
+            "there is no {row}"
+        );
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_probes_have_the_names_of_supervisors_too() {
+    let mut server = Server::start(&[("drain-notice", "20"), ("enforce-https", "true")]);
+    let backend = Backend::of(&server);
+    let get = async |path: &str| {
+        let request = backend.unsigned(Method::GET, path);
+        let answer = request
+            .timeout(Duration::from_secs(10))
+            .send()
+            .await
+            .unwrap();
+        (answer.status().as_u16(), answer.text().await.unwrap())
+    };
+    assert_eq!(get("/health/live").await, get("/health").await);
+    assert_eq!(get("/health/ready").await, get("/ready").await);
+    assert_eq!(get("/health/ready").await.0, 200);
+    server.begin_stop();
+    eventually("the server is not ready", async || {
+        get("/health/ready").await.0 == 503
+    })
+    .await;
+    assert_eq!(get("/health/ready").await, get("/ready").await);
+    assert_eq!(get("/health/live").await.0, 200);
+    server.kill();
+}

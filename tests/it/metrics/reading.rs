@@ -1,0 +1,44 @@
+//! Reads the text format of Prometheus.
+
+use reqwest::Method;
+
+use crate::support::client::Backend;
+
+/// The numbers of a server, as it tells them.
+pub(crate) struct Numbers {
+    pub(crate) text: String,
+}
+
+impl Numbers {
+    /// Asks for the numbers, from an address that may read them.
+    pub(crate) async fn read(backend: &Backend) -> Self {
+        let answer = backend.unsigned(Method::GET, "/metrics").send().await;
+        let answer = answer.unwrap();
+        assert_eq!(answer.status(), 200);
+        let content_type = &answer.headers()["content-type"];
+        assert_eq!(content_type, "text/plain; version=0.0.4; charset=utf-8");
+        let text = answer.text().await.unwrap();
+        Self { text }
+    }
+
+    /// The value of a name with its labels, if it is there.
+    pub(crate) fn find(&self, name: &str) -> Option<f64> {
+        let lines = self.text.lines().filter_map(|line| line.rsplit_once(' '));
+        let mut values = lines.filter(|(found, _)| *found == name);
+        values.next().map(|(_, value)| value.parse().unwrap())
+    }
+
+    /// The value of a name with its labels.
+    pub(crate) fn get(&self, name: &str) -> f64 {
+        let found = self.find(name);
+        found.unwrap_or_else(|| panic!("{name} is not in {}", self.text))
+    }
+
+    /// The names that have a type, with it.
+    pub(crate) fn types(&self) -> Vec<(&str, &str)> {
+        let lines = self.text.lines();
+        lines
+            .filter_map(|line| line.strip_prefix("# TYPE ")?.split_once(' '))
+            .collect()
+    }
+}
