@@ -1,11 +1,11 @@
 # `make run` builds and serves; `make test` proves it, and `make test-attack` at length. They install what they need, and say so.
 
-.PHONY: run test test-attack faults check install image bench .tools .browser .clock .node .original .python
+.PHONY: run test test-attack faults check install image bench .tools .browser .clock .promtool .node .original .python
 
 run: .tools
 	cargo run --release --locked -- --demo true
 
-test: .tools .browser .clock .node .original .python
+test: .tools .browser .clock .promtool .node .original .python
 	cargo test --workspace --locked
 	$(MAKE) --no-print-directory faults
 	cd clients/python && ../../$(PYTHON)/bin/mypy && ../../$(PYTHON)/bin/pytest -q
@@ -63,6 +63,12 @@ image:
 	@test -n "$$(ls /usr/lib/*/faketime/libfaketimeMT.so.1 2>/dev/null)" || { echo "installing a clock that tests can set: faketime"; \
 		if [ "$$(id -u)" = 0 ]; then SUDO=; else SUDO=sudo; fi; \
 		$$SUDO apt-get update -q && $$SUDO apt-get install -y -q --no-install-recommends faketime; }
+
+# For the tests of the metrics, the dashboard and the alert rules: the tool of Prometheus that checks them.
+.promtool:
+	@command -v promtool >/dev/null || { echo "installing what checks metrics and alert rules: prometheus"; \
+		if [ "$$(id -u)" = 0 ]; then SUDO=; else SUDO=sudo; fi; \
+		$$SUDO apt-get update -q && $$SUDO apt-get install -y -q --no-install-recommends prometheus; }
 
 # For the tests against the original: an environment of its own, since it needs old releases of what it builds on.
 ORIGINAL := target/original

@@ -2,6 +2,7 @@
 
 mod readers;
 pub(crate) mod reading;
+mod watching;
 
 use std::time::Duration;
 
