@@ -2,6 +2,8 @@
 //! error, so a thread that serves never waits for whoever reads the log. Lines that find the queue
 //! full are dropped and counted.
 
+mod fields;
+mod json;
 pub mod refusals;
 
 use std::io::{IsTerminal, Write};
@@ -15,12 +17,13 @@ use std::time::{Duration, Instant};
 use env_logger::{Target, WriteStyle};
 use log::{Level, LevelFilter, Log, Metadata, Record};
 
-use crate::settings::Settings;
+use self::fields::WithRequest;
+use crate::settings::{LogFormat, Settings};
 
 /// How many lines may wait to be written.
 const QUEUE_LENGTH: usize = 1024;
 
-/// How many bytes of a line are kept.
+/// How many bytes of a line for people are kept. A line of JSON is made shorter before it is encoded.
 const LONGEST_LINE: usize = 4096;
 
 /// How long the end of the process waits for lines that nobody reads.
@@ -54,15 +57,31 @@ pub fn start(settings: &Settings) -> Logging {
     } else {
         settings.log_level.filter()
     };
-    let logger = env_logger::Builder::new()
+    let mut builder = env_logger::Builder::new();
+    builder
         .filter_level(LevelFilter::Warn)
         .filter_module("channelstream", level)
-        .target(Target::Pipe(Box::new(LineWriter(queue.clone()))))
         .write_style(choose_style())
-        .parse_default_env()
-        .build();
+        .parse_default_env();
+    let longest = match settings.log_format {
+        LogFormat::Text => {
+            builder.format_key_values(fields::write_text);
+            LONGEST_LINE
+        }
+        LogFormat::Json => {
+            builder.format(json::write).write_style(WriteStyle::Never);
+            log_panics();
+            json::LONGEST_LINE
+        }
+    };
+    let lines = LineWriter {
+        queue: queue.clone(),
+        longest,
+    };
+    let logger = builder.target(Target::Pipe(Box::new(lines))).build();
     log::set_max_level(logger.filter());
-    let is_first = log::set_boxed_logger(Box::new(Logger { logger, queue })).is_ok();
+    let logger = Logger { logger, queue };
+    let is_first = log::set_boxed_logger(Box::new(logger)).is_ok();
     if is_first
         && let Err(error) = thread::Builder::new()
             .name("log".to_owned())
@@ -78,6 +97,11 @@ pub fn flush() {
     refusals::log_sums(Instant::now() + refusals::INTERVAL);
     report_dropped();
     log::logger().flush();
+}
+
+/// Logs panics like all else, so that each line is JSON.
+fn log_panics() {
+    std::panic::set_hook(Box::new(|panic| log::error!("a thread panicked: {panic}")));
 }
 
 /// Chooses colours where a person reads the log.
@@ -102,16 +126,21 @@ impl Log for Logger {
     }
 
     fn log(&self, record: &Record<'_>) {
-        if record.level() == Level::Error && is_about_a_client(record.target()) {
-            let mut lowered = Record::builder();
-            lowered
-                .target(record.target())
-                .args(*record.args())
-                .level(Level::Debug);
-            self.logger.log(&lowered.build());
-        } else {
-            self.logger.log(record);
+        let level = match record.level() {
+            Level::Error if is_about_a_client(record.target()) => Level::Debug,
+            level => level,
+        };
+        let metadata = Metadata::builder()
+            .level(level)
+            .target(record.target())
+            .build();
+        if !self.logger.enabled(&metadata) {
+            return;
         }
+        let fields = WithRequest::current(record.key_values());
+        let mut line = record.to_builder();
+        line.metadata(metadata).key_values(&fields);
+        self.logger.log(&line.build());
     }
 
     fn flush(&self) {
@@ -137,15 +166,19 @@ fn is_about_a_client(target: &str) -> bool {
 }
 
 /// Puts formatted lines into the queue.
-struct LineWriter(SyncSender<QueueEntry>);
+struct LineWriter {
+    queue: SyncSender<QueueEntry>,
+    /// How many bytes of a line are kept.
+    longest: usize,
+}
 
 impl Write for LineWriter {
     fn write(&mut self, line: &[u8]) -> std::io::Result<usize> {
-        let mut kept = line.get(..LONGEST_LINE).unwrap_or(line).to_vec();
+        let mut kept = line.get(..self.longest).unwrap_or(line).to_vec();
         if kept.len() < line.len() {
             kept.extend_from_slice("…\n".as_bytes());
         }
-        if self.0.try_send(QueueEntry::Line(kept)).is_err() {
+        if self.queue.try_send(QueueEntry::Line(kept)).is_err() {
             DROPPED.fetch_add(1, Relaxed);
         }
         Ok(line.len())

@@ -7,6 +7,7 @@ mod default_secrets;
 mod ignored_headers;
 mod proxy;
 mod refusals;
+mod request_id;
 
 use actix_http::ConnectionType;
 use actix_web::Error;
@@ -15,6 +16,7 @@ use actix_web::body::{BoxBody, MessageBody};
 use actix_web::dev::{ServiceRequest, ServiceResponse};
 use actix_web::http::{Method, header};
 use actix_web::middleware::Next;
+use channelstream_actors::request::carry;
 
 use self::admission::Admission;
 use crate::services::Services;
@@ -29,7 +31,10 @@ pub async fn handle(
 ) -> Result<ServiceResponse<BoxBody>, Error> {
     let services = Services::of(request.request())?.clone();
     let origin = request.headers().get(header::ORIGIN).cloned();
-    let mut response = answer(request, next, &services).await?;
+    let id = request_id::identify(request.headers());
+    let answered = answer(request, next, &services);
+    let mut response = carry(Some(id.clone()), answered).await?;
+    request_id::add_header(response.headers_mut(), &id);
     let status = response.status().as_u16();
     services
         .metrics

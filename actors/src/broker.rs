@@ -44,6 +44,7 @@ use crate::name::{ChannelName, ConnId, UserName};
 use crate::outlet::{Attachment, Outlet};
 use crate::position::Report;
 use crate::protocol::config::ChannelConfig;
+use crate::request::RequestId;
 use crate::store::Store;
 use crate::store::note::Kept;
 use crate::user::{CheckExists, Configs, Connected, SetState, User, UserNeeds};
@@ -217,6 +218,7 @@ impl Broker {
             set,
             channels,
             configs,
+            request: RequestId::to_log(),
         };
         let opened = self.connections.ask(conn_id, IfAbsent::Create, open);
         let opened = Self::wait(pending, opened)
@@ -349,7 +351,10 @@ impl Broker {
     /// # Errors
     /// When it has ended, but this could not be kept: it may be back after a restart.
     pub async fn disconnect(&self, conn_id: ConnId) -> Result<bool, Refused> {
-        let close = Close(CloseReason::Disconnected);
+        let close = Close {
+            reason: CloseReason::Disconnected,
+            request: RequestId::to_log(),
+        };
         let closed = self.connections.ask(conn_id, IfAbsent::Skip, close).await;
         self.settled().await?;
         Ok(closed.unwrap_or(false))

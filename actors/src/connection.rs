@@ -31,6 +31,7 @@ use crate::error::{CloseReason, NotConnected, Unknown};
 use crate::name::{ChannelName, ConnId, UserName};
 use crate::outlet::{Attachment, Outlet, Progress, Stage};
 use crate::position::Report;
+use crate::request::{RequestId, log_for};
 use crate::store::note::Note;
 use crate::user::{Configs, Connected, RemoveConnection};
 
@@ -46,6 +47,8 @@ pub(crate) struct Open {
     pub(crate) set: ConnectState,
     pub(crate) channels: Vec<ChannelName>,
     pub(crate) configs: Configs,
+    /// The request, where connections are logged.
+    pub(crate) request: Option<RequestId>,
 }
 
 /// Puts the connection into channels. From the broker.
@@ -86,7 +89,11 @@ pub(crate) struct AttachOutlet {
 /// Ends the connection for good, and answers whether there was one. From the broker.
 #[derive(Message)]
 #[rtype(result = "bool")]
-pub(crate) struct Close(pub(crate) CloseReason);
+pub(crate) struct Close {
+    pub(crate) reason: CloseReason,
+    /// The request, where connections are logged.
+    pub(crate) request: Option<RequestId>,
+}
 
 /// Asks whether the client was sent everything there is for it. From the broker, when the server
 /// stops.
@@ -211,12 +218,7 @@ impl Connection {
             return false;
         };
         let (conn_id, user) = (self.conn_id(), life.core.user().clone());
-        log::debug!(
-            "disconnected: connection={} user={:?} reason={:?}",
-            conn_id.short(),
-            user.as_str(),
-            reason.reason()
-        );
+        log_end(conn_id, &user, &reason.reason());
         self.needs.common.counters().count_connection_end(reason);
         (self.needs.common.store()).note(|| Note::ConnectionEnded(conn_id));
         // When the server stops all users go, and those who are still here need not hear of each.
@@ -281,6 +283,14 @@ impl Connection {
     }
 }
 
+/// Logs that a connection has ended in this process.
+fn log_end(conn_id: ConnId, user: &UserName, reason: &str) {
+    log::debug!(
+        connection:% = conn_id.short(), user = user.as_str(), reason = reason;
+        "disconnected"
+    );
+}
+
 impl_registered_handlers!(Connection);
 
 impl Handler<IsOpen> for Connection {
@@ -342,8 +352,10 @@ impl Handler<Progress> for Connection {
 impl Handler<Close> for Connection {
     type Result = bool;
 
-    fn handle(&mut self, Close(reason): Close, _: &mut Context<Self>) -> bool {
-        self.close(reason)
+    fn handle(&mut self, Close { reason, request }: Close, _: &mut Context<Self>) -> bool {
+        let mut was_open = false;
+        log_for(request.as_ref(), || was_open = self.close(reason));
+        was_open
     }
 }
 

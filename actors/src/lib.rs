@@ -54,7 +54,7 @@
 //! - [`core`]: what decides, as plain structs, among them the [`cursor`](core::cursor) of a
 //!   subscriber;
 //! - [`protocol`]: what goes over the wire; [`list`], [`name`], [`position`], [`limits`],
-//!   [`error`], [`counters`], [`transport`] and [`patience`]: what all of them use.
+//!   [`error`], [`counters`], [`transport`], [`request`] and [`patience`]: what all of them use.
 //!
 //! # Invariants
 //!
@@ -107,6 +107,7 @@ pub mod patience;
 pub mod position;
 mod posting;
 pub mod protocol;
+pub mod request;
 pub mod store;
 pub mod transport;
 mod user;

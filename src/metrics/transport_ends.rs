@@ -56,6 +56,15 @@ impl TransportEnd {
     }
 }
 
+/// Returns the name of a kind of transport, as metrics and the log use it.
+pub fn name_of(transport: Transport) -> &'static str {
+    match transport {
+        Transport::Websocket => "websocket",
+        Transport::EventStream => "sse",
+        Transport::LongPoll => "long_poll",
+    }
+}
+
 /// The counts of transports that have ended.
 #[derive(Debug, Default)]
 pub struct TransportEndCounts(ByTransport<[AtomicU64; NAMES.len()]>);
@@ -87,9 +96,9 @@ impl TransportEndCounts {
     /// Returns the counts that are not zero.
     pub fn read(&self) -> Vec<TransportEndCount> {
         let counts = [
-            ("websocket", &self.0.websocket),
-            ("sse", &self.0.event_stream),
-            ("long_poll", &self.0.long_poll),
+            (name_of(Transport::Websocket), &self.0.websocket),
+            (name_of(Transport::EventStream), &self.0.event_stream),
+            (name_of(Transport::LongPoll), &self.0.long_poll),
         ];
         let of_transport = |(transport, counts): (&'static str, &[AtomicU64; NAMES.len()])| {
             let counts = counts.each_ref().map(|count| count.load(Relaxed));

@@ -18,7 +18,7 @@ const HEADERS: [(HeaderName, &str); 4] = [
     // What a page of another origin may read besides the body.
     (
         header::ACCESS_CONTROL_EXPOSE_HEADERS,
-        "X-Channelstream-Hint, X-Channelstream-Position, Retry-After",
+        "X-Channelstream-Hint, X-Channelstream-Position, X-Request-Id, Retry-After",
     ),
     (header::ACCESS_CONTROL_MAX_AGE, "86400"),
 ];

@@ -8,6 +8,7 @@ use std::time::Duration;
 use channelstream_actors::limits::Limits;
 
 use super::listen::ListenAddress;
+use super::log_format::LogFormat;
 use super::network::Network;
 use super::origin::Origin;
 use super::proxy_header::ProxyHeader;
@@ -169,6 +170,8 @@ settings! {
     ];
     /// `DEBUG`, `INFO`, `WARNING`, `ERROR` or `CRITICAL`.
     log_level: LogLevel = LogLevel::default();
+    /// `text` or `json`: lines of the log for people, or one JSON object a line.
+    log_format: LogFormat = LogFormat::default();
     /// Log everything, whatever `log_level` says.
     debug: bool = false;
     /// Files of the original name a Python class here; only its default is known.

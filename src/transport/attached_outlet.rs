@@ -9,12 +9,14 @@ use actix::prelude::*;
 use actix_web::web::Data;
 use channelstream_actors::counters::Counted;
 use channelstream_actors::error::Unknown;
+use channelstream_actors::name::ConnId;
 use channelstream_actors::outlet::{
     Attachment, AwaitCapacity, Batch, End, LastHeard, Outlet, Queue, Shut,
 };
+use channelstream_actors::request::{RequestId, log_for};
 use channelstream_actors::transport::Transport;
 
-use crate::metrics::transport_ends::TransportEnd;
+use crate::metrics::transport_ends::{TransportEnd, name_of};
 use crate::services::Services;
 use crate::transport::listen_request::ListenRequest;
 use crate::transport::read_progress::ReadProgress;
@@ -30,6 +32,9 @@ const REPORT_INTERVAL: Duration = Duration::from_secs(5);
 pub(super) struct AttachedOutlet {
     pub(super) services: Data<Services>,
     transport: Transport,
+    conn_id: ConnId,
+    /// The request that began it, where transports are logged.
+    request: Option<RequestId>,
     /// Why the transport ends; `None` where only its socket can have gone.
     end: Option<TransportEnd>,
     pub(super) socket: Arc<SocketHandle>,
@@ -85,9 +90,15 @@ impl AttachedOutlet {
             socket: socket.clone(),
         };
         let attachment = services.broker.attach(conn_id, outlet, position).await?;
+        log::debug!(
+            connection:% = conn_id.short(), transport:% = name_of(transport);
+            "listens"
+        );
         Ok(Self {
             services,
             transport,
+            conn_id,
+            request: RequestId::to_log(),
             end: None,
             socket,
             queue,
@@ -147,5 +158,12 @@ impl Drop for AttachedOutlet {
             .metrics
             .transport_ends
             .add(self.transport, end);
+        log_for(self.request.as_ref(), || {
+            log::debug!(
+                connection:% = self.conn_id.short(), transport:% = name_of(self.transport),
+                reason = end.name();
+                "listens no more"
+            );
+        });
     }
 }

@@ -37,6 +37,7 @@ mod idempotency;
 mod ini_files;
 mod lifetimes;
 mod listening;
+mod log_lines;
 mod logging;
 mod long_work;
 mod memory;

@@ -171,8 +171,8 @@ fn log_accepted(
     let channel = address.channel.as_ref().map_or("", ChannelName::as_str);
     let recipients = address.pm_users.len();
     log::debug!(
-        "message: uuid={uuid} user={:?} channel={channel:?} pm_users={recipients}",
-        user.as_str()
+        uuid:%, user = user.as_str(), channel, pm_users = recipients;
+        "message"
     );
 }
 

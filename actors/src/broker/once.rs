@@ -5,6 +5,7 @@ use bytestring::ByteString;
 use crate::broker::Broker;
 use crate::error::{Outcome, Refused};
 use crate::ledger::{CallEnd, ClaimKey, Claimed, Settle};
+use crate::request::{RequestId, carry};
 
 pub use crate::ledger::Claim;
 
@@ -67,7 +68,7 @@ impl Broker {
             broker.settled().await?;
             Ok(Once::Answer(answer))
         };
-        actix::spawn(steps)
+        actix::spawn(carry(RequestId::current(), steps))
             .await
             .unwrap_or_else(|_| Err(Refused::SOON.into()))
     }

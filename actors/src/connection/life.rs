@@ -12,7 +12,7 @@ use crate::core::connection::ConnectionCore;
 use crate::core::cursor::Generation;
 use crate::core::record::ConnectionRecord;
 use crate::error::CloseReason;
-use crate::name::{ChannelName, ConnId, UserName};
+use crate::name::{ChannelName, UserName};
 use crate::outlet::{Attachment, End, FormerSocket, Outlet, Presumed, Queue};
 use crate::position::{Position, Report};
 use crate::protocol::timestamp::Moment;
@@ -309,17 +309,11 @@ impl Life {
 
     /// The transport of this generation has ended. Returns what follows; `None` if that transport
     /// does not listen any more.
-    pub(super) fn depart(
-        &mut self,
-        conn_id: ConnId,
-        generation: Generation,
-        end: End,
-    ) -> Option<Departed> {
+    pub(super) fn depart(&mut self, generation: Generation, end: End) -> Option<Departed> {
         let listening = self.listening()?;
         if listening.generation != generation {
             return None;
         }
-        log_transport("listens no more", conn_id, listening.outlet.transport);
         self.quiet_since = Instant::now();
         let departure = Departure {
             returns: end.returns,
@@ -360,14 +354,4 @@ pub(super) enum Unserved {
     NextTransport,
     /// The entries that its cursors do not stand behind, and what is in the queue of its outlet.
     Entries(Option<Queue>),
-}
-
-/// Logs that a transport came or went. Polls come and go with each delivery, so they are left out.
-pub(super) fn log_transport(what: &str, conn_id: ConnId, transport: Transport) {
-    if transport != Transport::LongPoll {
-        log::debug!(
-            "{what}: connection={} transport={transport:?}",
-            conn_id.short()
-        );
-    }
 }

@@ -8,7 +8,7 @@ use actix::prelude::*;
 use tokio::sync::oneshot;
 
 use crate::connection::life::Life;
-use crate::connection::{Connection, NoteWhole, Restore, Suspend};
+use crate::connection::{Connection, NoteWhole, Restore, Suspend, log_end};
 use crate::core::connection::{ConnectionCore, Positions};
 use crate::error::CloseReason;
 use crate::outlet::End;
@@ -38,6 +38,10 @@ impl Handler<Restore> for Connection {
         } = restore;
         let presumed = std::mem::take(&mut record.presumed);
         let core = ConnectionCore::restore(record, read);
+        log::debug!(
+            connection:% = self.conn_id().short(), user = core.user().as_str();
+            "connected as before the restart"
+        );
         self.lives += 1;
         self.life = Some(Life::restore(core, presumed, Instant::now() + spared));
         let wait = self.needs.common.limits().idle.max(spared);
@@ -93,6 +97,11 @@ impl Connection {
         let conn_id = self.conn_id();
         if let Some(mut life) = self.life.take() {
             life.core.set_last_positions(positions);
+            log_end(
+                conn_id,
+                life.core.user(),
+                "the server restarts; the connection is kept",
+            );
             let returns_by = Moment::now().plus(returns);
             let record = life.record(Some(returns_by));
             (self.needs.common.store()).note(|| Note::Connection(conn_id, record));

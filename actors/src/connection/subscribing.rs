@@ -10,6 +10,7 @@ use crate::delivery::{Attach, AttachReason};
 use crate::directory::IfAbsent;
 use crate::error::{InUse, NotConnected, Refused, Unknown};
 use crate::name::ChannelName;
+use crate::request::log_for;
 use crate::user::{AddConnection, AddSubscriptions, Connected, RemoveSubscriptions};
 
 impl Handler<Open> for Connection {
@@ -21,6 +22,7 @@ impl Handler<Open> for Connection {
             set,
             channels,
             configs,
+            request,
         } = open;
         if let Some(life) = &self.life
             && *life.core.user() != user
@@ -33,12 +35,17 @@ impl Handler<Open> for Connection {
             self.watch_deadline(self.needs.common.limits().idle, context);
         }
         let (conn_id, lives) = (self.conn_id(), self.lives);
-        log::debug!(
-            "connected: connection={} user={:?} channels={}",
-            conn_id.short(),
-            user.as_str(),
-            channels.len()
-        );
+        let what = if self.life.is_none() {
+            "connected"
+        } else {
+            "connected again"
+        };
+        log_for(request.as_ref(), || {
+            log::debug!(
+                connection:% = conn_id.short(), user = user.as_str(), channels = channels.len();
+                "{what}"
+            );
+        });
         let life = self.life.get_or_insert_with(|| Life::new(user.clone()));
         let returning = life.come_back(context);
         let added = life.core.subscribe(channels);

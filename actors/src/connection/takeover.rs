@@ -10,7 +10,7 @@ use actix::prelude::*;
 use tokio::time::sleep;
 
 use crate::connection::Connection;
-use crate::connection::life::{Arrival, Arrived, Departed, log_transport};
+use crate::connection::life::{Arrival, Arrived, Departed};
 use crate::core::cursor::Generation;
 use crate::delivery::{Attach, AttachReason, Detach};
 use crate::directory::IfAbsent;
@@ -54,7 +54,7 @@ impl Connection {
     pub(super) fn depart(&mut self, generation: Generation, end: End, context: &mut Context<Self>) {
         let (conn_id, report) = (self.conn_id(), end.report.clone());
         let Some(life) = &mut self.life else { return };
-        let Some(departed) = life.depart(conn_id, generation, end) else {
+        let Some(departed) = life.depart(generation, end) else {
             return;
         };
         let detach = Detach {
@@ -127,7 +127,6 @@ impl Connection {
         let (conn_id, lives) = (self.conn_id(), self.lives);
         let Some(life) = &mut self.life else { return };
         outlet.last_heard.note();
-        log_transport("listens", conn_id, outlet.transport);
         let presumed = life.listen(generation, outlet.clone(), context);
         self.set_present(true);
         let Some(places) = self.places() else { return };

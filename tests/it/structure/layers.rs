@@ -42,6 +42,7 @@ pub(super) const ACTORS: Layers = Layers {
             "patience",
             "position",
             "protocol",
+            "request",
             "transport",
         ],
     ],
