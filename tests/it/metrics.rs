@@ -10,6 +10,7 @@ use reqwest::Method;
 use serde_json::json;
 
 use self::reading::Numbers;
+use crate::description::description;
 use crate::support::client::Backend;
 use crate::support::eventually;
 use crate::support::folder::Folder;
@@ -150,7 +151,7 @@ async fn what_channels_hold_is_counted_until_they_are_forgotten() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn clients_that_are_too_slow_and_gaps_are_counted() {
+async fn a_gap_that_a_client_is_told_of_is_counted() {
     let server = Server::start(&[("log-length", "4"), ("gc-conns-after", "30")]);
     let backend = Backend::of(&server);
     let id = backend.connect("alice", &["news"]).await;
@@ -234,4 +235,23 @@ async fn the_probes_have_the_names_of_supervisors_too() {
     assert_eq!(get("/health/ready").await, get("/ready").await);
     assert_eq!(get("/health/live").await.0, 200);
     server.kill();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn every_path_of_the_description_is_counted_by_its_own_name() {
+    let server = Server::start(&[]);
+    let backend = Backend::of(&server);
+    let description = description(&backend).await;
+    let paths: Vec<_> = description["paths"].as_object().unwrap().keys().collect();
+    assert!(paths.len() > 20);
+    for path in &paths {
+        // A stream would not end, so only the head of the answer is waited for.
+        drop(backend.request(Method::GET, path).send().await.unwrap());
+    }
+    let text = Numbers::read(&backend).await.text;
+    for path in paths {
+        let name = format!("channelstream_http_requests_total{{path=\"{path}\",");
+        assert!(text.contains(&name), "{path} is not counted");
+    }
+    assert!(!text.contains(r#"path="other""#), "{text}");
 }
