@@ -17,8 +17,24 @@ pub(crate) struct Model {
     /// How many private events each user had.
     users: BTreeMap<usize, u64>,
     connections: BTreeMap<usize, ModelConnection>,
-    /// The body of each call with an idempotency key, and how many of its drafts are published.
-    calls: BTreeMap<usize, (bool, usize)>,
+    /// The calls with an idempotency key.
+    calls: BTreeMap<usize, ModelCall>,
+}
+
+struct ModelCall {
+    has_other_body: bool,
+    is_answered: bool,
+    /// What is published of it and still there, by the numbers of the messages.
+    done: Done,
+}
+
+/// Which messages have reached whom.
+type Done = BTreeSet<(usize, Recipient)>;
+
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Recipient {
+    Channel(usize),
+    User(usize),
 }
 
 struct ModelChannel {
@@ -104,29 +120,15 @@ impl Model {
                         .retain(|channel| !channels.contains(channel));
                 }
             }
-            Operation::Publish(drafts) => self.publish(drafts, step.first),
+            Operation::Publish(drafts) => self.publish(drafts, step.first, &mut Done::new()),
             Operation::Once {
                 key,
                 drafts,
                 has_other_body,
-            } => {
-                let (body, done) = self.calls.entry(*key).or_insert((*has_other_body, 0));
-                if body == has_other_body {
-                    let begin = std::mem::replace(done, drafts.len());
-                    self.publish(&drafts[begin..], step.first + begin);
-                }
-            }
-            Operation::CutOff {
-                key,
-                drafts,
-                done: part,
-            } => {
-                let (body, done) = self.calls.entry(*key).or_insert((false, 0));
-                let (begin, end) = (*done, drafts.len().min(*part).max(*done));
-                if !*body {
-                    *done = end;
-                    self.publish(&drafts[begin..end], step.first + begin);
-                }
+            } => self.call(*key, *has_other_body, drafts, step.first, true),
+            Operation::CutOff { key, drafts, done } => {
+                let drafts = &drafts[..drafts.len().min(*done)];
+                self.call(*key, false, drafts, step.first, false);
             }
             Operation::Edit { .. } | Operation::Delete { .. } => self.change(step),
             Operation::Configure { channel, config } => {
@@ -138,6 +140,10 @@ impl Model {
             Operation::Disconnect { connection } => drop(self.connections.remove(connection)),
             Operation::Forget { channel } => {
                 self.channels.remove(channel);
+                for call in self.calls.values_mut() {
+                    let gone = Recipient::Channel(*channel);
+                    call.done.retain(|(_, recipient)| *recipient != gone);
+                }
                 for connection in self.connections.values_mut() {
                     connection.channels.remove(channel);
                 }
@@ -167,14 +173,45 @@ impl Model {
         }
     }
 
-    fn publish(&mut self, drafts: &[Draft], first: usize) {
+    /// Makes a call with an idempotency key. One that was not answered does what is missing.
+    fn call(
+        &mut self,
+        key: usize,
+        has_other_body: bool,
+        drafts: &[Draft],
+        first: usize,
+        is_answered: bool,
+    ) {
+        let mut call = self.calls.remove(&key).unwrap_or(ModelCall {
+            has_other_body,
+            is_answered: false,
+            done: Done::new(),
+        });
+        if !call.is_answered && call.has_other_body == has_other_body {
+            self.publish(drafts, first, &mut call.done);
+            call.is_answered = is_answered;
+        }
+        self.calls.insert(key, call);
+    }
+
+    /// Publishes what is not done yet.
+    fn publish(&mut self, drafts: &[Draft], first: usize, done: &mut Done) {
         for (number, draft) in (first..).zip(drafts) {
             match &draft.to {
-                Recipients::Users(users) => self.add_private(users),
-                Recipients::Channel { channel, .. } => {
-                    let Some(channel) = self.channels.get_mut(channel) else {
+                Recipients::Users(users) => {
+                    for user in users {
+                        if let Some(end) = self.users.get_mut(user) {
+                            *end += u64::from(done.insert((number, Recipient::User(*user))));
+                        }
+                    }
+                }
+                Recipients::Channel { channel: index, .. } => {
+                    let Some(channel) = self.channels.get_mut(index) else {
                         continue;
                     };
+                    if !done.insert((number, Recipient::Channel(*index))) {
+                        continue;
+                    }
                     if channel.config.store_history && !draft.no_history {
                         channel.history.push((number, None));
                         let size = channel.config.history_size as usize;
