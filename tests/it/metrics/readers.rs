@@ -53,6 +53,23 @@ async fn an_address_in_allow_posting_from_may_read_and_another_is_told_what_woul
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn whoever_reaches_an_internal_address_may_read() {
+    let internal = [
+        ("allow-posting-from", "192.0.2.0/24"),
+        ("internal-listen", "127.0.0.1:0"),
+    ];
+    let server = Server::start(&[&OWN_SECRETS[..], &internal].concat());
+    let line = server.log_line("(internal_listen)");
+    let rest = line.split("http://").nth(1).unwrap();
+    let address = rest.split(' ').next().unwrap();
+    let http = reqwest::Client::builder().no_proxy().build().unwrap();
+    let ask = http.get(format!("http://{address}/metrics"));
+    assert_eq!(outcome(ask).await.0, 200);
+    let ask = Backend::of(&server).unsigned(Method::GET, "/metrics");
+    assert_eq!(outcome(ask).await.0, 404);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_request_that_an_unknown_proxy_sends_is_from_no_address() {
     let server = Server::start(&OWN_SECRETS);
     let backend = Backend::of(&server);
