@@ -70,7 +70,7 @@ fn message() -> Arc<Message> {
 }
 
 fn call(criterion: &mut Criterion) {
-    let signer = Signer::new("secret", None);
+    let signer = Signer::new("secret");
     let signature = signer.sign("/message");
     criterion.bench_function("check a signature", |bencher| {
         bencher.iter(|| signer.check(black_box(&signature)))

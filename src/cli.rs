@@ -19,6 +19,7 @@ use crate::logging;
 use crate::server::serve;
 use crate::settings::{FileFormat, KEYS, Loaded, SettingsError, SettingsFile, environment, load};
 use crate::signature::Signer;
+use crate::signature::signer::NONCE_MARK;
 
 /// The exit code for wrong settings: `EX_CONFIG` of sysexits.h.
 const WRONG_SETTINGS: u8 = 78;
@@ -185,8 +186,8 @@ fn dispatch(matches: &ArgMatches) -> Result<ExitCode, SettingsError> {
             let text = sign
                 .get_one::<String>("text")
                 .map_or("channelstream", String::as_str);
-            let signer = Signer::new(settings.secret.first().as_str(), None);
-            let signature = if settings.reject_replays && !text.contains('|') {
+            let signer = Signer::new(settings.secret.first().as_str());
+            let signature = if settings.reject_replays && !text.contains(NONCE_MARK) {
                 signer.sign_call(text)
             } else {
                 signer.sign(text)

@@ -5,11 +5,11 @@
 //! ```
 //! use channelstream::signature::signer::Signer;
 //!
-//! let signer = Signer::new("the secret of backend and server", None);
+//! let signer = Signer::new("the secret of backend and server");
 //! let signature = signer.sign("/message");
 //! // The backend sends this text in the header `X-Channelstream-Secret`, and the server checks it.
 //! assert!(signer.check(&signature).is_ok());
-//! assert!(Signer::new("another secret", None).check(&signature).is_err());
+//! assert!(Signer::new("another secret").check(&signature).is_err());
 //! ```
 //!
 //! # Modules

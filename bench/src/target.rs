@@ -90,7 +90,7 @@ impl Target {
             kind,
             address,
             publish_address,
-            signer: Signer::new(secret, None),
+            signer: Signer::new(secret),
             run,
         }
     }

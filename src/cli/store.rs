@@ -149,7 +149,7 @@ async fn download(settings: &Settings, to: &Path) -> Result<(), String> {
     if to.symlink_metadata().is_ok() {
         return Err(BackupError::Exists(to.to_owned()).to_string());
     }
-    let signature = Signer::new(settings.secret.first().as_str(), None).sign_call(BACKUP);
+    let signature = Signer::new(settings.secret.first().as_str()).sign_call(BACKUP);
     let address = address_of(settings, BACKUP);
     let mut answer = client(settings, Some(BACKUP_TIMEOUT))
         .get(&address)

@@ -95,7 +95,7 @@ impl Backend {
     /// Signs a call with the secret that is in force now.
     fn sign(&self, path: &str) -> String {
         let in_force = self.live.now();
-        Signer::new(in_force.settings.secret.first().as_str(), None).sign_call(path)
+        Signer::new(in_force.settings.secret.first().as_str()).sign_call(path)
     }
 
     /// Returns who took this name, or `None` if the server does not know the user.

@@ -15,6 +15,9 @@ pub const HEADER: &str = "x-channelstream-secret";
 /// How old the signature of a call may be.
 pub(super) const MAX_AGE: Duration = Duration::from_secs(60);
 
+/// What separates the path that was signed from its nonce.
+pub const NONCE_MARK: char = '|';
+
 /// How long the HMAC of a signature is.
 pub(super) const MAC_BYTES: usize = 20;
 
@@ -31,7 +34,6 @@ const LENIENT: GeneralPurpose = GeneralPurpose::new(
 #[derive(Clone)]
 pub struct Signer {
     mac: Hmac<Sha1>,
-    max_age: Option<Duration>,
 }
 
 /// What is wrong with a signature.
@@ -71,8 +73,8 @@ pub(super) struct Opened<'a> {
 }
 
 impl Signer {
-    /// Creates a signer with the key of a secret. Signatures older than `max_age` are refused.
-    pub fn new(secret: &str, max_age: Option<Duration>) -> Self {
+    /// Creates a signer with the key of a secret.
+    pub fn new(secret: &str) -> Self {
         // itsdangerous' key derivation `django-concat`.
         let key = Sha1::new()
             .chain_update("itsdangerous.Signer")
@@ -81,7 +83,6 @@ impl Signer {
             .finalize();
         Self {
             mac: create_mac(&key),
-            max_age,
         }
     }
 
@@ -105,11 +106,11 @@ impl Signer {
     /// Signs the path of a call, with a nonce that makes the signature another one for each call
     /// (`reject_replays`).
     pub fn sign_call(&self, path: &str) -> String {
-        self.sign(&format!("{path}|{}", Uuid::new_v4().simple()))
+        self.sign(&format!("{path}{NONCE_MARK}{}", Uuid::new_v4().simple()))
     }
 
-    /// Checks that a signature was made with this secret and is not too old. A signature from the
-    /// future is valid; one without a timestamp is not.
+    /// Checks that a signature was made with this secret, at whatever time. One without a timestamp
+    /// is not valid.
     ///
     /// # Errors
     /// Returns what is wrong with the signature.
@@ -122,15 +123,8 @@ impl Signer {
     /// # Errors
     /// Returns what is wrong with the signature.
     pub fn verify<'a>(&self, signature: &'a str) -> Result<&'a str, SignatureFlaw> {
-        let Opened {
-            text, signed_at, ..
-        } = self.open(signature).ok_or(SignatureFlaw::Foreign)?;
-        let age = seconds_since_1970().saturating_sub(signed_at);
-        if self.max_age.is_some_and(|max_age| age > max_age.as_secs()) {
-            Err(SignatureFlaw::Old)
-        } else {
-            Ok(text)
-        }
+        let opened = self.open(signature).ok_or(SignatureFlaw::Foreign)?;
+        Ok(opened.text)
     }
 
     /// Returns what a signature says that was made with this secret.
@@ -198,7 +192,7 @@ mod tests {
 
     #[test]
     fn takes_what_the_original_signed() {
-        let signer = Signer::new("secret", None);
+        let signer = Signer::new("secret");
         let opened = signer.open(RECORDED).unwrap();
         assert_eq!(
             (opened.text, opened.signed_at),
@@ -206,7 +200,7 @@ mod tests {
         );
         assert_eq!(signer.check(RECORDED), Ok(()));
         assert_eq!(
-            Signer::new("other", None).check(RECORDED),
+            Signer::new("other").check(RECORDED),
             Err(SignatureFlaw::Foreign)
         );
         assert_eq!(
@@ -217,7 +211,7 @@ mod tests {
 
     #[test]
     fn takes_either_alphabet_with_and_without_padding() {
-        let signer = Signer::new("secret", None);
+        let signer = Signer::new("secret");
         for signature in [
             "channelstream.awCsHQ.W11cNagMMZSrL45zYa0hvA/gnTk",
             "channelstream.awCsHQ.W11cNagMMZSrL45zYa0hvA_gnTk=",
@@ -252,14 +246,14 @@ mod tests {
 
     #[test]
     fn takes_its_own_and_texts_with_dots() {
-        let signer = Signer::new("s", Some(MAX_AGE));
+        let signer = Signer::new("s");
         assert_eq!(signer.check(&signer.sign("/message")), Ok(()));
         assert_eq!(signer.check(&signer.sign("a.b.c")), Ok(()));
     }
 
     #[test]
     fn refuses_what_is_no_signature() {
-        let signer = Signer::new("secret", None);
+        let signer = Signer::new("secret");
         for text in [
             "",
             ".",

@@ -10,7 +10,7 @@ pub struct Signers(Vec<Signer>);
 impl Signers {
     /// Creates the signers of all secrets.
     pub fn new(secrets: &SecretList) -> Self {
-        let signer = |secret: &Secret| Signer::new(secret.as_str(), None);
+        let signer = |secret: &Secret| Signer::new(secret.as_str());
         Self(secrets.iter().map(signer).collect())
     }
 
@@ -36,7 +36,7 @@ mod tests {
         let secrets = SecretList::parse(r#"["new", "old"]"#).unwrap();
         let signers = Signers::new(&secrets);
         for (secret, expected) in [("new", true), ("old", true), ("older", false)] {
-            let signature = Signer::new(secret, None).sign("/message");
+            let signature = Signer::new(secret).sign("/message");
             assert_eq!(signers.open(&signature).is_some(), expected, "{secret}");
         }
     }

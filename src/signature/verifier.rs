@@ -7,14 +7,11 @@ use actix_web::HttpRequest;
 use actix_web::http::header::HeaderName;
 
 use super::replays::ValidSignature;
-use super::signer::{HEADER, MAX_AGE, Opened, SignatureFlaw, seconds_since_1970};
+use super::signer::{HEADER, MAX_AGE, NONCE_MARK, Opened, SignatureFlaw, seconds_since_1970};
 use super::signers::Signers;
 use crate::caller::Caller;
 use crate::settings::{Network, Settings, SignatureScope};
 use crate::validation::query;
-
-/// What separates the path that was signed from its nonce.
-const NONCE_MARK: char = '|';
 
 /// Why a caller may not make signed calls.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -163,7 +160,7 @@ mod tests {
             ("/connect|/message", Err(SignatureFlaw::OtherPath)),
             ("channelstream", Err(SignatureFlaw::OtherPath)),
         ] {
-            let signature = Signer::new("secret", None).sign(text);
+            let signature = Signer::new("secret").sign(text);
             let checked = path.check(&signature, &request).map(drop);
             assert_eq!(checked, expected, "{text}");
             assert_eq!(any.check(&signature, &request).map(drop), Ok(()), "{text}");
@@ -193,7 +190,7 @@ mod tests {
     fn two_spellings_of_a_signature_are_one() {
         let strict = verifier(|settings| settings.reject_replays = true);
         let request = TestRequest::with_uri("/message").to_http_request();
-        let signer = Signer::new("secret", None);
+        let signer = Signer::new("secret");
         let signature = signer.sign("/message|1");
         let padded = format!("{signature}=");
         let checked = strict.check(&signature, &request);
