@@ -100,18 +100,13 @@ pub(crate) async fn check_readiness(services: Data<Services>) -> HttpResponse {
 }
 
 fn answer_readiness(services: &Services) -> HttpResponse {
-    let store = services.broker.store();
-    let status = if !services.lifecycle.is_ready() {
-        Status::Stopping
-    } else if store.status().is_some_and(|status| !status.is_ready()) {
-        Status::Failing
+    let (status, mut answer) = if services.is_ready() {
+        (Status::Ready, HttpResponse::Ok())
+    } else if services.lifecycle.is_ready() {
+        (Status::Failing, HttpResponse::ServiceUnavailable())
     } else {
-        Status::Ready
+        (Status::Stopping, HttpResponse::ServiceUnavailable())
     };
-    let mut answer = match status {
-        Status::Ok | Status::Ready => HttpResponse::Ok(),
-        Status::Stopping | Status::Failing => HttpResponse::ServiceUnavailable(),
-    };
-    let store = StoreReport::of(store);
+    let store = StoreReport::of(services.broker.store());
     answer.json(Readiness { status, store })
 }
