@@ -16,6 +16,11 @@ pub enum Transport {
     LongPoll,
 }
 
+impl Transport {
+    /// All transports.
+    pub const ALL: [Self; 3] = [Self::Websocket, Self::EventStream, Self::LongPoll];
+}
+
 /// Something for each transport.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct ByTransport<T> {
@@ -33,6 +38,15 @@ impl<T> ByTransport<T> {
             Transport::Websocket => &mut self.websocket,
             Transport::EventStream => &mut self.event_stream,
             Transport::LongPoll => &mut self.long_poll,
+        }
+    }
+
+    /// Returns the value for a transport.
+    pub fn get(&self, transport: Transport) -> &T {
+        match transport {
+            Transport::Websocket => &self.websocket,
+            Transport::EventStream => &self.event_stream,
+            Transport::LongPoll => &self.long_poll,
         }
     }
 

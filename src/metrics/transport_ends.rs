@@ -83,33 +83,23 @@ pub struct TransportEndCount {
 impl TransportEndCounts {
     /// Counts a transport that has ended.
     pub fn add(&self, transport: Transport, end: TransportEnd) {
-        let counts = match transport {
-            Transport::Websocket => &self.0.websocket,
-            Transport::EventStream => &self.0.event_stream,
-            Transport::LongPoll => &self.0.long_poll,
-        };
-        if let Some(count) = counts.get(end.index()) {
+        if let Some(count) = self.0.get(transport).get(end.index()) {
             count.fetch_add(1, Relaxed);
         }
     }
 
     /// Returns the counts that are not zero.
     pub fn read(&self) -> Vec<TransportEndCount> {
-        let counts = [
-            (name_of(Transport::Websocket), &self.0.websocket),
-            (name_of(Transport::EventStream), &self.0.event_stream),
-            (name_of(Transport::LongPoll), &self.0.long_poll),
-        ];
-        let of_transport = |(transport, counts): (&'static str, &[AtomicU64; NAMES.len()])| {
-            let counts = counts.each_ref().map(|count| count.load(Relaxed));
-            let with_reason = move |(reason, count)| TransportEndCount {
-                transport,
+        let of_transport = |transport| {
+            let counts = self.0.get(transport).each_ref();
+            let with_reason = move |(reason, count): (_, &AtomicU64)| TransportEndCount {
+                transport: name_of(transport),
                 reason,
-                count,
+                count: count.load(Relaxed),
             };
             NAMES.into_iter().zip(counts).map(with_reason)
         };
-        counts
+        Transport::ALL
             .into_iter()
             .flat_map(of_transport)
             .filter(|it| it.count > 0)
