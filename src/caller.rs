@@ -92,16 +92,9 @@ impl Caller {
     }
 }
 
-/// Headers that proxies add and other clients do not, besides those that begin with
-/// [`FORWARDED_PREFIX`].
-const FORWARDING: [&str; 6] = [
-    "forwarded",
-    "via",
-    "x-real-ip",
-    "x-script-name",
-    "x-scheme",
-    "x-url-scheme",
-];
+/// Headers that proxies add and other clients do not, besides those that `proxy_headers` can name
+/// and those that begin with [`FORWARDED_PREFIX`].
+const FORWARDING: [&str; 3] = ["forwarded", "via", "x-real-ip"];
 
 /// The beginning of the other headers that proxies add.
 const FORWARDED_PREFIX: &str = "x-forwarded-";
@@ -109,8 +102,11 @@ const FORWARDED_PREFIX: &str = "x-forwarded-";
 /// Returns whether the address of a request's [`Caller`] is that of its sender for certain: the request
 /// shows no sign of a proxy, or a trusted proxy says who sent it.
 pub fn is_address_certain(headers: &HeaderMap, peer: Option<IpAddr>, settings: &Settings) -> bool {
-    let is_forwarding =
-        |name: &str| name.starts_with(FORWARDED_PREFIX) || FORWARDING.contains(&name);
+    let is_forwarding = |name: &str| {
+        name.starts_with(FORWARDED_PREFIX)
+            || FORWARDING.contains(&name)
+            || ProxyHeader::ALL.iter().any(|header| header.name() == name)
+    };
     let is_forwarded = headers.keys().any(|name| is_forwarding(name.as_str()));
     let forwarded_for = ProxyHeader::ForwardedFor;
     !is_forwarded
@@ -240,6 +236,7 @@ mod tests {
         assert!(is_certain("10.0.0.1", forwarded_for) && !is_certain("127.0.0.1", forwarded_for));
         for name in FORWARDING
             .into_iter()
+            .chain(["x-script-name", "x-scheme", "x-url-scheme"])
             .chain(["x-forwarded-host", "x-forwarded-port"])
         {
             assert!(!is_certain("127.0.0.1", Some((name, "x"))), "{name}");
