@@ -9,6 +9,8 @@ mod proxy;
 mod refusals;
 mod request_id;
 
+use std::pin::pin;
+
 use actix_http::ConnectionType;
 use actix_web::Error;
 use actix_web::HttpResponse;
@@ -32,7 +34,8 @@ pub async fn handle(
     let services = Services::of(request.request())?.clone();
     let origin = request.headers().get(header::ORIGIN).cloned();
     let id = request_id::identify(request.headers());
-    let answered = answer(request, next, &services);
+    // In its place: it is large, and would be moved into the scope.
+    let answered = pin!(answer(request, next, &services));
     let mut response = carry(Some(id.clone()), answered).await?;
     request_id::add_header(response.headers_mut(), &id);
     let status = response.status().as_u16();
