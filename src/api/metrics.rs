@@ -12,8 +12,8 @@ use crate::services::Services;
 
 /// Tells the numbers of the server, in the text format of Prometheus.
 ///
-/// Anyone may read them whose address is in `allow_posting_from`, who has a session, or who signs. No
-/// name of a channel or user stands in them.
+/// Anyone may read them whose address is in `allow_posting_from`, who has a session, who signs, or who
+/// reaches an address of `internal_listen`. No name of a channel or user stands in them.
 #[utoipa::path(
     tag = "operating",
     operation_id = "metrics",

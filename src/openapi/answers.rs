@@ -132,15 +132,21 @@ pub enum PollErrors {
 /// What a request for the metrics may be answered.
 #[derive(IntoResponses)]
 pub enum WatchErrors {
-    /// The signature is wrong, malformed or more than 60 seconds old.
+    /// The signature is wrong, malformed, more than 60 seconds old, or not one that the settings
+    /// accept.
     #[response(status = 401, headers(
-        ("X-Channelstream-Hint" = String, description = "Either `signature does not match` or `signature too old`.")
+        ("X-Channelstream-Hint" = String, description = "Says `signature does not match`, `signature too old`, or what else is wrong with it.")
     ))]
     BadSignature(Refusal),
     /// The address is not in `allow_posting_from`, or a proxy hides it, and there is neither a session nor
     /// a signature; or the request came through a proxy while a default secret is in force.
     #[response(status = 403)]
     MayNotWatch(Refusal),
+    /// The signatures that `reject_replays` remembers fill `replay_bytes`.
+    #[response(status = 503, headers(
+        ("Retry-After" = u64, description = "The number of seconds after which to try again.")
+    ))]
+    TooManySignatures(Refusal),
 }
 
 /// What every call of an operator may be answered.
