@@ -397,9 +397,7 @@ async fn a_passed_socket_serves_clients_only_where_there_is_an_internal_address(
     ];
     let mut server = Server::run(with_socket(socket, "1", &flags));
     assert_eq!(server.address, manager.address());
-    let line = server.log_line("(internal_listen)");
-    let internal = line.split("http://").nth(1).unwrap();
-    let internal = Backend::at(internal.split(' ').next().unwrap());
+    let internal = Backend::at(&server.logged_address("(internal_listen)"));
     let conn_id = internal.connect("alice", &["room"]).await;
     let mut websocket = WebSocket::open(&server.address, &conn_id).await.unwrap();
     internal.say("room", json!({"n": 1})).await;

@@ -35,13 +35,6 @@ async fn ask(path: &PathBuf, method: &str, target: &str, body: &str) -> String {
     answer
 }
 
-/// The address in the first line of the log that contains this.
-fn address_in_log(server: &Server, part: &str) -> String {
-    let line = server.log_line(part);
-    let rest = line.split("http://").nth(1).unwrap();
-    rest.split([' ', ',']).next().unwrap().to_owned()
-}
-
 /// A backend of another address of the server.
 async fn status(address: &str, method: Method, path: &str) -> u16 {
     let http = reqwest::Client::builder().no_proxy().build().unwrap();
@@ -56,7 +49,7 @@ async fn clients_and_calls_come_by_every_address_in_the_list() {
     let path = free_path();
     let listen = format!("127.0.0.1:0, [::1]:0, unix:{}", path.display());
     let server = Server::start(&[("listen", &listen), ("presence-grace", "0.05")]);
-    let second = address_in_log(&server, "serving on http://[::1]:");
+    let second = server.logged_address("serving on http://[::1]:");
     assert_eq!(status(&second, Method::GET, "/health").await, 200);
     let answer = ask(
         &path,
@@ -125,7 +118,7 @@ async fn a_stale_socket_is_replaced_and_a_live_one_is_refused() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_public_address_serves_clients_only_where_there_is_an_internal_one() {
     let server = Server::start(&[("internal-listen", "127.0.0.1:0"), ("demo", "true")]);
-    let internal = address_in_log(&server, "(internal_listen)");
+    let internal = server.logged_address("(internal_listen)");
     let public = server.address.clone();
     assert_ne!(public, internal);
     for (method, path) in [

@@ -245,12 +245,6 @@ impl World {
             })
             .await?;
         }
-        let has_other_body = false;
-        self.both(Operation::Once {
-            key,
-            drafts,
-            has_other_body,
-        })
-        .await
+        self.once(key, drafts).await
     }
 }

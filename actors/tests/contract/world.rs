@@ -91,18 +91,20 @@ impl World {
             Operation::Restart(returns) => self.restart(returns).await,
             Operation::Crash(returns) => self.crash(returns).await,
             Operation::CutOff { .. } if !self.setup.is_short => self.cut_off(operation).await,
-            Operation::CutOff { key, drafts, .. } => {
-                let has_other_body = false;
-                self.both(Operation::Once {
-                    key,
-                    drafts,
-                    has_other_body,
-                })
-                .await
-            }
+            Operation::CutOff { key, drafts, .. } => self.once(key, drafts).await,
             Operation::Forget { channel } => self.forget(channel).await,
             operation => self.both(operation).await,
         }
+    }
+
+    /// Makes a call with an idempotency key on both brokers.
+    pub(crate) async fn once(&mut self, key: usize, drafts: Vec<Draft>) -> Checked {
+        self.both(Operation::Once {
+            key,
+            drafts,
+            has_other_body: false,
+        })
+        .await
     }
 
     /// Forgets a channel that at most one connection is in: the broker takes them out in any order,

@@ -59,14 +59,10 @@ async fn whoever_reaches_an_internal_address_may_read() {
         ("internal-listen", "127.0.0.1:0"),
     ];
     let server = Server::start(&[&OWN_SECRETS[..], &internal].concat());
-    let line = server.log_line("(internal_listen)");
-    let rest = line.split("http://").nth(1).unwrap();
-    let address = rest.split(' ').next().unwrap();
-    let http = reqwest::Client::builder().no_proxy().build().unwrap();
-    let ask = http.get(format!("http://{address}/metrics"));
-    assert_eq!(outcome(ask).await.0, 200);
-    let ask = Backend::of(&server).unsigned(Method::GET, "/metrics");
-    assert_eq!(outcome(ask).await.0, 404);
+    let internal = server.logged_address("(internal_listen)");
+    let ask = |address: &str| Backend::at(address).unsigned(Method::GET, "/metrics");
+    assert_eq!(outcome(ask(&internal)).await.0, 200);
+    assert_eq!(outcome(ask(&server.address)).await.0, 404);
 }
 
 #[tokio::test(flavor = "multi_thread")]

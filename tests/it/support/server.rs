@@ -110,15 +110,13 @@ impl Server {
                 break line;
             }
         };
-        server.address = line
-            .split("http://")
-            .nth(1)
-            .unwrap()
-            .split(',')
-            .next()
-            .unwrap()
-            .to_owned();
+        server.address = address_in(&line);
         server
+    }
+
+    /// The address in the next line of the log that contains this.
+    pub(crate) fn logged_address(&self, part: &str) -> String {
+        address_in(&self.log_line(part))
     }
 
     /// The next line of the log that contains this.
@@ -243,4 +241,10 @@ pub(crate) fn command(arguments: &[&str], variables: &[(&str, &str)]) -> (Option
         output.status.code(),
         String::from_utf8([output.stdout, output.stderr].concat()).unwrap(),
     )
+}
+
+/// The address that a line of the log names.
+fn address_in(line: &str) -> String {
+    let rest = line.split("http://").nth(1).unwrap();
+    rest.split([' ', ',']).next().unwrap().to_owned()
 }
