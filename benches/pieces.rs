@@ -80,10 +80,7 @@ fn call(criterion: &mut Criterion) {
         payload().get()
     );
     let body = RawValue::from_string(body).unwrap();
-    let facts = Facts {
-        conn_id: None,
-        message_limit: usize::MAX,
-    };
+    let facts = Facts::default();
     criterion.bench_function("validate a body of /message", |bencher| {
         bencher.iter(|| MessageRequest::from_body(black_box(&body), &facts));
     });

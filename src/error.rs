@@ -9,6 +9,7 @@ use actix_web::{HttpResponse, HttpResponseBuilder, ResponseError};
 use channelstream_actors::broker::NotDone;
 use channelstream_actors::broker::once::CallError;
 use channelstream_actors::error::{NotConnected, Outcome, Refused};
+use channelstream_actors::limits::{LimitKind, LimitReached};
 use thiserror::Error;
 
 use crate::openapi::answers::Refusal;
@@ -160,6 +161,7 @@ impl ApiError {
     pub fn not_done(error: NotDone, field: &str, unknown: Errors) -> Self {
         match error {
             NotDone::Unknown(_) => Self::Invalid(Errors::part(field, unknown)),
+            NotDone::Limit(reached) => reached.into(),
             NotDone::Refused(refused) => refused.into(),
         }
     }
@@ -172,6 +174,18 @@ pub const HINT: &str = "x-channelstream-hint";
 const LONGEST_HINT: usize = 300;
 
 impl ApiError {
+    /// Calls `count` for each limit that is the reason of the refusal.
+    pub fn count_limits(&self, count: &mut impl FnMut(LimitKind)) {
+        match self {
+            Self::Invalid(errors) => errors.count_limits(count),
+            Self::TooLarge { .. } => count(LimitKind::Body),
+            Self::Refused(Refused {
+                limit: Some(kind), ..
+            }) => count(*kind),
+            _ => {}
+        }
+    }
+
     /// Returns what the answer's body does not say, as printable ASCII. A stranger learns of a
     /// signature only which of the two it is.
     pub fn hint(&self) -> Option<String> {
@@ -232,10 +246,24 @@ impl From<Refused> for ApiError {
     }
 }
 
+impl From<LimitReached> for ApiError {
+    /// Names the field whose values led beyond the limit.
+    fn from(reached: LimitReached) -> Self {
+        let field = match reached.kind() {
+            LimitKind::ChannelsPerConnection => "channels",
+            LimitKind::ConnectionsPerUser => "username",
+            LimitKind::StateKeys | LimitKind::StateBytes => "user_state",
+            _ => "_schema",
+        };
+        Self::Invalid(Errors::part(field, reached.into()))
+    }
+}
+
 impl From<NotConnected> for ApiError {
     fn from(error: NotConnected) -> Self {
         match error {
             NotConnected::InUse(_) => Self::field("conn_id", "Connection id already in use."),
+            NotConnected::Limit(reached) => reached.into(),
             NotConnected::Refused(refused) => refused.into(),
         }
     }
@@ -295,6 +323,7 @@ impl ResponseError for ApiError {
             Self::Refused(Refused {
                 retry_after,
                 outcome,
+                ..
             }) => {
                 let seconds = retry_after.max(&Duration::from_secs(1)).as_secs();
                 response

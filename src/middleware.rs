@@ -82,6 +82,6 @@ async fn answer(
         }
         Err(refusal) => request.error_response(refusal),
     };
-    refusals::record(&response);
+    refusals::record(&response, services.broker.counters());
     Ok(response)
 }

@@ -19,6 +19,7 @@ mod client_frames;
 pub mod client_stream;
 pub mod event_stream;
 mod frame_io;
+mod frame_rate;
 mod head_timer;
 mod heartbeats;
 mod listen_request;

@@ -37,6 +37,7 @@ use crate::core::visible_state::Values;
 use crate::counters::{Counted, Counters};
 use crate::directories::Directories;
 use crate::directory::{Forwarded, IfAbsent};
+pub use crate::error::NotDone;
 use crate::error::{CloseReason, NotConnected, Refused, Unknown};
 use crate::ledger::Ledger;
 use crate::limits::Limits;
@@ -77,21 +78,6 @@ pub struct Population {
     pub users: usize,
     /// The number of connections.
     pub connections: usize,
-}
-
-/// Why an operation on a connection or user was not done.
-#[derive(Debug)]
-pub enum NotDone {
-    /// There is no such connection or user.
-    Unknown(Unknown),
-    /// The server cannot take the call now.
-    Refused(Refused),
-}
-
-impl From<Refused> for NotDone {
-    fn from(refused: Refused) -> Self {
-        Self::Refused(refused)
-    }
 }
 
 impl Broker {
@@ -203,7 +189,8 @@ impl Broker {
     /// created where they do not exist.
     ///
     /// # Errors
-    /// When the id belongs to another user's connection; then nothing has changed.
+    /// When the id belongs to another user's connection, or when the call would go beyond a limit;
+    /// then nothing has changed.
     pub async fn connect(
         &self,
         user: UserName,
@@ -243,7 +230,7 @@ impl Broker {
     /// Puts a connection into channels, which are created where they do not exist.
     ///
     /// # Errors
-    /// When there is no such connection.
+    /// When there is no such connection, or when it would be in too many channels.
     pub async fn subscribe(
         &self,
         conn_id: ConnId,
@@ -274,14 +261,13 @@ impl Broker {
     ) -> Result<Subscriptions, NotDone>
     where
         Connection: Handler<Forwarded<M>>,
-        M: Message<Result = Result<Subscriptions, Unknown>> + Send + 'static,
+        M: Message<Result = Result<Subscriptions, NotDone>> + Send + 'static,
     {
         let pending = self.begin()?;
         let changed = self.connections.ask(conn_id, IfAbsent::Skip, change);
         let changed = Self::wait(pending, changed)
             .await
-            .unwrap_or(Err(Unknown))
-            .map_err(NotDone::Unknown)?;
+            .unwrap_or(Err(Unknown.into()))?;
         self.settled().await?;
         Ok(changed)
     }
@@ -289,7 +275,7 @@ impl Broker {
     /// Sets values of a user's state, and the public keys where they are given.
     ///
     /// # Errors
-    /// When there is no such user.
+    /// When there is no such user, or when its state would be too large.
     pub async fn set_state(
         &self,
         user: UserName,
@@ -307,7 +293,7 @@ impl Broker {
         );
         let set = Self::wait(pending, set)
             .await
-            .ok_or(NotDone::Unknown(Unknown))?;
+            .ok_or(NotDone::Unknown(Unknown))??;
         self.settled().await?;
         Ok(set)
     }

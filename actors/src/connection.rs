@@ -27,7 +27,7 @@ use crate::core::cursor::Generation;
 use crate::core::record::ConnectionRecord;
 use crate::core::user::ConnectState;
 use crate::directory::{IfAbsent, Registered, Registration, impl_registered_handlers};
-use crate::error::{CloseReason, NotConnected, Unknown};
+use crate::error::{CloseReason, NotConnected, NotDone, Unknown};
 use crate::name::{ChannelName, ConnId, UserName};
 use crate::outlet::{Attachment, Outlet, Progress, Stage};
 use crate::position::Report;
@@ -53,7 +53,7 @@ pub(crate) struct Open {
 
 /// Puts the connection into channels. From the broker.
 #[derive(Message)]
-#[rtype(result = "Result<Subscriptions, Unknown>")]
+#[rtype(result = "Result<Subscriptions, NotDone>")]
 pub(crate) struct Subscribe {
     pub(crate) channels: Vec<ChannelName>,
     pub(crate) configs: Configs,
@@ -61,7 +61,7 @@ pub(crate) struct Subscribe {
 
 /// Takes the connection out of channels. From the broker.
 #[derive(Message)]
-#[rtype(result = "Result<Subscriptions, Unknown>")]
+#[rtype(result = "Result<Subscriptions, NotDone>")]
 pub(crate) struct Unsubscribe {
     pub(crate) channels: Vec<ChannelName>,
 }

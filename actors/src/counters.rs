@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
 use crate::error::CloseReason;
+use crate::limits::{LimitKind, LimitRefusals};
 use crate::transport::{ByTransport, Transport};
 
 /// The counters of a broker. A clone shares them.
@@ -27,6 +28,7 @@ struct CounterValues {
     listening: ByTransport<AtomicU64>,
     users_online: AtomicU64,
     pending: AtomicU64,
+    limit_refusals: LimitRefusals,
 }
 
 /// The connections that have begun, and those that have ended, by the reason.
@@ -116,6 +118,16 @@ impl Counters {
     /// Returns how many users have a connection now.
     pub fn users_online(&self) -> u64 {
         self.0.users_online.load(Relaxed)
+    }
+
+    /// Returns how often each limit was the reason of a refusal.
+    pub fn limit_refusals(&self) -> impl Iterator<Item = (LimitKind, u64)> {
+        self.0.limit_refusals.all()
+    }
+
+    /// Counts a call or a client that was refused because of a limit.
+    pub fn count_limit_refusal(&self, kind: LimitKind) {
+        self.0.limit_refusals.count(kind);
     }
 
     pub(crate) fn count_messages(&self, count: usize) {

@@ -1,14 +1,19 @@
 //! Why an operation is refused, and why a transport is closed.
 
 use std::borrow::Cow;
+use std::fmt;
 use std::time::Duration;
 
 use thiserror::Error;
 
+use crate::limits::{LimitKind, LimitReached};
+
 /// The server cannot take the operation now.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
-#[error("the server cannot take this call now; {outcome}")]
+#[error("the server cannot take this call now{}; {outcome}", DescribeLimit(*.limit))]
 pub struct Refused {
+    /// The limit of the server that is reached, if that is the reason.
+    pub limit: Option<LimitKind>,
     /// When to try again.
     pub retry_after: Duration,
     /// What has become of the operation.
@@ -30,9 +35,30 @@ pub enum Outcome {
 impl Refused {
     /// Nothing was done; try again in a second.
     pub const SOON: Self = Self {
+        limit: None,
         retry_after: Duration::from_secs(1),
         outcome: Outcome::NotDone,
     };
+
+    /// A limit of the server is reached, and nothing was done; try again in a second.
+    pub fn full(limit: LimitKind) -> Self {
+        Self {
+            limit: Some(limit),
+            ..Self::SOON
+        }
+    }
+}
+
+/// The limit that is the reason of a refusal, as a part of a sentence.
+struct DescribeLimit(Option<LimitKind>);
+
+impl fmt::Display for DescribeLimit {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.0 {
+            Some(kind) => write!(f, ": {}", kind.describe_full()),
+            None => Ok(()),
+        }
+    }
 }
 
 impl From<Unsettled> for Refused {
@@ -54,8 +80,39 @@ pub struct Unsettled;
 pub enum NotConnected {
     /// The id belongs to another user.
     InUse(InUse),
+    /// The call would go beyond a limit.
+    Limit(LimitReached),
     /// The server cannot take the call now.
     Refused(Refused),
+}
+
+/// Why an operation on a connection or user was not done.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum NotDone {
+    /// There is no such connection or user.
+    Unknown(Unknown),
+    /// The operation would go beyond a limit.
+    Limit(LimitReached),
+    /// The server cannot take the call now.
+    Refused(Refused),
+}
+
+impl From<Unknown> for NotDone {
+    fn from(unknown: Unknown) -> Self {
+        Self::Unknown(unknown)
+    }
+}
+
+impl From<LimitReached> for NotDone {
+    fn from(reached: LimitReached) -> Self {
+        Self::Limit(reached)
+    }
+}
+
+impl From<Refused> for NotDone {
+    fn from(refused: Refused) -> Self {
+        Self::Refused(refused)
+    }
 }
 
 /// There is no such connection or user, or not any more.

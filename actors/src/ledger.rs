@@ -12,6 +12,7 @@ use uuid::Uuid;
 
 use crate::common::Common;
 use crate::error::{Outcome, Refused};
+use crate::limits::LimitKind;
 use crate::name::MessageId;
 use crate::protocol::timestamp::Moment;
 use crate::store::note::{CallRecord, Note};
@@ -211,7 +212,9 @@ impl Handler<ClaimKey> for Ledger {
         let cost = CALL_BYTES + 2 * key.len();
         let most_bytes = self.common.limits().idempotency_bytes;
         let claimed = match self.calls.entry(key.clone()) {
-            Entry::Vacant(_) if self.bytes + cost > most_bytes => Err(Refused::SOON),
+            Entry::Vacant(_) if self.bytes + cost > most_bytes => {
+                Err(Refused::full(LimitKind::Idempotency))
+            }
             Entry::Vacant(place) => {
                 self.bytes += cost;
                 let claim = Claim {

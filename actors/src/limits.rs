@@ -2,7 +2,12 @@
 //! own limit (`outlet::Queue`). The server fills them from its settings; the defaults are those of
 //! `channelstream.toml`.
 
+mod bound;
+
 use std::time::Duration;
+
+pub(crate) use self::bound::LimitRefusals;
+pub use self::bound::{Bound, LimitKind, LimitReached};
 
 /// Deadlines, and sizes of logs and histories. One value is made at start and shared by all actors.
 #[derive(Clone, Debug)]
@@ -37,6 +42,23 @@ pub struct Limits {
     pub idempotency_bytes: usize,
     /// How long after a restart a client is waited for at least before its connection ends.
     pub restart_grace: Duration,
+    /// How many channels a connection may be in.
+    pub channels_per_connection: usize,
+    /// How many connections a user may have; 0 stands for any number.
+    pub connections_per_user: usize,
+    /// How many keys the state of a user may have.
+    pub state_keys: usize,
+    /// How many bytes the state of a user may have.
+    pub state_bytes: usize,
+}
+
+/// How large the state of a user may become.
+#[derive(Clone, Copy, Debug)]
+pub struct StateBounds {
+    /// The number of its keys.
+    pub keys: Bound,
+    /// The bytes of its keys and values.
+    pub bytes: Bound,
 }
 
 /// How much a log keeps.
@@ -54,6 +76,27 @@ pub struct Retention {
 }
 
 impl Limits {
+    /// Returns how many channels a connection may be in.
+    pub(crate) fn channels_of_connection(&self) -> Bound {
+        Bound::new(
+            LimitKind::ChannelsPerConnection,
+            self.channels_per_connection,
+        )
+    }
+
+    /// Returns how many connections a user may have.
+    pub(crate) fn connections_of_user(&self) -> Bound {
+        Bound::new(LimitKind::ConnectionsPerUser, self.connections_per_user)
+    }
+
+    /// Returns how large the state of a user may become.
+    pub(crate) fn state(&self) -> StateBounds {
+        StateBounds {
+            keys: Bound::new(LimitKind::StateKeys, self.state_keys),
+            bytes: Bound::new(LimitKind::StateBytes, self.state_bytes),
+        }
+    }
+
     /// Returns what a log keeps: its last `frames` entries for connections that listen for the
     /// first time, and whatever a connection that is away may come back for.
     pub(crate) fn retention(&self, frames: usize) -> Retention {
@@ -83,6 +126,10 @@ impl Default for Limits {
             handover: Duration::from_millis(200),
             idempotency_bytes: 64 << 20,
             restart_grace: Duration::from_secs(30),
+            channels_per_connection: 100_000,
+            connections_per_user: 0,
+            state_keys: 1000,
+            state_bytes: 64 << 10,
         }
     }
 }

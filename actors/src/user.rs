@@ -9,6 +9,8 @@
 mod private_log;
 mod update_queue;
 
+use std::future::ready;
+
 use actix::prelude::*;
 
 use self::update_queue::UpdateQueue;
@@ -22,6 +24,7 @@ use crate::delivery::{Delivery, RestoredPlace};
 use crate::directories::Directories;
 use crate::directory::{IfAbsent, Registered, Registration, impl_registered_handlers};
 use crate::error::Unknown;
+use crate::limits::LimitReached;
 use crate::name::{ChannelName, ConnId, Identity, UserName};
 use crate::posting::LogActor;
 use crate::protocol::info::UserInfo;
@@ -34,9 +37,10 @@ use crate::view::{UserDetail, UserSummary};
 pub(crate) use self::update_queue::Configs;
 
 /// Adds a connection, or channels to one that is here, and sets the state. From the connection;
-/// answered with the places that the connection has taken, where they are kept.
+/// answered with the places that the connection has taken, where they are kept. A connection that
+/// would go beyond a limit is not added.
 #[derive(Message)]
-#[rtype(result = "(Connected, Positions)")]
+#[rtype(result = "Result<(Connected, Positions), LimitReached>")]
 pub(crate) struct AddConnection {
     pub(crate) conn_id: ConnId,
     pub(crate) set: ConnectState,
@@ -92,7 +96,7 @@ pub(crate) struct RemoveConnection {
 
 /// Sets state values and, where they are given, the public keys. From the broker.
 #[derive(Message)]
-#[rtype(result = "StateChanged")]
+#[rtype(result = "Result<StateChanged, LimitReached>")]
 pub(crate) struct SetState {
     pub(crate) values: Values,
     pub(crate) public_keys: Option<Vec<String>>,
@@ -234,6 +238,28 @@ impl User {
         Box::pin(async move { answer(answered.await.unwrap_or_default()) })
     }
 
+    /// Refuses what a connection sets when it opens. One that is here already has come back all the
+    /// same, and tells next which channels it leaves again.
+    fn refuse<T: 'static>(
+        &mut self,
+        conn_id: ConnId,
+        channels: ConnectedChannels,
+        reached: LimitReached,
+        context: &mut Context<Self>,
+    ) -> ResponseFuture<Result<T, LimitReached>> {
+        if self.core.connections().contains_key(&conn_id) {
+            let set = ConnectState {
+                public_keys: self.core.state().public_keys().to_vec(),
+                ..ConnectState::default()
+            };
+            let updates = self.core.connect(conn_id, set, channels, Moment::now());
+            self.tell_channels(updates, context);
+        } else if self.core.is_new() && self.core.is_offline() {
+            self.registration.offer_to_stop();
+        }
+        Box::pin(ready(Err(reached)))
+    }
+
     /// Tells channels. Nobody waits for it.
     fn tell_channels(&mut self, updates: Vec<ChannelUpdate>, context: &mut Context<Self>) {
         self.updates.push(updates, Configs::default());
@@ -256,7 +282,7 @@ impl User {
 impl_registered_handlers!(User);
 
 impl Handler<AddConnection> for User {
-    type Result = ResponseFuture<(Connected, Positions)>;
+    type Result = ResponseFuture<Result<(Connected, Positions), LimitReached>>;
 
     fn handle(&mut self, add: AddConnection, context: &mut Context<Self>) -> Self::Result {
         let AddConnection {
@@ -265,6 +291,12 @@ impl Handler<AddConnection> for User {
             channels,
             configs,
         } = add;
+        if let Err(reached) = self
+            .core
+            .check_connect(conn_id, &set, self.needs.common.limits())
+        {
+            return self.refuse(conn_id, channels, reached, context);
+        }
         let updates = self.core.connect(conn_id, set, channels, Moment::now());
         self.online
             .get_or_insert_with(|| self.needs.common.counters().online());
@@ -279,7 +311,7 @@ impl Handler<AddConnection> for User {
         self.updates.push(updates, configs);
         let answer = move |mut positions: Positions| {
             positions.private = private;
-            (connected, positions)
+            Ok((connected, positions))
         };
         self.answer_when_told(answer, context)
     }
@@ -338,15 +370,19 @@ impl Handler<RemoveConnection> for User {
 }
 
 impl Handler<SetState> for User {
-    type Result = ResponseFuture<StateChanged>;
+    type Result = ResponseFuture<Result<StateChanged, LimitReached>>;
 
     fn handle(&mut self, set: SetState, context: &mut Context<Self>) -> Self::Result {
+        let bounds = self.needs.common.limits().state();
+        if let Err(reached) = self.core.state().check(&[&set.values], bounds) {
+            return Box::pin(ready(Err(reached)));
+        }
         let (changed, updates) = self
             .core
             .set_state(set.values, set.public_keys, Moment::now());
         self.note();
         self.updates.push(updates, Configs::default());
-        self.answer_when_told(|_| changed, context)
+        self.answer_when_told(|_| Ok(changed), context)
     }
 }
 

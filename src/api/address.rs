@@ -4,7 +4,7 @@ use channelstream_actors::name::{ChannelName, UserName};
 use channelstream_actors::protocol::message::Address;
 
 use crate::validation::fields::{Fields, field};
-use crate::validation::rules::{CHANNEL, USER, list, name};
+use crate::validation::rules::{CHANNEL, USER, bounded, list, name};
 
 /// Walks over the fields of an address.
 pub(super) fn address(fields: &mut impl Fields) -> Option<Address> {
@@ -13,10 +13,14 @@ pub(super) fn address(fields: &mut impl Fields) -> Option<Address> {
     const PM_USERS: &str = "The recipients. They get it in the channel only, or on all their connections if there is no channel.";
     const EXCLUDE_USERS: &str = "The users of the channel who do not get it.";
     const NO_HISTORY: &str = "True keeps it out of the channel's history.";
-    let pm_users = fields.or_empty(field("pm_users", PM_USERS), list(name::<UserName>(USER)));
+    let most = fields.facts().limits.recipients;
+    let pm_users = fields.or_empty(
+        field("pm_users", PM_USERS),
+        bounded(list(name::<UserName>(USER)), most, Vec::len),
+    );
     let exclude_users = fields.or_empty(
         field("exclude_users", EXCLUDE_USERS),
-        list(name::<UserName>(USER)),
+        bounded(list(name::<UserName>(USER)), most, Vec::len),
     );
     let channel = fields.nullable(
         field("channel", CHANNEL_FIELD).example(r#""news""#),

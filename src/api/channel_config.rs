@@ -1,5 +1,6 @@
 //! `POST /channel_config`: configures channels.
 
+use std::borrow::Cow;
 use std::collections::{BTreeMap, HashMap};
 
 use actix_web::post;
@@ -21,7 +22,7 @@ use crate::validation::errors::Errors;
 use crate::validation::facts::Facts;
 use crate::validation::fields::{Fields, Table, field};
 use crate::validation::json::{entries, not_null};
-use crate::validation::rules::{history_size, mapping_of, object};
+use crate::validation::rules::{CHANNEL, bounded, history_size, mapping_of, object};
 
 /// The settings of a channel. Those that are left out are set to their defaults.
 #[derive(Debug)]
@@ -42,6 +43,7 @@ impl Table for ChannelSettings {
         const NOTIFY_STATE: &str = "Whether the channel gets `user_state_change` events.";
         const STORE_FRAMES: &str = "Whether events are kept for clients that miss them.";
         let default = ChannelConfig::default();
+        let most = fields.facts().limits.history_size;
         let notify_presence = fields.flag(
             field("notify_presence", NOTIFY_PRESENCE),
             default.notify_presence,
@@ -52,8 +54,8 @@ impl Table for ChannelSettings {
         );
         let history_size = fields.or_else(
             field("history_size", HISTORY_SIZE).example("20"),
-            history_size(default.history_size),
-            |_| Ok(default.history_size),
+            history_size(default.history_size, most),
+            |_| Ok(default.history_size.min(most.most() as u64)),
         );
         let with_lists = fields.flag(
             field("broadcast_presence_with_user_lists", WITH_LISTS),
@@ -79,9 +81,14 @@ pub(super) fn channel_configs(
     fields: &mut impl Fields,
 ) -> Option<HashMap<ChannelName, ChannelConfig>> {
     const ABOUT: &str = "Settings, by channel, for the channels that this call creates.";
+    let limits = fields.facts().limits;
     let configs = fields.or_empty(
         field("channel_configs", ABOUT),
-        mapping_of::<ChannelSettings>(),
+        bounded(
+            mapping_of::<ChannelSettings>(limits),
+            limits.channels,
+            BTreeMap::len,
+        ),
     )?;
     Some(
         configs
@@ -91,20 +98,29 @@ pub(super) fn channel_configs(
     )
 }
 
-/// The request of `/channel_config`: settings by channel, whose names are not looked at.
+/// The request of `/channel_config`: settings by channel. A name may be empty, as in the original,
+/// and is at most as long as elsewhere.
 #[derive(Debug)]
 pub struct ConfigRequest(BTreeMap<ChannelName, ChannelConfig>);
 
 impl FromBody for ConfigRequest {
     /// The error is that of the first wrong channel and stands alone (`protocol.md` §3).
-    fn from_body(body: &RawValue, _: &Facts) -> Checked<Self> {
+    fn from_body(body: &RawValue, facts: &Facts) -> Checked<Self> {
         let Some(entries) = entries(body) else {
             return Checked::from_result(Err(Errors::not_an_object(body)));
         };
-        let config = |(channel, value)| match not_null(value, &object::<ChannelSettings>()) {
-            Ok(config) => Ok((ChannelName::new(channel), config)),
-            Err(errors @ Errors::Parts(_)) => Err(errors),
-            Err(errors) => Err(Errors::part("_schema", errors)),
+        let whole = |errors| Errors::part("_schema", errors);
+        if let Err(reached) = facts.limits.channels.check(entries.len()) {
+            return Checked::from_result(Err(whole(reached.into())));
+        }
+        let rule = object::<ChannelSettings>(facts.limits);
+        let config = |(channel, value): (Cow<'_, str>, _)| {
+            check_length(&channel).map_err(whole)?;
+            match not_null(value, &rule) {
+                Ok(config) => Ok((ChannelName::new(channel), config)),
+                Err(errors @ Errors::Parts(_)) => Err(errors),
+                Err(errors) => Err(whole(errors)),
+            }
         };
         Checked::from_result(
             entries
@@ -113,6 +129,19 @@ impl FromBody for ConfigRequest {
                 .collect::<Result<_, _>>()
                 .map(Self),
         )
+    }
+}
+
+/// Checks how long the name of a channel is.
+///
+/// # Errors
+/// Fails when it is longer than names are elsewhere.
+fn check_length(channel: &str) -> Result<(), Errors> {
+    match channel.chars().count() {
+        0..=CHANNEL => Ok(()),
+        length => Err(Errors::message(format!(
+            "The name of a channel has at most {CHANNEL} characters; got {length}."
+        ))),
     }
 }
 

@@ -23,7 +23,7 @@ use crate::openapi::answers::{CommonErrors, HttpsOnly, InvalidBody, SignedErrors
 use crate::services::Services;
 use crate::validation::describer::describe_table;
 use crate::validation::fields::{Fields, Table, field};
-use crate::validation::rules::{CHANNEL, USER, list, name, state, uuid};
+use crate::validation::rules::{CHANNEL, USER, bounded, list, name, state, uuid};
 
 /// The request of `/connect`.
 #[derive(Debug)]
@@ -54,6 +54,7 @@ impl Table for ConnectRequest {
             "The keys of the user's state that others may see. They replace the earlier ones.";
         const FRESH_STATE: &str = "The state of a user who is not known yet.";
         const STATE: &str = "Values to set in the user's state at every connect, after the fresh ones. No event is sent.";
+        let limits = fields.facts().limits;
         // Before 0.7 the key was `user` (`protocol.md` §11).
         let username = fields.either(
             field("username", USERNAME).example(r#""alice""#),
@@ -63,11 +64,11 @@ impl Table for ConnectRequest {
         let conn_id = fields.optional(field("conn_id", CONN_ID), uuid());
         let channels = fields.or_empty(
             field("channels", CHANNELS).example(r#"["news"]"#),
-            list(name(CHANNEL)),
+            bounded(list(name(CHANNEL)), limits.channels, Vec::len),
         );
         let state_public_keys = fields.or_empty(
             field("state_public_keys", PUBLIC_KEYS).example(r#"["color"]"#),
-            list(name(CHANNEL)),
+            bounded(list(name(CHANNEL)), limits.public_keys, Vec::len),
         );
         let fresh_user_state = fields.or_empty(
             field("fresh_user_state", FRESH_STATE).example(r#"{"color": "red"}"#),

@@ -33,7 +33,7 @@ impl Table for MessagePatch {
         const USER_FIELD: &str = "A new sender of the message.";
         const MESSAGE: &str = "A new object for the message, of at most `message_limit` bytes.";
         const EDITED: &str = "The time of the edit. Where it is absent it is now.";
-        let limit = fields.facts().message_limit;
+        let limit = fields.facts().limits.message;
         let address = address(fields);
         let uuid = fields.required(
             field("uuid", UUID).example(r#""7d444840-9dc0-11d1-b245-5ffdce74fad2""#),

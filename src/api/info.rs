@@ -20,7 +20,7 @@ use crate::validation::facts::Facts;
 use crate::validation::fields::{Fields, Table, field};
 use crate::validation::json::entries;
 use crate::validation::rule::Components;
-use crate::validation::rules::{CHANNEL, list, name, object};
+use crate::validation::rules::{CHANNEL, bounded, list, name, object};
 
 /// The request of `/info`.
 #[derive(Debug, Default)]
@@ -47,14 +47,17 @@ impl Table for InfoQuery {
         const WITH_CONNECTIONS: &str =
             "Has no effect, as in the original server, but must be a boolean.";
         const PUBLIC_STATE: &str = "Whether only the public part of the users' state is shown.";
+        let most = fields.facts().limits.channels;
         let include_history = fields.flag(field("include_history", WITH_HISTORY), true);
         let include_users = fields.flag(field("include_users", WITH_USERS), true);
         let channels = fields.optional(
             field("channels", CHANNELS).example(r#"["news"]"#),
-            list(name(CHANNEL)),
+            bounded(list(name(CHANNEL)), most, Vec::len),
         );
-        let exclude_channels =
-            fields.or_empty(field("exclude_channels", EXCLUDED), list(name(CHANNEL)));
+        let exclude_channels = fields.or_empty(
+            field("exclude_channels", EXCLUDED),
+            bounded(list(name(CHANNEL)), most, Vec::len),
+        );
         let include_connections =
             fields.flag(field("include_connections", WITH_CONNECTIONS), false);
         let return_public_state = fields.flag(field("return_public_state", PUBLIC_STATE), false);
@@ -77,9 +80,10 @@ impl Table for InfoRequest {
 
     fn walk(fields: &mut impl Fields) -> Option<Self> {
         const INFO: &str = "Which channels to show, and how much of them.";
+        let limits = fields.facts().limits;
         fields.required(
             field("info", INFO).example(r#"{"channels": ["news"]}"#),
-            object::<InfoQuery>(),
+            object::<InfoQuery>(limits),
         )
     }
 }
@@ -97,9 +101,10 @@ impl Table for OlderInfoRequest {
     fn walk(fields: &mut impl Fields) -> Option<InfoRequest> {
         const CHANNELS: &str =
             "The channels to show where `info` is absent. An empty list stands for all channels.";
+        let most = fields.facts().limits.channels;
         let channels = fields.required(
             field("channels", CHANNELS).example(r#"["news"]"#),
-            list(name(CHANNEL)),
+            bounded(list(name(CHANNEL)), most, Vec::len),
         )?;
         let channels = Some(channels).filter(|channels: &Vec<_>| !channels.is_empty());
         Some(InfoRequest {
@@ -172,8 +177,9 @@ impl FromBody for InfoBody {
 /// everywhere.
 pub(super) fn info_options(fields: &mut impl Fields) -> Option<InfoOptions> {
     const ABOUT: &str = "How much of the channels is shown in the answer.";
+    let limits = fields.facts().limits;
     fields
-        .or_empty(field("info", ABOUT), object::<InfoQuery>())
+        .or_empty(field("info", ABOUT), object::<InfoQuery>(limits))
         .map(|request| request.options)
 }
 

@@ -35,7 +35,7 @@ impl Table for MessageDraft {
         const TIMESTAMP: &str = "A time for the message. Where it is absent it is now.";
         const USER_FIELD: &str = "The name of the user who sends the message.";
         const MESSAGE: &str = "The application's object, of at most `message_limit` bytes, which is passed on unchanged.";
-        let limit = fields.facts().message_limit;
+        let limit = fields.facts().limits.message;
         let address = address(fields);
         let uuid = fields.optional(field("uuid", UUID), uuid());
         let timestamp = fields.optional(field("timestamp", TIMESTAMP), datetime());

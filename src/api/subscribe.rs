@@ -26,7 +26,7 @@ use crate::validation::errors::{Errors, NULL};
 use crate::validation::facts::Lookup;
 use crate::validation::fields::{Fields, Table, field};
 use crate::validation::parameters::CONN_ID;
-use crate::validation::rules::{CHANNEL, filled_list, name, parse_uuid, uuid};
+use crate::validation::rules::{CHANNEL, bounded, filled_list, name, parse_uuid, uuid};
 
 /// The request of `/subscribe` and `/unsubscribe`.
 #[derive(Debug)]
@@ -44,10 +44,11 @@ impl Table for SubscribeRequest {
     fn walk(fields: &mut impl Fields) -> Option<Self> {
         const CHANNELS: &str =
             "The channels that the connection subscribes to or leaves, at least one.";
+        let most = fields.facts().limits.channels;
         let conn_id = known_connection(fields);
         let channels = fields.required(
             field("channels", CHANNELS).example(r#"["news"]"#),
-            filled_list(name(CHANNEL)),
+            bounded(filled_list(name(CHANNEL)), most, Vec::len),
         );
         let channel_configs = channel_configs(fields);
         let info = info_options(fields);

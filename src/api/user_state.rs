@@ -22,7 +22,7 @@ use crate::validation::errors::{Errors, JsonKind};
 use crate::validation::facts::Lookup;
 use crate::validation::fields::{Fields, Table, field};
 use crate::validation::rule::{Components, Rule};
-use crate::validation::rules::{CHANNEL, USER, list, name, state, state_value_not_null};
+use crate::validation::rules::{CHANNEL, USER, bounded, list, name, state, state_value_not_null};
 
 /// The request of `/user_state`.
 #[derive(Debug)]
@@ -40,13 +40,16 @@ impl Table for UserStateRequest {
         const STATE: &str = "The values to set. Keys that are not named stay as they are.";
         const PUBLIC_KEYS: &str =
             "The keys of the state that others may see. Absent or null, they stay as they are.";
+        let most = fields.facts().limits.public_keys;
         let user = known_user(fields);
         let user_state = fields.or_empty(
             field("user_state", STATE).example(r#"{"color": "blue"}"#),
             state(),
         );
-        let state_public_keys =
-            fields.nullable(field("state_public_keys", PUBLIC_KEYS), list(name(CHANNEL)));
+        let state_public_keys = fields.nullable(
+            field("state_public_keys", PUBLIC_KEYS),
+            bounded(list(name(CHANNEL)), most, Vec::len),
+        );
         Some(Self {
             user: user?,
             user_state: user_state?,

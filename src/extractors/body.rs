@@ -14,7 +14,7 @@ use crate::services::Services;
 use crate::settings::Settings;
 use crate::validation::body::{Checked, FromBody, unknown_connection, unknown_user};
 use crate::validation::depth::{DEEPEST, is_too_deep};
-use crate::validation::facts::{Facts, Lookup};
+use crate::validation::facts::{CallLimits, Facts, Lookup};
 use crate::validation::query;
 
 /// How large a body may be, in bytes, to be parsed on the thread that serves. Others would wait for
@@ -64,7 +64,7 @@ async fn parse<T: FromBody>(
     }
     let facts = Facts {
         conn_id: query(request).remove("conn_id"),
-        message_limit: services.settings.message_limit,
+        limits: CallLimits::new(&services.settings),
     };
     let checked = if bytes.len() > LARGE {
         let bytes = bytes.clone();

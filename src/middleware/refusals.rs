@@ -2,18 +2,20 @@
 
 use actix_web::body::BoxBody;
 use actix_web::dev::ServiceResponse;
+use channelstream_actors::counters::Counters;
 
 use crate::error::ApiError;
 use crate::logging::refusals::{RefusalKind, add_refused, log_refusal};
 use crate::signature::{HEADER, SignatureFlaw};
 
 /// Counts and logs the error that a request was answered with, if any.
-pub(super) fn record(response: &ServiceResponse<BoxBody>) {
+pub(super) fn record(response: &ServiceResponse<BoxBody>, counters: &Counters) {
     let error = response
         .response()
         .error()
         .and_then(|error| error.as_error::<ApiError>());
     if let Some(error) = error {
+        error.count_limits(&mut |kind| counters.count_limit_refusal(kind));
         record_error(error, response.request().path());
     }
 }

@@ -236,6 +236,27 @@ settings! {
     /// The largest `message` of an item in POST and PATCH `/message`, in bytes as received; 422
     /// beyond it.
     message_limit: usize = 256 << 10;
+    /// How many channels each list of a call may name; 422 beyond it. 0: no limit.
+    channels_per_call: usize = 10_000;
+    /// How many messages one call may publish, edit or delete; 422 beyond it. 0: no limit.
+    messages_per_call: usize = 10_000;
+    /// How many users `pm_users` and `exclude_users` of a message may name, each; 422 beyond it. 0:
+    /// no limit.
+    recipients_per_message: usize = 100_000;
+    /// How many channels a connection may be in; 422 beyond it. 0: no limit.
+    channels_per_connection: usize = Limits::default().channels_per_connection;
+    /// How many connections a user may have, those that are away for less than `gc_conns_after`
+    /// included; 422 beyond it. 0: no limit.
+    max_connections_per_user: usize = Limits::default().connections_per_user;
+    /// How many keys the state of a user may have; 422 beyond it. 0: no limit.
+    state_keys: usize = Limits::default().state_keys;
+    /// How many bytes the keys and values of a user's state may have together; 422 beyond it. 0: no
+    /// limit.
+    state_bytes: usize = Limits::default().state_bytes;
+    /// How many keys of a user's state may be public; 422 beyond it. 0: no limit.
+    public_keys: usize = 1000;
+    /// The largest `history_size` of a channel; 422 beyond it. 0: no limit.
+    history_size_max: usize = 10_000;
     /// Seconds a request's head may take to arrive; 408 beyond it. They begin when a connection is
     /// made, and with the first byte of each later head.
     head_timeout: Duration = Duration::from_secs(10);
@@ -246,6 +267,9 @@ settings! {
     body_rate: usize = 1024;
     /// The largest websocket frame a client may send, in bytes; closed with 1009 beyond it.
     frame_limit: usize = 4096;
+    /// How many frames a client may send by websocket in a second; closed with 1008 beyond it. Pongs
+    /// that answer the server's pings do not count. 0: no limit.
+    frames_per_second: usize = 50;
     /// Seconds a client has to close its websocket when told so, before it is cut.
     close_grace: Duration = Limits::default().close_grace;
     /// Seconds for which the server goes on serving when it was told to stop, while `/ready`
@@ -276,6 +300,10 @@ impl Settings {
             idempotency_bytes: self.idempotency_bytes,
             close_grace: self.close_grace,
             restart_grace: self.restart_grace,
+            channels_per_connection: self.channels_per_connection,
+            connections_per_user: self.max_connections_per_user,
+            state_keys: self.state_keys,
+            state_bytes: self.state_bytes,
             ..Limits::default()
         }
     }

@@ -27,8 +27,11 @@ pub(super) enum ClientFrame {
     },
 }
 
+/// The code of the close frame for a frame that is too large.
+pub(super) const TOO_BIG_CODE: u16 = 1009;
+
 const TOO_BIG: ClientFrame = ClientFrame::Violation {
-    code: 1009,
+    code: TOO_BIG_CODE,
     reason: "frame too large (frame_limit)",
 };
 

@@ -9,13 +9,15 @@ use actix::fut::ActorFuture;
 use actix::prelude::*;
 use bytes::Bytes;
 use channelstream_actors::error::CloseReason;
+use channelstream_actors::limits::LimitKind;
 use channelstream_actors::outlet::{AwaitCapacity, Batch, End, Shut};
 use channelstream_actors::patience::wait_patiently;
 
 use crate::metrics::transport_ends::TransportEnd;
 use crate::transport::attached_outlet::AttachedOutlet;
-use crate::transport::client_frames::ClientFrame;
+use crate::transport::client_frames::{ClientFrame, TOO_BIG_CODE};
 use crate::transport::frame_io::FrameIo;
+use crate::transport::frame_rate::FrameRate;
 use crate::transport::heartbeats::{Heartbeats, SendHeartbeat};
 use crate::transport::pings::Pings;
 use crate::transport::server_frames::{self, HEARTBEAT};
@@ -32,6 +34,7 @@ pub(super) struct WebSocket {
     phase: WebSocketPhase,
     pings: Pings,
     heartbeats: Heartbeats,
+    rate: FrameRate,
     /// Whether the answer to the client's ping waits to be written. Until then nothing more is
     /// read, so a client that does not take what is written gets no more answers.
     is_pong_unsent: bool,
@@ -160,12 +163,14 @@ impl Handler<Shut> for WebSocket {
 impl WebSocket {
     /// Returns the actor of a websocket that has just opened.
     pub(super) fn new(outlet: AttachedOutlet, io: FrameIo) -> Self {
+        let rate = FrameRate::new(outlet.services.settings.frames_per_second);
         Self {
             outlet,
             io,
             phase: WebSocketPhase::Open,
             pings: Pings::default(),
             heartbeats: Heartbeats::default(),
+            rate,
             is_pong_unsent: false,
         }
     }
@@ -233,9 +238,12 @@ impl WebSocket {
     /// Takes a frame of the client. Returns the payload of a ping that is to be answered.
     fn take_frame(&mut self, frame: ClientFrame, context: &mut Context<Self>) -> Option<Bytes> {
         match frame {
-            ClientFrame::Ping(payload) if self.phase.is_sending() => return Some(payload),
-            ClientFrame::Data | ClientFrame::Ping(_) => {}
-            ClientFrame::Pong(payload) => self.take_pong(&payload),
+            ClientFrame::Ping(payload) if self.phase.is_sending() => {
+                self.count_frame(context);
+                return self.phase.is_sending().then_some(payload);
+            }
+            ClientFrame::Data | ClientFrame::Ping(_) => self.count_frame(context),
+            ClientFrame::Pong(payload) => self.take_pong(&payload, context),
             ClientFrame::Close => {
                 self.outlet.note_end(TransportEnd::Client);
                 self.close(1000, "", context);
@@ -243,15 +251,42 @@ impl WebSocket {
             }
             ClientFrame::Violation { code, reason } => {
                 self.outlet.note_end(TransportEnd::Violation);
+                if code == TOO_BIG_CODE {
+                    self.count_refusal(LimitKind::Frame);
+                }
                 self.close(code, reason, context);
             }
         }
         None
     }
 
-    /// Takes the client's answer to a ping.
-    fn take_pong(&mut self, payload: &[u8]) {
-        let Some(lag) = self.pings.take_pong(payload, &mut self.outlet.read) else {
+    /// Counts a frame that the client sent by itself, and closes the websocket of one that sends too
+    /// many.
+    fn count_frame(&mut self, context: &mut Context<Self>) {
+        if self.phase.is_sending() && self.rate.is_exceeded_by_next() {
+            self.count_refusal(LimitKind::FramesPerSecond);
+            self.outlet.note_end(TransportEnd::Violation);
+            self.close(
+                1008,
+                "too many frames in a second (frames_per_second)",
+                context,
+            );
+        }
+    }
+
+    fn count_refusal(&self, kind: LimitKind) {
+        let counters = self.outlet.services.broker.counters();
+        counters.count_limit_refusal(kind);
+    }
+
+    /// Takes the client's answer to a ping. One that answers no ping counts as any other frame.
+    fn take_pong(&mut self, payload: &[u8], context: &mut Context<Self>) {
+        let was_open = self.pings.is_open();
+        let lag = self.pings.take_pong(payload, &mut self.outlet.read);
+        if !(was_open && lag.is_some()) {
+            self.count_frame(context);
+        }
+        let Some(lag) = lag else {
             return;
         };
         self.outlet.services.metrics.confirmation_lag.observe(lag);

@@ -99,13 +99,15 @@ impl<T: Table<Value = T> + Send + 'static> FromBody for T {
     }
 }
 
-/// Reads a list of objects, each by the table `Of`.
+/// Reads a list of messages, each by the table `Of`.
 ///
 /// # Errors
-/// Returns what is wrong with each item, or `_schema` when the body is not a list.
+/// Returns what is wrong with each item, or `_schema` when the body is not a list or too long.
 pub fn list_of<Of: Table>(body: &RawValue, facts: &Facts) -> Result<Vec<Of::Value>, Errors> {
     let items: Vec<&RawValue> =
         serde_json::from_str(body.get()).map_err(|_| Errors::not_a_list(body))?;
+    let checked = facts.limits.messages.check(items.len());
+    checked.map_err(|reached| Errors::part("_schema", reached.into()))?;
     let mut errors = Errors::none();
     let mut list = Vec::with_capacity(items.len());
     for (index, item) in items.into_iter().enumerate() {

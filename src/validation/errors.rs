@@ -6,6 +6,7 @@
 
 use std::collections::BTreeMap;
 
+use channelstream_actors::limits::{LimitKind, LimitReached};
 use serde::{Serialize, Serializer};
 use serde_json::value::RawValue;
 use utoipa::openapi::schema::{
@@ -33,6 +34,8 @@ pub enum Errors {
 pub struct ErrorMessage {
     text: String,
     hint: Option<String>,
+    /// The limit that was reached, if that is what is wrong.
+    limit: Option<LimitKind>,
 }
 
 impl Errors {
@@ -41,6 +44,7 @@ impl Errors {
         Self::Messages(vec![ErrorMessage {
             text: text.into(),
             hint: None,
+            limit: None,
         }])
     }
 
@@ -49,6 +53,16 @@ impl Errors {
         Self::Messages(vec![ErrorMessage {
             text: text.into(),
             hint: Some(hint.into()),
+            limit: None,
+        }])
+    }
+
+    /// Creates one message about a limit that was reached.
+    pub fn limit(kind: LimitKind, text: impl Into<String>) -> Self {
+        Self::Messages(vec![ErrorMessage {
+            text: text.into(),
+            hint: None,
+            limit: Some(kind),
         }])
     }
 
@@ -141,6 +155,17 @@ impl Errors {
         })
     }
 
+    /// Calls `count` for each limit that was reached.
+    pub fn count_limits(&self, count: &mut impl FnMut(LimitKind)) {
+        match self {
+            Self::Messages(messages) => {
+                let limits = messages.iter().filter_map(|message| message.limit);
+                limits.for_each(count);
+            }
+            Self::Parts(parts) => parts.values().for_each(|errors| errors.count_limits(count)),
+        }
+    }
+
     fn find_hint(&self) -> Option<(String, &str)> {
         match self {
             Self::Messages(messages) => messages
@@ -158,6 +183,12 @@ impl Errors {
                 Some((path, hint))
             }),
         }
+    }
+}
+
+impl From<LimitReached> for Errors {
+    fn from(reached: LimitReached) -> Self {
+        Self::limit(reached.kind(), reached.to_string())
     }
 }
 

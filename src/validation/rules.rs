@@ -1,6 +1,7 @@
 //! The types that a field can have, read as the original reads them (`protocol.md` §3). A rule also
 //! knows its schema.
 
+mod bounds;
 mod datetime;
 mod integer;
 mod lists;
@@ -10,6 +11,7 @@ mod states;
 mod texts;
 mod uuids;
 
+pub use self::bounds::bounded;
 pub use self::datetime::datetime;
 pub use self::integer::history_size;
 pub use self::lists::{filled_list, list};

@@ -29,7 +29,12 @@ async fn cost(calls: Vec<(&str, Value)>) -> Duration {
 }
 
 async fn cost_once(calls: Vec<(&str, Value)>) -> Duration {
-    let server = Server::start(&[("body-limit", "100000000")]);
+    let server = Server::start(&[
+        ("body-limit", "100000000"),
+        ("channels-per-call", "0"),
+        ("state-keys", "0"),
+        ("state-bytes", "0"),
+    ]);
     let backend = Backend::of(&server);
     let before = server.cpu();
     let call = async |(path, body)| drop(backend.post(path, body).await);

@@ -29,7 +29,16 @@ const NOISE: Duration = Duration::from_millis(10);
 
 /// One thread, so that what stops it stops `/health` as well.
 fn start() -> (Server, Backend) {
-    let server = Server::start(&[("workers", "1"), ("body-limit", "100000000")]);
+    let server = Server::start(&[
+        ("workers", "1"),
+        ("body-limit", "100000000"),
+        ("channels-per-call", "0"),
+        ("channels-per-connection", "0"),
+        ("recipients-per-message", "0"),
+        ("public-keys", "0"),
+        ("state-keys", "0"),
+        ("state-bytes", "0"),
+    ]);
     let backend = Backend::of(&server);
     (server, backend)
 }

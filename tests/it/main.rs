@@ -36,6 +36,7 @@ mod hints;
 mod idempotency;
 mod ini_files;
 mod lifetimes;
+mod limits;
 mod listening;
 mod log_lines;
 mod logging;

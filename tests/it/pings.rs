@@ -30,7 +30,7 @@ async fn a_client_that_sends_pings_and_never_reads_costs_no_memory_and_delays_no
         (150 << 20, Duration::from_secs(5)),
         (2 << 30, Duration::from_secs(15)),
     );
-    let server = Server::start(&[]);
+    let server = Server::start(&[("frames-per-second", "0")]);
     let backend = Backend::of(&server);
     let alice = backend.connect("alice", &["room"]).await;
     let mut alice = WebSocket::open(&server.address, &alice).await.unwrap();
@@ -79,7 +79,7 @@ async fn a_client_that_sends_pings_and_never_reads_costs_no_memory_and_delays_no
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_client_that_reads_gets_a_pong_for_its_latest_ping() {
-    let server = Server::start(&[]);
+    let server = Server::start(&[("frames-per-second", "0")]);
     let backend = Backend::of(&server);
     let conn_id = backend.connect("alice", &["room"]).await;
     let (mut socket, _) = connect_async(format!("ws://{}/ws?conn_id={conn_id}", server.address))

@@ -4,11 +4,12 @@ use actix::prelude::*;
 
 use crate::connection::life::Life;
 use crate::connection::{Connection, Open, Subscribe, Unsubscribe};
-use crate::core::connection::Subscriptions;
+use crate::core::connection::{Subscriptions, check_channels};
 use crate::core::user::ConnectedChannels;
 use crate::delivery::{Attach, AttachReason};
 use crate::directory::IfAbsent;
-use crate::error::{InUse, NotConnected, Refused, Unknown};
+use crate::error::{CloseReason, InUse, NotConnected, NotDone, Refused, Unknown};
+use crate::limits::LimitReached;
 use crate::name::ChannelName;
 use crate::request::log_for;
 use crate::user::{AddConnection, AddSubscriptions, Connected, RemoveSubscriptions};
@@ -29,7 +30,11 @@ impl Handler<Open> for Connection {
         {
             return Box::pin(actix::fut::ready(Err(NotConnected::InUse(InUse))));
         }
-        if self.life.is_none() {
+        if let Err(reached) = self.check_channels(&channels) {
+            return Box::pin(actix::fut::ready(Err(NotConnected::Limit(reached))));
+        }
+        let is_new = self.life.is_none();
+        if is_new {
             self.lives += 1;
             self.needs.common.counters().count_connection();
             self.watch_deadline(self.needs.common.limits().idle, context);
@@ -61,7 +66,11 @@ impl Handler<Open> for Connection {
         };
         let asked = self.needs.users.ask(user, IfAbsent::Create, add);
         self.answer_after(asked, move |answer, connection| {
-            let (connected, positions) = answer.ok_or(NotConnected::Refused(Refused::SOON))?;
+            let answer = answer.ok_or(NotConnected::Refused(Refused::SOON))?;
+            let (connected, positions) = answer.map_err(|reached| {
+                connection.undo_open(lives, is_new, added.clone());
+                NotConnected::Limit(reached)
+            })?;
             connection.note_new_places(lives, positions);
             connection.listen_to(lives, added);
             Ok(connected)
@@ -70,14 +79,18 @@ impl Handler<Open> for Connection {
 }
 
 impl Handler<Subscribe> for Connection {
-    type Result = ResponseActFuture<Self, Result<Subscriptions, Unknown>>;
+    type Result = ResponseActFuture<Self, Result<Subscriptions, NotDone>>;
 
     fn handle(&mut self, subscribe: Subscribe, _: &mut Context<Self>) -> Self::Result {
         let Subscribe { channels, configs } = subscribe;
         let (conn_id, lives) = (self.conn_id(), self.lives);
+        let checked = self.check_channels(&channels);
         let Some(life) = &mut self.life else {
-            return Box::pin(actix::fut::ready(Err(Unknown)));
+            return Box::pin(actix::fut::ready(Err(Unknown.into())));
         };
+        if let Err(reached) = checked {
+            return Box::pin(actix::fut::ready(Err(reached.into())));
+        }
         let added = life.core.subscribe(channels);
         let subscriptions = life.core.subscriptions(added.clone());
         let add = AddSubscriptions {
@@ -98,7 +111,7 @@ impl Handler<Subscribe> for Connection {
 }
 
 impl Handler<Unsubscribe> for Connection {
-    type Result = ResponseActFuture<Self, Result<Subscriptions, Unknown>>;
+    type Result = ResponseActFuture<Self, Result<Subscriptions, NotDone>>;
 
     fn handle(
         &mut self,
@@ -107,7 +120,7 @@ impl Handler<Unsubscribe> for Connection {
     ) -> Self::Result {
         let conn_id = self.conn_id();
         let Some(life) = &mut self.life else {
-            return Box::pin(actix::fut::ready(Err(Unknown)));
+            return Box::pin(actix::fut::ready(Err(Unknown.into())));
         };
         let removed = life.core.unsubscribe(channels);
         let subscriptions = life.core.subscriptions(removed.clone());
@@ -116,12 +129,36 @@ impl Handler<Unsubscribe> for Connection {
         let remove = RemoveSubscriptions { conn_id, removed };
         let asked = self.needs.users.ask(user, IfAbsent::Skip, remove);
         self.answer_after(asked, move |answer, _| {
-            answer.unwrap_or(Err(Unknown)).map(|()| subscriptions)
+            answer.unwrap_or(Err(Unknown))?;
+            Ok(subscriptions)
         })
     }
 }
 
 impl Connection {
+    /// Checks how many channels the connection would be in with these.
+    fn check_channels(&self, channels: &[ChannelName]) -> Result<(), LimitReached> {
+        let bound = self.needs.common.limits().channels_of_connection();
+        let present = self.life.as_ref().map(|life| life.core.channels());
+        check_channels(present, channels, bound)
+    }
+
+    /// Takes back that the connection was opened, which its user has refused. A connection that
+    /// was there before only leaves the channels that were `added`.
+    fn undo_open(&mut self, lives: u64, was_new: bool, added: Vec<ChannelName>) {
+        let conn_id = self.conn_id();
+        let Some(life) = self.life(lives) else { return };
+        let removed = life.core.unsubscribe(added);
+        if was_new {
+            self.close(CloseReason::Disconnected);
+            return;
+        }
+        let user = life.core.user().clone();
+        self.note();
+        let remove = RemoveSubscriptions { conn_id, removed };
+        self.needs.users.tell(user, IfAbsent::Skip, remove);
+    }
+
     /// Lets the transport that listens, if there is one, listen to channels that were added.
     fn listen_to(&mut self, lives: u64, added: Vec<ChannelName>) {
         let (conn_id, channels) = (self.conn_id(), self.needs.channels.clone());

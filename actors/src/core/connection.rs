@@ -4,6 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::core::record::ConnectionRecord;
+use crate::limits::{Bound, LimitReached};
 use crate::name::{ChannelName, UserName};
 use crate::position::{Epoch, Position, Report};
 use crate::protocol::timestamp::Moment;
@@ -186,4 +187,26 @@ impl ConnectionCore {
     pub fn set_present(&mut self, is_present: bool) -> bool {
         std::mem::replace(&mut self.is_present, is_present) != is_present
     }
+}
+
+/// Checks how many channels a connection would be in that is in those `present` and is to be in
+/// `more`.
+///
+/// # Errors
+/// Fails when channels are new to it and it would be in more than the limit allows.
+pub fn check_channels(
+    present: Option<&BTreeSet<ChannelName>>,
+    more: &[ChannelName],
+    bound: Bound,
+) -> Result<(), LimitReached> {
+    let count = present.map_or(0, BTreeSet::len);
+    if count + more.len() <= bound.most() {
+        return Ok(());
+    }
+    let is_new = |channel: &&ChannelName| present.is_none_or(|all| !all.contains(*channel));
+    let new: BTreeSet<_> = more.iter().filter(is_new).collect();
+    if new.is_empty() {
+        return Ok(());
+    }
+    bound.check(count + new.len())
 }

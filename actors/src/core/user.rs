@@ -12,7 +12,7 @@ use crate::core::roster::Member;
 use crate::core::route::Route;
 use crate::core::visible_state::{Values, VisibleState};
 use crate::error::Unknown;
-use crate::limits::Retention;
+use crate::limits::{LimitReached, Limits, Retention};
 use crate::name::{ChannelName, ConnId, Identity, MessageId, UserName};
 use crate::protocol::event::{self, EventBody};
 use crate::protocol::message::{Deletion, Message, Patch};
@@ -214,6 +214,33 @@ impl UserCore {
     /// Returns whether the user has no connection.
     pub fn is_offline(&self) -> bool {
         self.connections.is_empty()
+    }
+
+    /// Checks whether a connection may open and set this.
+    ///
+    /// # Errors
+    /// Fails when the user would have more connections, or a larger state, than the limits allow.
+    pub fn check_connect(
+        &self,
+        conn_id: ConnId,
+        set: &ConnectState,
+        limits: &Limits,
+    ) -> Result<(), LimitReached> {
+        let bounds = limits.state();
+        if !self.connections.contains_key(&conn_id) {
+            let bound = limits.connections_of_user();
+            bound.check(self.connections.len() + 1)?;
+        }
+        if self.is_new {
+            self.state.check(&[&set.fresh_state, &set.state], bounds)
+        } else {
+            self.state.check(&[&set.state], bounds)
+        }
+    }
+
+    /// Returns whether no connection has ever opened.
+    pub fn is_new(&self) -> bool {
+        self.is_new
     }
 
     /// Adds a connection, or channels to one that is already here. The state changes without an

@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, HashSet};
 use std::sync::Arc;
 
+use crate::limits::{LimitReached, StateBounds};
 use crate::protocol::state::{Change, State, StateValue};
 
 /// The values that a caller sets, by key.
@@ -42,6 +43,38 @@ impl VisibleState {
     /// Returns the keys that others may see.
     pub fn public_keys(&self) -> &[String] {
         &self.public_keys
+    }
+
+    /// Checks how large the state would be if these values were set, the later over the earlier. A
+    /// state that does not grow passes, also where the limits were larger once.
+    ///
+    /// # Errors
+    /// Fails when the state would be larger than its limits allow.
+    pub fn check(&self, values: &[&Values], bounds: StateBounds) -> Result<(), LimitReached> {
+        if values.iter().all(|values| values.is_empty()) {
+            return Ok(());
+        }
+        let mut sizes: BTreeMap<&str, usize> = (self.state.iter())
+            .map(|(key, value)| (key.as_str(), value.size()))
+            .collect();
+        let measure = |sizes: &BTreeMap<&str, usize>| {
+            let bytes = sizes.iter().map(|(key, size)| key.len() + size).sum();
+            (sizes.len(), bytes)
+        };
+        let before: (usize, usize) = measure(&sizes);
+        for (key, value) in values.iter().copied().flatten() {
+            if *value != StateValue::Null || sizes.contains_key(key.as_str()) {
+                sizes.insert(key, value.size());
+            }
+        }
+        let after = measure(&sizes);
+        if after.0 > before.0 {
+            bounds.keys.check(after.0)?;
+        }
+        if after.1 > before.1 {
+            bounds.bytes.check(after.1)?;
+        }
+        Ok(())
     }
 
     /// Sets values, and the public keys where they are given. Returns the values that changed, and
@@ -88,5 +121,55 @@ impl VisibleState {
                 .map(|(key, value)| (key.clone(), value.clone()))
                 .collect(),
         );
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::limits::{Bound, LimitKind};
+
+    const BOUNDS: StateBounds = StateBounds {
+        keys: Bound::new(LimitKind::StateKeys, 2),
+        bytes: Bound::new(LimitKind::StateBytes, 10),
+    };
+
+    fn values(pairs: &[(&str, &str)]) -> Values {
+        let value = |text: &str| StateValue::Text(text.into());
+        (pairs.iter())
+            .map(|(key, text)| ((*key).to_owned(), value(text)))
+            .collect()
+    }
+
+    fn check(state: &VisibleState, pairs: &[(&str, &str)]) -> Option<LimitKind> {
+        let checked = state.check(&[&values(pairs)], BOUNDS);
+        checked.err().map(|reached| reached.kind())
+    }
+
+    #[test]
+    fn what_is_there_counts_with_what_is_set() {
+        let mut state = VisibleState::default();
+        state.set(values(&[("a", "1234")]), None);
+        assert_eq!(check(&state, &[("b", "1234")]), None);
+        assert_eq!(
+            check(&state, &[("b", "12345")]),
+            Some(LimitKind::StateBytes)
+        );
+        assert_eq!(check(&state, &[("a", "123456789")]), None);
+        assert_eq!(
+            check(&state, &[("b", ""), ("c", "")]),
+            Some(LimitKind::StateKeys)
+        );
+        let null = Values::from([("b".to_owned(), StateValue::Null)]);
+        let more = values(&[("c", "")]);
+        assert_eq!(state.check(&[&null, &more], BOUNDS), Ok(()));
+    }
+
+    #[test]
+    fn a_state_that_is_too_large_already_may_shrink() {
+        let mut state = VisibleState::default();
+        state.set(values(&[("a", "1234567890"), ("b", ""), ("c", "")]), None);
+        assert_eq!(check(&state, &[("a", "12345678")]), None);
+        assert_eq!(check(&state, &[("b", "1")]), Some(LimitKind::StateBytes));
     }
 }

@@ -49,6 +49,15 @@ impl StateValue {
             _ => None,
         }
     }
+
+    /// Returns about how many bytes the value holds.
+    pub fn size(&self) -> usize {
+        match self {
+            Self::Null | Self::Bool(_) => 1,
+            Self::Number(Number(raw)) => raw.get().len(),
+            Self::Text(text) => text.len(),
+        }
+    }
 }
 
 /// A JSON number that keeps its spelling, however large or precise.

@@ -1,5 +1,6 @@
 //! Whole numbers as Python's `int()` reads them.
 
+use channelstream_actors::limits::Bound;
 use serde_json::value::RawValue;
 use utoipa::openapi::schema::{AnyOfBuilder, KnownFormat, ObjectBuilder, SchemaFormat, Type};
 
@@ -9,9 +10,14 @@ use crate::validation::rule::{Rule, by_component, text};
 /// The first number that is too large: 2^63.
 const BEYOND: f64 = 9_223_372_036_854_775_808.0;
 
-/// The length of a history, at least 0; `default` where it is absent.
-pub fn history_size(default: u64) -> impl Rule<u64> {
-    by_component(size, "HistorySize", move || {
+/// The length of a history, at least 0 and within `bound`; `default` where it is absent.
+pub fn history_size(default: u64, bound: Bound) -> impl Rule<u64> {
+    let read = move |value: &RawValue| {
+        let size = size(value)?;
+        bound.check(usize::try_from(size).unwrap_or(usize::MAX))?;
+        Ok(size)
+    };
+    by_component(read, "HistorySize", move || {
         let of = |kind| ObjectBuilder::new().schema_type(kind);
         let about = "How many messages a history keeps. Fractions are cut off, text is read as a whole number, and true counts as 1.";
         AnyOfBuilder::new()

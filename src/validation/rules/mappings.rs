@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use channelstream_actors::limits::LimitKind;
 use channelstream_actors::protocol::message::Payload;
 use serde_json::value::RawValue;
 use utoipa::PartialSchema;
@@ -54,9 +55,9 @@ pub fn payload(limit: usize) -> impl Rule<Payload> {
                     value,
                 ))
             } else if size > limit {
-                Err(Errors::message(format!(
-                    "Longer than maximum size {limit} bytes (message_limit); got {size}."
-                )))
+                let text =
+                    format!("Longer than maximum size {limit} bytes (message_limit); got {size}.");
+                Err(Errors::limit(LimitKind::Message, text))
             } else {
                 Ok(Payload::from(value.to_owned()))
             }

@@ -8,28 +8,36 @@ use utoipa::openapi::Ref;
 
 use super::mappings::{mapping, mapping_schema};
 use crate::validation::describer::describe;
-use crate::validation::facts::Facts;
+use crate::validation::facts::{CallLimits, Facts};
 use crate::validation::fields::Table;
 use crate::validation::json::not_null;
 use crate::validation::reader::BodyReader;
 use crate::validation::rule::{Rule, by};
 
 /// Reads an object whose values are objects of one table. Null is not an object.
-pub fn mapping_of<T: Table + ToSchema>() -> impl Rule<BTreeMap<String, T::Value>> {
+pub fn mapping_of<T: Table + ToSchema>(
+    limits: CallLimits,
+) -> impl Rule<BTreeMap<String, T::Value>> {
     by(
-        |value: &RawValue| mapping(value, |value| not_null(value, &object::<T>())),
-        |components| mapping_schema(object::<T>().schema(components)),
+        move |value: &RawValue| mapping(value, |value| not_null(value, &object::<T>(limits))),
+        move |components| mapping_schema(object::<T>(limits).schema(components)),
     )
 }
 
-/// Reads a nested object, whose rules look at nothing else.
-pub fn object<T: Table + ToSchema>() -> impl Rule<T::Value> {
+/// Reads a nested object, whose rules look at nothing else but the limits of a call.
+pub fn object<T: Table + ToSchema>(limits: CallLimits) -> impl Rule<T::Value> {
     by(
-        |value: &RawValue| {
-            let facts = Facts::default();
+        move |value: &RawValue| {
+            let facts = Facts {
+                limits,
+                ..Facts::default()
+            };
             let mut fields = BodyReader::new(value, &facts)?;
             let object = T::walk(&mut fields);
-            object.ok_or_else(|| fields.into_findings().0)
+            // An optional field that is wrong counts as absent, so there may be an object all the
+            // same.
+            let (errors, _) = fields.into_findings();
+            object.filter(|_| errors.is_empty()).ok_or(errors)
         },
         |components| {
             let described = describe::<T>();

@@ -39,6 +39,7 @@ async fn missing_after_cuts(sync: &str, cuts: u64) -> Vec<Option<Duration>> {
         ("store-path", path.as_str()),
         ("store-sync", sync),
         ("history-bytes", "1000000000"),
+        ("history-size-max", "0"),
     ];
     let mut server = Server::start_with(&flags, &cut.environment());
     let backend = Backend::of(&server);

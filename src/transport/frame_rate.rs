@@ -1,0 +1,69 @@
+//! How many frames the client of a websocket sends in a second.
+
+use std::time::{Duration, Instant};
+
+/// The time in which the frames are counted.
+const WINDOW: Duration = Duration::from_secs(1);
+
+/// Counts the frames of one client. The clock is looked at only when the count is beyond the limit,
+/// so a client that sends little costs an addition for each frame.
+pub(super) struct FrameRate {
+    /// How many frames a window may have; `None` for any number.
+    most: Option<usize>,
+    count: usize,
+    /// When the window began in which the frames were counted.
+    begun_at: Instant,
+}
+
+impl FrameRate {
+    /// Creates a count that allows `most` frames a second. 0 stands for any number.
+    pub(super) fn new(most: usize) -> Self {
+        Self {
+            most: (most > 0).then_some(most),
+            count: 0,
+            begun_at: Instant::now(),
+        }
+    }
+
+    /// Counts a frame. Returns whether there are more than allowed.
+    pub(super) fn is_exceeded_by_next(&mut self) -> bool {
+        let Some(most) = self.most else { return false };
+        self.count += 1;
+        if self.count <= most {
+            return false;
+        }
+        let now = Instant::now();
+        self.is_exceeded_at(now)
+    }
+
+    /// Decides for a count beyond the limit. If the window is over, the next begins.
+    fn is_exceeded_at(&mut self, now: Instant) -> bool {
+        if now.saturating_duration_since(self.begun_at) < WINDOW {
+            return true;
+        }
+        self.begun_at = now;
+        self.count = 1;
+        false
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_first_frame_beyond_the_limit_is_told_unless_a_second_has_passed() {
+        let mut rate = FrameRate::new(3);
+        let within: Vec<_> = (0..4).map(|_| rate.is_exceeded_by_next()).collect();
+        assert_eq!(within, [false, false, false, true]);
+        assert!(!rate.is_exceeded_at(rate.begun_at + WINDOW));
+        let next: Vec<_> = (0..3).map(|_| rate.is_exceeded_by_next()).collect();
+        assert_eq!(next, [false, false, true]);
+    }
+
+    #[test]
+    fn zero_allows_any_number() {
+        let mut rate = FrameRate::new(0);
+        assert!((0..10_000).all(|_| !rate.is_exceeded_by_next()));
+    }
+}

@@ -1,0 +1,32 @@
+//! Limits on how much a field may hold.
+
+use channelstream_actors::limits::Bound;
+use serde_json::value::RawValue;
+use utoipa::openapi::{RefOr, Schema};
+
+use crate::validation::errors::Errors;
+use crate::validation::rule::{Components, Rule};
+
+/// Reads what `rule` reads, of which `count` tells how much it is, unless it is more than `bound`
+/// allows. The description has no such limit, since each server has its own.
+pub fn bounded<T>(rule: impl Rule<T>, bound: Bound, count: fn(&T) -> usize) -> impl Rule<T> {
+    BoundedRule { rule, bound, count }
+}
+
+struct BoundedRule<R, T> {
+    rule: R,
+    bound: Bound,
+    count: fn(&T) -> usize,
+}
+
+impl<T, R: Rule<T>> Rule<T> for BoundedRule<R, T> {
+    fn read(&self, value: &RawValue) -> Result<T, Errors> {
+        let read = self.rule.read(value)?;
+        self.bound.check((self.count)(&read))?;
+        Ok(read)
+    }
+
+    fn schema(&self, components: &mut Components) -> RefOr<Schema> {
+        self.rule.schema(components)
+    }
+}
