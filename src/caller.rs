@@ -11,7 +11,7 @@ use std::rc::Rc;
 use actix_web::http::header::{self, HeaderMap, HeaderValue};
 use actix_web::{HttpMessage, HttpRequest};
 
-use crate::settings::{Network, ProxyHeader, Settings};
+use crate::settings::{Network, ProxyHeader, Settings, is_private};
 
 /// Where a request comes from, and how the caller sees this server.
 #[derive(Clone, Debug)]
@@ -25,6 +25,8 @@ pub struct Caller {
     pub host: String,
     /// The path before the server's own, without a slash at its end.
     pub prefix: String,
+    /// The address of the client, if it is surely the client's own: what limits per address count.
+    pub client: Option<IpAddr>,
 }
 
 impl Caller {
@@ -38,6 +40,7 @@ impl Caller {
                 scheme: "http".to_owned(),
                 host: String::new(),
                 prefix: String::new(),
+                client: None,
             })
         })
     }
@@ -79,12 +82,16 @@ impl Caller {
             .or_else(|| first(ProxyHeader::ForwardedPrefix))
             .unwrap_or_default();
         let says_address = is_believed(ProxyHeader::ForwardedFor, peer, settings);
+        let (address, client) = if says_address {
+            let address = forwarded_address(headers, peer, &settings.trusted_proxies);
+            let is_client = |address: &IpAddr| !is_in(&settings.trusted_proxies, *address);
+            (address, address.filter(is_client))
+        } else {
+            (peer, find_direct_client(peer, settings))
+        };
         Self {
-            address: if says_address {
-                forwarded_address(headers, peer, &settings.trusted_proxies)
-            } else {
-                peer
-            },
+            address,
+            client,
             scheme: scheme.unwrap_or_else(|| "http".to_owned()),
             host: host.unwrap_or_else(|| format!("{}:{}", settings.host, settings.port)),
             prefix: prefix.trim_end_matches('/').to_owned(),
@@ -112,6 +119,13 @@ pub fn is_address_certain(headers: &HeaderMap, peer: Option<IpAddr>, settings: &
     !is_forwarded
         || (headers.contains_key(forwarded_for.header())
             && is_believed(forwarded_for, peer, settings))
+}
+
+/// Returns the address of a client that no proxy stands for: that of a peer which is neither a
+/// trusted proxy nor in a network where proxies usually are.
+pub fn find_direct_client(peer: Option<IpAddr>, settings: &Settings) -> Option<IpAddr> {
+    let is_client = |peer: &IpAddr| !is_in(&settings.trusted_proxies, *peer) && !is_private(*peer);
+    peer.filter(is_client)
 }
 
 /// Returns whether this header is believed from this peer.
@@ -242,6 +256,37 @@ mod tests {
             assert!(!is_certain("127.0.0.1", Some((name, "x"))), "{name}");
             assert!(!is_certain("10.0.0.1", Some((name, "x"))), "{name}");
         }
+    }
+
+    #[test]
+    fn a_client_is_known_by_a_public_peer_or_by_what_a_trusted_proxy_names() {
+        let forwarded = [("x-forwarded-for", "192.168.1.7")];
+        let client = |peer: &str, proxies: &str, headers: &[_]| {
+            let caller = read(peer, proxies, "x-forwarded-for", headers);
+            caller.client.map(|client| client.to_string())
+        };
+        for private in [
+            "127.0.0.1",
+            "10.1.2.3",
+            "172.16.0.1",
+            "192.168.0.1",
+            "169.254.1.1",
+            "100.64.0.1",
+            "::1",
+            "fd00::1",
+            "fe80::1",
+            "::ffff:10.0.0.1",
+        ] {
+            assert_eq!(client(private, "", &forwarded), None, "{private}");
+        }
+        for public in ["203.0.113.9", "100.128.0.1", "2001:db8::1"] {
+            assert_eq!(client(public, "", &forwarded).as_deref(), Some(public));
+        }
+        let named = Some("192.168.1.7".to_owned());
+        assert_eq!(client("10.0.0.1", "10.0.0.0/8", &forwarded), named);
+        assert_eq!(client("203.0.113.9", "203.0.113.9", &[]), None);
+        let unreadable = [("x-forwarded-for", "unknown")];
+        assert_eq!(client("10.0.0.1", "10.0.0.0/8", &unreadable), None);
     }
 
     #[test]

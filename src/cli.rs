@@ -237,6 +237,9 @@ fn start(matches: &ArgMatches) -> Result<ExitCode, SettingsError> {
     for warning in settings.check()? {
         log::warn!("{warning}");
     }
+    if let Some(remark) = settings.find_idle_limits() {
+        log::info!("{remark}");
+    }
     let again = matches.clone();
     let read = Arc::new(move || load_settings(&again));
     match actix::System::new().block_on(serve(settings, read)) {
@@ -254,7 +257,8 @@ fn check_config(matches: &ArgMatches) -> Result<ExitCode, SettingsError> {
     let remarks = remarks
         .into_iter()
         .map(|(_, remark)| remark)
-        .chain(warnings);
+        .chain(warnings)
+        .chain(settings.find_idle_limits());
     let notes: String = remarks.map(|remark| format!("note: {remark}\n")).collect();
     print(&format!("{notes}These settings are sound.\n"))
 }

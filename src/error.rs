@@ -12,6 +12,7 @@ use channelstream_actors::error::{NotConnected, Outcome, Refused};
 use channelstream_actors::limits::{LimitKind, LimitReached};
 use thiserror::Error;
 
+use crate::client_limits::TooOften;
 use crate::openapi::answers::Refusal;
 use crate::signature::SignatureFlaw;
 use crate::signature::verifier::NotVerified;
@@ -129,6 +130,14 @@ pub enum ApiError {
     /// The broker cannot do this now.
     #[error("{0}")]
     Refused(Refused),
+    /// The client's address is beyond a limit.
+    #[error("more {} than allowed ({}); try again in {retry_after} s", kind.what(), kind.setting())]
+    TooMany {
+        /// The limit.
+        kind: LimitKind,
+        /// After how many seconds to try again.
+        retry_after: u64,
+    },
     /// The server has a fault.
     #[error("internal error: {0}")]
     Internal(&'static str),
@@ -148,6 +157,14 @@ impl ApiError {
     pub fn not_json(reason: impl Into<String>) -> Self {
         Self::NotJson {
             reason: reason.into(),
+        }
+    }
+
+    /// Creates the error of a client whose address has as many of something as it may.
+    pub fn too_many(kind: LimitKind) -> Self {
+        Self::TooMany {
+            kind,
+            retry_after: 1,
         }
     }
 
@@ -179,6 +196,7 @@ impl ApiError {
         match self {
             Self::Invalid(errors) => errors.count_limits(count),
             Self::TooLarge { .. } => count(LimitKind::Body),
+            Self::TooMany { kind, .. } => count(*kind),
             Self::Refused(Refused {
                 limit: Some(kind), ..
             }) => count(*kind),
@@ -228,6 +246,16 @@ impl From<NotVerified> for ApiError {
 impl From<WrongParameter> for ApiError {
     fn from(WrongParameter(message): WrongParameter) -> Self {
         Self::BadQuery(message.to_owned())
+    }
+}
+
+impl From<TooOften> for ApiError {
+    fn from(TooOften { kind, retry_after }: TooOften) -> Self {
+        Self::TooMany {
+            kind,
+            // Rounded up, so that whoever waits that long is not refused again.
+            retry_after: retry_after.as_secs() + 1,
+        }
     }
 }
 
@@ -289,6 +317,7 @@ impl ResponseError for ApiError {
             Self::TooSlow(_) => StatusCode::REQUEST_TIMEOUT,
             Self::NoUpgrade(_) => StatusCode::UPGRADE_REQUIRED,
             Self::NoSession { .. } => StatusCode::FOUND,
+            Self::TooMany { .. } => StatusCode::TOO_MANY_REQUESTS,
             Self::Refused(_) | Self::Stopping | Self::TooManySignatures => {
                 StatusCode::SERVICE_UNAVAILABLE
             }
@@ -335,6 +364,9 @@ impl ResponseError for ApiError {
             }
             Self::Stopping | Self::TooManySignatures => response
                 .insert_header((header::RETRY_AFTER, 1))
+                .json(Refusal::of(self.to_string())),
+            Self::TooMany { retry_after, .. } => response
+                .insert_header((header::RETRY_AFTER, *retry_after))
                 .json(Refusal::of(self.to_string())),
             Self::Internal(_) => response.json(Refusal::of("Internal error.")),
             // What is left of its body is not waited for.

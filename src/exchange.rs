@@ -15,9 +15,11 @@ use actix_web::body::{BodySize, BoxBody, MessageBody};
 use actix_web::dev::ServiceResponse;
 use actix_web::http::header;
 use bytes::Bytes;
+use channelstream_actors::limits::LimitKind;
 use futures_util::task::AtomicWaker;
 
 use crate::accepting::FirstRequest;
+use crate::client_limits::OpenSocket;
 
 /// Stands for the length of a body in chunks.
 const UNKNOWN: u64 = u64::MAX;
@@ -28,6 +30,8 @@ const UNKNOWN: u64 = u64::MAX;
 pub struct Exchange {
     /// What a stop of the server waits for; `None` where nothing waits.
     first_request: Option<FirstRequest>,
+    /// Counts the socket as open.
+    socket: Option<OpenSocket>,
     /// How many requests have begun.
     begun: AtomicU64,
     /// Whether a request has begun whose answer has not ended.
@@ -46,11 +50,17 @@ pub struct Exchange {
 
 impl Exchange {
     /// Creates the state of a stream that was just accepted.
-    pub fn new(first_request: FirstRequest) -> Self {
+    pub fn new(first_request: FirstRequest, socket: OpenSocket) -> Self {
         Self {
             first_request: Some(first_request),
+            socket: Some(socket),
             ..Self::default()
         }
+    }
+
+    /// Returns the limit that the socket is beyond, if there is one.
+    pub fn beyond(&self) -> Option<LimitKind> {
+        self.socket.as_ref().and_then(OpenSocket::beyond)
     }
 
     /// Notes that a request begins: its head is complete.

@@ -28,13 +28,15 @@
 //! - [`extractors`]: what handlers take; [`validation`]: from JSON to typed requests;
 //!   [`signature`]: who may call; [`error`]: from errors to answers; [`answer`]: answers that are
 //!   encoded before;
-//! - [`caller`]: where a request comes from; [`exchange`]: what a stream and its requests tell each
+//! - [`client_limits`], [`address_table`]: how many sockets clients may hold, and how often an
+//!   address may call; [`caller`]: where a request comes from; [`exchange`]: what a stream and its requests tell each
 //!   other; [`accepting`]: whether TCP connections are accepted, and how many have sent no request
 //!   yet;
 //! - [`settings`], [`cli`], [`server`], [`lifecycle`], [`stop`], [`process`]: how the server starts
 //!   and stops; [`logging`]: what it logs.
 
 pub mod accepting;
+pub mod address_table;
 pub mod admin;
 pub mod answer;
 pub mod api;
@@ -42,6 +44,7 @@ pub mod assets;
 pub mod caller;
 pub mod calls;
 pub mod cli;
+pub mod client_limits;
 pub mod demo;
 pub mod error;
 pub mod event_source;

@@ -33,6 +33,8 @@ pub async fn handle(
 ) -> Result<ServiceResponse<BoxBody>, Error> {
     let services = Services::of(request.request())?.clone();
     let origin = request.headers().get(header::ORIGIN).cloned();
+    // A socket beyond a limit is closed as soon as its request is answered.
+    let is_beyond = admission::find_limit_of_socket(request.request()).is_some();
     let id = request_id::identify(request.headers());
     // In its place: it is large, and would be moved into the scope.
     let answered = pin!(answer(request, next, &services));
@@ -48,14 +50,13 @@ pub async fn handle(
         &services.live.now().settings.allow_cors,
         origin.as_ref(),
     );
-    if services.accepting.has_stopped() {
+    if services.accepting.has_stopped() || is_beyond {
         end_connection(&mut response);
     }
     Ok(response)
 }
 
-/// Tells the client that no further request is taken on this connection, so that its next request
-/// goes to the process that follows.
+/// Tells the client that no further request is taken on this connection.
 fn end_connection(response: &mut ServiceResponse<BoxBody>) {
     let head = response.response_mut().head_mut();
     if !head.upgrade() {

@@ -20,6 +20,15 @@ pub enum Purpose {
     Open,
 }
 
+/// Returns whether a request for this path asks for the server's health. Such a request comes from
+/// inside, and is answered in any case.
+pub fn is_probe(path: &str) -> bool {
+    matches!(
+        path,
+        "/health" | "/ready" | "/health/live" | "/health/ready"
+    )
+}
+
 impl Purpose {
     /// Returns the purpose of a request for this path, which is without a proxy's prefix.
     pub fn of(method: &Method, path: &str) -> Self {

@@ -18,7 +18,7 @@ use channelstream_actors::broker::Broker;
 
 pub use self::reload::ReadSettings;
 use crate::metrics::event_loop;
-use crate::process::find_local_address;
+use crate::process::{descriptor_limit, find_local_address};
 use crate::routes::Exposure;
 use crate::server::application::Served;
 use crate::server::http_service::StreamLimits;
@@ -33,8 +33,9 @@ use crate::stop::{self, Signals, StopTimes};
 /// # Errors
 /// Fails when the address cannot be listened on, when a passed socket or the store cannot be used,
 /// or when a second signal comes.
-pub async fn serve(settings: Settings, read: Arc<ReadSettings>) -> std::io::Result<()> {
+pub async fn serve(mut settings: Settings, read: Arc<ReadSettings>) -> std::io::Result<()> {
     raise_descriptor_limit();
+    settings.resolve_max_connections(descriptor_limit());
     let listeners = listener::listen(&settings)?;
     let mut signals = Signals::new()?;
     let hangups = reload::catch_hangups()?;
@@ -125,8 +126,12 @@ fn count_workers(settings: &Settings) -> usize {
 /// used up.
 fn raise_descriptor_limit() {
     match rlimit::increase_nofile_limit(u64::MAX) {
-        Ok(limit) => log::info!("up to {limit} connections and files may be open at once (nofile)"),
-        Err(error) => log::warn!("the limit of open files (nofile) could not be raised: {error}"),
+        Ok(limit) => {
+            log::info!("up to {limit} connections and files may be open at once (nofile)");
+        }
+        Err(error) => {
+            log::warn!("the limit of open files (nofile) could not be raised: {error}");
+        }
     }
 }
 

@@ -8,6 +8,7 @@ use actix_web::web::Data;
 use channelstream_actors::broker::Broker;
 
 use crate::accepting::{Accepting, SocketOwner};
+use crate::client_limits::ClientLimits;
 use crate::error::ApiError;
 use crate::lifecycle::Lifecycle;
 use crate::live::Live;
@@ -42,6 +43,8 @@ pub struct Services {
     pub lifecycle: Lifecycle,
     /// Whether new TCP connections are accepted, and which have sent no request yet.
     pub accepting: Accepting,
+    /// How many sockets clients may hold, and how often they may call.
+    pub client_limits: ClientLimits,
     /// When the server started.
     pub start_time: StartTime,
 }
@@ -59,6 +62,7 @@ impl Services {
             metrics: Arc::default(),
             lifecycle: Lifecycle::default(),
             accepting: Accepting::new(owner),
+            client_limits: ClientLimits::new(&settings),
             start_time: StartTime::now(),
             settings,
             broker,

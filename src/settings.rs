@@ -32,7 +32,7 @@ pub use self::file::SettingsFile;
 pub use self::listen::ListenAddress;
 pub use self::load::{Loaded, environment, load};
 pub use self::log_format::LogFormat;
-pub use self::network::Network;
+pub use self::network::{Network, is_private};
 pub use self::origin::Origin;
 pub use self::proxy_header::ProxyHeader;
 pub use self::reload::{LIVE_KEYS, Reloaded};

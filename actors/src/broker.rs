@@ -13,6 +13,7 @@ mod messages;
 pub mod once;
 mod panel;
 mod restoring;
+mod room;
 
 use std::collections::BTreeMap;
 #[expect(
@@ -175,7 +176,7 @@ impl Broker {
     /// Waits for the answer of an actor. The call counts as pending until the answer comes, even if
     /// its caller has hung up.
     async fn wait<T: 'static>(
-        pending: Counted,
+        pending: impl Sized + 'static,
         answer: impl Future<Output = Option<T>> + 'static,
     ) -> Option<T> {
         let task = actix::spawn(async move {
@@ -200,6 +201,8 @@ impl Broker {
         configs: Configs,
     ) -> Result<Connected, NotConnected> {
         let pending = self.begin().map_err(NotConnected::Refused)?;
+        let room = self.room_to_connect(conn_id, &user, &channels).await;
+        let room = room.map_err(NotConnected::Refused)?;
         let open = Open {
             user,
             set,
@@ -208,7 +211,7 @@ impl Broker {
             request: RequestId::to_log(),
         };
         let opened = self.connections.ask(conn_id, IfAbsent::Create, open);
-        let opened = Self::wait(pending, opened)
+        let opened = Self::wait((pending, room), opened)
             .await
             .unwrap_or(Err(NotConnected::Refused(Refused::SOON)))?;
         self.settled().await.map_err(NotConnected::Refused)?;
@@ -237,7 +240,10 @@ impl Broker {
         channels: Vec<ChannelName>,
         configs: Configs,
     ) -> Result<Subscriptions, NotDone> {
-        self.change_subscriptions(conn_id, Subscribe { channels, configs })
+        let pending = self.begin()?;
+        let room = self.room_for_channels(&channels).await?;
+        let subscribe = Subscribe { channels, configs };
+        self.change_subscriptions(conn_id, subscribe, (pending, room))
             .await
     }
 
@@ -250,7 +256,8 @@ impl Broker {
         conn_id: ConnId,
         channels: Vec<ChannelName>,
     ) -> Result<Subscriptions, NotDone> {
-        self.change_subscriptions(conn_id, Unsubscribe { channels })
+        let pending = self.begin()?;
+        self.change_subscriptions(conn_id, Unsubscribe { channels }, pending)
             .await
     }
 
@@ -258,12 +265,12 @@ impl Broker {
         &self,
         conn_id: ConnId,
         change: M,
+        pending: impl Sized + 'static,
     ) -> Result<Subscriptions, NotDone>
     where
         Connection: Handler<Forwarded<M>>,
         M: Message<Result = Result<Subscriptions, NotDone>> + Send + 'static,
     {
-        let pending = self.begin()?;
         let changed = self.connections.ask(conn_id, IfAbsent::Skip, change);
         let changed = Self::wait(pending, changed)
             .await
@@ -301,12 +308,15 @@ impl Broker {
     /// Sets the configuration of channels, which are created where they do not exist.
     ///
     /// # Errors
-    /// When too many calls are pending; then none was changed.
+    /// When too many calls are pending, or when there would be too many channels; then none was
+    /// changed.
     pub async fn configure(
         &self,
         configs: BTreeMap<ChannelName, ChannelConfig>,
     ) -> Result<(), Refused> {
         let _pending = self.begin()?;
+        let names: Vec<_> = configs.keys().cloned().collect();
+        let _room = self.room_for_channels(&names).await?;
         let ask = |(channel, config)| {
             self.channels
                 .ask(channel, IfAbsent::Create, Configure(config))

@@ -176,7 +176,10 @@ impl Counters {
             CloseReason::Disconnected => &connections.disconnected,
             CloseReason::Idle => &connections.idle,
             CloseReason::Restart { .. } => &connections.restart,
-            CloseReason::Replaced | CloseReason::TooSlow | CloseReason::UnknownConnection => return,
+            CloseReason::Replaced
+            | CloseReason::TooSlow
+            | CloseReason::UnknownConnection
+            | CloseReason::TooManyConnections => return,
         };
         ended.fetch_add(1, Relaxed);
     }

@@ -5,6 +5,7 @@
 //! its own. Both are in order, so what was sent first is handled first, whoever sent it. The order
 //! of everything the broker does rests on this (`docs/architecture.md`).
 
+use std::collections::{HashMap, HashSet};
 use std::fmt;
 use std::hash::{BuildHasher, RandomState};
 use std::sync::{Arc, OnceLock};
@@ -14,8 +15,9 @@ use futures_util::future::join_all;
 use tokio::sync::oneshot;
 
 use crate::directory::{
-    Count, Directory, Forward, Forwarded, IfAbsent, ListNames, Registered, tell,
+    Count, CountMissing, Directory, Forward, Forwarded, IfAbsent, ListNames, Registered, tell,
 };
+use crate::room::{Reserved, Room};
 
 /// How many actors are asked at a time. What comes meanwhile waits for no more than these.
 pub(crate) const SLICE: usize = 256;
@@ -29,6 +31,8 @@ struct Shards<A: Registered> {
     /// Says which thread is home to a name. Its seed is random, since callers choose names and must
     /// not be able to choose a thread.
     hasher: RandomState,
+    /// How many actors there are on all threads, and how many more there may be.
+    room: Room,
 }
 
 impl<A: Registered> Clone for Directories<A> {
@@ -43,6 +47,7 @@ impl<A: Registered> Default for Directories<A> {
         Self(Arc::new(Shards {
             directories: OnceLock::new(),
             hasher: RandomState::new(),
+            room: Room::default(),
         }))
     }
 }
@@ -58,8 +63,8 @@ impl<A: Registered> Directories<A> {
     pub(crate) fn start_on(&self, arbiters: &[ArbiterHandle], needs: &A::Needs) {
         self.0.directories.get_or_init(|| {
             let start = |arbiter| {
-                let needs = needs.clone();
-                Directory::start_in_arbiter(arbiter, move |_| Directory::new(needs))
+                let (needs, room) = (needs.clone(), self.0.room.clone());
+                Directory::start_in_arbiter(arbiter, move |_| Directory::new(needs, room))
             };
             arbiters.iter().map(start).collect()
         });
@@ -71,9 +76,14 @@ impl<A: Registered> Directories<A> {
 
     /// Returns the directory that is home to a name.
     fn home(&self, name: &A::Name) -> Option<&Addr<Directory<A>>> {
+        self.all().get(self.home_index(name))
+    }
+
+    /// Returns which directory is home to a name.
+    fn home_index(&self, name: &A::Name) -> usize {
         let hash = self.0.hasher.hash_one(name);
         let index = (u128::from(hash) * self.all().len() as u128) >> 64;
-        self.all().get(usize::try_from(index).unwrap_or_default())
+        usize::try_from(index).unwrap_or_default()
     }
 
     /// Sends the actor of `name` a message without waiting for an answer. It is handled after
@@ -137,6 +147,38 @@ impl<A: Registered> Directories<A> {
             .iter()
             .map(|name| self.ask(name.clone(), IfAbsent::Skip, message()));
         join_all(asked).await.into_iter().flatten()
+    }
+
+    /// Reserves room for the actors of these names that do not exist. Returns `None` when there
+    /// would be more than `most` actors, of which 0 stands for any number.
+    pub(crate) async fn reserve(&self, names: &[A::Name], most: usize) -> Option<Reserved> {
+        if let Some(reserved) = self.0.room.reserve(names.len(), most) {
+            return Some(reserved);
+        }
+        // Only close to the limit does it matter how many of them exist.
+        let missing = self.count_missing(names).await;
+        self.0.room.reserve(missing, most)
+    }
+
+    /// Returns how many of these names have no actor.
+    async fn count_missing(&self, names: &[A::Name]) -> usize {
+        let different: HashSet<&A::Name> = names.iter().collect();
+        let mut by_home: HashMap<usize, Vec<A::Name>> = HashMap::new();
+        for name in different {
+            let names = by_home.entry(self.home_index(name)).or_default();
+            names.push(name.clone());
+        }
+        let ask = |(index, names): (usize, Vec<_>)| async move {
+            let count = names.len();
+            match self.all().get(index) {
+                Some(directory) => directory.send(CountMissing(names)).await.unwrap_or(count),
+                None => count,
+            }
+        };
+        join_all(by_home.into_iter().map(ask))
+            .await
+            .into_iter()
+            .sum()
     }
 
     /// Returns the names of all actors.

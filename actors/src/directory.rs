@@ -13,6 +13,8 @@ use std::marker::PhantomData;
 use actix::dev::{MessageResponse, OneshotSender, ToEnvelope};
 use actix::prelude::*;
 
+use crate::room::Room;
+
 /// An actor that a directory keeps under a name.
 pub(crate) trait Registered:
     Actor<Context = Context<Self>> + Handler<Retire> + Sized
@@ -164,6 +166,11 @@ impl<A: Registered> ListNames<A> {
     }
 }
 
+/// Asks how many of these names have no actor.
+#[derive(Message)]
+#[rtype(result = "usize")]
+pub(crate) struct CountMissing<A: Registered>(pub(crate) Vec<A::Name>);
+
 /// Asks how many actors the directory keeps.
 #[derive(Message)]
 #[rtype(result = "usize")]
@@ -195,6 +202,8 @@ struct Slot<A: Actor> {
 pub(crate) struct Directory<A: Registered> {
     needs: A::Needs,
     slots: HashMap<A::Name, Slot<A>>,
+    /// Counts the actors of this kind on all threads.
+    room: Room,
 }
 
 impl<A: Registered + Unpin> Actor for Directory<A> {
@@ -203,10 +212,11 @@ impl<A: Registered + Unpin> Actor for Directory<A> {
 
 impl<A: Registered> Directory<A> {
     /// Creates a directory without actors.
-    pub(crate) fn new(needs: A::Needs) -> Self {
+    pub(crate) fn new(needs: A::Needs, room: Room) -> Self {
         Self {
             needs,
             slots: HashMap::new(),
+            room,
         }
     }
 
@@ -228,6 +238,9 @@ impl<A: Registered> Directory<A> {
         }
         match (if_absent, entry) {
             (IfAbsent::Create, entry) => {
+                if matches!(entry, Entry::Vacant(_)) {
+                    self.room.add();
+                }
                 let registration = Registration {
                     name: entry.key().clone(),
                     directory: context.address(),
@@ -242,6 +255,7 @@ impl<A: Registered> Directory<A> {
             // The name of an actor that ended by a fault is free again.
             (IfAbsent::Skip, Entry::Occupied(slot)) => {
                 slot.remove();
+                self.room.remove();
                 None
             }
             (IfAbsent::Skip, Entry::Vacant(_)) => None,
@@ -280,6 +294,7 @@ impl<A: Registered> Handler<Idle<A>> for Directory<A> {
         {
             A::forgotten(slot.key(), &self.needs);
             tell(&slot.remove().address, Retire);
+            self.room.remove();
         }
     }
 }
@@ -289,6 +304,15 @@ impl<A: Registered> Handler<ListNames<A>> for Directory<A> {
 
     fn handle(&mut self, _: ListNames<A>, _: &mut Context<Self>) -> Self::Result {
         MessageResult(self.slots.keys().cloned().collect())
+    }
+}
+
+impl<A: Registered> Handler<CountMissing<A>> for Directory<A> {
+    type Result = usize;
+
+    fn handle(&mut self, CountMissing(names): CountMissing<A>, _: &mut Context<Self>) -> usize {
+        let is_missing = |name: &&A::Name| !self.slots.contains_key(*name);
+        names.iter().filter(is_missing).count()
     }
 }
 

@@ -149,6 +149,8 @@ pub enum CloseReason {
     Idle,
     /// The connection is not known: connect again through the application.
     UnknownConnection,
+    /// The server holds as many connections as it may.
+    TooManyConnections,
 }
 
 impl CloseReason {
@@ -157,6 +159,7 @@ impl CloseReason {
         match self {
             Self::Disconnected => 1000,
             Self::Restart { .. } => 1012,
+            Self::TooManyConnections => 1013,
             Self::Replaced => 4001,
             Self::TooSlow => 4002,
             Self::Idle => 4003,
@@ -175,6 +178,9 @@ impl CloseReason {
             Self::TooSlow => "too slow: unread messages have left the log",
             Self::Idle => "idle: nothing heard from the client",
             Self::UnknownConnection => "unknown connection; connect again through the application",
+            Self::TooManyConnections => {
+                "the server has too many connections (max_connections); try again later"
+            }
         };
         text.into()
     }

@@ -53,6 +53,7 @@
 //! - [`outlet`]: the contract between the broker and a socket;
 //! - [`core`]: what decides, as plain structs, among them the [`cursor`](core::cursor) of a
 //!   subscriber;
+//! - `room`: how many actors there are, and for how many more there is room;
 //! - [`protocol`]: what goes over the wire; [`list`], [`name`], [`position`], [`limits`],
 //!   [`error`], [`counters`], [`transport`], [`request`] and [`patience`]: what all of them use.
 //!
@@ -108,6 +109,7 @@ pub mod position;
 mod posting;
 pub mod protocol;
 pub mod request;
+mod room;
 pub mod store;
 pub mod transport;
 mod user;

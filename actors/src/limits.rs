@@ -44,6 +44,12 @@ pub struct Limits {
     pub restart_grace: Duration,
     /// How many channels a connection may be in.
     pub channels_per_connection: usize,
+    /// How many connections there may be; 0 stands for any number.
+    pub connections: usize,
+    /// How many channels there may be; 0 stands for any number.
+    pub channels: usize,
+    /// How many users there may be; 0 stands for any number.
+    pub users: usize,
     /// How many connections a user may have; 0 stands for any number.
     pub connections_per_user: usize,
     /// How many keys the state of a user may have.
@@ -127,6 +133,9 @@ impl Default for Limits {
             idempotency_bytes: 64 << 20,
             restart_grace: Duration::from_secs(30),
             channels_per_connection: 100_000,
+            connections: 0,
+            channels: 1_000_000,
+            users: 1_000_000,
             connections_per_user: 0,
             state_keys: 1000,
             state_bytes: 64 << 10,

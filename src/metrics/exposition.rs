@@ -184,6 +184,12 @@ impl Numbers {
                 (labels, it.count)
             }),
         )?;
+        let refusals = self.counters.limit_refusals();
+        to.counters(
+            "channelstream_limit_refusals_total",
+            "Calls and clients that were refused because of a limit, by its setting.",
+            refusals.map(|(kind, count)| ([("limit", kind.setting())], count)),
+        )?;
         to.gauge(
             "channelstream_pending_calls",
             "Calls that change something and wait for the actors now.",

@@ -21,7 +21,7 @@ pub enum TransportEnd {
 }
 
 /// The names of the reasons, in the order of [`TransportEnd::index`].
-const NAMES: [&str; 10] = [
+const NAMES: [&str; 11] = [
     "client",
     "lost",
     "answered",
@@ -32,6 +32,7 @@ const NAMES: [&str; 10] = [
     "too_slow",
     "idle",
     "unknown_connection",
+    "too_many_connections",
 ];
 
 impl TransportEnd {
@@ -52,6 +53,7 @@ impl TransportEnd {
             Self::Closed(CloseReason::TooSlow) => 7,
             Self::Closed(CloseReason::Idle) => 8,
             Self::Closed(CloseReason::UnknownConnection) => 9,
+            Self::Closed(CloseReason::TooManyConnections) => 10,
         }
     }
 }

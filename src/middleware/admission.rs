@@ -1,16 +1,22 @@
 //! Decides whether a request is let in, before its handler runs. The prefix of a proxy is cut off
 //! the path before (`proxy.rs`).
 
+use std::sync::Arc;
+
 use actix_http::h1;
-use actix_web::HttpMessage;
 use actix_web::body::BoxBody;
 use actix_web::dev::{Payload, ServiceRequest, ServiceResponse};
 use actix_web::http::StatusCode;
+use actix_web::{HttpMessage, HttpRequest};
+use channelstream_actors::error::Refused;
+use channelstream_actors::limits::LimitKind;
 
+use crate::caller::{Caller, find_direct_client};
 use crate::error::ApiError;
+use crate::exchange::Exchange;
 use crate::extractors::reading::{Limit, announces_more_than, read};
 use crate::lifecycle::{Lifecycle, PendingCall};
-use crate::purpose::Purpose;
+use crate::purpose::{Purpose, is_probe};
 use crate::services::Services;
 use crate::settings::Settings;
 use crate::transport::upgrade::Upgrading;
@@ -38,6 +44,7 @@ impl Admission {
         if purpose != Purpose::Socket && request.extensions().contains::<Upgrading>() {
             return Err(ApiError::Upgrade);
         }
+        check_client(request, purpose, services)?;
         let lifecycle = services.lifecycle.clone();
         let pending = match purpose {
             Purpose::Change => Some(lifecycle.begin().ok_or(ApiError::Stopping)?),
@@ -76,6 +83,59 @@ impl Admission {
         }
         response
     }
+}
+
+/// Returns the limit that the socket of a request is beyond, if there is one.
+pub(super) fn find_limit_of_socket(request: &HttpRequest) -> Option<LimitKind> {
+    request
+        .conn_data::<Arc<Exchange>>()
+        .and_then(|exchange| exchange.beyond())
+}
+
+/// Checks how many sockets the client has, and how often it calls. Probes of the server's health
+/// are always answered.
+///
+/// # Errors
+/// Fails when the client is beyond a limit. A websocket or an event stream that is beyond
+/// `max_connections` passes: its handler closes it with a code, which a page can see.
+fn check_client(
+    request: &ServiceRequest,
+    purpose: Purpose,
+    services: &Services,
+) -> Result<(), ApiError> {
+    if is_probe(request.path()) {
+        return Ok(());
+    }
+    let is_signed = matches!(purpose, Purpose::Change | Purpose::Question);
+    let client = Caller::of(request.request()).client;
+    let (limits, settings) = (&services.client_limits, &services.live.now().settings);
+    let peer = request.peer_addr().map(|peer| peer.ip());
+    match client {
+        Some(address) => limits.take_request(address, is_signed)?,
+        None => limits.tell_of_unknown_client(peer, settings),
+    }
+    if is_signed {
+        return Ok(());
+    }
+    match find_limit_of_socket(request.request()) {
+        Some(LimitKind::Connections) if purpose == Purpose::Poll => {
+            return Err(Refused::full(LimitKind::Connections).into());
+        }
+        Some(LimitKind::Connections) | None => {}
+        Some(kind) => return Err(ApiError::too_many(kind)),
+    }
+    let is_direct = find_direct_client(peer, settings).is_some();
+    let listens = matches!(purpose, Purpose::Stream | Purpose::Poll | Purpose::Socket);
+    if let Some(address) = client
+        && listens
+        && !is_direct
+    {
+        let counted = limits.begin_listening(address);
+        if let Some(counted) = counted.map_err(ApiError::too_many)? {
+            request.extensions_mut().insert(counted);
+        }
+    }
+    Ok(())
 }
 
 /// Reads the whole body of a request that anyone may send, so that its handler never waits for it.

@@ -10,6 +10,7 @@ use super::{default_secrets, ignored_headers};
 use crate::caller::Caller;
 use crate::demo::is_own_call;
 use crate::error::ApiError;
+use crate::purpose::is_probe;
 use crate::settings::Settings;
 
 /// Attaches the [`Caller`] to a request, and cuts the prefix of a proxy off its path.
@@ -26,14 +27,10 @@ pub(super) fn identify_caller(
     default_secrets::check(request.headers(), settings)?;
     let caller = Caller::read(request.headers(), peer, settings);
     cut_prefix(request, &caller.prefix);
-    // A container's health check comes from inside and has no https.
-    let is_health = matches!(
-        request.path(),
-        "/health" | "/ready" | "/health/live" | "/health/ready"
-    );
     let is_refused = settings.enforce_https
         && caller.scheme != "https"
-        && !is_health
+        // A container's health check comes from inside and has no https.
+        && !is_probe(request.path())
         && !is_own_call(request.headers());
     request.extensions_mut().insert(Rc::new(caller));
     if is_refused {

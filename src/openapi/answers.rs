@@ -52,6 +52,11 @@ pub enum CommonErrors {
     /// The body is larger than `body_limit`, or than 4,096 bytes where no signature is needed.
     #[response(status = 413)]
     TooLarge(Refusal),
+    /// The address of the client calls too often, or has too many connections.
+    #[response(status = 429, headers(
+        ("Retry-After" = u64, description = "The number of seconds after which to try again.")
+    ))]
+    TooMany(Refusal),
 }
 
 /// What every request but those for `/health` and `/ready` may be answered.
@@ -122,7 +127,7 @@ pub enum OriginErrors {
 /// What a page that listens by long-poll may be answered as well.
 #[derive(IntoResponses)]
 pub enum PollErrors {
-    /// The server is stopping. Come back when it has started again.
+    /// The server is stopping, or has too many connections (`max_connections`). Come back later.
     #[response(status = 503, headers(
         ("Retry-After" = u64, description = "The number of seconds after which to try again.")
     ))]

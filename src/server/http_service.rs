@@ -27,6 +27,9 @@ const WRITE_BUFFER: usize = 8 << 10;
 /// How long an idle HTTP connection is kept open.
 const KEEP_ALIVE: Duration = Duration::from_secs(75);
 
+/// How long the head of a request may take on a socket that is beyond a limit.
+const HEAD_BEYOND_LIMITS: Duration = Duration::from_secs(1);
+
 /// The deadlines of a stream.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct StreamLimits {
@@ -48,7 +51,7 @@ where
     S: Into<ClientStream> + 'static,
     F: Future<Output = ()> + 'static,
 {
-    let accepting = services.accepting.clone();
+    let (accepting, counted) = (services.accepting.clone(), services.clone());
     // One takes requests, the other those whose stream leaves HTTP.
     let [answers, upgrades] = [(), ()].map(|()| application::build(services.clone(), served));
     let upgrades = Rc::new(upgrades);
@@ -85,11 +88,19 @@ where
         .h1(apply_fn_factory(answers, watch));
     fn_service(move |stream: S| {
         let stream = stream.into();
-        let exchange = Exchange::new(accepting.begin_connection());
+        let peer = stream.peer();
+        let address = peer.map(|peer| peer.ip());
+        let settings = &counted.live.now().settings;
+        let socket = counted.client_limits.open_socket(address, settings);
+        let head_timeout = match socket.beyond() {
+            // It takes one of the last descriptors.
+            Some(_) => limits.head_timeout.min(HEAD_BEYOND_LIMITS),
+            None => limits.head_timeout,
+        };
+        let exchange = Exchange::new(accepting.begin_connection(), socket);
         async move {
-            let peer = stream.peer();
             Ok((
-                WatchedStream::new(stream, exchange, limits.unacknowledged, limits.head_timeout),
+                WatchedStream::new(stream, exchange, limits.unacknowledged, head_timeout),
                 peer,
             ))
         }

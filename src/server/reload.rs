@@ -5,6 +5,7 @@ use std::sync::Arc;
 use actix_web::web::{Data, block};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
+use crate::process::descriptor_limit;
 use crate::services::Services;
 use crate::settings::{Loaded, SettingsError};
 
@@ -37,7 +38,12 @@ pub(super) async fn reload_at_hangups(
     std::future::pending().await
 }
 
-fn reload(Loaded { settings, remarks }: Loaded, services: &Services) {
+fn reload(loaded: Loaded, services: &Services) {
+    let Loaded {
+        mut settings,
+        remarks,
+    } = loaded;
+    settings.resolve_max_connections(descriptor_limit());
     let in_force = services.live.snapshot();
     let reloaded = match in_force.settings.reload(&settings) {
         Ok(reloaded) => reloaded,

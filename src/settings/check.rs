@@ -60,6 +60,22 @@ impl Settings {
         }
     }
 
+    /// Returns what of the settings has no effect where this server listens.
+    pub fn find_idle_limits(&self) -> Option<String> {
+        let is_counted =
+            self.max_connections_per_address > 0 || self.unsigned_rate > 0 || self.signed_rate > 0;
+        let addresses = self.public_addresses();
+        let is_private = addresses.iter().all(ListenAddress::is_private);
+        (is_counted && is_private && self.trusted_proxies.is_empty()).then(|| {
+            format!(
+                "the limits per address (max_connections_per_address, unsigned_rate, signed_rate) do nothing: \
+                 the server listens on private addresses only ({}), and trusted_proxies names no proxy that tells \
+                 the addresses of clients",
+                addresses.to_text()
+            )
+        })
+    }
+
     fn check_secrets(&self, findings: &mut CheckFindings) {
         let of_calls = self.secret.iter().map(|secret| ("secret", secret));
         let secrets = of_calls.chain([

@@ -4,6 +4,7 @@ use std::fmt;
 use std::net::{IpAddr, Ipv6Addr};
 use std::path::PathBuf;
 
+use super::network::is_private;
 use super::value::SettingValue;
 
 /// What a Unix socket begins with, before the path of its file.
@@ -33,6 +34,16 @@ impl ListenAddress {
                         .parse::<IpAddr>()
                         .is_ok_and(|address| address.is_loopback())
             }
+            Self::Unix(_) => true,
+        }
+    }
+
+    /// Returns whether only this machine and private networks can reach the address. Which ones
+    /// reach `0.0.0.0` is not known.
+    pub(super) fn is_private(&self) -> bool {
+        let is_private = |host: IpAddr| !host.is_unspecified() && is_private(host);
+        match self {
+            Self::Tcp { host, .. } => self.is_local() || host.parse().is_ok_and(is_private),
             Self::Unix(_) => true,
         }
     }

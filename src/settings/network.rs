@@ -79,3 +79,19 @@ impl SettingValue for Network {
         self.to_string()
     }
 }
+
+/// Returns whether an address is one of this machine or of a private network.
+pub fn is_private(address: IpAddr) -> bool {
+    match address.to_canonical() {
+        IpAddr::V4(address) => {
+            // 100.64.0.0/10 is what providers use behind their own translation (RFC 6598).
+            let is_shared = matches!(address.octets(), [100, 64..128, ..]);
+            let is_own = address.is_loopback() || address.is_unspecified();
+            is_own || address.is_private() || address.is_link_local() || is_shared
+        }
+        IpAddr::V6(address) => {
+            let is_own = address.is_loopback() || address.is_unspecified();
+            is_own || address.is_unique_local() || address.is_unicast_link_local()
+        }
+    }
+}

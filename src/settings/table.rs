@@ -24,6 +24,9 @@ const KNOWN_SECRET: &str = "secret";
 /// The default of `admin_secret`, which everyone knows.
 const KNOWN_ADMIN_SECRET: &str = "admin_secret";
 
+/// How many descriptors are left for calls and files when all connections are taken.
+const SPARE_DESCRIPTORS: usize = 64;
+
 /// What is known of a setting without its value.
 #[derive(Clone, Copy, Debug)]
 pub struct SettingKey {
@@ -245,6 +248,18 @@ settings! {
     recipients_per_message: usize = 100_000;
     /// How many channels a connection may be in; 422 beyond it. 0: no limit.
     channels_per_connection: usize = Limits::default().channels_per_connection;
+    /// How many connections there may be, and how many sockets; calls to `/connect` and polls get 503
+    /// beyond it, websockets and event streams are closed with 1013. 0: as many as the process may
+    /// open descriptors (nofile), less 64.
+    max_connections: usize = 0;
+    /// How many connections an address may have; 429 beyond it. It counts only where the address of a
+    /// client is known. 0: no limit.
+    max_connections_per_address: usize = 1000;
+    /// How many channels there may be; 503 beyond it. 0: no limit.
+    max_channels: usize = Limits::default().channels;
+    /// How many users there may be, those that are offline for less than `gc_users_after` included;
+    /// 503 beyond it. 0: no limit.
+    max_users: usize = Limits::default().users;
     /// How many connections a user may have, those that are away for less than `gc_conns_after`
     /// included; 422 beyond it. 0: no limit.
     max_connections_per_user: usize = Limits::default().connections_per_user;
@@ -270,6 +285,11 @@ settings! {
     /// How many frames a client may send by websocket in a second; closed with 1008 beyond it. Pongs
     /// that answer the server's pings do not count. 0: no limit.
     frames_per_second: usize = 50;
+    /// How many requests that need no signature an address may send in a second; 429 beyond it. It
+    /// counts only where the address of a client is known. 0: no limit.
+    unsigned_rate: usize = 100;
+    /// The same for calls that need one. 0: no limit.
+    signed_rate: usize = 0;
     /// Seconds a client has to close its websocket when told so, before it is cut.
     close_grace: Duration = Limits::default().close_grace;
     /// Seconds for which the server goes on serving when it was told to stop, while `/ready`
@@ -301,10 +321,23 @@ impl Settings {
             close_grace: self.close_grace,
             restart_grace: self.restart_grace,
             channels_per_connection: self.channels_per_connection,
+            connections: self.max_connections,
+            channels: self.max_channels,
+            users: self.max_users,
             connections_per_user: self.max_connections_per_user,
             state_keys: self.state_keys,
             state_bytes: self.state_bytes,
             ..Limits::default()
+        }
+    }
+
+    /// Sets `max_connections` where it is left to the server, which may open this many descriptors.
+    pub fn resolve_max_connections(&mut self, descriptors: Option<u64>) {
+        if self.max_connections == 0
+            && let Some(descriptors) = descriptors
+        {
+            let most = usize::try_from(descriptors).unwrap_or(usize::MAX);
+            self.max_connections = most.saturating_sub(SPARE_DESCRIPTORS).max(1);
         }
     }
 

@@ -16,6 +16,7 @@ use channelstream_actors::outlet::{
 use channelstream_actors::request::{RequestId, log_for};
 use channelstream_actors::transport::Transport;
 
+use crate::address_table::CountedConnection;
 use crate::metrics::transport_ends::{TransportEnd, name_of};
 use crate::services::Services;
 use crate::transport::listen_request::ListenRequest;
@@ -49,6 +50,8 @@ pub(super) struct AttachedOutlet {
     reported_at: Instant,
     /// Counts the transport among those that are open, until it is dropped.
     _listening: Counted,
+    /// Counts the client among those of its address, until it is dropped.
+    _of_address: Option<CountedConnection>,
 }
 
 impl AttachedOutlet {
@@ -72,6 +75,7 @@ impl AttachedOutlet {
             conn_id,
             position,
             socket,
+            of_address,
         } = request;
         let listening = services.broker.counters().listen(transport);
         let queue_bytes = services.settings.queue_bytes;
@@ -107,6 +111,7 @@ impl AttachedOutlet {
             attachment: Some(attachment),
             reported_at: Instant::now(),
             _listening: listening,
+            _of_address: of_address,
         })
     }
 

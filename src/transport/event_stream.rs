@@ -73,7 +73,10 @@ pub(crate) async fn open(
     let listen = ListenRequest::parse(&request)?;
     let lifecycle = services.lifecycle.clone();
     if lifecycle.is_draining() {
-        return Ok(answer_stopping());
+        return Ok(answer_closed(STOPPING));
+    }
+    if ListenRequest::is_beyond_limit(&request, &services) {
+        return Ok(answer_closed(CloseReason::TooManyConnections));
     }
     let context = Context::new();
     let address: Addr<EventStream> = context.address();
@@ -81,7 +84,7 @@ pub(crate) async fn open(
     let outlet = match AttachedOutlet::attach(transport, listen, &address, services).await {
         Ok(outlet) => outlet,
         // The connection was closed because the server stops.
-        Err(Unknown) if lifecycle.is_draining() => return Ok(answer_stopping()),
+        Err(Unknown) if lifecycle.is_draining() => return Ok(answer_closed(STOPPING)),
         Err(Unknown) => return Err(ApiError::UnknownConnection),
     };
     let (events, received) = mpsc::unbounded_channel();
@@ -104,8 +107,8 @@ pub(crate) async fn open(
 
 /// Returns a stream that ends at once. An `EventSource` comes back after it, while any status but
 /// 200 would end the `EventSource` for good.
-fn answer_stopping() -> HttpResponse {
-    let close = encode_close(STOPPING);
+fn answer_closed(reason: CloseReason) -> HttpResponse {
+    let close = encode_close(reason);
     let body = [&event_source::BEGINNING, close.as_bytes()].concat();
     event_source::answer().body(body)
 }

@@ -2,15 +2,18 @@
 
 use std::sync::Arc;
 
-use actix_web::HttpRequest;
+use actix_web::{HttpMessage, HttpRequest};
 use channelstream_actors::error::CloseReason;
 use channelstream_actors::name::ConnId;
 use channelstream_actors::position::Report;
 use utoipa::IntoParams;
 use utoipa::openapi::path::{Parameter, ParameterIn};
 
+use crate::address_table::CountedConnection;
 use crate::error::ApiError;
 use crate::event_source::{LAST_EVENT_ID, LAST_EVENT_ID_HEADER};
+use crate::exchange::Exchange;
+use crate::services::Services;
 use crate::transport::position;
 use crate::transport::socket_handle::SocketHandle;
 use crate::validation::parameters::CONN_ID;
@@ -46,9 +49,22 @@ pub(super) struct ListenRequest {
     pub(super) position: Report,
     /// The socket that the request came on.
     pub(super) socket: Arc<SocketHandle>,
+    /// Counts the client among those of its address that listen through a proxy.
+    pub(super) of_address: Option<CountedConnection>,
 }
 
 impl ListenRequest {
+    /// Returns whether the socket of a request is beyond `max_connections`, and counts the refusal
+    /// that follows from it.
+    pub(super) fn is_beyond_limit(request: &HttpRequest, services: &Services) -> bool {
+        let exchange = request.conn_data::<Arc<Exchange>>();
+        let beyond = exchange.and_then(|exchange| exchange.beyond());
+        if let Some(kind) = beyond {
+            services.broker.counters().count_limit_refusal(kind);
+        }
+        beyond.is_some()
+    }
+
     /// Reads the query, and the position from wherever it is.
     ///
     /// # Errors
@@ -64,6 +80,7 @@ impl ListenRequest {
             conn_id,
             position: position::parse_request(request),
             socket: socket.clone(),
+            of_address: request.extensions_mut().remove(),
         })
     }
 }

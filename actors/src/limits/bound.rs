@@ -31,7 +31,7 @@ macro_rules! limits {
             }
 
             /// Returns what the limit counts.
-            const fn what(self) -> &'static str {
+            pub const fn what(self) -> &'static str {
                 match self {
                     $(Self::$variant => $what,)+
                 }
@@ -65,8 +65,20 @@ limits! {
     Body = "body_limit", "bytes in one body";
     /// The bytes of a frame from a client.
     Frame = "frame_limit", "bytes in one frame";
+    /// The connections of the server.
+    Connections = "max_connections", "connections";
+    /// The connections of an address.
+    ConnectionsPerAddress = "max_connections_per_address", "connections of one address";
+    /// The channels of the server.
+    Channels = "max_channels", "channels";
+    /// The users of the server.
+    Users = "max_users", "users";
     /// The frames of a client in a second.
     FramesPerSecond = "frames_per_second", "frames in one second";
+    /// The requests without a signature of an address in a second.
+    UnsignedRate = "unsigned_rate", "unsigned requests of one address in one second";
+    /// The signed calls of an address in a second.
+    SignedRate = "signed_rate", "signed calls of one address in one second";
     /// The bytes of the memory for `Idempotency-Key`.
     Idempotency = "idempotency_bytes", "bytes in the memory for Idempotency-Key";
 }

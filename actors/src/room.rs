@@ -1,0 +1,82 @@
+//! How many actors of a kind there are, and for how many more there is room.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
+
+/// The numbers of one kind of actor. Cloning shares them.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Room(Arc<RoomState>);
+
+#[derive(Debug, Default)]
+struct RoomState {
+    /// How many actors there are.
+    present: AtomicUsize,
+    /// How many actors the calls under way may create.
+    reserved: AtomicUsize,
+}
+
+/// Room for actors that a call may create, until this is dropped.
+#[derive(Debug)]
+pub(crate) struct Reserved {
+    room: Room,
+    count: usize,
+}
+
+impl Room {
+    /// Counts an actor that was created.
+    pub(crate) fn add(&self) {
+        self.0.present.fetch_add(1, SeqCst);
+    }
+
+    /// Counts an actor that is gone.
+    pub(crate) fn remove(&self) {
+        self.0.present.fetch_sub(1, SeqCst);
+    }
+
+    /// Returns how many actors there are.
+    pub(crate) fn present(&self) -> usize {
+        self.0.present.load(SeqCst)
+    }
+
+    /// Reserves room for this many actors more. Returns `None` when there would be more than
+    /// `most`, of which 0 stands for any number.
+    ///
+    /// An actor counts twice from when it was created until its call ends, so close to the limit a
+    /// call may be refused that came a moment too early; there are never more than `most`.
+    pub(crate) fn reserve(&self, count: usize, most: usize) -> Option<Reserved> {
+        let before = self.0.reserved.fetch_add(count, SeqCst);
+        let reserved = Reserved {
+            room: self.clone(),
+            count,
+        };
+        let all = before.saturating_add(count).saturating_add(self.present());
+        (count == 0 || most == 0 || all <= most).then_some(reserved)
+    }
+}
+
+impl Drop for Reserved {
+    fn drop(&mut self) {
+        self.room.0.reserved.fetch_sub(self.count, SeqCst);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_reserved_takes_room_until_it_is_dropped() {
+        let room = Room::default();
+        room.add();
+        let reserved = room.reserve(2, 3);
+        assert!(reserved.is_some());
+        assert!(room.reserve(1, 3).is_none());
+        assert!(room.reserve(0, 3).is_some());
+        drop(reserved);
+        assert!(room.reserve(2, 3).is_some());
+        assert!(room.reserve(3, 3).is_none());
+        assert!(room.reserve(3, 0).is_some());
+        room.remove();
+        assert!(room.reserve(3, 3).is_some());
+    }
+}
