@@ -17,7 +17,9 @@ use clap::{Arg, ArgMatches, Command};
 use self::output::print;
 use crate::logging;
 use crate::server::serve;
-use crate::settings::{FileFormat, KEYS, Loaded, SettingsError, SettingsFile, environment, load};
+use crate::settings::{
+    FileFormat, KEYS, Loaded, Machine, SettingsError, SettingsFile, environment, load,
+};
 use crate::signature::Signer;
 use crate::signature::signer::NONCE_MARK;
 
@@ -252,13 +254,19 @@ fn start(matches: &ArgMatches) -> Result<ExitCode, SettingsError> {
 }
 
 fn check_config(matches: &ArgMatches) -> Result<ExitCode, SettingsError> {
-    let Loaded { settings, remarks } = load_settings(matches)?;
+    let Loaded {
+        mut settings,
+        remarks,
+    } = load_settings(matches)?;
     let warnings = settings.check()?;
+    let machine = Machine::read();
+    settings.fit(&machine);
     let remarks = remarks
         .into_iter()
         .map(|(_, remark)| remark)
         .chain(warnings)
-        .chain(settings.find_idle_limits());
+        .chain(settings.find_idle_limits())
+        .chain([settings.describe_memory(&machine)]);
     let notes: String = remarks.map(|remark| format!("note: {remark}\n")).collect();
     print(&format!("{notes}These settings are sound.\n"))
 }

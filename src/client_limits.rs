@@ -10,10 +10,11 @@ use std::sync::atomic::{
 use std::time::Duration;
 
 use channelstream_actors::limits::LimitKind;
+use channelstream_actors::memory::{HeldBytes, Memory, SOCKET};
 
 use crate::address_table::{AddressKey, ConnectionCounts, CountedConnection, Rates};
 use crate::caller::find_direct_client;
-use crate::settings::Settings;
+use crate::settings::{Machine, Settings};
 
 /// The limits of clients, with what they count.
 #[derive(Debug)]
@@ -23,6 +24,7 @@ pub struct ClientLimits {
     by_address: Option<ConnectionCounts>,
     unsigned: Option<Rates>,
     signed: Option<Rates>,
+    memory: Memory,
     /// Whether the log has said that a peer is not counted.
     has_told: AtomicBool,
 }
@@ -33,6 +35,7 @@ pub struct OpenSocket {
     sockets: Arc<AtomicUsize>,
     beyond: Option<LimitKind>,
     _of_address: Option<CountedConnection>,
+    _memory: HeldBytes,
 }
 
 /// A client has called too often.
@@ -46,14 +49,15 @@ pub struct TooOften {
 
 impl ClientLimits {
     /// Creates the limits that the settings tell.
-    pub fn new(settings: &Settings) -> Self {
+    pub fn new(settings: &Settings, memory: Memory) -> Self {
         let per_address = settings.max_connections_per_address;
         Self {
             sockets: Arc::default(),
-            most_sockets: settings.max_connections,
+            most_sockets: settings.most_sockets(&Machine::read()),
             by_address: (per_address > 0).then(|| ConnectionCounts::new(per_address)),
             unsigned: Rates::new(settings.unsigned_rate),
             signed: Rates::new(settings.signed_rate),
+            memory,
             has_told: AtomicBool::new(false),
         }
     }
@@ -88,14 +92,16 @@ impl ClientLimits {
         };
         let beyond = if is_beyond_address {
             Some(LimitKind::ConnectionsPerAddress)
+        } else if self.most_sockets > 0 && before >= self.most_sockets {
+            Some(LimitKind::Connections)
         } else {
-            let is_beyond = self.most_sockets > 0 && before >= self.most_sockets;
-            is_beyond.then_some(LimitKind::Connections)
+            (!self.memory.has_room_to_last()).then_some(LimitKind::Memory)
         };
         OpenSocket {
             sockets: self.sockets.clone(),
             beyond,
             _of_address: of_address,
+            _memory: self.memory.last(SOCKET),
         }
     }
 
@@ -151,7 +157,7 @@ mod tests {
             max_connections_per_address: 1,
             ..Settings::default()
         };
-        let limits = ClientLimits::new(&settings);
+        let limits = ClientLimits::new(&settings, Memory::new(0));
         let open = |peer: &str| limits.open_socket(peer.parse().ok(), &settings);
         let beyond = |socket: &OpenSocket| socket.beyond();
         let first = open("203.0.113.9");

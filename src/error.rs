@@ -130,6 +130,11 @@ pub enum ApiError {
     /// The broker cannot do this now.
     #[error("{0}")]
     Refused(Refused),
+    /// There is no memory for an answer of this size.
+    #[error(
+        "there is no room for an answer of this size now (memory_limit), but what the call changes is done; ask for less of it by `info`"
+    )]
+    AnswerRefused(Refused),
     /// The client's address is beyond a limit.
     #[error("more {} than allowed ({}); try again in {retry_after} s", kind.what(), kind.setting())]
     TooMany {
@@ -198,6 +203,9 @@ impl ApiError {
             Self::TooLarge { .. } => count(LimitKind::Body),
             Self::TooMany { kind, .. } => count(*kind),
             Self::Refused(Refused {
+                limit: Some(kind), ..
+            })
+            | Self::AnswerRefused(Refused {
                 limit: Some(kind), ..
             }) => count(*kind),
             _ => {}
@@ -318,9 +326,10 @@ impl ResponseError for ApiError {
             Self::NoUpgrade(_) => StatusCode::UPGRADE_REQUIRED,
             Self::NoSession { .. } => StatusCode::FOUND,
             Self::TooMany { .. } => StatusCode::TOO_MANY_REQUESTS,
-            Self::Refused(_) | Self::Stopping | Self::TooManySignatures => {
-                StatusCode::SERVICE_UNAVAILABLE
-            }
+            Self::Refused(_)
+            | Self::AnswerRefused(_)
+            | Self::Stopping
+            | Self::TooManySignatures => StatusCode::SERVICE_UNAVAILABLE,
             Self::Internal(_) => StatusCode::INTERNAL_SERVER_ERROR,
         }
     }
@@ -362,6 +371,9 @@ impl ResponseError for ApiError {
                         Outcome::Unknown => Refusal::unknown(self.to_string()),
                     })
             }
+            Self::AnswerRefused(refused) => response
+                .insert_header((header::RETRY_AFTER, refused.retry_after.as_secs()))
+                .json(Refusal::unknown(self.to_string())),
             Self::Stopping | Self::TooManySignatures => response
                 .insert_header((header::RETRY_AFTER, 1))
                 .json(Refusal::of(self.to_string())),

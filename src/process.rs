@@ -38,11 +38,6 @@ impl StartTime {
     }
 }
 
-/// Returns how many descriptors the process may open, if the system says so.
-pub fn descriptor_limit() -> Option<u64> {
-    rlimit::Resource::NOFILE.get_soft().ok()
-}
-
 /// Returns where this machine reaches a server that listens on this address.
 pub fn find_local_address(address: SocketAddr) -> SocketAddr {
     let host = match address.ip() {

@@ -18,14 +18,14 @@ use channelstream_actors::broker::Broker;
 
 pub use self::reload::ReadSettings;
 use crate::metrics::event_loop;
-use crate::process::{descriptor_limit, find_local_address};
+use crate::process::find_local_address;
 use crate::routes::Exposure;
 use crate::server::application::Served;
 use crate::server::http_service::StreamLimits;
 use crate::server::listener::{ListenSocket, Listeners};
 use crate::server::threads::WorkerThreads;
 use crate::services::Services;
-use crate::settings::Settings;
+use crate::settings::{Machine, Settings};
 use crate::stop::{self, Signals, StopTimes};
 
 /// Serves until SIGTERM or SIGINT, then stops in order. At SIGHUP the settings are read again.
@@ -35,7 +35,7 @@ use crate::stop::{self, Signals, StopTimes};
 /// or when a second signal comes.
 pub async fn serve(mut settings: Settings, read: Arc<ReadSettings>) -> std::io::Result<()> {
     raise_descriptor_limit();
-    settings.resolve_max_connections(descriptor_limit());
+    settings.fit(&Machine::read());
     let listeners = listener::listen(&settings)?;
     let mut signals = Signals::new()?;
     let hangups = reload::catch_hangups()?;

@@ -62,7 +62,7 @@ impl Services {
             metrics: Arc::default(),
             lifecycle: Lifecycle::default(),
             accepting: Accepting::new(owner),
-            client_limits: ClientLimits::new(&settings),
+            client_limits: ClientLimits::new(&settings, broker.memory().clone()),
             start_time: StartTime::now(),
             settings,
             broker,

@@ -14,6 +14,7 @@ pub mod once;
 mod panel;
 mod restoring;
 mod room;
+mod trimming;
 
 use std::collections::BTreeMap;
 #[expect(
@@ -34,7 +35,7 @@ use crate::connection::{
 };
 use crate::core::connection::Subscriptions;
 use crate::core::user::{ConnectState, StateChanged};
-use crate::core::visible_state::Values;
+use crate::core::visible_state::{Values, size_of_values};
 use crate::counters::{Counted, Counters};
 use crate::directories::Directories;
 use crate::directory::{Forwarded, IfAbsent};
@@ -42,6 +43,7 @@ pub use crate::error::NotDone;
 use crate::error::{CloseReason, NotConnected, Refused, Unknown};
 use crate::ledger::Ledger;
 use crate::limits::Limits;
+use crate::memory::Memory;
 use crate::name::{ChannelName, ConnId, UserName};
 use crate::outlet::{Attachment, Outlet};
 use crate::position::Report;
@@ -138,6 +140,8 @@ impl Broker {
             self.restore(kept);
             let broker = self.clone();
             arbiter.spawn(async move { broker.answer_rebuilds().await });
+            let broker = self.clone();
+            arbiter.spawn(async move { broker.trim_when_full().await });
         }
     }
 
@@ -154,6 +158,11 @@ impl Broker {
     /// Returns the counters.
     pub fn counters(&self) -> &Counters {
         self.common.counters()
+    }
+
+    /// Returns what is counted in memory.
+    pub fn memory(&self) -> &Memory {
+        self.common.memory()
     }
 
     /// Returns the deadlines and sizes that the actors keep to.
@@ -201,7 +210,7 @@ impl Broker {
         configs: Configs,
     ) -> Result<Connected, NotConnected> {
         let pending = self.begin().map_err(NotConnected::Refused)?;
-        let room = self.room_to_connect(conn_id, &user, &channels).await;
+        let room = self.room_to_connect(conn_id, &user, &set, &channels).await;
         let room = room.map_err(NotConnected::Refused)?;
         let open = Open {
             user,
@@ -290,6 +299,7 @@ impl Broker {
         public_keys: Option<Vec<String>>,
     ) -> Result<StateChanged, NotDone> {
         let pending = self.begin()?;
+        let room = self.memory().reserve(size_of_values(&values))?;
         let set = self.users.ask(
             user,
             IfAbsent::Skip,
@@ -298,7 +308,7 @@ impl Broker {
                 public_keys,
             },
         );
-        let set = Self::wait(pending, set)
+        let set = Self::wait((pending, room), set)
             .await
             .ok_or(NotDone::Unknown(Unknown))??;
         self.settled().await?;

@@ -9,15 +9,15 @@ use crate::core::Stamp;
 use crate::core::channel::ChannelCore;
 use crate::core::roster::Member;
 use crate::core::user::Place;
-use crate::counters::{ActorBytes, HeldBytes};
 use crate::delivery::{
     Attach, Delivery, Detach, FindEpochs, GetPosition, IsUpToDate, PublishAnswer, RestoredPlace,
     find_epochs,
 };
 use crate::directory::{Registered, Registration, impl_registered_handlers};
+use crate::memory::{ActorBytes, ActorMemory, CHANNEL};
 use crate::name::{ChannelName, ConnId, Identity, MessageId};
 use crate::position::Position;
-use crate::posting::{Delete, Edit, LogActor, Publish};
+use crate::posting::{Delete, Edit, GetTrimmable, LogActor, Publish, TrimTo};
 use crate::protocol::config::ChannelConfig;
 use crate::protocol::info::{ChannelInfo, Detail};
 use crate::protocol::timestamp::Moment;
@@ -87,8 +87,8 @@ pub(crate) struct Channel {
     /// One subscriber for each connection in the channel.
     delivery: Delivery,
     listings: ListingCache,
-    /// The bytes of its log and history, as they are counted.
-    held: HeldBytes,
+    /// The bytes that it holds, as they are counted.
+    held: ActorMemory,
 }
 
 impl Registered for Channel {
@@ -104,7 +104,7 @@ impl Registered for Channel {
             core,
             delivery,
             listings: ListingCache::default(),
-            held: common.counters().hold(),
+            held: common.memory().of_actor(EMPTY),
         }
     }
 
@@ -112,10 +112,22 @@ impl Registered for Channel {
         &mut self.registration
     }
 
+    fn after_message(&mut self) {
+        self.held.tell(self.bytes());
+    }
+
     fn forgotten(name: &ChannelName, common: &Common) {
         (common.store()).note(|| Note::ChannelForgotten(name.clone()));
     }
 }
+
+/// What a channel holds that keeps nothing.
+const EMPTY: ActorBytes = ActorBytes {
+    log: 0,
+    history: 0,
+    entries: 0,
+    lasting: CHANNEL,
+};
 
 /// Creates the parts of a channel that keeps nothing yet.
 fn new_parts(name: &ChannelName, common: &Common) -> (ChannelCore, Delivery) {
@@ -158,10 +170,10 @@ impl LogActor for Channel {
 impl Channel {
     fn sweep(&mut self) {
         let now = Moment::now();
-        self.held.tell(self.bytes());
         if self.core.sweep(now) {
             self.note();
         }
+        self.held.tell(self.bytes());
         self.delivery.sweep();
         self.listings.clear();
         let lifetime: Duration = self.common.limits().channel_lifetime;
@@ -174,6 +186,8 @@ impl Channel {
         ActorBytes {
             log: self.core.log().bytes(),
             history: self.core.history().bytes(),
+            entries: self.core.log().own_bytes() + self.core.history().own_bytes(),
+            ..EMPTY
         }
     }
 
@@ -189,11 +203,9 @@ impl Handler<Publish> for Channel {
     type Result = PublishAnswer;
 
     fn handle(&mut self, publish: Publish, context: &mut Context<Self>) -> PublishAnswer {
-        let answer = LogActor::publish(self, publish, context, |core, publications| {
+        LogActor::publish(self, publish, context, |core, publications| {
             core.publish(publications, Moment::now());
-        });
-        self.held.tell_roughly(self.bytes());
-        answer
+        })
     }
 }
 
@@ -210,6 +222,22 @@ impl Handler<Delete> for Channel {
 
     fn handle(&mut self, Delete(deletion): Delete, context: &mut Context<Self>) {
         self.change(context, |core| core.delete(&deletion, Moment::now()));
+    }
+}
+
+impl Handler<GetTrimmable> for Channel {
+    type Result = usize;
+
+    fn handle(&mut self, _: GetTrimmable, _: &mut Context<Self>) -> usize {
+        self.bytes().trimmable()
+    }
+}
+
+impl Handler<TrimTo> for Channel {
+    type Result = ();
+
+    fn handle(&mut self, TrimTo(bytes): TrimTo, context: &mut Context<Self>) {
+        self.change(context, |core| core.trim_to(bytes));
     }
 }
 
@@ -298,7 +326,6 @@ impl Handler<Restore> for Channel {
     fn handle(&mut self, restore: Restore, _: &mut Context<Self>) {
         self.core = restore.core;
         self.delivery.restore(restore.places, self.core.log());
-        self.held.tell(self.bytes());
         if restore.is_new {
             self.note();
         }

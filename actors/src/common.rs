@@ -1,22 +1,25 @@
-//! What all actors share: their limits, their counters and the store.
+//! What all actors share: their limits, their counters, the memory that they count and the store.
 
 use std::sync::Arc;
 
 use crate::counters::Counters;
 use crate::limits::Limits;
+use crate::memory::Memory;
 use crate::store::Store;
 
-/// Limits, counters and the store. Cloning is cheap.
+/// Limits, counters, memory and the store. Cloning is cheap.
 #[derive(Clone, Debug)]
 pub(crate) struct Common {
     limits: Arc<Limits>,
     counters: Counters,
+    memory: Memory,
     store: Store,
 }
 
 impl Common {
     pub(crate) fn new(limits: Limits, store: Store) -> Self {
         Self {
+            memory: Memory::new(limits.memory),
             limits: Arc::new(limits),
             counters: Counters::default(),
             store,
@@ -29,6 +32,10 @@ impl Common {
 
     pub(crate) fn store(&self) -> &Store {
         &self.store
+    }
+
+    pub(crate) fn memory(&self) -> &Memory {
+        &self.memory
     }
 
     pub(crate) fn counters(&self) -> &Counters {

@@ -28,6 +28,7 @@ use crate::core::record::ConnectionRecord;
 use crate::core::user::ConnectState;
 use crate::directory::{IfAbsent, Registered, Registration, impl_registered_handlers};
 use crate::error::{CloseReason, NotConnected, NotDone, Unknown};
+use crate::memory::{CONNECTION, HeldBytes, PLACE};
 use crate::name::{ChannelName, ConnId, UserName};
 use crate::outlet::{Attachment, Outlet, Progress, Stage};
 use crate::position::Report;
@@ -138,6 +139,8 @@ pub(crate) struct Connection {
     generation: Generation,
     /// How many messages are not answered yet. Until they are, the actor does not stop.
     unanswered: usize,
+    /// Counts the connection and its places in memory.
+    held: HeldBytes,
     /// Told when the transport has ended that is told to because the server stops.
     suspension: Option<oneshot::Sender<()>>,
 }
@@ -155,6 +158,7 @@ impl Registered for Connection {
             lives: 0,
             generation: Generation::default(),
             unanswered: 0,
+            held: needs.common.memory().last(CONNECTION),
             suspension: None,
         }
     }
@@ -164,6 +168,8 @@ impl Registered for Connection {
     }
 
     fn after_message(&mut self) {
+        let places = self.life.as_ref().map_or(0, |life| life.core.place_count());
+        self.held.set(CONNECTION + places * PLACE);
         self.stop_if_ended();
     }
 }

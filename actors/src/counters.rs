@@ -22,9 +22,6 @@ struct CounterValues {
     gaps: AtomicU64,
     takeovers: AtomicU64,
     connections: ByEnd<AtomicU64>,
-    /// The sum of what each actor has told that it holds.
-    log_bytes: AtomicU64,
-    history_bytes: AtomicU64,
     listening: ByTransport<AtomicU64>,
     users_online: AtomicU64,
     pending: AtomicU64,
@@ -99,17 +96,6 @@ impl Counters {
         }
     }
 
-    /// Returns about how many bytes all logs hold.
-    pub fn log_bytes(&self) -> u64 {
-        self.0.log_bytes.load(Relaxed)
-    }
-
-    /// Returns about how many bytes the histories of all channels hold. A message that is still in
-    /// the log of its channel counts there as well.
-    pub fn history_bytes(&self) -> u64 {
-        self.0.history_bytes.load(Relaxed)
-    }
-
     /// Returns how many outlets are open now.
     pub fn listening(&self) -> ByTransport<u64> {
         self.0.listening.load()
@@ -179,17 +165,9 @@ impl Counters {
             CloseReason::Replaced
             | CloseReason::TooSlow
             | CloseReason::UnknownConnection
-            | CloseReason::TooManyConnections => return,
+            | CloseReason::Full(_) => return,
         };
         ended.fetch_add(1, Relaxed);
-    }
-
-    /// Counts the bytes that an actor holds, as it tells of them.
-    pub(crate) fn hold(&self) -> HeldBytes {
-        HeldBytes {
-            totals: self.0.clone(),
-            counted: ActorBytes::default(),
-        }
     }
 
     /// Counts an outlet as open until the result is dropped.
@@ -238,56 +216,4 @@ impl Drop for Counted {
     fn drop(&mut self) {
         (self.what)(&self.totals).fetch_sub(1, Relaxed);
     }
-}
-
-/// How much the bytes of an actor may have changed before they are counted again.
-const UNCOUNTED: usize = 4 << 10;
-
-/// How many bytes an actor holds.
-#[derive(Clone, Copy, Debug, Default)]
-pub(crate) struct ActorBytes {
-    /// The bytes of its log.
-    pub(crate) log: usize,
-    /// The bytes of its history.
-    pub(crate) history: usize,
-}
-
-/// The bytes that one actor holds, as far as they are counted. They count until this is dropped.
-///
-/// A change is counted once it is large, and otherwise when the actor looks after itself, so a
-/// message that is published costs no more than a comparison.
-#[derive(Debug)]
-pub(crate) struct HeldBytes {
-    totals: Arc<CounterValues>,
-    counted: ActorBytes,
-}
-
-impl HeldBytes {
-    /// Counts the bytes of the actor if they have changed by much.
-    pub(crate) fn tell_roughly(&mut self, now: ActorBytes) {
-        if self.counted.log.abs_diff(now.log) >= UNCOUNTED
-            || self.counted.history.abs_diff(now.history) >= UNCOUNTED
-        {
-            self.tell(now);
-        }
-    }
-
-    /// Counts the bytes of the actor.
-    pub(crate) fn tell(&mut self, now: ActorBytes) {
-        let before = std::mem::replace(&mut self.counted, now);
-        change(&self.totals.log_bytes, before.log, now.log);
-        change(&self.totals.history_bytes, before.history, now.history);
-    }
-}
-
-impl Drop for HeldBytes {
-    fn drop(&mut self) {
-        self.tell(ActorBytes::default());
-    }
-}
-
-/// Changes a total in which `before` was counted, so that `now` is.
-fn change(total: &AtomicU64, before: usize, now: usize) {
-    // Additions wrap, so the difference may be below zero.
-    total.fetch_add((now as u64).wrapping_sub(before as u64), Relaxed);
 }

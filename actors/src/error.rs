@@ -41,7 +41,7 @@ impl Refused {
     };
 
     /// A limit of the server is reached, and nothing was done; try again in a second.
-    pub fn full(limit: LimitKind) -> Self {
+    pub const fn full(limit: LimitKind) -> Self {
         Self {
             limit: Some(limit),
             ..Self::SOON
@@ -149,8 +149,8 @@ pub enum CloseReason {
     Idle,
     /// The connection is not known: connect again through the application.
     UnknownConnection,
-    /// The server holds as many connections as it may.
-    TooManyConnections,
+    /// This limit of the server leaves no room for the client.
+    Full(LimitKind),
 }
 
 impl CloseReason {
@@ -159,7 +159,7 @@ impl CloseReason {
         match self {
             Self::Disconnected => 1000,
             Self::Restart { .. } => 1012,
-            Self::TooManyConnections => 1013,
+            Self::Full(_) => 1013,
             Self::Replaced => 4001,
             Self::TooSlow => 4002,
             Self::Idle => 4003,
@@ -178,8 +178,8 @@ impl CloseReason {
             Self::TooSlow => "too slow: unread messages have left the log",
             Self::Idle => "idle: nothing heard from the client",
             Self::UnknownConnection => "unknown connection; connect again through the application",
-            Self::TooManyConnections => {
-                "the server has too many connections (max_connections); try again later"
+            Self::Full(limit) => {
+                return format!("{}; try again later", limit.describe_full()).into();
             }
         };
         text.into()

@@ -13,6 +13,7 @@ use uuid::Uuid;
 use crate::common::Common;
 use crate::error::{Outcome, Refused};
 use crate::limits::LimitKind;
+use crate::memory::HeldBytes;
 use crate::name::MessageId;
 use crate::protocol::timestamp::Moment;
 use crate::store::note::{CallRecord, Note};
@@ -110,8 +111,8 @@ pub(crate) struct Ledger {
     calls: HashMap<String, Call>,
     /// The keys of calls that are not under way, in the order in which they are forgotten.
     done: VecDeque<(Moment, String)>,
-    /// How many bytes the calls hold together.
-    bytes: usize,
+    /// Counts the bytes that the calls hold together.
+    held: HeldBytes,
 }
 
 impl Ledger {
@@ -121,14 +122,14 @@ impl Ledger {
         let now = Moment::now();
         kept.sort_unstable_by_key(|(_, call)| std::cmp::Reverse(now.since(call.begun_at)));
         let mut ledger = Self {
+            held: common.memory().last(0),
             common,
             calls: HashMap::new(),
             done: VecDeque::new(),
-            bytes: 0,
         };
         for (key, call) in kept {
-            ledger.bytes +=
-                CALL_BYTES + 2 * key.len() + call.answer.as_ref().map_or(0, |a| a.len());
+            let answer = call.answer.as_ref().map_or(0, |answer| answer.len());
+            ledger.held.add(CALL_BYTES + 2 * key.len() + answer);
             ledger.done.push_back((call.begun_at, key.clone()));
             let claim = Claim {
                 begun_at: call.begun_at,
@@ -175,7 +176,7 @@ impl Ledger {
             } else {
                 0
             };
-            self.bytes -= CALL_BYTES + 2 * key.len() + answer;
+            self.held.remove(CALL_BYTES + 2 * key.len() + answer);
             (self.common.store()).note(|| Note::CallForgotten(key.to_owned()));
         }
     }
@@ -212,11 +213,11 @@ impl Handler<ClaimKey> for Ledger {
         let cost = CALL_BYTES + 2 * key.len();
         let most_bytes = self.common.limits().idempotency_bytes;
         let claimed = match self.calls.entry(key.clone()) {
-            Entry::Vacant(_) if self.bytes + cost > most_bytes => {
+            Entry::Vacant(_) if self.held.bytes() + cost > most_bytes => {
                 Err(Refused::full(LimitKind::Idempotency))
             }
             Entry::Vacant(place) => {
-                self.bytes += cost;
+                self.held.add(cost);
                 let claim = Claim {
                     begun_at: Moment::now(),
                     is_repeat: false,
@@ -269,7 +270,7 @@ impl Handler<Settle> for Ledger {
                 for repeat in waiting.drain(..) {
                     drop(repeat.send(Claimed::Done(answer.clone())));
                 }
-                self.bytes += answer.len();
+                self.held.add(answer.len());
                 *state = CallState::Done(answer);
                 self.note(&key);
                 self.done.push_back((Moment::now(), key));

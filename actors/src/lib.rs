@@ -53,6 +53,7 @@
 //! - [`outlet`]: the contract between the broker and a socket;
 //! - [`core`]: what decides, as plain structs, among them the [`cursor`](core::cursor) of a
 //!   subscriber;
+//! - [`memory`]: how many bytes all of this takes, and how many it may;
 //! - `room`: how many actors there are, and for how many more there is room;
 //! - [`protocol`]: what goes over the wire; [`list`], [`name`], [`position`], [`limits`],
 //!   [`error`], [`counters`], [`transport`], [`request`] and [`patience`]: what all of them use.
@@ -102,6 +103,7 @@ pub mod error;
 mod ledger;
 pub mod limits;
 pub mod list;
+pub mod memory;
 pub mod name;
 pub mod outlet;
 pub mod patience;

@@ -56,6 +56,8 @@ pub struct Limits {
     pub state_keys: usize,
     /// How many bytes the state of a user may have.
     pub state_bytes: usize,
+    /// How many bytes may be counted in memory; 0 stands for any number.
+    pub memory: usize,
 }
 
 /// How large the state of a user may become.
@@ -139,6 +141,7 @@ impl Default for Limits {
             connections_per_user: 0,
             state_keys: 1000,
             state_bytes: 64 << 10,
+            memory: 0,
         }
     }
 }

@@ -44,6 +44,17 @@ pub(crate) struct Edit(pub(crate) Patch);
 #[rtype(result = "()")]
 pub(crate) struct Delete(pub(crate) Deletion);
 
+/// Asks how many bytes the log and the history hold. From the broker, when memory is full.
+#[derive(Message, Clone, Copy)]
+#[rtype(result = "usize")]
+pub(crate) struct GetTrimmable;
+
+/// Drops the oldest entries of the log, and then of the history, until both together hold at most
+/// this many bytes. From the broker, when memory is full.
+#[derive(Message, Clone, Copy)]
+#[rtype(result = "()")]
+pub(crate) struct TrimTo(pub(crate) usize);
+
 /// A core that appends what it decides to a log.
 pub(crate) trait HasLog {
     /// Returns the log.

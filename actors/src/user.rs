@@ -19,12 +19,13 @@ use crate::common::Common;
 use crate::core::connection::Positions;
 use crate::core::user::{ChannelUpdate, ConnectState, ConnectedChannels, StateChanged, UserCore};
 use crate::core::visible_state::Values;
-use crate::counters::{ActorBytes, Counted, HeldBytes};
+use crate::counters::Counted;
 use crate::delivery::{Delivery, RestoredPlace};
 use crate::directories::Directories;
 use crate::directory::{IfAbsent, Registered, Registration, impl_registered_handlers};
 use crate::error::Unknown;
 use crate::limits::LimitReached;
+use crate::memory::{ActorBytes, ActorMemory, USER};
 use crate::name::{ChannelName, ConnId, Identity, UserName};
 use crate::posting::LogActor;
 use crate::protocol::info::UserInfo;
@@ -155,8 +156,8 @@ pub(crate) struct User {
     updates: UpdateQueue,
     /// Counts the user as online while it has a connection.
     online: Option<Counted>,
-    /// The bytes of its private log, as they are counted.
-    held: HeldBytes,
+    /// The bytes that it holds, as they are counted.
+    held: ActorMemory,
 }
 
 impl Registered for User {
@@ -183,7 +184,7 @@ impl Registered for User {
             delivery,
             updates: UpdateQueue::default(),
             online: None,
-            held: needs.common.counters().hold(),
+            held: needs.common.memory().of_actor(EMPTY),
         }
     }
 
@@ -191,10 +192,22 @@ impl Registered for User {
         &mut self.registration
     }
 
+    fn after_message(&mut self) {
+        self.held.tell(self.bytes());
+    }
+
     fn forgotten(name: &UserName, needs: &UserNeeds) {
         (needs.common.store()).note(|| Note::UserForgotten(name.clone()));
     }
 }
+
+/// What a user holds that has no state and no message.
+const EMPTY: ActorBytes = ActorBytes {
+    log: 0,
+    history: 0,
+    entries: 0,
+    lasting: USER,
+};
 
 impl Actor for User {
     type Context = Context<Self>;
@@ -207,10 +220,10 @@ impl Actor for User {
 impl User {
     fn sweep(&mut self) {
         let now = Moment::now();
-        self.held.tell(self.bytes());
         if self.core.sweep(now) {
             self.note();
         }
+        self.held.tell(self.bytes());
         self.delivery.sweep();
         let lifetime = self.needs.common.limits().user_lifetime;
         if self.core.is_offline() && now.since(self.core.last_active()) >= lifetime {
@@ -222,6 +235,8 @@ impl User {
         ActorBytes {
             log: self.core.log().bytes(),
             history: 0,
+            entries: self.core.log().own_bytes(),
+            lasting: EMPTY.lasting + self.core.state().size(),
         }
     }
 
@@ -392,7 +407,6 @@ impl Handler<Restore> for User {
     fn handle(&mut self, restore: Restore, _: &mut Context<Self>) {
         self.core = restore.core;
         self.delivery.restore(restore.places, self.core.log());
-        self.held.tell(self.bytes());
         if !self.core.is_offline() {
             self.online = Some(self.needs.common.counters().online());
         }

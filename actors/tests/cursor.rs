@@ -23,7 +23,7 @@ use channelstream_actors::limits::Retention;
 use channelstream_actors::name::{MessageId, UserName};
 use channelstream_actors::position::Epoch;
 use channelstream_actors::protocol::event;
-use channelstream_actors::protocol::message::{Address, Message};
+use channelstream_actors::protocol::message::{Address, Message, OnceHeld};
 use channelstream_actors::protocol::timestamp::Moment;
 use proptest::prelude::*;
 
@@ -159,6 +159,7 @@ impl World {
             user: user(0),
             message: None,
             edited: None,
+            held: OnceHeld::default(),
         };
         let body = event::message(&message);
         self.log.push(

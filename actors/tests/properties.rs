@@ -20,7 +20,7 @@ use channelstream_actors::core::visible_state::Values;
 use channelstream_actors::limits::Retention;
 use channelstream_actors::name::{ChannelName, ConnId, Identity, MessageId, UserName};
 use channelstream_actors::protocol::config::ChannelConfig;
-use channelstream_actors::protocol::message::{Address, Deletion, Message, Patch};
+use channelstream_actors::protocol::message::{Address, Deletion, Message, OnceHeld, Patch};
 use channelstream_actors::protocol::state::StateValue;
 use channelstream_actors::protocol::timestamp::Moment;
 use proptest::prelude::*;
@@ -338,6 +338,7 @@ impl World {
                     user: user_name(0),
                     message: None,
                     edited: None,
+                    held: OnceHeld::default(),
                 };
                 let core = self.channels.get_mut(&channel_name(channel)).unwrap();
                 core.publish(vec![Publication::new(Arc::new(message))], now);
@@ -478,7 +479,7 @@ proptest! {
                     for _ in 0..count {
                         let uuid = MessageId::random();
                         let message =
-                            Message { address: address.clone(), uuid, timestamp: now.into(), user: user_name(0), message: None, edited: None };
+                            Message { address: address.clone(), uuid, timestamp: now.into(), user: user_name(0), message: None, edited: None, held: OnceHeld::default() };
                         core.publish(vec![Publication::new(Arc::new(message))], now);
                         routes.push(only);
                     }

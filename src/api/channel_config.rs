@@ -4,13 +4,14 @@ use std::borrow::Cow;
 use std::collections::{BTreeMap, HashMap};
 
 use actix_web::post;
-use actix_web::web::{Data, Json};
+use actix_web::web::Data;
 use channelstream_actors::broker::Broker;
 use channelstream_actors::name::ChannelName;
 use channelstream_actors::protocol::config::ChannelConfig;
 use channelstream_actors::protocol::info::{Info, InfoOptions};
 use serde_json::value::RawValue;
 
+use crate::answer::LargeJson;
 use crate::error::ApiError;
 use crate::extractors::body::Body;
 use crate::extractors::signed::Signed;
@@ -164,8 +165,8 @@ pub(crate) async fn configure_channels(
     _: Signed,
     services: Data<Services>,
     Body(request): Body<ConfigRequest>,
-) -> Result<Json<Info>, ApiError> {
-    configure(&services.broker, request).await.map(Json)
+) -> Result<LargeJson<Info>, ApiError> {
+    configure(&services.broker, request).await.map(LargeJson)
 }
 
 /// Configures channels for the API and for the panel.

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use actix_web::post;
-use actix_web::web::{Data, Json};
+use actix_web::web::Data;
 use channelstream_actors::broker::Broker;
 use channelstream_actors::core::user::ConnectState;
 use channelstream_actors::core::visible_state::Values;
@@ -14,6 +14,7 @@ use channelstream_actors::protocol::state::{State, StateValue};
 use serde::Serialize;
 use utoipa::ToSchema;
 
+use crate::answer::LargeJson;
 use crate::api::channel_config::channel_configs;
 use crate::api::info::info_options;
 use crate::error::ApiError;
@@ -130,8 +131,8 @@ pub(crate) async fn connect(
     _: Signed,
     services: Data<Services>,
     Body(request): Body<ConnectRequest>,
-) -> Result<Json<ConnectAnswer>, ApiError> {
-    connect_user(&services.broker, request).await.map(Json)
+) -> Result<LargeJson<ConnectAnswer>, ApiError> {
+    connect_user(&services.broker, request).await.map(LargeJson)
 }
 
 /// Opens the connection, and tells of its channels.

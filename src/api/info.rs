@@ -1,7 +1,7 @@
 //! `/info`: tells of channels and their users.
 
 use actix_web::post;
-use actix_web::web::{Data, Json};
+use actix_web::web::Data;
 use channelstream_actors::name::ChannelName;
 use channelstream_actors::protocol::info::{Info, InfoOptions};
 use serde_json::value::RawValue;
@@ -9,6 +9,7 @@ use utoipa::openapi::schema::ObjectBuilder;
 use utoipa::openapi::{RefOr, Schema};
 use utoipa::{PartialSchema, ToSchema};
 
+use crate::answer::LargeJson;
 use crate::extractors::body::Body;
 use crate::extractors::signed::Signed;
 use crate::openapi::answers::{CommonErrors, HttpsOnly, InvalidBody, SignedErrors};
@@ -201,7 +202,7 @@ pub(crate) async fn post_info(
     signed: Signed,
     services: Data<Services>,
     body: Body<InfoBody>,
-) -> Json<Info> {
+) -> LargeJson<Info> {
     show_info(signed, services, body).await
 }
 
@@ -210,7 +211,7 @@ pub async fn show_info(
     _: Signed,
     services: Data<Services>,
     Body(InfoBody(request)): Body<InfoBody>,
-) -> Json<Info> {
+) -> LargeJson<Info> {
     let InfoRequest { channels, options } = request;
-    Json(services.broker.info(channels, &options).await)
+    LargeJson(services.broker.info(channels, &options).await)
 }

@@ -36,6 +36,7 @@ pub(crate) async fn show_metrics(
         process: process.unwrap_or_default(),
         population: services.broker.population().await,
         counters: services.broker.counters().clone(),
+        memory: services.broker.memory().clone(),
         store: services.broker.store().status(),
         metrics: services.metrics.clone(),
     };

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use actix_web::post;
-use actix_web::web::{Data, Json};
+use actix_web::web::Data;
 use channelstream_actors::broker::{Broker, NotDone};
 use channelstream_actors::core::connection::Subscriptions;
 use channelstream_actors::name::{ChannelName, ConnId};
@@ -13,6 +13,7 @@ use serde::Serialize;
 use utoipa::openapi::path::{Parameter, ParameterIn};
 use utoipa::{IntoParams, ToSchema};
 
+use crate::answer::LargeJson;
 use crate::api::channel_config::channel_configs;
 use crate::api::info::info_options;
 use crate::error::ApiError;
@@ -121,7 +122,7 @@ pub(crate) async fn subscribe(
     _: Signed,
     services: Data<Services>,
     Body(request): Body<SubscribeRequest>,
-) -> Result<Json<SubscribeAnswer>, ApiError> {
+) -> Result<LargeJson<SubscribeAnswer>, ApiError> {
     let SubscribeRequest {
         conn_id,
         channels,
@@ -132,7 +133,7 @@ pub(crate) async fn subscribe(
         .broker
         .subscribe(conn_id, channels, channel_configs);
     let (subscriptions, channels_info) = describe(&services.broker, subscribed, &info).await?;
-    Ok(Json(SubscribeAnswer {
+    Ok(LargeJson(SubscribeAnswer {
         channels: subscriptions.channels,
         channels_info,
         subscribed_to: subscriptions.changed,

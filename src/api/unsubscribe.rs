@@ -1,12 +1,13 @@
 //! `POST /unsubscribe`: takes a connection out of channels.
 
 use actix_web::post;
-use actix_web::web::{Data, Json};
+use actix_web::web::Data;
 use channelstream_actors::name::ChannelName;
 use channelstream_actors::protocol::info::Info;
 use serde::Serialize;
 use utoipa::ToSchema;
 
+use crate::answer::LargeJson;
 use crate::api::subscribe::{SubscribeQuery, SubscribeRequest, describe};
 use crate::error::ApiError;
 use crate::extractors::body::Body;
@@ -44,13 +45,13 @@ pub(crate) async fn unsubscribe(
     _: Signed,
     services: Data<Services>,
     Body(request): Body<SubscribeRequest>,
-) -> Result<Json<UnsubscribeAnswer>, ApiError> {
+) -> Result<LargeJson<UnsubscribeAnswer>, ApiError> {
     let unsubscribed = services
         .broker
         .unsubscribe(request.conn_id, request.channels);
     let (subscriptions, channels_info) =
         describe(&services.broker, unsubscribed, &request.info).await?;
-    Ok(Json(UnsubscribeAnswer {
+    Ok(LargeJson(UnsubscribeAnswer {
         channels: subscriptions.channels,
         channels_info,
         unsubscribed_from: subscriptions.changed,

@@ -3,15 +3,17 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use actix_web::HttpRequest;
 use actix_web::dev::Payload;
 use actix_web::http::header::{self, HeaderMap};
+use actix_web::{HttpMessage, HttpRequest};
 use bytes::{Bytes, BytesMut};
+use channelstream_actors::memory::HeldBytes;
 use futures_util::{FutureExt, StreamExt};
 use tokio::time::{Instant, timeout_at};
 
 use crate::error::ApiError;
 use crate::exchange::Exchange;
+use crate::services::Services;
 use crate::settings::Settings;
 
 /// How many bytes beyond the limit of a signed call are read and thrown away, so that their sender
@@ -20,6 +22,20 @@ const DISCARDED: usize = 64 << 20;
 
 /// How long a body may take before `body_rate` counts.
 const RATE_GRACE: Duration = Duration::from_secs(5);
+
+/// How large a body is that is not counted as memory, in bytes. There are few sockets for them.
+const UNCOUNTED: usize = 16 << 10;
+
+/// How many times its own size a body takes while its call is handled: as it came, as it is read,
+/// and what is made of it.
+const READ_FACTOR: usize = 4;
+
+/// What a message takes while its call is handled, besides its text, in bytes, before
+/// [`READ_FACTOR`].
+const OBJECT: usize = 512;
+
+/// How many objects of a body are counted. A call that may have more messages has a limit of its own.
+const MOST_OBJECTS: usize = 100_000;
 
 /// How large a body may be, in bytes.
 #[derive(Clone, Copy, Debug)]
@@ -85,6 +101,7 @@ pub async fn read(
     let mut begun_at = None;
     let mut bytes = BytesMut::new();
     let mut size = 0_usize;
+    let mut held = None;
     loop {
         // Most bodies come along with their head. Clock and timer are for the others.
         let chunk = match payload.next().now_or_never() {
@@ -105,6 +122,9 @@ pub async fn read(
         let chunk = chunk
             .map_err(|error| ApiError::not_json(format!("the body did not arrive: {error}")))?;
         size = size.saturating_add(chunk.len());
+        if size > UNCOUNTED && size <= limit.bytes() {
+            hold(request, &mut held, size)?;
+        }
         if size <= limit.bytes() {
             bytes.extend_from_slice(&chunk);
         } else if size > most {
@@ -114,11 +134,30 @@ pub async fn read(
     if let Some(exchange) = exchange {
         exchange.end_body();
     }
+    if held.is_some() {
+        // Each object of a call may become a message.
+        let objects = bytes.iter().filter(|byte| **byte == b'{').count();
+        let size = size.saturating_add(objects.min(MOST_OBJECTS) * OBJECT);
+        hold(request, &mut held, size)?;
+    }
+    if let Some(held) = held {
+        request.extensions_mut().insert(held);
+    }
     if size > limit.bytes() {
         Err(limit.exceeded())
     } else {
         Ok(bytes.freeze())
     }
+}
+
+/// Counts a body of which this many bytes have arrived as memory, until its request is answered.
+///
+/// # Errors
+/// Fails when there is no room for it.
+fn hold(request: &HttpRequest, held: &mut Option<HeldBytes>, size: usize) -> Result<(), ApiError> {
+    let memory = Services::of(request)?.broker.memory();
+    let held = held.get_or_insert_with(|| memory.pass());
+    Ok(held.try_set(size.saturating_mul(READ_FACTOR))?)
 }
 
 /// Returns when to give up a body of which this many bytes have arrived, counted from its

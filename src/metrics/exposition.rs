@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use channelstream_actors::broker::Population;
 use channelstream_actors::counters::Counters;
+use channelstream_actors::memory::Memory;
 use channelstream_actors::store::file::StoreStatus;
 use channelstream_actors::transport::ByTransport;
 use prometheus_client::collector::Collector;
@@ -34,6 +35,8 @@ pub struct Numbers {
     pub population: Population,
     /// The counters of the broker.
     pub counters: Counters,
+    /// What is counted in memory.
+    pub memory: Memory,
     /// The state of the store, if it is a file.
     pub store: Option<StoreStatus>,
     /// What the server counts besides.
@@ -211,12 +214,27 @@ impl Numbers {
         to.gauge(
             "channelstream_log_bytes",
             "Bytes that the logs of all channels and users hold, about.",
-            self.counters.log_bytes(),
+            self.memory.log_bytes() as u64,
         )?;
         to.gauge(
             "channelstream_history_bytes",
             "Bytes that the histories of all channels hold, about.",
-            self.counters.history_bytes(),
+            self.memory.history_bytes() as u64,
+        )?;
+        to.gauge(
+            "channelstream_memory_counted_bytes",
+            "Bytes that are counted: messages, entries, states, bodies, and fixed sums for actors and sockets.",
+            self.memory.counted() as u64,
+        )?;
+        to.gauge(
+            "channelstream_memory_limit_bytes",
+            "The bytes that may be counted (memory_limit); 0 for any number.",
+            self.memory.limit().unwrap_or_default() as u64,
+        )?;
+        to.counter(
+            "channelstream_memory_trims_total",
+            "How often logs and histories were trimmed because too much was counted.",
+            self.memory.trims(),
         )
     }
 

@@ -32,7 +32,7 @@ const NAMES: [&str; 11] = [
     "too_slow",
     "idle",
     "unknown_connection",
-    "too_many_connections",
+    "full",
 ];
 
 impl TransportEnd {
@@ -53,7 +53,7 @@ impl TransportEnd {
             Self::Closed(CloseReason::TooSlow) => 7,
             Self::Closed(CloseReason::Idle) => 8,
             Self::Closed(CloseReason::UnknownConnection) => 9,
-            Self::Closed(CloseReason::TooManyConnections) => 10,
+            Self::Closed(CloseReason::Full(_)) => 10,
         }
     }
 }

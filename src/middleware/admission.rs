@@ -118,11 +118,9 @@ fn check_client(
         return Ok(());
     }
     match find_limit_of_socket(request.request()) {
-        Some(LimitKind::Connections) if purpose == Purpose::Poll => {
-            return Err(Refused::full(LimitKind::Connections).into());
-        }
-        Some(LimitKind::Connections) | None => {}
-        Some(kind) => return Err(ApiError::too_many(kind)),
+        Some(kind @ LimitKind::ConnectionsPerAddress) => return Err(ApiError::too_many(kind)),
+        Some(kind) if purpose == Purpose::Poll => return Err(Refused::full(kind).into()),
+        _ => {}
     }
     let is_direct = find_direct_client(peer, settings).is_some();
     let listens = matches!(purpose, Purpose::Stream | Purpose::Poll | Purpose::Socket);

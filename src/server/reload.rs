@@ -5,9 +5,8 @@ use std::sync::Arc;
 use actix_web::web::{Data, block};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
-use crate::process::descriptor_limit;
 use crate::services::Services;
-use crate::settings::{Loaded, SettingsError};
+use crate::settings::{Loaded, Machine, SettingsError};
 
 /// Reads the settings from where they came from at the start.
 pub type ReadSettings = dyn Fn() -> Result<Loaded, SettingsError> + Send + Sync;
@@ -43,7 +42,7 @@ fn reload(loaded: Loaded, services: &Services) {
         mut settings,
         remarks,
     } = loaded;
-    settings.resolve_max_connections(descriptor_limit());
+    settings.fit(&Machine::read());
     let in_force = services.live.snapshot();
     let reloaded = match in_force.settings.reload(&settings) {
         Ok(reloaded) => reloaded,

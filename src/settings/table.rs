@@ -24,9 +24,6 @@ const KNOWN_SECRET: &str = "secret";
 /// The default of `admin_secret`, which everyone knows.
 const KNOWN_ADMIN_SECRET: &str = "admin_secret";
 
-/// How many descriptors are left for calls and files when all connections are taken.
-const SPARE_DESCRIPTORS: usize = 64;
-
 /// What is known of a setting without its value.
 #[derive(Clone, Copy, Debug)]
 pub struct SettingKey {
@@ -249,8 +246,8 @@ settings! {
     /// How many channels a connection may be in; 422 beyond it. 0: no limit.
     channels_per_connection: usize = Limits::default().channels_per_connection;
     /// How many connections there may be, and how many sockets; calls to `/connect` and polls get 503
-    /// beyond it, websockets and event streams are closed with 1013. 0: as many as the process may
-    /// open descriptors (nofile), less 64.
+    /// beyond it, websockets and event streams are closed with 1013. 0: any number of connections,
+    /// and as many sockets as the process may open descriptors (nofile), less 64.
     max_connections: usize = 0;
     /// How many connections an address may have; 429 beyond it. It counts only where the address of a
     /// client is known. 0: no limit.
@@ -270,6 +267,11 @@ settings! {
     state_bytes: usize = Limits::default().state_bytes;
     /// How many keys of a user's state may be public; 422 beyond it. 0: no limit.
     public_keys: usize = 1000;
+    /// How many bytes of memory the server may count: logs, histories, states, and fixed sums for
+    /// connections, users, channels and sockets. Beyond it messages are refused with 503, and the
+    /// largest logs and histories lose their oldest entries. 0: three quarters of what the control
+    /// group or the machine has.
+    memory_limit: usize = 0;
     /// The largest `history_size` of a channel; 422 beyond it. 0: no limit.
     history_size_max: usize = 10_000;
     /// Seconds a request's head may take to arrive; 408 beyond it. They begin when a connection is
@@ -327,17 +329,8 @@ impl Settings {
             connections_per_user: self.max_connections_per_user,
             state_keys: self.state_keys,
             state_bytes: self.state_bytes,
+            memory: self.memory_limit,
             ..Limits::default()
-        }
-    }
-
-    /// Sets `max_connections` where it is left to the server, which may open this many descriptors.
-    pub fn resolve_max_connections(&mut self, descriptors: Option<u64>) {
-        if self.max_connections == 0
-            && let Some(descriptors) = descriptors
-        {
-            let most = usize::try_from(descriptors).unwrap_or(usize::MAX);
-            self.max_connections = most.saturating_sub(SPARE_DESCRIPTORS).max(1);
         }
     }
 

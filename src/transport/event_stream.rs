@@ -75,8 +75,8 @@ pub(crate) async fn open(
     if lifecycle.is_draining() {
         return Ok(answer_closed(STOPPING));
     }
-    if ListenRequest::is_beyond_limit(&request, &services) {
-        return Ok(answer_closed(CloseReason::TooManyConnections));
+    if let Some(limit) = ListenRequest::limit_beyond(&request, &services) {
+        return Ok(answer_closed(CloseReason::Full(limit)));
     }
     let context = Context::new();
     let address: Addr<EventStream> = context.address();

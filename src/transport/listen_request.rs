@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use actix_web::{HttpMessage, HttpRequest};
 use channelstream_actors::error::CloseReason;
+use channelstream_actors::limits::LimitKind;
 use channelstream_actors::name::ConnId;
 use channelstream_actors::position::Report;
 use utoipa::IntoParams;
@@ -54,15 +55,15 @@ pub(super) struct ListenRequest {
 }
 
 impl ListenRequest {
-    /// Returns whether the socket of a request is beyond `max_connections`, and counts the refusal
-    /// that follows from it.
-    pub(super) fn is_beyond_limit(request: &HttpRequest, services: &Services) -> bool {
+    /// Returns the limit of the server that the socket of a request is beyond, if there is one, and
+    /// counts the refusal that follows from it.
+    pub(super) fn limit_beyond(request: &HttpRequest, services: &Services) -> Option<LimitKind> {
         let exchange = request.conn_data::<Arc<Exchange>>();
         let beyond = exchange.and_then(|exchange| exchange.beyond());
         if let Some(kind) = beyond {
             services.broker.counters().count_limit_refusal(kind);
         }
-        beyond.is_some()
+        beyond
     }
 
     /// Reads the query, and the position from wherever it is.

@@ -124,8 +124,8 @@ pub(crate) async fn open(
     }
     let takeover = if services.lifecycle.is_draining() {
         Takeover::Refused(STOPPING)
-    } else if ListenRequest::is_beyond_limit(&request, &services) {
-        Takeover::Refused(CloseReason::TooManyConnections)
+    } else if let Some(limit) = ListenRequest::limit_beyond(&request, &services) {
+        Takeover::Refused(CloseReason::Full(limit))
     } else {
         attach(listen, services).await
     };

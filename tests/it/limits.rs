@@ -4,4 +4,5 @@
 mod addresses;
 mod calls;
 mod frames;
+mod memory;
 mod population;

@@ -14,7 +14,8 @@ use crate::error::Refused;
 use crate::ledger::Claim;
 use crate::name::{ChannelName, MessageId};
 use crate::posting::{Delete, Edit, Publish};
-use crate::protocol::message::{Deletion, Destination, Draft, Message, Patch};
+use crate::protocol::event::EventBody;
+use crate::protocol::message::{Deletion, Destination, Draft, Message, OnceHeld, Patch};
 use crate::protocol::timestamp::Moment;
 use crate::user::User;
 
@@ -26,7 +27,7 @@ impl Broker {
     /// When too many calls are pending; then none was published.
     pub async fn publish(&self, drafts: Vec<Draft>) -> Result<Vec<Arc<Message>>, Refused> {
         let now = Moment::now();
-        let accept = |draft| accepted(draft, now, MessageId::random);
+        let accept = |draft| self.accepted(draft, now, MessageId::random);
         let messages = addressed(drafts).map(accept).map(Arc::new).collect();
         let messages = self.publish_accepted(messages, false).await?;
         self.settled().await?;
@@ -44,7 +45,7 @@ impl Broker {
         drafts: Vec<Draft>,
         claim: Claim,
     ) -> Result<Vec<Arc<Message>>, Refused> {
-        let accept = |(number, draft)| accepted(draft, claim.begun_at, || claim.id(number));
+        let accept = |(number, draft)| self.accepted(draft, claim.begun_at, || claim.id(number));
         let messages = (0..)
             .zip(addressed(drafts))
             .map(accept)
@@ -58,6 +59,7 @@ impl Broker {
         messages: Vec<Arc<Message>>,
         is_repeat: bool,
     ) -> Result<Vec<Arc<Message>>, Refused> {
+        self.memory().accepts()?;
         let call = Arc::new(self.begin()?);
         self.counters().count_messages(messages.len());
         messages.iter().for_each(|message| log_accepted(message));
@@ -85,11 +87,28 @@ impl Broker {
         Ok(messages)
     }
 
+    /// Makes a message of a draft: what the caller left open is filled in.
+    fn accepted(&self, draft: Draft, now: Moment, id: impl FnOnce() -> MessageId) -> Message {
+        let mut message = Message {
+            address: draft.address,
+            uuid: draft.uuid.unwrap_or_else(id),
+            timestamp: draft.timestamp.unwrap_or_else(|| now.into()),
+            user: draft.user,
+            message: draft.message,
+            edited: None,
+            held: OnceHeld::default(),
+        };
+        let size = message.size() + EventBody::most_size(message.message.as_ref());
+        message.held = self.memory().keep(size).into();
+        message
+    }
+
     /// Edits messages, in their order.
     ///
     /// # Errors
     /// When too many calls are pending; then none was edited.
     pub async fn edit(&self, patches: Vec<Patch>) -> Result<(), Refused> {
+        self.memory().accepts()?;
         let call = Arc::new(self.begin()?);
         self.send_in_order(
             patches
@@ -181,17 +200,6 @@ fn addressed(drafts: Vec<Draft>) -> impl Iterator<Item = Draft> {
     drafts
         .into_iter()
         .filter(|draft| !draft.address.leads_nowhere())
-}
-
-fn accepted(draft: Draft, now: Moment, id: impl FnOnce() -> MessageId) -> Message {
-    Message {
-        address: draft.address,
-        uuid: draft.uuid.unwrap_or_else(id),
-        timestamp: draft.timestamp.unwrap_or_else(|| now.into()),
-        user: draft.user,
-        message: draft.message,
-        edited: None,
-    }
 }
 
 /// Groups messages that follow one another and have the same destination.

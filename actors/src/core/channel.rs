@@ -302,6 +302,13 @@ impl ChannelCore {
         self.log.push(record, now);
     }
 
+    /// Drops the oldest entries of the log, and then of the history, until both together hold at
+    /// most this many bytes.
+    pub fn trim_to(&mut self, bytes: usize) {
+        self.log.trim_to(bytes.saturating_sub(self.history.bytes()));
+        self.history.trim_to(bytes.saturating_sub(self.log.bytes()));
+    }
+
     /// Drops what is older than it may be. Returns whether the log has dropped entries.
     pub fn sweep(&mut self, now: Moment) -> bool {
         self.roster.sweep(now);

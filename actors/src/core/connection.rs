@@ -151,6 +151,11 @@ impl ConnectionCore {
         &self.channels
     }
 
+    /// Returns how many channels it is in.
+    pub fn place_count(&self) -> usize {
+        self.channels.len()
+    }
+
     /// Returns its channels as a list, in the order of their names.
     pub fn channel_list(&self) -> Vec<ChannelName> {
         self.channels.iter().cloned().collect()

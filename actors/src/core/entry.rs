@@ -47,11 +47,19 @@ impl Entry {
 
     /// Returns how many bytes it holds.
     pub fn size(&self) -> usize {
-        let body = self.body.as_ref().map_or(0, EventBody::len);
+        let body = self.body.as_ref().map_or(0, EventBody::size);
         size_of::<Self>()
             + body
             + self.route.size()
             + self.message.as_ref().map_or(0, |message| message.size())
+    }
+
+    /// Returns how many bytes it holds, without those that are counted with its message.
+    pub fn own_size(&self) -> usize {
+        match &self.message {
+            Some(message) if message.is_held() => size_of::<Self>() + self.route.size(),
+            _ => self.size(),
+        }
     }
 
     /// Returns whether it is a message, and not an edit, a deletion or a change of presence or

@@ -15,6 +15,8 @@ pub struct History {
     messages: VecDeque<(u64, Arc<Message>)>,
     /// How many bytes the messages hold together.
     bytes: usize,
+    /// How many bytes of these are not counted with messages.
+    own_bytes: usize,
     /// How many bytes they may hold.
     most_bytes: usize,
 }
@@ -25,6 +27,7 @@ impl History {
         Self {
             messages: VecDeque::new(),
             bytes: 0,
+            own_bytes: 0,
             most_bytes,
         }
     }
@@ -37,6 +40,7 @@ impl History {
         let messages: VecDeque<_> = messages.into_iter().collect();
         Self {
             bytes: messages.iter().map(|(_, message)| message.size()).sum(),
+            own_bytes: messages.iter().map(|(_, message)| own_size(message)).sum(),
             messages,
             most_bytes,
         }
@@ -50,6 +54,7 @@ impl History {
             return false;
         }
         self.bytes += message.size();
+        self.own_bytes += own_size(message);
         self.messages.push_back((offset, message.clone()));
         self.trim(usize::try_from(config.history_size).unwrap_or(usize::MAX));
         true
@@ -58,11 +63,25 @@ impl History {
     /// Drops the oldest messages beyond `size` messages or the bytes allowed.
     fn trim(&mut self, size: usize) {
         while self.messages.len() > size || self.bytes > self.most_bytes {
-            let Some((_, oldest)) = self.messages.pop_front() else {
+            if !self.drop_oldest() {
                 break;
-            };
-            self.bytes -= oldest.size();
+            }
         }
+    }
+
+    /// Drops the oldest message. Returns whether there was one.
+    fn drop_oldest(&mut self) -> bool {
+        let Some((_, oldest)) = self.messages.pop_front() else {
+            return false;
+        };
+        self.bytes -= oldest.size();
+        self.own_bytes -= own_size(&oldest);
+        true
+    }
+
+    /// Drops the oldest messages until the rest holds at most this many bytes.
+    pub fn trim_to(&mut self, bytes: usize) {
+        while self.bytes > bytes && self.drop_oldest() {}
     }
 
     /// Returns the offset before the oldest message; `None` if it holds none.
@@ -82,6 +101,7 @@ impl History {
             .iter_mut()
             .find(|(_, message)| message.uuid == edited.uuid)?;
         self.bytes = self.bytes + edited.size() - message.size();
+        self.own_bytes = self.own_bytes + own_size(edited) - own_size(message);
         *message = edited.clone();
         let offset = *offset;
         self.trim(usize::MAX);
@@ -93,6 +113,7 @@ impl History {
         let index = self.messages().position(|message| message.uuid == id)?;
         let (offset, message) = self.messages.remove(index)?;
         self.bytes -= message.size();
+        self.own_bytes -= own_size(&message);
         Some(offset)
     }
 
@@ -104,6 +125,11 @@ impl History {
     /// Returns how many bytes its messages hold.
     pub fn bytes(&self) -> usize {
         self.bytes
+    }
+
+    /// Returns how many bytes it holds, without those that are counted with messages.
+    pub fn own_bytes(&self) -> usize {
+        self.own_bytes
     }
 
     /// Returns whether it holds none.
@@ -120,4 +146,10 @@ impl History {
     pub fn messages(&self) -> impl DoubleEndedIterator<Item = &Arc<Message>> + ExactSizeIterator {
         self.messages.iter().map(|(_, message)| message)
     }
+}
+
+/// Returns how many bytes a message takes here, without those that are counted with it.
+fn own_size(message: &Message) -> usize {
+    let shared = if message.is_held() { 0 } else { message.size() };
+    size_of::<(u64, Arc<Message>)>() + shared
 }

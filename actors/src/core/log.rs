@@ -25,6 +25,7 @@ pub struct Log {
     entries: VecDeque<Entry>,
     end: u64,
     bytes: usize,
+    own_bytes: usize,
     /// Grows with each edit and deletion.
     revision: u64,
     retention: Retention,
@@ -53,6 +54,7 @@ impl Log {
             entries: VecDeque::new(),
             end: 0,
             bytes: 0,
+            own_bytes: 0,
             revision: 0,
             retention,
             changes: None,
@@ -77,6 +79,7 @@ impl Log {
             }
             if entry.offset > state.start {
                 log.bytes += entry.size();
+                log.own_bytes += entry.own_size();
                 log.entries.push_back(entry);
             }
         }
@@ -92,7 +95,7 @@ impl Log {
 
     fn clear(&mut self) {
         self.entries.clear();
-        self.bytes = 0;
+        (self.bytes, self.own_bytes) = (0, 0);
     }
 
     /// Returns its numbering.
@@ -172,6 +175,11 @@ impl Log {
         self.bytes
     }
 
+    /// Returns how many bytes its entries hold, without those that are counted with messages.
+    pub fn own_bytes(&self) -> usize {
+        self.own_bytes
+    }
+
     /// Returns whether it holds none.
     pub fn is_empty(&self) -> bool {
         self.entries.is_empty()
@@ -199,6 +207,7 @@ impl Log {
             message,
         };
         self.bytes += entry.size();
+        self.own_bytes += entry.own_size();
         if let Some(changes) = &mut self.changes {
             changes.appended.push(entry.clone());
         }
@@ -217,14 +226,32 @@ impl Log {
             if !(too_many || too_large || too_old) {
                 break;
             }
-            self.bytes -= oldest.size();
-            self.entries.pop_front();
+            self.drop_oldest();
         }
-        // The memory of a burst is given back.
+        self.give_back();
+        self.entries.len() < before
+    }
+
+    /// Drops the oldest entries until the rest holds at most this many bytes.
+    pub fn trim_to(&mut self, bytes: usize) {
+        while self.bytes > bytes && !self.is_empty() {
+            self.drop_oldest();
+        }
+        self.give_back();
+    }
+
+    fn drop_oldest(&mut self) {
+        if let Some(oldest) = self.entries.pop_front() {
+            self.bytes -= oldest.size();
+            self.own_bytes -= oldest.own_size();
+        }
+    }
+
+    /// Gives the memory of a burst back.
+    fn give_back(&mut self) {
         if self.entries.capacity() > 4 * self.entries.len().max(16) {
             self.entries.shrink_to(2 * self.entries.len());
         }
-        self.entries.len() < before
     }
 
     /// Returns the entries after `position`, oldest first.
@@ -296,9 +323,10 @@ impl Log {
     fn change(&mut self, id: MessageId, change: impl FnOnce(&mut Entry)) -> Option<u64> {
         let is_it = |entry: &&mut Entry| entry.id == id && entry.message.is_some();
         let entry = self.entries.iter_mut().rev().find(is_it)?;
-        let before = entry.size();
+        let (before, own_before) = (entry.size(), entry.own_size());
         change(entry);
         self.bytes = self.bytes + entry.size() - before;
+        self.own_bytes = self.own_bytes + entry.own_size() - own_before;
         self.revision += 1;
         Some(entry.offset)
     }

@@ -400,6 +400,11 @@ impl UserCore {
         self.push(deletion.uuid, event::deletion(deletion), None, now);
     }
 
+    /// Drops the oldest entries of the log until it holds at most this many bytes.
+    pub fn trim_to(&mut self, bytes: usize) {
+        self.log.trim_to(bytes);
+    }
+
     /// Drops what is older than it may be. Returns whether the log has dropped entries.
     pub fn sweep(&mut self, now: Moment) -> bool {
         self.log.trim(now)

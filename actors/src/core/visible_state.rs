@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, HashSet};
 use std::sync::Arc;
 
 use crate::limits::{LimitReached, StateBounds};
+use crate::memory::STATE_VALUE;
 use crate::protocol::state::{Change, State, StateValue};
 
 /// The values that a caller sets, by key.
@@ -16,6 +17,8 @@ pub struct VisibleState {
     public_keys: Vec<String>,
     /// The values under the public keys, made again after each change.
     public_state: State,
+    /// About how many bytes all of it holds.
+    size: usize,
 }
 
 impl VisibleState {
@@ -24,9 +27,9 @@ impl VisibleState {
         let mut restored = Self {
             state,
             public_keys,
-            public_state: State::default(),
+            ..Self::default()
         };
-        restored.update_public_state();
+        restored.update();
         restored
     }
 
@@ -43,6 +46,11 @@ impl VisibleState {
     /// Returns the keys that others may see.
     pub fn public_keys(&self) -> &[String] {
         &self.public_keys
+    }
+
+    /// Returns about how many bytes all of it holds.
+    pub fn size(&self) -> usize {
+        self.size
     }
 
     /// Checks how large the state would be if these values were set, the later over the earlier. A
@@ -88,7 +96,7 @@ impl VisibleState {
             self.public_keys = keys;
         }
         if !changed.is_empty() || has_new_keys {
-            self.update_public_state();
+            self.update();
         }
         (changed, has_new_keys)
     }
@@ -110,7 +118,8 @@ impl VisibleState {
         changed
     }
 
-    fn update_public_state(&mut self) {
+    /// Makes again what follows from the state and the public keys.
+    fn update(&mut self) {
         let keys: HashSet<&str> = self.public_keys.iter().map(String::as_str).collect();
         let visible = self
             .state
@@ -121,7 +130,16 @@ impl VisibleState {
                 .map(|(key, value)| (key.clone(), value.clone()))
                 .collect(),
         );
+        let keys = self.public_keys.iter();
+        let of_keys: usize = keys.map(|key| size_of::<String>() + key.len()).sum();
+        self.size = size_of_values(&self.state) + size_of_values(&self.public_state) + of_keys;
     }
+}
+
+/// Returns about how many bytes values take in a state.
+pub fn size_of_values(values: &Values) -> usize {
+    let size = |(key, value): (&String, &StateValue)| STATE_VALUE + key.len() + value.size();
+    values.iter().map(size).sum()
 }
 
 #[cfg(test)]

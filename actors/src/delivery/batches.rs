@@ -170,7 +170,7 @@ mod tests {
     use crate::name::MessageId;
     use crate::position::Epoch;
     use crate::protocol::event;
-    use crate::protocol::message::{Address, Message};
+    use crate::protocol::message::{Address, Message, OnceHeld};
     use crate::protocol::timestamp::Moment;
 
     const LENGTH: u64 = 30;
@@ -211,6 +211,7 @@ mod tests {
                 user: user("x"),
                 message: None,
                 edited: None,
+                held: OnceHeld::default(),
             };
             let body = event::message(&message);
             log.push(

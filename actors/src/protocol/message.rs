@@ -10,6 +10,7 @@ use utoipa::openapi::schema::{AdditionalProperties, ObjectBuilder};
 use utoipa::openapi::{RefOr, Schema};
 use utoipa::{PartialSchema, ToSchema};
 
+use crate::memory::HeldBytes;
 use crate::name::{ChannelName, MessageId, UserName};
 use crate::protocol::timestamp::Timestamp;
 
@@ -130,13 +131,41 @@ pub struct Message {
     /// The time at which the message was last edited; null says that it never was.
     #[schema(required = true)]
     pub edited: Option<Timestamp>,
+    /// Counts the message and its encoded form as memory.
+    #[serde(skip)]
+    #[schema(ignore)]
+    pub held: OnceHeld,
+}
+
+/// Counts a message as memory where it is in many places at the same time. A copy is another message,
+/// and counts where it is kept.
+#[derive(Debug, Default)]
+pub struct OnceHeld(Option<HeldBytes>);
+
+impl From<HeldBytes> for OnceHeld {
+    fn from(held: HeldBytes) -> Self {
+        Self(Some(held))
+    }
+}
+
+impl Clone for OnceHeld {
+    fn clone(&self) -> Self {
+        Self(None)
+    }
 }
 
 impl Message {
+    /// Returns whether it is counted by itself, so that its places need not count it.
+    pub(crate) fn is_held(&self) -> bool {
+        self.held.0.is_some()
+    }
+
     /// Returns how many bytes of memory the message takes.
     pub fn size(&self) -> usize {
-        let name = |name: &UserName| size_of::<UserName>() + SHARED + name.as_str().len();
+        let text = |text: &str| SHARED + text.len();
+        let name = |name: &UserName| size_of::<UserName>() + text(name.as_str());
         let names = |users: &[UserName]| users.iter().map(name).sum::<usize>();
+        let channel = self.address.channel.as_ref();
         let payload = self
             .message
             .as_ref()
@@ -144,14 +173,15 @@ impl Message {
         SHARED
             + size_of::<Self>()
             + payload
-            + name(&self.user)
+            + channel.map_or(0, |channel| text(channel.as_str()))
+            + text(self.user.as_str())
             + names(&self.address.pm_users)
             + names(&self.address.exclude_users)
     }
 }
 
-/// The two counts before what an [`Arc`] holds, and what an allocator adds.
-const SHARED: usize = 4 * size_of::<usize>();
+/// The two counts before what an [`Arc`](std::sync::Arc) holds, and what an allocator adds.
+pub(crate) const SHARED: usize = 4 * size_of::<usize>();
 
 /// An edit as accepted: the answer of `PATCH /message`.
 #[derive(Clone, Debug, Serialize, ToSchema)]

@@ -6,7 +6,7 @@ use crate::core::user::UserCore;
 use crate::delivery::{
     Attach, Delivery, Detach, FindEpochs, GetPosition, IsUpToDate, PublishAnswer, find_epochs,
 };
-use crate::posting::{Delete, Edit, LogActor, Publish};
+use crate::posting::{Delete, Edit, GetTrimmable, LogActor, Publish, TrimTo};
 use crate::protocol::timestamp::Moment;
 use crate::store::note::Note;
 use crate::user::User;
@@ -28,11 +28,9 @@ impl Handler<Publish> for User {
     type Result = PublishAnswer;
 
     fn handle(&mut self, publish: Publish, context: &mut Context<Self>) -> PublishAnswer {
-        let answer = LogActor::publish(self, publish, context, |core, publications| {
+        LogActor::publish(self, publish, context, |core, publications| {
             core.publish(publications, Moment::now());
-        });
-        self.held.tell_roughly(self.bytes());
-        answer
+        })
     }
 }
 
@@ -49,6 +47,22 @@ impl Handler<Delete> for User {
 
     fn handle(&mut self, Delete(deletion): Delete, context: &mut Context<Self>) {
         self.change(context, |core| core.delete(&deletion, Moment::now()));
+    }
+}
+
+impl Handler<GetTrimmable> for User {
+    type Result = usize;
+
+    fn handle(&mut self, _: GetTrimmable, _: &mut Context<Self>) -> usize {
+        self.bytes().trimmable()
+    }
+}
+
+impl Handler<TrimTo> for User {
+    type Result = ();
+
+    fn handle(&mut self, TrimTo(bytes): TrimTo, context: &mut Context<Self>) {
+        self.change(context, |core| core.trim_to(bytes));
     }
 }
 

@@ -144,12 +144,7 @@ impl Server {
 
     /// Resident memory in kilobytes.
     pub(crate) fn memory(&self) -> u64 {
-        let status = std::fs::read_to_string(format!("/proc/{}/status", self.child.id())).unwrap();
-        let line = status
-            .lines()
-            .find(|line| line.starts_with("VmRSS:"))
-            .unwrap();
-        line.split_whitespace().nth(1).unwrap().parse().unwrap()
+        resident(self.child.id())
     }
 
     /// The time for which its threads have run on a processor. Unlike the time that passes, it does
@@ -241,6 +236,16 @@ pub(crate) fn command(arguments: &[&str], variables: &[(&str, &str)]) -> (Option
         output.status.code(),
         String::from_utf8([output.stdout, output.stderr].concat()).unwrap(),
     )
+}
+
+/// Resident memory of a process in kilobytes.
+pub(crate) fn resident(process: u32) -> u64 {
+    let status = std::fs::read_to_string(format!("/proc/{process}/status")).unwrap();
+    let line = status
+        .lines()
+        .find(|line| line.starts_with("VmRSS:"))
+        .unwrap();
+    line.split_whitespace().nth(1).unwrap().parse().unwrap()
 }
 
 /// The address that a line of the log names.

@@ -3,7 +3,7 @@
 use bytestring::ByteString;
 use serde::Serialize;
 
-use crate::protocol::message::Payload;
+use crate::protocol::message::{Payload, SHARED};
 
 /// The end of the live form of an event that says whether it is caught up.
 const LIVE_MARK: &str = ",\"catchup\":false}";
@@ -22,17 +22,24 @@ pub struct EventBody(ByteString);
 impl EventBody {
     /// Encodes an event, which may carry an application's object.
     pub(super) fn encode(event: &impl Serialize, payload: Option<&Payload>) -> Self {
-        let mut text =
-            Vec::with_capacity(ENVELOPE + payload.map_or(0, |payload| payload.get().len()));
+        let mut text = Vec::with_capacity(Self::most_size(payload));
         let encoded = serde_json::to_writer(&mut text, event).ok();
-        // What was not used would be kept as long as the event.
-        text.shrink_to_fit();
+        // What was not used would be kept as long as the event. An allocator that is told to shrink a
+        // block by less than half leaves it as it is, so a small event is copied.
+        if text.capacity() - text.len() > text.len() / 8 {
+            text = text.as_slice().into();
+        }
         let text = encoded.and_then(|()| ByteString::try_from(text).ok());
         // These events hold text keys and values only, which always encode.
         Self(text.unwrap_or_else(|| {
             log::error!("an event could not be encoded");
             ByteString::from_static("{\"type\":\"error\"}")
         }))
+    }
+
+    /// Returns how many bytes of memory most events with this object take at most.
+    pub(crate) fn most_size(payload: Option<&Payload>) -> usize {
+        SHARED + ENVELOPE + payload.map_or(0, |payload| payload.get().len())
     }
 
     /// Takes the form for those who listen while the event happens, as it was encoded before.
@@ -56,6 +63,11 @@ impl EventBody {
                 .unwrap_or_default(),
         );
         out.push_str(CATCH_UP_MARK);
+    }
+
+    /// Returns how many bytes of memory it takes.
+    pub fn size(&self) -> usize {
+        SHARED + self.len()
     }
 
     /// Returns the length of the live form, in bytes.

@@ -4,7 +4,7 @@ use crate::name::MessageId;
 use crate::position::Epoch;
 use crate::protocol::config::ChannelConfig;
 use crate::protocol::event;
-use crate::protocol::message::Address;
+use crate::protocol::message::{Address, OnceHeld};
 use crate::protocol::timestamp::Moment;
 
 fn message(user: &str) -> Arc<Message> {
@@ -15,6 +15,7 @@ fn message(user: &str) -> Arc<Message> {
         user: UserName::new(user),
         message: None,
         edited: None,
+        held: OnceHeld::default(),
     })
 }
 

@@ -48,6 +48,7 @@ fn message(channel: &ChannelName, text: &str) -> Message {
         user: UserName::new("alice\0\"\\é"),
         message: Some(payload(text)),
         edited: None,
+        held: OnceHeld::default(),
     }
 }
 
