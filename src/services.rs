@@ -6,6 +6,7 @@ use actix::{Actor, Addr};
 use actix_web::HttpRequest;
 use actix_web::web::Data;
 use channelstream_actors::broker::Broker;
+use tokio::sync::Semaphore;
 
 use crate::accepting::{Accepting, SocketOwner};
 use crate::client_limits::ClientLimits;
@@ -45,6 +46,8 @@ pub struct Services {
     pub accepting: Accepting,
     /// How many sockets clients may hold, and how often they may call.
     pub client_limits: ClientLimits,
+    /// For how many more panels of operators there is room.
+    pub panel_room: Arc<Semaphore>,
     /// When the server started.
     pub start_time: StartTime,
 }
@@ -63,6 +66,10 @@ impl Services {
             lifecycle: Lifecycle::default(),
             accepting: Accepting::new(owner),
             client_limits: ClientLimits::new(&settings, broker.memory().clone()),
+            panel_room: Arc::new(Semaphore::new(match settings.open_panels {
+                0 => Semaphore::MAX_PERMITS,
+                most => most.min(Semaphore::MAX_PERMITS),
+            })),
             start_time: StartTime::now(),
             settings,
             broker,

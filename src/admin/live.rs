@@ -7,12 +7,16 @@ use std::time::{Duration, Instant};
 
 use actix_web::web::{Bytes, Data};
 use actix_web::{HttpRequest, HttpResponse, get};
+use channelstream_actors::error::Refused;
+use channelstream_actors::limits::LimitKind;
 use futures_util::StreamExt;
 use futures_util::future::{Either, ready, select};
 use futures_util::stream::{once, unfold};
+use tokio::sync::OwnedSemaphorePermit;
 use tokio::time::sleep;
 
 use crate::admin::view::{ListParameters, View, ViewParameters};
+use crate::error::ApiError;
 use crate::event_source;
 use crate::extractors::operator::Operator;
 use crate::openapi::answers::{AdminErrors, CommonErrors, HttpsOnly, InvalidQuery};
@@ -36,6 +40,8 @@ struct PanelStream {
     shown: String,
     /// When the view is read again.
     read_at: Instant,
+    /// One of the panels that may be open.
+    _room: OwnedSemaphorePermit,
 }
 
 /// Shows what the panel shows, as server-sent events.
@@ -59,7 +65,9 @@ pub(crate) async fn stream_live(
     services: Data<Services>,
     view: View,
     request: HttpRequest,
-) -> HttpResponse {
+) -> Result<HttpResponse, ApiError> {
+    let room = services.panel_room.clone().try_acquire_owned();
+    let room = room.map_err(|_| Refused::full(LimitKind::OpenPanels))?;
     let known = event_source::last_event_id(&request)
         .and_then(|id| id.parse().ok())
         .unwrap_or_default();
@@ -69,12 +77,13 @@ pub(crate) async fn stream_live(
         known,
         shown: String::new(),
         read_at: Instant::now(),
+        _room: room,
     };
     let events = unfold(panel, |mut panel| async move {
         let events = panel.next().await?;
         Some((Ok::<_, Infallible>(Bytes::from(events)), panel))
     });
-    event_source::answer().streaming(once(ready(Ok(event_source::BEGINNING))).chain(events))
+    Ok(event_source::answer().streaming(once(ready(Ok(event_source::BEGINNING))).chain(events)))
 }
 
 impl PanelStream {

@@ -64,6 +64,12 @@ export class Live {
                 this.#listener.refused(await response.json());
                 return;
             }
+            if (response.status === 503) {
+                // It stops, or as many panels are open as may be.
+                this.#listener.status(false, (await response.json()).request);
+                this.#timer = setTimeout(() => this.#comeBack(), this.#backoff.next());
+                return;
+            }
             await response.body.cancel();
         } catch {
             // It is away; so the stream will be told.

@@ -49,8 +49,8 @@ let view;
 const live = new Live(root, {
     numbers: (samples) => view.numbers?.(samples),
     view: (seen) => view.show(seen),
-    status: (isLive) => {
-        at('status').textContent = isLive ? 'live' : 'the server is away';
+    status: (isLive, reason = 'the server is away') => {
+        at('status').textContent = isLive ? 'live' : reason;
         at('status').classList.toggle('is-live', isLive);
     },
     refused: (answer) => say(`That cannot be shown: ${reasons(answer)}`, true),

@@ -267,6 +267,9 @@ settings! {
     state_bytes: usize = Limits::default().state_bytes;
     /// How many keys of a user's state may be public; 422 beyond it. 0: no limit.
     public_keys: usize = 1000;
+    /// How many panels of operators may be open at once; 503 beyond it. Each asks all channels or users
+    /// again and again. 0: no limit.
+    open_panels: usize = 20;
     /// How many bytes of memory the server may count: logs, histories, states, and fixed sums for
     /// connections, users, channels and sockets. Beyond it messages are refused with 503, and the
     /// largest logs and histories lose their oldest entries. 0: three quarters of what the control

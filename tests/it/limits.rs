@@ -5,4 +5,5 @@ mod addresses;
 mod calls;
 mod frames;
 mod memory;
+mod panels;
 mod population;

@@ -81,6 +81,8 @@ limits! {
     SignedRate = "signed_rate", "signed calls of one address in one second";
     /// The bytes of the memory for `Idempotency-Key`.
     Idempotency = "idempotency_bytes", "bytes in the memory for Idempotency-Key";
+    /// The panels of operators that are open at once.
+    OpenPanels = "open_panels", "open panels";
     /// The bytes that are counted in memory.
     Memory = "memory_limit", "data in memory";
 }

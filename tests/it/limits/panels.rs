@@ -1,0 +1,31 @@
+//! How many panels of operators may be open.
+
+use reqwest::{Method, Response};
+
+use crate::support::client::Backend;
+use crate::support::eventually;
+use crate::support::server::Server;
+
+async fn open(backend: &Backend) -> Response {
+    let request = backend.request(Method::GET, "/admin/live");
+    request.send().await.unwrap()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn as_many_panels_are_open_as_open_panels_allows() {
+    let server = Server::start(&[("open-panels", "2")]);
+    let backend = Backend::of(&server);
+    let opened = [open(&backend).await, open(&backend).await];
+    assert!(opened.iter().all(|panel| panel.status() == 200));
+    let refused = open(&backend).await;
+    assert_eq!(refused.status(), 503);
+    assert!(refused.headers().contains_key("retry-after"));
+    let text = refused.text().await.unwrap();
+    assert!(text.contains("open_panels"), "{text}");
+    // One that was closed leaves room for another.
+    drop(opened);
+    eventually("a panel can be opened", async || {
+        open(&backend).await.status() == 200
+    })
+    .await;
+}
