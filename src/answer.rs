@@ -59,7 +59,10 @@ fn encode(value: &impl Serialize, request: &HttpRequest) -> Result<Pieces, ApiEr
         refused: None,
     };
     match serde_json::to_writer(&mut pieces, value) {
-        Ok(()) => Ok(pieces),
+        Ok(()) => {
+            pieces.size += pieces.last.len();
+            Ok(pieces)
+        }
         Err(_) => Err(match pieces.refused {
             Some(refused) => ApiError::AnswerRefused(refused),
             None => ApiError::Internal("an answer that is no JSON"),
@@ -74,16 +77,19 @@ const PIECE: usize = 64 << 10;
 struct Pieces {
     full: VecDeque<Bytes>,
     last: Vec<u8>,
-    /// How many bytes are left.
+    /// How many bytes the full pieces have; all that are left, once it is complete.
     size: usize,
     held: HeldBytes,
     /// Why no more is taken.
     refused: Option<Refused>,
 }
 
-impl io::Write for Pieces {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+impl Pieces {
+    /// Takes as much as the last piece has room for, after it has begun a new one if that is full.
+    /// Returns how much that was.
+    fn take(&mut self, bytes: &[u8]) -> io::Result<usize> {
         if self.last.len() == PIECE {
+            self.size += PIECE;
             if let Err(refused) = self.held.try_set(self.size + PIECE) {
                 self.refused = Some(refused);
                 return Err(io::ErrorKind::OutOfMemory.into());
@@ -94,8 +100,27 @@ impl io::Write for Pieces {
         let room = PIECE - self.last.len();
         let taken = bytes.get(..room).unwrap_or(bytes);
         self.last.extend_from_slice(taken);
-        self.size += taken.len();
         Ok(taken.len())
+    }
+}
+
+impl io::Write for Pieces {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.take(bytes)
+    }
+
+    #[inline]
+    fn write_all(&mut self, mut bytes: &[u8]) -> io::Result<()> {
+        // Most writes are of some bytes, and fit.
+        if self.last.len() + bytes.len() <= PIECE {
+            self.last.extend_from_slice(bytes);
+            return Ok(());
+        }
+        while !bytes.is_empty() {
+            let taken = self.take(bytes)?;
+            bytes = bytes.get(taken..).unwrap_or_default();
+        }
+        Ok(())
     }
 
     fn flush(&mut self) -> io::Result<()> {

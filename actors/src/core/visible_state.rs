@@ -59,7 +59,12 @@ impl VisibleState {
     /// # Errors
     /// Fails when the state would be larger than its limits allow.
     pub fn check(&self, values: &[&Values], bounds: StateBounds) -> Result<(), LimitReached> {
-        if values.iter().all(|values| values.is_empty()) {
+        let keys: usize = values.iter().map(|values| values.len()).sum();
+        let bytes: usize = values.iter().copied().map(size_of_values).sum();
+        // Most are far from the limits, even if all keys were new.
+        if bounds.keys.check(self.state.len() + keys).is_ok()
+            && bounds.bytes.check(self.size + bytes).is_ok()
+        {
             return Ok(());
         }
         let mut sizes: BTreeMap<&str, usize> = (self.state.iter())
