@@ -67,12 +67,17 @@ impl Lifecycle {
 
     /// Waits until all clients are closed.
     pub async fn clients_closed(&self) {
+        self.wait_for(Phase::Ending).await;
+    }
+
+    /// Waits until the server has entered this phase, or a later one.
+    pub(crate) async fn wait_for(&self, awaited: Phase) {
         // Cannot fail: the sender lives as long as this.
         let _ = self
             .0
             .phase
             .subscribe()
-            .wait_for(|phase| *phase == Phase::Ending)
+            .wait_for(|phase| *phase >= awaited)
             .await;
     }
 

@@ -5,6 +5,7 @@ mod http_service;
 mod inherited;
 mod listener;
 mod reload;
+mod service_manager;
 mod store;
 mod threads;
 mod unix_socket;
@@ -23,6 +24,7 @@ use crate::routes::Exposure;
 use crate::server::application::Served;
 use crate::server::http_service::StreamLimits;
 use crate::server::listener::{ListenSocket, Listeners};
+use crate::server::service_manager::{Change, ServiceManager};
 use crate::server::threads::WorkerThreads;
 use crate::services::Services;
 use crate::settings::{Machine, Settings};
@@ -39,6 +41,8 @@ pub async fn serve(mut settings: Settings, read: Arc<ReadSettings>) -> std::io::
     let listeners = listener::listen(&settings)?;
     let mut signals = Signals::new()?;
     let hangups = reload::catch_hangups()?;
+    let manager = ServiceManager::find()?;
+    manager.tell(Change::Starting);
     // Clients that connect now wait until the store is read.
     let (store, kept) = tokio::select! {
         opened = store::open(&settings) => opened?,
@@ -47,7 +51,10 @@ pub async fn serve(mut settings: Settings, read: Arc<ReadSettings>) -> std::io::
     let broker = Broker::with_store(settings.limits(), store, kept);
     let services = Data::new(Services::start(settings, broker, listeners.owner));
     log_addresses(&services.settings, &listeners);
-    let server = start_http(listeners, &services)?;
+    let threads = WorkerThreads::new(count_workers(&services.settings), services.broker.clone());
+    let server = start_http(listeners, &services, &threads)?;
+    manager.follow(services.lifecycle.clone(), threads);
+    manager.tell(Change::Ready);
     let stopped = stop::stop_at_signal(
         signals,
         server.handle(),
@@ -59,16 +66,18 @@ pub async fn serve(mut settings: Settings, read: Arc<ReadSettings>) -> std::io::
     let served = tokio::select! {
         stopped = stopped => stopped,
         served = server => served,
-        () = reload::reload_at_hangups(hangups, read, services.clone()) => Ok(()),
+        () = reload::reload_at_hangups(hangups, read, services.clone(), manager) => Ok(()),
     };
     log::info!("stopped");
     served
 }
 
 /// Starts the threads, which accept connections from all sockets.
-fn start_http(listeners: Listeners, services: &Data<Services>) -> std::io::Result<Server> {
-    let workers = count_workers(&services.settings);
-    let threads = WorkerThreads::new(workers, services.broker.clone());
+fn start_http(
+    listeners: Listeners,
+    services: &Data<Services>,
+    threads: &WorkerThreads,
+) -> std::io::Result<Server> {
     let limits = StreamLimits {
         unacknowledged: services.settings.limits().idle,
         head_timeout: services.settings.head_timeout,
@@ -77,7 +86,7 @@ fn start_http(listeners: Listeners, services: &Data<Services>) -> std::io::Resul
     let stop = builder.graceful_shutdown_signal();
     let page_address = listeners.find_page_address();
     let mut builder = builder
-        .workers(workers)
+        .workers(threads.count())
         .backlog(listener::BACKLOG.unsigned_abs())
         // The stop has deadlines of its own (`stop.rs`).
         .shutdown_timeout(u64::from(u32::MAX))

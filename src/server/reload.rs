@@ -5,6 +5,7 @@ use std::sync::Arc;
 use actix_web::web::{Data, block};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
+use crate::server::service_manager::{Change, ServiceManager};
 use crate::services::Services;
 use crate::settings::{Loaded, Machine, SettingsError};
 
@@ -24,8 +25,10 @@ pub(super) async fn reload_at_hangups(
     mut hangups: Signal,
     read: Arc<ReadSettings>,
     services: Data<Services>,
+    manager: ServiceManager,
 ) {
     while hangups.recv().await.is_some() {
+        manager.tell(Change::Reloading);
         let read = read.clone();
         // Files are read on a thread that may wait.
         match block(move || read()).await {
@@ -33,6 +36,8 @@ pub(super) async fn reload_at_hangups(
             Ok(Err(error)) => refuse(&error),
             Err(error) => log::error!("the settings could not be read again: {error}"),
         }
+        // Also when the settings were refused, since the server goes on with those in force.
+        manager.tell(Change::Ready);
     }
     std::future::pending().await
 }

@@ -5,6 +5,8 @@ use std::sync::{Arc, OnceLock};
 
 use actix::{Arbiter, ArbiterHandle};
 use channelstream_actors::broker::Broker;
+use futures_util::future::join_all;
+use tokio::sync::oneshot;
 
 /// The threads that serve HTTP, which also host the actors. A call and the channel that it is for
 /// often share a thread, and then no other thread has to be woken. Cloning shares them.
@@ -30,6 +32,27 @@ impl WorkerThreads {
         }))
     }
 
+    /// Returns how many threads there are places for.
+    pub(super) fn count(&self) -> usize {
+        self.0.handles.len()
+    }
+
+    /// Waits until every thread that hosts actors has answered. Returns `false` when one of them
+    /// has ended, or has not started yet.
+    pub(super) async fn all_answer(&self) -> bool {
+        let answers = self.0.handles.iter().map(|place| {
+            let (answer, answered) = oneshot::channel();
+            if let Some(handle) = place.get() {
+                handle.spawn(async move {
+                    // Cannot fail: the answer is awaited.
+                    let _ = answer.send(());
+                });
+            }
+            answered
+        });
+        join_all(answers).await.iter().all(Result::is_ok)
+    }
+
     /// Registers the current thread. Each thread calls this before any connection is accepted. The
     /// threads start one after the other, and the last one starts the broker.
     pub(super) fn enter(&self) {
@@ -47,5 +70,47 @@ impl WorkerThreads {
         if let Some(all) = all {
             broker.start_on(&all);
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::mpsc::channel;
+    use std::time::Duration;
+
+    use actix::Arbiter;
+    use channelstream_actors::limits::Limits;
+    use tokio::time::timeout;
+
+    use super::*;
+
+    #[actix::test]
+    async fn all_threads_answer_only_while_none_is_busy_or_has_ended() {
+        let threads = WorkerThreads::new(2, Broker::new(Limits::default()));
+        assert!(!threads.all_answer().await, "no thread has started");
+        let arbiters = [(), ()].map(|()| Arbiter::new());
+        for arbiter in &arbiters {
+            let (threads, (entered, has_entered)) = (threads.clone(), oneshot::channel());
+            arbiter.spawn_fn(move || {
+                threads.enter();
+                let _ = entered.send(());
+            });
+            assert!(has_entered.await.is_ok());
+        }
+        assert!(threads.all_answer().await);
+
+        let (go_on, wait) = channel::<()>();
+        arbiters[1].spawn_fn(move || {
+            let _ = wait.recv();
+        });
+        let answer = timeout(Duration::from_millis(100), threads.all_answer());
+        assert!(answer.await.is_err(), "a thread is busy");
+        drop(go_on);
+        assert!(threads.all_answer().await);
+
+        arbiters[0].stop();
+        let [first, _second] = arbiters;
+        assert!(first.join().is_ok());
+        assert!(!threads.all_answer().await, "a thread has ended");
     }
 }

@@ -58,6 +58,7 @@ mod restarts;
 mod secrets;
 mod seeds;
 mod server_sent_events;
+mod service_manager;
 mod shutdown;
 mod slow_attack;
 mod slow_clients;

@@ -1,0 +1,142 @@
+//! Tells the service manager what the server does, by the protocol of systemd's `sd_notify`.
+//!
+//! | what happens | what is sent |
+//! | --- | --- |
+//! | the store is being read | `STATUS` |
+//! | the server listens | `READY=1` |
+//! | SIGHUP | `RELOADING=1` with `MONOTONIC_USEC`, then `READY=1` |
+//! | a stop begins | `STOPPING=1` |
+//! | every thread has answered | `WATCHDOG=1`, where `WATCHDOG_USEC` is given |
+//!
+//! Without `NOTIFY_SOCKET` nobody asks, and nothing is sent.
+
+use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
+use std::time::Duration;
+
+use sd_notify::NotifyState;
+use tokio::time::sleep;
+
+use crate::lifecycle::{Lifecycle, Phase};
+use crate::server::threads::WorkerThreads;
+
+/// How many changes may wait to be sent. Further ones are dropped: a service manager that reads
+/// nothing must not stop a server that works.
+const MOST_WAITING: usize = 16;
+
+/// Something that the service manager is told.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Change {
+    /// The store is being read, and the server does not listen yet.
+    Starting,
+    /// The server listens, or goes on after a reload.
+    Ready,
+    /// The settings are read again.
+    Reloading,
+    /// A stop has begun, and everything is still served.
+    Noticed,
+    /// Clients are being closed.
+    Draining,
+    /// Every thread has answered.
+    Alive,
+}
+
+/// The service manager that started this process, if there is one. Cloning shares it.
+#[derive(Clone, Debug)]
+pub(super) struct ServiceManager(Option<SyncSender<Change>>);
+
+impl ServiceManager {
+    /// Begins to tell the service manager what happens, on a thread of its own, which may wait.
+    ///
+    /// # Errors
+    /// Fails when the thread cannot be started.
+    pub(super) fn find() -> std::io::Result<Self> {
+        if std::env::var_os("NOTIFY_SOCKET").is_none() {
+            return Ok(Self(None));
+        }
+        let (sender, changes) = sync_channel(MOST_WAITING);
+        std::thread::Builder::new()
+            .name("service-manager".to_owned())
+            .spawn(move || send_all(&changes))?;
+        Ok(Self(Some(sender)))
+    }
+
+    /// Tells the service manager of a change. Returns at once.
+    pub(super) fn tell(&self, change: Change) {
+        if let Some(sender) = &self.0 {
+            // Dropped when too much waits already.
+            let _ = sender.try_send(change);
+        }
+    }
+
+    /// Tells of the phases of a stop, and that the threads answer, for as long as the server runs.
+    pub(super) fn follow(&self, lifecycle: Lifecycle, threads: WorkerThreads) {
+        if self.0.is_none() {
+            return;
+        }
+        let manager = self.clone();
+        actix::spawn(async move {
+            lifecycle.wait_for(Phase::Noticed).await;
+            manager.tell(Change::Noticed);
+            lifecycle.wait_for(Phase::Draining).await;
+            manager.tell(Change::Draining);
+        });
+        let patience = sd_notify::watchdog_enabled().filter(|patience| !patience.is_zero());
+        if let Some(patience) = patience {
+            actix::spawn(watch_threads(self.clone(), threads, patience));
+        }
+    }
+}
+
+/// Tells the service manager that the server is alive whenever all threads have answered. It is
+/// told of nothing while a thread does not answer, and restarts the server after `patience`.
+async fn watch_threads(manager: ServiceManager, threads: WorkerThreads, patience: Duration) {
+    loop {
+        if threads.all_answer().await {
+            manager.tell(Change::Alive);
+        }
+        // Two rounds may be late before the service manager gives up.
+        sleep(patience / 4).await;
+    }
+}
+
+/// Sends all changes in their order.
+fn send_all(changes: &Receiver<Change>) {
+    let mut is_stopping = false;
+    let mut has_failed = false;
+    for change in changes {
+        is_stopping |= matches!(change, Change::Noticed | Change::Draining);
+        // A reload that ends during a stop does not make the server ready again.
+        if is_stopping && matches!(change, Change::Ready | Change::Reloading) {
+            continue;
+        }
+        match send(change) {
+            Ok(()) => has_failed = false,
+            Err(error) if !has_failed => {
+                has_failed = true;
+                log::warn!(
+                    "the service manager cannot be told what the server does (NOTIFY_SOCKET): {error}"
+                );
+            }
+            Err(_) => {}
+        }
+    }
+}
+
+fn send(change: Change) -> std::io::Result<()> {
+    use NotifyState::{Ready, Reloading, Status, Stopping, Watchdog};
+    match change {
+        Change::Starting => sd_notify::notify(&[Status("Reading the store.")]),
+        Change::Ready => sd_notify::notify(&[Ready, Status("Serving.")]),
+        Change::Reloading => sd_notify::notify(&[
+            Reloading,
+            NotifyState::monotonic_usec_now()?,
+            Status("Reading the settings again."),
+        ]),
+        Change::Noticed => sd_notify::notify(&[
+            Stopping,
+            Status("Stopping: not ready any more, and still serving."),
+        ]),
+        Change::Draining => sd_notify::notify(&[Status("Stopping: closing all clients.")]),
+        Change::Alive => sd_notify::notify(&[Watchdog]),
+    }
+}
