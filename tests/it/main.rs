@@ -35,6 +35,7 @@ mod generated_clients;
 mod hints;
 mod idempotency;
 mod ini_files;
+mod kubernetes;
 mod lifetimes;
 mod limits;
 mod listening;
