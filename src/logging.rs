@@ -2,8 +2,10 @@
 //! error, so a thread that serves never waits for whoever reads the log. Lines that find the queue
 //! full are dropped and counted.
 
+mod accept_errors;
 mod fields;
 mod json;
+pub mod panics;
 pub mod refusals;
 
 use std::io::{IsTerminal, Write};
@@ -70,7 +72,6 @@ pub fn start(settings: &Settings) -> Logging {
         }
         LogFormat::Json => {
             builder.format(json::write).write_style(WriteStyle::Never);
-            log_panics();
             json::LONGEST_LINE
         }
     };
@@ -89,6 +90,7 @@ pub fn start(settings: &Settings) -> Logging {
     {
         eprintln!("channelstream: nothing will be logged: {error}");
     }
+    panics::log();
     Logging(())
 }
 
@@ -97,11 +99,6 @@ pub fn flush() {
     refusals::log_sums(Instant::now() + refusals::INTERVAL);
     report_dropped();
     log::logger().flush();
-}
-
-/// Logs panics like all else, so that each line is JSON.
-fn log_panics() {
-    std::panic::set_hook(Box::new(|panic| log::error!("a thread panicked: {panic}")));
 }
 
 /// Chooses colours where a person reads the log.
@@ -126,6 +123,9 @@ impl Log for Logger {
     }
 
     fn log(&self, record: &Record<'_>) {
+        if accept_errors::take_over(record) {
+            return;
+        }
         let level = match record.level() {
             Level::Error if is_about_a_client(record.target()) => Level::Debug,
             level => level,

@@ -4,10 +4,11 @@
 //! hangs up does not stop it in the middle.
 //!
 //! Messages are published, edited and deleted in `messages`, calls are made once in [`once`],
-//! channels and users are described in `info`, operators are served in `panel`, and all connections
-//! are ended in `drain`.
+//! channels and users are described in `info`, operators are served in `panel`, all connections are
+//! ended in `drain`, and those that a fault leaves behind in `falling`.
 
 mod drain;
+mod falling;
 mod info;
 mod messages;
 pub mod once;
@@ -142,6 +143,10 @@ impl Broker {
             arbiter.spawn(async move { broker.answer_rebuilds().await });
             let broker = self.clone();
             arbiter.spawn(async move { broker.trim_when_full().await });
+            if let Some(fallen) = self.common.faults().collect() {
+                let broker = self.clone();
+                arbiter.spawn(async move { broker.end_with_fallen(fallen).await });
+            }
         }
     }
 

@@ -14,8 +14,9 @@ use crate::delivery::{
     find_epochs,
 };
 use crate::directory::{Registered, Registration, impl_registered_handlers};
+use crate::faults::{ActorKind, Fallen, is_falling, strike};
 use crate::memory::{ActorBytes, ActorMemory, CHANNEL};
-use crate::name::{ChannelName, ConnId, Identity, MessageId};
+use crate::name::{ChannelName, ConnId, Identity, MessageId, UserName};
 use crate::position::Position;
 use crate::posting::{Delete, Edit, GetTrimmable, LogActor, Publish, TrimTo};
 use crate::protocol::config::ChannelConfig;
@@ -40,6 +41,16 @@ pub(crate) struct UpdateMember {
     /// The configuration of the channel, if this message creates it.
     pub(crate) config: Option<ChannelConfig>,
 }
+
+/// Takes a user off the roster that a panic has ended. From the user, as it ends.
+#[derive(Message)]
+#[rtype(result = "()")]
+pub(crate) struct Expel(pub(crate) UserName);
+
+/// Ends the place of a connection that ends with an actor that has fallen. From the connection.
+#[derive(Message)]
+#[rtype(result = "()")]
+pub(crate) struct LeavePlace(pub(crate) ConnId);
 
 /// Asks for the channel as `/info` shows it. From the broker.
 #[derive(Message)]
@@ -154,6 +165,18 @@ impl Actor for Channel {
     }
 }
 
+impl Drop for Channel {
+    fn drop(&mut self) {
+        if is_falling() {
+            self.registration.report_fall();
+            self.common.faults().report(Fallen {
+                kind: ActorKind::Channel,
+                connections: self.delivery.connections(),
+            });
+        }
+    }
+}
+
 impl LogActor for Channel {
     type Core = ChannelCore;
 
@@ -203,6 +226,7 @@ impl Handler<Publish> for Channel {
     type Result = PublishAnswer;
 
     fn handle(&mut self, publish: Publish, context: &mut Context<Self>) -> PublishAnswer {
+        strike("channel", self.registration.name().as_str());
         LogActor::publish(self, publish, context, |core, publications| {
             core.publish(publications, Moment::now());
         })
@@ -277,6 +301,27 @@ impl Handler<UpdateMember> for Channel {
         };
         let log = self.core.log();
         MessageResult(self.delivery.take_place(conn_id, member.user, log))
+    }
+}
+
+impl Handler<Expel> for Channel {
+    type Result = ();
+
+    fn handle(&mut self, Expel(user): Expel, context: &mut Context<Self>) {
+        let stamp = Stamp {
+            now: Moment::now(),
+            id: MessageId::random(),
+        };
+        self.change(context, |core| core.expel(&user, stamp));
+    }
+}
+
+impl Handler<LeavePlace> for Channel {
+    type Result = ();
+
+    fn handle(&mut self, LeavePlace(conn_id): LeavePlace, context: &mut Context<Self>) {
+        self.catch_up(context);
+        self.delivery.leave_place(conn_id);
     }
 }
 

@@ -1,8 +1,10 @@
-//! What all actors share: their limits, their counters, the memory that they count and the store.
+//! What all actors share: their limits, their counters, the memory that they count, the store, and
+//! where faults are reported.
 
 use std::sync::Arc;
 
 use crate::counters::Counters;
+use crate::faults::Faults;
 use crate::limits::Limits;
 use crate::memory::Memory;
 use crate::store::Store;
@@ -14,6 +16,7 @@ pub(crate) struct Common {
     counters: Counters,
     memory: Memory,
     store: Store,
+    faults: Faults,
 }
 
 impl Common {
@@ -23,6 +26,7 @@ impl Common {
             limits: Arc::new(limits),
             counters: Counters::default(),
             store,
+            faults: Faults::default(),
         }
     }
 
@@ -40,5 +44,9 @@ impl Common {
 
     pub(crate) fn counters(&self) -> &Counters {
         &self.counters
+    }
+
+    pub(crate) fn faults(&self) -> &Faults {
+        &self.faults
     }
 }

@@ -22,12 +22,14 @@ use tokio::sync::oneshot;
 
 use self::life::{Arrival, Life, Unserved};
 use self::places::Places;
+use crate::channel::LeavePlace;
 use crate::core::connection::{Positions, Subscriptions};
 use crate::core::cursor::Generation;
 use crate::core::record::ConnectionRecord;
 use crate::core::user::ConnectState;
 use crate::directory::{IfAbsent, Registered, Registration, impl_registered_handlers};
 use crate::error::{CloseReason, NotConnected, NotDone, Unknown};
+use crate::faults::{ActorKind, Fallen, is_falling};
 use crate::memory::{CONNECTION, HeldBytes, PLACE};
 use crate::name::{ChannelName, ConnId, UserName};
 use crate::outlet::{Attachment, Outlet, Progress, Stage};
@@ -172,10 +174,31 @@ impl Registered for Connection {
         self.held.set(CONNECTION + places * PLACE);
         self.stop_if_ended();
     }
+
+    fn fallen(conn_id: &ConnId, needs: &ConnectionNeeds) {
+        (needs.common.store()).note(|| Note::ConnectionEnded(*conn_id));
+    }
 }
 
 impl Actor for Connection {
     type Context = Context<Self>;
+}
+
+impl Drop for Connection {
+    fn drop(&mut self) {
+        if is_falling() {
+            self.registration.report_fall();
+            self.needs.common.faults().report(Fallen {
+                kind: ActorKind::Connection,
+                connections: Vec::new(),
+            });
+            if let Some(life) = self.life.take() {
+                let reason = CloseReason::Fault;
+                self.needs.common.counters().count_connection_end(reason);
+                self.leave(life, reason);
+            }
+        }
+    }
 }
 
 impl Connection {
@@ -227,14 +250,34 @@ impl Connection {
         log_end(conn_id, &user, &reason.reason());
         self.needs.common.counters().count_connection_end(reason);
         (self.needs.common.store()).note(|| Note::ConnectionEnded(conn_id));
+        self.leave(life, reason);
+        true
+    }
+
+    /// Ends a life, unless it has ended meanwhile.
+    fn close_life(&mut self, lives: u64, reason: CloseReason) {
+        if self.life(lives).is_some() {
+            self.close(reason);
+        }
+    }
+
+    /// Takes leave of the user and the channels, and tells the transports to end.
+    fn leave(&self, life: Life, reason: CloseReason) {
+        let conn_id = self.conn_id();
+        let (user, channels) = (life.core.user().clone(), life.core.channel_list());
+        if reason == CloseReason::Fault {
+            // The user may have fallen, and then it does not tell the channels.
+            for channel in channels.iter().cloned() {
+                let leave = LeavePlace(conn_id);
+                self.needs.channels.tell(channel, IfAbsent::Skip, leave);
+            }
+        }
         // When the server stops all users go, and those who are still here need not hear of each.
         if !matches!(reason, CloseReason::Restart { .. }) {
-            let channels = life.core.channel_list();
             let remove = RemoveConnection { conn_id, channels };
             self.needs.users.tell(user, IfAbsent::Skip, remove);
         }
         life.shut(reason, self.needs.common.limits().close_grace);
-        true
     }
 
     /// Notes the connection in the store as it is now. Called before anybody is told of a change.

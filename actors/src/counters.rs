@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
 use crate::error::CloseReason;
+use crate::faults::ActorKind;
 use crate::limits::{LimitKind, LimitRefusals};
 use crate::transport::{ByTransport, Transport};
 
@@ -22,6 +23,7 @@ struct CounterValues {
     gaps: AtomicU64,
     takeovers: AtomicU64,
     connections: ByEnd<AtomicU64>,
+    faults: ByActor<AtomicU64>,
     listening: ByTransport<AtomicU64>,
     users_online: AtomicU64,
     pending: AtomicU64,
@@ -39,6 +41,19 @@ pub struct ByEnd<T> {
     pub idle: T,
     /// Those that were closed because the server stops.
     pub restart: T,
+    /// Those that ended by a fault of the server.
+    pub fault: T,
+}
+
+/// Something for each kind of actor.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct ByActor<T> {
+    /// The value for channels.
+    pub channels: T,
+    /// The value for users.
+    pub users: T,
+    /// The value for connections.
+    pub connections: T,
 }
 
 impl ByTransport<AtomicU64> {
@@ -93,6 +108,17 @@ impl Counters {
             disconnected: connections.disconnected.load(Relaxed),
             idle: connections.idle.load(Relaxed),
             restart: connections.restart.load(Relaxed),
+            fault: connections.fault.load(Relaxed),
+        }
+    }
+
+    /// Returns how many actors of each kind ended by a panic.
+    pub fn faults(&self) -> ByActor<u64> {
+        let faults = &self.0.faults;
+        ByActor {
+            channels: faults.channels.load(Relaxed),
+            users: faults.users.load(Relaxed),
+            connections: faults.connections.load(Relaxed),
         }
     }
 
@@ -162,10 +188,22 @@ impl Counters {
             CloseReason::Disconnected => &connections.disconnected,
             CloseReason::Idle => &connections.idle,
             CloseReason::Restart { .. } => &connections.restart,
+            CloseReason::Fault => &connections.fault,
             CloseReason::Replaced
             | CloseReason::TooSlow
             | CloseReason::UnknownConnection
             | CloseReason::Full(_) => return,
+        };
+        ended.fetch_add(1, Relaxed);
+    }
+
+    /// Counts an actor that ended by a panic.
+    pub(crate) fn count_fault(&self, kind: ActorKind) {
+        let faults = &self.0.faults;
+        let ended = match kind {
+            ActorKind::Channel => &faults.channels,
+            ActorKind::User => &faults.users,
+            ActorKind::Connection => &faults.connections,
         };
         ended.fetch_add(1, Relaxed);
     }

@@ -37,6 +37,11 @@ pub(crate) trait Registered:
 
     /// Called when the directory has forgotten the actor of a name, which had nothing left.
     fn forgotten(_: &Self::Name, _: &Self::Needs) {}
+
+    /// Called when the directory has forgotten the actor of a name, which a panic has ended.
+    fn fallen(name: &Self::Name, needs: &Self::Needs) {
+        Self::forgotten(name, needs);
+    }
 }
 
 /// An actor's entry in its directory, as the actor holds it.
@@ -67,6 +72,12 @@ impl<A: Registered> Registration<A> {
             handled: self.handled,
         };
         tell(&self.directory, idle);
+    }
+
+    /// Tells the directory that a panic ends the actor. The directory frees its name.
+    pub(crate) fn report_fall(&self) {
+        let name = self.name.clone();
+        tell(&self.directory, Fell { name });
     }
 }
 
@@ -148,6 +159,13 @@ impl<M: Message> Forwarded<M> {
 pub(crate) struct Idle<A: Registered> {
     name: A::Name,
     handled: u64,
+}
+
+/// Tells the directory that a panic has ended the actor of this name.
+#[derive(Message)]
+#[rtype(result = "()")]
+pub(crate) struct Fell<A: Registered> {
+    name: A::Name,
 }
 
 /// Stops an actor. The directory has forgotten it, so no more messages come.
@@ -233,8 +251,8 @@ impl<A: Registered> Directory<A> {
             }
             entry => entry,
         };
-        if let Entry::Occupied(_) = &entry {
-            log::error!("an actor ended by a fault; its state is lost");
+        if let Entry::Occupied(fallen) = &entry {
+            A::fallen(fallen.key(), &self.needs);
         }
         match (if_absent, entry) {
             (IfAbsent::Create, entry) => {
@@ -295,6 +313,20 @@ impl<A: Registered> Handler<Idle<A>> for Directory<A> {
             A::forgotten(slot.key(), &self.needs);
             tell(&slot.remove().address, Retire);
             self.room.remove();
+        }
+    }
+}
+
+impl<A: Registered> Handler<Fell<A>> for Directory<A> {
+    type Result = ();
+
+    fn handle(&mut self, Fell { name }: Fell<A>, _: &mut Context<Self>) {
+        // A message may have come before this, and then the name has a new actor.
+        if let Entry::Occupied(slot) = self.slots.entry(name)
+            && !slot.get().address.connected()
+        {
+            A::fallen(slot.key(), &self.needs);
+            slot.remove();
         }
     }
 }

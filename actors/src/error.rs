@@ -151,6 +151,8 @@ pub enum CloseReason {
     UnknownConnection,
     /// This limit of the server leaves no room for the client.
     Full(LimitKind),
+    /// A fault of the server has ended the connection, or something that it relied on.
+    Fault,
 }
 
 impl CloseReason {
@@ -163,7 +165,8 @@ impl CloseReason {
             Self::Replaced => 4001,
             Self::TooSlow => 4002,
             Self::Idle => 4003,
-            Self::UnknownConnection => 4004,
+            // Clients do the same after a fault: they connect again through the application.
+            Self::UnknownConnection | Self::Fault => 4004,
         }
     }
 
@@ -181,6 +184,7 @@ impl CloseReason {
             Self::Full(limit) => {
                 return format!("{}; try again later", limit.describe_full()).into();
             }
+            Self::Fault => "a fault of the server; connect again through the application",
         };
         text.into()
     }

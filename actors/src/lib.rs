@@ -56,7 +56,8 @@
 //! - [`memory`]: how many bytes all of this takes, and how many it may;
 //! - `room`: how many actors there are, and for how many more there is room;
 //! - [`protocol`]: what goes over the wire; [`list`], [`name`], [`position`], [`limits`],
-//!   [`error`], [`counters`], [`transport`], [`request`] and [`patience`]: what all of them use.
+//!   [`error`], [`faults`], [`counters`], [`transport`], [`request`] and [`patience`]: what all of
+//!   them use.
 //!
 //! # Invariants
 //!
@@ -100,6 +101,7 @@ mod delivery;
 mod directories;
 mod directory;
 pub mod error;
+pub mod faults;
 mod ledger;
 pub mod limits;
 pub mod list;

@@ -14,16 +14,19 @@ use std::future::ready;
 use actix::prelude::*;
 
 use self::update_queue::UpdateQueue;
-use crate::channel::Channel;
+use crate::channel::{Channel, Expel};
 use crate::common::Common;
 use crate::core::connection::Positions;
-use crate::core::user::{ChannelUpdate, ConnectState, ConnectedChannels, StateChanged, UserCore};
+use crate::core::user::{
+    ChannelUpdate, ConnectState, ConnectedChannels, Place, StateChanged, UserCore,
+};
 use crate::core::visible_state::Values;
 use crate::counters::Counted;
 use crate::delivery::{Delivery, RestoredPlace};
 use crate::directories::Directories;
 use crate::directory::{IfAbsent, Registered, Registration, impl_registered_handlers};
 use crate::error::Unknown;
+use crate::faults::{ActorKind, Fallen, is_falling, strike};
 use crate::limits::LimitReached;
 use crate::memory::{ActorBytes, ActorMemory, USER};
 use crate::name::{ChannelName, ConnId, Identity, UserName};
@@ -217,6 +220,23 @@ impl Actor for User {
     }
 }
 
+impl Drop for User {
+    fn drop(&mut self) {
+        if is_falling() {
+            // Before a new actor of the name can tell the channels anything.
+            for channel in self.core.present_in() {
+                let expel = Expel(self.core.name().clone());
+                (self.needs.channels).tell(channel.clone(), IfAbsent::Skip, expel);
+            }
+            self.registration.report_fall();
+            self.needs.common.faults().report(Fallen {
+                kind: ActorKind::User,
+                connections: self.core.connections().keys().copied().collect(),
+            });
+        }
+    }
+}
+
 impl User {
     fn sweep(&mut self) {
         let now = Moment::now();
@@ -284,7 +304,12 @@ impl User {
     fn run_updates(&mut self, context: &mut Context<Self>) {
         if let Some((channel, update)) = self.updates.next() {
             let kept_for = (self.needs.common.store().keeps()).then(|| channel.clone());
-            let told = self.needs.channels.ask(channel, IfAbsent::Create, update);
+            // A channel that a connection leaves and that is not there has fallen.
+            let if_absent = match update.place {
+                Place::Left(_) => IfAbsent::Skip,
+                Place::Taken(_) | Place::Unchanged => IfAbsent::Create,
+            };
+            let told = self.needs.channels.ask(channel, if_absent, update);
             let next = told.into_actor(self).map(|place, user, context| {
                 user.updates.answered(kept_for.zip(place.flatten()));
                 user.run_updates(context);
@@ -388,6 +413,7 @@ impl Handler<SetState> for User {
     type Result = ResponseFuture<Result<StateChanged, LimitReached>>;
 
     fn handle(&mut self, set: SetState, context: &mut Context<Self>) -> Self::Result {
+        strike("user", self.core.name().as_str());
         let bounds = self.needs.common.limits().state();
         if let Err(reached) = self.core.state().check(&[&set.values], bounds) {
             return Box::pin(ready(Err(reached)));

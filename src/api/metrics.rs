@@ -5,6 +5,7 @@ use actix_web::{HttpResponse, get};
 
 use crate::error::ApiError;
 use crate::extractors::watcher::Watcher;
+use crate::logging::panics;
 use crate::metrics::exposition::{CONTENT_TYPE, Numbers, encode};
 use crate::metrics::process::ProcessNumbers;
 use crate::openapi::answers::{CommonErrors, HttpsOnly, WatchErrors};
@@ -38,6 +39,7 @@ pub(crate) async fn show_metrics(
         counters: services.broker.counters().clone(),
         memory: services.broker.memory().clone(),
         store: services.broker.store().status(),
+        panics: panics::count(),
         metrics: services.metrics.clone(),
     };
     let text = encode(numbers).map_err(|_| ApiError::Internal("metrics could not be encoded"))?;

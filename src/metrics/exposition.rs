@@ -39,6 +39,8 @@ pub struct Numbers {
     pub memory: Memory,
     /// The state of the store, if it is a file.
     pub store: Option<StoreStatus>,
+    /// How many panics there were.
+    pub panics: u64,
     /// What the server counts besides.
     pub metrics: Arc<Metrics>,
 }
@@ -62,6 +64,7 @@ impl Collector for Numbers {
         self.write_messages(&mut to)?;
         self.write_clients(&mut to)?;
         self.write_requests(&mut to)?;
+        self.write_faults(&mut to)?;
         self.write_memory(&mut to)?;
         self.write_store(&mut to)?;
         self.write_process(&mut to)
@@ -168,6 +171,7 @@ impl Numbers {
                 ([("reason", "disconnected")], connections.disconnected),
                 ([("reason", "idle")], connections.idle),
                 ([("reason", "restart")], connections.restart),
+                ([("reason", "fault")], connections.fault),
             ],
         )?;
         to.gauge(
@@ -197,6 +201,24 @@ impl Numbers {
             "channelstream_pending_calls",
             "Calls that change something and wait for the actors now.",
             self.counters.pending(),
+        )
+    }
+
+    fn write_faults(&self, to: &mut Writer<'_>) -> fmt::Result {
+        to.counter(
+            "channelstream_panics_total",
+            "Faults of the server (panics), each of which ended one actor, socket or request.",
+            self.panics,
+        )?;
+        let faults = self.counters.faults();
+        to.counters(
+            "channelstream_actor_faults_total",
+            "Actors that ended by a fault of the server.",
+            [
+                ([("kind", "channel")], faults.channels),
+                ([("kind", "user")], faults.users),
+                ([("kind", "connection")], faults.connections),
+            ],
         )
     }
 

@@ -21,7 +21,7 @@ pub enum TransportEnd {
 }
 
 /// The names of the reasons, in the order of [`TransportEnd::index`].
-const NAMES: [&str; 11] = [
+const NAMES: [&str; 12] = [
     "client",
     "lost",
     "answered",
@@ -33,6 +33,7 @@ const NAMES: [&str; 11] = [
     "idle",
     "unknown_connection",
     "full",
+    "fault",
 ];
 
 impl TransportEnd {
@@ -54,6 +55,7 @@ impl TransportEnd {
             Self::Closed(CloseReason::Idle) => 8,
             Self::Closed(CloseReason::UnknownConnection) => 9,
             Self::Closed(CloseReason::Full(_)) => 10,
+            Self::Closed(CloseReason::Fault) => 11,
         }
     }
 }

@@ -9,6 +9,7 @@ use actix_web::dev::{Payload, ServiceRequest, ServiceResponse};
 use actix_web::http::StatusCode;
 use actix_web::{HttpMessage, HttpRequest};
 use channelstream_actors::error::Refused;
+use channelstream_actors::faults::strike;
 use channelstream_actors::limits::LimitKind;
 
 use crate::caller::{Caller, find_direct_client};
@@ -40,6 +41,7 @@ impl Admission {
         request: &mut ServiceRequest,
         services: &Services,
     ) -> Result<Self, ApiError> {
+        strike("request", request.path());
         let purpose = Purpose::of(request.method(), request.path());
         if purpose != Purpose::Socket && request.extensions().contains::<Upgrading>() {
             return Err(ApiError::Upgrade);

@@ -9,6 +9,7 @@ use actix::fut::ActorFuture;
 use actix::prelude::*;
 use bytes::Bytes;
 use channelstream_actors::error::CloseReason;
+use channelstream_actors::faults::strike;
 use channelstream_actors::limits::LimitKind;
 use channelstream_actors::outlet::{AwaitCapacity, Batch, End, Shut};
 use channelstream_actors::patience::wait_patiently;
@@ -103,6 +104,7 @@ impl Handler<Batch> for WebSocket {
     type Result = ();
 
     fn handle(&mut self, batch: Batch, _: &mut Self::Context) {
+        strike("websocket", "");
         if self.phase.is_sending() {
             self.outlet.read.add_sent(&batch);
             self.send_list(batch.list.frame());

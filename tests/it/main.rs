@@ -30,6 +30,7 @@ mod dialects;
 mod doors;
 mod drop_in;
 mod explorer;
+mod faults;
 mod gaps;
 mod generated_clients;
 mod hints;

@@ -9,6 +9,7 @@ use crate::core::user::ConnectedChannels;
 use crate::delivery::{Attach, AttachReason};
 use crate::directory::IfAbsent;
 use crate::error::{CloseReason, InUse, NotConnected, NotDone, Refused, Unknown};
+use crate::faults::strike;
 use crate::limits::LimitReached;
 use crate::name::ChannelName;
 use crate::request::log_for;
@@ -66,7 +67,11 @@ impl Handler<Open> for Connection {
         };
         let asked = self.needs.users.ask(user, IfAbsent::Create, add);
         self.answer_after(asked, move |answer, connection| {
-            let answer = answer.ok_or(NotConnected::Refused(Refused::SOON))?;
+            let Some(answer) = answer else {
+                // The user has fallen before it knew the connection.
+                connection.close_life(lives, CloseReason::Fault);
+                return Err(NotConnected::Refused(Refused::SOON));
+            };
             let (connected, positions) = answer.map_err(|reached| {
                 connection.undo_open(lives, is_new, added.clone());
                 NotConnected::Limit(reached)
@@ -83,6 +88,7 @@ impl Handler<Subscribe> for Connection {
 
     fn handle(&mut self, subscribe: Subscribe, _: &mut Context<Self>) -> Self::Result {
         let Subscribe { channels, configs } = subscribe;
+        (channels.iter()).for_each(|channel| strike("connection", channel.as_str()));
         let (conn_id, lives) = (self.conn_id(), self.lives);
         let checked = self.check_channels(&channels);
         let Some(life) = &mut self.life else {

@@ -11,10 +11,11 @@ use crate::core::record::{ChannelRecord, LogChanges};
 use crate::core::roster::{Member, MemberChange, Roster};
 use crate::core::route::Route;
 use crate::limits::Retention;
-use crate::name::{ChannelName, Identity, MessageId};
+use crate::name::{ChannelName, Identity, MessageId, UserName};
 use crate::protocol::config::ChannelConfig;
 use crate::protocol::event::{self, Action, EventBody, Presence, StateChange};
 use crate::protocol::message::{Deletion, Patch};
+use crate::protocol::state::State;
 use crate::protocol::timestamp::Moment;
 
 /// The configuration, history, log and roster of a channel. Every event that a method makes is
@@ -239,6 +240,22 @@ impl ChannelCore {
         }
         if !member.changed.is_empty() && member.connections > 0 {
             self.publish_state_change(member, stamp);
+        }
+    }
+
+    /// Takes a user off the roster whose actor has ended by a fault. The other users learn that it
+    /// parted.
+    pub fn expel(&mut self, user: &UserName, stamp: Stamp) {
+        if self.roster.expel(user) {
+            let member = Member {
+                user: user.clone(),
+                version: 0,
+                connections: 0,
+                state: State::default(),
+                public_state: State::default(),
+                changed: Arc::default(),
+            };
+            self.publish_presence(&member, Action::Parted, stamp);
         }
     }
 

@@ -100,6 +100,19 @@ impl Roster {
         }
     }
 
+    /// Forgets a user, whose next actor begins with a version of its own. Returns whether it was
+    /// present.
+    pub fn expel(&mut self, user: &UserName) -> bool {
+        let Some(entry) = self.entries.remove(user) else {
+            return false;
+        };
+        self.connections -= entry.connections;
+        self.revision += 1;
+        let was_present = entry.connections > 0;
+        self.present -= usize::from(was_present);
+        was_present
+    }
+
     /// Forgets users who left a while ago.
     pub fn sweep(&mut self, now: Moment) {
         self.entries.retain(|_, entry| {

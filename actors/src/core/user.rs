@@ -201,6 +201,11 @@ impl UserCore {
         &self.connections
     }
 
+    /// Returns the channels where the user is present.
+    pub fn present_in(&self) -> impl Iterator<Item = &ChannelName> {
+        self.present.keys()
+    }
+
     /// Returns the log of private messages.
     pub fn log(&self) -> &Log {
         &self.log

@@ -36,6 +36,7 @@ pub(super) const ACTORS: Layers = Layers {
         &[
             "counters",
             "error",
+            "faults",
             "limits",
             "list",
             "memory",

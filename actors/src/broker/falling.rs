@@ -1,0 +1,35 @@
+//! What the broker does when a panic has ended an actor.
+
+use futures_util::future::join_all;
+use tokio::sync::mpsc::UnboundedReceiver;
+
+use crate::broker::Broker;
+use crate::connection::Close;
+use crate::directories::SLICE;
+use crate::directory::IfAbsent;
+use crate::error::CloseReason;
+use crate::faults::Fallen;
+
+impl Broker {
+    /// Ends the connections that relied on actors that have fallen, for as long as the server runs.
+    pub(super) async fn end_with_fallen(&self, mut fallen: UnboundedReceiver<Fallen>) {
+        while let Some(Fallen { kind, connections }) = fallen.recv().await {
+            self.counters().count_fault(kind);
+            log::error!(
+                connections = connections.len();
+                "a {} ended by a fault of the server; its connections are closed, and their clients connect again",
+                kind.name()
+            );
+            for slice in connections.chunks(SLICE) {
+                let close = |conn_id| {
+                    let close = Close {
+                        reason: CloseReason::Fault,
+                        request: None,
+                    };
+                    self.connections.ask(conn_id, IfAbsent::Skip, close)
+                };
+                join_all(slice.iter().copied().map(close)).await;
+            }
+        }
+    }
+}
