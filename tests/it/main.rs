@@ -58,6 +58,7 @@ mod replays;
 mod restart_pages;
 mod restarts;
 mod secrets;
+mod security_page;
 mod seeds;
 mod server_sent_events;
 mod service_manager;
