@@ -327,6 +327,7 @@ impl<A: Registered> Handler<Fell<A>> for Directory<A> {
         {
             A::fallen(slot.key(), &self.needs);
             slot.remove();
+            self.room.remove();
         }
     }
 }

@@ -34,7 +34,9 @@ async fn a_server_without_descriptors_serves_whom_it_has_and_accepts_again_later
         .env_clear()
         .args(["-c", &limited])
         .arg(program())
-        .args(["--port", "0", "--workers", "1"]);
+        .args(["--port", "0", "--workers", "1"])
+        // Otherwise sockets are refused in order before descriptors are used up.
+        .args(["--max-connections", "1000"]);
     let server = Server::run(command);
     let backend = Backend::of(&server);
     let conn_id = backend.connect("alice", &["room"]).await;
