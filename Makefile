@@ -1,23 +1,13 @@
 # `make run` builds and serves; `make test` proves it, and `make test-attack` at length. They install what they need, and say so.
 
-.PHONY: run test test-attack faults check install image bench .tools .browser .clock .promtool .node .original .python
+.PHONY: run test test-attack check install image bench .tools .browser .clock .promtool .node .original .python
 
 run: .tools
 	cargo run --release --locked -- --demo true
 
 test: .tools .browser .clock .promtool .node .original .python
 	cargo test --workspace --locked
-	$(MAKE) --no-print-directory faults
 	cd clients/python && ../../$(PYTHON)/bin/mypy && ../../$(PYTHON)/bin/pytest -q
-
-# The property test of the cursor finds each of the faults that the crate's features put into it.
-FAULTS := position report gap mark takeover
-faults: .tools
-	@for fault in $(FAULTS); do \
-		cargo test -q --workspace --locked --features channelstream-actors/fault-$$fault --test cursor > target/fault.log 2>&1; \
-		grep -q "test result: FAILED" target/fault.log || { cat target/fault.log; echo "the fault $$fault was not found"; exit 1; }; \
-		echo "the fault $$fault is found"; \
-	done
 
 # The attacks of `make test` at their full length, one after the other, against the release program: minutes.
 ATTACKS := activation:: clock:: closes:: collisions:: copies:: delivery:: gaps:: idempotency:: logging:: long_work:: memory:: pings:: power_cut:: \

@@ -8,6 +8,7 @@ pub mod cursor;
 pub mod entry;
 pub mod history;
 pub mod log;
+pub mod planted;
 pub mod publication;
 pub mod record;
 pub mod roster;

@@ -79,18 +79,6 @@
 //! - An actor leaves its directory only when no message is on its way to it and it has answered
 //!   everything it was asked. Otherwise a call would get no answer.
 
-#[cfg(all(
-    not(debug_assertions),
-    any(
-        feature = "fault-position",
-        feature = "fault-report",
-        feature = "fault-gap",
-        feature = "fault-mark",
-        feature = "fault-takeover"
-    )
-))]
-compile_error!("the features fault-… are for tests of the cursor; a release must not have them");
-
 pub mod broker;
 mod channel;
 mod common;

@@ -2,8 +2,7 @@
 //! meant for a subscriber reaches its client once and in order, a repeat is marked, and what is
 //! lost is told.
 //!
-//! `make test` also runs this with each of the faults that the crate's features `fault-…` put into
-//! the cursor, and expects it to fail.
+//! The same is run with each of the faults that can be planted into the cursor, and must fail.
 
 #![expect(
     clippy::unwrap_used,
@@ -12,12 +11,15 @@
 )]
 
 use std::collections::VecDeque;
+use std::fmt::Debug;
 use std::sync::Arc;
 use std::time::Duration;
 
 use channelstream_actors::core::cursor::{Beginning, Claim, Cursor, Generation, Next};
 use channelstream_actors::core::entry::{Entry, Record};
 use channelstream_actors::core::log::Log;
+#[cfg(debug_assertions)]
+use channelstream_actors::core::planted::{Fault, plant};
 use channelstream_actors::core::route::Route;
 use channelstream_actors::limits::Retention;
 use channelstream_actors::name::{MessageId, UserName};
@@ -26,6 +28,7 @@ use channelstream_actors::protocol::event;
 use channelstream_actors::protocol::message::{Address, Message, OnceHeld};
 use channelstream_actors::protocol::timestamp::Moment;
 use proptest::prelude::*;
+use proptest::test_runner::{TestError, TestRunner};
 
 const SUBSCRIBERS: usize = 3;
 
@@ -433,20 +436,48 @@ fn is_meant(entries: &[(Route, bool)], offset: u64, user: &UserName) -> bool {
     *kept && route.allows(user)
 }
 
-proptest! {
-    #![proptest_config(ProptestConfig { cases: 1000, failure_persistence: None, ..ProptestConfig::default() })]
+/// Random histories: how long the log is, how many frames it keeps, how large batches are, and what
+/// happens.
+fn histories() -> impl Strategy<Value = (usize, usize, usize, Vec<Step>)> {
+    let steps = prop::collection::vec(step(), 200);
+    (5..60_usize, 1..60_usize, 1..8_usize, steps)
+}
 
-    #[test]
-    fn each_entry_reaches_its_subscribers_once_and_in_order_or_a_gap_is_told(
-        length in 5..60_usize,
-        frames in 1..60_usize,
-        batch in 1..8_usize,
-        steps in prop::collection::vec(step(), 200),
-    ) {
+/// Runs random histories, until one does not keep what the cursor promises.
+fn run(more: ProptestConfig) -> Result<(), TestError<impl Debug>> {
+    let config = ProptestConfig {
+        cases: 1000,
+        failure_persistence: None,
+        ..more
+    };
+    TestRunner::new(config).run(&histories(), |(length, frames, batch, steps)| {
         let mut world = World::new(length, frames, batch);
         for step in steps {
             world.apply(step);
         }
         world.finish();
+        Ok(())
+    })
+}
+
+#[test]
+fn each_entry_reaches_its_subscribers_once_and_in_order_or_a_gap_is_told() {
+    if let Err(error) = run(ProptestConfig::default()) {
+        panic!("{error}");
+    }
+}
+
+#[cfg(debug_assertions)]
+#[test]
+fn each_planted_fault_is_found() {
+    for fault in Fault::ALL {
+        plant(Some(fault));
+        // What is found need not be made smaller.
+        let found = run(ProptestConfig {
+            max_shrink_iters: 0,
+            ..ProptestConfig::default()
+        });
+        plant(None);
+        assert!(found.is_err(), "{fault:?} was not found");
     }
 }

@@ -17,6 +17,7 @@
 //! The position moves back only when a transport ends and its client has read less than was sent.
 
 use crate::core::log::Log;
+use crate::core::planted::{Fault, has};
 
 /// The number of a transport of a connection. Of two transports the one with the higher generation
 /// wins.
@@ -192,7 +193,7 @@ impl Cursor {
         if generation <= self.generation {
             return false;
         }
-        if self.is_attached && cfg!(not(feature = "fault-takeover")) {
+        if self.is_attached && !has(Fault::Takeover) {
             // The older transport has not reported: nothing is known of what it was sent.
             self.rewind(None);
         }
@@ -238,8 +239,8 @@ impl Cursor {
         }
         self.gap_end = self.position;
         self.is_new = false;
-        self.has_untold_gap = has_gap && cfg!(not(feature = "fault-gap"));
-        self.missed_up_to = if missed && cfg!(not(feature = "fault-mark")) {
+        self.has_untold_gap = has_gap && !has(Fault::Gap);
+        self.missed_up_to = if missed && !has(Fault::Mark) {
             log.end()
         } else {
             self.position
@@ -279,7 +280,7 @@ impl Cursor {
     /// was one, and the entries.
     pub fn sent(&mut self, last: u64) {
         self.has_untold_gap = false;
-        self.position = last + u64::from(cfg!(feature = "fault-position"));
+        self.position = last + u64::from(has(Fault::Position));
         self.sent = self.position;
     }
 
@@ -309,7 +310,7 @@ impl Cursor {
         let read = read.unwrap_or(self.attached);
         if self.has_untold_gap || self.owes_gap {
             self.position = self.attached;
-        } else if read < self.sent && cfg!(not(feature = "fault-report")) {
+        } else if read < self.sent && !has(Fault::Report) {
             self.position = read.max(self.attached);
         }
         self.has_untold_gap = false;
