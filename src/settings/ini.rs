@@ -12,6 +12,10 @@ const DEFAULTS: &str = "DEFAULT";
 /// How deep values may name other values.
 const DEEPEST: usize = 10;
 
+/// How many bytes all values may have together, once each stands for what it names. Without a limit
+/// a few short lines that name each other could fill any memory.
+const LARGEST: usize = 1 << 20;
+
 /// The error about a `%` that begins nothing. It does not say which name was found, since that may
 /// be part of a secret.
 const STRAY_PERCENT: &str = "a % is written %%, and %(key)s must name a key of the section";
@@ -40,8 +44,9 @@ pub(super) fn read(text: &str, section: &str) -> Result<IniValues, String> {
     values
         .values_mut()
         .for_each(|value| value.truncate(value.trim_end().len()));
+    let mut room = LARGEST;
     let interpolated = |(key, text): (&String, &String)| {
-        let text = interpolate(text, &values, 1);
+        let text = interpolate(text, &values, 1, &mut room);
         text.map(|text| (key.clone(), text))
             .map_err(|reason| format!("{key}: {reason}"))
     };
@@ -128,7 +133,16 @@ impl IniParser {
     }
 }
 
-fn interpolate(text: &str, values: &IniValues, depth: usize) -> Result<String, String> {
+/// Puts the values in that a text names. `room` is how many bytes all texts may still have.
+fn interpolate(
+    text: &str,
+    values: &IniValues,
+    depth: usize,
+    room: &mut usize,
+) -> Result<String, String> {
+    *room = room.checked_sub(text.len()).ok_or_else(|| {
+        format!("with what they name, the values are larger than {LARGEST} bytes together")
+    })?;
     if depth > DEEPEST {
         return Err(format!("values name each other more than {DEEPEST} deep"));
     }
@@ -144,7 +158,7 @@ fn interpolate(text: &str, values: &IniValues, depth: usize) -> Result<String, S
             .and_then(|after| after.split_once(")s"))
         {
             let value = values.get(&name.to_lowercase()).ok_or(STRAY_PERCENT)?;
-            out.push_str(&interpolate(value, values, depth + 1)?);
+            out.push_str(&interpolate(value, values, depth + 1, room)?);
             rest = after;
         } else {
             return Err(STRAY_PERCENT.to_owned());
@@ -226,6 +240,21 @@ mod tests {
             read("[b]\nx = 1\n", "a").unwrap_err(),
             "it has no section [a]"
         );
+    }
+
+    #[test]
+    fn values_that_name_each_other_stay_small() {
+        let line = |level: u8| {
+            let name = format!("%({})s", level + 1);
+            format!("{level} = {}\n", name.repeat(10))
+        };
+        let lines: String = (0..9).map(line).collect();
+        for last in ["9 = x\n", "9 =\n"] {
+            assert_eq!(
+                value(&format!("{lines}{last}"), "0").unwrap_err(),
+                "0: with what they name, the values are larger than 1048576 bytes together"
+            );
+        }
     }
 
     #[test]

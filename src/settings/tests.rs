@@ -195,3 +195,14 @@ fn zeros_allow_everyone_and_networks_their_own() {
 fn the_environment_is_read_by_prefix() {
     assert!(!environment().contains_key("path"));
 }
+
+#[test]
+fn a_value_with_control_characters_is_written_so_that_it_is_read_again() {
+    let settings = Settings {
+        host: "a\u{7f}b\u{1}\t\"".to_owned(),
+        ..Settings::default()
+    };
+    let file = file("control.toml", &write(&settings, FileFormat::Toml).unwrap());
+    let loaded = load(Some(&file), BTreeMap::new(), &[]).unwrap();
+    assert_eq!(loaded.settings.host, settings.host);
+}

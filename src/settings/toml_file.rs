@@ -17,13 +17,14 @@ use super::table::KEYS;
 /// # Errors
 /// Returns what is wrong with the syntax, or which value is a table.
 pub(super) fn read(text: &str) -> Result<FileValues, FileProblem> {
+    let lines = Lines::of(text);
     let table: BTreeMap<Spanned<String>, Spanned<Value>> =
-        toml::from_str(text).map_err(|error| describe_syntax_error(text, &error))?;
+        toml::from_str(text).map_err(|error| describe_syntax_error(&lines, &error))?;
     table
         .into_iter()
         .map(|(key, value)| {
-            let key_at = Some(find_position(text, key.span()));
-            let value_at = Some(find_position(text, value.span()));
+            let key_at = Some(lines.find_position(key.span()));
+            let value_at = Some(lines.find_position(value.span()));
             let key = key.into_inner();
             match format_value(&key, value.into_inner()) {
                 Ok(text) => {
@@ -43,20 +44,35 @@ pub(super) fn read(text: &str) -> Result<FileValues, FileProblem> {
         .collect()
 }
 
-/// Returns where a span begins.
-fn find_position(text: &str, span: Range<usize>) -> FilePosition {
-    let before = text.get(..span.start).unwrap_or(text);
-    let line_start = before.rfind('\n').map_or(0, |index| index + 1);
-    FilePosition {
-        line: before.matches('\n').count() + 1,
-        column: before.get(line_start..).unwrap_or_default().chars().count() + 1,
+/// A text, and where its lines begin, since the place of every key is looked for.
+struct Lines<'a> {
+    text: &'a str,
+    starts: Vec<usize>,
+}
+
+impl<'a> Lines<'a> {
+    fn of(text: &'a str) -> Self {
+        let breaks = text.match_indices('\n').map(|(index, _)| index + 1);
+        let starts = std::iter::once(0).chain(breaks).collect();
+        Self { text, starts }
+    }
+
+    /// Returns where a span begins.
+    fn find_position(&self, span: Range<usize>) -> FilePosition {
+        let line = self.starts.partition_point(|start| *start <= span.start);
+        let start = self.starts.get(line.saturating_sub(1)).copied();
+        let before = self.text.get(start.unwrap_or_default()..span.start);
+        FilePosition {
+            line,
+            column: before.unwrap_or_default().chars().count() + 1,
+        }
     }
 }
 
 /// Names the place, the nearest key before it, and what is wrong.
-fn describe_syntax_error(text: &str, error: &toml::de::Error) -> FileProblem {
-    let at = error.span().map(|span| find_position(text, span));
-    let key = at.and_then(|at| find_key_before(text, at));
+fn describe_syntax_error(lines: &Lines<'_>, error: &toml::de::Error) -> FileProblem {
+    let at = error.span().map(|span| lines.find_position(span));
+    let key = at.and_then(|at| find_key_before(lines.text, at));
     let reason = match key {
         Some(key) => format!("{key}: {}", error.message()),
         None => error.message().to_owned(),

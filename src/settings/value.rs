@@ -50,8 +50,9 @@ pub struct ValueRemark {
 
 /// Quotes a text as TOML does.
 pub(super) fn quote(text: &str) -> String {
-    // A JSON string is a TOML string.
-    serde_json::Value::from(text).to_string()
+    // A JSON string is a TOML string, unless it holds this character, which TOML wants escaped.
+    let json = serde_json::Value::from(text).to_string();
+    json.replace('\u{7f}', r"\u007f")
 }
 
 impl SettingValue for String {
