@@ -1,6 +1,6 @@
 # `make run` builds and serves; `make test` proves it, and `make test-attack` at length. They install what they need, and say so.
 
-.PHONY: run test test-attack check install image bench .tools .browser .clock .promtool .node .original .python
+.PHONY: run test test-attack fuzz fuzz-proof fuzz-coverage fuzz-corpus check install image bench .tools .browser .clock .promtool .node .original .python
 
 run: .tools
 	cargo run --release --locked -- --demo true
@@ -17,6 +17,22 @@ test-attack: .tools .clock .python
 	ATTACK=long CHANNELSTREAM_PROGRAM=$(CURDIR)/target/release/channelstream \
 		cargo test --locked --test it -- --nocapture --test-threads 1 $(ATTACKS)
 	ATTACK=long cargo test --release --locked -p channelstream-actors --test contract -- --nocapture
+
+# Each fuzz target for FUZZ_SECONDS (600), as many at a time as there are processors: docs/fuzzing.md.
+fuzz: .tools
+	fuzz/fuzz.sh run
+
+# Each fuzz target finds a fault that the feature `planted-faults` puts into its parser, within a minute.
+fuzz-proof: .tools
+	fuzz/fuzz.sh proof
+
+# How many lines of each parser the corpora run: at least 80 %.
+fuzz-coverage: .tools
+	fuzz/fuzz.sh coverage
+
+# Adds to the corpora what `make fuzz` found and they do not reach.
+fuzz-corpus: .tools
+	fuzz/fuzz.sh corpus
 
 check: .tools
 	cargo fmt --all --check

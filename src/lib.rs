@@ -33,7 +33,8 @@
 //!   other; [`accepting`]: whether TCP connections are accepted, and how many have sent no request
 //!   yet;
 //! - [`settings`], [`cli`], [`server`], [`lifecycle`], [`stop`], [`process`]: how the server starts
-//!   and stops; [`logging`]: what it logs.
+//!   and stops; [`logging`]: what it logs;
+//! - `fuzzing`: what the fuzz targets call.
 
 pub mod accepting;
 pub mod address_table;
@@ -50,6 +51,8 @@ pub mod error;
 pub mod event_source;
 pub mod exchange;
 pub mod extractors;
+#[doc(hidden)]
+pub mod fuzzing;
 pub mod lifecycle;
 pub mod live;
 pub mod logging;

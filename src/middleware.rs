@@ -5,7 +5,7 @@ mod admission;
 mod cors;
 mod default_secrets;
 mod ignored_headers;
-mod proxy;
+pub(crate) mod proxy;
 mod refusals;
 mod request_id;
 

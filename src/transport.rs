@@ -14,19 +14,19 @@
 //!   of it.
 
 mod attached_outlet;
-mod callback;
-mod client_frames;
+pub(crate) mod callback;
+pub(crate) mod client_frames;
 pub mod client_stream;
 pub mod event_stream;
 mod frame_io;
 mod frame_rate;
 mod head_timer;
 mod heartbeats;
-mod listen_request;
+pub(crate) mod listen_request;
 pub mod long_poll;
 mod page_origin;
 mod pings;
-mod position;
+pub(crate) mod position;
 mod read_progress;
 mod response_end;
 mod server_frames;

@@ -79,7 +79,10 @@ async fn parse<T: FromBody>(
 }
 
 /// Applies the rules that need only the body.
-fn check<T: FromBody>(bytes: &[u8], facts: &Facts) -> Result<Checked<T>, ApiError> {
+///
+/// # Errors
+/// Fails when the body is not JSON, or is nested too deep.
+pub fn check<T: FromBody>(bytes: &[u8], facts: &Facts) -> Result<Checked<T>, ApiError> {
     let text = std::str::from_utf8(bytes)
         .map_err(|error| ApiError::not_json(format!("the body is not UTF-8: {error}")))?;
     if is_too_deep(text) {

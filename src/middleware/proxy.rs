@@ -18,10 +18,7 @@ use crate::settings::Settings;
 /// # Errors
 /// Refuses a request that came through a proxy while a default secret is in force, and one that
 /// came by HTTP while `enforce_https` is set.
-pub(super) fn identify_caller(
-    request: &mut ServiceRequest,
-    settings: &Settings,
-) -> Result<(), ApiError> {
+pub fn identify_caller(request: &mut ServiceRequest, settings: &Settings) -> Result<(), ApiError> {
     let peer = request.peer_addr().map(|peer| peer.ip());
     ignored_headers::warn(request.headers(), peer, settings);
     default_secrets::check(request.headers(), settings)?;

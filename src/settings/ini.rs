@@ -173,7 +173,9 @@ fn interpolate(
 /// # Errors
 /// Fails when no `.ini` file can hold it.
 pub(super) fn escape(text: &str) -> Result<String, String> {
-    if text.trim() == text && !text.contains(['\n', '\r']) {
+    if cfg!(feature = "planted-faults") {
+        Ok(text.to_owned())
+    } else if text.trim() == text && !text.contains(['\n', '\r']) {
         Ok(text.replace('%', "%%"))
     } else {
         Err("an .ini file cannot hold a value with line breaks, or with blanks at its ends; write a .toml file instead".to_owned())

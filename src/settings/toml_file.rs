@@ -74,6 +74,7 @@ fn describe_syntax_error(lines: &Lines<'_>, error: &toml::de::Error) -> FileProb
     let at = error.span().map(|span| lines.find_position(span));
     let key = at.and_then(|at| find_key_before(lines.text, at));
     let reason = match key {
+        _ if cfg!(feature = "planted-faults") => error.to_string(),
         Some(key) => format!("{key}: {}", error.message()),
         None => error.message().to_owned(),
     };

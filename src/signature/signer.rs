@@ -132,11 +132,12 @@ impl Signer {
         let (signed, mac) = signature.rsplit_once('.')?;
         let mac = decode(mac)?;
         // Compares the bytes, in constant time.
-        self.mac
-            .clone()
-            .chain_update(signed)
-            .verify_slice(&mac)
-            .ok()?;
+        let expected = self.mac.clone().chain_update(signed);
+        if cfg!(feature = "planted-faults") {
+            expected.verify_truncated_left(mac.get(..8)?).ok()?;
+        } else {
+            expected.verify_slice(&mac).ok()?;
+        }
         let (text, timestamp) = signed.rsplit_once('.')?;
         let bytes = decode(timestamp).filter(|bytes| bytes.len() <= size_of::<u64>())?;
         Some(Opened {

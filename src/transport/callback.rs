@@ -11,7 +11,7 @@ const LONGEST_CALLBACK: usize = 128;
 
 /// The name of a function that wraps the answer: identifiers joined by dots, each with indexes,
 /// such as `app.callbacks[0]`. An empty name counts as absent.
-pub(super) const CALLBACK: Parameter<String> = Parameter {
+pub const CALLBACK: Parameter<String> = Parameter {
     name: "callback",
     about: "The name of a function, of at most 128 characters. The answer is then a script that calls it with the list.",
     read: parse_callback,
@@ -38,8 +38,12 @@ impl IntoParams for CallbackParams {
 
 fn parse_callback(name: &str) -> Option<String> {
     let is_identifier = |part: &str| {
-        let is_letter =
-            |letter: char| letter.is_ascii_alphanumeric() || letter == '_' || letter == '$';
+        let is_letter = |letter: char| {
+            letter.is_ascii_alphanumeric()
+                || letter == '_'
+                || letter == '$'
+                || cfg!(feature = "planted-faults") && letter == '('
+        };
         part.chars().all(is_letter)
             && part
                 .chars()

@@ -9,7 +9,7 @@ use bytes::{Buf, Bytes, BytesMut};
 
 /// A frame of a client, as far as it matters to this server.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) enum ClientFrame {
+pub enum ClientFrame {
     /// The beginning of a frame with text or bytes, which are skipped.
     Data,
     /// A ping, to be answered with the same payload.
@@ -40,7 +40,7 @@ fn protocol_error(reason: &'static str) -> ClientFrame {
 }
 
 /// The parser of one websocket's frames.
-pub(super) struct ClientFrames {
+pub struct ClientFrames {
     /// The bytes that were read and not parsed yet: at most what was read last, behind an
     /// incomplete header or control frame.
     buffer: BytesMut,
@@ -56,7 +56,7 @@ pub(super) struct ClientFrames {
 
 impl ClientFrames {
     /// Returns a parser that refuses frames whose payload is longer than `limit` bytes.
-    pub(super) fn new(limit: usize) -> Self {
+    pub fn new(limit: usize) -> Self {
         Self {
             buffer: BytesMut::new(),
             to_skip: 0,
@@ -67,14 +67,19 @@ impl ClientFrames {
     }
 
     /// Takes bytes that were read.
-    pub(super) fn feed(&mut self, bytes: &[u8]) {
+    pub fn feed(&mut self, bytes: &[u8]) {
         if !self.is_broken {
             self.buffer.extend_from_slice(bytes);
         }
     }
 
+    /// Returns how many bytes wait to be parsed.
+    pub fn waiting(&self) -> usize {
+        self.buffer.len()
+    }
+
     /// Returns the next frame if it was read whole.
-    pub(super) fn next_frame(&mut self) -> Option<ClientFrame> {
+    pub fn next_frame(&mut self) -> Option<ClientFrame> {
         if self.buffer.is_empty() {
             return None;
         }
@@ -149,6 +154,9 @@ impl ClientFrames {
             .map(|(byte, mask)| byte ^ mask)
             .collect();
         self.buffer.advance(header + 4 + length);
+        if cfg!(feature = "planted-faults") {
+            self.is_fragmented = false;
+        }
         Some(match opcode {
             0x8 => ClientFrame::Close,
             0x9 => ClientFrame::Ping(payload),

@@ -71,9 +71,7 @@ impl ListenRequest {
     /// # Errors
     /// When `conn_id` is missing or is not a UUID.
     pub(super) fn parse(request: &HttpRequest) -> Result<Self, ApiError> {
-        let conn_id = CONN_ID
-            .take(&mut query(request))?
-            .ok_or_else(|| ApiError::BadQuery("Missing query parameter conn_id".to_owned()))?;
+        let conn_id = parse_conn_id(request)?;
         let socket = request
             .conn_data::<Arc<SocketHandle>>()
             .ok_or(ApiError::Internal("a request without its socket"))?;
@@ -84,4 +82,14 @@ impl ListenRequest {
             of_address: request.extensions_mut().remove(),
         })
     }
+}
+
+/// Reads which connection a request listens for.
+///
+/// # Errors
+/// When `conn_id` is missing or is not a UUID.
+pub fn parse_conn_id(request: &HttpRequest) -> Result<ConnId, ApiError> {
+    CONN_ID
+        .take(&mut query(request))?
+        .ok_or_else(|| ApiError::BadQuery("Missing query parameter conn_id".to_owned()))
 }

@@ -56,7 +56,7 @@ pub(super) const SERVER: Layers = Layers {
     library: "channelstream",
     layers: &[
         &["main", "lib"],
-        &["cli"],
+        &["cli", "fuzzing"],
         &["server", "stop"],
         &["routes", "openapi"],
         &["calls"],

@@ -1,0 +1,23 @@
+//! Fuzz targets for what strangers send, and for settings files. Each target is a function that takes
+//! any bytes, gives them to a parser of the server, and panics when the parser breaks a rule.
+//!
+//! `make fuzz` runs them under libFuzzer, `tests/replay.rs` runs them on their corpora, and
+//! `docs/fuzzing.md` says what each of them asserts.
+//!
+//! - [`TARGETS`]: all targets by name; `targets`: a file for each;
+//! - `head`: requests from text; `refusal`: what every refusal has in common; `effort`: how long a
+//!   parser may take; `files`: settings files for one run.
+
+#![expect(
+    clippy::expect_used,
+    clippy::panic,
+    reason = "a target fails by a panic"
+)]
+
+mod effort;
+mod files;
+mod head;
+mod refusal;
+mod targets;
+
+pub use self::targets::{TARGETS, Target};

@@ -1,0 +1,112 @@
+//! What a websocket's client sends. The first byte of an input says how many bytes are read at once.
+
+use bytes::Bytes;
+use channelstream::fuzzing::{ClientFrame, ClientFrames};
+
+use crate::effort::in_linear_time;
+
+/// The longest payload that is accepted.
+const LIMIT: usize = 300;
+
+/// The longest piece of a frame that the parser may keep: header, mask, and the payload of a control
+/// frame.
+const LONGEST_WAITING: usize = 10 + 4 + 125;
+
+/// Asserts that frames are read as a plain parser of the whole stream reads them, wherever it is cut,
+/// and that hardly anything of it is kept.
+pub(super) fn run(input: &[u8]) {
+    let Some((piece, stream)) = input.split_first() else {
+        return;
+    };
+    let found = in_linear_time(stream.len(), || parse(stream, usize::from(*piece).max(1)));
+    assert_eq!(found, expected(stream));
+}
+
+fn parse(stream: &[u8], piece: usize) -> Vec<ClientFrame> {
+    let mut parser = ClientFrames::new(LIMIT);
+    let mut frames = Vec::new();
+    for bytes in stream.chunks(piece) {
+        parser.feed(bytes);
+        while let Some(frame) = parser.next_frame() {
+            frames.push(frame);
+        }
+        assert!(parser.waiting() <= LONGEST_WAITING, "{}", parser.waiting());
+    }
+    frames
+}
+
+/// What RFC 6455 makes of a stream.
+fn expected(stream: &[u8]) -> Vec<ClientFrame> {
+    let mut rest = stream;
+    let mut frames = Vec::new();
+    let mut in_message = false;
+    while let Some(frame) = take_frame(&mut rest, &mut in_message) {
+        let is_last = matches!(frame, ClientFrame::Violation { .. });
+        frames.push(frame);
+        if is_last {
+            break;
+        }
+    }
+    frames
+}
+
+fn take_frame(rest: &mut &[u8], in_message: &mut bool) -> Option<ClientFrame> {
+    let violation = |code, reason| Some(ClientFrame::Violation { code, reason });
+    let head = take(rest, 2)?;
+    let (first, second) = (*head.first()?, *head.last()?);
+    let (is_final, opcode) = (first >> 7 == 1, first & 15);
+    if first >> 4 & 7 != 0 {
+        return violation(1002, "reserved bits are set");
+    }
+    if second >> 7 == 0 {
+        return violation(1002, "frame is not masked");
+    }
+    let length = match second & 127 {
+        126 => take(rest, 2)?,
+        127 => take(rest, 8)?,
+        _ => std::slice::from_ref(&second),
+    };
+    let length = length
+        .iter()
+        .fold(0_u64, |number, byte| number << 8 | u64::from(*byte));
+    let length = if second & 127 < 126 {
+        length & 127
+    } else {
+        length
+    };
+    if opcode >= 8 {
+        if !is_final || length > 125 {
+            return violation(1002, "control frame is fragmented or too long");
+        }
+        let mask = take(rest, 4)?;
+        let masked = take(rest, usize::try_from(length).ok()?)?;
+        let bytes = masked.iter().zip(mask.iter().cycle());
+        let payload: Bytes = bytes.map(|(byte, mask)| byte ^ mask).collect();
+        return match opcode {
+            8 => Some(ClientFrame::Close),
+            9 => Some(ClientFrame::Ping(payload)),
+            10 => Some(ClientFrame::Pong(payload)),
+            _ => violation(1002, "unknown opcode"),
+        };
+    }
+    if length > LIMIT as u64 {
+        return violation(1009, "frame too large (frame_limit)");
+    }
+    match opcode {
+        0 if !*in_message => return violation(1002, "continuation of nothing"),
+        1 | 2 if *in_message => return violation(1002, "message within a message"),
+        0..=2 => *in_message = !is_final,
+        _ => return violation(1002, "unknown opcode"),
+    }
+    // What is cut off at the end of the stream is still to come.
+    let payload = usize::try_from(length).ok()? + 4;
+    *rest = rest.get(payload..).unwrap_or_default();
+    Some(ClientFrame::Data)
+}
+
+/// Takes bytes off the front, if there are so many.
+fn take<'a>(rest: &mut &'a [u8], count: usize) -> Option<&'a [u8]> {
+    let (taken, after) = rest.split_at_checked(count)?;
+    *rest = after;
+    Some(taken)
+}
