@@ -1,6 +1,6 @@
 # `make run` builds and serves; `make test` proves it, and `make test-attack` at length. They install what they need, and say so.
 
-.PHONY: run test test-attack fuzz fuzz-proof fuzz-coverage fuzz-corpus check install image bench .tools .browser .clock .promtool .node .original .python
+.PHONY: run test test-attack test-faults fuzz fuzz-proof fuzz-coverage fuzz-corpus check install image bench .tools .browser .clock .promtool .node .original .python
 
 run: .tools
 	cargo run --release --locked -- --demo true
@@ -10,7 +10,7 @@ test: .tools .browser .clock .promtool .node .original .python
 	cd clients/python && ../../$(PYTHON)/bin/mypy && ../../$(PYTHON)/bin/pytest -q
 
 # The attacks of `make test` at their full length, one after the other, against the release program: minutes.
-ATTACKS := activation:: clock:: closes:: collisions:: copies:: delivery:: gaps:: idempotency:: logging:: long_work:: memory:: pings:: power_cut:: \
+ATTACKS := activation:: chaos:: clock:: closes:: collisions:: copies:: delivery:: gaps:: idempotency:: logging:: long_work:: memory:: pings:: power_cut:: \
 	restarts:: slow_attack:: slow_requests:: speed:: stop_under_load:: store::power:: store::size:: storms:: upgrades::
 test-attack: .tools .clock .python
 	cargo build --release --locked
@@ -33,6 +33,12 @@ fuzz-coverage: .tools
 # Adds to the corpora what `make fuzz` found and they do not reach.
 fuzz-corpus: .tools
 	fuzz/fuzz.sh corpus
+
+# All faults at once, to clients and to the server: minutes. `FAULTS_SEED=n` gives the seed of an earlier run.
+test-faults: .tools
+	cargo build --release --locked
+	ATTACK=long CHANNELSTREAM_PROGRAM=$(CURDIR)/target/release/channelstream \
+		cargo test --locked --test it -- --nocapture --test-threads 1 chaos::
 
 check: .tools
 	cargo fmt --all --check

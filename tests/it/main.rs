@@ -14,6 +14,7 @@ mod assets;
 mod bad_input;
 mod browser_client;
 mod catch_up;
+mod chaos;
 mod client_types;
 mod clock;
 mod closes;

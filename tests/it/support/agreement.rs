@@ -34,7 +34,20 @@ struct People {
 /// Waits until `/info` and `admin.json` tell of these members and of nobody else, then sends a last
 /// message to every channel and checks who receives it.
 pub(crate) async fn agree(backend: &Backend, members: &mut [Member]) {
-    let expected = People::of(members);
+    let connections = members
+        .iter()
+        .map(|member| (&member.user, &member.channels));
+    agree_on(backend, connections).await;
+    receive_a_last_message(backend, members).await;
+}
+
+/// Waits until `/info` and `admin.json` tell of these connections, each with its user and channels,
+/// and of nobody else.
+pub(crate) async fn agree_on<'a>(
+    backend: &Backend,
+    connections: impl IntoIterator<Item = (&'a String, &'a BTreeSet<String>)>,
+) {
+    let expected = People::of(connections);
     let start = Instant::now();
     loop {
         let (info, admin) = (
@@ -64,7 +77,6 @@ pub(crate) async fn agree(backend: &Backend, members: &mut [Member]) {
         }
         tokio::time::sleep(Duration::from_millis(100)).await;
     }
-    receive_a_last_message(backend, members).await;
 }
 
 /// To each channel, then to each member in private: what a member has not got by then it never
@@ -111,9 +123,9 @@ async fn receive_a_last_message(backend: &Backend, members: &mut [Member]) {
 }
 
 impl People {
-    fn of(members: &[Member]) -> Self {
+    fn of<'a>(connections: impl IntoIterator<Item = (&'a String, &'a BTreeSet<String>)>) -> Self {
         let mut people = Self::default();
-        for Member { user, channels, .. } in members {
+        for (user, channels) in connections {
             *people.connections.entry(user.clone()).or_default() += 1;
             for channel in channels {
                 let (users, connections) = people.channels.entry(channel.clone()).or_default();

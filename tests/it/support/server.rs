@@ -147,6 +147,12 @@ impl Server {
         resident(self.child.id())
     }
 
+    /// How many descriptors it has open.
+    pub(crate) fn descriptors(&self) -> u64 {
+        let open = std::fs::read_dir(format!("/proc/{}/fd", self.child.id()));
+        open.unwrap().count() as u64
+    }
+
     /// The time for which its threads have run on a processor. Unlike the time that passes, it does
     /// not grow while others run.
     pub(crate) fn cpu(&self) -> Duration {

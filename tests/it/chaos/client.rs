@@ -1,0 +1,176 @@
+//! A client to which everything happens that happens to clients, and which comes back each time.
+
+use std::sync::Arc;
+use std::sync::atomic::Ordering::Relaxed;
+use std::time::Duration;
+
+use serde_json::json;
+use tokio::net::TcpStream;
+use tokio::time::{Instant, sleep, timeout, timeout_at};
+
+use super::listener::{End, Heard, Kind, Listener, Place};
+use super::record::Seen;
+use super::world::{Fault, World};
+use crate::support::client::Backend;
+use crate::support::random::Random;
+
+/// How long a client waits before it tries again.
+const PAUSE: Duration = Duration::from_millis(50);
+
+/// How long a transport may live on after a newer one has come.
+const TAKEOVER: Duration = Duration::from_secs(10);
+
+pub(super) struct Client {
+    pub(super) world: Arc<World>,
+    pub(super) backend: Backend,
+    pub(super) place: Place,
+    pub(super) seen: Seen,
+    pub(super) random: Random,
+    /// Sockets that are open and that nobody looks at any more.
+    pub(super) forgotten: Vec<TcpStream>,
+}
+
+impl Client {
+    /// Listens among faults, then in peace until everything has come, and leaves.
+    pub(super) async fn live(mut self) -> (Seen, Vec<TcpStream>) {
+        let mut listener = None;
+        while self.world.is_raging() && self.seen.faults.is_empty() {
+            listener = self.step(listener).await;
+        }
+        let mut is_counted = false;
+        while self.world.is_listening() {
+            listener = self.listen(listener, Duration::from_millis(100)).await;
+            if !is_counted && self.seen.is_done() {
+                is_counted = true;
+                self.world.done.fetch_add(1, Relaxed);
+            }
+        }
+        self.leave(listener).await;
+        (self.seen, self.forgotten)
+    }
+
+    /// Listens for a while, then a fault happens. Returns the transport that is open afterwards.
+    async fn step(&mut self, listener: Option<Listener>) -> Option<Listener> {
+        let stay = Duration::from_millis(50 + self.random.below(600));
+        let mut listener = self.listen(listener, stay).await?;
+        let fault = self.world.tally.draw(&mut self.random, self.place.kind);
+        match fault {
+            Fault::Reset => listener.reset(),
+            Fault::Close => listener.close().await,
+            Fault::Stall => {
+                sleep(Duration::from_millis(300 + self.random.below(1700))).await;
+                return Some(listener);
+            }
+            Fault::HalfOpen => {
+                self.forgotten.push(listener.into_stream());
+                // It is the next transport which tells the server that this one is dead.
+                return self.open().await;
+            }
+            Fault::Double => {
+                let place = self.place.clone();
+                let (newer, ()) = tokio::join!(place.open(), self.drain(&mut listener));
+                return self.opened(newer).await;
+            }
+        }
+        sleep(Duration::from_millis(self.random.below(250))).await;
+        None
+    }
+
+    /// Reads for so long. Returns the transport if it is open afterwards.
+    async fn listen(&mut self, listener: Option<Listener>, stay: Duration) -> Option<Listener> {
+        let mut listener = match listener {
+            Some(listener) => listener,
+            None => self.open().await?,
+        };
+        let until = Instant::now() + stay;
+        while let Ok(heard) = timeout_at(until, listener.next()).await {
+            match heard {
+                Heard::List(events, position) => {
+                    self.note(&events, position);
+                    listener.go_on(&self.place).await;
+                }
+                Heard::End(end) => {
+                    self.ended(end).await;
+                    return None;
+                }
+            }
+        }
+        Some(listener)
+    }
+
+    fn note(&mut self, events: &[serde_json::Value], position: Option<String>) {
+        self.seen.note_all(events);
+        if let Some(position) = position {
+            self.place.position = position;
+        }
+    }
+
+    async fn open(&mut self) -> Option<Listener> {
+        let opened = self.place.open().await;
+        self.opened(opened).await
+    }
+
+    async fn opened(&mut self, opened: Result<Listener, End>) -> Option<Listener> {
+        match opened {
+            Ok(listener) => Some(listener),
+            Err(end) => {
+                self.ended(end).await;
+                None
+            }
+        }
+    }
+
+    /// Reads a transport to its end, since a newer one has come.
+    async fn drain(&mut self, listener: &mut Listener) {
+        let read = async {
+            while let Heard::List(events, position) = listener.next().await {
+                self.note(&events, position);
+                if self.place.kind == Kind::LongPoll {
+                    break;
+                }
+            }
+        };
+        let is_late = timeout(TAKEOVER, read).await.is_err();
+        // What the server has sent to a narrow socket may take long to arrive, also when the server
+        // is gone.
+        if is_late && !self.place.is_narrow {
+            self.seen
+                .blame("its older transport never ended".to_owned());
+        }
+    }
+
+    /// Waits before the next try, if the end of the transport was no fault of the server.
+    async fn ended(&mut self, end: End) {
+        match end {
+            // The server restarts, or is away.
+            End::Lost | End::Closed(1012) | End::Refused(503) => {}
+            End::Closed(4002) => drop(self.world.tally.too_slow.fetch_add(1, Relaxed)),
+            end => self.seen.blame(format!("its transport ended: {end:?}")),
+        }
+        sleep(PAUSE).await;
+    }
+
+    /// Leaves for good: by a call, or in a way that the server has to find out.
+    async fn leave(&mut self, listener: Option<Listener>) {
+        let Some(listener) = listener else {
+            return;
+        };
+        match self.random.below(3) {
+            0 => {
+                let conn_id = json!({"conn_id": self.place.conn_id});
+                self.backend.post("/disconnect", conn_id).await;
+            }
+            1 => listener.reset(),
+            _ => vanish(listener, &mut self.forgotten),
+        }
+    }
+}
+
+/// Leaves the socket open for ever, if the server can find out.
+pub(super) fn vanish(listener: Listener, forgotten: &mut Vec<TcpStream>) {
+    if listener.can_be_missed() {
+        forgotten.push(listener.into_stream());
+    } else {
+        listener.reset();
+    }
+}

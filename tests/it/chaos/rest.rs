@@ -1,0 +1,139 @@
+//! What the server has when the faults are over, and when everybody has left.
+
+use std::collections::BTreeSet;
+use std::time::{Duration, Instant};
+
+use tokio::net::TcpStream;
+
+use super::trouble::Trouble;
+use super::world::Plan;
+use crate::metrics::reading::Numbers;
+use crate::support::agreement::agree_on;
+use crate::support::client::Backend;
+use crate::support::eventually;
+use crate::support::server::Server;
+
+/// How long what is owed to nobody may live on: as long as `gc_conns_after` and the sweeps, and on a
+/// busy machine.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+/// How many descriptors more than before may be open: those who ask the server how it is.
+const FEW_DESCRIPTORS: u64 = 5;
+
+/// How many kilobytes more than before the server may keep when all have left: what its allocator
+/// holds ready, and the answers to calls with an `Idempotency-Key`.
+const KEPT: u64 = 24 << 10;
+
+/// What the server needs.
+#[derive(Debug)]
+pub(super) struct Needs {
+    /// Resident, in kilobytes.
+    memory: u64,
+    descriptors: u64,
+}
+
+impl Needs {
+    /// What it needs once it has answered something.
+    pub(super) async fn of(server: &Server, backend: &Backend) -> Self {
+        Numbers::read(backend).await;
+        Self {
+            memory: server.memory(),
+            descriptors: server.descriptors(),
+        }
+    }
+}
+
+/// Waits until rosters and actors are those of the clients, and nobody else's.
+pub(super) async fn everyone_is_there(backend: &Backend, plan: &Plan) {
+    let members = (0..plan.clients).map(|client| {
+        let channels = plan.channels_of(client).into_iter();
+        (Plan::user(client), channels.collect::<BTreeSet<_>>())
+    });
+    let members: Vec<_> = members.collect();
+    agree_on(backend, members.iter().map(|(user, rooms)| (user, rooms))).await;
+    let users = plan.clients.div_ceil(2) as f64;
+    let of_kind = |kind: usize| (plan.clients + 2 - kind) / 3;
+    wait_for(
+        backend,
+        &[
+            (
+                r#"channelstream_actors{kind="channel"}"#,
+                plan.channels as f64,
+            ),
+            (r#"channelstream_actors{kind="user"}"#, users),
+            (
+                r#"channelstream_actors{kind="connection"}"#,
+                plan.clients as f64,
+            ),
+            ("channelstream_users_online", users),
+            (
+                r#"channelstream_transports{transport="websocket"}"#,
+                of_kind(0) as f64,
+            ),
+            (
+                r#"channelstream_transports{transport="sse"}"#,
+                of_kind(1) as f64,
+            ),
+        ],
+    )
+    .await;
+    let now = Numbers::read(backend).await;
+    assert!(now.get("channelstream_takeovers_total") > 0.0);
+}
+
+/// Waits until nothing is left of those who were there, in memory and in the file. `forgotten` are
+/// the sockets of clients that have vanished.
+pub(super) async fn nothing_is_left(
+    trouble: Trouble,
+    backend: &Backend,
+    forgotten: Vec<TcpStream>,
+    before: &Needs,
+) -> Trouble {
+    const NOTHING: [(&str, f64); 10] = [
+        (r#"channelstream_actors{kind="channel"}"#, 0.0),
+        (r#"channelstream_actors{kind="user"}"#, 0.0),
+        (r#"channelstream_actors{kind="connection"}"#, 0.0),
+        (r#"channelstream_transports{transport="websocket"}"#, 0.0),
+        (r#"channelstream_transports{transport="sse"}"#, 0.0),
+        (r#"channelstream_transports{transport="long_poll"}"#, 0.0),
+        ("channelstream_users_online", 0.0),
+        ("channelstream_log_bytes", 0.0),
+        ("channelstream_history_bytes", 0.0),
+        ("channelstream_pending_calls", 0.0),
+    ];
+    wait_for(backend, &NOTHING).await;
+    // A socket that is left open after the answer of a poll may be used again for 75 seconds.
+    drop(forgotten);
+    eventually("all sockets are closed", async || {
+        trouble.server.descriptors() <= before.descriptors + FEW_DESCRIPTORS
+    })
+    .await;
+    let after = Needs::of(&trouble.server, backend).await;
+    println!("before: {before:?}, when all have left: {after:?}");
+    assert!(
+        after.memory <= before.memory + KEPT,
+        "before: {before:?}, when all have left: {after:?}"
+    );
+    let trouble = trouble.start_afresh().await;
+    wait_for(backend, &NOTHING).await;
+    trouble
+}
+
+/// Waits until the server tells these numbers.
+async fn wait_for(backend: &Backend, expected: &[(&str, f64)]) {
+    let start = Instant::now();
+    loop {
+        let now = Numbers::read(backend).await;
+        let is_wrong = |(name, value): &&(&str, f64)| now.find(name) != Some(*value);
+        let wrong: Vec<_> = expected.iter().filter(is_wrong).collect();
+        if wrong.is_empty() {
+            return;
+        }
+        let found: Vec<_> = wrong.iter().map(|(name, _)| now.find(name)).collect();
+        assert!(
+            start.elapsed() < PATIENCE,
+            "the server tells {found:?} instead of {wrong:?}"
+        );
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+}

@@ -1,0 +1,146 @@
+//! What happens to the server.
+
+use std::fmt;
+use std::time::{Duration, Instant};
+
+use tokio::task::spawn_blocking;
+use tokio::time::sleep;
+
+use crate::support::eventually;
+use crate::support::folder::Folder;
+use crate::support::scale::scaled;
+use crate::support::server::Server;
+
+/// Deadlines are short, so that whoever is gone is soon forgotten.
+const SHORT_LIVES: [(&str, &str); 9] = [
+    ("gc-conns-after", "5"),
+    ("gc-users-after", "1"),
+    ("gc-channels-after", "1"),
+    ("sweep-interval", "0.2"),
+    ("presence-grace", "0.2"),
+    ("heartbeat-interval", "0.5"),
+    ("wake-connections-after", "1"),
+    ("restart-grace", "3"),
+    ("drain-time", "2"),
+];
+
+/// A server to which things happen, and how often they have.
+pub(super) struct Trouble {
+    pub(super) server: Server,
+    folder: Folder,
+    pub(super) reloads: usize,
+    pub(super) stops: usize,
+    pub(super) kills: Vec<Instant>,
+    /// How many rounds are still to come.
+    rounds: usize,
+}
+
+impl Trouble {
+    /// Starts a server whose file is written in this way (`store_sync`).
+    pub(super) fn start(sync: &str) -> Self {
+        let folder = Folder::new();
+        let (path, settings) = (folder.path("store.sqlite"), folder.path("settings.toml"));
+        std::fs::write(&settings, "").unwrap();
+        let mut flags = SHORT_LIVES.to_vec();
+        flags.extend([
+            ("config", settings.as_str()),
+            ("store", "file"),
+            ("store-path", path.as_str()),
+            ("store-sync", sync),
+        ]);
+        Self {
+            server: Server::start(&flags),
+            folder,
+            reloads: 0,
+            stops: 0,
+            kills: Vec::new(),
+            rounds: 0,
+        }
+    }
+
+    /// Reloads, stops and kills the server in turn, up to the last time that it is stopped.
+    pub(super) async fn make_until_the_last_stop(mut self, rounds: usize) -> Self {
+        self.rounds = rounds;
+        loop {
+            self.rounds -= 1;
+            pause().await;
+            self.reload().await;
+            pause().await;
+            self = self.stop().await;
+            if self.rounds == 0 {
+                return self;
+            }
+            self = self.kill_and_reload().await;
+        }
+    }
+
+    /// Makes the rest of it.
+    pub(super) async fn make_to_the_end(self) -> Self {
+        let trouble = self.kill_and_reload().await;
+        pause().await;
+        trouble
+    }
+
+    async fn kill_and_reload(mut self) -> Self {
+        pause().await;
+        self = self.kill().await;
+        pause().await;
+        self.reload().await;
+        self
+    }
+
+    /// SIGHUP, with a setting that has changed.
+    async fn reload(&mut self) {
+        self.reloads += 1;
+        let origins = format!("allow_origins = [\"https://{}.example\"]\n", self.reloads);
+        std::fs::write(self.folder.path("settings.toml"), origins).unwrap();
+        self.server.hang_up();
+        eventually("the settings are read again", async || {
+            let lines = self.server.rest_of_log();
+            let is_told = |line: &String| line.contains("and have changed: allow_origins");
+            lines.iter().any(is_told)
+        })
+        .await;
+    }
+
+    /// SIGTERM, and a start.
+    async fn stop(mut self) -> Self {
+        self.stops += 1;
+        self.server.begin_stop();
+        let status = self.server.end().await;
+        assert!(status.success(), "the server ended with {status}");
+        self.start_again().await
+    }
+
+    /// SIGKILL, and a start.
+    async fn kill(mut self) -> Self {
+        self.server.kill();
+        self.kills.push(Instant::now());
+        self.start_again().await
+    }
+
+    async fn start_again(self) -> Self {
+        let server = self.server;
+        let server = spawn_blocking(move || server.start_again()).await.unwrap();
+        Self { server, ..self }
+    }
+
+    /// Stops it and starts it once more, to see what its file holds.
+    pub(super) async fn start_afresh(mut self) -> Self {
+        self.server.begin_stop();
+        assert!(self.server.end().await.success());
+        self.start_again().await
+    }
+}
+
+async fn pause() {
+    sleep(Duration::from_millis(scaled(700, 4000))).await;
+}
+
+impl fmt::Debug for Trouble {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let kills = self.kills.len();
+        let (reloads, stops) = (self.reloads, self.stops);
+        write!(f, "reloads {reloads}, stops {stops}, kills {kills}")
+    }
+}

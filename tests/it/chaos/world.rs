@@ -1,0 +1,166 @@
+//! What all who take part share: the plan, and how far it is.
+
+use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::Relaxed};
+
+use super::listener::Kind;
+use crate::support::random::Random;
+use crate::support::scale::scaled;
+
+/// How many of everything there are.
+#[derive(Clone, Debug)]
+pub(super) struct Plan {
+    pub(super) seed: u64,
+    pub(super) clients: usize,
+    pub(super) channels: usize,
+    pub(super) publishers: u64,
+    /// How many calls with bad signatures are under way at once.
+    pub(super) forgers: usize,
+    /// How many strangers come and vanish at once.
+    pub(super) guests: usize,
+    /// How many times the server is reloaded, stopped and killed.
+    pub(super) rounds: usize,
+}
+
+impl Plan {
+    /// The plan of this run. `FAULTS_SEED=n` is that of an earlier one.
+    pub(super) fn new() -> Self {
+        let given = std::env::var("FAULTS_SEED").ok();
+        let seed = given.map_or_else(
+            || uuid::Uuid::new_v4().as_u64_pair().0 >> 32,
+            |seed| seed.parse().expect("FAULTS_SEED is a number"),
+        );
+        Self {
+            seed,
+            clients: scaled(90, 2000),
+            channels: scaled(6, 40),
+            publishers: scaled(4, 10),
+            forgers: scaled(2, 4),
+            guests: scaled(6, 40),
+            rounds: scaled(1, 4),
+        }
+    }
+
+    /// Every two clients are one user.
+    pub(super) fn user(client: usize) -> String {
+        format!("user-{}", client / 2)
+    }
+
+    /// The channels of a client, two of them.
+    pub(super) fn channels_of(&self, client: usize) -> Vec<String> {
+        let (first, step) = (client % self.channels, 1 + client % (self.channels - 1));
+        [first, (first + step) % self.channels]
+            .map(|channel| format!("channel-{channel}"))
+            .into()
+    }
+
+    /// All channels and users.
+    pub(super) fn places(&self) -> Vec<String> {
+        let channels = (0..self.channels).map(|channel| format!("channel-{channel}"));
+        let users = (0..self.clients.div_ceil(2)).map(|user| format!("user-{user}"));
+        channels.chain(users).collect()
+    }
+}
+
+/// What becomes of a client.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Fault {
+    /// Its socket is reset.
+    Reset,
+    /// It stops reading for a while.
+    Stall,
+    /// It vanishes, its socket stays open, and it comes back on another one.
+    HalfOpen,
+    /// It opens a second transport while the first is open.
+    Double,
+    /// It closes in order.
+    Close,
+}
+
+const FAULTS: [Fault; 5] = [
+    Fault::Reset,
+    Fault::Stall,
+    Fault::HalfOpen,
+    Fault::Double,
+    Fault::Close,
+];
+const KINDS: [Kind; 3] = [Kind::Websocket, Kind::EventStream, Kind::LongPoll];
+
+/// What has really happened.
+#[derive(Debug, Default)]
+pub(super) struct Tally {
+    faults: [[AtomicUsize; FAULTS.len()]; KINDS.len()],
+    pub(super) forgeries: AtomicUsize,
+    pub(super) vanished: AtomicUsize,
+    pub(super) too_slow: AtomicUsize,
+}
+
+pub(super) struct World {
+    pub(super) plan: Plan,
+    pub(super) tally: Tally,
+    /// Whether faults go on.
+    is_raging: AtomicBool,
+    /// Whether the clients go on to listen.
+    is_listening: AtomicBool,
+    /// How many clients have everything, or know that something is wrong.
+    pub(super) done: AtomicUsize,
+}
+
+impl World {
+    pub(super) fn new(plan: Plan) -> Self {
+        Self {
+            plan,
+            tally: Tally::default(),
+            is_raging: AtomicBool::new(true),
+            is_listening: AtomicBool::new(true),
+            done: AtomicUsize::new(0),
+        }
+    }
+
+    pub(super) fn is_raging(&self) -> bool {
+        self.is_raging.load(Relaxed)
+    }
+
+    pub(super) fn is_listening(&self) -> bool {
+        self.is_listening.load(Relaxed)
+    }
+
+    /// No more faults, and no more messages.
+    pub(super) fn calm_down(&self) {
+        self.is_raging.store(false, Relaxed);
+    }
+
+    /// The clients leave.
+    pub(super) fn send_away(&self) {
+        self.is_listening.store(false, Relaxed);
+    }
+
+    /// A channel, or now and then a user.
+    pub(super) fn some_place(&self, random: &mut Random) -> String {
+        if random.below(5) == 0 {
+            Plan::user(random.below(self.plan.clients as u64) as usize)
+        } else {
+            format!("channel-{}", random.below(self.plan.channels as u64))
+        }
+    }
+}
+
+impl Tally {
+    /// Draws what becomes of a client that listens in this way, and counts it.
+    pub(super) fn draw(&self, random: &mut Random, kind: Kind) -> Fault {
+        let fault = random.below(FAULTS.len() as u64) as usize;
+        self.faults[kind as usize][fault].fetch_add(1, Relaxed);
+        FAULTS[fault]
+    }
+
+    /// How often each fault has happened to each kind of transport.
+    pub(super) fn faults(&self) -> BTreeMap<String, usize> {
+        let mut faults = BTreeMap::new();
+        for (kind, counts) in KINDS.iter().zip(&self.faults) {
+            for (fault, count) in FAULTS.iter().zip(counts) {
+                faults.insert(format!("{kind:?} {fault:?}"), count.load(Relaxed));
+            }
+        }
+        faults
+    }
+}
