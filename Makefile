@@ -1,6 +1,6 @@
 # `make run` builds and serves; `make test` proves it, and `make test-attack` at length. They install what they need, and say so.
 
-.PHONY: run test test-attack test-faults fuzz fuzz-proof fuzz-coverage fuzz-corpus check install image bench .tools .browser .clock .promtool .node .original .python
+.PHONY: run test test-attack test-faults soak fuzz fuzz-proof fuzz-coverage fuzz-corpus check install image bench .tools .browser .clock .promtool .node .original .python
 
 run: .tools
 	cargo run --release --locked -- --demo true
@@ -53,6 +53,11 @@ bench: .tools
 		$$SUDO apt-get update -q && $$SUDO apt-get install -y -q --no-install-recommends nginx libnginx-mod-nchan nats-server; }
 	cargo build --release --locked --workspace
 	target/release/channelstream-bench compare
+
+# Half an hour at half of what this machine can do: nothing may grow. `SOAK_SECONDS=n` takes another time.
+soak: .tools
+	cargo build --release --locked --workspace
+	target/release/channelstream-bench soak --server target/release/channelstream
 
 # The server under both names that the original has. `make install PREFIX=/opt/channelstream`
 PREFIX ?= /usr/local

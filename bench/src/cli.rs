@@ -14,6 +14,7 @@ use crate::process::Processes;
 use crate::progress::Progress;
 use crate::report::Report;
 use crate::scenario::{Bench, Scenario};
+use crate::soak::Soak;
 use crate::target::{Kind, Target};
 
 /// Put load on a Channelstream server, and on others to compare
@@ -48,6 +49,9 @@ enum Command {
     Compare(Compare),
     /// Start this server under valgrind and count the instructions of its calls and deliveries
     Instructions(Instructions),
+    /// Start this server, let clients come and go, publish and poll for a long time at half of what
+    /// the machine can do, and fail if anything has grown
+    Soak(Soak),
 }
 
 /// Which server to put under load
@@ -109,6 +113,7 @@ pub(crate) fn run() -> Result<()> {
         ),
         Command::Compare(options) => compare(&options, cli.json),
         Command::Instructions(options) => print(&options.run()?, cli.json),
+        Command::Soak(options) => options.run(),
     }
 }
 

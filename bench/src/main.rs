@@ -8,6 +8,7 @@
 //! - [`process`]: CPU and memory; [`http`] and [`frames`]: the protocols; [`progress`]: for the
 //!   terminal;
 //! - [`limit`]: a server that does nothing but write; [`compare`]: all servers in turn;
+//! - [`soak`]: whether anything grows in a long time;
 //! - [`instructions`]: what this server executes for each call, under valgrind.
 //!
 //! One thread, no buffer and no timer of its own for a subscriber: the tool shares the machine with
@@ -24,6 +25,7 @@ mod process;
 mod progress;
 mod report;
 mod scenario;
+mod soak;
 mod stamp;
 mod subscriber;
 mod tally;

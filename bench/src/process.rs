@@ -1,4 +1,5 @@
-//! What the kernel says of a server's processes: CPU seconds and resident memory.
+//! What the kernel says of a server's processes: CPU seconds, resident memory, threads and open
+//! descriptors.
 
 use std::collections::HashMap;
 use std::fs;
@@ -51,6 +52,27 @@ impl Processes {
                 .with_context(|| format!("the memory of process {pid} cannot be read"))?;
         }
         Ok(Some(usage))
+    }
+
+    /// How many descriptors they have open.
+    pub(crate) fn descriptors(&self) -> Result<u64> {
+        self.count("fd")
+    }
+
+    /// How many threads they have.
+    pub(crate) fn threads(&self) -> Result<u64> {
+        self.count("task")
+    }
+
+    /// The number of entries of a folder that each of them has in `/proc`.
+    fn count(&self, folder: &str) -> Result<u64> {
+        let mut count = 0;
+        for pid in &self.0 {
+            let path = format!("/proc/{pid}/{folder}");
+            let entries = fs::read_dir(&path).with_context(|| format!("{path} cannot be read"))?;
+            count += entries.count() as u64;
+        }
+        Ok(count)
     }
 }
 

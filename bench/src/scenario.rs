@@ -15,7 +15,7 @@ use crate::target::Target;
 
 pub(crate) use churn::Churn;
 pub(crate) use idle::Idle;
-pub(crate) use load::{Load, Pace};
+pub(crate) use load::{Load, Pace, Running};
 pub(crate) use stalled::Stalled;
 
 /// What to do to the server.

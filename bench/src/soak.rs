@@ -1,0 +1,161 @@
+//! The soak: this server at half of what it can do on this machine, for a long time, while clients
+//! come and go, publish and poll. Nothing may grow.
+//!
+//! First a short run finds how many messages a second reach everybody. Then a fresh server gets half
+//! of that at a steady rate. When it has warmed up, the medians of the first and the last tenth of
+//! the time are compared.
+
+mod crowd;
+mod growth;
+mod sample;
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use anyhow::{Result, bail, ensure};
+use clap::Args;
+use tokio::task::LocalSet;
+use tokio::time::{Instant, sleep_until};
+
+use self::crowd::Crowd;
+use self::growth::Growth;
+use self::sample::{Sample, Sampler};
+use crate::compare::Contender;
+use crate::report::readable;
+use crate::scenario::{Bench, Common, Load, Pace, Running};
+use crate::tally::Faults;
+
+/// The shape of the load: channels, and listeners of each.
+const CHANNELS: usize = 50;
+const LISTENERS: usize = 20;
+const PUBLISHERS: usize = 8;
+
+/// How long the run takes that finds the capacity.
+const FINDING: f64 = 10.0;
+
+/// The share of the time for which the server warms up: logs fill, and memory is allocated once.
+const WARM_UP: f64 = 0.2;
+
+/// The shortest and the longest that it warms up, in seconds.
+const WARM_UP_BOUNDS: (f64, f64) = (20.0, 300.0);
+
+const SAMPLE_EVERY: Duration = Duration::from_secs(1);
+
+/// How long, and which program.
+#[derive(Clone, Debug, Args)]
+pub(crate) struct Soak {
+    /// The program of this server
+    #[arg(long, value_name = "FILE")]
+    server: PathBuf,
+    /// How many seconds the load lasts, at least 60
+    #[arg(long, env = "SOAK_SECONDS", default_value_t = 1800.0)]
+    seconds: f64,
+    /// Messages a second, instead of half of what a short run finds
+    #[arg(long)]
+    rate: Option<f64>,
+}
+
+impl Soak {
+    /// Runs it, prints what was seen, and fails if anything has grown.
+    pub(crate) fn run(&self) -> Result<()> {
+        ensure!(
+            self.seconds >= 60.0,
+            "--seconds: must be 60 or more (got {})",
+            self.seconds
+        );
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build()?;
+        LocalSet::new().block_on(&runtime, self.soak())
+    }
+
+    async fn soak(&self) -> Result<()> {
+        let rate = match self.rate {
+            Some(rate) => rate,
+            None => {
+                let capacity = find_capacity(&self.server).await?;
+                println!("capacity: {} messages/s", readable(capacity));
+                capacity / 2.0
+            }
+        };
+        let server = Contender::Channelstream.start(&self.server)?;
+        let bench = server.bench("soak")?;
+        let crowd = Crowd::gather(&bench.target, CHANNELS, CHANNELS * LISTENERS);
+        let running = Running::start(load(Pace::PerSecond(rate)), &bench).await?;
+        println!(
+            "load: {} messages/s to {CHANNELS} channels with {LISTENERS} listeners each, \
+             for {} seconds",
+            readable(rate),
+            readable(self.seconds)
+        );
+        let samples = self.watch(&bench).await?;
+        let visits = crowd.leave().await?;
+        let Faults {
+            lost,
+            doubled,
+            disordered,
+        } = running.end().await?;
+        println!(
+            "clients that came and went: {}, polls answered: {}; deliveries lost: {lost}, doubled: \
+             {doubled}, out of order: {disordered}",
+            visits.visits, visits.polls
+        );
+        let growth = Growth::between_tenths(&samples);
+        println!("{}", growth.table());
+        ensure!(
+            lost + doubled + disordered == 0,
+            "deliveries were lost, doubled or out of order"
+        );
+        match growth.what_grew().as_slice() {
+            [] => Ok(()),
+            grown => bail!("grew in {} seconds: {}", self.seconds, grown.join(", ")),
+        }
+    }
+
+    /// Looks at the server once a second. Returns what was seen once it had warmed up.
+    async fn watch(&self, bench: &Bench) -> Result<Vec<Sample>> {
+        let (shortest, longest) = WARM_UP_BOUNDS;
+        let warm_up = (self.seconds * WARM_UP).clamp(shortest, longest);
+        bench
+            .progress
+            .pass("warming up", Duration::from_secs_f64(warm_up))
+            .await;
+        let mut sampler = Sampler::new(bench).await?;
+        let rest = self.seconds - warm_up;
+        let bar = bench.progress.bar("soaking, seconds", rest as u64);
+        let (mut next, mut samples) = (Instant::now(), Vec::new());
+        let end = next + Duration::from_secs_f64(rest);
+        while next < end {
+            sleep_until(next).await;
+            samples.push(sampler.sample().await?);
+            next += SAMPLE_EVERY;
+            bar.inc(1);
+        }
+        bar.finish_and_clear();
+        Ok(samples)
+    }
+}
+
+/// Finds how many messages a second a server can publish so that each has reached everybody before
+/// the next.
+async fn find_capacity(server: &Path) -> Result<f64> {
+    let server = Contender::Channelstream.start(server)?;
+    let bench = server.bench("capacity")?;
+    let running = Running::start(load(Pace::WhenReceived), &bench).await?;
+    let interval = running.measure(&bench, "finding the capacity").await?;
+    running.end().await?;
+    Ok(interval.publications as f64 / interval.seconds)
+}
+
+fn load(pace: Pace) -> Load {
+    Load {
+        channels: CHANNELS,
+        subscribers: LISTENERS,
+        publishers: PUBLISHERS,
+        pace,
+        common: Common {
+            size: 200,
+            seconds: FINDING,
+        },
+    }
+}
