@@ -26,7 +26,7 @@ use self::client::Client;
 use self::listener::{Kind, Place};
 use self::record::{Accepted, Seen};
 use self::rest::Needs;
-use self::trouble::Trouble;
+use self::trouble::{Kill, Trouble};
 use self::world::{Plan, World};
 use crate::support::client::Backend;
 use crate::support::random::Random;
@@ -58,15 +58,15 @@ async fn among_all_faults_only_what_was_accepted_a_moment_before_a_kill_is_lost_
         for missing in &seen.missing {
             let (answered, _) = run.accepted.answered(&missing.message);
             // An answer may be read just after the kill of the server that gave it.
-            let away = |kill: &&Instant| answered.max(**kill) - answered.min(**kill);
-            let kill = run.kills.iter().min_by_key(away).unwrap();
+            let kills = run.kills.iter();
+            let kill = kills.min_by_key(|kill| kill.away(answered)).unwrap();
+            let away = kill.away(answered);
             assert!(
-                away(&kill) <= FLUSHED,
-                "client {client}: {missing:?} was answered {:?} from a kill",
-                away(&kill)
+                away <= FLUSHED,
+                "client {client}: {missing:?} was answered {away:?} from a kill"
             );
             assert!(
-                seen.was_told(missing, *kill),
+                seen.was_told(missing, kill.sent),
                 "client {client} was not told of {missing:?}"
             );
         }
@@ -77,7 +77,7 @@ async fn among_all_faults_only_what_was_accepted_a_moment_before_a_kill_is_lost_
 struct Run {
     accepted: Accepted,
     seen: Vec<Seen>,
-    kills: Vec<Instant>,
+    kills: Vec<Kill>,
 }
 
 /// Lets everything happen, and checks all that does not depend on how the store syncs.

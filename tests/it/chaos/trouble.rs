@@ -24,13 +24,27 @@ const SHORT_LIVES: [(&str, &str); 9] = [
     ("drain-time", "2"),
 ];
 
+/// A time that the server was killed. It takes a while to end.
+#[derive(Clone, Copy)]
+pub(super) struct Kill {
+    pub(super) sent: Instant,
+    ended: Instant,
+}
+
+impl Kill {
+    /// How far a moment is from when the server may have been killed.
+    pub(super) fn away(&self, moment: Instant) -> Duration {
+        moment.max(self.ended) - moment.min(self.sent) - (self.ended - self.sent)
+    }
+}
+
 /// A server to which things happen, and how often they have.
 pub(super) struct Trouble {
     pub(super) server: Server,
     folder: Folder,
     pub(super) reloads: usize,
     pub(super) stops: usize,
-    pub(super) kills: Vec<Instant>,
+    pub(super) kills: Vec<Kill>,
     /// How many rounds are still to come.
     rounds: usize,
 }
@@ -114,8 +128,10 @@ impl Trouble {
 
     /// SIGKILL, and a start.
     async fn kill(mut self) -> Self {
+        let sent = Instant::now();
         self.server.kill();
-        self.kills.push(Instant::now());
+        let ended = Instant::now();
+        self.kills.push(Kill { sent, ended });
         self.start_again().await
     }
 
