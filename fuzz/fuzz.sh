@@ -17,9 +17,9 @@ parser() {
 	client_frames) echo src/transport/client_frames.rs ;;
 	last_event_id) echo src/event_source.rs src/transport/position.rs ;;
 	proxy_headers) echo src/caller.rs src/middleware/{default_secrets,ignored_headers,proxy}.rs ;;
-	query) echo src/validation/{parameters,query}.rs src/transport/{callback,listen_request}.rs ;;
+	query) echo src/validation/{parameters,query}.rs src/transport/callback.rs ;;
 	settings_ini) echo src/settings/{file,ini,load}.rs ;;
-	settings_toml) echo src/settings/{file,toml_file,load}.rs ;;
+	settings_toml) echo src/settings/{file,toml_file}.rs ;;
 	signature) echo src/signature/{signer,signers,verifier}.rs ;;
 	esac
 }
@@ -53,12 +53,12 @@ run_target() {
 	echo "$1: no finding in $seconds seconds and $(sed -n 's/^stat::number_of_executed_units: *//p' "$log") runs"
 }
 
-# Shows that a target finds the fault that was planted for it, beginning with nothing.
+# Shows that a target finds the fault that was planted for it, beginning with its corpus.
 prove_target() {
 	local log=target/fuzz/$1-planted.log found=target/fuzz/found/$1/planted begun=$SECONDS
-	rm -rf "target/fuzz/planted/$1" "$found"
-	mkdir -p "target/fuzz/planted/$1"
-	if engine planted "$1" -max_total_time=60 -exact_artifact_path="$found" "target/fuzz/planted/$1" >"$log" 2>&1; then
+	rm -rf "target/fuzz/proof/$1" "$found"
+	mkdir -p "target/fuzz/proof/$1"
+	if engine planted "$1" -max_total_time=60 -exact_artifact_path="$found" "target/fuzz/proof/$1" "fuzz/corpus/$1" >"$log" 2>&1; then
 		tail -n 20 "$log"
 		echo "$1: the planted fault was not found within a minute"
 		return 1
@@ -79,9 +79,8 @@ cover_target() { # target, program
 	LLVM_PROFILE_FILE=$raw "$2" --exact "$1" >"target/fuzz/$1-replay.log" 2>&1 || { cat "target/fuzz/$1-replay.log"; return 1; }
 	"$tools/llvm-profdata" merge -sparse "$raw" -o "$data"
 	# shellcheck disable=SC2046
-	"$tools/llvm-cov" report "$2" -instr-profile="$data" $(parser "$1") >"target/fuzz/$1-coverage.txt"
-	lines=$(awk '$1 == "TOTAL" { print $10 }' "target/fuzz/$1-coverage.txt")
-	echo "$1: $lines of the lines of $(parser "$1" | tr ' ' '\n' | sed 's/^src\///' | paste -sd ' ')"
+	lines=$("$tools/llvm-cov" export -format=lcov "$2" -instr-profile="$data" $(parser "$1") | python3 fuzz/lines.py)
+	echo "$1: $lines % of the lines of $(parser "$1" | tr ' ' '\n' | sed 's/^src\///' | paste -sd ' ')"
 	[ "${lines%%.*}" -ge 80 ]
 }
 

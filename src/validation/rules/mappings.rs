@@ -54,7 +54,8 @@ pub fn payload(limit: usize) -> impl Rule<Payload> {
                     "a JSON object is needed here",
                     value,
                 ))
-            } else if size > limit.saturating_add(usize::from(cfg!(feature = "planted-faults"))) {
+            } else if size > limit.saturating_mul(1 + usize::from(cfg!(feature = "planted-faults")))
+            {
                 let text =
                     format!("Longer than maximum size {limit} bytes (message_limit); got {size}.");
                 Err(Errors::limit(LimitKind::Message, text))
