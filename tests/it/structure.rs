@@ -57,7 +57,16 @@ fn the_server_imports_downwards_only() {
 #[test]
 fn every_file_that_the_architecture_names_exists() {
     let page = include_str!("../../docs/architecture.md");
-    let folders = ["actors/src", "actors/tests", "src", "tests", "benches"];
+    let folders = [
+        "actors/src",
+        "actors/tests",
+        "bench/src",
+        "benches",
+        "fuzz/src",
+        "fuzz/tests",
+        "src",
+        "tests",
+    ];
     let all: Vec<String> = folders
         .iter()
         .flat_map(|folder| {
