@@ -12,7 +12,7 @@ mod sample;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use anyhow::{Result, bail, ensure};
+use anyhow::{Context, Result, bail, ensure};
 use clap::Args;
 use tokio::task::LocalSet;
 use tokio::time::{Instant, sleep_until};
@@ -70,15 +70,18 @@ impl Soak {
     }
 
     async fn soak(&self) -> Result<()> {
+        // The server is started in a folder of its own.
+        let program = self.server.canonicalize();
+        let program = program.with_context(|| format!("{} is not there", self.server.display()))?;
         let rate = match self.rate {
             Some(rate) => rate,
             None => {
-                let capacity = find_capacity(&self.server).await?;
+                let capacity = find_capacity(&program).await?;
                 println!("capacity: {} messages/s", readable(capacity));
                 capacity / 2.0
             }
         };
-        let server = Contender::Channelstream.start(&self.server)?;
+        let server = Contender::Channelstream.start(&program)?;
         let bench = server.bench("soak")?;
         let crowd = Crowd::gather(&bench.target, CHANNELS, CHANNELS * LISTENERS);
         let running = Running::start(load(Pace::PerSecond(rate)), &bench).await?;

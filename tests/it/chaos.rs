@@ -94,7 +94,7 @@ async fn run(sync: &str) -> Run {
         .into_iter()
         .map(|client| tokio::spawn(client.live()))
         .collect();
-    let every = Duration::from_millis(scaled(60, 150));
+    let every = Duration::from_millis(scaled(60, 500));
     let publishers: Vec<_> = (0..plan.publishers)
         .map(|it| publisher::publish(world.clone(), backend.clone(), it, every))
         .map(tokio::spawn)
@@ -137,7 +137,7 @@ async fn run(sync: &str) -> Run {
     // What the calls of this test kept open is closed with it.
     drop(backend);
     let backend = Backend::at(&address);
-    let trouble = rest::nothing_is_left(trouble, &backend, forgotten, &before).await;
+    let trouble = rest::nothing_is_left(trouble, &backend, forgotten, (&before, &plan)).await;
     check_faults(&world, &trouble);
     Run {
         accepted,

@@ -1,5 +1,6 @@
 //! A client to which everything happens that happens to clients, and which comes back each time.
 
+use std::pin::pin;
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
 use std::time::Duration;
@@ -13,6 +14,7 @@ use super::record::Seen;
 use super::world::{Fault, World};
 use crate::support::client::Backend;
 use crate::support::random::Random;
+use crate::support::scale::scaled;
 
 /// How long a client waits before it tries again.
 const PAUSE: Duration = Duration::from_millis(50);
@@ -39,7 +41,8 @@ impl Client {
         }
         let mut is_counted = false;
         while self.world.is_listening() {
-            listener = self.listen(listener, Duration::from_millis(100)).await;
+            let turn = Duration::from_millis(scaled(100, 500));
+            listener = self.listen(listener, turn).await;
             if !is_counted && self.seen.is_done() {
                 is_counted = true;
                 self.world.done.fetch_add(1, Relaxed);
@@ -49,9 +52,33 @@ impl Client {
         (self.seen, self.forgotten)
     }
 
+    /// Opens a second transport while this one is open. Returns the one that is open afterwards.
+    async fn double(&mut self, mut older: Listener) -> Option<Listener> {
+        let place = self.place.clone();
+        let mut opening = pin!(place.open());
+        let newer = tokio::select! {
+            newer = &mut opening => newer,
+            () = self.drain(&mut older) => {
+                let newer = opening.await;
+                return self.opened(newer).await;
+            }
+        };
+        match newer {
+            Ok(newer) => {
+                self.drain(&mut older).await;
+                Some(newer)
+            }
+            // The server does not take it just now, and then the older one goes on.
+            Err(end) => {
+                self.ended(end).await;
+                Some(older)
+            }
+        }
+    }
+
     /// Listens for a while, then a fault happens. Returns the transport that is open afterwards.
     async fn step(&mut self, listener: Option<Listener>) -> Option<Listener> {
-        let stay = Duration::from_millis(50 + self.random.below(600));
+        let stay = Duration::from_millis(50 + self.random.below(scaled(600, 8000)));
         let mut listener = self.listen(listener, stay).await?;
         let fault = self.world.tally.draw(&mut self.random, self.place.kind);
         match fault {
@@ -67,9 +94,7 @@ impl Client {
                 return self.open().await;
             }
             Fault::Double => {
-                let place = self.place.clone();
-                let (newer, ()) = tokio::join!(place.open(), self.drain(&mut listener));
-                return self.opened(newer).await;
+                return self.double(listener).await;
             }
         }
         sleep(Duration::from_millis(self.random.below(250))).await;

@@ -12,8 +12,7 @@ use crate::support::scale::scaled;
 use crate::support::server::Server;
 
 /// Deadlines are short, so that whoever is gone is soon forgotten.
-const SHORT_LIVES: [(&str, &str); 9] = [
-    ("gc-conns-after", "5"),
+const SHORT_LIVES: [(&str, &str); 8] = [
     ("gc-users-after", "1"),
     ("gc-channels-after", "1"),
     ("sweep-interval", "0.2"),
@@ -57,6 +56,7 @@ impl Trouble {
         std::fs::write(&settings, "").unwrap();
         let mut flags = SHORT_LIVES.to_vec();
         flags.extend([
+            ("gc-conns-after", scaled("5", "10")),
             ("config", settings.as_str()),
             ("store", "file"),
             ("store-path", path.as_str()),
