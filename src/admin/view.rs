@@ -13,7 +13,7 @@ use utoipa::openapi::path::{Parameter as Description, ParameterIn};
 
 use crate::error::ApiError;
 use crate::event_source::{LAST_EVENT_ID, LAST_EVENT_ID_HEADER};
-use crate::validation::parameters::{Parameter, one_of, text, whole_number};
+use crate::validation::parameters::{Parameter, one_of, read_whole_number, text, whole_number};
 use crate::validation::query;
 
 /// How many names a page has at most.
@@ -30,16 +30,16 @@ const SEARCH: Parameter<String> = text(
 const OFFSET: Parameter<usize> = Parameter {
     name: "offset",
     about: "How many names to skip at the beginning of the list.",
-    read: |text| text.parse().ok(),
-    wrong: "offset is a whole number, 0 or more",
+    read: read_whole_number,
+    wrong: "offset is a whole number from 0 to 9223372036854775807",
     schema: || whole_number(0),
 };
 
 const LIMIT: Parameter<usize> = Parameter {
     name: "limit",
     about: "How many names are shown at most. More than 1,000 count as 1,000.",
-    read: |text| text.parse().ok(),
-    wrong: "limit is a whole number, 0 or more",
+    read: read_whole_number,
+    wrong: "limit is a whole number from 0 to 9223372036854775807",
     schema: || whole_number(DEFAULT_LIMIT),
 };
 

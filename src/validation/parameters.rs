@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use channelstream_actors::name::ConnId;
 use utoipa::openapi::path::{Parameter as Description, ParameterBuilder, ParameterIn};
-use utoipa::openapi::schema::{ObjectBuilder, Type};
+use utoipa::openapi::schema::{KnownFormat, ObjectBuilder, SchemaFormat, Type};
 use utoipa::openapi::{RefOr, Required, Schema};
 
 use super::rules::{parse_uuid, uuid_schema};
@@ -103,11 +103,21 @@ pub fn one_of(names: impl Iterator<Item = &'static str>) -> RefOr<Schema> {
         .into()
 }
 
+/// The largest whole number that a query may have: generated clients have no larger one.
+const LARGEST: usize = isize::MAX.unsigned_abs();
+
+/// Reads a whole number, 0 or more.
+pub fn read_whole_number(text: &str) -> Option<usize> {
+    text.parse().ok().filter(|number| *number <= LARGEST)
+}
+
 /// Returns the schema of a whole number, 0 or more, that is `default` where it is absent.
 pub fn whole_number(default: usize) -> RefOr<Schema> {
     ObjectBuilder::new()
         .schema_type(Type::Integer)
+        .format(Some(SchemaFormat::KnownFormat(KnownFormat::Int64)))
         .minimum(Some(0))
+        .maximum(Some(isize::MAX))
         .default(Some(default.into()))
         .into()
 }
