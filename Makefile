@@ -1,11 +1,12 @@
 # `make run` builds and serves; `make test` proves it, and `make test-attack` at length. They install what they need, and say so.
 
-.PHONY: run test test-attack test-faults soak fuzz fuzz-proof fuzz-coverage fuzz-corpus check install image bench .tools .browser .clock .promtool .node .original .python
+.PHONY: run test test-attack test-faults schemathesis soak fuzz fuzz-proof fuzz-coverage fuzz-corpus check install image bench .tools .browser .clock .promtool .node \
+	.original .python .schemathesis
 
 run: .tools
 	cargo run --release --locked -- --demo true
 
-test: .tools .browser .clock .promtool .node .original .python
+test: .tools .browser .clock .promtool .node .original .python .schemathesis
 	cargo test --workspace --locked
 	cd clients/python && ../../$(PYTHON)/bin/mypy && ../../$(PYTHON)/bin/pytest -q
 
@@ -39,6 +40,12 @@ test-faults: .tools
 	cargo build --release --locked
 	ATTACK=long CHANNELSTREAM_PROGRAM=$(CURDIR)/target/release/channelstream \
 		cargo test --locked --test it -- --nocapture --test-threads 1 chaos::
+
+# 20,000 generated cases of calls, each answer held to the description; `make test` has a short form. `SCHEMATHESIS_SEED=n` repeats them.
+schemathesis: .tools .schemathesis
+	cargo build --release --locked
+	ATTACK=long CHANNELSTREAM_PROGRAM=$(CURDIR)/target/release/channelstream \
+		cargo test --locked --test it -- --nocapture --test-threads 1 schemathesis::
 
 check: .tools
 	cargo fmt --all --check
@@ -107,6 +114,17 @@ $(PYTHON)/ready: clients/python/pyproject.toml tests/generated/requirements.txt
 		$$SUDO apt-get update -q && $$SUDO apt-get install -y -q --no-install-recommends python3-venv; }
 	python3 -m venv $(PYTHON)
 	$(PYTHON)/bin/pip install -q --disable-pip-version-check -e "clients/python[test]" -r tests/generated/requirements.txt
+	touch $@
+
+# For the tests that hold answers to the description: an environment of its own, since it needs other releases than the clients' tests.
+SCHEMATHESIS := target/schemathesis
+.schemathesis: $(SCHEMATHESIS)/ready
+$(SCHEMATHESIS)/ready: tests/schemathesis/requirements.txt
+	@python3 -c "import ensurepip, venv" 2>/dev/null || { echo "installing what Python needs for the tests: python3-venv"; \
+		if [ "$$(id -u)" = 0 ]; then SUDO=; else SUDO=sudo; fi; \
+		$$SUDO apt-get update -q && $$SUDO apt-get install -y -q --no-install-recommends python3-venv; }
+	python3 -m venv $(SCHEMATHESIS)
+	$(SCHEMATHESIS)/bin/pip install -q --disable-pip-version-check -r tests/schemathesis/requirements.txt
 	touch $@
 
 # For the tests that run JavaScript, and for the client that is generated in TypeScript: what generates and compiles it.

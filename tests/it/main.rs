@@ -58,6 +58,7 @@ mod reload;
 mod replays;
 mod restart_pages;
 mod restarts;
+mod schemathesis;
 mod secrets;
 mod security_page;
 mod seeds;

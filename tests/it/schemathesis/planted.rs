@@ -1,0 +1,111 @@
+//! Answers that were changed on their way are found: the checks look at what they are meant to.
+
+use tokio::io::{AsyncReadExt, AsyncWriteExt, copy};
+use tokio::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
+use tokio::net::{TcpListener, TcpStream};
+
+use crate::support::scale::scaled;
+
+use super::run::{Limits, Run};
+
+/// A change of the answers of one call, and a part of what Schemathesis says of it.
+struct Fault {
+    path: &'static str,
+    is: &'static str,
+    becomes: &'static str,
+    found: &'static str,
+}
+
+static STATUS: Fault = Fault {
+    path: "/channel_config",
+    is: "HTTP/1.1 200",
+    becomes: "HTTP/1.1 202",
+    found: "Undocumented status code",
+};
+
+static OTHERS: [Fault; 4] = [
+    Fault {
+        path: "/info",
+        is: "HTTP/1.1 200",
+        becomes: "HTTP/1.1 500",
+        found: "Server error",
+    },
+    Fault {
+        path: "/channel_config",
+        is: "content-type: application/json",
+        becomes: "content-type: application/text",
+        found: "Undocumented Content-Type",
+    },
+    Fault {
+        path: "/connect",
+        is: "\"public_state\"",
+        becomes: "\"public_stale\"",
+        found: "Response violates schema",
+    },
+    Fault {
+        path: "/subscribe",
+        is: "Unknown connection",
+        becomes: "Hidden connections",
+        found: "refusals_have_a_reason",
+    },
+];
+
+/// A proxy between Schemathesis and the server that changes each answer.
+async fn proxy(server: &str, fault: &'static Fault) -> String {
+    assert_eq!(fault.is.len(), fault.becomes.len());
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap().to_string();
+    let server = server.to_owned();
+    tokio::spawn(async move {
+        while let Ok((client, _)) = listener.accept().await {
+            let (mut requests, answers) = client.into_split();
+            let (from, mut to) = TcpStream::connect(&server).await.unwrap().into_split();
+            tokio::spawn(async move { copy(&mut requests, &mut to).await });
+            tokio::spawn(change(from, answers, fault));
+        }
+    });
+    address
+}
+
+/// Passes answers on. What is to be changed comes in one piece: the server writes it at once.
+async fn change(mut from: OwnedReadHalf, mut to: OwnedWriteHalf, fault: &'static Fault) {
+    let mut bytes = vec![0; 1 << 20];
+    while let Ok(length @ 1..) = from.read(&mut bytes).await {
+        let answer = &mut bytes[..length];
+        let mut at = 0;
+        while at + fault.is.len() <= answer.len() {
+            if answer[at..].starts_with(fault.is.as_bytes()) {
+                answer[at..at + fault.is.len()].copy_from_slice(fault.becomes.as_bytes());
+            }
+            at += 1;
+        }
+        if to.write_all(answer).await.is_err() {
+            return;
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn answers_that_are_not_as_described_are_found() {
+    let run = Run::new(Limits::OutOfReach).await;
+    let others = OTHERS.iter().take(scaled(0, OTHERS.len()));
+    for fault in std::iter::once(&STATUS).chain(others) {
+        let address = proxy(&run.server.address, fault).await;
+        let arguments = [
+            "-n",
+            "20",
+            "--phases",
+            "fuzzing",
+            "--include-path",
+            fault.path,
+        ];
+        let report = run.call_at(&address, &arguments).await;
+        assert!(
+            !report.passed && report.text.contains(fault.found),
+            "{} was changed into {}, and not found:\n{}",
+            fault.is,
+            fault.becomes,
+            report.text
+        );
+    }
+}
