@@ -11,7 +11,7 @@ test: .tools .browser .clock .promtool .node .original .python .schemathesis
 	cd clients/python && ../../$(PYTHON)/bin/mypy && ../../$(PYTHON)/bin/pytest -q
 
 # The attacks of `make test` at their full length, one after the other, against the release program: minutes.
-ATTACKS := activation:: chaos:: clock:: closes:: collisions:: copies:: delivery:: gaps:: idempotency:: logging:: long_work:: memory:: pings:: power_cut:: \
+ATTACKS := activation:: chaos:: clock:: closes:: collisions:: copies:: delivery:: gaps:: idempotency:: limits::memory:: logging:: long_work:: memory:: pings:: power_cut:: \
 	restarts:: slow_attack:: slow_requests:: speed:: stop_under_load:: store::power:: store::size:: storms:: upgrades::
 test-attack: .tools .clock .python
 	cargo build --release --locked

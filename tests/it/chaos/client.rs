@@ -79,7 +79,7 @@ impl Client {
     /// Listens for a while, then a fault happens. Returns the transport that is open afterwards.
     async fn step(&mut self, listener: Option<Listener>) -> Option<Listener> {
         let stay = Duration::from_millis(50 + self.random.below(scaled(600, 8000)));
-        let mut listener = self.listen(listener, stay).await?;
+        let listener = self.listen(listener, stay).await?;
         let fault = self.world.tally.draw(&mut self.random, self.place.kind);
         match fault {
             Fault::Reset => listener.reset(),
