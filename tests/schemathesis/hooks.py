@@ -13,6 +13,7 @@ import uuid
 import jsonschema_rs
 import requests
 import schemathesis
+from schemathesis.core.parameters import ParameterLocation
 
 SECRET = os.environ["CHANNELSTREAM_SECRET"]
 ADDRESS = os.environ["CHANNELSTREAM_ADDRESS"]
@@ -85,6 +86,15 @@ def before_call(context, case, kwargs):
     if context.operation.path in ("/listen", "/sse"):
         # Then neither a poll nor a stream waits for its first event.
         call("/message", [{"user": "carol", "pm_users": list(CONNECTIONS), "message": {"text": "hello"}}])
+
+
+@schemathesis.hook
+def filter_failure(context, failure, case, response):
+    """Drops what the original does too: a `conn_id` in the body counts, and then nobody reads the one in the query."""
+    if failure.code != "ST201" or case.operation.path not in ("/subscribe", "/unsubscribe"):
+        return True
+    is_sound = isinstance(case.body, dict) and not case.meta.is_negative_at(ParameterLocation.BODY)
+    return not (is_sound and "conn_id" in case.body)
 
 
 tally = collections.Counter()
