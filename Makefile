@@ -1,7 +1,7 @@
 # `make run` builds and serves; `make test` proves it, and `make test-attack` at length. They install what they need, and say so.
 
 .PHONY: run test test-attack test-faults schemathesis soak fuzz fuzz-proof fuzz-coverage fuzz-corpus check install image bench .tools .browser .clock .promtool .node \
-	.original .python .schemathesis
+	.venv .original .python .schemathesis
 
 run: .tools
 	cargo run --release --locked -- --demo true
@@ -11,7 +11,7 @@ test: .tools .browser .clock .promtool .node .original .python .schemathesis
 	cd clients/python && ../../$(PYTHON)/bin/mypy && ../../$(PYTHON)/bin/pytest -q
 
 # The attacks of `make test` at their full length, one after the other, against the release program: minutes.
-ATTACKS := activation:: chaos:: clock:: closes:: collisions:: copies:: delivery:: gaps:: idempotency:: limits::memory:: logging:: long_work:: memory:: pings:: power_cut:: \
+ATTACKS := activation:: chaos:: clock:: closes:: collisions:: copies:: delivery:: gaps:: idempotency:: logging:: long_work:: memory:: pings:: power_cut:: \
 	restarts:: slow_attack:: slow_requests:: speed:: stop_under_load:: store::power:: store::size:: storms:: upgrades::
 test-attack: .tools .clock .python
 	cargo build --release --locked
@@ -94,13 +94,16 @@ image:
 		if [ "$$(id -u)" = 0 ]; then SUDO=; else SUDO=sudo; fi; \
 		$$SUDO apt-get update -q && $$SUDO apt-get install -y -q --no-install-recommends prometheus; }
 
-# For the tests against the original: an environment of its own, since it needs old releases of what it builds on.
-ORIGINAL := target/original
-.original: $(ORIGINAL)/ready
-$(ORIGINAL)/ready: tests/assets/original.txt
+# What the environments below are made with.
+.venv:
 	@python3 -c "import ensurepip, venv" 2>/dev/null || { echo "installing what Python needs for the tests: python3-venv"; \
 		if [ "$$(id -u)" = 0 ]; then SUDO=; else SUDO=sudo; fi; \
 		$$SUDO apt-get update -q && $$SUDO apt-get install -y -q --no-install-recommends python3-venv; }
+
+# For the tests against the original: an environment of its own, since it needs old releases of what it builds on.
+ORIGINAL := target/original
+.original: $(ORIGINAL)/ready
+$(ORIGINAL)/ready: tests/assets/original.txt | .venv
 	python3 -m venv $(ORIGINAL)
 	$(ORIGINAL)/bin/pip install -q --disable-pip-version-check -r tests/assets/original.txt
 	touch $@
@@ -108,10 +111,7 @@ $(ORIGINAL)/ready: tests/assets/original.txt
 # For the tests of the Python client and of the generated one: an environment of its own.
 PYTHON := target/python
 .python: $(PYTHON)/ready
-$(PYTHON)/ready: clients/python/pyproject.toml tests/generated/requirements.txt
-	@python3 -c "import ensurepip, venv" 2>/dev/null || { echo "installing what Python needs for the tests: python3-venv"; \
-		if [ "$$(id -u)" = 0 ]; then SUDO=; else SUDO=sudo; fi; \
-		$$SUDO apt-get update -q && $$SUDO apt-get install -y -q --no-install-recommends python3-venv; }
+$(PYTHON)/ready: clients/python/pyproject.toml tests/generated/requirements.txt | .venv
 	python3 -m venv $(PYTHON)
 	$(PYTHON)/bin/pip install -q --disable-pip-version-check -e "clients/python[test]" -r tests/generated/requirements.txt
 	touch $@
@@ -119,10 +119,7 @@ $(PYTHON)/ready: clients/python/pyproject.toml tests/generated/requirements.txt
 # For the tests that hold answers to the description: an environment of its own, since it needs other releases than the clients' tests.
 SCHEMATHESIS := target/schemathesis
 .schemathesis: $(SCHEMATHESIS)/ready
-$(SCHEMATHESIS)/ready: tests/schemathesis/requirements.txt
-	@python3 -c "import ensurepip, venv" 2>/dev/null || { echo "installing what Python needs for the tests: python3-venv"; \
-		if [ "$$(id -u)" = 0 ]; then SUDO=; else SUDO=sudo; fi; \
-		$$SUDO apt-get update -q && $$SUDO apt-get install -y -q --no-install-recommends python3-venv; }
+$(SCHEMATHESIS)/ready: tests/schemathesis/requirements.txt | .venv
 	python3 -m venv $(SCHEMATHESIS)
 	$(SCHEMATHESIS)/bin/pip install -q --disable-pip-version-check -r tests/schemathesis/requirements.txt
 	touch $@

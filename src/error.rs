@@ -6,9 +6,8 @@ use std::time::Duration;
 use actix_web::http::StatusCode;
 use actix_web::http::header::{self, ContentType};
 use actix_web::{HttpResponse, HttpResponseBuilder, ResponseError};
-use channelstream_actors::broker::NotDone;
 use channelstream_actors::broker::once::CallError;
-use channelstream_actors::error::{NotConnected, Outcome, Refused};
+use channelstream_actors::error::{NotConnected, NotDone, Outcome, Refused};
 use channelstream_actors::limits::{LimitKind, LimitReached};
 use thiserror::Error;
 

@@ -11,6 +11,7 @@ use std::task::{Context, Poll};
 
 use actix_http::{Request, RequestHead};
 use actix_service::Service;
+use actix_web::HttpRequest;
 use actix_web::body::{BodySize, BoxBody, MessageBody};
 use actix_web::dev::ServiceResponse;
 use actix_web::http::header;
@@ -58,9 +59,10 @@ impl Exchange {
         }
     }
 
-    /// Returns the limit that the socket is beyond, if there is one.
-    pub fn beyond(&self) -> Option<LimitKind> {
-        self.socket.as_ref().and_then(OpenSocket::beyond)
+    /// Returns the limit that the socket of a request is beyond, if there is one.
+    pub fn limit_beyond(request: &HttpRequest) -> Option<LimitKind> {
+        let exchange = request.conn_data::<Arc<Self>>()?;
+        exchange.socket.as_ref()?.beyond()
     }
 
     /// Notes that a request begins: its head is complete.

@@ -21,6 +21,7 @@ use actix_web::middleware::Next;
 use channelstream_actors::request::carry;
 
 use self::admission::Admission;
+use crate::exchange::Exchange;
 use crate::services::Services;
 
 /// Takes a request through all steps, to its handler and back.
@@ -34,7 +35,7 @@ pub async fn handle(
     let services = Services::of(request.request())?.clone();
     let origin = request.headers().get(header::ORIGIN).cloned();
     // A socket beyond a limit is closed as soon as its request is answered.
-    let is_beyond = admission::find_limit_of_socket(request.request()).is_some();
+    let is_beyond = Exchange::limit_beyond(request.request()).is_some();
     let id = request_id::identify(request.headers());
     // In its place: it is large, and would be moved into the scope.
     let answered = pin!(answer(request, next, &services));

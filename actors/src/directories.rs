@@ -15,7 +15,7 @@ use futures_util::future::join_all;
 use tokio::sync::oneshot;
 
 use crate::directory::{
-    Count, CountMissing, Directory, Forward, Forwarded, IfAbsent, ListNames, Registered, tell,
+    CountMissing, Directory, Forward, Forwarded, IfAbsent, ListNames, Registered, tell,
 };
 use crate::room::{Reserved, Room};
 
@@ -196,8 +196,7 @@ impl<A: Registered> Directories<A> {
     }
 
     /// Returns how many actors there are.
-    pub(crate) async fn count(&self) -> usize {
-        let asked = self.all().iter().map(|directory| directory.send(Count));
-        join_all(asked).await.into_iter().flatten().sum()
+    pub(crate) fn count(&self) -> usize {
+        self.0.room.present()
     }
 }

@@ -189,11 +189,6 @@ impl<A: Registered> ListNames<A> {
 #[rtype(result = "usize")]
 pub(crate) struct CountMissing<A: Registered>(pub(crate) Vec<A::Name>);
 
-/// Asks how many actors the directory keeps.
-#[derive(Message)]
-#[rtype(result = "usize")]
-pub(crate) struct Count;
-
 /// Puts a message into a mailbox of the broker's own, however full it is.
 #[expect(
     clippy::disallowed_methods,
@@ -346,13 +341,5 @@ impl<A: Registered> Handler<CountMissing<A>> for Directory<A> {
     fn handle(&mut self, CountMissing(names): CountMissing<A>, _: &mut Context<Self>) -> usize {
         let is_missing = |name: &&A::Name| !self.slots.contains_key(*name);
         names.iter().filter(is_missing).count()
-    }
-}
-
-impl<A: Registered> Handler<Count> for Directory<A> {
-    type Result = usize;
-
-    fn handle(&mut self, _: Count, _: &mut Context<Self>) -> usize {
-        self.slots.len()
     }
 }

@@ -35,7 +35,7 @@ pub(crate) async fn show_metrics(
         start_time: services.start_time.unix_seconds(),
         is_ready: services.is_ready(),
         process: process.unwrap_or_default(),
-        population: services.broker.population().await,
+        population: services.broker.population(),
         counters: services.broker.counters().clone(),
         memory: services.broker.memory().clone(),
         store: services.broker.store().status(),

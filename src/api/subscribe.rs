@@ -4,8 +4,9 @@ use std::collections::HashMap;
 
 use actix_web::post;
 use actix_web::web::Data;
-use channelstream_actors::broker::{Broker, NotDone};
+use channelstream_actors::broker::Broker;
 use channelstream_actors::core::connection::Subscriptions;
+use channelstream_actors::error::NotDone;
 use channelstream_actors::name::{ChannelName, ConnId};
 use channelstream_actors::protocol::config::ChannelConfig;
 use channelstream_actors::protocol::info::{Info, InfoOptions};

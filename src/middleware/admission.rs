@@ -1,13 +1,11 @@
 //! Decides whether a request is let in, before its handler runs. The prefix of a proxy is cut off
 //! the path before (`proxy.rs`).
 
-use std::sync::Arc;
-
 use actix_http::h1;
+use actix_web::HttpMessage;
 use actix_web::body::BoxBody;
 use actix_web::dev::{Payload, ServiceRequest, ServiceResponse};
 use actix_web::http::StatusCode;
-use actix_web::{HttpMessage, HttpRequest};
 use channelstream_actors::error::Refused;
 use channelstream_actors::faults::strike;
 use channelstream_actors::limits::LimitKind;
@@ -87,13 +85,6 @@ impl Admission {
     }
 }
 
-/// Returns the limit that the socket of a request is beyond, if there is one.
-pub(super) fn find_limit_of_socket(request: &HttpRequest) -> Option<LimitKind> {
-    request
-        .conn_data::<Arc<Exchange>>()
-        .and_then(|exchange| exchange.beyond())
-}
-
 /// Checks how many sockets the client has, and how often it calls. Probes of the server's health
 /// are always answered.
 ///
@@ -119,16 +110,16 @@ fn check_client(
     if is_signed {
         return Ok(());
     }
-    match find_limit_of_socket(request.request()) {
+    match Exchange::limit_beyond(request.request()) {
         Some(kind @ LimitKind::ConnectionsPerAddress) => return Err(ApiError::too_many(kind)),
         Some(kind) if purpose == Purpose::Poll => return Err(Refused::full(kind).into()),
         _ => {}
     }
-    let is_direct = find_direct_client(peer, settings).is_some();
     let listens = matches!(purpose, Purpose::Stream | Purpose::Poll | Purpose::Socket);
     if let Some(address) = client
         && listens
-        && !is_direct
+        // The socket of a client that connects directly is counted already.
+        && find_direct_client(peer, settings).is_none()
     {
         let counted = limits.begin_listening(address);
         if let Some(counted) = counted.map_err(ApiError::too_many)? {

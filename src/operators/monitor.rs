@@ -5,7 +5,7 @@ use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
 use actix::prelude::*;
-use channelstream_actors::broker::{Broker, Population};
+use channelstream_actors::broker::Broker;
 use channelstream_actors::protocol::timestamp::Moment;
 use channelstream_actors::transport::ByTransport;
 use serde::Serialize;
@@ -92,17 +92,8 @@ impl Monitor {
         }
     }
 
-    fn take_sample(&mut self, context: &mut Context<Self>) {
-        let broker = self.broker.clone();
-        let population = async move { broker.population().await };
-        context.spawn(
-            population
-                .into_actor(self)
-                .map(|population, monitor, _| monitor.remember(population)),
-        );
-    }
-
-    fn remember(&mut self, population: Population) {
+    fn take_sample(&mut self) {
+        let population = self.broker.population();
         let (now, before) = (CounterTotals::of(&self.broker), self.before);
         let seconds = self.at.elapsed().as_secs_f64().max(0.001);
         let rate = |now: u64, before: u64| ((now - before) as f64 / seconds).round() as u64;
@@ -133,7 +124,7 @@ impl Actor for Monitor {
     type Context = Context<Self>;
 
     fn started(&mut self, context: &mut Context<Self>) {
-        context.run_interval(INTERVAL, Self::take_sample);
+        context.run_interval(INTERVAL, |monitor, _| monitor.take_sample());
     }
 }
 

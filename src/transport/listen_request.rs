@@ -58,8 +58,7 @@ impl ListenRequest {
     /// Returns the limit of the server that the socket of a request is beyond, if there is one, and
     /// counts the refusal that follows from it.
     pub(super) fn limit_beyond(request: &HttpRequest, services: &Services) -> Option<LimitKind> {
-        let exchange = request.conn_data::<Arc<Exchange>>();
-        let beyond = exchange.and_then(|exchange| exchange.beyond());
+        let beyond = Exchange::limit_beyond(request);
         if let Some(kind) = beyond {
             services.broker.counters().count_limit_refusal(kind);
         }

@@ -2,7 +2,7 @@
 //! slices, so that messages do not wait for the panel.
 
 use actix::prelude::*;
-use futures_util::future::{join, join_all, join3};
+use futures_util::future::{join, join_all};
 use tokio::task::spawn_blocking;
 
 use crate::broker::info::gather;
@@ -22,17 +22,11 @@ const ROUNDS: usize = 8;
 
 impl Broker {
     /// Returns how many actors of each kind there are.
-    pub async fn population(&self) -> Population {
-        let (channels, users, connections) = join3(
-            self.channels.count(),
-            self.users.count(),
-            self.connections.count(),
-        )
-        .await;
+    pub fn population(&self) -> Population {
         Population {
-            channels,
-            users,
-            connections,
+            channels: self.channels.count(),
+            users: self.users.count(),
+            connections: self.connections.count(),
         }
     }
 

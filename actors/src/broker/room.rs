@@ -13,7 +13,7 @@ use crate::room::Reserved;
 /// Room that a call has reserved, until this is dropped.
 #[derive(Debug)]
 pub(super) struct RoomOfCall {
-    _actors: Vec<Reserved>,
+    actors: Vec<Reserved>,
     _memory: HeldBytes,
 }
 
@@ -31,19 +31,16 @@ impl Broker {
     ) -> Result<RoomOfCall, Refused> {
         let limits = self.limits();
         let state = size_of_values(&set.fresh_state) + size_of_values(&set.state);
-        let mut room = self.room_for_channels(channels).await?;
-        room._memory = self
-            .memory()
-            .reserve(room._memory.bytes() + CONNECTION + USER + state)?;
+        let mut room = self.room(channels, CONNECTION + USER + state).await?;
         let conn_id = [conn_id];
         let connection = self.connections.reserve(&conn_id, limits.connections);
         let connection = connection.await;
         let user = std::slice::from_ref(user);
         let user = self.users.reserve(user, limits.users).await;
         let full = |limit| move || Refused::full(limit);
-        room._actors
-            .push(connection.ok_or_else(full(LimitKind::Connections))?);
-        room._actors.push(user.ok_or_else(full(LimitKind::Users))?);
+        let connection = connection.ok_or_else(full(LimitKind::Connections))?;
+        let user = user.ok_or_else(full(LimitKind::Users))?;
+        room.actors.extend([connection, user]);
         Ok(room)
     }
 
@@ -55,13 +52,19 @@ impl Broker {
         &self,
         channels: &[ChannelName],
     ) -> Result<RoomOfCall, Refused> {
-        let memory = self.memory().reserve(channels.len() * (CHANNEL + PLACE))?;
-        let actors = self.channels.reserve(channels, self.limits().channels);
-        let actors = actors
+        self.room(channels, 0).await
+    }
+
+    /// Reserves room for channels, for a place in each, and for this many bytes besides.
+    async fn room(&self, channels: &[ChannelName], besides: usize) -> Result<RoomOfCall, Refused> {
+        let bytes = channels.len() * (CHANNEL + PLACE) + besides;
+        let memory = self.memory().reserve(bytes)?;
+        let channels = self.channels.reserve(channels, self.limits().channels);
+        let channels = channels
             .await
             .ok_or_else(|| Refused::full(LimitKind::Channels))?;
         Ok(RoomOfCall {
-            _actors: vec![actors],
+            actors: vec![channels],
             _memory: memory,
         })
     }
