@@ -1,6 +1,6 @@
 # `make run` builds and serves; `make test` proves it, and `make test-attack` at length. They install what they need, and say so.
 
-.PHONY: run test test-attack test-faults schemathesis soak fuzz fuzz-proof fuzz-coverage fuzz-corpus check install image bench .tools .browser .clock .promtool .node \
+.PHONY: run test test-attack test-faults schemathesis soak fuzz fuzz-proof fuzz-coverage fuzz-corpus check deny install image dist dist-proof bench .tools .browser .clock .promtool .node \
 	.venv .original .python .schemathesis
 
 run: .tools
@@ -75,6 +75,21 @@ install: .tools
 
 image:
 	docker build -t channelstream .
+
+# What a release consists of, in target/dist: RELEASING.md.
+dist: .tools .node .python target/tools/bin/cargo-cyclonedx
+	packaging/dist.sh
+
+# Installs each artefact of `make dist` where nothing else is, and uses it.
+dist-proof: dist
+	packaging/prove.sh
+
+# Licences, sources and bans of all dependencies: deny.toml.
+deny: .tools target/tools/bin/cargo-deny
+	target/tools/bin/cargo-deny check bans licenses sources
+
+target/tools/bin/%:
+	cargo install --quiet --locked --root target/tools $*
 
 # For the tests of pages.
 .browser:
