@@ -1,11 +1,12 @@
-//! The broker: everything that transports and endpoints can ask of the actors.
+//! The broker: all operations that transports and endpoints can ask of the actors.
 //!
 //! A change of several steps runs in a task of its own, for which the caller waits. A caller that
 //! hangs up does not stop it in the middle.
 //!
-//! Messages are published, edited and deleted in `messages`, calls are made once in [`once`],
-//! channels and users are described in `info`, operators are served in `panel`, all connections are
-//! ended in `drain`, and those that a fault leaves behind in `falling`.
+//! Most operations are in submodules. `messages` publishes, edits and deletes messages. [`once`]
+//! runs a call once, however often it is made. `info` describes channels and users. `panel` serves
+//! the admin panel. `drain` ends all connections when the server stops, and `falling` ends the
+//! connections that relied on an actor that a panic has ended.
 
 mod drain;
 mod falling;
@@ -53,7 +54,8 @@ use crate::store::Store;
 use crate::store::note::Kept;
 use crate::user::{CheckExists, Configs, Connected, SetState, User, UserNeeds};
 
-/// How many calls may be pending at once. More are refused: the actors are behind already.
+/// The largest number of calls that may be pending at once. More calls are refused, because the
+/// actors are already behind.
 const PENDING_CALLS: u64 = 20_000;
 
 /// The broker. Cloning is cheap.
@@ -63,35 +65,35 @@ pub struct Broker {
     channels: Directories<Channel>,
     users: Directories<User>,
     connections: Directories<Connection>,
-    /// The ledger; unset until the threads run.
+    /// The ledger; unset until the threads start.
     ledger: Arc<OnceLock<Addr<Ledger>>>,
-    /// What the store has kept, until the threads run.
+    /// The state that the store has kept. It is taken out when the threads start.
     #[expect(clippy::disallowed_types, reason = "see the import")]
     kept: Arc<Mutex<Option<Kept>>>,
-    /// True when the server stops, so that calls are refused.
+    /// True once the server stops. Calls are refused from then on.
     is_closed: Arc<AtomicBool>,
 }
 
-/// How many actors of each kind there are.
+/// The number of actors of each kind.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Population {
     /// The number of channels.
     pub channels: usize,
-    /// The number of users, also of those that are remembered without a connection.
+    /// The number of users, including those that are remembered without a connection.
     pub users: usize,
     /// The number of connections.
     pub connections: usize,
 }
 
 impl Broker {
-    /// Creates a broker without threads that keeps nothing beyond its own end. It refuses all calls
+    /// Creates a broker without threads, in memory mode: nothing outlives it. It refuses all calls
     /// until [`start_on`](Self::start_on) is called.
     pub fn new(limits: Limits) -> Self {
         Self::with_store(limits, Store::Memory, Kept::default())
     }
 
-    /// Creates a broker without threads, which goes on from what a store has kept. It refuses all
-    /// calls until [`start_on`](Self::start_on) is called.
+    /// Creates a broker without threads, with the state that a store has kept. It refuses all calls
+    /// until [`start_on`](Self::start_on) is called.
     pub fn with_store(limits: Limits, store: Store, kept: Kept) -> Self {
         Self {
             common: Common::new(limits, store),
@@ -154,7 +156,7 @@ impl Broker {
         self.common.store()
     }
 
-    /// Waits until what was done is kept as safely as the settings ask for.
+    /// Waits until the changes made so far are kept as safely as the settings ask for.
     async fn settled(&self) -> Result<(), Refused> {
         Ok(self.common.store().settled().await?)
     }
@@ -164,7 +166,7 @@ impl Broker {
         self.common.counters()
     }
 
-    /// Returns what is counted in memory.
+    /// Returns the count of the bytes in memory.
     pub fn memory(&self) -> &Memory {
         self.common.memory()
     }
@@ -178,8 +180,8 @@ impl Broker {
     fn begin(&self) -> Result<Counted, Refused> {
         self.common.store().accepts()?;
         let pending = self.counters().begin(PENDING_CALLS);
-        // Counted first: a call that is not refused is seen by whoever closes the broker and waits
-        // for the last one.
+        // The call is counted before the broker is checked. So whoever closes the broker and then
+        // waits for the last call sees every call that is not refused.
         fence(SeqCst);
         pending
             .filter(|_| !self.is_closed.load(SeqCst))
@@ -199,12 +201,12 @@ impl Broker {
         task.await.ok().flatten()
     }
 
-    /// Opens a connection, or keeps it if it is the user's already. The user and the channels are
-    /// created where they do not exist.
+    /// Opens a connection, or keeps it if it already belongs to the user. Creates the user and the
+    /// channels if they do not exist.
     ///
     /// # Errors
-    /// When the id belongs to another user's connection, or when the call would go beyond a limit;
-    /// then nothing has changed.
+    /// Fails when the id belongs to another user's connection, or when the call would go beyond a
+    /// limit. Then nothing has changed.
     pub async fn connect(
         &self,
         user: UserName,
@@ -237,16 +239,16 @@ impl Broker {
         is_open.await.unwrap_or(false)
     }
 
-    /// Returns whether there is such a user, connected or remembered.
+    /// Returns whether a user exists, connected or only remembered.
     pub async fn knows_user(&self, user: UserName) -> bool {
         let exists = self.users.ask(user, IfAbsent::Skip, CheckExists);
         exists.await.is_some()
     }
 
-    /// Puts a connection into channels, which are created where they do not exist.
+    /// Subscribes a connection to channels. Creates the channels that do not exist.
     ///
     /// # Errors
-    /// When there is no such connection, or when it would be in too many channels.
+    /// Fails when there is no such connection, or when it would be in too many channels.
     pub async fn subscribe(
         &self,
         conn_id: ConnId,
@@ -260,10 +262,10 @@ impl Broker {
             .await
     }
 
-    /// Takes a connection out of channels.
+    /// Unsubscribes a connection from channels.
     ///
     /// # Errors
-    /// When there is no such connection.
+    /// Fails when there is no such connection.
     pub async fn unsubscribe(
         &self,
         conn_id: ConnId,
@@ -292,10 +294,10 @@ impl Broker {
         Ok(changed)
     }
 
-    /// Sets values of a user's state, and the public keys where they are given.
+    /// Sets values of a user's state, and the public keys if they are given.
     ///
     /// # Errors
-    /// When there is no such user, or when its state would be too large.
+    /// Fails when there is no such user, or when its state would be too large.
     pub async fn set_state(
         &self,
         user: UserName,
@@ -319,11 +321,11 @@ impl Broker {
         Ok(set)
     }
 
-    /// Sets the configuration of channels, which are created where they do not exist.
+    /// Sets the configuration of channels. Creates the channels that do not exist.
     ///
     /// # Errors
-    /// When too many calls are pending, or when there would be too many channels; then none was
-    /// changed.
+    /// Fails when too many calls are pending, or when there would be too many channels. Then no
+    /// channel was changed.
     pub async fn configure(
         &self,
         configs: BTreeMap<ChannelName, ChannelConfig>,
@@ -339,11 +341,11 @@ impl Broker {
         self.settled().await
     }
 
-    /// Lets a transport listen for a connection. `read` is how far its client says that it has
-    /// read.
+    /// Attaches a transport to a connection. `read` holds the positions up to which the client says
+    /// that it has read.
     ///
     /// # Errors
-    /// When there is no such connection.
+    /// Fails when there is no such connection.
     pub async fn attach(
         &self,
         conn_id: ConnId,
@@ -359,7 +361,8 @@ impl Broker {
     /// Ends a connection for good. Returns whether there was one.
     ///
     /// # Errors
-    /// When it has ended, but this could not be kept: it may be back after a restart.
+    /// Fails when the connection has ended, but the store could not keep this. The connection may
+    /// be back after a restart.
     pub async fn disconnect(&self, conn_id: ConnId) -> Result<bool, Refused> {
         let close = Close {
             reason: CloseReason::Disconnected,

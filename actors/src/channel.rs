@@ -1,4 +1,5 @@
-//! The actor of a channel: [`ChannelCore`] decides, [`Delivery`] hands on.
+//! The actor of a channel. [`ChannelCore`] decides what happens, and [`Delivery`] sends the entries
+//! of the channel's log to its subscribers.
 
 use std::time::Duration;
 
@@ -26,55 +27,56 @@ use crate::store::note::Note;
 use crate::view::channel::{self as view, ListingCache};
 use crate::view::{ChannelDetail, ChannelSummary};
 
-/// Sets the channel's configuration. From the broker.
+/// Sets the channel's configuration. Sent by the broker.
 #[derive(Message)]
 #[rtype(result = "()")]
 pub(crate) struct Configure(pub(crate) ChannelConfig);
 
-/// Notes what a user tells of itself and of one of its connections. From the user; answered with
-/// the place that the connection has taken, if it takes one.
+/// Updates a user on the roster, and the place of one of the user's connections. Sent by the user.
+/// The answer is the position of the place that the connection takes; `None` if it takes none.
 #[derive(Message)]
 #[rtype(result = "Option<Position>")]
 pub(crate) struct UpdateMember {
     pub(crate) member: Member,
     pub(crate) place: Place,
-    /// The configuration of the channel, if this message creates it.
+    /// The configuration that the channel gets if this message creates it.
     pub(crate) config: Option<ChannelConfig>,
 }
 
-/// Takes a user off the roster that a panic has ended. From the user, as it ends.
+/// Removes a user from the roster, because a panic has ended the user's actor. Sent by that actor
+/// while it is dropped.
 #[derive(Message)]
 #[rtype(result = "()")]
 pub(crate) struct Expel(pub(crate) UserName);
 
-/// Ends the place of a connection that ends with an actor that has fallen. From the connection.
+/// Ends the place of a connection that a fault of the server has ended. Sent by the connection.
 #[derive(Message)]
 #[rtype(result = "()")]
 pub(crate) struct LeavePlace(pub(crate) ConnId);
 
-/// Asks for the channel as `/info` shows it. From the broker.
+/// Asks for the channel as `/info` shows it. Sent by the broker.
 #[derive(Message)]
 #[rtype(result = "Box<ChannelInfo>")]
 pub(crate) struct DescribeChannel(pub(crate) Detail);
 
-/// Asks for everything that an operator may see of the channel. From the broker.
+/// Asks for everything that an operator may see of the channel. Sent by the broker.
 #[derive(Message)]
 #[rtype(result = "Box<ChannelDetail>")]
 pub(crate) struct InspectChannel;
 
-/// Asks for the channel as a line of a list. From the broker.
+/// Asks for the channel as one line of a list of channels. Sent by the broker.
 #[derive(Message)]
 #[rtype(result = "Box<ChannelSummary>")]
 pub(crate) struct SummarizeChannel;
 
-/// Forgets the channel and everything it keeps, unless connections are in it. Then it is answered
-/// which. From the broker.
+/// Forgets the channel and everything that it keeps, unless connections are in it. Then the answer
+/// lists those connections. Sent by the broker.
 #[derive(Message)]
 #[rtype(result = "Result<(), Vec<ConnId>>")]
 pub(crate) struct ForgetChannel;
 
-/// Makes the channel again as it was before a restart. From the broker, before anything else reaches
-/// the channel.
+/// Restores the channel as it was before a restart. Sent by the broker before any other message
+/// reaches the channel.
 #[derive(Message)]
 #[rtype(result = "()")]
 pub(crate) struct Restore {
@@ -85,20 +87,21 @@ pub(crate) struct Restore {
     pub(crate) is_new: bool,
 }
 
-/// Notes everything in the store, which has lost what was noted before. From the broker.
+/// Notes the whole channel in the store again, because the store has lost earlier notes. Sent by
+/// the broker.
 #[derive(Message, Clone, Copy)]
 #[rtype(result = "()")]
 pub(crate) struct NoteWhole;
 
-/// The actor.
+/// The actor of a channel.
 pub(crate) struct Channel {
     registration: Registration<Self>,
     common: Common,
     core: ChannelCore,
-    /// One subscriber for each connection in the channel.
+    /// The subscribers, one for each connection in the channel.
     delivery: Delivery,
     listings: ListingCache,
-    /// The bytes that it holds, as they are counted.
+    /// The count of the bytes that the channel holds.
     held: ActorMemory,
 }
 
@@ -132,7 +135,7 @@ impl Registered for Channel {
     }
 }
 
-/// What a channel holds that keeps nothing.
+/// The bytes that a channel without entries holds.
 const EMPTY: ActorBytes = ActorBytes {
     log: 0,
     history: 0,
@@ -140,7 +143,7 @@ const EMPTY: ActorBytes = ActorBytes {
     lasting: CHANNEL,
 };
 
-/// Creates the parts of a channel that keeps nothing yet.
+/// Creates the core and the delivery of a channel that keeps no entries yet.
 fn new_parts(name: &ChannelName, common: &Common) -> (ChannelCore, Delivery) {
     let limits = common.limits();
     let mut core = ChannelCore::new(
@@ -287,7 +290,8 @@ impl Handler<UpdateMember> for Channel {
             self.core.configure_new(config);
         }
         self.catch_up(context);
-        // A place that ends is not sent the parting, and one that begins is not sent the joining.
+        // A place ends before `parted` is appended and begins after `joined` is appended, so its
+        // connection is not sent that event.
         if let Place::Left(conn_id) = place {
             self.delivery.leave_place(conn_id);
         }
@@ -424,7 +428,7 @@ impl Handler<ForgetChannel> for Channel {
         if !self.is_deserted() {
             return Err(self.delivery.connections());
         }
-        // A message may be on its way here already. Then the actor goes on as a new channel.
+        // A message may already be on its way here. Then the actor goes on as a new channel.
         let name = self.registration.name().clone();
         (self.core, self.delivery) = new_parts(&name, &self.common);
         (self.common.store()).note(|| Note::ChannelForgotten(name));

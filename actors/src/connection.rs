@@ -1,12 +1,12 @@
-//! The actor of a connection: whose it is, in which channels, which transport listens for it, and
-//! when it ends.
+//! The actor of a connection. It knows the connection's user, its channels and the transport that
+//! listens for it, and it decides when the connection ends.
 //!
-//! It is not on the way of messages: at attach it gives channels and user the outlet, and they send
-//! there directly.
+//! Messages do not pass through this actor. When a transport attaches, the actor gives the outlet
+//! to the channels and the user, and they send to the outlet directly.
 //!
-//! Everything that begins or ends for a connection begins and ends here, and goes down from here in
-//! order: a user hears that a connection has ended after it heard that it began, whatever becomes
-//! of the calls in between.
+//! Everything that begins or ends for a connection begins and ends here, and is passed down from
+//! here in order. So a user is told that a connection has ended after it was told that it began,
+//! whatever happens to the calls in between.
 
 mod life;
 mod places;
@@ -41,8 +41,8 @@ use crate::user::{Configs, Connected, RemoveConnection};
 pub(crate) use self::life::Activity;
 pub(crate) use self::places::ConnectionNeeds;
 
-/// Opens the connection for a user, or keeps it if it is the user's already, and puts it into
-/// channels. From the broker; creates the actor.
+/// Opens the connection for a user, or keeps it if it already belongs to the user, and subscribes
+/// it to channels. Sent by the broker; creates the actor.
 #[derive(Message)]
 #[rtype(result = "Result<Connected, NotConnected>")]
 pub(crate) struct Open {
@@ -50,11 +50,11 @@ pub(crate) struct Open {
     pub(crate) set: ConnectState,
     pub(crate) channels: Vec<ChannelName>,
     pub(crate) configs: Configs,
-    /// The request, where connections are logged.
+    /// The id of the request; `None` unless single connections are logged.
     pub(crate) request: Option<RequestId>,
 }
 
-/// Puts the connection into channels. From the broker.
+/// Subscribes the connection to channels. Sent by the broker.
 #[derive(Message)]
 #[rtype(result = "Result<Subscriptions, NotDone>")]
 pub(crate) struct Subscribe {
@@ -62,88 +62,92 @@ pub(crate) struct Subscribe {
     pub(crate) configs: Configs,
 }
 
-/// Takes the connection out of channels. From the broker.
+/// Unsubscribes the connection from channels. Sent by the broker.
 #[derive(Message)]
 #[rtype(result = "Result<Subscriptions, NotDone>")]
 pub(crate) struct Unsubscribe {
     pub(crate) channels: Vec<ChannelName>,
 }
 
-/// Asks whether the connection is open. From the broker.
+/// Asks whether the connection is open. Sent by the broker.
 #[derive(Message)]
 #[rtype(result = "bool")]
 pub(crate) struct IsOpen;
 
-/// Asks what the connection does just now. From the broker.
+/// Asks for the present activity of the connection. Sent by the broker.
 #[derive(Message)]
 #[rtype(result = "Activity")]
 pub(crate) struct GetActivity;
 
-/// Lets a transport listen; the newest of a connection's transports wins. From the transport, by
-/// the broker; answered when the transport is attached to all channels.
+/// Lets a transport listen. The newest transport of a connection wins. Sent by the broker for the
+/// transport. The answer comes when the transport is attached to all channels and to the user.
 #[derive(Message)]
 #[rtype(result = "Result<Attachment, Unknown>")]
 pub(crate) struct AttachOutlet {
     pub(crate) outlet: Outlet,
-    /// How far the client says that it has read; empty if it says nothing.
+    /// The positions up to which the client says that it has read; empty if it says nothing.
     pub(crate) read: Report,
 }
 
-/// Ends the connection for good, and answers whether there was one. From the broker.
+/// Ends the connection for good. The answer says whether it was open. Sent by the broker.
 #[derive(Message)]
 #[rtype(result = "bool")]
 pub(crate) struct Close {
     pub(crate) reason: CloseReason,
-    /// The request, where connections are logged.
+    /// The id of the request; `None` unless single connections are logged.
     pub(crate) request: Option<RequestId>,
 }
 
-/// Asks whether the client was sent everything there is for it. From the broker, when the server
+/// Asks whether all entries for the client were sent to it. Sent by the broker when the server
 /// stops.
 #[derive(Message)]
 #[rtype(result = "bool")]
 pub(crate) struct IsServed;
 
 /// Tells the client to come back after the restart, in `wait` seconds, and keeps the connection
-/// until then. In memory mode the connection ends. From the broker, when the server stops.
+/// until then. In memory mode the connection ends. Sent by the broker when the server stops.
 #[derive(Message)]
 #[rtype(result = "()")]
 pub(crate) struct Suspend {
     pub(crate) wait: u64,
 }
 
-/// Makes the connection again as it was before the restart. From the broker, before anything else
-/// reaches the connection.
+/// Restores the connection as it was before the restart. Sent by the broker before any other
+/// message reaches the connection.
 #[derive(Message)]
 #[rtype(result = "()")]
 pub(crate) struct Restore {
     pub(crate) record: ConnectionRecord,
-    /// Where its client stands in the logs as they are now.
+    /// The positions of the client in the logs as they are now.
     pub(crate) read: Positions,
-    /// How long its client is waited for at least.
+    /// The shortest time for which the connection waits for its client.
     pub(crate) spared: Duration,
 }
 
-/// Notes the connection in the store, which has lost what was noted before. From the broker.
+/// Notes the connection in the store again, because the store has lost earlier notes. Sent by the
+/// broker.
 #[derive(Message, Clone, Copy)]
 #[rtype(result = "()")]
 pub(crate) struct NoteWhole;
 
-/// The actor.
+/// The actor of a connection.
 pub(crate) struct Connection {
     registration: Registration<Self>,
     needs: ConnectionNeeds,
-    /// `None` before [`Open`] and after the end, when it only waits for its directory to forget it.
+    /// `None` before [`Open`] and after the end. After the end the actor only waits until its
+    /// directory forgets it.
     life: Option<Life>,
-    /// How many lives there were: an answer that comes late must not change the next one.
+    /// The number of lives so far. It keeps a late answer to an earlier life from changing this
+    /// one.
     lives: u64,
     /// The generation of the latest transport.
     generation: Generation,
-    /// How many messages are not answered yet. Until they are, the actor does not stop.
+    /// The number of messages that are not answered yet. The actor does not stop before all are
+    /// answered.
     unanswered: usize,
-    /// Counts the connection and its places in memory.
+    /// The count of the bytes that the connection and its places hold.
     held: HeldBytes,
-    /// Told when the transport has ended that is told to because the server stops.
+    /// Completed when the transport has ended that was told to end because the server stops.
     suspension: Option<oneshot::Sender<()>>,
 }
 
@@ -211,7 +215,7 @@ impl Connection {
         self.life.as_mut().filter(|_| self.lives == lives)
     }
 
-    /// Returns the logs where it has a place now.
+    /// Returns the logs in which the connection has a place now.
     fn places(&self) -> Option<Places> {
         let life = self.life.as_ref()?;
         Some(Places {
@@ -222,8 +226,8 @@ impl Connection {
         })
     }
 
-    /// Looks again when the deadline may have come. This is one timer, which sleeps on whenever the
-    /// client was heard from meanwhile.
+    /// Waits, and then closes the connection if its deadline has passed. If the client was heard
+    /// from meanwhile, the same timer waits for the new deadline.
     fn watch_deadline(&self, wait: Duration, context: &mut Context<Self>) {
         let lives = self.lives;
         context.run_later(wait, move |connection, context| {
@@ -261,18 +265,19 @@ impl Connection {
         }
     }
 
-    /// Takes leave of the user and the channels, and tells the transports to end.
+    /// Removes the connection from its user and its channels, and tells its transports to end.
     fn leave(&self, life: Life, reason: CloseReason) {
         let conn_id = self.conn_id();
         let (user, channels) = (life.core.user().clone(), life.core.channel_list());
         if reason == CloseReason::Fault {
-            // The user may have fallen, and then it does not tell the channels.
+            // A panic may have ended the user, which then cannot update the channels.
             for channel in channels.iter().cloned() {
                 let leave = LeavePlace(conn_id);
                 self.needs.channels.tell(channel, IfAbsent::Skip, leave);
             }
         }
-        // When the server stops all users go, and those who are still here need not hear of each.
+        // When the server stops, all users leave, and those still present need not be told of each
+        // one.
         if !matches!(reason, CloseReason::Restart { .. }) {
             let remove = RemoveConnection { conn_id, channels };
             self.needs.users.tell(user, IfAbsent::Skip, remove);
@@ -280,7 +285,8 @@ impl Connection {
         life.shut(reason, self.needs.common.limits().close_grace);
     }
 
-    /// Notes the connection in the store as it is now. Called before anybody is told of a change.
+    /// Notes the connection in the store as it is now. Called before any other actor is told of a
+    /// change.
     fn note(&self) {
         if let Some(life) = &self.life {
             let conn_id = self.conn_id();
@@ -288,7 +294,7 @@ impl Connection {
         }
     }
 
-    /// Notes where its client stands, as the logs said.
+    /// Notes the client's positions in the store, as the logs have answered them.
     fn note_positions(&mut self, lives: u64, positions: Positions) {
         if self.needs.common.store().keeps()
             && let Some(life) = self.life(lives)
@@ -298,7 +304,7 @@ impl Connection {
         }
     }
 
-    /// Notes the places that the connection has taken. If no transport listens they stay new.
+    /// Notes the places that the connection has taken. They stay new if no transport listens.
     fn note_new_places(&mut self, lives: u64, mut positions: Positions) {
         if self.needs.common.store().keeps()
             && (self.life(lives)).is_some_and(|life| life.outlet().is_none())
@@ -309,14 +315,14 @@ impl Connection {
         self.note_positions(lives, positions);
     }
 
-    /// Offers its directory to stop if it has ended and has nothing left to answer.
+    /// Offers its directory to stop, if the connection has ended and no message is unanswered.
     fn stop_if_ended(&self) {
         if self.life.is_none() && self.unanswered == 0 {
             self.registration.offer_to_stop();
         }
     }
 
-    /// Answers a message when the answer to `asked` is known.
+    /// Answers a message once the result of `asked` is known.
     fn answer_after<T: 'static, R: 'static>(
         &mut self,
         asked: impl Future<Output = T> + 'static,
@@ -386,7 +392,7 @@ impl Handler<Progress> for Connection {
     fn handle(&mut self, progress: Progress, context: &mut Context<Self>) {
         match progress.stage {
             Stage::Ended(end) => self.depart(progress.generation, end, context),
-            // What is certain never becomes wrong, so it does not matter which transport says it.
+            // A certain report never becomes wrong, so it does not matter which transport sends it.
             Stage::Read(read) => {
                 if let Some(life) = &mut self.life
                     && life.core.confirm(&read)
@@ -425,7 +431,7 @@ impl Handler<IsServed> for Connection {
                 Some(places) => places.are_up_to_date().await,
                 None => true,
             };
-            // Looked at last: what the logs have just handed on waits here.
+            // Checked last, because entries that the logs have just delivered wait in this queue.
             is_sent && queue.is_none_or(|queue| queue.is_empty())
         })
     }

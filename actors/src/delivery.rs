@@ -1,7 +1,8 @@
-//! Delivery hands the entries of a log to its subscribers. Where each of them stands, and what it
-//! is sent next, is decided by its [`Cursor`]; this module only sends.
+//! Delivery sends the entries of a log to its subscribers. The [`Cursor`] of each subscriber
+//! decides where it stands and what it is sent next. This module only sends.
 //!
-//! It does not know who made the entries. Channels use it, and users for their private messages.
+//! Delivery does not know who made the entries. Channels use it for their logs, and users use it
+//! for their private messages.
 
 mod batches;
 mod pass;
@@ -28,8 +29,9 @@ use crate::position::{Epoch, Position, Report};
 pub(crate) use self::schedule::{PublishAnswer, Wakeup};
 pub(crate) use self::subscriber::FullOutlet;
 
-/// Attaches a transport that begins to listen. From the connection; answered once what the client
-/// missed is on its way, with the place where the transport began, if the connection has one here.
+/// Attaches a transport that begins to listen. Sent by the connection. The answer comes once the
+/// entries that the client missed are on their way. It is the position where the transport began;
+/// `None` if the connection has no place here.
 #[derive(Message, Clone)]
 #[rtype(result = "Option<Position>")]
 pub(crate) struct Attach {
@@ -39,55 +41,57 @@ pub(crate) struct Attach {
     pub(crate) reason: AttachReason,
 }
 
-/// Why a transport is attached to a log.
+/// The reason why a transport is attached to a log.
 #[derive(Clone)]
 pub(crate) enum AttachReason {
     /// The transport has begun to listen. Entries that are in the log already count as missed.
     Began {
-        /// The position that the client brings. It says nothing of logs that it does not name.
+        /// The positions that the client brings. They say nothing about logs that they do not name.
         read: Report,
-        /// Whether the position names a log that is gone.
+        /// Whether the positions name a log that is gone.
         is_foreign: bool,
     },
-    /// The connection, which listens already, has subscribed to the channel of the log. Nothing
+    /// The connection already listens, and has now subscribed to the channel of the log. No entry
     /// counts as missed.
     Subscribed,
 }
 
-/// Detaches a transport that has ended. From the connection.
+/// Detaches a transport that has ended. Sent by the connection.
 #[derive(Message, Clone)]
 #[rtype(result = "()")]
 pub(crate) struct Detach {
     pub(crate) conn_id: ConnId,
-    /// The transport that ended. An [`Attach`] of it that is still on its way has no effect.
+    /// The generation of the transport that ended. An [`Attach`] of this transport that is still on
+    /// its way has no effect.
     pub(crate) generation: Generation,
-    /// How far the client has read; `None` if that is not known, so that the cursor goes back to
-    /// where the transport began.
+    /// The positions up to which the client has read. `None` if they are not known; then the cursor
+    /// goes back to where the transport began.
     pub(crate) report: Option<Report>,
 }
 
-/// Asks which of these positions are of this log, in whatever epoch. From the connection.
+/// Asks which of these positions belong to this log, in its present epoch or in a former one. Sent
+/// by the connection. The answer is the epochs of those positions.
 #[derive(Message, Clone)]
 #[rtype(result = "Vec<Epoch>")]
 pub(crate) struct FindEpochs(pub(crate) Report);
 
-/// Asks where the connection's cursor stands: how far its client is known to have read, once no
-/// transport is attached any more. From the connection.
+/// Asks where the connection's cursor stands. Once no transport is attached, the position says how
+/// far the client is known to have read. Sent by the connection.
 #[derive(Message, Clone, Copy)]
 #[rtype(result = "Option<Standing>")]
 pub(crate) struct GetPosition(pub(crate) ConnId);
 
-/// Where a connection's cursor stands.
+/// The place where a connection's cursor stands.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Standing {
     pub(crate) position: Position,
-    /// Whether its client is still to be told that entries before the position may be gone.
+    /// Whether the client must still be told that entries before the position may be gone.
     pub(crate) owes_gap: bool,
-    /// Whether no transport has begun there.
+    /// Whether no transport has begun at this place yet.
     pub(crate) is_new: bool,
 }
 
-/// Asks whether the connection's transport was sent all entries. From the connection.
+/// Asks whether all entries were sent to the connection's transport. Sent by the connection.
 #[derive(Message, Clone, Copy)]
 #[rtype(result = "bool")]
 pub(crate) struct IsUpToDate(pub(crate) ConnId);
@@ -103,16 +107,16 @@ pub(crate) struct RestoredPlace {
 pub(crate) struct Delivery {
     /// The channel of the log; `None` for private messages.
     channel: Option<ChannelName>,
-    /// One for each connection that has a place here.
+    /// The subscribers, one for each connection that has a place in the log.
     subscribers: HashMap<ConnId, Subscriber>,
-    /// How many of the subscribers have an outlet.
+    /// The number of subscribers that have an outlet.
     listening: usize,
     common: Common,
-    /// How many of the latest entries a subscriber is sent that listens for the first time.
+    /// The number of latest entries that a subscriber is sent when it listens for the first time.
     first_frames: usize,
     batches: BatchCache,
     schedule: Schedule,
-    /// The outlets that became full and were not asked for capacity yet.
+    /// The outlets that became full and have not been asked for capacity yet.
     full: Vec<FullOutlet>,
 }
 
@@ -142,8 +146,9 @@ impl Delivery {
         self.subscribers.is_empty()
     }
 
-    /// Gives a connection a place at the end of the log, and returns it. Returns `None` if the
-    /// connection has a place: it may have been sent more there than its client has read.
+    /// Gives a connection a place at the end of the log, and returns the position. Returns `None`
+    /// if the connection already has a place, because it may have been sent more there than its
+    /// client has read.
     pub(crate) fn take_place(
         &mut self,
         conn_id: ConnId,
@@ -161,7 +166,7 @@ impl Delivery {
         Some((log.epoch(), subscriber.cursor.position()))
     }
 
-    /// Gives connections the places again that they had before a restart.
+    /// Restores the places that connections had before a restart.
     pub(crate) fn restore(&mut self, places: Vec<RestoredPlace>, log: &Log) {
         self.schedule.begin(log.end());
         for place in places {
@@ -194,8 +199,9 @@ impl Delivery {
         }
     }
 
-    /// Sends what the connection missed; from then on it is live. Both happen in one call, so no
-    /// entry is missed, repeated or out of order.
+    /// Attaches a transport: sends the entries that the connection missed, and makes the connection
+    /// live from then on. Both happen in one call, so no entry is missed, repeated or out of order.
+    /// Returns the position where the transport began; `None` if the connection has no place.
     pub(crate) fn attach(&mut self, attach: Attach, log: &Log) -> Option<Position> {
         let subscriber = self.subscribers.get_mut(&attach.conn_id)?;
         let (missed, claim) = match attach.reason {
@@ -222,7 +228,8 @@ impl Delivery {
         Some((log.epoch(), began_at))
     }
 
-    /// Takes the connection's cursor back to what its client has read. It waits there.
+    /// Detaches a transport: moves the connection's cursor back to what its client has read. The
+    /// cursor stays there until the next transport begins.
     pub(crate) fn detach(&mut self, detach: Detach, log: &Log) {
         let Some(subscriber) = self.subscribers.get_mut(&detach.conn_id) else {
             return;
@@ -244,22 +251,24 @@ impl Delivery {
             .is_none_or(|subscriber| subscriber.cursor.has_all(log))
     }
 
-    /// Returns whether new entries were put off.
+    /// Returns whether the delivery of new entries was put off.
     pub(crate) fn has_put_off(&self) -> bool {
         self.schedule.has_put_off()
     }
 
-    /// Puts off handing on new entries. Returns when the actor must do it, unless it knows already.
+    /// Puts off the delivery of new entries. Returns the time at which the actor must deliver them;
+    /// `None` if the actor knows it already.
     pub(crate) fn put_off(&mut self) -> Option<Wakeup> {
         self.schedule.put_off(self.listening)
     }
 
-    /// Returns when a call is answered whose entries were just put off.
+    /// Returns the time at which to answer a call whose entries were just put off.
     pub(crate) fn publish_answer(&self) -> PublishAnswer {
         self.schedule.answer()
     }
 
-    /// Hands new entries to everyone who is up to date. Those whose outlet is full find them later.
+    /// Sends new entries to all subscribers that are up to date. A subscriber whose outlet is full
+    /// is sent them later.
     pub(crate) fn deliver(&mut self, log: &Log) {
         if self.schedule.begin(log.end()) > 0 {
             self.pass(log, |pass, subscribers| {
@@ -271,7 +280,7 @@ impl Delivery {
         self.schedule.finish();
     }
 
-    /// Goes on with a subscriber whose outlet has capacity again.
+    /// Goes on sending to a subscriber whose outlet has capacity again.
     pub(crate) fn resume(&mut self, conn_id: ConnId, generation: Generation, log: &Log) {
         if let Some(subscriber) = self.subscribers.get_mut(&conn_id)
             && let Some(attached) = &mut subscriber.outlet
@@ -282,17 +291,17 @@ impl Delivery {
         }
     }
 
-    /// Takes the outlets that became full.
+    /// Takes out the outlets that became full, and returns them.
     pub(crate) fn take_full(&mut self) -> Vec<FullOutlet> {
         std::mem::take(&mut self.full)
     }
 
-    /// Frees the batches that were kept to be shared.
+    /// Frees the batches that were kept for sharing.
     pub(crate) fn sweep(&mut self) {
         self.batches.clear();
     }
 
-    /// Sends one subscriber what lies after its cursor.
+    /// Sends one subscriber the entries after its cursor.
     fn serve(&mut self, conn_id: ConnId, log: &Log) {
         self.pass(log, |pass, subscribers| {
             if let Some(subscriber) = subscribers.get_mut(&conn_id) {
@@ -328,7 +337,8 @@ impl Delivery {
     }
 }
 
-/// Returns what a client's positions say of a log. The present epoch counts before former ones.
+/// Returns what a client's positions say about a log. A position in the present epoch counts before
+/// positions in former ones.
 fn claim_of(read: &Report, log: &Log) -> Option<Claim> {
     let mut claim = None;
     for located in read.iter().filter_map(|position| log.locate(*position)) {
@@ -342,7 +352,7 @@ fn claim_of(read: &Report, log: &Log) -> Option<Claim> {
     claim
 }
 
-/// Returns which of a client's positions are of a log.
+/// Returns the epochs of those positions of a client that belong to a log.
 pub(crate) fn find_epochs(FindEpochs(read): &FindEpochs, log: &Log) -> Vec<Epoch> {
     let of_log = |position: &&Position| log.locate(**position).is_some();
     read.iter()

@@ -1,4 +1,5 @@
-//! The broker of Channelstream: channels, users and connections, each an actor. It knows no HTTP.
+//! The broker of Channelstream. Each channel, user and connection is an actor. This crate knows no
+//! HTTP.
 //!
 //! ```
 //! use channelstream_actors::broker::Broker;
@@ -40,44 +41,46 @@
 //!
 //! # Modules
 //!
-//! From top to bottom; a module imports only those below it:
+//! The list goes from top to bottom. A module imports only modules below it:
 //!
-//! - [`broker`]: everything that can be asked of the actors;
-//! - `connection`, `user`, `channel`: the actors, each of which holds directories of the kinds
-//!   below it;
-//! - `posting`: what channels and users do alike; `delivery`: hands the entries of a log to its
-//!   subscribers;
-//! - [`view`]: channels and users as operators see them; `ledger`: calls that must not happen
-//!   twice;
+//! - [`broker`]: all operations that callers can ask of the actors;
+//! - `connection`, `user`, `channel`: the actors; each holds the directories of the kinds below it;
+//! - `posting`: the behaviour that channels and users share; `delivery`: sends the entries of a log
+//!   to its subscribers;
+//! - [`view`]: channels and users as operators see them; `ledger`: remembers the calls that must
+//!   not happen twice;
 //! - `directories` and `directory`: find and create actors by name;
 //! - [`outlet`]: the contract between the broker and a socket;
-//! - [`core`]: what decides, as plain structs, among them the [`cursor`](core::cursor) of a
-//!   subscriber;
-//! - [`memory`]: how many bytes all of this takes, and how many it may;
-//! - `room`: how many actors there are, and for how many more there is room;
-//! - [`protocol`]: what goes over the wire; [`list`], [`name`], [`position`], [`limits`],
-//!   [`error`], [`faults`], [`counters`], [`transport`], [`request`] and [`patience`]: what all of
-//!   them use.
+//! - [`store`]: keeps the actors' changes beyond the end of the process;
+//! - [`core`]: the rules, as plain structs without actors; the [`cursor`](core::cursor) of a
+//!   subscriber is one of them;
+//! - [`memory`]: counts the bytes that all of this takes, and limits them;
+//! - `room`: counts the actors, and reserves room for new ones;
+//! - [`protocol`]: the types that go over the wire; [`list`], [`name`], [`position`], [`limits`],
+//!   [`error`], [`faults`], [`counters`], [`transport`], [`request`] and [`patience`]: used by all
+//!   modules above.
 //!
 //! # Invariants
 //!
-//! - An offset is given once, and the offsets in a log have no holes. Otherwise a client that comes
-//!   back would miss entries, or take them for entries it has read.
-//! - What was sent to an actor first is handled first, whoever sent it: everything passes the
-//!   mailbox of its directory. Otherwise a publication could overtake one that was answered before.
-//! - An actor holds addresses only of the kinds below it: a connection those of users and channels,
-//!   a user those of channels, a channel none. Otherwise two actors could wait for each other.
-//! - A cursor keeps `attached <= sent <= position <= end of the log`. It goes back only when its
-//!   transport ends and the client has read less than was sent. Otherwise entries would be lost or
-//!   come twice without a mark.
-//! - A connection begins, changes and ends in its own actor, which alone keeps its channels and
-//!   tells its user of each change in order. Otherwise a user could keep a connection that has
-//!   ended.
-//! - At most one transport of a connection is attached, and the next is attached when that one has
-//!   reported. A transport holds its attachment as a value; dropping it reports that nothing is
-//!   known. Otherwise two transports would send the same entries.
+//! - Within an epoch each offset is given once, and the offsets in a log have no holes. Otherwise a
+//!   client that comes back would miss entries, or mistake them for entries that it has read.
+//! - An actor handles messages in the order in which they were sent, whoever sent them, because
+//!   every message passes the mailbox of the actor's directory. Otherwise a publication could
+//!   overtake one that was already answered.
+//! - An actor holds addresses only of the kinds of actor below it. A connection holds those of
+//!   users and channels, a user holds those of channels, and a channel holds none. Otherwise two
+//!   actors could wait for each other.
+//! - A cursor keeps `attached <= sent <= position <= end of the log`. The position goes back only
+//!   when the transport ends and the client has read less than was sent. Otherwise entries would be
+//!   lost, or would arrive twice without the `catchup` mark.
+//! - A connection begins, changes and ends only in its own actor. This actor alone keeps the
+//!   connection's channels, and it tells the user of each change in order. Otherwise a user could
+//!   keep a connection that has ended.
+//! - At most one transport of a connection is attached. The next one is attached after that one has
+//!   reported what its client has read. A transport holds its attachment as a value, and dropping
+//!   the value reports that nothing is known. Otherwise two transports would send the same entries.
 //! - An actor leaves its directory only when no message is on its way to it and it has answered
-//!   everything it was asked. Otherwise a call would get no answer.
+//!   every request. Otherwise a call would get no answer.
 
 pub mod broker;
 mod channel;

@@ -1,10 +1,10 @@
-//! The actor of a user: [`UserCore`] decides, channels are told, [`Delivery`] hands on private
-//! messages.
+//! The actor of a user. [`UserCore`] decides what happens, the actor then updates the user's
+//! channels, and [`Delivery`] sends private messages.
 //!
-//! A user tells its channels one after the other what an operation means for them, each when the
-//! one before has answered, and only then answers the operation itself. So an operation is done
-//! everywhere when its caller hears so, operations of one user do not overtake each other, and a
-//! client that listens to several of the channels hears of it in their order.
+//! A user updates its channels one after the other: it sends an update to a channel only after the
+//! channel before has answered. It answers the operation last. So an operation is done everywhere
+//! when its caller gets the answer. Operations of one user do not overtake each other, and a client
+//! that listens to several of the channels gets their events in the order of the updates.
 
 mod private_log;
 mod update_queue;
@@ -40,9 +40,9 @@ use crate::view::{UserDetail, UserSummary};
 
 pub(crate) use self::update_queue::Configs;
 
-/// Adds a connection, or channels to one that is here, and sets the state. From the connection;
-/// answered with the places that the connection has taken, where they are kept. A connection that
-/// would go beyond a limit is not added.
+/// Adds a connection, or adds channels to a connection that the user already has, and sets the
+/// state. Sent by the connection. The answer has the places that the connection has taken, if the
+/// store keeps them. A connection that would go beyond a limit is not added.
 #[derive(Message)]
 #[rtype(result = "Result<(Connected, Positions), LimitReached>")]
 pub(crate) struct AddConnection {
@@ -52,17 +52,17 @@ pub(crate) struct AddConnection {
     pub(crate) configs: Configs,
 }
 
-/// What `/connect` answers about the user.
+/// The part of the answer to `/connect` that describes the user.
 #[derive(Debug)]
 pub struct Connected {
     /// The user's whole state.
     pub state: State,
-    /// What others may see of it.
+    /// The part of the state that others may see.
     pub public_state: State,
 }
 
-/// Notes that a connection is in more channels. From the connection; answered with the places that
-/// the connection has taken, where they are kept.
+/// Adds channels to a connection of the user. Sent by the connection. The answer has the places
+/// that the connection has taken, if the store keeps them.
 #[derive(Message)]
 #[rtype(result = "Result<Positions, Unknown>")]
 pub(crate) struct AddSubscriptions {
@@ -71,7 +71,7 @@ pub(crate) struct AddSubscriptions {
     pub(crate) configs: Configs,
 }
 
-/// Notes that a connection has left channels. From the connection.
+/// Removes channels from a connection of the user. Sent by the connection.
 #[derive(Message)]
 #[rtype(result = "Result<(), Unknown>")]
 pub(crate) struct RemoveSubscriptions {
@@ -79,7 +79,7 @@ pub(crate) struct RemoveSubscriptions {
     pub(crate) removed: Vec<ChannelName>,
 }
 
-/// Notes that a connection counts as present from now on, or no longer. From the connection.
+/// Sets whether a connection of the user counts as present. Sent by the connection.
 #[derive(Message)]
 #[rtype(result = "()")]
 pub(crate) struct SetPresence {
@@ -89,7 +89,7 @@ pub(crate) struct SetPresence {
     pub(crate) channels: Vec<ChannelName>,
 }
 
-/// Removes a connection that has ended for good. From the connection.
+/// Removes a connection that has ended for good. Sent by the connection.
 #[derive(Message)]
 #[rtype(result = "()")]
 pub(crate) struct RemoveConnection {
@@ -98,7 +98,7 @@ pub(crate) struct RemoveConnection {
     pub(crate) channels: Vec<ChannelName>,
 }
 
-/// Sets state values and, where they are given, the public keys. From the broker.
+/// Sets state values, and the public keys if they are given. Sent by the broker.
 #[derive(Message)]
 #[rtype(result = "Result<StateChanged, LimitReached>")]
 pub(crate) struct SetState {
@@ -106,28 +106,28 @@ pub(crate) struct SetState {
     pub(crate) public_keys: Option<Vec<String>>,
 }
 
-/// Asks whether the user exists: a user that does not cannot answer. From the broker.
+/// Asks whether the user exists. Only a user that exists answers. Sent by the broker.
 #[derive(Message)]
 #[rtype(result = "()")]
 pub(crate) struct CheckExists;
 
-/// Asks for the user as `admin.json` shows it. From the broker.
+/// Asks for the user as `admin.json` shows it. Sent by the broker.
 #[derive(Message)]
 #[rtype(result = "Box<UserInfo>")]
 pub(crate) struct DescribeUser;
 
-/// Asks for everything that an operator may see of the user. From the broker.
+/// Asks for everything that an operator may see of the user. Sent by the broker.
 #[derive(Message)]
 #[rtype(result = "Box<UserDetail>")]
 pub(crate) struct InspectUser;
 
-/// Asks for the user as a line of a list. From the broker.
+/// Asks for the user as one line of a list of users. Sent by the broker.
 #[derive(Message)]
 #[rtype(result = "Box<UserSummary>")]
 pub(crate) struct SummarizeUser;
 
-/// Makes the user again as it was before a restart. From the broker, before anything else reaches
-/// the user.
+/// Restores the user as it was before a restart. Sent by the broker before any other message
+/// reaches the user.
 #[derive(Message)]
 #[rtype(result = "()")]
 pub(crate) struct Restore {
@@ -136,30 +136,31 @@ pub(crate) struct Restore {
     pub(crate) places: Vec<RestoredPlace>,
 }
 
-/// Notes everything in the store, which has lost what was noted before. From the broker.
+/// Notes the whole user in the store again, because the store has lost earlier notes. Sent by the
+/// broker.
 #[derive(Message, Clone, Copy)]
 #[rtype(result = "()")]
 pub(crate) struct NoteWhole;
 
-/// What a user needs of the broker.
+/// The parts of the broker that a user needs.
 #[derive(Clone)]
 pub(crate) struct UserNeeds {
     pub(crate) common: Common,
     pub(crate) channels: Directories<Channel>,
 }
 
-/// The actor.
+/// The actor of a user.
 pub(crate) struct User {
     registration: Registration<Self>,
     needs: UserNeeds,
     core: UserCore,
-    /// One subscriber for each connection.
+    /// The subscribers of the private log, one for each connection.
     delivery: Delivery,
-    /// The channels that are still to be told.
+    /// The updates that channels must still be sent.
     updates: UpdateQueue,
     /// Counts the user as online while it has a connection.
     online: Option<Counted>,
-    /// The bytes that it holds, as they are counted.
+    /// The count of the bytes that the user holds.
     held: ActorMemory,
 }
 
@@ -204,7 +205,7 @@ impl Registered for User {
     }
 }
 
-/// What a user holds that has no state and no message.
+/// The bytes that a user without state and messages holds.
 const EMPTY: ActorBytes = ActorBytes {
     log: 0,
     history: 0,
@@ -223,7 +224,7 @@ impl Actor for User {
 impl Drop for User {
     fn drop(&mut self) {
         if is_falling() {
-            // Before a new actor of the name can tell the channels anything.
+            // Sent now, before a new actor with this name can update the channels.
             for channel in self.core.present_in() {
                 let expel = Expel(self.core.name().clone());
                 (self.needs.channels).tell(channel.clone(), IfAbsent::Skip, expel);
@@ -260,8 +261,8 @@ impl User {
         }
     }
 
-    /// Answers when all channels in the queue were told. `answer` is given the places that were
-    /// taken there.
+    /// Answers once all updates in the queue were sent and answered. `answer` is given the places
+    /// that were taken in the channels.
     fn answer_when_told<T: 'static>(
         &mut self,
         answer: impl FnOnce(Positions) -> T + 'static,
@@ -269,12 +270,12 @@ impl User {
     ) -> ResponseFuture<T> {
         let answered = self.updates.push_answer();
         self.run_updates(context);
-        // An error means that this actor ends; the answer holds all the same.
+        // An error means that this actor ends. The answer is valid nevertheless.
         Box::pin(async move { answer(answered.await.unwrap_or_default()) })
     }
 
-    /// Refuses what a connection sets when it opens. One that is here already has come back all the
-    /// same, and tells next which channels it leaves again.
+    /// Refuses a call that opens a connection. If the user already has the connection, it counts as
+    /// returned all the same. It then tells the user which of the channels it leaves again.
     fn refuse<T: 'static>(
         &mut self,
         conn_id: ConnId,
@@ -295,7 +296,7 @@ impl User {
         Box::pin(ready(Err(reached)))
     }
 
-    /// Tells channels. Nobody waits for it.
+    /// Updates channels. No caller waits for the answers.
     fn tell_channels(&mut self, updates: Vec<ChannelUpdate>, context: &mut Context<Self>) {
         self.updates.push(updates, Configs::default());
         self.run_updates(context);
@@ -304,7 +305,7 @@ impl User {
     fn run_updates(&mut self, context: &mut Context<Self>) {
         if let Some((channel, update)) = self.updates.next() {
             let kept_for = (self.needs.common.store().keeps()).then(|| channel.clone());
-            // A channel that a connection leaves and that is not there has fallen.
+            // If a channel that a connection leaves does not exist, a panic has ended it.
             let if_absent = match update.place {
                 Place::Left(_) => IfAbsent::Skip,
                 Place::Taken(_) | Place::Unchanged => IfAbsent::Create,
