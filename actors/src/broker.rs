@@ -21,7 +21,7 @@ mod trimming;
 use std::collections::BTreeMap;
 #[expect(
     clippy::disallowed_types,
-    reason = "what was kept is taken out of it once, when the threads run"
+    reason = "it is locked once, to take out the kept state when the threads start"
 )]
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, Ordering::SeqCst, fence};

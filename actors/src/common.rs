@@ -1,5 +1,5 @@
-//! What all actors share: their limits, their counters, the memory that they count, the store, and
-//! where faults are reported.
+//! The values that all actors share: limits, counters, the count of memory, the store, and the
+//! place where faults are reported.
 
 use std::sync::Arc;
 
@@ -9,7 +9,7 @@ use crate::limits::Limits;
 use crate::memory::Memory;
 use crate::store::Store;
 
-/// Limits, counters, memory and the store. Cloning is cheap.
+/// The values that all actors share. Cloning is cheap.
 #[derive(Clone, Debug)]
 pub(crate) struct Common {
     limits: Arc<Limits>,

@@ -1,5 +1,5 @@
-//! Counts of what happened since the start, and of what there is now. The actors and their outlets
-//! write them, and anyone may read them.
+//! The counters of events since the start, and of things that exist now. The actors and their
+//! outlets write them, and any code may read them.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
@@ -9,7 +9,7 @@ use crate::faults::ActorKind;
 use crate::limits::{LimitKind, LimitRefusals};
 use crate::transport::{ByTransport, Transport};
 
-/// The counters of a broker. A clone shares them.
+/// The counters of a broker. Clones share them.
 #[derive(Clone, Debug, Default)]
 pub struct Counters(Arc<CounterValues>);
 
@@ -30,22 +30,22 @@ struct CounterValues {
     limit_refusals: LimitRefusals,
 }
 
-/// The connections that have begun, and those that have ended, by the reason.
+/// A value for the connections that have begun, and one for each reason why connections have ended.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct ByEnd<T> {
-    /// Those that have begun in this process.
+    /// The connections that have begun in this process.
     pub opened: T,
-    /// Those that were disconnected by a call.
+    /// The connections that were disconnected by a call.
     pub disconnected: T,
-    /// Those whose client was not heard from.
+    /// The connections whose client was not heard from for too long.
     pub idle: T,
-    /// Those that were closed because the server stops.
+    /// The connections that were closed because the server stops.
     pub restart: T,
-    /// Those that ended by a fault of the server.
+    /// The connections that a fault of the server has ended.
     pub fault: T,
 }
 
-/// Something for each kind of actor.
+/// A value for each kind of actor.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct ByActor<T> {
     /// The value for channels.
@@ -63,44 +63,48 @@ impl ByTransport<AtomicU64> {
 }
 
 impl Counters {
-    /// Returns how many messages were published.
+    /// Returns the number of messages that were published.
     pub fn messages(&self) -> u64 {
         self.0.messages.load(Relaxed)
     }
 
-    /// Returns how many entries of any kind were handed to outlets. One entry to three listening
-    /// connections counts three.
+    /// Returns the number of entries of any kind that were sent to outlets. One entry to three
+    /// listening connections counts three.
     pub fn deliveries(&self) -> ByTransport<u64> {
         self.0.deliveries.load()
     }
 
-    /// Returns how many messages were handed to outlets. One message to three listening connections
-    /// counts three.
+    /// Returns the number of messages that were sent to outlets. One message to three listening
+    /// connections counts three.
     pub fn delivered_messages(&self) -> u64 {
         self.0.delivered_messages.load(Relaxed)
     }
 
-    /// Returns how often there was something for a client whose queue was full.
+    /// Returns the number of times that an entry for a client had to wait because its queue was
+    /// full.
     pub fn full_queues(&self) -> u64 {
         self.0.full_queues.load(Relaxed)
     }
 
-    /// Returns how many clients were cut off because entries they had not read have left a log.
+    /// Returns the number of transports that were closed because entries that their client had not
+    /// read have left a log.
     pub fn too_slow(&self) -> u64 {
         self.0.too_slow.load(Relaxed)
     }
 
-    /// Returns how often a client was told that entries it has not read are gone.
+    /// Returns the number of gaps of which clients were told: entries that a client has not read
+    /// are gone.
     pub fn gaps(&self) -> u64 {
         self.0.gaps.load(Relaxed)
     }
 
-    /// Returns how often a newer transport took over a connection from one that was still open.
+    /// Returns the number of times that a newer transport took over a connection from one that was
+    /// still open.
     pub fn takeovers(&self) -> u64 {
         self.0.takeovers.load(Relaxed)
     }
 
-    /// Returns how many connections have begun and how many have ended.
+    /// Returns the numbers of connections that have begun and that have ended.
     pub fn connections(&self) -> ByEnd<u64> {
         let connections = &self.0.connections;
         ByEnd {
@@ -112,7 +116,7 @@ impl Counters {
         }
     }
 
-    /// Returns how many actors of each kind ended by a panic.
+    /// Returns the number of actors of each kind that a panic has ended.
     pub fn faults(&self) -> ByActor<u64> {
         let faults = &self.0.faults;
         ByActor {
@@ -122,17 +126,17 @@ impl Counters {
         }
     }
 
-    /// Returns how many outlets are open now.
+    /// Returns the number of outlets that are open now.
     pub fn listening(&self) -> ByTransport<u64> {
         self.0.listening.load()
     }
 
-    /// Returns how many users have a connection now.
+    /// Returns the number of users that have a connection now.
     pub fn users_online(&self) -> u64 {
         self.0.users_online.load(Relaxed)
     }
 
-    /// Returns how often each limit was the reason of a refusal.
+    /// Returns the number of refusals by each limit.
     pub fn limit_refusals(&self) -> impl Iterator<Item = (LimitKind, u64)> {
         self.0.limit_refusals.all()
     }
@@ -146,10 +150,10 @@ impl Counters {
         self.0.messages.fetch_add(count as u64, Relaxed);
     }
 
-    /// Counts deliveries, of which `messages` are messages.
+    /// Counts deliveries. `messages` of them are messages.
     pub(crate) fn count_deliveries(&self, counts: &ByTransport<u64>, messages: u64) {
         self.0.deliveries.zip(counts, |total, count| {
-            // Most batches of deliveries go by one transport only.
+            // Most deliveries that are counted together use one transport only.
             if *count > 0 {
                 total.fetch_add(*count, Relaxed);
             }
@@ -181,7 +185,8 @@ impl Counters {
         self.0.connections.opened.fetch_add(1, Relaxed);
     }
 
-    /// Counts a connection that has ended for good. The other reasons end transports only.
+    /// Counts a connection that has ended for good. Reasons that end only a transport are not
+    /// counted.
     pub(crate) fn count_connection_end(&self, reason: CloseReason) {
         let connections = &self.0.connections;
         let ended = match reason {
@@ -197,7 +202,7 @@ impl Counters {
         ended.fetch_add(1, Relaxed);
     }
 
-    /// Counts an actor that ended by a panic.
+    /// Counts an actor that a panic has ended.
     pub(crate) fn count_fault(&self, kind: ActorKind) {
         let faults = &self.0.faults;
         let ended = match kind {
@@ -222,13 +227,13 @@ impl Counters {
         self.counted(|totals| &totals.users_online)
     }
 
-    /// Returns how many operations are pending now.
+    /// Returns the number of operations that are pending now.
     pub fn pending(&self) -> u64 {
         self.0.pending.load(Relaxed)
     }
 
-    /// Counts an operation as pending until the result is dropped. Returns `None` when `limit` are
-    /// pending already.
+    /// Counts an operation as pending until the result is dropped. Returns `None` when `limit`
+    /// operations are already pending.
     pub(crate) fn begin(&self, limit: u64) -> Option<Counted> {
         let pending = self.counted(|totals| &totals.pending);
         (self.0.pending.load(Relaxed) <= limit).then_some(pending)
@@ -243,7 +248,7 @@ impl Counters {
     }
 }
 
-/// Something that counts until this is dropped.
+/// An item that counts until this value is dropped.
 #[derive(Debug)]
 pub struct Counted {
     totals: Arc<CounterValues>,

@@ -1,9 +1,9 @@
-//! All directories of a kind of actor, one on each thread. A name's hash says which thread is its
-//! home.
+//! The directories of one kind of actor, one on each thread. The hash of a name decides which
+//! thread is home to the actor of that name.
 //!
-//! Every operation on a channel, user or connection passes the mailbox of its directory and then
-//! its own. Both are in order, so what was sent first is handled first, whoever sent it. The order
-//! of everything the broker does rests on this (`docs/architecture.md`).
+//! Every operation on a channel, user or connection passes the mailbox of the directory and then
+//! the mailbox of the actor. Both keep the order, so the operation that was sent first is handled
+//! first, whoever sent it. All guarantees of order rest on this (`docs/architecture.md`).
 
 use std::collections::{HashMap, HashSet};
 use std::fmt;
@@ -19,19 +19,20 @@ use crate::directory::{
 };
 use crate::room::{Reserved, Room};
 
-/// How many actors are asked at a time. What comes meanwhile waits for no more than these.
+/// The largest number of actors that are asked at the same time. A message that arrives meanwhile
+/// waits for at most this many questions.
 pub(crate) const SLICE: usize = 256;
 
-/// All directories of a kind. Cloning is cheap.
+/// All directories of one kind of actor. Cloning is cheap.
 pub(crate) struct Directories<A: Registered>(Arc<Shards<A>>);
 
 struct Shards<A: Registered> {
-    /// The directory of each thread; unset until the threads run.
+    /// The directory of each thread; unset until the threads start.
     directories: OnceLock<Vec<Addr<Directory<A>>>>,
-    /// Says which thread is home to a name. Its seed is random, since callers choose names and must
-    /// not be able to choose a thread.
+    /// Decides which thread is home to a name. The seed is random, because callers choose names and
+    /// must not be able to choose a thread.
     hasher: RandomState,
-    /// How many actors there are on all threads, and how many more there may be.
+    /// The number of actors on all threads, and the room for more.
     room: Room,
 }
 
@@ -79,15 +80,15 @@ impl<A: Registered> Directories<A> {
         self.all().get(self.home_index(name))
     }
 
-    /// Returns which directory is home to a name.
+    /// Returns the index of the directory that is home to a name.
     fn home_index(&self, name: &A::Name) -> usize {
         let hash = self.0.hasher.hash_one(name);
         let index = (u128::from(hash) * self.all().len() as u128) >> 64;
         usize::try_from(index).unwrap_or_default()
     }
 
-    /// Sends the actor of `name` a message without waiting for an answer. It is handled after
-    /// everything that was sent to the actor before.
+    /// Sends the actor of `name` a message without waiting for an answer. The actor handles it
+    /// after all messages that were sent to it before.
     pub(crate) fn tell<M>(&self, name: A::Name, if_absent: IfAbsent, message: M)
     where
         A: Handler<Forwarded<M>>,
@@ -105,8 +106,8 @@ impl<A: Registered> Directories<A> {
         }
     }
 
-    /// Sends the actor of `name` a message. It is on its way when this returns, whether the answer
-    /// is awaited or not. The answer is `None` when there is no such actor.
+    /// Sends the actor of `name` a message. The message is on its way when this returns, even if
+    /// the caller does not await the answer. The answer is `None` when there is no such actor.
     pub(crate) fn ask<M>(
         &self,
         name: A::Name,
@@ -132,7 +133,7 @@ impl<A: Registered> Directories<A> {
     }
 
     /// Asks the actors of all these names at the same time, and returns the answers of those that
-    /// exist in the order of the names. Callers ask for [`SLICE`] names at most.
+    /// exist in the order of the names. Callers pass at most [`SLICE`] names.
     pub(crate) async fn ask_all<M>(
         &self,
         names: &[A::Name],
@@ -150,17 +151,17 @@ impl<A: Registered> Directories<A> {
     }
 
     /// Reserves room for the actors of these names that do not exist. Returns `None` when there
-    /// would be more than `most` actors, of which 0 stands for any number.
+    /// would be more than `most` actors. A `most` of 0 means no limit.
     pub(crate) async fn reserve(&self, names: &[A::Name], most: usize) -> Option<Reserved> {
         if let Some(reserved) = self.0.room.reserve(names.len(), most) {
             return Some(reserved);
         }
-        // Only close to the limit does it matter how many of them exist.
+        // The number of them that already exist matters only close to the limit.
         let missing = self.count_missing(names).await;
         self.0.room.reserve(missing, most)
     }
 
-    /// Returns how many of these names have no actor.
+    /// Returns the number of these names that have no actor.
     async fn count_missing(&self, names: &[A::Name]) -> usize {
         let different: HashSet<&A::Name> = names.iter().collect();
         let mut by_home: HashMap<usize, Vec<A::Name>> = HashMap::new();
@@ -195,7 +196,7 @@ impl<A: Registered> Directories<A> {
             .collect()
     }
 
-    /// Returns how many actors there are.
+    /// Returns the number of actors.
     pub(crate) fn count(&self) -> usize {
         self.0.room.present()
     }

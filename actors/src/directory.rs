@@ -1,9 +1,10 @@
-//! The directory of one thread and one kind of actor: it finds and creates actors by name, and
-//! forwards messages to them. A directory knows nothing of the kind of actor that it keeps.
+//! The directory of one kind of actor on one thread. It finds and creates actors by name, and
+//! forwards messages to them. Its code is the same for every kind of actor.
 //!
-//! A directory counts the messages that it forwards to each actor, and the actor counts those that
-//! it handles. An actor with nothing left tells its directory the count; only if both agree is no
-//! message on its way, and the actor stops. So no message meets an actor that is about to stop.
+//! A directory counts the messages that it forwards to each actor, and the actor counts the
+//! messages that it handles. An actor that is no longer needed tells its directory its count. If
+//! both counts agree, no message is on its way, and the directory stops the actor. So no message
+//! reaches an actor that is about to stop.
 
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
@@ -19,11 +20,12 @@ use crate::room::Room;
 pub(crate) trait Registered:
     Actor<Context = Context<Self>> + Handler<Retire> + Sized
 {
-    /// What the actor is called.
+    /// The type of the actor's name.
     type Name: Clone + Eq + Hash + Send + Sync + Unpin + 'static;
 
-    /// What an actor of this kind needs: what all actors share, and the directories of the kinds
-    /// below it. No kind is given the directories of a kind above it, so requests only go down.
+    /// The values that an actor of this kind needs: those that all actors share, and the
+    /// directories of the kinds below it. No kind is given the directories of a kind above it, so
+    /// requests only go down.
     type Needs: Clone + Send + Sync + Unpin + 'static;
 
     /// Creates the actor.
@@ -35,10 +37,10 @@ pub(crate) trait Registered:
     /// Called after each message that came through the directory.
     fn after_message(&mut self) {}
 
-    /// Called when the directory has forgotten the actor of a name, which had nothing left.
+    /// Called when the directory has forgotten an actor that was no longer needed.
     fn forgotten(_: &Self::Name, _: &Self::Needs) {}
 
-    /// Called when the directory has forgotten the actor of a name, which a panic has ended.
+    /// Called when the directory has forgotten an actor that a panic has ended.
     fn fallen(name: &Self::Name, needs: &Self::Needs) {
         Self::forgotten(name, needs);
     }
@@ -49,7 +51,7 @@ pub(crate) trait Registered:
 pub(crate) struct Registration<A: Registered> {
     name: A::Name,
     directory: Addr<Directory<A>>,
-    /// How many messages came through the directory.
+    /// The number of messages that came through the directory.
     handled: u64,
 }
 
@@ -64,8 +66,8 @@ impl<A: Registered> Registration<A> {
         self.handled += 1;
     }
 
-    /// Tells the directory that the actor has nothing left. The directory forgets it unless more
-    /// messages are on their way.
+    /// Tells the directory that the actor is no longer needed. The directory forgets the actor
+    /// unless more messages are on their way to it.
     pub(crate) fn offer_to_stop(&self) {
         let idle = Idle {
             name: self.name.clone(),
@@ -74,15 +76,15 @@ impl<A: Registered> Registration<A> {
         tell(&self.directory, idle);
     }
 
-    /// Tells the directory that a panic ends the actor. The directory frees its name.
+    /// Tells the directory that a panic has ended the actor. The directory then frees the name.
     pub(crate) fn report_fall(&self) {
         let name = self.name.clone();
         tell(&self.directory, Fell { name });
     }
 }
 
-/// What every registered actor does with what comes from its directory. A macro, since a blanket
-/// `impl` of a foreign trait is not allowed.
+/// Implements the handlers for messages from the directory, which every registered actor needs.
+/// This is a macro, because a blanket `impl` of a foreign trait is not allowed.
 macro_rules! impl_registered_handlers {
     ($actor:ty) => {
         impl<M: actix::Message> actix::Handler<$crate::directory::Forwarded<M>> for $actor
@@ -114,12 +116,12 @@ macro_rules! impl_registered_handlers {
 
 pub(crate) use impl_registered_handlers;
 
-/// What a directory does for a name that has no actor.
+/// The action of a directory for a name that has no actor.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum IfAbsent {
-    /// It creates the actor.
+    /// The directory creates the actor.
     Create,
-    /// It drops the message, so that the sender gets no answer.
+    /// The directory drops the message, so that the sender gets no answer.
     Skip,
 }
 
@@ -130,11 +132,11 @@ pub(crate) struct Forward<A: Registered, M: Message> {
     pub(crate) name: A::Name,
     pub(crate) if_absent: IfAbsent,
     pub(crate) message: M,
-    /// Where the answer goes; `None` if nobody waits for it.
+    /// The sender for the answer; `None` if nobody waits for the answer.
     pub(crate) reply: Option<OneshotSender<M::Result>>,
 }
 
-/// A message that came through the directory, and where its answer goes.
+/// A message that came through the directory, and the sender for its answer.
 #[derive(Message)]
 #[rtype(result = "()")]
 pub(crate) struct Forwarded<M: Message> {
@@ -153,7 +155,7 @@ impl<M: Message> Forwarded<M> {
     }
 }
 
-/// Tells the directory that an actor has nothing left and has handled this many messages.
+/// Tells the directory that an actor is no longer needed and has handled this many messages.
 #[derive(Message)]
 #[rtype(result = "()")]
 pub(crate) struct Idle<A: Registered> {
@@ -184,16 +186,16 @@ impl<A: Registered> ListNames<A> {
     }
 }
 
-/// Asks how many of these names have no actor.
+/// Asks for the number of these names that have no actor.
 #[derive(Message)]
 #[rtype(result = "usize")]
 pub(crate) struct CountMissing<A: Registered>(pub(crate) Vec<A::Name>);
 
-/// Puts a message into a mailbox of the broker's own, however full it is.
+/// Puts a message into the mailbox of one of the broker's actors, even if the mailbox is full.
 #[expect(
     clippy::disallowed_methods,
-    reason = "order: a message that waits for a place would be overtaken. The calls under way \
-              bound what can wait here, and the broker counts them"
+    reason = "a message that waited for room in the mailbox would be overtaken. The broker counts \
+              the pending calls, and they bound the number of messages that can wait here"
 )]
 pub(crate) fn tell<A, M>(address: &Addr<A>, message: M)
 where
@@ -205,7 +207,7 @@ where
     address.do_send(message);
 }
 
-/// An actor's address, and how many messages were forwarded to it.
+/// An actor's address, and the number of messages that were forwarded to it.
 struct Slot<A: Actor> {
     address: Addr<A>,
     forwarded: u64,
@@ -265,7 +267,7 @@ impl<A: Registered> Directory<A> {
                 };
                 Some(entry.insert_entry(slot).into_mut())
             }
-            // The name of an actor that ended by a fault is free again.
+            // The name of an actor that a panic has ended is free again.
             (IfAbsent::Skip, Entry::Occupied(slot)) => {
                 slot.remove();
                 self.room.remove();
@@ -316,7 +318,7 @@ impl<A: Registered> Handler<Fell<A>> for Directory<A> {
     type Result = ();
 
     fn handle(&mut self, Fell { name }: Fell<A>, _: &mut Context<Self>) {
-        // A message may have come before this, and then the name has a new actor.
+        // If a message for the name came before this report, the name already has a new actor.
         if let Entry::Occupied(slot) = self.slots.entry(name)
             && !slot.get().address.connected()
         {

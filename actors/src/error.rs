@@ -1,4 +1,4 @@
-//! Why an operation is refused, and why a transport is closed.
+//! The reasons why operations are refused, and why transports are closed.
 
 use std::borrow::Cow;
 use std::fmt;
@@ -8,39 +8,40 @@ use thiserror::Error;
 
 use crate::limits::{LimitKind, LimitReached};
 
-/// The server cannot take the operation now.
+/// A refusal of an operation that the server cannot take now.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
 #[error("the server cannot take this call now{}; {outcome}", DescribeLimit(*.limit))]
 pub struct Refused {
-    /// The limit of the server that is reached, if that is the reason.
+    /// The limit of the server that is reached; `None` if no limit is the reason.
     pub limit: Option<LimitKind>,
-    /// When to try again.
+    /// The time after which the caller may try again.
     pub retry_after: Duration,
-    /// What has become of the operation.
+    /// The outcome of the operation.
     pub outcome: Outcome,
 }
 
-/// What has become of an operation that was refused.
+/// The outcome of an operation that was refused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
 pub enum Outcome {
-    /// Nothing of it was done.
-    #[error("nothing of it was done")]
+    /// Nothing was done.
+    #[error("nothing was done")]
     NotDone,
-    /// It was done, and others have heard of it; but it could not be kept, so it may be lost at the
-    /// next start.
-    #[error("it was done, but could not be kept, and may be lost at the next start")]
+    /// The operation was done, and others were told of it, but the store could not keep it. It may
+    /// be lost at the next start.
+    #[error("it was done, but the store could not keep it, so it may be lost at the next start")]
     Unknown,
 }
 
 impl Refused {
-    /// Nothing was done; try again in a second.
+    /// A refusal without a limit. Nothing was done, and the caller may try again in a second.
     pub const SOON: Self = Self {
         limit: None,
         retry_after: Duration::from_secs(1),
         outcome: Outcome::NotDone,
     };
 
-    /// A limit of the server is reached, and nothing was done; try again in a second.
+    /// Returns the refusal for a limit of the server that is reached. Nothing was done, and the
+    /// caller may try again in a second.
     pub const fn full(limit: LimitKind) -> Self {
         Self {
             limit: Some(limit),
@@ -49,7 +50,7 @@ impl Refused {
     }
 }
 
-/// The limit that is the reason of a refusal, as a part of a sentence.
+/// The limit that is the reason for a refusal, as a part of a sentence.
 struct DescribeLimit(Option<LimitKind>);
 
 impl fmt::Display for DescribeLimit {
@@ -70,15 +71,16 @@ impl From<Unsettled> for Refused {
     }
 }
 
-/// The operation was done, but the store could not keep it, so it may be lost at the next start.
+/// An error: the operation was done, but the store could not keep it. It may be lost at the next
+/// start.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
 #[error("the call was done, but the store could not keep it")]
 pub struct Unsettled;
 
-/// Why a connection could not be made.
+/// The reason why a connection was not opened.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum NotConnected {
-    /// The id belongs to another user.
+    /// The id belongs to another user's connection.
     InUse(InUse),
     /// The call would go beyond a limit.
     Limit(LimitReached),
@@ -86,7 +88,7 @@ pub enum NotConnected {
     Refused(Refused),
 }
 
-/// Why an operation on a connection or user was not done.
+/// The reason why an operation on a connection or user was not done.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum NotDone {
     /// There is no such connection or user.
@@ -115,43 +117,44 @@ impl From<Refused> for NotDone {
     }
 }
 
-/// There is no such connection or user, or not any more.
+/// An error: the connection or user does not exist, or no longer exists.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
 #[error("no such connection or user")]
 pub struct Unknown;
 
-/// The connection id belongs to another user.
+/// An error: the connection id belongs to another user.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
 #[error("connection id already in use")]
 pub struct InUse;
 
-/// A subscriber's position is no longer in the log: entries after it are gone.
+/// An error: entries after a subscriber's position have left the log.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
 #[error("entries after the position are gone")]
 pub struct Lost;
 
-/// Why a transport is closed (`protocol.md` §13). Websockets carry [`code`](Self::code) and
-/// [`reason`](Self::reason) in their close frame; a long-poll ends with an empty list.
+/// The reason why a transport is closed (`protocol.md` §13). Websockets carry [`code`](Self::code)
+/// and [`reason`](Self::reason) in their close frame; a long-poll ends with an empty list.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum CloseReason {
     /// The connection was disconnected by `/disconnect`.
     Disconnected,
     /// The server stops.
     Restart {
-        /// When to come back, in seconds: not all at once.
+        /// The number of seconds after which the client is to come back. It differs between
+        /// clients, so that not all come back at once.
         wait: u64,
     },
     /// A newer transport of the same connection took over.
     Replaced,
-    /// The client read so slowly that what it had not read left the log.
+    /// The client read too slowly: entries that it had not read have left the log.
     TooSlow,
-    /// The client was not heard from.
+    /// The client was not heard from for too long.
     Idle,
-    /// The connection is not known: connect again through the application.
+    /// The connection is not known. The client has to connect again through the application.
     UnknownConnection,
     /// This limit of the server leaves no room for the client.
     Full(LimitKind),
-    /// A fault of the server has ended the connection, or something that it relied on.
+    /// A fault of the server has ended the connection, or an actor that it relied on.
     Fault,
 }
 
@@ -165,7 +168,7 @@ impl CloseReason {
             Self::Replaced => 4001,
             Self::TooSlow => 4002,
             Self::Idle => 4003,
-            // Clients do the same after a fault: they connect again through the application.
+            // Clients do the same in both cases: they connect again through the application.
             Self::UnknownConnection | Self::Fault => 4004,
         }
     }

@@ -1,9 +1,9 @@
-//! What becomes of an actor whose handler panics.
+//! The handling of a panic in an actor.
 //!
-//! A panic ends the task of the actor it came from, and no other. The actor is dropped while its
-//! stack unwinds, and tells then who must hear of it: its directory, which frees its name, and the
-//! broker, which ends the connections that relied on it. Their clients connect again and are told
-//! of a gap. A message that is handled without a panic costs nothing for this.
+//! A panic ends only the task of the actor that panicked. That actor is dropped while its stack
+//! unwinds. While it is dropped it informs its directory, which frees its name, and the broker,
+//! which ends the connections that relied on the actor. Their clients connect again and are told of
+//! a gap. All this costs nothing for a message that is handled without a panic.
 
 use std::sync::{Arc, OnceLock};
 
@@ -23,7 +23,7 @@ pub(crate) enum ActorKind {
 }
 
 impl ActorKind {
-    /// Returns the name of the kind, as metrics and the log name it.
+    /// Returns the name of the kind in metrics and in the log.
     pub(crate) fn name(self) -> &'static str {
         match self {
             Self::Channel => "channel",
@@ -37,41 +37,41 @@ impl ActorKind {
 #[derive(Debug)]
 pub(crate) struct Fallen {
     pub(crate) kind: ActorKind,
-    /// The connections that relied on it, which end with it.
+    /// The connections that relied on the actor and end with it.
     pub(crate) connections: Vec<ConnId>,
 }
 
-/// Where actors that a panic ends are reported. Cloning shares it.
+/// The place where actors that a panic ends are reported. Clones share it.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Faults(Arc<OnceLock<UnboundedSender<Fallen>>>);
 
 impl Faults {
-    /// Returns what is reported from now on. Only the first caller gets it.
+    /// Returns a receiver of the reports from now on. Only the first caller gets one.
     pub(crate) fn collect(&self) -> Option<UnboundedReceiver<Fallen>> {
         let (sender, fallen) = unbounded_channel();
         self.0.set(sender).ok().map(|()| fallen)
     }
 
-    /// Reports an actor.
+    /// Reports an actor that a panic ends.
     pub(crate) fn report(&self, fallen: Fallen) {
         if let Some(sender) = self.0.get() {
-            // An error means that the server ends.
+            // An error means that the server is ending.
             let _ = sender.send(fallen);
         }
     }
 }
 
-/// Returns whether an actor that is dropped now is ended by a panic.
+/// Returns whether a panic is the reason why an actor is dropped now.
 pub(crate) fn is_falling() -> bool {
     std::thread::panicking()
 }
 
-/// Panics at a place that a test has named in the variable `FAULT_AT`, as `place:name`. Programs
-/// that are built for release do not read it.
+/// Panics if a test has named this place and name in the environment variable `FAULT_AT`, as
+/// `place:name`. Release builds do not read the variable.
 #[cfg(debug_assertions)]
 #[expect(
     clippy::panic,
-    reason = "tests show with it that a panic ends one actor only"
+    reason = "tests use it to show that a panic ends one actor only"
 )]
 pub fn strike(place: &str, name: &str) {
     static STRUCK: OnceLock<Option<String>> = OnceLock::new();
@@ -88,7 +88,7 @@ pub fn strike(place: &str, name: &str) {
     }
 }
 
-/// Does nothing in programs that are built for release.
+/// Does nothing in release builds.
 #[cfg(not(debug_assertions))]
 #[inline(always)]
 pub fn strike(_: &str, _: &str) {}

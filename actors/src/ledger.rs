@@ -18,13 +18,14 @@ use crate::name::MessageId;
 use crate::protocol::timestamp::Moment;
 use crate::store::note::{CallRecord, Note};
 
-/// How long an answer is remembered after its call began.
+/// The time for which an answer is remembered after its call was answered, or after its call began
+/// if a restart came in between.
 const REMEMBERED: Duration = Duration::from_secs(300);
 
-/// How many bytes a call takes besides its key and its answer.
+/// The number of bytes that a call takes besides its key and its answer.
 const CALL_BYTES: usize = 2 * (size_of::<String>() + size_of::<Call>());
 
-/// Begins a call with this key. From the broker.
+/// Begins a call with this key. Sent by the broker.
 #[derive(Message)]
 #[rtype(result = "Result<Claimed, Refused>")]
 pub(crate) struct ClaimKey {
@@ -39,18 +40,20 @@ pub(crate) type Digest = [u8; 20];
 /// The answer to [`ClaimKey`].
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Claimed {
-    /// No such call was made, or none that was answered: do it, then [`Settle`] it.
+    /// No call with this key was answered before. The sender must do the call, and then [`Settle`]
+    /// it.
     First(Claim),
-    /// The call was done, and this was its answer.
+    /// The call was done before, and this was its answer.
     Done(ByteString),
     /// The key was used for another body.
     OtherBody,
 }
 
-/// What makes a call the same whenever it is made.
+/// The values that a repeat of a call shares with the first call: its time, and the seed of its
+/// ids.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Claim {
-    /// When the call was made first.
+    /// The time at which the call was first made.
     pub begun_at: Moment,
     /// Whether a restart has interrupted the call, so that some of it may have been done.
     pub is_repeat: bool,
@@ -68,12 +71,13 @@ impl Claim {
     }
 }
 
-/// Notes all calls in the store, which has lost what was noted before. From the broker.
+/// Notes all calls in the store again, because the store has lost earlier notes. Sent by the
+/// broker.
 #[derive(Message)]
 #[rtype(result = "()")]
 pub(crate) struct NoteWhole;
 
-/// Notes how a call has ended. From the broker.
+/// Notes how a call has ended. Sent by the broker.
 #[derive(Message)]
 #[rtype(result = "()")]
 pub(crate) struct Settle {
@@ -81,11 +85,11 @@ pub(crate) struct Settle {
     pub(crate) end: CallEnd,
 }
 
-/// How a call has ended.
+/// The end of a call.
 pub(crate) enum CallEnd {
-    /// It was done, and this is the answer.
+    /// The call was done, and this is its answer.
     Answered(ByteString),
-    /// It has failed. If nothing of it was done, the key is free again.
+    /// The call has failed. If nothing was done, the key is free again.
     Failed(Outcome),
 }
 
@@ -96,8 +100,8 @@ struct Call {
 }
 
 enum CallState {
-    /// A restart has interrupted the call, or it could not be kept. The next repeat does what is
-    /// missing.
+    /// A restart has interrupted the call, or the store could not keep it. The next repeat does the
+    /// missing part.
     Interrupted,
     /// The call is under way. Repeats wait for its answer.
     UnderWay(Vec<oneshot::Sender<Claimed>>),
@@ -111,13 +115,13 @@ pub(crate) struct Ledger {
     calls: HashMap<String, Call>,
     /// The keys of calls that are not under way, in the order in which they are forgotten.
     done: VecDeque<(Moment, String)>,
-    /// Counts the bytes that the calls hold together.
+    /// The count of the bytes that all calls hold together.
     held: HeldBytes,
 }
 
 impl Ledger {
     /// Creates a ledger with the calls that were made before a restart. When its memory is full
-    /// (`idempotency_bytes`) it refuses new keys, and forgets none before its time.
+    /// (`idempotency_bytes`), it refuses new keys, and does not forget a call early.
     pub(crate) fn new(common: Common, mut kept: Vec<(String, CallRecord)>) -> Self {
         let now = Moment::now();
         kept.sort_unstable_by_key(|(_, call)| std::cmp::Reverse(now.since(call.begun_at)));
@@ -245,7 +249,7 @@ impl Handler<ClaimKey> for Ledger {
                     CallState::UnderWay(waiting) => {
                         let (settled, answer) = oneshot::channel();
                         waiting.push(settled);
-                        // If the first was not taken, this one takes its place.
+                        // If the first call fails, a repeat that waits takes its place.
                         return Box::pin(async { answer.await.map_err(|_| Refused::SOON) });
                     }
                 }
@@ -275,7 +279,7 @@ impl Handler<Settle> for Ledger {
                 self.note(&key);
                 self.done.push_back((Moment::now(), key));
             }
-            // The first of those who still wait takes its place.
+            // A repeat that still waits takes the place of the call.
             CallEnd::Failed(outcome) => {
                 claim.is_repeat |= outcome == Outcome::Unknown;
                 while let Some(repeat) = waiting.pop() {

@@ -1,6 +1,6 @@
-//! The deadlines and sizes that the actors keep to. How much may wait for a client is its outlet's
-//! own limit (`outlet::Queue`). The server fills them from its settings; the defaults are those of
-//! `channelstream.toml`.
+//! The deadlines and sizes that the actors keep to. The server fills them from its settings; the
+//! defaults are those of `channelstream.toml`. The number of bytes that may wait for a client is a
+//! limit of its outlet (`outlet::Queue`).
 
 mod bound;
 
@@ -9,82 +9,88 @@ use std::time::Duration;
 pub(crate) use self::bound::LimitRefusals;
 pub use self::bound::{Bound, LimitKind, LimitReached};
 
-/// Deadlines, and sizes of logs and histories. One value is made at start and shared by all actors.
+/// The deadlines, and the sizes of logs and histories. One value is created at the start and shared
+/// by all actors.
 #[derive(Clone, Debug)]
 pub struct Limits {
-    /// How long a client may not be heard from, or not take anything while it listens, before its
-    /// connection ends (`protocol.md` §8).
+    /// The time after which a connection ends if its client is not heard from, or takes nothing
+    /// while it listens (`protocol.md` §8).
     pub idle: Duration,
-    /// How long a user whose socket closed still counts as present, so that nobody hears of a page
-    /// that is loaded again.
+    /// The time for which a user whose socket closed still counts as present, so that a page that
+    /// is loaded again makes no presence event.
     pub presence_grace: Duration,
-    /// How long after the last activity a user without connections is forgotten.
+    /// The time after its last activity at which a user without connections is forgotten.
     pub user_lifetime: Duration,
-    /// How long after the last activity a channel without subscribers is forgotten.
+    /// The time after its last activity at which a channel without subscribers is forgotten.
     pub channel_lifetime: Duration,
-    /// How often a user and a channel drop what is old, and look whether they are to be forgotten.
+    /// The interval at which users and channels drop old entries, and check whether they are to be
+    /// forgotten.
     pub sweep: Duration,
-    /// How many of a channel's latest entries a connection is sent that listens for the first time.
+    /// The number of a channel's latest entries that a connection is sent when it listens for the
+    /// first time.
     pub channel_frames: usize,
-    /// How many of a user's latest private entries such a connection is sent.
+    /// The number of a user's latest private entries that a connection is sent when it listens for
+    /// the first time.
     pub private_frames: usize,
-    /// How many entries a log keeps at most, for connections that come back or are slow.
+    /// The largest number of entries that a log keeps, for connections that come back or are slow.
     pub log_length: usize,
-    /// How many bytes the entries of a log hold at most.
+    /// The largest number of bytes that the entries of a log hold.
     pub log_bytes: usize,
-    /// How many bytes the messages of a channel's history hold at most.
+    /// The largest number of bytes that the messages of a channel's history hold.
     pub history_bytes: usize,
-    /// How long an outlet that was told to end may take before its socket is cut.
+    /// The time after which the socket of an outlet that was told to end is cut.
     pub close_grace: Duration,
-    /// How long a transport that is replaced may take to tell what its client has read.
+    /// The time within which a transport that is replaced must report what its client has read.
     pub handover: Duration,
-    /// How many bytes the memory for `Idempotency-Key` holds at most.
+    /// The largest number of bytes that the memory for `Idempotency-Key` holds.
     pub idempotency_bytes: usize,
-    /// How long after a restart a client is waited for at least before its connection ends.
+    /// The shortest time after a restart for which the server waits for a client before the
+    /// connection ends.
     pub restart_grace: Duration,
-    /// How many channels a connection may be in.
+    /// The largest number of channels that a connection may be in.
     pub channels_per_connection: usize,
-    /// How many connections there may be; 0 stands for any number.
+    /// The largest number of connections; 0 means no limit.
     pub connections: usize,
-    /// How many channels there may be; 0 stands for any number.
+    /// The largest number of channels; 0 means no limit.
     pub channels: usize,
-    /// How many users there may be; 0 stands for any number.
+    /// The largest number of users; 0 means no limit.
     pub users: usize,
-    /// How many connections a user may have; 0 stands for any number.
+    /// The largest number of connections of a user; 0 means no limit.
     pub connections_per_user: usize,
-    /// How many keys the state of a user may have.
+    /// The largest number of keys in the state of a user.
     pub state_keys: usize,
-    /// How many bytes the state of a user may have.
+    /// The largest number of bytes in the state of a user.
     pub state_bytes: usize,
-    /// How many bytes may be counted in memory; 0 stands for any number.
+    /// The largest number of bytes that may be counted in memory; 0 means no limit.
     pub memory: usize,
 }
 
-/// How large the state of a user may become.
+/// The largest size of a user's state.
 #[derive(Clone, Copy, Debug)]
 pub struct StateBounds {
-    /// The number of its keys.
+    /// The largest number of keys.
     pub keys: Bound,
-    /// The bytes of its keys and values.
+    /// The largest number of bytes of keys and values.
     pub bytes: Bound,
 }
 
-/// How much a log keeps.
+/// The bounds of what a log keeps.
 #[derive(Clone, Copy, Debug)]
 pub struct Retention {
-    /// How many of the latest entries stay whatever their age: they are for connections that listen
-    /// for the first time.
+    /// The number of latest entries that stay whatever their age. They are for connections that
+    /// listen for the first time.
     pub frames: usize,
-    /// How long the other entries stay: as long as a connection may be away and come back.
+    /// The time for which the other entries stay. It is the time for which a connection may be away
+    /// and still come back.
     pub age: Duration,
-    /// How many entries stay at most.
+    /// The largest number of entries that stay.
     pub length: usize,
-    /// How many bytes the entries hold at most. One entry always stays.
+    /// The largest number of bytes that the entries hold. One entry always stays.
     pub bytes: usize,
 }
 
 impl Limits {
-    /// Returns how many channels a connection may be in.
+    /// Returns the limit on the channels of a connection.
     pub(crate) fn channels_of_connection(&self) -> Bound {
         Bound::new(
             LimitKind::ChannelsPerConnection,
@@ -92,12 +98,12 @@ impl Limits {
         )
     }
 
-    /// Returns how many connections a user may have.
+    /// Returns the limit on the connections of a user.
     pub(crate) fn connections_of_user(&self) -> Bound {
         Bound::new(LimitKind::ConnectionsPerUser, self.connections_per_user)
     }
 
-    /// Returns how large the state of a user may become.
+    /// Returns the limits on the state of a user.
     pub(crate) fn state(&self) -> StateBounds {
         StateBounds {
             keys: Bound::new(LimitKind::StateKeys, self.state_keys),
@@ -106,7 +112,7 @@ impl Limits {
     }
 
     /// Returns what a log keeps: its last `frames` entries for connections that listen for the
-    /// first time, and whatever a connection that is away may come back for.
+    /// first time, and the entries for which a connection that is away may come back.
     pub(crate) fn retention(&self, frames: usize) -> Retention {
         Retention {
             frames,

@@ -40,9 +40,9 @@ impl List {
         let header = frame.len();
         frame.put_slice(text.as_bytes());
         let frame = frame.freeze();
-        // The same bytes again, which are text.
+        // The text shares the bytes of the frame, without the header.
         let text = ByteString::try_from(frame.slice(header..)).unwrap_or_default();
-        // A line break in a caller's JSON can only be a blank between its parts.
+        // A line break in a caller's JSON can only be white space between two tokens.
         let line = if text.contains(['\n', '\r']) {
             text.replace(['\n', '\r'], " ").into()
         } else {
@@ -66,7 +66,7 @@ impl List {
         &self.0.frame
     }
 
-    /// Returns how many bytes it puts into the queue of a socket.
+    /// Returns the number of bytes that the list takes in the queue of a socket.
     pub fn size(&self) -> usize {
         self.0.frame.len()
     }

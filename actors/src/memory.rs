@@ -1,21 +1,21 @@
-//! What the server holds in memory, as far as it is counted, and how much it may be.
+//! The count of the bytes that the server holds in memory, and the limit on them.
 //!
-//! Counted are the bytes of messages, logs, histories and states, a fixed sum for each actor, place
-//! and socket, and large bodies and answers while they are under way. The resident size is not
-//! looked at: an allocator gives memory back late and in parts, so that size says little about what
-//! could be freed.
+//! The count has the bytes of messages, logs, histories and states, a fixed number for each actor,
+//! place and socket, and the bytes of large bodies and answers while they are under way. The
+//! resident size of the process is not used: an allocator gives memory back late and in parts, so
+//! that size says little about how much could be freed.
 //!
-//! What is counted falls into kinds, by what can be done when there is too much of it:
+//! The bytes are of different kinds, which differ in what the server does when there are too many:
 //!
-//! - what is *passing*, such as a body, is refused itself where it does not fit. An eighth of the
-//!   limit is for this only;
-//! - *messages*, and the *entries* of logs and histories, go when logs and histories lose their oldest
-//!   (`broker/trimming.rs`). That happens when less than that eighth is left, and publishing is
-//!   refused meanwhile;
-//! - what is *lasting*, such as connections and states, cannot be given up, so it may take three
-//!   quarters of the limit only: trimming always makes room for messages.
+//! - *passing* bytes, such as a body, are refused when they do not fit. An eighth of the limit is
+//!   for these bytes only;
+//! - *messages*, and the *entries* of logs and histories, are freed when logs and histories drop
+//!   their oldest entries (`broker/trimming.rs`). That happens when less than that eighth is left,
+//!   and publishing is refused meanwhile;
+//! - *lasting* bytes, such as those of connections and states, cannot be freed. They may take at
+//!   most three quarters of the limit, so trimming always makes room for messages.
 //!
-//! A message counts once, in however many logs and histories it is.
+//! A message counts once, even if it is in several logs and histories.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering::Relaxed};
@@ -23,25 +23,25 @@ use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering::Relaxed};
 use crate::error::Refused;
 use crate::limits::LimitKind;
 
-/// What a channel takes besides its entries, in bytes.
+/// The number of bytes that a channel takes besides its entries.
 pub(crate) const CHANNEL: usize = 4 << 10;
 
-/// What a user takes besides its private entries and its state, in bytes.
+/// The number of bytes that a user takes besides its private entries and its state.
 pub(crate) const USER: usize = 3 << 10;
 
-/// What a connection takes besides its places, in bytes.
+/// The number of bytes that a connection takes besides its places.
 pub(crate) const CONNECTION: usize = 3 << 10;
 
-/// What a place of a connection in a channel takes on both sides, in bytes.
+/// The number of bytes that a place of a connection in a channel takes in both actors together.
 pub(crate) const PLACE: usize = 768;
 
-/// What a value of a state takes besides its key and itself, in bytes.
+/// The number of bytes that a value of a state takes besides its key and the value itself.
 pub(crate) const STATE_VALUE: usize = 128;
 
-/// What an open socket takes, in bytes.
+/// The number of bytes that an open socket takes.
 pub const SOCKET: usize = 16 << 10;
 
-/// The memory of a broker. A clone shares it.
+/// The counts of a broker's memory. Clones share them.
 #[derive(Clone, Debug)]
 pub struct Memory(Arc<MemoryState>);
 
@@ -51,19 +51,19 @@ struct MemoryState {
     entries: AtomicUsize,
     lasting: AtomicUsize,
     passing: AtomicUsize,
-    /// What logs hold, with all of each message. It is shown only.
+    /// The bytes that logs hold, with the whole of each message. This number is only shown.
     logs: AtomicUsize,
-    /// The same for histories.
+    /// The same number for histories.
     histories: AtomicUsize,
-    /// How much may be counted.
+    /// The largest number of bytes that may be counted.
     limit: usize,
-    /// Whether it was too much, and is not yet clearly less again.
+    /// Whether too much was counted, and the count is not clearly below the limit again.
     is_full: AtomicBool,
-    /// How often logs and histories were trimmed because it was too much.
+    /// The number of times that logs and histories were trimmed because too much was counted.
     trims: AtomicU64,
 }
 
-/// What bytes are counted as.
+/// The kind as which bytes are counted.
 #[derive(Clone, Copy, Debug)]
 enum Kind {
     Message,
@@ -71,7 +71,7 @@ enum Kind {
     Passing,
 }
 
-/// Bytes that count until this is dropped.
+/// A number of bytes that count until this value is dropped.
 #[derive(Debug)]
 pub struct HeldBytes {
     memory: Memory,
@@ -79,20 +79,20 @@ pub struct HeldBytes {
     bytes: usize,
 }
 
-/// How many bytes an actor holds.
+/// The numbers of bytes that an actor holds.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct ActorBytes {
-    /// The bytes of its log, with all of each message.
+    /// The bytes of the actor's log, with the whole of each message.
     pub(crate) log: usize,
-    /// The bytes of its history, with all of each message.
+    /// The bytes of the actor's history, with the whole of each message.
     pub(crate) history: usize,
-    /// The bytes of log and history without what is counted with messages.
+    /// The bytes of log and history without the bytes that are counted as messages.
     pub(crate) entries: usize,
     /// The bytes of everything else.
     pub(crate) lasting: usize,
 }
 
-/// The bytes that one actor holds. They count until this is dropped.
+/// The bytes that one actor holds. They count until this value is dropped.
 #[derive(Debug)]
 pub(crate) struct ActorMemory {
     memory: Memory,
@@ -100,7 +100,7 @@ pub(crate) struct ActorMemory {
 }
 
 impl Memory {
-    /// Creates a count that may reach `limit` bytes; 0 stands for any number.
+    /// Creates a count that may reach `limit` bytes; 0 means no limit.
     pub fn new(limit: usize) -> Self {
         Self(Arc::new(MemoryState {
             limit: if limit == 0 { usize::MAX } else { limit },
@@ -108,28 +108,29 @@ impl Memory {
         }))
     }
 
-    /// Returns how many bytes are counted.
+    /// Returns the number of bytes that are counted.
     pub fn counted(&self) -> usize {
         self.kept() + self.0.passing.load(Relaxed)
     }
 
-    /// Returns how many bytes all logs hold. A message counts in each of them.
+    /// Returns the number of bytes that all logs hold. A message counts in each log that has it.
     pub fn log_bytes(&self) -> usize {
         self.0.logs.load(Relaxed)
     }
 
-    /// Returns how many bytes the histories of all channels hold. A message that is still in the
-    /// log of its channel counts there as well.
+    /// Returns the number of bytes that the histories of all channels hold. A message that is still
+    /// in the log of its channel counts there as well.
     pub fn history_bytes(&self) -> usize {
         self.0.histories.load(Relaxed)
     }
 
-    /// Returns how many bytes may be counted; `None` for any number.
+    /// Returns the largest number of bytes that may be counted; `None` if there is no limit.
     pub fn limit(&self) -> Option<usize> {
         Some(self.0.limit).filter(|limit| *limit < usize::MAX)
     }
 
-    /// Returns how often logs and histories were trimmed because too much was counted.
+    /// Returns the number of times that logs and histories were trimmed because too much was
+    /// counted.
     pub fn trims(&self) -> u64 {
         self.0.trims.load(Relaxed)
     }
@@ -138,7 +139,7 @@ impl Memory {
         self.0.trims.fetch_add(1, Relaxed);
     }
 
-    /// Returns how many bytes are counted, without what passes.
+    /// Returns the number of bytes that are counted, without passing bytes.
     fn kept(&self) -> usize {
         let state = &self.0;
         [&state.messages, &state.entries, &state.lasting]
@@ -147,13 +148,13 @@ impl Memory {
             .sum()
     }
 
-    /// Returns how many bytes may be kept.
+    /// Returns the largest number of bytes that may be kept.
     fn most_kept(&self) -> usize {
         self.0.limit / 8 * 7
     }
 
-    /// Returns whether no messages are taken: from when there was no room for them until 5 % of
-    /// what may be kept is free.
+    /// Returns whether messages are refused. They are refused from the moment when there is no room
+    /// for them until 5 % of what may be kept is free.
     pub fn is_full(&self) -> bool {
         let is_full = &self.0.is_full;
         let (kept, most) = (self.kept(), self.most_kept());
@@ -165,13 +166,13 @@ impl Memory {
         is
     }
 
-    /// Returns how many bytes of logs and histories are too much: after as many are dropped, 10 % of
-    /// what may be kept is free.
+    /// Returns the number of bytes that logs and histories must drop so that 10 % of what may be
+    /// kept is free.
     pub(crate) fn excess(&self) -> usize {
         self.kept().saturating_sub(self.most_kept() / 100 * 90)
     }
 
-    /// Checks whether messages are taken.
+    /// Checks that messages are accepted.
     ///
     /// # Errors
     /// Fails while the memory is full.
@@ -179,15 +180,15 @@ impl Memory {
         if self.is_full() { Err(FULL) } else { Ok(()) }
     }
 
-    /// Returns whether there may be more of what is lasting.
+    /// Returns whether there is room for more lasting bytes.
     pub fn has_room_to_last(&self) -> bool {
         self.0.lasting.load(Relaxed) <= self.0.limit / 4 * 3 && !self.is_full()
     }
 
-    /// Counts what a call may add to what is lasting, until its end.
+    /// Counts the lasting bytes that a call may add, until the call ends.
     ///
     /// # Errors
-    /// Fails when that would be too much, or while the memory is full.
+    /// Fails when there is no room for more lasting bytes, or while the memory is full.
     pub(crate) fn reserve(&self, bytes: usize) -> Result<HeldBytes, Refused> {
         let reserved = self.last(bytes);
         if self.has_room_to_last() {
@@ -197,7 +198,7 @@ impl Memory {
         }
     }
 
-    /// Counts what an actor holds, as it tells of it.
+    /// Begins to count the bytes that an actor holds. The actor reports each change.
     pub(crate) fn of_actor(&self, now: ActorBytes) -> ActorMemory {
         let mut held = ActorMemory {
             memory: self.clone(),
@@ -207,17 +208,17 @@ impl Memory {
         held
     }
 
-    /// Counts a message.
+    /// Counts the bytes of a message.
     pub(crate) fn keep(&self, bytes: usize) -> HeldBytes {
         self.hold(Kind::Message, bytes)
     }
 
-    /// Counts lasting bytes, in any case.
+    /// Counts lasting bytes, even if there is no room for them.
     pub fn last(&self, bytes: usize) -> HeldBytes {
         self.hold(Kind::Lasting, bytes)
     }
 
-    /// Begins to count something that passes.
+    /// Begins to count passing bytes, from zero.
     pub fn pass(&self) -> HeldBytes {
         self.hold(Kind::Passing, 0)
     }
@@ -233,7 +234,7 @@ impl Memory {
     }
 }
 
-/// The answer when there is no room.
+/// The refusal when there is no room.
 const FULL: Refused = Refused::full(LimitKind::Memory);
 
 /// Adds the difference between two numbers to a count.
@@ -271,7 +272,7 @@ impl HeldBytes {
     /// Counts this many bytes from now on if there is room for them.
     ///
     /// # Errors
-    /// Fails when there is none. Then the number is what it was.
+    /// Fails when there is no room. Then the count stays as it was.
     pub fn try_set(&mut self, bytes: usize) -> Result<(), Refused> {
         let before = self.bytes;
         self.set(bytes);
@@ -282,7 +283,7 @@ impl HeldBytes {
         Ok(())
     }
 
-    /// Returns how many bytes are counted.
+    /// Returns the number of bytes that are counted.
     pub(crate) fn bytes(&self) -> usize {
         self.bytes
     }
@@ -295,7 +296,7 @@ impl Drop for HeldBytes {
 }
 
 impl ActorBytes {
-    /// Returns how many bytes can be given up.
+    /// Returns the number of bytes that trimming can free.
     pub(crate) fn trimmable(self) -> usize {
         self.log + self.history
     }

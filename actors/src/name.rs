@@ -1,7 +1,7 @@
 //! The names of channels and users and the ids of connections and messages, as types of their own.
 //!
-//! A name here has passed validation already; what a name may look like is decided where requests
-//! are read. Names are cheap to clone.
+//! A name of these types has already passed validation. The code that reads requests decides which
+//! names are valid. Names are cheap to clone.
 
 use std::borrow::Borrow;
 use std::fmt;
@@ -22,7 +22,7 @@ macro_rules! text_name {
         pub struct $name(Arc<str>);
 
         impl $name {
-            /// Creates a name of any text.
+            /// Creates a name from any text.
             pub fn new(text: impl Into<Arc<str>>) -> Self {
                 Self(text.into())
             }
@@ -99,7 +99,7 @@ macro_rules! uuid_name {
 }
 
 uuid_name! {
-    // Whoever knows it can act as the connection: what is logged is its [`ConnId::short`].
+    // Anyone who knows the id can act as the connection, so only [`ConnId::short`] is logged.
     /// The id of a connection. Anyone who knows it can listen as the connection.
     ConnId
 }
@@ -117,7 +117,7 @@ uuid_name! {
     MessageId
 }
 
-/// What is made with a channel or a user and never changes.
+/// The values that are created with a channel or a user and never change.
 #[derive(Clone, Copy, Debug)]
 pub struct Identity {
     /// An id that `/info` shows.

@@ -1,20 +1,20 @@
 //! The contract between the broker and a socket.
 //!
-//! An *outlet* is the actor of one open transport: it owns the socket and takes batches of entries.
-//! What both sides may rely on:
+//! An *outlet* is the actor of one open transport. It owns the socket and takes batches of entries.
+//! Both sides may rely on these rules:
 //!
 //! - the entries of a log are sent in the order of their offsets, without holes, each once per
 //!   attachment;
-//! - what waits before a socket is bounded: in bytes by [`Queue`], in messages by the outlet's
-//!   mailbox;
-//! - when a batch does not fit, the cursor stays, and delivery sends one [`AwaitCapacity`] and goes
-//!   on when that is answered;
-//! - an outlet holds its [`Attachment`] as long as it takes batches. When it ends, it gives the
-//!   attachment back with a report of how far its client has read each log; an attachment that is
+//! - the data that waits for a socket is bounded: in bytes by [`Queue`], in messages by the
+//!   outlet's mailbox;
+//! - when a batch does not fit, the cursor does not move. Delivery sends one [`AwaitCapacity`], and
+//!   goes on when the outlet answers it;
+//! - an outlet holds its [`Attachment`] while it takes batches. When the outlet ends, it gives the
+//!   attachment back with a report of how far its client has read each log. An attachment that is
 //!   dropped, wherever that happens, reports that nothing is known.
 //!
-//! What the actors do never depends on which transport it is, but for one thing: that a client
-//! polls again says that it has read the answer of its last poll ([`End::presumed`]).
+//! The actors treat all transports in the same way, with one exception: when a client polls again,
+//! it has read the answer to its last poll ([`End::presumed`]).
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
@@ -29,57 +29,61 @@ use crate::patience::wait_patiently;
 use crate::position::{Epoch, Report};
 use crate::transport::Transport;
 
-/// Delivers entries, which were encoded once and are shared by many outlets.
+/// Delivers entries. They were encoded once, and many outlets share them.
 #[derive(Message, Clone, Debug)]
 #[rtype(result = "()")]
 pub struct Batch {
-    /// The epoch of the log that they come from.
+    /// The epoch of the log that the entries come from.
     pub epoch: Epoch,
-    /// The offset before the first of them.
+    /// The offset before the first entry.
     pub after: u64,
-    /// The offset of the last of them, or of the last entry behind them that is not for the user.
+    /// The offset of the last entry. If entries that are not for the user follow it, the offset of
+    /// the last of those.
     pub last: u64,
-    /// How many events there are.
+    /// The number of events.
     pub count: u64,
-    /// How many of them are messages.
+    /// The number of events that are messages.
     pub messages: u64,
     /// The events, encoded.
     pub list: List,
 }
 
-/// Asks to be answered when the outlet can take more.
+/// Asks the outlet to answer when it can take more.
 #[derive(Message, Clone, Copy, Debug)]
 #[rtype(result = "()")]
 pub struct AwaitCapacity;
 
-/// Tells an outlet to end. It takes no more batches, says why to its client where the transport
-/// can, and detaches.
+/// Tells an outlet to end. The outlet takes no more batches, tells its client the reason if the
+/// transport can, and detaches.
 #[derive(Message, Clone, Copy, Debug)]
 #[rtype(result = "()")]
 pub struct Shut(pub CloseReason);
 
-/// How a transport ended.
+/// The end of a transport, as the transport reports it.
 #[derive(Clone, Debug, Default)]
 pub struct End {
-    /// How far its client has read for certain; `None` where that is not known.
+    /// The positions up to which the client has read for certain; `None` if they are not known.
     pub report: Option<Report>,
-    /// Whether the client is expected to listen again at once, as after a long-poll, rather than
-    /// lost.
+    /// Whether the client is expected to listen again at once, as after a long-poll. Otherwise the
+    /// client counts as lost.
     pub returns: bool,
-    /// What the client has read besides, if its next transport is one of the same kind.
+    /// The positions up to which the client has read as well, if its next transport is of the same
+    /// kind.
     pub presumed: Option<Presumed>,
 }
 
-/// What a client has read if it comes back as one does that has read the answer of its poll.
+/// The positions that count as read when a client polls again, because it has then read the answer
+/// to its last poll.
 #[derive(Clone, Debug)]
 pub struct Presumed {
-    /// Up to where the client has read.
+    /// The positions up to which the client has read.
     pub report: Report,
-    /// The socket of the answer. It may know better.
+    /// The socket of the answer. If the client has reset it, the client may not have read the
+    /// answer.
     pub socket: Arc<dyn Socket>,
 }
 
-/// Tells a connection how its transport goes on. From the transport's attachment.
+/// Tells a connection about the progress of its transport. Sent by the transport's attachment.
 #[derive(Message, Debug)]
 #[rtype(result = "()")]
 pub(crate) struct Progress {
@@ -87,12 +91,12 @@ pub(crate) struct Progress {
     pub(crate) stage: Stage,
 }
 
-/// What a transport tells of itself.
+/// The progress of a transport.
 #[derive(Debug)]
 pub(crate) enum Stage {
-    /// It goes on, and its client has read this for certain.
+    /// The transport goes on, and its client has read up to these positions for certain.
     Read(Report),
-    /// It has ended.
+    /// The transport has ended.
     Ended(End),
 }
 
@@ -101,7 +105,7 @@ pub(crate) enum Stage {
 pub struct Attachment {
     generation: Generation,
     connection: Recipient<Progress>,
-    /// How the transport ended, if it said so.
+    /// The end that the transport has reported. By default nothing is known.
     end: End,
 }
 
@@ -114,18 +118,18 @@ impl Attachment {
         }
     }
 
-    /// Tells the connection what the client has read for certain, so that it can be kept. This may
-    /// be lost; the next report or the end says more.
+    /// Tells the connection what the client has read for certain, so that the store can keep it. A
+    /// report may be lost, because the next report, or the end, says more.
     pub fn report(&self, read: Report) {
         let stage = Stage::Read(read);
-        // A full mailbox is no harm: see above.
+        // A full mailbox does no harm, because a report may be lost.
         let _ = self.connection.try_send(Progress {
             generation: self.generation,
             stage,
         });
     }
 
-    /// Gives the attachment back.
+    /// Gives the attachment back, and reports how the transport ended.
     pub fn end(mut self, end: End) {
         self.end = end;
     }
@@ -145,18 +149,18 @@ impl Drop for Attachment {
     }
 }
 
-/// What the broker may do to a socket from outside, when its outlet does not run because the socket
-/// is stuck.
+/// A socket as the broker uses it from outside, when its outlet does not run because the socket is
+/// stuck.
 pub trait Socket: Send + Sync + std::fmt::Debug {
     /// Ends the socket at once.
     fn cut(&self);
-    /// Returns whether the client broke the socket off before it had read everything.
+    /// Returns whether the client reset the socket before it had read everything.
     fn was_reset(&self) -> bool;
-    /// Returns how many bytes the socket has taken since it was opened.
+    /// Returns the number of bytes that the socket has taken since it was opened.
     fn written(&self) -> u64;
 }
 
-/// The socket of an answer that went out before the server was started again.
+/// The socket of an answer that was sent before the server restarted.
 #[derive(Debug)]
 pub(crate) struct FormerSocket;
 
@@ -172,9 +176,9 @@ impl Socket for FormerSocket {
     }
 }
 
-/// Bytes on their way to a client: sent to its outlet and not gone yet. An actor takes its whole
-/// mailbox before the socket takes anything, so what counts as gone is what the socket has taken,
-/// not what the outlet has.
+/// The bytes on their way to a client: they were sent to its outlet, and the socket has not taken
+/// them yet. Bytes that the outlet has taken still wait, because an actor takes its whole mailbox
+/// before the socket takes anything.
 #[derive(Clone, Debug)]
 pub struct Queue(Arc<QueueState>);
 
@@ -182,7 +186,8 @@ pub struct Queue(Arc<QueueState>);
 struct QueueState {
     sent: AtomicU64,
     gone: AtomicU64,
-    /// Whose written bytes are gone too; `None` where the outlet gathers them for later.
+    /// The socket whose written bytes count as gone too; `None` if the outlet gathers events for
+    /// later.
     socket: Option<Arc<dyn Socket>>,
     limit: u64,
 }
@@ -210,12 +215,13 @@ impl Queue {
         }))
     }
 
-    /// Adds bytes that the outlet writes of its own.
+    /// Adds bytes that the outlet itself writes, outside of batches.
     pub fn add(&self, bytes: usize) {
         self.0.sent.fetch_add(bytes as u64, Relaxed);
     }
 
-    /// Removes bytes that do not go through the socket: they were gathered.
+    /// Removes bytes that do not pass through the socket, such as those that the outlet has
+    /// gathered.
     pub fn remove(&self, bytes: usize) {
         self.0.gone.fetch_add(bytes as u64, Relaxed);
     }
@@ -243,8 +249,8 @@ impl Queue {
     }
 }
 
-/// When a client was last heard from. The outlet writes it, and the connection reads it when a
-/// deadline comes, so a client that is heard from costs no message and no timer.
+/// The time at which a client was last heard from. The outlet writes it, and the connection reads
+/// it when a deadline comes. So hearing from a client costs no message and no timer.
 #[derive(Clone, Debug)]
 pub struct LastHeard(Arc<LastHeardState>);
 
@@ -272,13 +278,14 @@ impl LastHeard {
         );
     }
 
-    /// Returns when the client was last heard from.
+    /// Returns the time at which the client was last heard from.
     pub(crate) fn get(&self) -> Instant {
         self.0.start + Duration::from_millis(self.0.millis.load(Relaxed))
     }
 }
 
-/// An outlet as the broker holds it: the ways to send to it, and what is known of it.
+/// An outlet as the broker holds it: the recipients of its messages, and the state that both sides
+/// share.
 #[derive(Clone, Debug)]
 pub struct Outlet {
     /// The kind of transport, by which it is counted and logged.
@@ -291,19 +298,20 @@ pub struct Outlet {
     pub shut: Recipient<Shut>,
     /// The bytes that wait for the client.
     pub queue: Queue,
-    /// When the client was last heard from.
+    /// The time at which the client was last heard from.
     pub last_heard: LastHeard,
     /// The socket of the transport.
     pub socket: Arc<dyn Socket>,
 }
 
 impl Outlet {
-    /// Returns whether its queue takes more.
+    /// Returns whether the queue can take more.
     pub(crate) fn has_capacity(&self) -> bool {
         !self.queue.is_full()
     }
 
-    /// Sends a batch unless the outlet's mailbox is full or the outlet is gone.
+    /// Sends a batch unless the outlet's mailbox is full or the outlet is gone. Returns whether it
+    /// was sent.
     pub(crate) fn try_send(&self, batch: Batch) -> bool {
         let bytes = batch.list.size();
         self.queue.add(bytes);

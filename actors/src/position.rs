@@ -1,10 +1,10 @@
-//! How far a client has read: the epoch of a log, and an offset in it.
+//! The position up to which a client has read: the epoch of a log, and an offset in it.
 
 use std::sync::Arc;
 
-/// The life of a log's numbering. The first is random and made with the log. The next begins when a
-/// log may have lost entries that clients have read, so that their offsets are given again; an
-/// offset means nothing in another epoch.
+/// The life of a log's numbering. The first epoch is random and is created with the log. The next
+/// one begins when the log may have lost entries that clients have read, so that their offsets are
+/// given again. An offset means nothing in another epoch.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
 pub struct Epoch(u64);
 
@@ -20,14 +20,14 @@ impl Epoch {
         Self(self.0.wrapping_add(count))
     }
 
-    /// Returns how many epochs this one comes after `earlier`.
+    /// Returns the number of epochs by which this one comes after `earlier`.
     pub fn since(self, earlier: Self) -> u64 {
         self.0.wrapping_sub(earlier.0)
     }
 }
 
 impl From<u64> for Epoch {
-    /// Takes the number that a client was told.
+    /// Creates the epoch from the number that a client was told.
     fn from(number: u64) -> Self {
         Self(number)
     }
@@ -39,8 +39,8 @@ impl From<Epoch> for u64 {
     }
 }
 
-/// How far a client has read: for each log it was sent from, the offset of the last entry it has.
-/// A log that is not named sent nothing.
+/// The positions up to which a client has read: for each log from which it was sent entries, the
+/// offset of the last entry that it has. A log that is not named has sent nothing.
 pub type Report = Arc<[Position]>;
 
 /// A place in a log: its epoch, and the offset of the last entry before the place.

@@ -1,5 +1,5 @@
-//! What channels and users do alike: they decide by a core that appends to a log, and hand the
-//! entries on by a [`Delivery`].
+//! The behaviour that channels and users share. Each has a core that decides and appends entries to
+//! a log, and a [`Delivery`] that sends these entries to subscribers.
 
 use std::future::ready;
 use std::sync::Arc;
@@ -16,51 +16,54 @@ use crate::outlet::AwaitCapacity;
 use crate::position::Position;
 use crate::protocol::message::{Deletion, Patch};
 
-/// Appends publications in the order given and delivers them. From the broker.
+/// Appends publications in the given order, and delivers them. Sent by the broker.
 ///
-/// It is answered when the entries are ordered, kept and handed on, so what the sender does next
-/// comes after them everywhere. In a burst to many listeners it is answered when they are ordered
-/// and kept.
+/// The answer comes when the entries are ordered, kept and delivered, so what the sender does next
+/// comes after them everywhere. In a burst to many listeners the answer comes when the entries are
+/// ordered and kept.
 #[derive(Message, Clone)]
 #[rtype(result = "()")]
 pub(crate) struct Publish {
     pub(crate) publications: Vec<Publication>,
-    /// Whether more of the same call follows elsewhere, so that these are handed on at once.
+    /// Whether the same call goes on with another destination. Then these publications are
+    /// delivered at once.
     pub(crate) more_follows: bool,
-    /// The call that this belongs to. It counts as pending until all of it is done, even if its
-    /// caller has hung up.
+    /// The call that these publications belong to. It counts as pending until all of it is done,
+    /// even if its caller has hung up.
     pub(crate) call: Arc<Counted>,
-    /// Whether some of these may have been published before a restart. They are not published again.
+    /// Whether some of these publications may have been published before a restart. Those are not
+    /// published again.
     pub(crate) is_repeat: bool,
 }
 
-/// Edits a message where it is kept, and publishes the edit. From the broker.
+/// Edits a message where it is kept, and publishes the edit. Sent by the broker.
 #[derive(Message, Clone)]
 #[rtype(result = "()")]
 pub(crate) struct Edit(pub(crate) Patch);
 
-/// Deletes a message where it is kept, and publishes the deletion. From the broker.
+/// Deletes a message where it is kept, and publishes the deletion. Sent by the broker.
 #[derive(Message, Clone)]
 #[rtype(result = "()")]
 pub(crate) struct Delete(pub(crate) Deletion);
 
-/// Asks how many bytes the log and the history hold. From the broker, when memory is full.
+/// Asks for the number of bytes that the log and the history hold. Sent by the broker when the
+/// memory is full.
 #[derive(Message, Clone, Copy)]
 #[rtype(result = "usize")]
 pub(crate) struct GetTrimmable;
 
 /// Drops the oldest entries of the log, and then of the history, until both together hold at most
-/// this many bytes. From the broker, when memory is full.
+/// this many bytes. Sent by the broker when the memory is full.
 #[derive(Message, Clone, Copy)]
 #[rtype(result = "()")]
 pub(crate) struct TrimTo(pub(crate) usize);
 
-/// A core that appends what it decides to a log.
+/// A core that decides and appends entries to a log.
 pub(crate) trait HasLog {
     /// Returns the log.
     fn log(&self) -> &Log;
 
-    /// Drops messages that were published here before.
+    /// Removes the publications that were published here before.
     fn drop_published(&self, publications: &mut Vec<Publication>);
 }
 
@@ -88,15 +91,16 @@ impl HasLog for UserCore {
 pub(crate) trait LogActor: Actor<Context = Context<Self>> {
     type Core: HasLog;
 
-    /// Returns what decides, and what hands on.
+    /// Returns the core and the delivery.
     fn parts(&mut self) -> (&mut Self::Core, &mut Delivery);
 
-    /// Notes in the store what the core has decided. Called before anybody is told of it.
+    /// Notes the core's changes in the store. Called before anybody is told of them.
     fn note(&mut self);
 
-    /// Publishes. What was appended is handed on when the mailbox is empty: publications that wait
-    /// there reach each subscriber together, in one batch and one write, and none of them later
-    /// than it would alone. In a burst to many listeners it waits a moment for more.
+    /// Appends publications, and delivers them when the mailbox is empty. So publications that wait
+    /// in the mailbox reach each subscriber together, in one batch and one write, and none of them
+    /// arrives later than it would alone. In a burst to many listeners, delivery waits a moment for
+    /// more publications.
     fn publish(
         &mut self,
         Publish {
@@ -120,7 +124,7 @@ pub(crate) trait LogActor: Actor<Context = Context<Self>> {
                 context.run_later(hold, |actor, context| actor.catch_up(context));
             }
             Some(Wakeup::AfterMailbox) => {
-                // An actor's futures run after its mailbox.
+                // An actor's futures run when its mailbox is empty.
                 let catch_up = ready(())
                     .into_actor(self)
                     .map(|(), actor, context| actor.catch_up(context));
@@ -140,7 +144,7 @@ pub(crate) trait LogActor: Actor<Context = Context<Self>> {
         answer
     }
 
-    /// Notes what has changed in the log, if something has and was not noted before.
+    /// Notes the changes of the log that were not noted before, if there are any.
     fn note_changes(&mut self) {
         let (core, _) = self.parts();
         if core.log().has_changes() {
@@ -148,8 +152,8 @@ pub(crate) trait LogActor: Actor<Context = Context<Self>> {
         }
     }
 
-    /// Changes the core in any other way, then hands on what it appended. What was published before
-    /// is handed on first, as it was then.
+    /// Changes the core in any other way, and then delivers the entries that it appended. Entries
+    /// that were published before the change are delivered first, as they were then.
     fn change(&mut self, context: &mut Context<Self>, change: impl FnOnce(&mut Self::Core)) {
         self.catch_up(context);
         let (core, _) = self.parts();
@@ -160,7 +164,7 @@ pub(crate) trait LogActor: Actor<Context = Context<Self>> {
         self.ask_for_capacity(context);
     }
 
-    /// Hands on what was put off.
+    /// Delivers the entries whose delivery was put off.
     fn catch_up(&mut self, context: &mut Context<Self>) {
         let (_, delivery) = self.parts();
         if delivery.has_put_off() {
@@ -198,8 +202,9 @@ pub(crate) trait LogActor: Actor<Context = Context<Self>> {
         delivery.is_up_to_date(conn_id, core.log())
     }
 
-    /// Asks each outlet that became full once for capacity. When it answers, its subscriber goes
-    /// on. An outlet that is gone answers with an error, and its connection detaches it.
+    /// Asks each outlet that became full once for capacity. When the outlet answers, delivery to
+    /// its subscriber goes on. An outlet that is gone answers with an error, and its connection
+    /// detaches it.
     fn ask_for_capacity(&mut self, context: &mut Context<Self>) {
         let (_, delivery) = self.parts();
         for full in delivery.take_full() {

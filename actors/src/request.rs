@@ -1,7 +1,8 @@
-//! The request because of which something happens, so that lines of the log can name it.
+//! The id of the request that is being handled, so that log lines can name it.
 //!
-//! The HTTP server runs each request in the scope of its id. What is logged there belongs to the request.
-//! A message to an actor carries the id where the actor logs something because of it.
+//! The HTTP server runs each request in the scope of its id. Everything that is logged in this
+//! scope belongs to the request. A message to an actor carries the id if the actor logs something
+//! because of the message.
 
 use bytestring::ByteString;
 use tokio::task_local;
@@ -15,7 +16,7 @@ task_local! {
 pub struct RequestId(ByteString);
 
 impl RequestId {
-    /// Takes an id.
+    /// Creates a request id.
     pub fn new(id: ByteString) -> Self {
         Self(id)
     }
@@ -25,13 +26,14 @@ impl RequestId {
         &self.0
     }
 
-    /// Returns the id of the request in whose scope the caller runs.
+    /// Returns the id of the request in whose scope the caller runs; `None` outside of a request.
     pub fn current() -> Option<Self> {
         CURRENT.try_with(Clone::clone).ok()
     }
 
-    /// Returns the same, but only while lines for single connections are logged. What is sent elsewhere
-    /// otherwise costs nothing.
+    /// Returns the same as [`current`](Self::current), but only while single connections are logged
+    /// (level `debug`). Otherwise the messages to actors carry no id, so that they cost nothing
+    /// more.
     pub fn to_log() -> Option<Self> {
         log::log_enabled!(log::Level::Debug)
             .then(Self::current)

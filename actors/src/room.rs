@@ -1,21 +1,21 @@
-//! How many actors of a kind there are, and for how many more there is room.
+//! The number of actors of one kind, and the room for more.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
 
-/// The numbers of one kind of actor. Cloning shares them.
+/// The counts of one kind of actor. Clones share them.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Room(Arc<RoomState>);
 
 #[derive(Debug, Default)]
 struct RoomState {
-    /// How many actors there are.
+    /// The number of actors that exist.
     present: AtomicUsize,
-    /// How many actors the calls under way may create.
+    /// The number of actors that the calls under way may create.
     reserved: AtomicUsize,
 }
 
-/// Room for actors that a call may create, until this is dropped.
+/// Room that is reserved for the actors that a call may create, until this value is dropped.
 #[derive(Debug)]
 pub(crate) struct Reserved {
     room: Room,
@@ -33,16 +33,17 @@ impl Room {
         self.0.present.fetch_sub(1, SeqCst);
     }
 
-    /// Returns how many actors there are.
+    /// Returns the number of actors.
     pub(crate) fn present(&self) -> usize {
         self.0.present.load(SeqCst)
     }
 
-    /// Reserves room for this many actors more. Returns `None` when there would be more than
-    /// `most`, of which 0 stands for any number.
+    /// Reserves room for this many more actors. Returns `None` when there would be more than
+    /// `most`. A `most` of 0 means no limit.
     ///
-    /// An actor counts twice from when it was created until its call ends, so close to the limit a
-    /// call may be refused that came a moment too early; there are never more than `most`.
+    /// An actor counts twice from its creation until its call ends. So a call that comes during
+    /// this time may be refused close to the limit although there is room, but there are never more
+    /// than `most` actors.
     pub(crate) fn reserve(&self, count: usize, most: usize) -> Option<Reserved> {
         let before = self.0.reserved.fetch_add(count, SeqCst);
         let reserved = Reserved {

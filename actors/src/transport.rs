@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-/// A way to listen.
+/// A way in which clients listen.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 pub enum Transport {
     /// A websocket.
@@ -11,7 +11,7 @@ pub enum Transport {
     /// A stream of server-sent events.
     #[serde(rename = "server-sent events")]
     EventStream,
-    /// A request that is answered when there is something to tell.
+    /// A request that is answered when there are events.
     #[serde(rename = "long-poll")]
     LongPoll,
 }
@@ -21,7 +21,7 @@ impl Transport {
     pub const ALL: [Self; 3] = [Self::Websocket, Self::EventStream, Self::LongPoll];
 }
 
-/// Something for each transport.
+/// A value for each transport.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct ByTransport<T> {
     /// The value for websockets.
@@ -50,7 +50,7 @@ impl<T> ByTransport<T> {
         }
     }
 
-    /// Returns for each transport what `combine` makes of the two values for it.
+    /// Combines the two values for each transport with `combine`, and returns the results.
     pub fn zip<U, V>(
         &self,
         other: &ByTransport<U>,

@@ -1,4 +1,5 @@
-//! What operators see in the admin panel: pages of lists, and the details of one channel or user.
+//! The data that operators see in the admin panel: pages of lists, and the details of one channel
+//! or user.
 
 pub(crate) mod channel;
 pub(crate) mod user;
@@ -13,7 +14,7 @@ use crate::protocol::state::{State, UserState};
 use crate::protocol::timestamp::{Moment, Timestamp};
 use crate::transport::Transport;
 
-/// How many items of a long list the details show.
+/// The number of items of a long list that the details show.
 pub const SHOWN: usize = 100;
 
 const SHOWN_CHARACTERS: usize = 1000;
@@ -25,32 +26,33 @@ pub struct Selection {
     pub search: String,
     /// The order of the list.
     pub sort: Sort,
-    /// How many items are passed over.
+    /// The number of items that are skipped.
     pub offset: usize,
-    /// How many items are shown at most.
+    /// The largest number of items that are shown.
     pub limit: usize,
 }
 
-/// The order of a list. Names ascend and all else descends; items that are equal go by name.
+/// The order of a list. Names are in ascending order, and everything else is in descending order.
+/// Equal items are in the order of their names.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Sort {
-    /// By name.
+    /// The names in ascending order.
     #[default]
     Name,
-    /// Most users first; of a list of users: most connections.
+    /// The most users first; in a list of users, the most connections first.
     Users,
-    /// Most connections first.
+    /// The most connections first.
     Connections,
-    /// Most events first; of a list of users: most connections.
+    /// The most events first; in a list of users, the most connections first.
     Events,
-    /// The latest first.
+    /// The latest activity first.
     LastActive,
 }
 
 /// A part of a list.
 #[derive(Clone, Debug, Serialize)]
 pub struct Page<T> {
-    /// How many items there are on all pages.
+    /// The number of items on all pages.
     pub matching: usize,
     /// The items of this page.
     pub items: Vec<T>,
@@ -65,31 +67,31 @@ impl<T> Default for Page<T> {
     }
 }
 
-/// A channel as a line of a list.
+/// A channel as one line of a list.
 #[derive(Clone, Debug, Serialize)]
 pub struct ChannelSummary {
     /// The name of the channel.
     pub name: ChannelName,
-    /// How many users are present.
+    /// The number of users that are present.
     pub users: usize,
-    /// How many connections they have here.
+    /// The number of connections that these users have in the channel.
     pub connections: usize,
-    /// How many events there were since the channel was made.
+    /// The number of events since the channel was created.
     pub events: u64,
-    /// When something last happened.
+    /// The time of the last activity.
     pub last_active: Moment,
 }
 
-/// A user as a line of a list.
+/// A user as one line of a list.
 #[derive(Clone, Debug, Serialize)]
 pub struct UserSummary {
     /// The name of the user.
     pub user: UserName,
-    /// How many connections the user has; zero for a user who is only remembered.
+    /// The number of connections of the user; zero for a user who is only remembered.
     pub connections: usize,
     /// The public part of the state.
     pub state: State,
-    /// When something last happened.
+    /// The time of the last activity.
     pub last_active: Moment,
 }
 
@@ -98,25 +100,25 @@ pub struct UserSummary {
 pub struct ChannelDetail {
     /// The name of the channel.
     pub name: ChannelName,
-    /// An id that is made with the channel.
+    /// The id that was created with the channel.
     pub uuid: Uuid,
     /// The configuration.
     pub settings: ChannelConfig,
-    /// When something last happened.
+    /// The time of the last activity.
     pub last_active: Moment,
-    /// How many connections the present users have.
+    /// The number of connections that the present users have in the channel.
     pub total_connections: usize,
-    /// How many users are present.
+    /// The number of users that are present.
     pub total_users: usize,
-    /// The first [`SHOWN`] of them by name.
+    /// The first [`SHOWN`] present users by name.
     pub users: Vec<UserState>,
-    /// How many messages history keeps.
+    /// The number of messages that the history keeps.
     pub total_history: usize,
-    /// The last [`SHOWN`] of them, oldest first.
+    /// The last [`SHOWN`] messages of the history, oldest first.
     pub history: Vec<HistoryEntry>,
-    /// How many entries the log keeps.
+    /// The number of entries that the log keeps.
     pub total_log: usize,
-    /// The last [`SHOWN`] of them, oldest first.
+    /// The last [`SHOWN`] entries of the log, oldest first.
     pub log: Vec<LogEntry>,
 }
 
@@ -125,11 +127,11 @@ pub struct ChannelDetail {
 pub struct LogEntry {
     /// The number of the entry.
     pub offset: u64,
-    /// When the entry was appended.
+    /// The time at which the entry was appended.
     pub at: Moment,
     /// Whether a client that was not listening is shown the entry later.
     pub kept: bool,
-    /// Who may see the entry: `null` for everyone.
+    /// The users who may see the entry; `null` for everyone.
     pub route: Route,
     /// The beginning of what clients read; `None` once the message was deleted.
     pub event: Option<String>,
@@ -140,17 +142,18 @@ pub struct LogEntry {
 pub struct HistoryEntry {
     /// The id of the message.
     pub uuid: MessageId,
-    /// When the message was sent.
+    /// The time at which the message was sent.
     pub timestamp: Timestamp,
     /// The user who sent it.
     pub user: UserName,
-    /// When it was last edited; `None` if it never was.
+    /// The time of the last edit; `None` if the message was never edited.
     pub edited: Option<Timestamp>,
     /// The beginning of the application's object, as JSON.
     pub message: Option<String>,
 }
 
-/// Returns the beginning of a text: an operator reads some of a message, not megabytes a second.
+/// Returns the beginning of a text. An operator reads only some of a message, and the panel should
+/// not be sent megabytes in a second.
 pub fn beginning(text: &str) -> String {
     match text
         .char_indices()
@@ -167,17 +170,17 @@ pub fn beginning(text: &str) -> String {
 pub struct UserDetail {
     /// The name of the user.
     pub user: UserName,
-    /// An id that is made with the user.
+    /// The id that was created with the user.
     pub uuid: Uuid,
     /// The whole state.
     pub state: State,
     /// The keys of the state that others may see.
     pub public_keys: Vec<String>,
-    /// When something last happened.
+    /// The time of the last activity.
     pub last_active: Moment,
-    /// How many connections the user has.
+    /// The number of connections of the user.
     pub total_connections: usize,
-    /// The first [`SHOWN`] of them.
+    /// The first [`SHOWN`] connections.
     pub connections: Vec<ConnectionDetail>,
 }
 
@@ -186,12 +189,12 @@ pub struct UserDetail {
 pub struct ConnectionDetail {
     /// The id of the connection.
     pub conn_id: ConnId,
-    /// The channels that it is in.
+    /// The channels that the connection is in.
     pub channels: Vec<ChannelName>,
-    /// False if its socket was lost so long ago that it does not count as present.
+    /// Whether the connection counts as present. False once its socket has been lost for too long.
     pub is_present: bool,
-    /// The transport that listens for it; `None` if none does.
+    /// The transport that listens for the connection; `None` if no transport listens.
     pub transport: Option<Transport>,
-    /// How many seconds ago the client was last heard from.
+    /// The number of seconds since the client was last heard from.
     pub silent_secs: u64,
 }

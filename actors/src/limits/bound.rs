@@ -1,4 +1,4 @@
-//! The limits by which calls and clients are refused, and how often each of them was reached.
+//! The limits by which calls and clients are refused, and the number of refusals by each of them.
 
 use std::fmt;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
@@ -24,7 +24,7 @@ macro_rules! limits {
                 }
             }
 
-            /// Says that the server has as much as the limit allows.
+            /// Returns a text which says that the server has as much as the limit allows.
             pub(crate) fn describe_full(self) -> impl fmt::Display {
                 let (what, setting) = (self.what(), self.setting());
                 fmt::from_fn(move |f| write!(f, "there is no room for more {what} ({setting})"))
@@ -41,49 +41,49 @@ macro_rules! limits {
 }
 
 limits! {
-    /// The channels that each list of a call may name.
+    /// The number of channels that each list of a call may name.
     ChannelsPerCall = "channels_per_call", "channels in one call";
-    /// The messages of a call.
+    /// The number of messages in a call.
     MessagesPerCall = "messages_per_call", "messages in one call";
-    /// The users that each list of a message may name.
+    /// The number of users that each list of a message may name.
     RecipientsPerMessage = "recipients_per_message", "users in one message";
-    /// The channels of a connection.
+    /// The number of channels of a connection.
     ChannelsPerConnection = "channels_per_connection", "channels of one connection";
-    /// The connections of a user.
+    /// The number of connections of a user.
     ConnectionsPerUser = "max_connections_per_user", "connections of one user";
-    /// The keys of a user's state.
+    /// The number of keys in a user's state.
     StateKeys = "state_keys", "keys in the state of one user";
-    /// The bytes of a user's state, keys and values together.
+    /// The number of bytes in a user's state, keys and values together.
     StateBytes = "state_bytes", "bytes in the state of one user";
-    /// The public keys of a user.
+    /// The number of public keys of a user.
     PublicKeys = "public_keys", "public keys of one user";
-    /// The messages that a channel may be configured to keep in its history.
+    /// The number of messages that a channel may be configured to keep in its history.
     HistorySize = "history_size_max", "messages in one history";
-    /// The bytes of a message's object.
+    /// The number of bytes in a message's object.
     Message = "message_limit", "bytes in one message";
-    /// The bytes of a body.
+    /// The number of bytes in a body.
     Body = "body_limit", "bytes in one body";
-    /// The bytes of a frame from a client.
+    /// The number of bytes in a frame from a client.
     Frame = "frame_limit", "bytes in one frame";
-    /// The connections of the server.
+    /// The number of connections of the server.
     Connections = "max_connections", "connections";
-    /// The connections of an address.
+    /// The number of connections from an address.
     ConnectionsPerAddress = "max_connections_per_address", "connections of one address";
-    /// The channels of the server.
+    /// The number of channels of the server.
     Channels = "max_channels", "channels";
-    /// The users of the server.
+    /// The number of users of the server.
     Users = "max_users", "users";
-    /// The frames of a client in a second.
+    /// The number of frames from a client in a second.
     FramesPerSecond = "frames_per_second", "frames in one second";
-    /// The requests without a signature of an address in a second.
+    /// The number of requests without a signature from an address in a second.
     UnsignedRate = "unsigned_rate", "unsigned requests of one address in one second";
-    /// The signed calls of an address in a second.
+    /// The number of signed calls from an address in a second.
     SignedRate = "signed_rate", "signed calls of one address in one second";
-    /// The bytes of the memory for `Idempotency-Key`.
+    /// The number of bytes in the memory for `Idempotency-Key`.
     Idempotency = "idempotency_bytes", "bytes in the memory for Idempotency-Key";
-    /// The panels of operators that are open at once.
+    /// The number of panels that operators have open at the same time.
     OpenPanels = "open_panels", "open panels";
-    /// The bytes that are counted in memory.
+    /// The number of bytes that are counted in memory.
     Memory = "memory_limit", "data in memory";
 }
 
@@ -94,7 +94,7 @@ pub struct Bound {
     most: usize,
 }
 
-/// Something is larger than a limit allows. The text is for the caller.
+/// An error: a number is larger than a limit allows. The text is for the caller.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Error)]
 #[error("More than {} {} ({}); got {found}.", bound.most, bound.kind.what(), bound.kind.setting())]
 pub struct LimitReached {
@@ -103,7 +103,7 @@ pub struct LimitReached {
 }
 
 impl Bound {
-    /// Creates a limit of `most`. 0 stands for no limit.
+    /// Creates a limit of `most`; 0 means no limit.
     pub const fn new(kind: LimitKind, most: usize) -> Self {
         match most {
             0 => Self::none(kind),
@@ -124,10 +124,10 @@ impl Bound {
         self.most
     }
 
-    /// Checks a number of things.
+    /// Checks that a number is within the limit.
     ///
     /// # Errors
-    /// Fails when it is larger than the limit.
+    /// Fails when the number is larger than the limit.
     pub fn check(self, found: usize) -> Result<(), LimitReached> {
         if found > self.most {
             Err(LimitReached { bound: self, found })
@@ -138,13 +138,13 @@ impl Bound {
 }
 
 impl LimitReached {
-    /// Returns which limit was reached.
+    /// Returns the kind of limit that was reached.
     pub fn kind(&self) -> LimitKind {
         self.bound.kind
     }
 }
 
-/// How often each limit was the reason of a refusal since the start.
+/// The number of refusals by each limit since the start.
 #[derive(Debug, Default)]
 pub(crate) struct LimitRefusals([AtomicU64; LimitKind::ALL.len()]);
 

@@ -10,8 +10,8 @@ use crate::protocol::listing::Listing;
 use crate::protocol::message::Message;
 use crate::view::{ChannelDetail, ChannelSummary, HistoryEntry, LogEntry, SHOWN, beginning};
 
-/// The list of a channel's users, which is made when somebody asks and kept until the roster
-/// changes: many ask for the same one.
+/// The list of a channel's users. It is made when a caller asks for it, and kept until the roster
+/// changes, because many callers ask for the same list.
 #[derive(Debug, Default)]
 pub(crate) struct ListingCache {
     /// The list, and the revision of the roster that it shows.
@@ -62,8 +62,8 @@ pub(crate) fn info(core: &ChannelCore, detail: Detail, listings: &mut ListingCac
     }
 }
 
-/// Returns everything that an operator may see of the channel. Of long lists it shows the last
-/// items, or the first by name.
+/// Returns everything that an operator may see of the channel. A long list is cut to its last
+/// items, or to its first items by name.
 pub(crate) fn detail(core: &ChannelCore) -> ChannelDetail {
     let (roster, history, log) = (core.roster(), core.history(), core.log());
     let skipped = history.len().saturating_sub(SHOWN);
@@ -86,7 +86,7 @@ pub(crate) fn detail(core: &ChannelCore) -> ChannelDetail {
     }
 }
 
-/// Returns the channel as a line of a list.
+/// Returns the channel as one line of a list.
 pub(crate) fn summary(core: &ChannelCore) -> ChannelSummary {
     ChannelSummary {
         name: core.name().clone(),

@@ -19,7 +19,8 @@ pub(crate) fn info(core: &UserCore) -> UserInfo {
     }
 }
 
-/// Returns what an operator may see of the user. What only its connections know is left empty.
+/// Returns what an operator may see of the user. The values that only its connections know are left
+/// empty.
 pub(crate) fn detail(core: &UserCore) -> UserDetail {
     let connection = |(conn_id, is_present): (&ConnId, &bool)| ConnectionDetail {
         conn_id: *conn_id,
@@ -44,7 +45,7 @@ pub(crate) fn detail(core: &UserCore) -> UserDetail {
     }
 }
 
-/// Returns the user as a line of a list.
+/// Returns the user as one line of a list.
 pub(crate) fn summary(core: &UserCore) -> UserSummary {
     UserSummary {
         user: core.name().clone(),
