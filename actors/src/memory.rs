@@ -32,7 +32,8 @@ pub(crate) const USER: usize = 3 << 10;
 /// The number of bytes that a connection takes besides its places.
 pub(crate) const CONNECTION: usize = 3 << 10;
 
-/// The number of bytes that a place of a connection in a channel takes in both actors together.
+/// The number of bytes that a place of a connection in a channel takes in the channel and in the
+/// connection together.
 pub(crate) const PLACE: usize = 768;
 
 /// The number of bytes that a value of a state takes besides its key and the value itself.

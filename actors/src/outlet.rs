@@ -13,8 +13,8 @@
 //!   attachment back with a report of how far its client has read each log. An attachment that is
 //!   dropped, wherever that happens, reports that nothing is known.
 //!
-//! The actors treat all transports in the same way, with one exception: when a client polls again,
-//! it has read the answer to its last poll ([`End::presumed`]).
+//! The actors treat all transports in the same way, with one exception: a client that polls again
+//! counts as having read the answer to its last poll ([`End::presumed`]).
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};

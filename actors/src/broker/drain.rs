@@ -1,5 +1,5 @@
-//! The end of all connections when the server stops: each client is first sent everything there is
-//! for it, and told to come back.
+//! Ends all connections when the server stops. Each client is first sent all entries for it, and is
+//! then told to come back.
 
 use std::sync::atomic::{Ordering::SeqCst, fence};
 use std::time::Duration;
@@ -12,20 +12,21 @@ use crate::connection::{IsServed, Suspend};
 use crate::directory::IfAbsent;
 use crate::name::ConnId;
 
-/// How many clients are closed in a second if `drain_time` allows it, and how many are asked to
-/// come back in the same second.
+/// The number of connections that are closed in a second if `drain_time` allows it, and the number
+/// of clients that are asked to come back in the same second.
 const CLOSES_PER_SECOND: u32 = 1000;
 
-/// How long the wait is before it is checked again whether something has ended.
+/// The first wait between two checks whether something has ended.
 const FIRST_WAIT: Duration = Duration::from_millis(10);
 
-/// How long that wait may grow.
+/// The longest wait between two checks of a connection. The wait doubles until it is this long.
 const LONGEST_WAIT: Duration = Duration::from_millis(160);
 
 impl Broker {
-    /// Ends all connections, one after the other, and tells each client when to come back. From now
-    /// on calls are refused. Those that are pending finish first, and what they published is
-    /// delivered. At `deadline` all that is left ends as it is. Last the store is closed.
+    /// Ends all connections, one after the other, and tells each client when to come back. Calls
+    /// are refused from now on. Pending calls finish first, and their publications are delivered.
+    /// At `deadline` the connections that are left end without further waiting. The store is closed
+    /// last.
     pub async fn drain(&self, deadline: Instant) {
         self.is_closed.store(true, SeqCst);
         fence(SeqCst);
@@ -56,10 +57,10 @@ impl Broker {
                 break;
             }
             sleep_until(deadline.min(Instant::now() + pause)).await;
-            // There may be many slow clients.
+            // The wait grows, because there may be many slow clients.
             pause = LONGEST_WAIT.min(pause * 2);
         }
-        // Not all come back in the same second.
+        // Clients get different waits, so that not all come back in the same second.
         let suspend = Suspend {
             wait: u64::from(1 + index / CLOSES_PER_SECOND),
         };

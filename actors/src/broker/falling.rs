@@ -1,4 +1,4 @@
-//! What the broker does when a panic has ended an actor.
+//! The broker's reaction when a panic has ended an actor.
 
 use futures_util::future::join_all;
 use tokio::sync::mpsc::UnboundedReceiver;
@@ -11,13 +11,15 @@ use crate::error::CloseReason;
 use crate::faults::Fallen;
 
 impl Broker {
-    /// Ends the connections that relied on actors that have fallen, for as long as the server runs.
+    /// Ends the connections that relied on actors that a panic has ended. Runs as long as the
+    /// server runs.
     pub(super) async fn end_with_fallen(&self, mut fallen: UnboundedReceiver<Fallen>) {
         while let Some(Fallen { kind, connections }) = fallen.recv().await {
             self.counters().count_fault(kind);
             log::error!(
                 connections = connections.len();
-                "a {} ended by a fault of the server; its connections are closed, and their clients connect again",
+                "a panic has ended the actor of a {} (a fault of the server); its connections are \
+                 closed, and their clients connect again",
                 kind.name()
             );
             for slice in connections.chunks(SLICE) {

@@ -1,4 +1,4 @@
-//! How the broker describes channels and users.
+//! The descriptions of channels and users.
 
 use std::collections::{BTreeMap, HashSet};
 
@@ -14,7 +14,8 @@ use crate::protocol::listing::Users;
 use crate::user::DescribeUser;
 
 impl Broker {
-    /// Describes these channels, or all. Those that do not exist are left out.
+    /// Describes these channels, or all channels if none are given. Channels that do not exist are
+    /// left out.
     pub async fn info(&self, channels: Option<Vec<ChannelName>>, options: &InfoOptions) -> Info {
         let mut names = match channels {
             Some(names) => names,
@@ -48,7 +49,7 @@ impl Broker {
     }
 }
 
-/// Asks the actors of these names. Those that do not exist are left out.
+/// Asks the actors of these names, and returns their answers. Names without an actor are left out.
 pub(super) async fn gather<A, M, T>(
     directories: &Directories<A>,
     names: Vec<A::Name>,

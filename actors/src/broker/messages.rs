@@ -1,4 +1,4 @@
-//! What the broker does with messages: it publishes, edits and deletes them.
+//! The operations on messages: publishing, editing and deleting them.
 
 use std::sync::Arc;
 
@@ -20,11 +20,14 @@ use crate::protocol::timestamp::Moment;
 use crate::user::User;
 
 impl Broker {
-    /// Publishes drafts in their order. Returns them as accepted, without those that have no
-    /// recipient. When this returns each is ordered and kept, and on its way to all who listen.
+    /// Publishes drafts in their order. Returns the accepted messages, without the drafts that have
+    /// no recipient. When this returns, each message is ordered and kept, and is on its way to all
+    /// subscribers that listen.
     ///
     /// # Errors
-    /// When too many calls are pending; then none was published.
+    /// Fails when too many calls are pending, or while the memory is full. Then nothing was
+    /// published. Fails too when the store could not keep the messages; [`Refused::outcome`] tells
+    /// this case.
     pub async fn publish(&self, drafts: Vec<Draft>) -> Result<Vec<Arc<Message>>, Refused> {
         let now = Moment::now();
         let accept = |draft| self.accepted(draft, now, MessageId::random);
@@ -34,12 +37,13 @@ impl Broker {
         Ok(messages)
     }
 
-    /// Publishes drafts as [`publish`](Self::publish) does, for a call that happens once. Those that
-    /// the same call has published before a restart are not published again. They are kept when
-    /// [`once`](Self::once) returns.
+    /// Publishes drafts as [`publish`](Self::publish) does, for a call that happens once. Drafts
+    /// that the same call has published before a restart are not published again. The messages are
+    /// kept when [`once`](Self::once) returns.
     ///
     /// # Errors
-    /// As those of [`publish`](Self::publish).
+    /// Fails when too many calls are pending, or while the memory is full. Then nothing was
+    /// published.
     pub async fn publish_once(
         &self,
         drafts: Vec<Draft>,
@@ -75,8 +79,8 @@ impl Broker {
             (destination, publish)
         };
         let mut sends: Vec<_> = (1..).zip(groups).map(publish).collect();
-        // A single message is on its way before there is anything to wait for, so it needs no task
-        // of its own.
+        // A single message is sent before the first wait, so a caller that hangs up cannot stop it,
+        // and it needs no task of its own.
         if let [(Destination::Channel(_), _)] = sends.as_slice()
             && let Some((destination, publish)) = sends.pop()
         {
@@ -87,7 +91,7 @@ impl Broker {
         Ok(messages)
     }
 
-    /// Makes a message of a draft: what the caller left open is filled in.
+    /// Makes a message from a draft, and fills in the values that the caller left open.
     fn accepted(&self, draft: Draft, now: Moment, id: impl FnOnce() -> MessageId) -> Message {
         let mut message = Message {
             address: draft.address,
@@ -103,10 +107,11 @@ impl Broker {
         message
     }
 
-    /// Edits messages, in their order.
+    /// Edits messages in the given order.
     ///
     /// # Errors
-    /// When too many calls are pending; then none was edited.
+    /// Fails when too many calls are pending, or while the memory is full. Then nothing was edited.
+    /// Fails too when the store could not keep the edits; [`Refused::outcome`] tells this case.
     pub async fn edit(&self, patches: Vec<Patch>) -> Result<(), Refused> {
         self.memory().accepts()?;
         let call = Arc::new(self.begin()?);
@@ -121,10 +126,11 @@ impl Broker {
         self.settled().await
     }
 
-    /// Deletes messages, in their order.
+    /// Deletes messages in the given order.
     ///
     /// # Errors
-    /// When too many calls are pending; then none was deleted.
+    /// Fails when too many calls are pending. Then nothing was deleted. Fails too when the store
+    /// could not keep the deletions; [`Refused::outcome`] tells this case.
     pub async fn delete(&self, deletions: Vec<Deletion>) -> Result<(), Refused> {
         let call = Arc::new(self.begin()?);
         self.send_in_order(
@@ -139,7 +145,8 @@ impl Broker {
     }
 
     /// Sends messages to their destinations one after the other, so that a client that listens to
-    /// several of them gets them in the order of the call. It goes on if the caller hangs up.
+    /// several destinations gets the messages in the order of the call. Goes on even if the caller
+    /// hangs up.
     async fn send_in_order<M>(&self, sends: Vec<(Destination, M)>, call: Arc<Counted>)
     where
         M: actix::Message<Result = ()> + Clone + Send + 'static,
@@ -153,7 +160,7 @@ impl Broker {
                 send(&broker, destination, message).await;
             }
         };
-        // It ends early only when the server stops; there is nothing to do about that.
+        // An error means that the server stops, and then nothing can be done.
         let _ = actix::spawn(steps).await;
     }
 }

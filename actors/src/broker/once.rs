@@ -9,10 +9,10 @@ use crate::request::{RequestId, carry};
 
 pub use crate::ledger::Claim;
 
-/// What became of a call with an `Idempotency-Key`.
+/// The result of a call with an `Idempotency-Key`.
 #[derive(Debug)]
 pub enum Once {
-    /// The answer of the call, made now or the first time.
+    /// The answer of the call, which was made now or before.
     Answer(ByteString),
     /// The key was used for another body.
     OtherBody,
@@ -20,19 +20,21 @@ pub enum Once {
 
 /// An error of a call that happens once.
 pub trait CallError: From<Refused> {
-    /// Returns what has become of the call.
+    /// Returns the outcome of the call.
     fn outcome(&self) -> Outcome;
 }
 
 impl Broker {
-    /// Runs `call` unless a call with this key and body was made before. Then it returns the answer
-    /// of that one. `call` is given what makes it the same after a restart in the middle of it. A
-    /// caller that hangs up does not stop the call: a repeat must find its answer. When this returns,
-    /// what the call did and its answer are kept as safely as the settings ask for.
+    /// Runs `call`, unless a call with this key and body was made before. In that case it returns
+    /// the earlier answer. `call` is given a [`Claim`]. With it, a repeat after a restart is the
+    /// same as the interrupted call. A caller that hangs up does not stop the call, because a
+    /// repeat must find its answer. When this returns, the changes of the call and its answer are
+    /// kept as safely as the settings ask for.
     ///
     /// # Errors
-    /// The errors of `call`, after which the key is free again, and [`Refused`] when the memory for
-    /// keys is full (`idempotency_bytes`).
+    /// Returns the errors of `call`. The key is then free again, unless the outcome is
+    /// [`Outcome::Unknown`]. Returns [`Refused`] when the memory for keys is full
+    /// (`idempotency_bytes`).
     pub async fn once<E, F>(
         &self,
         key: String,

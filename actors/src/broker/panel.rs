@@ -1,5 +1,5 @@
-//! What the broker does for the admin panel. No message passes here. Many actors are asked in
-//! slices, so that messages do not wait for the panel.
+//! The operations for the admin panel. Messages do not pass through this module. Many actors are
+//! asked in slices, so that messages do not wait for the panel.
 
 use actix::prelude::*;
 use futures_util::future::{join, join_all};
@@ -17,11 +17,12 @@ use crate::protocol::info::{InfoOptions, Totals};
 use crate::user::{InspectUser, SummarizeUser};
 use crate::view::{ChannelDetail, ChannelSummary, Page, Selection, Sort, UserDetail, UserSummary};
 
-/// How often connections are taken out of a channel that is to be forgotten: others may come in.
+/// The number of attempts to unsubscribe all connections from a channel that is to be forgotten.
+/// Other connections may subscribe meanwhile.
 const ROUNDS: usize = 8;
 
 impl Broker {
-    /// Returns how many actors of each kind there are.
+    /// Returns the number of actors of each kind.
     pub fn population(&self) -> Population {
         Population {
             channels: self.channels.count(),
@@ -30,7 +31,8 @@ impl Broker {
         }
     }
 
-    /// Returns the server's numbers with all channels and users, or with a page of each by name.
+    /// Returns the totals of the server with all channels and users, or with one page of each in
+    /// the order of names.
     pub async fn totals(&self, selection: Option<Selection>) -> Totals {
         let (mut names, users) = join(self.channels.names(), self.users.names()).await;
         let (total_channels, remembered_user_count) = (names.len(), users.len());
@@ -128,11 +130,11 @@ impl Broker {
         Some(detail)
     }
 
-    /// Takes all connections out of a channel and forgets it with its configuration, history and
-    /// log. Returns whether there was one.
+    /// Unsubscribes all connections from a channel, and forgets the channel with its configuration,
+    /// history and log. Returns whether the channel existed.
     ///
     /// # Errors
-    /// When others keep coming in.
+    /// Fails when other connections keep subscribing.
     pub async fn forget_channel(&self, name: ChannelName) -> Result<bool, Refused> {
         for _ in 0..ROUNDS {
             match self
@@ -154,7 +156,8 @@ impl Broker {
     }
 }
 
-/// Only the names decide where the order is theirs; else all are asked.
+/// Returns a page of a list. If the list is in the order of names, only the actors on the page are
+/// asked. Otherwise all actors with a matching name are asked.
 async fn page<A, M, T>(
     directories: &Directories<A>,
     names: Vec<A::Name>,
@@ -182,14 +185,14 @@ where
     let names = page_of_names(names, everybody).await.items;
     let mut items = gather(directories, names, message).await;
     let sorted = spawn_blocking(move || {
-        // Stable: what is equal stays in the order of names.
+        // The sort is stable, so equal items stay in the order of names.
         items.sort_by_key(|item| std::cmp::Reverse(by_what(item, selection.sort)));
         cut(items, &selection)
     });
     sorted.await.unwrap_or_default()
 }
 
-/// Whether a name contains what is searched for.
+/// Returns a function that says whether a name contains the searched text.
 fn matcher(selection: &Selection) -> impl Fn(&str) -> bool + use<> {
     let search = selection.search.to_lowercase();
     move |name| search.is_empty() || name.to_lowercase().contains(&search)
@@ -206,7 +209,8 @@ fn cut<T>(items: Vec<T>, selection: &Selection) -> Page<T> {
     }
 }
 
-/// On a thread of its own: of many names it takes a while.
+/// Returns a page of names in ascending order. Runs on a thread of its own, because it takes a
+/// while when there are many names.
 async fn page_of_names<N: AsRef<str> + Ord + Send + 'static>(
     mut names: Vec<N>,
     selection: Selection,

@@ -1,5 +1,5 @@
-//! How the actors are made again from what a store has kept, and how a store that has lost what was
-//! noted gets it from the actors.
+//! Restores the actors from the state that a store has kept, and lets the actors note everything
+//! again when a store has lost notes.
 
 use std::collections::{BTreeSet, HashMap};
 use std::time::Duration;
@@ -28,8 +28,8 @@ use crate::store::note::Kept;
 use crate::user::{NoteWhole as NoteUser, Restore as RestoreUser};
 
 impl Broker {
-    /// Makes the actors again as they were. Everything passes the mailboxes of their directories,
-    /// so an actor is whole before a call reaches it.
+    /// Restores the actors as they were. All messages pass the mailboxes of the directories, so an
+    /// actor is complete before a call reaches it.
     pub(super) fn restore(&self, kept: Kept) {
         let Actors {
             channels,
@@ -47,7 +47,8 @@ impl Broker {
         }
     }
 
-    /// Whenever the store has lost what was noted, lets every actor note itself whole.
+    /// Lets every actor note its whole state each time the store has lost notes. Runs as long as
+    /// the server runs.
     pub(super) async fn answer_rebuilds(&self) {
         loop {
             self.common.store().wait_for_rebuild().await;
@@ -73,7 +74,7 @@ where
     }
 }
 
-/// The actors as they are to be made again.
+/// The actors that are to be restored.
 struct Actors {
     channels: HashMap<ChannelName, RestoreChannel>,
     users: HashMap<UserName, RestoreUser>,
@@ -112,7 +113,8 @@ impl Actors {
         actors
     }
 
-    /// Gives a connection its places again. One whose user is not kept had only begun.
+    /// Restores a connection and its places. A connection whose user is not kept had only begun,
+    /// and is left out.
     fn add_connection(
         &mut self,
         conn_id: ConnId,
@@ -175,7 +177,8 @@ impl Actors {
         self.connections.push((conn_id, restored));
     }
 
-    /// Lets the users tell their channels of themselves, so that nobody is listed who is not here.
+    /// Fills the rosters of the channels from the restored users, so that a roster lists only users
+    /// that are present.
     fn fill_rosters(&mut self, now: Moment) {
         for user in self.users.values_mut() {
             for update in user.core.restored_members() {
@@ -195,17 +198,17 @@ fn restore_channel(core: ChannelCore, is_new: bool) -> RestoreChannel {
     }
 }
 
-/// How a subscriber comes back after a restart.
+/// The state in which a subscriber comes back after a restart.
 #[derive(Clone, Copy)]
 struct Returns {
-    /// Whether no transport has begun at its place.
+    /// Whether no transport has begun at the subscriber's place.
     is_new: bool,
-    /// Whether it is told that entries may be gone.
+    /// Whether the client is to be told that entries may be gone.
     owes_gap: bool,
 }
 
-/// Returns where a subscriber stands in a log after a restart. One whose position is not known is
-/// sent everything that is left if it is not new, and otherwise what comes from now on.
+/// Returns the cursor of a subscriber after a restart. If its position is not known, a new
+/// subscriber is sent the entries from now on, and any other one is sent all entries that are left.
 fn restore_cursor(position: Option<Position>, returns: Returns, log: &Log) -> Cursor {
     let Returns { is_new, owes_gap } = returns;
     let (offset, is_lost) = match position.and_then(|position| log.locate(position)) {

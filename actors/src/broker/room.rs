@@ -1,5 +1,5 @@
-//! Room for what a call may create: there are never more actors than the limits allow, and what lasts
-//! takes no more memory than it may.
+//! Reserves room for the actors that a call may create. So there are never more actors than the
+//! limits allow, and lasting data takes no more memory than it may.
 
 use super::Broker;
 use crate::core::user::ConnectState;
@@ -10,7 +10,7 @@ use crate::memory::{CHANNEL, CONNECTION, HeldBytes, PLACE, USER};
 use crate::name::{ChannelName, ConnId, UserName};
 use crate::room::Reserved;
 
-/// Room that a call has reserved, until this is dropped.
+/// Room that a call has reserved, until this value is dropped.
 #[derive(Debug)]
 pub(super) struct RoomOfCall {
     actors: Vec<Reserved>,
@@ -18,7 +18,7 @@ pub(super) struct RoomOfCall {
 }
 
 impl Broker {
-    /// Reserves room for what a call to connect may create.
+    /// Reserves room for the actors that a call to connect may create.
     ///
     /// # Errors
     /// Fails when there would be too many connections, users or channels, or too little memory.
@@ -55,7 +55,7 @@ impl Broker {
         self.room(channels, 0).await
     }
 
-    /// Reserves room for channels, for a place in each, and for this many bytes besides.
+    /// Reserves room for channels, for a place in each of them, and for `besides` more bytes.
     async fn room(&self, channels: &[ChannelName], besides: usize) -> Result<RoomOfCall, Refused> {
         let bytes = channels.len() * (CHANNEL + PLACE) + besides;
         let memory = self.memory().reserve(bytes)?;

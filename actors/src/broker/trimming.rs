@@ -1,5 +1,5 @@
-//! What happens while more memory is counted than there may be: the largest logs and histories lose
-//! their oldest entries, until there is room for messages again.
+//! Trims logs and histories when the memory is full: the largest ones lose their oldest entries
+//! until there is room for messages again.
 
 use std::time::Duration;
 
@@ -12,7 +12,8 @@ use crate::directories::{Directories, SLICE};
 use crate::directory::{Forwarded, IfAbsent, Registered};
 use crate::posting::{GetTrimmable, TrimTo};
 
-/// How often it is looked whether the memory is full. Calls are refused from the moment it is.
+/// The interval between two checks whether the memory is full. Calls are refused from the moment it
+/// is full.
 const INTERVAL: Duration = Duration::from_millis(100);
 
 impl Broker {
@@ -31,7 +32,7 @@ impl Broker {
         }
     }
 
-    /// Trims the largest logs and histories to one size, by which there is room again.
+    /// Trims the largest logs and histories to one common size, so that there is room again.
     async fn trim(&self) {
         let before = self.common.memory().counted();
         let channels = sizes(&self.channels).await;
@@ -42,14 +43,15 @@ impl Broker {
         trim_to(&self.channels, channels, most).await;
         trim_to(&self.users, users, most).await;
         log::warn!(
-            "the memory was full (memory_limit): logs and histories are trimmed to {most} bytes each, \
-             {before} bytes were counted and now {}",
+            "the memory was full (memory_limit): logs and histories were trimmed to {most} bytes \
+             for each channel and user; {before} bytes were counted before, and {} bytes now",
             self.common.memory().counted()
         );
     }
 }
 
-/// Returns the names of all actors of a kind that can be trimmed, and by how much.
+/// Returns the names of all actors of one kind that can be trimmed, and the number of bytes that
+/// each of them can free.
 async fn sizes<A>(directories: &Directories<A>) -> Vec<(A::Name, usize)>
 where
     A: Registered + Handler<Forwarded<GetTrimmable>>,
@@ -80,12 +82,12 @@ where
     }
 }
 
-/// Returns the size to which the largest are cut, so that all together lose `excess`.
+/// Returns the size to which the largest are cut, so that all together lose `excess` bytes.
 fn common_size(mut sizes: Vec<usize>, excess: usize) -> usize {
     sizes.sort_unstable_by(|a, b| b.cmp(a));
     let mut above = 0_usize;
     for (count, size) in sizes.iter().enumerate() {
-        // If all before this one were cut to its size they would lose this.
+        // The difference is what all larger ones would lose if they were cut to this size.
         if above - count * size >= excess {
             return (above - excess) / count.max(1);
         }

@@ -1,5 +1,5 @@
-//! What a connection is between its beginning and its end: which transport listens for it, and when
-//! its client was last heard from.
+//! The state of a connection between its beginning and its end: the transport that listens for it,
+//! and the time at which its client was last heard from.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -18,28 +18,30 @@ use crate::position::{Position, Report};
 use crate::protocol::timestamp::Moment;
 use crate::transport::Transport;
 
-/// A connection that has begun and not ended.
+/// The state of a connection that has begun and not ended.
 pub(super) struct Life {
     pub(super) core: ConnectionCore,
     transports: Transports,
-    /// When it was opened, or its latest transport ended.
+    /// The latest time at which the connection was opened or opened again, or at which a transport
+    /// of it ended.
     quiet_since: Instant,
     /// The timer that runs while a lost socket does not yet count as absence.
     grace: Option<SpawnHandle>,
-    /// Before this time it does not end for want of its client, which may not have heard yet that
-    /// the server is back.
+    /// The time before which the connection does not end although its client is away. The client
+    /// may not know yet that the server is back.
     spared_until: Option<Instant>,
-    /// True once the server stops, and its client is to come back to the next one.
+    /// True once the server stops and the client is to come back to the next process.
     is_suspended: bool,
 }
 
 /// The transports of a connection.
 enum Transports {
-    /// None listens.
+    /// No transport listens.
     None(Departure),
-    /// One listens.
+    /// One transport listens.
     One(Listening),
-    /// One listens and was told to end. The next is attached when that one has reported.
+    /// One transport listens and was told to end. The next transport is attached when that one has
+    /// reported.
     Two { ending: Listening, next: Arrival },
 }
 
@@ -53,34 +55,34 @@ struct Listening {
 pub(super) struct Arrival {
     pub(super) generation: Generation,
     pub(super) outlet: Arc<Outlet>,
-    /// How far its client says that it has read.
+    /// The positions up to which the client says that it has read.
     pub(super) read: Report,
     pub(super) attachment: Attachment,
-    /// Where the attachment goes. If nobody waits for it any more it is dropped, and so the
-    /// transport is detached.
+    /// The sender for the attachment. If nobody waits for it any more, the attachment is dropped,
+    /// and this detaches the transport.
     pub(super) reply: oneshot::Sender<Attachment>,
 }
 
-/// How the latest transport ended.
+/// The end of the latest transport.
 #[derive(Default)]
 pub(super) struct Departure {
     /// Whether the client is expected back at once, as after a long-poll.
     returns: bool,
-    /// What the client has read of the answer of its last poll, if it polls again.
+    /// The positions up to which the client has read if it polls again.
     presumed: Option<Presumed>,
 }
 
-/// What becomes of a transport that arrives.
+/// The next step for a transport that arrives.
 pub(super) enum Arrived {
-    /// It is attached now.
+    /// The transport is attached now.
     Attach(Arrival),
-    /// It waits until the transport of this generation has reported.
+    /// The transport waits until the transport of this generation has reported.
     WaitFor(Generation),
-    /// It has taken the place of another that waits.
+    /// The transport waits in place of another one that was waiting.
     Waits,
 }
 
-/// What follows when a transport has ended.
+/// The next step after a transport has ended.
 pub(super) enum Departed {
     /// The next transport is attached.
     Next(Arrival),
@@ -90,19 +92,20 @@ pub(super) enum Departed {
     Lost,
 }
 
-/// What a connection does just now.
+/// The present activity of a connection.
 #[derive(Debug, Default, MessageResponse)]
 pub(crate) struct Activity {
-    /// The channels that it is in.
+    /// The channels that the connection is in.
     pub(crate) channels: Vec<ChannelName>,
-    /// The transport that listens for it.
+    /// The transport that listens for the connection.
     pub(crate) transport: Option<Transport>,
-    /// How long ago its client was last heard from.
+    /// The time since the client was last heard from.
     pub(crate) silent: Duration,
 }
 
 impl Arrival {
-    /// Tells the transport to end before it begins. It learns so as soon as it listens.
+    /// Tells the transport to end before it begins. The transport handles this as soon as it
+    /// listens.
     fn turn_away(self, reason: CloseReason, grace: Duration) {
         self.outlet.shut(reason, grace);
         self.reply.send(self.attachment).ok();
@@ -121,8 +124,8 @@ impl Life {
         }
     }
 
-    /// Creates a life that goes on after a restart. Its client is away, and is waited for at least
-    /// until `spared_until`.
+    /// Creates a life that goes on after a restart. Its client is away, and the connection waits
+    /// for it at least until `spared_until`.
     pub(super) fn restore(
         core: ConnectionCore,
         presumed: Vec<Position>,
@@ -145,9 +148,10 @@ impl Life {
         }
     }
 
-    /// Returns what is to be kept of it. If the client was told to come back by a time, the server
-    /// stops in order, and a client that lost the answer of its poll has had the time to show it.
-    /// Otherwise that is not known, and only what is certain is kept.
+    /// Returns the record that the store is to keep. `returns_by` is given when the server stops in
+    /// order. Then a client that lost the answer to its poll has had the time to reset its socket,
+    /// so the positions that it is presumed to have read are kept too. Otherwise only positions
+    /// that are certain are kept.
     pub(super) fn record(&self, returns_by: Option<Moment>) -> ConnectionRecord {
         let presumed = match &self.transports {
             Transports::None(Departure {
@@ -160,19 +164,21 @@ impl Life {
         self.core.record(last_heard, presumed, returns_by)
     }
 
-    /// Returns when it ends if its client is not heard from, which may be silent for `idle`.
+    /// Returns the time at which the connection ends if its client is not heard from. The client
+    /// may be silent for `idle`.
     pub(super) fn deadline(&self, idle: Duration) -> Instant {
         let deadline = self.last_heard() + idle;
         self.spared_until
             .map_or(deadline, |until| until.max(deadline))
     }
 
-    /// Returns whether its client is to come back to the next process.
+    /// Returns whether the client is to come back to the next process.
     pub(super) fn is_suspended(&self) -> bool {
         self.is_suspended
     }
 
-    /// Tells its transports to end. Returns which one will report, if there is one.
+    /// Tells the transports to end. Returns the generation of the one that will report, if there is
+    /// one.
     pub(super) fn suspend(&mut self, reason: CloseReason, grace: Duration) -> Option<Generation> {
         self.is_suspended = true;
         let transports = Transports::None(Departure::default());
@@ -188,8 +194,8 @@ impl Life {
         Some(generation)
     }
 
-    /// Notes that the client was heard from through its application. Returns the channels that it
-    /// is in if it did not count as present before.
+    /// Notes that the client was heard from through its application. Returns the channels of the
+    /// connection if the client did not count as present before.
     pub(super) fn come_back<A>(&mut self, context: &mut Context<A>) -> Vec<ChannelName>
     where
         A: Actor<Context = Context<A>>,
@@ -219,7 +225,7 @@ impl Life {
             .map(|listening| (listening.generation, &listening.outlet))
     }
 
-    /// Returns when the client was last heard from.
+    /// Returns the time at which the client was last heard from.
     pub(super) fn last_heard(&self) -> Instant {
         let heard = self.outlet().map(|(_, outlet)| outlet.last_heard.get());
         self.quiet_since.max(heard.unwrap_or(self.quiet_since))
@@ -233,7 +239,7 @@ impl Life {
         }
     }
 
-    /// Tells its transports to end.
+    /// Tells the transports to end.
     pub(super) fn shut(self, reason: CloseReason, grace: Duration) {
         match self.transports {
             Transports::None(_) => {}
@@ -245,12 +251,13 @@ impl Life {
         }
     }
 
-    /// Returns what must have been sent before the connection may be closed for a restart.
+    /// Returns what must still be sent before the connection may be closed for a restart.
     pub(super) fn unserved(&self, close_grace: Duration) -> Unserved {
         match &self.transports {
             Transports::Two { .. } => Unserved::NextTransport,
             Transports::One(listening) => Unserved::Entries(Some(listening.outlet.queue.clone())),
-            // A client that polls is between two polls; one that is away is not waited for.
+            // A client that polls is between two polls, and is waited for. A client that is away is
+            // not.
             Transports::None(Departure { returns: true, .. })
                 if self.quiet_since.elapsed() < close_grace =>
             {
@@ -260,7 +267,8 @@ impl Life {
         }
     }
 
-    /// A transport has come. If another listens, that one is told to end first.
+    /// Notes that a transport has arrived. If another transport listens, that one is told to end
+    /// first.
     pub(super) fn arrive(&mut self, arrival: Arrival, close_grace: Duration) -> Arrived {
         match std::mem::replace(&mut self.transports, Transports::None(Departure::default())) {
             Transports::None(departure) => {
@@ -287,8 +295,8 @@ impl Life {
         }
     }
 
-    /// Lets a transport listen. Returns what the client has read of the answer of its last poll, if
-    /// it polls again.
+    /// Lets a transport listen. Returns the positions up to which the client has read if this
+    /// transport is another poll.
     pub(super) fn listen<A>(
         &mut self,
         generation: Generation,
@@ -307,8 +315,8 @@ impl Life {
         }
     }
 
-    /// The transport of this generation has ended. Returns what follows; `None` if that transport
-    /// does not listen any more.
+    /// Notes that the transport of this generation has ended. Returns the next step; `None` if that
+    /// transport does not listen any more.
     pub(super) fn depart(&mut self, generation: Generation, end: End) -> Option<Departed> {
         let listening = self.listening()?;
         if listening.generation != generation {
@@ -346,12 +354,12 @@ impl Life {
     }
 }
 
-/// What a client was not sent yet.
+/// The data that a client was not sent yet.
 pub(super) enum Unserved {
     /// Nothing, or the client is away.
     Nothing,
     /// A transport that waits for the older one to report.
     NextTransport,
-    /// The entries that its cursors do not stand behind, and what is in the queue of its outlet.
+    /// The entries after the connection's cursors, and the bytes in the queue of its outlet.
     Entries(Option<Queue>),
 }

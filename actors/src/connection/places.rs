@@ -1,4 +1,4 @@
-//! The logs in which a connection has a place: those of its channels, and its user's.
+//! The logs in which a connection has a place: those of its channels, and that of its user.
 
 use std::collections::HashSet;
 
@@ -14,7 +14,7 @@ use crate::name::{ChannelName, ConnId, UserName};
 use crate::position::{Epoch, Report};
 use crate::user::User;
 
-/// What a connection needs of the broker.
+/// The parts of the broker that a connection needs.
 #[derive(Clone)]
 pub(crate) struct ConnectionNeeds {
     pub(crate) common: Common,
@@ -33,8 +33,8 @@ pub(super) struct Places {
 
 impl Places {
     /// Attaches a transport to all channels, one after the other, then to the user: private
-    /// messages come after those of channels (`protocol.md` §6). Returns where it began, if that is
-    /// to be kept.
+    /// messages come after those of channels (`protocol.md` §6). Returns the positions where the
+    /// transport began, if the store keeps them.
     pub(super) async fn attach(self, attach: Attach) -> Positions {
         let is_kept = self.needs.common.store().keeps();
         let mut positions = Positions::default();
@@ -49,7 +49,8 @@ impl Places {
         positions
     }
 
-    /// Returns how far the client has read everywhere. No transport may be attached.
+    /// Returns the positions up to which the client has read in all logs. No transport may be
+    /// attached.
     pub(super) async fn positions(self) -> Positions {
         let asked = GetPosition(self.conn_id);
         let mut positions = Positions::default();
@@ -73,7 +74,7 @@ impl Places {
         positions
     }
 
-    /// Takes all cursors back to what the client of a transport has read.
+    /// Moves all cursors back to what the client of a transport has read.
     pub(super) fn detach(self, detach: Detach) {
         for channel in self.channels {
             self.needs
@@ -96,8 +97,8 @@ impl Places {
         user.await.unwrap_or(true)
     }
 
-    /// Returns whether a position names a log that is none of these: that of a channel or user that
-    /// was forgotten and made again.
+    /// Returns whether a position names a log that is not one of these, such as the log of a
+    /// channel or user that was forgotten and created again.
     pub(super) async fn is_foreign(&self, read: &Report) -> bool {
         let mut unknown: HashSet<Epoch> = read.iter().map(|(epoch, _)| *epoch).collect();
         if unknown.is_empty() {
@@ -118,7 +119,7 @@ impl Places {
     }
 }
 
-/// Notes of a log what the position alone does not say.
+/// Notes the facts about a log that the position alone does not contain.
 fn note_standing(positions: &mut Positions, standing: Option<Standing>) {
     let Some(Standing {
         position: (epoch, _),

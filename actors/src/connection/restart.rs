@@ -1,5 +1,5 @@
-//! How a connection lasts through a restart of the server: it is suspended when the server stops,
-//! and restored at the next start, where its client is waited for.
+//! Keeps a connection through a restart of the server. The connection is suspended when the server
+//! stops, and restored at the next start. It then waits for its client.
 
 use std::future::ready;
 use std::time::{Duration, Instant};
@@ -16,7 +16,7 @@ use crate::patience::wait_patiently;
 use crate::protocol::timestamp::Moment;
 use crate::store::note::Note;
 
-/// How much later than it was told a client may come back before its connection ends.
+/// The time by which a client may come back later than it was told before its connection ends.
 const LATE: Duration = Duration::from_secs(15);
 
 impl Handler<NoteWhole> for Connection {

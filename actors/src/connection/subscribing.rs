@@ -1,4 +1,4 @@
-//! How a connection opens, and how it enters and leaves channels.
+//! The handlers that open a connection, subscribe it to channels and unsubscribe it.
 
 use actix::prelude::*;
 
@@ -68,7 +68,7 @@ impl Handler<Open> for Connection {
         let asked = self.needs.users.ask(user, IfAbsent::Create, add);
         self.answer_after(asked, move |answer, connection| {
             let Some(answer) = answer else {
-                // The user has fallen before it knew the connection.
+                // A panic has ended the user before it knew the connection.
                 connection.close_life(lives, CloseReason::Fault);
                 return Err(NotConnected::Refused(Refused::SOON));
             };
@@ -142,15 +142,15 @@ impl Handler<Unsubscribe> for Connection {
 }
 
 impl Connection {
-    /// Checks how many channels the connection would be in with these.
+    /// Checks that the connection would not be in too many channels with these.
     fn check_channels(&self, channels: &[ChannelName]) -> Result<(), LimitReached> {
         let bound = self.needs.common.limits().channels_of_connection();
         let present = self.life.as_ref().map(|life| life.core.channels());
         check_channels(present, channels, bound)
     }
 
-    /// Takes back that the connection was opened, which its user has refused. A connection that
-    /// was there before only leaves the channels that were `added`.
+    /// Undoes the opening of the connection, which its user has refused. A connection that was open
+    /// before only leaves the channels that were `added`.
     fn undo_open(&mut self, lives: u64, was_new: bool, added: Vec<ChannelName>) {
         let conn_id = self.conn_id();
         let Some(life) = self.life(lives) else { return };
@@ -165,7 +165,7 @@ impl Connection {
         self.needs.users.tell(user, IfAbsent::Skip, remove);
     }
 
-    /// Lets the transport that listens, if there is one, listen to channels that were added.
+    /// Attaches the transport that listens, if there is one, to channels that were added.
     fn listen_to(&mut self, lives: u64, added: Vec<ChannelName>) {
         let (conn_id, channels) = (self.conn_id(), self.needs.channels.clone());
         let Some(life) = self.life(lives) else { return };

@@ -1,7 +1,7 @@
-//! How transports of a connection follow one another.
+//! The change from one transport of a connection to the next.
 //!
 //! When a newer transport arrives, the older one is told to end and reports how far its client has
-//! read. Only then is the newer one attached, so both together get each entry once.
+//! read. The newer one is attached only after this report, so both together get each entry once.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -20,15 +20,16 @@ use crate::position::Report;
 use crate::transport::Transport;
 use crate::user::SetPresence;
 
-/// How much later than a new poll the reset of the socket before may arrive. A poll gathers for
-/// longer than that.
+/// The time by which the reset of the previous poll's socket may arrive later than a new poll. A
+/// poll gathers events for longer than that.
 const RESET_IS_LATE: Duration = Duration::from_millis(50);
 
-/// How often the socket is asked meanwhile whether it was reset.
+/// The interval at which that socket is checked for a reset meanwhile.
 const RESET_CHECK: Duration = Duration::from_millis(5);
 
 impl Connection {
-    /// A transport has come. It is attached at once, or when the older one has reported.
+    /// Handles the arrival of a transport. It is attached at once, or when the older one has
+    /// reported.
     pub(super) fn arrive(&mut self, arrival: Arrival, context: &mut Context<Self>) {
         let (close_grace, handover) = {
             let limits = self.needs.common.limits();
@@ -49,8 +50,8 @@ impl Connection {
         }
     }
 
-    /// A transport has ended. All cursors go back to what its client has read, and the next
-    /// transport may begin.
+    /// Handles the end of a transport. All cursors go back to what its client has read, and the
+    /// next transport may begin.
     pub(super) fn depart(&mut self, generation: Generation, end: End, context: &mut Context<Self>) {
         let (conn_id, report) = (self.conn_id(), end.report.clone());
         let Some(life) = &mut self.life else { return };
@@ -72,7 +73,7 @@ impl Connection {
             self.note();
         }
         if let Some(suspension) = self.suspension.take() {
-            // Whoever waits may have gone.
+            // An error means that nobody waits any more.
             suspension.send(()).ok();
             return;
         }
@@ -83,7 +84,8 @@ impl Connection {
         }
     }
 
-    /// The socket is lost. If none comes in time, the connection counts as absent.
+    /// Starts a timer after the socket is lost. If no transport comes in time, the connection
+    /// counts as absent.
     fn begin_grace(&mut self, context: &mut Context<Self>) {
         let (lives, grace) = (self.lives, self.needs.common.limits().presence_grace);
         let timer = context.run_later(grace, move |connection, _| {
@@ -114,8 +116,9 @@ impl Connection {
 
     /// Attaches a transport to the logs of all channels and of the user.
     ///
-    /// A transport that is given up before this is done is detached from some of them too early.
-    /// They know by its generation that it has ended, and do not attach it any more.
+    /// A transport that is given up before this is done is detached from some of the logs before it
+    /// is attached to them. These logs know from its generation that it has ended, and do not
+    /// attach it any more.
     fn attach(&mut self, arrival: Arrival, context: &mut Context<Self>) {
         let Arrival {
             generation,
@@ -152,9 +155,10 @@ impl Connection {
     }
 }
 
-/// Returns how far a client has read whose last poll was answered. A client that brings a position
-/// says so, and of one that comes by another transport nothing is known. A client that polls again
-/// has read the answer, unless it reset the socket of the answer.
+/// Returns the positions up to which a client has read after its last poll was answered. If the
+/// client brings positions, they are taken. If the client comes by another transport, nothing is
+/// known. If the client polls again, it has read the answer, unless it reset the socket of the
+/// answer.
 async fn resolve_presumed(read: Report, outlet: &Outlet, presumed: Presumed) -> Report {
     let Presumed { report, socket } = presumed;
     if !read.is_empty() || outlet.transport != Transport::LongPoll {

@@ -1,8 +1,8 @@
 //! Batches of entries, encoded once for all subscribers that stand at the same position and may see
 //! the same entries.
 //!
-//! The latest batches are kept, so that many clients that return, and slow clients behind one
-//! another, share the bytes too.
+//! The latest batches are kept, so that clients that return at the same time, and slow clients that
+//! follow one another, share the bytes too.
 
 use std::collections::VecDeque;
 
@@ -17,33 +17,34 @@ use crate::outlet::Batch;
 /// The size in bytes at which a batch ends although more entries follow.
 const BATCH_BYTES: usize = 16 << 10;
 
-/// How many bytes the kept batches of a log have at most. One batch is always kept.
+/// The largest number of bytes in the kept batches of a log. One batch is always kept.
 const KEPT_BYTES: usize = 512 << 10;
 
-/// How many batches are kept at most: they are looked through one by one.
+/// The largest number of kept batches. It is small, because they are searched one by one.
 const KEPT_BATCHES: usize = 8;
 
 /// The batches that were encoded last, the latest first.
 #[derive(Default)]
 pub(super) struct BatchCache {
     kept: VecDeque<KeptBatch>,
-    /// How many bytes the kept batches have.
+    /// The number of bytes in the kept batches.
     bytes: usize,
-    /// The revision of the log that the batches show: an edit or a deletion makes them wrong.
+    /// The revision of the log that the batches show. An edit or a deletion makes them wrong.
     revision: u64,
 }
 
-/// A batch for every user whom none of its routes names.
+/// A batch that is right for every user whom none of its routes names.
 struct KeptBatch {
     missed_up_to: u64,
     batch: Batch,
-    /// The routes of its entries that are not open to all, and those of the entries left out.
+    /// The routes that are not open to all: those of its entries, and those of the entries that it
+    /// leaves out.
     routes: Vec<Route>,
 }
 
 impl KeptBatch {
     fn is_for(&self, after: u64, missed_up_to: u64, user: &UserName) -> bool {
-        // The mark is the same for the whole batch, or changes at the same entry.
+        // The `catchup` mark is the same for the whole batch, or changes at the same entry.
         let whole = |up_to: u64| up_to >= self.batch.last;
         let is_marked_alike =
             self.missed_up_to == missed_up_to || (whole(self.missed_up_to) && whole(missed_up_to));

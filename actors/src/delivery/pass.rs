@@ -1,5 +1,5 @@
-//! One pass over the subscribers of a log: each is sent what lies after its cursor, as far as its
-//! outlet has capacity.
+//! One pass over the subscribers of a log. Each is sent the entries after its cursor, until its
+//! outlet is full.
 
 use crate::common::Common;
 use crate::core::cursor::Next;
@@ -14,7 +14,7 @@ use crate::protocol::event;
 use crate::protocol::timestamp::Moment;
 use crate::transport::ByTransport;
 
-/// A pass over subscribers, and what it counts.
+/// A pass over subscribers, and its totals.
 pub(super) struct Pass<'a> {
     pub(super) log: &'a Log,
     pub(super) channel: Option<&'a ChannelName>,
@@ -25,16 +25,16 @@ pub(super) struct Pass<'a> {
     pub(super) totals: PassTotals,
 }
 
-/// What a pass did.
+/// The totals of a pass.
 #[derive(Default)]
 pub(super) struct PassTotals {
-    /// How many events were sent.
+    /// The number of events that were sent.
     pub(super) sent: ByTransport<u64>,
-    /// How many of them are messages.
+    /// The number of these events that are messages.
     pub(super) messages: u64,
-    /// How many of them say that entries are gone.
+    /// The number of these events that say that entries are gone.
     pub(super) gaps: u64,
-    /// How many subscribers lost their outlet.
+    /// The number of subscribers that lost their outlet.
     pub(super) cut_off: usize,
 }
 
@@ -47,10 +47,11 @@ impl Pass<'_> {
             let batch = match next {
                 Next::UpToDate => return,
                 Next::Lost => Err(Lost),
-                // A subscriber whose outlet is full is sent what is new later, unless the log loses
-                // it first.
+                // A subscriber whose outlet is full is sent the new entries later, unless they
+                // leave the log first.
                 _ if attached.is_full => return,
-                // Looked at first: what cannot be sent need not be encoded.
+                // Checked before the batch is made, because a batch that cannot be sent need not be
+                // encoded.
                 _ if !attached.outlet.has_capacity() => {
                     self.note_full(conn_id, subscriber);
                     return;
@@ -108,7 +109,7 @@ impl Pass<'_> {
         }
     }
 
-    /// Takes the outlet from a subscriber whose unread entries have left the log. The outlet may be
+    /// Removes the outlet of a subscriber whose unread entries have left the log. The outlet may be
     /// stuck and unable to tell its client; then its socket is cut.
     fn cut_off(&mut self, subscriber: &mut Subscriber) {
         if let Some(attached) = subscriber.outlet.take() {

@@ -1,4 +1,5 @@
-//! When new entries are handed on: when the actor's mailbox is empty, or a moment later in a burst.
+//! The time at which new entries are delivered: when the actor's mailbox is empty, or a moment
+//! later in a burst.
 
 use std::cell::RefCell;
 use std::rc::Rc;
@@ -7,17 +8,18 @@ use std::time::{Duration, Instant};
 use actix::dev::{MessageResponse, OneshotSender};
 use actix::prelude::*;
 
-/// How long a batch waits for more entries during a burst.
+/// The time for which a batch waits for more entries during a burst.
 const HOLD: Duration = Duration::from_millis(1);
 
-/// How long after entries came together more are expected to do so.
+/// The time after a delivery of several entries together in which more such deliveries are
+/// expected.
 const BURST_MEMORY: Duration = Duration::from_millis(25);
 
-/// How many subscribers must listen before a batch waits. With fewer, the writes that the wait
-/// saves cost less than the wait.
+/// The smallest number of listening subscribers for which a batch waits. With fewer, the writes
+/// that the wait saves cost less than the wait.
 const HOLD_LISTENERS: usize = 32;
 
-/// When entries that were put off are handed on.
+/// The time at which entries that were put off are delivered.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 enum Due {
     /// Nothing was put off.
@@ -25,11 +27,11 @@ enum Due {
     Nothing,
     /// When the actor's mailbox is empty.
     AfterMailbox,
-    /// After a moment in which more may come.
+    /// After a moment in which more entries may come.
     AfterHold,
 }
 
-/// When the actor must hand on what was put off.
+/// The time at which the actor must deliver entries that were put off.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum Wakeup {
     /// When its mailbox is empty.
@@ -38,14 +40,14 @@ pub(crate) enum Wakeup {
     After(Duration),
 }
 
-/// The callers that wait until what was put off is handed on.
+/// The callers that wait until entries that were put off are delivered.
 type Waiting = Rc<RefCell<Vec<OneshotSender<()>>>>;
 
-/// When a publishing call is answered.
+/// The time at which a publishing call is answered.
 pub(crate) enum PublishAnswer {
-    /// Now: the entries are handed on, or wait for more and no call waits with them.
+    /// Now. The entries are delivered, or they wait for more entries and no call waits with them.
     AtOnce,
-    /// When the entries are handed on.
+    /// When the entries are delivered.
     WhenHandedOn(Waiting),
 }
 
@@ -58,14 +60,16 @@ impl<A: Actor, M: Message<Result = ()>> MessageResponse<A, M> for PublishAnswer 
     }
 }
 
-/// What a log has still to hand on, and when.
+/// The state of a log's delivery: the entries that were put off, and the time at which they are
+/// due.
 #[derive(Default)]
 pub(super) struct Schedule {
     due: Due,
     waiting: Waiting,
-    /// When several entries were last handed on together.
+    /// The time at which several entries were last delivered together; `None` if the latest
+    /// delivery had one entry.
     grouped_at: Option<Instant>,
-    /// The end of the log when entries were last handed on.
+    /// The end of the log at the latest delivery.
     handed_on: u64,
 }
 
@@ -75,11 +79,13 @@ impl Schedule {
         self.due != Due::Nothing
     }
 
-    /// Puts off handing on. Returns when the actor must do it, unless it knows already.
+    /// Puts off the delivery. Returns the time at which the actor must deliver; `None` if the actor
+    /// knows it already.
     ///
-    /// Several publishers that go on one after the other come in bursts. The first entry of a
-    /// burst, sent alone, would cost each subscriber a write of its own, and a write costs more
-    /// than all else. A lone message never waits, nor does one for few listeners.
+    /// Several publishers that go on one after the other publish in bursts. If the first entry of a
+    /// burst were sent alone, it would cost each subscriber a write of its own, and a write costs
+    /// more than everything else. A single message never waits, and neither does a message for few
+    /// listeners.
     pub(super) fn put_off(&mut self, listeners: usize) -> Option<Wakeup> {
         if self.has_put_off() {
             return None;
@@ -96,7 +102,7 @@ impl Schedule {
         }
     }
 
-    /// Returns when a call is answered whose entries were just put off.
+    /// Returns the time at which to answer a call whose entries were just put off.
     pub(super) fn answer(&self) -> PublishAnswer {
         match self.due {
             Due::AfterMailbox => PublishAnswer::WhenHandedOn(self.waiting.clone()),
@@ -104,7 +110,7 @@ impl Schedule {
         }
     }
 
-    /// Begins to hand on, and returns how many entries are new. `end` is the end of the log.
+    /// Begins a delivery, and returns the number of new entries. `end` is the end of the log.
     pub(super) fn begin(&mut self, end: u64) -> u64 {
         self.due = Due::Nothing;
         let new = end - self.handed_on;
@@ -118,7 +124,7 @@ impl Schedule {
     /// Answers the callers that waited.
     pub(super) fn finish(&self) {
         for answer in self.waiting.borrow_mut().drain(..) {
-            // A caller may have gone meanwhile.
+            // An error means that the caller has gone meanwhile.
             answer.send(()).ok();
         }
     }

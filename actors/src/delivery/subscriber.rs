@@ -12,15 +12,15 @@ use crate::outlet::{AwaitCapacity, Outlet};
 pub(super) struct Subscriber {
     pub(super) user: UserName,
     pub(super) cursor: Cursor,
-    /// The outlet that its transport listens by; `None` while it is away.
+    /// The outlet of the transport that listens; `None` while the client is away.
     pub(super) outlet: Option<SubscriberOutlet>,
 }
 
 /// The outlet of a subscriber.
 pub(super) struct SubscriberOutlet {
     pub(super) outlet: Arc<Outlet>,
-    /// True while its queue is full: it was asked for capacity, and nothing is sent before the
-    /// answer.
+    /// True while the queue is full. The outlet was asked for capacity, and nothing is sent before
+    /// it answers.
     pub(super) is_full: bool,
 }
 

@@ -1,4 +1,4 @@
-//! What is asked of the log of a user's private messages.
+//! The handlers for the log of a user's private messages.
 
 use actix::prelude::*;
 

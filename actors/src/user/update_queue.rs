@@ -1,4 +1,4 @@
-//! The channels that a user has still to tell of itself, and the callers that wait for it.
+//! The updates that a user must still send to channels, and the callers that wait for them.
 
 use std::collections::{HashMap, VecDeque};
 
@@ -11,7 +11,7 @@ use crate::name::ChannelName;
 use crate::position::Position;
 use crate::protocol::config::ChannelConfig;
 
-/// The configurations of channels that a call may create.
+/// The configurations for the channels that a call may create.
 pub(crate) type Configs = HashMap<ChannelName, ChannelConfig>;
 
 enum Step {
@@ -19,18 +19,20 @@ enum Step {
     Answer(oneshot::Sender<Positions>),
 }
 
-/// What a user has still to do, in order. The calls that are under way bound its length.
+/// The updates and answers that a user must still send, in order. The calls that are under way
+/// bound the length of the queue.
 #[derive(Default)]
 pub(crate) struct UpdateQueue {
     steps: VecDeque<Step>,
-    /// True while a channel was told and has not answered.
+    /// True while a channel was sent an update and has not answered it.
     is_waiting: bool,
-    /// The places that the channels have answered since the last caller was.
+    /// The places that the channels have returned since the last caller was answered.
     places: Positions,
 }
 
 impl UpdateQueue {
-    /// Adds updates of channels, each with the configuration that it brings to a new channel.
+    /// Adds updates for channels, each with the configuration for the channel if the update creates
+    /// it.
     pub(crate) fn push(&mut self, updates: Vec<ChannelUpdate>, mut configs: Configs) {
         for update in updates {
             let config = configs.remove(&update.channel);
@@ -43,15 +45,17 @@ impl UpdateQueue {
         }
     }
 
-    /// Returns an answer that comes when all channels were told that are in the queue now.
+    /// Adds an answer, and returns its receiver. The answer comes when the channels have answered
+    /// all updates that are in the queue now.
     pub(crate) fn push_answer(&mut self) -> oneshot::Receiver<Positions> {
         let (reply, answered) = oneshot::channel();
         self.steps.push_back(Step::Answer(reply));
         answered
     }
 
-    /// Answers the callers whose turn has come, and returns the channel to tell next. Returns
-    /// `None` if there is none, or one that was told has not [answered](Self::answered).
+    /// Answers the callers whose turn has come, and returns the next update with its channel.
+    /// Returns `None` if there is no update, or if the last one was not [answered](Self::answered)
+    /// yet.
     pub(crate) fn next(&mut self) -> Option<(ChannelName, UpdateMember)> {
         if self.is_waiting {
             return None;
@@ -71,8 +75,8 @@ impl UpdateQueue {
         None
     }
 
-    /// Notes that the channel that was told has answered, with the place that a connection has taken
-    /// there if it is to be kept.
+    /// Notes that a channel has answered its update. `place` is the place that a connection has
+    /// taken there, if the store keeps it.
     pub(crate) fn answered(&mut self, place: Option<(ChannelName, Position)>) {
         self.is_waiting = false;
         self.places.channels.extend(place);
