@@ -358,7 +358,7 @@ impl Broker {
             .unwrap_or(Err(Unknown))
     }
 
-    /// Ends a connection for good. Returns whether there was one.
+    /// Ends a connection for good. Returns whether it was open.
     ///
     /// # Errors
     /// Fails when the connection has ended, but the store could not keep this. The connection may

@@ -125,7 +125,7 @@ pub struct ChannelDetail {
 /// An entry of a log, as an operator sees it.
 #[derive(Clone, Debug, Serialize)]
 pub struct LogEntry {
-    /// The number of the entry.
+    /// The offset of the entry.
     pub offset: u64,
     /// The time at which the entry was appended.
     pub at: Moment,

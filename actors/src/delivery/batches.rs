@@ -59,7 +59,7 @@ impl BatchCache {
     /// up to `missed_up_to` are marked as caught up.
     ///
     /// # Errors
-    /// [`Lost`] when entries after the position have left the log.
+    /// Returns [`Lost`] when entries after the position have left the log.
     pub(super) fn get(
         &mut self,
         log: &Log,
