@@ -1,6 +1,6 @@
-//! What decides: plain structs, which are given the time and all ids. They use no actix, no clock,
-//! no random numbers, no input and no output, so a rule of the protocol is tested here without a
-//! runtime or a socket.
+//! The decisions of the broker, as plain structs. The caller passes in the time and all ids. The
+//! structs use no actix, no clock, no random numbers, no input and no output, so their tests check
+//! the rules of the protocol without a runtime or a socket.
 
 pub mod channel;
 pub mod connection;
@@ -19,11 +19,11 @@ pub mod visible_state;
 use crate::name::MessageId;
 use crate::protocol::timestamp::Moment;
 
-/// When an operation happens, and the id of the event that it may make.
+/// The time of an operation, and an id for the event that the operation may make.
 #[derive(Clone, Copy, Debug)]
 pub struct Stamp {
     /// The time on the server's clocks.
     pub now: Moment,
-    /// The id of the event. It is not used where the operation makes no event of its own.
+    /// The id of the event. Unused if the operation makes no event of its own.
     pub id: MessageId,
 }

@@ -1,4 +1,4 @@
-//! What a channel decides: the order of its events, history, presence and edits.
+//! The decisions of a channel: the order of its events, its history, presence and edits.
 
 use std::sync::Arc;
 
@@ -29,12 +29,12 @@ pub struct ChannelCore {
     log: Log,
     roster: Roster,
     last_active: Moment,
-    /// True until the channel is configured or a user tells of itself.
+    /// True until the channel is configured or gets its first update from a user.
     is_new: bool,
 }
 
 impl ChannelCore {
-    /// Creates a channel with nobody in it, whose history holds at most `history_bytes`.
+    /// Creates an empty channel whose history holds at most `history_bytes`.
     pub fn new(
         name: ChannelName,
         Identity { uuid, epoch }: Identity,
@@ -54,7 +54,7 @@ impl ChannelCore {
         }
     }
 
-    /// Creates a channel again, with nobody in it, from what was kept of it.
+    /// Restores a channel from the store. Its roster is empty.
     pub fn restore(
         record: ChannelRecord,
         entries: Vec<Entry>,
@@ -85,7 +85,7 @@ impl ChannelCore {
         }
     }
 
-    /// Returns what is to be kept of the channel besides its entries.
+    /// Returns the values that the store keeps of the channel, apart from its entries.
     pub fn record(&self) -> ChannelRecord {
         ChannelRecord {
             name: self.name.clone(),
@@ -97,17 +97,19 @@ impl ChannelCore {
         }
     }
 
-    /// Collects changes of the log from now on. Somebody has to take them.
+    /// Collects changes of the log from now on. The caller must take them regularly, since they
+    /// pile up.
     pub fn collect_changes(&mut self) {
         self.log.collect_changes();
     }
 
-    /// Takes what has changed in the log since it was last taken.
+    /// Takes the changes of the log since the last call.
     pub fn take_changes(&mut self) -> LogChanges {
         self.log.take_changes()
     }
 
-    /// Returns all entries, those of the history too, for a store that knows nothing of the channel.
+    /// Returns all entries, including those of the history, for a store that has no data of the
+    /// channel.
     pub fn all_as_changes(&self) -> LogChanges {
         let mut changes = self.log.all_as_changes();
         let log_start = self.log.oldest_position();
@@ -125,7 +127,7 @@ impl ChannelCore {
         &self.name
     }
 
-    /// Returns the id that was made with the channel.
+    /// Returns the id that the channel got when it was created.
     pub fn uuid(&self) -> uuid::Uuid {
         self.uuid
     }
@@ -135,7 +137,7 @@ impl ChannelCore {
         &self.config
     }
 
-    /// Returns the messages that are kept for people to read back.
+    /// Returns the history: the messages that `/info` shows.
     pub fn history(&self) -> &History {
         &self.history
     }
@@ -145,12 +147,12 @@ impl ChannelCore {
         &self.log
     }
 
-    /// Returns who is present.
+    /// Returns the roster: the users who are present.
     pub fn roster(&self) -> &Roster {
         &self.roster
     }
 
-    /// Returns when something last happened here.
+    /// Returns the time of the last activity in the channel.
     pub fn last_active(&self) -> Moment {
         self.last_active
     }
@@ -161,7 +163,8 @@ impl ChannelCore {
         self.is_new = false;
     }
 
-    /// Sets all six settings if the channel is new: a call that creates a channel may bring them.
+    /// Sets all six settings, but only if the channel is new: a call that creates a channel may
+    /// configure it.
     pub fn configure_new(&mut self, config: ChannelConfig) {
         if self.is_new {
             self.configure(config);
@@ -186,8 +189,8 @@ impl ChannelCore {
         }
     }
 
-    /// Edits the message if it is still here, and publishes the edit in any case (`protocol.md`
-    /// §5).
+    /// Edits the message if the history or the log still holds it. Publishes the edit in any case
+    /// (`protocol.md` §5).
     pub fn edit(&mut self, patch: &Patch, now: Moment) {
         self.last_active = now;
         let message = self
@@ -204,7 +207,8 @@ impl ChannelCore {
         self.push(patch.uuid, route, event::edit(patch), now);
     }
 
-    /// Deletes the message if it is still here, and publishes the deletion in any case.
+    /// Deletes the message if the history or the log still holds it. Publishes the deletion in any
+    /// case.
     pub fn delete(&mut self, deletion: &Deletion, now: Moment) {
         self.last_active = now;
         let in_history = self.history.erase(deletion.uuid);
@@ -214,13 +218,13 @@ impl ChannelCore {
         self.push(deletion.uuid, route, event::deletion(deletion), now);
     }
 
-    /// Notes what a user tells of itself after a restart. Nobody learns of it: to the others the user
-    /// was here all the time.
+    /// Puts a user back on the roster after a restart. Makes no event: for the other users this
+    /// user never left.
     pub fn restore_member(&mut self, member: &Member, now: Moment) {
         self.roster.apply(member, now);
     }
 
-    /// Drops messages that were published here before.
+    /// Removes messages from `publications` that were already published in this channel.
     pub fn drop_published(&self, publications: &mut Vec<Publication>) {
         publications.retain(|publication| {
             let id = publication.message.uuid;
@@ -228,8 +232,8 @@ impl ChannelCore {
         });
     }
 
-    /// Notes what a user tells of itself. The other users learn that it joined or parted, and all
-    /// learn that its state changed, where the configuration asks for it.
+    /// Applies an update of a user to the roster. If the configuration asks for it, the other users
+    /// learn that this user joined or parted, and all users learn that its state changed.
     pub fn update_member(&mut self, member: &Member, stamp: Stamp) {
         self.is_new = false;
         match self.roster.apply(member, stamp.now) {
@@ -243,8 +247,8 @@ impl ChannelCore {
         }
     }
 
-    /// Takes a user off the roster whose actor has ended by a fault. The other users learn that it
-    /// parted.
+    /// Removes a user whose actor has panicked from the roster. The other users learn that this
+    /// user parted.
     pub fn expel(&mut self, user: &UserName, stamp: Stamp) {
         if self.roster.expel(user) {
             let member = Member {
@@ -306,7 +310,7 @@ impl ChannelCore {
         self.push(stamp.id, Route::open(), body, stamp.now);
     }
 
-    /// Logs an event that is no message.
+    /// Appends an event that is not a message to the log.
     fn push(&mut self, id: MessageId, route: Route, body: EventBody, now: Moment) {
         let record = Record {
             id,
@@ -319,14 +323,15 @@ impl ChannelCore {
         self.log.push(record, now);
     }
 
-    /// Drops the oldest entries of the log, and then of the history, until both together hold at
-    /// most this many bytes.
+    /// Drops the oldest entries of the log, and then the oldest messages of the history, until both
+    /// together hold at most `bytes`.
     pub fn trim_to(&mut self, bytes: usize) {
         self.log.trim_to(bytes.saturating_sub(self.history.bytes()));
         self.history.trim_to(bytes.saturating_sub(self.log.bytes()));
     }
 
-    /// Drops what is older than it may be. Returns whether the log has dropped entries.
+    /// Forgets users who left a while ago, and drops entries beyond the retention. Returns whether
+    /// entries were dropped.
     pub fn sweep(&mut self, now: Moment) -> bool {
         self.roster.sweep(now);
         self.log.trim(now)

@@ -1,5 +1,6 @@
-//! What a connection decides: which channels it is in, and whether it counts as present. It is the
-//! only one who keeps this; users and channels know what it told them.
+//! The decisions of a connection: which channels it is in, and whether its client counts as
+//! present. The connection is the owner of these facts; users and channels know only what the
+//! connection told them.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -17,20 +18,23 @@ pub struct ConnectionCore {
     is_present: bool,
     /// Whether a transport has listened.
     has_listened: bool,
-    /// How far the client is known to have read, for the store. Empty where nothing is kept.
+    /// The positions up to which the client is known to have read, for the store. Empty if the
+    /// server has no store.
     read: Positions,
 }
 
-/// How far a client is known to have read in logs where its connection has a place.
+/// The positions up to which a client is known to have read, in the logs where its connection has a
+/// place.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Positions {
-    /// In channels.
+    /// The positions in the logs of channels.
     pub channels: BTreeMap<ChannelName, Position>,
-    /// In the private log of the user.
+    /// The position in the private log of the user.
     pub private: Option<Position>,
-    /// The epochs of the logs where the client is still to be told that entries may be gone.
+    /// The epochs of the logs where the client must still be told that entries may be lost.
     pub owed_gaps: BTreeSet<Epoch>,
-    /// The epochs of the logs where no transport has begun since the connection took its place.
+    /// The epochs of the logs where no transport has begun since the connection took its place
+    /// there.
     pub new_places: BTreeSet<Epoch>,
 }
 
@@ -55,8 +59,8 @@ impl ConnectionCore {
         }
     }
 
-    /// Creates a connection again from what was kept of it, and how far its client has read as the
-    /// logs say it now.
+    /// Restores a connection from the store. `read` has the positions of its client, expressed in
+    /// the present epochs of the logs.
     pub fn restore(record: ConnectionRecord, read: Positions) -> Self {
         Self {
             user: record.user,
@@ -67,8 +71,10 @@ impl ConnectionCore {
         }
     }
 
-    /// Returns what is to be kept of the connection. Its client was last heard from at
-    /// `last_heard`; `presumed` is what it has read if its next transport is a long-poll again.
+    /// Returns the values that the store keeps of the connection. The client was last heard from at
+    /// `last_heard`. `presumed` has the positions that it has read up to if its next transport is a
+    /// long-poll again. `returns_by` is the time by which a client that was told to wait must be
+    /// back.
     pub fn record(
         &self,
         last_heard: Moment,
@@ -90,12 +96,12 @@ impl ConnectionCore {
         }
     }
 
-    /// Notes that a transport listens.
+    /// Notes that a transport has begun to listen.
     pub fn listen(&mut self) {
         self.has_listened = true;
     }
 
-    /// Notes where logs say that its client stands.
+    /// Notes the positions of the client that the logs report.
     pub fn set_positions(&mut self, positions: Positions) {
         let begun = positions.channels.values().chain(&positions.private);
         for (epoch, _) in begun {
@@ -110,15 +116,15 @@ impl ConnectionCore {
         self.read.private = positions.private.or(self.read.private);
     }
 
-    /// Notes where logs say that its client stands, and where it is to be told of gaps, once no
-    /// transport listens any more.
+    /// Notes the positions of the client and the gaps that it must still be told of, as the logs
+    /// report them after the last transport has ended.
     pub fn set_last_positions(&mut self, positions: Positions) {
         self.read.owed_gaps.clone_from(&positions.owed_gaps);
         self.set_positions(positions);
     }
 
-    /// Notes what its client is known to have read. It never goes back, so reports may come late.
-    /// Returns whether this is news.
+    /// Notes that the client has read up to the offsets in `report`. Positions never move back, so
+    /// reports may arrive late. Returns whether anything changed.
     pub fn confirm(&mut self, report: &Report) -> bool {
         let report: BTreeMap<_, _> = report.iter().copied().collect();
         let mut is_news = false;
@@ -131,7 +137,7 @@ impl ConnectionCore {
             let Some(confirmed) = report.get(epoch) else {
                 continue;
             };
-            // The gap comes before the position, so it was read too.
+            // The gap lies before the confirmed offset, so the client has read the gap too.
             is_news |= confirmed >= offset && self.read.owed_gaps.remove(epoch);
             if confirmed > offset {
                 *offset = *confirmed;
@@ -141,33 +147,33 @@ impl ConnectionCore {
         is_news
     }
 
-    /// Returns the user whose connection it is.
+    /// Returns the user who owns the connection.
     pub fn user(&self) -> &UserName {
         &self.user
     }
 
-    /// Returns its channels.
+    /// Returns the channels of the connection.
     pub fn channels(&self) -> &BTreeSet<ChannelName> {
         &self.channels
     }
 
-    /// Returns how many channels it is in.
+    /// Returns the number of channels that the connection is in.
     pub fn place_count(&self) -> usize {
         self.channels.len()
     }
 
-    /// Returns its channels as a list, in the order of their names.
+    /// Returns the channels of the connection as a list, in the order of their names.
     pub fn channel_list(&self) -> Vec<ChannelName> {
         self.channels.iter().cloned().collect()
     }
 
-    /// Adds channels, and returns those that are new to it in the order given.
+    /// Adds channels, and returns those that are new to the connection, in the order given.
     pub fn subscribe(&mut self, mut channels: Vec<ChannelName>) -> Vec<ChannelName> {
         channels.retain(|channel| self.channels.insert(channel.clone()));
         channels
     }
 
-    /// Removes channels, and returns those that it was in, in the order given.
+    /// Removes channels, and returns those that the connection was in, in the order given.
     pub fn unsubscribe(&mut self, mut channels: Vec<ChannelName>) -> Vec<ChannelName> {
         channels.retain(|channel| self.channels.remove(channel));
         for channel in &channels {
@@ -179,7 +185,8 @@ impl ConnectionCore {
         channels
     }
 
-    /// Returns its channels after these were added or removed.
+    /// Returns all channels of the connection, together with the `changed` ones, which were added
+    /// or removed.
     pub fn subscriptions(&self, mut changed: Vec<ChannelName>) -> Subscriptions {
         changed.sort_unstable();
         Subscriptions {
@@ -188,17 +195,18 @@ impl ConnectionCore {
         }
     }
 
-    /// Notes whether the client counts as present. Returns whether this is a change.
+    /// Sets whether the client counts as present. Returns whether this is a change.
     pub fn set_present(&mut self, is_present: bool) -> bool {
         std::mem::replace(&mut self.is_present, is_present) != is_present
     }
 }
 
-/// Checks how many channels a connection would be in that is in those `present` and is to be in
-/// `more`.
+/// Checks whether a connection may join the channels in `more`. `present` has the channels that the
+/// connection is already in; `None` if the connection does not exist yet.
 ///
 /// # Errors
-/// Fails when channels are new to it and it would be in more than the limit allows.
+/// Fails when some of the channels are new to the connection, and it would then be in more channels
+/// than the limit allows.
 pub fn check_channels(
     present: Option<&BTreeSet<ChannelName>>,
     more: &[ChannelName],

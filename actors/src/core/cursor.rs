@@ -1,26 +1,26 @@
 //! The cursor of a subscriber: its place in a log.
 //!
-//! A subscriber that is new, slow, away or back has a position, and the entries after it are still
-//! to be sent. Three offsets say what became of the entries since its latest transport began. They
-//! always keep this order:
+//! Every subscriber has a position, also while it is slow or away. The entries after its position
+//! must still be sent to it. Three offsets say how far the latest transport has come. They always
+//! keep this order:
 //!
 //! ```text
 //! attached  <=  sent  <=  position  <=  end of the log
 //! ```
 //!
-//! - `attached`: where the transport began. The cursor goes back to here if nothing is known of
+//! - `attached`: the offset where the transport began. The cursor goes back here if it is not known
 //!   what the client has read.
-//! - `sent`: the last entry that was queued on the transport.
-//! - `position`: the last entry that was queued, or passed over because it is not for this
-//!   subscriber.
+//! - `sent`: the offset of the last entry that was queued on the transport.
+//! - `position`: the offset of the last entry that was queued, or passed over because it is not for
+//!   this subscriber.
 //!
 //! The position moves back only when a transport ends and its client has read less than was sent.
 
 use crate::core::log::Log;
 use crate::core::planted::{Fault, has};
 
-/// The number of a transport of a connection. Of two transports the one with the higher generation
-/// wins.
+/// The number of a transport of a connection. A transport with a higher generation replaces one
+/// with a lower generation.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Default)]
 pub struct Generation(u64);
 
@@ -32,7 +32,7 @@ impl Generation {
     }
 }
 
-/// What a client says that it has read of a log when its transport begins.
+/// The position that a client claims to have read up to when its transport begins.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Claim {
     /// The client brings no position.
@@ -41,45 +41,46 @@ pub enum Claim {
     Read(u64),
     /// The client has read up to this offset in a former epoch of the log.
     ReadBefore {
-        /// The offset after which it goes on.
+        /// The offset after which the client goes on.
         offset: u64,
-        /// Whether it has read more than that, so that it missed what has these offsets now.
+        /// Whether the client has read beyond that offset. The entries that have these offsets now
+        /// are others, which it has missed.
         is_beyond: bool,
     },
-    /// The client brings a position of logs that are gone, and it does not name this log. So it
-    /// missed entries that nobody knows any more.
+    /// The client brings positions of logs that are gone, and none of this log. So the client has
+    /// missed entries that are lost.
     Foreign,
 }
 
-/// How a transport begins.
+/// The conditions under which a transport begins.
 #[derive(Clone, Copy, Debug)]
 pub struct Beginning {
     /// The generation of the transport.
     pub generation: Generation,
-    /// What the client says that it has read.
+    /// The position that the client claims to have read up to.
     pub claim: Claim,
-    /// Whether entries that are in the log already count as missed. They do not where a connection
-    /// that listens subscribes to one more channel.
+    /// Whether entries that are already in the log count as missed. They do not if a connection
+    /// that is already listening subscribes to one more channel.
     pub missed: bool,
-    /// How many of the latest entries a subscriber gets that listens for the first time.
+    /// The number of latest entries that a subscriber is sent when it listens for the first time.
     pub frames: usize,
 }
 
-/// What a subscriber is to be sent next.
+/// The next thing to send to a subscriber.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Next {
-    /// The event `catchup:gap`: entries after `after`, up to `last`, are gone.
+    /// The event `catchup:gap`: entries after `after`, up to and including `last`, are gone.
     Gap {
-        /// Where the client stands.
+        /// The position of the client, before the gap.
         after: u64,
-        /// Where the entries begin that are left.
+        /// The position behind the gap, where the remaining entries begin.
         last: u64,
     },
     /// The entries after `after`. Those up to `missed_up_to` are marked as caught up.
     Entries {
         /// The position before the first of the entries.
         after: u64,
-        /// Zero where none of the entries counts as missed.
+        /// The offset of the last missed entry; zero if none of the entries counts as missed.
         missed_up_to: u64,
     },
     /// Nothing: all entries were sent, or no transport is attached.
@@ -91,25 +92,30 @@ pub enum Next {
 /// A subscriber's place in a log.
 #[derive(Clone, Debug)]
 pub struct Cursor {
-    /// The generation of the latest transport that began or ended. Only a later one may begin.
+    /// The generation of the latest transport that began or ended. Only a transport with a higher
+    /// generation may begin.
     generation: Generation,
     is_attached: bool,
     attached: u64,
     sent: u64,
     position: u64,
-    /// True while the client was not told that entries between `attached` and `position` are gone.
+    /// True if entries between `attached` and `position` are gone and the gap has not been sent to
+    /// the client yet.
     has_untold_gap: bool,
-    /// True while the client is not known to have heard that entries before `position` may be gone.
+    /// True if entries before `position` may be gone and the client is not known to have read of
+    /// this gap.
     owes_gap: bool,
-    /// The position behind the gap that the latest transport began with, if it was told of one.
+    /// The first position of the latest transport. If the transport began with a gap, this is the
+    /// position behind the gap.
     gap_end: u64,
     missed_up_to: u64,
-    /// True until a transport begins.
+    /// True until the first transport begins.
     is_new: bool,
 }
 
 impl Cursor {
-    /// Creates a cursor at the end of a log: its subscriber is sent what comes from now on.
+    /// Creates a cursor at the end of a log: its subscriber is sent the entries that are appended
+    /// from now on.
     pub fn at_end(log: &Log) -> Self {
         let position = log.end();
         Self {
@@ -126,9 +132,9 @@ impl Cursor {
         }
     }
 
-    /// Creates the cursor of a subscriber that was at this position before a restart.
-    /// `is_new` says that no transport has begun there, and `owes_gap` that it is told that entries
-    /// may be gone.
+    /// Creates the cursor of a subscriber that was at this position before a restart. `is_new` says
+    /// that no transport of the subscriber has begun yet. `owes_gap` says that the client must be
+    /// told that entries may be gone.
     pub fn restored(position: u64, is_new: bool, owes_gap: bool) -> Self {
         Self {
             generation: Generation::default(),
@@ -149,28 +155,30 @@ impl Cursor {
         [self.attached, self.sent, self.position]
     }
 
-    /// Returns the offset where the latest transport began. Its client has read what comes before.
+    /// Returns the offset where the latest transport began. The client has read the entries up to
+    /// this offset.
     pub fn attached(&self) -> u64 {
         self.attached
     }
 
-    /// Returns the position. While no transport is attached, the client has read what comes before.
+    /// Returns the position. While no transport is attached, the client has read the entries up to
+    /// this offset.
     pub fn position(&self) -> u64 {
         self.position
     }
 
-    /// Returns whether the client is not known to have heard that entries before its position may be
-    /// gone.
+    /// Returns whether entries before the position may be gone and the client is not known to have
+    /// read of this gap.
     pub fn owes_gap(&self) -> bool {
         self.owes_gap
     }
 
-    /// Returns whether no transport has begun.
+    /// Returns whether no transport has begun yet.
     pub fn is_new(&self) -> bool {
         self.is_new
     }
 
-    /// Returns which transport began or ended last.
+    /// Returns the generation of the latest transport that began or ended.
     pub fn generation(&self) -> Generation {
         self.generation
     }
@@ -180,9 +188,9 @@ impl Cursor {
         self.position >= log.end()
     }
 
-    /// Begins a transport. It is sent the entries that it missed, then those that are appended from
-    /// now on. Returns false, and changes nothing, if a transport at least as young has begun or
-    /// ended before.
+    /// Begins a transport: [`next`](Self::next) then returns the missed entries, and after them the
+    /// entries that are appended from now on. Returns false, and changes nothing, if a transport of
+    /// the same or a higher generation has already begun or ended.
     pub fn begin(&mut self, beginning: Beginning, log: &Log) -> bool {
         let Beginning {
             generation,
@@ -194,14 +202,15 @@ impl Cursor {
             return false;
         }
         if self.is_attached && !has(Fault::Takeover) {
-            // The older transport has not reported: nothing is known of what it was sent.
+            // The older transport has not reported, so it is not known what its client has read.
             self.rewind(None);
         }
         self.generation = generation;
         self.is_attached = true;
         let position = match claim {
             Claim::Read(read) => {
-                // A position of this epoch comes with or after the gap that was owed.
+                // The client gets a position behind the owed gap only together with the gap or
+                // later.
                 self.owes_gap &= read < self.gap_end;
                 self.position.max(read.min(log.end()))
             }
@@ -209,8 +218,8 @@ impl Cursor {
             Claim::Nothing | Claim::Foreign => self.position,
         };
         let oldest = log.oldest_position();
-        // The place of a new subscriber begins when it subscribes. What its client missed before is
-        // out of its reach.
+        // The place of a new subscriber begins where it subscribed. It cannot be sent the entries
+        // between the client's claim and that place, so they are a gap.
         let missed_before = match claim {
             Claim::Read(read) | Claim::ReadBefore { offset: read, .. } => {
                 self.is_new && read < self.position
@@ -248,7 +257,7 @@ impl Cursor {
         true
     }
 
-    /// Returns what is to be sent next.
+    /// Returns the next thing to send to the subscriber.
     pub fn next(&self, log: &Log) -> Next {
         if !self.is_attached {
             Next::UpToDate
@@ -262,8 +271,8 @@ impl Cursor {
         } else if self.position == log.end() {
             Next::UpToDate
         } else {
-            // Beyond the end of what was missed the mark makes no difference, and all subscribers
-            // there can share a list.
+            // Zero once all missed entries were sent: then all subscribers at this position can
+            // share a batch.
             let missed_up_to = if self.missed_up_to > self.position {
                 self.missed_up_to
             } else {
@@ -276,21 +285,22 @@ impl Cursor {
         }
     }
 
-    /// Notes that everything up to `last` was queued on the transport: the gap before it, if there
-    /// was one, and the entries.
+    /// Notes that everything up to `last` was queued on the transport: a gap, if one was due, or
+    /// the entries.
     pub fn sent(&mut self, last: u64) {
         self.has_untold_gap = false;
         self.position = last + u64::from(has(Fault::Position));
         self.sent = self.position;
     }
 
-    /// Notes that the entries up to `last` are not for this subscriber.
+    /// Notes that the entries up to `last` were passed over, because they are not for this
+    /// subscriber.
     pub fn passed(&mut self, last: u64) {
         self.position = last;
     }
 
-    /// Ends a transport. `read` is the offset up to which its client has read; `None` if that is
-    /// not known, so that the cursor goes back to where the transport began.
+    /// Ends a transport. `read` is the offset up to which its client has read. With `None` that is
+    /// not known, and the cursor goes back to where the transport began.
     pub fn end(&mut self, generation: Generation, read: Option<u64>) {
         if generation < self.generation {
             return;
@@ -298,14 +308,15 @@ impl Cursor {
         if self.is_attached {
             self.rewind(read.filter(|_| generation == self.generation));
         }
-        // The transport may still be on its way here; then it must not begin any more.
+        // The message that begins this transport may still be on its way. It must not take effect
+        // then.
         self.generation = generation;
         self.is_attached = false;
     }
 
     fn rewind(&mut self, read: Option<u64>) {
-        // The gap that is owed begins before `gap_end`, so a client has heard of it that has read up
-        // to there.
+        // The owed gap lies before `gap_end`, so a client that has read up to `gap_end` knows of
+        // it.
         self.owes_gap &= self.has_untold_gap || read.is_none_or(|read| read < self.gap_end);
         let read = read.unwrap_or(self.attached);
         if self.has_untold_gap || self.owes_gap {

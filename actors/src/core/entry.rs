@@ -1,4 +1,4 @@
-//! An entry of a log: an event with its number, and who may see it.
+//! An entry of a log: an event with its offset and its route.
 
 use std::sync::Arc;
 
@@ -11,27 +11,28 @@ use crate::protocol::timestamp::Moment;
 /// An event of a log.
 #[derive(Clone, Debug)]
 pub struct Entry {
-    /// The number of the entry: 1, 2, 3 … It is given once.
+    /// The number of the entry in the log: 1, 2, 3 … It is never given again within an epoch.
     pub offset: u64,
     /// The users who may see the event.
     pub route: Route,
-    /// Whether a client that was not listening is shown the entry later. False where the channel
-    /// stores no frames.
+    /// Whether a client that was not listening when the entry was appended is sent the entry later.
+    /// False if the channel does not store frames.
     pub kept: bool,
-    /// Whether the history of the channel holds the message, or held it.
+    /// Whether the message was stored in the history of the channel. Stays true after the history
+    /// has dropped the message.
     pub is_in_history: bool,
-    /// What clients read; `None` once the message was deleted.
+    /// The encoded event that clients read; `None` once the message was deleted.
     pub body: Option<EventBody>,
     /// The id of the event.
     pub id: MessageId,
-    /// When it was appended.
+    /// The time at which the entry was appended.
     pub at: Moment,
-    /// Present where the entry can be edited.
+    /// The message, if the event is one and can still be edited.
     pub message: Option<Arc<Message>>,
 }
 
 impl Entry {
-    /// Creates the entry of a message that only the history holds any more.
+    /// Creates an entry for a message that the history still holds, but the log does not.
     pub fn of_history(offset: u64, message: &Arc<Message>) -> Self {
         Self {
             offset,
@@ -45,7 +46,7 @@ impl Entry {
         }
     }
 
-    /// Returns how many bytes it holds.
+    /// Returns the number of bytes that the entry takes.
     pub fn size(&self) -> usize {
         let body = self.body.as_ref().map_or(0, EventBody::size);
         size_of::<Self>()
@@ -54,7 +55,8 @@ impl Entry {
             + self.message.as_ref().map_or(0, |message| message.size())
     }
 
-    /// Returns how many bytes it holds, without those that are counted with its message.
+    /// Returns the number of bytes that the entry takes, without those that `memory.rs` counts with
+    /// its message.
     pub fn own_size(&self) -> usize {
         match &self.message {
             Some(message) if message.is_held() => size_of::<Self>() + self.route.size(),
@@ -62,25 +64,25 @@ impl Entry {
         }
     }
 
-    /// Returns whether it is a message, and not an edit, a deletion or a change of presence or
-    /// state.
+    /// Returns whether the event is a message, and not an edit, a deletion or a change of presence
+    /// or state.
     pub fn is_message(&self) -> bool {
         self.message.is_some()
     }
 }
 
-/// An event that is to be appended.
+/// An event to append to a log.
 #[derive(Debug)]
 pub struct Record {
     /// The id of the event.
     pub id: MessageId,
     /// The users who may see the event.
     pub route: Route,
-    /// Whether a client that was not listening is shown it later.
+    /// Whether a client that is not listening now is sent the event later.
     pub kept: bool,
-    /// Whether the history holds the message.
+    /// Whether the message was stored in the history.
     pub is_in_history: bool,
-    /// What clients read.
+    /// The encoded event that clients read.
     pub body: EventBody,
     /// The message, if the event is one: later edits start from it.
     pub message: Option<Arc<Message>>,

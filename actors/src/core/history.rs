@@ -1,5 +1,4 @@
-//! The history: the last messages of a channel, which people read back through `/info` and
-//! `/connect`.
+//! The history: the last messages of a channel, which `/info` and `/connect` show.
 
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -8,21 +7,21 @@ use crate::name::MessageId;
 use crate::protocol::config::ChannelConfig;
 use crate::protocol::message::Message;
 
-/// The last `history_size` messages, oldest first, as far as they fit.
+/// The last `history_size` messages of a channel, oldest first; fewer if they take too many bytes.
 #[derive(Debug)]
 pub struct History {
     /// Each message with its offset in the log.
     messages: VecDeque<(u64, Arc<Message>)>,
-    /// How many bytes the messages hold together.
+    /// The number of bytes that the messages take together.
     bytes: usize,
-    /// How many bytes of these are not counted with messages.
+    /// The part of `bytes` that `memory.rs` does not count with the messages.
     own_bytes: usize,
-    /// How many bytes they may hold.
+    /// The largest number of bytes that the messages may take together.
     most_bytes: usize,
 }
 
 impl History {
-    /// Creates a history that holds at most `most_bytes`.
+    /// Creates an empty history whose messages may take at most `most_bytes`.
     pub fn new(most_bytes: usize) -> Self {
         Self {
             messages: VecDeque::new(),
@@ -32,7 +31,7 @@ impl History {
         }
     }
 
-    /// Creates a history again from the messages that were kept of it, each with its offset.
+    /// Restores a history from the stored messages, each with its offset.
     pub fn restore(
         messages: impl IntoIterator<Item = (u64, Arc<Message>)>,
         most_bytes: usize,
@@ -46,9 +45,9 @@ impl History {
         }
     }
 
-    /// Keeps a message, which has this offset in the log, where the configuration says so, and
-    /// returns whether it does. A smaller `history_size` cuts here, with the next message, and
-    /// turning `store_history` off keeps what is there (`protocol.md` §5).
+    /// Stores a message, which has this offset in the log, if the configuration says so. Returns
+    /// whether the message was stored. A smaller `history_size` takes effect here, with the next
+    /// message. Turning `store_history` off keeps the messages that are there (`protocol.md` §5).
     pub fn store(&mut self, offset: u64, message: &Arc<Message>, config: &ChannelConfig) -> bool {
         if !config.store_history || message.address.no_history {
             return false;
@@ -60,7 +59,7 @@ impl History {
         true
     }
 
-    /// Drops the oldest messages beyond `size` messages or the bytes allowed.
+    /// Drops the oldest messages until at most `size` are left, and they take at most `most_bytes`.
     fn trim(&mut self, size: usize) {
         while self.messages.len() > size || self.bytes > self.most_bytes {
             if !self.drop_oldest() {
@@ -79,12 +78,12 @@ impl History {
         true
     }
 
-    /// Drops the oldest messages until the rest holds at most this many bytes.
+    /// Drops the oldest messages until the rest takes at most `bytes`.
     pub fn trim_to(&mut self, bytes: usize) {
         while self.bytes > bytes && self.drop_oldest() {}
     }
 
-    /// Returns the offset before the oldest message; `None` if it holds none.
+    /// Returns the offset before the oldest message; `None` if the history is empty.
     pub fn start(&self) -> Option<u64> {
         self.messages.front().map(|(offset, _)| offset - 1)
     }
@@ -94,7 +93,8 @@ impl History {
         self.messages().find(|message| message.uuid == id)
     }
 
-    /// Replaces the message that has the same id by its edited form, and returns its offset.
+    /// Replaces the message that has the same id with its edited form. Returns its offset, or
+    /// `None` if there is no such message.
     pub fn replace(&mut self, edited: &Arc<Message>) -> Option<u64> {
         let (offset, message) = self
             .messages
@@ -108,7 +108,7 @@ impl History {
         Some(offset)
     }
 
-    /// Removes the message with this id, and returns its offset.
+    /// Removes the message with this id. Returns its offset, or `None` if there is no such message.
     pub fn erase(&mut self, id: MessageId) -> Option<u64> {
         let index = self.messages().position(|message| message.uuid == id)?;
         let (offset, message) = self.messages.remove(index)?;
@@ -117,22 +117,23 @@ impl History {
         Some(offset)
     }
 
-    /// Returns how many messages it holds.
+    /// Returns the number of messages.
     pub fn len(&self) -> usize {
         self.messages.len()
     }
 
-    /// Returns how many bytes its messages hold.
+    /// Returns the number of bytes that the messages take.
     pub fn bytes(&self) -> usize {
         self.bytes
     }
 
-    /// Returns how many bytes it holds, without those that are counted with messages.
+    /// Returns the number of bytes that the history takes, without those that `memory.rs` counts
+    /// with the messages.
     pub fn own_bytes(&self) -> usize {
         self.own_bytes
     }
 
-    /// Returns whether it holds none.
+    /// Returns whether there are no messages.
     pub fn is_empty(&self) -> bool {
         self.messages.is_empty()
     }
@@ -148,7 +149,8 @@ impl History {
     }
 }
 
-/// Returns how many bytes a message takes here, without those that are counted with it.
+/// Returns the number of bytes that a message takes in the history, without those that `memory.rs`
+/// counts with the message.
 fn own_size(message: &Message) -> usize {
     let shared = if message.is_held() { 0 } else { message.size() };
     size_of::<(u64, Arc<Message>)>() + shared

@@ -1,7 +1,7 @@
-//! The log: every event of a channel, or every private one of a user, with a number.
+//! The log: the events of a channel, or the private events of a user, each with an offset.
 //!
-//! Catch-up, slow clients and clients that come back read the log. What people read back through
-//! `/info` is the [`history`](crate::core::history).
+//! Catch-up reads the log, for clients that are new, slow or back. The messages that `/info` shows
+//! are in the [`history`](crate::core::history).
 
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -16,32 +16,34 @@ use crate::protocol::event::EventBody;
 use crate::protocol::message::Message;
 use crate::protocol::timestamp::Moment;
 
-/// A bounded series of entries without holes: each offset from the oldest to the end is there.
+/// A bounded series of entries without holes: every offset from the oldest entry to the end has an
+/// entry.
 #[derive(Debug)]
 pub struct Log {
     epoch: Epoch,
-    /// The epochs that it had before, oldest first.
+    /// The former epochs of the log, oldest first.
     former: Vec<FormerEpochs>,
     entries: VecDeque<Entry>,
     end: u64,
     bytes: usize,
     own_bytes: usize,
-    /// Grows with each edit and deletion.
+    /// A number that grows with each edit and deletion.
     revision: u64,
     retention: Retention,
-    /// What has changed since it was last taken; `None` where nobody takes it.
+    /// The changes since they were last taken; `None` if nobody takes them.
     changes: Option<Box<LogChanges>>,
 }
 
-/// What a position from elsewhere says of a log.
+/// The meaning of a client's position in a log.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Located {
-    /// It is of the present epoch: the client has read up to this offset.
+    /// The position is of the present epoch: the client has read up to this offset.
     Here(u64),
-    /// It is of a former epoch, and all that the client has read is known: up to this offset.
+    /// The position is of a former epoch, and nothing that the client has read was lost: it has
+    /// read up to this offset.
     Before(u64),
-    /// It is of a former epoch, and the client has read entries that are lost since. What it has
-    /// not read begins after this offset.
+    /// The position is of a former epoch, and the client has read entries that were lost later. The
+    /// entries that it has not read begin after this offset.
     Beyond(u64),
 }
 
@@ -61,8 +63,8 @@ impl Log {
         }
     }
 
-    /// Creates a log again from what was kept of it. Entries that are not followed by all later
-    /// ones are left out: a log has no holes.
+    /// Restores a log from the store. Entries before a hole in the offsets are left out, since a
+    /// log has no holes.
     pub fn restore(
         state: LogState,
         entries: impl IntoIterator<Item = Entry>,
@@ -98,7 +100,7 @@ impl Log {
         (self.bytes, self.own_bytes) = (0, 0);
     }
 
-    /// Returns its numbering.
+    /// Returns the numbering of the log.
     pub fn state(&self) -> LogState {
         LogState {
             epoch: self.epoch,
@@ -108,7 +110,7 @@ impl Log {
         }
     }
 
-    /// Returns what a position says of this log; `None` if it is of another log.
+    /// Returns what a position means in this log; `None` if it is a position of another log.
     pub fn locate(&self, (epoch, offset): Position) -> Option<Located> {
         if epoch == self.epoch {
             return Some(Located::Here(offset));
@@ -122,18 +124,18 @@ impl Log {
         })
     }
 
-    /// Collects changes from now on. Somebody has to take them.
+    /// Collects changes from now on. The caller must take them regularly, since they pile up.
     pub fn collect_changes(&mut self) {
         self.changes = Some(Box::default());
     }
 
-    /// Returns whether something has changed since it was last taken.
+    /// Returns whether there are changes since they were last taken.
     pub fn has_changes(&self) -> bool {
         let changes = self.changes.as_ref();
         changes.is_some_and(|it| !it.appended.is_empty() || !it.rewritten.is_empty())
     }
 
-    /// Takes what has changed since it was last taken.
+    /// Takes the changes since they were last taken.
     pub fn take_changes(&mut self) -> LogChanges {
         self.changes
             .as_deref_mut()
@@ -141,7 +143,7 @@ impl Log {
             .unwrap_or_default()
     }
 
-    /// Returns all entries as changes, for a store that knows nothing of this log.
+    /// Returns all entries as changes, for a store that has no data of this log.
     pub fn all_as_changes(&self) -> LogChanges {
         LogChanges {
             is_whole: true,
@@ -150,42 +152,43 @@ impl Log {
         }
     }
 
-    /// Returns the epoch of its numbering.
+    /// Returns the present epoch.
     pub fn epoch(&self) -> Epoch {
         self.epoch
     }
 
-    /// Returns the offset of the latest entry, 0 before the first.
+    /// Returns the offset of the latest entry; 0 before the first entry.
     pub fn end(&self) -> u64 {
         self.end
     }
 
-    /// Returns a number that changes whenever an entry that was logged before changes.
+    /// Returns a number that changes whenever an entry of the log is edited or deleted.
     pub fn revision(&self) -> u64 {
         self.revision
     }
 
-    /// Returns how many entries it holds.
+    /// Returns the number of entries.
     pub fn len(&self) -> usize {
         self.entries.len()
     }
 
-    /// Returns how many bytes its entries hold.
+    /// Returns the number of bytes that the entries take.
     pub fn bytes(&self) -> usize {
         self.bytes
     }
 
-    /// Returns how many bytes its entries hold, without those that are counted with messages.
+    /// Returns the number of bytes that the entries take, without those that `memory.rs` counts
+    /// with messages.
     pub fn own_bytes(&self) -> usize {
         self.own_bytes
     }
 
-    /// Returns whether it holds none.
+    /// Returns whether there are no entries.
     pub fn is_empty(&self) -> bool {
         self.entries.is_empty()
     }
 
-    /// Appends an event and drops what is beyond the retention.
+    /// Appends an event, and drops entries beyond the retention.
     pub fn push(&mut self, record: Record, now: Moment) {
         self.end += 1;
         let Record {
@@ -215,7 +218,7 @@ impl Log {
         self.trim(now);
     }
 
-    /// Drops what is beyond the retention. Returns whether there was something to drop.
+    /// Drops entries beyond the retention. Returns whether there were any.
     pub fn trim(&mut self, now: Moment) -> bool {
         let before = self.entries.len();
         while let Some(oldest) = self.entries.front() {
@@ -232,7 +235,7 @@ impl Log {
         self.entries.len() < before
     }
 
-    /// Drops the oldest entries until the rest holds at most this many bytes.
+    /// Drops the oldest entries until the rest takes at most `bytes`.
     pub fn trim_to(&mut self, bytes: usize) {
         while self.bytes > bytes && !self.is_empty() {
             self.drop_oldest();
@@ -247,7 +250,7 @@ impl Log {
         }
     }
 
-    /// Gives the memory of a burst back.
+    /// Frees the memory that a burst of entries needed.
     fn give_back(&mut self) {
         if self.entries.capacity() > 4 * self.entries.len().max(16) {
             self.entries.shrink_to(2 * self.entries.len());
@@ -257,8 +260,8 @@ impl Log {
     /// Returns the entries after `position`, oldest first.
     ///
     /// # Errors
-    /// [`Lost`] when entries after `position` have left the log, so that the caller cannot go on
-    /// without a gap.
+    /// [`Lost`] when entries after `position` have left the log: the caller cannot go on without a
+    /// gap.
     pub fn after(&self, position: u64) -> Result<impl Iterator<Item = &Entry>, Lost> {
         if position < self.oldest_position() {
             return Err(Lost);
@@ -275,13 +278,13 @@ impl Log {
             .range(self.entries.len().saturating_sub(count)..)
     }
 
-    /// Returns the position before the oldest entry. A reader that stands here can read all that is
-    /// left.
+    /// Returns the position before the oldest entry. A reader at this position can read all entries
+    /// that are left.
     pub fn oldest_position(&self) -> u64 {
         self.end - self.entries.len() as u64
     }
 
-    /// Returns the position before the last `count` entries that a client is shown which was not
+    /// Returns the position before the last `count` entries that are kept for clients that were not
     /// listening.
     pub fn position_before_frames(&self, count: usize) -> u64 {
         let kept = self
@@ -294,7 +297,7 @@ impl Log {
             .map_or(self.end, |entry| entry.offset - 1)
     }
 
-    /// Returns the message with this id, if it is here and can be edited.
+    /// Returns the message with this id, if the log still holds it and it was not deleted.
     pub fn message(&self, id: MessageId) -> Option<&Arc<Message>> {
         self.entries
             .iter()
@@ -303,7 +306,8 @@ impl Log {
             .and_then(|entry| entry.message.as_ref())
     }
 
-    /// Replaces the message that has the same id by its edited form.
+    /// Replaces the message that has the same id with its edited form. Returns the offset of its
+    /// entry, or `None` if there is no such message.
     pub fn replace(&mut self, message: &Arc<Message>, body: EventBody) -> Option<u64> {
         self.change(message.uuid, |entry| {
             entry.body = Some(body);
@@ -311,7 +315,8 @@ impl Log {
         })
     }
 
-    /// Empties the entry of the message with this id. Its offset stays taken.
+    /// Empties the entry of the message with this id, which keeps its offset. Returns the offset,
+    /// or `None` if there is no such message.
     pub fn erase(&mut self, id: MessageId) -> Option<u64> {
         self.change(id, |entry| {
             entry.body = None;
@@ -319,7 +324,8 @@ impl Log {
         })
     }
 
-    /// Changes the entry of the message with this id, and returns its offset.
+    /// Changes the entry of the message with this id. Returns its offset, or `None` if there is no
+    /// such message.
     fn change(&mut self, id: MessageId, change: impl FnOnce(&mut Entry)) -> Option<u64> {
         let is_it = |entry: &&mut Entry| entry.id == id && entry.message.is_some();
         let entry = self.entries.iter_mut().rev().find(is_it)?;
@@ -331,8 +337,9 @@ impl Log {
         Some(entry.offset)
     }
 
-    /// Notes that the entry at this offset was edited, or emptied where there is no message any
-    /// more. The log may have dropped the entry, and the history may still hold it.
+    /// Adds to the collected changes that the entry at this offset was edited, or emptied if
+    /// `message` is `None`. The log may already have dropped the entry while the history still
+    /// holds it.
     pub fn note_rewrite(&mut self, offset: Option<u64>, message: Option<Arc<Message>>) {
         if let (Some(changes), Some(offset)) = (&mut self.changes, offset) {
             changes.rewritten.push(Rewrite { offset, message });

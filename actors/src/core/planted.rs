@@ -1,18 +1,18 @@
-//! Faults that a test plants into the cursor, to show that it would find them. Programs that are
-//! built for release have none.
+//! Faults that a test plants in the cursor, to show that the test would find them. Release builds
+//! contain none of them.
 
 /// A fault of the cursor.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Fault {
-    /// The position is one too far after entries were sent.
+    /// The position is one too high after entries were sent.
     Position,
-    /// What the client has not read counts as read when its transport ends.
+    /// Entries that the client has not read count as read when its transport ends.
     Report,
-    /// A client is not told of a gap.
+    /// A client is not sent the event for a gap.
     Gap,
-    /// What a client has missed is not marked.
+    /// Entries that a client has missed are not marked as caught up.
     Mark,
-    /// A transport that is replaced counts as read.
+    /// The entries that were sent to a replaced transport count as read.
     Takeover,
 }
 
@@ -32,7 +32,7 @@ thread_local! {
     static PLANTED: std::cell::Cell<Option<Fault>> = const { std::cell::Cell::new(None) };
 }
 
-/// Plants a fault into all cursors of this thread, or takes it away again.
+/// Plants a fault in all cursors of this thread; `None` removes it.
 #[cfg(debug_assertions)]
 pub fn plant(fault: Option<Fault>) {
     PLANTED.set(fault);

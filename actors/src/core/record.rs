@@ -1,4 +1,4 @@
-//! What is kept of the cores, as plain values.
+//! The records of channels, users, connections and logs that a store keeps, as plain values.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -18,17 +18,16 @@ use crate::protocol::timestamp::Moment;
 pub struct ChannelRecord {
     /// The name of the channel.
     pub name: ChannelName,
-    /// The id that was made with the channel.
+    /// The id that the channel got when it was created.
     pub uuid: Uuid,
     /// The six settings.
     pub config: ChannelConfig,
-    /// When something last happened in the channel.
+    /// The time of the last activity in the channel.
     pub last_active: Moment,
     /// The numbering of the log.
     pub log: LogState,
-    /// The offset before the oldest message of the history. Entries that are [in the
-    /// history](Entry::is_in_history) and come after it are kept for it, even where the log has
-    /// dropped them.
+    /// The offset before the oldest message of the history. The store keeps the entries after it
+    /// that are [in the history](Entry::is_in_history), even if the log has dropped them.
     pub history_start: u64,
 }
 
@@ -37,26 +36,27 @@ pub struct ChannelRecord {
 pub struct UserRecord {
     /// The name of the user.
     pub name: UserName,
-    /// The id that was made with the user.
+    /// The id that the user got when it was created.
     pub uuid: Uuid,
     /// The whole state.
     pub state: State,
     /// The keys that others may see.
     pub public_keys: Vec<String>,
-    /// When something last happened to the user.
+    /// The time of the user's last activity.
     pub last_active: Moment,
     /// The numbering of the private log.
     pub log: LogState,
 }
 
-/// What has changed in a log.
+/// The changes of a log.
 #[derive(Clone, Debug, Default)]
 pub struct LogChanges {
-    /// True where these are all entries, and those that were noted before do not count any more.
+    /// True if `appended` has all entries of the log. They then replace the entries that the store
+    /// was given before.
     pub is_whole: bool,
     /// The entries that were appended, oldest first.
     pub appended: Vec<Entry>,
-    /// The entries that were edited or emptied, and are not among those that were appended.
+    /// The entries that were edited or emptied. The store applies them after `appended`.
     pub rewritten: Vec<Rewrite>,
 }
 
@@ -65,33 +65,34 @@ pub struct LogChanges {
 pub struct Rewrite {
     /// The offset of the entry.
     pub offset: u64,
-    /// The edited message; `None` where it was deleted.
+    /// The edited message; `None` if it was deleted.
     pub message: Option<Arc<Message>>,
 }
 
-/// A connection.
+/// A connection, its channels and the positions of its client.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ConnectionRecord {
-    /// The user whose connection it is.
+    /// The user who owns the connection.
     pub user: UserName,
-    /// Its channels, each with how far the client is known to have read there; `None` where its
-    /// place is not known yet.
+    /// The channels of the connection, each with the position up to which the client is known to
+    /// have read; `None` if the position is not known yet.
     pub channels: Vec<(ChannelName, Option<Position>)>,
-    /// How far the client is known to have read the user's private log.
+    /// The position up to which the client is known to have read the user's private log.
     pub private: Option<Position>,
-    /// How far the client has read if its next transport is a long-poll again.
+    /// The positions up to which the client has read if its next transport is a long-poll again.
     pub presumed: Vec<Position>,
-    /// The epochs of the logs where the client is still to be told that entries may be gone.
+    /// The epochs of the logs where the client must still be told that entries may be lost.
     pub owed_gaps: BTreeSet<Epoch>,
-    /// The epochs of the logs where no transport has begun since the connection took its place.
+    /// The epochs of the logs where no transport has begun since the connection took its place
+    /// there.
     pub new_places: BTreeSet<Epoch>,
     /// Whether the client counts as present.
     pub is_present: bool,
     /// Whether a transport has listened.
     pub has_listened: bool,
-    /// When the client was last heard from.
+    /// The time at which the client was last heard from.
     pub last_heard: Moment,
-    /// Until when the client may come back after it was told to wait.
+    /// The time until which a client that was told to wait may come back.
     pub returns_by: Option<Moment>,
 }
 
@@ -108,12 +109,12 @@ pub struct LogState {
     pub end: u64,
 }
 
-/// How many runs of former epochs a log remembers.
+/// The number of runs of former epochs that a log remembers.
 const REMEMBERED_EPOCHS: usize = 8;
 
 impl LogState {
-    /// Begins `count` epochs, one after the other: since the present one ended, entries may have
-    /// been handed on that are lost.
+    /// Begins `count` epochs, one after the other. This is needed because entries that were sent to
+    /// clients after the present end of the log may be lost.
     pub fn begin_epochs(&mut self, count: u64) {
         if count == 0 {
             return;
@@ -130,14 +131,14 @@ impl LogState {
     }
 }
 
-/// Epochs that a log had before, one after the other, and that ended at the same offset: entries
-/// with a higher offset were handed on in them, but are lost.
+/// A run of former epochs of a log, one after the other, that all ended at the same offset. Entries
+/// with a higher offset may have been sent to clients in these epochs, but they are lost.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct FormerEpochs {
     /// The first of the epochs.
     pub first: Epoch,
-    /// How many epochs they are.
+    /// The number of epochs in the run.
     pub count: u64,
-    /// The offset at which they ended.
+    /// The offset at which the epochs ended.
     pub end: u64,
 }

@@ -1,4 +1,4 @@
-//! The roster of a channel: which users are present, as they told it.
+//! The roster of a channel: the users who are present, as they have told the channel.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -8,39 +8,40 @@ use crate::name::UserName;
 use crate::protocol::state::{Change, State, UserState};
 use crate::protocol::timestamp::Moment;
 
-/// What a user tells a channel of itself. It always says everything and has a version that grows,
-/// so it does no harm if it comes twice or late.
+/// An update that a user sends to a channel: its connections there and its state. An update is
+/// always complete and has a version that grows, so an update that arrives twice or late does no
+/// harm.
 #[derive(Clone, Debug)]
 pub struct Member {
     /// The name of the user.
     pub user: UserName,
-    /// A number that grows with everything the user tells.
+    /// A number that grows with each update of the user.
     pub version: u64,
-    /// How many of the user's connections are in the channel and present.
+    /// The number of the user's connections that are in the channel and count as present.
     pub connections: usize,
     /// The user's whole state.
     pub state: State,
-    /// What others may see of the state.
+    /// The part of the state that others may see.
     pub public_state: State,
-    /// The values that changed just now; empty where the state is told without an event.
+    /// The values that have just changed; empty if the channel must make no event of the change.
     pub changed: Arc<[Change]>,
 }
 
-/// What a [`Member`] changed in a roster.
+/// The change that a [`Member`] update made in a roster.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum MemberChange {
-    /// Nothing: the roster knows something newer of this user.
+    /// No change: the roster has a newer update of this user.
     Stale,
-    /// The user's state or number of connections, or nothing.
+    /// The user's state or number of connections changed, or nothing did.
     Updated,
-    /// The user's first connection came.
+    /// The user's first connection entered the channel.
     Joined,
-    /// The user's last connection went.
+    /// The user's last connection left the channel.
     Parted,
 }
 
-/// How long a user who left is remembered, so that what it told earlier and arrives later is known
-/// to be old.
+/// The time for which a user who left is remembered, so that an old update that arrives late is
+/// recognized as stale.
 const REMEMBERED: Duration = Duration::from_secs(60);
 
 #[derive(Debug)]
@@ -49,24 +50,24 @@ struct RosterEntry {
     connections: usize,
     state: State,
     public_state: State,
-    /// When the user left; `None` while it is present.
+    /// The time at which the user left; `None` while it is present.
     left_at: Option<Moment>,
 }
 
-/// The users of a channel.
+/// The users who are present in a channel, and those who left it a short time ago.
 #[derive(Debug, Default)]
 pub struct Roster {
     entries: BTreeMap<UserName, RosterEntry>,
-    /// How many users are present.
+    /// The number of users who are present.
     present: usize,
-    /// How many connections they have here.
+    /// The number of connections that the present users have in the channel.
     connections: usize,
     /// A number that grows with each change.
     revision: u64,
 }
 
 impl Roster {
-    /// Notes what a user tells, unless something newer is known.
+    /// Applies an update of a user, unless the roster already has a newer one.
     pub fn apply(&mut self, member: &Member, now: Moment) -> MemberChange {
         let known = self.entries.get(&member.user);
         if known.is_some_and(|entry| entry.version >= member.version) {
@@ -100,8 +101,8 @@ impl Roster {
         }
     }
 
-    /// Forgets a user, whose next actor begins with a version of its own. Returns whether it was
-    /// present.
+    /// Forgets a user and the version of its last update, since the versions of its next actor
+    /// start again. Returns whether the user was present.
     pub fn expel(&mut self, user: &UserName) -> bool {
         let Some(entry) = self.entries.remove(user) else {
             return false;
@@ -127,17 +128,17 @@ impl Roster {
         self.present == 0
     }
 
-    /// Returns how many users are present.
+    /// Returns the number of users who are present.
     pub fn len(&self) -> usize {
         self.present
     }
 
-    /// Returns how many connections the present users have here.
+    /// Returns the number of connections that the present users have in the channel.
     pub fn connections(&self) -> usize {
         self.connections
     }
 
-    /// Returns a number that is another one after each change.
+    /// Returns a number that grows with each change of the roster.
     pub fn revision(&self) -> u64 {
         self.revision
     }

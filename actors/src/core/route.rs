@@ -7,21 +7,22 @@ use serde::Serialize;
 use crate::name::UserName;
 use crate::protocol::message::Address;
 
-/// Which users may see an entry of a channel. It stands beside the entry and never inside, so
-/// clients do not learn it.
+/// The users who may see an entry of a channel. The route is stored beside the encoded event and
+/// never inside it, so clients do not learn it.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 #[serde(transparent)]
 pub struct Route(Option<Arc<Restriction>>);
 
 #[derive(Debug, PartialEq, Eq, Serialize)]
 struct Restriction {
-    /// The users who may see it; empty if all may.
+    /// The users who may see the entry; empty if all may.
     only: SortedUsers,
-    /// The users who may not, even if `only` names them.
+    /// The users who may not see the entry, even if `only` names them.
     except: SortedUsers,
 }
 
-/// Users in the order of their names, each once, so that one of 100,000 is found in 17 steps.
+/// A list of users, sorted by name and without duplicates, so that a search among 100,000 users
+/// takes 17 steps.
 #[derive(Debug, Default, PartialEq, Eq, Serialize)]
 #[serde(transparent)]
 struct SortedUsers(Box<[UserName]>);
@@ -45,7 +46,7 @@ impl Route {
         Self(None)
     }
 
-    /// Returns the route to everyone but `user`.
+    /// Returns the route to everyone except `user`.
     pub fn all_but(user: UserName) -> Self {
         Self(Some(Arc::new(Restriction {
             only: SortedUsers::default(),
@@ -53,14 +54,14 @@ impl Route {
         })))
     }
 
-    /// Returns the route of a message in a channel: to `pm_users`, or to all if there are none,
-    /// less `exclude_users` (`protocol.md` §5).
+    /// Returns the route of a message in a channel: to `pm_users`, or to all users if `pm_users` is
+    /// empty, in both cases without `exclude_users` (`protocol.md` §5).
     pub fn of(address: &Address) -> Self {
         Self::restricted(&address.pm_users, &address.exclude_users)
     }
 
-    /// Returns the route to the users in `only`, or to all if there are none, less those in
-    /// `except`.
+    /// Returns the route to the users in `only`, or to all users if `only` is empty, in both cases
+    /// without those in `except`.
     pub fn restricted(only: &[UserName], except: &[UserName]) -> Self {
         if only.is_empty() && except.is_empty() {
             return Self::open();
@@ -71,7 +72,7 @@ impl Route {
         })))
     }
 
-    /// Returns the only users who may see the entry; none if all may.
+    /// Returns the only users who may see the entry; empty if all may.
     pub fn only(&self) -> &[UserName] {
         self.0.as_ref().map_or(&[], |rule| &rule.only.0)
     }
@@ -86,7 +87,8 @@ impl Route {
         self.0.is_none()
     }
 
-    /// Returns whether the route names this user. All users whom it does not name see the same.
+    /// Returns whether the route names this user. All users whom no route names see the same
+    /// entries.
     pub fn names(&self, user: &UserName) -> bool {
         self.0
             .as_ref()
@@ -100,7 +102,8 @@ impl Route {
         })
     }
 
-    /// Returns how many bytes it holds, without the texts of the names, which the message shares.
+    /// Returns the number of bytes that the route takes, without the texts of the names, which it
+    /// shares with the message.
     pub fn size(&self) -> usize {
         let names = |rule: &Arc<Restriction>| rule.only.0.len() + rule.except.0.len();
         self.0.as_ref().map_or(0, |rule| {

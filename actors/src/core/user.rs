@@ -1,4 +1,4 @@
-//! What a user decides: its state, how many of its connections are in which channel, and its
+//! The decisions of a user: its state, the number of its connections in each channel, and its
 //! private messages.
 
 use std::collections::BTreeMap;
@@ -19,40 +19,40 @@ use crate::protocol::message::{Deletion, Message, Patch};
 use crate::protocol::state::{Change, State};
 use crate::protocol::timestamp::Moment;
 
-/// What a channel must be told after an operation of a user.
+/// An update that a channel must be sent after an operation of a user.
 #[derive(Clone, Debug)]
 pub struct ChannelUpdate {
-    /// The channel that is told.
+    /// The channel to which the update goes.
     pub channel: ChannelName,
-    /// What the user tells of itself.
+    /// The user as it is now.
     pub member: Member,
-    /// What happens to the place of a connection there.
+    /// The effect on the place of a connection in the channel.
     pub place: Place,
 }
 
-/// What happens to the place of a connection in a channel.
+/// The effect of an operation on the place of a connection in a channel.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Place {
-    /// Nothing happens to it.
+    /// The place does not change.
     Unchanged,
-    /// It begins at the end of the channel's log.
+    /// The place begins, at the end of the channel's log.
     Taken(ConnId),
-    /// It ends.
+    /// The place ends.
     Left(ConnId),
 }
 
-/// What `/connect` sets in the state of a user.
+/// The state values and public keys that `/connect` sets.
 #[derive(Clone, Debug, Default)]
 pub struct ConnectState {
     /// The values that are set only if the user is new.
     pub fresh_state: Values,
-    /// The values that are set in any case.
+    /// The values that are set in any case, after `fresh_state`.
     pub state: Values,
-    /// The public keys, which replace the present ones.
+    /// The public keys, which replace the user's present ones.
     pub public_keys: Vec<String>,
 }
 
-/// What a connection tells its user when it opens or is used again.
+/// The channels that a connection reports to its user when it opens or is connected again.
 #[derive(Clone, Debug, Default)]
 pub struct ConnectedChannels {
     /// The channels that the connection was in while its client did not count as present.
@@ -61,7 +61,7 @@ pub struct ConnectedChannels {
     pub added: Vec<ChannelName>,
 }
 
-/// What `/user_state` changed.
+/// The result of `/user_state`.
 #[derive(Clone, Debug)]
 pub struct StateChanged {
     /// The whole state after the change.
@@ -78,12 +78,13 @@ pub struct UserCore {
     name: UserName,
     uuid: uuid::Uuid,
     state: VisibleState,
-    /// Its connections, and whether each counts as present.
+    /// The connections of the user, and whether each counts as present.
     connections: BTreeMap<ConnId, bool>,
-    /// The channels where the user is present, and by how many connections.
+    /// The channels where the user is present, each with the number of its present connections
+    /// there.
     present: BTreeMap<ChannelName, usize>,
     log: Log,
-    /// The version of the latest [`Member`].
+    /// The version of the latest [`Member`] update.
     version: u64,
     last_active: Moment,
     /// True until the first connection opens.
@@ -111,7 +112,7 @@ impl UserCore {
         }
     }
 
-    /// Creates a user again, without connections, from what was kept of it.
+    /// Restores a user from the store. It has no connections yet.
     pub fn restore(record: UserRecord, entries: Vec<Entry>, retention: Retention) -> Self {
         let UserRecord {
             name,
@@ -134,7 +135,7 @@ impl UserCore {
         }
     }
 
-    /// Gives the user a connection again that it had before a restart, in these channels.
+    /// Restores a connection that the user had before a restart, and that is in these channels.
     pub fn restore_connection(
         &mut self,
         conn_id: ConnId,
@@ -147,14 +148,14 @@ impl UserCore {
         }
     }
 
-    /// Returns what each channel is told where the user is present, so that it knows the user again
-    /// after a restart.
+    /// Returns an update for each channel where the user is present, so that the channel knows the
+    /// user again after a restart.
     pub fn restored_members(&mut self) -> Vec<ChannelUpdate> {
         let channels: Vec<_> = self.present.keys().cloned().collect();
         self.updates(with_place(channels, Place::Unchanged), Vec::new())
     }
 
-    /// Returns what is to be kept of the user besides its private entries.
+    /// Returns the values that the store keeps of the user, apart from its private entries.
     pub fn record(&self) -> UserRecord {
         UserRecord {
             name: self.name.clone(),
@@ -166,17 +167,18 @@ impl UserCore {
         }
     }
 
-    /// Collects changes of the private log from now on. Somebody has to take them.
+    /// Collects changes of the private log from now on. The caller must take them regularly, since
+    /// they pile up.
     pub fn collect_changes(&mut self) {
         self.log.collect_changes();
     }
 
-    /// Returns all private entries, for a store that knows nothing of the user.
+    /// Returns all private entries, for a store that has no data of the user.
     pub fn all_as_changes(&self) -> LogChanges {
         self.log.all_as_changes()
     }
 
-    /// Takes what has changed in the private log since it was last taken.
+    /// Takes the changes of the private log since they were last taken.
     pub fn take_changes(&mut self) -> LogChanges {
         self.log.take_changes()
     }
@@ -186,17 +188,17 @@ impl UserCore {
         &self.name
     }
 
-    /// Returns the id that was made with the user.
+    /// Returns the id that the user got when it was created.
     pub fn uuid(&self) -> uuid::Uuid {
         self.uuid
     }
 
-    /// Returns the state, and what others may see of it.
+    /// Returns the state, and the part of it that others may see.
     pub fn state(&self) -> &VisibleState {
         &self.state
     }
 
-    /// Returns the connections, and whether each counts as present.
+    /// Returns the connections, each with whether it counts as present.
     pub fn connections(&self) -> &BTreeMap<ConnId, bool> {
         &self.connections
     }
@@ -211,7 +213,7 @@ impl UserCore {
         &self.log
     }
 
-    /// Returns when something last happened to this user.
+    /// Returns the time of the user's last activity.
     pub fn last_active(&self) -> Moment {
         self.last_active
     }
@@ -221,7 +223,7 @@ impl UserCore {
         self.connections.is_empty()
     }
 
-    /// Checks whether a connection may open and set this.
+    /// Checks whether a connection may open and set these values.
     ///
     /// # Errors
     /// Fails when the user would have more connections, or a larger state, than the limits allow.
@@ -248,8 +250,9 @@ impl UserCore {
         self.is_new
     }
 
-    /// Adds a connection, or channels to one that is already here. The state changes without an
-    /// event (`protocol.md` §5); the channels where the user is present learn the new one too.
+    /// Adds a connection, or adds channels to a connection that the user already has. The state
+    /// changes without an event (`protocol.md` §5), but the update for each channel where the user
+    /// is present has the new state. Returns the updates for the channels.
     pub fn connect(
         &mut self,
         conn_id: ConnId,
@@ -276,7 +279,7 @@ impl UserCore {
         self.updates(places, Vec::new())
     }
 
-    /// A connection is in more channels than before.
+    /// Notes that a connection was added to channels. Returns the updates for them.
     ///
     /// # Errors
     /// [`Unknown`] when the user has no such connection.
@@ -293,7 +296,7 @@ impl UserCore {
         Ok(self.updates(with_place(added, Place::Taken(conn_id)), Vec::new()))
     }
 
-    /// A connection has left channels.
+    /// Notes that a connection has left channels. Returns the updates for them.
     ///
     /// # Errors
     /// [`Unknown`] when the user has no such connection.
@@ -310,7 +313,8 @@ impl UserCore {
         Ok(self.updates(with_place(removed, Place::Left(conn_id)), Vec::new()))
     }
 
-    /// A connection, which is in these channels, counts as present from now on or no longer.
+    /// Sets whether a connection, which is in these channels, counts as present. Returns the
+    /// updates for the channels.
     pub fn set_present(
         &mut self,
         conn_id: ConnId,
@@ -331,7 +335,8 @@ impl UserCore {
         self.updates(with_place(channels, Place::Unchanged), Vec::new())
     }
 
-    /// A connection, which was in these channels, has ended for good.
+    /// Notes that a connection, which was in these channels, has ended for good. Returns the
+    /// updates for the channels.
     pub fn close(
         &mut self,
         conn_id: ConnId,
@@ -348,8 +353,8 @@ impl UserCore {
         self.updates(with_place(channels, Place::Left(conn_id)), Vec::new())
     }
 
-    /// Sets values, and the public keys where they are given. Each channel where the user is
-    /// present learns of the values that changed.
+    /// Sets values, and the public keys if they are given. Returns the result, and an update with
+    /// the changed values for each channel where the user is present.
     pub fn set_state(
         &mut self,
         values: Values,
@@ -373,7 +378,7 @@ impl UserCore {
         )
     }
 
-    /// Drops messages that were logged here before.
+    /// Removes messages from `publications` that are already in the private log.
     pub fn drop_published(&self, publications: &mut Vec<Publication>) {
         publications.retain(|publication| self.log.message(publication.message.uuid).is_none());
     }
@@ -386,7 +391,7 @@ impl UserCore {
         }
     }
 
-    /// Edits a private message if it is still here, and publishes the edit in any case.
+    /// Edits a private message if the log still holds it. Publishes the edit in any case.
     pub fn edit(&mut self, patch: &Patch, now: Moment) {
         self.last_active = now;
         if let Some(message) = self.log.message(patch.uuid) {
@@ -397,7 +402,7 @@ impl UserCore {
         self.push(patch.uuid, event::edit(patch), None, now);
     }
 
-    /// Deletes a private message if it is still here, and publishes the deletion in any case.
+    /// Deletes a private message if the log still holds it. Publishes the deletion in any case.
     pub fn delete(&mut self, deletion: &Deletion, now: Moment) {
         self.last_active = now;
         let offset = self.log.erase(deletion.uuid);
@@ -405,12 +410,12 @@ impl UserCore {
         self.push(deletion.uuid, event::deletion(deletion), None, now);
     }
 
-    /// Drops the oldest entries of the log until it holds at most this many bytes.
+    /// Drops the oldest entries of the log until the rest takes at most `bytes`.
     pub fn trim_to(&mut self, bytes: usize) {
         self.log.trim_to(bytes);
     }
 
-    /// Drops what is older than it may be. Returns whether the log has dropped entries.
+    /// Drops entries beyond the retention. Returns whether there were any.
     pub fn sweep(&mut self, now: Moment) -> bool {
         self.log.trim(now)
     }
@@ -427,14 +432,14 @@ impl UserCore {
         self.log.push(record, now);
     }
 
-    /// Notes that one more present connection is in these channels.
+    /// Notes that one present connection has entered these channels.
     fn enter(&mut self, channels: &[ChannelName]) {
         for channel in channels {
             *self.present.entry(channel.clone()).or_default() += 1;
         }
     }
 
-    /// Notes that one present connection less is in these channels.
+    /// Notes that one present connection has left these channels.
     fn leave(&mut self, channels: &[ChannelName]) {
         for channel in channels {
             if let Some(count) = self.present.get_mut(channel) {
@@ -446,7 +451,7 @@ impl UserCore {
         }
     }
 
-    /// Returns what these channels are told: the user as it is now, under a new version.
+    /// Returns the updates for these channels: the user as it is now, with a new version.
     fn updates(
         &mut self,
         places: impl IntoIterator<Item = (ChannelName, Place)>,
@@ -473,7 +478,7 @@ impl UserCore {
     }
 }
 
-/// Returns each channel with what happens to a connection's place there.
+/// Pairs each channel with the effect on a connection's place there.
 fn with_place(
     channels: Vec<ChannelName>,
     place: Place,

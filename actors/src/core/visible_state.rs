@@ -10,19 +10,19 @@ use crate::protocol::state::{Change, State, StateValue};
 /// The values that a caller sets, by key.
 pub type Values = BTreeMap<String, StateValue>;
 
-/// The state of a user. The keys in `public_keys` say which values others may see.
+/// The state of a user. Others may see the values whose keys are in `public_keys`.
 #[derive(Debug, Default)]
 pub struct VisibleState {
     state: State,
     public_keys: Vec<String>,
-    /// The values under the public keys, made again after each change.
+    /// The values of the public keys, rebuilt after each change.
     public_state: State,
-    /// About how many bytes all of it holds.
+    /// The approximate number of bytes that the state, its public part and the public keys take.
     size: usize,
 }
 
 impl VisibleState {
-    /// Creates a state again from what was kept of it.
+    /// Restores a state from the store.
     pub fn restore(state: State, public_keys: Vec<String>) -> Self {
         let mut restored = Self {
             state,
@@ -38,7 +38,7 @@ impl VisibleState {
         &self.state
     }
 
-    /// Returns what others may see of it.
+    /// Returns the part of the state that others may see.
     pub fn public_state(&self) -> &State {
         &self.public_state
     }
@@ -48,20 +48,22 @@ impl VisibleState {
         &self.public_keys
     }
 
-    /// Returns about how many bytes all of it holds.
+    /// Returns the approximate number of bytes that the state, its public part and the public keys
+    /// take.
     pub fn size(&self) -> usize {
         self.size
     }
 
-    /// Checks how large the state would be if these values were set, the later over the earlier. A
-    /// state that does not grow passes, also where the limits were larger once.
+    /// Checks the size that the state would have if these values were set, one map after the other.
+    /// A state that does not grow passes even if it is beyond the limits: they may have been larger
+    /// before.
     ///
     /// # Errors
     /// Fails when the state would be larger than its limits allow.
     pub fn check(&self, values: &[&Values], bounds: StateBounds) -> Result<(), LimitReached> {
         let keys: usize = values.iter().map(|values| values.len()).sum();
         let bytes: usize = values.iter().copied().map(size_of_values).sum();
-        // Most are far from the limits, even if all keys were new.
+        // A quick check first: most states are far from the limits, even if all keys were new.
         if bounds.keys.check(self.state.len() + keys).is_ok()
             && bounds.bytes.check(self.size + bytes).is_ok()
         {
@@ -90,8 +92,8 @@ impl VisibleState {
         Ok(())
     }
 
-    /// Sets values, and the public keys where they are given. Returns the values that changed, and
-    /// whether the keys did.
+    /// Sets values, and the public keys if they are given. Returns the values that changed, and
+    /// whether the public keys changed.
     pub fn set(&mut self, values: Values, public_keys: Option<Vec<String>>) -> (Vec<Change>, bool) {
         let changed = self.set_values(values);
         let has_new_keys = public_keys
@@ -106,8 +108,8 @@ impl VisibleState {
         (changed, has_new_keys)
     }
 
-    /// Sets values and returns those that changed. Null for a key that is not set is no change and
-    /// sets nothing (`protocol.md` §5).
+    /// Sets values, and returns the values that changed. Null for a key that is not set is no
+    /// change and sets nothing (`protocol.md` §5).
     fn set_values(&mut self, values: Values) -> Vec<Change> {
         let mut changed = Vec::new();
         for (key, value) in values {
@@ -123,7 +125,7 @@ impl VisibleState {
         changed
     }
 
-    /// Makes again what follows from the state and the public keys.
+    /// Computes the public state and the size again.
     fn update(&mut self) {
         let keys: HashSet<&str> = self.public_keys.iter().map(String::as_str).collect();
         let visible = self
@@ -141,7 +143,7 @@ impl VisibleState {
     }
 }
 
-/// Returns about how many bytes values take in a state.
+/// Returns the approximate number of bytes that values take in a state.
 pub fn size_of_values(values: &Values) -> usize {
     let size = |(key, value): (&String, &StateValue)| STATE_VALUE + key.len() + value.size();
     values.iter().map(size).sum()
