@@ -1,4 +1,4 @@
-//! What goes over the wire: types with their JSON forms, no decisions.
+//! The types that go over the wire, with their JSON forms. They decide nothing.
 
 pub mod config;
 pub mod event;

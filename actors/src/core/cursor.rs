@@ -1,8 +1,8 @@
 //! The cursor of a subscriber: its place in a log.
 //!
-//! Every subscriber has a position, also while it is slow or away. The entries after its position
-//! must still be sent to it. Three offsets say how far the latest transport has come. They always
-//! keep this order:
+//! Every subscriber has a position, also while it is slow or away. The entries after the position
+//! must still be sent to the subscriber. Three offsets say what became of the entries since its
+//! latest transport began. They always keep this order:
 //!
 //! ```text
 //! attached  <=  sent  <=  position  <=  end of the log
@@ -102,8 +102,8 @@ pub struct Cursor {
     /// True if entries between `attached` and `position` are gone and the gap has not been sent to
     /// the client yet.
     has_untold_gap: bool,
-    /// True if entries before `position` may be gone and the client is not known to have read of
-    /// this gap.
+    /// True if entries before `position` may be gone and it is not known whether the client has
+    /// read the event for this gap.
     owes_gap: bool,
     /// The first position of the latest transport. If the transport began with a gap, this is the
     /// position behind the gap.
@@ -167,8 +167,8 @@ impl Cursor {
         self.position
     }
 
-    /// Returns whether entries before the position may be gone and the client is not known to have
-    /// read of this gap.
+    /// Returns whether entries before the position may be gone while it is not known whether the
+    /// client has read the event for this gap.
     pub fn owes_gap(&self) -> bool {
         self.owes_gap
     }
@@ -299,8 +299,8 @@ impl Cursor {
         self.position = last;
     }
 
-    /// Ends a transport. `read` is the offset up to which its client has read. With `None` that is
-    /// not known, and the cursor goes back to where the transport began.
+    /// Ends a transport. `read` is the offset up to which its client has read; `None` if that is
+    /// not known. Then the cursor goes back to where the transport began.
     pub fn end(&mut self, generation: Generation, read: Option<u64>) {
         if generation < self.generation {
             return;

@@ -1,7 +1,7 @@
 //! The log: the events of a channel, or the private events of a user, each with an offset.
 //!
-//! Catch-up reads the log, for clients that are new, slow or back. The messages that `/info` shows
-//! are in the [`history`](crate::core::history).
+//! Catch-up reads the log for clients that are new, slow, or have come back. The messages that
+//! `/info` shows are in the [`history`](crate::core::history).
 
 use std::collections::VecDeque;
 use std::sync::Arc;

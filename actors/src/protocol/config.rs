@@ -3,20 +3,20 @@
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-/// The configuration of a channel, which is always whole.
+/// The configuration of a channel, which always has all six settings.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct ChannelConfig {
-    /// True sends `presence` events to the channel.
+    /// Whether `presence` events are sent to the channel.
     pub notify_presence: bool,
-    /// True keeps messages, which `/info`, `/connect` and `/subscribe` show.
+    /// Whether the history keeps messages, which `/info`, `/connect` and `/subscribe` show.
     pub store_history: bool,
-    /// How many messages the history keeps.
+    /// The number of messages that the history keeps.
     pub history_size: u64,
-    /// True adds the list of present users to `presence` events.
+    /// Whether `presence` events have the list of present users.
     pub broadcast_presence_with_user_lists: bool,
-    /// True sends `user_state_change` events to the channel.
+    /// Whether `user_state_change` events are sent to the channel.
     pub notify_state: bool,
-    /// True keeps events for clients that missed them.
+    /// Whether the channel keeps events for clients that missed them.
     pub store_frames: bool,
 }
 

@@ -1,5 +1,5 @@
-//! The events a client receives (`protocol.md` §§7, 13), encoded once each. The description of the
-//! API is derived from the types that encode them.
+//! The events that a client receives (`protocol.md` §§7, 13). Each event is encoded once. The
+//! description of the API is derived from the types that encode the events.
 
 mod body;
 
@@ -12,7 +12,7 @@ use crate::protocol::message::{Deletion, Message, Patch, Payload};
 use crate::protocol::state::{Change, State, StateValue, UserState};
 use crate::protocol::timestamp::Timestamp;
 
-/// Declares what stands under `type` in one kind of event.
+/// Declares the type of the field `type` in one kind of event.
 macro_rules! event_type {
     ($name:ident, $text:tt, $about:literal) => {
         #[doc = $about]
@@ -55,7 +55,7 @@ event_type!(
     "The type of a gap is always `catchup:gap`."
 );
 
-/// An event that a client reads; `type` tells which one it is.
+/// An event that a client reads; `type` says which kind of event it is.
 #[derive(Serialize, ToSchema)]
 #[serde(untagged)]
 #[schema(discriminator(property_name = "type", mapping(
@@ -92,17 +92,17 @@ pub struct MessageEvent<'a> {
     timestamp: Timestamp,
     /// The user who sent the message.
     user: &'a UserName,
-    /// The channel of the message; null says that it is private.
+    /// The channel of the message; null for a private message.
     #[schema(required = true)]
     channel: Option<&'a ChannelName>,
-    /// The application's object; it is absent where the sender gave none.
+    /// The application's object; absent if the sender gave none.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
     message: Option<&'a Payload>,
-    /// The time of the last edit; null says that there was none.
+    /// The time of the last edit; null if there was none.
     #[schema(required = true)]
     edited: Option<Timestamp>,
-    /// True says that the client missed the event, or may have read it before.
+    /// True if the client missed the event, or may have read it before.
     catchup: bool,
 }
 
@@ -121,25 +121,25 @@ pub fn message(message: &Message) -> EventBody {
     EventBody::encode(&Event::Message(event), message.message.as_ref())
 }
 
-/// A message was edited. What the edit does not give stays as it was.
+/// A message was edited. Values that the edit does not give stay as they were.
 #[derive(Serialize, ToSchema)]
 pub struct EditEvent<'a> {
     /// The id of the message that was edited.
     uuid: MessageId,
     #[schema(inline)]
     r#type: EditType,
-    /// The new time of the message, where the edit gives one.
+    /// The new time of the message, if the edit gives one.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
     timestamp: Option<Timestamp>,
-    /// The new sender of the message, where the edit gives one.
+    /// The new sender of the message, if the edit gives one.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
     user: Option<&'a UserName>,
-    /// The channel of the edited message; null says that it is private.
+    /// The channel of the edited message; null if it is private.
     #[schema(required = true)]
     channel: Option<&'a ChannelName>,
-    /// The new object of the message, where the edit gives one.
+    /// The new object of the message, if the edit gives one.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
     message: Option<&'a Payload>,
@@ -173,7 +173,7 @@ pub struct DeletionEvent<'a> {
     uuid: MessageId,
     #[schema(inline)]
     r#type: DeletionType,
-    /// The channel of the deleted message; null says that it is private.
+    /// The channel of the deleted message; null if it was private.
     #[schema(required = true)]
     channel: Option<&'a ChannelName>,
     /// Present and true when the client missed the deletion, and absent otherwise.
@@ -194,29 +194,29 @@ pub fn deletion(deletion: &Deletion) -> EventBody {
     EventBody::encode(&Event::Deletion(event), None)
 }
 
-/// A user's first connection to a channel came, or the last one went.
+/// Whether a user's first connection came to a channel, or its last connection left.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, ToSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Action {
-    /// The user's first connection came.
+    /// The user's first connection came to the channel.
     Joined,
-    /// The user's last connection went.
+    /// The user's last connection left the channel.
     Parted,
 }
 
-/// What happened, for a `presence` event.
+/// The values of a `presence` event.
 pub struct Presence<'a> {
     /// The id of the event.
     pub uuid: MessageId,
     /// The time of the event.
     pub timestamp: Timestamp,
-    /// The user who came or went.
+    /// The user who came or left.
     pub user: &'a UserName,
     /// The channel of the event.
     pub channel: &'a ChannelName,
-    /// Whether the user came or went.
+    /// Whether the user came or left.
     pub action: Action,
-    /// The user's public state; `None` when the user went.
+    /// The user's public state; `None` when the user left.
     pub state: Option<&'a State>,
     /// The users who are present now; empty unless the channel's configuration asks for them.
     pub users: &'a [UserState],
@@ -229,9 +229,9 @@ pub struct PresenceEvent<'a> {
     uuid: MessageId,
     #[schema(inline)]
     r#type: PresenceType,
-    /// The time at which the user came or went.
+    /// The time at which the user came or left.
     timestamp: Timestamp,
-    /// The user who came or went.
+    /// The user who came or left.
     user: &'a UserName,
     /// The channel that the user came to or left.
     channel: &'a ChannelName,
@@ -241,16 +241,16 @@ pub struct PresenceEvent<'a> {
     /// The users who are present now; empty unless the channel's configuration asks for them.
     #[schema(value_type = Vec<UserState>)]
     users: &'a [UserState],
-    /// Says whether the user came or went.
+    /// An object that says whether the user came or left.
     message: PresenceMessage,
-    /// True says that the client missed this presence event, or may have read it before.
+    /// True if the client missed this presence event, or may have read it before.
     catchup: bool,
 }
 
-/// What a user did, as presence events tell it.
+/// The object in a presence event that says whether the user came or left.
 #[derive(Serialize, ToSchema)]
 pub struct PresenceMessage {
-    /// Either `joined` or `parted`, as the user came or went.
+    /// Either `joined` when the user came, or `parted` when the user left.
     action: Action,
 }
 
@@ -272,7 +272,7 @@ pub fn presence(event: &Presence<'_>) -> EventBody {
     EventBody::encode(&Event::Presence(event), None)
 }
 
-/// What happened, for a `user_state_change` event.
+/// The values of a `user_state_change` event.
 pub struct StateChange<'a> {
     /// The id of the event.
     pub uuid: MessageId,
@@ -299,11 +299,11 @@ pub struct StateChangeEvent<'a> {
     timestamp: Timestamp,
     /// The user whose state changed.
     user: &'a UserName,
-    /// The channel in which the change is told.
+    /// The channel that gets this state event.
     channel: &'a ChannelName,
     /// The public state now, and what changed in it.
     message: StateChangeMessage<'a>,
-    /// True says that the client missed this change, or may have read it before.
+    /// True if the client missed this change, or may have read it before.
     catchup: bool,
 }
 
@@ -342,12 +342,12 @@ pub struct GapEvent<'a> {
     uuid: MessageId,
     #[schema(inline)]
     r#type: GapType,
-    /// The channel whose events are gone; null says that they were private.
+    /// The channel whose events are gone; null if they were private.
     #[schema(required = true)]
     channel: Option<&'a ChannelName>,
     /// The time at which the gap was found.
     timestamp: Timestamp,
-    /// A gap is found in catch-up only, so this is true.
+    /// Always true, because a gap is found only in catch-up.
     catchup: bool,
 }
 

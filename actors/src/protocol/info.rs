@@ -1,4 +1,4 @@
-//! What `/info` and the panel answer.
+//! The answers of `/info` and of the panel.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -15,14 +15,14 @@ use crate::protocol::message::Message;
 use crate::protocol::state::{State, StateValue, UserState};
 use crate::protocol::timestamp::Timestamp;
 
-/// How much `/info` shows.
+/// The channels, and the parts of them, that `/info` shows.
 #[derive(Clone, Debug)]
 pub struct InfoOptions {
-    /// Shows each channel's history.
+    /// Whether each channel's history is shown.
     pub include_history: bool,
-    /// Shows each channel's users.
+    /// Whether each channel's users are shown.
     pub include_users: bool,
-    /// Shows only the public part of users' states.
+    /// Whether only the public part of users' states is shown.
     pub return_public_state: bool,
     /// The channels that are not shown.
     pub exclude_channels: Vec<ChannelName>,
@@ -40,7 +40,7 @@ impl Default for InfoOptions {
 }
 
 impl InfoOptions {
-    /// Returns how much of each channel is shown.
+    /// Returns the parts of each channel that are shown.
     pub fn detail(&self) -> Detail {
         Detail {
             history: self.include_history,
@@ -49,19 +49,19 @@ impl InfoOptions {
     }
 }
 
-/// How much of a channel is shown.
+/// The parts of a channel that are shown.
 #[derive(Clone, Copy, Debug)]
 pub struct Detail {
-    /// Shows the history.
+    /// Whether the history is shown.
     pub history: bool,
-    /// Shows the users.
+    /// Whether the users are shown.
     pub users: bool,
 }
 
-/// A channel, with as much as the call asked for.
+/// A channel, with the parts that the call asked for.
 #[derive(Clone, Debug, Serialize, ToSchema)]
 pub struct ChannelInfo {
-    /// An id that is made with the channel.
+    /// The id that the channel got when it was created.
     #[schema(value_type = String, format = "uuid")]
     pub uuid: uuid::Uuid,
     /// The name of the channel, which is also its key.
@@ -69,17 +69,17 @@ pub struct ChannelInfo {
     /// Always null; the original server has this key.
     #[schema(required = true)]
     pub long_name: Option<&'static str>,
-    /// The configuration of the channel, always whole.
+    /// The configuration of the channel, with all six settings.
     pub settings: ChannelConfig,
-    /// The messages that history keeps, oldest first; empty unless asked for.
+    /// The messages in the history, oldest first; empty unless asked for.
     #[serde(serialize_with = "history")]
     #[schema(value_type = Vec<StoredMessage<'static>>)]
     pub history: Vec<Arc<Message>>,
-    /// The time at which something last happened in the channel.
+    /// The time of the last activity in the channel.
     pub last_active: Timestamp,
-    /// How many connections the present users have.
+    /// The number of connections that the present users have in the channel.
     pub total_connections: usize,
-    /// How many users are present.
+    /// The number of users who are present in the channel.
     pub total_users: usize,
     /// The names of the users who are present, sorted; empty unless asked for.
     #[serde(serialize_with = "Listing::serialize_names")]
@@ -87,14 +87,14 @@ pub struct ChannelInfo {
     pub users: Arc<Listing>,
 }
 
-/// A message as history keeps it, with two keys more than when it was accepted.
+/// A message in the history: the accepted message with two more keys.
 #[derive(Serialize, ToSchema)]
 struct StoredMessage<'a> {
     #[serde(flatten)]
     message: &'a Message,
     #[schema(inline)]
     r#type: MessageType,
-    /// History is not catch-up, so this is false.
+    /// Always false, because the history is not catch-up.
     catchup: bool,
 }
 
@@ -125,7 +125,7 @@ pub struct Info {
 pub struct UserInfo {
     /// The name of the listed user.
     pub user: UserName,
-    /// An id that is made with the user.
+    /// The id that the user got when it was created.
     #[schema(value_type = String, format = "uuid")]
     pub uuid: uuid::Uuid,
     /// The public part of the listed user's state.
@@ -138,17 +138,17 @@ pub struct UserInfo {
 /// The numbers of the server since it started.
 #[derive(Clone, Debug, Serialize, ToSchema)]
 pub struct Totals {
-    /// How many users are in memory, with or without connections.
+    /// The number of users in memory, with or without connections.
     pub remembered_user_count: usize,
-    /// How many users have connections.
+    /// The number of users who have connections.
     pub unique_user_count: usize,
-    /// How many connections there are.
+    /// The number of connections that exist.
     pub total_connections: usize,
-    /// How many channels there are.
+    /// The number of channels that exist.
     pub total_channels: usize,
-    /// How many messages were delivered; one that three connections got counts three.
+    /// The number of deliveries of messages: a message that three connections got counts three.
     pub total_messages: u64,
-    /// How many messages were published since the server started.
+    /// The number of messages that were published since the server started.
     pub total_unique_messages: u64,
     /// All channels by name, or those of the page that was asked for.
     pub channels: BTreeMap<ChannelName, ChannelInfo>,

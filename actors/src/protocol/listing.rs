@@ -1,5 +1,5 @@
-//! The users of channels as `/info` and `/connect` list them: encoded once, and kept until the
-//! roster changes.
+//! The lists of users that `/info` and `/connect` answer. The list of a channel is encoded once and
+//! kept until the roster changes.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, OnceLock};
@@ -10,7 +10,7 @@ use serde_json::value::{RawValue, to_raw_value};
 use crate::name::UserName;
 use crate::protocol::state::UserState;
 
-/// The users of a channel in the order of their names, encoded once for all who ask.
+/// The users of a channel in the order of their names, encoded once for all answers.
 #[derive(Debug, Default)]
 pub struct Listing {
     names: Encoded,
@@ -18,7 +18,7 @@ pub struct Listing {
     public: (Vec<UserState>, Encoded),
 }
 
-/// JSON that is made when it is first asked for.
+/// A JSON text that is encoded when it is first needed.
 #[derive(Debug, Default)]
 struct Encoded(OnceLock<Box<RawValue>>);
 
@@ -37,8 +37,8 @@ impl Encoded {
 }
 
 impl Listing {
-    /// Creates the list of users, sorted, once with the whole state of each and once with the
-    /// public part.
+    /// Creates the list from the users, sorted by name: once with the whole state of each user, and
+    /// once with the public part.
     pub fn new(whole: Vec<UserState>, public: Vec<UserState>) -> Self {
         Self {
             names: Encoded::default(),
@@ -47,17 +47,18 @@ impl Listing {
         }
     }
 
-    /// Returns how many users there are.
+    /// Returns the number of users.
     pub fn len(&self) -> usize {
         self.whole.0.len()
     }
 
-    /// Returns whether there are none.
+    /// Returns whether there are no users.
     pub fn is_empty(&self) -> bool {
         self.whole.0.is_empty()
     }
 
-    /// Returns the users, with the public part of their state only or with all of it.
+    /// Returns the users, each with the public part of its state if `public`, and otherwise with
+    /// the whole state.
     pub fn states(&self, public: bool) -> &[UserState] {
         if public {
             &self.public.0
@@ -88,12 +89,13 @@ impl Serialize for Names<'_> {
     }
 }
 
-/// The users of several channels, each once, sorted.
+/// The users of several channels, sorted by name, each once.
 #[derive(Clone, Debug)]
 pub enum Users {
-    /// Those of one channel, with the public part of their state only or with all of it.
+    /// The users of one channel, each with the public part of its state if the flag is true, and
+    /// otherwise with the whole state.
     Of(Arc<Listing>, bool),
-    /// Those of several channels.
+    /// The users of several channels, with the states to show.
     Merged(Vec<UserState>),
 }
 

@@ -1,5 +1,5 @@
-//! Messages: what a caller sends (drafts, patches, deletions), and what was accepted (`protocol.md`
-//! §5).
+//! Messages: the drafts that callers send, and the accepted messages, edits and deletions
+//! (`protocol.md` §5).
 
 use std::collections::HashSet;
 use std::sync::Arc;
@@ -50,16 +50,16 @@ impl From<Box<RawValue>> for Payload {
 pub struct Address {
     /// The recipients: in the channel only, or on all their connections if there is no channel.
     pub pm_users: Vec<UserName>,
-    /// The users of the channel who are left out.
+    /// The users of the channel who do not get the message.
     pub exclude_users: Vec<UserName>,
-    /// The channel that gets it; null says that it is private.
+    /// The channel that gets the message; null if it is private.
     #[schema(required = true)]
     pub channel: Option<ChannelName>,
-    /// True keeps the message out of the history.
+    /// Whether the message is kept out of the history.
     pub no_history: bool,
 }
 
-/// The one place an [`Address`] leads to.
+/// The one destination of an [`Address`].
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Destination {
     /// The subscribers of a channel.
@@ -71,12 +71,13 @@ pub enum Destination {
 }
 
 impl Address {
-    /// Returns whether there is neither a channel nor a recipient.
+    /// Returns whether the address has neither a channel nor recipients.
     pub fn leads_nowhere(&self) -> bool {
         self.channel.is_none() && self.pm_users.is_empty()
     }
 
-    /// Returns where the message goes. A channel counts before recipients.
+    /// Returns the destination of the message: the channel if there is one, and otherwise the
+    /// recipients.
     pub fn destination(&self) -> Destination {
         if let Some(channel) = &self.channel {
             return Destination::Channel(channel.clone());
@@ -100,9 +101,9 @@ impl Address {
 pub struct Draft {
     /// The recipients of the message.
     pub address: Address,
-    /// The id of the message; where it is `None`, the server makes one.
+    /// The id of the message; if `None`, the server makes one.
     pub uuid: Option<MessageId>,
-    /// The time of the message; where it is `None`, it is now.
+    /// The time of the message; if `None`, it is the present time.
     pub timestamp: Option<Timestamp>,
     /// The user who sends the message.
     pub user: UserName,
@@ -110,7 +111,7 @@ pub struct Draft {
     pub message: Option<Payload>,
 }
 
-/// A message as accepted: the answer of `POST /message`, and what history keeps.
+/// An accepted message, as `POST /message` answers it and the history keeps it.
 // Generators of clients confuse a type called `Message` with its field.
 #[derive(Clone, Debug, Serialize, ToSchema)]
 #[schema(as = AcceptedMessage)]
@@ -120,25 +121,26 @@ pub struct Message {
     pub address: Address,
     /// The id of the accepted message.
     pub uuid: MessageId,
-    /// The time of the message as given, or as the server made it.
+    /// The time of the message, as the caller gave it or the server set it.
     pub timestamp: Timestamp,
     /// The user who is named as sender.
     pub user: UserName,
-    /// The application's object as given; it is absent where none was given.
+    /// The application's object, as the caller gave it; absent if none was given.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
     pub message: Option<Payload>,
-    /// The time at which the message was last edited; null says that it never was.
+    /// The time at which the message was last edited; null if it never was.
     #[schema(required = true)]
     pub edited: Option<Timestamp>,
-    /// Counts the message and its encoded form as memory.
+    /// The count of the message and its encoded form as memory (`memory.rs`).
     #[serde(skip)]
     #[schema(ignore)]
     pub held: OnceHeld,
 }
 
-/// Counts a message as memory where it is in many places at the same time. A copy is another message,
-/// and counts where it is kept.
+/// The count of a message as memory. A message that is in several logs and histories counts once. A
+/// clone is another message that has no count of its own: the logs and histories that hold it count
+/// it.
 #[derive(Debug, Default)]
 pub struct OnceHeld(Option<HeldBytes>);
 
@@ -155,12 +157,13 @@ impl Clone for OnceHeld {
 }
 
 impl Message {
-    /// Returns whether it is counted by itself, so that its places need not count it.
+    /// Returns whether the message is counted by itself, so that the logs and histories that hold
+    /// it need not count it.
     pub(crate) fn is_held(&self) -> bool {
         self.held.0.is_some()
     }
 
-    /// Returns how many bytes of memory the message takes.
+    /// Returns the number of bytes of memory that the message takes.
     pub fn size(&self) -> usize {
         let text = |text: &str| SHARED + text.len();
         let name = |name: &UserName| size_of::<UserName>() + text(name.as_str());
@@ -180,10 +183,11 @@ impl Message {
     }
 }
 
-/// The two counts before what an [`Arc`](std::sync::Arc) holds, and what an allocator adds.
+/// The number of bytes that an [`Arc`](std::sync::Arc) takes besides its value: its two counts, and
+/// the overhead of the allocator.
 pub(crate) const SHARED: usize = 4 * size_of::<usize>();
 
-/// An edit as accepted: the answer of `PATCH /message`.
+/// An accepted edit: the answer of `PATCH /message`.
 #[derive(Clone, Debug, Serialize, ToSchema)]
 pub struct Patch {
     /// The recipients, and whether history keeps the message.
@@ -203,7 +207,7 @@ pub struct Patch {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
     pub message: Option<Payload>,
-    /// The time of the edit as given, or as the server made it.
+    /// The time of the edit, as the caller gave it or the server set it.
     pub edited: Timestamp,
 }
 
@@ -225,7 +229,7 @@ impl Patch {
     }
 }
 
-/// A deletion as accepted: the answer of `DELETE /message`.
+/// An accepted deletion: the answer of `DELETE /message`.
 #[derive(Clone, Debug, Serialize, ToSchema)]
 pub struct Deletion {
     /// The recipients, and whether history keeps the message.

@@ -9,17 +9,17 @@ use utoipa::openapi::schema::{ObjectBuilder, SchemaType, Type};
 use utoipa::openapi::{RefOr, Schema};
 use utoipa::{PartialSchema, ToSchema};
 
-/// A state value. Two values are the same when type and value are: `1`, `1.0` and `true` are three
-/// (`protocol.md` §12).
+/// A state value. Values of different types are different, and so are numbers that are written
+/// differently: `1`, `1.0` and `true` are three values (`protocol.md` §12).
 #[derive(Clone, Debug, PartialEq)]
 pub enum StateValue {
     /// `null`.
     Null,
     /// `true` or `false`.
     Bool(bool),
-    /// A number, as it was written.
+    /// A number, as the caller wrote it.
     Number(Number),
-    /// Text.
+    /// A text.
     Text(Box<str>),
 }
 
@@ -38,7 +38,8 @@ impl PartialSchema for StateValue {
 impl ToSchema for StateValue {}
 
 impl StateValue {
-    /// Reads a value from its JSON; `None` if it is a list, an object, or text that is not UTF-8.
+    /// Reads a value from its JSON; `None` if it is a list, an object, or a text that is not valid
+    /// Unicode.
     pub fn from_json(raw: &RawValue) -> Option<Self> {
         match raw.get().as_bytes().first()? {
             b'n' => Some(Self::Null),
@@ -50,7 +51,7 @@ impl StateValue {
         }
     }
 
-    /// Returns about how many bytes the value holds.
+    /// Returns the approximate number of bytes that the value takes.
     pub fn size(&self) -> usize {
         match self {
             Self::Null | Self::Bool(_) => 1,
@@ -88,7 +89,7 @@ impl Serialize for StateValue {
     }
 }
 
-/// A user's whole state, or the public part of it. Shared, since channels and answers hold it too.
+/// A user's whole state, or the public part of it. It is shared with channels and answers.
 pub type State = Arc<BTreeMap<String, StateValue>>;
 
 /// A value of a user's state that changed.

@@ -11,21 +11,21 @@ use utoipa::openapi::schema::{ObjectBuilder, Type};
 use utoipa::openapi::{RefOr, Schema};
 use utoipa::{PartialSchema, ToSchema};
 
-/// A moment by both of the server's clocks: the wall clock, which is printed and may be set, and
-/// the monotonic clock, which measures how much time has passed.
+/// A point in time on both clocks of the server: the wall clock, which is printed and may be set,
+/// and the monotonic clock, which measures durations.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub struct Moment {
-    /// Microseconds since 1970, UTC.
+    /// The time of the wall clock, in microseconds since 1970, UTC.
     wall: u64,
-    /// Microseconds for which the server has run: since the process asked for the time first, and
-    /// before that in the runs that it continues.
+    /// The time for which the server has run, in microseconds: since this process first asked for
+    /// the time, and before that in the earlier processes that it continues.
     uptime: u64,
 }
 
-/// How long the server ran before this process asked for the time first, in microseconds.
+/// The time for which the server ran in earlier processes, in microseconds.
 static FORMER_UPTIME: AtomicU64 = AtomicU64::new(0);
 
-/// Returns how long ago this process asked for the time first, in microseconds.
+/// Returns the time since this process first asked for the time, in microseconds.
 fn process_uptime() -> u64 {
     static START: OnceLock<Instant> = OnceLock::new();
     micros(START.get_or_init(Instant::now).elapsed())
@@ -48,9 +48,9 @@ impl Moment {
         }
     }
 
-    /// Makes the uptime of this process go on from that of an earlier one, in microseconds: from
-    /// now on it never reads less. Lifetimes that began in the earlier process then go on, whatever
-    /// the wall clock says.
+    /// Continues the uptime of an earlier process, in microseconds: from now on the uptime of this
+    /// process is never less. Lifetimes that began in the earlier process then go on, whatever the
+    /// wall clock says.
     pub fn continue_from(uptime: u64) {
         FORMER_UPTIME.fetch_max(uptime.saturating_sub(process_uptime()), Relaxed);
     }
@@ -63,22 +63,23 @@ impl Moment {
         }
     }
 
-    /// Creates the moment at which the two clocks show this many microseconds.
+    /// Creates the moment at which the wall clock and the uptime show these numbers of
+    /// microseconds.
     pub const fn from_clocks(wall: u64, uptime: u64) -> Self {
         Self { wall, uptime }
     }
 
-    /// Returns how long the server had run, in microseconds.
+    /// Returns the time for which the server had run, in microseconds.
     pub const fn uptime_micros(self) -> u64 {
         self.uptime
     }
 
-    /// Returns the microseconds since 1970 by the wall clock.
+    /// Returns the time of the wall clock, in microseconds since 1970.
     pub const fn micros(self) -> u64 {
         self.wall
     }
 
-    /// Returns the moment that comes this much later.
+    /// Returns the moment that is this much later.
     #[must_use]
     pub fn plus(self, later: Duration) -> Self {
         let later = u64::try_from(later.as_micros()).unwrap_or(u64::MAX);
@@ -88,7 +89,7 @@ impl Moment {
         }
     }
 
-    /// Returns the moment that was this long before.
+    /// Returns the moment that is this much earlier.
     #[must_use]
     pub fn minus(self, ago: Duration) -> Self {
         let ago = u64::try_from(ago.as_micros()).unwrap_or(u64::MAX);
@@ -98,8 +99,8 @@ impl Moment {
         }
     }
 
-    /// Returns how much time has passed since `earlier`, whatever became of the wall clock; zero
-    /// when it is later than this moment.
+    /// Returns the time that has passed since `earlier`, also if the wall clock was set meanwhile;
+    /// zero if `earlier` is later than this moment.
     pub fn since(self, earlier: Self) -> Duration {
         Duration::from_micros(self.uptime.saturating_sub(earlier.uptime))
     }
@@ -114,12 +115,12 @@ impl Serialize for Moment {
 /// The length of a timestamp with a fraction and an offset.
 const LONGEST: usize = "2026-01-31T12:00:00.123456+02:00".len();
 
-/// The length of a timestamp without a fraction and an offset.
+/// The length of a timestamp without a fraction and without an offset.
 const WITHOUT_FRACTION: usize = "2026-01-31T12:00:00".len();
 
-/// A date and time as a caller gave it or the server made it: without offset it is UTC. Printed as
-/// Python's `isoformat` does: `2026-01-31T12:00:00.123456`, no fraction when it is zero, the offset
-/// kept (`+02:00`) where one was given.
+/// A date and time that a caller gave or the server made. Without an offset it is in UTC. It is
+/// printed as Python's `isoformat` does: `2026-01-31T12:00:00.123456`, without the fraction if that
+/// is zero, and with an offset (`+02:00`) if one was given.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Timestamp {
     local: PrimitiveDateTime,
@@ -128,7 +129,8 @@ pub struct Timestamp {
 
 impl PartialSchema for Timestamp {
     fn schema() -> RefOr<Schema> {
-        let description = "A date and time in ISO 8601 and UTC, without a zone; one that a caller gave keeps its offset.";
+        let description = "A date and time in ISO 8601, in UTC and without a zone. \
+            A time that a caller gave keeps its offset.";
         let schema = ObjectBuilder::new()
             .schema_type(Type::String)
             .description(Some(description));
@@ -139,12 +141,12 @@ impl PartialSchema for Timestamp {
 impl ToSchema for Timestamp {}
 
 impl Timestamp {
-    /// A local time and, where the caller gave one, its offset.
+    /// Creates a timestamp from a local time and, if the caller gave one, its offset.
     pub fn new(local: PrimitiveDateTime, offset: Option<UtcOffset>) -> Self {
         Self { local, offset }
     }
 
-    /// Reads a timestamp as it is printed; `None` if the text is not one.
+    /// Reads a timestamp in the form in which it is printed; `None` if the text is not one.
     pub fn from_text(text: &str) -> Option<Self> {
         let number = |from: usize, to: usize| text.get(from..to)?.parse::<u32>().ok();
         let small = |from: usize, to: usize| u8::try_from(number(from, to)?).ok();
@@ -181,8 +183,8 @@ impl From<Moment> for Timestamp {
 }
 
 impl Timestamp {
-    /// As text. Every message and event holds one, so its digits are put together without the
-    /// machinery of `fmt`.
+    /// Returns the timestamp as text. Every message and event has one, so the digits are put
+    /// together without the cost of `fmt`.
     fn text(&self) -> String {
         let (date, time) = (self.local.date(), self.local.time());
         let mut text = String::with_capacity(LONGEST);
@@ -212,7 +214,7 @@ impl Timestamp {
     }
 }
 
-/// Appends the decimal digits of a number, from the digit that counts `unit`s on.
+/// Appends the decimal digits of a number, beginning with the digit whose place value is `unit`.
 fn push_digits(text: &mut String, number: u32, mut unit: u32) {
     while unit > 0 {
         text.extend(char::from_digit(number / unit % 10, 10));
