@@ -1,9 +1,9 @@
-//! Where what the actors decide is kept. Every actor holds the store.
+//! The store, which keeps the decisions of the actors across restarts. Every actor holds it.
 //!
-//! In memory mode nothing is kept. In file mode the actors still decide and hold everything; the
-//! store only records what they did, in the order in which they did it, and gives it back at the
-//! next start. An actor notes a change before it tells anybody, so what is kept is always what a
-//! moment of the past had: a cause is there whenever its effect is.
+//! In memory mode the store keeps nothing. In file mode the actors still decide and hold
+//! everything; the store only records what they did, in the order in which they did it, and gives
+//! it back at the next start. An actor notes a change before it tells anybody. So the file always
+//! has the state of one moment in the past: it never has an effect without its cause.
 
 pub mod file;
 pub mod note;
@@ -15,15 +15,15 @@ use crate::store::note::Note;
 /// The store of a server. Cloning is cheap.
 #[derive(Clone, Debug, Default)]
 pub enum Store {
-    /// Nothing is kept.
+    /// A store that keeps nothing.
     #[default]
     Memory,
-    /// What the actors note is written to a file.
+    /// A store that writes the notes of the actors to a file.
     File(FileStore),
 }
 
 impl Store {
-    /// Notes what an actor is about to tell others. In memory mode `note` is not called.
+    /// Notes a change that an actor is about to tell others. In memory mode `note` is not called.
     pub fn note(&self, note: impl FnOnce() -> Note) {
         match self {
             Self::Memory => drop(note),
@@ -31,15 +31,16 @@ impl Store {
         }
     }
 
-    /// Returns whether changes are kept, so that actors collect them.
+    /// Returns whether the store keeps changes. Actors collect them only then.
     pub fn keeps(&self) -> bool {
         !matches!(self, Self::Memory)
     }
 
-    /// Called before a call that changes something.
+    /// Checks whether the store takes changes now. Called at the beginning of a call that changes
+    /// something.
     ///
     /// # Errors
-    /// When the store does not take changes now; then nothing may be done.
+    /// Fails when the store does not take changes now. The call must then change nothing.
     pub fn accepts(&self) -> Result<(), Refused> {
         match self {
             Self::Memory => Ok(()),
@@ -47,11 +48,11 @@ impl Store {
         }
     }
 
-    /// Called before the answer of a call that has changed something. Returns once the change is
-    /// kept as safely as the settings ask for.
+    /// Waits until the changes of a call are kept as safely as the settings ask for. Called before
+    /// the answer of a call that has changed something.
     ///
     /// # Errors
-    /// When the change is done, but could not be kept.
+    /// Fails when the change was done, but could not be kept.
     pub async fn settled(&self) -> Result<(), Unsettled> {
         match self {
             Self::Memory => Ok(()),
@@ -59,9 +60,10 @@ impl Store {
         }
     }
 
-    /// Returns when the store has lost notes and can be written again. Then every actor is to note
-    /// itself whole, with [`is_whole`](crate::core::record::LogChanges::is_whole), and then
-    /// [`finish_rebuild`](Self::finish_rebuild) is to be called. In memory mode it never returns.
+    /// Waits until the store has lost notes and can be written again. Then every actor must note
+    /// its whole state, with [`is_whole`](crate::core::record::LogChanges::is_whole), and after
+    /// that [`finish_rebuild`](Self::finish_rebuild) must be called. In memory mode it never
+    /// returns.
     pub async fn wait_for_rebuild(&self) {
         match self {
             Self::Memory => std::future::pending().await,
@@ -69,8 +71,8 @@ impl Store {
         }
     }
 
-    /// Says that every actor has noted itself whole since
-    /// [`wait_for_rebuild`](Self::wait_for_rebuild) has returned.
+    /// Tells the store that every actor has noted its whole state since
+    /// [`wait_for_rebuild`](Self::wait_for_rebuild) returned.
     pub fn finish_rebuild(&self) {
         match self {
             Self::Memory => {}
@@ -78,8 +80,8 @@ impl Store {
         }
     }
 
-    /// Writes what waits, and says in the file that the server has stopped in order. Called at the
-    /// end of an orderly stop; what is noted later is ignored.
+    /// Writes the waiting notes, and records in the file that the server has stopped in order.
+    /// Called at the end of an orderly stop; later notes are ignored.
     pub async fn close(&self) {
         match self {
             Self::Memory => {}
@@ -87,7 +89,7 @@ impl Store {
         }
     }
 
-    /// Returns how the store is doing; `None` in memory mode.
+    /// Returns the status of the store; `None` in memory mode.
     pub fn status(&self) -> Option<StoreStatus> {
         match self {
             Self::Memory => None,

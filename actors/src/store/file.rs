@@ -1,8 +1,8 @@
 //! The file store: SQLite, written by one thread.
 //!
-//! Actors never touch the database. What they note waits in one queue, in the order in which it was
-//! noted; the writer takes all that waits, merges it, and writes it in one transaction. Nothing
-//! outside this folder knows that it is SQLite.
+//! Actors never touch the database. Their notes wait in one queue, in the order in which they were
+//! made. The writer takes all waiting notes, merges them, and writes them in one transaction. Code
+//! outside this folder does not know that the database is SQLite.
 
 mod backup;
 mod ballast;
@@ -55,7 +55,7 @@ use crate::error::{Refused, Unsettled};
 use crate::store::note::{Kept, Note};
 
 /// A store that writes a file. Cloning is cheap. When the last clone is dropped without
-/// [`close`](Self::close), it ends as if the process had been killed.
+/// [`close`](Self::close), the store ends as if the process had been killed.
 #[derive(Clone, Debug)]
 pub struct FileStore(Arc<Handle>);
 
@@ -74,12 +74,12 @@ impl Drop for Handle {
 }
 
 impl FileStore {
-    /// Opens the file of a store, reads everything that it keeps, and begins to write it. Blocks
-    /// the thread: as long as the options allow while another process holds the store, then while
-    /// it reads.
+    /// Opens the file of a store, reads its contents, and starts the writer. Blocks the thread
+    /// while it reads, and before that while another process holds the store, for at most the time
+    /// in the options.
     ///
     /// # Errors
-    /// What keeps the store from being opened, and what to do about it.
+    /// The reason why the store cannot be opened, and what to do about it.
     pub fn open(options: &FileOptions) -> Result<(Self, Kept), OpenError> {
         let place = Place::find(&options.path)?;
         let path = place.path();
@@ -125,73 +125,73 @@ impl FileStore {
         Ok((Self(Arc::new(handle)), kept))
     }
 
-    /// Notes what an actor is about to tell others.
+    /// Notes a change that an actor is about to tell others.
     pub(super) fn note(&self, note: Note) {
         self.0.queue.note(note);
     }
 
-    /// Returns whether calls that change something may begin.
+    /// Checks whether calls that change something may begin.
     pub(super) fn accepts(&self) -> Result<(), Refused> {
         self.0.queue.accepts()
     }
 
-    /// Returns once all notes before are kept as safely as the options ask for.
+    /// Waits until all earlier notes are kept as safely as the options ask for.
     pub(super) async fn settled(&self) -> Result<(), Unsettled> {
         self.0.queue.settled().await
     }
 
-    /// Returns when every actor is to note itself whole.
+    /// Waits until every actor must note its whole state.
     pub(super) async fn wait_for_rebuild(&self) {
         self.0.queue.wait_for_rebuild().await;
     }
 
-    /// Says that every actor has noted itself whole.
+    /// Tells the store that every actor has noted its whole state.
     pub(super) fn finish_rebuild(&self) {
         self.0.queue.finish_rebuild();
     }
 
-    /// Writes what waits and ends the run in order. What is noted later is ignored.
+    /// Writes the waiting notes and ends the run in order. Later notes are ignored.
     pub async fn close(&self) {
         let (sender, closed) = oneshot::channel();
         self.0.queue.order(Order::Close(sender));
-        // Fails if the store is closed already.
+        // Fails only if the store is already closed.
         drop(closed.await);
     }
 
-    /// Writes everything that was noted until now, whatever the durability. For tests of crashes: a
-    /// server leaves it to the writer when to write.
+    /// Writes everything that was noted until now, whatever the durability. For tests of crashes:
+    /// in a server the writer decides when to write.
     ///
     /// # Errors
-    /// When it could not be written.
+    /// Fails when the notes could not be written.
     pub async fn commit_now(&self) -> Result<(), Unsettled> {
         self.0.queue.committed().await
     }
 
-    /// Ends the store as if the process had been killed: what was not written is lost. Returns when
-    /// the file can be opened again. For tests of crashes.
+    /// Ends the store as if the process had been killed: notes that were not written are lost.
+    /// Returns when the file can be opened again. For tests of crashes.
     pub async fn abandon(&self) {
         let (sender, ended) = oneshot::channel();
         self.0.queue.abandon(Some(sender));
-        // Fails when the writer has ended, since it does not answer.
+        // Fails when the writer has ended, since it then drops the sender without an answer.
         drop(ended.await);
     }
 
     /// Writes a copy of the file to a path that must not exist yet, while the server goes on.
     ///
-    /// A server can start from the copy. It is the state of a moment: clients may have read entries
-    /// since that it does not hold. So a start from it counts as one after a stop that was not in
-    /// order, and clients that come back with a position are told of a gap where they have read
-    /// more.
+    /// A server can start from the copy. The copy has the state of one moment: clients may have
+    /// read later entries, which it does not have. So a start from a copy counts as a start after a
+    /// stop that was not in order. Clients that come back with a position are told of a gap in logs
+    /// where they have read more than the copy has.
     ///
     /// # Errors
-    /// Why no copy was made. Then nothing stands at the path.
+    /// The reason why no copy was made. There is then no file at the path.
     pub async fn backup(&self, to: PathBuf) -> Result<(), BackupError> {
         let (sender, done) = oneshot::channel();
         self.0.queue.order(Order::Backup(to, sender));
         done.await.unwrap_or(Err(BackupError::Interrupted))
     }
 
-    /// Returns how the store is doing.
+    /// Returns the status of the store.
     pub fn status(&self) -> StoreStatus {
         let backlog = self.0.queue.backlog();
         let work = self.0.board.read();

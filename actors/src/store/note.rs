@@ -1,4 +1,5 @@
-//! What is kept, as types: what an actor notes, and what the next start gets back.
+//! The types that a store keeps: the notes of the actors, and the contents that the next start gets
+//! back.
 
 use bytestring::ByteString;
 use uuid::Uuid;
@@ -8,15 +9,15 @@ use crate::core::record::{ChannelRecord, ConnectionRecord, LogChanges, UserRecor
 use crate::name::{ChannelName, ConnId, UserName};
 use crate::protocol::timestamp::Moment;
 
-/// What an actor is about to tell others. A later note about the same channel, user, connection or
-/// key replaces an earlier one; the changes of logs add up.
+/// A change that an actor is about to tell others. A later note about the same channel, user,
+/// connection or key replaces an earlier one, but the changes of logs add up.
 #[derive(Clone, Debug)]
 pub enum Note {
-    /// A channel as it is now, and what has changed in its log.
+    /// A channel as it is now, and the changes of its log.
     Channel(ChannelRecord, LogChanges),
     /// A channel was forgotten, with all its entries.
     ChannelForgotten(ChannelName),
-    /// A user as it is now, and what has changed in its private log.
+    /// A user as it is now, and the changes of its private log.
     User(UserRecord, LogChanges),
     /// A user was forgotten, with all its entries.
     UserForgotten(UserName),
@@ -35,15 +36,15 @@ pub enum Note {
 pub struct CallRecord {
     /// A digest of the body.
     pub digest: [u8; 20],
-    /// When the call began.
+    /// The time at which the call began.
     pub begun_at: Moment,
-    /// The ids of the call's messages are made of this.
+    /// The value from which the ids of the call's messages are made.
     pub seed: Uuid,
     /// The answer; `None` while the call is under way.
     pub answer: Option<ByteString>,
 }
 
-/// Everything that a store gives back at a start.
+/// The contents of a store, which it gives back at a start.
 #[derive(Debug, Default)]
 pub struct Kept {
     /// The channels, each with its entries, oldest first.
@@ -54,7 +55,7 @@ pub struct Kept {
     pub connections: Vec<(ConnId, ConnectionRecord)>,
     /// The calls with an `Idempotency-Key`.
     pub calls: Vec<(String, CallRecord)>,
-    /// True where entries that were handed on may be missing, so that each client that comes back
-    /// is told of a gap.
+    /// True if entries that were sent to clients may be missing. Each client that comes back is
+    /// then told of a gap.
     pub may_miss_entries: bool,
 }

@@ -185,7 +185,7 @@ async fn a_check_finds_what_fits_together_no_more() {
     let problems = check(&path).unwrap().problems;
     assert_eq!(problems.len(), 3, "{problems:?}");
     assert!(problems[0].contains("surplus"), "{problems:?}");
-    for problem in ["what its columns say", "its log is not there"] {
+    for problem in ["do not match its columns", "its log does not exist"] {
         assert!(
             problems.iter().any(|found| found.contains(problem)),
             "{problems:?}"

@@ -14,32 +14,33 @@ use crate::store::file::lock::StoreLock;
 use crate::store::file::place::{Place, beside, create_private, sync_folder};
 use crate::store::file::schema::{self, Found};
 
-/// How many pages are copied at once.
+/// The number of pages that are copied at once.
 const STEP: i32 = 128;
 
-/// Why a backup was not made. Each text says what to do.
+/// The reason why a backup was not made. Each text says what to do.
 #[derive(Debug, Error)]
 pub enum BackupError {
-    /// There is a file of this name.
-    #[error("{}: there is a file of this name already; choose another", .0.display())]
+    /// There is already a file of this name.
+    #[error("{}: a file of this name already exists; choose another name", .0.display())]
     Exists(PathBuf),
     /// A running server holds the store.
-    #[error("held by {0}; ask that server for the backup")]
+    #[error("the store is held by {0}; ask that server for the backup")]
     Held(String),
-    /// The server stops, or its store is being written anew.
+    /// The server is stopping, or its store is being written anew.
     #[error("the store was closed or replaced before the backup was complete; try again")]
     Interrupted,
-    /// Anything else.
+    /// Any other error.
     #[error("{}: {cause}", path.display())]
     Failed {
         /// The file that was being written or read.
         path: PathBuf,
-        /// What went wrong.
+        /// The error text of the system or of SQLite.
         cause: String,
     },
 }
 
-/// A copy that is being made, under a temporary name. It is removed unless it is finished.
+/// An unfinished copy, under a temporary name. It is removed when it is dropped before it is
+/// finished.
 #[derive(Debug)]
 pub(super) struct Copying {
     to: PathBuf,
@@ -48,13 +49,13 @@ pub(super) struct Copying {
 }
 
 impl Copying {
-    /// Begins a copy, which will have this name.
+    /// Begins a copy, which gets the name `to` when it is finished.
     pub(super) fn begin(to: &Path) -> Result<Self, BackupError> {
         if to.symlink_metadata().is_ok() {
             return Err(BackupError::Exists(to.to_owned()));
         }
         let part = beside(to, ".part");
-        // It is left over from a backup that was cut off.
+        // A file of this name is left over from a backup that was interrupted.
         drop(fs::remove_file(&part));
         create_private(&part).map_err(|error| failed(&part, &error))?;
         let mut copying = Self {
@@ -64,15 +65,15 @@ impl Copying {
         };
         let opened = Connection::open(&copying.part);
         let connection = opened.map_err(|error| failed(&copying.part, &error))?;
-        // Nobody reads it before it is complete, and then it is synced.
+        // No program reads the copy before it is complete, and then it is synced.
         let setting = connection.pragma_update(None, "synchronous", "OFF");
         setting.map_err(|error| failed(&copying.part, &error))?;
         copying.connection = Some(connection);
         Ok(copying)
     }
 
-    /// Copies pages, and calls `between` after every few of them until it returns false. The pages
-    /// that `from` itself writes in between are copied along.
+    /// Copies all pages, a few at once, and calls `between` after each step. Gives up when
+    /// `between` returns false. Pages that are written through `from` meanwhile are copied too.
     pub(super) fn copy(
         &mut self,
         from: &Connection,
@@ -95,10 +96,10 @@ impl Copying {
         }
     }
 
-    /// Gives the copy its name, when it is safely on the disk.
+    /// Syncs the copy to the disk, and then gives it its name.
     ///
-    /// It counts as the file of a run that did not end in order: clients may have read entries
-    /// since that it does not hold.
+    /// The copy is marked as the file of a run that did not end in order: clients may have read
+    /// later entries, which it does not have.
     pub(super) fn finish(mut self) -> Result<(), BackupError> {
         let connection = self.connection.take().ok_or(BackupError::Interrupted)?;
         connection
@@ -135,11 +136,11 @@ fn failed(path: &Path, error: &impl ToString) -> BackupError {
     }
 }
 
-/// Copies the file of a store while no server runs. A server can start from the copy; see
-/// [`FileStore::backup`](crate::store::file::FileStore::backup) for what that means.
+/// Copies the file of a store while no server runs. A server can start from the copy;
+/// [`FileStore::backup`](crate::store::file::FileStore::backup) says how.
 ///
 /// # Errors
-/// Why no copy was made. A server that runs is to be asked instead.
+/// The reason why no copy was made. If a server holds the store, ask the server for the backup.
 pub fn backup(path: &Path, to: &Path) -> Result<(), BackupError> {
     let failure = |error: OpenError| match error {
         OpenError::Held { owner, .. } => BackupError::Held(owner),

@@ -1,4 +1,5 @@
-//! The ballast: a file that is removed when the disk is full, since deleting needs space too.
+//! The ballast: a file that is removed when the disk is full. SQLite needs free space also to
+//! delete.
 
 use std::fs::{self, File};
 use std::io::{self, Write};
@@ -6,13 +7,13 @@ use std::path::{Path, PathBuf};
 
 use crate::store::file::place::create_private;
 
-/// How many bytes it has.
+/// The size of the ballast file, in bytes.
 const BALLAST: u64 = 16 << 20;
 
-/// How many bytes are written at once.
+/// The number of bytes that are written at once.
 const BLOCK: usize = 1 << 20;
 
-/// The file of this path.
+/// The ballast file at this path.
 #[derive(Debug)]
 pub(super) struct Ballast {
     path: PathBuf,
@@ -23,13 +24,13 @@ impl Ballast {
         Self { path }
     }
 
-    /// Returns whether the file is there.
+    /// Returns whether the file exists with its full size.
     pub(super) fn exists(&self) -> bool {
         fs::metadata(&self.path).is_ok_and(|metadata| metadata.len() == BALLAST)
     }
 
-    /// Makes the file where it is not there. It is not made of the last space that there is: for a
-    /// moment it has twice the size, so at least its size stays free.
+    /// Creates the file if it does not exist. The file never takes the last space of the disk: it
+    /// has twice its size at first and is then cut, so at least its size stays free.
     pub(super) fn make(&self) -> io::Result<()> {
         if self.exists() {
             return Ok(());
@@ -48,8 +49,8 @@ impl Ballast {
     }
 }
 
-/// Creates a file whose blocks are really taken: it is synced, and holds what a file system cannot
-/// leave out or compress.
+/// Creates a file that really takes its space on the disk: it is synced, and has contents that a
+/// file system cannot leave out or compress.
 fn fill(path: &Path) -> io::Result<()> {
     let mut file: File = create_private(path)?;
     let mut block = Vec::with_capacity(BLOCK);

@@ -1,4 +1,4 @@
-//! Looks whether the file of a store is as it should be.
+//! Checks the file of a store for damage.
 
 use std::path::Path;
 
@@ -12,30 +12,31 @@ use crate::store::file::show::open;
 use crate::store::file::stored::entry::{Owner, decode_row};
 use crate::store::file::stored::names::{KnownNames, Names};
 
-/// How many problems of one kind are listed at most.
+/// The largest number of problems of one kind that are listed.
 const PROBLEMS: usize = 100;
 
-/// What [`check`] found.
+/// The result of [`check`].
 #[derive(Clone, Debug, Default)]
 pub struct CheckReport {
-    /// What is wrong, a sentence each. None: the file is as it should be.
+    /// The problems, one sentence each; empty if the file is sound.
     pub problems: Vec<String>,
-    /// How many rows were read and understood.
+    /// The number of rows that were read.
     pub rows: u64,
 }
 
-/// Looks whether the file of a store is as it should be. It reads all of the file, so it can take
-/// minutes. A server may run meanwhile, but its write-ahead log grows until this is over.
+/// Checks the file of a store for damage. It reads all of the file, so it can take minutes. A
+/// server may run meanwhile, but its write-ahead log grows until the check is over.
 ///
 /// # Errors
-/// When the file cannot be opened or is not that of a store. Damage is no error but a problem.
+/// Fails when the file cannot be opened or is not the file of a store. Damage is not an error: the
+/// report lists it as a problem.
 pub fn check(path: &Path) -> Result<CheckReport, OpenError> {
     let (place, connection) = open(path)?;
     let path = place.path();
     let mut report = CheckReport::default();
     match schema::identify(&connection, path)? {
         Found::Nothing => {
-            report.problems.push("it has no tables".to_owned());
+            report.problems.push("the file has no tables".to_owned());
             return Ok(report);
         }
         Found::Schema(found) if found > schema::newest(MIGRATIONS) => {
@@ -46,8 +47,7 @@ pub fn check(path: &Path) -> Result<CheckReport, OpenError> {
             });
         }
         Found::Schema(found) if found < schema::newest(MIGRATIONS) => {
-            let text =
-                format!("its tables are of schema {found}; start the server to upgrade them");
+            let text = format!("the tables have schema {found}; start the server to upgrade them");
             report.problems.push(text);
             return Ok(report);
         }
@@ -84,7 +84,7 @@ pub fn check(path: &Path) -> Result<CheckReport, OpenError> {
     Ok(report)
 }
 
-/// Returns what SQLite finds wrong.
+/// Returns the problems that SQLite finds.
 fn integrity(connection: &Connection) -> rusqlite::Result<Vec<String>> {
     let mut statement = connection.prepare(&format!("PRAGMA integrity_check({PROBLEMS})"))?;
     let lines = statement.query_map([], |row| row.get::<_, String>(0))?;
@@ -93,7 +93,7 @@ fn integrity(connection: &Connection) -> rusqlite::Result<Vec<String>> {
     Ok(lines)
 }
 
-/// Compares the tables with those that a new file gets.
+/// Compares the definitions of the tables with those of a new file.
 fn check_tables(connection: &Connection) -> Result<u64, RowError> {
     let expected = Connection::open_in_memory()?;
     expected.execute_batch(TABLES)?;
@@ -115,11 +115,11 @@ fn check_tables(connection: &Connection) -> Result<u64, RowError> {
     }
     let different = different.join(", ");
     Err(RowError::Unreadable(format!(
-        "these tables are not those of the schema: {different}"
+        "these tables differ from the schema: {different}"
     )))
 }
 
-/// Looks whether all entries can be read and belong to a log. Returns how many rows they have.
+/// Checks whether all entries can be read and belong to a log. Returns the number of their rows.
 fn check_entries(
     connection: &Connection,
     table: &str,
@@ -146,14 +146,14 @@ fn check_entries(
         };
         let is_known: bool = row.get(4)?;
         let problem = match entries {
-            _ if !is_known => Some("its log is not there".to_owned()),
+            _ if !is_known => Some("its log does not exist".to_owned()),
             Err(problem) => Some(problem),
             Ok(entries) => {
                 let offsets = entries.iter().map(|entry| entry.offset.cast_signed());
                 let is_sorted = offsets.clone().is_sorted_by(|one, next| one < next);
                 let ends = (offsets.clone().next(), offsets.last());
                 let is_right = is_sorted && ends == (Some(first), Some(last));
-                (!is_right).then(|| "its offsets are not what its columns say".to_owned())
+                (!is_right).then(|| "its offsets do not match its columns".to_owned())
             }
         };
         if let Some(problem) = problem

@@ -1,4 +1,4 @@
-//! How the database is opened and set up.
+//! Opens the database and sets it up.
 
 use std::path::Path;
 use std::time::Duration;
@@ -7,19 +7,20 @@ use rusqlite::{Connection, OpenFlags};
 
 use crate::store::file::options::Durability;
 
-/// How long it is waited for another process that writes or has just started to read.
+/// The longest time to wait for another process that writes or has just started to read.
 pub(super) const BUSY: Duration = Duration::from_secs(2);
 
-/// The size at which SQLite cuts its write-ahead log once it begins to use it anew.
+/// The size, in bytes, to which SQLite cuts its write-ahead log when it starts the log again.
 const WAL_KEPT: i64 = 64 << 20;
 
-/// The size of a page. Larger ones make entries cheaper, and what changes here and there dearer.
+/// The size of a page, in bytes. Larger pages make entries cheaper, but scattered changes more
+/// expensive.
 const PAGE: i64 = 8192;
 
-/// How many statements are kept ready.
+/// The number of prepared statements that are kept.
 const STATEMENTS: usize = 64;
 
-/// Opens the file for the writer. It must exist. Nothing in it is changed yet.
+/// Opens the file for the writer. The file must exist. Opening does not change it.
 pub(super) fn open(path: &Path) -> rusqlite::Result<Connection> {
     let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let connection = Connection::open_with_flags(path, flags)?;
@@ -28,16 +29,17 @@ pub(super) fn open(path: &Path) -> rusqlite::Result<Connection> {
     Ok(connection)
 }
 
-/// Sets the database up for the writer. Some of this changes the file.
+/// Sets the database up for the writer. Some of the settings change the file.
 pub(super) fn set_up(connection: &Connection) -> rusqlite::Result<()> {
-    // These two only where there are no tables yet. Rows of entries are larger than a page.
+    // These two have an effect only if there are no tables yet. Rows of entries are larger than a
+    // page.
     connection.pragma_update(None, "page_size", PAGE)?;
     connection.pragma_update(None, "auto_vacuum", "INCREMENTAL")?;
     connection.pragma_update(None, "journal_mode", "WAL")?;
-    // What was deleted is overwritten.
+    // Deleted data is overwritten.
     connection.pragma_update(None, "secure_delete", "ON")?;
     connection.pragma_update(None, "journal_size_limit", WAL_KEPT)?;
-    // The writer does it itself, at its time.
+    // The writer makes the checkpoints itself, at times that it chooses.
     connection.pragma_update(None, "wal_autocheckpoint", 0)?;
     connection.pragma_update(None, "cell_size_check", "ON")?;
     connection.pragma_update(None, "trusted_schema", "OFF")?;
@@ -46,7 +48,7 @@ pub(super) fn set_up(connection: &Connection) -> rusqlite::Result<()> {
     connection.pragma_update(None, "synchronous", "FULL")
 }
 
-/// Makes commits as safe as the settings ask for. Before, each is synced.
+/// Makes commits as safe as the settings ask for. Until this is called, each commit is synced.
 pub(super) fn set_durability(
     connection: &Connection,
     durability: Durability,
@@ -58,7 +60,7 @@ pub(super) fn set_durability(
     connection.pragma_update(None, "synchronous", synchronous)
 }
 
-/// Opens a file to look at it, also while a server writes it.
+/// Opens a file to read it. A server may write it at the same time.
 pub(super) fn open_to_read(path: &Path) -> rusqlite::Result<Connection> {
     let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let connection = Connection::open_with_flags(path, flags)?;

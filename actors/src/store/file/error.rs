@@ -1,4 +1,4 @@
-//! Why a store cannot be opened, for the people who run it.
+//! The errors of opening a store, with texts for the people who run the server.
 
 use std::io;
 use std::path::{Path, PathBuf};
@@ -7,17 +7,17 @@ use std::time::Duration;
 use rusqlite::ErrorCode;
 use thiserror::Error;
 
-/// Why a store cannot be opened. Each text says what was found, where, and what to do.
+/// The reason why a store cannot be opened. Each text says what was found, where, and what to do.
 #[derive(Debug, Error)]
 pub enum OpenError {
-    /// The folder of the file is not there.
+    /// The folder of the file does not exist.
     #[error(
         "{}: the folder does not exist; create it, or set store_path to another place",
         .0.display()
     )]
     NoFolder(PathBuf),
-    /// There is no such file, and none is to be made.
-    #[error("{}: there is no such file", .0.display())]
+    /// The file does not exist, and must not be created.
+    #[error("{}: the file does not exist", .0.display())]
     NoFile(PathBuf),
     /// The path leads to something that is not a file.
     #[error("{}: this is not a file; set store_path to a file", .0.display())]
@@ -28,12 +28,12 @@ pub enum OpenError {
         path.display()
     )]
     NotWritable {
-        /// What cannot be written.
+        /// The file or folder that cannot be written.
         path: PathBuf,
         /// What the system says.
         cause: String,
     },
-    /// The folder is on a network file system, where locks and shared memory cannot be relied on.
+    /// The folder is on a network file system, where locks and shared memory are not reliable.
     #[error(
         "{}: this folder is on a network file system ({kind}), where a store can be damaged; \
          set store_path to a folder on a local disk",
@@ -53,9 +53,9 @@ pub enum OpenError {
     Held {
         /// The file.
         path: PathBuf,
-        /// Who holds it, as far as is known.
+        /// The process that holds the store, or "another process" if it is not known which.
         owner: String,
-        /// How long it was waited for.
+        /// The time that was spent waiting for the process.
         waited: Duration,
     },
     /// The file is the database of another application.
@@ -72,13 +72,13 @@ pub enum OpenError {
     Damaged {
         /// The file.
         path: PathBuf,
-        /// What check failed.
+        /// The damage that was found.
         found: String,
     },
     /// The file was written by a newer version of the server.
     #[error(
-        "{}: its schema is {found}, and this server knows schemas up to {known}; \
-         start a newer server, or restore a backup of before the upgrade",
+        "{}: its schema is {found}, but this server knows only schemas up to {known}; \
+         start a newer server, or restore a backup from before the upgrade",
         path.display()
     )]
     NewerSchema {
@@ -89,12 +89,12 @@ pub enum OpenError {
         /// The newest schema that is known.
         known: i64,
     },
-    /// Anything else that the system or SQLite says.
+    /// Any other error of the system or of SQLite.
     #[error("{}: {doing}: {cause}", path.display())]
     Failed {
         /// The file.
         path: PathBuf,
-        /// What was being done.
+        /// The step that failed.
         doing: &'static str,
         /// What the system or SQLite says.
         cause: String,
@@ -102,7 +102,7 @@ pub enum OpenError {
 }
 
 impl OpenError {
-    /// Makes an error of what the system says.
+    /// Creates the error for an error of the system.
     pub(super) fn of_system(path: &Path, doing: &'static str, error: &io::Error) -> Self {
         let (path, cause) = (path.to_owned(), error.to_string());
         match error.kind() {
@@ -113,7 +113,7 @@ impl OpenError {
         }
     }
 
-    /// Makes an error of what SQLite says.
+    /// Creates the error for an error of SQLite.
     pub(super) fn of_database(path: &Path, doing: &'static str, error: &rusqlite::Error) -> Self {
         let (path, cause) = (path.to_owned(), error.to_string());
         match error.sqlite_error_code() {

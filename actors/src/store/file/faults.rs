@@ -1,32 +1,32 @@
-//! Says in the log what is wrong with the store, without flooding it.
+//! Reports the faults of the store in the server's log, but not too often.
 
 use std::path::Path;
 use std::time::{Duration, Instant};
 
 use rusqlite::ErrorCode;
 
-/// How often a fault that lasts is told again.
+/// The time after which a lasting fault is logged again.
 const REPEAT: Duration = Duration::from_secs(60);
 
-/// How soon at most a fault is told that has become another one.
+/// The shortest time after which a fault whose text has changed is logged again.
 const CHANGE: Duration = Duration::from_secs(10);
 
-/// Why something could not be written.
+/// The reason why something could not be written.
 #[derive(Debug)]
 pub(super) struct Failure {
-    /// What SQLite or the system says.
+    /// The error text of SQLite or of the system.
     pub(super) text: String,
     pub(super) kind: FailureKind,
 }
 
-/// What is at fault.
+/// The kind of a failure.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum FailureKind {
     /// The disk is full.
     Full,
-    /// The disk does not do what it should, which may be because of a quota.
+    /// The disk reports an error, which may be due to a quota.
     Disk,
-    /// Anything else.
+    /// Any other failure.
     Other,
 }
 
@@ -55,7 +55,7 @@ impl From<std::io::Error> for Failure {
     }
 }
 
-/// The present fault.
+/// The present fault of the store, if there is one.
 #[derive(Debug, Default)]
 pub(super) struct Faults {
     present: Option<Fault>,
@@ -70,7 +70,7 @@ struct Fault {
 }
 
 impl Faults {
-    /// Notes what is wrong. It is told when it begins, when it becomes another, and once a minute.
+    /// Notes a fault. It is logged when it begins, when its text changes, and once a minute.
     pub(super) fn note(&mut self, path: &Path, text: &str) {
         let now = Instant::now();
         if let Some(fault) = &mut self.present {
@@ -91,7 +91,7 @@ impl Faults {
         });
     }
 
-    /// Notes that nothing is wrong.
+    /// Notes that the store works, and logs that if there was a fault.
     pub(super) fn clear(&mut self, path: &Path) {
         if let Some(fault) = self.present.take() {
             let lasted = fault.began.elapsed().as_secs();
@@ -100,7 +100,7 @@ impl Faults {
         }
     }
 
-    /// Returns what is wrong, if something is.
+    /// Returns the text of the present fault, if there is one.
     pub(super) fn text(&self) -> Option<&str> {
         self.present.as_ref().map(|fault| fault.text.as_str())
     }
