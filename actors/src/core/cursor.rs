@@ -83,9 +83,9 @@ pub enum Next {
         /// The offset of the last missed entry; zero if none of the entries counts as missed.
         missed_up_to: u64,
     },
-    /// Nothing: all entries were sent, or no transport is attached.
+    /// Nothing to send: all entries were sent, or no transport is attached.
     UpToDate,
-    /// Nothing: entries after the position have left the log.
+    /// No way to go on without a gap: entries after the position have left the log.
     Lost,
 }
 

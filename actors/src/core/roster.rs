@@ -114,7 +114,7 @@ impl Roster {
         was_present
     }
 
-    /// Forgets users who left a while ago.
+    /// Forgets users who left longer ago than `REMEMBERED`.
     pub fn sweep(&mut self, now: Moment) {
         self.entries.retain(|_, entry| {
             entry

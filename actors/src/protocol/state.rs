@@ -106,7 +106,7 @@ pub struct Change {
 pub struct UserState {
     /// The name of the present user.
     pub user: crate::name::UserName,
-    /// The user's whole state, or the public part of it where only that may be seen.
+    /// The user's whole state, or only the public part if the reader may see no more.
     #[schema(value_type = BTreeMap<String, StateValue>)]
     pub state: State,
 }

@@ -86,7 +86,7 @@ impl FileStore {
         let lock = StoreLock::take(&place, options.lock_wait)?;
         place
             .create()
-            .map_err(|error| OpenError::of_system(path, "making the file", &error))?;
+            .map_err(|error| OpenError::of_system(path, "creating the file", &error))?;
         let failed = |error: rusqlite::Error| OpenError::of_database(path, "opening", &error);
         let connection = database::open(path).map_err(failed)?;
         schema::prepare(&connection, path, schema::MIGRATIONS)?;

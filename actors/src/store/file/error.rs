@@ -30,7 +30,7 @@ pub enum OpenError {
     NotWritable {
         /// The file or folder that cannot be written.
         path: PathBuf,
-        /// What the system says.
+        /// The error text of the system.
         cause: String,
     },
     /// The folder is on a network file system, where locks and shared memory are not reliable.
@@ -96,7 +96,7 @@ pub enum OpenError {
         path: PathBuf,
         /// The step that failed.
         doing: &'static str,
-        /// What the system or SQLite says.
+        /// The error text of the system or of SQLite.
         cause: String,
     },
 }

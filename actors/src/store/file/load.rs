@@ -1,4 +1,4 @@
-//! Reads everything that is kept, at the start of a server.
+//! Reads the contents of a store at the start of a server.
 
 use std::path::Path;
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
@@ -20,19 +20,19 @@ use crate::store::file::stored::entry::{Owner, decode_row};
 use crate::store::file::stored::names::{KnownNames, Names};
 use crate::store::note::Kept;
 
-/// How many bytes of rows a reader hands to a decoder at once.
+/// The number of bytes of rows that the reader hands to a decoder at once.
 const PORTION: usize = 256 << 10;
 
-/// How many portions wait for a decoder at most.
+/// The largest number of portions that wait for a decoder.
 const PORTIONS: usize = 8;
 
-/// How many threads decode entries at most.
+/// The largest number of threads that decode entries.
 const DECODERS: usize = 4;
 
-/// How often the log tells how far the reading is.
+/// The time between two lines in the server's log that report the progress of reading.
 const PROGRESS: Duration = Duration::from_secs(1);
 
-/// Everything that is kept, and the numbers under which it stands in the tables.
+/// The contents of a store, and the row ids of channels and users in the tables.
 #[derive(Debug)]
 pub(super) struct Loaded {
     pub(super) kept: Kept,
@@ -40,8 +40,8 @@ pub(super) struct Loaded {
     pub(super) users: Ids<UserName>,
 }
 
-/// Reads everything that is kept. Logs that were written in an earlier life begin their epochs of
-/// the lives since.
+/// Reads the contents of a store. A log that was written in an earlier life begins one new epoch
+/// for each life since.
 pub(super) fn load(connection: &Connection, path: &Path, life: u64) -> Result<Loaded, OpenError> {
     read(connection, path, life).map_err(|error| match error {
         RowError::Database(error) => OpenError::of_database(path, "reading the tables", &error),
@@ -100,7 +100,7 @@ fn read(connection: &Connection, path: &Path, life: u64) -> Result<Loaded, RowEr
     })
 }
 
-/// Tells in the log how far a long reading is.
+/// Reports the progress of reading in the server's log, if it takes long.
 struct Progress<'a> {
     path: &'a Path,
     told: Instant,
@@ -122,13 +122,13 @@ impl<'a> Progress<'a> {
     }
 }
 
-/// Something whose log is read.
+/// The row of a channel or user whose log is read.
 trait HasLog: Sync {
     fn id(&self) -> i64;
 
     fn owner(&self) -> Owner<'_>;
 
-    /// Where the log and the history begin.
+    /// Returns the offsets before the log and before the history.
     fn starts(&self) -> (u64, u64);
 }
 
@@ -160,22 +160,22 @@ impl HasLog for UserRow {
     }
 }
 
-/// A row of several entries as it was read.
+/// A row of several entries, not decoded yet.
 struct Raw {
-    /// The index of the log.
+    /// The index of its channel or user in the list of logs.
     log: usize,
     first: i64,
     text: String,
 }
 
-/// The entries of a row.
+/// A row of several entries, decoded.
 struct Decoded {
     log: usize,
     first: i64,
     entries: Vec<Entry>,
 }
 
-/// Reads the entries of all these logs, which are in the order of their numbers. One thread reads
+/// Reads the entries of all these logs, which are in the order of their row ids. One thread reads
 /// rows, and others decode them.
 fn read_entries<L: HasLog>(
     connection: &Connection,
@@ -238,13 +238,14 @@ fn read_rows<L: HasLog>(
     progress: &mut Progress<'_>,
     decoders: &[Decoder<'_>],
 ) -> Result<(), RowError> {
-    // They are read as they stand, and sorted when they are decoded.
+    // Rows are read in the order of the table, and sorted after they are decoded.
     let query = format!("SELECT log, first, entries FROM {table}");
     let mut statement = connection.prepare(&query)?;
     let mut rows = statement.query([])?;
     let mut decoders = decoders.iter().cycle();
     let (mut portion, mut bytes, mut count) = (Vec::new(), 0, 0_u64);
-    // A decoder that has found something unreadable takes no more; what it found is told then.
+    // A decoder that has found an unreadable row takes no more rows. Its error is returned when its
+    // thread is joined.
     let mut hand_over = |portion: Vec<Raw>| {
         let decoder = decoders.next();
         decoder.is_some_and(|decoder| decoder.portions.send(portion).is_ok())
@@ -277,7 +278,7 @@ fn read_rows<L: HasLog>(
     Ok(())
 }
 
-/// Decodes rows, and leaves out entries that neither the log nor the history holds any more.
+/// Decodes rows, and leaves out entries that neither the log nor the history still holds.
 fn decode_rows<L: HasLog>(
     portions: &Receiver<Vec<Raw>>,
     table: &str,

@@ -1,4 +1,4 @@
-//! The lock that keeps a store to one process.
+//! The lock that lets only one process use a store.
 
 use std::fs::{File, OpenOptions, TryLockError};
 use std::io::{Seek, Write};
@@ -9,20 +9,20 @@ use std::time::{Duration, Instant};
 use crate::store::file::error::OpenError;
 use crate::store::file::place::{FILE_MODE, Place};
 
-/// How often it is tried again.
+/// The time between two attempts to take the lock.
 const RETRY: Duration = Duration::from_millis(100);
 
-/// The lock of a store. It ends with the value, or with the process.
+/// The lock of a store. It ends when the value is dropped or the process ends.
 ///
-/// It is a file of its own: SQLite's exclusive mode would keep backups and readers out too. The
-/// file stays when the lock ends, since removing it could hand the lock to two processes.
+/// The lock is on a separate file: SQLite's exclusive mode would keep backups and readers out too.
+/// The file stays when the lock ends, since removing it could give the lock to two processes.
 #[derive(Debug)]
 pub(super) struct StoreLock {
     file: File,
 }
 
 impl StoreLock {
-    /// Takes the lock, and waits for another process that holds it for as long as `wait`.
+    /// Takes the lock. If another process holds it, waits at most for `wait`.
     pub(super) fn take(place: &Place, wait: Duration) -> Result<Self, OpenError> {
         let path = place.beside(".lock");
         let failed =
@@ -64,14 +64,14 @@ impl StoreLock {
             std::thread::sleep(RETRY.min(wait - waited));
         }
         let lock = Self { file };
-        // The text is for people only: without it the lock holds as well.
+        // The text is only for people: the lock also works without it.
         if let Err(error) = lock.write_owner() {
             log::debug!("{}: {error}", path.display());
         }
         Ok(lock)
     }
 
-    /// Writes who holds the lock.
+    /// Writes the name of this process to the lock file.
     fn write_owner(&self) -> std::io::Result<()> {
         let host = std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
         let host = match host.trim() {
@@ -87,19 +87,19 @@ impl StoreLock {
 
 impl Drop for StoreLock {
     fn drop(&mut self) {
-        // The text goes before the lock does, so it never names one who does not hold it.
+        // The text is removed before the lock ends, so it never names a process without the lock.
         drop(self.file.set_len(0));
     }
 }
 
-/// Returns who has written its name to the lock file last.
+/// Returns the process that is named in the lock file.
 fn owner(place: &Place) -> Option<String> {
     let text = std::fs::read_to_string(place.beside(".lock")).ok()?;
     let text = text.trim();
     (!text.is_empty()).then(|| text.to_owned())
 }
 
-/// Returns who holds the lock; `None` if nobody does.
+/// Returns the process that holds the lock; `None` if there is none.
 pub(super) fn holder(place: &Place) -> Option<String> {
     let path: PathBuf = place.beside(".lock");
     let file = File::open(path).ok()?;

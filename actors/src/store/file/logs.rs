@@ -1,4 +1,4 @@
-//! Writes the rows of channels and users, and of their entries.
+//! Writes the rows of channels and users, and the rows of their entries.
 
 use std::hash::Hash;
 
@@ -12,11 +12,11 @@ use crate::store::file::runs::{CHANNEL_ENTRIES, PRIVATE_ENTRIES, RunTable, Runs,
 use crate::store::file::stored::entry::Owner;
 use crate::store::file::stored::state::encode_epochs;
 
-/// A log from which this many entries come in one commit is trimmed in the same one: its new rows
-/// then take the pages of those that are deleted, which saves writing the pages twice.
+/// The number of new entries in one commit from which a log is trimmed in the same commit. Its new
+/// rows then take the pages of the deleted rows, so those pages are written only once.
 const BUSY_LOG: usize = 64;
 
-/// Deletes the rows of entries that no log holds any more.
+/// Deletes the rows of entries that neither a log nor a history still holds.
 pub(super) fn trim_logs<N: Log>(ids: &mut Ids<N>, connection: &Connection) -> rusqlite::Result<()> {
     for (log, (start, history_start)) in ids.untrimmed.drain() {
         N::ENTRIES.trim(connection, log, start, history_start)?;
@@ -24,21 +24,21 @@ pub(super) fn trim_logs<N: Log>(ids: &mut Ids<N>, connection: &Connection) -> ru
     Ok(())
 }
 
-/// The name of something that has a log.
+/// The name of a channel or user, which has a log.
 pub(super) trait Log: Hash + Eq + Clone {
-    /// What is written besides the entries.
+    /// The record that is written beside the entries.
     type Record: LogRecord;
 
-    /// Where the entries are written.
+    /// The table to which the entries are written.
     const ENTRIES: &RunTable;
 
-    /// Deletes the row.
+    /// The statement that deletes the row of the channel or user.
     const DELETE: &str;
 
-    /// Returns whose log it is.
+    /// Returns the owner of the log.
     fn owner(&self) -> Owner<'_>;
 
-    /// Writes the row.
+    /// Writes the row of the channel or user.
     fn write(
         connection: &Connection,
         id: i64,
@@ -142,7 +142,7 @@ impl Log for UserName {
     }
 }
 
-/// Writes channels or users with their entries.
+/// A writer of channels and users with their entries.
 pub(super) struct LogWriter<'a> {
     pub(super) connection: &'a Connection,
     pub(super) life: u64,

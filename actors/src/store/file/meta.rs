@@ -1,26 +1,26 @@
-//! The row that says of the whole file: in which life it is, and how the last run ended.
+//! The row about the whole file: the life that it is in, and how the last run ended.
 
 use rusqlite::{Connection, OptionalExtension, params};
 
 use crate::protocol::timestamp::Moment;
 use crate::store::file::options::Durability;
 
-/// What the file says of itself.
+/// The row of the table `meta`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Meta {
-    /// Grows when entries may have been lost.
+    /// A number that grows when entries may have been lost.
     pub(super) life: u64,
     /// Whether the last run ended in order.
     pub(super) is_clean: bool,
-    /// Whether it is a backup from which no server has started yet.
+    /// Whether the file is a backup from which no server has started yet.
     pub(super) is_copy: bool,
-    /// What the last run asked for.
+    /// The durability that the last run asked for.
     pub(super) durability: Durability,
-    /// When something was last written.
+    /// The time at which something was last written.
     pub(super) at: Moment,
 }
 
-/// Reads what the file says of itself; `None` in a new file.
+/// Reads the row; `None` in a new file.
 pub(super) fn read(connection: &Connection) -> rusqlite::Result<Option<Meta>> {
     connection
         .query_row(
@@ -41,7 +41,7 @@ pub(super) fn read(connection: &Connection) -> rusqlite::Result<Option<Meta>> {
         .optional()
 }
 
-/// Writes what the file says of itself.
+/// Writes the row.
 pub(super) fn write(connection: &Connection, meta: &Meta) -> rusqlite::Result<()> {
     connection
         .prepare_cached(
@@ -60,12 +60,12 @@ pub(super) fn write(connection: &Connection, meta: &Meta) -> rusqlite::Result<()
     Ok(())
 }
 
-/// Begins a run: from now on the last run counts as not ended in order. Returns what the file said
-/// before, and what it says now.
+/// Begins a run: until it ends in order, the file says that it did not. Returns the row as it was
+/// before, and as it is now.
 ///
-/// A life ends with a stop that was not in order. Of a backup several servers may start, one after
-/// the other, and give the same offsets to different entries; so its next life is not the same each
-/// time.
+/// A life ends with a stop that was not in order. Several servers may start from the same backup,
+/// one after the other, and give the same offsets to different entries. So a random number is
+/// added to the life of a backup.
 pub(super) fn begin_run(
     connection: &Connection,
     durability: Durability,

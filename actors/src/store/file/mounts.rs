@@ -29,14 +29,14 @@ const NETWORK: &[&str] = &[
     "smbfs",
 ];
 
-/// Returns the kind of the network file system that a folder is on; `None` if it is on another one,
-/// or cannot be found out. The folder is absolute, without links.
+/// Returns the kind of the network file system that a folder is on; `None` if the folder is not on
+/// one, or if that cannot be found out. The folder must be absolute, without links.
 pub(super) fn network_file_system(folder: &Path) -> Option<String> {
     let mounts = std::fs::read_to_string("/proc/self/mountinfo").ok()?;
     kind_of(folder, &mounts).filter(|kind| NETWORK.contains(&kind.as_str()))
 }
 
-/// Returns the kind of file system that a folder is on, by the text of `mountinfo`.
+/// Returns the kind of file system that a folder is on, according to the text of `mountinfo`.
 fn kind_of(folder: &Path, mounts: &str) -> Option<String> {
     let mounts = mounts.lines().filter_map(|line| {
         let (place, kind) = line.split_once(" - ")?;
@@ -44,12 +44,12 @@ fn kind_of(folder: &Path, mounts: &str) -> Option<String> {
         let kind = kind.split(' ').next()?;
         folder.starts_with(&point).then(|| (point, kind.to_owned()))
     });
-    // Of those that are mounted at the same place the last one is seen.
+    // Of several file systems that are mounted at the same place, only the last is visible.
     let (_, kind) = mounts.max_by_key(|(point, _)| point.components().count())?;
     Some(kind)
 }
 
-/// Reads a path, in which blanks stand as octal escapes.
+/// Reads a path in which blanks are written as octal escapes.
 fn unescape(text: &str) -> PathBuf {
     let mut bytes = Vec::with_capacity(text.len());
     let mut rest = text.as_bytes();

@@ -1,22 +1,22 @@
-//! What a file store is opened with.
+//! The options of a file store.
 
 use std::fmt;
 use std::path::PathBuf;
 use std::time::Duration;
 
-/// What a file store is opened with.
+/// The options with which a file store is opened.
 #[derive(Clone, Debug)]
 pub struct FileOptions {
-    /// The file. Its folder must exist; the file is made where there is none.
+    /// The path of the file. Its folder must exist; the file is created if it does not exist.
     pub path: PathBuf,
-    /// When a change counts as kept.
+    /// The point at which a change counts as kept.
     pub durability: Durability,
-    /// How long a change waits at most before it is written.
+    /// The longest time that a change waits before it is written.
     pub flush_interval: Duration,
-    /// How many bytes of changes may wait at most. Beyond that the store drops them, refuses calls,
-    /// and is written anew when the disk works again.
+    /// The largest number of bytes of changes that may wait. Beyond it the store drops the changes,
+    /// refuses calls, and is written anew when the disk works again.
     pub queue_bytes: usize,
-    /// How long to wait for another process that holds the store.
+    /// The longest time to wait for another process that holds the store.
     pub lock_wait: Duration,
 }
 
@@ -33,11 +33,11 @@ impl FileOptions {
     }
 }
 
-/// When a change counts as kept.
+/// The point at which a change counts as kept.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Durability {
-    /// Calls are answered at once. A process that is killed loses the changes of the last flush
-    /// interval, a power cut those of about a second.
+    /// Calls are answered at once. If the process is killed, the changes of the last flush interval
+    /// are lost. In a power cut, the changes of about one second are lost.
     #[default]
     Interval,
     /// A call is answered when its change is on the disk.
@@ -45,7 +45,7 @@ pub enum Durability {
 }
 
 impl Durability {
-    /// Returns the name that the settings have for it.
+    /// Returns the name of this durability in the settings.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Interval => "interval",
@@ -53,7 +53,7 @@ impl Durability {
         }
     }
 
-    /// Returns what has this name.
+    /// Returns the durability with this name in the settings.
     pub fn from_name(name: &str) -> Option<Self> {
         [Self::Interval, Self::Always]
             .into_iter()

@@ -1,5 +1,5 @@
-//! What waits to be written: the notes, merged. The latest value of everything wins, and entries of
-//! logs add up, so it grows only with what is really to be written.
+//! The merged notes that wait to be written. Only the latest record of everything counts, and the
+//! entries of logs add up. So the size grows only with what must really be written.
 
 use std::collections::btree_map::BTreeMap;
 use std::collections::hash_map::{Entry as Slot, HashMap};
@@ -15,50 +15,52 @@ use crate::protocol::message::Message;
 use crate::protocol::state::StateValue;
 use crate::store::note::{CallRecord, Note};
 
-/// About how many bytes a note takes besides texts and entries.
+/// The approximate number of bytes that a note takes besides texts and entries.
 const NOTE: usize = size_of::<Note>();
 
-/// How many entries of a log wait before those are looked for that need not be written any more.
+/// The number of waiting entries of a log at which the first search begins for entries that need
+/// not be written any more.
 const MANY_ENTRIES: usize = 1024;
 
-/// What waits to be written.
+/// The merged notes that wait to be written.
 #[derive(Debug, Default)]
 pub(super) struct Pending {
     pub(super) channels: HashMap<ChannelName, PendingLog<ChannelRecord>>,
     pub(super) users: HashMap<UserName, PendingLog<UserRecord>>,
-    /// `None`: it has ended.
+    /// The connections; `None` for a connection that has ended.
     pub(super) connections: HashMap<ConnId, Option<ConnectionRecord>>,
-    /// `None`: it was forgotten.
+    /// The calls with an `Idempotency-Key`, by key; `None` for a call that was forgotten.
     pub(super) calls: HashMap<String, Option<CallRecord>>,
-    /// How many bytes it holds, about.
+    /// The approximate number of bytes that all of it takes.
     bytes: usize,
 }
 
-/// What waits of a channel or a user.
+/// The waiting changes of a channel or a user.
 #[derive(Debug)]
 pub(super) struct PendingLog<R> {
-    /// `None`: it was forgotten.
+    /// The latest record; `None` if the channel or user was forgotten.
     pub(super) record: Option<R>,
-    /// Whether the entries that were written before do not count any more.
+    /// Whether the entries that were written before must be deleted.
     pub(super) replaces: bool,
     /// The new entries, by offset.
     pub(super) appended: Vec<Entry>,
-    /// What was edited or emptied of the entries that were written before.
+    /// The entries that were written before and then edited or emptied (`None`), by offset.
     pub(super) rewritten: BTreeMap<u64, Option<Arc<Message>>>,
-    /// How many entries wait when it is looked again for those that need not be written.
+    /// The number of waiting entries at which the next search begins for entries that need not be
+    /// written.
     look_again_at: usize,
 }
 
-/// A record of something that has a log.
+/// The record of a channel or user, which has a log.
 pub(super) trait LogRecord {
-    /// The numbering of the log.
+    /// Returns the numbering of the log.
     fn log(&self) -> &LogState;
 
-    /// The offset before the oldest entry that the history holds; the end of the log where there
-    /// is no history.
+    /// Returns the offset before the oldest entry that the history holds; the end of the log if
+    /// there is no history.
     fn history_start(&self) -> u64;
 
-    /// How many bytes it holds besides itself.
+    /// Returns the approximate number of bytes that the record takes besides the struct itself.
     fn text_bytes(&self) -> usize;
 }
 
@@ -100,7 +102,7 @@ pub(super) fn is_held(entry: &Entry, log_start: u64, history_start: u64) -> bool
     entry.offset > log_start || (is_in_history && entry.offset > history_start)
 }
 
-/// Returns how many bytes a note takes, about.
+/// Returns the approximate number of bytes that a note takes.
 pub(super) fn size_of_note(note: &Note) -> usize {
     NOTE + match note {
         Note::Channel(record, changes) => record.text_bytes() + size_of_changes(changes),
@@ -139,23 +141,23 @@ fn size_of_call(key: &str, record: Option<&CallRecord>) -> usize {
 }
 
 impl Pending {
-    /// Returns whether nothing waits.
+    /// Returns whether no changes wait.
     pub(super) fn is_empty(&self) -> bool {
         self.len() == 0
     }
 
-    /// Returns how many channels, users, connections and calls wait.
+    /// Returns the number of channels, users, connections and calls whose changes wait.
     pub(super) fn len(&self) -> usize {
         self.channels.len() + self.users.len() + self.connections.len() + self.calls.len()
     }
 
-    /// Returns how many bytes wait, about.
+    /// Returns the approximate number of bytes that wait.
     pub(super) fn bytes(&self) -> usize {
         self.bytes
     }
 
-    /// Forgets all that waits, and keeps the memory of the tables for what comes next, unless it
-    /// is much.
+    /// Removes everything. Keeps some memory of the maps for later notes, but not more than for
+    /// 4,096 each.
     pub(super) fn clear(&mut self) {
         fn clear<K: Eq + Hash, V>(map: &mut HashMap<K, V>) {
             map.clear();
@@ -189,7 +191,7 @@ impl Pending {
     }
 }
 
-/// Replaces what waits of a connection. Returns how many bytes that took.
+/// Replaces the waiting record of a connection. Returns the number of bytes that the old one took.
 fn replace_connection(
     pending: &mut Pending,
     id: ConnId,
@@ -201,7 +203,7 @@ fn replace_connection(
     })
 }
 
-/// Replaces what waits of a call. Returns how many bytes that took.
+/// Replaces the waiting record of a call. Returns the number of bytes that the old one took.
 fn replace_call(pending: &mut Pending, key: String, record: Option<CallRecord>) -> usize {
     let length = key.len();
     let replaced = pending.calls.insert(key, record);
@@ -210,7 +212,7 @@ fn replace_call(pending: &mut Pending, key: String, record: Option<CallRecord>) 
     })
 }
 
-/// Notes that a channel or user was forgotten. Returns how many bytes are not needed any more.
+/// Notes that a channel or user was forgotten. Returns the number of bytes that become free.
 fn forget_log<N: Hash + Eq, R: LogRecord>(logs: &mut HashMap<N, PendingLog<R>>, name: N) -> usize {
     let forgotten = PendingLog {
         record: None,
@@ -222,7 +224,7 @@ fn forget_log<N: Hash + Eq, R: LogRecord>(logs: &mut HashMap<N, PendingLog<R>>, 
     logs.insert(name, forgotten).map_or(0, |log| log.size())
 }
 
-/// Adds a channel or user. Returns how many bytes are not needed any more.
+/// Adds the changes of a channel or user. Returns the number of bytes that become free.
 fn merge_log<N: Hash + Eq, R: LogRecord>(
     logs: &mut HashMap<N, PendingLog<R>>,
     name: N,
@@ -254,7 +256,7 @@ impl<R: LogRecord> PendingLog<R> {
                 .sum::<usize>()
     }
 
-    /// Adds what happened since. Returns how many bytes are not needed any more.
+    /// Adds later changes. Returns the number of bytes that become free.
     fn merge(&mut self, record: R, changes: LogChanges) -> usize {
         let mut unneeded = if changes.is_whole {
             self.size()
@@ -278,7 +280,8 @@ impl<R: LogRecord> PendingLog<R> {
         unneeded
     }
 
-    /// Adds edits and deletions. An entry that was not written yet is changed at once.
+    /// Adds edits and deletions. An entry that still waits is changed in place. Returns the number
+    /// of bytes that become free.
     fn rewrite(&mut self, rewritten: Vec<Rewrite>) -> usize {
         let mut unneeded = 0;
         for Rewrite { offset, message } in rewritten {
@@ -288,7 +291,8 @@ impl<R: LogRecord> PendingLog<R> {
             let entry = index.ok().and_then(|index| self.appended.get_mut(index));
             if let Some(entry) = entry {
                 unneeded += entry.size() + size_of_rewrite(message.as_ref());
-                // What is written of an event is its body, and of a message all but that.
+                // Of a message everything except the body is written. Only other events are written
+                // as their body.
                 entry.body = None;
                 entry.message = message;
                 unneeded = unneeded.saturating_sub(entry.size());
@@ -299,8 +303,8 @@ impl<R: LogRecord> PendingLog<R> {
         unneeded
     }
 
-    /// Drops entries that neither the log nor the history holds any more. Returns how many bytes
-    /// they took.
+    /// Drops entries that neither the log nor the history still holds. Returns the number of bytes
+    /// that they took.
     fn drop_unneeded(&mut self) -> usize {
         let Some(record) = &self.record else {
             return 0;

@@ -1,4 +1,4 @@
-//! Where a store is: its file, and the files beside it.
+//! The place of a store: its file, and the files beside it.
 
 use std::ffi::OsString;
 use std::fs::{self, File, OpenOptions};
@@ -9,17 +9,17 @@ use std::path::{Path, PathBuf};
 use crate::store::file::error::OpenError;
 use crate::store::file::mounts::network_file_system;
 
-/// Only the owner may read and write: the file holds private messages, and the ids by which one can
-/// act as a connection.
+/// The access mode of the files: only the owner may read and write. They hold private messages, and
+/// the ids of connections, which are enough to act as the connection.
 pub(super) const FILE_MODE: u32 = 0o600;
 
-/// Where a store is.
+/// The place of a store.
 #[derive(Clone, Debug)]
 pub(super) struct Place {
     path: PathBuf,
 }
 
-/// What tells a file from another one that takes its name.
+/// The identity of a file. It differs if another file is put in the same place.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct FileIdentity {
     device: u64,
@@ -60,7 +60,7 @@ impl Place {
         &self.path
     }
 
-    /// Returns the path of a file beside it, whose name ends with this.
+    /// Returns the path of a file beside the store: the name of the store with this ending.
     pub(super) fn beside(&self, ending: &str) -> PathBuf {
         beside(&self.path, ending)
     }
@@ -70,7 +70,7 @@ impl Place {
         self.beside("-wal")
     }
 
-    /// Creates the file where there is none, so that it has its mode before anything is in it.
+    /// Creates an empty file if there is none, so that it has its mode before it has any contents.
     pub(super) fn create(&self) -> io::Result<()> {
         match create_private(&self.path) {
             Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(()),
@@ -78,7 +78,7 @@ impl Place {
         }
     }
 
-    /// Returns which file stands at the path now; `None` if there is none.
+    /// Returns the identity of the file that is at the path now; `None` if there is none.
     pub(super) fn identity(&self) -> Option<FileIdentity> {
         // The file is never opened here: closing it would end the locks that SQLite has on it.
         let metadata = fs::metadata(&self.path).ok()?;
@@ -89,14 +89,14 @@ impl Place {
     }
 }
 
-/// Returns the path of a file beside another one, whose name ends with this.
+/// Returns the path with this ending added to the name of the file.
 pub(super) fn beside(path: &Path, ending: &str) -> PathBuf {
     let mut name = OsString::from(path);
     name.push(ending);
     PathBuf::from(name)
 }
 
-/// Creates a file that is not there yet, with its mode.
+/// Creates a file, which must not exist yet, with the mode `FILE_MODE`.
 pub(super) fn create_private(path: &Path) -> io::Result<File> {
     OpenOptions::new()
         .write(true)
@@ -105,7 +105,7 @@ pub(super) fn create_private(path: &Path) -> io::Result<File> {
         .open(path)
 }
 
-/// Makes sure that the names of new files in the folder of `path` outlast a power cut.
+/// Syncs the folder of `path`, so that the names of new files in it survive a power cut.
 pub(super) fn sync_folder(path: &Path) -> io::Result<()> {
     path.parent()
         .map_or(Ok(()), |folder| File::open(folder)?.sync_all())

@@ -1,4 +1,5 @@
-//! What the actors and the writer share: the notes that wait, and whether the store takes more.
+//! The queue between the actors and the writer: the notes that wait, and whether the store takes
+//! more.
 
 mod taking;
 
@@ -19,46 +20,46 @@ use crate::store::file::options::{Durability, FileOptions};
 use crate::store::file::pending::size_of_note;
 use crate::store::note::Note;
 
-/// What the actors and the writer share.
+/// The queue between the actors and the writer.
 #[derive(Debug)]
 pub(super) struct Queue {
     #[expect(clippy::disallowed_types, reason = "see the import")]
     state: Mutex<State>,
     wake: Condvar,
-    /// Whether calls that change something are refused. It follows from the state.
+    /// Whether calls that change something are refused. Computed from the state.
     refuses: AtomicBool,
-    /// The rebuild that is to be asked for, if there is one.
+    /// The rebuild that the actors must be asked for, if there is one.
     rebuild: watch::Sender<Option<Rebuild>>,
     durability: Durability,
     flush_interval: Duration,
     most_bytes: usize,
 }
 
-/// What becomes of notes.
+/// The way in which the queue treats notes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Mode {
-    /// They are written.
+    /// Notes are written.
     Recording,
-    /// They are dropped, since others are lost: the file does not become right by them.
+    /// Notes are dropped. Earlier ones are lost, so later ones alone cannot make the file correct.
     Behind,
-    /// They are collected, while every actor notes itself whole.
+    /// Notes are collected, while every actor notes its whole state.
     Rebuilding,
-    /// Every actor has noted itself whole: the file is to be written anew.
+    /// Every actor has noted its whole state, and the file must be written anew.
     Rebuilt,
-    /// They are dropped, since the store is closed.
+    /// Notes are dropped, since the store is closed.
     Closed,
 }
 
-/// Something that the writer does besides writing notes.
+/// A task for the writer, besides writing notes.
 #[derive(Debug)]
 pub(super) enum Order {
-    /// Writes a copy.
+    /// Writes a copy of the file to this path.
     Backup(PathBuf, oneshot::Sender<Result<(), BackupError>>),
-    /// Writes what waits, and ends.
+    /// Writes the waiting notes, and ends the writer.
     Close(oneshot::Sender<()>),
 }
 
-/// Who waits until the notes before are kept.
+/// The answer to a caller that waits until all earlier notes are kept.
 pub(super) type Waiting = oneshot::Sender<Result<(), Unsettled>>;
 
 /// The number of a rebuild.
@@ -68,11 +69,11 @@ type Rebuild = u64;
 struct State {
     mode: Mode,
     notes: Vec<Note>,
-    /// When the first of the notes came.
+    /// The time at which the first of the notes came.
     noted_at: Instant,
-    /// About how many bytes the notes take.
+    /// The approximate number of bytes that the notes take.
     bytes: usize,
-    /// About how many bytes the notes take that the writer has and that are not kept yet.
+    /// The approximate number of bytes of the notes that the writer has taken but not yet written.
     taken_bytes: usize,
     waiting: Vec<Waiting>,
     orders: Vec<Order>,
@@ -82,11 +83,11 @@ struct State {
     rebuild: Rebuild,
     /// The rebuild that the actors were last asked for.
     asked_for: Option<Rebuild>,
-    /// Whether nobody holds the store any more.
+    /// Whether no handle of the store is left, or the writer must end as if none were.
     is_abandoned: bool,
 }
 
-/// What the writer takes from the queue.
+/// The notes and orders that the writer takes from the queue.
 #[derive(Debug)]
 pub(super) struct Taken {
     pub(super) mode: Mode,
@@ -96,7 +97,7 @@ pub(super) struct Taken {
     pub(super) is_abandoned: bool,
 }
 
-/// How many notes and bytes wait.
+/// The number of notes and bytes that wait.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Backlog {
     pub(super) mode: Mode,
@@ -135,8 +136,9 @@ impl Queue {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Says anew whether calls are refused. They are too where half of what may wait does wait, so
-    /// that a slow disk does not make the store lose what cannot be refused.
+    /// Updates whether calls are refused and a rebuild is asked for. Calls are refused already when
+    /// the queue is half full, so that on a slow disk it has space for changes that cannot be
+    /// refused.
     fn update(&self, state: &State) {
         let is_crowded = state.bytes + state.taken_bytes > self.most_bytes / 2;
         let refuses = state.mode != Mode::Recording || state.is_failing || is_crowded;
@@ -157,7 +159,7 @@ impl Queue {
             return;
         }
         let before = state.bytes + state.taken_bytes;
-        // While all actors note themselves, nothing may be dropped: it would never end.
+        // During a rebuild nothing may be dropped. Otherwise the rebuild would never end.
         if state.mode == Mode::Recording && before + size > self.most_bytes {
             self.fall_behind(&mut state);
             self.wake.notify_one();
@@ -179,7 +181,7 @@ impl Queue {
         }
     }
 
-    /// Drops what waits: from now on the file lacks something.
+    /// Drops the waiting notes: from now on the file lacks changes.
     fn fall_behind(&self, state: &mut State) {
         state.mode = Mode::Behind;
         state.notes = Vec::new();
@@ -190,7 +192,7 @@ impl Queue {
         self.update(state);
     }
 
-    /// Returns whether calls that change something may begin.
+    /// Checks whether calls that change something may begin.
     pub(super) fn accepts(&self) -> Result<(), Refused> {
         if self.refuses.load(Relaxed) {
             Err(Refused::SOON)
@@ -199,7 +201,7 @@ impl Queue {
         }
     }
 
-    /// Returns once all notes before are kept as safely as the settings ask for.
+    /// Waits until all earlier notes are kept as safely as the settings ask for.
     pub(super) async fn settled(&self) -> Result<(), Unsettled> {
         if self.durability == Durability::Interval {
             return Ok(());
@@ -207,7 +209,7 @@ impl Queue {
         self.committed().await
     }
 
-    /// Returns once all notes before are written, whatever the settings ask for.
+    /// Waits until all earlier notes are written, whatever the settings ask for.
     pub(super) async fn committed(&self) -> Result<(), Unsettled> {
         let answer = {
             let mut state = self.lock();
@@ -227,7 +229,7 @@ impl Queue {
     /// Gives the writer an order.
     pub(super) fn order(&self, order: Order) {
         let mut state = self.lock();
-        // The sender of what is not done any more is dropped, which answers it.
+        // After the close the order is dropped, and its sender too, so the caller gets an error.
         if state.mode != Mode::Closed {
             state.orders.push(order);
         }
@@ -235,11 +237,11 @@ impl Queue {
         self.wake.notify_one();
     }
 
-    /// Returns when all actors are to note themselves whole.
+    /// Waits until all actors must note their whole state.
     pub(super) async fn wait_for_rebuild(&self) {
         let mut asked = self.rebuild.subscribe();
         loop {
-            // Fails only when the queue is gone, which is held here.
+            // Cannot fail: `self` holds the sender.
             let rebuild = asked.wait_for(Option::is_some).await.ok();
             let rebuild = rebuild.and_then(|rebuild| *rebuild);
             if self.is_asked_for(rebuild) {
@@ -251,7 +253,8 @@ impl Queue {
         }
     }
 
-    /// Notes that the actors are asked for a rebuild. Returns false if it is not that any more.
+    /// Notes that the actors are asked for this rebuild. Returns false if it is no longer the
+    /// present rebuild.
     fn is_asked_for(&self, rebuild: Option<Rebuild>) -> bool {
         let mut state = self.lock();
         let is_present = state.mode == Mode::Rebuilding && rebuild == Some(state.rebuild);
@@ -261,8 +264,8 @@ impl Queue {
         is_present
     }
 
-    /// Says that all actors have noted themselves. It counts only for the rebuild that they were
-    /// asked for: since then another one may have begun.
+    /// Notes that all actors have noted their whole state. It counts only for the rebuild that they
+    /// were asked for: another one may have begun since.
     pub(super) fn finish_rebuild(&self) {
         let mut state = self.lock();
         if state.mode == Mode::Rebuilding && state.asked_for == Some(state.rebuild) {
@@ -273,7 +276,7 @@ impl Queue {
         }
     }
 
-    /// Returns how much waits.
+    /// Returns the mode, and the number of notes and bytes that wait.
     pub(super) fn backlog(&self) -> Backlog {
         let state = self.lock();
         Backlog {
@@ -283,7 +286,7 @@ impl Queue {
         }
     }
 
-    /// Says that nobody holds the store any more, or that the writer is to end as if nobody did.
+    /// Ends the writer without writing the waiting notes, as if the process had been killed.
     /// `ended` is dropped when the writer has ended.
     pub(super) fn abandon(&self, ended: Option<oneshot::Sender<()>>) {
         let mut state = self.lock();
@@ -297,7 +300,7 @@ impl Queue {
 }
 
 impl State {
-    /// Returns when the writer has to write; `None` if nothing waits.
+    /// Returns the time at which the writer has to write; `None` if nothing waits.
     fn due(&self, flush_interval: Duration, not_before: Option<Instant>) -> Option<Instant> {
         let due = if !self.waiting.is_empty() || self.mode == Mode::Rebuilt {
             self.noted_at

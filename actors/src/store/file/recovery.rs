@@ -1,21 +1,22 @@
-//! How far the writer is with a file that lacks something, or is not there any more.
+//! The state of the writer's work on a file that lacks changes or was removed.
 
 use std::time::{Duration, Instant};
 
-/// How long to wait before the file is written anew once more, after that failed.
+/// The time until the second attempt to write the file anew. It doubles with each attempt that
+/// fails.
 const FIRST_PAUSE: Duration = Duration::from_secs(1);
 
-/// How long to wait at most.
+/// The longest time until the next attempt.
 const LONGEST_PAUSE: Duration = Duration::from_secs(60);
 
-/// How far the writer is with a file that lacks something.
+/// The state of the writer's work on a file that lacks changes or was removed.
 #[derive(Debug)]
 pub(super) struct Recovery {
-    /// Since when no file has been at the path.
+    /// The time since which no file has been at the path.
     pub(super) absent_since: Option<Instant>,
-    /// Whether another file stands at the path, or none.
+    /// Whether there is another file at the path, or none.
     pub(super) is_away: bool,
-    /// Before this the file is not written anew.
+    /// The time before which the file is not written anew.
     pub(super) not_before: Option<Instant>,
     pause: Duration,
 }
@@ -32,7 +33,7 @@ impl Default for Recovery {
 }
 
 impl Recovery {
-    /// Notes that the file could not be written anew.
+    /// Notes that the file could not be written anew, and sets the time of the next attempt.
     pub(super) fn put_off(&mut self) {
         self.not_before = Some(Instant::now() + self.pause);
         self.pause = LONGEST_PAUSE.min(2 * self.pause);

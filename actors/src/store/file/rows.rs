@@ -1,4 +1,4 @@
-//! Reads the rows of all tables but those of entries.
+//! Reads the rows of all tables, except the tables of entries.
 
 use std::fmt::Display;
 
@@ -15,12 +15,12 @@ use crate::store::file::stored::names::Names;
 use crate::store::file::stored::state::{decode_epochs, decode_state};
 use crate::store::note::CallRecord;
 
-/// Why rows cannot be read.
+/// The reason why rows cannot be read.
 #[derive(Debug)]
 pub(super) enum RowError {
-    /// What SQLite says.
+    /// An error of SQLite.
     Database(rusqlite::Error),
-    /// A row holds something that this application does not write.
+    /// A row has contents that this application does not write; the text says where and what.
     Unreadable(String),
 }
 
@@ -30,7 +30,7 @@ impl From<rusqlite::Error> for RowError {
     }
 }
 
-/// Says which row of a table cannot be read, and why.
+/// Creates the error that says which row of a table cannot be read, and why.
 pub(super) fn unreadable(table: &str, row: impl Display, reason: &str) -> RowError {
     RowError::Unreadable(format!("table {table}, row {row}: {reason}"))
 }
@@ -62,7 +62,7 @@ fn moment(row: &Row<'_>, column: usize) -> rusqlite::Result<Moment> {
     ))
 }
 
-/// Reads the four columns of a log.
+/// Reads the four columns of a log's numbering.
 fn log_state(row: &Row<'_>, column: usize) -> Result<LogState, RowFault> {
     let former: String = row.get(column + 1)?;
     Ok(LogState {
@@ -73,7 +73,7 @@ fn log_state(row: &Row<'_>, column: usize) -> Result<LogState, RowFault> {
     })
 }
 
-/// Why one row cannot be read.
+/// The reason why one row cannot be read.
 enum RowFault {
     Database(rusqlite::Error),
     Reason(String),
@@ -89,7 +89,7 @@ fn because(reason: impl Display) -> RowFault {
     RowFault::Reason(reason.to_string())
 }
 
-/// Reads rows with one function each. The first column tells which row it is.
+/// Reads all rows of a query, each with `read`.
 fn read_all<T>(
     connection: &Connection,
     table: &str,
@@ -101,7 +101,7 @@ fn read_all<T>(
     let mut all = Vec::new();
     while let Some(row) = rows.next()? {
         let read = read(row).map_err(|fault| match fault {
-            // Types and texts that are not as they should be belong to the row as well.
+            // A wrong type or text in a column is an error of the row, not of the database.
             RowFault::Database(error) if error.sqlite_error().is_some() => {
                 RowError::Database(error)
             }
@@ -113,7 +113,7 @@ fn read_all<T>(
     Ok(all)
 }
 
-/// Reads the channels, in the order of their numbers.
+/// Reads the channels, in the order of their row ids.
 pub(super) fn read_channels(connection: &Connection) -> Result<Vec<ChannelRow>, RowError> {
     let query = "SELECT id, name, uuid, config, last_active, last_active_uptime,
                  epoch, former, start, end, life, history_start FROM channel ORDER BY id";
@@ -135,7 +135,7 @@ pub(super) fn read_channels(connection: &Connection) -> Result<Vec<ChannelRow>, 
     })
 }
 
-/// Reads the users, in the order of their numbers.
+/// Reads the users, in the order of their row ids.
 pub(super) fn read_users(connection: &Connection) -> Result<Vec<UserRow>, RowError> {
     let query = "SELECT id, name, uuid, state, public_keys, last_active, last_active_uptime,
                  epoch, former, start, end, life FROM user ORDER BY id";
@@ -172,7 +172,7 @@ pub(super) fn read_connections(
     })
 }
 
-/// Reads the calls.
+/// Reads the calls with an `Idempotency-Key`.
 pub(super) fn read_calls(connection: &Connection) -> Result<Vec<(String, CallRecord)>, RowError> {
     let query = "SELECT key, digest, begun_at, begun_at_uptime, seed, answer FROM call";
     read_all(connection, "call", query, |row| {

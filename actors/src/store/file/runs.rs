@@ -1,4 +1,5 @@
-//! Rows of several entries of a log. One row for each entry would cost three times the CPU.
+//! Runs: rows that hold several entries of a log each. One row for each entry would cost three
+//! times the CPU time.
 
 use rusqlite::{Connection, OptionalExtension, params};
 use serde_json::value::RawValue;
@@ -9,10 +10,10 @@ use crate::store::file::stored::Unreadable;
 use crate::store::file::stored::entry::{Owner, decode_one, encode, offset_of};
 use crate::store::file::stored::names::{KnownNames, Names};
 
-/// How many bytes a row has before the next one is begun.
+/// The number of bytes at which a row ends and the next one begins.
 const ROW_BYTES: usize = 60 << 10;
 
-/// How many entries a row has at most.
+/// The largest number of entries in a row.
 const ROW_ENTRIES: usize = 256;
 
 /// The statements for one kind of log.
@@ -49,14 +50,14 @@ macro_rules! run_table {
     };
 }
 
-/// The entries of channels.
+/// The statements for the entries of channels.
 pub(super) const CHANNEL_ENTRIES: RunTable = run_table!("entry");
 
-/// The private entries of users.
+/// The statements for the private entries of users.
 pub(super) const PRIVATE_ENTRIES: RunTable = run_table!("private_entry");
 
 impl RunTable {
-    /// Deletes rows of a log whose entries neither it nor the history holds any more.
+    /// Deletes the rows of a log whose entries neither the log nor the history still holds.
     pub(super) fn trim(
         &self,
         connection: &Connection,
@@ -73,7 +74,7 @@ impl RunTable {
     }
 }
 
-/// One log of one kind.
+/// The rows of one log.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Runs<'a> {
     pub(super) connection: &'a Connection,
@@ -83,7 +84,8 @@ pub(super) struct Runs<'a> {
 }
 
 impl Runs<'_> {
-    /// Writes entries behind those that are there. `text` is empty memory that is used again.
+    /// Writes new entries after the existing ones. `text` is memory to use again; its contents are
+    /// lost.
     pub(super) fn append<'e>(
         &self,
         entries: impl IntoIterator<Item = &'e Entry>,
@@ -127,7 +129,7 @@ impl Runs<'_> {
         Ok(())
     }
 
-    /// Changes an entry that is there. One that is not there any more needs no change.
+    /// Changes an entry, if it still has a row.
     pub(super) fn rewrite(&self, rewrite: &Rewrite) -> rusqlite::Result<()> {
         let offset = rewrite.offset;
         let row = self
@@ -173,7 +175,7 @@ impl Runs<'_> {
         Ok(Some(join(&entries)))
     }
 
-    /// Deletes all rows.
+    /// Deletes all rows of the log.
     pub(super) fn clear(&self) -> rusqlite::Result<()> {
         self.connection
             .prepare_cached(self.table.clear)?
@@ -182,7 +184,7 @@ impl Runs<'_> {
     }
 }
 
-/// What is known of a row besides its text.
+/// The values of a row besides its text.
 #[derive(Default)]
 struct Row {
     entries: usize,
@@ -207,7 +209,7 @@ fn join(entries: &[&RawValue]) -> String {
     format!("[{}]", texts.join(",\n"))
 }
 
-/// Makes an error of a statement of something that cannot be written as JSON.
+/// Converts the error of a value that cannot be written as JSON into an error of SQLite.
 pub(super) fn unwritable(error: Unreadable) -> rusqlite::Error {
     rusqlite::Error::ToSqlConversionFailure(Box::new(error))
 }

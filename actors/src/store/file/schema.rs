@@ -1,4 +1,4 @@
-//! The tables, and how those of an older version become those of this one.
+//! The tables, and the upgrade of a file with older tables.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -9,10 +9,10 @@ use crate::store::file::database;
 use crate::store::file::error::OpenError;
 use crate::store::file::place::{beside, create_private};
 
-/// What says that a file is of this application: `CSTR`.
+/// The number that marks a file as one of this application: `CSTR` in ASCII.
 const APPLICATION: i64 = 0x4353_5452;
 
-/// The tables. Moments are microseconds, by the wall clock and (`…_uptime`) of running time.
+/// The tables. Moments are in microseconds: the wall clock, and (`…_uptime`) the running time.
 pub(super) const TABLES: &str = r"
 CREATE TABLE meta (
     id INTEGER PRIMARY KEY CHECK (id = 1),
@@ -102,7 +102,7 @@ CREATE TABLE call (
 ) STRICT;
 ";
 
-/// The tables that hold what is kept: all but `meta`.
+/// The tables with the contents of the store: all except `meta`.
 pub(super) const KEPT_TABLES: &[&str] = &[
     "channel",
     "user",
@@ -112,7 +112,7 @@ pub(super) const KEPT_TABLES: &[&str] = &[
     "call",
 ];
 
-/// What makes the tables of schema 1 those of schema 2, and so on.
+/// The statements that turn the tables of schema 1 into those of schema 2, and so on.
 pub(super) const MIGRATIONS: &[&str] = &[];
 
 /// Returns the schema that these migrations lead to.
@@ -120,16 +120,17 @@ pub(super) fn newest(migrations: &[&str]) -> i64 {
     1 + i64::try_from(migrations.len()).unwrap_or(i64::MAX - 1)
 }
 
-/// What a file holds before anything is done with it.
+/// The contents of a file when it is opened.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Found {
-    /// It has no tables.
+    /// The file has no tables.
     Nothing,
-    /// It has the tables of this schema.
+    /// The file has the tables of this schema.
     Schema(i64),
 }
 
-/// Looks whose file it is.
+/// Finds out whether the file is empty or has a schema of this application. Fails if it is the file
+/// of another application.
 pub(super) fn identify(connection: &Connection, path: &Path) -> Result<Found, OpenError> {
     let failed =
         |error: rusqlite::Error| OpenError::of_database(path, "reading the schema", &error);
@@ -144,8 +145,8 @@ pub(super) fn identify(connection: &Connection, path: &Path) -> Result<Found, Op
     }
 }
 
-/// Sets the database up, and makes the tables of the newest schema, from nothing or from those of
-/// an older one. The file of another application is not changed.
+/// Sets the database up, and creates the tables of the newest schema or upgrades older tables to
+/// it. The file of another application is not changed.
 pub(super) fn prepare(
     connection: &Connection,
     path: &Path,
@@ -162,7 +163,8 @@ pub(super) fn prepare(
             known,
         });
     }
-    let failed = |error: rusqlite::Error| OpenError::of_database(path, "making the tables", &error);
+    let failed =
+        |error: rusqlite::Error| OpenError::of_database(path, "creating the tables", &error);
     database::set_up(connection).map_err(failed)?;
     match found {
         Found::Nothing => create(connection, known).map_err(failed),
@@ -178,7 +180,7 @@ fn create(connection: &Connection, schema: i64) -> rusqlite::Result<()> {
     transaction.commit()
 }
 
-/// Writes whose file it is.
+/// Marks the file as one of this application, with this schema.
 fn mark(connection: &Connection, schema: i64) -> rusqlite::Result<()> {
     connection.pragma_update(None, "application_id", APPLICATION)?;
     connection.pragma_update(None, "user_version", schema)
@@ -190,12 +192,12 @@ fn migrate(
     migrations: &[&str],
     found: i64,
 ) -> Result<(), OpenError> {
-    let doing = "taking over the tables of an older version";
+    let doing = "upgrading the tables of an older version";
     let failed = |error: rusqlite::Error| OpenError::of_database(path, doing, &error);
     let copy = beside(path, &format!(".before-{}", newest(migrations)));
     copy_whole(connection, path, &copy)?;
     log::info!(
-        "{}: schema {found} becomes {}; the file as it was is kept as {}",
+        "{}: upgrading from schema {found} to {}; the old file is kept as {}",
         path.display(),
         newest(migrations),
         copy.display()
@@ -214,14 +216,14 @@ fn migrate(
     Ok(())
 }
 
-/// Copies the whole database, by way of a temporary name, so that a copy under its own name is
-/// complete.
+/// Copies the whole database under a temporary name and then renames the copy, so that a file with
+/// the final name is always complete.
 fn copy_whole(connection: &Connection, path: &Path, to: &Path) -> Result<(), OpenError> {
-    let doing = "copying the file as it was";
+    let doing = "copying the old file";
     let part: PathBuf = beside(to, ".part");
     drop(fs::remove_file(&part));
     let failed = |error: std::io::Error| OpenError::of_system(&part, doing, &error);
-    // It gets its mode before anything is in it.
+    // The file gets its mode before it has any contents.
     create_private(&part).map_err(failed)?;
     connection
         .execute("VACUUM INTO ?1", [part.to_string_lossy()])
@@ -271,7 +273,7 @@ mod tests {
         assert_eq!(mode & 0o777, 0o600);
         let copy_connection = Connection::open(&copy).unwrap();
         assert_eq!(identify(&copy_connection, &copy).unwrap(), Found::Schema(1));
-        // A second start finds nothing to do.
+        // A second start has nothing to do.
         prepare(&connection, &path, &migrations).unwrap();
     }
 

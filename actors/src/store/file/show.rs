@@ -1,4 +1,4 @@
-//! Says what a store holds.
+//! Summarizes the contents of a store.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -14,50 +14,50 @@ use crate::store::file::options::Durability;
 use crate::store::file::place::Place;
 use crate::store::file::schema::{self, Found, KEPT_TABLES};
 
-/// What a store holds.
+/// A summary of the contents of a store.
 #[derive(Clone, Debug)]
 pub struct StoreSummary {
     /// The file.
     pub path: PathBuf,
-    /// The version of its tables.
+    /// The version of the tables.
     pub schema: i64,
-    /// How often a run has ended otherwise than in order, and one.
+    /// The life of the file: 1 at first, and higher after each run that did not end in order.
     pub life: u64,
     /// Whether the last run ended in order; false while a server runs.
     pub is_clean: bool,
-    /// Whether it is a backup from which no server has started yet.
+    /// Whether the file is a backup from which no server has started yet.
     pub is_copy: bool,
-    /// When changes counted as kept in the last run.
+    /// The durability of the last run: the point at which a change counted as kept.
     pub durability: Durability,
-    /// When something was last written.
+    /// The time at which something was last written.
     pub written_at: Moment,
-    /// Who holds the store; `None` if nobody does.
+    /// The process that holds the store; `None` if there is none.
     pub holder: Option<String>,
     /// The size of the file, in bytes.
     pub file_bytes: u64,
     /// The size of the write-ahead log beside it, in bytes.
     pub wal_bytes: u64,
-    /// How many channels there are.
+    /// The number of channels.
     pub channels: u64,
-    /// How many users there are.
+    /// The number of users.
     pub users: u64,
-    /// How many connections there are.
+    /// The number of connections.
     pub connections: u64,
-    /// How many calls with an `Idempotency-Key` there are.
+    /// The number of calls with an `Idempotency-Key`.
     pub calls: u64,
-    /// How many entries the logs of channels hold.
+    /// The number of entries in the logs of channels.
     pub entries: u64,
-    /// How many entries the private logs of users hold.
+    /// The number of entries in the private logs of users.
     pub private_entries: u64,
-    /// How many messages the histories of channels hold.
+    /// The number of messages in the histories of channels.
     pub history_messages: u64,
-    /// When the oldest entry was appended.
+    /// The time at which the oldest entry was appended.
     pub oldest_entry: Option<Moment>,
-    /// When the newest entry was appended.
+    /// The time at which the newest entry was appended.
     pub newest_entry: Option<Moment>,
 }
 
-/// Opens a file to look at it.
+/// Opens the file of a store to read it.
 pub(super) fn open(path: &Path) -> Result<(Place, Connection), OpenError> {
     let place = Place::find(path)?;
     if place.identity().is_none() {
@@ -68,10 +68,10 @@ pub(super) fn open(path: &Path) -> Result<(Place, Connection), OpenError> {
     Ok((place, connection))
 }
 
-/// Returns what a store holds. A server may run meanwhile.
+/// Returns a summary of the contents of a store. A server may run meanwhile.
 ///
 /// # Errors
-/// When the file cannot be read or is not that of a store.
+/// Fails when the file cannot be read or is not the file of a store.
 pub fn show(path: &Path) -> Result<StoreSummary, OpenError> {
     let (place, connection) = open(path)?;
     let path = place.path();
@@ -88,7 +88,7 @@ fn summarize(
     place: &Place,
     schema: i64,
 ) -> rusqlite::Result<StoreSummary> {
-    // All is read at one moment.
+    // One transaction, so that all numbers are of the same moment.
     let _transaction = connection.unchecked_transaction()?;
     let number = |query: &str| {
         connection

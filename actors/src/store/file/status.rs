@@ -1,48 +1,48 @@
-//! How the store is doing, for the panel and for readiness.
+//! The status of the store, for the panel and for readiness.
 
 use std::path::PathBuf;
 #[expect(
     clippy::disallowed_types,
-    reason = "the writer leaves here what others may ask at any time"
+    reason = "the writer leaves its status here, and others may read it at any time"
 )]
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use crate::store::file::options::Durability;
 
-/// How a file store is doing.
+/// The status of a file store.
 #[derive(Clone, Debug)]
 pub struct StoreStatus {
     /// The file.
     pub path: PathBuf,
-    /// When a change counts as kept.
+    /// The point at which a change counts as kept.
     pub durability: Durability,
     /// The size of the file, in bytes.
     pub file_bytes: u64,
     /// The size of the write-ahead log beside it, in bytes.
     pub wal_bytes: u64,
-    /// How many notes wait to be taken by the writer.
+    /// The number of notes that the writer has not taken yet.
     pub waiting_notes: usize,
-    /// About how many bytes wait to be written.
+    /// The approximate number of bytes that wait to be written.
     pub waiting_bytes: usize,
-    /// How long ago something was written; `None` if nothing was since the start.
+    /// The time since something was last written; `None` if nothing was written since the start.
     pub last_commit: Option<Duration>,
-    /// How many transactions were written since the start.
+    /// The number of transactions that were written since the start.
     pub commits: u64,
-    /// What is wrong, if something is.
+    /// The text of the present fault, if there is one.
     pub error: Option<String>,
-    /// Whether calls that change something are taken.
+    /// Whether calls that change something are accepted.
     pub(super) is_ready: bool,
 }
 
 impl StoreStatus {
-    /// Returns whether calls that change something are taken.
+    /// Returns whether calls that change something are accepted.
     pub fn is_ready(&self) -> bool {
         self.is_ready
     }
 }
 
-/// What the writer says of its work.
+/// The status that the writer reports of its work.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Work {
     pub(super) file_bytes: u64,
@@ -52,18 +52,18 @@ pub(super) struct Work {
     pub(super) error: Option<String>,
 }
 
-/// Where the writer leaves what it says of its work.
+/// The shared place where the writer leaves its status.
 #[derive(Debug, Default)]
 #[expect(clippy::disallowed_types, reason = "see the import")]
 pub(super) struct WorkBoard(Mutex<Work>);
 
 impl WorkBoard {
-    /// Changes what is said.
+    /// Changes the status.
     pub(super) fn update(&self, change: impl FnOnce(&mut Work)) {
         change(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner));
     }
 
-    /// Returns what was last said.
+    /// Returns the latest status.
     pub(super) fn read(&self) -> Work {
         let work = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         work.clone()

@@ -1,4 +1,4 @@
-//! The forms in which things stand in the tables: JSON that people can read with `sqlite3`.
+//! The stored forms of values in the tables: JSON that people can read with `sqlite3`.
 //!
 //! An application's object and the numbers in a state keep their spelling, byte for byte.
 
@@ -15,7 +15,7 @@ use serde::{Deserialize, Serialize};
 use crate::position::{Epoch, Position};
 use crate::protocol::timestamp::Moment;
 
-/// Why something that is stored cannot be read.
+/// The reason why a stored value cannot be read.
 #[derive(Debug)]
 pub(in crate::store::file) struct Unreadable(String);
 
@@ -39,7 +39,7 @@ impl From<serde_json::Error> for Unreadable {
     }
 }
 
-/// A moment: microseconds by the wall clock, and of running time.
+/// A moment: the microseconds of the wall clock, and those of the running time.
 #[derive(Clone, Copy, Serialize, Deserialize)]
 pub(in crate::store::file) struct StoredMoment(u64, u64);
 
@@ -71,7 +71,7 @@ impl From<StoredPosition> for Position {
     }
 }
 
-/// Text that is borrowed from what is read, also inside of lists.
+/// A text that is borrowed from the JSON where possible, also inside lists.
 #[derive(Deserialize)]
 pub(in crate::store::file) struct Text<'a>(
     #[serde(borrow)] pub(in crate::store::file) Cow<'a, str>,

@@ -1,4 +1,4 @@
-//! Writes what waits into the tables.
+//! Writes the waiting notes into the tables.
 
 use std::time::{Duration, Instant};
 
@@ -14,23 +14,23 @@ use crate::store::file::schema::KEPT_TABLES;
 use crate::store::file::stored::connection::encode as encode_connection;
 use crate::store::note::CallRecord;
 
-/// How often rows of a log are deleted that it does not hold any more.
+/// The time between two deletions of rows that no log or history still holds.
 const TRIM: Duration = Duration::from_secs(1);
 
-/// What is known of the tables besides what they hold.
+/// The writer's knowledge of the tables: the row ids, and the logs with old rows.
 #[derive(Debug)]
 pub(super) struct Tables {
     pub(super) channels: Ids<ChannelName>,
     pub(super) users: Ids<UserName>,
-    /// The life of the logs that are written.
+    /// The life that is written with each log.
     life: u64,
     trimmed_at: Instant,
-    /// Memory that is used again.
+    /// Memory to use again for the text of rows.
     text: Vec<u8>,
 }
 
 impl Tables {
-    /// Describes the tables, in which these channels and users stand.
+    /// Creates the knowledge of tables that have these channels and users.
     pub(super) fn new(life: u64, channels: Ids<ChannelName>, users: Ids<UserName>) -> Self {
         Self {
             channels,
@@ -41,7 +41,7 @@ impl Tables {
         }
     }
 
-    /// Writes what waits. Where `replaces_all` says so, the tables are emptied first.
+    /// Writes the waiting notes. Empties the tables first if `replaces_all` is true.
     pub(super) fn write(
         &mut self,
         connection: &Connection,
@@ -76,7 +76,7 @@ impl Tables {
         Ok(())
     }
 
-    /// Notes that what was written is kept.
+    /// Notes that the transaction with these notes succeeded.
     pub(super) fn committed(&mut self, pending: &Pending) {
         for (name, log) in &pending.channels {
             if log.record.is_none() {
@@ -90,7 +90,7 @@ impl Tables {
         }
     }
 
-    /// Returns whether it is time to delete rows that no log holds any more.
+    /// Returns whether it is time to delete rows that no log or history still holds.
     pub(super) fn has_to_trim(&self) -> bool {
         let untrimmed = self.channels.untrimmed.len() + self.users.untrimmed.len();
         untrimmed > 0 && self.trimmed_at.elapsed() >= TRIM

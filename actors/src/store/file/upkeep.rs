@@ -1,4 +1,4 @@
-//! When the writer last did what it does besides writing, and the statements for it.
+//! The upkeep of the file: the times of the writer's tasks besides writing, and their statements.
 
 use std::time::{Duration, Instant};
 
@@ -6,29 +6,29 @@ use rusqlite::Connection;
 
 use crate::store::file::database::BUSY;
 
-/// How often the running time is written where nothing else is.
+/// The time after which the running time is written, if nothing else was written.
 const TIME: Duration = Duration::from_secs(60);
 
-/// How often the write-ahead log is emptied, so that what was deleted leaves the disk.
+/// The time after which the write-ahead log is emptied, so that deleted data leaves the disk.
 pub(super) const TRUNCATE: Duration = Duration::from_secs(3600);
 
-/// How long it is waited for readers when the write-ahead log is to be emptied.
+/// The longest time to wait for readers when the write-ahead log is emptied.
 const READERS: Duration = Duration::from_millis(100);
 
-/// How many free pages are given back at once.
+/// The number of free pages that are given back at once.
 const VACUUM: i64 = 256;
 
-/// How many free pages stay for what comes next.
+/// The number of free pages that stay in the file for later use.
 const SPARE_PAGES: i64 = 4096;
 
-/// When what was done last.
+/// The state of the writer's tasks besides writing.
 #[derive(Debug)]
 pub(super) struct Upkeep {
     pub(super) looked_at: Instant,
     pub(super) committed_at: Instant,
     /// Whether something was written since the write-ahead log was synced.
     pub(super) is_written: bool,
-    /// Whether the write-ahead log holds what the file does not hold yet.
+    /// Whether the write-ahead log has changes that the file does not have yet.
     pub(super) is_file_old: bool,
     /// Whether something was written since the write-ahead log was emptied.
     pub(super) is_wal_used: bool,
@@ -60,13 +60,13 @@ impl Upkeep {
         self.is_wal_used = true;
     }
 
-    /// Returns whether the running time has not been written for long.
+    /// Returns whether it is time to write the running time again.
     pub(super) fn has_to_write_time(&self) -> bool {
         self.committed_at.elapsed() >= TIME
     }
 }
 
-/// Empties the write-ahead log. Returns false where a reader was in the way.
+/// Empties the write-ahead log. Returns false if a reader prevented it.
 pub(super) fn truncate_wal(connection: &Connection) -> rusqlite::Result<bool> {
     connection.busy_timeout(READERS)?;
     let is_busy = connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |row| {
@@ -76,7 +76,7 @@ pub(super) fn truncate_wal(connection: &Connection) -> rusqlite::Result<bool> {
     Ok(!is_busy?)
 }
 
-/// Returns how many pages the write-ahead log holds that the file does not hold yet.
+/// Returns the number of pages in the write-ahead log that the file does not have yet.
 pub(super) fn pages_in_wal(connection: &Connection) -> rusqlite::Result<i64> {
     let query = "PRAGMA wal_checkpoint(NOOP)";
     connection.query_row(query, [], |row| {
@@ -84,8 +84,8 @@ pub(super) fn pages_in_wal(connection: &Connection) -> rusqlite::Result<i64> {
     })
 }
 
-/// Brings the file up to date with its write-ahead log. Returns false where a reader was in the
-/// way.
+/// Copies the changes in the write-ahead log to the file. Returns false if a reader prevented a
+/// part of it.
 pub(super) fn move_wal(connection: &Connection) -> rusqlite::Result<bool> {
     let query = "PRAGMA wal_checkpoint(PASSIVE)";
     connection.query_row(query, [], |row| {
@@ -93,7 +93,7 @@ pub(super) fn move_wal(connection: &Connection) -> rusqlite::Result<bool> {
     })
 }
 
-/// Gives some free pages back to the file system, if there are many.
+/// Gives some free pages back to the file system, if there are more than `SPARE_PAGES`.
 pub(super) fn give_space_back(connection: &Connection) -> rusqlite::Result<()> {
     let free: i64 = connection.query_row("PRAGMA freelist_count", [], |row| row.get(0))?;
     if free <= SPARE_PAGES {

@@ -1,9 +1,9 @@
-//! The thread that writes what the actors note.
+//! The thread that writes the notes of the actors.
 //!
-//! It takes all notes that wait, merges them into what is pending, and writes that in one
-//! transaction. When a transaction fails it stays pending, and is tried again each second together
-//! with what was noted since. So the file always holds everything up to some moment, and nothing
-//! after it.
+//! The writer takes all waiting notes, merges them into the pending ones, and writes those in one
+//! transaction. When a transaction fails, its notes stay pending. The writer tries again each
+//! second, together with the notes that came since. So the file always has everything up to one
+//! moment, and nothing after it.
 
 mod look_after;
 mod recovery;
@@ -33,16 +33,16 @@ use crate::store::file::tables::Tables;
 use crate::store::file::upkeep::{Upkeep, truncate_wal};
 use crate::store::note::Note;
 
-/// How long the writer sleeps at most: it looks at the file this often.
+/// The longest time that the writer sleeps. It looks after the file this often.
 const BEAT: Duration = Duration::from_secs(1);
 
-/// How long it waits for notes between two steps of a backup.
+/// The time that the writer waits for notes between two steps of a backup.
 const BACKUP_PAUSE: Duration = Duration::from_millis(1);
 
-/// When a transaction that failed is tried again.
+/// The time after which a failed transaction is tried again.
 const RETRY: Duration = Duration::from_secs(1);
 
-/// For how many notes memory is kept between two transactions.
+/// The number of notes for which memory is kept between two transactions.
 const SPARE_NOTES: usize = 16_384;
 
 /// The writer of a store.
@@ -57,7 +57,7 @@ pub(super) struct Writer {
     meta: Meta,
     tables: Tables,
     pending: Pending,
-    /// Who waits until what is pending is kept.
+    /// The callers that wait until the pending notes are kept.
     waiting: Vec<Waiting>,
     orders: VecDeque<Order>,
     is_abandoned: bool,
@@ -66,11 +66,11 @@ pub(super) struct Writer {
     ballast: Ballast,
     upkeep: Upkeep,
     recovery: Recovery,
-    /// Before this nothing is written, since the last transaction failed.
+    /// The time before which nothing is written, since the last transaction failed.
     not_before: Option<Instant>,
 }
 
-/// What a writer begins with.
+/// The parts from which a writer is made.
 #[derive(Debug)]
 pub(super) struct Parts {
     pub(super) queue: Arc<Queue>,
@@ -82,12 +82,12 @@ pub(super) struct Parts {
     pub(super) tables: Tables,
 }
 
-/// What is to be done after a turn.
+/// The step that follows a turn.
 #[derive(Debug, PartialEq, Eq)]
 enum Next {
-    /// The next turn.
+    /// The next turn follows.
     Continue,
-    /// A new file, since the old one was removed.
+    /// A new file must be made, since the old one was removed.
     Reopen,
 }
 
@@ -119,9 +119,10 @@ impl Writer {
         self.place.path()
     }
 
-    /// Writes until the store is closed, or nobody holds it any more.
+    /// Runs the writer until the store is closed or abandoned.
     pub(super) fn run(mut self, mut connection: Connection) {
-        // However the thread ends, nothing is accepted that nobody would write.
+        // Closes the queue however the thread ends, so that no notes are accepted that would not be
+        // written.
         let _closing = Closing(self.queue.clone());
         self.look_after_ballast();
         loop {
@@ -179,7 +180,7 @@ impl Writer {
         self.look_after(connection, taken.mode)
     }
 
-    /// Forgets what waits, and tells who waits for it.
+    /// Drops the pending notes, and tells the callers that wait for them.
     fn forget_pending(&mut self) {
         self.pending = Pending::default();
         self.not_before = None;
@@ -192,7 +193,7 @@ impl Writer {
         }
     }
 
-    /// Writes what is pending, if something is.
+    /// Writes the pending notes, if there are any or upkeep is due.
     fn write_pending(&mut self, connection: &Connection) {
         let is_due = self.upkeep.has_to_write_time() || self.tables.has_to_trim();
         if self.pending.is_empty() && self.not_before.is_none() && !is_due {
@@ -211,8 +212,8 @@ impl Writer {
         }
     }
 
-    /// Writes what is pending in one transaction. Where `replaces_all` says so, it takes the place
-    /// of everything that the file holds.
+    /// Writes the pending notes in one transaction. If `replaces_all` is true, they replace all
+    /// contents of the file.
     fn commit(&mut self, connection: &Connection, replaces_all: bool) -> rusqlite::Result<()> {
         let transaction =
             rusqlite::Transaction::new_unchecked(connection, TransactionBehavior::Immediate)?;
@@ -241,13 +242,14 @@ impl Writer {
         }
     }
 
-    /// Notes that the file cannot be written, and gives a full disk some space.
+    /// Notes that the file cannot be written. On a full disk, removes the ballast to free some
+    /// space.
     fn fails(&mut self, what: &str, failure: &Failure) {
         self.queue.set_failing(true);
         let advice = if failure.kind == FailureKind::Full {
             "free some space on its disk"
         } else {
-            "look at its disk and its permissions; it is tried again each second"
+            "check its disk and its permissions; the server tries again each second"
         };
         self.complain(&format!("{what}: {}; {advice}", failure.text));
         let has_space = failure.kind != FailureKind::Other && self.ballast.remove();
@@ -255,14 +257,14 @@ impl Writer {
         self.not_before = Some(Instant::now() + pause);
     }
 
-    /// Says what is wrong, in the log and for whoever asks.
+    /// Reports a fault in the server's log and in the status of the store.
     fn complain(&mut self, text: &str) {
         self.faults.note(self.place.path(), text);
         let text = self.faults.text().map(str::to_owned);
         self.board.update(|work| work.error = text);
     }
 
-    /// Copies the file, and writes in between as always.
+    /// Copies the file, and writes notes between the steps as usual.
     fn back_up(&mut self, connection: &Connection, to: &Path) -> Result<(), BackupError> {
         let mut copying = Copying::begin(to)?;
         copying.copy(connection, || {
@@ -273,21 +275,21 @@ impl Writer {
         copying.finish()
     }
 
-    /// Ends without writing what waits. Who waits for the end learns of it when the orders are
-    /// dropped, after the lock.
+    /// Ends without writing the pending notes. The lock is dropped before the orders, so a caller
+    /// that waits for the end learns of it when the file is free.
     fn abandon(self, connection: Connection) {
         drop(connection);
         drop(self.lock);
     }
 
-    /// Writes what waits, says that the run ended in order if it did, and ends.
+    /// Writes the pending notes, marks the run as ended in order if it did, and ends.
     fn close(mut self, connection: Connection, answer: oneshot::Sender<()>) {
         let is_recording = self.queue.backlog().mode == Mode::Recording;
         self.queue.close();
         let path: PathBuf = self.path().to_owned();
         let path = path.display();
         if !is_recording {
-            log::error!("store {path}: stops while it lacks changes; see the messages before");
+            log::error!("store {path}: closed while it lacks changes; see the messages before");
         } else if let Err(error) = self.end_run(&connection) {
             log::error!("store {path}: the last changes cannot be written: {error}");
         }
@@ -311,16 +313,14 @@ impl Writer {
     }
 }
 
-/// Ends the acceptance of changes when the writer ends.
+/// A guard that closes the queue when the writer ends.
 struct Closing(Arc<Queue>);
 
 impl Drop for Closing {
     fn drop(&mut self) {
         self.0.close();
         if std::thread::panicking() {
-            log::error!(
-                "the thread that writes the store has ended by a fault; restart the server"
-            );
+            log::error!("the thread that writes the store has panicked; restart the server");
         }
     }
 }

@@ -1,4 +1,4 @@
-//! The writer's side of the queue.
+//! The side of the queue that the writer uses.
 
 use std::sync::PoisonError;
 use std::time::Instant;
@@ -7,9 +7,10 @@ use super::{Mode, Queue, State, Taken};
 use crate::store::note::Note;
 
 impl Queue {
-    /// Waits until something is to be written or done, at most until `wake_at`, and takes it. Where
-    /// nothing is to be written yet, notes stay. `spare` is memory that is used again, and
-    /// `taken_bytes` what the writer has not written yet. Before `not_before` nothing is written.
+    /// Waits until there is something to write or to do, at most until `wake_at`, and takes it.
+    /// Notes stay in the queue until they are due. `spare` is memory to use again. `taken_bytes` is
+    /// the number of bytes that the writer has taken but not yet written. Nothing is due before
+    /// `not_before`.
     pub(in crate::store::file) fn take(
         &self,
         spare: Vec<Note>,
@@ -53,14 +54,14 @@ impl Queue {
         }
     }
 
-    /// Says whether the last commit failed.
+    /// Notes whether the last commit failed.
     pub(in crate::store::file) fn set_failing(&self, is_failing: bool) {
         let mut state = self.lock();
         state.is_failing = is_failing;
         self.update(&state);
     }
 
-    /// Says that the file lacks something, or is not there. What waits is dropped.
+    /// Notes that the file lacks changes, or does not exist. Drops the waiting notes.
     pub(in crate::store::file) fn set_behind(&self) {
         let mut state = self.lock();
         if state.mode != Mode::Closed {
@@ -68,7 +69,7 @@ impl Queue {
         }
     }
 
-    /// Begins to collect what all actors note of themselves.
+    /// Begins a rebuild: collects the notes in which all actors give their whole state.
     pub(in crate::store::file) fn begin_rebuild(&self) {
         let mut state = self.lock();
         if state.mode == Mode::Behind {
@@ -79,7 +80,7 @@ impl Queue {
         }
     }
 
-    /// Says that the file was written anew.
+    /// Notes that the file was written anew.
     pub(in crate::store::file) fn end_rebuild(&self) {
         let mut state = self.lock();
         if state.mode == Mode::Rebuilt {
@@ -88,7 +89,7 @@ impl Queue {
         }
     }
 
-    /// Takes no more notes or orders.
+    /// Closes the queue: it takes no more notes or orders.
     pub(in crate::store::file) fn close(&self) {
         let mut state = self.lock();
         self.fall_behind(&mut state);

@@ -25,7 +25,7 @@ struct StoredConnection<'a> {
     returns_by: Option<StoredMoment>,
 }
 
-/// How far the client has read in a channel.
+/// A channel of a connection, and the position up to which the client has read there.
 #[derive(Serialize, Deserialize)]
 struct StoredPlace<'a> {
     #[serde(borrow)]

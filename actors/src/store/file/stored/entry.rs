@@ -16,41 +16,41 @@ use crate::protocol::timestamp::Timestamp;
 use crate::store::file::stored::names::Names;
 use crate::store::file::stored::{StoredMoment, Text, Unreadable};
 
-/// Whose log the entries are of. What follows from it is not stored with each entry.
+/// The owner of a log. Values that follow from the owner are not stored with each entry.
 #[derive(Clone, Copy, Debug)]
 pub(in crate::store::file) enum Owner<'a> {
-    /// A channel: its name is that in the address of its messages.
+    /// A channel, whose name is in the address of all its messages.
     Channel(&'a ChannelName),
-    /// A user. Only the user itself is left of the recipients of a private message, since each of
-    /// up to 100,000 has an entry of its own.
+    /// A user. Of the recipients of a private message only this user is read back, since each of up
+    /// to 100,000 recipients has a separate entry.
     User(&'a UserName),
 }
 
-/// What is written of an entry. One that was emptied has neither a message nor an event.
+/// An entry as it is written. An entry that was emptied has neither a message nor an event.
 #[derive(Serialize)]
 struct WrittenEntry<'a> {
     offset: u64,
     id: MessageId,
     at: StoredMoment,
-    /// Only where it is false.
+    /// Written only if it is false.
     #[serde(skip_serializing_if = "Option::is_none")]
     kept: Option<bool>,
-    /// Only where it is true.
+    /// Written only if it is true.
     #[serde(skip_serializing_if = "Option::is_none")]
     in_history: Option<bool>,
     #[serde(skip_serializing_if = "Option::is_none")]
     message: Option<WrittenMessage<'a>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     event: Option<&'a RawValue>,
-    /// The route of a message follows from its address.
+    /// Not written for a message: its route follows from its address.
     #[serde(skip_serializing_if = "Option::is_none")]
     route: Option<&'a Route>,
 }
 
-/// What is written of a message. Its channel follows from the log.
+/// A message as it is written. Its channel follows from the owner of the log.
 #[derive(Serialize)]
 struct WrittenMessage<'a> {
-    /// Only where it is not the id of the entry.
+    /// Written only if it differs from the id of the entry.
     #[serde(skip_serializing_if = "Option::is_none")]
     uuid: Option<MessageId>,
     timestamp: Timestamp,
@@ -67,7 +67,7 @@ struct WrittenMessage<'a> {
     edited: Option<Timestamp>,
 }
 
-/// What is read of an entry.
+/// An entry as it is read.
 #[derive(Deserialize)]
 struct ReadEntry<'a> {
     offset: u64,
@@ -83,7 +83,7 @@ struct ReadEntry<'a> {
     route: Option<ReadRoute<'a>>,
 }
 
-/// What is read of a message.
+/// A message as it is read.
 #[derive(Deserialize)]
 struct ReadMessage<'a> {
     uuid: Option<Uuid>,
@@ -102,7 +102,7 @@ struct ReadMessage<'a> {
     edited: Option<Cow<'a, str>>,
 }
 
-/// What is read of a route.
+/// A route as it is read.
 #[derive(Deserialize)]
 struct ReadRoute<'a> {
     #[serde(borrow)]
@@ -156,7 +156,8 @@ fn written_message<'a>(
     }
 }
 
-/// Reads the entries of a row. Only those after `log_start` get a body: the log holds no others.
+/// Reads the entries of a row. Only entries after `log_start` get a body, since the log holds no
+/// others.
 pub(in crate::store::file) fn decode_row(
     row: &str,
     owner: Owner<'_>,

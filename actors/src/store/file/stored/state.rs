@@ -10,7 +10,7 @@ use crate::position::Epoch;
 use crate::protocol::state::{State, StateValue};
 use crate::store::file::stored::Unreadable;
 
-/// Reads a state. It is written by its own `Serialize`, which keeps the spelling of numbers.
+/// Reads a state. States are written by their own `Serialize`, which keeps the spelling of numbers.
 pub(in crate::store::file) fn decode_state(text: &str) -> Result<State, Unreadable> {
     let values: BTreeMap<String, &RawValue> = serde_json::from_str(text)?;
     let values = values.into_iter().map(|(key, raw)| {
@@ -23,8 +23,8 @@ pub(in crate::store::file) fn decode_state(text: &str) -> Result<State, Unreadab
         .map(Arc::new)
 }
 
-/// Returns the JSON of the former epochs of a log: of each run the number of the first epoch, how
-/// many they are, and at which offset they ended.
+/// Returns the JSON of the former epochs of a log. For each run it has the number of the first
+/// epoch, the number of epochs, and the offset at which they ended.
 pub(in crate::store::file) fn encode_epochs(former: &[FormerEpochs]) -> Result<String, Unreadable> {
     let runs = former
         .iter()

@@ -1,4 +1,5 @@
-//! What the writer does besides writing: checkpoints, giving space back, looking at sizes.
+//! The tasks of the writer besides writing: it makes checkpoints, gives space back, and measures
+//! files.
 
 use std::fs::{self, File};
 use std::time::{Duration, Instant};
@@ -11,24 +12,25 @@ use crate::store::file::options::Durability;
 use crate::store::file::queue::Mode;
 use crate::store::file::upkeep::{TRUNCATE, give_space_back, move_wal, pages_in_wal, truncate_wal};
 
-/// How often the file is looked at and, if something was written, a checkpoint is made.
+/// The time between two rounds: the file is looked at and, if something was written, a checkpoint
+/// is made.
 const BEAT: Duration = Duration::from_secs(1);
 
-/// How soon that is tried again where a reader was in the way.
+/// The time after which the write-ahead log is emptied, if a reader prevented it the last time.
 const TRUNCATE_RETRY: Duration = Duration::from_secs(60);
 
-/// The size at which the write-ahead log is emptied before its time.
+/// The size, in bytes, at which the write-ahead log is emptied before its time.
 const LARGE_WAL: u64 = 256 << 20;
 
-/// How many pages the write-ahead log holds when the file is brought up to date with it although
-/// much is being written.
+/// The number of pages in the write-ahead log above which they are copied to the file although much
+/// is being written.
 const LONG_WAL: i64 = 4096;
 
-/// How often the ballast is made again.
+/// The time after which the ballast is made again if it is missing.
 const BALLAST: Duration = Duration::from_secs(60);
 
 impl Writer {
-    /// Looks after the file once a second.
+    /// Does the upkeep of the file, once a second.
     pub(super) fn look_after(&mut self, connection: &Connection, mode: Mode) -> Next {
         if self.upkeep.looked_at.elapsed() < BEAT {
             return Next::Continue;
@@ -53,7 +55,7 @@ impl Writer {
         next
     }
 
-    /// Notes how large the files are.
+    /// Notes the sizes of the files.
     fn measure(&mut self) {
         let size = |path| fs::metadata(path).map_or(0, |metadata| metadata.len());
         let file_bytes = size(self.place.path().to_owned());
@@ -65,9 +67,9 @@ impl Writer {
         });
     }
 
-    /// Makes sure that a power cut loses no more than what was written since the last second, and
-    /// brings the file up to date with its write-ahead log: when nothing else is to be done, or
-    /// when the log is long. What was changed many times since is then written once.
+    /// Syncs the write-ahead log, so that a power cut loses at most the changes of the last second.
+    /// Copies the changes in the write-ahead log to the file when nothing else is being written, or
+    /// when the log is long. A page that was changed many times is then written once.
     fn checkpoint(&mut self, connection: &Connection) -> Result<(), Failure> {
         let is_time = self.upkeep.truncate_at <= Instant::now() && self.upkeep.is_wal_used;
         if is_time || self.upkeep.wal_bytes > LARGE_WAL {
@@ -83,12 +85,13 @@ impl Writer {
         Ok(())
     }
 
-    /// Syncs the write-ahead log. SQLite has no locks on this file that closing it could end.
+    /// Syncs the write-ahead log. It may be opened here: SQLite has no locks on this file that
+    /// closing it could end.
     fn sync_wal(&self) -> std::io::Result<()> {
         File::open(self.place.wal())?.sync_data()
     }
 
-    /// Empties the write-ahead log. Until then it may hold what was deleted.
+    /// Empties the write-ahead log, which may still have deleted data.
     pub(super) fn empty_wal(&mut self, connection: &Connection) -> rusqlite::Result<()> {
         let is_empty = truncate_wal(connection)?;
         let now = Instant::now();
@@ -99,18 +102,22 @@ impl Writer {
             self.upkeep.truncate_at = now + TRUNCATE;
         } else {
             let path = self.path().display();
-            log::warn!("store {path}: another process reads it for long, so its -wal file grows");
+            log::warn!(
+                "store {path}: another process reads it for a long time, so its -wal file grows"
+            );
             self.upkeep.truncate_at = now + TRUNCATE_RETRY;
         }
         Ok(())
     }
 
-    /// Makes the ballast where it is not there.
+    /// Makes the ballast if it is missing.
     pub(super) fn look_after_ballast(&mut self) {
         self.upkeep.ballast_at = Instant::now() + BALLAST;
         if let Err(error) = self.ballast.make() {
             let path = self.path().display();
-            log::warn!("store {path}: the disk is nearly full: no ballast can be made: {error}");
+            log::warn!(
+                "store {path}: the disk is nearly full: the ballast cannot be made: {error}"
+            );
         }
     }
 }

@@ -1,7 +1,7 @@
-//! What the writer does when the file lacks something, or is not there any more.
+//! The work of the writer when the file lacks changes or was removed.
 //!
-//! A file that lacks something does not become right by what is noted later. So the notes are
-//! dropped until the disk works, and then all actors, which hold the truth, note themselves whole.
+//! Later notes alone cannot make a file correct that lacks changes. So notes are dropped until the
+//! disk works again. Then all actors, which hold the true state, note their whole state.
 
 use std::fs;
 use std::time::{Duration, Instant};
@@ -19,17 +19,18 @@ use crate::store::file::recovery::Recovery;
 use crate::store::file::schema::{self, MIGRATIONS};
 use crate::store::file::tables::Tables;
 
-/// How long the path stays empty before a new file is made there: whoever moves files about may put
-/// one there.
+/// The time for which the path stays empty before a new file is made there. Someone who moves files
+/// may still put one there.
 const ABSENT: Duration = Duration::from_secs(10);
 
 impl Writer {
-    /// Returns whether the file stands at its path, as far as it is known.
+    /// Returns whether the file was at its path when the writer last looked.
     pub(super) fn is_in_place(&self) -> bool {
         !self.recovery.is_away
     }
 
-    /// Looks whether the file still stands at its path.
+    /// Checks whether the file is still at its path, and begins a recovery if it is not or lacks
+    /// changes.
     pub(super) fn look_at_file(&mut self, connection: &Connection, mode: Mode) -> Next {
         let found = self.place.identity();
         self.recovery.is_away = found != Some(self.identity);
@@ -60,7 +61,7 @@ impl Writer {
         Next::Reopen
     }
 
-    /// Begins to collect what all actors note of themselves, if the file can be written.
+    /// Begins a rebuild if the file can be written: all actors note their whole state.
     fn try_rebuild(&mut self, connection: &Connection) {
         if self
             .recovery
@@ -72,7 +73,7 @@ impl Writer {
         self.forget_pending();
         match self.commit(connection, false) {
             Ok(()) => {
-                self.complain("it lacks changes, so all of it is being written anew");
+                self.complain("the file lacks changes, so all of it is being written anew");
                 self.queue.begin_rebuild();
             }
             Err(error) => {
@@ -82,13 +83,13 @@ impl Writer {
         }
     }
 
-    /// Writes everything anew that the actors have noted.
+    /// Replaces the contents of the file with the whole state that the actors have noted.
     pub(super) fn write_anew(&mut self, connection: &Connection) {
         match self.commit(connection, true) {
             Ok(()) => {
                 self.recovery = Recovery::default();
                 self.queue.end_rebuild();
-                // So that it counts as a fault that has ended.
+                // Makes `works` treat this as the end of a fault.
                 self.not_before = Some(Instant::now());
                 self.works();
             }
@@ -101,7 +102,7 @@ impl Writer {
         }
     }
 
-    /// Makes a new file where the old one was removed. Returns `None` if that fails.
+    /// Makes a new file in place of the one that was removed. Returns `None` if that fails.
     pub(super) fn reopen(&mut self) -> Option<Connection> {
         match self.make_file() {
             Ok(connection) => {
@@ -122,8 +123,8 @@ impl Writer {
 
     fn make_file(&mut self) -> Result<Connection, OpenError> {
         let path = self.path().to_owned();
-        let doing = "making a new file";
-        // What is left of the old file would be taken for changes of the new one.
+        let doing = "creating a new file";
+        // SQLite would take the leftovers of the old file for changes of the new one.
         for ending in ["-wal", "-shm"] {
             drop(fs::remove_file(self.place.beside(ending)));
         }
