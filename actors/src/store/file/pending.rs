@@ -291,8 +291,7 @@ impl<R: LogRecord> PendingLog<R> {
             let entry = index.ok().and_then(|index| self.appended.get_mut(index));
             if let Some(entry) = entry {
                 unneeded += entry.size() + size_of_rewrite(message.as_ref());
-                // Of a message everything except the body is written. Only other events are written
-                // as their body.
+                // Messages are written without their body. Only other events are written with it.
                 entry.body = None;
                 entry.message = message;
                 unneeded = unneeded.saturating_sub(entry.size());

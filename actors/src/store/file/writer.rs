@@ -242,8 +242,8 @@ impl Writer {
         }
     }
 
-    /// Notes that the file cannot be written. On a full disk, removes the ballast to free some
-    /// space.
+    /// Notes that the file cannot be written. If the disk may be full, removes the ballast to free
+    /// some space.
     fn fails(&mut self, what: &str, failure: &Failure) {
         self.queue.set_failing(true);
         let advice = if failure.kind == FailureKind::Full {
