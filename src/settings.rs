@@ -1,5 +1,5 @@
-//! The settings: all of them (`table.rs`), where they come from, how they are read, checked and
-//! written.
+//! The settings of the server. `table.rs` lists all of them. The other files read them from a file,
+//! the environment and flags, check them, and write them.
 
 mod addresses;
 mod check;

@@ -1,11 +1,11 @@
-//! Which addresses the settings name, and whether others can reach them.
+//! The addresses that the settings name, and whether other machines can reach them.
 
 use super::listen::ListenAddress;
 use super::table::Settings;
 use super::value::SettingValue;
 
 impl Settings {
-    /// Returns the addresses of `listen`, or that of `host` and `port`.
+    /// Returns the addresses of `listen`, or the address of `host` and `port` if `listen` is empty.
     pub fn public_addresses(&self) -> Vec<ListenAddress> {
         if !self.listen.is_empty() {
             return self.listen.clone();
@@ -17,7 +17,8 @@ impl Settings {
         }]
     }
 
-    /// Returns the addresses where signed calls and the panel are served.
+    /// Returns the addresses that serve signed calls and the panel: those of `internal_listen`, or
+    /// the public ones if it is empty.
     pub fn call_addresses(&self) -> Vec<ListenAddress> {
         if self.internal_listen.is_empty() {
             self.public_addresses()
@@ -31,7 +32,7 @@ impl Settings {
         self.find_open_address().is_none()
     }
 
-    /// Returns the first setting that lets others reach the server, with its value.
+    /// Returns the first setting that lets other machines reach the server, as `key = value`.
     pub(super) fn find_open_address(&self) -> Option<String> {
         let of = |key, addresses: &[ListenAddress]| {
             let open = addresses.iter().find(|address| !address.is_local())?;

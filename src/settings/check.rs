@@ -9,17 +9,19 @@ use super::secret::Secret;
 use super::table::Settings;
 use super::value::SettingValue;
 
-/// The length of the shortest secret that cannot be guessed, in bytes.
+/// The length, in bytes, below which a secret can be guessed. The server warns of such a secret.
 const SHORTEST_SECRET: usize = 16;
 
+/// The largest number of threads that `workers` may set.
 const MOST_WORKERS: usize = 256;
 
 impl Settings {
-    /// Checks that it is safe to serve with these settings, and returns warnings.
+    /// Checks that the server can safely start with these settings, and returns warnings.
     ///
     /// # Errors
-    /// Fails when secrets that everyone knows would be served to other machines, when healthy
-    /// connections would be closed as idle, or when there are too many threads.
+    /// Returns all problems: a default secret where other machines can reach the server, an idle
+    /// time that would end healthy connections, `reject_replays` without `validate_requests`, a
+    /// demo without a TCP address to call, or too many threads.
     pub fn check(&self) -> Result<Vec<String>, SettingsError> {
         let mut findings = CheckFindings::default();
         self.check_secrets(&mut findings);
@@ -42,8 +44,8 @@ impl Settings {
         self.check_addresses(&mut findings);
         if self.reject_replays && !self.validate_requests {
             findings.problems.push(
-                "reject_replays = true needs validate_requests = true: a signature that never grows old would have to be \
-                 remembered for ever"
+                "reject_replays = true needs validate_requests = true: without it signatures never \
+                 expire, and the server would have to remember each of them for ever"
                     .to_owned(),
             );
         }
@@ -60,7 +62,8 @@ impl Settings {
         }
     }
 
-    /// Returns what of the settings has no effect where this server listens.
+    /// Returns a remark if the limits per address have no effect, since no address of a client is
+    /// known to this server.
     pub fn find_idle_limits(&self) -> Option<String> {
         let is_counted =
             self.max_connections_per_address > 0 || self.unsigned_rate > 0 || self.signed_rate > 0;
@@ -68,9 +71,9 @@ impl Settings {
         let is_private = addresses.iter().all(ListenAddress::is_private);
         (is_counted && is_private && self.trusted_proxies.is_empty()).then(|| {
             format!(
-                "the limits per address (max_connections_per_address, unsigned_rate, signed_rate) do nothing: \
-                 the server listens on private addresses only ({}), and trusted_proxies names no proxy that tells \
-                 the addresses of clients",
+                "the limits per address (max_connections_per_address, unsigned_rate, signed_rate) \
+                 have no effect: the server listens on private addresses only ({}), and \
+                 trusted_proxies names no proxy that reports the addresses of clients",
                 addresses.to_text()
             )
         })
@@ -87,17 +90,20 @@ impl Settings {
         for (key, secret) in secrets {
             let variable = format!("CHANNELSTREAM_{}", key.to_uppercase());
             if secret.as_str().is_empty() {
-                // Only the cookie's is empty by default, and a random one is made at the start.
+                // Only `cookie_secret` may be empty. Then the server makes a random one at its
+                // start.
             } else if !defaults.contains(&key) {
                 findings.warnings.extend(warn_of_length(key, secret));
             } else if open.is_none() {
                 let warning = format!(
-                    "{key} is the default that everyone knows; set it before others can reach this server"
+                    "{key} is the default that everyone knows; set it before others can reach \
+                     this server"
                 );
                 findings.warnings.push(warning);
             } else {
                 findings.problems.push(format!(
-                    "{key} is the default that everyone knows, and {} lets others reach this server; set {key}, or {variable}",
+                    "{key} is the default that everyone knows, and {} lets others reach this \
+                     server; set {key}, or {variable}",
                     open.as_deref().unwrap_or_default()
                 ));
             }
@@ -113,19 +119,20 @@ impl Settings {
         let is_unix = |address: &ListenAddress| matches!(address, ListenAddress::Unix(_));
         if self.demo && self.call_addresses().iter().all(is_unix) {
             findings.problems.push(
-                "demo = true: the demo calls this server over TCP, and only Unix sockets are listed; add an address such as \
-                 127.0.0.1:8000 to internal_listen, or to listen where that is empty"
+                "demo = true: the demo calls this server over TCP, but only Unix sockets are \
+                 listed; add an address such as 127.0.0.1:8000 to internal_listen, or to listen if \
+                 internal_listen is empty"
                     .to_owned(),
             );
         }
     }
 
-    /// Returns whether a healthy client gives a sign of life before it counts as idle.
+    /// Returns whether every healthy client gives a sign of life before it counts as idle.
     fn has_sound_idle(&self) -> bool {
         self.gc_conns_after > self.longest_silence()
     }
 
-    /// Returns how long a healthy client may give no sign of life.
+    /// Returns the longest time for which a healthy client may give no sign of life.
     fn longest_silence(&self) -> Duration {
         self.heartbeat_interval.max(self.wake_connections_after)
     }
@@ -136,14 +143,15 @@ impl Settings {
             self.wake_connections_after.to_masked(),
         );
         format!(
-            "must be larger than heartbeat_interval ({heartbeat}) and wake_connections_after ({wake}); \
-             otherwise healthy connections are closed as idle"
+            "must be larger than heartbeat_interval ({heartbeat}) and wake_connections_after \
+             ({wake}); otherwise healthy connections are closed as idle"
         )
     }
 
-    /// Raises `gc_conns_after` to the smallest whole number of seconds that is sound, if it is not.
+    /// Raises `gc_conns_after`, if it is too small, to the smallest whole number of seconds that is
+    /// large enough.
     ///
-    /// Returns what was wrong and what was done.
+    /// Returns a remark that says what was wrong and what was done.
     pub(super) fn raise_idle(&mut self) -> Option<String> {
         if self.has_sound_idle() {
             return None;
@@ -167,8 +175,8 @@ fn warn_of_length(key: &str, secret: &Secret) -> Option<String> {
     let length = secret.as_str().len();
     (length < SHORTEST_SECRET).then(|| {
         format!(
-            "{key} is {length} bytes long and can be guessed; use at least {SHORTEST_SECRET} random ones \
-             (`channelstream config make` makes such secrets)"
+            "{key} is {length} bytes long and can be guessed; use at least {SHORTEST_SECRET} \
+             random bytes (`channelstream config make` makes such secrets)"
         )
     })
 }

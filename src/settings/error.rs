@@ -1,8 +1,8 @@
-//! The error of settings.
+//! The error for settings that cannot be used.
 
 use thiserror::Error;
 
-/// All that is wrong with the settings, a line for each problem.
+/// All problems of the settings, each in a line of its own.
 #[derive(Debug, Error)]
 #[error("{}", .0.join("\n"))]
 pub struct SettingsError(pub Vec<String>);

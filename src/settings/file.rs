@@ -6,20 +6,20 @@ use std::path::{Path, PathBuf};
 use super::file_values::{FilePosition, FileProblem, FileValue, FileValues};
 use super::{ini, toml_file};
 
-/// The section of an `.ini` file that counts.
+/// The section of an `.ini` file that holds the settings.
 pub(super) const SECTION: &str = "channelstream";
 
 /// A settings file.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum SettingsFile {
-    /// `channelstream.toml`, or another file of this form.
+    /// A TOML file such as `channelstream.toml`.
     Toml(PathBuf),
-    /// A file of the original, with its section `[channelstream]`.
+    /// An `.ini` file of the original, with the section `[channelstream]`.
     Ini(PathBuf),
 }
 
 impl SettingsFile {
-    /// Tells the form of a file by the ending of its name.
+    /// Chooses the format by the extension of the file's name: `.ini`, or TOML for any other.
     pub fn by_ending(path: PathBuf) -> Self {
         if path.extension().is_some_and(|ending| ending == "ini") {
             Self::Ini(path)
@@ -31,7 +31,7 @@ impl SettingsFile {
     /// Reads the keys of the file, with their values as texts.
     ///
     /// # Errors
-    /// Returns what is wrong, with the name of the file and the place.
+    /// Returns what is wrong, with the name of the file and the place in it.
     pub(super) fn read(&self) -> Result<FileValues, String> {
         match self {
             Self::Toml(path) => read_text(path).and_then(|text| toml_file::read(&text)),

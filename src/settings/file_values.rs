@@ -1,8 +1,8 @@
-//! What was read from a settings file, with the places where it stands.
+//! The values that were read from a settings file, with their places in it.
 
 use std::collections::BTreeMap;
 
-/// A place in a file, both numbers counted from 1.
+/// A place in a file. Lines and columns are counted from 1.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct FilePosition {
     pub(super) line: usize,
@@ -13,22 +13,22 @@ pub(super) struct FilePosition {
 /// The value of a key in a file.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct FileValue {
-    /// The value, as the text that a flag would have.
+    /// The value as a text, in the same form as for a flag.
     pub(super) text: String,
-    /// Where the key stands, if the file is TOML.
+    /// The place of the key; `None` in an `.ini` file.
     pub(super) key_at: Option<FilePosition>,
-    /// Where the value stands, if the file is TOML.
+    /// The place of the value; `None` in an `.ini` file.
     pub(super) value_at: Option<FilePosition>,
 }
 
 /// The values of a file, by their keys.
 pub(super) type FileValues = BTreeMap<String, FileValue>;
 
-/// Why a file cannot be read.
+/// The reason why a file cannot be read.
 #[derive(Debug)]
 pub(super) struct FileProblem {
-    /// Where the problem is, if that is known to the column.
+    /// The place of the problem, if its line and column are known.
     pub(super) at: Option<FilePosition>,
-    /// What is wrong.
+    /// A description of the problem.
     pub(super) reason: String,
 }

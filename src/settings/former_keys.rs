@@ -1,21 +1,23 @@
-//! The keys that `.ini` files of the original hold: those that it read, and those that it did not
-//! read.
+//! The keys in `.ini` files of the original whose treatment differs from other settings: keys that
+//! the original did not read, and keys for which it accepted any value.
 
 use super::table::KEYS;
 
-/// What becomes of a key that the original did not read.
+/// The treatment of a key that the original did not read.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum FormerKey {
-    /// This server does not read it either: the rest of a sentence that begins with the key.
+    /// This server does not read the key either. The text completes a sentence that begins with the
+    /// key.
     Ignored(&'static str),
-    /// This server reads it.
+    /// This server reads the key.
     CountsNow,
 }
 
+/// The effect of keys that only older releases knew.
 const OLD: &str = "has no effect; it is a key of older releases";
 
-/// The keys whose values the original took whatever they were, so that those without effect are
-/// taken here too.
+/// The keys for which the original accepted any value. This server therefore accepts values without
+/// effect for them too, with a warning.
 const TAKEN_AS_THEY_ARE: &[&str] = &[
     "allow_posting_from",
     "allow_cors",
@@ -25,11 +27,13 @@ const TAKEN_AS_THEY_ARE: &[&str] = &[
     "http_scheme",
 ];
 
-/// Keys that some release or its documentation knew, and this server does not.
+/// The keys that some release of the original or its documentation named, and that this server does
+/// not read, each with its effect.
 const IGNORED: &[(&str, &str)] = &[
     (
         "demo",
-        "has no effect in an .ini file, since the original never read it; --demo true or CHANNELSTREAM_DEMO=true turns the demo on",
+        "has no effect in an .ini file, since the original never read it; --demo true or \
+         CHANNELSTREAM_DEMO=true turns the demo on",
     ),
     ("demo_app_url", OLD),
     ("external_port", OLD),
@@ -60,8 +64,8 @@ const IGNORED: &[(&str, &str)] = &[
     ),
 ];
 
-/// Keys that releases or their documentation knew and read from nowhere, and that this server
-/// reads.
+/// The keys that some release of the original or its documentation named but did not read, and that
+/// this server reads.
 const COUNTING_NOW: &[&str] = &[
     "gc_conns_after",
     "gc_channels_after",
@@ -69,12 +73,12 @@ const COUNTING_NOW: &[&str] = &[
     "heartbeat_interval",
 ];
 
-/// Returns whether the original took any value of a key.
+/// Returns whether the original accepted any value for a key.
 pub(super) fn takes_any_value(key: &str) -> bool {
     TAKEN_AS_THEY_ARE.contains(&key)
 }
 
-/// Returns what becomes of a key; `None` if the original reads it, or never knew it.
+/// Returns the treatment of a key, or `None` if the original reads it or never knew it.
 pub(super) fn find(key: &str) -> Option<FormerKey> {
     if let Some((_, effect)) = IGNORED.iter().find(|(name, _)| *name == key) {
         return Some(FormerKey::Ignored(effect));
@@ -82,8 +86,8 @@ pub(super) fn find(key: &str) -> Option<FormerKey> {
     COUNTING_NOW.contains(&key).then_some(FormerKey::CountsNow)
 }
 
-/// Returns whether an unknown key is a known one with a slip of the pen: a letter in four too much,
-/// too little, another or in the wrong place, two at most.
+/// Returns whether an unknown key is probably a known key with a typing error: at most one letter
+/// in four, and at most two in all, is added, missing, wrong or swapped with its neighbour.
 pub(super) fn is_mistyped(key: &str) -> bool {
     let slips = |known: &str| strsim::osa_distance(key, known);
     KEYS.iter()

@@ -1,31 +1,31 @@
 //! Reads the `.ini` files of the original as Python's `ConfigParser` does.
 //!
-//! Values may go on in lines that are indented further. Comments stand on lines of their own. A key
-//! or a section that comes twice is refused. In a value `%%` is a `%`, and `%(key)s` is the value
-//! of another key.
+//! A value may continue on lines that are indented further. Comments are on lines of their own.
+//! Duplicate keys and sections are refused. In a value `%%` stands for `%`, and `%(key)s` for the
+//! value of another key.
 
 use std::collections::BTreeMap;
 
-/// The section whose keys count for all sections.
+/// The section whose keys apply to all sections.
 const DEFAULTS: &str = "DEFAULT";
 
-/// How deep values may name other values.
+/// The largest depth to which values may refer to other values.
 const DEEPEST: usize = 10;
 
-/// How many bytes all values may have together, once each stands for what it names. Without a limit
-/// a few short lines that name each other could fill any memory.
+/// The largest size, in bytes, of all values together after references are replaced. Without a
+/// limit a few short lines that refer to each other could fill any amount of memory.
 const LARGEST: usize = 1 << 20;
 
-/// The error about a `%` that begins nothing. It does not say which name was found, since that may
-/// be part of a secret.
+/// The error for a `%` that begins neither `%%` nor a reference to a known key. It does not quote
+/// the name that was found, since the name may be part of a secret.
 const STRAY_PERCENT: &str = "a % is written %%, and %(key)s must name a key of the section";
 
 type IniValues = BTreeMap<String, String>;
 
-/// Reads the keys of a section, in small letters, with their values.
+/// Reads the keys of a section, in lower case, with their values.
 ///
 /// # Errors
-/// Returns what is wrong, with the number of the line. No line is quoted, since it may hold a
+/// Returns what is wrong, with the number of the line. The line is not quoted, since it may hold a
 /// secret.
 pub(super) fn read(text: &str, section: &str) -> Result<IniValues, String> {
     let mut parser = IniParser::default();
@@ -57,9 +57,9 @@ pub(super) fn read(text: &str, section: &str) -> Result<IniValues, String> {
 struct IniParser {
     sections: BTreeMap<String, IniValues>,
     section: Option<String>,
-    /// The key whose value may go on in the next line.
+    /// The key whose value may continue on the next line.
     key: Option<String>,
-    /// How far the line of this key, or of its section, is indented.
+    /// The indentation, in characters, of the line with this key or with its section.
     indent: usize,
 }
 
@@ -133,7 +133,8 @@ impl IniParser {
     }
 }
 
-/// Puts the values in that a text names. `room` is how many bytes all texts may still have.
+/// Replaces the references in a text by the values that they name. `room` is the number of bytes
+/// that all texts together may still have.
 fn interpolate(
     text: &str,
     values: &IniValues,
@@ -141,10 +142,12 @@ fn interpolate(
     room: &mut usize,
 ) -> Result<String, String> {
     *room = room.checked_sub(text.len()).ok_or_else(|| {
-        format!("with what they name, the values are larger than {LARGEST} bytes together")
+        format!("all values together, with their references replaced, exceed {LARGEST} bytes")
     })?;
     if depth > DEEPEST {
-        return Err(format!("values name each other more than {DEEPEST} deep"));
+        return Err(format!(
+            "values refer to each other more than {DEEPEST} levels deep"
+        ));
     }
     let mut out = String::new();
     let mut rest = text;
@@ -168,17 +171,21 @@ fn interpolate(
     Ok(out)
 }
 
-/// Writes a text so that [`read`] and the original read it as it is.
+/// Writes a value so that [`read`] and the original read the same text back.
 ///
 /// # Errors
-/// Fails when no `.ini` file can hold it.
+/// Fails if no `.ini` file can hold the text.
 pub(super) fn escape(text: &str) -> Result<String, String> {
     if cfg!(feature = "planted-faults") {
         Ok(text.to_owned())
     } else if text.trim() == text && !text.contains(['\n', '\r']) {
         Ok(text.replace('%', "%%"))
     } else {
-        Err("an .ini file cannot hold a value with line breaks, or with blanks at its ends; write a .toml file instead".to_owned())
+        Err(
+            "an .ini file cannot hold a value with line breaks, or with spaces at its ends; \
+             write a .toml file instead"
+                .to_owned(),
+        )
     }
 }
 
@@ -230,7 +237,10 @@ mod tests {
                 "x = %(y)s\n",
                 "x: a % is written %%, and %(key)s must name a key of the section",
             ),
-            ("x = %(x)s\n", "x: values name each other more than 10 deep"),
+            (
+                "x = %(x)s\n",
+                "x: values refer to each other more than 10 levels deep",
+            ),
         ] {
             assert_eq!(value(text, "x").unwrap_err(), reason, "{text}");
         }
@@ -254,7 +264,7 @@ mod tests {
         for last in ["9 = x\n", "9 =\n"] {
             assert_eq!(
                 value(&format!("{lines}{last}"), "0").unwrap_err(),
-                "0: with what they name, the values are larger than 1048576 bytes together"
+                "0: all values together, with their references replaced, exceed 1048576 bytes"
             );
         }
     }

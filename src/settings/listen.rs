@@ -7,7 +7,7 @@ use std::path::PathBuf;
 use super::network::is_private;
 use super::value::SettingValue;
 
-/// What a Unix socket begins with, before the path of its file.
+/// The prefix of a Unix socket's address, before the path of its file.
 const UNIX: &str = "unix:";
 
 /// An address to listen on.
@@ -15,12 +15,12 @@ const UNIX: &str = "unix:";
 pub enum ListenAddress {
     /// A TCP port.
     Tcp {
-        /// An address, or the name of a host.
+        /// An IP address or a host name.
         host: String,
-        /// The port; any free one where it is 0.
+        /// The port; 0 stands for any free port.
         port: u16,
     },
-    /// A Unix socket, by the path of its file.
+    /// The path of a Unix socket's file.
     Unix(PathBuf),
 }
 
@@ -38,8 +38,8 @@ impl ListenAddress {
         }
     }
 
-    /// Returns whether only this machine and private networks can reach the address. Which ones
-    /// reach `0.0.0.0` is not known.
+    /// Returns whether only this machine and private networks can reach the address. `0.0.0.0` and
+    /// `[::]` are not private, since it is not known which networks reach them.
     pub(super) fn is_private(&self) -> bool {
         let is_private = |host: IpAddr| !host.is_unspecified() && is_private(host);
         match self {
@@ -64,8 +64,8 @@ impl fmt::Display for ListenAddress {
 impl SettingValue for ListenAddress {
     fn parse(text: &str) -> Result<Self, String> {
         let expected = || {
-            "expected an address and a port, such as 0.0.0.0:8000 or [::]:8000, or a Unix socket such as \
-             unix:/run/channelstream.sock"
+            "expected an address and a port, such as 0.0.0.0:8000 or [::]:8000, or a Unix socket \
+             such as unix:/run/channelstream.sock"
                 .to_owned()
         };
         if let Some(path) = text.strip_prefix(UNIX) {
@@ -73,7 +73,7 @@ impl SettingValue for ListenAddress {
                 Ok(Self::Unix(path.into()))
             } else {
                 Err(format!(
-                    "the path of a Unix socket begins with /; {}",
+                    "the path of a Unix socket must begin with /; {}",
                     expected()
                 ))
             };

@@ -1,4 +1,5 @@
-//! Where settings come from: a file, over it the environment, over it flags.
+//! Loads the settings: from a file, then from the environment, which overrides the file, and then
+//! from flags, which override both.
 
 use std::collections::BTreeMap;
 
@@ -10,35 +11,36 @@ use super::secret::is_secret;
 use super::secret_files;
 use super::table::{KEYS, Settings};
 
+/// The prefix of the environment variables that hold settings.
 const PREFIX: &str = "CHANNELSTREAM_";
 
-/// How long a secret must be, in bytes, for a text that contains it to be masked. Shorter ones are
-/// parts of many words.
+/// The smallest length, in bytes, of a secret for which texts that contain it are masked. Shorter
+/// secrets occur inside many ordinary words.
 const TELLING: usize = 4;
 
-/// Keys that must fit together: after how long a silence a connection ends, and how long healthy
-/// connections are silent.
+/// The keys that must fit together: the time after which a silent connection ends, and the times
+/// for which healthy connections may be silent.
 const IDLE_KEYS: [&str; 3] = [
     "gc_conns_after",
     "heartbeat_interval",
     "wake_connections_after",
 ];
 
-/// Settings, with remarks about where they came from.
+/// The settings that were loaded, with remarks about their sources.
 #[derive(Debug)]
 pub struct Loaded {
     /// The settings.
     pub settings: Settings,
-    /// Warnings and information, to be logged once logging has begun.
+    /// The warnings and notes to log once logging has started.
     pub remarks: Vec<(log::Level, String)>,
 }
 
-/// Reads the file, the variables that begin with `CHANNELSTREAM_`, and flags, the later over the
-/// earlier. An empty value counts as not given.
+/// Loads the settings from the file, from the variables that begin with `CHANNELSTREAM_`, and from
+/// flags. Later sources override earlier ones. An empty value counts as not given.
 ///
 /// # Errors
-/// Returns all keys that are unknown or wrong, each with where it stands, what was found, and what
-/// is expected.
+/// Returns a problem for each key that is unknown or has a wrong value: its place, what was found,
+/// and what is expected.
 pub fn load(
     file: Option<&SettingsFile>,
     mut environment: BTreeMap<String, String>,
@@ -79,7 +81,8 @@ pub fn load(
     }
     let problems = secret_files::read(&mut reader.settings, &given_secrets);
     reader.problems.extend(problems);
-    // The original read none of these keys, so in its files they do not stop the start.
+    // The original read none of these keys, so a wrong value in one of its files does not stop the
+    // start.
     if let Some(file @ SettingsFile::Ini(_)) = file
         && file_decides_idle
         && let Some(remark) = reader.settings.raise_idle()
@@ -111,7 +114,7 @@ struct SettingsReader {
 
 impl SettingsReader {
     fn set_from_file(&mut self, file: &SettingsFile, values: &FileValues) {
-        // A value of another key may hold a secret by `%(secret)s`.
+        // The value of another key may contain a secret, since `%(secret)s` inserts it.
         let secrets = values
             .iter()
             .filter(|(key, value)| is_secret(key) && value.text.len() >= TELLING);
@@ -167,7 +170,7 @@ impl SettingsReader {
             Some(Ok(())) => {}
             Some(Err(reason)) => {
                 let found = if key == "secret" {
-                    // What is expected of a secret never quotes it.
+                    // The reason never quotes the secret.
                     format!("***: {reason}")
                 } else if must_hide(text) {
                     "***: not a value of this key".to_owned()
@@ -176,7 +179,8 @@ impl SettingsReader {
                 };
                 if former.is_some() {
                     let remark = format!(
-                        "{file}: {key} = {found}. The original did not read this key, so its default counts."
+                        "{file}: {key} = {found}. The original did not read this key, so its \
+                         default counts."
                     );
                     self.remarks.push((log::Level::Warn, remark));
                 } else {
@@ -190,7 +194,7 @@ impl SettingsReader {
 
     fn report_unknown_key(&mut self, file: &SettingsFile, key: &str, value: &FileValue) {
         let did_you_mean = suggest_key(key, |name| name.to_owned());
-        // The original takes any key.
+        // The original accepts any key.
         if matches!(file, SettingsFile::Ini(_)) && !former_keys::is_mistyped(key) {
             let remark = format!("{file}: {key} has no effect: there is no such key{did_you_mean}");
             self.remarks.push((log::Level::Warn, remark));
@@ -201,8 +205,9 @@ impl SettingsReader {
         }
     }
 
-    /// Sets the host of an `.ini` file that names none. The original listens on all addresses then.
-    /// So does this server, unless everyone knows one of the secrets.
+    /// Sets the host for an `.ini` file that does not set one. The original then listens on all
+    /// addresses. This server does the same, unless a secret still has its default, which everyone
+    /// knows.
     fn set_host_of_original(&mut self, file: &SettingsFile) {
         let known = self.settings.default_secrets();
         let remark = if known.is_empty() {
@@ -213,8 +218,9 @@ impl SettingsReader {
         } else {
             let (host, known) = (&self.settings.host, known.join(" and "));
             format!(
-                "{file}: host is not set, and this server listens on {host} only: the file leaves the default of {known}, which \
-                 everyone knows. With secrets of your own it listens on 0.0.0.0, as the original does."
+                "{file}: host is not set, and this server listens on {host} only, since everyone \
+                 knows the default of {known}. With secrets of your own it listens on 0.0.0.0, as \
+                 the original does."
             )
         };
         self.remarks.push((log::Level::Info, remark));
@@ -227,7 +233,7 @@ impl SettingsReader {
         if !of_kubernetes.is_empty() {
             let names: Vec<_> = of_kubernetes.iter().map(|(key, _)| variable(key)).collect();
             let remark = format!(
-                "what Kubernetes sets for a service of this name is passed over: {}",
+                "ignoring variables that Kubernetes sets for a service of this name: {}",
                 names.join(", ")
             );
             self.remarks.push((log::Level::Info, remark));
@@ -258,7 +264,7 @@ fn variable(key: &str) -> String {
     format!("{PREFIX}{}", key.to_uppercase())
 }
 
-/// Returns the variables of this process that begin with `CHANNELSTREAM_`, by their keys.
+/// Returns the variables of this process that begin with `CHANNELSTREAM_`, by key.
 pub fn environment() -> BTreeMap<String, String> {
     let ours = |(name, value): (std::ffi::OsString, std::ffi::OsString)| {
         let name = name.to_str()?.to_uppercase();
@@ -270,7 +276,8 @@ pub fn environment() -> BTreeMap<String, String> {
     std::env::vars_os().filter_map(ours).collect()
 }
 
-/// Returns whether Kubernetes set a variable. It tells every pod where the services are:
+/// Returns whether Kubernetes set this variable. Kubernetes gives every pod the addresses of all
+/// services in variables such as
 /// `CHANNELSTREAM_PORT=tcp://10.0.0.1:8000`, `CHANNELSTREAM_SERVICE_HOST`,
 /// `CHANNELSTREAM_PORT_8000_TCP_ADDR`.
 fn is_of_kubernetes(key: &str, text: &str) -> bool {
@@ -290,6 +297,6 @@ fn suggest_key(key: &str, spell: impl Fn(&str) -> String) -> String {
         .map(|known| (strsim::jaro_winkler(&key, known.name), known.name));
     match similar.max_by(|a, b| a.0.total_cmp(&b.0)) {
         Some((likeness, name)) if likeness > 0.75 => format!("; did you mean {}?", spell(name)),
-        _ => "; `channelstream config show` lists all".to_owned(),
+        _ => "; `channelstream config show` lists all keys".to_owned(),
     }
 }

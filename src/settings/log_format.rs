@@ -2,13 +2,13 @@
 
 use super::value::SettingValue;
 
-/// How lines of the log are written.
+/// The format of log lines.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub enum LogFormat {
-    /// For people.
+    /// Lines for people.
     #[default]
     Text,
-    /// For programs: one JSON object a line.
+    /// Lines for programs, with one JSON object on each line.
     Json,
 }
 

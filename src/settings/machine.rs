@@ -1,5 +1,5 @@
-//! What the machine gives to the process, and the settings that follow from it where they are left
-//! to the server.
+//! The limits that the machine sets for the process, and the settings that the server derives from
+//! them.
 
 use std::fs;
 use std::path::Path;
@@ -8,21 +8,21 @@ use channelstream_actors::memory::SOCKET;
 
 use super::table::Settings;
 
-/// How many descriptors are left for calls and files when all connections are taken.
+/// The number of descriptors that are kept free for calls and files when all sockets are in use.
 const SPARE_DESCRIPTORS: usize = 64;
 
-/// How much the process may use.
+/// The resources that the process may use.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Machine {
-    /// How many descriptors it may open, if the system says so.
+    /// The number of descriptors that the process may open, if the system reports it.
     pub descriptors: Option<usize>,
-    /// How many bytes of memory it may use, if the system says so: those of its control group, or
-    /// of the machine where that has fewer.
+    /// The memory, in bytes, that the process may use, if the system reports it: the limit of its
+    /// control group or the memory of the machine, whichever is smaller.
     pub memory: Option<usize>,
 }
 
 impl Machine {
-    /// Asks the system.
+    /// Reads the resources from the operating system.
     pub fn read() -> Self {
         let descriptors = rlimit::Resource::NOFILE.get_soft().ok();
         Self {
@@ -32,11 +32,12 @@ impl Machine {
     }
 }
 
-/// Returns how many bytes a process may use, by the files below `root`.
+/// Returns the number of bytes that this process may use, as the files below `root` say.
 fn read_memory(root: &Path) -> Option<usize> {
     let own = fs::read_to_string(root.join("proc/self/cgroup")).unwrap_or_default();
     let groups = own.lines().filter_map(|line| {
-        // Each line is `number:controllers:path`; the newer kind of groups has no controllers.
+        // Each line is `number:controllers:path`. In version 2 of control groups the list of
+        // controllers is empty.
         let (controllers, path) = line.split_once(':')?.1.split_once(':')?;
         let (folder, file) = match controllers {
             "" => ("sys/fs/cgroup", "memory.max"),
@@ -46,7 +47,8 @@ fn read_memory(root: &Path) -> Option<usize> {
             _ => return None,
         };
         let base = root.join(folder);
-        // In a container the group is often mounted as the root, under another path than its own.
+        // In a container the group is often mounted as the root. Its own path does not exist there,
+        // so each shorter path is tried too.
         let own = Path::new(path.trim_start_matches('/'));
         own.ancestors()
             .filter_map(|group| read_number(&base.join(group).join(file)))
@@ -55,12 +57,12 @@ fn read_memory(root: &Path) -> Option<usize> {
     groups.chain(read_total(root)).min()
 }
 
-/// Reads a number of bytes. Returns `None` for `max`, and where there is no such file.
+/// Reads a number of bytes from a file. Returns `None` for `max`, and if there is no such file.
 fn read_number(path: &Path) -> Option<usize> {
     fs::read_to_string(path).ok()?.trim().parse().ok()
 }
 
-/// Returns how many bytes the machine has.
+/// Returns the memory of the machine, in bytes.
 fn read_total(root: &Path) -> Option<usize> {
     let text = fs::read_to_string(root.join("proc/meminfo")).ok()?;
     let line = text
@@ -71,7 +73,7 @@ fn read_total(root: &Path) -> Option<usize> {
 }
 
 impl Settings {
-    /// Returns how many sockets may be open at once; 0 stands for any number.
+    /// Returns the largest number of sockets that may be open at once; 0 stands for no limit.
     pub fn most_sockets(&self, machine: &Machine) -> usize {
         match (self.max_connections, machine.descriptors) {
             (0, Some(descriptors)) => descriptors.saturating_sub(SPARE_DESCRIPTORS).max(1),
@@ -79,7 +81,7 @@ impl Settings {
         }
     }
 
-    /// Sets what is left to the server by what the machine gives.
+    /// Sets `memory_limit`, if it is 0, to three quarters of the memory that the process may use.
     pub fn fit(&mut self, machine: &Machine) {
         if self.memory_limit == 0
             && let Some(memory) = machine.memory
@@ -90,8 +92,8 @@ impl Settings {
 }
 
 impl Settings {
-    /// Tells how much memory the server may hold, and how much each kind of thing would be at its own
-    /// limit.
+    /// Describes the largest amount of memory that the server may count, and the amount that each
+    /// kind of object would take at its own limit.
     pub fn describe_memory(&self, machine: &Machine) -> String {
         let each = |count: usize, bytes: usize| match (count, bytes) {
             (0, _) | (_, 0) => "any amount".to_owned(),
@@ -103,10 +105,11 @@ impl Settings {
         };
         let kept = self.log_bytes.saturating_add(self.history_bytes);
         format!(
-            "memory: the server counts at most {limit} (memory_limit). At their own limits channels would hold {} \
-             (max_channels times log_bytes and history_bytes), private messages {} (max_users times log_bytes), states {} \
-             (max_users times state_bytes), sockets {} (max_connections times 16 KB), and calls with an Idempotency-Key {} \
-             (idempotency_bytes)",
+            "memory: the server counts at most {limit} (memory_limit). At their own limits, \
+             channels would take {} (max_channels times the sum of log_bytes and history_bytes), \
+             private messages {} (max_users times log_bytes), states {} (max_users times \
+             state_bytes), sockets {} (max_connections times 16 KB), and calls with an \
+             Idempotency-Key {} (idempotency_bytes)",
             each(self.max_channels, kept),
             each(self.max_users, self.log_bytes),
             each(self.max_users, self.state_bytes),
@@ -124,7 +127,7 @@ fn in_gibibytes(bytes: usize) -> String {
 mod tests {
     use super::*;
 
-    /// Writes files below a folder of the test's own, and reads the memory there.
+    /// Writes files below a new folder, and returns the memory that they report.
     fn read(name: &str, files: &[(&str, &str)]) -> Option<usize> {
         let root = std::env::temp_dir().join(format!("machine-{name}-{}", std::process::id()));
         for (path, text) in files {

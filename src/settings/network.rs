@@ -1,4 +1,4 @@
-//! Addresses and networks.
+//! Networks of IP addresses, as the lists of settings name them.
 
 use std::fmt;
 use std::net::IpAddr;
@@ -7,28 +7,30 @@ use ipnet::IpNet;
 
 use super::value::{SettingValue, ValueRemark, warn};
 
-/// Which addresses an item of a list allows.
+/// The addresses that an item of a list allows.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum Network {
-    /// The addresses of a network; a single address is a network of one.
+    /// All addresses of a network. A single address is a network with one address.
     Of(IpNet),
-    /// No address. An `.ini` file of the original may hold any text, and only addresses ever
-    /// matched there.
+    /// No address. An `.ini` file of the original may hold any text here, and a text that is not an
+    /// address never matched a caller.
     Nothing(String),
 }
 
 impl Network {
-    /// Returns whether this holds all addresses.
+    /// Returns whether all addresses are allowed: `0.0.0.0` or `::`.
     pub fn is_everything(&self) -> bool {
         matches!(self, Self::Of(network) if network.addr().is_unspecified())
     }
 
-    /// Returns whether the address is in it. `0.0.0.0` holds all addresses (`protocol.md` §2).
+    /// Returns whether the network contains the address. `0.0.0.0` contains all addresses
+    /// (`protocol.md` §2).
     pub fn contains(&self, address: IpAddr) -> bool {
         let Self::Of(network) = self else {
             return false;
         };
-        // A v4 peer of a socket that takes both shows as ::ffff:a.b.c.d.
+        // On a socket that accepts IPv6 and IPv4, an IPv4 peer has an address of the form
+        // ::ffff:a.b.c.d.
         self.is_everything() || network.contains(&address.to_canonical())
     }
 }
@@ -61,7 +63,12 @@ impl SettingValue for Network {
 
     fn parse_as_original(text: &str, remarks: &mut Vec<ValueRemark>) -> Result<Self, String> {
         let network = Self::parse(text).unwrap_or_else(|_| {
-            warn(remarks, text, "never matches a caller; write an address or a network, such as 192.0.2.1 or 10.0.0.0/8");
+            warn(
+                remarks,
+                text,
+                "never matches a caller; write an address or a network, such as 192.0.2.1 or \
+                 10.0.0.0/8",
+            );
             Self::Nothing(text.to_owned())
         });
         if matches!(network, Self::Of(_)) && text.contains('/') {
@@ -80,11 +87,11 @@ impl SettingValue for Network {
     }
 }
 
-/// Returns whether an address is one of this machine or of a private network.
+/// Returns whether an address belongs to this machine or to a private network.
 pub fn is_private(address: IpAddr) -> bool {
     match address.to_canonical() {
         IpAddr::V4(address) => {
-            // 100.64.0.0/10 is what providers use behind their own translation (RFC 6598).
+            // Providers use 100.64.0.0/10 behind their own address translation (RFC 6598).
             let is_shared = matches!(address.octets(), [100, 64..128, ..]);
             let is_own = address.is_loopback() || address.is_unspecified();
             is_own || address.is_private() || address.is_link_local() || is_shared

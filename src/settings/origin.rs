@@ -2,19 +2,19 @@
 
 use super::value::{SettingValue, ValueRemark, warn};
 
-/// Which origins an item of `allow_cors` allows, in small letters.
+/// The origins that an item of `allow_cors` or `allow_origins` allows, in lower case.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum Origin {
-    /// The origin with this scheme, host and port.
+    /// One origin, with its scheme, host and port.
     Whole(String),
-    /// All origins with this host, and with this port where one is given, whatever their scheme.
+    /// All origins with this host, and with this port if one is given. Any scheme is allowed.
     Host(String),
-    /// No origin. An `.ini` file of the original may hold any text.
+    /// No origin. An `.ini` file of the original may hold any text here.
     Nothing(String),
 }
 
 impl Origin {
-    /// Returns whether a page of this origin is allowed, by the header `Origin`.
+    /// Returns whether a page is allowed whose requests carry this `Origin` header.
     pub fn allows(&self, origin: &[u8]) -> bool {
         match self {
             Self::Whole(whole) => origin.eq_ignore_ascii_case(whole.as_bytes()),
@@ -70,7 +70,7 @@ impl SettingValue for Origin {
     fn parse(text: &str) -> Result<Self, String> {
         let small = text.trim_end_matches('/').to_ascii_lowercase();
         match small.split_once("://") {
-            // What a page of a file or of a sandbox sends.
+            // Browsers send `Origin: null` for pages from a file or in a sandbox.
             None if small == "null" => Ok(Self::Whole(small)),
             None if is_host(&small) => Ok(Self::Host(small)),
             Some((scheme, host)) if is_scheme(scheme) && is_host(host) => Ok(Self::Whole(small)),
@@ -83,7 +83,12 @@ impl SettingValue for Origin {
 
     fn parse_as_original(text: &str, remarks: &mut Vec<ValueRemark>) -> Result<Self, String> {
         Ok(Self::parse(text).unwrap_or_else(|_| {
-            warn(remarks, text, "never matches an origin; write one such as https://app.example, or a host such as app.example");
+            warn(
+                remarks,
+                text,
+                "never matches an origin; write one such as https://app.example, or a host such as \
+                 app.example",
+            );
             Self::Nothing(text.to_owned())
         }))
     }

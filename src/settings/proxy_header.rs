@@ -1,4 +1,4 @@
-//! The headers by which a reverse proxy says where a request comes from.
+//! The headers in which a reverse proxy reports the address, scheme, host and path of a request.
 
 use actix_web::http::header::HeaderName;
 
@@ -16,12 +16,13 @@ macro_rules! proxy_headers {
             /// All headers that `proxy_headers` can name.
             pub const ALL: &[Self] = &[$(Self::$variant,)+];
 
-            /// Returns the header's name, in small letters.
+            /// Returns the header's name, in lower case.
             pub fn name(self) -> &'static str {
                 self.header().as_str()
             }
 
-            /// Returns the header's name, made once, since it is looked up in every request.
+            /// Returns the header's name. It is made only once, since every request is searched for
+            /// it.
             pub fn header(self) -> &'static HeaderName {
                 match self {
                     $(Self::$variant => {
@@ -35,20 +36,19 @@ macro_rules! proxy_headers {
 }
 
 proxy_headers! {
-    /// The addresses the request came from, the last one added by the nearest proxy.
+    /// The addresses that the request came from. The nearest proxy added the last one.
     ForwardedFor = "x-forwarded-for";
     /// The scheme of the browser's request.
     ForwardedProto = "x-forwarded-proto";
     /// The host of the browser's request.
     ForwardedHost = "x-forwarded-host";
-    /// The path before the server's own.
+    /// The path prefix before the server's own paths.
     ForwardedPrefix = "x-forwarded-prefix";
-    /// The original's header for the path before the server's own. It counts before
-    /// `x-forwarded-prefix`.
+    /// The original's header for the path prefix. It takes precedence over `x-forwarded-prefix`.
     ScriptName = "x-script-name";
-    /// The original's header for the scheme. It counts before `x-forwarded-proto`.
+    /// The original's header for the scheme. It takes precedence over `x-forwarded-proto`.
     Scheme = "x-scheme";
-    /// The original's other header for the scheme. It counts before the other two.
+    /// The original's other header for the scheme. It takes precedence over both others.
     UrlScheme = "x-url-scheme";
 }
 

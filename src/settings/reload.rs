@@ -1,9 +1,10 @@
-//! Which settings can change while the server runs.
+//! The settings that can change while the server runs, and their reload.
 
 use super::error::SettingsError;
 use super::table::Settings;
 
-/// The settings that count at once when they are read again. All others count at the next start.
+/// The keys of the settings that take effect at once when they are read again. All others take
+/// effect at the next start.
 pub const LIVE_KEYS: &[&str] = &[
     "secret",
     "secret_file",
@@ -26,24 +27,25 @@ pub const LIVE_KEYS: &[&str] = &[
     "proxy_headers",
 ];
 
-/// Settings that were read again.
+/// The result of reading the settings again.
 #[derive(Debug)]
 pub struct Reloaded {
-    /// The settings from now on.
+    /// The settings that are in force from now on.
     pub settings: Settings,
-    /// The keys that count at once and have changed.
+    /// The changed keys that take effect at once.
     pub changed: Vec<&'static str>,
-    /// The keys that have changed and count at the next start only.
+    /// The changed keys that take effect only at the next start.
     pub waiting: Vec<&'static str>,
-    /// Remarks about the settings from now on.
+    /// The warnings about the new settings.
     pub warnings: Vec<String>,
 }
 
 impl Settings {
-    /// Takes what can change from settings that were read again. All other keys stay as they are.
+    /// Combines these settings with those that were read again: keys in [`LIVE_KEYS`] change, and
+    /// all other keys keep their values.
     ///
     /// # Errors
-    /// Fails when the result is not safe to serve with.
+    /// Fails if the result is not safe to serve with, or if a secret would have its default again.
     pub fn reload(&self, read: &Self) -> Result<Reloaded, SettingsError> {
         let mut settings = self.clone();
         let (mut changed, mut waiting) = (Vec::new(), Vec::new());
@@ -63,7 +65,7 @@ impl Settings {
         if self.default_secrets().is_empty() && !settings.default_secrets().is_empty() {
             let keys = settings.default_secrets().join(" and ");
             return Err(SettingsError(vec![format!(
-                "{keys} would be the default that everyone knows"
+                "{keys} would have the default that everyone knows"
             )]));
         }
         Ok(Reloaded {

@@ -1,4 +1,4 @@
-//! Texts that must not be printed.
+//! Secret texts, which must not be printed.
 
 use std::fmt;
 
@@ -15,7 +15,7 @@ impl Secret {
     }
 }
 
-/// Returns whether the value of this key must not be printed.
+/// Returns whether the value of a key is a secret that must not be printed.
 pub(crate) fn is_secret(key: &str) -> bool {
     let key = key.to_lowercase();
     key.contains("secret") && !key.ends_with("_file")

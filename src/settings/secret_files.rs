@@ -1,17 +1,18 @@
-//! Reads the secrets that are kept in files of their own, as orchestrators provide them.
+//! Reads secrets from files of their own, which Docker, Kubernetes and systemd provide.
 
 use std::fs;
 
 use super::secret_list::SecretList;
 use super::table::Settings;
 
-/// The secrets that can be kept in a file.
+/// The keys of the secrets that can be kept in a file of their own.
 pub(super) const SECRETS: [&str; 3] = ["secret", "admin_secret", "cookie_secret"];
 
-/// Sets the secrets whose file is named. `given` are the keys of the secrets that were set
-/// themselves.
+/// Sets each secret whose file is named. `given` holds the keys of the secrets that were set
+/// directly.
 ///
-/// Returns what is wrong: a secret that is also given itself, or a file that holds none.
+/// Returns the problems: a secret that was set both ways, or a file that cannot be read or does not
+/// hold what is expected.
 pub(super) fn read(settings: &mut Settings, given: &[&str]) -> Vec<String> {
     let paths = [
         settings.secret_file.clone(),
@@ -34,7 +35,7 @@ pub(super) fn read(settings: &mut Settings, given: &[&str]) -> Vec<String> {
         .collect()
 }
 
-/// Returns the lines of a file. The line break at the end of the file belongs to no secret.
+/// Returns the lines of a file. The line break at the end of the file is not part of a secret.
 fn read_lines(path: &str) -> Result<Vec<String>, String> {
     let text = fs::read_to_string(path).map_err(|error| error.to_string())?;
     Ok(text.lines().map(str::to_owned).collect())
@@ -43,7 +44,7 @@ fn read_lines(path: &str) -> Result<Vec<String>, String> {
 fn set(settings: &mut Settings, key: &str, lines: Vec<String>) -> Result<(), String> {
     let found = lines.len();
     let secrets = SecretList::new(lines).map_err(|_| {
-        "expected a secret on each line, and found an empty line or none".to_owned()
+        "expected a secret on each line, but found an empty line or no line".to_owned()
     })?;
     if key == "secret" {
         settings.secret = secrets;
@@ -51,7 +52,7 @@ fn set(settings: &mut Settings, key: &str, lines: Vec<String>) -> Result<(), Str
     }
     if found > 1 {
         return Err(format!(
-            "expected one line with the secret, and found {found}"
+            "expected one line with the secret, but found {found} lines"
         ));
     }
     let secret = secrets.first().clone();

@@ -1,4 +1,5 @@
-//! Secrets of which several may be in force, so that one can be replaced while calls go on.
+//! A list of secrets that are valid at the same time, so that one can be replaced while calls
+//! continue.
 
 use super::secret::Secret;
 use super::value::{SettingValue, quote};
@@ -21,10 +22,10 @@ impl SecretList {
         std::iter::once(&self.first).chain(&self.others)
     }
 
-    /// Takes secrets in their order.
+    /// Creates the list from secrets, and keeps their order.
     ///
     /// # Errors
-    /// Fails when there is none, or when one of them is empty.
+    /// Fails if there is no secret, or if one of them is empty.
     pub(super) fn new(secrets: Vec<String>) -> Result<Self, String> {
         if secrets.iter().any(String::is_empty) {
             return Err("expected secrets that are not empty".to_owned());
@@ -38,7 +39,7 @@ impl SecretList {
         })
     }
 
-    /// Formats a single secret as itself, and several as a list.
+    /// Formats a single secret as a text, and several secrets as a list.
     fn format(&self, format: impl Fn(&Secret) -> String) -> String {
         if self.others.is_empty() {
             return format(&self.first);
@@ -77,7 +78,8 @@ impl SettingValue for SecretList {
     }
 
     fn to_text(&self) -> String {
-        // A list of one is a list, also where its only text looks like one.
+        // A single secret that looks like a list is written as a list of one. Otherwise it would be
+        // read again as several secrets.
         let is_plain = serde_json::from_str::<Vec<String>>(self.first.as_str()).is_err();
         if self.others.is_empty() && !is_plain {
             return format!("[{}]", self.first.to_toml());

@@ -1,4 +1,4 @@
-//! The settings of signatures that are not plain values.
+//! The types of the settings `signature_scope` and `signature_tolerance`.
 
 use std::time::Duration;
 
@@ -6,23 +6,23 @@ use super::store::words;
 use super::value::SettingValue;
 
 words! {
-    /// What the text that was signed must be.
+    /// The texts that a caller may sign.
     SignatureScope {
         /// Any text.
         #[default]
         Any = "any",
-        /// The path of the call, up to a `|`.
+        /// The path of the call. A `|` and everything after it are ignored.
         Path = "path",
     }
     "expected any or path"
 }
 
-/// How far ahead of this server's clock a signature may be dated.
+/// The time by which a signature may be dated ahead of this server's clock.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub struct SignatureTolerance(Option<Duration>);
 
 impl SignatureTolerance {
-    /// Returns the longest time that is allowed; `None` where any is.
+    /// Returns the longest time that is allowed; `None` stands for no limit.
     pub fn limit(self) -> Option<Duration> {
         self.0
     }

@@ -1,9 +1,14 @@
-//! The settings of the store that are a choice of words.
+//! The types of the settings `store` and `store_sync`, and the macro for settings that are one of a
+//! few words.
 
 use super::value::SettingValue;
 
 macro_rules! words {
-    ($(#[doc = $about:literal])+ $name:ident { $($(#[$meaning:meta])+ $variant:ident = $word:literal,)+ } $expected:literal) => {
+    (
+        $(#[doc = $about:literal])+
+        $name:ident { $($(#[$meaning:meta])+ $variant:ident = $word:literal,)+ }
+        $expected:literal
+    ) => {
         $(#[doc = $about])+
         #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
         pub enum $name {
@@ -31,24 +36,24 @@ macro_rules! words {
 pub(super) use words;
 
 words! {
-    /// Where users, channels, messages and connections are kept.
+    /// The place where users, channels, messages and connections are kept.
     StoreKind {
-        /// In memory: they are gone when the server stops.
+        /// The memory. Everything is lost when the server stops.
         #[default]
         Memory = "memory",
-        /// In memory and in a file, from which the next start goes on.
+        /// The memory and a file. The next start continues from the file.
         File = "file",
     }
     "expected memory or file"
 }
 
 words! {
-    /// When a call is answered that has changed something.
+    /// The time at which the server answers a call that changed something.
     StoreSync {
-        /// When it is done. It is on the disk a moment later.
+        /// As soon as the change is made. The change reaches the disk a moment later.
         #[default]
         Interval = "interval",
-        /// When it is on the disk.
+        /// After the change is on the disk.
         Always = "always",
     }
     "expected interval or always"

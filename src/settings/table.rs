@@ -1,5 +1,5 @@
-//! Every setting, once: its name, type, default and meaning. Files, environment, flags, `config
-//! make` and the documentation all follow this table.
+//! The table of all settings: name, type, default and meaning of each. Settings files, environment
+//! variables, flags, `config make` and the documentation all follow this table.
 
 use std::fmt;
 use std::net::IpAddr;
@@ -24,25 +24,29 @@ const KNOWN_SECRET: &str = "secret";
 /// The default of `admin_secret`, which everyone knows.
 const KNOWN_ADMIN_SECRET: &str = "admin_secret";
 
-/// What is known of a setting without its value.
+/// The name and meaning of a setting, without its value.
 #[derive(Clone, Copy, Debug)]
 pub struct SettingKey {
-    /// The key in a file. The environment says `CHANNELSTREAM_<NAME>`, and a flag `--na-me`.
+    /// The key in a settings file. The environment variable is `CHANNELSTREAM_<NAME>`, and the flag
+    /// is the name with dashes, for example `--log-level`.
     pub name: &'static str,
-    /// What the setting means, in a sentence or two.
+    /// The description of the setting, in a few sentences.
     pub meaning: &'static str,
 }
 
 macro_rules! settings {
     ($($(#[doc = $meaning:literal])+ $name:ident: $type:ty = $default:expr;)+) => {
-        /// All settings of the server. `channelstream.toml` shows them at a glance.
+        /// All settings of the server. `channelstream.toml` lists them with their defaults.
         #[derive(Clone, Debug)]
         pub struct Settings {
             $($(#[doc = $meaning])+ pub $name: $type,)+
         }
 
-        /// All settings, in the order of `channelstream.toml`.
-        pub const KEYS: &[SettingKey] = &[$(SettingKey { name: stringify!($name), meaning: concat!($($meaning, "\n"),+) },)+];
+        /// The keys of all settings, in the order of `channelstream.toml`.
+        pub const KEYS: &[SettingKey] = &[$(SettingKey {
+            name: stringify!($name),
+            meaning: concat!($($meaning, "\n"),+),
+        },)+];
 
         impl Default for Settings {
             fn default() -> Self {
@@ -51,22 +55,24 @@ macro_rules! settings {
         }
 
         impl Settings {
-            /// Sets a setting from its text. Returns `None` when there is no such setting.
+            /// Sets a setting from its text. Returns `None` if there is no such setting.
             ///
             /// # Errors
-            /// Returns what is expected instead of the text.
+            /// Returns a description of what is expected instead of the text.
             pub(super) fn set(&mut self, name: &str, text: &str) -> Option<Result<(), String>> {
                 match name {
-                    $(stringify!($name) => Some(<$type as SettingValue>::parse(text).map(|value| self.$name = value)),)+
+                    $(stringify!($name) => Some(
+                        <$type as SettingValue>::parse(text).map(|value| self.$name = value)
+                    ),)+
                     _ => None,
                 }
             }
 
-            /// Sets a setting from its text in an `.ini` file. Returns `None` when there is no such
-            /// setting.
+            /// Sets a setting from its text in an `.ini` file of the original, and adds remarks
+            /// about values without effect. Returns `None` if there is no such setting.
             ///
             /// # Errors
-            /// Returns what is expected instead of the text.
+            /// Returns a description of what is expected instead of the text.
             pub(super) fn set_as_original(
                 &mut self,
                 name: &str,
@@ -75,23 +81,26 @@ macro_rules! settings {
             ) -> Option<Result<(), String>> {
                 match name {
                     $(stringify!($name) => {
-                        Some(<$type as SettingValue>::parse_as_original(text, remarks).map(|value| self.$name = value))
+                        Some(
+                            <$type as SettingValue>::parse_as_original(text, remarks)
+                                .map(|value| self.$name = value)
+                        )
                     })+
                     _ => None,
                 }
             }
 
-            /// Returns all settings as texts that can be read again, secrets in clear.
+            /// Returns all settings as texts that can be read again, with secrets in clear.
             pub(super) fn to_texts(&self) -> Vec<(SettingKey, String)> {
                 KEYS.iter().copied().zip([$(self.$name.to_text(),)+]).collect()
             }
 
-            /// Returns all settings as texts that can be read again, secrets masked.
+            /// Returns all settings as texts for people, with secrets masked.
             pub fn to_masked(&self) -> Vec<(SettingKey, String)> {
                 KEYS.iter().copied().zip([$(self.$name.to_masked(),)+]).collect()
             }
 
-            /// Returns all settings as TOML values, secrets in clear.
+            /// Returns all settings as TOML values, with secrets in clear.
             pub fn to_toml(&self) -> Vec<(SettingKey, String)> {
                 KEYS.iter().copied().zip([$(self.$name.to_toml(),)+]).collect()
             }
@@ -100,210 +109,232 @@ macro_rules! settings {
 }
 
 settings! {
-    /// Address to listen on.
+    /// The address to listen on.
     host: String = "127.0.0.1".to_owned();
-    /// Port to listen on.
+    /// The port to listen on.
     port: u16 = 8000;
-    /// Addresses to listen on instead of `host` and `port`: `0.0.0.0:8000`, `[::]:8000`,
-    /// `unix:/run/channelstream.sock`.
+    /// The addresses to listen on instead of `host` and `port`, for example `0.0.0.0:8000`,
+    /// `[::]:8000` or `unix:/run/channelstream.sock`.
     listen: Vec<ListenAddress> = Vec::new();
-    /// Further addresses, for signed calls, the panel, the explorer, metrics and health. Then all
-    /// other addresses serve only `/ws`, `/sse`, `/listen`, `/disconnect` and the browser client.
+    /// More addresses to listen on, for signed calls, the panel, the explorer, metrics and health
+    /// checks. When there are any, all other addresses serve only `/ws`, `/sse`, `/listen`,
+    /// `/disconnect` and the browser client.
     internal_listen: Vec<ListenAddress> = Vec::new();
     /// Allow a second server to listen on the same address (SO_REUSEPORT), so that it serves while
-    /// this one stops; both need the setting. Connections that wait for the server that ends are
-    /// reset by the kernel; with a socket from systemd none are.
+    /// this one stops. Both servers need this setting. When a server stops, the kernel resets the
+    /// connections that still wait in its queue. With a socket from systemd no connection is reset.
     reuse_port: bool = false;
-    /// The secret your application signs its calls with. A list, `["new", "old"]`, allows several,
-    /// while you replace one; the server itself signs with the first.
+    /// The secret that your application signs its calls with. A list, `["new", "old"]`, allows
+    /// several secrets while you replace one. The server itself signs with the first.
     secret: SecretList = SecretList::from(KNOWN_SECRET);
-    /// A file to read `secret` from instead, one secret a line. Empty: none.
+    /// A file to read `secret` from, with one secret on each line. Empty: no file.
     secret_file: String = String::new();
-    /// Name to sign in to the admin panel with.
+    /// The name to sign in to the admin panel with.
     admin_user: String = "admin".to_owned();
-    /// Password of the admin panel.
+    /// The password of the admin panel.
     admin_secret: Secret = Secret::from(KNOWN_ADMIN_SECRET);
-    /// A file to read `admin_secret` from instead. Empty: none.
+    /// A file to read `admin_secret` from. Empty: no file.
     admin_secret_file: String = String::new();
-    /// Signs the panel's session cookie. Empty: a new random one at each start, which ends all
-    /// sessions.
+    /// The secret that signs the session cookie of the panel. Empty: a new random secret at each
+    /// start, which ends all sessions.
     cookie_secret: Secret = Secret::from("");
-    /// A file to read `cookie_secret` from instead. Empty: none.
+    /// A file to read `cookie_secret` from. Empty: no file.
     cookie_secret_file: String = String::new();
-    /// Addresses and networks that may make signed calls, and read `/metrics` without a signature:
-    /// `10.0.0.0/8`, `::1`. `0.0.0.0` allows all.
+    /// The addresses and networks that may make signed calls, and that may read `/metrics` without
+    /// a signature, for example `10.0.0.0/8` or `::1`. `0.0.0.0` allows all addresses.
     allow_posting_from: Vec<Network> = vec![Network::from(IpAddr::from([127, 0, 0, 1]))];
-    /// Origins whose pages may read answers: `https://app.example`; a host, `app.example`, stands
-    /// for all its origins. Empty: all.
+    /// The origins whose pages may read answers, for example `https://app.example`. A host, such as
+    /// `app.example`, stands for all its origins. Empty: all origins.
     allow_cors: Vec<Origin> = Vec::new();
-    /// Origins whose pages may open `/ws` and `/sse`, in the form of `allow_cors`; 403 to others. A
-    /// request without an origin comes from no page of another site, and is let in. Empty: all.
+    /// The origins whose pages may open `/ws` and `/sse`, in the form of `allow_cors`. Pages of
+    /// other origins get 403. A request without an origin does not come from a page of another
+    /// site, and is allowed. Empty: all origins.
     allow_origins: Vec<Origin> = Vec::new();
     /// Refuse signatures older than 60 seconds.
     validate_requests: bool = true;
-    /// `any` or `path`: with `path` the text that was signed, up to a `|`, must be the path of the
-    /// call; 401 otherwise.
+    /// `any` or `path`. With `path` the signed text, up to a `|`, must be the path of the call;
+    /// otherwise the call gets 401.
     signature_scope: SignatureScope = SignatureScope::default();
-    /// Seconds by which a signature may be dated ahead of this server's clock; 401 beyond it. `off`:
-    /// any number.
+    /// The number of seconds by which a signature may be dated ahead of this server's clock. A
+    /// signature further ahead gets 401. `off`: no limit.
     signature_tolerance: SignatureTolerance = SignatureTolerance::default();
-    /// Accept each signature once; 401 after that. The text that is signed must be `PATH|NONCE`, with
-    /// another nonce for each call.
+    /// Accept each signature only once. A repeated signature gets 401. The signed text must be
+    /// `PATH|NONCE`, with a different nonce for each call.
     reject_replays: bool = false;
-    /// How many bytes the signatures take that `reject_replays` remembers, each for 60 seconds. When
-    /// they are full, signed calls are answered 503.
+    /// The largest size, in bytes, of the memory for signatures that `reject_replays` keeps, each
+    /// for 60 seconds. When the memory is full, signed calls get 503.
     replay_bytes: usize = 64 << 20;
-    /// Answer 406 to everything that did not come by https.
+    /// Answer 406 to every request that did not come by https.
     enforce_https: bool = false;
-    /// `http` or `https`: the scheme of links, whatever the request says. Empty: the request's.
+    /// `http` or `https`: the scheme of links, whatever the scheme of the request. Empty: the
+    /// scheme of the request.
     http_scheme: Scheme = Scheme::default();
-    /// Addresses and networks of reverse proxies whose headers count, those that `proxy_headers`
-    /// names. Empty: no proxy header counts.
+    /// The addresses and networks of your reverse proxies. The server believes the headers in
+    /// `proxy_headers` only if they come from these. Empty: the server believes no proxy header.
     trusted_proxies: Vec<Network> = Vec::new();
-    /// Headers that your reverse proxies set, and that count from them. Can be named besides:
-    /// `x-script-name`, `x-scheme`, `x-url-scheme`, which the original believes.
+    /// The headers that your reverse proxies set, and that the server believes from them. The list
+    /// may also name `x-script-name`, `x-scheme` and `x-url-scheme`, which the original believes.
     proxy_headers: Vec<ProxyHeader> = vec![
         ProxyHeader::ForwardedFor,
         ProxyHeader::ForwardedProto,
         ProxyHeader::ForwardedHost,
         ProxyHeader::ForwardedPrefix,
     ];
-    /// `DEBUG`, `INFO`, `WARNING`, `ERROR` or `CRITICAL`.
+    /// The lowest level that is logged: `DEBUG`, `INFO`, `WARNING`, `ERROR` or `CRITICAL`.
     log_level: LogLevel = LogLevel::default();
-    /// `text` or `json`: lines of the log for people, or one JSON object a line.
+    /// `text` or `json`: log lines for people, or one JSON object on each line.
     log_format: LogFormat = LogFormat::default();
-    /// Log everything, whatever `log_level` says.
+    /// Log everything from level `DEBUG` up, whatever `log_level` says.
     debug: bool = false;
-    /// Files of the original name a Python class here; only its default is known.
+    /// A Python class that files of the original name. The default is the only class that this
+    /// server accepts.
     signature_checker: SignatureChecker = SignatureChecker;
-    /// Serve the front page at `/` and the demo, a chat, at `/demo`, to everyone who can reach this
+    /// Serve the front page at `/` and the demo, a chat, at `/demo` to everyone who can reach this
     /// server.
     demo: bool = false;
-    /// Seconds after which a connection ends whose client is neither reachable nor heard from. Must
-    /// be larger than `heartbeat_interval` and `wake_connections_after`.
+    /// Seconds after which a connection ends if its client is neither reachable nor heard from.
+    /// Must be larger than `heartbeat_interval` and `wake_connections_after`.
     gc_conns_after: Duration = Limits::default().idle;
-    /// Seconds for which a user whose websocket closed still counts as present: a page reload
-    /// within them tells nobody.
+    /// Seconds for which a user still counts as present after the user's websocket closed. A page
+    /// reload that takes less time sends no presence events.
     presence_grace: Duration = Limits::default().presence_grace;
     /// Seconds after which a user without connections is forgotten.
     gc_users_after: Duration = Limits::default().user_lifetime;
-    /// Seconds after which a channel that nobody is subscribed to is forgotten.
+    /// Seconds after which a channel without subscribers is forgotten.
     gc_channels_after: Duration = Limits::default().channel_lifetime;
-    /// Seconds between looks for users and channels to forget.
+    /// Seconds between two checks for users and channels to forget.
     sweep_interval: Duration = Limits::default().sweep;
     /// Seconds between heartbeats on a websocket.
     heartbeat_interval: Duration = Duration::from_secs(5);
-    /// Seconds a long-poll waits for a message.
+    /// Seconds for which a long-poll waits for a message.
     wake_connections_after: Duration = Duration::from_secs(5);
-    /// Seconds a long-poll that has a message waits for more.
+    /// Seconds for which a long-poll that has a message waits for more messages.
     gather_time: Duration = Duration::from_millis(250);
-    /// How many of a channel's last frames a client gets that listens for the first time.
+    /// The number of a channel's last frames that a client gets when it listens for the first time.
     channel_frames: usize = Limits::default().channel_frames;
-    /// The same for a user's private messages.
+    /// The number of a user's last private messages that a client gets when it listens for the
+    /// first time.
     private_frames: usize = Limits::default().private_frames;
-    /// How many entries a channel or user keeps at most for clients that come back or are slow.
+    /// The largest number of entries that each channel and each user keeps for clients that come
+    /// back or are slow.
     log_length: usize = Limits::default().log_length;
-    /// How many bytes these entries hold at most.
+    /// The largest size, in bytes, of the entries that one channel or one user keeps for such
+    /// clients.
     log_bytes: usize = Limits::default().log_bytes;
-    /// How many bytes the messages of a channel's history hold at most; the oldest go first.
+    /// The largest size, in bytes, of the messages in a channel's history. Beyond it the oldest
+    /// messages are dropped.
     history_bytes: usize = Limits::default().history_bytes;
-    /// How many bytes the memory for `Idempotency-Key` holds at most. When it is full, calls with
-    /// new keys are answered 503.
+    /// The largest size, in bytes, of the memory for `Idempotency-Key`. When the memory is full,
+    /// calls with new keys get 503.
     idempotency_bytes: usize = Limits::default().idempotency_bytes;
     /// `memory` or `file`: where users, channels, messages and connections are kept. With `file` a
-    /// server that is started again goes on where it was.
+    /// server that starts again continues where it stopped.
     store: StoreKind = StoreKind::default();
-    /// The file of `store = "file"`, an SQLite database. Its folder must exist.
+    /// The path of the SQLite database that `store = "file"` uses. Its folder must exist.
     store_path: String = "channelstream.sqlite".to_owned();
-    /// `interval` or `always`: with `always` a call is answered when its change is on the disk; with
-    /// `interval` a power cut may take the last second.
+    /// `interval` or `always`. With `always` the server answers a call after its change is on the
+    /// disk. With `interval` a power cut can lose the last second.
     store_sync: StoreSync = StoreSync::default();
-    /// Seconds after a change at which it is written to the file at the latest. A process that is
-    /// killed loses at most that.
+    /// The longest time, in seconds, after which a change is written to the file. A process that is
+    /// killed loses at most the changes of this time.
     store_flush_interval: Duration = Duration::from_millis(50);
-    /// How many bytes of changes wait for a file that cannot be written. Beyond that they are
-    /// dropped, and the file is written anew when it can be.
+    /// The largest size, in bytes, of the changes that wait for a file that cannot be written.
+    /// Beyond it the changes are dropped, and the whole file is written anew when it can be written
+    /// again.
     store_queue_bytes: usize = 64 << 20;
-    /// Seconds for which clients are waited for after a restart, with `store = "file"`: nobody parts
-    /// because of a restart that is shorter.
+    /// Seconds for which a server with `store = "file"` waits for clients to return after a
+    /// restart. A shorter restart makes no user leave a channel.
     restart_grace: Duration = Limits::default().restart_grace;
-    /// How many lists of messages wait for one client before they stay in the log instead.
+    /// The largest number of message lists that wait for one client. Further messages stay in the
+    /// log.
     queue_frames: usize = 128;
-    /// How many bytes wait for one client before they stay in the log instead.
+    /// The largest number of bytes that wait for one client. Further messages stay in the log.
     queue_bytes: usize = 32 << 10;
-    /// The largest body of a request, in bytes; 413 beyond it.
+    /// The largest size of a request's body, in bytes. A larger body gets 413.
     body_limit: usize = 1 << 20;
-    /// The largest `message` of an item in POST and PATCH `/message`, in bytes as received; 422
-    /// beyond it.
+    /// The largest size of the `message` of an item in POST and PATCH `/message`, in bytes as
+    /// received. A larger one gets 422.
     message_limit: usize = 256 << 10;
-    /// How many channels each list of a call may name; 422 beyond it. 0: no limit.
-    channels_per_call: usize = 10_000;
-    /// How many messages one call may publish, edit or delete; 422 beyond it. 0: no limit.
-    messages_per_call: usize = 10_000;
-    /// How many users `pm_users` and `exclude_users` of a message may name, each; 422 beyond it. 0:
-    /// no limit.
-    recipients_per_message: usize = 100_000;
-    /// How many channels a connection may be in; 422 beyond it. 0: no limit.
-    channels_per_connection: usize = Limits::default().channels_per_connection;
-    /// How many connections there may be, and how many sockets; calls to `/connect` and polls get 503
-    /// beyond it, websockets and event streams are closed with 1013. 0: any number of connections,
-    /// and as many sockets as the process may open descriptors (nofile), less 64.
-    max_connections: usize = 0;
-    /// How many connections an address may have; 429 beyond it. It counts only where the address of a
-    /// client is known. 0: no limit.
-    max_connections_per_address: usize = 1000;
-    /// How many channels there may be; 503 beyond it. 0: no limit.
-    max_channels: usize = Limits::default().channels;
-    /// How many users there may be, those that are offline for less than `gc_users_after` included;
-    /// 503 beyond it. 0: no limit.
-    max_users: usize = Limits::default().users;
-    /// How many connections a user may have, those that are away for less than `gc_conns_after`
-    /// included; 422 beyond it. 0: no limit.
-    max_connections_per_user: usize = Limits::default().connections_per_user;
-    /// How many keys the state of a user may have; 422 beyond it. 0: no limit.
-    state_keys: usize = Limits::default().state_keys;
-    /// How many bytes the keys and values of a user's state may have together; 422 beyond it. 0: no
+    /// The largest number of channels in each list of a call. A call with more gets 422. 0: no
     /// limit.
+    channels_per_call: usize = 10_000;
+    /// The largest number of messages that one call may publish, edit or delete. A call with more
+    /// gets 422. 0: no limit.
+    messages_per_call: usize = 10_000;
+    /// The largest number of users in `pm_users`, and also in `exclude_users`, of a message. A call
+    /// with more gets 422. 0: no limit.
+    recipients_per_message: usize = 100_000;
+    /// The largest number of channels that a connection may be in. A call that would exceed it gets
+    /// 422. 0: no limit.
+    channels_per_connection: usize = Limits::default().channels_per_connection;
+    /// The largest number of connections, and also of sockets. Beyond it calls to `/connect` and
+    /// polls get 503, and websockets and event streams are closed with 1013. 0: no limit for
+    /// connections, and for sockets the number of descriptors that the process may open (nofile),
+    /// less 64.
+    max_connections: usize = 0;
+    /// The largest number of connections that an address may have. Beyond it requests get 429. This
+    /// limit applies only where the address of a client is known. 0: no limit.
+    max_connections_per_address: usize = 1000;
+    /// The largest number of channels. A call that would exceed it gets 503. 0: no limit.
+    max_channels: usize = Limits::default().channels;
+    /// The largest number of users, including those that are offline for less than
+    /// `gc_users_after`. A call that would exceed it gets 503. 0: no limit.
+    max_users: usize = Limits::default().users;
+    /// The largest number of connections that a user may have, including those that are away for
+    /// less than `gc_conns_after`. A call that would exceed it gets 422. 0: no limit.
+    max_connections_per_user: usize = Limits::default().connections_per_user;
+    /// The largest number of keys in a user's state. A call that would exceed it gets 422. 0: no
+    /// limit.
+    state_keys: usize = Limits::default().state_keys;
+    /// The largest size, in bytes, of all keys and values in a user's state. A call that would
+    /// exceed it gets 422. 0: no limit.
     state_bytes: usize = Limits::default().state_bytes;
-    /// How many keys of a user's state may be public; 422 beyond it. 0: no limit.
+    /// The largest number of public keys that a user's state may have. A call with more gets 422.
+    /// 0: no limit.
     public_keys: usize = 1000;
-    /// How many panels of operators may be open at once; 503 beyond it. Each asks all channels or users
-    /// again and again. 0: no limit.
+    /// The largest number of admin panels that may be open at once. Further panels get 503. Each
+    /// panel reads all channels or users again and again. 0: no limit.
     open_panels: usize = 20;
-    /// How many bytes of memory the server may count: logs, histories, states, and fixed sums for
-    /// connections, users, channels and sockets. Beyond it messages are refused with 503, and the
-    /// largest logs and histories lose their oldest entries. 0: three quarters of what the control
-    /// group or the machine has.
+    /// The largest amount of memory that the server may count, in bytes: logs, histories, states,
+    /// and a fixed amount for each connection, user, channel and socket. Beyond it messages get
+    /// 503, and the largest logs and histories lose their oldest entries. 0: three quarters of the
+    /// memory of the control group or the machine.
     memory_limit: usize = 0;
-    /// The largest `history_size` of a channel; 422 beyond it. 0: no limit.
+    /// The largest `history_size` that a channel may have. A call with a larger one gets 422. 0: no
+    /// limit.
     history_size_max: usize = 10_000;
-    /// Seconds a request's head may take to arrive; 408 beyond it. They begin when a connection is
-    /// made, and with the first byte of each later head.
+    /// Seconds within which the head of a request must arrive; otherwise the request gets 408. The
+    /// time starts when the connection is made, and with the first byte of each later head.
     head_timeout: Duration = Duration::from_secs(10);
-    /// Seconds a request's body may take to arrive; 408 beyond it.
+    /// Seconds within which the body of a request must arrive; otherwise the request gets 408.
     body_timeout: Duration = Duration::from_secs(30);
-    /// How many bytes a second of a body must arrive, on average, once 5 seconds have passed; 408
-    /// below it.
+    /// The lowest average rate at which a body must arrive, in bytes per second, once 5 seconds
+    /// have passed. A slower body gets 408.
     body_rate: usize = 1024;
-    /// The largest websocket frame a client may send, in bytes; closed with 1009 beyond it.
+    /// The largest websocket frame that a client may send, in bytes. A larger frame closes the
+    /// websocket with 1009.
     frame_limit: usize = 4096;
-    /// How many frames a client may send by websocket in a second; closed with 1008 beyond it. Pongs
-    /// that answer the server's pings do not count. 0: no limit.
+    /// The largest number of frames that a client may send by websocket in a second. More frames
+    /// close the websocket with 1008. Pongs that answer the server's pings do not count. 0: no
+    /// limit.
     frames_per_second: usize = 50;
-    /// How many requests that need no signature an address may send in a second; 429 beyond it. It
-    /// counts only where the address of a client is known. 0: no limit.
+    /// The largest number of requests that need no signature, from one address in a second. Further
+    /// requests get 429. This limit applies only where the address of a client is known. 0: no
+    /// limit.
     unsigned_rate: usize = 100;
-    /// The same for calls that need one. 0: no limit.
+    /// The largest number of calls that need a signature, from one address in a second. Further
+    /// calls get 429. This limit applies only where the address of a client is known. 0: no limit.
     signed_rate: usize = 0;
-    /// Seconds a client has to close its websocket when told so, before it is cut.
+    /// Seconds that a client has to close its websocket after the server asked it to. Then the
+    /// server cuts the connection.
     close_grace: Duration = Limits::default().close_grace;
-    /// Seconds for which the server goes on serving when it was told to stop, while `/ready`
-    /// answers 503 already: as long as a load balancer needs to notice.
+    /// Seconds for which the server continues to serve after it was told to stop, while `/ready`
+    /// already answers 503. Set it to the time that a load balancer needs to notice.
     drain_notice: Duration = Duration::ZERO;
-    /// Seconds within which calls under way finish and all clients are closed, one after the other,
-    /// when the server stops.
+    /// Seconds within which, when the server stops, running calls finish and all clients are closed
+    /// one after the other.
     drain_time: Duration = Duration::from_secs(5);
-    /// Threads, at most 256; as many as processors when 0.
+    /// The number of threads, at most 256. 0: one thread for each processor.
     workers: usize = 0;
 }
 
@@ -311,7 +342,7 @@ impl Settings {
     /// Returns the limits that the actors obey.
     pub fn limits(&self) -> Limits {
         Limits {
-            // Nothing works at zero, which surely means "as little as possible".
+            // Actors cannot work with zero here, so it stands for the smallest value that works.
             idle: self.gc_conns_after.max(Duration::from_millis(100)),
             presence_grace: self.presence_grace,
             user_lifetime: self.gc_users_after,
@@ -337,7 +368,7 @@ impl Settings {
         }
     }
 
-    /// Returns the keys of the secrets that are the defaults, which everyone knows.
+    /// Returns the keys of the secrets that still have their defaults, which everyone knows.
     pub fn default_secrets(&self) -> Vec<&'static str> {
         let is_default = [
             (
@@ -354,8 +385,8 @@ impl Settings {
             .collect()
     }
 
-    /// Returns whether everyone knows the password of the admin panel. Such a server can be reached
-    /// from this machine only.
+    /// Returns whether `admin_secret` is the default, which everyone knows. Such a server can be
+    /// reached only from its own machine, since [`check`](Self::check) refuses it elsewhere.
     pub fn has_known_admin_secret(&self) -> bool {
         self.admin_secret.as_str() == KNOWN_ADMIN_SECRET
     }

@@ -81,7 +81,7 @@ fn a_wrong_file_names_all_that_is_wrong() {
     );
 }
 
-/// Returns what the error about a file says after the name of the file.
+/// Returns the text of the error about a settings file, without the name of the file.
 fn error_in(text: &str) -> String {
     let file = file("position.toml", text);
     let error = load(Some(&file), BTreeMap::new(), &[])
@@ -127,7 +127,10 @@ fn an_unknown_key_has_line_and_column() {
 
 #[test]
 fn ini_files_are_read_as_python_reads_them() {
-    let text = "[channelstream]\nsecret = a#b;c%%d\nallow_posting_from = 10.0.0.1,\n                     10.0.0.2,\n                     ::1\n# x\nport = 7\n";
+    let text = "[channelstream]\nsecret = a#b;c%%d\n\
+                allow_posting_from = 10.0.0.1,\
+                \n                     10.0.0.2,\
+                \n                     ::1\n# x\nport = 7\n";
     let settings = load(Some(&file("c.ini", text)), BTreeMap::new(), &[])
         .unwrap()
         .settings;

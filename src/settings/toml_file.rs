@@ -1,7 +1,7 @@
 //! Reads a settings file in TOML, with the places of its keys and values.
 //!
-//! No error quotes the file: a line may hold a secret, or a part of one that goes over several
-//! lines.
+//! No error quotes the file, since a line may hold a secret or a part of a secret that spans
+//! several lines.
 
 use std::collections::BTreeMap;
 use std::ops::Range;
@@ -15,7 +15,7 @@ use super::table::KEYS;
 /// Reads the keys of a file, with their values as texts.
 ///
 /// # Errors
-/// Returns what is wrong with the syntax, or which value is a table.
+/// Returns the syntax error, or the key whose value is a table, with the place in the file.
 pub(super) fn read(text: &str) -> Result<FileValues, FileProblem> {
     let lines = Lines::of(text);
     let table: BTreeMap<Spanned<String>, Spanned<Value>> =
@@ -44,7 +44,8 @@ pub(super) fn read(text: &str) -> Result<FileValues, FileProblem> {
         .collect()
 }
 
-/// A text, and where its lines begin, since the place of every key is looked for.
+/// A text with the byte offsets at which its lines begin. They are computed once, since the place
+/// of every key is looked up.
 struct Lines<'a> {
     text: &'a str,
     starts: Vec<usize>,
@@ -57,7 +58,7 @@ impl<'a> Lines<'a> {
         Self { text, starts }
     }
 
-    /// Returns where a span begins.
+    /// Returns the place at which a span begins.
     fn find_position(&self, span: Range<usize>) -> FilePosition {
         let line = self.starts.partition_point(|start| *start <= span.start);
         let start = self.starts.get(line.saturating_sub(1)).copied();
@@ -69,7 +70,7 @@ impl<'a> Lines<'a> {
     }
 }
 
-/// Names the place, the nearest key before it, and what is wrong.
+/// Describes a syntax error by its place, the nearest known key before it, and what is wrong.
 fn describe_syntax_error(lines: &Lines<'_>, error: &toml::de::Error) -> FileProblem {
     let at = error.span().map(|span| lines.find_position(span));
     let key = at.and_then(|at| find_key_before(lines.text, at));
@@ -81,7 +82,7 @@ fn describe_syntax_error(lines: &Lines<'_>, error: &toml::de::Error) -> FileProb
     FileProblem { at, reason }
 }
 
-/// Returns the last known key that a line up to this place begins with.
+/// Returns the last known key at the beginning of a line, up to the line of this place.
 fn find_key_before(text: &str, at: FilePosition) -> Option<&'static str> {
     let key_of = |line: &str| {
         let key = line.split_once('=')?.0.trim();
@@ -92,7 +93,8 @@ fn find_key_before(text: &str, at: FilePosition) -> Option<&'static str> {
     text.lines().take(at.line).filter_map(key_of).last()
 }
 
-/// Formats a value of a key. A list of secrets keeps its form, since a secret may hold a comma.
+/// Formats the value of a key as a text. A list of secrets stays a JSON list, since a secret may
+/// contain a comma.
 fn format_value(key: &str, value: Value) -> Result<String, String> {
     match value {
         Value::Array(items) if is_secret(key) => {
@@ -112,7 +114,8 @@ fn format_plain(value: Value) -> Result<String, String> {
         Value::Datetime(time) => Ok(time.to_string()),
         Value::Array(items) => {
             let items: Result<Vec<_>, _> = items.into_iter().map(format_plain).collect();
-            // A list without items is a value, and an empty text is none.
+            // A comma stands for a list without items, since an empty text would count as not
+            // given.
             Ok(Some(items?.join(","))
                 .filter(|text| !text.is_empty())
                 .unwrap_or_else(|| ",".to_owned()))

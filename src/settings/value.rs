@@ -1,36 +1,37 @@
-//! The types that settings have: how each is read from a text and shown again.
+//! The types of settings. Each type is read from a text and written as a text.
 
 use std::time::Duration;
 
 use log::LevelFilter;
 
-/// A type a setting can have.
+/// A type that a setting can have.
 pub trait SettingValue: Sized {
     /// Reads a value from a text.
     ///
     /// # Errors
-    /// Returns what is expected instead.
+    /// Returns a description of what is expected instead.
     fn parse(text: &str) -> Result<Self, String>;
 
-    /// Reads a value from a text in an `.ini` file. The original took values that had no effect;
-    /// these are taken too, each with a remark.
+    /// Reads a value from a text in an `.ini` file of the original. The original accepted values
+    /// that had no effect. This server accepts them too, and adds a remark about each.
     ///
     /// # Errors
-    /// Returns what is expected instead. The original refuses such a value as well.
+    /// Returns a description of what is expected instead. The original refuses such a value as
+    /// well.
     fn parse_as_original(text: &str, remarks: &mut Vec<ValueRemark>) -> Result<Self, String> {
         let _ = remarks;
         Self::parse(text)
     }
 
-    /// Returns the text that [`parse`](Self::parse) would read.
+    /// Returns the value as a text that [`parse`](Self::parse) reads back.
     fn to_text(&self) -> String;
 
-    /// Returns the text in quotes where it needs them, secrets masked.
+    /// Returns the value as a text for people, in quotes if it needs them, with secrets masked.
     fn to_masked(&self) -> String {
         quote(&self.to_text())
     }
 
-    /// Returns the value as TOML, secrets in clear.
+    /// Returns the value as TOML, with secrets in clear.
     fn to_toml(&self) -> String {
         self.to_masked()
     }
@@ -39,18 +40,18 @@ pub trait SettingValue: Sized {
 /// A remark about a value in an `.ini` file.
 #[derive(Debug)]
 pub struct ValueRemark {
-    /// `Warn` where the value has no effect, `Info` where it has one that it did not have in the
-    /// original.
+    /// The level of the remark: `Warn` if the value has no effect, `Info` if the value has an
+    /// effect that it did not have in the original.
     pub(super) level: log::Level,
-    /// The value, or the item of a list.
+    /// The value, or the item of a list, that the remark is about.
     pub(super) found: String,
-    /// The effect of the value: the rest of a sentence that begins with it.
+    /// The effect of the value. The text completes a sentence that begins with the value.
     pub(super) effect: &'static str,
 }
 
 /// Quotes a text as TOML does.
 pub(super) fn quote(text: &str) -> String {
-    // A JSON string is a TOML string, unless it holds this character, which TOML wants escaped.
+    // A JSON string is also a TOML string, except that TOML requires DEL (U+007F) to be escaped.
     let json = serde_json::Value::from(text).to_string();
     json.replace('\u{7f}', r"\u007f")
 }
@@ -147,7 +148,7 @@ impl SettingValue for Duration {
 }
 
 impl<T: SettingValue> SettingValue for Vec<T> {
-    /// Reads items that are separated by commas. Line breaks and blanks around them do not matter.
+    /// Reads items that are separated by commas or line breaks. Spaces around them are ignored.
     fn parse(text: &str) -> Result<Self, String> {
         items(text)
             .map(|item| T::parse(item).map_err(|reason| format!("{item}: {reason}")))
@@ -161,8 +162,8 @@ impl<T: SettingValue> SettingValue for Vec<T> {
         items(text).map(&mut parse).collect()
     }
 
-    /// Returns the items with commas between them. A list without items is a comma, since an empty
-    /// text would count as not given.
+    /// Returns the items with commas between them. A list without items is written as a comma,
+    /// since an empty text would count as not given.
     fn to_text(&self) -> String {
         let items: Vec<_> = self.iter().map(SettingValue::to_text).collect();
         if items.is_empty() {
@@ -184,6 +185,7 @@ fn items(text: &str) -> impl Iterator<Item = &str> {
         .filter(|item| !item.is_empty())
 }
 
+/// Adds a remark of the level `Warn`.
 pub(super) fn warn(remarks: &mut Vec<ValueRemark>, found: &str, effect: &'static str) {
     remarks.push(ValueRemark {
         level: log::Level::Warn,
@@ -192,12 +194,12 @@ pub(super) fn warn(remarks: &mut Vec<ValueRemark>, found: &str, effect: &'static
     });
 }
 
-/// The scheme of links.
+/// The scheme of links, if the settings fix it.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub struct Scheme(Option<&'static str>);
 
 impl Scheme {
-    /// Returns the scheme that is set, if one is.
+    /// Returns the scheme that is set, or `None` if links have the scheme of the request.
     pub fn forced(self) -> Option<&'static str> {
         self.0
     }
@@ -229,12 +231,12 @@ impl SettingValue for Scheme {
     }
 }
 
-/// A level by its name in Python, or in Rust.
+/// A log level, read by its name in Python or in Rust.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct LogLevel(LevelFilter);
 
 impl LogLevel {
-    /// Returns the level as the log knows it.
+    /// Returns the level as a filter of the `log` crate.
     pub fn filter(self) -> LevelFilter {
         self.0
     }
@@ -268,10 +270,12 @@ impl SettingValue for LogLevel {
     }
 }
 
-/// The only way to check signatures.
+/// The setting `signature_checker`, which has only one value: this server checks signatures in only
+/// one way.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct SignatureChecker;
 
+/// The only value that `signature_checker` may have.
 const SIGNATURE_CHECKER: &str = "channelstream.utils.DefaultSigner";
 
 impl SettingValue for SignatureChecker {
@@ -280,7 +284,8 @@ impl SettingValue for SignatureChecker {
             Ok(Self)
         } else {
             Err(format!(
-                "this server cannot load Python classes; the only one it knows is {SIGNATURE_CHECKER}"
+                "this server cannot load Python classes; the only value that it accepts is \
+                 {SIGNATURE_CHECKER}"
             ))
         }
     }

@@ -1,4 +1,4 @@
-//! Writes settings as a file, with the meaning of each.
+//! Writes settings as the text of a settings file, with the meaning of each.
 
 use std::path::Path;
 
@@ -8,17 +8,17 @@ use super::former_keys::{self, FormerKey};
 use super::ini;
 use super::table::Settings;
 
-/// How a settings file is written.
+/// The format of a settings file.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum FileFormat {
-    /// The form of `channelstream.toml`.
+    /// TOML, as in `channelstream.toml`.
     Toml,
-    /// The form of the original's files.
+    /// The `.ini` files of the original.
     Ini,
 }
 
 impl FileFormat {
-    /// Tells the form of a file by the ending of its name, if that is known.
+    /// Chooses the format by the extension of the file's name. Returns `None` if it is not known.
     pub fn by_ending(path: &Path) -> Option<Self> {
         match path.extension()?.to_str()? {
             "toml" => Some(Self::Toml),
@@ -28,12 +28,12 @@ impl FileFormat {
     }
 }
 
-/// Writes every setting with its meaning. Those at their default are commented out, but not the
-/// host of an `.ini` file: a file without one would not mean the default of this server, but that
-/// of the original. Keys without effect in an `.ini` file are left out of it.
+/// Writes every setting with its meaning. Settings with their default are commented out. The `host`
+/// of an `.ini` file is always written, since in a file without it the default of the original
+/// would apply. Keys that have no effect in an `.ini` file are left out of it.
 ///
 /// # Errors
-/// Fails when an `.ini` file cannot hold a value.
+/// Fails if an `.ini` file cannot hold a value.
 pub fn write(settings: &Settings, format: FileFormat) -> Result<String, SettingsError> {
     let values = |settings: &Settings| match format {
         FileFormat::Toml => settings.to_toml(),

@@ -96,7 +96,7 @@ fn a_secret_that_is_given_twice_or_whose_file_holds_none_stops_the_start() {
         (
             vec![("ADMIN_SECRET_FILE", &several)],
             format!(
-                "admin_secret_file = {several}: expected one line with the secret, and found 2"
+                "admin_secret_file = {several}: expected one line with the secret, but found 2"
             ),
         ),
         (
