@@ -1,4 +1,5 @@
-//! The command line: serving, and the commands around it.
+//! The command line: running the server, and the commands for configuration, signing, the store and
+//! health checks.
 
 mod health;
 mod make;
@@ -26,15 +27,16 @@ use crate::signature::signer::NONCE_MARK;
 /// The exit code for wrong settings: `EX_CONFIG` of sysexits.h.
 const WRONG_SETTINGS: u8 = 78;
 
-/// The settings file that is read where the command line names none.
+/// The settings file that is read if neither a flag nor a variable names one.
 const DEFAULT_FILE: &str = "channelstream.toml";
 
 /// The name of this program.
 const SERVER: &str = "channelstream";
 
-/// The name under which this program is the other command of the original.
+/// The name under which this program acts as the original's second command.
 const UTILS: &str = "channelstream_utils";
 
+/// Builds the command line of the server.
 fn build_command() -> Command {
     let file = |short, long: &'static str, help: &'static str| {
         Arg::new(long)
@@ -51,18 +53,21 @@ fn build_command() -> Command {
             .value_name("VALUE")
             .global(true)
             .hide_short_help(true)
-            .help_heading("Settings (over the file and the environment)")
+            .help_heading("Settings (these override the file and the environment)")
             .help(key.meaning.trim().replace('\n', ""))
     };
     let make = add_make_options(Command::new("make")).about(
-        "Write a settings file, with new secrets where none are set: TOML, or an .ini file where the name of the file ends so",
+        "Write a settings file, with new random secrets where none are set: TOML, or an .ini file \
+         if the name of the file ends in .ini",
     );
     Command::new(SERVER)
         .about("A websocket message broker for web applications")
         .long_about(
-            "A websocket message broker for web applications: browsers listen by websocket or long-poll, the application sends signed \
-             calls, this server fans out.\n\nWithout a command it serves. Settings come from a file, over it the environment \
-             (CHANNELSTREAM_PORT=8000), over it flags (--port 8000).",
+            "A websocket message broker for web applications: browsers listen by websocket or \
+             long-poll, the application sends signed calls, and this server delivers the \
+             messages.\n\nWithout a command it runs the server. Settings come from a file. The \
+             environment (CHANNELSTREAM_PORT=8000) overrides the file, and flags (--port 8000) \
+             override both.",
         )
         .version(env!("CARGO_PKG_VERSION"))
         .disable_version_flag(true)
@@ -77,9 +82,14 @@ fn build_command() -> Command {
         .arg(file(
             'c',
             "config",
-            "Settings file: TOML, or the original's .ini [default: channelstream.toml, if it is there]",
+            "Settings file: TOML, or an .ini file of the original [default: channelstream.toml, if \
+             it exists]",
         ))
-        .arg(file('i', "ini", "Settings file of the original, with its section [channelstream]"))
+        .arg(file(
+            'i',
+            "ini",
+            "Settings file of the original, with the section [channelstream]",
+        ))
         .args(KEYS.iter().map(flag))
         .after_help("`channelstream --help` lists all settings as flags.")
         .subcommand(
@@ -88,12 +98,17 @@ fn build_command() -> Command {
                 .subcommand_required(true)
                 .arg_required_else_help(true)
                 .subcommand(make)
-                .subcommand(Command::new("check").about("Say whether the server would start with these settings"))
-                .subcommand(Command::new("show").about("Print the settings in force, secrets masked")),
+                .subcommand(
+                    Command::new("check")
+                        .about("Report whether the server would start with these settings"),
+                )
+                .subcommand(
+                    Command::new("show").about("Print the settings in force, with secrets masked"),
+                ),
         )
         .subcommand(
             Command::new("sign")
-                .about("Sign a text, for the header x-channelstream-secret; valid for 60 seconds")
+                .about("Sign a text for the header x-channelstream-secret; valid for 60 seconds")
                 .arg(
                     Arg::new("text")
                         .value_name("TEXT")
@@ -102,9 +117,13 @@ fn build_command() -> Command {
                 ),
         )
         .subcommand(store::command())
-        .subcommand(Command::new("health").about("Ask the running server whether it is well; the exit code tells"))
+        .subcommand(
+            Command::new("health")
+                .about("Check whether the running server is healthy; the exit code is 0 if it is"),
+        )
 }
 
+/// Adds the flags of the command that writes a settings file.
 fn add_make_options(command: Command) -> Command {
     command
         .arg(
@@ -112,21 +131,21 @@ fn add_make_options(command: Command) -> Command {
                 .short('j')
                 .long("json")
                 .value_name("JSON")
-                .help("Values, as a JSON object"),
+                .help("The values of settings, as a JSON object"),
         )
         .arg(
             Arg::new("output")
                 .short('o')
                 .long("output")
                 .value_name("FILE")
-                .help("Where to; standard output by default"),
+                .help("The file to write; standard output by default"),
         )
 }
 
-/// Builds the original's other command.
+/// Builds the command line of the original's second command, `channelstream_utils`.
 fn build_utils_command() -> Command {
     add_make_options(Command::new(UTILS))
-        .about("Writes a settings file for `channelstream -i`, with new secrets where none are set")
+        .about("Write a settings file for `channelstream -i`, with new secrets where none are set")
         .arg(
             Arg::new("operation")
                 .required(true)
@@ -157,9 +176,10 @@ pub fn run() -> ExitCode {
     }
 }
 
-/// Returns the arguments of this process. A container whose entry point is this program may be
-/// given the name of the program once more, as a container of the original is: `channelstream -i
-/// FILE`. Then the first of the two is left out.
+/// Returns the arguments of this process, without a repeated program name.
+///
+/// The image has this program as its entry point, and users of the original pass the name once more
+/// as the first argument: `channelstream -i FILE`. Then the first of the two names is dropped.
 fn read_arguments() -> Vec<OsString> {
     let mut arguments: Vec<_> = std::env::args_os().collect();
     let names_program = |argument: &OsString| {
@@ -202,7 +222,7 @@ fn dispatch(matches: &ArgMatches) -> Result<ExitCode, SettingsError> {
     }
 }
 
-/// Loads the settings from file, environment and flags.
+/// Loads the settings from the file, the environment and flags.
 fn load_settings(matches: &ArgMatches) -> Result<Loaded, SettingsError> {
     let flags: Vec<_> = KEYS
         .iter()
@@ -268,7 +288,7 @@ fn check_config(matches: &ArgMatches) -> Result<ExitCode, SettingsError> {
         .chain(settings.find_idle_limits())
         .chain([settings.describe_memory(&machine)]);
     let notes: String = remarks.map(|remark| format!("note: {remark}\n")).collect();
-    print(&format!("{notes}These settings are sound.\n"))
+    print(&format!("{notes}These settings are valid.\n"))
 }
 
 fn show_config(matches: &ArgMatches) -> Result<ExitCode, SettingsError> {

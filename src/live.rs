@@ -1,4 +1,5 @@
-//! What follows from the settings that can change while the server runs (`settings/reload.rs`).
+//! The settings in force, and what is derived from them. Some settings can change while the server
+//! runs (`settings/reload.rs`).
 
 use std::sync::Arc;
 
@@ -7,11 +8,11 @@ use arc_swap::{ArcSwap, Guard};
 use crate::settings::Settings;
 use crate::signature::verifier::SignatureVerifier;
 
-/// The settings in force, and what is made of them.
+/// The settings in force, and what is derived from them.
 pub struct InForce {
     /// The settings.
     pub settings: Settings,
-    /// Checks who may make signed calls.
+    /// The check whether a caller may make signed calls.
     pub verifier: SignatureVerifier,
 }
 
@@ -24,28 +25,28 @@ impl InForce {
     }
 }
 
-/// The settings in force, which are replaced as a whole. Cloning shares them. Reading them takes no
-/// lock.
+/// A shared handle to the settings in force, which are replaced as a whole. All clones share them.
+/// Reading them takes no lock.
 #[derive(Clone)]
 pub struct Live(Arc<ArcSwap<InForce>>);
 
 impl Live {
-    /// Begins with the settings of the start.
+    /// Creates the handle with the settings of the server's start.
     pub fn new(settings: Settings) -> Self {
         Self(Arc::new(ArcSwap::from_pointee(InForce::new(settings))))
     }
 
-    /// Returns what is in force now, for use within a step that does not wait.
+    /// Returns what is in force now, for code that does not wait while it uses the result.
     pub fn now(&self) -> Guard<Arc<InForce>> {
         self.0.load()
     }
 
-    /// Returns what is in force now, for use within steps that wait.
+    /// Returns what is in force now, for code that waits while it uses the result.
     pub fn snapshot(&self) -> Arc<InForce> {
         self.0.load_full()
     }
 
-    /// Replaces what is in force. Requests that have read it already go on by what they have read.
+    /// Replaces what is in force. Requests that have already read the old settings keep using them.
     pub fn replace(&self, settings: Settings) {
         self.0.store(Arc::new(InForce::new(settings)));
     }

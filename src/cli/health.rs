@@ -1,4 +1,4 @@
-//! `channelstream health`: asks `/health` of the running server with these settings.
+//! `channelstream health`: requests `/health` from the running server that has these settings.
 
 use std::process::ExitCode;
 
@@ -6,12 +6,12 @@ use super::output::print;
 use super::running::{address_of, client, describe, find_address};
 use crate::settings::Settings;
 
-/// Asks the server whether it is well. The exit code tells, and a line for people.
+/// Checks whether the server is healthy. Prints a line for people, and returns the exit code.
 pub(super) fn check_health(settings: &Settings) -> ExitCode {
     match actix::System::new().block_on(read_status(settings)) {
         Ok(status) if status.starts_with("HTTP/1.1 200") => {
-            // Nobody has to read this, since the exit code tells.
-            print("well\n").unwrap_or(ExitCode::SUCCESS)
+            // The exit code is the result, so a failure to print this line does not matter.
+            print("healthy\n").unwrap_or(ExitCode::SUCCESS)
         }
         Ok(status) => {
             eprintln!("channelstream: unexpected answer: {status}");

@@ -17,8 +17,8 @@ use crate::settings::{
     FileFormat, Loaded, Secret, Settings, SettingsError, environment, is_secret, load, write,
 };
 
-/// Writes the settings of the environment and of `--json` to where `--output` says, in `format`
-/// where the name of the file does not name another.
+/// Writes the settings from the environment and `--json` to the file that `--output` names, or to
+/// standard output. The extension of the file's name chooses the format; the default is `format`.
 pub(super) fn make(matches: &ArgMatches, format: FileFormat) -> Result<ExitCode, SettingsError> {
     let output = matches.get_one::<String>("output");
     let format = output
@@ -35,7 +35,7 @@ pub(super) fn make(matches: &ArgMatches, format: FileFormat) -> Result<ExitCode,
     } = load(None, given, &[])?;
     make_secrets(&mut settings);
     if format == FileFormat::Ini && !has_host {
-        // The original listens on all addresses where its file names none.
+        // The original listens on all addresses if its file names no host.
         "0.0.0.0".clone_into(&mut settings.host);
     }
     for (_, remark) in remarks {
@@ -43,7 +43,8 @@ pub(super) fn make(matches: &ArgMatches, format: FileFormat) -> Result<ExitCode,
     }
     if format == FileFormat::Ini && settings.demo {
         eprintln!(
-            "note: demo is left out, since it has no effect in an .ini file; --demo true turns the demo on"
+            "note: demo is left out, since it has no effect in an .ini file; --demo true turns \
+             the demo on"
         );
     }
     let text = write(&settings, format)?;
@@ -60,14 +61,14 @@ pub(super) fn make(matches: &ArgMatches, format: FileFormat) -> Result<ExitCode,
 fn parse_json(json: &str) -> Result<BTreeMap<String, String>, SettingsError> {
     let values = serde_json::from_str(json)
         .map_err(|error| SettingsError(vec![format!("--json: {error}")]))?;
-    // The error does not quote what was found, since that may hold a secret.
+    // The error does not quote the value that was found, since it may be a secret.
     let Value::Object(values) = values else {
         return Err(SettingsError(vec!["--json: expected an object".to_owned()]));
     };
     Ok(values
         .into_iter()
         .map(|(key, value)| match value {
-            // A secret may hold a comma, so a list of secrets keeps its form.
+            // A list of secrets stays a JSON list, since a secret may contain a comma.
             Value::Array(_) if is_secret(&key) => (key, value.to_string()),
             value => (key, format_plain(value)),
         })
@@ -87,12 +88,12 @@ fn format_plain(value: Value) -> String {
     }
 }
 
-/// Makes random secrets where none are set.
+/// Sets random secrets in place of the defaults.
 fn make_secrets(settings: &mut Settings) {
     let defaults = Settings::default();
     let random =
         || Secret::from(format!("{}{}", Uuid::new_v4().simple(), Uuid::new_v4().simple()).as_str());
-    // A secret that stands in a file of its own is not copied into this one.
+    // A secret that is kept in a file of its own is not copied into the settings file.
     if !settings.secret_file.is_empty() {
         settings.secret = defaults.secret;
     } else if settings.secret == defaults.secret {
@@ -128,8 +129,8 @@ fn write_private(path: &str, text: &str) -> std::io::Result<()> {
         .truncate(false)
         .mode(PRIVATE)
         .open(path)?;
-    // A file that was there keeps its mode, so that is set before a secret is written. A pipe or a
-    // terminal has none to set.
+    // `mode` applies to new files only. So the mode of an existing file is set before a secret is
+    // written. The mode of a pipe or a terminal is left alone.
     if file.metadata()?.is_file() {
         file.set_permissions(Permissions::from_mode(PRIVATE))?;
         file.set_len(0)?;

@@ -1,14 +1,14 @@
-//! What commands print.
+//! Output of commands on standard output.
 
 use std::io::{ErrorKind, Write};
 use std::process::ExitCode;
 
 use crate::settings::SettingsError;
 
-/// Prints to standard output. A reader that has read enough and closed it is not an error.
+/// Prints a text to standard output. It is not an error if the reader has closed the pipe.
 ///
 /// # Errors
-/// Fails when standard output cannot be written to.
+/// Fails if standard output cannot be written to.
 pub(super) fn print(text: &str) -> Result<ExitCode, SettingsError> {
     let mut output = std::io::stdout().lock();
     match output

@@ -1,4 +1,4 @@
-//! The running server with these settings, as commands reach it.
+//! Access of commands to the running server that has these settings.
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -12,10 +12,11 @@ use awc::{Client, Connector};
 
 use crate::settings::{ListenAddress, Settings};
 
-/// How long the server may take to begin an answer.
+/// The longest time to connect to the server, and by default the longest time until its answer
+/// begins.
 const TIMEOUT: Duration = Duration::from_secs(3);
 
-/// Returns the address of a path of the server.
+/// Returns the URL of a path on the server. `0.0.0.0` and `::` become loopback addresses.
 pub(super) fn address_of(settings: &Settings, path: &str) -> String {
     match find_address(settings) {
         Some(ListenAddress::Tcp { host, port }) => {
@@ -27,19 +28,21 @@ pub(super) fn address_of(settings: &Settings, path: &str) -> String {
             let host = host.to_owned();
             format!("http://{}{path}", ListenAddress::Tcp { host, port })
         }
-        // The name of the host does not matter to a Unix socket.
+        // A Unix socket ignores the name of the host.
         Some(ListenAddress::Unix(_)) | None => format!("http://localhost{path}"),
     }
 }
 
-/// Returns the address at which commands reach the server: a TCP address where there is one.
+/// Returns the address at which commands reach the server: the first TCP address, or else the first
+/// Unix socket.
 pub(super) fn find_address(settings: &Settings) -> Option<ListenAddress> {
     let mut addresses = settings.call_addresses();
     addresses.sort_by_key(|address| matches!(address, ListenAddress::Unix(_)));
     addresses.into_iter().next()
 }
 
-/// Returns a client that waits for an answer to begin for at most `timeout`, or for a few seconds.
+/// Returns an HTTP client that waits at most `timeout`, or 3 seconds by default, until an answer
+/// begins.
 pub(super) fn client(settings: &Settings, timeout: Option<Duration>) -> Client {
     let timeout = timeout.unwrap_or(TIMEOUT);
     let connector = Connector::new().timeout(TIMEOUT);
@@ -59,7 +62,7 @@ pub(super) fn client(settings: &Settings, timeout: Option<Duration>) -> Client {
         .finish()
 }
 
-/// Connects to a Unix socket, whatever host the request names.
+/// Connects to a Unix socket. The host that the request names is ignored.
 async fn connect(
     path: PathBuf,
     info: ConnectInfo<Uri>,
@@ -70,7 +73,8 @@ async fn connect(
     Ok(Connection::new(info.request().clone(), stream))
 }
 
-/// Describes why there is no answer. What the system says of a connection needs no words before it.
+/// Describes the reason why there is no answer. The operating system's error about a connection is
+/// returned alone, since it is clear without the client's text.
 pub(super) fn describe(error: &SendRequestError) -> String {
     match error {
         SendRequestError::Connect(ConnectError::Io(error)) => error.to_string(),

@@ -1,4 +1,4 @@
-//! `channelstream store`: looks at the file of the store, checks it, and copies it.
+//! `channelstream store`: shows what the file of the store holds, checks it, and copies it.
 
 use std::fs::{self, File, OpenOptions};
 use std::io::Write;
@@ -20,10 +20,10 @@ use crate::signature::Signer;
 /// The path of the call that copies the file of a running server.
 const BACKUP: &str = "/admin/backup";
 
-/// How long a running server may take to make a copy.
+/// The longest time until a running server begins to send a copy.
 const BACKUP_TIMEOUT: Duration = Duration::from_secs(3600);
 
-/// Describes the commands.
+/// Builds the command line of `store`.
 pub(super) fn command() -> Command {
     let file = |help: &'static str| {
         Arg::new("file")
@@ -33,32 +33,35 @@ pub(super) fn command() -> Command {
     };
     let of_store = "The file of a store [default: the setting store_path]";
     Command::new("store")
-        .about("Look at, check or copy the file in which the server keeps its state")
+        .about("Show, check or copy the file in which the server keeps its state")
         .subcommand_required(true)
         .arg_required_else_help(true)
         .subcommand(
             Command::new("show")
-                .about("Print what the file holds")
+                .about("Print a summary of the file")
                 .arg(file(of_store)),
         )
         .subcommand(
             Command::new("check")
-                .about("Read the whole file and say whether it is sound; the exit code tells")
+                .about("Read the whole file and check it; exit code 0 means that it is intact")
                 .arg(file(of_store)),
         )
         .subcommand(
             Command::new("backup")
-                .about("Copy the file of store_path, also while a server runs, to a new file from which a server can start")
+                .about(
+                    "Copy the file of store_path to a new file from which a server can start; a \
+                     server may run meanwhile",
+                )
                 .arg(file("The new file; it must not exist").required(true)),
         )
 }
 
-/// Runs one of the commands.
+/// Runs a command of `store`.
 ///
 /// # Errors
-/// Fails when standard output cannot be written to.
+/// Fails if standard output cannot be written to.
 pub(super) fn run(matches: &ArgMatches, settings: &Settings) -> Result<ExitCode, SettingsError> {
-    // The command line has one of them.
+    // There is always a command, since `subcommand_required` is set.
     let (name, arguments) = matches.subcommand().unwrap_or(("show", matches));
     let given = arguments.get_one::<PathBuf>("file").cloned();
     let path = PathBuf::from(&settings.store_path);
@@ -90,9 +93,9 @@ fn describe_summary(shown: &StoreSummary) -> String {
     };
     let last_stop = match (&shown.holder, shown.is_clean) {
         (Some(holder), _) => format!("none yet: in use by {holder}"),
-        (None, true) => "in order".to_owned(),
+        (None, true) => "clean".to_owned(),
         (None, false) if shown.is_copy => "none: this is a backup".to_owned(),
-        (None, false) => "not in order".to_owned(),
+        (None, false) => "not clean".to_owned(),
     };
     let rows = [
         ("file", shown.path.display().to_string()),
@@ -103,9 +106,9 @@ fn describe_summary(shown: &StoreSummary) -> String {
         ("channels", shown.channels.to_string()),
         ("users", shown.users.to_string()),
         ("connections", shown.connections.to_string()),
-        ("entries of channels", shown.entries.to_string()),
+        ("channel entries", shown.entries.to_string()),
         ("private entries", shown.private_entries.to_string()),
-        ("messages of histories", shown.history_messages.to_string()),
+        ("history messages", shown.history_messages.to_string()),
         ("oldest entry", time(shown.oldest_entry)),
         ("newest entry", time(shown.newest_entry)),
         ("idempotency keys", shown.calls.to_string()),
@@ -117,7 +120,11 @@ fn describe_summary(shown: &StoreSummary) -> String {
 fn check(path: &Path) -> Result<String, String> {
     let report = file::check(path).map_err(|error| error.to_string())?;
     if report.problems.is_empty() {
-        return Ok(format!("{}: sound, {} rows\n", path.display(), report.rows));
+        return Ok(format!(
+            "{}: intact, {} rows\n",
+            path.display(),
+            report.rows
+        ));
     }
     let problems: Vec<_> = report
         .problems
@@ -144,7 +151,8 @@ fn back_up(settings: &Settings, path: &Path, to: &Path) -> Result<String, String
     Ok(format!("{}: complete\n", to.display()))
 }
 
-/// Asks the running server for a copy. It gets its name when it is whole and on the disk.
+/// Downloads a copy from the running server. The copy has the name `to` with `.part` added until it
+/// is complete and on the disk.
 async fn download(settings: &Settings, to: &Path) -> Result<(), String> {
     if to.symlink_metadata().is_ok() {
         return Err(BackupError::Exists(to.to_owned()).to_string());

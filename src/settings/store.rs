@@ -50,7 +50,7 @@ words! {
 words! {
     /// The time at which the server answers a call that changed something.
     StoreSync {
-        /// As soon as the change is made. The change reaches the disk a moment later.
+        /// Immediately after the change in memory. The change reaches the disk a moment later.
         #[default]
         Interval = "interval",
         /// After the change is on the disk.
