@@ -1,5 +1,5 @@
-//! The admin pages: signing in, the panel, the stream that it listens to, and the calls by which it
-//! acts.
+//! The admin pages: the sign-in form, the panel, the stream of events that the panel receives, and
+//! the calls that the panel makes.
 
 pub mod action;
 pub mod backup;

@@ -1,5 +1,5 @@
-//! The calls by which operators act from the panel. Each does what the call of the API does; a
-//! session takes the place of the signature.
+//! The calls that operators make from the panel. Most of them do the same as a call of the API. A
+//! session can replace the signature.
 
 use actix_web::post;
 use actix_web::web::{Data, Json};
@@ -23,7 +23,7 @@ use crate::validation::rules::any_text;
 
 /// Publishes messages, as `POST /message` does.
 ///
-/// An operator's session may take the place of the signature.
+/// An operator's session can replace the signature.
 #[utoipa::path(
     tag = "operating",
     operation_id = "admin_message",
@@ -45,13 +45,20 @@ pub(crate) async fn publish_messages(
 
 /// Sets the settings of channels, as `POST /channel_config` does.
 ///
-/// It is for operators, and a session may take the place of the signature.
+/// The call is for operators, whose session can replace the signature.
 #[utoipa::path(
     tag = "operating",
     operation_id = "admin_channel_config",
-    request_body(content = BTreeMap<String, ChannelSettings>, description = "The settings to set, by channel."),
+    request_body(
+        content = BTreeMap<String, ChannelSettings>,
+        description = "The settings to set, by channel."
+    ),
     responses(
-        (status = 200, description = "The channels that were configured, with all their settings.", body = Info),
+        (
+            status = 200,
+            description = "The channels that were configured, with all their settings.",
+            body = Info
+        ),
         CommonErrors, HttpsOnly, InvalidBody, AdminErrors,
     ),
     security(("session" = []), ("signature" = [])),
@@ -69,14 +76,18 @@ pub(crate) async fn configure_channels(
 
 /// Ends a connection, as `POST /disconnect` does.
 ///
-/// It is for operators, who need a session or a signature.
+/// The call is for operators, who need a session or a signature.
 #[utoipa::path(
     tag = "operating",
     operation_id = "admin_disconnect",
     request_body(content = DisconnectRequest, description = "The connection to end."),
     responses(
-        (status = 200, description = "True if the connection was ended, false if there was none.", body = bool,
-            content_type = "application/json"),
+        (
+            status = 200,
+            description = "True if the connection was ended, false if there was none.",
+            body = bool,
+            content_type = "application/json"
+        ),
         CommonErrors, HttpsOnly, InvalidBody, AdminErrors,
     ),
     security(("session" = []), ("signature" = [])),
@@ -98,7 +109,7 @@ pub struct ForgetRequest {
 
 impl Table for ForgetRequest {
     type Value = Self;
-    const ABOUT: &'static str = "A channel to forget, with all that is kept of it.";
+    const ABOUT: &'static str = "A channel to forget, with everything that is stored for it.";
 
     fn walk(fields: &mut impl Fields) -> Option<Self> {
         let channel = field("channel", "The name of the channel to forget.").example(r#""news""#);
@@ -110,17 +121,21 @@ impl Table for ForgetRequest {
 
 describe_table!(ForgetRequest);
 
-/// Forgets a channel and all that is kept of it.
+/// Forgets a channel and everything that is stored for it.
 ///
-/// All connections leave the channel, and its settings, history and log are dropped. Answers
+/// All connections leave the channel, and its settings, history and log are deleted. Answers
 /// whether there was such a channel.
 #[utoipa::path(
     tag = "operating",
     operation_id = "forget_channel",
     request_body(content = ForgetRequest, description = "The channel to forget."),
     responses(
-        (status = 200, description = "True if the channel was forgotten, false if there was none.", body = bool,
-            content_type = "application/json"),
+        (
+            status = 200,
+            description = "True if the channel was forgotten, false if there was none.",
+            body = bool,
+            content_type = "application/json"
+        ),
         CommonErrors, HttpsOnly, InvalidBody, AdminErrors,
     ),
     security(("session" = []), ("signature" = [])),
@@ -135,7 +150,7 @@ pub(crate) async fn forget_channel(
     let is_forgotten = services.broker.forget_channel(channel.clone()).await?;
     if is_forgotten {
         log::info!(
-            "the channel {:?} was forgotten, as an operator asked",
+            "the channel {:?} was forgotten at the request of an operator",
             channel.as_str()
         );
     }

@@ -1,4 +1,4 @@
-//! `GET /admin/backup`: a copy of the file in which the server keeps its state.
+//! `GET /admin/backup`: sends a copy of the file in which the server keeps its state.
 
 use std::fs::{self, File};
 use std::io::Read;
@@ -15,19 +15,23 @@ use crate::extractors::operator::Operator;
 use crate::openapi::answers::{AdminErrors, CommonErrors, HttpsOnly, InvalidBody};
 use crate::services::Services;
 
-/// How many bytes are read at once.
+/// The largest number of bytes that are read from the file at once.
 const PART: usize = 64 << 10;
 
 /// Copies the file in which the server keeps its state.
 ///
-/// The answer is an SQLite database from which a server can start. The server goes on meanwhile. Where
-/// nothing is kept in a file the answer is 422.
+/// The answer is an SQLite database from which a server can start. The server continues to serve
+/// meanwhile. If the setting `store` is `memory`, there is no file and the answer is 422.
 #[utoipa::path(
     tag = "operating",
     operation_id = "backup",
     responses(
-        (status = 200, description = "The copy, which is whole when the answer has ended in order.", body = String,
-            content_type = "application/octet-stream"),
+        (
+            status = 200,
+            description = "The copy, which is complete if the answer ends without an error.",
+            body = String,
+            content_type = "application/octet-stream"
+        ),
         CommonErrors, HttpsOnly, InvalidBody, AdminErrors,
     ),
     security(("session" = []), ("signature" = [])),
@@ -40,7 +44,7 @@ pub(crate) async fn download_backup(
     let Store::File(store) = services.broker.store() else {
         return Err(ApiError::field(
             "store",
-            "Nothing is kept in a file, since store is memory.",
+            "There is no file to copy, since the setting store is memory.",
         ));
     };
     let path = PathBuf::from(format!(
@@ -54,18 +58,18 @@ pub(crate) async fn download_backup(
     })?;
     let opened = block(move || {
         let file = File::open(&path);
-        // Its content stays until the answer has gone.
+        // The content of the open file stays readable until the answer is sent.
         fs::remove_file(&path)?;
         file
     });
     let opened = opened
         .await
-        .map_err(|_| ApiError::Internal("a backup was not read"))?;
+        .map_err(|_| ApiError::Internal("a backup could not be read"))?;
     let file = opened.map_err(|error| {
         log::error!("a backup cannot be read: {error}");
         ApiError::Internal("a backup cannot be read")
     })?;
-    log::info!("a backup of the store is sent, as an operator asked");
+    log::info!("a backup of the store is sent at the request of an operator");
     let parts = unfold(Some(file), |file| async move {
         let mut file = file?;
         let read = block(move || {
@@ -76,7 +80,7 @@ pub(crate) async fn download_backup(
         match read.await.map_err(std::io::Error::other).flatten() {
             Ok((part, _)) if part.is_empty() => None,
             Ok((part, file)) => Some((Ok(part), Some(file))),
-            // The answer breaks off, so that its reader does not take it for whole.
+            // The answer is cut off, so that its reader does not take it for complete.
             Err(error) => Some((Err(error), None)),
         }
     });

@@ -1,6 +1,6 @@
-//! `GET /admin/live`: the stream of server-sent events that an open panel listens to. An event
-//! `numbers` has the samples since the last one; an event `view` has what the panel shows, and is
-//! sent when that changed.
+//! `GET /admin/live`: the stream of server-sent events that an open panel receives. An event
+//! `numbers` holds the samples since the last such event. An event `view` holds the content of the
+//! panel's view, and is sent when it has changed.
 
 use std::convert::Infallible;
 use std::time::{Duration, Instant};
@@ -23,38 +23,42 @@ use crate::openapi::answers::{AdminErrors, CommonErrors, HttpsOnly, InvalidQuery
 use crate::operators::monitor::ListSince;
 use crate::services::Services;
 
-/// How often the stream looks for something to send.
+/// The time between two checks for something to send.
 const INTERVAL: Duration = Duration::from_secs(1);
 
-/// How many times the duration of a reading passes before the next one. To read a view costs
-/// something where there are many channels.
+/// The pause between two reads of a view, as a multiple of the time that a read takes. With many
+/// channels a read is expensive.
 const REST: u32 = 20;
 
-/// The stream of events that an open panel gets.
+/// The stream of events that an open panel receives.
 struct PanelStream {
     services: Data<Services>,
     view: View,
-    /// The time of the last sample that the panel has, in microseconds since 1970.
+    /// The time of the last sample that the panel received, in microseconds since 1970.
     known: u64,
-    /// What the panel was shown last, as JSON.
+    /// The view that was sent last, as JSON.
     shown: String,
-    /// When the view is read again.
+    /// The time at which the view is read again.
     read_at: Instant,
-    /// One of the panels that may be open.
+    /// The permit for one of the panels that may be open at once (`open_panels`).
     _room: OwnedSemaphorePermit,
 }
 
-/// Shows what the panel shows, as server-sent events.
+/// Streams what the panel shows, as server-sent events.
 ///
-/// An event `numbers` comes once a second with a list of samples. An event `view` comes when the
-/// view of the query has changed.
+/// An event `numbers` is sent once a second, with a list of samples. An event `view` is sent when
+/// the view that the query names has changed.
 #[utoipa::path(
     tag = "operating",
     operation_id = "live",
     params(ViewParameters, ListParameters),
     responses(
-        (status = 200, description = "The stream is open. It carries numbers and views.", body = String,
-            content_type = "text/event-stream"),
+        (
+            status = 200,
+            description = "The stream is open. It carries numbers and views.",
+            body = String,
+            content_type = "text/event-stream"
+        ),
         CommonErrors, HttpsOnly, InvalidQuery, AdminErrors,
     ),
     security(("session" = []), ("signature" = [])),
@@ -87,7 +91,7 @@ pub(crate) async fn stream_live(
 }
 
 impl PanelStream {
-    /// Waits for events to send. Returns `None` when the server is about to stop.
+    /// Waits until there are events to send. Returns `None` when the server is about to stop.
     async fn next(&mut self) -> Option<String> {
         loop {
             let mut events = self.read_numbers().await?;
@@ -128,7 +132,8 @@ impl PanelStream {
     async fn read_view(&mut self) -> String {
         let start = Instant::now();
         let seen = self.view.read(&self.services.broker).await;
-        // A little less than the interval, so that the view is due in the next round.
+        // The pause is a little shorter than the interval, so that the view is due at the next
+        // check.
         self.read_at = Instant::now() + (start.elapsed() * REST).max(INTERVAL * 9 / 10);
         if seen == self.shown {
             return String::new();

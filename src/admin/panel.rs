@@ -36,7 +36,7 @@ pub async fn show_panel(request: HttpRequest, _: Operator) -> Result<HttpRespons
 pub struct PanelTotals {
     #[serde(flatten)]
     totals: Totals,
-    /// For how long the server has run, as `1 day, 0:00:12`.
+    /// The time since the server started, in the form `1 day, 0:00:12`.
     uptime: String,
     /// The version of the server.
     version: &'static str,
@@ -51,7 +51,11 @@ pub struct PanelTotals {
     operation_id = "numbers",
     params(ListParameters),
     responses(
-        (status = 200, description = "The numbers of the server, its channels and its users.", body = PanelTotals),
+        (
+            status = 200,
+            description = "The numbers of the server, its channels and its users.",
+            body = PanelTotals
+        ),
         CommonErrors, HttpsOnly, InvalidQuery, AdminErrors,
     ),
     security(("session" = []), ("signature" = [])),
@@ -65,7 +69,7 @@ pub(crate) async fn get_numbers(
     show_numbers(operator, services, query).await
 }
 
-/// Does for POST what GET does.
+/// Answers POST in the same way as GET.
 pub async fn show_numbers(
     _: Operator,
     services: Data<Services>,
@@ -76,7 +80,8 @@ pub async fn show_numbers(
         uptime: services.start_time.format_uptime(),
         version: env!("CARGO_PKG_VERSION"),
     };
-    // A hundred thousand channels take a while to encode, and this thread has others to serve.
+    // A hundred thousand channels take a while to encode, which would delay other requests of this
+    // thread.
     let text = block(move || serde_json::to_string(&totals)).await;
     text.ok()
         .and_then(Result::ok)

@@ -1,4 +1,4 @@
-//! Signing in to the panel, and out.
+//! The pages for signing in to the panel and signing out.
 
 use std::net::{IpAddr, Ipv4Addr};
 use std::time::Duration;
@@ -23,14 +23,14 @@ use crate::services::Services;
 use crate::settings::Settings;
 use crate::validation::query;
 
-/// The page to sign in.
+/// The sign-in page.
 #[derive(Template)]
 #[template(path = "sign_in.html")]
 struct SignInPage<'a> {
     links: PageLinks,
-    /// What went wrong, or nothing.
+    /// The error message about the last attempt; empty if there is none.
     message: &'a str,
-    /// The name to sign in with, where everyone knows the password.
+    /// The name to sign in with, if the password is the default that everyone knows.
     known_user: Option<&'a str>,
 }
 
@@ -46,14 +46,14 @@ pub async fn show_form(
     render_form(&request, &in_force.settings, "")
 }
 
-/// Renders the form, with a message about the last attempt.
+/// Renders the form, with an error message about the last attempt.
 fn render_form(
     request: &HttpRequest,
     settings: &Settings,
     message: &str,
 ) -> Result<HttpResponse, ApiError> {
-    // A server with the default password is reached from its own machine only. Who tries it need
-    // not look for what everyone knows.
+    // A server with the default password can be reached only from its own machine. Its page shows
+    // the name and the password, so that someone who tries the server need not search for them.
     let known_user = settings
         .has_known_admin_secret()
         .then_some(settings.admin_user.as_str());
@@ -64,6 +64,7 @@ fn render_form(
     })
 }
 
+/// Answers an attempt that comes too early with 429, and says when the next one is allowed.
 fn answer_too_early(
     request: &HttpRequest,
     settings: &Settings,
@@ -79,7 +80,7 @@ fn answer_too_early(
     Ok(response)
 }
 
-/// What the form sends. Blanks around the values do not matter.
+/// The name and password that the form sends. Spaces around them are ignored.
 #[derive(Deserialize, Default)]
 #[serde(default)]
 struct Credentials {
@@ -93,8 +94,8 @@ impl Credentials {
         Ok(serde_urlencoded::from_bytes(&bytes).unwrap_or_default())
     }
 
-    /// Returns whether name and password are right, in a time that does not depend on how much of
-    /// them is.
+    /// Returns whether name and password are right. The time that this takes does not depend on how
+    /// many of their characters are right.
     fn are_right(&self, settings: &Settings) -> bool {
         let is_same =
             |given: &str, expected: &str| given.trim().as_bytes().ct_eq(expected.as_bytes());
@@ -104,7 +105,7 @@ impl Credentials {
     }
 }
 
-/// Signs in, at `POST /admin/sign_in`, with a form that has `username` and `password`.
+/// Signs in, at `POST /admin/sign_in`, with a form that has the fields `username` and `password`.
 pub async fn sign_in(
     request: HttpRequest,
     payload: Payload,
@@ -149,8 +150,8 @@ fn log_wrong_credentials(request: &HttpRequest) {
     );
 }
 
-/// Opens a session, and leads the browser to the page that it wanted. `device` is the browser, if
-/// it signed in before.
+/// Opens a session, and redirects the browser to the page that it wanted. `device` is the id of the
+/// browser if it has signed in before.
 fn open_session(request: &HttpRequest, sessions: &Sessions, device: Option<Uuid>) -> HttpResponse {
     let caller = Caller::of(request);
     let wants_explorer = query(request)

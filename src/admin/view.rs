@@ -1,4 +1,4 @@
-//! What an open panel shows: the query that asks for it, and how it is read from the broker.
+//! The views of the panel: the query that selects one, and how its content is read from the broker.
 
 use std::future::{Ready, ready};
 
@@ -16,30 +16,30 @@ use crate::event_source::{LAST_EVENT_ID, LAST_EVENT_ID_HEADER};
 use crate::validation::parameters::{Parameter, one_of, read_whole_number, text, whole_number};
 use crate::validation::query;
 
-/// How many names a page has at most.
+/// The largest number of names on a page.
 const LARGEST_LIMIT: usize = 1000;
 
-/// How many names a page has where `limit` is absent.
+/// The number of names on a page if `limit` is absent.
 const DEFAULT_LIMIT: usize = 100;
 
 const SEARCH: Parameter<String> = text(
     "search",
-    "A text that the names to show contain, in upper or lower case.",
+    "A text that the names to show contain. Upper and lower case are treated as equal.",
 );
 
 const OFFSET: Parameter<usize> = Parameter {
     name: "offset",
-    about: "How many names to skip at the beginning of the list.",
+    about: "The number of names to skip at the beginning of the list.",
     read: read_whole_number,
-    wrong: "offset is a whole number from 0 to 9223372036854775807",
+    wrong: "offset must be a whole number from 0 to 9223372036854775807",
     schema: || whole_number(0),
 };
 
 const LIMIT: Parameter<usize> = Parameter {
     name: "limit",
-    about: "How many names are shown at most. More than 1,000 count as 1,000.",
+    about: "The largest number of names to show. More than 1,000 counts as 1,000.",
     read: read_whole_number,
-    wrong: "limit is a whole number from 0 to 9223372036854775807",
+    wrong: "limit must be a whole number from 0 to 9223372036854775807",
     schema: || whole_number(DEFAULT_LIMIT),
 };
 
@@ -60,7 +60,7 @@ const SORT: Parameter<Sort> = Parameter {
             .find(|(name, _)| *name == text)
             .map(|(_, sort)| *sort)
     },
-    wrong: "sort is one of name, users, connections, events, last_active",
+    wrong: "sort must be one of name, users, connections, events, last_active",
     schema: || one_of(SORTS.iter().map(|(name, _)| *name)),
 };
 
@@ -74,22 +74,22 @@ const VIEWS: [(&str, ViewKind); 5] = [
 
 const VIEW: Parameter<ViewKind> = Parameter {
     name: "view",
-    about: "What is looked at besides the numbers, if anything.",
+    about: "The view to show besides the numbers. If it is absent, only the numbers are sent.",
     read: |text| {
         VIEWS
             .iter()
             .find(|(name, _)| *name == text)
             .map(|(_, kind)| *kind)
     },
-    wrong: "view is one of numbers, channels, channel, users, user",
+    wrong: "view must be one of numbers, channels, channel, users, user",
     schema: || one_of(VIEWS.iter().map(|(name, _)| *name)),
 };
 
-const NAME: Parameter<String> = text("name", "The name of the channel or user that is looked at.");
+const NAME: Parameter<String> = text("name", "The name of the channel or user to show.");
 
-const KNOWN_NUMBERS: &str = "The `id` of the last numbers that the caller has.";
+const KNOWN_NUMBERS: &str = "The `id` of the last event `numbers` that the caller received.";
 
-/// The parameters that ask for a part of a list.
+/// The query parameters that select a part of a list.
 pub(crate) struct ListParameters;
 
 impl IntoParams for ListParameters {
@@ -103,7 +103,7 @@ impl IntoParams for ListParameters {
     }
 }
 
-/// The parameters that say what a panel looks at.
+/// The query parameters that select the view of a panel.
 pub(crate) struct ViewParameters;
 
 impl IntoParams for ViewParameters {
@@ -127,10 +127,10 @@ enum ViewKind {
     User,
 }
 
-/// What a panel shows besides the numbers.
+/// The content that a panel shows besides the numbers.
 #[derive(Clone, Debug)]
 pub(crate) enum View {
-    /// The numbers only.
+    /// Nothing besides the numbers.
     Numbers,
     /// A page of all channels.
     Channels(Selection),
@@ -159,7 +159,8 @@ impl View {
         }
     }
 
-    /// Returns what the view shows as JSON, or `null` where that does not exist.
+    /// Returns the content of the view as JSON, or `null` if the channel or user does not exist.
+    /// For the numbers alone the text is empty.
     pub(crate) async fn read(&self, broker: &Broker) -> String {
         match self.clone() {
             Self::Numbers => String::new(),
@@ -180,7 +181,7 @@ impl FromRequest for View {
     }
 }
 
-/// The part of a list that a request asks for, if it asks for one.
+/// The part of a list that a request selects; `None` if it does not select one.
 pub struct ListQuery(pub(crate) Option<Selection>);
 
 impl FromRequest for ListQuery {
@@ -194,7 +195,7 @@ impl FromRequest for ListQuery {
 
 fn encode(value: &impl Serialize) -> String {
     serde_json::to_string(value).unwrap_or_else(|error| {
-        log::error!("the panel could not be told what it looks at: {error}");
+        log::error!("the view of a panel could not be encoded: {error}");
         "null".to_owned()
     })
 }
@@ -206,8 +207,8 @@ const DEFAULT: Selection = Selection {
     limit: DEFAULT_LIMIT,
 };
 
-/// Reads which part of a list a request asks for, from `search`, `sort`, `offset` and `limit`.
-/// Returns `None` where it has none of them.
+/// Reads the part of a list that a request selects by `search`, `sort`, `offset` and `limit`.
+/// Returns `None` if the query has none of these parameters.
 fn read_selection(request: &HttpRequest) -> Result<Option<Selection>, ApiError> {
     let mut query = query(request);
     let (search, sort) = (SEARCH.take(&mut query)?, SORT.take(&mut query)?);
