@@ -1,6 +1,6 @@
-//! The log. Each line waits in a bounded queue for a thread of its own, which writes it to standard
-//! error, so a thread that serves never waits for whoever reads the log. Lines that find the queue
-//! full are dropped and counted.
+//! The log. Lines wait in a bounded queue until a separate thread writes them to standard error. So
+//! threads that serve never wait for a slow reader of the log. If the queue is full, lines are
+//! dropped and counted.
 
 mod accept_errors;
 mod fields;
@@ -22,26 +22,27 @@ use log::{Level, LevelFilter, Log, Metadata, Record};
 use self::fields::WithRequest;
 use crate::settings::{LogFormat, Settings};
 
-/// How many lines may wait to be written.
+/// The largest number of lines that wait to be written.
 const QUEUE_LENGTH: usize = 1024;
 
-/// How many bytes of a line for people are kept. A line of JSON is made shorter before it is encoded.
+/// The largest size, in bytes, of a line for people. Longer lines are cut. JSON lines are shortened
+/// before they are encoded.
 const LONGEST_LINE: usize = 4096;
 
-/// How long the end of the process waits for lines that nobody reads.
+/// The longest time that the end of the process waits for unwritten lines.
 const FLUSH_PATIENCE: Duration = Duration::from_secs(1);
 
-/// How many lines were dropped since the log last said so.
+/// The number of lines that were dropped since the log last reported a number.
 static DROPPED: AtomicU64 = AtomicU64::new(0);
 
-/// What waits for the thread that writes.
+/// An item in the queue of the thread that writes.
 enum QueueEntry {
     Line(Vec<u8>),
-    /// A request to answer when all lines before it are written.
+    /// A request for a reply once all lines before it are written.
     Flush(SyncSender<()>),
 }
 
-/// A running log, which writes all lines when it is dropped.
+/// A running log. When it is dropped, all waiting lines are written.
 #[must_use]
 pub struct Logging(());
 
@@ -51,7 +52,7 @@ impl Drop for Logging {
     }
 }
 
-/// Starts to log. Lines are written before the returned value is gone.
+/// Starts the log. The returned value writes all waiting lines when it is dropped.
 pub fn start(settings: &Settings) -> Logging {
     let (queue, entries) = sync_channel(QUEUE_LENGTH);
     let level = if settings.debug {
@@ -88,20 +89,20 @@ pub fn start(settings: &Settings) -> Logging {
             .name("log".to_owned())
             .spawn(move || write_lines(&entries))
     {
-        eprintln!("channelstream: nothing will be logged: {error}");
+        eprintln!("channelstream: the log cannot start, so nothing is logged: {error}");
     }
     panics::log();
     Logging(())
 }
 
-/// Waits until all lines are written, but not for long if nobody reads them.
+/// Waits until all lines are written, but at most one second if nobody reads them.
 pub fn flush() {
     refusals::log_sums(Instant::now() + refusals::INTERVAL);
     report_dropped();
     log::logger().flush();
 }
 
-/// Chooses colours where a person reads the log.
+/// Chooses colours if standard error is a terminal and `NO_COLOR` is not set.
 fn choose_style() -> WriteStyle {
     let is_unwanted = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
     if std::io::stderr().is_terminal() && !is_unwanted {
@@ -154,13 +155,15 @@ impl Log for Logger {
             entry = again;
             thread::sleep(Duration::from_millis(5));
         }
-        // An error means that nobody reads the log.
+        // An error means that the lines were not written in time, since nobody reads the log.
         let _ = is_written.recv_timeout(deadline.saturating_duration_since(Instant::now()));
     }
 }
 
-/// Returns whether a line is about what a client sent. actix-http logs as an error what any
-/// stranger can send, such as a request that is not HTTP; an error is what someone must act on.
+/// Returns whether a line of actix-http is about input from a client.
+///
+/// actix-http logs such input as an error, for example a request that is not HTTP. Any stranger can
+/// send it, while an error in this log means that someone must act.
 fn is_about_a_client(target: &str) -> bool {
     target.starts_with("actix_http")
 }
@@ -168,7 +171,7 @@ fn is_about_a_client(target: &str) -> bool {
 /// Puts formatted lines into the queue.
 struct LineWriter {
     queue: SyncSender<QueueEntry>,
-    /// How many bytes of a line are kept.
+    /// The largest number of bytes of a line; the rest is cut.
     longest: usize,
 }
 
@@ -195,7 +198,7 @@ fn write_lines(entries: &Receiver<QueueEntry>) {
     loop {
         let entry = match entries.try_recv() {
             Err(TryRecvError::Empty) => {
-                // All that waited is written, so there is room for lines about what was dropped.
+                // The queue is empty, so there is room for a line about dropped lines.
                 if works {
                     report_dropped();
                 }
@@ -215,7 +218,7 @@ fn write_lines(entries: &Receiver<QueueEntry>) {
                 works = std::io::stderr().write_all(&line).is_ok();
                 DROPPED.fetch_add(u64::from(!works), Relaxed);
             }
-            // Who waited may have given up.
+            // The thread that asked may no longer wait.
             Ok(QueueEntry::Flush(written)) => drop(written.send(())),
             Err(RecvTimeoutError::Timeout) => {}
             Err(RecvTimeoutError::Disconnected) => return,
@@ -226,6 +229,6 @@ fn write_lines(entries: &Receiver<QueueEntry>) {
 fn report_dropped() {
     let dropped = DROPPED.swap(0, Relaxed);
     if dropped > 0 {
-        log::warn!("{dropped} lines of this log were dropped, since nobody read them");
+        log::warn!("{dropped} lines of this log were dropped, since nobody read them in time");
     }
 }

@@ -1,5 +1,6 @@
-//! Signatures of calls: how they are made ([`signer`]), by which secrets ([`signers`]), who may send
-//! them ([`verifier`]), and how often ([`replays`]).
+//! Signatures of calls. [`signer`] makes and checks them with one secret, [`signers`] with several.
+//! [`verifier`] decides who may make signed calls, and [`replays`] accepts each signature only
+//! once.
 
 pub mod replays;
 pub mod signer;

@@ -1,5 +1,5 @@
-//! Says once in a while that no connection can be accepted. The HTTP server says so twice a second for as
-//! long as it lasts.
+//! Logs from time to time that no connection can be accepted. The HTTP server itself logs this
+//! twice a second while the problem lasts.
 
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
@@ -7,19 +7,21 @@ use std::time::{Duration, Instant};
 
 use log::Record;
 
-/// How often it is said at most.
+/// The shortest time between two such lines.
 const INTERVAL: Duration = Duration::from_secs(10);
 
-/// What the HTTP server says before the error of the system.
+/// The text of the HTTP server's line before the error of the operating system.
 const PREFIX: &str = "Error accepting connection: ";
 
-/// Before this time, in milliseconds since the first error, it is not said again.
+/// The time before which no further line is logged, in milliseconds since the first error.
 static NEXT: AtomicU64 = AtomicU64::new(0);
 
-/// Takes over a line of the HTTP server about a connection that could not be accepted: says it in
-/// words that help, unless that was done a moment ago. Returns whether it was such a line.
+/// Replaces a line of the HTTP server about a connection that could not be accepted by a line that
+/// says what to do, unless such a line was logged a moment ago. Returns whether the line was about
+/// that.
 ///
-/// It is a warning, since strangers can cause it by opening very many connections.
+/// The new line is a warning and not an error, since strangers can cause it by opening very many
+/// connections.
 pub(super) fn take_over(record: &Record<'_>) -> bool {
     if !record.target().starts_with("actix_server") {
         return false;
@@ -31,14 +33,15 @@ pub(super) fn take_over(record: &Record<'_>) -> bool {
     static FIRST: OnceLock<Instant> = OnceLock::new();
     if is_due(FIRST.get_or_init(Instant::now).elapsed()) {
         log::warn!(
-            "no connection can be accepted: {error}. New clients wait until others have gone; if \
-             these are yours, raise the limit of open files (nofile: LimitNOFILE, ulimit -n)"
+            "no connection can be accepted: {error}. New clients must wait until others have \
+             left; if all of them are yours, raise the limit of open files (nofile: LimitNOFILE, \
+             ulimit -n)"
         );
     }
     true
 }
 
-/// Returns whether it is time to say it.
+/// Returns whether the next line is due, and sets the time of the one after it.
 fn is_due(now: Duration) -> bool {
     let millis = |time: Duration| u64::try_from(time.as_millis()).unwrap_or(u64::MAX);
     let (next, after) = (NEXT.load(Relaxed), millis(now + INTERVAL));

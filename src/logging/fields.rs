@@ -1,4 +1,4 @@
-//! The fields of a line: those that it was logged with, and the id of the request.
+//! The fields of a log line: those that it was logged with, and the id of the request.
 
 use std::io::{Error as IoError, Result as IoResult, Write};
 
@@ -6,17 +6,17 @@ use channelstream_actors::request::RequestId;
 use env_logger::fmt::Formatter;
 use log::kv::{Error, Key, Source, Value, VisitSource};
 
-/// The name of the field with the id of the request.
+/// The name of the field that holds the id of the request.
 const REQUEST: &str = "request";
 
-/// The fields of a line, and behind them the id of the request in whose scope it is logged.
+/// The fields of a line, followed by the id of the request in whose scope the line is logged.
 pub(super) struct WithRequest<'a> {
     fields: &'a dyn Source,
     request: Option<RequestId>,
 }
 
 impl<'a> WithRequest<'a> {
-    /// Adds the request in whose scope the caller runs.
+    /// Adds the id of the request in whose scope the caller runs.
     pub(super) fn current(fields: &'a dyn Source) -> Self {
         Self {
             fields,
@@ -35,8 +35,8 @@ impl Source for WithRequest<'_> {
     }
 }
 
-/// Writes fields for people, as ` key=value`. Texts are in quotes, and what is not printable in them is
-/// escaped: strangers choose some of them.
+/// Writes fields for people, as ` key=value`. Texts are quoted and their unprintable characters are
+/// escaped, since strangers choose some of them.
 pub(super) fn write_text(formatter: &mut Formatter, fields: &dyn Source) -> IoResult<()> {
     fields
         .visit(&mut TextWriter(formatter))

@@ -1,4 +1,4 @@
-//! Writes lines as JSON, one object a line.
+//! Writes log lines as JSON, with one object on each line.
 
 use std::io::{Error as IoError, Result as IoResult, Write};
 
@@ -10,20 +10,20 @@ use serde_json::{Map, Number, Value as Json};
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 
-/// How many characters of a message, or of a field that is a text, are kept.
+/// The largest length, in characters, of a message or of a text in a field. The rest is cut.
 const LONGEST_TEXT: usize = 1000;
 
-/// The most bytes of a line. A message and the few fields of a line always fit, even if each of their
-/// characters has to be escaped.
+/// The largest size of a line, in bytes. A message and the few fields of a line always fit, even if
+/// all of their characters are escaped.
 pub(super) const LONGEST_LINE: usize = 64 << 10;
 
 /// A line of the log.
 #[derive(Serialize)]
 struct Line<'a> {
-    /// When it was logged, in UTC.
+    /// The time at which the line was logged, in UTC.
     time: String,
     level: &'static str,
-    /// The module that logged it.
+    /// The module that logged the line.
     target: &'a str,
     message: String,
     #[serde(skip_serializing_if = "Map::is_empty")]
@@ -50,7 +50,7 @@ pub(super) fn write(formatter: &mut Formatter, record: &Record<'_>) -> IoResult<
     writeln!(formatter, "{text}")
 }
 
-/// Collects fields as JSON: whole numbers and booleans as such, all else as text.
+/// Collects fields as JSON: whole numbers and booleans keep their type, everything else is a text.
 struct FieldCollector(Map<String, Json>);
 
 impl<'kvs> VisitSource<'kvs> for FieldCollector {

@@ -1,12 +1,12 @@
-//! Counts panics, and logs them like everything else. A panic ends one actor, socket or request.
+//! Counts panics, and writes them to the log. A panic ends one actor, socket or request.
 
 use std::panic::PanicHookInfo;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
-/// How many panics there were.
+/// The number of panics since the start.
 static PANICS: AtomicU64 = AtomicU64::new(0);
 
-/// Returns how many panics there were since the start.
+/// Returns the number of panics since the start.
 pub fn count() -> u64 {
     PANICS.load(Relaxed)
 }
@@ -17,15 +17,16 @@ pub(super) fn log() {
         PANICS.fetch_add(1, Relaxed);
         let place = panic.location().map(ToString::to_string);
         log::error!(
-            "a fault of the server, which ends one actor, socket or request; please report it: {} at {}",
+            "a fault of the server has ended one actor, socket or request; please report it: {} \
+             at {}",
             describe(panic),
             place.as_deref().unwrap_or("an unknown place")
         );
     }));
 }
 
-/// Returns what a panic says, if that cannot hold what a caller or client has sent: only texts that
-/// stand in the program.
+/// Returns the text of a panic if it is a constant of the program. Any other text might contain
+/// data that a caller or a client has sent.
 fn describe(panic: &PanicHookInfo<'_>) -> &'static str {
     let text = panic.payload().downcast_ref::<&'static str>();
     text.copied().unwrap_or("a panic")

@@ -1,18 +1,18 @@
 //! Counts refused calls, and logs them. The first refusal of each kind is logged at once, so that
-//! an operator sees what to change; those that follow are logged once a second, as a number.
+//! an operator sees what to change. Further refusals are logged once a second, as a number.
 
 use std::fmt::Arguments;
 use std::sync::LazyLock;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::time::{Duration, Instant};
 
-/// How many requests this process has answered with an error.
+/// The number of requests that this process has answered with an error.
 static TOTAL: AtomicU64 = AtomicU64::new(0);
 
-/// How often a kind of refusal is logged.
+/// The time between two lines about the same kind of refusal.
 pub(super) const INTERVAL: Duration = Duration::from_secs(1);
 
-/// Why a call is refused, as far as the log tells refusals apart.
+/// The reason why a call is refused. The log counts each kind separately.
 #[derive(Clone, Copy, Debug)]
 pub enum RefusalKind {
     /// The address may not make signed calls.
@@ -25,17 +25,17 @@ pub enum RefusalKind {
     OldSignature,
     /// The name or password for the panel is wrong.
     SignIn,
-    /// The body breaks a rule which the answer hardly explains.
+    /// The body breaks a rule that the answer does not explain well.
     Invalid,
     /// The page's origin may not listen.
     Origin,
     /// The signature is dated ahead, for another path, without a nonce, or was used before.
     UnfitSignature,
-    /// No further signature can be remembered.
+    /// The memory for used signatures is full.
     TooManySignatures,
 }
 
-/// How many refusals of each kind are not logged yet.
+/// The refusals of each kind that are not logged yet.
 static SUMS: [UnloggedRefusals; 9] = [
     UnloggedRefusals::of("their addresses are not in allow_posting_from"),
     UnloggedRefusals::of("they have no signature"),
@@ -52,16 +52,17 @@ static SUMS: [UnloggedRefusals; 9] = [
         "their signatures are dated ahead, for another path, without a nonce, or were used before \
          (signature_tolerance, signature_scope, reject_replays)",
     ),
-    UnloggedRefusals::of("no further signatures can be remembered (replay_bytes)"),
+    UnloggedRefusals::of("the memory for used signatures is full (replay_bytes)"),
 ];
 
-/// The beginning of the times in milliseconds.
+/// The instant from which times in milliseconds are counted.
 static START: LazyLock<Instant> = LazyLock::new(Instant::now);
 
 struct UnloggedRefusals {
     reason: &'static str,
-    /// When the refusals since the last line are logged, in milliseconds since [`START`]. 0 means
-    /// that there was none lately, and that the next one is logged at once.
+    /// The time at which the refusals since the last line are logged, in milliseconds since
+    /// [`START`]. 0 means that there was no refusal lately, and that the next one is logged at
+    /// once.
     due: AtomicU64,
     count: AtomicU64,
 }
@@ -77,7 +78,7 @@ impl UnloggedRefusals {
 }
 
 fn millis(at: Instant) -> u64 {
-    // 0 has a meaning of its own.
+    // 0 has a special meaning in `due`.
     u64::try_from(at.saturating_duration_since(*START).as_millis())
         .unwrap_or(u64::MAX)
         .max(1)
@@ -88,7 +89,7 @@ pub fn add_refused() {
     TOTAL.fetch_add(1, Relaxed);
 }
 
-/// Returns how many requests were answered with an error since the start.
+/// Returns the number of requests that were answered with an error since the start.
 pub fn count_refused() -> u64 {
     TOTAL.load(Relaxed)
 }
@@ -125,7 +126,7 @@ pub(super) fn log_sums(now: Instant) {
     }
 }
 
-/// Returns when the next sum is due, or `None` when nothing was refused lately.
+/// Returns the time at which the next sum is due, or `None` if nothing was refused lately.
 pub(super) fn next_due() -> Option<Instant> {
     let due = SUMS
         .iter()

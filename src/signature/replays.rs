@@ -1,7 +1,7 @@
-//! Remembers the signatures that were used, so that each is accepted once (`reject_replays`).
+//! Remembers the signatures that were used, so that each is accepted only once (`reject_replays`).
 //!
-//! A signature can be written in several ways, since base64 can. What is remembered is therefore
-//! the decoded MAC, for as long as the signature is valid.
+//! The same signature can be written in several ways, since base64 allows it. Therefore the decoded
+//! MAC is remembered, for as long as the signature is valid.
 
 use std::collections::{BTreeMap, HashSet};
 
@@ -9,7 +9,8 @@ use actix::prelude::*;
 
 use super::signer::{MAC_BYTES, MAX_AGE, seconds_since_1970};
 
-/// How many bytes a remembered signature takes: its MAC, and its share of the table's free places.
+/// The size of a remembered signature, in bytes: its MAC and its share of the free slots of the
+/// table.
 const ENTRY_BYTES: usize = 48;
 
 /// A signature that was found valid.
@@ -17,34 +18,34 @@ const ENTRY_BYTES: usize = 48;
 pub struct ValidSignature {
     /// The decoded MAC.
     pub(super) mac: [u8; MAC_BYTES],
-    /// When it was signed, in seconds since 1970.
+    /// The time at which it was signed, in seconds since 1970.
     pub(super) signed_at: u64,
 }
 
-/// Why a signature is not accepted.
+/// The reason why a signature is not accepted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum NotFresh {
-    /// It was accepted before.
+    /// The signature was accepted before.
     Used,
-    /// Nothing more can be remembered.
+    /// The memory for used signatures is full.
     Full,
 }
 
-/// Accepts a signature once.
+/// A request to accept a signature once.
 #[derive(Clone, Copy, Debug, Message)]
 #[rtype(result = "Result<(), NotFresh>")]
 pub struct Accept {
     /// The signature.
     pub signature: ValidSignature,
-    /// How many bytes all remembered signatures may take (`replay_bytes`).
+    /// The largest size, in bytes, of all remembered signatures together (`replay_bytes`).
     pub limit: usize,
 }
 
-/// The signatures that were used. One for the whole server.
+/// The actor that remembers used signatures. The whole server has only one.
 #[derive(Debug, Default)]
 pub struct UsedSignatures {
-    /// The MACs by the second in which they were signed. Those that are no longer valid are dropped
-    /// before another is taken, and `limit` bounds the rest.
+    /// The MACs, by the second in which they were signed. Expired ones are dropped before a new one
+    /// is added, and `limit` bounds the rest.
     by_second: BTreeMap<u64, HashSet<[u8; MAC_BYTES]>>,
     count: usize,
 }
@@ -70,7 +71,7 @@ impl UsedSignatures {
         Ok(())
     }
 
-    /// Forgets what would be refused as too old.
+    /// Drops the signatures that would be refused as too old.
     fn forget_expired(&mut self, now: u64) {
         while let Some(first) = self.by_second.first_entry() {
             if first.key() + MAX_AGE.as_secs() >= now {

@@ -1,4 +1,4 @@
-//! The `TimestampSigner` of itsdangerous (`protocol.md` §2).
+//! Makes and checks signatures in the format of itsdangerous' `TimestampSigner` (`protocol.md` §2).
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
@@ -12,16 +12,16 @@ use uuid::Uuid;
 /// The header that carries a signature. It takes precedence over the query parameter `secret`.
 pub const HEADER: &str = "x-channelstream-secret";
 
-/// How old the signature of a call may be.
+/// The largest age of a call's signature.
 pub(super) const MAX_AGE: Duration = Duration::from_secs(60);
 
-/// What separates the path that was signed from its nonce.
+/// The separator between the path and the nonce in a signed text.
 pub const NONCE_MARK: char = '|';
 
-/// How long the HMAC of a signature is.
+/// The length of a signature's HMAC, in bytes.
 pub(super) const MAC_BYTES: usize = 20;
 
-/// Reads base64 as Python does, which ignores the bits that are left over at the end.
+/// The base64 decoder. It ignores leftover bits at the end, as Python does.
 const LENIENT: GeneralPurpose = GeneralPurpose::new(
     &alphabet::URL_SAFE,
     GeneralPurposeConfig::new()
@@ -30,22 +30,22 @@ const LENIENT: GeneralPurpose = GeneralPurpose::new(
         .with_decode_padding_mode(base64::engine::DecodePaddingMode::RequireNone),
 );
 
-/// Signs texts and checks signatures. The key is derived once.
+/// A signer with one secret. It signs texts and checks signatures. Its key is derived only once.
 #[derive(Clone)]
 pub struct Signer {
     mac: Hmac<Sha1>,
 }
 
-/// What is wrong with a signature.
+/// The reason why a signature is not valid.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
 pub enum SignatureFlaw {
-    /// It was not made with this secret, or is not a signature at all.
+    /// The signature was not made with this secret, or the text is not a signature at all.
     #[error("the signature does not match; compare the secrets (secret)")]
     Foreign,
-    /// It was made too long ago.
+    /// The signature was made too long ago.
     #[error("the signature is more than 60 seconds old; compare the clocks (validate_requests)")]
     Old,
-    /// It was made in the future.
+    /// The signature is dated too far ahead of this server's clock.
     #[error("the signature is dated too far ahead; compare the clocks (signature_tolerance)")]
     Ahead,
     /// The text that was signed is not the path of the call.
@@ -54,19 +54,19 @@ pub enum SignatureFlaw {
     /// The text that was signed has no nonce.
     #[error("the signed text has no nonce; sign PATH|NONCE (reject_replays)")]
     NoNonce,
-    /// It was accepted before.
+    /// The signature was accepted before.
     #[error(
         "the signature was used before; sign each call anew, with another nonce (reject_replays)"
     )]
     Used,
 }
 
-/// What a signature says that was made with the right secret.
+/// The content of a signature that was made with the right secret.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Opened<'a> {
     /// The text that was signed.
     pub(super) text: &'a str,
-    /// When it was signed, in seconds since 1970.
+    /// The time at which it was signed, in seconds since 1970.
     pub(super) signed_at: u64,
     /// The decoded MAC.
     pub(super) mac: [u8; MAC_BYTES],
@@ -86,7 +86,7 @@ impl Signer {
         }
     }
 
-    /// Signs a text at the current time: `text.timestamp.signature`.
+    /// Signs a text at the current time. Returns `text.timestamp.signature`.
     pub fn sign(&self, text: &str) -> String {
         let timestamp = seconds_since_1970().to_be_bytes();
         let leading = timestamp.iter().take_while(|byte| **byte == 0).count();
@@ -103,14 +103,14 @@ impl Signer {
         format!("{signed}.{}", URL_SAFE_NO_PAD.encode(signature))
     }
 
-    /// Signs the path of a call, with a nonce that makes the signature another one for each call
+    /// Signs the path of a call with a random nonce, so that each call has a different signature
     /// (`reject_replays`).
     pub fn sign_call(&self, path: &str) -> String {
         self.sign(&format!("{path}{NONCE_MARK}{}", Uuid::new_v4().simple()))
     }
 
-    /// Checks that a signature was made with this secret, at whatever time. One without a timestamp
-    /// is not valid.
+    /// Checks that a signature was made with this secret, at any time. A signature without a
+    /// timestamp is not valid.
     ///
     /// # Errors
     /// Returns what is wrong with the signature.
@@ -127,11 +127,11 @@ impl Signer {
         Ok(opened.text)
     }
 
-    /// Returns what a signature says that was made with this secret.
+    /// Returns the content of a signature, or `None` if it was not made with this secret.
     pub(super) fn open<'a>(&self, signature: &'a str) -> Option<Opened<'a>> {
         let (signed, mac) = signature.rsplit_once('.')?;
         let mac = decode(mac)?;
-        // Compares the bytes, in constant time.
+        // `verify_slice` compares the bytes in constant time.
         let expected = self.mac.clone().chain_update(signed);
         if cfg!(feature = "planted-faults") {
             expected.verify_truncated_left(mac.get(..8)?).ok()?;
@@ -150,12 +150,11 @@ impl Signer {
     }
 }
 
-/// Decodes base64 in either alphabet, with or without padding. Characters of neither alphabet are
-/// skipped.
+/// Decodes base64 in the standard or the URL-safe alphabet, with or without padding. All other
+/// characters are skipped.
 ///
-/// itsdangerous 1.1.0 reads all of these. The original's JavaScript signer writes a mixture of
-/// them, the base64 of PHP and Ruby is the standard one, and some encoders end it with a line
-/// break.
+/// itsdangerous 1.1.0 reads all of these. The original's JavaScript signer mixes the alphabets, PHP
+/// and Ruby use the standard one, and some encoders add a line break at the end.
 fn decode(text: &str) -> Option<Vec<u8>> {
     let url_safe = |letter| match letter {
         b'+' => Some(b'-'),
@@ -167,7 +166,7 @@ fn decode(text: &str) -> Option<Vec<u8>> {
     LENIENT.decode(letters).ok()
 }
 
-/// Creates an HMAC with a key that is no longer than the block of SHA-1. The key is padded with
+/// Creates an HMAC with a key that is at most one block of SHA-1 long. The key is padded with
 /// zeros.
 pub(crate) fn create_mac(key: &[u8]) -> Hmac<Sha1> {
     let mut block = hmac::digest::Key::<Hmac<Sha1>>::default();
@@ -188,7 +187,7 @@ pub(super) fn seconds_since_1970() -> u64 {
 mod tests {
     use super::*;
 
-    /// From `protocol.md` §2.
+    /// A signature of the original, from `protocol.md` §2.
     const RECORDED: &str = "channelstream.awCsHQ.W11cNagMMZSrL45zYa0hvA_gnTk";
 
     #[test]
@@ -217,7 +216,7 @@ mod tests {
             "channelstream.awCsHQ.W11cNagMMZSrL45zYa0hvA/gnTk",
             "channelstream.awCsHQ.W11cNagMMZSrL45zYa0hvA_gnTk=",
             "channelstream.awCsHQ.W11cNagMMZSrL45zYa0hvA/gnTk==",
-            // The last letter holds two bits that no byte needs.
+            // The last letter holds two leftover bits, which are ignored.
             "channelstream.awCsHQ.W11cNagMMZSrL45zYa0hvA_gnTl",
             "channelstream.awCsHQ.W11cNagMMZSr L45zYa0hvA/gnTk=\n",
         ] {

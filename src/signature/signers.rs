@@ -1,9 +1,9 @@
-//! Signers of several secrets, so that a secret can be replaced while calls go on.
+//! Checks signatures with several secrets, so that a secret can be replaced while calls continue.
 
 use super::signer::{Opened, Signer};
 use crate::settings::{Secret, SecretList};
 
-/// Checks signatures by several secrets.
+/// The signers of all secrets in force.
 #[derive(Clone)]
 pub struct Signers(Vec<Signer>);
 
@@ -14,9 +14,9 @@ impl Signers {
         Self(secrets.iter().map(signer).collect())
     }
 
-    /// Returns what a signature says that was made with one of the secrets.
+    /// Returns the content of a signature, or `None` if no secret matches.
     pub(super) fn open<'a>(&self, signature: &'a str) -> Option<Opened<'a>> {
-        // Every secret is tried, so the time of a check does not tell which one has matched.
+        // Every secret is tried, so the duration of a check does not reveal which one matched.
         let mut result = None;
         for signer in &self.0 {
             let opened = signer.open(signature);

@@ -1,4 +1,4 @@
-//! Checks who may make signed calls: first the caller's address, then the signature.
+//! Checks whether a caller may make signed calls: first the caller's address, then the signature.
 
 use std::net::IpAddr;
 use std::time::Duration;
@@ -13,22 +13,22 @@ use crate::caller::Caller;
 use crate::settings::{Network, Settings, SignatureScope};
 use crate::validation::query;
 
-/// Why a caller may not make signed calls.
+/// The reason why a caller may not make signed calls.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum NotVerified {
     /// The address is not in `allow_posting_from`; `None` stands for an unknown address.
     Address(Option<IpAddr>),
     /// The call has no signature.
     NotSigned,
-    /// The signature does not count.
+    /// The signature is not valid.
     Signature(SignatureFlaw),
 }
 
-/// Checks the addresses and the signatures of calls.
+/// The check of addresses and signatures that the settings demand.
 pub struct SignatureVerifier {
     signers: Signers,
     max_age: Option<Duration>,
-    /// How far ahead of the clock a signature may be dated; `None` where any time is allowed.
+    /// The time by which a signature may be dated ahead of the clock; `None` stands for no limit.
     tolerance: Option<Duration>,
     scope: SignatureScope,
     needs_nonce: bool,
@@ -51,7 +51,7 @@ impl SignatureVerifier {
     /// Checks the address of a call, then its signature.
     ///
     /// # Errors
-    /// Fails when the address is not allowed, or when the signature is missing or does not count.
+    /// Fails if the address is not allowed, or if the signature is missing or not valid.
     pub fn verify(&self, request: &HttpRequest) -> Result<ValidSignature, NotVerified> {
         let caller = Caller::of(request).address;
         if !self.allows_caller(caller) {
@@ -88,7 +88,7 @@ impl SignatureVerifier {
         if self.max_age.is_some_and(|limit| age > limit.as_secs()) {
             return Err(SignatureFlaw::Old);
         }
-        // The timestamp has whole seconds, so a fraction of one says nothing.
+        // The timestamp has whole seconds, so a fraction of a second is rounded up.
         let is_ahead = |limit: Duration| lead > limit.as_secs_f64().ceil() as u64;
         if self.tolerance.is_some_and(is_ahead) {
             return Err(SignatureFlaw::Ahead);
@@ -96,8 +96,8 @@ impl SignatureVerifier {
         Ok(())
     }
 
-    /// Returns whether a caller's address is in `allow_posting_from`. One that is not known is only where
-    /// all addresses are.
+    /// Returns whether a caller's address is in `allow_posting_from`. An unknown address is allowed
+    /// only if all addresses are.
     pub fn allows_caller(&self, address: Option<IpAddr>) -> bool {
         self.allowed.iter().any(|network| {
             address.map_or_else(|| network.is_everything(), |it| network.contains(it))
@@ -105,8 +105,8 @@ impl SignatureVerifier {
     }
 }
 
-/// Returns whether the text that was signed is the path of the request, as this server or as the
-/// caller of a proxy sees it.
+/// Returns whether the signed text is the path of the request. The path counts with and without the
+/// prefix of a reverse proxy.
 fn is_for_path(text: &str, request: &HttpRequest) -> bool {
     let signed = text.split(NONCE_MARK).next().unwrap_or_default();
     let path = request.path();

@@ -230,7 +230,7 @@ async fn a_request_that_panics_closes_its_connection_and_no_other() {
     assert_eq!(socket.event().await["message"]["n"], 1);
     let numbers = Numbers::read(&backend).await;
     assert!(numbers.get("channelstream_panics_total") >= 3.0);
-    server.log_line("a fault of the server, which ends one actor, socket or request");
+    server.log_line("a fault of the server has ended one actor, socket or request");
 }
 
 #[test]
