@@ -18,7 +18,7 @@ const LARGEST: usize = 1 << 20;
 
 /// The error for a `%` that begins neither `%%` nor a reference to a known key. It does not quote
 /// the name that was found, since the name may be part of a secret.
-const STRAY_PERCENT: &str = "a % is written %%, and %(key)s must name a key of the section";
+const STRAY_PERCENT: &str = "write % as %%; %(key)s must name a key of the section";
 
 type IniValues = BTreeMap<String, String>;
 
@@ -39,7 +39,7 @@ pub(super) fn read(text: &str, section: &str) -> Result<IniValues, String> {
         parser
             .sections
             .remove(section)
-            .ok_or_else(|| format!("it has no section [{section}]"))?,
+            .ok_or_else(|| format!("there is no section [{section}]"))?,
     );
     values
         .values_mut()
@@ -100,7 +100,7 @@ impl IniParser {
 
     fn begin_section(&mut self, name: &str) -> Result<(), String> {
         if self.sections.contains_key(name) && name != DEFAULTS {
-            return Err(format!("the section [{name}] is there twice"));
+            return Err(format!("duplicate section [{name}]"));
         }
         self.sections.entry(name.to_owned()).or_default();
         (self.section, self.key) = (Some(name.to_owned()), None);
@@ -109,7 +109,7 @@ impl IniParser {
 
     fn begin_value(&mut self, text: &str) -> Result<(), String> {
         let Some(section) = &self.section else {
-            return Err("a key must not stand before the first section".to_owned());
+            return Err("a key is not allowed before the first section".to_owned());
         };
         let pair = text
             .split_once(['=', ':'])
@@ -220,7 +220,7 @@ mod tests {
     fn what_python_refuses_is_refused() {
         for (text, reason) in [
             ("x = 1\nX = 2\n", "line 3: duplicate key x"),
-            ("x = 1\n[a]\n", "line 3: the section [a] is there twice"),
+            ("x = 1\n[a]\n", "line 3: duplicate section [a]"),
             (
                 "x\n",
                 "line 2: the section [a] has a line that is not `key = value`",
@@ -231,11 +231,11 @@ mod tests {
             ),
             (
                 "x = 5%\n",
-                "x: a % is written %%, and %(key)s must name a key of the section",
+                "x: write % as %%; %(key)s must name a key of the section",
             ),
             (
                 "x = %(y)s\n",
-                "x: a % is written %%, and %(key)s must name a key of the section",
+                "x: write % as %%; %(key)s must name a key of the section",
             ),
             (
                 "x = %(x)s\n",
@@ -246,11 +246,11 @@ mod tests {
         }
         assert_eq!(
             read("x = 1\n", "a").unwrap_err(),
-            "line 1: a key must not stand before the first section"
+            "line 1: a key is not allowed before the first section"
         );
         assert_eq!(
             read("[b]\nx = 1\n", "a").unwrap_err(),
-            "it has no section [a]"
+            "there is no section [a]"
         );
     }
 

@@ -144,8 +144,8 @@ fn no_error_in_a_file_prints_a_secret() {
             toml("[secret]\na = \"hunter2\"\n"),
             ":1:1: secret: expected a value, found a table",
         ),
-        (ini("secret = 50%hunter2"), "secret: a % is written %%"),
-        (ini("secret = %(hunter2)s"), "secret: a % is written %%"),
+        (ini("secret = 50%hunter2"), "secret: write % as %%"),
+        (ini("secret = %(hunter2)s"), "secret: write % as %%"),
         (ini("secret = hunter2\nport = %(secret)s"), "port = ***"),
         (
             ini("secret = hunter2\nsignature_checker = %(secret)s"),

@@ -250,7 +250,7 @@ fn a_mistyped_key_and_a_duplicate_stop_the_start_in_an_ini_file() {
         ("port = 1\nPort = 2", "line 5: duplicate key port"),
         (
             "[channelstream]",
-            "line 4: the section [channelstream] is there twice",
+            "line 4: duplicate section [channelstream]",
         ),
         (
             "port = many",

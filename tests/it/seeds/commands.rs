@@ -160,7 +160,7 @@ fn the_sections_of_paste_are_refused_with_the_section_that_is_missing() {
         .unwrap();
     let text = String::from_utf8(output.stderr).unwrap();
     assert!(
-        output.status.code() == Some(78) && text.contains("it has no section [channelstream]"),
+        output.status.code() == Some(78) && text.contains("there is no section [channelstream]"),
         "{text}"
     );
 }
