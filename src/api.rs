@@ -1,8 +1,8 @@
-//! The calls of applications, a file for each: the table of the request's fields, the answer, and
-//! the handler.
+//! The calls of applications. Each file holds one call: the table of the request's fields, the
+//! answer, and the handler.
 //!
-//! The description of the API (`openapi.rs`) is made of the tables, the answers, and the attributes
-//! of the handlers.
+//! The tables, the answers and the attributes of the handlers make up the description of the API
+//! (`openapi.rs`).
 
 mod address;
 pub mod channel_config;

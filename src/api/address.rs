@@ -1,4 +1,4 @@
-//! Who gets a message: the fields that messages, edits and deletions have in common.
+//! The fields that say who gets a message. Messages, edits and deletions all have these fields.
 
 use channelstream_actors::name::{ChannelName, UserName};
 use channelstream_actors::protocol::message::Address;
@@ -6,13 +6,15 @@ use channelstream_actors::protocol::message::Address;
 use crate::validation::fields::{Fields, field};
 use crate::validation::rules::{CHANNEL, USER, bounded, list, name};
 
-/// Walks over the fields of an address.
+/// Walks over the fields that make up an [`Address`].
 pub(super) fn address(fields: &mut impl Fields) -> Option<Address> {
-    const CHANNEL_FIELD: &str =
-        "The channel that gets it. Null or absent, it is private, for `pm_users` only.";
-    const PM_USERS: &str = "The recipients. They get it in the channel only, or on all their connections if there is no channel.";
-    const EXCLUDE_USERS: &str = "The users of the channel who do not get it.";
-    const NO_HISTORY: &str = "True keeps it out of the channel's history.";
+    const CHANNEL_FIELD: &str = "The channel that gets the message. If it is null or absent, the \
+                                 message is private: only the users in `pm_users` get it.";
+    const PM_USERS: &str = "The users who get the message. With a channel, they get it only on \
+                            their connections in that channel. Without a channel, they get it on \
+                            all their connections.";
+    const EXCLUDE_USERS: &str = "The users of the channel who do not get the message.";
+    const NO_HISTORY: &str = "Set to true to keep the message out of the channel's history.";
     let most = fields.facts().limits.recipients;
     let pm_users = fields.or_empty(
         field("pm_users", PM_USERS),

@@ -25,22 +25,24 @@ use crate::validation::fields::{Fields, Table, field};
 use crate::validation::json::{entries, not_null};
 use crate::validation::rules::{CHANNEL, bounded, history_size, mapping_of, object};
 
-/// The settings of a channel. Those that are left out are set to their defaults.
+/// The settings of a channel. Settings that are left out get their default values.
 #[derive(Debug)]
 pub struct ChannelSettings;
 
 impl Table for ChannelSettings {
     type Value = ChannelConfig;
     const ABOUT: &'static str =
-        "The settings of a channel. Those that are left out are set to their defaults.";
+        "The settings of a channel. Settings that are left out get their default values.";
 
     fn walk(fields: &mut impl Fields) -> Option<ChannelConfig> {
         const NOTIFY_PRESENCE: &str =
             "Whether the channel gets `presence` events when users come and go.";
         const STORE_HISTORY: &str =
             "Whether messages are kept for `/info`, `/connect` and `/subscribe`.";
-        const HISTORY_SIZE: &str = "How many messages are kept where `store_history` is set.";
-        const WITH_LISTS: &str = "Whether `presence` events carry the list of present users.";
+        const HISTORY_SIZE: &str =
+            "The number of messages that are kept if `store_history` is true.";
+        const WITH_LISTS: &str =
+            "Whether `presence` events contain the list of users who are present.";
         const NOTIFY_STATE: &str = "Whether the channel gets `user_state_change` events.";
         const STORE_FRAMES: &str = "Whether events are kept for clients that miss them.";
         let default = ChannelConfig::default();
@@ -77,11 +79,11 @@ impl Table for ChannelSettings {
 
 describe_table!(ChannelSettings);
 
-/// Walks over `channel_configs`, which other calls have.
+/// Walks over the field `channel_configs` of other calls.
 pub(super) fn channel_configs(
     fields: &mut impl Fields,
 ) -> Option<HashMap<ChannelName, ChannelConfig>> {
-    const ABOUT: &str = "Settings, by channel, for the channels that this call creates.";
+    const ABOUT: &str = "The settings of the channels that this call creates, by channel name.";
     let limits = fields.facts().limits;
     let configs = fields.or_empty(
         field("channel_configs", ABOUT),
@@ -99,13 +101,14 @@ pub(super) fn channel_configs(
     )
 }
 
-/// The request of `/channel_config`: settings by channel. A name may be empty, as in the original,
-/// and is at most as long as elsewhere.
+/// The request of `/channel_config`: settings by channel name. A name may be empty, as in the
+/// original server. The maximum length of a name is the same as in other calls.
 #[derive(Debug)]
 pub struct ConfigRequest(BTreeMap<ChannelName, ChannelConfig>);
 
 impl FromBody for ConfigRequest {
-    /// The error is that of the first wrong channel and stands alone (`protocol.md` §3).
+    /// Reports only the error of the first wrong channel, without the channel's name
+    /// (`protocol.md` §3).
     fn from_body(body: &RawValue, facts: &Facts) -> Checked<Self> {
         let Some(entries) = entries(body) else {
             return Checked::from_result(Err(Errors::not_an_object(body)));
@@ -133,10 +136,10 @@ impl FromBody for ConfigRequest {
     }
 }
 
-/// Checks how long the name of a channel is.
+/// Checks the length of a channel's name.
 ///
 /// # Errors
-/// Fails when it is longer than names are elsewhere.
+/// Fails when the name is longer than other calls allow.
 fn check_length(channel: &str) -> Result<(), Errors> {
     match channel.chars().count() {
         0..=CHANNEL => Ok(()),
@@ -148,14 +151,16 @@ fn check_length(channel: &str) -> Result<(), Errors> {
 
 /// Sets the settings of channels.
 ///
-/// Channels that do not exist are created. Answers with the channels, without their history and
+/// Channels that do not exist are created. The answer shows the channels without their history and
 /// users.
 #[utoipa::path(
     tag = "channels",
     operation_id = "configure",
-    request_body(content = BTreeMap<String, ChannelSettings>, description = "The settings to set, by channel."),
+    request_body(content = BTreeMap<String, ChannelSettings>,
+        description = "The settings to set, by channel name."),
     responses(
-        (status = 200, description = "The channels that were configured, with all their settings.", body = Info),
+        (status = 200, description = "The channels that were configured, with all their settings.",
+            body = Info),
         CommonErrors, HttpsOnly, InvalidBody, SignedErrors,
     ),
     security(("signature" = [])),

@@ -1,4 +1,4 @@
-//! `POST /connect`: makes a connection for a user.
+//! `POST /connect`: opens a connection for a user.
 
 use std::collections::HashMap;
 
@@ -44,17 +44,20 @@ impl Table for ConnectRequest {
     const ABOUT: &'static str = "A connection to open for a user.";
 
     fn walk(fields: &mut impl Fields) -> Option<Self> {
-        const USERNAME: &str = "The name of the user, who is created if not known yet.";
+        const USERNAME: &str = "The name of the user. A user who does not exist yet is created.";
         const USER_FIELD: &str =
             "The name of the user, under the key that it had before version 0.7.";
-        const CONN_ID: &str = "An id for the connection, in any usual spelling of a UUID. Where it is absent the server makes one. \
-                               An id that the same user already has is kept.";
-        const CHANNELS: &str =
-            "The channels that the connection listens to. Those that do not exist are created.";
+        const CONN_ID: &str = "An id for the connection, in any usual spelling of a UUID. If it is \
+                               absent, the server makes one. If the same user already has a \
+                               connection with this id, that connection is kept.";
+        const CHANNELS: &str = "The channels that the connection listens to. Channels that do not \
+                                exist are created.";
         const PUBLIC_KEYS: &str =
             "The keys of the user's state that others may see. They replace the earlier ones.";
-        const FRESH_STATE: &str = "The state of a user who is not known yet.";
-        const STATE: &str = "Values to set in the user's state at every connect, after the fresh ones. No event is sent.";
+        const FRESH_STATE: &str =
+            "The values to set in the user's state if this call creates the user.";
+        const STATE: &str = "The values to set in the user's state in every case, after those of \
+                             `fresh_user_state`. No event is sent.";
         let limits = fields.facts().limits;
         // Before 0.7 the key was `user` (`protocol.md` §11).
         let username = fields.either(
@@ -96,7 +99,7 @@ describe_table!(ConnectRequest);
 /// A connection that was opened, its user and its channels.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct ConnectAnswer {
-    /// The id of the opened connection, with which a page listens.
+    /// The id of the opened connection. A page listens with this id.
     conn_id: ConnId,
     /// The whole state of the user.
     #[schema(value_type = BTreeMap<String, StateValue>)]
@@ -108,20 +111,22 @@ pub struct ConnectAnswer {
     public_state: State,
     /// The channels that the call named, sorted.
     channels: Vec<ChannelName>,
-    /// These channels, with as much as `info` asked for.
+    /// These channels, in the detail that `info` asks for.
     channels_info: Info,
 }
 
 /// Opens a connection for a user.
 ///
-/// The user and the channels are created where they do not exist. An id that belongs to another
-/// user is answered with 422.
+/// The user and the channels are created if they do not exist. If the `conn_id` belongs to another
+/// user, the answer is 422.
 #[utoipa::path(
     tag = "users",
     operation_id = "connect",
-    request_body(content = ConnectRequest, description = "The user who connects, and how."),
+    request_body(content = ConnectRequest,
+        description = "The user who connects, and the channels of the connection."),
     responses(
-        (status = 200, description = "The connection is open, and a page can listen with its `conn_id`.", body = ConnectAnswer),
+        (status = 200, body = ConnectAnswer,
+            description = "The connection is open, and a page can listen with its `conn_id`."),
         CommonErrors, HttpsOnly, InvalidBody, SignedErrors,
     ),
     security(("signature" = [])),
@@ -135,7 +140,7 @@ pub(crate) async fn connect(
     connect_user(&services.broker, request).await.map(LargeJson)
 }
 
-/// Opens the connection, and tells of its channels.
+/// Opens the connection, and describes its channels.
 async fn connect_user(broker: &Broker, request: ConnectRequest) -> Result<ConnectAnswer, ApiError> {
     let ConnectRequest {
         username,

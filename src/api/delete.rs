@@ -23,7 +23,7 @@ pub struct MessageDeletion;
 
 impl Table for MessageDeletion {
     type Value = Deletion;
-    const ABOUT: &'static str = "A message to delete, and who is told.";
+    const ABOUT: &'static str = "A message to delete, and the users who are notified.";
 
     fn walk(fields: &mut impl Fields) -> Option<Deletion> {
         const UUID: &str = "The id of the message to delete, in any usual spelling of a UUID.";
@@ -53,12 +53,13 @@ impl FromBody for DeleteRequest {
 
 /// Deletes messages that were published.
 ///
-/// The messages are removed wherever the server keeps them, and everyone who would get them now
-/// receives a `message:delete`. Answers with the accepted deletions.
+/// The server removes the messages from its histories and logs. It sends a `message:delete` event
+/// to the channel and the users that the deletion names. The answer lists the accepted deletions.
 #[utoipa::path(
     tag = "messages",
     operation_id = "delete",
-    request_body(content = Vec<MessageDeletion>, description = "The messages to delete, as a list."),
+    request_body(content = Vec<MessageDeletion>,
+        description = "The messages to delete, as a list."),
     responses(
         (status = 200, description = "The deletions as they were accepted.", body = Vec<Deletion>),
         CommonErrors, HttpsOnly, InvalidBody, SignedErrors,

@@ -44,14 +44,14 @@ describe_table!(DisconnectRequest);
 
 /// Ends a connection that the body names.
 ///
-/// Answers whether there was such a connection.
+/// The answer says whether there was such a connection.
 #[utoipa::path(
     tag = "listening",
     operation_id = "disconnect",
     request_body(content = DisconnectRequest, description = "The connection to end."),
     responses(
-        (status = 200, description = "True if the connection was ended, false if there was none.", body = bool,
-            content_type = "application/json"),
+        (status = 200, description = "True if the connection was ended, false if there was none.",
+            body = bool, content_type = "application/json"),
         CommonErrors, HttpsOnly, InvalidBody,
     ),
 )]
@@ -63,7 +63,7 @@ pub(crate) async fn disconnect(
     Ok(Json(services.broker.disconnect(request.conn_id).await?))
 }
 
-/// The connection to end, where the query names it.
+/// The connection to end, which the query names.
 pub struct DisconnectQuery {
     conn_id: ConnId,
 }
@@ -94,14 +94,14 @@ impl IntoParams for DisconnectQuery {
 
 /// Ends a connection that the query names.
 ///
-/// Answers whether there was such a connection. Any method but POST does this.
+/// The answer says whether there was such a connection. Every method except POST does this.
 #[utoipa::path(
     tag = "listening",
     operation_id = "disconnect_by_query",
     params(DisconnectQuery),
     responses(
-        (status = 200, description = "True if the connection was ended, false if there was none.", body = bool,
-            content_type = "application/json"),
+        (status = 200, description = "True if the connection was ended, false if there was none.",
+            body = bool, content_type = "application/json"),
         CommonErrors, HttpsOnly, InvalidBody,
     ),
 )]
@@ -113,7 +113,7 @@ pub(crate) async fn disconnect_by_query(
     disconnect_by_any_method(services, query).await
 }
 
-/// Does for any other method what GET does.
+/// Ends a connection that the query names, for requests with methods other than GET and POST.
 pub async fn disconnect_by_any_method(
     services: Data<Services>,
     DisconnectQuery { conn_id }: DisconnectQuery,

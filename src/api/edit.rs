@@ -24,15 +24,15 @@ pub struct MessagePatch;
 
 impl Table for MessagePatch {
     type Value = Patch;
-    const ABOUT: &'static str =
-        "A message to edit, and who is told. What is absent stays as it is.";
+    const ABOUT: &'static str = "A message to edit, and the users who are notified. Fields that \
+                                 are absent stay unchanged.";
 
     fn walk(fields: &mut impl Fields) -> Option<Patch> {
         const UUID: &str = "The id of the message to edit, in any usual spelling of a UUID.";
         const TIMESTAMP: &str = "A new time for the message.";
         const USER_FIELD: &str = "A new sender of the message.";
         const MESSAGE: &str = "A new object for the message, of at most `message_limit` bytes.";
-        const EDITED: &str = "The time of the edit. Where it is absent it is now.";
+        const EDITED: &str = "The time of the edit. The default is the current time.";
         let limit = fields.facts().limits.message;
         let address = address(fields);
         let uuid = fields.required(
@@ -73,8 +73,8 @@ impl FromBody for EditRequest {
 
 /// Edits messages that were published.
 ///
-/// The messages are changed wherever the server keeps them, and everyone who would get them now
-/// receives a `message:edit`. Answers with the accepted edits.
+/// The server changes the messages in its histories and logs. It sends a `message:edit` event to
+/// the channel and the users that the edit names. The answer lists the accepted edits.
 #[utoipa::path(
     tag = "messages",
     operation_id = "edit",

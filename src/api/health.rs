@@ -1,5 +1,5 @@
-//! `/health` tells whether the process serves, and `/ready` whether to send requests to it. `/health/live`
-//! and `/health/ready` are the same, by the names that supervisors use.
+//! `/health` reports whether the process is running, and `/ready` whether it can take requests.
+//! `/health/live` and `/health/ready` are the same calls under the names that supervisors use.
 
 use actix_web::web::{Data, Json};
 use actix_web::{HttpResponse, get};
@@ -27,52 +27,60 @@ enum Status {
     Failing,
 }
 
-/// Tells whether the process serves.
+/// Reports whether the process is running.
 ///
-/// Answers for as long as the process serves, also while it stops.
+/// The answer is 200 as long as the process runs, also while the server stops.
 #[utoipa::path(
     tag = "operating",
     operation_id = "health",
-    responses((status = 200, description = "The process serves; `status` is `ok`.", body = Health), CommonErrors),
+    responses(
+        (status = 200, description = "The process is running. `status` is `ok`.", body = Health),
+        CommonErrors,
+    ),
 )]
 #[get("/health")]
 pub(crate) async fn check_health() -> Json<Health> {
     Json(Health { status: Status::Ok })
 }
 
-/// Tells whether the process serves, as `/health` does.
+/// Reports whether the process is running, as `/health` does.
 ///
-/// A supervisor starts the process again when this does not answer.
+/// A supervisor restarts the process if this call gets no answer.
 #[utoipa::path(
     tag = "operating",
     operation_id = "health_live",
-    responses((status = 200, description = "The process serves; `status` is `ok`.", body = Health), CommonErrors),
+    responses(
+        (status = 200, description = "The process is running. `status` is `ok`.", body = Health),
+        CommonErrors,
+    ),
 )]
 #[get("/health/live")]
 pub(crate) async fn check_live() -> Json<Health> {
     Json(Health { status: Status::Ok })
 }
 
-/// Whether to send requests, and how the store is doing.
+/// The readiness of the server, and the state of its store.
 #[derive(Clone, Debug, Serialize, ToSchema)]
 pub struct Readiness {
     /// The current state of the server.
     status: Status,
-    /// The present state of the store.
+    /// The current state of the store.
     store: StoreReport,
 }
 
-/// Tells whether to send requests.
+/// Reports whether the server can take requests.
 ///
-/// Answers 503 once the server is about to stop, and while the store cannot be written: then calls
-/// that change something are refused.
+/// The answer is 503 once the server is about to stop, and while its store cannot be written. While
+/// the store cannot be written, calls that change something are refused.
 #[utoipa::path(
     tag = "operating",
     operation_id = "ready",
     responses(
-        (status = 200, description = "Requests may be sent; `status` is `ready`.", body = Readiness),
-        (status = 503, description = "The server is about to stop, or its store cannot be written; `status` is `stopping` or `failing`.",
-            body = Readiness),
+        (status = 200, body = Readiness,
+            description = "The server can take requests. `status` is `ready`."),
+        (status = 503, body = Readiness,
+            description = "The server is about to stop (`status` is `stopping`), or its store \
+                           cannot be written (`failing`)."),
         CommonErrors,
     ),
 )]
@@ -81,16 +89,18 @@ pub(crate) async fn check_ready(services: Data<Services>) -> HttpResponse {
     answer_readiness(&services)
 }
 
-/// Tells whether to send requests, as `/ready` does.
+/// Reports whether the server can take requests, as `/ready` does.
 ///
-/// A load balancer sends no requests while this answers 503.
+/// A load balancer sends no requests while the answer is 503.
 #[utoipa::path(
     tag = "operating",
     operation_id = "health_ready",
     responses(
-        (status = 200, description = "Requests may be sent; `status` is `ready`.", body = Readiness),
-        (status = 503, description = "The server is about to stop, or its store cannot be written; `status` is `stopping` or `failing`.",
-            body = Readiness),
+        (status = 200, body = Readiness,
+            description = "The server can take requests. `status` is `ready`."),
+        (status = 503, body = Readiness,
+            description = "The server is about to stop (`status` is `stopping`), or its store \
+                           cannot be written (`failing`)."),
         CommonErrors,
     ),
 )]

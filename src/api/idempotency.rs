@@ -20,7 +20,7 @@ use crate::validation::parameters::Parameter;
 /// The header that makes a call safe to repeat.
 const IDEMPOTENCY_KEY: Parameter<String> = Parameter {
     name: "Idempotency-Key",
-    about: "A key of the caller's own that makes the call safe to repeat for 300 seconds.",
+    about: "A key that the caller chooses. It makes the call safe to repeat for 300 seconds.",
     read: |key| {
         (1..=LONGEST_KEY)
             .contains(&key.len())
@@ -36,10 +36,10 @@ const IDEMPOTENCY_KEY: Parameter<String> = Parameter {
     },
 };
 
-/// The longest key, in bytes.
+/// The maximum length of a key, in bytes.
 const LONGEST_KEY: usize = 256;
 
-/// The header of a call that may be repeated, for the description.
+/// The header `Idempotency-Key`, as a parameter in the description of the API.
 pub(crate) struct RepeatHeader;
 
 impl IntoParams for RepeatHeader {
@@ -48,7 +48,7 @@ impl IntoParams for RepeatHeader {
     }
 }
 
-/// The body of a call that may be repeated, with its key.
+/// The body of a call that is safe to repeat, with the key of the call.
 #[derive(Debug)]
 pub(crate) struct RepeatableBody<T> {
     /// The request that the body holds.
@@ -65,11 +65,11 @@ pub(crate) struct IdempotencyKey {
 }
 
 impl IdempotencyKey {
-    /// Returns the answer of the first call with this key. `answering` does the call if there was
-    /// none.
+    /// Returns the answer of the first call with this key. If there was no such call, runs
+    /// `answering`, which does the call.
     ///
     /// # Errors
-    /// Fails when the key was used for another body, or with the error of `answering`.
+    /// Fails when the key was used for another body, and with the error of `answering`.
     pub(crate) async fn answer_once<F>(
         self,
         broker: &Broker,

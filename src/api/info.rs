@@ -1,4 +1,4 @@
-//! `/info`: tells of channels and their users.
+//! `/info`: shows channels and their users.
 
 use actix_web::post;
 use actix_web::web::Data;
@@ -26,27 +26,29 @@ use crate::validation::rules::{CHANNEL, bounded, list, name, object};
 /// The request of `/info`.
 #[derive(Debug, Default)]
 pub struct InfoRequest {
-    /// The channels, or `None` for all.
+    /// The channels to show, or `None` for all channels.
     channels: Option<Vec<ChannelName>>,
     options: InfoOptions,
 }
 
-/// The object under `info`, which says which channels are shown, and how much of each.
+/// The object under `info`. It says which channels are shown, and which parts of each.
 #[derive(Debug)]
 pub struct InfoQuery;
 
 impl Table for InfoQuery {
     type Value = InfoRequest;
-    const ABOUT: &'static str = "Which channels are shown, and how much of each.";
+    const ABOUT: &'static str =
+        "The channels to show, and the parts of each channel that are shown.";
 
     fn walk(fields: &mut impl Fields) -> Option<InfoRequest> {
         const WITH_HISTORY: &str = "Whether the history of each channel is shown.";
         const WITH_USERS: &str = "Whether the users of each channel are shown.";
-        const CHANNELS: &str = "The channels to show: all if the list is absent, and none if it is empty. Only `/info` uses it; other \
-                                calls show the channels that they name.";
-        const EXCLUDED: &str = "Channels that are not shown.";
+        const CHANNELS: &str = "The channels to show. If the list is absent, all channels are \
+                                shown. If it is empty, no channels are shown. Only `/info` uses \
+                                this list; other calls show the channels that they are about.";
+        const EXCLUDED: &str = "The channels that are not shown.";
         const WITH_CONNECTIONS: &str =
-            "Has no effect, as in the original server, but must be a boolean.";
+            "This field has no effect, as in the original server. It must be a boolean.";
         const PUBLIC_STATE: &str = "Whether only the public part of the users' state is shown.";
         let most = fields.facts().limits.channels;
         let include_history = fields.flag(field("include_history", WITH_HISTORY), true);
@@ -77,10 +79,10 @@ describe_table!(InfoQuery);
 
 impl Table for InfoRequest {
     type Value = Self;
-    const ABOUT: &'static str = "The channels to show, under `info`.";
+    const ABOUT: &'static str = "The channels to show, under the key `info`.";
 
     fn walk(fields: &mut impl Fields) -> Option<Self> {
-        const INFO: &str = "Which channels to show, and how much of them.";
+        const INFO: &str = "The object that says which channels and which parts of them to show.";
         let limits = fields.facts().limits;
         fields.required(
             field("info", INFO).example(r#"{"channels": ["news"]}"#),
@@ -91,7 +93,7 @@ impl Table for InfoRequest {
 
 describe_table!(InfoRequest);
 
-/// The request of older releases, without `info` around it. Other keys are ignored.
+/// The request of older releases, which has no `info` around its fields. Other keys are ignored.
 #[derive(Debug)]
 pub struct OlderInfoRequest;
 
@@ -101,7 +103,7 @@ impl Table for OlderInfoRequest {
 
     fn walk(fields: &mut impl Fields) -> Option<InfoRequest> {
         const CHANNELS: &str =
-            "The channels to show where `info` is absent. An empty list stands for all channels.";
+            "The channels to show if `info` is absent. An empty list means all channels.";
         let most = fields.facts().limits.channels;
         let channels = fields.required(
             field("channels", CHANNELS).example(r#"["news"]"#),
@@ -127,11 +129,12 @@ fn is_older(body: &RawValue) -> bool {
 #[derive(Debug)]
 pub struct InfoBody(InfoRequest);
 
-/// One object with the fields of both forms: generated clients have trouble with a choice between
-/// two bodies that may also be absent.
+/// The schema is one object with the fields of both forms. Generated clients have trouble with a
+/// choice between two forms if the body may also be absent.
 impl PartialSchema for InfoBody {
     fn schema() -> RefOr<Schema> {
-        let about = "The channels to show, under `info`, or under `channels` as in older releases.";
+        let about = "The channels to show, under the key `info`, or under the key `channels` as in \
+                     older releases.";
         let mut body = ObjectBuilder::new()
             .description(Some(about))
             .min_properties(Some(1))
@@ -160,7 +163,8 @@ impl FromBody for InfoBody {
                 Checked::object::<OlderInfoRequest>(body, facts).map(Self)
             }
             JsonKind::Object => Checked::object::<InfoRequest>(body, facts).map(Self),
-            // Its first field is an object, so the original words this differently.
+            // The original server words this error differently than for other bodies, because the
+            // first field of this request is an object.
             _ => Checked::from_result(Err(Errors::wrong_kind_of_whole(
                 "Invalid type.",
                 "a JSON object with the key \"info\" is needed here",
@@ -174,10 +178,10 @@ impl FromBody for InfoBody {
     }
 }
 
-/// Walks over `info`, which other calls have. `channels` counts in `/info` only, but must be right
-/// everywhere.
+/// Walks over the field `info` of other calls. Only `/info` uses its `channels`, but the list must
+/// be valid in every call.
 pub(super) fn info_options(fields: &mut impl Fields) -> Option<InfoOptions> {
-    const ABOUT: &str = "How much of the channels is shown in the answer.";
+    const ABOUT: &str = "The parts of the channels that the answer shows.";
     let limits = fields.facts().limits;
     fields
         .or_empty(field("info", ABOUT), object::<InfoQuery>(limits))
@@ -186,13 +190,15 @@ pub(super) fn info_options(fields: &mut impl Fields) -> Option<InfoOptions> {
 
 /// Shows channels and their users.
 ///
-/// Without a body all channels are shown. Any method does this.
+/// Without a body, all channels are shown. Every method does this.
 #[utoipa::path(
     tag = "channels",
     operation_id = "info",
-    request_body(content = Option<InfoBody>, description = "The channels to show; nothing for all of them."),
+    request_body(content = Option<InfoBody>,
+        description = "The channels to show. Without a body, all channels are shown."),
     responses(
-        (status = 200, description = "The channels that were asked for and exist, and their users.", body = Info),
+        (status = 200, body = Info,
+            description = "The channels that were asked for and exist, and their users."),
         CommonErrors, HttpsOnly, InvalidBody, SignedErrors,
     ),
     security(("signature" = [])),
@@ -206,7 +212,7 @@ pub(crate) async fn post_info(
     show_info(signed, services, body).await
 }
 
-/// Does for any other method what POST does.
+/// Shows channels and their users, for requests with methods other than POST.
 pub async fn show_info(
     _: Signed,
     services: Data<Services>,

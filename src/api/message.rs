@@ -28,13 +28,15 @@ pub struct MessageDraft;
 
 impl Table for MessageDraft {
     type Value = Draft;
-    const ABOUT: &'static str = "A message to publish, and who gets it.";
+    const ABOUT: &'static str = "A message to publish, and its recipients.";
 
     fn walk(fields: &mut impl Fields) -> Option<Draft> {
-        const UUID: &str = "An id for the message, in any usual spelling of a UUID. Where it is absent the server makes one.";
-        const TIMESTAMP: &str = "A time for the message. Where it is absent it is now.";
+        const UUID: &str = "An id for the message, in any usual spelling of a UUID. If it is \
+                            absent, the server makes one.";
+        const TIMESTAMP: &str = "A time for the message. The default is the current time.";
         const USER_FIELD: &str = "The name of the user who sends the message.";
-        const MESSAGE: &str = "The application's object, of at most `message_limit` bytes, which is passed on unchanged.";
+        const MESSAGE: &str = "The application's object, which is passed on unchanged. It has at \
+                               most `message_limit` bytes.";
         let limit = fields.facts().limits.message;
         let address = address(fields);
         let uuid = fields.optional(field("uuid", UUID), uuid());
@@ -68,9 +70,9 @@ impl FromBody for MessageRequest {
 
 /// Publishes messages to channels and users.
 ///
-/// Answers with the accepted messages, without those that have neither a channel nor recipients. A
-/// call that is repeated with the same `Idempotency-Key` gets the first answer again, and nothing
-/// is delivered twice.
+/// The answer lists the accepted messages. Messages with neither a channel nor recipients are left
+/// out. A call that is repeated with the same `Idempotency-Key` gets the first answer again, and
+/// nothing is delivered twice.
 #[utoipa::path(
     tag = "messages",
     operation_id = "publish",

@@ -1,4 +1,4 @@
-//! `GET /metrics`: the numbers of the server for Prometheus.
+//! `GET /metrics`: the server's metrics for Prometheus.
 
 use actix_web::web::{Data, block};
 use actix_web::{HttpResponse, get};
@@ -11,16 +11,17 @@ use crate::metrics::process::ProcessNumbers;
 use crate::openapi::answers::{CommonErrors, HttpsOnly, WatchErrors};
 use crate::services::Services;
 
-/// Tells the numbers of the server, in the text format of Prometheus.
+/// Returns the server's metrics, in the text format of Prometheus.
 ///
-/// Anyone may read them whose address is in `allow_posting_from`, who has a session, who signs, or who
-/// reaches an address of `internal_listen`. No name of a channel or user stands in them.
+/// Callers may read the metrics if their address is in `allow_posting_from`, if they have a session
+/// or a signature, or if they reach an address of `internal_listen`. The metrics contain no names
+/// of channels or users.
 #[utoipa::path(
     tag = "operating",
     operation_id = "metrics",
     responses(
-        (status = 200, description = "The numbers, in the text format of Prometheus, version 0.0.4.", body = String,
-            content_type = "text/plain"),
+        (status = 200, body = String, content_type = "text/plain",
+            description = "The metrics, in version 0.0.4 of the text format of Prometheus."),
         CommonErrors, HttpsOnly, WatchErrors,
     ),
 )]

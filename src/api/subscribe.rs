@@ -1,4 +1,4 @@
-//! `POST /subscribe`: puts a connection into channels.
+//! `POST /subscribe`: subscribes a connection to channels.
 
 use std::collections::HashMap;
 
@@ -41,11 +41,11 @@ pub struct SubscribeRequest {
 
 impl Table for SubscribeRequest {
     type Value = Self;
-    const ABOUT: &'static str = "A connection, and channels that it subscribes to or leaves.";
+    const ABOUT: &'static str = "A connection, and the channels that it subscribes to or leaves.";
 
     fn walk(fields: &mut impl Fields) -> Option<Self> {
         const CHANNELS: &str =
-            "The channels that the connection subscribes to or leaves, at least one.";
+            "The channels that the connection subscribes to or leaves. At least one is required.";
         let most = fields.facts().limits.channels;
         let conn_id = known_connection(fields);
         let channels = fields.required(
@@ -65,15 +65,16 @@ impl Table for SubscribeRequest {
 
 describe_table!(SubscribeRequest);
 
-/// Walks over `conn_id`. One in the body takes precedence over one in the query; absent from both
-/// it counts as null.
+/// Walks over the field `conn_id`. The id in the body takes precedence over the id in the query. If
+/// both are absent, the field counts as null.
 fn known_connection(fields: &mut impl Fields) -> Option<ConnId> {
-    const ABOUT: &str = "The id of an open connection, in any usual spelling of a UUID. It may stand in the query instead.";
+    const ABOUT: &str = "The id of an open connection, in any usual spelling of a UUID. It may be \
+                         in the query instead.";
     let conn_id = field("conn_id", ABOUT).example(r#""7d444840-9dc0-11d1-b245-5ffdce74fad2""#);
     let conn_id = fields.or_else(conn_id, uuid(), |facts| match &facts.conn_id {
         None => Err(Errors::explained(
             NULL,
-            "conn_id is missing, in the body and in the query.",
+            "the key \"conn_id\" is missing in both the body and the query.",
         )),
         Some(text) => parse_uuid(text)
             .map(ConnId::from)
@@ -83,12 +84,12 @@ fn known_connection(fields: &mut impl Fields) -> Option<ConnId> {
     Some(conn_id)
 }
 
-/// The connection, where the query names it.
+/// The query parameter that names the connection.
 pub(super) struct SubscribeQuery;
 
 impl IntoParams for SubscribeQuery {
     fn into_params(_: impl Fn() -> Option<ParameterIn>) -> Vec<Parameter> {
-        let about = "The id of an open connection. It counts where the body has no `conn_id`.";
+        let about = "The id of an open connection. It is used if the body has no `conn_id`.";
         vec![CONN_ID.about(about).optional()]
     }
 }
@@ -98,7 +99,7 @@ impl IntoParams for SubscribeQuery {
 pub struct SubscribeAnswer {
     /// All channels that the connection listens to, sorted.
     channels: Vec<ChannelName>,
-    /// All channels of the connection, with as much as `info` asked for.
+    /// All channels of the connection, in the detail that `info` asks for.
     channels_info: Info,
     /// The channels that are new to the connection, sorted.
     subscribed_to: Vec<ChannelName>,
@@ -111,9 +112,11 @@ pub struct SubscribeAnswer {
     tag = "users",
     operation_id = "subscribe",
     params(SubscribeQuery),
-    request_body(content = SubscribeRequest, description = "The connection, and the channels to subscribe to."),
+    request_body(content = SubscribeRequest,
+        description = "The connection, and the channels to subscribe to."),
     responses(
-        (status = 200, description = "All channels of the connection, and those that are new to it.", body = SubscribeAnswer),
+        (status = 200, body = SubscribeAnswer,
+            description = "All channels of the connection, and the channels that are new to it."),
         CommonErrors, HttpsOnly, InvalidBody, SignedErrors,
     ),
     security(("signature" = [])),

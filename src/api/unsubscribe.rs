@@ -1,4 +1,4 @@
-//! `POST /unsubscribe`: takes a connection out of channels.
+//! `POST /unsubscribe`: unsubscribes a connection from channels.
 
 use actix_web::post;
 use actix_web::web::Data;
@@ -15,12 +15,12 @@ use crate::extractors::signed::Signed;
 use crate::openapi::answers::{CommonErrors, HttpsOnly, InvalidBody, SignedErrors};
 use crate::services::Services;
 
-/// The channels of a connection after it left some.
+/// The channels of a connection after it left some of them.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct UnsubscribeAnswer {
     /// The channels that the connection still listens to, sorted.
     channels: Vec<ChannelName>,
-    /// The channels that are left, with as much as `info` asked for.
+    /// The remaining channels, in the detail that `info` asks for.
     channels_info: Info,
     /// The channels that the connection left, sorted.
     unsubscribed_from: Vec<ChannelName>,
@@ -33,9 +33,12 @@ pub struct UnsubscribeAnswer {
     tag = "users",
     operation_id = "unsubscribe",
     params(SubscribeQuery),
-    request_body(content = SubscribeRequest, description = "The connection, and the channels to leave."),
+    request_body(content = SubscribeRequest,
+        description = "The connection, and the channels to leave."),
     responses(
-        (status = 200, description = "The channels that are left to the connection, and those that it left.", body = UnsubscribeAnswer),
+        (status = 200, body = UnsubscribeAnswer,
+            description = "The remaining channels of the connection, and the channels that it \
+                           left."),
         CommonErrors, HttpsOnly, InvalidBody, SignedErrors,
     ),
     security(("signature" = [])),

@@ -1,4 +1,4 @@
-//! `POST /user_state`: sets a user's state; and `/user_status`, its form before 0.7.
+//! `POST /user_state` sets a user's state. `POST /user_status` is its form before version 0.7.
 
 use actix_web::post;
 use actix_web::web::{Data, Json};
@@ -37,9 +37,9 @@ impl Table for UserStateRequest {
     const ABOUT: &'static str = "Values to set in the state of a user.";
 
     fn walk(fields: &mut impl Fields) -> Option<Self> {
-        const STATE: &str = "The values to set. Keys that are not named stay as they are.";
-        const PUBLIC_KEYS: &str =
-            "The keys of the state that others may see. Absent or null, they stay as they are.";
+        const STATE: &str = "The values to set. Keys that are not named stay unchanged.";
+        const PUBLIC_KEYS: &str = "The keys of the state that others may see. If the list is \
+                                   absent or null, the public keys stay unchanged.";
         let most = fields.facts().limits.public_keys;
         let user = known_user(fields);
         let user_state = fields.or_empty(
@@ -60,15 +60,16 @@ impl Table for UserStateRequest {
 
 describe_table!(UserStateRequest);
 
-/// A name of the wrong length is unknown besides, and both are said.
+/// Walks over the field `user`, whose user must be known. A name of the wrong length gets two
+/// errors: about its length, and about the unknown user.
 fn known_user(fields: &mut impl Fields) -> Option<UserName> {
-    const ABOUT: &str = "The name of a user who is known.";
+    const ABOUT: &str = "The name of a known user.";
     let user = fields.required(field("user", ABOUT).example(r#""alice""#), KnownUser)?;
     fields.look_up("user", Lookup::User(user.clone()));
     Some(user)
 }
 
-/// The rule of a user's name whose user must be known.
+/// The rule for the name of a user who must be known.
 struct KnownUser;
 
 impl Rule<UserName> for KnownUser {
@@ -92,13 +93,13 @@ pub struct UserStateAnswer {
     /// The whole state of the user, after the change.
     #[schema(value_type = BTreeMap<String, StateValue>)]
     user_state: State,
-    /// The values that are different now.
+    /// The values that the call changed.
     changed_state: Vec<Change>,
     /// The keys of the state that others may see now.
     public_keys: Vec<String>,
 }
 
-/// Sets values of a user's state.
+/// Sets values in a user's state.
 ///
 /// The user's channels with `notify_state` get a `user_state_change` event with the public values
 /// that changed.
@@ -107,7 +108,8 @@ pub struct UserStateAnswer {
     operation_id = "user_state",
     request_body(content = UserStateRequest, description = "The user, and the values to set."),
     responses(
-        (status = 200, description = "The state of the user, and what changed in it.", body = UserStateAnswer),
+        (status = 200, body = UserStateAnswer,
+            description = "The state of the user, and the values that changed."),
         CommonErrors, HttpsOnly, InvalidBody, SignedErrors,
     ),
     security(("signature" = [])),
@@ -121,7 +123,7 @@ pub(crate) async fn set_user_state(
     set(&services.broker, request).await.map(Json)
 }
 
-/// The request of `/user_status`, of the dialect before 0.7.
+/// The request of `/user_status`, which belongs to the dialect before version 0.7.
 #[derive(Debug)]
 pub struct UserStatusRequest(UserStateRequest);
 
@@ -147,7 +149,7 @@ impl Table for UserStatusRequest {
 
 describe_table!(UserStatusRequest);
 
-/// Sets the value `status` of a user's state.
+/// Sets the value `status` in a user's state.
 ///
 /// Applications used this call before version 0.7, and should use `/user_state` now.
 #[utoipa::path(
@@ -155,7 +157,8 @@ describe_table!(UserStatusRequest);
     operation_id = "user_status",
     request_body(content = UserStatusRequest, description = "The user, and the status to set."),
     responses(
-        (status = 200, description = "The state of the user, and what changed in it.", body = UserStateAnswer),
+        (status = 200, body = UserStateAnswer,
+            description = "The state of the user, and the values that changed."),
         CommonErrors, HttpsOnly, InvalidBody, SignedErrors,
     ),
     security(("signature" = [])),

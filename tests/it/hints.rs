@@ -126,7 +126,7 @@ async fn terse_answers_name_the_place_and_what_is_needed_there() {
         (
             "/subscribe",
             json!({"channels": ["news"]}),
-            "conn_id: conn_id is missing, in the body and in the query.",
+            "conn_id: the key \"conn_id\" is missing in both the body and the query.",
         ),
         (
             "/subscribe",
