@@ -17,7 +17,7 @@ use serde::Serialize;
 use crate::error::ApiError;
 use crate::services::Services;
 
-/// JSON that is sent as it is.
+/// An answer whose JSON is encoded already. It is sent unchanged.
 #[derive(Debug)]
 pub struct JsonText(pub ByteString);
 
@@ -31,9 +31,9 @@ impl Responder for JsonText {
     }
 }
 
-/// An answer that may be large, such as one that shows the histories of many channels. It is encoded
-/// piece by piece, as long as there is memory for it (`memory_limit`), and counts as memory until its
-/// client has taken it.
+/// An answer that may be large, such as the histories of many channels. It is encoded piece by
+/// piece as long as there is memory for it (`memory_limit`). It counts as memory until its client
+/// has taken it.
 #[derive(Debug)]
 pub struct LargeJson<T>(pub T);
 
@@ -65,28 +65,29 @@ fn encode(value: &impl Serialize, request: &HttpRequest) -> Result<Pieces, ApiEr
         }
         Err(_) => Err(match pieces.refused {
             Some(refused) => ApiError::AnswerRefused(refused),
-            None => ApiError::Internal("an answer that is no JSON"),
+            None => ApiError::Internal("an answer could not be encoded"),
         }),
     }
 }
 
-/// The size at which a piece is full, in bytes. An answer that is no larger is not counted.
+/// The size of a full piece, in bytes. An answer that fits into one piece does not count as memory.
 const PIECE: usize = 64 << 10;
 
-/// A text in pieces, which are given up one after the other.
+/// A text in pieces, which are sent one after the other.
 struct Pieces {
     full: VecDeque<Bytes>,
     last: Vec<u8>,
-    /// How many bytes the full pieces have; all that are left, once it is complete.
+    /// The number of bytes in the full pieces. Once the text is complete, the number of all bytes
+    /// that are left to send.
     size: usize,
     held: HeldBytes,
-    /// Why no more is taken.
+    /// The reason why no more bytes are taken, if there is one.
     refused: Option<Refused>,
 }
 
 impl Pieces {
-    /// Takes as much as the last piece has room for, after it has begun a new one if that is full.
-    /// Returns how much that was.
+    /// Takes as many bytes as the last piece has room for, and returns their number. If the last
+    /// piece is full, begins a new one first.
     fn take(&mut self, bytes: &[u8]) -> io::Result<usize> {
         if self.last.len() == PIECE {
             self.size += PIECE;
@@ -111,7 +112,7 @@ impl io::Write for Pieces {
 
     #[inline]
     fn write_all(&mut self, mut bytes: &[u8]) -> io::Result<()> {
-        // Most writes are of some bytes, and fit.
+        // Most writes have only a few bytes and fit into the last piece.
         if self.last.len() + bytes.len() <= PIECE {
             self.last.extend_from_slice(bytes);
             return Ok(());
@@ -145,7 +146,7 @@ impl MessageBody for Pieces {
         if let Some(piece) = &piece {
             self.size -= piece.len();
             let left = self.size;
-            // It shrinks, so there is room for it.
+            // Cannot fail: the number of held bytes becomes smaller.
             self.held.try_set(left).ok();
         }
         Poll::Ready(piece.map(Ok))

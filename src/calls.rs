@@ -10,7 +10,7 @@ use crate::api::{
 };
 use crate::transport::{event_stream, long_poll, upgrade};
 
-/// Adds the calls to an application. A call that is not here does not exist and is not described.
+/// Registers all calls. A call that is missing here is neither served nor described.
 pub fn register(app: &mut ServiceConfig<'_>) {
     app.service(message::publish_messages)
         .service(edit::edit_messages)
@@ -37,7 +37,7 @@ pub fn register(app: &mut ServiceConfig<'_>) {
         .service(action::forget_channel);
 }
 
-/// Adds the calls that a client needs to listen. A public address may serve these only.
+/// Registers the calls that a client needs to listen. A public address may serve only these calls.
 pub fn register_for_clients(app: &mut ServiceConfig<'_>) {
     app.service(upgrade::open)
         .service(event_stream::open)

@@ -1,5 +1,5 @@
 //! The only place that turns errors into answers. It has no side effects: the middleware counts and
-//! logs refusals (`logging/refusals.rs`).
+//! logs the refusals (`logging/refusals.rs`).
 
 use std::time::Duration;
 
@@ -18,7 +18,7 @@ use crate::signature::verifier::NotVerified;
 use crate::validation::errors::Errors;
 use crate::validation::parameters::{CONN_ID, WrongParameter};
 
-/// Why a request is not done.
+/// The reason why a request is not done.
 #[derive(Debug, Error)]
 pub enum ApiError {
     /// The caller's address is not in `allow_posting_from`.
@@ -27,7 +27,7 @@ pub enum ApiError {
         /// The address that was seen.
         address: String,
     },
-    /// A page of an origin that may not listen here.
+    /// The origin of the page may not listen here.
     #[error("pages of the origin {origin} may not listen here: it is not in allow_origins")]
     OriginNotAllowed {
         /// The origin that was seen.
@@ -36,15 +36,17 @@ pub enum ApiError {
     /// The call has no signature.
     #[error("the call is not signed")]
     NotSigned,
-    /// The call has neither a session nor a signature, and is not made by a page.
+    /// The call has neither a session nor a signature, and a redirect to the sign-in page would not
+    /// help its caller.
     #[error("the call has no session and is not signed")]
     NoCredentials,
     /// The signature is wrong, malformed or too old.
     #[error("{0}")]
     BadSignature(SignatureFlaw),
-    /// No further signature can be remembered (`reject_replays`).
+    /// The memory for used signatures is full (`reject_replays`).
     #[error(
-        "too many signed calls in the last minute to remember their signatures (replay_bytes); nothing of this was done"
+        "the memory for the signatures of the last minute is full (replay_bytes); nothing of this \
+         was done"
     )]
     TooManySignatures,
     /// The body breaks rules.
@@ -56,7 +58,7 @@ pub enum ApiError {
     /// The body is not JSON.
     #[error("{reason}")]
     NotJson {
-        /// What is wrong with it, and where.
+        /// The reason, with the place in the body.
         reason: String,
     },
     /// The body is too large.
@@ -65,7 +67,7 @@ pub enum ApiError {
         /// The largest size that is allowed, in bytes.
         limit: usize,
     },
-    /// The body is larger than one that needs no signature may be.
+    /// The body is too large for a call that needs no signature.
     #[error("the body is larger than {limit} bytes; only signed calls may send more")]
     TooLargeUnsigned {
         /// The largest size that is allowed, in bytes.
@@ -81,49 +83,51 @@ pub enum ApiError {
     #[error("unknown connection; connect again through the application")]
     UnknownConnection,
     /// The request for `/ws` does not ask for an upgrade.
-    #[error("this is a websocket; it needs an upgrade: {0}")]
+    #[error("this path is a websocket and needs an upgrade: {0}")]
     NoUpgrade(String),
     /// The request asks for an upgrade or a tunnel on a path that is not `/ws`.
     #[error(
-        "only /ws can be upgraded to a websocket; send this request without Upgrade, and not by CONNECT"
+        "only /ws can be upgraded to a websocket; send this request without Upgrade, and not by \
+         CONNECT"
     )]
     Upgrade,
-    /// The request came through a proxy while a default secret is in force.
+    /// The request came through a proxy while the server uses a default secret.
     #[error(
-        "This request came through a proxy (it has the header {header}), while the default of {secrets} is in force, which everyone \
-         knows. Set {secrets} to values of your own; or, while you develop, name the proxy in trusted_proxies."
+        "This request came through a proxy (it has the header {header}), but the server uses the \
+         default of {secrets}, which everyone knows. Set {secrets} to values of your own. During \
+         development you can name the proxy in trusted_proxies instead."
     )]
     DefaultSecretBehindProxy {
         /// The header that only proxies add.
         header: &'static str,
-        /// The keys of the secrets that have their default.
+        /// The setting keys of the secrets that have their default value.
         secrets: String,
     },
     /// The request came by HTTP, and only HTTPS is served.
-    #[error("Only https is served here (enforce_https).")]
+    #[error("This server accepts https only (enforce_https).")]
     NotHttps,
     /// A page of another site uses an operator's session.
-    #[error("this was sent by a page of another site")]
+    #[error("this request was sent by a page of another site")]
     ForeignPage,
     /// The admin pages need a session.
     #[error("sign in first")]
     NoSession {
-        /// The address of the page to sign in.
+        /// The address of the sign-in page.
         sign_in: String,
     },
     /// The request may not read the metrics.
     #[error(
-        "the metrics are for addresses in allow_posting_from, for who is signed in to the admin panel, and for signed requests; \
-         this one came from {address}{}",
+        "only addresses in allow_posting_from, signed requests and operators who are signed in to \
+         the admin panel may read the metrics; this request came from {address}{}",
         hidden_sender(.is_forwarded)
     )]
     MayNotWatch {
         /// The address that was seen.
         address: String,
-        /// Whether a proxy shows in the request which does not say for certain who sent it.
+        /// Whether the request came through a proxy that does not say for certain who sent it.
         is_forwarded: bool,
     },
-    /// The server is about to end.
+    /// The server is about to stop.
     #[error("the server is stopping; nothing of this was done")]
     Stopping,
     /// The broker cannot do this now.
@@ -131,15 +135,20 @@ pub enum ApiError {
     Refused(Refused),
     /// There is no memory for an answer of this size.
     #[error(
-        "there is no room for an answer of this size now (memory_limit), but what the call changes is done; ask for less of it by `info`"
+        "there is no room for an answer of this size now (memory_limit), but the changes of the \
+         call are done; ask for a smaller answer with `info`"
     )]
     AnswerRefused(Refused),
-    /// The client's address is beyond a limit.
-    #[error("more {} than allowed ({}); try again in {retry_after} s", kind.what(), kind.setting())]
+    /// The client's address has reached a limit.
+    #[error(
+        "more {} than allowed ({}); try again in {retry_after} s",
+        kind.what(),
+        kind.setting()
+    )]
     TooMany {
         /// The limit.
         kind: LimitKind,
-        /// After how many seconds to try again.
+        /// The number of seconds after which to try again.
         retry_after: u64,
     },
     /// The server has a fault.
@@ -147,10 +156,10 @@ pub enum ApiError {
     Internal(&'static str),
 }
 
-/// Says of a request that a proxy sent why its address does not count.
+/// Returns the reason why the address of a request does not count, if a proxy hides the sender.
 fn hidden_sender(is_forwarded: &bool) -> &'static str {
     if *is_forwarded {
-        " through a proxy that is not in trusted_proxies, or that does not tell who sent it"
+        " through a proxy that is not in trusted_proxies, or that does not say who sent it"
     } else {
         ""
     }
@@ -164,7 +173,8 @@ impl ApiError {
         }
     }
 
-    /// Creates the error of a client whose address has as many of something as it may.
+    /// Creates the error of a client whose address has reached a limit. The client may try again in
+    /// a second.
     pub fn too_many(kind: LimitKind) -> Self {
         Self::TooMany {
             kind,
@@ -177,8 +187,8 @@ impl ApiError {
         Self::Invalid(Errors::part(name, Errors::message(message)))
     }
 
-    /// Creates the error of an operation on a connection or user that may be gone since it was
-    /// looked up.
+    /// Creates the error of an operation on a connection or user. `unknown` is the error of `field`
+    /// if the connection or user is gone since it was looked up.
     pub fn not_done(error: NotDone, field: &str, unknown: Errors) -> Self {
         match error {
             NotDone::Unknown(_) => Self::Invalid(Errors::part(field, unknown)),
@@ -188,10 +198,11 @@ impl ApiError {
     }
 }
 
-/// The header that explains an answer whose body is the original's and says little.
+/// The header that explains an answer whose body has the words of the original server and says
+/// little.
 pub const HINT: &str = "x-channelstream-hint";
 
-/// The longest hint, in characters. Keys that a caller chose may stand in it.
+/// The maximum length of a hint, in characters. A hint may contain keys that the caller chose.
 const LONGEST_HINT: usize = 300;
 
 impl ApiError {
@@ -211,18 +222,17 @@ impl ApiError {
         }
     }
 
-    /// Returns what the answer's body does not say, as printable ASCII. A stranger learns of a
-    /// signature only which of the two it is.
+    /// Returns the explanation that is missing in the answer's body, as printable ASCII. About a
+    /// signature, a stranger learns only whether it does not match or is too old.
     pub fn hint(&self) -> Option<String> {
         let hint = match self {
             Self::BadSignature(SignatureFlaw::Foreign) => "signature does not match".to_owned(),
             Self::BadSignature(SignatureFlaw::Old) => "signature too old".to_owned(),
-            // Whoever made this signature knows the secret.
+            // The caller knows the secret, since the signature matches, so the details may be told.
             Self::BadSignature(flaw) => flaw.to_string(),
             Self::Invalid(errors) | Self::InvalidQuery(errors) => errors.hint()?,
             Self::BadQuery(message) if message == CONN_ID.wrong => {
-                "conn_id: a UUID is needed here, as 7d444840-9dc0-11d1-b245-5ffdce74fad2."
-                    .to_owned()
+                "conn_id: must be a UUID, such as 7d444840-9dc0-11d1-b245-5ffdce74fad2.".to_owned()
             }
             _ => return None,
         };
@@ -260,7 +270,7 @@ impl From<TooOften> for ApiError {
     fn from(TooOften { kind, retry_after }: TooOften) -> Self {
         Self::TooMany {
             kind,
-            // Rounded up, so that whoever waits that long is not refused again.
+            // Rounded up, so that a client that waits this long is not refused again.
             retry_after: retry_after.as_secs() + 1,
         }
     }
@@ -282,7 +292,7 @@ impl From<Refused> for ApiError {
 }
 
 impl From<LimitReached> for ApiError {
-    /// Names the field whose values led beyond the limit.
+    /// Names the field whose values exceed the limit.
     fn from(reached: LimitReached) -> Self {
         let field = match reached.kind() {
             LimitKind::ChannelsPerConnection => "channels",
@@ -339,8 +349,8 @@ impl ResponseError for ApiError {
             response.insert_header((HINT, hint));
         }
         match self {
-            // The address and the key to change tell a caller what it knows itself or what stands
-            // in the documentation.
+            // The answer tells a stranger nothing new: the caller knows its own address, and the
+            // setting is documented.
             Self::AddressNotAllowed { address } => response.json(Refusal::of(format!(
                 "The address {address} is not in allow_posting_from."
             ))),
@@ -380,7 +390,7 @@ impl ResponseError for ApiError {
                 .insert_header((header::RETRY_AFTER, *retry_after))
                 .json(Refusal::of(self.to_string())),
             Self::Internal(_) => response.json(Refusal::of("Internal error.")),
-            // What is left of its body is not waited for.
+            // The socket is closed, so the server does not wait for the rest of the body.
             Self::TooSlow(_) => response.force_close().json(Refusal::of(self.to_string())),
             Self::NotJson { .. }
             | Self::TooLarge { .. }

@@ -1,4 +1,4 @@
-//! What all streams of server-sent events have in common (WHATWG HTML §9.2).
+//! The parts that all streams of server-sent events have in common (WHATWG HTML §9.2).
 
 use actix_web::http::header;
 use actix_web::{HttpRequest, HttpResponse, HttpResponseBuilder};
@@ -7,7 +7,7 @@ use bytes::Bytes;
 use crate::validation::parameters::{Parameter, text};
 use crate::validation::query;
 
-/// The first bytes of a stream. They tell a browser to wait a second before it comes back, which is
+/// The first bytes of a stream. They tell a browser to wait a second before it reconnects, which is
 /// less than [`presence_grace`](crate::settings::Settings::presence_grace).
 pub const BEGINNING: Bytes = Bytes::from_static(b"retry: 1000\n\n");
 
@@ -17,25 +17,27 @@ pub fn answer() -> HttpResponseBuilder {
     answer
         .insert_header((header::CONTENT_TYPE, "text/event-stream"))
         .insert_header((header::CACHE_CONTROL, "no-store, no-transform"))
-        // nginx would hold events back to send more at once.
+        // Without this header, nginx would hold events back to send several of them at once.
         .insert_header(("x-accel-buffering", "no"));
     answer
 }
 
-/// The query parameter that says what the client has read up to.
+/// The query parameter that names the last event that the client has read.
 pub const LAST_EVENT_ID: Parameter<String> = text(
     "last_event_id",
-    "The `id` of the last server-sent event, or the position of the last long-poll, that the page has read.",
+    "The `id` of the last server-sent event that the page has read, or the position of the last \
+     long-poll that it has read.",
 );
 
-/// The header that says the same. Browsers send it by themselves.
+/// The header with the same meaning as [`LAST_EVENT_ID`]. Browsers send it by themselves.
 pub const LAST_EVENT_ID_HEADER: Parameter<String> = text(
     "Last-Event-ID",
-    "The same as `last_event_id`, which counts where this is absent. Browsers send it by themselves.",
+    "The same as the parameter `last_event_id`, which is used if this header is absent. Browsers \
+     send it by themselves.",
 );
 
-/// Returns the `id:` of the last event that the client has read: that of the header
-/// `Last-Event-ID`, or else that of the query parameter `last_event_id`.
+/// Returns the `id:` of the last event that the client has read. It is taken from the header
+/// `Last-Event-ID` or, if that is absent or empty, from the query parameter `last_event_id`.
 pub fn last_event_id(request: &HttpRequest) -> Option<String> {
     let header = request
         .headers()

@@ -1,5 +1,5 @@
-//! What handlers take: proofs of who calls ([`signed`], [`operator`], [`watcher`]), and bodies ([`body`], read
-//! by [`reading`]).
+//! The arguments of handlers: proofs of who calls ([`signed`], [`operator`], [`watcher`]), and
+//! bodies ([`body`], which are read by [`reading`]).
 
 pub mod body;
 pub mod operator;

@@ -1,5 +1,5 @@
-//! The description of the API, made of the handlers, tables and types that it describes; and the
-//! page to read and try it.
+//! The OpenAPI description of the API, which is made from the handlers, tables and types that it
+//! describes, and the page on which people read and try the API.
 
 pub mod answers;
 mod explorer;
@@ -21,12 +21,13 @@ use crate::operators::sessions;
 use crate::validation::errors::Errors;
 use crate::{calls, signature};
 
-/// Adds the two ways in which a caller shows who it is.
+/// The modifier that adds the two security schemes to the description: signature and session.
 struct Security;
 
 impl Modify for Security {
     fn modify(&self, description: &mut utoipa::openapi::OpenApi) {
-        let about = "A text `TEXT.TIMESTAMP.SIGNATURE`, as the `TimestampSigner` of itsdangerous makes it with the server's `secret`.";
+        let about = "A signed text in the form `TEXT.TIMESTAMP.SIGNATURE`. The `TimestampSigner` \
+                     of the Python library itsdangerous makes it with the server's `secret`.";
         let key = ApiKeyValue::with_description(signature::HEADER, about);
         let components = description.components.get_or_insert_default();
         components.add_security_scheme("signature", SecurityScheme::ApiKey(ApiKey::Header(key)));
@@ -38,26 +39,33 @@ impl Modify for Security {
     }
 }
 
-/// What is not about a single call. The calls are added where they are registered (`calls.rs`).
+/// The parts of the description that are not about a single call. `calls.rs` adds the calls.
 #[derive(OpenApi)]
 #[openapi(
     info(title = "Channelstream", description = "A websocket message broker for web applications."),
-    // Relative to the address of the description, so it is right behind a proxy with a prefix too.
+    // The address is relative to that of the description, so it is right behind a proxy with a
+    // prefix too.
     servers((url = ".", description = "The server that this description comes from.")),
     tags(
-        (name = "users", description = "Connections of users and their state, for applications, with a signature."),
-        (name = "messages", description = "Messages to channels and users, for applications, with a signature."),
-        (name = "channels", description = "Channels and who is in them, for applications, with a signature."),
-        (name = "listening", description = "The ways in which pages listen. Anyone who knows the `conn_id` can act as the connection."),
-        (name = "operating", description = "Calls for operators and for programs that supervise the server."),
+        (name = "users",
+            description = "Signed calls of applications about users and their connections."),
+        (name = "messages",
+            description = "Signed calls of applications that send, edit and delete messages."),
+        (name = "channels",
+            description = "Signed calls of applications that configure and show channels."),
+        (name = "listening",
+            description = "Calls by which pages listen. Anyone who knows the `conn_id` can act as \
+                           the connection."),
+        (name = "operating",
+            description = "Calls for operators and for programs that supervise the server."),
     ),
-    // Types of answers that several calls share are not gathered from the calls.
+    // The answers that several calls share use these types. They are not collected from the calls.
     components(schemas(Refusal, Errors)),
     modifiers(&Security),
 )]
 struct Description;
 
-/// The description as JSON, made of the calls that are registered.
+/// The description as JSON, which is made from the registered calls.
 static DESCRIPTION: LazyLock<String> = LazyLock::new(|| {
     let (_, mut description) = App::new()
         .into_utoipa_app()
@@ -70,8 +78,8 @@ static DESCRIPTION: LazyLock<String> = LazyLock::new(|| {
     description.to_json().unwrap_or_default()
 });
 
-/// A body that may be absent is not one that may be null, although the attributes write both as an
-/// `Option`.
+/// Removes null from the schemas of bodies that may be absent. Such a body must not be null, but
+/// the attributes write both cases as an `Option`.
 fn tell_absent_from_null(description: &mut utoipa::openapi::OpenApi) {
     for body in operations(description).filter_map(|call| call.request_body.as_mut()) {
         let RefOr::T(body) = body else { continue };
@@ -91,8 +99,8 @@ fn tell_absent_from_null(description: &mut utoipa::openapi::OpenApi) {
     }
 }
 
-/// Joins the lines of each description: a doc comment is wrapped where the source has no more
-/// space.
+/// Joins the lines of each description. The descriptions come from doc comments, whose lines are
+/// wrapped.
 fn join_lines(description: &mut utoipa::openapi::OpenApi) {
     for call in operations(description) {
         let answers = call
@@ -123,15 +131,15 @@ fn operations(description: &mut utoipa::openapi::OpenApi) -> impl Iterator<Item 
         .flatten()
 }
 
-/// Adds the description and the page.
+/// Registers the routes of the description and of the page.
 pub fn routes(app: &mut ServiceConfig) {
     app.service(resource("/openapi.json").route(get().to(show_description)))
         .service(resource("/api-explorer").route(get().to(explorer::show_page)))
         .service(resource("/api-explorer/files/{name}").route(get().to(explorer::serve_file)));
 }
 
-/// Answers `/openapi.json`. A caller without session or signature gets 403, and is not led to the
-/// page to sign in.
+/// Answers `/openapi.json`. A caller without session or signature gets 403, not a redirect to the
+/// sign-in page.
 async fn show_description(operator: Result<Operator, ApiError>) -> Result<HttpResponse, ApiError> {
     match operator {
         Ok(_) => Ok(HttpResponse::Ok()

@@ -1,11 +1,11 @@
-//! From bytes to typed requests, in one place (`protocol.md` §3).
+//! The validation of requests: turns bytes into typed requests, in one place (`protocol.md` §3).
 //!
 //! [`body`] hands the JSON of a body to the request's table. A table ([`fields`]) names an object's
-//! fields with their rules ([`rules`]), defaults, descriptions and examples; [`reader`] takes an
-//! object apart by it and collects all that is wrong, and [`describer`] writes its schema.
-//! [`parameters`] does the same for queries. [`errors`] is the tree that becomes the answer. The
-//! extractor (`extractors/body.rs`) asks the broker whether connections and users exist before it
-//! answers, so that this stands beside the other errors.
+//! fields with their rules ([`rules`]), defaults, descriptions and examples. [`reader`] reads an
+//! object by its table and collects all errors, and [`describer`] writes the schema of the table.
+//! [`parameters`] does the same for queries. [`errors`] is the tree of errors that becomes the
+//! answer. Before the extractor (`extractors/body.rs`) answers with errors, it asks the broker
+//! whether connections and users exist, so that their errors stand beside the other errors.
 
 pub mod body;
 mod boolean;

@@ -167,7 +167,7 @@ impl FromBody for InfoBody {
             // first field of this request is an object.
             _ => Checked::from_result(Err(Errors::wrong_kind_of_whole(
                 "Invalid type.",
-                "a JSON object with the key \"info\" is needed here",
+                "must be a JSON object with the key \"info\"",
                 body,
             ))),
         }

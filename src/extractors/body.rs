@@ -17,8 +17,8 @@ use crate::validation::depth::{DEEPEST, is_too_deep};
 use crate::validation::facts::{CallLimits, Facts, Lookup};
 use crate::validation::query;
 
-/// How large a body may be, in bytes, to be parsed on the thread that serves. Others would wait for
-/// a larger one, which is parsed on a thread of its own.
+/// The size of the largest body, in bytes, that is parsed on the worker's own thread. Other
+/// requests would wait while a larger body is parsed, so it is parsed on a separate thread.
 const LARGE: usize = 512 << 10;
 
 /// A body that has passed all rules of its type.
@@ -38,8 +38,8 @@ impl<T: FromBody> FromRequest for Body<T> {
     }
 }
 
-/// Reads the body of a signed call and applies the rules of its request type. Returns the bytes too.
-/// The content type is not looked at.
+/// Reads the body of a signed call and applies the rules of its request type. Returns the bytes and
+/// the request. The content type is ignored.
 ///
 /// # Errors
 /// Fails when the body is too large, does not arrive in time, is not JSON, is nested too deep, or
@@ -71,7 +71,7 @@ async fn parse<T: FromBody>(
         let checked = spawn_blocking(move || check(&bytes, &facts));
         checked
             .await
-            .map_err(|_| ApiError::Internal("the rules of a body ended by a fault"))?
+            .map_err(|_| ApiError::Internal("the thread that parsed a body panicked"))?
     } else {
         check(bytes, &facts)
     };
@@ -112,12 +112,12 @@ async fn read_signed(
     read(request, payload, limit, settings).await
 }
 
-/// Returns the request if nothing is wrong with it. Whether what it names exists is then found out
-/// by the call itself.
+/// Returns the request if nothing is wrong with it. The call itself then finds out whether the
+/// named connection or user exists.
 ///
 /// # Errors
-/// Fails with all that is wrong with the request. Only then is the broker asked whether what it
-/// names exists, since that error must stand beside the others.
+/// Fails with everything that is wrong with the request. Only in this case is the broker asked
+/// whether the named connection or user exists, since that error must stand beside the others.
 async fn resolve<T>(checked: Checked<T>, broker: &Broker) -> Result<T, ApiError> {
     let Checked {
         request,

@@ -1,4 +1,4 @@
-//! The extractor [`Operator`], which demands a session or a signature.
+//! The extractor [`Operator`], which requires a session or a signature.
 
 use actix_web::dev::Payload;
 use actix_web::{FromRequest, HttpRequest};
@@ -10,7 +10,7 @@ use crate::error::ApiError;
 use crate::services::Services;
 use crate::signature::verifier::find_signature;
 
-/// Proof that a request has a session or a signature. A signature is checked only where there is no
+/// Proof that a request has a session or a signature. The signature is checked only if there is no
 /// session.
 #[derive(Clone, Copy, Debug)]
 pub struct Operator;
@@ -41,7 +41,7 @@ async fn authenticate(request: HttpRequest) -> Result<Operator, ApiError> {
     Ok(Operator)
 }
 
-/// Returns the path of the page to sign in, which leads on to where the request wanted to go.
+/// Returns the path of the sign-in page. After the sign-in, that page leads to the requested page.
 fn sign_in_path(request: &HttpRequest) -> &'static str {
     if request.path() == "/api-explorer" {
         "/admin/sign_in?to=api-explorer"

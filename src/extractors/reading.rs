@@ -1,4 +1,4 @@
-//! Reads the body of a request to its end: not more of it than allowed, and not for longer.
+//! Reads the body of a request to its end, within limits on its size and its time.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -16,33 +16,35 @@ use crate::exchange::Exchange;
 use crate::services::Services;
 use crate::settings::Settings;
 
-/// How many bytes beyond the limit of a signed call are read and thrown away, so that their sender
-/// gets to read the answer.
+/// The number of bytes beyond the limit of a signed call that are read and discarded. A sender that
+/// can finish sending its body is able to read the answer.
 const DISCARDED: usize = 64 << 20;
 
-/// How long a body may take before `body_rate` counts.
+/// The time that a body may take before `body_rate` applies.
 const RATE_GRACE: Duration = Duration::from_secs(5);
 
-/// How large a body is that is not counted as memory, in bytes. There are few sockets for them.
+/// The size of the largest body, in bytes, that is not counted as memory. The number of sockets
+/// keeps the total of such bodies small.
 const UNCOUNTED: usize = 16 << 10;
 
-/// How many times its own size a body takes while its call is handled: as it came, as it is read,
-/// and what is made of it.
+/// The memory that a body takes while its call is handled, as a multiple of its size: the received
+/// bytes, the parsed request, and the results that the call makes of it.
 const READ_FACTOR: usize = 4;
 
-/// What a message takes while its call is handled, besides its text, in bytes, before
-/// [`READ_FACTOR`].
+/// The number of bytes that a message takes in addition to its text while its call is handled. It
+/// is multiplied by [`READ_FACTOR`] too.
 const OBJECT: usize = 512;
 
-/// How many objects of a body are counted. A call that may have more messages has a limit of its own.
+/// The largest number of objects of a body that is counted. A call with more messages has a limit
+/// of its own (`messages_per_call`).
 const MOST_OBJECTS: usize = 100_000;
 
-/// How large a body may be, in bytes.
+/// The largest allowed size of a body, in bytes.
 #[derive(Clone, Copy, Debug)]
 pub enum Limit {
     /// The body of a signed call.
     Signed(usize),
-    /// The body of a request that anyone may send. Nothing beyond the limit is read.
+    /// The body of a request that anyone may send. No bytes beyond the limit are read.
     Unsigned(usize),
 }
 
@@ -103,7 +105,7 @@ pub async fn read(
     let mut size = 0_usize;
     let mut held = None;
     loop {
-        // Most bodies come along with their head. Clock and timer are for the others.
+        // Most bodies arrive together with their head. Only the others need the clock and a timer.
         let chunk = match payload.next().now_or_never() {
             Some(chunk) => chunk,
             None => {
@@ -150,18 +152,18 @@ pub async fn read(
     }
 }
 
-/// Counts a body of which this many bytes have arrived as memory, until its request is answered.
+/// Counts a body, of which `size` bytes have arrived, as memory until its request is answered.
 ///
 /// # Errors
-/// Fails when there is no room for it.
+/// Fails when there is no memory left for the body.
 fn hold(request: &HttpRequest, held: &mut Option<HeldBytes>, size: usize) -> Result<(), ApiError> {
     let memory = Services::of(request)?.broker.memory();
     let held = held.get_or_insert_with(|| memory.pass());
     Ok(held.try_set(size.saturating_mul(READ_FACTOR))?)
 }
 
-/// Returns when to give up a body of which this many bytes have arrived, counted from its
-/// beginning.
+/// Returns the time that a body, of which `size` bytes have arrived, may take, counted from its
+/// beginning. After that time the server gives it up.
 fn patience(size: usize, settings: &Settings) -> Duration {
     if settings.body_rate == 0 {
         return settings.body_timeout;

@@ -1,4 +1,4 @@
-//! The extractor [`Signed`], which demands a signature.
+//! The extractor [`Signed`], which requires a signature.
 
 use actix_web::dev::Payload;
 use actix_web::{FromRequest, HttpRequest};
@@ -9,12 +9,13 @@ use crate::services::Services;
 use crate::signature::SignatureFlaw;
 use crate::signature::replays::{Accept, NotFresh};
 
-/// Proof that a request is signed and comes from an allowed address. It stands before the body in a
-/// handler's arguments, so the signature is checked before the body is read.
+/// Proof that a request is signed and comes from an allowed address. In a handler's arguments it
+/// precedes the body, so the signature is checked before the body is read.
 #[derive(Clone, Copy, Debug)]
 pub struct Signed;
 
-/// Ends at once, unless signatures are accepted only once (`reject_replays`).
+/// The future of [`verify`]. It is ready at once, unless each signature is accepted only once
+/// (`reject_replays`).
 type Verification =
     Either<Ready<Result<Signed, ApiError>>, LocalBoxFuture<'static, Result<Signed, ApiError>>>;
 
@@ -50,7 +51,9 @@ pub(super) fn verify(request: &HttpRequest) -> Verification {
             Ok(Ok(())) => Ok(Signed),
             Ok(Err(NotFresh::Used)) => Err(ApiError::BadSignature(SignatureFlaw::Used)),
             Ok(Err(NotFresh::Full)) => Err(ApiError::TooManySignatures),
-            Err(_) => Err(ApiError::Internal("no memory for signatures")),
+            Err(_) => Err(ApiError::Internal(
+                "the actor that remembers signatures has stopped",
+            )),
         }
     }))
 }

@@ -1,4 +1,4 @@
-//! The extractor [`Watcher`], which lets in who may read the server's metrics.
+//! The extractor [`Watcher`], which requires that the caller may read the server's metrics.
 
 use actix_web::dev::Payload;
 use actix_web::{FromRequest, HttpRequest};
@@ -23,12 +23,13 @@ impl FromRequest for Watcher {
     }
 }
 
-/// Lets in a request that has a signature or a session, comes from `allow_posting_from` for certain,
-/// or came to an internal address. This is the only place that decides who may read the metrics.
+/// Lets in a request that has a signature or a session, that comes for certain from an address in
+/// `allow_posting_from`, or that came to an internal address. This is the only place that decides
+/// who may read the metrics.
 async fn let_in(request: HttpRequest) -> Result<Watcher, ApiError> {
     let services = Services::of(&request)?;
     let in_force = services.live.snapshot();
-    // Where there are internal addresses, only those serve the metrics.
+    // If there are internal addresses, only these addresses serve the metrics.
     if !in_force.settings.internal_listen.is_empty() {
         return Ok(Watcher);
     }

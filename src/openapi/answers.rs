@@ -1,25 +1,25 @@
-//! What calls answer when they are not done, for the description. Which error becomes which answer
-//! stands in `error.rs`.
+//! The answers to calls that are not done, for the description of the API. `error.rs` decides which
+//! error becomes which answer.
 
 use serde::Serialize;
 use utoipa::{IntoResponses, ToSchema};
 
 use crate::validation::errors::Errors;
 
-/// A call that was not done.
+/// The answer to a call that was not done.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct Refusal {
     /// The reason why the call was not done.
     #[schema(example = "The call is not signed: x-channelstream-secret is missing.")]
     request: String,
-    /// Always `unknown`, where the call was done but may be lost at the next start; absent where nothing of it was done.
+    /// Always `unknown`: the call was done, but may be lost at the next start. Otherwise absent.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false, example = "unknown")]
     outcome: Option<&'static str>,
 }
 
 impl Refusal {
-    /// Gives the reason.
+    /// Creates the answer to a call of which nothing was done.
     pub fn of(reason: impl Into<String>) -> Self {
         Self {
             request: reason.into(),
@@ -27,7 +27,7 @@ impl Refusal {
         }
     }
 
-    /// Gives the reason why it is not known what becomes of a call that was done.
+    /// Creates the answer to a call that was done, but whose outcome the caller cannot know.
     pub fn unknown(reason: impl Into<String>) -> Self {
         Self {
             outcome: Some("unknown"),
@@ -36,30 +36,32 @@ impl Refusal {
     }
 }
 
-/// What every request may be answered.
+/// The errors that any request may get.
 #[derive(IntoResponses)]
 pub enum CommonErrors {
     /// The body is not JSON or did not arrive, or the request asks for an upgrade that only `/ws`
     /// offers.
     #[response(status = 400)]
     NotReadable(Refusal),
-    /// The request came through a proxy while a default secret is in force, which everyone knows.
+    /// The request came through a proxy while the server uses a default secret, which everyone
+    /// knows.
     #[response(status = 403)]
     NotAllowed(Refusal),
     /// The head or the body of the request did not arrive in time, and the socket is closed.
     #[response(status = 408)]
     TooSlow(Refusal),
-    /// The body is larger than `body_limit`, or than 4,096 bytes where no signature is needed.
+    /// The body is larger than `body_limit`, or is larger than 4,096 bytes in a call that needs no
+    /// signature.
     #[response(status = 413)]
     TooLarge(Refusal),
-    /// The address of the client calls too often, or has too many connections.
+    /// The client's address sends too many requests, or has too many connections.
     #[response(status = 429, headers(
         ("Retry-After" = u64, description = "The number of seconds after which to try again.")
     ))]
     TooMany(Refusal),
 }
 
-/// What every request but those for `/health` and `/ready` may be answered.
+/// The error that any request may get, except requests for `/health` and `/ready`.
 #[derive(IntoResponses)]
 pub enum HttpsOnly {
     /// The request came by http, and the server serves https only (`enforce_https`).
@@ -67,47 +69,49 @@ pub enum HttpsOnly {
     NotHttps(Refusal),
 }
 
-/// What a call whose body breaks rules is answered.
+/// The error of a call whose body breaks rules.
 #[derive(IntoResponses)]
 pub enum InvalidBody {
     /// The request breaks rules, and nothing has changed. The answer names all wrong fields.
     #[response(status = 422, headers(
-        ("X-Channelstream-Hint" = String, description = "Explains the first error whose message says little; it may be absent.")
+        ("X-Channelstream-Hint" = String, description = "An explanation of the first error whose \
+            message says little. It may be absent.")
     ))]
     Invalid(Errors),
 }
 
-/// What a query that breaks rules is answered.
+/// The error of a query that breaks rules.
 #[derive(IntoResponses)]
 pub enum InvalidQuery {
-    /// A parameter of the query is wrong, and the list says which.
+    /// A parameter of the query is wrong. The list says which one.
     #[response(status = 422, headers(
-        ("X-Channelstream-Hint" = String, description = "Explains what a `conn_id` looks like when it is wrong, and is absent otherwise.")
+        ("X-Channelstream-Hint" = String, description = "An explanation of the right form, if the \
+            `conn_id` is wrong. Otherwise it is absent.")
     ))]
     Invalid(Vec<String>),
 }
 
-/// What every signed call may be answered.
+/// The errors that any signed call may get.
 #[derive(IntoResponses)]
 pub enum SignedErrors {
-    /// The signature is wrong, malformed, more than 60 seconds old, or not one that the settings
-    /// accept.
+    /// The signature is wrong, malformed, more than 60 seconds old, or refused by a setting.
     #[response(status = 401, headers(
-        ("X-Channelstream-Hint" = String, description = "Says `signature does not match`, `signature too old`, or what else is wrong with it.")
+        ("X-Channelstream-Hint" = String, description = "The reason: `signature does not match`, \
+            `signature too old`, or another fault of the signature.")
     ))]
     BadSignature(Refusal),
-    /// The call has no signature, its address is not in `allow_posting_from`, or it came through a
-    /// proxy while a default secret is in force.
+    /// The call has no signature, the caller's address is not in `allow_posting_from`, or the call
+    /// came through a proxy while the server uses a default secret.
     #[response(status = 403)]
     NotAllowed(Refusal),
-    /// The server cannot do this now. Nothing of it was done, unless `outcome` is `unknown`.
+    /// The server cannot do this now. Nothing was done, unless `outcome` is `unknown`.
     #[response(status = 503, headers(
         ("Retry-After" = u64, description = "The number of seconds after which to try again.")
     ))]
     Refused(Refusal),
 }
 
-/// What a page that listens by HTTP may be answered.
+/// The error that a page may get when it listens by HTTP.
 #[derive(IntoResponses)]
 pub enum ListenErrors {
     /// The connection is not known. Connect again through the application.
@@ -115,16 +119,16 @@ pub enum ListenErrors {
     UnknownConnection(Refusal),
 }
 
-/// What a page that opens a websocket or an event stream may be answered as well.
+/// The additional error that a page may get when it opens a websocket or an event stream.
 #[derive(IntoResponses)]
 pub enum OriginErrors {
-    /// The page's origin is not in `allow_origins`, or the request came through a proxy while a
-    /// default secret is in force, which everyone knows.
+    /// The page's origin is not in `allow_origins`, or the request came through a proxy while the
+    /// server uses a default secret, which everyone knows.
     #[response(status = 403)]
     NotAllowed(Refusal),
 }
 
-/// What a page that listens by long-poll may be answered as well.
+/// The additional error that a page may get when it listens by long-poll.
 #[derive(IntoResponses)]
 pub enum PollErrors {
     /// The server is stopping, or has too many connections (`max_connections`). Come back later.
@@ -134,46 +138,47 @@ pub enum PollErrors {
     Stopping(Refusal),
 }
 
-/// What a request for the metrics may be answered.
+/// The errors that a request for the metrics may get.
 #[derive(IntoResponses)]
 pub enum WatchErrors {
-    /// The signature is wrong, malformed, more than 60 seconds old, or not one that the settings
-    /// accept.
+    /// The signature is wrong, malformed, more than 60 seconds old, or refused by a setting.
     #[response(status = 401, headers(
-        ("X-Channelstream-Hint" = String, description = "Says `signature does not match`, `signature too old`, or what else is wrong with it.")
+        ("X-Channelstream-Hint" = String, description = "The reason: `signature does not match`, \
+            `signature too old`, or another fault of the signature.")
     ))]
     BadSignature(Refusal),
-    /// The address is not in `allow_posting_from`, or a proxy hides it, and there is neither a session nor
-    /// a signature; or the request came through a proxy while a default secret is in force.
+    /// The request has neither a session nor a signature, and its address is not in
+    /// `allow_posting_from` or is hidden by a proxy. A request that came through a proxy while the
+    /// server uses a default secret gets the same answer.
     #[response(status = 403)]
     MayNotWatch(Refusal),
-    /// The signatures that `reject_replays` remembers fill `replay_bytes`.
+    /// The memory for the signatures of `reject_replays` is full (`replay_bytes`).
     #[response(status = 503, headers(
         ("Retry-After" = u64, description = "The number of seconds after which to try again.")
     ))]
     TooManySignatures(Refusal),
 }
 
-/// What every call of an operator may be answered.
+/// The errors that any call of an operator may get.
 #[derive(IntoResponses)]
 pub enum AdminErrors {
-    /// The caller has neither a session nor a signature, and is sent to the page to sign in.
+    /// The caller has neither a session nor a signature, and is redirected to the sign-in page.
     #[response(status = 302, content_type = "text/plain", headers(
-        ("Location" = String, description = "The address of the page to sign in.")
+        ("Location" = String, description = "The address of the sign-in page.")
     ))]
     NoSession(String),
-    /// The signature is wrong, malformed, more than 60 seconds old, or not one that the settings
-    /// accept.
+    /// The signature is wrong, malformed, more than 60 seconds old, or refused by a setting.
     #[response(status = 401, headers(
-        ("X-Channelstream-Hint" = String, description = "Says `signature does not match`, `signature too old`, or what else is wrong with it.")
+        ("X-Channelstream-Hint" = String, description = "The reason: `signature does not match`, \
+            `signature too old`, or another fault of the signature.")
     ))]
     BadSignature(Refusal),
-    /// The session is used by a page of another site, the address of a signed call is not in
-    /// `allow_posting_from`, or the request came through a proxy while a default secret is in
-    /// force.
+    /// A page of another site uses the session, the address of a signed call is not in
+    /// `allow_posting_from`, or the request came through a proxy while the server uses a default
+    /// secret.
     #[response(status = 403)]
     NotAllowed(Refusal),
-    /// The server cannot do this now. Nothing of it was done, unless `outcome` is `unknown`.
+    /// The server cannot do this now. Nothing was done, unless `outcome` is `unknown`.
     #[response(status = 503, headers(
         ("Retry-After" = u64, description = "The number of seconds after which to try again.")
     ))]

@@ -1,5 +1,5 @@
-//! `/api-explorer`: Swagger UI, whose files are in the binary, and a field for the secret, which
-//! stays in the page.
+//! The page `/api-explorer`: Swagger UI, whose files are in the binary, and a field for the secret.
+//! The secret stays in the page.
 
 use std::sync::Arc;
 
@@ -20,10 +20,10 @@ struct ExplorerPage {
     links: PageLinks,
 }
 
-/// Shows the page. A caller without session or signature is led to the page to sign in.
+/// Shows the page. A caller without session or signature is redirected to the sign-in page.
 pub(super) async fn show_page(request: HttpRequest, _: Operator) -> Result<HttpResponse, ApiError> {
     let links = PageLinks::of(&request);
-    // Swagger UI puts styles into its elements.
+    // Swagger UI sets inline styles on its elements.
     render_with_styles(&ExplorerPage { links }, PageStyles::Inline)
 }
 

@@ -1,4 +1,4 @@
-//! From the JSON of a body to a request, by the rules that need nothing but the body.
+//! Turns the JSON of a body into a request, by the rules that need only the body.
 
 use serde_json::value::RawValue;
 
@@ -7,30 +7,30 @@ use super::facts::{Facts, Lookup};
 use super::fields::Table;
 use super::reader::BodyReader;
 
-/// A type of request that a body is read into.
+/// A request type that is read from a body.
 pub trait FromBody: Send + Sized + 'static {
     /// Applies all rules to the body.
     fn from_body(body: &RawValue, facts: &Facts) -> Checked<Self>;
 
-    /// Returns what an empty body means. `None` refuses it.
+    /// Returns the request that an empty body stands for, or `None` if an empty body is refused.
     fn from_nothing() -> Option<Self> {
         None
     }
 }
 
-/// A body after all rules that do not need the broker.
+/// The result of all rules that do not need the broker.
 #[derive(Debug)]
 pub struct Checked<T> {
-    /// The request, unless something is wrong.
+    /// The request, or `None` if a part that it needs is wrong.
     pub request: Option<T>,
-    /// What is wrong.
+    /// The errors that were found.
     pub errors: Errors,
-    /// What the broker is asked about, with the field that names it.
+    /// The connections and users that the broker is asked about, each with the name of its field.
     pub lookups: Vec<(&'static str, Lookup)>,
 }
 
 impl<T> Checked<T> {
-    /// Reads an object by its table.
+    /// Reads an object by the table `Of`.
     pub fn object<Of: Table<Value = T>>(body: &RawValue, facts: &Facts) -> Self {
         match BodyReader::new(body, facts) {
             Ok(mut fields) => {
@@ -46,7 +46,7 @@ impl<T> Checked<T> {
         }
     }
 
-    /// Takes the result of a rule for the whole body.
+    /// Creates the result of a body that one rule reads as a whole.
     pub fn from_result(result: Result<T, Errors>) -> Self {
         match result {
             Ok(request) => Self {
@@ -80,7 +80,8 @@ impl<T> Checked<T> {
 pub fn unknown_connection() -> Errors {
     Errors::explained(
         "Unknown connection",
-        "there is no such connection: it was not made, was disconnected, or was idle for too long; call /connect again.",
+        "there is no such connection: it was never opened, was disconnected, or was idle for too \
+         long; call /connect again.",
     )
 }
 
@@ -88,11 +89,11 @@ pub fn unknown_connection() -> Errors {
 pub fn unknown_user() -> Errors {
     Errors::explained(
         "Unknown user",
-        "there is no such user, or it was forgotten; /connect makes users.",
+        "there is no such user, or the user was forgotten; /connect creates users.",
     )
 }
 
-/// A request that is an object.
+/// Each table of an object is a request type.
 impl<T: Table<Value = T> + Send + 'static> FromBody for T {
     fn from_body(body: &RawValue, facts: &Facts) -> Checked<Self> {
         Checked::object::<T>(body, facts)
@@ -102,7 +103,8 @@ impl<T: Table<Value = T> + Send + 'static> FromBody for T {
 /// Reads a list of messages, each by the table `Of`.
 ///
 /// # Errors
-/// Returns what is wrong with each item, or `_schema` when the body is not a list or too long.
+/// Returns the errors of each item, or an error under `_schema` if the body is not a list or the
+/// list is too long.
 pub fn list_of<Of: Table>(body: &RawValue, facts: &Facts) -> Result<Vec<Of::Value>, Errors> {
     let items: Vec<&RawValue> =
         serde_json::from_str(body.get()).map_err(|_| Errors::not_a_list(body))?;

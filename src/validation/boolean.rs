@@ -1,4 +1,4 @@
-//! Booleans, as the original reads them.
+//! Booleans, as the original server reads them.
 
 use serde_json::value::RawValue;
 use utoipa::openapi::schema::{AnyOfBuilder, ObjectBuilder, Type};
@@ -6,14 +6,14 @@ use utoipa::openapi::schema::{AnyOfBuilder, ObjectBuilder, Type};
 use super::errors::Errors;
 use super::rule::{Rule, by_component};
 
-/// Reads a boolean, also in the spellings that the original takes. The description says that an
-/// absent one is `default`.
+/// Reads a boolean, also in the spellings that the original server accepts. The description says
+/// that an absent boolean is `default`.
 pub(super) fn boolean(default: bool) -> impl Rule<bool> {
     let name = if default { "FlagOn" } else { "FlagOff" };
     by_component(read_boolean, name, move || {
         let of = |kind| ObjectBuilder::new().schema_type(kind);
         let about = format!(
-            "A boolean, also as a number or as text, which is {default} where it is absent."
+            "A boolean, which may also be a number or text. If it is absent, it is {default}."
         );
         AnyOfBuilder::new()
             .item(of(Type::Boolean))

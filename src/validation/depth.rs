@@ -1,12 +1,12 @@
-//! How deep the JSON of a body is nested.
+//! The limit on the nesting of the JSON in a body.
 
-/// The deepest nesting of JSON that is accepted: neither browsers nor backends should have to read
-/// more.
+/// The deepest nesting of JSON that is accepted, in levels. Neither browsers nor backends should
+/// have to read deeper nesting.
 pub const DEEPEST: usize = 100;
 
-/// Returns whether brackets are nested too deep outside of texts.
+/// Returns whether brackets outside of texts are nested too deep.
 pub fn is_too_deep(json: &str) -> bool {
-    // Hardly any body has so many brackets that they must be looked at one by one.
+    // Counting is fast, and few bodies have enough brackets to need the exact depth.
     json.bytes()
         .filter(|byte| matches!(byte, b'[' | b'{'))
         .count()
@@ -14,7 +14,7 @@ pub fn is_too_deep(json: &str) -> bool {
         && depth(json) > DEEPEST
 }
 
-/// Returns how deep brackets are nested outside of texts.
+/// Returns the depth of nested brackets outside of texts.
 fn depth(json: &str) -> usize {
     let (mut deepest, mut depth) = (0_usize, 0_usize);
     let (mut in_text, mut is_escaped) = (false, false);

@@ -1,4 +1,4 @@
-//! Writes the schema of a table, and an example of what it reads.
+//! Writes the schema of a table, with an example of an object that the table reads.
 
 use serde_json::{Map, Value};
 use utoipa::ToSchema;
@@ -14,12 +14,12 @@ use super::rule::{Components, Rule};
 pub struct TableDescription {
     /// The object's schema.
     pub schema: RefOr<Schema>,
-    /// The schemas that it refers to.
+    /// The schemas that the object's schema refers to.
     pub components: Components,
 }
 
-/// Describes a table. A table with a field of two names has two forms, and an object with both
-/// names fits both.
+/// Describes a table. If a field of the table has two names, the table has two forms. An object
+/// with both names matches both forms.
 pub fn describe<T: Table + ToSchema>() -> TableDescription {
     let mut newer = Describer::of::<T>(Form::Newer);
     let Some(names) = newer.names else {
@@ -43,7 +43,7 @@ pub fn describe<T: Table + ToSchema>() -> TableDescription {
     }
 }
 
-/// Gives a type of a request, whose schema its table describes, to the description of the API.
+/// Implements utoipa's schema traits for a request type, by its table.
 macro_rules! describe_table {
     ($table:ty) => {
         impl utoipa::PartialSchema for $table {
@@ -61,14 +61,14 @@ macro_rules! describe_table {
 }
 pub(crate) use describe_table;
 
-/// Which name a field of two names has.
+/// The choice of the name that is used for a field with two names.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Form {
     Newer,
     Older,
 }
 
-/// Walks through a table, and keeps what was described so far.
+/// A walk over the fields of a table, with the description so far.
 struct Describer {
     facts: Facts,
     form: Form,
@@ -187,7 +187,7 @@ fn with_description(schema: RefOr<Schema>, about: &str) -> RefOr<Schema> {
     }
 }
 
-/// Returns the schema of a value that may be null as well.
+/// Returns the schema of a value that may also be null.
 fn or_null(schema: RefOr<Schema>) -> RefOr<Schema> {
     let and_null = |schema_type: &SchemaType| match schema_type {
         SchemaType::Type(one) => SchemaType::from_iter([one.clone(), Type::Null]),

@@ -1,8 +1,8 @@
-//! What is wrong with a request, as a tree: `{field: [message, …]}` and its nested forms.
+//! The errors of a request, as a tree: `{field: [message, …]}` and its nested forms.
 //!
-//! The messages are the original's words (`protocol.md` §3), which callers may compare. Where such
-//! a message does not say enough, a hint goes along, which is not part of the body: it becomes the
-//! header `X-Channelstream-Hint`.
+//! The messages are those of the original server (`protocol.md` §3), since callers may compare
+//! them. If such a message does not say enough, a hint explains it. The hint is not part of the
+//! body: it becomes the header `X-Channelstream-Hint`.
 
 use std::collections::BTreeMap;
 
@@ -20,26 +20,26 @@ pub const REQUIRED: &str = "Missing data for required field.";
 /// The message about a field that is null.
 pub const NULL: &str = "Field may not be null.";
 
-/// Messages of one place, or of the places inside it.
+/// The errors of one place in a request, or of the places inside it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Errors {
-    /// What is wrong here.
+    /// The messages about this place.
     Messages(Vec<ErrorMessage>),
-    /// What is wrong in which part: field names, indexes, keys.
+    /// The errors of the parts of this place, by field name, index or key.
     Parts(BTreeMap<String, Errors>),
 }
 
-/// What is wrong in one place.
+/// A message about one place.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ErrorMessage {
     text: String,
     hint: Option<String>,
-    /// The limit that was reached, if that is what is wrong.
+    /// The limit that was reached, if the message is about a limit.
     limit: Option<LimitKind>,
 }
 
 impl Errors {
-    /// Creates one message, which explains itself.
+    /// Creates one message that needs no explanation.
     pub fn message(text: impl Into<String>) -> Self {
         Self::Messages(vec![ErrorMessage {
             text: text.into(),
@@ -48,7 +48,7 @@ impl Errors {
         }])
     }
 
-    /// Creates one message of few words, with a hint that explains it.
+    /// Creates one short message, with a hint that explains it.
     pub fn explained(text: impl Into<String>, hint: impl Into<String>) -> Self {
         Self::Messages(vec![ErrorMessage {
             text: text.into(),
@@ -80,29 +80,29 @@ impl Errors {
 
     /// Creates the error of a body or nested object that is not an object.
     pub fn not_an_object(value: &RawValue) -> Self {
-        Self::wrong_kind_of_whole("Invalid input type.", "a JSON object is needed here", value)
+        Self::wrong_kind_of_whole("Invalid input type.", "must be a JSON object", value)
     }
 
     /// Creates the error of a body that is not a list.
     pub fn not_a_list(value: &RawValue) -> Self {
         Self::wrong_kind_of_whole(
             "Invalid input type.",
-            "a JSON list of objects is needed here, also for a single one",
+            "must be a JSON list of objects, even for a single object",
             value,
         )
     }
 
-    /// Creates the error of a body or nested object of the wrong kind; `needed` names the right
-    /// one.
+    /// Creates the error of a body or nested object of the wrong kind. `needed` says which kind it
+    /// must be.
     pub fn wrong_kind_of_whole(text: &str, needed: &str, value: &RawValue) -> Self {
         Self::part("_schema", Self::wrong_kind(text, needed, value))
     }
 
-    /// Creates the error of a value of the wrong kind; `needed` names the right one.
+    /// Creates the error of a value of the wrong kind. `needed` says which kind it must be.
     pub fn wrong_kind(text: &str, needed: &str, value: &RawValue) -> Self {
         Self::explained(
             text,
-            format!("{needed}, and this is {}.", JsonKind::of(value).name()),
+            format!("{needed} (got {}).", JsonKind::of(value).name()),
         )
     }
 
@@ -119,7 +119,7 @@ impl Errors {
         }
     }
 
-    /// Adds the errors of a part. Messages of the same part stand together.
+    /// Adds the errors of a part. Messages about the same part are joined in one list.
     pub fn add(&mut self, name: impl Into<String>, errors: Self) {
         let Self::Parts(parts) = self else { return };
         match (
@@ -145,7 +145,7 @@ impl Errors {
         if self.is_empty() { Ok(()) } else { Err(self) }
     }
 
-    /// Returns the first hint of the tree, with the place that it is about.
+    /// Returns the first hint of the tree, with the place that the hint is about.
     pub fn hint(&self) -> Option<String> {
         let (path, hint) = self.find_hint()?;
         Some(if path.is_empty() {
@@ -173,7 +173,7 @@ impl Errors {
                 .find_map(|message| Some((String::new(), message.hint.as_deref()?))),
             Self::Parts(parts) => parts.iter().find_map(|(name, errors)| {
                 let (path, hint) = errors.find_hint()?;
-                // The original's name for an object as a whole.
+                // The original server's name for an object as a whole.
                 let name = if name == "_schema" { "" } else { name };
                 let path = [name, &path]
                     .into_iter()
@@ -210,7 +210,7 @@ pub enum JsonKind {
 }
 
 impl JsonKind {
-    /// Returns the kind of a value, by its first letter.
+    /// Returns the kind of a value, by its first character.
     pub fn of(value: &RawValue) -> Self {
         match value.get().as_bytes().first() {
             Some(b'{') => Self::Object,
@@ -249,8 +249,10 @@ impl PartialSchema for Errors {
     fn schema() -> RefOr<Schema> {
         let messages = ArrayBuilder::new().items(ObjectBuilder::new().schema_type(Type::String));
         let inside = Ref::from_schema_name(Self::name());
-        let description = "Says what is wrong in which field: `{field: [message, …]}`, or, inside a list, a mapping or an object, \
-                           `{field: {index or key: …}}`. What is wrong with an object as a whole stands under `_schema`.";
+        let description = "The errors of each field: `{field: [message, …]}`. Errors inside a \
+                           list, a mapping or an object have the form \
+                           `{field: {index or key: …}}`. Errors of an object as a whole are under \
+                           the key `_schema`.";
         ObjectBuilder::new()
             .description(Some(description))
             .additional_properties(Some(AdditionalProperties::RefOr(
@@ -273,7 +275,8 @@ mod tests {
     #[test]
     fn a_hint_names_its_place() {
         let object = RawValue::from_string("{}".to_owned()).unwrap();
-        let hint = "The body: a JSON list of objects is needed here, also for a single one, and this is an object.";
+        let hint =
+            "The body: must be a JSON list of objects, even for a single object (got an object).";
         assert_eq!(Errors::not_a_list(&object).hint().as_deref(), Some(hint));
         let nested = Errors::part(
             "0",

@@ -1,38 +1,38 @@
-//! What rules know besides the body, and what they leave to the broker.
+//! The facts that rules use besides the body, and the lookups that they leave to the broker.
 
 use channelstream_actors::limits::{Bound, LimitKind};
 use channelstream_actors::name::{ConnId, UserName};
 
 use crate::settings::Settings;
 
-/// What rules and tables may look at besides the body.
+/// The facts that rules and tables may use besides the body.
 #[derive(Clone, Debug, Default)]
 pub struct Facts {
     /// The `conn_id` of the query, if it has one.
     pub conn_id: Option<String>,
-    /// How large a call may be.
+    /// The limits on the size of the call.
     pub limits: CallLimits,
 }
 
-/// How large a call may be. By default it may have any size.
+/// The limits on the size of a call. By default, a call may have any size.
 #[derive(Clone, Copy, Debug)]
 pub struct CallLimits {
-    /// The bytes of the `message` of an item.
+    /// The largest size of an item's `message`, in bytes.
     pub message: usize,
-    /// The channels of each list.
+    /// The number of channels in each list.
     pub channels: Bound,
-    /// The messages of the call.
+    /// The number of messages in the call.
     pub messages: Bound,
-    /// The users of each list of a message.
+    /// The number of users in each list of a message.
     pub recipients: Bound,
-    /// The public keys of a user.
+    /// The number of public keys of a user.
     pub public_keys: Bound,
-    /// The size of a history.
+    /// The number of messages in a history.
     pub history_size: Bound,
 }
 
 impl CallLimits {
-    /// Returns the limits that the settings tell.
+    /// Returns the limits of the settings.
     pub fn new(settings: &Settings) -> Self {
         Self {
             message: settings.message_limit,
@@ -61,11 +61,11 @@ impl Default for CallLimits {
     }
 }
 
-/// A name in a request that the broker is asked about, since it must exist.
+/// A connection or user that a request names and that must exist. The broker is asked about it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Lookup {
-    /// A connection. If there is none, the error is `Unknown connection`.
+    /// A connection. If it does not exist, the error is `Unknown connection`.
     Connection(ConnId),
-    /// A user. If there is none, the error is `Unknown user`.
+    /// A user. If it does not exist, the error is `Unknown user`.
     User(UserName),
 }

@@ -1,25 +1,25 @@
 //! The table of an object's fields: names, rules, defaults, descriptions and examples, in one
 //! place.
 //!
-//! A [`Table`] is walked twice: by a [`BodyReader`](super::reader::BodyReader), which takes a body
-//! apart, and by [`describe`](super::describer::describe), which writes the schema of the same
-//! object. So the description of a request cannot say anything else than what is read.
+//! A [`Table`] has two users: a [`BodyReader`](super::reader::BodyReader) reads a body by it, and
+//! [`describe`](super::describer::describe) writes the schema of the same object. The description
+//! of a request therefore always agrees with the fields that are read.
 
 use super::boolean::boolean;
 use super::errors::{Errors, REQUIRED};
 use super::facts::{Facts, Lookup};
 use super::rule::Rule;
 
-/// An object of a request.
+/// An object of a request, as a table of its fields.
 pub trait Table {
-    /// What the object is read into.
+    /// The type that the object is read into.
     type Value;
 
-    /// What the object is, for the description.
+    /// The meaning of the object, for the description.
     const ABOUT: &'static str;
 
-    /// Goes through all fields. `None` when something is wrong with one of them, or when the fields
-    /// are only described.
+    /// Walks over all fields. Returns `None` if one of them is wrong, or if the fields are only
+    /// described.
     fn walk(fields: &mut impl Fields) -> Option<Self::Value>;
 }
 
@@ -28,13 +28,13 @@ pub trait Table {
 pub struct Field {
     /// The key.
     pub name: &'static str,
-    /// What the field is for, in whole sentences.
+    /// The meaning of the field, in whole sentences.
     pub about: &'static str,
-    /// A value, as JSON.
+    /// An example of a value, as JSON.
     pub example: Option<&'static str>,
 }
 
-/// Names a field and says what it is for.
+/// Creates a field with its name and its meaning.
 pub const fn field(name: &'static str, about: &'static str) -> Field {
     Field {
         name,
@@ -44,7 +44,7 @@ pub const fn field(name: &'static str, about: &'static str) -> Field {
 }
 
 impl Field {
-    /// Adds a value, as JSON.
+    /// Adds an example of a value, as JSON.
     pub const fn example(self, json: &'static str) -> Self {
         Self {
             example: Some(json),
@@ -53,13 +53,13 @@ impl Field {
     }
 }
 
-/// What walks through a table: one method for each kind of field. All return `None` when something
-/// is wrong with the field.
+/// A visitor of a table's fields, with one method for each kind of field. Each method returns
+/// `None` if the field is wrong.
 pub trait Fields {
-    /// What the rules may look at besides the body.
+    /// Returns the facts that the rules may use besides the body.
     fn facts(&self) -> &Facts;
 
-    /// Walks over a field that must be there; `missing` is the message when it is not.
+    /// Walks over a required field. `missing` is the message if the field is absent.
     fn required_or<T>(
         &mut self,
         field: Field,
@@ -67,8 +67,8 @@ pub trait Fields {
         missing: &'static str,
     ) -> Option<T>;
 
-    /// Walks over a field that may be absent; then `absent` gives the value or an error. Null is
-    /// not absent.
+    /// Walks over a field that may be absent. If it is absent, `absent` returns the value or an
+    /// error. A null does not count as absent.
     fn or_else<T>(
         &mut self,
         field: Field,
@@ -76,34 +76,35 @@ pub trait Fields {
         absent: impl FnOnce(&Facts) -> Result<T, Errors>,
     ) -> Option<T>;
 
-    /// Walks over a field that may be absent or null. A wrong value counts as absent: the error is
-    /// noted, so no request comes of it.
+    /// Walks over a field that may be absent or null. A wrong value also counts as absent, but its
+    /// error is noted, so the request is refused.
     fn nullable<T>(&mut self, field: Field, rule: impl Rule<T>) -> Option<T>;
 
-    /// Walks over a field that must be there under one of two names. The first counts when both are
-    /// there.
+    /// Walks over a required field that has two names. If both names are present, the first one is
+    /// used.
     fn either<T>(&mut self, newer: Field, older: Field, rule: impl Rule<T>) -> Option<T>;
 
-    /// Notes a name that the broker is asked about. If it does not exist, the field is wrong.
+    /// Notes a connection or user that the broker is asked about. If it does not exist, the field
+    /// is wrong.
     fn look_up(&mut self, name: &'static str, lookup: Lookup);
 
-    /// Walks over a field that must be there.
+    /// Walks over a required field.
     fn required<T>(&mut self, field: Field, rule: impl Rule<T>) -> Option<T> {
         self.required_or(field, rule, REQUIRED)
     }
 
-    /// Walks over a field that may be absent. A wrong value counts as absent: the error is noted,
-    /// so no request comes of it.
+    /// Walks over a field that may be absent. A wrong value also counts as absent, but its error is
+    /// noted, so the request is refused.
     fn optional<T>(&mut self, field: Field, rule: impl Rule<T>) -> Option<T> {
         self.or_else(field, rule.map(Some), |_| Ok(None)).flatten()
     }
 
-    /// Walks over a field that is empty when it is absent.
+    /// Walks over a field that is empty if it is absent.
     fn or_empty<T: Default>(&mut self, field: Field, rule: impl Rule<T>) -> Option<T> {
         self.or_else(field, rule, |_| Ok(T::default()))
     }
 
-    /// Walks over a boolean that is `default` when it is absent.
+    /// Walks over a boolean that is `default` if it is absent.
     fn flag(&mut self, field: Field, default: bool) -> Option<bool> {
         self.or_else(field, boolean(default), |_| Ok(default))
     }

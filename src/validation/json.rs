@@ -1,4 +1,4 @@
-//! JSON values that are taken apart without reading what is inside them.
+//! Functions that split JSON values into their parts and leave the parts unread.
 
 use std::borrow::Cow;
 use std::fmt;
@@ -13,7 +13,7 @@ use super::rule::Rule;
 /// Applies a rule to a value that may not be null.
 ///
 /// # Errors
-/// Returns those of the rule.
+/// Fails when the value is null, and with the errors of the rule.
 pub fn not_null<T>(value: &RawValue, rule: &impl Rule<T>) -> Result<T, Errors> {
     if is_null(value) {
         Err(Errors::message(NULL))
@@ -27,9 +27,10 @@ pub fn is_null(value: &RawValue) -> bool {
     JsonKind::of(value) == JsonKind::Null
 }
 
-/// Returns the keys and values of an object, as they stand there.
+/// Returns the keys and values of an object in their order, or `None` if the value is not an
+/// object.
 pub fn entries(value: &RawValue) -> Option<Vec<(Cow<'_, str>, &RawValue)>> {
-    /// A key, which has to be copied only if characters in it are escaped.
+    /// A key. It is copied only if it contains escaped characters.
     #[derive(Deserialize)]
     struct Key<'a>(#[serde(borrow)] Cow<'a, str>);
 

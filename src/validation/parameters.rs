@@ -1,4 +1,4 @@
-//! The parameters of queries and headers: how each is read and what it is for, in one place.
+//! The parameters of queries and headers: for each, its reader and its description in one place.
 
 use std::collections::BTreeMap;
 
@@ -17,7 +17,7 @@ pub struct WrongParameter(pub &'static str);
 pub struct Parameter<T: 'static> {
     /// The key in the query, or the header.
     pub name: &'static str,
-    /// What the parameter is for, in whole sentences.
+    /// The meaning of the parameter, in whole sentences.
     pub about: &'static str,
     /// Reads a value, and returns `None` when it is wrong.
     pub read: fn(&str) -> Option<T>,
@@ -28,7 +28,7 @@ pub struct Parameter<T: 'static> {
 }
 
 impl<T> Parameter<T> {
-    /// Says what the parameter is for in another call.
+    /// Returns the parameter with its meaning in another call.
     pub const fn about(self, about: &'static str) -> Self {
         Self { about, ..self }
     }
@@ -51,7 +51,7 @@ impl<T> Parameter<T> {
         self.describe(ParameterIn::Query, Required::False)
     }
 
-    /// Describes the parameter, which must be there.
+    /// Describes the parameter, which is required.
     pub fn required(&self) -> Description {
         self.describe(ParameterIn::Query, Required::True)
     }
@@ -74,13 +74,14 @@ impl<T> Parameter<T> {
 /// The parameter by which a query names a connection.
 pub const CONN_ID: Parameter<ConnId> = Parameter {
     name: "conn_id",
-    about: "The id of the connection, in any usual spelling of a UUID. Anyone who knows it can act as the connection.",
+    about: "The id of the connection, in any usual spelling of a UUID. Anyone who knows it can act \
+            as the connection.",
     read: |text| parse_uuid(text).map(ConnId::from),
     wrong: "Wrong UUID format",
     schema: uuid_schema,
 };
 
-/// Creates a parameter that takes any text, which is never wrong.
+/// Creates a parameter whose value may be any text.
 pub const fn text(name: &'static str, about: &'static str) -> Parameter<String> {
     Parameter {
         name,
@@ -95,7 +96,7 @@ fn any_text() -> RefOr<Schema> {
     ObjectBuilder::new().schema_type(Type::String).into()
 }
 
-/// Returns the schema of a text that is one of these.
+/// Returns the schema of a text that must be one of these names.
 pub fn one_of(names: impl Iterator<Item = &'static str>) -> RefOr<Schema> {
     ObjectBuilder::new()
         .schema_type(Type::String)
@@ -103,15 +104,15 @@ pub fn one_of(names: impl Iterator<Item = &'static str>) -> RefOr<Schema> {
         .into()
 }
 
-/// The largest whole number that a query may have: generated clients have no larger one.
+/// The largest whole number in a query. Generated clients cannot send a larger number.
 const LARGEST: usize = isize::MAX.unsigned_abs();
 
-/// Reads a whole number, 0 or more.
+/// Reads a whole number of at least 0.
 pub fn read_whole_number(text: &str) -> Option<usize> {
     text.parse().ok().filter(|number| *number <= LARGEST)
 }
 
-/// Returns the schema of a whole number, 0 or more, that is `default` where it is absent.
+/// Returns the schema of a whole number of at least 0. It is `default` if it is absent.
 pub fn whole_number(default: usize) -> RefOr<Schema> {
     ObjectBuilder::new()
         .schema_type(Type::Integer)

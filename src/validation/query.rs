@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use actix_web::HttpRequest;
 
-/// Returns the parameters of the query. Of a repeated parameter the last one counts.
+/// Returns the parameters of the query. If a parameter is repeated, the last value is used.
 pub fn query(request: &HttpRequest) -> BTreeMap<String, String> {
     serde_urlencoded::from_str(request.query_string()).unwrap_or_default()
 }

@@ -1,5 +1,5 @@
-//! Takes an object apart by its table, and collects all that is wrong with it. Keys that the table
-//! does not name are ignored.
+//! Reads an object by its table, and collects all errors of the object. Keys that the table does
+//! not name are ignored.
 
 use std::borrow::Cow;
 
@@ -11,7 +11,7 @@ use super::fields::{Field, Fields};
 use super::json::{entries, is_null, not_null};
 use super::rule::Rule;
 
-/// An object that is read, with what is found wrong with it.
+/// A reader of an object, with the errors that were found so far.
 #[derive(Debug)]
 pub struct BodyReader<'a> {
     entries: Vec<(Cow<'a, str>, &'a RawValue)>,
@@ -21,10 +21,10 @@ pub struct BodyReader<'a> {
 }
 
 impl<'a> BodyReader<'a> {
-    /// Takes an object apart.
+    /// Creates a reader for an object.
     ///
     /// # Errors
-    /// Returns `_schema` when the value is not an object.
+    /// Returns an error under `_schema` if the value is not an object.
     pub fn new(value: &'a RawValue, facts: &'a Facts) -> Result<Self, Errors> {
         let entries = entries(value).ok_or_else(|| Errors::not_an_object(value))?;
         Ok(Self {
@@ -35,7 +35,7 @@ impl<'a> BodyReader<'a> {
         })
     }
 
-    /// Returns the value of a key. Of a repeated key the last one counts.
+    /// Returns the value of a key. If the key is repeated, the last value is used.
     fn find(&self, name: &str) -> Option<&'a RawValue> {
         self.entries
             .iter()
@@ -48,7 +48,7 @@ impl<'a> BodyReader<'a> {
         result.map_err(|errors| self.errors.add(name, errors)).ok()
     }
 
-    /// Returns what was found wrong, and what is still to be looked up.
+    /// Returns the errors that were found, and the lookups that are left to the broker.
     pub fn into_findings(self) -> (Errors, Vec<(&'static str, Lookup)>) {
         (self.errors, self.lookups)
     }

@@ -1,4 +1,4 @@
-//! What a rule is, and how simple rules are made.
+//! The trait of rules, and the functions that make simple rules.
 
 use std::marker::PhantomData;
 
@@ -7,21 +7,21 @@ use utoipa::openapi::{Ref, RefOr, Schema};
 
 use super::errors::Errors;
 
-/// The schemas that others refer to, by name.
+/// The schemas that other schemas refer to, by name.
 pub type Components = Vec<(String, RefOr<Schema>)>;
 
-/// A rule says how a value is read, and knows the schema of such values.
+/// A rule that reads a value, and that knows the schema of such values.
 pub trait Rule<T>: Sized {
     /// Reads a value that is not null.
     ///
     /// # Errors
-    /// Returns what is wrong with it.
+    /// Returns the errors of the value.
     fn read(&self, value: &RawValue) -> Result<T, Errors>;
 
     /// Returns the schema of the values that are read.
     fn schema(&self, components: &mut Components) -> RefOr<Schema>;
 
-    /// Turns what is read into something else.
+    /// Returns a rule that passes each value through `map` after it is read.
     fn map<U>(self, map: impl Fn(T) -> U) -> impl Rule<U> {
         MappedRule {
             rule: self,
@@ -63,7 +63,7 @@ where
     }
 }
 
-/// Makes a rule of two functions.
+/// Makes a rule from two functions.
 pub(super) fn by<T>(
     read: impl Fn(&RawValue) -> Result<T, Errors>,
     schema: impl Fn(&mut Components) -> RefOr<Schema>,
@@ -71,7 +71,7 @@ pub(super) fn by<T>(
     RuleFunctions(read, schema)
 }
 
-/// Makes a rule whose schema is a component, under a name of its own.
+/// Makes a rule whose schema is a component of the description, with this name.
 pub(super) fn by_component<T>(
     read: impl Fn(&RawValue) -> Result<T, Errors>,
     name: &'static str,
@@ -89,5 +89,5 @@ pub(super) fn by_component<T>(
 /// Fails when the value is not text.
 pub(super) fn text(value: &RawValue) -> Result<String, Errors> {
     serde_json::from_str(value.get())
-        .map_err(|_| Errors::wrong_kind("Not a valid string.", "text is needed here", value))
+        .map_err(|_| Errors::wrong_kind("Not a valid string.", "must be text", value))
 }

@@ -1,5 +1,5 @@
-//! The types that a field can have, read as the original reads them (`protocol.md` §3). A rule also
-//! knows its schema.
+//! The types that a field can have. A rule for each type reads values as the original server does
+//! (`protocol.md` §3), and knows the schema of the values.
 
 mod bounds;
 mod datetime;

@@ -28,7 +28,8 @@ async fn an_object_in_place_of_a_list_is_explained_in_the_answers_head_and_in_th
         )
         .await;
     assert_eq!(answer.status(), 422);
-    let expected = "The body: a JSON list of objects is needed here, also for a single one, and this is an object.";
+    let expected =
+        "The body: must be a JSON list of objects, even for a single object (got an object).";
     assert_eq!(hint(&answer), expected);
     let exposed = answer.headers()["access-control-expose-headers"]
         .to_str()
@@ -96,7 +97,7 @@ async fn terse_answers_name_the_place_and_what_is_needed_there() {
         (
             "/connect",
             json!([]),
-            "The body: a JSON object is needed here, and this is a list.",
+            "The body: must be a JSON object (got a list).",
         ),
         (
             "/connect",
@@ -106,22 +107,22 @@ async fn terse_answers_name_the_place_and_what_is_needed_there() {
         (
             "/connect",
             json!({"username": "a", "channels": "news"}),
-            "channels: a JSON list is needed here, also for a single value, and this is text.",
+            "channels: must be a JSON list, even for a single value (got text).",
         ),
         (
             "/connect",
             json!({"username": "a", "info": []}),
-            "info: a JSON object is needed here, and this is a list.",
+            "info: must be a JSON object (got a list).",
         ),
         (
             "/info",
             json!([]),
-            "The body: a JSON object with the key \"info\" is needed here, and this is a list.",
+            "The body: must be a JSON object with the key \"info\" (got a list).",
         ),
         (
             "/message",
             json!([{"user": "bob", "message": "hello"}]),
-            "0.message: a JSON object is needed here, and this is text.",
+            "0.message: must be a JSON object (got text).",
         ),
         (
             "/subscribe",
@@ -131,12 +132,13 @@ async fn terse_answers_name_the_place_and_what_is_needed_there() {
         (
             "/subscribe",
             json!({"conn_id": unknown, "channels": ["news"]}),
-            "conn_id: there is no such connection: it was not made, was disconnected, or was idle for too long; call /connect again.",
+            "conn_id: there is no such connection: it was never opened, was disconnected, or was \
+             idle for too long; call /connect again.",
         ),
         (
             "/user_state",
             json!({"user": "nobody"}),
-            "user: there is no such user, or it was forgotten; /connect makes users.",
+            "user: there is no such user, or the user was forgotten; /connect creates users.",
         ),
     ] {
         let answer = backend.send(Method::POST, path, &body).await;
@@ -153,7 +155,7 @@ async fn terse_answers_name_the_place_and_what_is_needed_there() {
         .unwrap();
     assert_eq!(
         hint(&answer),
-        "conn_id: a UUID is needed here, as 7d444840-9dc0-11d1-b245-5ffdce74fad2."
+        "conn_id: must be a UUID, such as 7d444840-9dc0-11d1-b245-5ffdce74fad2."
     );
 }
 

@@ -1,4 +1,4 @@
-//! Limits on how much a field may hold.
+//! Limits on the size of a field's value.
 
 use channelstream_actors::limits::Bound;
 use serde_json::value::RawValue;
@@ -7,8 +7,8 @@ use utoipa::openapi::{RefOr, Schema};
 use crate::validation::errors::Errors;
 use crate::validation::rule::{Components, Rule};
 
-/// Reads what `rule` reads, of which `count` tells how much it is, unless it is more than `bound`
-/// allows. The description has no such limit, since each server has its own.
+/// Reads a value by `rule`, and refuses it if it is larger than `bound` allows. `count` returns the
+/// size of the value. The description does not contain the limit, since each server has its own.
 pub fn bounded<T>(rule: impl Rule<T>, bound: Bound, count: fn(&T) -> usize) -> impl Rule<T> {
     BoundedRule { rule, bound, count }
 }

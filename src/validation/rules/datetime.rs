@@ -1,4 +1,4 @@
-//! Dates and times as the original reads them.
+//! Dates and times, as the original server reads them.
 
 use channelstream_actors::protocol::timestamp::Timestamp;
 use serde_json::value::RawValue;
@@ -8,12 +8,12 @@ use utoipa::openapi::schema::{ObjectBuilder, Type};
 use crate::validation::errors::Errors;
 use crate::validation::rule::{Rule, by, text};
 
-/// The form of what [`parse`] reads, for the description. Whether there is such a day and time only
-/// [`parse`] knows.
+/// The form of the texts that [`parse`] reads, for the description. The pattern also matches days
+/// and times that do not exist, which [`parse`] refuses.
 const PATTERN: &str = r"^[0-9]{4}-[0-9]{1,2}-[0-9]{1,2}[T ][0-9]{1,2}:[0-9]{1,2}(:[0-9]{1,2}(\.[0-9]{1,12})?)?(Z|[+-][0-9]{2}(:?[0-9]{2})?)?$";
 
-/// A date and time: `YYYY-MM-DD`, `T` or a blank, `hh:mm[:ss[.fraction]]`, then nothing, `Z`, or
-/// `±hh[[:]mm]`.
+/// Reads a date and time: `YYYY-MM-DD`, `T` or a blank, `hh:mm[:ss[.fraction]]`, then nothing, `Z`,
+/// or `±hh[[:]mm]`.
 pub fn datetime() -> impl Rule<Timestamp> {
     by(
         |value: &RawValue| {
@@ -94,7 +94,7 @@ fn after(rest: &mut &str, separator: &str, least: usize, most: usize) -> Option<
     digits(rest, least, most)
 }
 
-/// Takes up to `most` digits off the front.
+/// Takes `least` to `most` digits off the front of `rest`.
 fn digits(rest: &mut &str, least: usize, most: usize) -> Option<u32> {
     let length = rest
         .bytes()

@@ -7,10 +7,11 @@ use utoipa::openapi::schema::{AnyOfBuilder, KnownFormat, ObjectBuilder, SchemaFo
 use crate::validation::errors::Errors;
 use crate::validation::rule::{Rule, by_component, text};
 
-/// The first number that is too large: 2^63.
+/// The smallest number that is too large: 2^63.
 const BEYOND: f64 = 9_223_372_036_854_775_808.0;
 
-/// The length of a history, at least 0 and within `bound`; `default` where it is absent.
+/// Reads the number of messages in a history, which is at least 0 and within `bound`. The
+/// description says that an absent number is `default`.
 pub fn history_size(default: u64, bound: Bound) -> impl Rule<u64> {
     let read = move |value: &RawValue| {
         let size = size(value)?;
@@ -19,7 +20,8 @@ pub fn history_size(default: u64, bound: Bound) -> impl Rule<u64> {
     };
     by_component(read, "HistorySize", move || {
         let of = |kind| ObjectBuilder::new().schema_type(kind);
-        let about = "How many messages a history keeps. Fractions are cut off, text is read as a whole number, and true counts as 1.";
+        let about = "The number of messages that a history keeps. Fractions are cut off, text is \
+                     read as a whole number, and true counts as 1.";
         AnyOfBuilder::new()
             .item(
                 of(Type::Integer)
@@ -40,15 +42,15 @@ pub fn history_size(default: u64, bound: Bound) -> impl Rule<u64> {
     })
 }
 
-/// A whole number, at least 0.
+/// Reads a whole number of at least 0.
 fn size(value: &RawValue) -> Result<u64, Errors> {
     let number = integer(value).ok_or_else(|| Errors::message("Not a valid integer."))?;
     u64::try_from(number).map_err(|_| Errors::message("Must be at least 0."))
 }
 
-/// A whole number as Python's `int()` reads it: broken numbers are cut towards zero, text may have
-/// blanks around it and underscores between digits. `None` when it is something else, or needs more
-/// than 63 bits.
+/// Reads a whole number as Python's `int()` does: fractions are cut off towards zero, and text may
+/// have blanks around it and underscores between digits. Returns `None` if the value is not such a
+/// number, or needs more than 63 bits.
 fn integer(value: &RawValue) -> Option<i64> {
     let raw = value.get();
     match raw.as_bytes().first()? {
@@ -58,7 +60,7 @@ fn integer(value: &RawValue) -> Option<i64> {
         b'-' | b'0'..=b'9' => raw.parse().ok().or_else(|| {
             let number = raw.parse::<f64>().ok()?.trunc();
             // Every float below 2^63 in size is exact as an i64.
-            #[expect(clippy::cast_possible_truncation, reason = "the range was looked at")]
+            #[expect(clippy::cast_possible_truncation, reason = "the range is checked")]
             (number.abs() < BEYOND).then_some(number as i64)
         }),
         _ => None,

@@ -8,7 +8,7 @@ use crate::validation::errors::Errors;
 use crate::validation::json::not_null;
 use crate::validation::rule::{Components, Rule};
 
-/// Reads a list, each item by `rule`.
+/// Reads a list. `rule` reads each item.
 pub fn list<T>(rule: impl Rule<T>) -> impl Rule<Vec<T>> {
     ListRule { rule, least: 0 }
 }
@@ -28,7 +28,7 @@ impl<T, R: Rule<T>> Rule<Vec<T>> for ListRule<R> {
         let items: Vec<&RawValue> = serde_json::from_str(value.get()).map_err(|_| {
             Errors::wrong_kind(
                 "Not a valid list.",
-                "a JSON list is needed here, also for a single value",
+                "must be a JSON list, even for a single value",
                 value,
             )
         })?;

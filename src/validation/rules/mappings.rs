@@ -13,17 +13,13 @@ use crate::validation::errors::{Errors, JsonKind};
 use crate::validation::json::entries;
 use crate::validation::rule::{Rule, by_component};
 
-/// Reads an object with any keys, each value by `rule`, which also sees null.
+/// Reads an object with any keys. `rule` reads each value, also null.
 pub(super) fn mapping<T>(
     value: &RawValue,
     rule: impl Fn(&RawValue) -> Result<T, Errors>,
 ) -> Result<BTreeMap<String, T>, Errors> {
     let entries = entries(value).ok_or_else(|| {
-        Errors::wrong_kind(
-            "Not a valid mapping type.",
-            "a JSON object is needed here",
-            value,
-        )
+        Errors::wrong_kind("Not a valid mapping type.", "must be a JSON object", value)
     })?;
     let mut errors = Errors::none();
     let mut map = BTreeMap::new();
@@ -36,14 +32,14 @@ pub(super) fn mapping<T>(
     errors.into_result().map(|()| map)
 }
 
-/// Returns the schema of an object with any keys and these values.
+/// Returns the schema of an object with any keys, whose values have the schema `values`.
 pub(super) fn mapping_schema(values: RefOr<Schema>) -> RefOr<Schema> {
     ObjectBuilder::new()
         .additional_properties(Some(AdditionalProperties::RefOr(values)))
         .into()
 }
 
-/// Reads the application's object, of at most `limit` bytes, and keeps it as it stands.
+/// Reads the application's object of at most `limit` bytes, and keeps its text unchanged.
 pub fn payload(limit: usize) -> impl Rule<Payload> {
     by_component(
         move |value: &RawValue| {
@@ -51,7 +47,7 @@ pub fn payload(limit: usize) -> impl Rule<Payload> {
             if JsonKind::of(value) != JsonKind::Object {
                 Err(Errors::wrong_kind(
                     "Not a valid mapping type.",
-                    "a JSON object is needed here",
+                    "must be a JSON object",
                     value,
                 ))
             } else if size > limit.saturating_mul(1 + usize::from(cfg!(feature = "planted-faults")))

@@ -14,7 +14,7 @@ use crate::validation::json::not_null;
 use crate::validation::reader::BodyReader;
 use crate::validation::rule::{Rule, by};
 
-/// Reads an object whose values are objects of one table. Null is not an object.
+/// Reads an object whose values are objects of one table. A null value is refused.
 pub fn mapping_of<T: Table + ToSchema>(
     limits: CallLimits,
 ) -> impl Rule<BTreeMap<String, T::Value>> {
@@ -24,7 +24,7 @@ pub fn mapping_of<T: Table + ToSchema>(
     )
 }
 
-/// Reads a nested object, whose rules look at nothing else but the limits of a call.
+/// Reads a nested object. Besides the object, its rules use only the limits of a call.
 pub fn object<T: Table + ToSchema>(limits: CallLimits) -> impl Rule<T::Value> {
     by(
         move |value: &RawValue| {
@@ -34,8 +34,8 @@ pub fn object<T: Table + ToSchema>(limits: CallLimits) -> impl Rule<T::Value> {
             };
             let mut fields = BodyReader::new(value, &facts)?;
             let object = T::walk(&mut fields);
-            // An optional field that is wrong counts as absent, so there may be an object all the
-            // same.
+            // A wrong optional field counts as absent, so `walk` may return an object although
+            // there are errors.
             let (errors, _) = fields.into_findings();
             object.filter(|_| errors.is_empty()).ok_or(errors)
         },

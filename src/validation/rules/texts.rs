@@ -13,7 +13,7 @@ pub fn any_text() -> impl Rule<String> {
     })
 }
 
-/// Reads text of 1 to `longest` characters, as a name.
+/// Reads a name: text of 1 to `longest` characters.
 pub fn name<T: From<Name>>(longest: usize) -> impl Rule<T> {
     by(
         move |value: &RawValue| {
@@ -36,7 +36,7 @@ pub fn name<T: From<Name>>(longest: usize) -> impl Rule<T> {
     )
 }
 
-/// Text that has passed [`name`].
+/// A text that has passed the rule [`name`].
 #[derive(Debug)]
 pub struct Name(String);
 
@@ -58,7 +58,7 @@ impl From<Name> for channelstream_actors::name::ChannelName {
     }
 }
 
-/// The longest name of a user.
+/// The maximum length of a user's name, in characters.
 pub const USER: usize = 512;
-/// The longest name of a channel or a state key.
+/// The maximum length of the name of a channel or a state key, in characters.
 pub const CHANNEL: usize = 256;
