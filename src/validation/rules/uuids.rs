@@ -30,7 +30,7 @@ pub fn uuid_schema() -> RefOr<Schema> {
         .into()
 }
 
-/// Parses a UUID in any of the spellings that [`uuid`] reads.
+/// Parses a UUID in any of the spellings that [`uuid()`] reads.
 pub fn parse_uuid(text: &str) -> Option<Uuid> {
     let bare = text.replace("urn:", "").replace("uuid:", "");
     let digits: String = bare
