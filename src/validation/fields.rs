@@ -1,7 +1,7 @@
 //! The table of an object's fields: names, rules, defaults, descriptions and examples, in one
 //! place.
 //!
-//! A [`Table`] has two users: a [`BodyReader`](super::reader::BodyReader) reads a body by it, and
+//! A [`Table`] is used twice: a [`BodyReader`](super::reader::BodyReader) reads a body by it, and
 //! [`describe`](super::describer::describe) writes the schema of the same object. The description
 //! of a request therefore always agrees with the fields that are read.
 
