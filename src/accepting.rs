@@ -1,10 +1,10 @@
-//! The TCP connections that the server accepts: whether it still accepts any, and how many have
-//! sent no request yet.
+//! Tracks whether the server still accepts TCP connections, and how many of the accepted ones have
+//! not sent a request yet.
 //!
-//! A listening socket that a service manager keeps open outlives this process. What this process
-//! does not accept waits in that socket for the next process, so no client is refused while the
-//! server is replaced. A stop therefore first ends the accepting, and then waits until the
-//! connections that were accepted last have sent their requests.
+//! A listening socket that a service manager keeps open outlives this process. A connection that
+//! this process does not accept waits in that socket for the next process, so no client is refused
+//! while the server is replaced. A stop therefore first ends the accepting, and then waits until
+//! the connections that were accepted last have sent their requests.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::SeqCst};
@@ -13,19 +13,20 @@ use std::time::Duration;
 use actix_server::ServerHandle;
 use tokio::time::sleep;
 
-/// How often a stop looks whether connections were accepted or have sent their requests.
+/// The time between two checks of a stop: were connections accepted, or have they sent requests?
 const CHECK_INTERVAL: Duration = Duration::from_millis(10);
 
-/// How many checks in a row must find nothing new. The HTTP server does not tell when its accept
-/// thread has paused and when its workers have taken over what that thread accepted. Checks are
-/// counted instead of time, because all these threads are late together on a busy machine.
+/// The number of checks in a row that must find nothing new. The HTTP server does not report when
+/// its accept thread has paused, or when its workers have taken over the connections that this
+/// thread accepted. Checks are counted instead of time, because on a busy machine all these threads
+/// are late together.
 const QUIET_CHECKS: usize = 10;
 
-/// How many checks there are at most, which is a second. A browser may open a connection that it
-/// does not need yet, so some connections never send a request.
+/// The most checks of a stop, which take a second. There is a bound because some connections never
+/// send a request: a browser may open a connection that it does not need yet.
 const MOST_CHECKS: usize = 100;
 
-/// Who keeps the listening socket open.
+/// The owner of the listening socket, which keeps it open.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum SocketOwner {
     /// This process: the socket ends with it, and connections that wait in it are reset.
@@ -44,14 +45,14 @@ struct AcceptingState {
     owner: SocketOwner,
     /// Whether new connections are left to the next process.
     has_stopped: AtomicBool,
-    /// How many connections the workers have taken over since the start.
+    /// The number of connections that the workers have taken over since the start.
     accepted: AtomicUsize,
-    /// How many open connections have sent no request yet.
+    /// The number of open connections that have not sent a request yet.
     awaited: AtomicUsize,
 }
 
 impl Accepting {
-    /// Begins to count the connections of a listening socket.
+    /// Creates the state of a listening socket, which has accepted no connection yet.
     pub fn new(owner: SocketOwner) -> Self {
         Self(Arc::new(AcceptingState {
             owner,
@@ -66,10 +67,11 @@ impl Accepting {
         self.0.has_stopped.load(SeqCst)
     }
 
-    /// Counts a connection that a worker takes over, and returns its first request, which is
-    /// awaited.
+    /// Counts a connection that a worker takes over. Its first request counts as awaited until
+    /// [`FirstRequest::note`] is called on the returned value, or the value is dropped.
     pub fn begin_connection(&self) -> FirstRequest {
-        // In this order, so that a check that sees no new connection sees its request.
+        // This order ensures that a check which misses the new connection still sees that its
+        // request is awaited.
         self.0.awaited.fetch_add(1, SeqCst);
         self.0.accepted.fetch_add(1, SeqCst);
         FirstRequest {
@@ -78,8 +80,8 @@ impl Accepting {
         }
     }
 
-    /// Leaves new connections to the next process, if the socket outlives this one. Returns when
-    /// the connections that were accepted have sent their first requests, or after about a second.
+    /// Leaves new connections to the next process, if the socket outlives this process. Returns
+    /// when all accepted connections have sent their first requests, or after about a second.
     pub(crate) async fn stop(&self, server: &ServerHandle) {
         if self.0.owner == SocketOwner::Process {
             return;
@@ -101,13 +103,13 @@ impl Accepting {
             }
         }
         log::debug!(
-            "{} connections have sent no request before the stop",
+            "{} connections had not sent a request when the server stopped accepting",
             self.0.awaited.load(SeqCst)
         );
     }
 }
 
-/// The first request of a connection. It is awaited until it comes or this is dropped.
+/// The first request of a connection. It is awaited until it arrives or this value is dropped.
 #[derive(Debug)]
 pub struct FirstRequest {
     state: Arc<AcceptingState>,

@@ -1,10 +1,10 @@
-//! Counts by address, without a lock and in a fixed amount of memory, however many addresses there
-//! are.
+//! Counts by address, without a lock. The memory is fixed: it does not grow with the number of
+//! addresses.
 //!
-//! Each address has a place in each of several rows, by a hash whose seed is random. Places are
-//! shared: what a row says of an address may be too much, because others share its place, and never
-//! too little. So the smallest of what the rows say counts. Two addresses that share their places
-//! in all rows are as rare as two in 10^14.
+//! A hash with a random seed gives each address one place in each of several rows. Addresses can
+//! share a place, so the count in one row may be too high for an address, but it is never too low.
+//! Therefore the lowest count of all rows is used. Two addresses share their places in all rows
+//! with a probability of about 1 in 10^14.
 
 use std::hash::{BuildHasher, RandomState};
 use std::net::IpAddr;
@@ -12,25 +12,26 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering::Relaxed};
 use std::time::{Duration, Instant};
 
-/// How many rows there are. Each takes a part of a 64-bit hash for its own.
+/// The number of rows. Each row uses its own part of a 64-bit hash.
 const ROWS: usize = 3;
 
-/// How many bits of the hash name a place in a row.
+/// The number of bits of the hash that name a place in a row.
 const BITS: usize = 16;
 
 /// The places of a row.
 type Row<T> = Box<[T]>;
 
-/// The part of an address that counts as one client: of IPv6 the first 64 bits, since one client
-/// has all addresses that begin with them.
+/// The part of an address that stands for one client. For IPv6 it is the first 64 bits, because one
+/// client has all the addresses that begin with them.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub struct AddressKey(u64);
 
 impl AddressKey {
-    /// Returns the part of an address that counts.
+    /// Returns the part of an address that stands for one client.
     pub fn of(address: IpAddr) -> Self {
         match address.to_canonical() {
-            // No client has an IPv6 address that begins with 32 zeros, so the two kinds differ.
+            // No client has an IPv6 address that begins with 32 zero bits, so an IPv4 key never
+            // equals an IPv6 key.
             IpAddr::V4(address) => Self(u64::from(address.to_bits())),
             IpAddr::V6(address) => {
                 let [a, b, c, d, ..] = address.segments();
@@ -72,7 +73,7 @@ impl<T> Table<T> {
     }
 }
 
-/// How many connections each address has. Cloning shares the counts.
+/// The number of connections of each address. Cloning shares the counts.
 #[derive(Clone, Debug)]
 pub struct ConnectionCounts(Arc<CountTable>);
 
@@ -82,7 +83,7 @@ struct CountTable {
     most: u32,
 }
 
-/// A connection that counts for its address until this is dropped.
+/// A connection that counts for its address until this value is dropped.
 #[derive(Debug)]
 pub struct CountedConnection {
     table: Arc<CountTable>,
@@ -90,7 +91,7 @@ pub struct CountedConnection {
 }
 
 impl ConnectionCounts {
-    /// Creates counts of which each may be `most`.
+    /// Creates counts that allow each address at most `most` connections.
     pub fn new(most: usize) -> Self {
         Self(Arc::new(CountTable {
             counts: Table::default(),
@@ -98,11 +99,11 @@ impl ConnectionCounts {
         }))
     }
 
-    /// Counts a connection. Returns `None`, and counts nothing, when the address has as many as it
-    /// may.
+    /// Counts a connection. Returns `None` and counts nothing when the address already has the most
+    /// connections that it may have.
     pub fn begin(&self, key: AddressKey) -> Option<CountedConnection> {
         let places = self.0.counts.places(key);
-        // All rows count, also beyond the first that shows that there is room.
+        // Every row must count the connection, even if an earlier row is below the limit already.
         let before = places.map(|count| count.fetch_add(1, Relaxed)).min();
         let counted = CountedConnection {
             table: self.0.clone(),
@@ -120,22 +121,22 @@ impl Drop for CountedConnection {
     }
 }
 
-/// How often each address may do something in a second. An address that was quiet may do as much at
-/// once as it may do in a second.
+/// A limit on the number of calls that each address may make in a second. An address that was quiet
+/// may make the calls of one second at once.
 #[derive(Debug)]
 pub struct Rates {
-    /// Until when each address has used what it may do, in nanoseconds since `start`.
+    /// The time until which each address has used up its calls, in nanoseconds since `start`.
     used_until: Table<AtomicU64>,
     start: Instant,
-    /// How long one more uses up, in nanoseconds.
+    /// The time that one call uses up, in nanoseconds.
     cost: u64,
 }
 
-/// How far ahead an address may use what it may do.
+/// The longest time by which an address may use up its calls in advance.
 const BURST: Duration = Duration::from_secs(1);
 
 impl Rates {
-    /// Creates a rate of `per_second`; `None` for 0, which stands for any rate.
+    /// Creates a limit of `per_second` calls. Returns `None` for 0, which stands for no limit.
     pub fn new(per_second: usize) -> Option<Self> {
         let per_second = u64::try_from(per_second).ok().filter(|rate| *rate > 0)?;
         Some(Self {
@@ -145,10 +146,11 @@ impl Rates {
         })
     }
 
-    /// Takes one for an address.
+    /// Counts a call of an address.
     ///
     /// # Errors
-    /// Returns after which time there is one again, and takes nothing.
+    /// Fails when the address has used up its calls, and counts nothing. The error is the time
+    /// after which the address may call again.
     pub fn take(&self, key: AddressKey) -> Result<(), Duration> {
         self.take_at(key, nanos(self.start.elapsed()))
     }

@@ -1,4 +1,5 @@
-//! Serves the files of pages, which are in the binary. Their paths change whenever a file does.
+//! Serves the files that pages load. The binary contains them. Their paths change whenever one of
+//! the files changes.
 
 use std::sync::LazyLock;
 
@@ -26,14 +27,14 @@ fn find_file(name: &str) -> Option<EmbeddedFile> {
     ClientFiles::get(name).or_else(|| PageFiles::get(name))
 }
 
-/// Finds a file by its name.
+/// A function that finds a file by its name.
 type Find = fn(&str) -> Option<EmbeddedFile>;
 
-/// A hash of all files. It stands in the path of each file, so files that import one another change
-/// together.
+/// A hash of all files. The path of each file contains it, so files that import one another always
+/// come from the same version.
 static VERSION: LazyLock<String> = LazyLock::new(|| {
     let mut digest = Sha1::new();
-    // Their names are sorted.
+    // Both iterators return the names in sorted order, so the hash is the same in every run.
     for name in ClientFiles::iter().chain(PageFiles::iter()) {
         digest.update(&*name);
         digest.update(
@@ -45,7 +46,8 @@ static VERSION: LazyLock<String> = LazyLock::new(|| {
     URL_SAFE_NO_PAD.encode(digest.finalize().get(..9).unwrap_or_default())
 });
 
-/// Returns the folder of the files that this build's pages use, seen from the root of the server.
+/// Returns the folder of the files that the pages of this build load, relative to the root of the
+/// server.
 pub fn folder() -> String {
     format!("static/{}", *VERSION)
 }
@@ -65,7 +67,7 @@ fn serve(app: &mut ServiceConfig, find: Find) {
         let (version, name) = path.into_inner();
         answer_version(&request, &version, find(&name))
     };
-    // A file that a browser has to ask for again.
+    // This path has no version, so the browser must check for a newer file each time.
     let serve_latest = move |request: HttpRequest, name: Path<String>| async move {
         answer(&request, find(&name), "no-cache")
     };
@@ -77,13 +79,14 @@ fn serve(app: &mut ServiceConfig, find: Find) {
     );
 }
 
-/// Answers a file of a version, which a browser keeps for ever.
+/// Answers with a file of this version, which a browser may keep for ever.
 fn answer_version(
     request: &HttpRequest,
     version: &str,
     file: Option<EmbeddedFile>,
 ) -> HttpResponse {
-    // After an upgrade a page that is still open gets the file as it is now, but shall not keep it.
+    // A page that was opened before an upgrade asks for another version. It gets the current file,
+    // but must not keep it.
     let cache_control = if version == *VERSION {
         "public, max-age=31536000, immutable"
     } else {
@@ -102,7 +105,7 @@ fn answer(
             .content_type("text/plain; charset=utf-8")
             .body("There is no such file.\n");
     };
-    // Weak: the same file compressed has other bytes.
+    // The tag is weak because the compressed form of the same file has other bytes.
     let tag = EntityTag::new_weak(URL_SAFE_NO_PAD.encode(file.metadata.sha256_hash()));
     let is_known = match IfNoneMatch::parse(request) {
         Ok(IfNoneMatch::Items(tags)) => tags.iter().any(|known| known.weak_eq(&tag)),
@@ -124,10 +127,10 @@ fn answer(
         .body(file.data.into_owned())
 }
 
-/// Returns the content type that the name of a file stands for.
+/// Returns the content type of a file, which follows from its name.
 fn content_type(file: &EmbeddedFile) -> String {
     let kind = file.metadata.mimetype();
-    // Our text files are UTF-8.
+    // All embedded text files are UTF-8.
     if kind.starts_with("text/") {
         format!("{kind}; charset=utf-8")
     } else {

@@ -1,5 +1,5 @@
-//! Where a request comes from: the caller's address, and how it sees this server, by what a reverse
-//! proxy says.
+//! Finds out where a request comes from: the caller's address, and the scheme, host and path prefix
+//! by which the caller reaches this server. A reverse proxy may report these in headers.
 //!
 //! A proxy is believed only if its address is in `trusted_proxies`, and only in the headers that
 //! `proxy_headers` names (`docs/deployment.md`). Without `trusted_proxies` no header counts, and
@@ -13,19 +13,20 @@ use actix_web::{HttpMessage, HttpRequest};
 
 use crate::settings::{Network, ProxyHeader, Settings, is_private};
 
-/// Where a request comes from, and how the caller sees this server.
+/// The sender of a request, and the address by which it reaches this server.
 #[derive(Clone, Debug)]
 pub struct Caller {
-    /// The caller's address: the peer's, or what a trusted proxy says. `None` if what the
-    /// proxy says cannot be read.
+    /// The caller's address: the peer's address, or the address that a trusted proxy reports.
+    /// `None` if the proxy's header cannot be read.
     pub address: Option<IpAddr>,
     /// The scheme of the caller's request, `http` or `https`.
     pub scheme: String,
-    /// The host that the caller asked, with a port where one is needed.
+    /// The host that the caller's request names, with a port where one is needed.
     pub host: String,
-    /// The path before the server's own, without a slash at its end.
+    /// The prefix that a proxy puts before this server's paths, without a slash at its end.
     pub prefix: String,
-    /// The address of the client, if it is surely the client's own: what limits per address count.
+    /// The address that limits per address count. `None` where the address may not be the client's
+    /// own, because it may be that of a proxy.
     pub client: Option<IpAddr>,
 }
 
@@ -50,7 +51,7 @@ impl Caller {
         format!("{}://{}{}{path}", self.scheme, self.host, self.prefix)
     }
 
-    /// Reads who sent a request with these headers, from this peer.
+    /// Reads the caller of a request from its headers and its peer address.
     pub fn read(headers: &HeaderMap, peer: Option<IpAddr>, settings: &Settings) -> Self {
         let first = |header: ProxyHeader| {
             let value = headers
@@ -99,15 +100,15 @@ impl Caller {
     }
 }
 
-/// Headers that proxies add and other clients do not, besides those that `proxy_headers` can name
-/// and those that begin with [`FORWARDED_PREFIX`].
+/// The headers that only proxies add, besides the headers that `proxy_headers` can name and those
+/// that begin with [`FORWARDED_PREFIX`].
 const FORWARDING: [&str; 3] = ["forwarded", "via", "x-real-ip"];
 
-/// The beginning of the other headers that proxies add.
+/// The prefix of the other headers that proxies add.
 const FORWARDED_PREFIX: &str = "x-forwarded-";
 
-/// Returns whether the address of a request's [`Caller`] is that of its sender for certain: the request
-/// shows no sign of a proxy, or a trusted proxy says who sent it.
+/// Returns whether the address of a request's [`Caller`] is certainly the address of its sender.
+/// This is so if the request has no header of a proxy, or if a trusted proxy names the sender.
 pub fn is_address_certain(headers: &HeaderMap, peer: Option<IpAddr>, settings: &Settings) -> bool {
     let is_forwarding = |name: &str| {
         name.starts_with(FORWARDED_PREFIX)
@@ -121,8 +122,8 @@ pub fn is_address_certain(headers: &HeaderMap, peer: Option<IpAddr>, settings: &
             && is_believed(forwarded_for, peer, settings))
 }
 
-/// Returns the address of a client that no proxy stands for: that of a peer which is neither a
-/// trusted proxy nor in a network where proxies usually are.
+/// Returns the peer's address if the peer is the client itself. `None` for a peer that is a trusted
+/// proxy, or that is in a private network, where proxies usually are.
 pub fn find_direct_client(peer: Option<IpAddr>, settings: &Settings) -> Option<IpAddr> {
     let is_client = |peer: &IpAddr| !is_in(&settings.trusted_proxies, *peer) && !is_private(*peer);
     peer.filter(is_client)
@@ -138,11 +139,12 @@ fn is_in(networks: &[Network], address: IpAddr) -> bool {
     networks.iter().any(|network| network.contains(address))
 }
 
-/// Returns the last address in `X-Forwarded-For` that is not a proxy's own: what stands before it
-/// anyone may have written.
+/// Returns the last address in `X-Forwarded-For` that is not a trusted proxy's own. Anyone may have
+/// written the entries before it, so they are not believed.
 ///
-/// An entry that cannot be read ends the chain. A trusted proxy wrote it, so who called is not
-/// known, and nothing before it is believed. Without the header the caller is the proxy itself.
+/// An entry that cannot be read ends the search with `None`: a trusted proxy wrote it, so the
+/// caller is unknown, and the entries before it are not believed either. Without the header the
+/// caller is the proxy itself.
 fn forwarded_address(
     headers: &HeaderMap,
     peer: Option<IpAddr>,

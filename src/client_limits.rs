@@ -1,5 +1,5 @@
-//! What clients may do before anybody looks at what they want: how many sockets they may hold, and
-//! how often they may call.
+//! Limits that apply to every client, whatever it asks for: the number of its open sockets, and the
+//! rate of its calls.
 
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -16,7 +16,7 @@ use crate::address_table::{AddressKey, ConnectionCounts, CountedConnection, Rate
 use crate::caller::find_direct_client;
 use crate::settings::{Machine, Settings};
 
-/// The limits of clients, with what they count.
+/// The limits on clients, together with their counts.
 #[derive(Debug)]
 pub struct ClientLimits {
     sockets: Arc<AtomicUsize>,
@@ -25,11 +25,11 @@ pub struct ClientLimits {
     unsigned: Option<Rates>,
     signed: Option<Rates>,
     memory: Memory,
-    /// Whether the log has said that a peer is not counted.
+    /// Whether the log has reported that a peer is not counted.
     has_told: AtomicBool,
 }
 
-/// A socket that is open until this is dropped, and counted.
+/// An open socket, which is counted until this value is dropped.
 #[derive(Debug)]
 pub struct OpenSocket {
     sockets: Arc<AtomicUsize>,
@@ -41,14 +41,14 @@ pub struct OpenSocket {
 /// A client has called too often.
 #[derive(Clone, Copy, Debug)]
 pub struct TooOften {
-    /// The rate that it went beyond.
+    /// The rate that the client exceeded.
     pub kind: LimitKind,
-    /// After which time it may call again.
+    /// The time after which the client may call again.
     pub retry_after: Duration,
 }
 
 impl ClientLimits {
-    /// Creates the limits that the settings tell.
+    /// Creates the limits that the settings contain.
     pub fn new(settings: &Settings, memory: Memory) -> Self {
         let per_address = settings.max_connections_per_address;
         Self {
@@ -62,7 +62,8 @@ impl ClientLimits {
         }
     }
 
-    /// Says once in the log that limits per address do not count a peer which may be a proxy.
+    /// Logs that the limits per address do not count a private peer, since it may be a proxy. Logs
+    /// this once, and only where such a limit is set and no proxy is trusted.
     pub fn tell_of_unknown_client(&self, peer: Option<IpAddr>, settings: &Settings) {
         let is_counted = self.by_address.is_some() || self.unsigned.is_some();
         if is_counted
@@ -77,8 +78,8 @@ impl ClientLimits {
         }
     }
 
-    /// Counts a socket that was accepted. It is open in any case: a limit that it is beyond decides
-    /// what it is answered.
+    /// Counts a socket that was accepted. It stays open even if it exceeds a limit, so that its
+    /// request gets an answer; [`OpenSocket::beyond`] then names the limit.
     pub fn open_socket(&self, peer: Option<IpAddr>, settings: &Settings) -> OpenSocket {
         let before = self.sockets.fetch_add(1, SeqCst);
         let client = find_direct_client(peer, settings).map(AddressKey::of);
@@ -105,10 +106,11 @@ impl ClientLimits {
         }
     }
 
-    /// Counts a client that listens through a proxy, which says that its address is this.
+    /// Counts a client that listens through a trusted proxy. `address` is the client's address, as
+    /// the proxy reports it.
     ///
     /// # Errors
-    /// Fails when the address has as many connections as it may.
+    /// Fails when the address already has the most connections that it may have.
     pub fn begin_listening(&self, address: IpAddr) -> Result<Option<CountedConnection>, LimitKind> {
         let Some(counts) = &self.by_address else {
             return Ok(None);
@@ -120,7 +122,7 @@ impl ClientLimits {
     /// Counts a request of an address.
     ///
     /// # Errors
-    /// Fails when the address sends requests too often.
+    /// Fails when the address exceeds its rate of requests.
     pub fn take_request(&self, address: IpAddr, is_signed: bool) -> Result<(), TooOften> {
         let (rates, kind) = if is_signed {
             (&self.signed, LimitKind::SignedRate)
@@ -134,7 +136,7 @@ impl ClientLimits {
 }
 
 impl OpenSocket {
-    /// Returns the limit that the socket is beyond, if there is one.
+    /// Returns the limit that the socket exceeds, if any.
     pub fn beyond(&self) -> Option<LimitKind> {
         self.beyond
     }

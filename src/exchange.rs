@@ -1,8 +1,9 @@
-//! What a stream and the requests on it tell each other.
+//! The state that a stream and the requests on it share.
 //!
-//! The stream counts bytes and knows no requests; the requests know no bytes. Only together they
-//! can tell three clients apart: one that is between two requests, one that has begun a head and
-//! does not go on, and one that still sends a body that nobody wants.
+//! The stream counts bytes but knows nothing of requests, and the requests know nothing of bytes.
+//! Only together can they tell three kinds of clients apart: a client between two requests, a
+//! client that has begun a head and does not continue, and a client that still sends a body that no
+//! handler reads.
 
 use std::pin::Pin;
 use std::sync::Arc;
@@ -22,28 +23,29 @@ use futures_util::task::AtomicWaker;
 use crate::accepting::FirstRequest;
 use crate::client_limits::OpenSocket;
 
-/// Stands for the length of a body in chunks.
+/// The value that stands for the unknown length of a chunked body.
 const UNKNOWN: u64 = u64::MAX;
 
-/// The state that a stream shares with the requests on it. One thread serves both, so nothing here
-/// orders memory between threads.
+/// The state that a stream shares with the requests on it. One thread serves both, so the atomics
+/// here need no ordering between threads.
 #[derive(Debug, Default)]
 pub struct Exchange {
-    /// What a stop of the server waits for; `None` where nothing waits.
+    /// The first request of the stream, which a stop of the server waits for. `None` for a request
+    /// that has no stream.
     first_request: Option<FirstRequest>,
-    /// Counts the socket as open.
+    /// The guard that counts the socket as open.
     socket: Option<OpenSocket>,
-    /// How many requests have begun.
+    /// The number of requests that have begun.
     begun: AtomicU64,
     /// Whether a request has begun whose answer has not ended.
     is_busy: AtomicBool,
     /// The length of the body that the latest head announced, in bytes.
     announced: AtomicU64,
-    /// How many bytes were read behind the end of the latest head.
+    /// The number of bytes that were read after the end of the latest head.
     behind_head: AtomicU64,
     /// Whether the latest body was read to its end.
     body_has_ended: AtomicBool,
-    /// Whether nothing more is to be read.
+    /// Whether the reading has ended.
     is_over: AtomicBool,
     /// The task that reads the stream.
     waker: AtomicWaker,
@@ -59,13 +61,13 @@ impl Exchange {
         }
     }
 
-    /// Returns the limit that the socket of a request is beyond, if there is one.
+    /// Returns the limit that the socket of a request exceeds, if any.
     pub fn limit_beyond(request: &HttpRequest) -> Option<LimitKind> {
         let exchange = request.conn_data::<Arc<Self>>()?;
         exchange.socket.as_ref()?.beyond()
     }
 
-    /// Notes that a request begins: its head is complete.
+    /// Notes that a request begins. Its head is complete.
     pub fn begin(&self, head: &RequestHead) {
         let header = |name| {
             head.headers()
@@ -90,7 +92,7 @@ impl Exchange {
     /// Notes that the answer has ended.
     fn end(&self) {
         self.is_busy.store(false, Relaxed);
-        // The stream must not wait for the rest without a deadline.
+        // The stream must set a deadline for the rest of the body, or for the next head.
         if self.has_rest() {
             self.waker.wake();
         }
@@ -107,18 +109,18 @@ impl Exchange {
         self.waker.wake();
     }
 
-    /// Has this task woken when the stream is to look at the exchange.
+    /// Registers the task of `context`, which is woken when the stream must check this state.
     pub fn register(&self, context: &Context<'_>) {
         self.waker.register(context.waker());
     }
 
-    /// Forgets the task that is to be woken. A waker keeps the memory of its task, even of one that
-    /// has ended.
+    /// Forgets the registered task. A waker keeps the memory of its task allocated, even after the
+    /// task has ended.
     pub fn release(&self) {
         drop(self.waker.take());
     }
 
-    /// Returns how many requests have begun.
+    /// Returns the number of requests that have begun.
     pub fn begun(&self) -> u64 {
         self.begun.load(Relaxed)
     }
@@ -128,13 +130,13 @@ impl Exchange {
         self.is_busy.load(Relaxed)
     }
 
-    /// Returns whether nothing more is to be read.
+    /// Returns whether the reading has ended.
     pub fn is_over(&self) -> bool {
         self.is_over.load(Relaxed)
     }
 
-    /// Returns whether the client has not sent its whole body, or has already sent a part of its
-    /// next head.
+    /// Returns whether the client has not sent its whole chunked body, or has already sent a part
+    /// of its next head.
     pub fn has_rest(&self) -> bool {
         match self.announced.load(Relaxed) {
             UNKNOWN => !self.body_has_ended.load(Relaxed),
@@ -142,7 +144,7 @@ impl Exchange {
         }
     }
 
-    /// Counts bytes that were read behind the end of the latest head.
+    /// Counts bytes that were read after the end of the latest head.
     pub fn add_behind_head(&self, bytes: usize) {
         self.behind_head.fetch_add(bytes as u64, Relaxed);
     }
@@ -153,8 +155,8 @@ impl Exchange {
     }
 }
 
-/// Has `app` answer a request, and tells the request's stream when it begins and when its answer
-/// has ended.
+/// Passes a request to `app`, and notes in the request's [`Exchange`] when the request begins and
+/// when its answer has ended.
 pub fn watch<S>(
     request: Request,
     app: &S,
@@ -178,7 +180,7 @@ where
     }
 }
 
-/// Tells the stream that the answer has ended, when it is dropped.
+/// A guard that notes the end of the answer in the [`Exchange`] when it is dropped.
 struct AnswerGuard(Arc<Exchange>);
 
 impl Drop for AnswerGuard {
@@ -187,7 +189,8 @@ impl Drop for AnswerGuard {
     }
 }
 
-/// The body of an answer. It is dropped once it was handed to the socket or never will be.
+/// The body of an answer. It is dropped once it was passed to the socket, or once that is no longer
+/// possible.
 pub struct WatchedBody {
     body: BoxBody,
     _guard: AnswerGuard,

@@ -1,5 +1,5 @@
-//! The parsers of what strangers send, for the fuzz targets in `fuzz/`. They are the functions that
-//! the server itself runs; other programs have no use for them.
+//! The parsers of input from strangers, for the fuzz targets in `fuzz/`. These are the functions
+//! that the server itself runs. Other programs do not need them.
 
 pub use crate::extractors::body::check as check_body;
 pub use crate::middleware::proxy::identify_caller;

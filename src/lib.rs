@@ -16,25 +16,26 @@
 //!
 //! In reading order:
 //!
-//! - [`routes`]: every path on a line; [`calls`]: those that are described;
-//! - [`api`]: a file per endpoint; [`transport`]: websocket, server-sent events and long-poll;
-//!   [`event_source`]: what streams of events share;
-//! - [`pages`]: the front page; [`demo`]: a chat with a backend of its own; [`admin`]: the panel's
-//!   pages; [`assets`]: the files that pages use;
-//! - [`middleware`]: what every request passes first; [`purpose`]: what a request is for;
-//! - [`services`]: what handlers work with; [`live`]: the settings in force, which can change;
-//!   [`operators`]: sessions, the sign-in throttle and the monitor; [`metrics`]: what is counted for
-//!   `/metrics`;
-//! - [`extractors`]: what handlers take; [`validation`]: from JSON to typed requests;
-//!   [`signature`]: who may call; [`error`]: from errors to answers; [`answer`]: answers that are
-//!   encoded before;
-//! - [`client_limits`], [`address_table`]: how many sockets clients may hold, and how often an
-//!   address may call; [`caller`]: where a request comes from; [`exchange`]: what a stream and its requests tell each
-//!   other; [`accepting`]: whether TCP connections are accepted, and how many have sent no request
-//!   yet;
-//! - [`settings`], [`cli`], [`server`], [`lifecycle`], [`stop`], [`process`]: how the server starts
-//!   and stops; [`logging`]: what it logs;
-//! - `fuzzing`: what the fuzz targets call.
+//! - [`routes`]: the list of all paths; [`calls`]: the calls that the API description contains;
+//! - [`api`]: one file per endpoint; [`transport`]: websocket, server-sent events and long-poll;
+//!   [`event_source`]: the code that all streams of server-sent events share;
+//! - [`pages`]: the front page; [`demo`]: a chat with its own backend; [`admin`]: the pages of the
+//!   panel; [`assets`]: the files that pages load;
+//! - [`middleware`]: the steps that every request passes before its handler; [`purpose`]: the
+//!   classes of requests;
+//! - [`services`]: the shared parts that handlers use; [`live`]: the settings in force, which can
+//!   change; [`operators`]: sessions, the sign-in throttle and the monitor; [`metrics`]: the counts
+//!   for `/metrics`;
+//! - [`extractors`]: the arguments of handlers; [`validation`]: from JSON to typed requests;
+//!   [`signature`]: the check of signatures; [`error`]: from errors to answers; [`answer`]: answers
+//!   that were encoded in advance;
+//! - [`client_limits`], [`address_table`]: the limits on sockets, and on calls per address;
+//!   [`caller`]: where a request comes from; [`exchange`]: the state that a stream shares with its
+//!   requests; [`accepting`]: whether TCP connections are accepted, and how many have not sent a
+//!   request yet;
+//! - [`settings`], [`cli`], [`server`], [`lifecycle`], [`stop`], [`process`]: the start and the end
+//!   of the server; [`logging`]: its log;
+//! - `fuzzing`: the functions that the fuzz targets call.
 
 pub mod accepting;
 pub mod address_table;

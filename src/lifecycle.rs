@@ -1,5 +1,5 @@
-//! The phase of the server process, from serving to its end. Only `stop.rs` enters phases; all
-//! others ask for them here.
+//! The phase of the server process, from serving to its end. Only `stop.rs` enters phases. All
+//! other code reads the phase here.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
@@ -8,25 +8,25 @@ use std::time::Duration;
 use tokio::sync::watch;
 use tokio::time::{Instant, sleep};
 
-/// How often calls under way are counted while a stop waits for their end.
+/// The time between two checks for calls under way, while a stop waits for their end.
 const CHECK_INTERVAL: Duration = Duration::from_millis(2);
 
-/// Where the server is on its way to the end. Phases follow one another in this order.
+/// A phase of the server. Phases follow one another in this order.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
 pub enum Phase {
     /// The server serves.
     Serving,
-    /// The server will stop, and still serves all. `/ready` answers 503, so that proxies send new
-    /// clients elsewhere.
+    /// The server will stop, but still serves everything. `/ready` answers 503, so that proxies
+    /// send new clients elsewhere.
     Noticed,
-    /// New calls that change something and new listeners are refused. Calls under way finish, what
-    /// they published is delivered, and clients are closed one after the other.
+    /// New calls that change something and new listeners are refused. Calls under way finish, their
+    /// publications are delivered, and clients are closed one after the other.
     Draining,
     /// All clients are closed. The last answers go out.
     Ending,
 }
 
-/// The phase of this process, and how many calls are under way. Cloning shares them.
+/// The phase of this process, and the number of calls under way. Cloning shares them.
 #[derive(Clone)]
 pub struct Lifecycle(Arc<LifecycleState>);
 
@@ -45,7 +45,7 @@ impl Default for Lifecycle {
 }
 
 impl Lifecycle {
-    /// Returns whether new clients should be sent here.
+    /// Returns whether proxies should send new clients here.
     pub fn is_ready(&self) -> bool {
         self.phase() == Phase::Serving
     }
@@ -72,7 +72,7 @@ impl Lifecycle {
 
     /// Waits until the server has entered this phase, or a later one.
     pub(crate) async fn wait_for(&self, awaited: Phase) {
-        // Cannot fail: the sender lives as long as this.
+        // Cannot fail: `self` keeps the sender alive.
         let _ = self
             .0
             .phase
@@ -84,14 +84,14 @@ impl Lifecycle {
     /// Counts a call that changes something, or a new listener, until the returned value is
     /// dropped. Returns `None` once these are refused.
     pub fn begin(&self) -> Option<PendingCall> {
-        // The call is counted before the phase is checked, so that `wait_for_calls` sees every call
-        // that is let in.
+        // The call is counted before the phase is checked, so that `wait_for_calls` sees every
+        // admitted call.
         self.0.under_way.fetch_add(1, SeqCst);
         let under_way = PendingCall(self.0.clone());
         (!self.is_draining()).then_some(under_way)
     }
 
-    /// Waits until no call is under way, but not longer than until `deadline`.
+    /// Waits until no call is under way, or until `deadline`.
     pub(crate) async fn wait_for_calls(&self, deadline: Instant) {
         while self.0.under_way.load(SeqCst) > 0 && Instant::now() < deadline {
             sleep(CHECK_INTERVAL).await;
@@ -99,7 +99,7 @@ impl Lifecycle {
     }
 }
 
-/// A call that is under way until this is dropped.
+/// A call that is under way until this value is dropped.
 pub struct PendingCall(Arc<LifecycleState>);
 
 impl Drop for PendingCall {

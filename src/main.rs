@@ -2,8 +2,9 @@
 
 use std::process::ExitCode;
 
-/// A call allocates some sixty times and a tenth of its time went into glibc's allocator, which
-/// also gives memory back late (`docs/performance.md`).
+/// The allocator of the process. A call allocates about sixty times. With glibc's allocator a tenth
+/// of a call's time was spent there, and memory went back to the system late
+/// (`docs/performance.md`).
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 

@@ -1,4 +1,4 @@
-//! What all pages have in common, and the front page.
+//! The code that all pages share, and the front page.
 
 pub(crate) mod escape;
 
@@ -10,7 +10,7 @@ use crate::assets;
 use crate::caller::Caller;
 use crate::error::ApiError;
 
-/// What a page of this server loads, for its Content-Security-Policy.
+/// The styles that a page may use, for its Content-Security-Policy.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum PageStyles {
     /// Style sheets of this server only.
@@ -19,12 +19,12 @@ pub enum PageStyles {
     Inline,
 }
 
-/// The addresses that pages link to, as the visitor sees them.
+/// The addresses that pages link to, in the form in which the visitor reaches them.
 #[derive(Debug)]
 pub struct PageLinks {
     /// The path of this server's root, with a slash at its end.
     pub root: String,
-    /// The folder of the files of pages.
+    /// The folder of the files that pages load.
     pub files: String,
     /// The address of this server, without a slash at its end.
     pub url: String,
@@ -80,20 +80,20 @@ pub fn render_with_styles(
         .body(text))
 }
 
-/// Returns the policy of a page: it loads files of this server only, and runs nothing that stands
-/// in the page itself.
+/// Returns the policy of a page: the page loads files of this server only, and runs no script that
+/// is written in the page itself.
 fn content_security_policy(styles: PageStyles) -> String {
     let styles = match styles {
         PageStyles::OwnFiles => "'self'",
         PageStyles::Inline => "'self' 'unsafe-inline'",
     };
     format!(
-        "default-src 'none'; script-src 'self'; style-src {styles}; img-src 'self' data:; connect-src 'self'; base-uri 'self'; \
-         form-action 'self'; frame-ancestors 'none'"
+        "default-src 'none'; script-src 'self'; style-src {styles}; img-src 'self' data:; \
+         connect-src 'self'; base-uri 'self'; form-action 'self'; frame-ancestors 'none'"
     )
 }
 
-/// The front page, which says what runs here and where to go.
+/// The front page, which tells visitors what this server is and links to its other pages.
 #[derive(Template)]
 #[template(path = "front.html")]
 struct FrontPage {

@@ -1,17 +1,17 @@
-//! Facts about the running process: when it started, and where this machine reaches it.
+//! Facts about the running process: its start time, and its address for programs on this machine.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
-/// When the server started.
+/// The time at which the server started.
 pub struct StartTime {
     instant: Instant,
-    /// The same by the wall clock, which may be set later.
+    /// The same time by the wall clock, which may be adjusted later.
     wall: SystemTime,
 }
 
 impl StartTime {
-    /// Notes that the server starts now.
+    /// Returns the current time as the start time.
     pub fn now() -> Self {
         Self {
             instant: Instant::now(),
@@ -19,13 +19,13 @@ impl StartTime {
         }
     }
 
-    /// Returns when the server started, in seconds since 1970.
+    /// Returns the time at which the server started, in seconds since 1970.
     pub fn unix_seconds(&self) -> f64 {
         let since = self.wall.duration_since(UNIX_EPOCH);
         since.unwrap_or_default().as_secs_f64()
     }
 
-    /// Formats for how long the server has run, as the original does: `1 day, 0:00:12`.
+    /// Formats the time for which the server has run, as the original does: `1 day, 0:00:12`.
     pub fn format_uptime(&self) -> String {
         let seconds = self.instant.elapsed().as_secs();
         let (days, hours, minutes) = (seconds / 86_400, seconds / 3600 % 24, seconds / 60 % 60);
@@ -38,7 +38,8 @@ impl StartTime {
     }
 }
 
-/// Returns where this machine reaches a server that listens on this address.
+/// Returns the address by which programs on this machine reach a server that listens on `address`.
+/// This is a loopback address if the server listens on all addresses.
 pub fn find_local_address(address: SocketAddr) -> SocketAddr {
     let host = match address.ip() {
         ip if !ip.is_unspecified() => ip,

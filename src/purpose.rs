@@ -1,27 +1,27 @@
-//! What a request is for, as far as it decides whether and how the request is let in
+//! The purpose of a request, which decides whether and how the request is admitted
 //! (`middleware/admission.rs`).
 
 use actix_web::http::Method;
 
-/// What a request is for.
+/// The purpose of a request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Purpose {
     /// A call that changes something. It needs a signature or a session.
     Change,
-    /// A call that only asks. It needs a signature or a session.
+    /// A call that only reads. It needs a signature or a session.
     Question,
     /// A page that begins to listen by server-sent events.
     Stream,
     /// A page that listens by long-poll.
     Poll,
-    /// A page that opens a websocket: the only request that may be upgraded.
+    /// A page that opens a websocket. Only this request may be upgraded.
     Socket,
-    /// Everything else: what anyone may ask for, and paths that do not exist.
+    /// Every other request: paths that anyone may request, and paths that do not exist.
     Open,
 }
 
 /// Returns whether a request for this path asks for the server's health. Such a request comes from
-/// inside, and is answered in any case.
+/// the operator's own network, and is always answered.
 pub fn is_probe(path: &str) -> bool {
     matches!(
         path,
@@ -30,7 +30,7 @@ pub fn is_probe(path: &str) -> bool {
 }
 
 impl Purpose {
-    /// Returns the purpose of a request for this path, which is without a proxy's prefix.
+    /// Returns the purpose of a request. `path` does not contain a proxy's prefix.
     pub fn of(method: &Method, path: &str) -> Self {
         match path {
             "/connect" | "/subscribe" | "/unsubscribe" | "/user_state" | "/user_status"

@@ -1,4 +1,5 @@
-//! Every path. A wrong method is not found, as in the original (`protocol.md` §9).
+//! All paths of the server. A request with a wrong method gets 404, as in the original
+//! (`protocol.md` §9).
 
 use actix_web::web::{self, get, post, resource, route, to};
 use actix_web::{HttpResponse, Resource};
@@ -8,12 +9,12 @@ use crate::admin::{panel, sign_in};
 use crate::api::{disconnect, info};
 use crate::{assets, calls, openapi};
 
-/// Which paths a socket serves.
+/// The paths that a listening socket serves.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Exposure {
     /// All paths.
     Everything,
-    /// What clients need to listen, and no other path (`internal_listen`).
+    /// Only the paths that clients need to listen. Sockets of `internal_listen` serve the others.
     Clients,
 }
 

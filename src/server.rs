@@ -30,11 +30,12 @@ use crate::services::Services;
 use crate::settings::{Machine, Settings};
 use crate::stop::{self, Signals, StopTimes};
 
-/// Serves until SIGTERM or SIGINT, then stops in order. At SIGHUP the settings are read again.
+/// Serves until SIGTERM or SIGINT, then performs an orderly stop. Reads the settings again at
+/// SIGHUP.
 ///
 /// # Errors
-/// Fails when the address cannot be listened on, when a passed socket or the store cannot be used,
-/// or when a second signal comes.
+/// Fails when the server cannot listen on its address, when a passed socket or the store cannot be
+/// used, or when a second signal arrives.
 pub async fn serve(mut settings: Settings, read: Arc<ReadSettings>) -> std::io::Result<()> {
     raise_descriptor_limit();
     settings.fit(&Machine::read());
@@ -43,7 +44,7 @@ pub async fn serve(mut settings: Settings, read: Arc<ReadSettings>) -> std::io::
     let hangups = reload::catch_hangups()?;
     let manager = ServiceManager::find()?;
     manager.tell(Change::Starting);
-    // Clients that connect now wait until the store is read.
+    // The sockets listen already, so clients that connect now wait until the store is read.
     let (store, kept) = tokio::select! {
         opened = store::open(&settings) => opened?,
         () = signals.next() => return Ok(()),
@@ -88,7 +89,7 @@ fn start_http(
     let mut builder = builder
         .workers(threads.count())
         .backlog(listener::BACKLOG.unsigned_abs())
-        // The stop has deadlines of its own (`stop.rs`).
+        // The orderly stop sets the deadlines (`stop.rs`).
         .shutdown_timeout(u64::from(u32::MAX))
         .disable_signals();
     for (index, listener) in listeners.all.into_iter().enumerate() {
@@ -98,7 +99,7 @@ fn start_http(
             page_address,
         };
         let metrics = services.metrics.clone();
-        // Every thread makes a service for each socket, and enters with the first.
+        // Every thread builds a service for each socket, but must be registered only once.
         let enter = move || {
             if index == 0 {
                 threads.enter();
@@ -131,8 +132,8 @@ fn count_workers(settings: &Settings) -> usize {
     }
 }
 
-/// Raises the limit of open files. Each websocket is a descriptor, and the usual 1,024 are soon
-/// used up.
+/// Raises the limit of open files. Each websocket needs a descriptor, and the usual limit of 1,024
+/// is soon reached.
 fn raise_descriptor_limit() {
     match rlimit::increase_nofile_limit(u64::MAX) {
         Ok(limit) => {
@@ -144,7 +145,7 @@ fn raise_descriptor_limit() {
     }
 }
 
-/// Logs where the server and its pages can be reached.
+/// Logs the addresses of the server and its pages.
 fn log_addresses(settings: &Settings, listeners: &Listeners) {
     for (index, listener) in listeners.all.iter().enumerate() {
         let socket = &listener.socket;
@@ -163,7 +164,8 @@ fn log_addresses(settings: &Settings, listeners: &Listeners) {
     };
     if settings.demo {
         log::warn!(
-            "the demo is on (demo): everyone who can reach this server can open http://{address}/ and http://{address}/demo"
+            "the demo is on (demo): everyone who can reach this server can open \
+             http://{address}/ and http://{address}/demo"
         );
     }
     for link in list_links(settings, address) {
@@ -173,8 +175,8 @@ fn log_addresses(settings: &Settings, listeners: &Listeners) {
 
 /// Lists the pages that a browser on this machine can open, each with its address.
 fn list_links(settings: &Settings, address: SocketAddr) -> Vec<String> {
-    // With `enforce_https` no page is served by plain HTTP, and only a proxy knows the address of
-    // the pages.
+    // With `enforce_https` no page is served over plain HTTP, and the server does not know the
+    // address at which the proxy serves the pages.
     if settings.enforce_https {
         return Vec::new();
     }

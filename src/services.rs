@@ -1,4 +1,4 @@
-//! What the handlers work with, in one struct. All threads share one.
+//! The parts of the server that handlers and middleware use, in one struct that all threads share.
 
 use std::sync::Arc;
 
@@ -23,38 +23,39 @@ use crate::signature::replays::UsedSignatures;
 
 /// The parts of a running server that handlers and middleware use.
 pub struct Services {
-    /// The only way to channels, users and connections.
+    /// The broker: the only access to channels, users and connections.
     pub broker: Broker,
-    /// The settings that the server was started with. [`live`](Self::live) has those that can
-    /// change.
+    /// The settings that the server was started with. [`live`](Self::live) contains the settings
+    /// that can change.
     pub settings: Settings,
     /// The settings that are in force now.
     pub live: Live,
-    /// The signatures that were used, where each is accepted once.
+    /// The signatures that were used, for servers that accept each signature once.
     pub used_signatures: Addr<UsedSignatures>,
-    /// Opens, checks and ends the sessions of operators.
+    /// The sessions of operators.
     pub sessions: Sessions,
-    /// Makes guessing the panel's password slow.
+    /// The throttle that slows down guesses of the panel's password.
     pub throttle: Addr<SignInThrottle>,
-    /// Remembers the numbers of the last minutes for the panel.
+    /// The monitor, which keeps the numbers of the last minutes for the panel.
     pub monitor: Addr<Monitor>,
-    /// What is counted for `/metrics`, besides the counters of the broker.
+    /// The counts for `/metrics`, besides the counters of the broker.
     pub metrics: Arc<Metrics>,
     /// The phase of the server, from serving to its end.
     pub lifecycle: Lifecycle,
-    /// Whether new TCP connections are accepted, and which have sent no request yet.
+    /// The state of accepting TCP connections: whether new ones are accepted, and how many have not
+    /// sent a request yet.
     pub accepting: Accepting,
-    /// How many sockets clients may hold, and how often they may call.
+    /// The limits on the sockets and the calls of clients.
     pub client_limits: ClientLimits,
-    /// For how many more panels of operators there is room.
+    /// A permit for each further panel that operators may open.
     pub panel_room: Arc<Semaphore>,
-    /// When the server started.
+    /// The time at which the server started.
     pub start_time: StartTime,
 }
 
 impl Services {
     /// Creates the parts and starts their actors. `owner` keeps the listening socket open. The
-    /// broker takes no calls until its threads run.
+    /// broker accepts no calls until its threads run.
     pub fn start(settings: Settings, broker: Broker, owner: SocketOwner) -> Self {
         Self {
             live: Live::new(settings.clone()),
@@ -76,7 +77,7 @@ impl Services {
         }
     }
 
-    /// Puts settings into force that were read again. Sessions end where their secret has changed.
+    /// Puts reloaded settings into force. All sessions end if `cookie_secret` has changed.
     pub fn reload(&self, settings: Settings) {
         let before = self.live.snapshot();
         if settings.cookie_secret != before.settings.cookie_secret {
@@ -86,8 +87,8 @@ impl Services {
         self.live.replace(settings);
     }
 
-    /// Returns whether requests may be sent: the server is not about to stop, and its store can be
-    /// written.
+    /// Returns whether the server is ready for requests: it is not about to stop, and its store can
+    /// be written.
     pub fn is_ready(&self) -> bool {
         let store = self.broker.store().status();
         self.lifecycle.is_ready() && store.is_none_or(|store| store.is_ready())

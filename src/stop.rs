@@ -1,13 +1,15 @@
-//! The orderly stop: nothing that was accepted is lost, every client is told, and the process ends
-//! in time.
+//! The orderly stop: no accepted message is lost, every client is told the reason, and the process
+//! ends in time.
 //!
-//! | phase | what happens | for how long |
+//! | phase | what happens | duration |
 //! | --- | --- | --- |
-//! | `Noticed` | `/ready` answers 503, so that proxies send new clients elsewhere | `drain_notice` |
-//! | | new connections are left to the next process, if the socket was passed to this one | at most a second |
-//! | `Draining` | calls under way finish, then clients are closed one after the other | at most `drain_time` |
-//! | | closed clients say goodbye | at most `close_grace` |
-//! | `Ending` | the last answers go out | at most a second |
+//! | `Noticed` | `/ready` answers 503: proxies send new clients elsewhere | `drain_notice` |
+//! | | new connections wait for the next process, on a passed socket | at most a second |
+//! | `Draining` | calls under way finish; then clients are closed in turn | at most `drain_time` |
+//! | | clients confirm that they are closed | at most `close_grace` |
+//! | `Ending` | the last answers are sent | at most a second |
+//!
+//! A passed socket is a listening socket that a service manager opened (`server/inherited.rs`).
 
 use std::time::Duration;
 
@@ -20,13 +22,13 @@ use crate::accepting::Accepting;
 use crate::lifecycle::{Lifecycle, Phase};
 use crate::settings::Settings;
 
-/// How long the last answers may take.
+/// The longest time that the last answers may take.
 const LAST_ANSWERS: Duration = Duration::from_millis(900);
 
-/// How often the server checks whether all clients have ended.
+/// The time between two checks whether all clients have ended.
 const CHECK_INTERVAL: Duration = Duration::from_millis(10);
 
-/// How long the phases of a stop may take.
+/// The longest times that the phases of a stop may take.
 #[derive(Clone, Copy, Debug)]
 pub struct StopTimes {
     notice: Duration,
@@ -72,7 +74,7 @@ impl Signals {
     }
 }
 
-/// Waits for a signal, then stops the server in order.
+/// Waits for a signal, then performs an orderly stop of the server.
 ///
 /// # Errors
 /// Fails when a second signal comes, which ends the server at once.
@@ -122,12 +124,12 @@ async fn stop_in_order(
     broker.drain(begun_at + drain).await;
     wait_for_clients(broker, Instant::now() + grace).await;
     lifecycle.enter(Phase::Ending);
-    // Sockets without a request are closed at once. The HTTP server checks only once a second
-    // whether all others are closed.
+    // The HTTP server closes sockets without a request at once. It checks only once a second
+    // whether the other sockets are closed.
     let _ = timeout_at(Instant::now() + LAST_ANSWERS, server.stop(true)).await;
 }
 
-/// Waits until all listening clients have ended, but not longer than until `deadline`.
+/// Waits until all listening clients have ended, or until `deadline`.
 async fn wait_for_clients(broker: &Broker, deadline: Instant) {
     let is_listening = || {
         let listening = broker.counters().listening();

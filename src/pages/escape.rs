@@ -1,10 +1,10 @@
-//! How texts are written into pages.
+//! Escapes texts for pages.
 
 use std::fmt;
 
 use askama::filters::Escaper;
 
-/// Writes the characters that mean something in HTML by their names: `&lt;` for `<`.
+/// An escaper that writes the special characters of HTML as entities, such as `&lt;` for `<`.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct NamedEntities;
 

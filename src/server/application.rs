@@ -14,11 +14,11 @@ use crate::middleware::handle;
 use crate::routes::{Exposure, client_routes, routes};
 use crate::services::Services;
 
-/// What is served on a socket.
+/// The settings of one listening socket for its application.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Served {
     pub(super) exposure: Exposure,
-    /// The first TCP address at which the server serves calls and pages, if there is one.
+    /// The first TCP address at which the server serves calls and pages, if any.
     pub(super) page_address: Option<SocketAddr>,
 }
 

@@ -1,5 +1,5 @@
-//! The HTTP service of a thread: what `actix_web::HttpServer` would build, over a stream that can
-//! be cut from outside and taken over by websockets.
+//! The HTTP service of a thread. It is what `actix_web::HttpServer` would build, but it runs on a
+//! stream that other tasks can cut and that websockets can take over.
 
 use std::rc::Rc;
 use std::sync::Arc;
@@ -20,27 +20,27 @@ use crate::transport::socket_handle::SocketHandle;
 use crate::transport::upgrade::{self, LINGER};
 use crate::transport::watched_stream::WatchedStream;
 
-/// How many bytes of an answer may wait before a socket takes no more of it. This bounds what a
-/// client that does not read can hold.
+/// The number of bytes of an answer that may wait for a socket before its body must pause. This
+/// bounds the memory that a client can hold by not reading.
 const WRITE_BUFFER: usize = 8 << 10;
 
-/// How long an idle HTTP connection is kept open.
+/// The time for which an idle HTTP connection is kept open.
 const KEEP_ALIVE: Duration = Duration::from_secs(75);
 
-/// How long the head of a request may take on a socket that is beyond a limit.
+/// The longest time that the head of a request may take on a socket that exceeds a limit.
 const HEAD_BEYOND_LIMITS: Duration = Duration::from_secs(1);
 
 /// The deadlines of a stream.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct StreamLimits {
-    /// How long sent bytes may stay unacknowledged.
+    /// The longest time for which sent bytes may stay unacknowledged.
     pub(super) unacknowledged: Duration,
-    /// How long the head of a request may take to arrive.
+    /// The longest time that the head of a request may take to arrive.
     pub(super) head_timeout: Duration,
 }
 
 /// Builds the service of a thread for the connections of a socket. `stopping` returns a future that
-/// ends when idle connections have to close.
+/// completes when idle connections must close.
 pub(super) fn build<S, F>(
     services: Data<Services>,
     served: Served,
@@ -52,7 +52,7 @@ where
     F: Future<Output = ()> + 'static,
 {
     let (accepting, counted) = (services.accepting.clone(), services.clone());
-    // One takes requests, the other those whose stream leaves HTTP.
+    // The first answers ordinary requests, the second answers requests whose stream leaves HTTP.
     let [answers, upgrades] = [(), ()].map(|()| application::build(services.clone(), served));
     let upgrades = Rc::new(upgrades);
     let upgrade = fn_factory(move || {
@@ -73,11 +73,12 @@ where
         }
     });
     let http = HttpService::build()
-        // Connections without a request under way end at once when the server stops.
+        // Connections without a request under way close at once when the server stops.
         .graceful_shutdown_signal(stopping)
         .keep_alive(KEEP_ALIVE)
         .h1_write_buffer_size(WRITE_BUFFER)
-        // The stream has its own deadline, which counts for every head and not for the first only.
+        // The stream has its own deadline, which applies to every head. That of actix-http applies
+        // to the first head only.
         .client_request_timeout(Duration::ZERO)
         .client_disconnect_timeout(LINGER)
         .on_connect_ext(|stream: &WatchedStream, data| {
@@ -93,7 +94,7 @@ where
         let settings = &counted.live.now().settings;
         let socket = counted.client_limits.open_socket(address, settings);
         let head_timeout = match socket.beyond() {
-            // It takes one of the last descriptors.
+            // The socket uses a descriptor that other clients may need.
             Some(_) => limits.head_timeout.min(HEAD_BEYOND_LIMITS),
             None => limits.head_timeout,
         };

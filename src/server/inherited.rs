@@ -9,13 +9,13 @@ use socket2::SockRef;
 
 use crate::settings::Settings;
 
-/// How many sockets were passed.
+/// The variable with the number of sockets that were passed.
 const COUNT_VARIABLE: &str = "LISTEN_FDS";
 
-/// The process that they were passed to.
+/// The variable with the id of the process that the sockets were passed to.
 const PROCESS_VARIABLE: &str = "LISTEN_PID";
 
-/// What to pass instead of something that cannot be used.
+/// The end of an error text, which says what to pass instead.
 const EXPECTED: &str = "pass one TCP socket that listens; with systemd, one line \
      `ListenStream=127.0.0.1:8000` in the .socket unit, and `Accept=no`";
 
@@ -23,7 +23,7 @@ const EXPECTED: &str = "pass one TCP socket that listens; with systemd, one line
 ///
 /// # Errors
 /// Fails when anything other than one TCP socket that listens was passed, or when others can reach
-/// it while a secret has its default. The error tells what was found and what to do.
+/// it while a secret has its default value. The error says what was found and what to do.
 pub(super) fn take(settings: &Settings) -> Result<Option<TcpListener>> {
     let variable = |name| std::env::var(name).unwrap_or_default();
     if variable(PROCESS_VARIABLE).parse() != Ok(std::process::id()) {
@@ -35,8 +35,8 @@ pub(super) fn take(settings: &Settings) -> Result<Option<TcpListener>> {
         Ok(1) => {}
         Ok(_) => {
             return Err(Error::other(format!(
-                "{count} sockets were passed to this process ({COUNT_VARIABLE}), and it can use \
-                 one only: {EXPECTED}"
+                "{count} sockets were passed to this process ({COUNT_VARIABLE}), but it can use \
+                 only one: {EXPECTED}"
             )));
         }
         Err(_) => {
@@ -77,12 +77,12 @@ fn identify_other(passed: &mut ListenFd) -> &'static str {
     } else if passed.take_udp_socket(0).is_ok() {
         "a UDP socket"
     } else {
-        "not a socket that is known here"
+        "an unknown kind of descriptor"
     }
 }
 
-/// Refuses a socket that others can reach while everyone knows one of the secrets. The check of the
-/// settings knows `host` only.
+/// Refuses a socket that other machines can reach while a secret has its default, which everyone
+/// knows. The check of the settings cannot do this, because it knows only `host`.
 fn check_secrets(settings: &Settings, address: SocketAddr) -> Result<()> {
     let known = settings.default_secrets();
     if known.is_empty() || address.ip().to_canonical().is_loopback() {

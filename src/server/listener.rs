@@ -12,10 +12,11 @@ use crate::routes::Exposure;
 use crate::server::{inherited, unix_socket};
 use crate::settings::{ListenAddress, Settings};
 
-/// How many connections may wait to be accepted. Many clients come back at once after a restart.
+/// The number of connections that may wait to be accepted. It is large because many clients come
+/// back at once after a restart.
 pub(super) const BACKLOG: i32 = 4096;
 
-/// A socket that listens.
+/// A listening socket.
 pub(super) enum ListenSocket {
     /// A TCP port.
     Tcp(TcpListener),
@@ -23,16 +24,16 @@ pub(super) enum ListenSocket {
     Unix(UnixListener),
 }
 
-/// A socket that listens, and what is served on it.
+/// A listening socket, and the paths that are served on it.
 pub(super) struct Listener {
     pub(super) socket: ListenSocket,
     pub(super) exposure: Exposure,
 }
 
-/// All sockets of this process.
+/// All listening sockets of this process.
 pub(super) struct Listeners {
     pub(super) all: Vec<Listener>,
-    /// Who keeps the sockets open that are not internal.
+    /// The owner of the sockets that are not internal, which keeps them open.
     pub(super) owner: SocketOwner,
 }
 
@@ -66,17 +67,17 @@ impl fmt::Display for ListenSocket {
     }
 }
 
-/// Takes the socket that a service manager passed to this process, or opens those of the settings;
-/// then opens the internal ones.
+/// Takes the socket that a service manager passed to this process, or opens the sockets of the
+/// settings. Then opens the internal sockets.
 ///
 /// # Errors
-/// Fails when the passed socket cannot be used, or when an address cannot be listened on.
+/// Fails when the passed socket cannot be used, or when the server cannot listen on an address.
 pub(super) fn listen(settings: &Settings) -> Result<Listeners> {
     let (public, owner) = match inherited::take(settings)? {
         Some(socket) => {
             log::info!(
-                "listening on {}, a socket that was passed to this process (LISTEN_FDS); host, port, \
-                 listen and reuse_port have no effect on it",
+                "listening on {}, a socket that was passed to this process (LISTEN_FDS); \
+                 host, port, listen and reuse_port have no effect on it",
                 socket.local_addr()?
             );
             (vec![ListenSocket::Tcp(socket)], SocketOwner::ServiceManager)
@@ -102,7 +103,7 @@ pub(super) fn listen(settings: &Settings) -> Result<Listeners> {
 }
 
 fn bind_all(addresses: &[ListenAddress], settings: &Settings) -> Result<Vec<ListenSocket>> {
-    // `[::]` takes IPv4 as well, unless that is listed on its own.
+    // A socket on `[::]` accepts IPv4 too, unless the same port of 0.0.0.0 is listed as well.
     let takes_v4 = |port: u16| {
         let host = "0.0.0.0".to_owned();
         !addresses.contains(&ListenAddress::Tcp { host, port })
@@ -121,7 +122,7 @@ fn bind_all(addresses: &[ListenAddress], settings: &Settings) -> Result<Vec<List
     addresses.iter().map(bind).collect()
 }
 
-/// Listens on the first address of a host that can be listened on.
+/// Listens on the first address of a host on which that is possible.
 fn bind(host: &str, port: u16, takes_v4: bool, reuse_port: bool) -> Result<TcpListener> {
     let mut result = Err(Error::other(format!("{host} is not an address")));
     for address in (host, port).to_socket_addrs()? {

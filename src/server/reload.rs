@@ -1,4 +1,5 @@
-//! Reads the settings again at SIGHUP, and puts into force what can change while the server runs.
+//! Reads the settings again at SIGHUP, and puts those into force that can change while the server
+//! runs.
 
 use std::sync::Arc;
 
@@ -9,7 +10,7 @@ use crate::server::service_manager::{Change, ServiceManager};
 use crate::services::Services;
 use crate::settings::{Loaded, Machine, SettingsError};
 
-/// Reads the settings from where they came from at the start.
+/// A function that reads the settings from the same sources as at the start.
 pub type ReadSettings = dyn Fn() -> Result<Loaded, SettingsError> + Send + Sync;
 
 /// Begins to catch SIGHUP, which would otherwise end the process.
@@ -30,13 +31,13 @@ pub(super) async fn reload_at_hangups(
     while hangups.recv().await.is_some() {
         manager.tell(Change::Reloading);
         let read = read.clone();
-        // Files are read on a thread that may wait.
+        // Reading files may block, so it runs on a thread that serves no clients.
         match block(move || read()).await {
             Ok(Ok(loaded)) => reload(loaded, &services),
             Ok(Err(error)) => refuse(&error),
             Err(error) => log::error!("the settings could not be read again: {error}"),
         }
-        // Also when the settings were refused, since the server goes on with those in force.
+        // This is sent even if the settings were refused: the server goes on with those in force.
         manager.tell(Change::Ready);
     }
     std::future::pending().await
@@ -60,7 +61,7 @@ fn reload(loaded: Loaded, services: &Services) {
     }
     if !reloaded.waiting.is_empty() {
         log::warn!(
-            "changed in the settings, and counts at the next start only: {}",
+            "changed in the settings, but takes effect at the next start only: {}",
             reloaded.waiting.join(", ")
         );
     }
@@ -70,13 +71,14 @@ fn reload(loaded: Loaded, services: &Services) {
     }
     services.reload(reloaded.settings);
     log::info!(
-        "the settings were read again (SIGHUP), and have changed: {}",
+        "the settings were read again (SIGHUP); changed: {}",
         reloaded.changed.join(", ")
     );
 }
 
 fn refuse(error: &SettingsError) {
     log::error!(
-        "the settings were read again (SIGHUP) and are refused, so those in force stay: {error}"
+        "the settings were read again (SIGHUP) and refused; the former settings stay in force: \
+         {error}"
     );
 }

@@ -1,6 +1,7 @@
-//! Tells the service manager what the server does, by the protocol of systemd's `sd_notify`.
+//! Reports the state of the server to the service manager, by the protocol of systemd's
+//! `sd_notify`.
 //!
-//! | what happens | what is sent |
+//! | event | message |
 //! | --- | --- |
 //! | the store is being read | `STATUS` |
 //! | the server listens | `READY=1` |
@@ -8,7 +9,7 @@
 //! | a stop begins | `STOPPING=1` |
 //! | every thread has answered | `WATCHDOG=1`, where `WATCHDOG_USEC` is given |
 //!
-//! Without `NOTIFY_SOCKET` nobody asks, and nothing is sent.
+//! Without `NOTIFY_SOCKET` no service manager waits for reports, and nothing is sent.
 
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::time::Duration;
@@ -19,11 +20,11 @@ use tokio::time::sleep;
 use crate::lifecycle::{Lifecycle, Phase};
 use crate::server::threads::WorkerThreads;
 
-/// How many changes may wait to be sent. Further ones are dropped: a service manager that reads
-/// nothing must not stop a server that works.
+/// The number of changes that may wait to be sent. Further changes are dropped, because a service
+/// manager that does not read must not block a server that works.
 const MOST_WAITING: usize = 16;
 
-/// Something that the service manager is told.
+/// A change of the server's state that the service manager is told.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) enum Change {
     /// The store is being read, and the server does not listen yet.
@@ -32,7 +33,7 @@ pub(super) enum Change {
     Ready,
     /// The settings are read again.
     Reloading,
-    /// A stop has begun, and everything is still served.
+    /// A stop has begun, but everything is still served.
     Noticed,
     /// Clients are being closed.
     Draining,
@@ -40,12 +41,14 @@ pub(super) enum Change {
     Alive,
 }
 
-/// The service manager that started this process, if there is one. Cloning shares it.
+/// The connection to the service manager that started this process, if there is one. Cloning shares
+/// it.
 #[derive(Clone, Debug)]
 pub(super) struct ServiceManager(Option<SyncSender<Change>>);
 
 impl ServiceManager {
-    /// Begins to tell the service manager what happens, on a thread of its own, which may wait.
+    /// Starts a thread that sends changes to the service manager, if there is one. The thread may
+    /// block.
     ///
     /// # Errors
     /// Fails when the thread cannot be started.
@@ -63,12 +66,13 @@ impl ServiceManager {
     /// Tells the service manager of a change. Returns at once.
     pub(super) fn tell(&self, change: Change) {
         if let Some(sender) = &self.0 {
-            // Dropped when too much waits already.
+            // The change is dropped if too many wait already.
             let _ = sender.try_send(change);
         }
     }
 
-    /// Tells of the phases of a stop, and that the threads answer, for as long as the server runs.
+    /// Starts tasks that report the phases of a stop and, if the service manager asks for it, that
+    /// all threads answer. They run for as long as the server.
     pub(super) fn follow(&self, lifecycle: Lifecycle, threads: WorkerThreads) {
         if self.0.is_none() {
             return;
@@ -87,19 +91,21 @@ impl ServiceManager {
     }
 }
 
-/// Tells the service manager that the server is alive whenever all threads have answered. It is
-/// told of nothing while a thread does not answer, and restarts the server after `patience`.
+/// Tells the service manager again and again that the server is alive, each time after all threads
+/// have answered. While a thread does not answer, nothing is sent, and the service manager restarts
+/// the server after `patience`.
 async fn watch_threads(manager: ServiceManager, threads: WorkerThreads, patience: Duration) {
     loop {
         if threads.all_answer().await {
             manager.tell(Change::Alive);
         }
-        // Two rounds may be late before the service manager gives up.
+        // A quarter of `patience` leaves time for two late rounds before the service manager
+        // restarts the server.
         sleep(patience / 4).await;
     }
 }
 
-/// Sends all changes in their order.
+/// Sends the changes in order, until the server ends.
 fn send_all(changes: &Receiver<Change>) {
     let mut is_stopping = false;
     let mut has_failed = false;
@@ -114,7 +120,7 @@ fn send_all(changes: &Receiver<Change>) {
             Err(error) if !has_failed => {
                 has_failed = true;
                 log::warn!(
-                    "the service manager cannot be told what the server does (NOTIFY_SOCKET): {error}"
+                    "cannot report to the service manager (NOTIFY_SOCKET): {error}"
                 );
             }
             Err(_) => {}
@@ -134,7 +140,7 @@ fn send(change: Change) -> std::io::Result<()> {
         ]),
         Change::Noticed => sd_notify::notify(&[
             Stopping,
-            Status("Stopping: not ready any more, and still serving."),
+            Status("Stopping: not ready any more, but still serving."),
         ]),
         Change::Draining => sd_notify::notify(&[Status("Stopping: closing all clients.")]),
         Change::Alive => sd_notify::notify(&[Watchdog]),

@@ -1,4 +1,4 @@
-//! Opens the store before anything is accepted.
+//! Opens the store before the server accepts connections.
 
 use std::path::PathBuf;
 use std::thread;
@@ -11,14 +11,14 @@ use tokio::sync::oneshot;
 
 use crate::settings::{Settings, StoreKind, StoreSync};
 
-/// How much longer than an orderly stop takes the file may be held by the process before this one.
+/// The time that the former process may hold the file beyond the time of an orderly stop.
 const LATE: Duration = Duration::from_secs(10);
 
-/// Opens the store and reads what it has kept. This may wait until the process before this one has
-/// ended, and is done on a thread of its own, so that signals are heard meanwhile.
+/// Opens the store and reads its contents. This may wait until the former process has ended. It
+/// runs on its own thread, so that the server can still react to signals.
 ///
 /// # Errors
-/// Fails when the file cannot be used; the error says why, and what to do.
+/// Fails when the file cannot be used. The error says why, and what to do.
 pub(super) async fn open(settings: &Settings) -> std::io::Result<(Store, Kept)> {
     let Some(options) = file_options(settings) else {
         return Ok((Store::Memory, Kept::default()));
@@ -27,7 +27,7 @@ pub(super) async fn open(settings: &Settings) -> std::io::Result<(Store, Kept)> 
     thread::Builder::new()
         .name("store-opening".to_owned())
         .spawn(move || {
-            // Nobody waits any more when the process is stopped meanwhile.
+            // Fails only if the process was stopped in the meantime; then nobody needs the result.
             reply.send(FileStore::open(&options)).ok();
         })?;
     let opened = opened.await.map_err(std::io::Error::other)?;

@@ -8,15 +8,15 @@ use channelstream_actors::broker::Broker;
 use futures_util::future::join_all;
 use tokio::sync::oneshot;
 
-/// The threads that serve HTTP, which also host the actors. A call and the channel that it is for
-/// often share a thread, and then no other thread has to be woken. Cloning shares them.
+/// The threads that serve HTTP and host the actors. A call and its channel often share a thread,
+/// and then no other thread has to be woken. Cloning shares them.
 #[derive(Clone)]
 pub(super) struct WorkerThreads(Arc<WorkerThreadsState>);
 
 struct WorkerThreadsState {
     /// One place for each thread, filled in the order in which the threads start.
     handles: Vec<OnceLock<ArbiterHandle>>,
-    /// How many threads have entered, including those that restarted after a panic.
+    /// The number of threads that have entered, including those that restarted after a panic.
     entered: AtomicUsize,
     broker: Broker,
 }
@@ -32,13 +32,13 @@ impl WorkerThreads {
         }))
     }
 
-    /// Returns how many threads there are places for.
+    /// Returns the number of threads that there are places for.
     pub(super) fn count(&self) -> usize {
         self.0.handles.len()
     }
 
-    /// Waits until every thread that hosts actors has answered. Returns `false` when one of them
-    /// has ended, or has not started yet.
+    /// Waits until every thread that hosts actors has answered. Returns `false` if one of them has
+    /// ended or has not started yet.
     pub(super) async fn all_answer(&self) -> bool {
         let answers = self.0.handles.iter().map(|place| {
             let (answer, answered) = oneshot::channel();
@@ -61,7 +61,7 @@ impl WorkerThreads {
             entered,
             broker,
         } = &*self.0;
-        // A thread that restarts after a panic finds no place left, and does not host actors.
+        // A thread that restarts after a panic gets no place, so it does not host actors.
         let Some(place) = handles.get(entered.fetch_add(1, Ordering::AcqRel)) else {
             return;
         };

@@ -8,11 +8,12 @@ use std::path::Path;
 
 use socket2::{Domain, SockAddr, Socket, Type};
 
-/// Listens on a Unix socket, where up to `backlog` connections may wait to be accepted. The file of a server that has ended is replaced.
+/// Listens on a Unix socket, on which up to `backlog` connections may wait to be accepted. Replaces
+/// the socket file of a server that has ended.
 ///
 /// # Errors
-/// Fails when the path is that of another file or of a socket on which a server listens, or when
-/// the socket cannot be made.
+/// Fails when the path belongs to another kind of file or to a socket on which a server listens, or
+/// when the socket cannot be created.
 pub(super) fn listen(path: &Path, backlog: i32) -> Result<UnixListener> {
     let address = SockAddr::unix(path)?;
     remove_stale(path, &address)?;
@@ -23,10 +24,10 @@ pub(super) fn listen(path: &Path, backlog: i32) -> Result<UnixListener> {
     Ok(socket.into())
 }
 
-/// Removes the file of a socket on which nobody listens any more.
+/// Removes the file of a socket on which no server listens any more.
 fn remove_stale(path: &Path, address: &SockAddr) -> Result<()> {
     let Ok(metadata) = path.symlink_metadata() else {
-        // The path is free, or binding it tells what is wrong with it.
+        // The path is free, or the error of `bind` will say what is wrong with it.
         return Ok(());
     };
     if !metadata.file_type().is_socket() {
@@ -39,7 +40,7 @@ fn remove_stale(path: &Path, address: &SockAddr) -> Result<()> {
     match probe.connect(address) {
         Err(error) if error.kind() == ErrorKind::ConnectionRefused => fs::remove_file(path),
         Err(error) if error.kind() == ErrorKind::NotFound => Ok(()),
-        // A queue of connections that is full belongs to a server that is busy.
+        // A server listens, even if its queue of connections is full.
         Ok(()) => Err(in_use()),
         Err(error) if error.kind() == ErrorKind::WouldBlock => Err(in_use()),
         Err(error) => Err(error),

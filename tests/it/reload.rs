@@ -101,7 +101,7 @@ async fn a_secret_is_replaced_without_losing_a_call_or_a_client() {
     let reload = async |secrets: &[&str]| {
         std::fs::write(&path, settings(secrets, "")).unwrap();
         server.hang_up();
-        server.log_line("the settings were read again (SIGHUP), and have changed: secret");
+        server.log_line("the settings were read again (SIGHUP); changed: secret");
         callers.go_on().await;
     };
     for _ in 0..3 {
@@ -130,7 +130,7 @@ async fn a_secret_in_a_file_of_its_own_is_read_again() {
     assert_eq!(call(&server.address, OLD).await, 200);
     std::fs::write(&secret, format!("{NEW}\n")).unwrap();
     server.hang_up();
-    server.log_line("the settings were read again (SIGHUP), and have changed: secret");
+    server.log_line("the settings were read again (SIGHUP); changed: secret");
     assert_eq!(call(&server.address, NEW).await, 200);
     assert_eq!(call(&server.address, OLD).await, 401);
     std::fs::remove_file(&secret).unwrap();
@@ -149,7 +149,7 @@ async fn what_cannot_change_is_named_and_the_rest_counts_at_once() {
     std::fs::write(&path, settings(&[OLD], more)).unwrap();
     server.hang_up();
     server.log_line(
-        "changed in the settings, and counts at the next start only: close_grace, workers",
+        "changed in the settings, but takes effect at the next start only: close_grace, workers",
     );
     server.log_line("have changed: allow_origins");
     let stream = Backend::of(&server)

@@ -146,9 +146,9 @@ async fn a_service_manager_that_reads_nothing_stops_nobody() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_service_manager_that_is_gone_is_named_in_the_log() {
     let server = Server::start_with(&[], &[("NOTIFY_SOCKET", "/nonexistent/notify")]);
-    let warns = |line: &String| line.contains("the service manager cannot be told");
+    let warns = |line: &String| line.contains("cannot report to the service manager");
     if !server.start_log.iter().any(warns) {
-        server.log_line("the service manager cannot be told");
+        server.log_line("cannot report to the service manager");
     }
 }
 
