@@ -119,9 +119,7 @@ fn send_all(changes: &Receiver<Change>) {
             Ok(()) => has_failed = false,
             Err(error) if !has_failed => {
                 has_failed = true;
-                log::warn!(
-                    "cannot report to the service manager (NOTIFY_SOCKET): {error}"
-                );
+                log::warn!("cannot report to the service manager (NOTIFY_SOCKET): {error}");
             }
             Err(_) => {}
         }

@@ -135,7 +135,7 @@ async fn a_secret_in_a_file_of_its_own_is_read_again() {
     assert_eq!(call(&server.address, OLD).await, 401);
     std::fs::remove_file(&secret).unwrap();
     server.hang_up();
-    let line = server.log_line("are refused, so those in force stay");
+    let line = server.log_line("the former settings stay in force");
     assert!(line.contains("secret_file"), "{line}");
     assert!(!line.contains("new secret"), "{line}");
     assert_eq!(call(&server.address, NEW).await, 200);
@@ -151,7 +151,7 @@ async fn what_cannot_change_is_named_and_the_rest_counts_at_once() {
     server.log_line(
         "changed in the settings, but takes effect at the next start only: close_grace, workers",
     );
-    server.log_line("have changed: allow_origins");
+    server.log_line("(SIGHUP); changed: allow_origins");
     let stream = Backend::of(&server)
         .unsigned(
             Method::GET,
@@ -162,11 +162,11 @@ async fn what_cannot_change_is_named_and_the_rest_counts_at_once() {
 
     std::fs::write(&path, "secret = \"secret\"\n").unwrap();
     server.hang_up();
-    let line = server.log_line("are refused, so those in force stay");
+    let line = server.log_line("the former settings stay in force");
     assert!(line.contains("everyone knows"), "{line}");
     std::fs::write(&path, "secert = \"x\"\n").unwrap();
     server.hang_up();
-    let line = server.log_line("are refused, so those in force stay");
+    let line = server.log_line("the former settings stay in force");
     assert!(line.contains("did you mean secret?"), "{line}");
     assert_eq!(call(&server.address, OLD).await, 200);
 
@@ -202,11 +202,11 @@ async fn a_new_password_counts_at_once_and_sessions_end_with_their_secret() {
     assert_eq!(panel().await, 200);
     std::fs::write(&path, with("the other password", "cookies, one")).unwrap();
     server.hang_up();
-    server.log_line("have changed: admin_secret");
+    server.log_line("(SIGHUP); changed: admin_secret");
     assert_eq!(panel().await, 200);
     std::fs::write(&path, with("the other password", "cookies, two")).unwrap();
     server.hang_up();
-    server.log_line("have changed: cookie_secret");
+    server.log_line("(SIGHUP); changed: cookie_secret");
     assert_eq!(panel().await, 302);
     assert_eq!(sign_in("the first password").await, 200);
     assert_eq!(panel().await, 302);

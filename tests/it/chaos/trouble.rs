@@ -111,7 +111,7 @@ impl Trouble {
         self.server.hang_up();
         eventually("the settings are read again", async || {
             let lines = self.server.rest_of_log();
-            let is_told = |line: &String| line.contains("and have changed: allow_origins");
+            let is_told = |line: &String| line.contains("(SIGHUP); changed: allow_origins");
             lines.iter().any(is_told)
         })
         .await;
