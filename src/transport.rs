@@ -1,17 +1,17 @@
-//! How clients listen: by websocket, by server-sent events or by long-poll. Each open transport is
-//! an outlet, an actor that keeps the contract of [`channelstream_actors::outlet`].
+//! The transports by which clients listen: websocket, server-sent events and long-poll. Each open
+//! transport is an outlet: an actor that keeps the contract of [`channelstream_actors::outlet`].
 //!
-//! In reading order, each file above those that it uses:
+//! In reading order, where each file comes before the files that it uses:
 //!
-//! - [`upgrade`], [`event_stream`], [`long_poll`]: the paths `/ws`, `/sse` and `/listen`. The last
-//!   two hold their actors as well;
-//! - `websocket`: the actor of a websocket, with its `pings` and its frames (`frame_io`,
-//!   `client_frames`, `server_frames`);
-//! - `attached_outlet`, `response_end`, `heartbeats`: what the actors have in common;
-//! - `listen_request`, `page_origin`, `position`, `read_progress`: what a request says, and what its
-//!   client has read;
-//! - [`watched_stream`], `head_timer`, [`socket_handle`], [`client_stream`]: the stream under all
-//!   of it.
+//! - [`upgrade`], [`event_stream`], [`long_poll`]: the paths `/ws`, `/sse` and `/listen`. The files
+//!   of the last two also contain their actors;
+//! - `websocket`: the actor of a websocket, with its `pings`, its frames (`frame_io`,
+//!   `client_frames`, `server_frames`) and the limit on frames (`frame_rate`);
+//! - `attached_outlet`, `response_end`, `heartbeats`: the parts that the actors share;
+//! - `listen_request`, `callback`, `page_origin`, `position`, `read_progress`: the contents of a
+//!   request to listen, and what its client has read;
+//! - [`watched_stream`], `head_timer`, [`socket_handle`], [`client_stream`]: the stream under every
+//!   transport.
 
 mod attached_outlet;
 pub(crate) mod callback;

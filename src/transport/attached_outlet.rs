@@ -1,5 +1,6 @@
-//! What the actors of all three transports have in common: they attach to a connection, count what
-//! waits for the socket, keep what their client has read, and report it when they detach.
+//! The part that the actors of all three transports share. It attaches to a connection, counts the
+//! bytes that wait for the socket, tracks what the client has read, and reports that when it
+//! detaches.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -23,44 +24,45 @@ use crate::transport::listen_request::ListenRequest;
 use crate::transport::read_progress::ReadProgress;
 use crate::transport::socket_handle::SocketHandle;
 
-/// How often a connection is told at most what its client has read.
+/// The shortest time between two reports to a connection of what its client has read.
 const REPORT_INTERVAL: Duration = Duration::from_secs(5);
 
 /// The part of an outlet's actor that is the same for all transports.
 ///
-/// If it is dropped before it has detached, the connection learns that the transport has ended and
-/// that nothing is known of what its client has read.
+/// If it is dropped before it has detached, the connection learns that the transport has ended, and
+/// that it is not known what the client has read.
 pub(super) struct AttachedOutlet {
     pub(super) services: Data<Services>,
     transport: Transport,
     conn_id: ConnId,
-    /// The request that began it, where transports are logged.
+    /// The id of the request that opened the transport. `None` if transports are not logged.
     request: Option<RequestId>,
-    /// Why the transport ends; `None` where only its socket can have gone.
+    /// The reason for the end of the transport. If it is still `None` at the end, the socket was
+    /// lost.
     end: Option<TransportEnd>,
     pub(super) socket: Arc<SocketHandle>,
-    /// Counts the bytes that wait for the client. Delivery stops at `queue_bytes` of them.
+    /// The count of the bytes that wait for the client. Delivery stops at `queue_bytes`.
     pub(super) queue: Queue,
-    /// Keeps when the client last gave a sign of life.
+    /// The time of the client's last sign of life.
     pub(super) last_heard: LastHeard,
     pub(super) read: ReadProgress,
     /// `None` once the outlet has detached.
     attachment: Option<Attachment>,
-    /// When the connection was told last what the client has read.
+    /// The time of the last report of what the client has read.
     reported_at: Instant,
-    /// Counts the transport among those that are open, until it is dropped.
+    /// The guard that counts the transport as open.
     _listening: Counted,
-    /// Counts the client among those of its address, until it is dropped.
+    /// The guard that counts the client for its address.
     _of_address: Option<CountedConnection>,
 }
 
 impl AttachedOutlet {
     /// Attaches the actor at `address` to the connection that the request names.
     ///
-    /// The actor need not run yet. What it is sent until then waits in its mailbox.
+    /// The actor need not run yet. Messages that arrive before it runs wait in its mailbox.
     ///
     /// # Errors
-    /// When the connection does not exist.
+    /// Fails when the connection does not exist.
     pub(super) async fn attach<A>(
         transport: Transport,
         request: ListenRequest,
@@ -96,7 +98,7 @@ impl AttachedOutlet {
         let attachment = services.broker.attach(conn_id, outlet, position).await?;
         log::debug!(
             connection:% = conn_id.short(), transport:% = name_of(transport);
-            "listens"
+            "started listening"
         );
         Ok(Self {
             services,
@@ -123,14 +125,14 @@ impl AttachedOutlet {
         context.set_mailbox_capacity(self.services.settings.queue_frames.max(1));
     }
 
-    /// Waits until the queue takes more, or the socket is gone.
+    /// Waits until the queue has capacity or the socket is gone.
     pub(super) fn wait_for_capacity(&self) -> ResponseFuture<()> {
         let (queue, socket) = (self.queue.clone(), self.socket.clone());
         Box::pin(async move { socket.wait_until(|| queue.has_capacity()).await })
     }
 
-    /// Tells the connection now and then what the client has read, where that is kept: after a crash
-    /// it is sent the rest again.
+    /// Reports to the connection what the client has read, at most once per [`REPORT_INTERVAL`], if
+    /// the store keeps it. After a crash of the server, the client is sent the entries after that.
     pub(super) fn report(&mut self) {
         if !self.services.broker.store().keeps() || self.reported_at.elapsed() < REPORT_INTERVAL {
             return;
@@ -141,13 +143,14 @@ impl AttachedOutlet {
         }
     }
 
-    /// Notes why the transport ends. What is noted first counts.
+    /// Notes the reason for the end of the transport. Only the first reason counts.
     pub(super) fn note_end(&mut self, end: TransportEnd) {
         self.end.get_or_insert(end);
     }
 
-    /// Detaches from the connection, and reports what the client is known to have read. The caller
-    /// says in `end` what else is to be known. Only the first call has an effect.
+    /// Detaches from the connection, and reports what the client is known to have read. `end`
+    /// contains the other facts about the end; its `report` is replaced. Only the first call has an
+    /// effect.
     pub(super) fn detach(&mut self, end: End) {
         if let Some(attachment) = self.attachment.take() {
             let report = Some(self.read.confirmed());
@@ -167,7 +170,7 @@ impl Drop for AttachedOutlet {
             log::debug!(
                 connection:% = self.conn_id.short(), transport:% = name_of(self.transport),
                 reason = end.name();
-                "listens no more"
+                "stopped listening"
             );
         });
     }

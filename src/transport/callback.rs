@@ -9,11 +9,12 @@ use crate::validation::parameters::Parameter;
 /// The longest name of a function, in bytes.
 const LONGEST_CALLBACK: usize = 128;
 
-/// The name of a function that wraps the answer: identifiers joined by dots, each with indexes,
-/// such as `app.callbacks[0]`. An empty name counts as absent.
+/// The name of a function that wraps the answer: identifiers joined by dots, where each may have
+/// indexes, such as `app.callbacks[0]`. An empty name counts as absent.
 pub const CALLBACK: Parameter<String> = Parameter {
     name: "callback",
-    about: "The name of a function, of at most 128 characters. The answer is then a script that calls it with the list.",
+    about: "The name of a function, at most 128 characters. The answer is then a script that \
+            calls this function with the list.",
     read: parse_callback,
     wrong: "callback is not an identifier",
     schema: || {

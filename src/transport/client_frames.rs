@@ -1,28 +1,28 @@
-//! Parses what a websocket's client sends (RFC 6455 §5), and keeps none of it.
+//! Parses the frames that a websocket's client sends (RFC 6455 §5), and discards their data.
 //!
-//! The clients of this server only give signs of life. The parser of actix-http collects a whole
-//! frame before it looks at its size, and goes on to report an error for as long as it is asked. So
-//! frames are parsed here: data is skipped, at most 125 bytes of a control frame are kept, and the
-//! first violation ends the reading.
+//! A data frame only shows this server that its client is alive. The parser of actix-http collects
+//! a whole frame before it checks its size, and it reports an error again each time it is asked.
+//! Therefore frames are parsed here: data is skipped, at most 125 bytes of a control frame are
+//! kept, and the parser stops at the first violation.
 
 use bytes::{Buf, Bytes, BytesMut};
 
-/// A frame of a client, as far as it matters to this server.
+/// A frame of a client, reduced to what this server needs.
 #[derive(Debug, PartialEq, Eq)]
 pub enum ClientFrame {
-    /// The beginning of a frame with text or bytes, which are skipped.
+    /// The beginning of a text or binary frame. Its payload is skipped.
     Data,
-    /// A ping, to be answered with the same payload.
+    /// A ping. The pong must have the same payload.
     Ping(Bytes),
     /// The answer to a ping of the server, with that ping's payload.
     Pong(Bytes),
     /// A close frame.
     Close,
-    /// The client breaks the protocol. Nothing follows.
+    /// A violation of the protocol. No frame follows it.
     Violation {
         /// The code of the close frame that the client gets.
         code: u16,
-        /// What was wrong.
+        /// The reason in the close frame, which says what was wrong.
         reason: &'static str,
     },
 }
@@ -41,14 +41,14 @@ fn protocol_error(reason: &'static str) -> ClientFrame {
 
 /// The parser of one websocket's frames.
 pub struct ClientFrames {
-    /// The bytes that were read and not parsed yet: at most what was read last, behind an
-    /// incomplete header or control frame.
+    /// The bytes that were read but not parsed yet: at most an incomplete header or control frame,
+    /// followed by the bytes of the last read.
     buffer: BytesMut,
-    /// How many bytes of the current data frame are still to come.
+    /// The number of bytes of the current data frame that have not been read yet.
     to_skip: u64,
-    /// Whether a message has begun whose last frame is still to come.
+    /// Whether a message has begun whose last frame has not been read yet.
     is_fragmented: bool,
-    /// Whether the client broke the protocol. What follows is thrown away.
+    /// Whether the client broke the protocol. The bytes that follow are discarded.
     is_broken: bool,
     /// The longest payload of a frame, in bytes.
     limit: u64,
@@ -66,19 +66,20 @@ impl ClientFrames {
         }
     }
 
-    /// Takes bytes that were read.
+    /// Adds bytes that were read.
     pub fn feed(&mut self, bytes: &[u8]) {
         if !self.is_broken {
             self.buffer.extend_from_slice(bytes);
         }
     }
 
-    /// Returns how many bytes wait to be parsed.
+    /// Returns the number of bytes that wait to be parsed.
     pub fn waiting(&self) -> usize {
         self.buffer.len()
     }
 
-    /// Returns the next frame if it was read whole.
+    /// Returns the next frame, or `None` until enough of it was read: the header of a data frame,
+    /// or the whole of a control frame.
     pub fn next_frame(&mut self) -> Option<ClientFrame> {
         if self.buffer.is_empty() {
             return None;
@@ -86,7 +87,7 @@ impl ClientFrames {
         let frame = self.parse();
         self.is_broken = matches!(frame, Some(ClientFrame::Violation { .. }));
         if self.is_broken || self.buffer.is_empty() {
-            // An idle websocket keeps no memory for what its client once said.
+            // The memory is freed, so that an idle websocket does not keep a buffer.
             self.buffer = BytesMut::new();
         }
         frame
@@ -135,7 +136,7 @@ impl ClientFrames {
         Some(ClientFrame::Data)
     }
 
-    /// Parses a control frame with a payload of `length` bytes behind a header of `header` bytes.
+    /// Parses a control frame with a header of `header` bytes and a payload of `length` bytes.
     fn parse_control(
         &mut self,
         opcode: u8,
@@ -173,7 +174,7 @@ mod tests {
     fn frames(bytes: &[u8]) -> Vec<ClientFrame> {
         let mut parser = ClientFrames::new(4096);
         let mut frames = Vec::new();
-        // Byte by byte: a frame may be cut anywhere.
+        // The bytes are fed one by one, because a frame may be cut anywhere.
         for byte in bytes {
             parser.feed(&[*byte]);
             frames.extend(parser.next_frame());

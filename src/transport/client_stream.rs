@@ -1,4 +1,4 @@
-//! The socket of a client, of either kind that can be listened on.
+//! The socket of a client, which is a TCP connection or a connection of a Unix socket.
 
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
@@ -19,8 +19,8 @@ pub enum ClientStream {
 }
 
 impl ClientStream {
-    /// Returns the address of the other side. Whoever connects to a Unix socket is on this machine,
-    /// so its address is 127.0.0.1.
+    /// Returns the address of the other side. For a Unix socket this is 127.0.0.1, because its
+    /// clients are on this machine.
     pub fn peer(&self) -> Option<SocketAddr> {
         match self {
             Self::Tcp(stream) => stream.peer_addr().ok(),

@@ -1,9 +1,9 @@
-//! `GET /sse`: the outlet of server-sent events (WHATWG HTML §9.2), for `EventSource` as browsers
-//! have it.
+//! `GET /sse`: the outlet of server-sent events (WHATWG HTML §9.2), for the `EventSource` of
+//! browsers.
 //!
-//! A client says nothing while it listens, so how far it has read is known only when it comes back.
-//! The `id:` of a list is a position (`position.rs`), and the next request begins there. A request
-//! without one begins where the stream before it began.
+//! A client sends nothing while it listens, so the server learns what it has read only when it
+//! comes back. The `id:` of a list is a position (`position.rs`), and the next request begins
+//! there. A request without a position begins where the former stream began.
 //!
 //! The actor takes the messages of every outlet ([`channelstream_actors::outlet`]),
 //! `SendHeartbeat` and `ResponseEnded`.
@@ -38,29 +38,29 @@ use crate::transport::response_end::{ResponseEnd, ResponseEnded};
 /// The heartbeat, which is a comment.
 const HEARTBEAT: &[u8] = b":\n\n";
 
-/// The size in bytes of the parts in which the body is given to the socket. A list that is no
-/// larger is one event in one piece.
+/// The size in bytes of the parts in which the body is given to the socket. A list that is not
+/// larger is sent as one event in one piece.
 const PART: usize = 4 << 10;
 
-/// How many logs a position names at most that goes with every list. The position of more logs
-/// would be longer than most lists.
+/// The most logs of a position that is sent with every list. A position of more logs would be
+/// longer than most lists.
 const LOGS_IN_EVERY_LIST: usize = 16;
 
-/// After how many events a client gets a position that has more logs than that.
+/// The number of events after which a position of more logs is sent.
 const EVENTS_PER_POSITION: u64 = 64;
 
 /// Listens for events by server-sent events.
 ///
-/// The `data` of each server-sent event is a list of events as JSON; its `id` says how far the page
-/// has read. Comments are heartbeats. An event of the type `close` says why the stream ends. While
-/// the server stops, a new stream ends at once with this event.
+/// The `data` of each server-sent event is a list of events as JSON. Its `id` is the position of a
+/// page that has read it. Comments are heartbeats. An event of the type `close` says why the stream
+/// ends. While the server stops, a new stream ends at once with this event.
 #[utoipa::path(
     tag = "listening",
     operation_id = "server_sent_events",
     params(ListenParams, PositionHeader),
     responses(
-        (status = 200, description = "The stream is open. It carries lists of events.", body = Vec<Event<'static>>,
-            content_type = "text/event-stream"),
+        (status = 200, description = "The stream is open. It carries lists of events.",
+            body = Vec<Event<'static>>, content_type = "text/event-stream"),
         CommonErrors, HttpsOnly, InvalidQuery, ListenErrors, OriginErrors,
     ),
 )]
@@ -105,19 +105,19 @@ pub(crate) async fn open(
     Ok(event_source::answer().body(body))
 }
 
-/// Returns a stream that ends at once. An `EventSource` comes back after it, while any status but
-/// 200 would end the `EventSource` for good.
+/// Returns a stream that ends at once with an event `close`. Its status is 200, so that the
+/// `EventSource` comes back; any other status would end the `EventSource` for good.
 fn answer_closed(reason: CloseReason) -> HttpResponse {
     let close = encode_close(reason);
     let body = [&event_source::BEGINNING, close.as_bytes()].concat();
     event_source::answer().body(body)
 }
 
-/// The body of the response, which takes events as fast as the socket does.
+/// The body of the response, which takes events as fast as the socket takes bytes.
 struct StreamBody {
     /// The events that wait for the socket. The outlet's queue bounds their bytes.
     received: mpsc::UnboundedReceiver<Bytes>,
-    /// The rest of the event that was received last.
+    /// The rest of the last received event.
     part: Bytes,
     queue: Queue,
     response_end: ResponseEnd<EventStream>,
@@ -134,7 +134,8 @@ impl MessageBody for StreamBody {
         mut self: Pin<&mut Self>,
         context: &mut TaskContext<'_>,
     ) -> Poll<Option<Result<Bytes, Infallible>>> {
-        // The body is polled whenever the socket has moved, so it sees the socket's end too.
+        // The body is polled whenever the state of the socket changes, so this check also notices
+        // that the client has ended.
         if self.response_end.has_client_ended() {
             return Poll::Ready(None);
         }
@@ -144,8 +145,8 @@ impl MessageBody for StreamBody {
             };
             self.part = part;
         }
-        // What is given to the socket is copied for this client alone; what waits is shared with
-        // others. So it is given in small parts.
+        // Bytes that wait here are shared with other clients, but bytes that are given to the
+        // socket are copied for this client alone. Small parts keep that copy small.
         let length = self.part.len().min(PART);
         let part = self.part.split_to(length);
         self.queue.remove(length);
@@ -156,9 +157,9 @@ impl MessageBody for StreamBody {
 /// The actor of an open stream.
 struct EventStream {
     outlet: AttachedOutlet,
-    /// Passes events to the body. `None` once the last one was sent.
+    /// The sender of events to the body. `None` once the last event was sent.
     events: Option<mpsc::UnboundedSender<Bytes>>,
-    /// How many events were sent since the last position.
+    /// The number of events that were sent since the last position.
     events_without_position: u64,
     heartbeats: Heartbeats,
 }
@@ -185,7 +186,8 @@ impl Handler<Batch> for EventStream {
         if self.events.is_some() {
             self.send_list(&batch);
         }
-        // The list was counted when it was sent to this actor, and again as an event.
+        // The list was counted when it was sent to this actor, and again when it was sent as an
+        // event. This removes the first count.
         self.outlet.queue.remove(batch.list.size());
     }
 }
@@ -202,8 +204,8 @@ impl Handler<SendHeartbeat> for EventStream {
     type Result = ();
 
     fn handle(&mut self, _: SendHeartbeat, _: &mut Self::Context) {
-        // Nothing more can be known of the client than that the socket takes bytes. Where events
-        // wait, a heartbeat would not come sooner.
+        // The only sign of life of this client is that its socket takes bytes. While the queue is
+        // full, a heartbeat would only wait behind the events.
         if self.outlet.queue.has_capacity() {
             self.outlet.last_heard.note();
             self.send(Bytes::from_static(HEARTBEAT));
@@ -214,8 +216,8 @@ impl Handler<SendHeartbeat> for EventStream {
 impl Handler<Shut> for EventStream {
     type Result = ();
 
-    /// Tells the client why the stream ends. A page that does not listen for the event `close`
-    /// comes back after a second, and is refused if its connection is gone.
+    /// Tells the client why the stream ends. A page that does not handle the event `close` comes
+    /// back after a second, and is refused if its connection is gone.
     fn handle(&mut self, Shut(reason): Shut, _: &mut Self::Context) {
         self.outlet.note_end(TransportEnd::Closed(reason));
         self.send(encode_close(reason).into());
@@ -233,16 +235,17 @@ impl Handler<ResponseEnded> for EventStream {
 }
 
 impl EventStream {
-    /// Sends bytes that the queue does not know of yet.
+    /// Sends bytes that the queue has not counted yet.
     fn send(&mut self, bytes: Bytes) {
         if let Some(events) = &self.events {
             self.outlet.queue.add(bytes.len());
-            // An error means that the response has ended, which `ResponseEnded` says too.
+            // An error means that the response has ended, which `ResponseEnded` reports too.
             let _ = events.send(bytes);
         }
     }
 
-    /// Sends a list as an event, with the position after it.
+    /// Sends a list as an event. Its id is the position of a client that has read the list. A
+    /// position of many logs is sent only after every [`EVENTS_PER_POSITION`] events.
     fn send_list(&mut self, batch: &Batch) {
         self.outlet.read.add_sent(batch);
         self.events_without_position += batch.count;

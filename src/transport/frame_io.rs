@@ -1,4 +1,4 @@
-//! Reads the frames of a websocket's client, and writes those of the server.
+//! Reads the frames of a websocket's client, and writes the frames of the server.
 
 use std::collections::VecDeque;
 use std::io::{self, IoSlice};
@@ -14,29 +14,30 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use crate::transport::client_frames::{ClientFrame, ClientFrames};
 use crate::transport::watched_stream::WatchedStream;
 
-/// How many bytes are read at a time. Clients send little.
+/// The number of bytes that are read at a time. It is small because clients send little.
 const READ_BYTES: usize = 1 << 10;
 
-/// How many frames go out in one write at most.
+/// The most frames of one write.
 const FRAMES_PER_WRITE: usize = 32;
 
-/// How many frames the memory of the empty queue has place for.
+/// The number of frames for which an empty queue keeps memory.
 const KEPT_CAPACITY: usize = 4;
 
 /// The two directions of an open websocket.
 pub(super) struct FrameIo {
     stream: WatchedStream,
-    /// The waker that the stream gets, made when the stream is first used.
+    /// The waker that the stream gets. It is created by the first call of
+    /// [`set_task`](Self::set_task).
     waker: Option<NotingWaker>,
     received: ClientFrames,
-    /// The frames that the socket has not taken yet. Those of lists are shared with all other
-    /// outlets. How many may wait is up to the [`Queue`](channelstream_actors::outlet::Queue).
+    /// The frames that the socket has not taken yet. The frames of lists are shared with other
+    /// outlets. The [`Queue`](channelstream_actors::outlet::Queue) bounds the bytes that may wait.
     unsent: VecDeque<Bytes>,
 }
 
 impl FrameIo {
-    /// Takes a stream from which the bytes `read` were read already. Batch of the client that are
-    /// longer than `frame_limit` bytes are refused.
+    /// Takes a stream from which the bytes `read` were read already. Frames of the client whose
+    /// payload is longer than `frame_limit` bytes are refused.
     pub(super) fn new(stream: WatchedStream, read: &[u8], frame_limit: usize) -> Self {
         let mut received = ClientFrames::new(frame_limit);
         received.feed(read);
@@ -48,13 +49,12 @@ impl FrameIo {
         }
     }
 
-    /// Puts a frame behind those that wait. It goes out with the next
-    /// [`poll_write`](Self::poll_write).
+    /// Adds a frame to the frames that wait. The next [`poll_write`](Self::poll_write) writes it.
     pub(super) fn push(&mut self, frame: Bytes) {
         self.unsent.push_back(frame);
     }
 
-    /// Returns whether frames wait that the socket has not taken.
+    /// Returns whether there are frames that the socket has not taken yet.
     pub(super) fn has_unsent(&self) -> bool {
         !self.unsent.is_empty()
     }
@@ -64,7 +64,7 @@ impl FrameIo {
         self.received.next_frame()
     }
 
-    /// Sets the task that reads and writes from now on. The stream wakes it.
+    /// Sets the task that the stream wakes from now on. This task reads and writes.
     pub(super) fn set_task(&mut self, context: &Context<'_>) {
         let task = context.waker();
         let is_known = |waker: &NotingWaker| waker.note.task.will_wake(task);
@@ -73,15 +73,15 @@ impl FrameIo {
         }
     }
 
-    /// Reads more bytes. Returns false once the client has sent its last one.
+    /// Reads more bytes. Returns `false` once the client has sent its last byte.
     ///
-    /// It goes on to read after a violation, and throws the bytes away: a socket that is closed
-    /// over unread bytes is reset, and the client would not see why.
+    /// After a violation it continues to read and discards the bytes. If a socket is closed while
+    /// it has unread bytes, it is reset, and the client would not see the reason.
     pub(super) fn poll_read(&mut self) -> Poll<bool> {
         let Some(waker) = &self.waker else {
             return Poll::Pending;
         };
-        // Cleared first, so that a wakeup during the read is not lost.
+        // The note is cleared before the read, so that a wakeup during the read is not lost.
         if !waker.note.is_woken.swap(false, Ordering::AcqRel) {
             return Poll::Pending;
         }
@@ -95,8 +95,7 @@ impl FrameIo {
         Poll::Ready(result.is_ok() && !bytes.filled().is_empty())
     }
 
-    /// Writes the frames that wait, all at once where the socket takes them. It is ready when no
-    /// frame waits any more.
+    /// Writes the frames that wait, many in one write. Ready when no frame waits any more.
     pub(super) fn poll_write(&mut self) -> Poll<io::Result<()>> {
         while let Some(first) = self.unsent.front() {
             let Some(waker) = &self.waker else {
@@ -121,7 +120,7 @@ impl FrameIo {
                 Err(error) => return Poll::Ready(Err(error)),
             }
         }
-        // An idle websocket keeps no memory for what once waited.
+        // The memory is freed, so that an idle websocket does not keep a large queue.
         self.unsent.shrink_to(KEPT_CAPACITY);
         Poll::Ready(Ok(()))
     }
@@ -138,17 +137,17 @@ impl FrameIo {
     }
 }
 
-/// Wakes the websocket's task, and notes that it was the socket which did so. Mostly the task is
-/// woken by its mailbox, and then it need not try to read.
+/// A waker that wakes the websocket's task, and notes that the socket woke it. Usually the mailbox
+/// wakes the task, and then the task need not try to read.
 struct NotingWaker {
     waker: Waker,
     note: Arc<WakeNote>,
 }
 
-/// What [`NotingWaker::waker`] does.
+/// The state behind [`NotingWaker::waker`].
 struct WakeNote {
     task: Waker,
-    /// Whether the socket has woken the task since it was last read. It begins as true.
+    /// Whether the socket has woken the task since the last read. It begins as true.
     is_woken: AtomicBool,
 }
 

@@ -1,22 +1,22 @@
-//! How many frames the client of a websocket sends in a second.
+//! Counts the frames that the client of a websocket sends in a second.
 
 use std::time::{Duration, Instant};
 
-/// The time in which the frames are counted.
+/// The length of the window in which frames are counted.
 const WINDOW: Duration = Duration::from_secs(1);
 
-/// Counts the frames of one client. The clock is looked at only when the count is beyond the limit,
-/// so a client that sends little costs an addition for each frame.
+/// The count of the frames of one client. The clock is read only when the count exceeds the limit,
+/// so a client that sends little costs one addition per frame.
 pub(super) struct FrameRate {
-    /// How many frames a window may have; `None` for any number.
+    /// The most frames of a window. `None` for no limit.
     most: Option<usize>,
     count: usize,
-    /// When the window began in which the frames were counted.
+    /// The time at which the current window began.
     begun_at: Instant,
 }
 
 impl FrameRate {
-    /// Creates a count that allows `most` frames a second. 0 stands for any number.
+    /// Creates a count that allows `most` frames per second. 0 stands for no limit.
     pub(super) fn new(most: usize) -> Self {
         Self {
             most: (most > 0).then_some(most),
@@ -25,7 +25,7 @@ impl FrameRate {
         }
     }
 
-    /// Counts a frame. Returns whether there are more than allowed.
+    /// Counts a frame. Returns whether the limit is exceeded.
     pub(super) fn is_exceeded_by_next(&mut self) -> bool {
         let Some(most) = self.most else { return false };
         self.count += 1;
@@ -36,7 +36,8 @@ impl FrameRate {
         self.is_exceeded_at(now)
     }
 
-    /// Decides for a count beyond the limit. If the window is over, the next begins.
+    /// Returns whether a count above the limit exceeds it within the window. If the window is over,
+    /// begins a new one with this frame.
     fn is_exceeded_at(&mut self, now: Instant) -> bool {
         if now.saturating_duration_since(self.begun_at) < WINDOW {
             return true;

@@ -1,5 +1,5 @@
-//! The deadline of a request's head: of the first one on a stream, and of each that follows.
-//! actix-http has a deadline for the first one only.
+//! The deadline for the head of a request. It applies to every head on a stream; actix-http has a
+//! deadline for the first head only.
 
 use std::pin::Pin;
 use std::task::Context;
@@ -9,22 +9,22 @@ use tokio::time::{Instant, Sleep, sleep_until};
 
 use crate::exchange::Exchange;
 
-/// What a stream knows of the head it waits for.
+/// The state of the head that a stream waits for.
 #[derive(Debug)]
 pub(super) struct HeadTimer {
     limit: Duration,
-    /// When the head began that is not complete: with the connection, or with its own first byte.
-    /// `None` between requests.
+    /// The time at which the incomplete head began: with the connection for the first head, with
+    /// its first byte for the others. `None` between requests.
     begun_at: Option<Instant>,
-    /// Runs while a head has begun and nothing comes.
+    /// The timer of the deadline. It is created when a head has begun and no bytes arrive.
     timer: Option<Pin<Box<Sleep>>>,
     scan: HeadScan,
-    /// How many requests had begun when the exchange was last looked at.
+    /// The number of requests that had begun at the last check of the exchange.
     requests_seen: u64,
 }
 
 impl HeadTimer {
-    /// Begins the deadline of the first head, on a stream that was just accepted.
+    /// Starts the deadline of the first head, on a stream that was just accepted.
     pub(super) fn new(limit: Duration) -> Self {
         Self {
             limit,
@@ -35,7 +35,7 @@ impl HeadTimer {
         }
     }
 
-    /// Takes the bytes that were just read. They begin a deadline if they begin a head.
+    /// Takes the bytes that were just read. Starts a deadline if they begin a head.
     pub(super) fn note_read(&mut self, bytes: &[u8], exchange: &Exchange) {
         self.update(exchange);
         if exchange.is_busy() {
@@ -49,8 +49,8 @@ impl HeadTimer {
         exchange.add_behind_head(self.scan.count_behind_head(bytes));
     }
 
-    /// Returns whether a head has begun and its time is over. If it has begun and its time is not
-    /// over, the task is woken when it is.
+    /// Returns whether a head has begun and its deadline has passed. If the deadline is in the
+    /// future, the task is woken at that time.
     pub(super) fn is_late(&mut self, exchange: &Exchange, context: &mut Context<'_>) -> bool {
         self.update(exchange);
         let Some(begun_at) = self.begun_at.filter(|_| !exchange.is_busy()) else {
@@ -62,8 +62,8 @@ impl HeadTimer {
         timer.as_mut().poll(context).is_ready()
     }
 
-    /// Ends the deadline when a request has begun since the last time, and begins another when
-    /// more is to come after its answer.
+    /// Ends the deadline if a request has begun since the last check. Starts a new one if the
+    /// answer has ended and the client has more to send.
     fn update(&mut self, exchange: &Exchange) {
         if std::mem::replace(&mut self.requests_seen, exchange.begun()) != exchange.begun() {
             self.begun_at = None;
@@ -76,8 +76,8 @@ impl HeadTimer {
     }
 }
 
-/// Finds the end of a head: the first empty line behind one that is not empty (RFC 9112 §2.1,
-/// §2.2). The head may come in any number of pieces.
+/// A scanner that finds the end of a head: the first empty line after a line that is not empty (RFC
+/// 9112 §2.1, §2.2). The head may arrive in any number of pieces.
 #[derive(Debug, Default)]
 struct HeadScan {
     has_begun: bool,
@@ -86,7 +86,7 @@ struct HeadScan {
 }
 
 impl HeadScan {
-    /// Scans the next bytes, and returns how many of them lie behind the end of the head.
+    /// Scans the next bytes. Returns the number of bytes after the end of the head.
     fn count_behind_head(&mut self, bytes: &[u8]) -> usize {
         let mut rest = bytes.iter();
         while !self.has_ended {

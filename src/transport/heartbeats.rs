@@ -1,18 +1,19 @@
-//! The heartbeats of a thread's outlets. One timer serves all of them: one timer each would cost
-//! memory, and a look at it whenever its outlet has something to do.
+//! The heartbeats of a thread's outlets. One timer serves all outlets of the thread. A timer for
+//! each outlet would cost memory, and would be polled whenever its outlet has something to do.
 //!
-//! An interval is divided into slots of equal length, and each outlet has a random one. So
-//! thousands of outlets do not wake at the same moment, nor each at a moment of its own.
+//! The heartbeat interval is divided into slots of equal length, and each outlet has a random slot.
+//! Therefore thousands of outlets do not wake at the same moment, but the outlets of a slot wake
+//! together.
 
 use std::time::Duration;
 
 use actix::prelude::*;
 use rustc_hash::FxHashMap;
 
-/// How many slots an interval has.
+/// The number of slots of an interval.
 const SLOTS: u16 = 64;
 
-/// The shortest interval. A setting below it counts as this.
+/// The shortest interval. A shorter setting has the effect of this one.
 const SHORTEST_INTERVAL: Duration = Duration::from_millis(10);
 
 /// Asks an outlet to send its heartbeat now.
@@ -20,13 +21,13 @@ const SHORTEST_INTERVAL: Duration = Duration::from_millis(10);
 #[rtype(result = "()")]
 pub(super) struct SendHeartbeat;
 
-/// Has the timer of this thread send heartbeats to an outlet.
+/// Starts the heartbeats of an outlet.
 #[derive(Message)]
 #[rtype(result = "()")]
 struct StartHeartbeats {
     id: HeartbeatId,
     outlet: Recipient<SendHeartbeat>,
-    /// The same for all outlets: it is a setting.
+    /// The time between two heartbeats. It is a setting, so all outlets have the same.
     interval: Duration,
 }
 
@@ -35,7 +36,7 @@ struct StartHeartbeats {
 #[rtype(result = "()")]
 struct StopHeartbeats(HeartbeatId);
 
-/// Names an outlet among those of its thread, and gives it a slot. It is random.
+/// The random id of an outlet among the outlets of its thread. It determines the outlet's slot.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 struct HeartbeatId(u64);
 
@@ -46,8 +47,7 @@ impl HeartbeatId {
     }
 }
 
-/// An outlet's hold on its heartbeats. The outlet starts them when it starts and stops them when it
-/// ends.
+/// The handle by which an outlet starts and stops its heartbeats.
 #[derive(Debug)]
 pub(super) struct Heartbeats(HeartbeatId);
 
@@ -58,8 +58,8 @@ impl Default for Heartbeats {
 }
 
 impl Heartbeats {
-    /// Sends the actor of `context` a [`SendHeartbeat`] every `interval` from now on, the first one
-    /// within that time.
+    /// Starts to send a [`SendHeartbeat`] to the actor of `context` once per `interval`. The first
+    /// one follows within that time.
     pub(super) fn start<A>(&self, context: &Context<A>, interval: Duration)
     where
         A: Actor<Context = Context<A>> + Handler<SendHeartbeat>,
@@ -71,7 +71,7 @@ impl Heartbeats {
         });
     }
 
-    /// Ends what [`start`](Self::start) began.
+    /// Stops the heartbeats that [`start`](Self::start) began.
     pub(super) fn stop(&self) {
         tell_timer(StopHeartbeats(self.0));
     }
@@ -85,7 +85,7 @@ where
 {
     #[expect(
         clippy::disallowed_methods,
-        reason = "one message at the beginning of an outlet's life and one at its end, which must arrive"
+        reason = "one message at the start of an outlet's life and one at its end; both must arrive"
     )]
     HeartbeatTimer::from_registry().do_send(message);
 }
@@ -93,10 +93,10 @@ where
 /// The actor that times the heartbeats of one thread's outlets.
 #[derive(Default)]
 struct HeartbeatTimer {
-    /// The outlets of each slot that has any. Each open websocket and event stream of the thread
-    /// stands in it once.
+    /// The outlets of each slot, without empty slots. The map contains each open websocket and
+    /// event stream of the thread once.
     slots: FxHashMap<u16, FxHashMap<HeartbeatId, Recipient<SendHeartbeat>>>,
-    /// Whether the next slot is timed. It is not while there are no outlets.
+    /// Whether the timer of the next slot runs. It stops while there are no outlets.
     is_running: bool,
 }
 
@@ -134,11 +134,12 @@ impl Handler<StopHeartbeats> for HeartbeatTimer {
 }
 
 impl HeartbeatTimer {
-    /// Sends the heartbeats of one slot, and times the next slot unless no outlet is left.
+    /// Sends the heartbeats of one slot. Starts the timer of the next slot, unless no outlet is
+    /// left.
     fn send_slot(&mut self, slot: u16, interval: Duration, context: &mut Context<Self>) {
         let outlets = self.slots.get(&slot);
         for outlet in outlets.into_iter().flat_map(FxHashMap::values) {
-            // A full mailbox holds batches, and these tell the client the same.
+            // A full mailbox contains batches, and these are a sign of life for the client too.
             let _ = outlet.try_send(SendHeartbeat);
         }
         self.is_running = !self.slots.is_empty();

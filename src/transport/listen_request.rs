@@ -1,4 +1,4 @@
-//! What the requests of all three transports say.
+//! The contents of a request to listen, which are the same for all three transports.
 
 use std::sync::Arc;
 
@@ -20,10 +20,10 @@ use crate::transport::socket_handle::SocketHandle;
 use crate::validation::parameters::CONN_ID;
 use crate::validation::query;
 
-/// The reason with which a websocket or an event stream is closed at once while the server stops.
+/// The reason with which a new websocket or event stream is closed at once while the server stops.
 pub(super) const STOPPING: CloseReason = CloseReason::Restart { wait: 1 };
 
-/// The parameters of every page that listens.
+/// The query parameters of every request to listen.
 pub(super) struct ListenParams;
 
 impl IntoParams for ListenParams {
@@ -32,8 +32,8 @@ impl IntoParams for ListenParams {
     }
 }
 
-/// The header that browsers add when they come back to server-sent events. A long-poll takes it as
-/// well.
+/// The header with a position, which browsers add when they reconnect to server-sent events. A
+/// long-poll reads it as well.
 pub(super) struct PositionHeader;
 
 impl IntoParams for PositionHeader {
@@ -46,17 +46,18 @@ impl IntoParams for PositionHeader {
 pub(super) struct ListenRequest {
     /// The connection whose events the client asks for.
     pub(super) conn_id: ConnId,
-    /// Where the client has read up to. It is empty where the client does not say so.
+    /// The position up to which the client has read. It is empty if the request does not contain
+    /// one.
     pub(super) position: Report,
-    /// The socket that the request came on.
+    /// The socket on which the request arrived.
     pub(super) socket: Arc<SocketHandle>,
-    /// Counts the client among those of its address that listen through a proxy.
+    /// The guard that counts a client behind a proxy for its address. `None` for other clients.
     pub(super) of_address: Option<CountedConnection>,
 }
 
 impl ListenRequest {
-    /// Returns the limit of the server that the socket of a request is beyond, if there is one, and
-    /// counts the refusal that follows from it.
+    /// Returns the limit of the server that the socket of a request exceeds, if any. Counts the
+    /// refusal that follows from it.
     pub(super) fn limit_beyond(request: &HttpRequest, services: &Services) -> Option<LimitKind> {
         let beyond = Exchange::limit_beyond(request);
         if let Some(kind) = beyond {
@@ -65,10 +66,10 @@ impl ListenRequest {
         beyond
     }
 
-    /// Reads the query, and the position from wherever it is.
+    /// Reads the query, and the position from the header or the query.
     ///
     /// # Errors
-    /// When `conn_id` is missing or is not a UUID.
+    /// Fails when `conn_id` is missing or is not a UUID.
     pub(super) fn parse(request: &HttpRequest) -> Result<Self, ApiError> {
         let conn_id = parse_conn_id(request)?;
         let socket = request
@@ -83,10 +84,10 @@ impl ListenRequest {
     }
 }
 
-/// Reads which connection a request listens for.
+/// Returns the id of the connection that a request listens for.
 ///
 /// # Errors
-/// When `conn_id` is missing or is not a UUID.
+/// Fails when `conn_id` is missing or is not a UUID.
 pub fn parse_conn_id(request: &HttpRequest) -> Result<ConnId, ApiError> {
     CONN_ID
         .take(&mut query(request))?

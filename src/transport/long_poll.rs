@@ -1,11 +1,10 @@
 //! `GET /listen`: the outlet of a long-poll (`protocol.md` §6).
 //!
-//! Its answer counts as read when the client polls again, unless the client has reset the socket by
-//! then. Only the client can know better: an answer carries a position (`position.rs`) in the
-//! header `X-Channelstream-Position`, and a poll that brings it as `last_event_id` goes on exactly
-//! there.
+//! An answer counts as read when the client polls again, unless the client has reset the socket by
+//! then. A client can be more exact: an answer carries a position (`position.rs`) in the header
+//! `X-Channelstream-Position`, and a poll that sends it as `last_event_id` continues exactly there.
 //!
-//! The actor takes the messages of every outlet ([`channelstream_actors::outlet`]), and
+//! The actor handles the messages of every outlet ([`channelstream_actors::outlet`]), and
 //! `ResponseEnded`.
 
 use std::convert::Infallible;
@@ -39,36 +38,38 @@ use crate::transport::read_progress::ReadProgress;
 use crate::transport::response_end::{ResponseEnd, ResponseEnded};
 use crate::validation::query;
 
-/// How many times in a row an answer waits for more events. It goes out after that even if there is
-/// no lull.
+/// The number of times that an answer waits for more events. After that it is sent, even if events
+/// still arrive.
 const GATHERINGS: u32 = 4;
 
-/// The header of an answer that says where its client has read up to.
+/// The header of an answer with the position of a client that has read the answer.
 const POSITION: &str = "x-channelstream-position";
 
-/// The most logs that a position in a header names. Proxies do not like longer headers.
+/// The most logs that a position in a header names. Proxies may reject longer headers.
 const MOST_LOGS: usize = 64;
 
-/// The size in bytes from which an answer goes out at once. The next poll gets the rest.
+/// The size in bytes from which an answer is sent at once. The next poll gets the rest.
 const LARGE_ANSWER: usize = 64 << 10;
 
-/// How long a poll that comes while the server stops waits for what came since the one before. It
-/// is refused when there is nothing.
+/// The time that a poll waits for events if it arrives while the server stops. If there are none,
+/// it is refused.
 const LAST_WAIT: Duration = Duration::from_millis(500);
 
 /// Listens for events by long-poll.
 ///
-/// Waits for events and answers them as a list, which is empty when the time is over.
+/// Waits for events and returns them as a list. The list is empty if no event arrived in time.
 #[utoipa::path(
     tag = "listening",
     operation_id = "long_poll",
     params(ListenParams, PositionHeader, CallbackParams),
     responses(
         (status = 200,
-            description = "The events that came, as a list. With `callback` it is a script that passes the list to a function.",
+            description = "The events that arrived, as a list. With `callback` it is a script \
+                that passes the list to a function.",
             content((Vec<Event<'static>> = "application/json"), (String = "text/javascript")),
             headers(("X-Channelstream-Position" = String,
-                description = "The position of a client that has read this answer, for its next `last_event_id`. It may be absent."))),
+                description = "The position of a client that has read this answer, for its next \
+                    `last_event_id`. It may be absent."))),
         CommonErrors, HttpsOnly, InvalidQuery, ListenErrors, PollErrors,
     ),
 )]
@@ -90,7 +91,7 @@ pub(crate) async fn listen(
         .await
         .map_err(|Unknown| ApiError::UnknownConnection)?;
     let (answer, answered) = oneshot::channel();
-    // Dropped with this future if the client goes while it waits.
+    // If the client leaves while it waits, this future is dropped, and `response_end` with it.
     let response_end = ResponseEnd::new(address, socket);
     let is_last = outlet.services.lifecycle.is_draining();
     let longest = outlet.services.settings.wake_connections_after;
@@ -135,15 +136,15 @@ pub(crate) async fn listen(
         }))
 }
 
-/// What a poll answers.
+/// The answer to a poll.
 struct PollAnswer {
     list: ByteString,
-    /// The position of a client that has read the list. `None` if nothing was read yet, or from too
-    /// many logs.
+    /// The position of a client that has read the list. `None` if nothing was sent yet, or if there
+    /// are more than [`MOST_LOGS`] logs.
     position: Option<String>,
 }
 
-/// The body of the answer, which notes when it was written to the end.
+/// The body of the answer. It notes that it was written to the end.
 struct PollBody {
     text: Option<Bytes>,
     length: u64,
@@ -172,17 +173,17 @@ impl MessageBody for PollBody {
 /// The actor of a waiting poll.
 struct LongPoll {
     outlet: AttachedOutlet,
-    /// How long the poll waits for its first event.
+    /// The longest time that the poll waits for its first event.
     wait: Duration,
-    /// Takes the answer. `None` once the poll was answered: what comes later is left to the next
-    /// poll.
+    /// The sender of the answer. `None` once the poll was answered; events that arrive later are
+    /// left to the next poll.
     answer: Option<oneshot::Sender<PollAnswer>>,
-    /// The list that will be answered, without its brackets. The list that makes it longer than
-    /// [`LARGE_ANSWER`] is the last one.
+    /// The list that the answer will contain, without its brackets. The answer is sent as soon as
+    /// this has [`LARGE_ANSWER`] bytes.
     gathered: String,
-    /// Runs until the answer goes out.
+    /// The timer that sends the answer.
     timer: SpawnHandle,
-    /// How many times more the answer waits for a lull.
+    /// The number of times that the answer may still wait for more events.
     gatherings_left: u32,
 }
 
@@ -192,7 +193,7 @@ impl Actor for LongPoll {
     fn started(&mut self, context: &mut Self::Context) {
         self.outlet.limit_mailbox(context);
         self.timer = context.run_later(self.wait, |poll, _| poll.answer());
-        // A request that waits is a client that listens.
+        // A client whose request waits is alive.
         let interval = self.outlet.services.broker.limits().idle / 3;
         context.run_interval(interval, |poll, _| poll.outlet.last_heard.note());
     }
@@ -221,7 +222,7 @@ impl Handler<Batch> for LongPoll {
 impl Handler<AwaitCapacity> for LongPoll {
     type Result = ();
 
-    /// Answers at once: nothing that is taken here waits for the socket.
+    /// Replies at once, because no batch that is taken here waits for the socket.
     fn handle(&mut self, _: AwaitCapacity, _: &mut Self::Context) {}
 }
 
@@ -232,7 +233,7 @@ impl Handler<Shut> for LongPoll {
         let was_waiting = self.answer.is_some();
         self.outlet.note_end(TransportEnd::Closed(reason));
         if reason == CloseReason::Replaced && was_waiting {
-            // The newer poll gets what was gathered here.
+            // The newer poll gets the events that were gathered here.
             self.gathered.clear();
             self.outlet.read = ReadProgress::default();
         }
@@ -268,25 +269,25 @@ impl LongPoll {
         self.gathered.push_str(events);
     }
 
-    /// Answers the poll, unless that was done before.
+    /// Answers the poll, unless it was answered before.
     fn answer(&mut self) {
         if let Some(answer) = self.answer.take() {
             self.outlet.note_end(TransportEnd::Answered);
-            // The queue is not empty until the answer has gone, so that the connection does not
-            // count as served before.
+            // One byte keeps the queue from being empty, so that the connection does not count as
+            // served before the answer was sent.
             self.outlet.queue.add(1);
             let list = format!("[{}]", std::mem::take(&mut self.gathered)).into();
             let sent = self.outlet.read.sent();
             let position = (1..=MOST_LOGS)
                 .contains(&sent.len())
                 .then(|| position::encode(&sent));
-            // An error means that the client is gone, which `ResponseEnded` says too.
+            // An error means that the client is gone, which `ResponseEnded` reports too.
             let _ = answer.send(PollAnswer { list, position });
         }
     }
 
-    /// Detaches from the connection, whose client is expected back. If the answer was written, the
-    /// client is presumed to have read it when it polls again.
+    /// Detaches from the connection, and reports that the client is expected to return. If the
+    /// answer was written, the client is presumed to have read it when it polls again.
     fn detach(&mut self, is_written: bool) {
         let presumed = is_written.then(|| Presumed {
             report: self.outlet.read.sent(),

@@ -1,4 +1,4 @@
-//! Which pages may listen: those whose origin is in `allow_origins`.
+//! Checks whether a page may listen. With `allow_origins`, only pages of these origins may.
 
 use actix_web::HttpRequest;
 use actix_web::http::header;
@@ -6,16 +6,17 @@ use actix_web::http::header;
 use crate::error::ApiError;
 use crate::settings::Origin;
 
-/// How many characters of an origin the answer and the log repeat.
+/// The most characters of an origin that the answer and the log repeat.
 const LONGEST: usize = 200;
 
-/// Checks the origin of a request to listen. All origins are allowed where the list is empty.
+/// Checks the origin of a request to listen. If the list `allowed` is empty, all origins are
+/// allowed.
 ///
-/// A request without an origin is allowed: browsers leave the header out of an event stream's
-/// request to the page's own origin, and clients that are not browsers could write anything.
+/// A request without an origin is allowed. Browsers omit the header when a page opens an event
+/// stream of its own origin, and clients that are not browsers could send any origin.
 ///
 /// # Errors
-/// Returns the origin that is not allowed.
+/// Fails when the origin is not allowed. The error contains the origin.
 pub(super) fn check(request: &HttpRequest, allowed: &[Origin]) -> Result<(), ApiError> {
     if allowed.is_empty() {
         return Ok(());

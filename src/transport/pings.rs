@@ -1,8 +1,9 @@
 //! The pings by which a websocket learns what its client has read.
 //!
-//! A ping with a number follows what was sent, and its pong says that the client has it. Nothing
-//! else says so: a browser throws away what arrives after its page has called `close()`, so a
-//! completed close handshake does not mean that everything was read.
+//! A ping with a number follows the events that were sent, and its pong confirms that the client
+//! has received them. Nothing else confirms this. A browser discards everything that arrives after
+//! its page has called `close()`, so a completed close handshake does not mean that everything was
+//! read.
 
 use std::ops::Range;
 use std::pin::Pin;
@@ -16,39 +17,41 @@ use uuid::Uuid;
 use crate::transport::read_progress::ReadProgress;
 use crate::transport::server_frames;
 
-/// How long after an event a ping follows at the latest, so that little is repeated when the client
-/// comes back.
+/// The longest time from an event to the ping that follows it. It is short, so that few events are
+/// repeated when the client comes back.
 const PING_AFTER: Duration = Duration::from_millis(100);
 
-/// How long after the last ping the next list takes a ping along, in milliseconds.
+/// The range of the time after the last ping from which the next list is sent with a ping, in
+/// milliseconds.
 ///
-/// A ping that goes with a list is less work than a write of its own, so it comes a little before
-/// it would have to. Each websocket has a random pace: if one list asked all that hear a channel,
-/// their pongs would come at the same time, while nothing else is to be done, and each would wake a
-/// thread.
+/// A ping together with a list is less work than a separate write, so the ping is sent a little
+/// before [`PING_AFTER`]. Each websocket has a random time in this range. If the same list carried
+/// a ping to all subscribers of a channel, all their pongs would arrive at the same time, when the
+/// server is otherwise idle, and each pong would wake a thread.
 const PACE_MILLIS: Range<u64> = 60..90;
 
-/// How many events are sent without a ping at most.
+/// The most events that are sent without a ping.
 const EVENTS_PER_PING: u64 = 64;
 
-/// The longest frame, in bytes, with more frames likely behind it. A client that catches up is
-/// asked [`BACKLOG_TIME`] later, when it was sent all of them.
+/// The size in bytes above which a frame probably belongs to a catch-up, so that more frames follow
+/// it. Its ping is sent [`BACKLOG_TIME`] later, when the client was sent all of them.
 const BACKLOG: usize = 8 << 10;
 
-/// How long after a long frame the ping follows.
+/// The time from a long frame to the ping that follows it.
 const BACKLOG_TIME: Duration = Duration::from_millis(25);
 
-/// The pings of one websocket. At most one of them is open, which means that its pong has not come.
+/// The pings of one websocket. At most one ping is open, which means that its pong has not arrived.
 pub(super) struct Pings {
     /// The number of the last ping.
     number: u64,
     /// Whether the last ping is open.
     is_open: bool,
-    /// Whether the client has ever sent a pong. Only then does its silence mean anything.
+    /// Whether the client has ever sent a pong. If it has not, missing pongs do not mean that it is
+    /// gone.
     has_answered: bool,
-    /// When the last ping was sent.
+    /// The time at which the last ping was sent.
     sent_at: Instant,
-    /// How long after the last ping the next list takes one along.
+    /// The time after the last ping from which the next list is sent with a ping.
     pace: Duration,
     reminder: Reminder,
 }
@@ -79,8 +82,8 @@ impl Pings {
         self.has_answered
     }
 
-    /// Returns `frame` with the next ping behind it. The ping asks for everything that `read` was
-    /// told of so far.
+    /// Returns `frame` followed by the next ping. Its pong will confirm everything that `read` has
+    /// noted as sent so far.
     pub(super) fn send_behind(&mut self, frame: &[u8], read: &mut ReadProgress) -> Bytes {
         self.number += 1;
         self.is_open = true;
@@ -90,8 +93,8 @@ impl Pings {
         server_frames::ping_behind(frame, self.number.to_string().as_bytes())
     }
 
-    /// Returns the next ping if there is something to ask and it is time for it. If there is
-    /// something to ask later, the reminder is set.
+    /// Returns the next ping if events were sent since the last one and the ping is due. Sets the
+    /// reminder if the ping is due later.
     pub(super) fn send_due(&mut self, read: &mut ReadProgress) -> Option<Bytes> {
         if self.is_open || read.unasked() == 0 {
             return None;
@@ -103,9 +106,9 @@ impl Pings {
         None
     }
 
-    /// Returns whether a ping goes out together with a list, whose frame has this many bytes and
-    /// which `read` was told of. If not, the reminder is set, unless the last ping is open: its
-    /// pong leads to the next one.
+    /// Returns whether a list must be sent with a ping. The frame of the list has `frame_bytes`
+    /// bytes, and `read` has noted the list as sent. If the answer is no, sets the reminder, unless
+    /// the last ping is open: its pong will trigger the next ping.
     pub(super) fn is_due_with(&mut self, frame_bytes: usize, read: &ReadProgress) -> bool {
         if self.is_open {
             return false;
@@ -127,8 +130,8 @@ impl Pings {
             || now.saturating_duration_since(self.sent_at) >= self.pace
     }
 
-    /// Takes the payload of a pong. If it belongs to the last ping, `read` is told that the client has
-    /// what was sent before that ping. Returns how long ago that was.
+    /// Takes the payload of a pong. If the pong belongs to the last ping, notes in `read` that the
+    /// client has received everything before that ping, and returns the time since that ping.
     pub(super) fn take_pong(
         &mut self,
         payload: &[u8],
@@ -144,27 +147,26 @@ impl Pings {
         Some(self.sent_at.elapsed())
     }
 
-    /// Returns whether the reminder's time has come. If it is set and has not come, the task is
-    /// woken when it does.
+    /// Returns whether the reminder is due. If it is due later, the task is woken at that time.
     pub(super) fn poll_reminder(&mut self, context: &mut Context<'_>) -> bool {
         self.reminder.poll(context)
     }
 }
 
-/// When a ping has to be sent if no list takes one along before.
+/// The time at which a ping must be sent, if no list is sent with a ping before.
 #[derive(Default)]
 struct Reminder {
-    /// It is made when it is first needed, and used again from then on.
+    /// The timer, which is created when it is first needed and reused from then on.
     timer: Option<Pin<Box<Sleep>>>,
     state: ReminderState,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, Default)]
 enum ReminderState {
-    /// No ping has to be sent.
+    /// No ping must be sent.
     #[default]
     Unset,
-    /// The timer was set and not polled since, so it does not know yet which task it wakes.
+    /// The timer was set but not polled since, so it does not know yet which task to wake.
     New,
     /// The timer wakes the websocket's task.
     Armed,
@@ -182,17 +184,17 @@ impl Reminder {
         }
     }
 
-    /// Forgets the deadline. The timer may still wake the task, for nothing.
+    /// Forgets the deadline. The timer may still wake the task, which has no effect.
     fn cancel(&mut self) {
         self.state = ReminderState::Unset;
     }
 
-    /// Returns true once, when the deadline has come.
+    /// Returns `true` once, after the deadline.
     fn poll(&mut self, context: &mut Context<'_>) -> bool {
         let Some(timer) = &mut self.timer else {
             return false;
         };
-        // A look at whether it has elapsed is much less work than a poll.
+        // `is_elapsed` is much less work than a poll.
         let needs_poll = match self.state {
             ReminderState::Unset => false,
             ReminderState::New => true,

@@ -1,8 +1,8 @@
-//! The position of a client as text, such as the `id:` of server-sent events: the client keeps it
-//! and gives it back when it comes again.
+//! The position of a client as text, such as the `id:` of server-sent events. The client keeps it
+//! and sends it with its next request.
 //!
-//! It names each log by its epoch, so the server remembers nothing for it, and a position in a log
-//! that is gone has no effect.
+//! The text names each log by its epoch, so the server need not store anything for it, and a
+//! position in a log that no longer exists has no effect.
 
 use actix_web::HttpRequest;
 use base64::Engine;
@@ -11,7 +11,7 @@ use channelstream_actors::position::Report;
 
 use crate::event_source::last_event_id;
 
-/// Returns the position as text: letters, digits, `-` and `_`, 22 of them for one log.
+/// Returns the position as text of letters, digits, `-` and `_`. One log takes 22 characters.
 pub fn encode(position: &Report) -> String {
     let bytes: Vec<u8> = position
         .iter()
@@ -22,16 +22,16 @@ pub fn encode(position: &Report) -> String {
     URL_SAFE_NO_PAD.encode(bytes)
 }
 
-/// Returns the position that a request brings (see [`last_event_id`]). It is empty where the
-/// request brings none or one that cannot be decoded; then the client is sent more again than it
-/// needs.
+/// Returns the position that a request contains (see [`last_event_id`]). It is empty if the request
+/// has no position, or one that cannot be decoded. The client is then sent some entries again that
+/// it has already read.
 pub fn parse_request(request: &HttpRequest) -> Report {
     last_event_id(request)
         .and_then(|text| decode(&text))
         .unwrap_or_default()
 }
 
-/// Returns the position that a text stands for.
+/// Decodes a position from text. Returns `None` for text that is not a position.
 pub fn decode(text: &str) -> Option<Report> {
     let bytes = URL_SAFE_NO_PAD.decode(text).ok()?;
     let (numbers, rest) = bytes.as_chunks();

@@ -1,24 +1,25 @@
-//! What a transport's client was sent and has read, log by log.
+//! Tracks the entries that a transport's client was sent and has read, for each log.
 
 use channelstream_actors::outlet::Batch;
 use channelstream_actors::position::{Epoch, Report};
 
-/// What was handed to a socket, and what of it is known to have arrived.
+/// The offsets that were handed to a socket, and the offsets that are known to have arrived.
 ///
 /// A transport that can ask its client what it has read calls [`ask`](Self::ask) when it sends the
-/// question, and [`confirm`](Self::confirm) when the answer comes.
+/// question, and [`confirm`](Self::confirm) when the answer arrives.
 #[derive(Debug, Default)]
 pub(super) struct ReadProgress {
     /// One item for each log that batches came from: at most the client's channels and its private
     /// log, in the order of their first batches.
     logs: Vec<LogProgress>,
-    /// The index of the log that the last batch came from. The next ones mostly do too.
+    /// The index of the log that the last batch came from. The next batch usually comes from the
+    /// same log.
     latest: usize,
-    /// How many events were sent since the last question.
+    /// The number of events that were sent since the last question.
     unasked: u64,
 }
 
-/// Offsets in one log. The client has everything up to `confirmed`.
+/// The offsets in one log. The client has every entry up to `confirmed`.
 #[derive(Debug)]
 struct LogProgress {
     epoch: Epoch,
@@ -31,7 +32,7 @@ struct LogProgress {
 }
 
 impl ReadProgress {
-    /// Notes that this batch was handed to the socket.
+    /// Notes that a batch was handed to the socket.
     pub(super) fn add_sent(&mut self, batch: &Batch) {
         self.unasked += batch.count;
         if let Some(log) = self.logs.get_mut(self.latest)
@@ -58,7 +59,7 @@ impl ReadProgress {
         }
     }
 
-    /// Returns how many events were sent since the last question.
+    /// Returns the number of events that were sent since the last question.
     pub(super) fn unasked(&self) -> u64 {
         self.unasked
     }
@@ -68,7 +69,7 @@ impl ReadProgress {
         self.logs.iter().all(|log| log.sent == log.confirmed)
     }
 
-    /// Notes that a question follows what was sent so far.
+    /// Notes that a question was sent. It asks for everything that was sent before.
     pub(super) fn ask(&mut self) {
         self.unasked = 0;
         for log in &mut self.logs {
@@ -76,19 +77,20 @@ impl ReadProgress {
         }
     }
 
-    /// Notes that the question was answered: what was sent before it has arrived.
+    /// Notes that the question was answered. Everything that was sent before the question has
+    /// arrived.
     pub(super) fn confirm(&mut self) {
         for log in &mut self.logs {
             log.confirmed = log.asked;
         }
     }
 
-    /// Returns how far the client was sent each log.
+    /// Returns the last offset of each log that the client was sent.
     pub(super) fn sent(&self) -> Report {
         self.logs.iter().map(|log| (log.epoch, log.sent)).collect()
     }
 
-    /// Returns how far the client is known to have read each log.
+    /// Returns the last offset of each log that the client is known to have read.
     pub(super) fn confirmed(&self) -> Report {
         let confirmed = |log: &LogProgress| (log.epoch, log.confirmed);
         self.logs.iter().map(confirmed).collect()

@@ -1,4 +1,4 @@
-//! How the actor of an event stream or a long-poll learns that its response has ended.
+//! Tells the actor of an event stream or a long-poll that its response has ended.
 
 use std::sync::Arc;
 
@@ -7,17 +7,18 @@ use actix::prelude::*;
 
 use crate::transport::socket_handle::SocketHandle;
 
-/// Tells an outlet's actor that its response has ended: the response was written to the end, or the
-/// client was gone before.
+/// Tells an outlet's actor that its response has ended. The response was written to the end, or the
+/// client left before that.
 #[derive(Message, Clone, Copy, Debug)]
 #[rtype(result = "()")]
 pub(super) struct ResponseEnded {
-    /// Whether the response was written to the end while its client was still there. It is noted
-    /// for long-polls only.
+    /// Whether the response was written to the end while its client was still connected. Only
+    /// long-polls set this.
     pub(super) is_written: bool,
 }
 
-/// Sends [`ResponseEnded`] when it is dropped, with the request or with the body of its response.
+/// A guard that sends [`ResponseEnded`] when it is dropped. It is dropped with the request, or with
+/// the body of its response.
 pub(super) struct ResponseEnd<A>
 where
     A: Handler<ResponseEnded>,
@@ -33,7 +34,7 @@ where
     A: Handler<ResponseEnded>,
     A::Context: ToEnvelope<A, ResponseEnded>,
 {
-    /// Returns the end of a response on this socket.
+    /// Creates the guard for a response on this socket.
     pub(super) fn new(outlet: Addr<A>, socket: Arc<SocketHandle>) -> Self {
         Self {
             outlet,
@@ -42,13 +43,13 @@ where
         }
     }
 
-    /// Returns whether the client has sent its last byte or has broken the connection off.
+    /// Returns whether the client has sent its last byte or has reset the socket.
     pub(super) fn has_client_ended(&self) -> bool {
         self.socket.has_ended()
     }
 
-    /// Notes that the last byte was handed to the socket. A client that had gone by then may not
-    /// have read it.
+    /// Notes that the last byte was handed to the socket. This does not count if the client has
+    /// ended before, because it may not have read the response.
     pub(super) fn note_written(&mut self) {
         self.is_written = !self.socket.has_ended();
     }

@@ -1,10 +1,10 @@
-//! The frames that the server sends by itself (RFC 6455 §5.5). Those of lists come encoded from the
-//! broker.
+//! Encodes the frames that the server itself creates (RFC 6455 §5.5). The frames of lists come
+//! encoded from the broker.
 
 use bytes::Bytes;
 
-/// The heartbeat, an empty list. It is a frame of data, since proxies and pages count nothing else
-/// as a sign of life.
+/// The heartbeat, an empty list. It is a data frame, because proxies and pages accept no other
+/// frame as a sign of life.
 pub(super) const HEARTBEAT: &[u8] = b"\x81\x02[]";
 
 const CLOSE: u8 = 0x88;
@@ -23,17 +23,18 @@ pub(super) fn close(code: u16, reason: &str) -> Bytes {
     )
 }
 
-/// Returns `frame` with a ping behind it, in one piece: that is less work for the kernel than two.
+/// Returns `frame` followed by a ping, in one piece, which is less work for the kernel than two
+/// pieces.
 pub(super) fn ping_behind(frame: &[u8], payload: &[u8]) -> Bytes {
     control(frame, PING, payload)
 }
 
-/// Returns the answer to a ping.
+/// Returns a pong with the payload of the ping that it answers.
 pub(super) fn pong(payload: &[u8]) -> Bytes {
     control(&[], PONG, payload)
 }
 
-/// Returns `frame` with a control frame behind it. A payload that is too long is cut.
+/// Returns `frame` followed by a control frame. A payload that is too long is cut.
 fn control(frame: &[u8], first_byte: u8, payload: &[u8]) -> Bytes {
     let payload = payload.get(..LONGEST_PAYLOAD).unwrap_or(payload);
     let header = [first_byte, payload.len() as u8];

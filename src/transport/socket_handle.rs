@@ -1,4 +1,4 @@
-//! What is known of a socket outside the task that reads and writes it.
+//! The state of a socket, for code outside the task that reads and writes the socket.
 
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, Ordering};
@@ -13,42 +13,44 @@ use tokio::sync::Notify;
 const OPEN: u8 = 0;
 /// The client has sent its last byte.
 const ENDED: u8 = 1;
-/// The other side broke the connection off.
+/// The other side has reset the socket, or the socket has failed.
 const RESET: u8 = 2;
 
 /// The state that a stream shares with the outlet that uses it and with the broker. The stream
-/// writes it; the others may cut the socket, ask how it ended, and wait until it takes bytes.
+/// updates the state. The others can cut the socket, ask how it ended, and wait until it takes
+/// bytes.
 #[derive(Debug, Default)]
 pub struct SocketHandle {
-    /// How far the socket has ended: [`OPEN`], [`ENDED`] or [`RESET`].
+    /// The state of the other side: [`OPEN`], [`ENDED`] or [`RESET`].
     end: AtomicU8,
-    /// Whether the stream is to fail at its next use.
+    /// Whether the stream must fail at its next use.
     is_cut: AtomicBool,
     /// Whether the stream was dropped.
     is_dropped: AtomicBool,
     /// The task that uses the stream.
     waker: AtomicWaker,
-    /// How many bytes the socket has taken.
+    /// The number of bytes that the socket has taken.
     written: AtomicU64,
-    /// Wakes those who wait whenever the socket took bytes, and when the stream is dropped.
+    /// The notification of waiting tasks, each time the socket takes bytes and when the stream is
+    /// dropped.
     progress: Notify,
     /// Whether `probe` is wanted.
     is_probed: AtomicBool,
-    /// A second descriptor of the socket. The kernel knows of a reset before the stream's task runs
-    /// and sees it. A client that comes back at once must not be believed to have read what it
-    /// broke off.
+    /// A second descriptor of the socket, which is used to ask the kernel for a reset. The kernel
+    /// knows of a reset before the stream's task notices it. Without this, a client that resets a
+    /// long-poll and comes back at once would wrongly count as having read the answer.
     probe: OnceLock<socket2::Socket>,
 }
 
 impl SocketHandle {
-    /// Lets [`was_reset`](Socket::was_reset) ask the kernel, from the next byte on that is written.
-    /// It costs the socket a second descriptor.
+    /// Lets [`was_reset`](Socket::was_reset) ask the kernel, from the next write on. This costs a
+    /// second descriptor.
     pub(super) fn watch_closely(&self) {
         self.is_probed.store(true, Ordering::Release);
     }
 
-    /// Waits until `condition` holds or the stream is dropped. Checks the condition whenever the
-    /// socket took bytes.
+    /// Waits until `condition` is true or the stream is dropped. Checks the condition each time the
+    /// socket takes bytes.
     pub(super) async fn wait_until(&self, condition: impl Fn() -> bool) {
         loop {
             let progress = self.progress.notified();
@@ -59,13 +61,13 @@ impl SocketHandle {
         }
     }
 
-    /// Returns whether the client has sent its last byte or has broken the connection off.
+    /// Returns whether the client has sent its last byte or has reset the socket.
     pub(super) fn has_ended(&self) -> bool {
         self.end.load(Ordering::Acquire) != OPEN
     }
 
-    /// Has [`cut`](Socket::cut) wake this task from now on. Returns whether the socket was cut
-    /// already.
+    /// Registers the task of `context`, which [`cut`](Socket::cut) wakes from now on. Returns
+    /// whether the socket was cut already.
     pub(super) fn register(&self, context: &Context<'_>) -> bool {
         self.waker.register(context.waker());
         self.is_cut.load(Ordering::Acquire)
@@ -78,7 +80,7 @@ impl SocketHandle {
             .ok();
     }
 
-    /// Notes that the socket is broken.
+    /// Notes that the other side has reset the socket, or that the socket has failed.
     pub(super) fn note_reset(&self) {
         self.end.store(RESET, Ordering::Release);
     }
@@ -98,7 +100,7 @@ impl SocketHandle {
     pub(super) fn open_probe(&self, socket: SockRef<'_>) {
         match socket.try_clone() {
             Ok(socket) => drop(self.probe.set(socket)),
-            Err(error) => log::debug!("a socket could not be probed: {error}"),
+            Err(error) => log::debug!("a second descriptor of a socket failed to open: {error}"),
         }
     }
 
@@ -106,8 +108,9 @@ impl SocketHandle {
     pub(super) fn note_drop(&self, socket: SockRef<'_>) {
         self.is_dropped.store(true, Ordering::Release);
         self.progress.notify_waiters();
-        // The second descriptor may outlive the stream, and would keep the socket open. It has to
-        // where the client has ended it, since only then the kernel tells of a reset that follows.
+        // The second descriptor may outlive the stream and would keep the socket open, so the
+        // socket is shut down. If the client has ended the connection already, the socket stays
+        // open, because only then does the kernel report a later reset.
         if self.probe.get().is_some() && !self.has_ended() {
             socket.shutdown(std::net::Shutdown::Both).ok();
         }

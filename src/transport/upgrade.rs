@@ -1,14 +1,14 @@
-//! `GET /ws`: from an HTTP request to a websocket (`protocol.md` §6, RFC 6455 §4). In order:
+//! `GET /ws`: turns an HTTP request into a websocket (`protocol.md` §6, RFC 6455 §4). The steps:
 //!
-//! 1. actix-http has parsed the head of a request that asks for an upgrade, and gives up the
-//!    stream. [`answer`] marks the request and lets the application answer it like any other,
+//! 1. actix-http parses the head of a request that asks for an upgrade, and hands over the stream.
+//!    [`answer`] marks the request and lets the application answer it like any other request,
 //!    through all its middleware.
 //! 2. The handler, `open`, attaches an outlet to the connection and puts a `Takeover` into its
 //!    response.
 //! 3. [`answer`] writes the response. Without a takeover it then closes the stream.
-//! 4. `Takeover::run` gives the stream to the websocket's actor. Everything that served HTTP on
-//!    it is freed: its state and its two buffers of 8 KB, more than all the rest of an idle
-//!    websocket.
+//! 4. `Takeover::run` gives the stream to the websocket's actor. This frees everything that served
+//!    HTTP on the stream: the state and two buffers of 8 KB, which is more memory than the rest of
+//!    an idle websocket needs.
 
 use std::io;
 use std::sync::Arc;
@@ -43,20 +43,21 @@ use crate::transport::server_frames;
 use crate::transport::watched_stream::WatchedStream;
 use crate::transport::websocket::WebSocket;
 
-/// How long what a refused client still sends is read and thrown away. A socket that is closed over
-/// unread bytes is reset, and the client would not read the answer.
+/// The time for which the bytes that a refused client still sends are read and discarded. If a
+/// socket is closed while it has unread bytes, it is reset, and the client would not read the
+/// answer.
 pub const LINGER: Duration = Duration::from_secs(2);
 
-/// Marks a request whose stream was taken from the HTTP server: it has no body, and nobody notices
-/// when its client goes. actix-http does so with every request that has `Upgrade: websocket`, and
-/// with `CONNECT`.
+/// The mark of a request whose stream was taken from the HTTP server. The request has no body, and
+/// the server does not notice when its client leaves. actix-http hands over the stream of every
+/// request that has `Upgrade: websocket`, and of `CONNECT`.
 #[derive(Clone, Copy, Debug)]
 pub struct Upgrading;
 
 /// Answers a request whose stream was taken from the HTTP server.
 ///
 /// # Errors
-/// When the stream breaks.
+/// Fails when the stream breaks.
 pub async fn answer<S, B>(
     app: &S,
     request: Request,
@@ -69,7 +70,7 @@ where
     B: MessageBody + 'static,
 {
     if let Some(exchange) = request.conn_data::<Arc<Exchange>>() {
-        // It does not end before the stream does: no head follows on it.
+        // The request is never marked as ended, because no head follows on this stream.
         exchange.begin(request.head());
     }
     request.extensions_mut().insert(Upgrading);
@@ -94,18 +95,21 @@ where
 
 /// Listens for events by websocket.
 ///
-/// Each text frame of the server is a list of events as JSON; an empty list is a heartbeat.
-/// Whatever the client sends shows that it is alive. The socket of an unknown connection is closed
-/// at once with 4004, so that its page can connect again.
+/// Each text frame of the server is a list of events as JSON. An empty list is a heartbeat. Every
+/// frame of the client shows that the client is alive. The socket of an unknown connection is
+/// closed at once with 4004, so that its page can connect again.
 #[utoipa::path(
     tag = "listening",
     operation_id = "websocket",
     params(ListenParams),
     responses(
-        (status = 101, description = "The websocket is open. Each of its frames is a list of events.",
+        (status = 101,
+            description = "The websocket is open. Each of its frames is a list of events.",
             body = Vec<Event<'static>>),
-        (status = 426, description = "The request does not ask for an upgrade to a websocket.", body = Refusal,
-            headers(("Upgrade" = String, description = "The protocol to ask for, which is always `websocket`."))),
+        (status = 426, description = "The request does not ask for an upgrade to a websocket.",
+            body = Refusal,
+            headers(("Upgrade" = String,
+                description = "The protocol to ask for, which is always `websocket`."))),
         CommonErrors, HttpsOnly, InvalidQuery, OriginErrors,
     ),
 )]
@@ -119,7 +123,7 @@ pub(crate) async fn open(
     let mut response =
         ws::handshake(&request).map_err(|error| ApiError::NoUpgrade(error.to_string()))?;
     if !request.extensions().contains::<Upgrading>() {
-        // A body in chunks keeps the stream with the HTTP server.
+        // actix-http does not hand over the stream of a request with a chunked body.
         return Err(ApiError::NoUpgrade("it must not have a body".to_owned()));
     }
     let takeover = if services.lifecycle.is_draining() {
@@ -136,8 +140,8 @@ pub(crate) async fn open(
     Ok(response)
 }
 
-/// Attaches the websocket before its client reads that it is open: what is published from then on
-/// is not caught up but comes at once.
+/// Attaches the websocket before its client learns that it is open. Everything that is published
+/// after that arrives at once, not as catch-up.
 async fn attach(request: ListenRequest, services: Data<Services>) -> Takeover {
     let context = Context::new();
     let address: Addr<WebSocket> = context.address();
@@ -156,19 +160,19 @@ async fn attach(request: ListenRequest, services: Data<Services>) -> Takeover {
     }
 }
 
-/// What becomes of a stream once its handshake is answered. It travels in the extensions of the
-/// response.
+/// The use of a stream after its handshake is answered. The handler passes it to [`answer`] in the
+/// extensions of the response.
 enum Takeover {
-    /// The stream becomes that of this websocket.
+    /// The stream becomes the stream of this websocket.
     Attached(Box<AttachedWebSocket>),
-    /// The client is told why not by a close frame, and the stream ends.
+    /// The client gets a close frame with the reason, and the stream ends.
     Refused(CloseReason),
 }
 
 /// A websocket that waits for its stream. If the stream never comes, the outlet is dropped and the
 /// connection is told that its transport has ended.
 struct AttachedWebSocket {
-    /// What the actor is sent already waits in the mailbox of its context.
+    /// The context of the actor. Messages to the actor wait in its mailbox.
     context: Context<WebSocket>,
     outlet: AttachedOutlet,
 }
@@ -193,7 +197,7 @@ impl Takeover {
     }
 }
 
-/// Encodes an answer with its body, as the last one on its stream.
+/// Encodes an answer with its body, as the last answer on its stream.
 async fn encode_last(
     mut response: Response<BoxBody>,
     codec: &mut Codec,
@@ -213,13 +217,13 @@ async fn encode_last(
     codec.encode(Message::Chunk(None), answer)
 }
 
-/// Ends a stream so that its client can read what was written: it goes on to read for up to
-/// [`LINGER`], and keeps nothing.
+/// Ends a stream so that its client can read what was written. To this end it reads and discards
+/// bytes for up to [`LINGER`].
 async fn linger(stream: &mut WatchedStream) -> io::Result<()> {
     stream.shutdown().await?;
     let mut bytes = [0; 1024];
     let rest = async { while matches!(stream.read(&mut bytes).await, Ok(1..)) {} };
-    // A client that sends too much, or for too long, is cut off.
+    // A client that still sends after that time is cut off.
     let _ = timeout(LINGER, rest).await;
     Ok(())
 }

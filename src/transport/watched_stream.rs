@@ -1,6 +1,6 @@
-//! The stream under every request. It ends when a request's head does not arrive in time, it
-//! can be cut from outside whatever its outlet does, and it notes how the socket ended, which says
-//! whether a client has read the answer of a long-poll.
+//! The stream under every request. It ends when the head of a request does not arrive in time.
+//! Other code can cut it, whatever its outlet does. It also notes how the socket ended, which shows
+//! whether a client has read the answer to a long-poll.
 
 use std::io;
 use std::pin::Pin;
@@ -15,9 +15,10 @@ use crate::transport::client_stream::ClientStream;
 use crate::transport::head_timer::HeadTimer;
 use crate::transport::socket_handle::SocketHandle;
 
-/// What a client reads whose head did not arrive in time.
+/// The answer to a client whose head did not arrive in time.
 const TOO_LATE: &[u8] =
-    b"HTTP/1.1 408 Request Timeout\r\nconnection: close\r\ncontent-type: application/json\r\ncontent-length: 68\r\n\r\n\
+    b"HTTP/1.1 408 Request Timeout\r\nconnection: close\r\ncontent-type: application/json\r\n\
+content-length: 68\r\n\r\n\
 {\"request\": \"the head of the request took too long (head_timeout)\"}\n";
 
 /// A client's stream with a [`SocketHandle`].
@@ -26,17 +27,17 @@ pub struct WatchedStream {
     stream: ClientStream,
     handle: Arc<SocketHandle>,
     exchange: Arc<Exchange>,
-    /// The deadline of heads; `None` once no request follows on the stream.
+    /// The deadline of heads. `None` once no request follows on the stream.
     head: Option<HeadTimer>,
-    /// Whether a head did not arrive in time. The client is told so when the stream ends.
+    /// Whether a head did not arrive in time. The client gets [`TOO_LATE`] when the stream ends.
     is_late: bool,
 }
 
 impl WatchedStream {
     /// Takes a stream that was just accepted, and the state that it shares with its requests.
     ///
-    /// It ends when the other side acknowledges nothing for the time `unacknowledged`, since a
-    /// machine that is gone answers no pings and closes nothing. It also ends when the head of a
+    /// The stream ends when the other side does not acknowledge sent bytes within `unacknowledged`,
+    /// because a machine that is gone does not close its sockets. It also ends when the head of a
     /// request takes longer than `head_timeout`.
     pub fn new(
         stream: ClientStream,
@@ -46,7 +47,7 @@ impl WatchedStream {
     ) -> Self {
         if stream.is_tcp() {
             let socket = stream.socket();
-            // Lists of messages are small and must not wait for each other.
+            // Lists are small, and a list must not wait until the former one is acknowledged.
             let set = socket
                 .set_tcp_nodelay(true)
                 .and_then(|()| socket.set_tcp_user_timeout(Some(unacknowledged)));
@@ -73,15 +74,15 @@ impl WatchedStream {
         self.exchange.clone()
     }
 
-    /// Ends the deadlines of HTTP: no request follows, and what is read from now on belongs to a
+    /// Ends the deadlines of HTTP. No request follows, and all bytes from now on belong to a
     /// websocket.
     pub(super) fn leave_http(&mut self) {
         self.head = None;
         self.exchange.release();
     }
 
-    /// Returns whether nothing more is awaited from the client: the stream is then read as if the
-    /// client had sent its last byte. If not, the task is woken when the time of the head is over.
+    /// Returns whether the stream waits for no more bytes. Reads then return as if the client had
+    /// sent its last byte. If the answer is no, the task is woken at the deadline of the head.
     fn is_given_up(&mut self, context: &mut Context<'_>) -> bool {
         let Some(head) = &mut self.head else {
             return false;
@@ -90,7 +91,8 @@ impl WatchedStream {
         self.is_late || self.exchange.is_over()
     }
 
-    /// Lets the socket be cut while the task waits for it, and fails if it was cut already.
+    /// Registers the task, so that it is woken if the socket is cut. Fails if the socket was cut
+    /// already.
     fn check_cut(&self, context: &Context<'_>) -> io::Result<()> {
         if self.handle.register(context) {
             Err(io::ErrorKind::ConnectionAborted.into())
@@ -197,7 +199,7 @@ impl AsyncWrite for WatchedStream {
             return Poll::Ready(Ok(()));
         }
         if std::mem::take(&mut self.is_late) {
-            // A socket that does not take these few bytes has no reader either.
+            // If the socket does not take these few bytes, its client does not read.
             let _ = Pin::new(&mut self.stream).poll_write(context, TOO_LATE);
         }
         let result = Pin::new(&mut self.stream).poll_shutdown(context);

@@ -1,6 +1,7 @@
 //! The actor of an open websocket (`protocol.md` §6, RFC 6455).
 //!
-//! It takes the messages of every outlet ([`channelstream_actors::outlet`]), and [`SendHeartbeat`].
+//! It handles the messages of every outlet ([`channelstream_actors::outlet`]), and
+//! [`SendHeartbeat`].
 
 use std::pin::Pin;
 use std::task::{Context as TaskContext, Poll};
@@ -23,46 +24,49 @@ use crate::transport::heartbeats::{Heartbeats, SendHeartbeat};
 use crate::transport::pings::Pings;
 use crate::transport::server_frames::{self, HEARTBEAT};
 
-/// The longest frame, in bytes, that goes out in one piece with a ping behind it. That is less work
-/// for the kernel than two pieces.
+/// The longest frame, in bytes, that is copied into one piece with the ping that follows it. One
+/// piece is less work for the kernel than two.
 const COPIED_WITH_PING: usize = 1 << 10;
 
 /// The actor of an open websocket.
 pub(super) struct WebSocket {
     outlet: AttachedOutlet,
-    /// The socket, and the frames that wait for it. The outlet's queue bounds their bytes.
+    /// The socket, and the frames that wait for it. The outlet's queue bounds the bytes of these
+    /// frames.
     io: FrameIo,
     phase: WebSocketPhase,
     pings: Pings,
     heartbeats: Heartbeats,
     rate: FrameRate,
-    /// Whether the answer to the client's ping waits to be written. Until then nothing more is
-    /// read, so a client that does not take what is written gets no more answers.
+    /// Whether a pong to the client waits to be written. Until it is written, nothing more is read,
+    /// so a client that does not read cannot make the server queue more pongs.
     is_pong_unsent: bool,
 }
 
-/// How far the websocket has ended, from either side.
+/// The phase of the websocket: which sides have ended it.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum WebSocketPhase {
     /// Both sides send.
     Open,
-    /// The server has sent its close frame, and waits for the client's up to `close_grace`.
+    /// The server has sent its close frame, and waits for the client's close frame for up to
+    /// `close_grace`.
     Closing,
-    /// The client has sent its last byte, and no close frame. It is still sent what comes until
-    /// nothing waits any more.
+    /// The client has sent its last byte, but no close frame. The server still sends lists until no
+    /// frame waits.
     HalfClosed,
-    /// Neither side has anything to add. The websocket ends once what waits is written, or after
+    /// Both sides have ended. The websocket ends once the waiting frames are written, or after
     /// `close_grace`.
     Closed,
 }
 
 impl WebSocketPhase {
-    /// Returns whether the server sends lists and heartbeats, since it has sent no close frame.
+    /// Returns whether the server may send lists and heartbeats. It may until its close frame.
     fn is_sending(self) -> bool {
         matches!(self, Self::Open | Self::HalfClosed)
     }
 
-    /// Returns whether the client may send more. If not, the websocket ends once nothing waits.
+    /// Returns whether more is read from the client. If not, the websocket ends once no frame of
+    /// the server waits.
     fn is_reading(self) -> bool {
         matches!(self, Self::Open | Self::Closing)
     }
@@ -75,7 +79,7 @@ impl WebSocketPhase {
         }
     }
 
-    /// Returns the phase after the client has sent the last that is read.
+    /// Returns the phase after the last byte that is read from the client.
     fn after_last_read(self) -> Self {
         match self {
             Self::Open | Self::HalfClosed => Self::HalfClosed,
@@ -124,7 +128,7 @@ impl Handler<SendHeartbeat> for WebSocket {
     type Result = ();
 
     fn handle(&mut self, _: SendHeartbeat, _: &mut Self::Context) {
-        // Where earlier frames wait, one more would not come sooner.
+        // While earlier frames wait, a heartbeat would only wait behind them.
         if !self.phase.is_sending() || self.io.has_unsent() {
             return;
         }
@@ -133,8 +137,7 @@ impl Handler<SendHeartbeat> for WebSocket {
         } else {
             self.send_with_ping(HEARTBEAT);
         }
-        // Of a client that answers no pings, nothing more can be known than that the socket takes
-        // bytes.
+        // If a client answers no pings, its only sign of life is that the socket takes bytes.
         if !self.pings.has_answered() {
             self.outlet.last_heard.note();
         }
@@ -177,7 +180,8 @@ impl WebSocket {
         }
     }
 
-    /// Sends a list, whose bytes the queue knows of already, with a ping if it is time for one.
+    /// Sends a list, with a ping if one is due. The queue has counted the bytes of the list
+    /// already.
     fn send_list(&mut self, frame: &Bytes) {
         if !self.pings.is_due_with(frame.len(), &self.outlet.read) {
             self.io.push(frame.clone());
@@ -191,13 +195,13 @@ impl WebSocket {
         }
     }
 
-    /// Sends a frame with the next ping behind it. The queue does not know of either yet.
+    /// Sends a frame followed by the next ping. The queue has not counted either of them yet.
     fn send_with_ping(&mut self, frame: &[u8]) {
         let bytes = self.pings.send_behind(frame, &mut self.outlet.read);
         self.send(bytes);
     }
 
-    /// Sends the next ping if it is time for it.
+    /// Sends the next ping if it is due.
     fn send_due_ping(&mut self) {
         if self.phase.is_sending()
             && let Some(ping) = self.pings.send_due(&mut self.outlet.read)
@@ -206,19 +210,19 @@ impl WebSocket {
         }
     }
 
-    /// Sends bytes that the queue does not know of yet.
+    /// Sends bytes that the queue has not counted yet.
     fn send(&mut self, bytes: Bytes) {
         self.outlet.queue.add(bytes.len());
         self.io.push(bytes);
     }
 
-    /// Reads what the client sends, and answers its last ping.
+    /// Reads and handles the frames of the client, and answers its last ping.
     fn read(&mut self, context: &mut Context<Self>) {
         let mut ping = None;
         while self.phase.is_reading() {
             if let Some(frame) = self.io.next_frame() {
                 self.outlet.last_heard.note();
-                // RFC 6455 §5.5.3: of several pings the last one may be answered alone.
+                // RFC 6455 §5.5.3 allows the server to answer only the last of several pings.
                 ping = self.take_frame(frame, context).or(ping);
                 continue;
             }
@@ -237,7 +241,7 @@ impl WebSocket {
         }
     }
 
-    /// Takes a frame of the client. Returns the payload of a ping that is to be answered.
+    /// Handles a frame of the client. Returns the payload of a ping that must be answered.
     fn take_frame(&mut self, frame: ClientFrame, context: &mut Context<Self>) -> Option<Bytes> {
         match frame {
             ClientFrame::Ping(payload) if self.phase.is_sending() => {
@@ -262,7 +266,7 @@ impl WebSocket {
         None
     }
 
-    /// Counts a frame that the client sent by itself, and closes the websocket of one that sends too
+    /// Counts a frame that the client sent unasked. Closes the websocket if the client sends too
     /// many.
     fn count_frame(&mut self, context: &mut Context<Self>) {
         if self.phase.is_sending() && self.rate.is_exceeded_by_next() {
@@ -281,7 +285,7 @@ impl WebSocket {
         counters.count_limit_refusal(kind);
     }
 
-    /// Takes the client's answer to a ping. One that answers no ping counts as any other frame.
+    /// Handles a pong of the client. A pong that answers no open ping counts as an unasked frame.
     fn take_pong(&mut self, payload: &[u8], context: &mut Context<Self>) {
         let was_open = self.pings.is_open();
         let lag = self.pings.take_pong(payload, &mut self.outlet.read);
@@ -300,7 +304,8 @@ impl WebSocket {
         }
     }
 
-    /// Sends a close frame unless one was sent before, and ends after `close_grace` at the latest.
+    /// Sends a close frame, unless one was sent before. The websocket then ends after `close_grace`
+    /// at the latest.
     fn close(&mut self, code: u16, reason: &str, context: &mut Context<Self>) {
         if self.phase.is_sending() {
             self.phase = self.phase.after_close_frame();
@@ -311,8 +316,8 @@ impl WebSocket {
     }
 }
 
-/// The task that reads and writes whenever the actor was woken. It runs after the mailbox is empty,
-/// so that all that came in goes out in one write.
+/// The task that reads and writes each time the actor is woken. It runs after the mailbox is empty,
+/// so that all batches in the mailbox are sent in one write.
 struct ReadAndWrite;
 
 impl ActorFuture<WebSocket> for ReadAndWrite {
@@ -332,7 +337,8 @@ impl ActorFuture<WebSocket> for ReadAndWrite {
             }
             match socket.io.poll_write() {
                 Poll::Ready(Ok(())) if !socket.phase.is_reading() => context.stop(),
-                // The answer to a ping is written, so what the client sent since then can be read.
+                // The pong is written, so the frames that the client sent after its ping can be
+                // read.
                 Poll::Ready(Ok(())) if std::mem::take(&mut socket.is_pong_unsent) => continue,
                 Poll::Ready(Err(_)) => context.stop(),
                 Poll::Ready(Ok(())) | Poll::Pending => {}

@@ -138,8 +138,8 @@ async fn lines_about_a_request_name_it_also_those_that_actors_write() {
         .unsigned(Method::GET, &url)
         .header("x-request-id", "r-poll");
     poll.send().await.unwrap();
-    of_request("listens", "r-poll");
-    of_request("listens no more", "r-poll");
+    of_request("started listening", "r-poll");
+    of_request("stopped listening", "r-poll");
     call(
         "/connect",
         "r-again",
@@ -169,7 +169,7 @@ async fn each_transport_and_connection_has_a_line_for_its_end_with_the_reason() 
     let mut server = Server::start(&flags);
     let backend = Backend::of(&server);
     let reason = |transport: &str| {
-        let line = line_of(&server, "listens no more");
+        let line = line_of(&server, "stopped listening");
         assert_eq!(line["fields"]["transport"], transport, "{line}");
         line["fields"]["reason"].as_str().unwrap().to_owned()
     };
@@ -200,7 +200,7 @@ async fn each_transport_and_connection_has_a_line_for_its_end_with_the_reason() 
         .collect();
     let restart = rest
         .iter()
-        .find(|line| line["message"] == "listens no more");
+        .find(|line| line["message"] == "stopped listening");
     assert_eq!(restart.unwrap()["fields"]["reason"], "restart");
 }
 
@@ -294,7 +294,7 @@ async fn no_secret_and_no_body_stands_in_a_line_at_debug() {
         server.terminate();
         let rest = server.rest_of_log();
         let has = |part: &str| rest.iter().any(|line| line.contains(part));
-        for part in ["connected", "message", "listens no more"] {
+        for part in ["connected", "message", "stopped listening"] {
             assert!(has(part), "nothing was logged of {part}");
         }
         assert!(hidden.len() > 9);

@@ -136,12 +136,12 @@ async fn at_debug_each_connect_message_and_disconnect_has_a_line_without_bodies_
             "connected ",
             &[&*connection, "user=\"ali\\nce\"", "channels=1"][..],
         ),
-        ("listens ", &[&connection, "transport=websocket"]),
+        ("started listening ", &[&connection, "transport=websocket"]),
         (
             " message ",
             &["user=\"backend\"", "channel=\"news\"", "pm_users=0"],
         ),
-        ("listens no more ", &[&connection, "transport=websocket"]),
+        ("stopped listening ", &[&connection, "transport=websocket"]),
         (
             "disconnected ",
             &[&connection, "user=\"ali\\nce\"", "reason=\"disconnected\""],
