@@ -1,9 +1,9 @@
-//! The demo: a chat that shows what this server can. Its backend is an application like any other:
-//! it knows its users by tokens of its own, decides who may do what, and makes signed calls over
-//! HTTP; nothing here reaches into the broker.
+//! The demo: a chat that shows what this server can do. Its backend works like any other
+//! application: it recognises its users by its own tokens, decides who may do what, and makes
+//! signed calls over HTTP. It does not use the broker directly.
 //!
-//! The demo is open to strangers, so its users and channels have names of their own, which begin
-//! with `demo:`. Its calls reach no others.
+//! The demo is open to strangers. Therefore the names of its users and channels begin with `demo:`,
+//! and its calls reach no other users and channels.
 
 mod author;
 mod backend;
@@ -31,8 +31,8 @@ struct DemoPage {
     links: PageLinks,
 }
 
-/// Adds the front page and the demo to the application of a thread. `address` is where the server
-/// listens.
+/// Adds the front page and the demo to the application of a thread. The server listens on
+/// `address`.
 pub fn routes(app: &mut ServiceConfig, services: &Services, address: SocketAddr) {
     app.app_data(Data::new(backend::Backend::new(services, address)))
         .service(resource("/").route(get().to(show_front)))

@@ -1,6 +1,6 @@
-//! What the server counts for `/metrics`, besides the counters of the broker: requests, the ends of
-//! transports, and how long two things take. All of it is atomics, written where things happen and
-//! read when somebody asks.
+//! The counts of the server for `/metrics`, besides the counters of the broker: requests, ends of
+//! transports, and two histograms of durations. They are atomics. The code that handles an event
+//! updates them, and a request for `/metrics` reads them.
 
 pub mod event_loop;
 pub mod exposition;
@@ -21,8 +21,8 @@ pub struct Metrics {
     pub requests: RequestCounts,
     /// The transports that have ended.
     pub transport_ends: TransportEndCounts,
-    /// How long clients took to confirm what they were sent.
+    /// The times that clients took to confirm the events that they were sent.
     pub confirmation_lag: Histogram,
-    /// How much later than they should the threads came to what they had to do.
+    /// The times by which the threads started due work late.
     pub event_loop_delay: Histogram,
 }

@@ -1,5 +1,6 @@
-//! What every request passes before its path is looked at, and every answer on its way back. One
-//! middleware, since each costs every call; the steps stand in modules of their own.
+//! The steps that every request passes before routing, and every answer on its way back. They are
+//! one middleware, because each middleware adds to the cost of every call. Each step has its own
+//! module.
 
 mod admission;
 mod cors;
@@ -34,10 +35,10 @@ pub async fn handle(
 ) -> Result<ServiceResponse<BoxBody>, Error> {
     let services = Services::of(request.request())?.clone();
     let origin = request.headers().get(header::ORIGIN).cloned();
-    // A socket beyond a limit is closed as soon as its request is answered.
+    // A socket that exceeds a limit is closed as soon as its request is answered.
     let is_beyond = Exchange::limit_beyond(request.request()).is_some();
     let id = request_id::identify(request.headers());
-    // In its place: it is large, and would be moved into the scope.
+    // The future is large. Pinning it here avoids a move into the scope of `carry`.
     let answered = pin!(answer(request, next, &services));
     let mut response = carry(Some(id.clone()), answered).await?;
     request_id::add_header(response.headers_mut(), &id);
@@ -57,7 +58,7 @@ pub async fn handle(
     Ok(response)
 }
 
-/// Tells the client that no further request is taken on this connection.
+/// Tells the client that this connection accepts no further request.
 fn end_connection(response: &mut ServiceResponse<BoxBody>) {
     let head = response.response_mut().head_mut();
     if !head.upgrade() {
@@ -70,7 +71,7 @@ async fn answer(
     next: Next<impl MessageBody + 'static>,
     services: &Services,
 ) -> Result<ServiceResponse<BoxBody>, Error> {
-    // A browser asks whether its page may call. Any path answers.
+    // A browser sends this to ask whether its page may call. Every path answers it.
     if request.method() == Method::OPTIONS {
         return Ok(request.into_response(HttpResponse::Ok().finish()));
     }

@@ -1,4 +1,4 @@
-//! What the admin pages are built on: sessions, device cookies, the sign-in throttle, and the
+//! The parts that the admin pages use: sessions, device cookies, the sign-in throttle, and the
 //! numbers of the last minutes.
 
 mod cookies;

@@ -1,5 +1,6 @@
-//! Message ids that prove their author: half of an id is random, the other half proves the name. So
-//! the backend needs no list of messages to know who may change one.
+//! Message ids that prove their author. Half of an id is random, and the other half is a keyed hash
+//! of the random half and the author's name. Therefore the backend can tell who may change a
+//! message without a list of messages.
 
 use hmac::{Hmac, Mac};
 use sha1::{Digest, Sha1};
@@ -7,7 +8,7 @@ use uuid::{Builder, Uuid};
 
 use crate::signature::signer::create_mac;
 
-/// Makes and checks such ids.
+/// The key that creates and checks such ids.
 pub(super) struct Authors(Hmac<Sha1>);
 
 impl Authors {
@@ -19,7 +20,7 @@ impl Authors {
         Self(create_mac(&key))
     }
 
-    /// Makes a new id for a message of this user.
+    /// Creates a new id for a message of this user.
     pub(super) fn make_id(&self, user: &str) -> Uuid {
         self.with_proof(Uuid::new_v4().as_u64_pair().0, user)
     }
@@ -30,7 +31,8 @@ impl Authors {
     }
 
     fn with_proof(&self, random: u64, user: &str) -> Uuid {
-        // The version has its bits in the random half.
+        // The version bits of the UUID are in the random half, so they must be set before the proof
+        // is computed.
         let random = Uuid::from_u64_pair(random, 0);
         let random = Builder::from_custom_bytes(*random.as_bytes())
             .into_uuid()

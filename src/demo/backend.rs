@@ -24,8 +24,8 @@ const ANSWER_LIMIT: usize = 4 << 20;
 /// The header that carries [`OWN_CALL`].
 const OWN_CALL_HEADER: &str = "x-channelstream-demo";
 
-/// A random text that proves that a call comes from the demo of this process. Such a call is plain
-/// HTTP and never leaves the machine, so `enforce_https` lets it pass.
+/// A random text that proves that a call comes from the demo of this process. Such a call uses
+/// plain HTTP but never leaves the machine, so `enforce_https` lets it pass.
 static OWN_CALL: LazyLock<String> = LazyLock::new(|| Uuid::new_v4().to_string());
 
 /// Returns whether a request with these headers was made by the demo of this process.
@@ -67,7 +67,7 @@ impl Backend {
         body: &Value,
     ) -> Result<Value, DemoError> {
         if self.accepting.has_stopped() {
-            // The call would wait for the next process, and its caller would end with this one.
+            // The call would wait for the next process, but its caller ends with this process.
             return Err(DemoError::Stopping);
         }
         let request = self.http.request(method, format!("{}{path}", self.url));
@@ -98,9 +98,9 @@ impl Backend {
         Signer::new(in_force.settings.secret.first().as_str()).sign_call(path)
     }
 
-    /// Returns who took this name, or `None` if the server does not know the user.
+    /// Returns the owner of a name, or `None` if the server does not know the user.
     pub(super) async fn owner(&self, user: &str) -> Result<Option<Uuid>, DemoError> {
-        // Changes nothing, and answers the whole state.
+        // This call changes nothing, and its answer contains the whole state.
         let known = self
             .call(
                 Method::POST,
@@ -118,7 +118,10 @@ impl Backend {
         }
     }
 
-    /// Returns the member of this token, if the name is still the member's.
+    /// Returns the member of a token.
+    ///
+    /// # Errors
+    /// Fails when the token is invalid, or when the name now belongs to somebody else.
     pub(super) async fn member(&self, token: &str) -> Result<DemoMember, DemoError> {
         let member = self.tokens.read(token).ok_or(DemoError::NoToken)?;
         let owner = self.owner(&member.user).await?;
@@ -130,8 +133,9 @@ impl Backend {
     }
 }
 
-/// Returns the owner that a user's state names. A user that the demo did not make has none, which
-/// stands for nobody, so nobody can take its name.
+/// Returns the owner that a user's state names. If the demo did not create the user, the state
+/// names no owner, and this returns the nil UUID. No member has this id, so nobody can take the
+/// name.
 pub(super) fn find_owner(state: Option<&Value>) -> Uuid {
     let owner = state
         .and_then(|state| state.get("owner"))

@@ -18,7 +18,7 @@ use super::requests::{
 };
 use crate::extractors::body::read_body;
 
-/// What the page sent, as JSON.
+/// The JSON body of a call from the page.
 pub(super) struct PageJson<T>(T);
 
 impl<T: DeserializeOwned + 'static> FromRequest for PageJson<T> {
@@ -38,7 +38,7 @@ impl<T: DeserializeOwned + 'static> FromRequest for PageJson<T> {
     }
 }
 
-/// Joins the chat, as a new user or as one who comes back.
+/// Joins the chat, as a new user or as a user who comes back.
 pub(super) async fn join(
     backend: Data<Backend>,
     PageJson(request): PageJson<JoinRequest>,
@@ -53,7 +53,7 @@ pub(super) async fn join(
     Ok(Json(answer))
 }
 
-/// Returns the member who joins under this name: a new one, or the one whose token this is.
+/// Returns the member who joins under this name: the member of the token, or a new member.
 ///
 /// # Errors
 /// Fails when the name belongs to somebody else.
@@ -140,7 +140,8 @@ async fn change_channels(
         return Err(DemoError::OtherConnection);
     }
     refuse_other_channels(&channels)?;
-    let body = json!({"conn_id": conn_id, "channels": channels, "channel_configs": channel_configs(),
+    let body = json!({"conn_id": conn_id, "channels": channels,
+                      "channel_configs": channel_configs(),
                       "info": {"return_public_state": true}});
     backend.call(Method::POST, path, &body).await.map(Json)
 }
@@ -190,7 +191,7 @@ pub(super) async fn delete(
     send(&backend, Method::DELETE, parts, message.destination(&user)?).await
 }
 
-/// Returns the user who wrote a message.
+/// Returns the user who calls, if this user wrote the message.
 ///
 /// # Errors
 /// Fails when the caller is not the author.

@@ -1,11 +1,11 @@
-//! Why a call of the demo's page is not done, and how that is answered.
+//! The errors of the demo's calls, and the answers to them.
 
 use actix_web::http::StatusCode;
 use actix_web::{HttpResponse, ResponseError};
 use serde_json::{Value, json};
 use thiserror::Error;
 
-/// Why a call of the demo's page is not done.
+/// The reason why a call of the demo's page fails.
 #[derive(Debug, Error)]
 pub(super) enum DemoError {
     #[error("{0}")]
@@ -18,7 +18,7 @@ pub(super) enum DemoError {
     OtherConnection,
     #[error("Somebody else has this name. Take another one.")]
     NameTaken,
-    /// The server refused a call of the backend; the page gets its answer.
+    /// The server refused a call of the backend. The page gets the server's answer.
     #[error("the server answered {status}: {answer}")]
     Refused { status: StatusCode, answer: Value },
     #[error("The server restarts. Try again in a second.")]

@@ -1,7 +1,7 @@
-//! The members of the demo: their names, and the tokens that prove who a page is.
+//! The members of the demo: their names, and the tokens by which a page proves which member it is.
 //!
-//! Every name the demo uses begins with [`PREFIX`], users and channels alike, so that nothing a
-//! visitor asks for reaches a user or a channel of an application.
+//! The name of every user and channel of the demo begins with [`PREFIX`]. Therefore no request of a
+//! visitor reaches a user or a channel of an application.
 
 use std::fmt;
 
@@ -15,11 +15,11 @@ pub(super) const PREFIX: &str = "demo:";
 /// A user of the demo, as a token names it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct DemoMember {
-    /// The connection that the token was given out with. Only this one can be subscribed or
-    /// unsubscribed with it.
+    /// The connection for which the token was issued. The token can subscribe and unsubscribe only
+    /// this connection.
     pub(super) conn_id: Uuid,
-    /// A random number, drawn when the name was taken. The server keeps it in the user's private
-    /// state, so a token of somebody who had the name before is worth nothing.
+    /// A random id, created when the name was taken. The server keeps it in the user's private
+    /// state, so the token of a former owner of the name is not accepted.
     pub(super) owner: Uuid,
     /// The user's full name.
     pub(super) user: String,
@@ -49,7 +49,7 @@ pub(super) fn is_of_demo(name: &str) -> bool {
     name.starts_with(PREFIX)
 }
 
-/// Makes and reads tokens.
+/// The signer of tokens.
 pub(super) struct Tokens(Signer);
 
 impl Tokens {
@@ -57,12 +57,12 @@ impl Tokens {
         Self(Signer::new(&format!("demo {secret}")))
     }
 
-    /// Returns the token of this member.
+    /// Returns a token for this member.
     pub(super) fn issue(&self, member: &DemoMember) -> String {
         self.0.sign(&member.to_string())
     }
 
-    /// Returns whose token it is, or `None` if this server did not make it.
+    /// Returns the member of a token, or `None` if this server did not issue the token.
     pub(super) fn read(&self, token: &str) -> Option<DemoMember> {
         self.0.verify(token).ok().and_then(DemoMember::parse)
     }

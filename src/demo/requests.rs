@@ -1,4 +1,4 @@
-//! What the demo's page sends, and what of it the demo takes.
+//! The requests of the demo's page, and their checks.
 
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -7,7 +7,7 @@ use uuid::Uuid;
 use super::error::DemoError;
 use super::member::{PREFIX, is_of_demo};
 
-/// The channels of the demo. Each shows something else.
+/// The channels of the demo. Each has a different configuration.
 const CHANNELS: [&str; 3] = ["demo:lobby", "demo:ideas", "demo:quiet"];
 
 /// The keys of a member's state that others may see.
@@ -18,20 +18,21 @@ const LONGEST_NAME: usize = 256;
 /// The longest text of a message, in characters.
 const LONGEST_TEXT: usize = 1000;
 
-/// Returns the settings of the demo's channels.
+/// Returns the configurations of the demo's channels.
 pub(super) fn channel_configs() -> Value {
     let lively = |history_size: u32| {
-        json!({"notify_presence": true, "notify_state": true, "broadcast_presence_with_user_lists": true,
+        json!({"notify_presence": true, "notify_state": true,
+               "broadcast_presence_with_user_lists": true,
                "store_history": true, "history_size": history_size})
     };
     let quiet = json!({"notify_presence": false, "store_history": false});
     json!({"demo:lobby": lively(50), "demo:ideas": lively(20), "demo:quiet": quiet})
 }
 
-/// Refuses channels that are not the demo's.
+/// Checks that all channels belong to the demo.
 ///
 /// # Errors
-/// Names the first channel that is not the demo's.
+/// Fails when a channel does not belong to the demo. The error names the first such channel.
 pub(super) fn refuse_other_channels(channels: &[String]) -> Result<(), DemoError> {
     match channels
         .iter()
@@ -45,7 +46,7 @@ pub(super) fn refuse_other_channels(channels: &[String]) -> Result<(), DemoError
     }
 }
 
-/// Returns the public values of a state, without those that are too long.
+/// Returns the public values of a state, without values of more than 40 characters.
 pub(super) fn filter_public(state: &Value) -> Value {
     let text = |key: &&str| {
         let text = state.get(*key)?.as_str()?;
@@ -54,7 +55,7 @@ pub(super) fn filter_public(state: &Value) -> Value {
     Value::Object(PUBLIC_KEYS.iter().filter_map(text).collect())
 }
 
-/// A user who joins, or comes back.
+/// A request to join the chat, or to come back to it.
 #[derive(Deserialize)]
 pub(super) struct JoinRequest {
     /// The name of the user, without the prefix.
@@ -63,12 +64,12 @@ pub(super) struct JoinRequest {
     pub(super) channels: Vec<String>,
     #[serde(default)]
     pub(super) state: Value,
-    /// The token of somebody who joined before and comes back.
+    /// The token of a user who joined before and comes back. Empty for a new user.
     #[serde(default)]
     pub(super) token: String,
 }
 
-/// A connection, and channels that it subscribes to or leaves.
+/// A request to subscribe a connection to channels, or to unsubscribe it.
 #[derive(Deserialize)]
 pub(super) struct ChannelsRequest {
     pub(super) conn_id: Uuid,
@@ -76,14 +77,14 @@ pub(super) struct ChannelsRequest {
     pub(super) token: String,
 }
 
-/// Values to set in a member's state.
+/// A request to set values in a member's state.
 #[derive(Deserialize)]
 pub(super) struct StateRequest {
     pub(super) update_state: Value,
     pub(super) token: String,
 }
 
-/// A message, new or changed: to a channel, or to one user.
+/// A request to publish, edit or delete a message to a channel or to one user.
 #[derive(Deserialize)]
 pub(super) struct DemoMessage {
     #[serde(default)]
@@ -96,10 +97,10 @@ pub(super) struct DemoMessage {
 }
 
 impl DemoMessage {
-    /// Returns where the message goes: `channel` and `pm_users` of a call.
+    /// Returns the destination of the message: the fields `channel` and `pm_users` of a call.
     ///
     /// # Errors
-    /// Fails when the channel or the user is not the demo's.
+    /// Fails when the channel or the user does not belong to the demo.
     pub(super) fn destination(&self, user: &str) -> Result<Value, DemoError> {
         match (&self.channel, &self.to) {
             (Some(channel), None) => refuse_other_channels(std::slice::from_ref(channel))
@@ -109,12 +110,12 @@ impl DemoMessage {
                 "The demo has no user {to:?}. The names of its users begin with {PREFIX}"
             ))),
             _ => Err(DemoError::Bad(
-                "A message goes to a channel of the demo, or to a user.".to_owned(),
+                "A message must name a channel of the demo or a user, but not both.".to_owned(),
             )),
         }
     }
 
-    /// Returns the object of the message.
+    /// Returns the content of the message, the field `message` of a call.
     ///
     /// # Errors
     /// Fails when the text is empty or too long.
@@ -122,7 +123,7 @@ impl DemoMessage {
         let text = self.text.trim();
         if text.is_empty() || text.chars().count() > LONGEST_TEXT {
             return Err(DemoError::Bad(format!(
-                "A message has 1 to {LONGEST_TEXT} characters."
+                "A message must have 1 to {LONGEST_TEXT} characters."
             )));
         }
         Ok(json!({"text": text, "to": self.to}))
@@ -138,7 +139,7 @@ impl JoinRequest {
         let name = self.username.trim();
         if name.is_empty() || name.chars().count() > LONGEST_NAME {
             return Err(DemoError::Bad(format!(
-                "A name has 1 to {LONGEST_NAME} characters."
+                "A name must have 1 to {LONGEST_NAME} characters."
             )));
         }
         Ok(format!("{PREFIX}{name}"))

@@ -1,5 +1,5 @@
-//! Measures how late a thread comes to what it has to do. A thread that is busy with one thing for long
-//! lets all its sockets and actors wait for as long.
+//! Measures the time by which a thread starts due work late. While a thread is busy with one task,
+//! all its sockets and actors wait.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -8,7 +8,7 @@ use tokio::time::{Instant, sleep_until};
 
 use super::Metrics;
 
-/// How often a thread is looked at.
+/// The time between two measurements of a thread.
 const INTERVAL: Duration = Duration::from_millis(250);
 
 /// Measures the delay of the current thread for as long as the thread runs.

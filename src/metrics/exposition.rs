@@ -17,38 +17,38 @@ use super::Metrics;
 use super::process::ProcessNumbers;
 use super::writer::Writer;
 
-/// The type of the text.
+/// The content type of the text.
 pub const CONTENT_TYPE: &str = "text/plain; version=0.0.4; charset=utf-8";
 
-/// Where the numbers come from. Those that have to be asked for were asked for.
+/// The sources of the numbers. The numbers that others must be asked for are here already.
 #[derive(Debug)]
 pub struct Numbers {
     /// The version of the server.
     pub version: &'static str,
-    /// When the server started, in seconds since 1970.
+    /// The time at which the server started, in seconds since 1970.
     pub start_time: f64,
-    /// Whether requests may be sent to the server.
+    /// Whether the server is ready for requests.
     pub is_ready: bool,
-    /// What the system says of the process.
+    /// The numbers of the process, from the operating system.
     pub process: ProcessNumbers,
-    /// How many actors of each kind there are.
+    /// The number of actors of each kind.
     pub population: Population,
     /// The counters of the broker.
     pub counters: Counters,
-    /// What is counted in memory.
+    /// The count of memory.
     pub memory: Memory,
     /// The state of the store, if it is a file.
     pub store: Option<StoreStatus>,
-    /// How many panics there were.
+    /// The number of panics.
     pub panics: u64,
-    /// What the server counts besides.
+    /// The other counts of the server.
     pub metrics: Arc<Metrics>,
 }
 
 /// Encodes the numbers as text.
 ///
 /// # Errors
-/// Never, since a text takes whatever is written.
+/// Never fails, because writing to a `String` cannot fail.
 pub fn encode(numbers: Numbers) -> Result<String, fmt::Error> {
     let mut registry = Registry::default();
     registry.register_collector(Box::new(numbers));
@@ -84,17 +84,18 @@ impl Numbers {
     fn write_server(&self, to: &mut Writer<'_>) -> fmt::Result {
         to.gauges(
             "channelstream_build_info",
-            "Always 1; the label is the version of the server.",
+            "Always 1. The label is the version of the server.",
             [([("version", self.version)], 1u64)],
         )?;
         to.gauge(
             "channelstream_ready",
-            "1 while requests may be sent, 0 while the server stops or its store cannot be written.",
+            "1 while the server is ready for requests, 0 while it stops or its store cannot be \
+             written.",
             u64::from(self.is_ready),
         )?;
         to.histogram(
             "channelstream_event_loop_delay_seconds",
-            "How much later than they should the threads came to what they had to do.",
+            "The time by which the threads started due work late.",
             &self.metrics.event_loop_delay.read(),
         )
     }
@@ -108,27 +109,28 @@ impl Numbers {
         )?;
         to.counter(
             "channelstream_messages_delivered_total",
-            "Messages that were handed to clients; one to three clients counts three.",
+            "Messages that were handed to clients. A message to three clients counts three times.",
             counters.delivered_messages(),
         )?;
         to.counters(
             "channelstream_deliveries_total",
-            "Events of any kind that were handed to clients; one to three clients counts three.",
+            "Events of any kind that were handed to clients. An event to three clients counts \
+             three times.",
             by_transport(counters.deliveries()),
         )?;
         to.counter(
             "channelstream_full_queues_total",
-            "How often there was something for a client whose queue was full.",
+            "Times that a client's queue was full when there were entries for it.",
             counters.full_queues(),
         )?;
         to.counter(
             "channelstream_slow_clients_total",
-            "Clients that were closed because what they had not read left a log.",
+            "Clients that were closed because a log lost entries that they had not read.",
             counters.too_slow(),
         )?;
         to.counter(
             "channelstream_gaps_total",
-            "How often a client was told that entries it has not read are gone (catchup:gap).",
+            "Times that a client was told that entries it has not read are gone (catchup:gap).",
             counters.gaps(),
         )?;
         to.histogram(
@@ -156,7 +158,7 @@ impl Numbers {
         )?;
         to.counter(
             "channelstream_takeovers_total",
-            "How often a newer transport took over a connection from one that was still open.",
+            "Times that a newer transport took over a connection from one that was still open.",
             counters.takeovers(),
         )?;
         to.counter(
@@ -199,7 +201,7 @@ impl Numbers {
         )?;
         to.gauge(
             "channelstream_pending_calls",
-            "Calls that change something and wait for the actors now.",
+            "Calls that change something and now wait for the actors.",
             self.counters.pending(),
         )
     }
@@ -213,7 +215,7 @@ impl Numbers {
         let faults = self.counters.faults();
         to.counters(
             "channelstream_actor_faults_total",
-            "Actors that ended by a fault of the server.",
+            "Actors that a fault of the server ended.",
             [
                 ([("kind", "channel")], faults.channels),
                 ([("kind", "user")], faults.users),
@@ -235,27 +237,28 @@ impl Numbers {
         )?;
         to.gauge(
             "channelstream_log_bytes",
-            "Bytes that the logs of all channels and users hold, about.",
+            "Approximate bytes that the logs of all channels and users hold.",
             self.memory.log_bytes() as u64,
         )?;
         to.gauge(
             "channelstream_history_bytes",
-            "Bytes that the histories of all channels hold, about.",
+            "Approximate bytes that the histories of all channels hold.",
             self.memory.history_bytes() as u64,
         )?;
         to.gauge(
             "channelstream_memory_counted_bytes",
-            "Bytes that are counted: messages, entries, states, bodies, and fixed sums for actors and sockets.",
+            "Bytes that are counted: messages, entries, states, bodies, and fixed sums for actors \
+             and sockets.",
             self.memory.counted() as u64,
         )?;
         to.gauge(
             "channelstream_memory_limit_bytes",
-            "The bytes that may be counted (memory_limit); 0 for any number.",
+            "The most bytes that may be counted (memory_limit). 0 for no limit.",
             self.memory.limit().unwrap_or_default() as u64,
         )?;
         to.counter(
             "channelstream_memory_trims_total",
-            "How often logs and histories were trimmed because too much was counted.",
+            "Times that logs and histories were trimmed because too many bytes were counted.",
             self.memory.trims(),
         )
     }
@@ -266,7 +269,8 @@ impl Numbers {
         };
         to.gauge(
             "channelstream_store_writable",
-            "1 while the file of the store can be written, 0 while calls that change something are refused.",
+            "1 while the file of the store can be written, 0 while calls that change something are \
+             refused.",
             u64::from(store.is_ready()),
         )?;
         to.gauge(
@@ -281,7 +285,7 @@ impl Numbers {
         )?;
         to.gauge(
             "channelstream_store_waiting_bytes",
-            "Bytes that wait to be written to the file of the store, about.",
+            "Approximate bytes that wait to be written to the file of the store.",
             store.waiting_bytes as u64,
         )?;
         to.counter(
@@ -303,30 +307,30 @@ impl Numbers {
         let process = &self.process;
         to.gauge(
             "process_start_time_seconds",
-            "When the process started, in seconds since 1970.",
+            "The time at which the process started, in seconds since 1970.",
             self.start_time,
         )?;
         if let Some(seconds) = process.processor_seconds {
             to.counter_of_seconds(
                 "process_cpu_seconds_total",
-                "Time for which the process has run on processors.",
+                "The time that the process has run on processors.",
                 seconds,
             )?;
         }
         for (name, help, value) in [
             (
                 "process_resident_memory_bytes",
-                "Memory of the process that is resident.",
+                "Resident memory of the process.",
                 process.resident_bytes,
             ),
             (
                 "process_open_fds",
-                "Descriptors that are open: sockets and files.",
+                "Open descriptors, which are sockets and files.",
                 process.open_descriptors,
             ),
             (
                 "process_max_fds",
-                "Descriptors that may be open.",
+                "The most descriptors that may be open.",
                 process.most_descriptors,
             ),
         ] {

@@ -1,19 +1,19 @@
-//! A histogram of durations whose threads do not share memory: each has counts of its own, and whoever
-//! reads adds them up.
+//! A histogram of durations. Each thread has its own counts, so threads do not write to the same
+//! memory. A reader adds the counts of all threads.
 
 use std::array;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering::Relaxed};
 use std::time::Duration;
 
-/// The upper bounds of the buckets, in seconds. What is longer than the last counts in one more.
+/// The upper bounds of the buckets, in seconds. Longer durations count in one more bucket.
 const BOUNDS: [f64; 13] = [
     0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0,
 ];
 
-/// How many threads have counts of their own. Where there are more, some share them.
+/// The number of threads that have their own counts. If there are more threads, some share counts.
 const SHARDS: usize = 16;
 
-/// How many threads have asked for a shard.
+/// The number of threads that have asked for a shard.
 static THREADS: AtomicUsize = AtomicUsize::new(0);
 
 thread_local! {
@@ -25,25 +25,25 @@ thread_local! {
 #[derive(Debug)]
 pub struct Histogram(Box<[Shard; SHARDS]>);
 
-/// The counts of a thread, which begin on a cache line of their own.
+/// The counts of a thread. The alignment gives them their own cache lines.
 #[derive(Debug, Default)]
 #[repr(align(128))]
 struct Shard {
-    /// How many durations are in each bucket, and not in the one before.
+    /// The number of durations in each bucket, without those of the buckets before it.
     counts: [AtomicU64; BOUNDS.len() + 1],
     /// The sum of the durations, in microseconds.
     micros: AtomicU64,
 }
 
-/// What a histogram holds, as it was read.
+/// The contents of a histogram at the time of a read.
 #[derive(Clone, Debug)]
 pub struct Distribution {
     /// The sum of all durations, in seconds.
     pub sum: f64,
     /// The number of durations.
     pub count: u64,
-    /// The upper bound of each bucket in seconds, and how many durations are in it and not in the one
-    /// before. The last bound is infinity.
+    /// The upper bound of each bucket in seconds, and the number of durations in this bucket,
+    /// without those of the buckets before it. The last bound is infinity.
     pub buckets: Vec<(f64, u64)>,
 }
 
@@ -69,7 +69,7 @@ impl Histogram {
         micros.fetch_add(length, Relaxed);
     }
 
-    /// Returns what was counted.
+    /// Returns the contents.
     pub fn read(&self) -> Distribution {
         let in_bucket = |(bucket, bound): (usize, f64)| {
             let counts = self.0.iter().filter_map(|shard| shard.counts.get(bucket));

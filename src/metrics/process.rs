@@ -1,25 +1,25 @@
-//! What the system says of this process.
+//! Reads the numbers of this process from the operating system.
 
 use std::fs;
 
-/// How many ticks of the system's accounts a second has, for all programs on Linux.
+/// The number of clock ticks per second in `/proc`. Linux uses this number for all programs.
 const TICKS_PER_SECOND: f64 = 100.0;
 
-/// What the system says of this process. A number that it does not say is absent.
+/// The numbers of this process. A number is absent if the system does not report it.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct ProcessNumbers {
-    /// How many bytes of memory are resident.
+    /// The number of bytes of resident memory.
     pub resident_bytes: Option<u64>,
-    /// How many descriptors are open.
+    /// The number of open descriptors.
     pub open_descriptors: Option<u64>,
-    /// How many descriptors may be open.
+    /// The most descriptors that may be open.
     pub most_descriptors: Option<u64>,
-    /// For how many seconds its threads have run on a processor.
+    /// The time that its threads have run on a processor, in seconds.
     pub processor_seconds: Option<f64>,
 }
 
 impl ProcessNumbers {
-    /// Reads the numbers. This reads files, so a thread that serves does not do it itself.
+    /// Reads the numbers. This reads files, so a thread that serves clients must not call it.
     pub fn read() -> Self {
         Self {
             resident_bytes: fs::read_to_string("/proc/self/status")
@@ -27,7 +27,8 @@ impl ProcessNumbers {
                 .and_then(|status| parse_resident(&status)),
             open_descriptors: fs::read_dir("/proc/self/fd")
                 .ok()
-                // One of them is the folder itself, which is read just now.
+                // One descriptor is that of the directory `/proc/self/fd` itself, which is being
+                // read.
                 .map(|open| (open.count() as u64).saturating_sub(1)),
             most_descriptors: rlimit::getrlimit(rlimit::Resource::NOFILE)
                 .ok()
@@ -48,7 +49,8 @@ fn parse_resident(status: &str) -> Option<u64> {
     Some(kilobytes * 1024)
 }
 
-/// Adds the fields `utime` and `stime`. The second field is a name in brackets, which may hold spaces.
+/// Returns the sum of the fields `utime` and `stime`, in seconds. The second field of the text is a
+/// name in brackets, which may contain spaces.
 fn parse_processor_time(stat: &str) -> Option<f64> {
     let (_, rest) = stat.rsplit_once(')')?;
     let mut fields = rest.split_whitespace().skip(11);

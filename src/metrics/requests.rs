@@ -3,8 +3,8 @@
 use std::array;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
-/// The paths that requests are counted by, in the order of their bytes. What a stranger asks for beside
-/// them is one more, so nobody can make the counts grow.
+/// The paths by which requests are counted, sorted by their bytes. All other paths share one more
+/// count, so strangers cannot make the number of counts grow.
 const PATHS: [&str; 38] = [
     "/",
     "/admin",
@@ -46,18 +46,18 @@ const PATHS: [&str; 38] = [
     "/ws",
 ];
 
-/// The paths of which a part is a name, by what they begin with.
+/// The paths that contain a name, each with the prefix by which it is recognised.
 const PATTERNS: [(&str, &str); 2] = [
     ("/static/", "/static/{name}"),
     ("/api-explorer/files/", "/api-explorer/files/{name}"),
 ];
 
-/// The statuses that requests are counted by, in their order. All others are one more.
+/// The statuses by which requests are counted, sorted. All other statuses share one more count.
 const STATUSES: [u16; 19] = [
     101, 200, 204, 302, 304, 400, 401, 403, 404, 405, 406, 408, 413, 415, 422, 426, 429, 500, 503,
 ];
 
-/// What is counted for a path that is in none of the lists.
+/// The label of a path or a status that is not in the lists.
 const OTHER: &str = "other";
 
 /// The counts of the requests that were answered.
@@ -72,10 +72,11 @@ impl Default for RequestCounts {
     }
 }
 
-/// How many requests for a path were answered with a status.
+/// The number of requests for a path that were answered with a status.
 #[derive(Clone, Debug)]
 pub struct RequestCount {
-    /// The path, in which `{name}` stands for any name; `other` for all paths that do not exist.
+    /// The path, in which `{name}` stands for any name. `other` stands for all paths that do not
+    /// exist.
     pub path: &'static str,
     /// The status, or `other`.
     pub status: String,
@@ -84,7 +85,7 @@ pub struct RequestCount {
 }
 
 impl RequestCounts {
-    /// Counts a request that was answered. The path is without a proxy's prefix.
+    /// Counts a request that was answered. `path` does not contain a proxy's prefix.
     pub fn add(&self, path: &str, status: u16) {
         let counts = self.0.get(index_of_path(path));
         let index = STATUSES.binary_search(&status).unwrap_or(STATUSES.len());

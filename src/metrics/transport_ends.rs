@@ -5,18 +5,18 @@ use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use channelstream_actors::error::CloseReason;
 use channelstream_actors::transport::{ByTransport, Transport};
 
-/// Why a transport has ended.
+/// The reason why a transport has ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum TransportEnd {
-    /// The client has closed it in order.
+    /// The client has closed the transport properly.
     Client,
-    /// The socket is gone, without a word of the client.
+    /// The socket is gone, and the client did not close it.
     Lost,
     /// The poll was answered.
     Answered,
-    /// The client broke the protocol of websockets.
+    /// The client violated the websocket protocol.
     Violation,
-    /// The server has closed it for this reason.
+    /// The server has closed the transport for this reason.
     Closed(CloseReason),
 }
 
@@ -37,7 +37,7 @@ const NAMES: [&str; 12] = [
 ];
 
 impl TransportEnd {
-    /// Returns the reason in a word, as metrics and the log name it.
+    /// Returns the name of the reason in metrics and in the log.
     pub fn name(self) -> &'static str {
         NAMES.get(self.index()).copied().unwrap_or_default()
     }
@@ -60,7 +60,7 @@ impl TransportEnd {
     }
 }
 
-/// Returns the name of a kind of transport, as metrics and the log use it.
+/// Returns the name of a kind of transport in metrics and in the log.
 pub fn name_of(transport: Transport) -> &'static str {
     match transport {
         Transport::Websocket => "websocket",
@@ -73,12 +73,12 @@ pub fn name_of(transport: Transport) -> &'static str {
 #[derive(Debug, Default)]
 pub struct TransportEndCounts(ByTransport<[AtomicU64; NAMES.len()]>);
 
-/// How many transports of a kind have ended for a reason.
+/// The number of transports of a kind that have ended for a reason.
 #[derive(Clone, Copy, Debug)]
 pub struct TransportEndCount {
     /// The kind of transport.
     pub transport: &'static str,
-    /// The reason in a word.
+    /// The name of the reason.
     pub reason: &'static str,
     /// The number of transports.
     pub count: u64,

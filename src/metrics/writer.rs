@@ -1,8 +1,9 @@
 //! Writes single metrics.
 //!
-//! The crate `prometheus-client` writes the format of OpenMetrics, in which the type of a counter is that
-//! of a name without `_total`. The text format of Prometheus, which every tool reads, wants the whole
-//! name. So a counter is written under its whole name, as a gauge is, which adds no suffix.
+//! The crate `prometheus-client` writes the OpenMetrics format. In this format, the line with the
+//! type of a counter names the counter without `_total`. The text format of Prometheus, which every
+//! tool reads, requires the whole name there. Therefore a counter is encoded like a gauge, which
+//! keeps the whole name and adds no suffix.
 
 use std::fmt;
 
@@ -13,7 +14,7 @@ use prometheus_client::metrics::MetricType;
 
 use super::histogram::Distribution;
 
-/// Writes metrics, each with its meaning and type.
+/// A writer of metrics. It writes the help text and the type of each metric.
 pub(super) struct Writer<'a>(pub(super) DescriptorEncoder<'a>);
 
 impl Writer<'_> {

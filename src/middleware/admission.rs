@@ -1,5 +1,5 @@
-//! Decides whether a request is let in, before its handler runs. The prefix of a proxy is cut off
-//! the path before (`proxy.rs`).
+//! Decides whether a request is admitted, before its handler runs. At this point the prefix of a
+//! proxy is already removed from the path (`proxy.rs`).
 
 use actix_http::h1;
 use actix_web::HttpMessage;
@@ -23,7 +23,8 @@ use crate::transport::upgrade::Upgrading;
 /// The largest body, in bytes, of a request that needs no signature.
 const UNSIGNED_LIMIT: usize = 4096;
 
-/// A request that was let in. The server does not end before this is dropped.
+/// An admitted request. A call that changes something, and a request that opens a websocket or an
+/// event stream, count as under way until this is dropped. A stop of the server waits for them.
 pub(super) struct Admission {
     purpose: Purpose,
     lifecycle: Lifecycle,
@@ -31,10 +32,10 @@ pub(super) struct Admission {
 }
 
 impl Admission {
-    /// Lets a request in, and reads its body where it needs no signature.
+    /// Admits a request. If it needs no signature, reads its body.
     ///
     /// # Errors
-    /// Returns why the request is not let in.
+    /// Fails when the request is not admitted. The error contains the reason.
     pub(super) async fn decide(
         request: &mut ServiceRequest,
         services: &Services,
@@ -48,16 +49,16 @@ impl Admission {
         let lifecycle = services.lifecycle.clone();
         let pending = match purpose {
             Purpose::Change => Some(lifecycle.begin().ok_or(ApiError::Stopping)?),
-            // The handler closes the websocket or the stream with a code. A page can see that, but
-            // not a status.
+            // While the server stops, the handler closes the websocket or the stream with a code. A
+            // page can see the code, but it cannot see a status.
             Purpose::Stream | Purpose::Socket => lifecycle.begin(),
-            // A poll may wait for long. When the server stops, the handler answers what waits for
-            // the client, or refuses the poll.
+            // A poll may wait for a long time. While the server stops, the handler answers with the
+            // events that wait for the client, or refuses the poll.
             Purpose::Poll => None,
             Purpose::Question | Purpose::Open => None,
         };
         match purpose {
-            // The handler reads the body once the signature is checked.
+            // The handler reads the body after the check of the signature.
             Purpose::Change | Purpose::Question => {}
             Purpose::Stream | Purpose::Poll | Purpose::Socket | Purpose::Open => {
                 read_small_body(request, &services.settings).await?
@@ -70,27 +71,27 @@ impl Admission {
         })
     }
 
-    /// Ends the admission of a request that was answered, and corrects an answer that would mislead
-    /// its page.
+    /// Ends the admission of a request that was answered. Replaces an answer that would mislead the
+    /// page of a poll while the server stops.
     pub(super) fn end(self, response: ServiceResponse<BoxBody>) -> ServiceResponse<BoxBody> {
         if self.purpose == Purpose::Poll
             && response.status() == StatusCode::UNAUTHORIZED
             && self.lifecycle.is_draining()
         {
-            // The connection was closed because the server stops. The page has to come back to the
-            // server that follows, not to connect again through its application.
+            // The connection was closed because the server stops. The page must poll the next
+            // server, and need not connect again through its application.
             return response.error_response(ApiError::Stopping);
         }
         response
     }
 }
 
-/// Checks how many sockets the client has, and how often it calls. Probes of the server's health
-/// are always answered.
+/// Checks the number of the client's sockets and the rate of its calls. Probes of the server's
+/// health are always answered.
 ///
 /// # Errors
-/// Fails when the client is beyond a limit. A websocket or an event stream that is beyond
-/// `max_connections` passes: its handler closes it with a code, which a page can see.
+/// Fails when the client exceeds a limit. A websocket or an event stream that exceeds
+/// `max_connections` passes. Its handler closes it with a code, which a page can see.
 fn check_client(
     request: &ServiceRequest,
     purpose: Purpose,
@@ -118,7 +119,7 @@ fn check_client(
     let listens = matches!(purpose, Purpose::Stream | Purpose::Poll | Purpose::Socket);
     if let Some(address) = client
         && listens
-        // The socket of a client that connects directly is counted already.
+        // The socket of a client that connects directly was counted when it was accepted.
         && find_direct_client(peer, settings).is_none()
     {
         let counted = limits.begin_listening(address);
@@ -129,7 +130,8 @@ fn check_client(
     Ok(())
 }
 
-/// Reads the whole body of a request that anyone may send, so that its handler never waits for it.
+/// Reads the whole body of a request that needs no signature, so that its handler never waits for
+/// the body.
 async fn read_small_body(
     request: &mut ServiceRequest,
     settings: &Settings,

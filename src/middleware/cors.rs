@@ -1,5 +1,5 @@
-//! Lets pages of other origins read answers, errors too, in the original's words (`protocol.md`
-//! §9).
+//! Adds the headers that let pages of other origins read answers, including errors. The headers are
+//! the same as in the original (`protocol.md` §9).
 
 use actix_web::http::header::{self, HeaderMap, HeaderName, HeaderValue};
 
@@ -12,10 +12,10 @@ const HEADERS: [(HeaderName, &str); 4] = [
     ),
     (
         header::ACCESS_CONTROL_ALLOW_HEADERS,
-        "Content-Type, Depth, User-Agent, X-File-Size, X-Requested-With, If-Modified-Since, X-File-Name, Cache-Control, Pragma, Origin, \
-         Connection, Referer, Cookie",
+        "Content-Type, Depth, User-Agent, X-File-Size, X-Requested-With, If-Modified-Since, \
+         X-File-Name, Cache-Control, Pragma, Origin, Connection, Referer, Cookie",
     ),
-    // What a page of another origin may read besides the body.
+    // The headers that a page of another origin may read.
     (
         header::ACCESS_CONTROL_EXPOSE_HEADERS,
         "X-Channelstream-Hint, X-Channelstream-Position, X-Request-Id, Retry-After",
@@ -23,8 +23,8 @@ const HEADERS: [(HeaderName, &str); 4] = [
     (header::ACCESS_CONTROL_MAX_AGE, "86400"),
 ];
 
-/// Adds the headers to an answer. The origins in `allowed` (`allow_cors`) may read it, and all
-/// origins where that is empty.
+/// Adds the headers to an answer. The origins in `allowed` (`allow_cors`) may read the answer. If
+/// `allowed` is empty, all origins may.
 pub(super) fn add_headers(
     headers: &mut HeaderMap,
     allowed: &[Origin],
@@ -51,7 +51,8 @@ pub(super) fn add_headers(
         HeaderName::from_static("xdomainrequestallowed"),
         HeaderValue::from_static("1"),
     );
-    // Not for other origins, but for every answer as well: browsers shall not guess what it is.
+    // This header is not about origins, but every answer needs it: it stops browsers from guessing
+    // the content type.
     headers.insert(
         header::X_CONTENT_TYPE_OPTIONS,
         HeaderValue::from_static("nosniff"),

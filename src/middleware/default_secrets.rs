@@ -10,8 +10,8 @@ use actix_web::http::header::{self, HeaderMap, HeaderName};
 use crate::error::ApiError;
 use crate::settings::Settings;
 
-/// Headers that proxies add and other clients do not. `X-Forwarded-For` is not among them: clients
-/// of the original send it alone, and get an answer (`protocol.md` §2).
+/// The headers that show that a request came through a proxy. `X-Forwarded-For` is not in the list,
+/// because clients of the original may send it by itself and must get an answer (`protocol.md` §2).
 static MARKS: [HeaderName; 5] = [
     header::FORWARDED,
     HeaderName::from_static("x-forwarded-host"),
@@ -20,13 +20,14 @@ static MARKS: [HeaderName; 5] = [
     header::VIA,
 ];
 
-/// Whether such a refusal was logged before.
+/// Whether a refusal for this reason was logged before.
 static IS_LOGGED: AtomicBool = AtomicBool::new(false);
 
 /// Refuses a request that came through a proxy while a default secret is in force.
 ///
 /// # Errors
-/// Returns which header shows the proxy, and which secrets have their default.
+/// Fails when the request is refused. The error names the header that shows the proxy, and the
+/// secrets that have their default.
 pub(super) fn check(headers: &HeaderMap, settings: &Settings) -> Result<(), ApiError> {
     if !settings.trusted_proxies.is_empty() {
         return Ok(());
@@ -43,7 +44,7 @@ pub(super) fn check(headers: &HeaderMap, settings: &Settings) -> Result<(), ApiE
         secrets: defaults.join(" and "),
     };
     if !IS_LOGGED.swap(true, Ordering::Relaxed) {
-        log::warn!("refused a request with 403 (told once): {refusal}");
+        log::warn!("refused a request with 403 (logged once): {refusal}");
     }
     Err(refusal)
 }

@@ -1,4 +1,4 @@
-//! Warns once of each proxy header that was ignored, and says which setting to change.
+//! Logs a warning, once for each proxy header that was ignored, and names the setting to change.
 
 use std::net::IpAddr;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -8,11 +8,12 @@ use actix_web::http::header::HeaderMap;
 use crate::caller::is_believed;
 use crate::settings::{ProxyHeader, Settings};
 
-/// Whether a header was ignored before, in the order of [`ProxyHeader::ALL`].
+/// Whether a warning about each header was logged before, in the order of [`ProxyHeader::ALL`].
 static WARNED: [AtomicBool; ProxyHeader::ALL.len()] =
     [const { AtomicBool::new(false) }; ProxyHeader::ALL.len()];
 
-/// Logs the first header of each kind that does not count from this peer.
+/// Logs a warning about each header of the request that is not believed from this peer, unless one
+/// was logged before.
 pub(super) fn warn(headers: &HeaderMap, peer: Option<IpAddr>, settings: &Settings) {
     for (header, warned) in ProxyHeader::ALL.iter().zip(&WARNED) {
         let is_new = || !warned.swap(true, Ordering::Relaxed);
@@ -25,7 +26,9 @@ pub(super) fn warn(headers: &HeaderMap, peer: Option<IpAddr>, settings: &Setting
                 |peer| peer.to_canonical().to_string(),
             );
             let (name, remedy) = (header.name(), suggest_remedy(*header, &peer, settings));
-            log::warn!("ignored the header {name} of a request from {peer}: {remedy} (told once)");
+            log::warn!(
+                "ignored the header {name} of a request from {peer}: {remedy} (logged once)"
+            );
         }
     }
 }
@@ -36,7 +39,8 @@ fn suggest_remedy(header: ProxyHeader, peer: &str, settings: &Settings) -> Strin
         format!("if {peer} is your reverse proxy, add it to trusted_proxies")
     } else {
         format!(
-            "if {peer} is your reverse proxy and sets this header, add {name} to proxy_headers and {peer} to trusted_proxies"
+            "if {peer} is your reverse proxy and sets this header, add {name} to proxy_headers \
+             and {peer} to trusted_proxies"
         )
     }
 }

@@ -1,4 +1,4 @@
-//! Finds out on every request who its [`Caller`] is, by what trusted proxies say.
+//! Identifies the [`Caller`] of every request, with the headers of trusted proxies.
 
 use std::rc::Rc;
 
@@ -13,11 +13,11 @@ use crate::error::ApiError;
 use crate::purpose::is_probe;
 use crate::settings::Settings;
 
-/// Attaches the [`Caller`] to a request, and cuts the prefix of a proxy off its path.
+/// Attaches the [`Caller`] to a request, and removes the prefix of a proxy from its path.
 ///
 /// # Errors
-/// Refuses a request that came through a proxy while a default secret is in force, and one that
-/// came by HTTP while `enforce_https` is set.
+/// Fails when the request came through a proxy while a default secret is in force, or when it came
+/// over HTTP while `enforce_https` is set.
 pub fn identify_caller(request: &mut ServiceRequest, settings: &Settings) -> Result<(), ApiError> {
     let peer = request.peer_addr().map(|peer| peer.ip());
     ignored_headers::warn(request.headers(), peer, settings);
@@ -26,7 +26,7 @@ pub fn identify_caller(request: &mut ServiceRequest, settings: &Settings) -> Res
     cut_prefix(request, &caller.prefix);
     let is_refused = settings.enforce_https
         && caller.scheme != "https"
-        // A container's health check comes from inside and has no https.
+        // The health check of a container comes from its own machine, over plain HTTP.
         && !is_probe(request.path())
         && !is_own_call(request.headers());
     request.extensions_mut().insert(Rc::new(caller));

@@ -20,10 +20,11 @@ pub(super) fn record(response: &ServiceResponse<BoxBody>, counters: &Counters) {
     }
 }
 
-/// Counts the error of a request for `path`, and logs it where an operator may have to change
+/// Counts the error of a request for `path`, and logs it if an operator may have to change
 /// something.
 fn record_error(error: &ApiError, path: &str) {
-    // A page without a session is led to where its operator can sign in.
+    // A request for a page without a session is redirected to the sign-in page, so it does not
+    // count as refused.
     if !matches!(error, ApiError::NoSession { .. }) {
         add_refused();
     }
@@ -38,7 +39,8 @@ fn record_error(error: &ApiError, path: &str) {
         ApiError::OriginNotAllowed { origin } => log_refusal(
             RefusalKind::Origin,
             format_args!(
-                "refused {path} to a page of the origin {}: add the origin to allow_origins if the page is yours",
+                "refused {path} to a page of the origin {}: add the origin to allow_origins \
+                 if the page is yours",
                 origin.escape_debug()
             ),
         ),

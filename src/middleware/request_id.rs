@@ -1,4 +1,4 @@
-//! The id of a request, by which lines of several logs can be found together.
+//! The id of a request, by which an operator finds its lines in several logs.
 
 use actix_web::http::header::{HeaderMap, HeaderName, HeaderValue};
 use bytes::Bytes;
@@ -9,11 +9,11 @@ use uuid::Uuid;
 /// The header that carries the id, in requests and answers.
 static HEADER: HeaderName = HeaderName::from_static("x-request-id");
 
-/// The longest id that is taken, in characters.
+/// The longest id that is accepted from a client, in characters.
 const LONGEST: usize = 128;
 
-/// Returns the id that a request brings, or a new one. One that is longer than [`LONGEST`] or that holds
-/// anything but visible ASCII characters is not taken.
+/// Returns the id in the request's header, or a new one if the header has no valid id. A valid id
+/// has 1 to [`LONGEST`] visible ASCII characters.
 pub(super) fn identify(headers: &HeaderMap) -> RequestId {
     let brought = headers.get(&HEADER).and_then(|id| take(id.as_bytes()));
     RequestId::new(brought.unwrap_or_else(|| Uuid::new_v4().simple().to_string().into()))
@@ -26,7 +26,7 @@ fn take(id: &[u8]) -> Option<ByteString> {
         .flatten()
 }
 
-/// Puts the id into an answer.
+/// Adds the id to an answer.
 pub(super) fn add_header(headers: &mut HeaderMap, request: &RequestId) {
     // Cannot fail: an id has visible ASCII characters only.
     if let Ok(id) = HeaderValue::from_str(request.as_str()) {

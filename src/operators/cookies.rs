@@ -7,10 +7,10 @@ use sha1::Sha1;
 
 use crate::caller::Caller;
 
-/// Derives the key for cookies of this purpose from a secret of any length (HKDF, RFC 5869).
+/// Derives the key for the cookies of a purpose from a secret of any length (HKDF, RFC 5869).
 pub(super) fn derive_key(purpose: &str, secret: &str) -> Key {
     let mut bytes = [0; 64];
-    // Cannot fail: HKDF with SHA-1 makes up to 5,100 bytes.
+    // Cannot fail: HKDF with SHA-1 can return up to 5,100 bytes.
     let expanded =
         Hkdf::<Sha1>::new(None, secret.as_bytes()).expand(purpose.as_bytes(), &mut bytes);
     debug_assert!(expanded.is_ok());
@@ -26,7 +26,7 @@ pub(super) fn sign(key: &Key, name: &'static str, value: String) -> String {
         .unwrap_or_default()
 }
 
-/// Returns the value of a cookie whose signature is right.
+/// Returns the value of a cookie, or `None` if its signature is wrong.
 pub(super) fn verify(key: &Key, cookie: Cookie<'static>) -> Option<String> {
     let name = cookie.name().to_owned();
     let mut jar = CookieJar::new();
@@ -36,7 +36,8 @@ pub(super) fn verify(key: &Key, cookie: Cookie<'static>) -> Option<String> {
         .map(|cookie| cookie.value().to_owned())
 }
 
-/// Returns a cookie for all paths that no script reads and no other site sends.
+/// Returns a cookie for all paths. Scripts cannot read it, and requests from other sites do not
+/// carry it.
 pub(super) fn build(
     name: &'static str,
     value: String,

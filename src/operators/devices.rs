@@ -1,8 +1,9 @@
-//! Device cookies: a browser that signed in before is known by a signed cookie and has a sign-in
-//! throttle of its own. So a stranger's guesses, also from the same address, never make the
-//! operator wait (OWASP, "Slow Down Online Guessing Attacks with Device Cookies").
+//! Device cookies: a signed cookie identifies a browser that signed in before, and the failures of
+//! this browser are counted separately. Therefore a stranger's guesses never make the operator
+//! wait, even from the same address (OWASP, "Slow Down Online Guessing Attacks with Device
+//! Cookies").
 //!
-//! The cookie opens nothing. It only says in whose name failures are counted.
+//! The cookie gives no access. It only decides for which source failures are counted.
 
 use actix_web::HttpRequest;
 use actix_web::cookie::time::Duration;
@@ -16,14 +17,15 @@ use crate::settings::Settings;
 const COOKIE: &str = "channelstream_device";
 const LIFETIME: Duration = Duration::days(365);
 
-/// Makes and reads device cookies.
+/// The key that signs and checks device cookies.
 pub(crate) struct Devices {
     key: Key,
 }
 
 impl Devices {
-    /// Derives the key from all secrets of the settings. Device cookies outlive a restart, also
-    /// without a `cookie_secret`, and become invalid when the name or the password changes.
+    /// Derives the key from the operator's name and all secrets of the settings. Device cookies
+    /// stay valid after a restart, even without a `cookie_secret`. They become invalid when the
+    /// name or the password changes.
     pub(super) fn new(settings: &Settings) -> Self {
         let (cookie, secret, password) = (
             &settings.cookie_secret,
@@ -36,7 +38,7 @@ impl Devices {
             &settings.admin_user,
             password.as_str(),
         ];
-        // With their lengths, so that no two settings give the same text.
+        // The lengths ensure that different settings never give the same text.
         let text: String = parts
             .iter()
             .map(|part| format!("{}:{part}", part.len()))
@@ -46,12 +48,14 @@ impl Devices {
         }
     }
 
-    /// Returns the id of the device that sent this request, if it brings a cookie of this server.
+    /// Returns the id of the device that sent a request. `None` if the request has no valid device
+    /// cookie.
     pub(crate) fn of(&self, request: &HttpRequest) -> Option<Uuid> {
         verify(&self.key, request.cookie(COOKIE)?)?.parse().ok()
     }
 
-    /// Returns the cookie of a device that has just signed in. One that had a cookie keeps its id.
+    /// Returns the cookie for a device that has just signed in. A device that had a cookie before
+    /// keeps its id.
     pub(crate) fn remember(&self, device: Option<Uuid>, caller: &Caller) -> Cookie<'static> {
         let id = device.unwrap_or_else(Uuid::new_v4);
         build(

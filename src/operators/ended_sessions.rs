@@ -1,5 +1,5 @@
-//! Remembers which sessions have ended before their time, so that a copy of the cookie is worth
-//! nothing after signing out.
+//! Remembers the sessions that have ended early, so that a copy of the cookie has no value after
+//! the operator signs out.
 
 use std::collections::HashSet;
 
@@ -7,30 +7,30 @@ use actix::prelude::*;
 use time::OffsetDateTime;
 use uuid::Uuid;
 
-/// The session of somebody who signed in.
+/// The session of an operator who signed in.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub(super) struct Session {
-    /// When the session ends, in seconds since 1970.
+    /// The time at which the session ends, in seconds since 1970.
     pub(super) until: i64,
-    /// A random number that tells the session from others.
+    /// The random id of the session.
     pub(super) id: Uuid,
 }
 
-/// Ends this session before its time.
+/// Ends this session early.
 #[derive(Message, Clone, Copy, Debug)]
 #[rtype(result = "()")]
 pub(super) struct EndSession(pub(super) Session);
 
-/// Asks whether this session has ended before its time.
+/// Asks whether this session has ended early.
 #[derive(Message, Clone, Copy, Debug)]
 #[rtype(result = "bool")]
 pub(super) struct HasSessionEnded(pub(super) Session);
 
-/// Remembers which sessions have ended before their time. There is one for the server.
+/// The actor that remembers the sessions that have ended early. The server has one.
 #[derive(Default)]
 pub(super) struct EndedSessions {
-    /// The ended sessions, each until its time comes. Only sessions that this server opened are
-    /// added.
+    /// The sessions that have ended early, each until the time at which it would have ended. Only
+    /// sessions that this server opened are added.
     ended: HashSet<Session>,
 }
 

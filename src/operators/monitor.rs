@@ -1,5 +1,5 @@
-//! Takes a sample of the server's numbers once a second and remembers those of the last minutes,
-//! whether a panel is open or not.
+//! Takes a sample of the server's numbers once a second and keeps the samples of the last minutes.
+//! It does so even while no panel is open.
 
 use std::collections::VecDeque;
 use std::time::{Duration, Instant};
@@ -15,13 +15,13 @@ use crate::operators::store_report::StoreReport;
 
 const INTERVAL: Duration = Duration::from_secs(1);
 
-/// How many samples are remembered: those of five minutes.
+/// The number of samples that are kept, which cover five minutes.
 const REMEMBERED: usize = 300;
 
 /// The numbers of the server in one second.
 #[derive(Clone, Debug, Serialize)]
 pub struct Sample {
-    /// When the second ended, in microseconds since 1970.
+    /// The time at which the second ended, in microseconds since 1970.
     pub at: u64,
     /// The number of clients that listen.
     listening: ByTransport<u64>,
@@ -29,7 +29,7 @@ pub struct Sample {
     deliveries: ByTransport<u64>,
     /// The number of messages that were published, per second.
     messages: u64,
-    /// How often a client's queue was full, per second.
+    /// The number of times that a client's queue was full, per second.
     full_queues: u64,
     /// The number of clients that were closed for being too slow, per second.
     too_slow: u64,
@@ -38,7 +38,7 @@ pub struct Sample {
     channels: usize,
     users: u64,
     connections: usize,
-    /// The store, as it was when the second ended.
+    /// The state of the store at the end of the second.
     store: StoreReport,
 }
 
@@ -65,19 +65,19 @@ impl CounterTotals {
     }
 }
 
-/// Asks for the samples after a moment, in microseconds since 1970. The reply has the oldest first.
+/// Asks for the samples after a time, in microseconds since 1970. The reply begins with the oldest.
 #[derive(Message, Clone, Copy, Debug)]
 #[rtype(result = "Vec<Sample>")]
 pub(crate) struct ListSince(pub(crate) u64);
 
-/// Takes a sample of the server's numbers every second. There is one for the server.
+/// The actor that takes a sample of the server's numbers every second. The server has one.
 pub struct Monitor {
     broker: Broker,
     /// The last samples, oldest first; at most [`REMEMBERED`].
     samples: VecDeque<Sample>,
     /// The counters at the last sample.
     before: CounterTotals,
-    /// When the last sample was taken.
+    /// The time at which the last sample was taken.
     at: Instant,
 }
 

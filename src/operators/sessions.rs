@@ -1,4 +1,5 @@
-//! The sessions of operators. A signed cookie names the session and when it ends.
+//! The sessions of operators. A signed cookie contains the id of the session and the time at which
+//! the session ends.
 
 use std::sync::Arc;
 
@@ -20,7 +21,7 @@ use crate::settings::Settings;
 pub const COOKIE: &str = "auth_tkt";
 const LIFETIME: Duration = Duration::days(30);
 
-/// Makes and reads session cookies.
+/// The sessions of operators: opens, checks and ends them.
 pub struct Sessions {
     key: ArcSwap<Key>,
     ended: Addr<EndedSessions>,
@@ -28,8 +29,8 @@ pub struct Sessions {
 }
 
 impl Sessions {
-    /// Derives the key from `cookie_secret`, or from a random text where that is empty. Then all
-    /// sessions end with the process.
+    /// Derives the key from `cookie_secret`. If it is empty, the key is random, and all sessions
+    /// end with the process.
     pub fn new(settings: &Settings) -> Self {
         Self {
             key: ArcSwap::from_pointee(make_key(settings)),
@@ -43,18 +44,18 @@ impl Sessions {
         self.key.store(Arc::new(make_key(settings)));
     }
 
-    /// Derives a new key for the cookies of devices, if one of the settings has changed that it is
-    /// made of.
+    /// Derives the key of device cookies again. It changes only if one of the settings has changed
+    /// from which it is derived.
     pub(crate) fn replace_devices(&self, settings: &Settings) {
         self.devices.store(Arc::new(Devices::new(settings)));
     }
 
-    /// Returns what knows the browsers that signed in before.
+    /// Returns the part that recognises browsers that signed in before.
     pub(crate) fn devices(&self) -> Arc<Devices> {
         self.devices.load_full()
     }
 
-    /// Opens a session, and returns its cookie.
+    /// Opens a session and returns its cookie.
     pub fn open(&self, caller: &Caller) -> Cookie<'static> {
         let until = OffsetDateTime::now_utc().unix_timestamp() + LIFETIME.whole_seconds();
         build(
@@ -74,7 +75,7 @@ impl Sessions {
         build(COOKIE, String::new(), Duration::ZERO, caller)
     }
 
-    /// Ends the session of a request for every copy of its cookie.
+    /// Ends the session of a request. Every copy of its cookie becomes invalid.
     pub(crate) async fn end(&self, request: &HttpRequest) {
         if let Some(session) = self.find(request) {
             // An error means that the server is stopping.
@@ -94,7 +95,7 @@ impl Sessions {
             .unwrap_or(true)
     }
 
-    /// Returns the session that the cookie of a request names, if its time has not come.
+    /// Returns the session that the cookie of a request names, if it has not expired.
     fn find(&self, request: &HttpRequest) -> Option<Session> {
         let value = verify(&self.key.load(), request.cookie(COOKIE)?)?;
         let (until, id) = value.split_once('.')?;

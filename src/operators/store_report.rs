@@ -1,4 +1,4 @@
-//! How the store is doing, as `/ready` and the panel show it.
+//! The state of the store, as `/ready` and the panel show it.
 
 use channelstream_actors::store::Store;
 use serde::Serialize;
@@ -9,13 +9,13 @@ use utoipa::ToSchema;
 pub struct StoreReport {
     /// The kind of store that the setting `store` names.
     kind: Kind,
-    /// The state of the file; absent where nothing is kept.
+    /// The state of the file. Absent if the store is in memory.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
     file: Option<FileReport>,
 }
 
-/// What the setting `store` says.
+/// The kind of store that the setting `store` names.
 #[derive(Clone, Copy, Debug, Serialize, ToSchema)]
 #[serde(rename_all = "lowercase")]
 enum Kind {
@@ -28,20 +28,20 @@ enum Kind {
 pub struct FileReport {
     /// The size of the file and of its write-ahead log, in bytes.
     bytes: u64,
-    /// The number of bytes that wait to be written, about.
+    /// The approximate number of bytes that wait to be written.
     waiting_bytes: usize,
     /// The number of transactions that were written since the start.
     commits: u64,
-    /// The number of seconds since the last of them; null where nothing was written since the start.
+    /// The number of seconds since the last transaction. Null if none was written since the start.
     #[schema(required = true)]
     seconds_since_commit: Option<f64>,
-    /// The reason why the file cannot be written; null while it can.
+    /// The reason why the file cannot be written. Null while it can.
     #[schema(required = true)]
     error: Option<String>,
 }
 
 impl StoreReport {
-    /// Reads how the store is doing.
+    /// Returns the current state of the store.
     pub fn of(store: &Store) -> Self {
         let Some(status) = store.status() else {
             return Self {

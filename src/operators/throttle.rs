@@ -1,5 +1,5 @@
-//! Makes guessing the panel's password slow: after some failures a source waits before it may try
-//! again, longer each time.
+//! Slows down guesses of the panel's password. After some failures, a source must wait before it
+//! may try again, and the waits grow with each failure.
 
 use std::collections::HashMap;
 use std::net::{IpAddr, Ipv6Addr};
@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use actix::prelude::*;
 use uuid::Uuid;
 
-/// How many failures bring no wait, since people mistype.
+/// The number of failures without a wait, because people mistype.
 const FREE: u32 = 5;
 
 /// The wait after the next failure. Each further failure doubles it.
@@ -17,24 +17,25 @@ const FIRST_WAIT: Duration = Duration::from_millis(500);
 /// The longest wait.
 const LONGEST_WAIT: Duration = Duration::from_secs(60);
 
-/// How long failures count after the wait they brought.
+/// The time for which failures count after the wait that they caused.
 const MEMORY: Duration = Duration::from_secs(15 * 60);
 
 /// The most sources that are remembered.
 const CAPACITY: usize = 10_000;
 
-/// Where an attempt to sign in comes from. Each source has a wait of its own.
+/// The source of an attempt to sign in. Each source has its own wait.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub(crate) enum AttemptSource {
-    /// A browser that signed in before, by the id in its device cookie. Guesses from its address do
-    /// not make it wait.
+    /// A browser that signed in before, identified by the id in its device cookie. Guesses by
+    /// others from its address do not make it wait.
     Device(Uuid),
-    /// Anyone else at this address.
+    /// All other browsers at this address.
     Address(IpAddr),
 }
 
 impl AttemptSource {
-    /// Returns what counts as one source: whoever has one IPv6 address has a network of them.
+    /// Returns the source under which failures are counted. For IPv6 this is the network of the
+    /// first 64 bits, because one client has all of its addresses.
     fn whole(self) -> Self {
         match self {
             Self::Device(id) => Self::Device(id),
@@ -48,17 +49,17 @@ impl AttemptSource {
     }
 }
 
-/// Asks whether this source may try now. The attempt counts as a failure until it
-/// succeeds, so parallel guesses gain nothing.
+/// Asks whether this source may try now. The attempt counts as a failure until it succeeds, so
+/// parallel guesses gain nothing.
 #[derive(Message, Clone, Copy, Debug)]
 #[rtype(result = "Result<(), Wait>")]
 pub(crate) struct Attempt(pub(crate) AttemptSource);
 
-/// How long the source has to wait before its next attempt.
+/// The time that the source must wait before its next attempt.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Wait(pub(crate) Duration);
 
-/// Tells that the password was right. The failures of the source are forgotten.
+/// Reports that the password was right. The failures of the source are forgotten.
 #[derive(Message, Clone, Copy, Debug)]
 #[rtype(result = "()")]
 pub(crate) struct Succeeded(pub(crate) AttemptSource);
@@ -69,7 +70,8 @@ struct FailureRecord {
     until: Instant,
 }
 
-/// Remembers who failed to sign in, and how long they have to wait. There is one for the server.
+/// The actor that remembers the sources that failed to sign in, and their waits. The server has
+/// one.
 #[derive(Default)]
 pub struct SignInThrottle {
     /// The failures of each source; at most [`CAPACITY`] sources.
@@ -111,8 +113,8 @@ impl SignInThrottle {
         self.records.remove(&source.whole());
     }
 
-    /// Forgets those that need not wait; if that is less than half, also the half of the others
-    /// that waits the shortest.
+    /// Forgets the sources that need not wait. If at least half of [`CAPACITY`] remain, also
+    /// forgets the half of them with the shortest waits.
     fn forget_some(&mut self, now: Instant) {
         self.records.retain(|_, record| record.until > now);
         if self.records.len() >= CAPACITY / 2 {

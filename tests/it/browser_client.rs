@@ -227,7 +227,7 @@ async fn a_page_of_the_original_works() {
         json!([
             "messageErrorCallback",
             422,
-            "A message has 1 to 1000 characters."
+            "A message must have 1 to 1000 characters."
         ])
     );
     assert_eq!(
