@@ -13,7 +13,7 @@ use std::time::Duration;
 use actix_server::ServerHandle;
 use tokio::time::sleep;
 
-/// The time between two checks of a stop: were connections accepted, or have they sent requests?
+/// The time between two checks of a stop for newly accepted connections and their first requests.
 const CHECK_INTERVAL: Duration = Duration::from_millis(10);
 
 /// The number of checks in a row that must find nothing new. The HTTP server does not report when
@@ -36,7 +36,7 @@ pub enum SocketOwner {
     ServiceManager,
 }
 
-/// The state of accepting. Cloning shares it.
+/// The state of accepting connections. Cloning shares it.
 #[derive(Clone, Debug)]
 pub struct Accepting(Arc<AcceptingState>);
 

@@ -72,8 +72,8 @@ impl ClientLimits {
             && !self.has_told.swap(true, Relaxed)
         {
             log::info!(
-                "the limits per address do not count {peer}, which is private; \
-                 if it is your reverse proxy, name it in trusted_proxies"
+                "the limits per address do not apply to {peer}, which is a private address; \
+                 if it is your reverse proxy, add it to trusted_proxies"
             );
         }
     }

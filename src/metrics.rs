@@ -23,6 +23,6 @@ pub struct Metrics {
     pub transport_ends: TransportEndCounts,
     /// The times that clients took to confirm the events that they were sent.
     pub confirmation_lag: Histogram,
-    /// The times by which the threads started due work late.
+    /// The delays with which the threads started due work.
     pub event_loop_delay: Histogram,
 }

@@ -15,7 +15,7 @@ use crate::error::ApiError;
 pub enum PageStyles {
     /// Style sheets of this server only.
     OwnFiles,
-    /// Styles within the page as well.
+    /// Style sheets of this server, and styles within the page.
     Inline,
 }
 

@@ -14,7 +14,7 @@ pub(super) enum DemoError {
     NoToken,
     #[error("Only its author may change a message.")]
     NotYours,
-    #[error("This is the connection of somebody else.")]
+    #[error("This connection belongs to somebody else.")]
     OtherConnection,
     #[error("Somebody else has this name. Take another one.")]
     NameTaken,

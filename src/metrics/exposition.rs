@@ -20,7 +20,8 @@ use super::writer::Writer;
 /// The content type of the text.
 pub const CONTENT_TYPE: &str = "text/plain; version=0.0.4; charset=utf-8";
 
-/// The sources of the numbers. The numbers that others must be asked for are here already.
+/// The sources of the numbers. Numbers that must be requested from actors or from the operating
+/// system were requested before.
 #[derive(Debug)]
 pub struct Numbers {
     /// The version of the server.
@@ -95,7 +96,7 @@ impl Numbers {
         )?;
         to.histogram(
             "channelstream_event_loop_delay_seconds",
-            "The time by which the threads started due work late.",
+            "The delay with which the threads started due work.",
             &self.metrics.event_loop_delay.read(),
         )
     }

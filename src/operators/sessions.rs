@@ -21,7 +21,7 @@ use crate::settings::Settings;
 pub const COOKIE: &str = "auth_tkt";
 const LIFETIME: Duration = Duration::days(30);
 
-/// The sessions of operators: opens, checks and ends them.
+/// The sessions of operators, and the keys that sign their cookies.
 pub struct Sessions {
     key: ArcSwap<Key>,
     ended: Addr<EndedSessions>,

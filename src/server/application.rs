@@ -14,7 +14,7 @@ use crate::middleware::handle;
 use crate::routes::{Exposure, client_routes, routes};
 use crate::services::Services;
 
-/// The settings of one listening socket for its application.
+/// The facts about a listening socket that its application needs.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Served {
     pub(super) exposure: Exposure,

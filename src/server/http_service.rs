@@ -77,8 +77,8 @@ where
         .graceful_shutdown_signal(stopping)
         .keep_alive(KEEP_ALIVE)
         .h1_write_buffer_size(WRITE_BUFFER)
-        // The stream has its own deadline, which applies to every head. That of actix-http applies
-        // to the first head only.
+        // The stream has its own deadline, which applies to every head. The deadline of actix-http
+        // applies to the first head only.
         .client_request_timeout(Duration::ZERO)
         .client_disconnect_timeout(LINGER)
         .on_connect_ext(|stream: &WatchedStream, data| {

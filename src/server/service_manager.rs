@@ -4,7 +4,7 @@
 //! | event | message |
 //! | --- | --- |
 //! | the store is being read | `STATUS` |
-//! | the server listens | `READY=1` |
+//! | the server serves clients | `READY=1` |
 //! | SIGHUP | `RELOADING=1` with `MONOTONIC_USEC`, then `READY=1` |
 //! | a stop begins | `STOPPING=1` |
 //! | every thread has answered | `WATCHDOG=1`, where `WATCHDOG_USEC` is given |
@@ -27,9 +27,9 @@ const MOST_WAITING: usize = 16;
 /// A change of the server's state that the service manager is told.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) enum Change {
-    /// The store is being read, and the server does not listen yet.
+    /// The store is being read, and the server does not serve clients yet.
     Starting,
-    /// The server listens, or goes on after a reload.
+    /// The server serves clients, or continues to do so after a reload.
     Ready,
     /// The settings are read again.
     Reloading,

@@ -5,7 +5,7 @@
 //! comes back. The `id:` of a list is a position (`position.rs`), and the next request begins
 //! there. A request without a position begins where the former stream began.
 //!
-//! The actor takes the messages of every outlet ([`channelstream_actors::outlet`]),
+//! The actor handles the messages of every outlet ([`channelstream_actors::outlet`]),
 //! `SendHeartbeat` and `ResponseEnded`.
 
 use std::convert::Infallible;

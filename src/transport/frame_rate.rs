@@ -36,8 +36,8 @@ impl FrameRate {
         self.is_exceeded_at(now)
     }
 
-    /// Returns whether a count above the limit exceeds it within the window. If the window is over,
-    /// begins a new one with this frame.
+    /// Returns whether the window still runs at `now`, so that a count above the limit exceeds it.
+    /// If the window is over, begins a new one with this frame.
     fn is_exceeded_at(&mut self, now: Instant) -> bool {
         if now.saturating_duration_since(self.begun_at) < WINDOW {
             return true;

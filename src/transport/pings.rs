@@ -93,8 +93,8 @@ impl Pings {
         server_frames::ping_behind(frame, self.number.to_string().as_bytes())
     }
 
-    /// Returns the next ping if events were sent since the last one and the ping is due. Sets the
-    /// reminder if the ping is due later.
+    /// Returns the next ping if it is due: no ping is open, and events were sent since the last
+    /// ping. Sets the reminder if the ping is due later.
     pub(super) fn send_due(&mut self, read: &mut ReadProgress) -> Option<Bytes> {
         if self.is_open || read.unasked() == 0 {
             return None;

@@ -100,7 +100,7 @@ impl SocketHandle {
     pub(super) fn open_probe(&self, socket: SockRef<'_>) {
         match socket.try_clone() {
             Ok(socket) => drop(self.probe.set(socket)),
-            Err(error) => log::debug!("a second descriptor of a socket failed to open: {error}"),
+            Err(error) => log::debug!("cannot open a second descriptor of a socket: {error}"),
         }
     }
 

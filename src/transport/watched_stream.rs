@@ -37,8 +37,8 @@ impl WatchedStream {
     /// Takes a stream that was just accepted, and the state that it shares with its requests.
     ///
     /// The stream ends when the other side does not acknowledge sent bytes within `unacknowledged`,
-    /// because a machine that is gone does not close its sockets. It also ends when the head of a
-    /// request takes longer than `head_timeout`.
+    /// because a machine that is gone neither answers pings nor closes its sockets. It also ends
+    /// when the head of a request takes longer than `head_timeout`.
     pub fn new(
         stream: ClientStream,
         exchange: Exchange,
