@@ -1,5 +1,5 @@
-//! Measures the delay with which a thread starts due work. While a thread is busy with one task, all
-//! its sockets and actors wait.
+//! Measures the delay with which a thread starts due work. While a thread is busy with one task,
+//! all its sockets and actors wait.
 
 use std::sync::Arc;
 use std::time::Duration;

@@ -187,7 +187,8 @@ mod tests {
 
     #[test]
     fn data_is_skipped_and_control_frames_are_unmasked() {
-        let bytes = b"\x81\x83\x01\x02\x03\x04abc\x89\x82\x01\x02\x03\x04ij\x8a\x80\0\0\0\0\x88\x80\0\0\0\0";
+        let bytes = b"\x81\x83\x01\x02\x03\x04abc\x89\x82\x01\x02\x03\x04ij\
+                      \x8a\x80\0\0\0\0\x88\x80\0\0\0\0";
         let expected = [
             ClientFrame::Data,
             ClientFrame::Ping(Bytes::from_static(b"hh")),
