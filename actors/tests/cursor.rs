@@ -1,13 +1,14 @@
-//! Random histories of a log and its subscribers, against what the cursor promises: each entry
-//! meant for a subscriber reaches its client once and in order, a repeat is marked, and what is
-//! lost is told.
+//! Random histories of a log and its subscribers, checked against the promises of the cursor: each
+//! entry for a subscriber reaches its client once and in order, a repeat is marked, and a loss is
+//! reported as a gap.
 //!
-//! The same is run with each of the faults that can be planted into the cursor, and must fail.
+//! The same test runs with each of the faults that can be planted into the cursor. Then it must
+//! fail.
 
 #![expect(
     clippy::unwrap_used,
     clippy::indexing_slicing,
-    reason = "a test that meets what it does not expect shall fail"
+    reason = "a test must fail at anything unexpected"
 )]
 
 use std::collections::VecDeque;
@@ -32,17 +33,17 @@ use proptest::test_runner::{TestError, TestRunner};
 
 const SUBSCRIBERS: usize = 3;
 
-/// What happens next. Numbers choose among what is possible then.
+/// The next step. Numbers choose among what is possible at that time.
 #[derive(Clone, Debug)]
 enum Step {
-    /// Entries are appended: for everyone, or all but one, or one only; perhaps not kept for those
-    /// who miss them.
+    /// Entries are appended for everyone, for all but one user, or for one user only. If `kept` is
+    /// false, subscribers who are not attached never get them.
     Publish {
         count: usize,
         route: usize,
         kept: bool,
     },
-    /// A transport begins. It takes so many lists before it is full.
+    /// A transport attaches. It takes `room` lists before it is full.
     Attach {
         subscriber: usize,
         room: usize,
@@ -54,12 +55,12 @@ enum Step {
         count: usize,
         pong: bool,
     },
-    /// The transport ends: by a lost socket, or by a close of the client. What was not read is
-    /// gone, and the server is told what pongs have confirmed, or nothing.
+    /// The transport ends, by a lost socket or because the client closes it. Unread lists are lost.
+    /// The server is told what pongs have confirmed, or nothing.
     Detach { subscriber: usize, report: bool },
-    /// A younger transport begins although the older has not reported.
+    /// A newer transport attaches although the older one has not reported.
     TakeOver { subscriber: usize, room: usize },
-    /// What was sent about an older transport arrives late.
+    /// A message about an older transport arrives late.
     Straggler { subscriber: usize, begin: bool },
 }
 
@@ -75,12 +76,12 @@ fn step() -> impl Strategy<Value = Step> {
     ]
 }
 
-/// What a transport is sent at once.
+/// A batch that a transport is sent.
 #[derive(Clone, Debug)]
 struct List {
     after: u64,
     last: u64,
-    /// `None`: it is the event that tells of a gap.
+    /// The entries, or `None` for a gap event.
     entries: Option<Vec<(u64, bool)>>,
 }
 
@@ -89,9 +90,9 @@ struct Transport {
     generation: Generation,
     room: usize,
     queue: VecDeque<List>,
-    /// The end of the log when it began: what was there before counts as missed.
+    /// The end of the log when the transport attached. Entries up to it count as missed.
     missed_up_to: u64,
-    /// Up to where pongs have confirmed what was sent; `None` before the first list.
+    /// The offset up to which pongs have confirmed entries, or `None` before the first list.
     confirmed: Option<u64>,
     read: Option<u64>,
     expects_gap: bool,
@@ -103,10 +104,11 @@ struct Subscriber {
     transport: Option<Transport>,
     generation: Generation,
     has_listened: bool,
-    /// The last entry that the client has, and how far a gap was told, or the place began.
+    /// The last entry that the client has.
     seen: u64,
+    /// The offset up to which no entry is owed, since a gap was sent or the place began there.
     excused: u64,
-    /// How far the client has read everything: the position that it would bring.
+    /// The offset up to which the client has read everything: the position that it would report.
     position: u64,
 }
 
@@ -114,7 +116,7 @@ struct World {
     log: Log,
     frames: usize,
     batch: usize,
-    /// By offset, from 1: who may see it, and whether it is kept.
+    /// The entries by offset, from 1: their route, and whether they are kept.
     entries: Vec<(Route, bool)>,
     subscribers: Vec<Subscriber>,
 }
@@ -190,8 +192,8 @@ impl World {
         };
         if !subscriber.has_listened && subscriber.cursor.offsets()[2] >= self.log.oldest_position()
         {
-            // The first time a client listens it gets the last frames, and is told nothing of those
-            // before.
+            // A client that attaches for the first time gets the last frames. It gets no gap for
+            // those before.
             subscriber.excused = subscriber
                 .excused
                 .max(self.log.position_before_frames(self.frames));
@@ -205,7 +207,7 @@ impl World {
         };
         assert!(
             subscriber.cursor.begin(beginning, &self.log),
-            "a younger transport begins"
+            "a newer transport begins"
         );
         subscriber.transport = Some(Transport {
             generation,
@@ -219,7 +221,7 @@ impl World {
         self.pump(index);
     }
 
-    /// Does what a delivery does: sends list after list while there is room.
+    /// Does what a delivery does: sends lists while there is room.
     fn pump(&mut self, index: usize) {
         let Subscriber {
             user,
@@ -234,7 +236,8 @@ impl World {
             let list = match cursor.next(&self.log) {
                 Next::UpToDate => break,
                 Next::Lost => {
-                    // The server ends the transport. Its client may still read what is on its way.
+                    // The server ends the transport. Its client may still read the lists that were
+                    // sent.
                     transport.room = 0;
                     break;
                 }
@@ -312,7 +315,7 @@ impl World {
                     "entry {offset} is marked if it was missed"
                 );
                 if offset <= subscriber.seen {
-                    assert!(is_marked, "entry {offset} comes again and is not marked");
+                    assert!(is_marked, "entry {offset} is repeated without a mark");
                     continue;
                 }
                 let from = subscriber.seen.max(subscriber.excused) + 1;
@@ -320,7 +323,7 @@ impl World {
                     (from..offset).find(|skipped| is_meant(entries, *skipped, &subscriber.user));
                 assert_eq!(
                     skipped, None,
-                    "it was skipped before {offset}, and no gap was told"
+                    "it was skipped before {offset}, and no gap was sent"
                 );
                 subscriber.seen = offset;
             }
@@ -338,7 +341,7 @@ impl World {
         };
         let confirmed = transport.confirmed.filter(|_| report);
         subscriber.cursor.end(transport.generation, confirmed);
-        // A report that comes twice changes nothing.
+        // A second report changes nothing.
         subscriber.cursor.end(transport.generation, None);
     }
 
@@ -409,7 +412,7 @@ impl World {
         }
     }
 
-    /// In the end every client comes back, reads all, and has all.
+    /// Checks that every client that comes back at the end reads everything and has it all.
     fn finish(&mut self) {
         for index in 0..SUBSCRIBERS {
             self.detach(index, true);
@@ -424,26 +427,26 @@ impl World {
             let from = seen.max(excused) + 1;
             let missing =
                 (from..=self.log.end()).find(|offset| is_meant(&self.entries, *offset, user));
-            assert_eq!(missing, None, "{user} never got it, and no gap was told");
+            assert_eq!(missing, None, "{user} never got it, and no gap was sent");
         }
     }
 }
 
-/// Whether an entry must reach a user. One that is not kept reaches only those who listen while it
-/// happens.
+/// Returns whether an entry must reach a user. An entry that is not kept reaches only subscribers
+/// who are attached when it happens.
 fn is_meant(entries: &[(Route, bool)], offset: u64, user: &UserName) -> bool {
     let (route, kept) = &entries[usize::try_from(offset).unwrap() - 1];
     *kept && route.allows(user)
 }
 
-/// Random histories: how long the log is, how many frames it keeps, how large batches are, and what
-/// happens.
+/// Generates random histories: the length of the log, the number of frames that it keeps, the size
+/// of batches, and the steps.
 fn histories() -> impl Strategy<Value = (usize, usize, usize, Vec<Step>)> {
     let steps = prop::collection::vec(step(), 200);
     (5..60_usize, 1..60_usize, 1..8_usize, steps)
 }
 
-/// Runs random histories, until one does not keep what the cursor promises.
+/// Runs random histories, until one breaks a promise of the cursor.
 fn run(more: ProptestConfig) -> Result<(), TestError<impl Debug>> {
     let config = ProptestConfig {
         cases: 1000,
@@ -472,7 +475,7 @@ fn each_entry_reaches_its_subscribers_once_and_in_order_or_a_gap_is_told() {
 fn each_planted_fault_is_found() {
     for fault in Fault::ALL {
         plant(Some(fault));
-        // What is found need not be made smaller.
+        // A failing case need not be made smaller.
         let found = run(ProptestConfig {
             max_shrink_iters: 0,
             ..ProptestConfig::default()

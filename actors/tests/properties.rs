@@ -1,9 +1,9 @@
-//! Random operations on the cores, against what must always hold.
+//! Random operations on the cores, checked against what must always hold.
 
 #![expect(
     clippy::unwrap_used,
     clippy::indexing_slicing,
-    reason = "a test that meets what it does not expect shall fail"
+    reason = "a test must fail at anything unexpected"
 )]
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
@@ -76,7 +76,7 @@ enum Operation {
         channel: usize,
         message: usize,
     },
-    /// What a user told before arrives once more.
+    /// An update that a user sent before arrives once more.
     Repeat {
         told: usize,
     },
@@ -152,14 +152,14 @@ fn json(entry: &Entry) -> Option<Value> {
         .map(|body| serde_json::from_str(body.live()).unwrap())
 }
 
-/// The cores, wired as the actors wire them, and beside them the plain truth.
+/// The cores, connected as the actors connect them, and beside them the expected state.
 struct World {
     users: Vec<UserCore>,
     connections: HashMap<(usize, usize), ConnectionCore>,
     channels: BTreeMap<ChannelName, ChannelCore>,
     messages: Vec<MessageId>,
     told: Vec<ChannelUpdate>,
-    /// Which connection is in which channels, and whether it is present.
+    /// The channels of each connection, and whether it is present.
     truth: HashMap<(usize, usize), (BTreeSet<usize>, bool)>,
     clock: u64,
 }
@@ -454,9 +454,9 @@ proptest! {
         }
     }
 
-    /// Readers come at any moment, read in pieces of any size while more is published, and see each
-    /// entry that is for them once, in order; one who reads too slowly is told so and never skips
-    /// silently.
+    /// Readers come at any time and read pieces of any size while more is published. They see each
+    /// entry that is for them once and in order. A reader who is too slow is told so, and never
+    /// skips entries silently.
     #[test]
     fn a_cursor_sees_each_entry_for_it_once_in_order(
         length in 1..30_usize,
@@ -465,7 +465,8 @@ proptest! {
         let now = Moment::from_micros(1);
         let mut core = ChannelCore::new(channel_name(0), Identity::random(), retention(length), usize::MAX, now);
         let mut routes: Vec<Option<usize>> = Vec::new();
-        // Per user: the position where it began, where it stands, and what it has read.
+        // Values per user: the position where it began, its present position, and the offsets that
+        // it has read.
         let mut cursors: HashMap<usize, (u64, u64, Vec<u64>)> = HashMap::new();
         for (kind, user, count) in steps {
             match kind {

@@ -1,4 +1,4 @@
-//! The virtual client of a connection, whose transports follow one another.
+//! The virtual client of a connection. Its transports follow one another.
 
 use std::cell::RefCell;
 use std::collections::BTreeMap;
@@ -14,21 +14,22 @@ use channelstream_actors::transport::Transport as TransportKind;
 use crate::operation::{Ending, Kind};
 use crate::transport::{Ended, Transport, VirtualOutlet, VirtualSocket};
 
-/// How far a client has read, by what it was told.
+/// The offset up to which a client has read each log, as the server has told it.
 pub(crate) type Known = BTreeMap<Epoch, u64>;
 
 /// A client, whose transports follow one another.
 #[derive(Default)]
 pub(crate) struct Client {
-    /// What the client can say of itself: the last batch that it has read of each log.
+    /// The position that the client can report: the end of the last batch that it has read of each
+    /// log.
     pub(crate) known: Rc<RefCell<Known>>,
-    /// How transports have ended since the last look.
+    /// The ends of transports since the last call of [`Client::take_ends`].
     ends: Rc<RefCell<Vec<Ended>>>,
     /// The latest transport.
     transport: Option<Rc<RefCell<Transport>>>,
     socket: Arc<VirtualSocket>,
-    /// Whether a store that keeps this connection keeps what the client is presumed to have read:
-    /// it was noted last when the server stopped in order.
+    /// Whether the store keeps what the client is presumed to have read. This is so if the
+    /// connection was last noted while the server stopped in order.
     keeps_presumed: bool,
 }
 
@@ -44,7 +45,8 @@ impl Client {
         let queue = transport.queue.clone();
         let transport = Rc::new(RefCell::new(transport));
         let address = VirtualOutlet(transport.clone()).start();
-        // What the former transport was sent is looked at with what this one is sent.
+        // Batches that the former transport received and nobody has checked yet are checked with
+        // those of the new one.
         if let Some(former) = self.transport.replace(transport.clone()) {
             let arrived = std::mem::take(&mut former.borrow_mut().arrived);
             transport.borrow_mut().arrived = arrived;
@@ -64,12 +66,12 @@ impl Client {
         }
     }
 
-    /// Notes that the connection is noted anew.
+    /// Records that the store has noted the connection again.
     pub(crate) fn touch(&mut self) {
         self.keeps_presumed = false;
     }
 
-    /// Gives the latest transport its attachment; `None` where there is no such connection.
+    /// Gives the latest transport its attachment; `None` if the connection does not exist.
     pub(crate) fn attached(&mut self, attachment: Option<Attachment>) {
         match (attachment, &self.transport) {
             (Some(attachment), Some(transport)) => transport.borrow_mut().attached(attachment),
@@ -77,7 +79,7 @@ impl Client {
         }
     }
 
-    /// Returns the kind of the transport that listens.
+    /// Returns the kind of the attached transport, and whether its queue is narrow.
     pub(crate) fn listens(&self) -> Option<(Kind, bool)> {
         let transport = self.transport.as_ref()?.borrow();
         transport
@@ -91,17 +93,17 @@ impl Client {
         self.transport.is_some()
     }
 
-    /// Returns whether a transport was lost since the last look.
+    /// Returns whether a transport was lost since the last call of [`Client::take_ends`].
     pub(crate) fn is_lost(&self) -> bool {
         self.ends.borrow().iter().any(|ended| ended.is_lost)
     }
 
-    /// Returns how transports have ended since the last call.
+    /// Returns the ends of transports since the last call.
     pub(crate) fn take_ends(&mut self) -> Vec<Ended> {
         self.ends.take()
     }
 
-    /// Returns what has arrived since the last call.
+    /// Returns the batches that have arrived since the last call.
     pub(crate) fn take_arrived(&mut self) -> Vec<Batch> {
         let transport = self.transport.as_ref();
         transport.map_or_else(Vec::new, |transport| {
@@ -109,7 +111,7 @@ impl Client {
         })
     }
 
-    /// Returns what the client has read since the last call.
+    /// Returns the batches that the client has read since the last call.
     pub(crate) fn take_read(&mut self) -> Vec<Batch> {
         let transport = self.transport.as_ref();
         transport.map_or_else(Vec::new, |transport| {
@@ -117,7 +119,7 @@ impl Client {
         })
     }
 
-    /// Returns what the transport reports if another one takes over.
+    /// Returns the report of the transport if another one takes over.
     pub(crate) fn confirmed(&self) -> Report {
         let transport = self.transport.as_ref().map(|transport| transport.borrow());
         let transport = transport
@@ -139,7 +141,7 @@ impl Client {
         entries.scan(0, end).collect()
     }
 
-    /// The client reads batches with this many events, and what was told of gaps before them.
+    /// Reads batches with this many events, and the gaps before them.
     pub(crate) fn read(&mut self, events: usize, is_confirmed: bool, is_reported: bool) {
         if let Some(transport) = &self.transport {
             let mut transport = transport.borrow_mut();
@@ -150,15 +152,15 @@ impl Client {
         }
     }
 
-    /// Ends the transport that listens.
+    /// Ends the attached transport.
     pub(crate) fn end(&mut self, ending: Ending) {
         if let Some(transport) = &self.transport {
             transport.borrow_mut().end(ending, None, false);
         }
     }
 
-    /// Ends the transport that listens as one that was told that the server stops, but so that the
-    /// connection goes on in this process.
+    /// Ends the attached transport as after a notice that the server stops. The connection itself
+    /// goes on in this process.
     pub(crate) fn end_at_restart(&mut self) {
         self.keeps_presumed = true;
         if let Some(transport) = &self.transport {
@@ -175,8 +177,8 @@ impl Client {
         self.socket = Arc::default();
     }
 
-    /// Ends the transport that listens with what it has reported before, which is what a store
-    /// knows of it. Of a poll that was answered it knows only what is certain.
+    /// Ends the attached transport with its last report, which is all that a store knows of it. Of
+    /// an answered poll, the store knows only what is confirmed.
     pub(crate) fn end_at_crash(&mut self) {
         if !self.keeps_presumed {
             self.socket.reset();
@@ -194,7 +196,7 @@ impl Client {
     }
 }
 
-/// Returns whether a batch tells of a gap.
+/// Returns whether a batch holds a gap event.
 pub(crate) fn is_gap(batch: &Batch) -> bool {
     batch.list.text().contains("\"type\":\"catchup:gap\"")
 }

@@ -1,4 +1,4 @@
-//! What must be alike on both brokers after each step, and what must differ.
+//! The comparison of both brokers after each step: what must be equal, and what must differ.
 
 use std::collections::BTreeSet;
 
@@ -28,8 +28,8 @@ impl World {
         agree(&memory, &file)
     }
 
-    /// Compares what a client was sent, and notes what it has read. Returns whether it was lost so
-    /// that it counts as absent.
+    /// Compares what a client was sent, and records what it has read. Returns whether its transport
+    /// was lost, so that the client counts as absent.
     pub(crate) fn compare_sent(
         &mut self,
         connection: usize,
@@ -44,7 +44,7 @@ impl World {
     fn compare_delivered(&mut self, connection: usize, begins: Option<&Read>) -> Checked {
         let memory = self.memory.take_delivered(connection);
         let file = self.file.take_delivered(connection);
-        // Into how many batches they are put depends on what was sent to others before.
+        // The number of batches may differ: it depends on what was sent to others before.
         let entries = |all: &[Delivered]| -> Vec<(String, String)> {
             let entries = all.iter().filter(|sent| !sent.is_gap);
             let with_log = |sent: &Delivered| -> Vec<_> {
@@ -71,8 +71,8 @@ impl World {
         Ok(())
     }
 
-    /// A client of the file store's broker is told of the gaps of the other, and of those that it
-    /// is owed since a crash; of one for each log.
+    /// Checks the gaps of one client. The file store's broker must send the gaps that the memory
+    /// broker sends, and those that the client is owed since a crash, one for each log.
     fn compare_gaps(
         &mut self,
         connection: usize,
@@ -95,8 +95,8 @@ impl World {
             let count = |gaps: &[String]| gaps.iter().filter(|name| **name == log).count();
             let (expected, found) = (count(&in_memory), count(&in_file));
             let mut is_right = found == expected;
-            // Where a client stood is kept without the entries that are not for it. Short logs may
-            // have dropped those.
+            // The store keeps a client's position without the entries whose route excludes the
+            // client. Short logs may have dropped such entries, which makes a gap.
             is_right |= self.setup.is_short && self.counts.crashes > 0 && found == 1;
             if let Some(says) = begins {
                 let is_named = self.file.names_now(&says.file, &log);
@@ -107,7 +107,8 @@ impl World {
                     is_right = found == 1;
                     self.counts.owed_gaps += found;
                 } else if is_named && !self.memory.names_now(&says.memory, &log) {
-                    // It has read of a gap there, so it can say more than the other client.
+                    // This client has read a gap in that log, so it can report more than the memory
+                    // broker's client.
                     is_right |= found == 0;
                 }
             }
@@ -126,7 +127,7 @@ impl World {
         Ok(())
     }
 
-    /// Each entry comes once and in order, and again only with a mark.
+    /// Checks that each entry comes once and in order, and that a repeat is marked.
     fn check_order(&mut self, connection: usize, sent: &Delivered) -> Checked {
         let order = &mut self.order[connection];
         let before = order.sent.insert(sent.epoch, sent.last);
@@ -150,15 +151,16 @@ impl World {
         Ok(())
     }
 
-    /// What clients have read of a log takes the place of what they knew of it in other epochs.
+    /// Records what a client has read of a log. It replaces what the client knew of the log in
+    /// other epochs.
     fn note_read(&mut self, connection: usize) {
         let memory = self.memory.take_read(connection);
         for (log, last, is_all) in self.file.take_read(connection) {
             self.gaps.clear_beyond(connection, &log.name);
             let in_memory = self.memory.epoch(&log);
             self.memory.forget_others(connection, &log.name, in_memory);
-            // The one may have read of a gap, or be sent more that is not for it. What only one of
-            // them can name it may not know.
+            // One client may have read a gap, or may be sent more that is not for it. A log that
+            // only one of the two clients can name is forgotten by both.
             if !self.memory.set_known(connection, &log, (last, is_all)) {
                 self.file.forget(connection, &log);
             }
@@ -168,7 +170,7 @@ impl World {
         }
     }
 
-    /// Returns whether a transport was lost so that its client counts as absent.
+    /// Returns whether a transport was lost, so that its client counts as absent.
     fn note_ends(&mut self, connection: usize) -> bool {
         let mut in_memory = self.memory.clients[connection].take_ends().into_iter();
         let mut is_lost = false;
@@ -187,13 +189,13 @@ impl World {
     }
 }
 
-/// Checks that both brokers show the same.
+/// Checks that both brokers show the same information.
 pub(crate) fn agree(memory: &Shown, file: &Shown) -> Checked {
     if memory.normal == file.normal {
         return Ok(());
     }
     Err(format!(
-        "what is shown differs\n{}",
+        "the brokers show different information\n{}",
         difference(&memory.normal, &file.normal)
     ))
 }

@@ -1,4 +1,4 @@
-//! How often what the sequences are about has really happened.
+//! Counts of the events that the sequences are meant to produce. Each must have happened.
 
 use std::fmt;
 use std::ops::AddAssign;
@@ -8,7 +8,7 @@ use channelstream_actors::error::CloseReason;
 use crate::operation::Operation;
 use crate::transport::Ended;
 
-/// Declares the counts, and that all of them are added.
+/// Declares the counts, and adds all of them in `AddAssign`.
 macro_rules! counts {
     ($($(#[$doc:meta])* $name:ident),* $(,)?) => {
         #[derive(Clone, Debug, Default)]
@@ -30,7 +30,7 @@ macro_rules! counts {
         }
 
         impl Counts {
-            /// Returns what has never happened.
+            /// Returns the names of the counts that are 0.
             pub(crate) fn missing(&self) -> Vec<&'static str> {
                 let mut missing = Vec::new();
                 $(if self.$name == 0 { missing.push(stringify!($name)); })*
@@ -44,13 +44,13 @@ counts! {
     steps,
     restarts,
     crashes,
-    /// Crashes that lost something that had happened.
+    /// Crashes that lost steps.
     losing_crashes,
     lost_steps,
-    /// Crashes of a store that answers when a change is on the disk.
+    /// Crashes of a store that answers a call only when its change is on the disk.
     durable_crashes,
     cut_off_calls,
-    /// Calls whose key was used before.
+    /// Calls with a key that was used before.
     repeated_calls,
     other_bodies,
     ids_in_use,
@@ -65,17 +65,17 @@ counts! {
     /// Events that a client was sent again.
     repeats,
     gaps,
-    /// Gaps that clients were told of since a process had died.
+    /// Gaps that clients were sent because a process had died.
     owed_gaps,
     gaps_read,
-    /// Clients that knew entries beyond what was kept.
+    /// Clients that knew entries beyond those that were kept.
     beyond,
-    /// Batches of entries with offsets that their clients knew from lost ones.
+    /// Batches of entries whose offsets their clients knew from lost entries.
     offsets_again,
 }
 
 impl Counts {
-    /// Counts what an answer says.
+    /// Counts what an answer reports.
     pub(crate) fn answer(&mut self, operation: &Operation, answer: &str) {
         self.steps += 1;
         self.ids_in_use += usize::from(answer.contains("InUse"));

@@ -1,5 +1,4 @@
-//! Restarts and crashes: what the file store's broker goes through, and what becomes of the other
-//! one meanwhile.
+//! Restarts and crashes of the file store's broker, and how the memory broker follows them.
 
 use std::collections::BTreeMap;
 use std::future::pending;
@@ -59,7 +58,7 @@ impl World {
         let after = self.file.look().await.exact;
         if before != after {
             return Err(format!(
-                "a restart has changed something\n{}",
+                "a restart has changed what the broker shows\n{}",
                 difference(&before, &after)
             ));
         }
@@ -110,8 +109,8 @@ impl World {
         self.come_back(former, returns).await
     }
 
-    /// Makes the memory broker again as it was at the last commit, with all transports ended as the
-    /// store knows them. Returns the one before.
+    /// Builds the memory broker again as of the last commit, with all transports ended as the store
+    /// knows them. Returns the former memory broker.
     async fn rebuild_memory(&mut self, crash: &Step) -> Side {
         let former = replace(
             &mut self.memory,
@@ -143,7 +142,7 @@ impl World {
         Ok(may_miss_entries)
     }
 
-    /// The client of a connection knows what it knew before a crash.
+    /// Gives the client of a connection what it knew before a crash.
     fn take_knowledge(&mut self, connection: usize, before: &Side, ends: &BTreeMap<String, u64>) {
         let (beyond, unnamed) = self.memory.take_knowledge(connection, before, ends);
         for (log, offset) in beyond {
@@ -188,7 +187,7 @@ impl World {
         former.flatten().collect()
     }
 
-    /// Lets clients come back that listened before a stop.
+    /// Attaches the clients again that listened before a stop.
     async fn come_back(&mut self, former: Vec<Former>, returns: Return) -> Checked {
         let stays_away = usize::from(!returns.all);
         for former in former.into_iter().skip(stays_away) {
@@ -203,8 +202,8 @@ impl World {
         Ok(())
     }
 
-    /// Makes a call with an idempotency key, kills the process when some of it is done and kept,
-    /// and repeats the call.
+    /// Makes a call with an idempotency key, kills the process when a part of the call is done and
+    /// kept, and repeats the call.
     pub(crate) async fn cut_off(&mut self, operation: Operation) -> Checked {
         let step = self.step(operation);
         let Operation::CutOff { key, drafts, done } = &step.operation else {
@@ -219,7 +218,7 @@ impl World {
         let once = async move {
             let cut_off = |claim| async move {
                 publish(claim).await?;
-                // The rest of the step follows; then it is committed, and nothing after it.
+                // The rest of the step follows. It is committed, and nothing after it.
                 kept.send(()).unwrap();
                 pending::<Result<ByteString, CallFailed>>().await
             };

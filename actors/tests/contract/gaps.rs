@@ -1,4 +1,4 @@
-//! Which clients are to be told that entries may be gone, by the rules alone.
+//! The clients that must be told that entries may be missing, by the rules alone.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -7,29 +7,30 @@ use channelstream_actors::position::{Position, Report};
 /// A client's place in a log: the number of the connection, and the name of the log.
 type PlaceOf = (usize, String);
 
-/// What clients of the file store's broker are to be told beyond what those of the other are told.
+/// The gaps that clients of the file store's broker must be sent, and those of the memory broker
+/// not.
 #[derive(Default)]
 pub(crate) struct Gaps {
-    /// The places that were there at a crash, each with the gap that its client was sent and is not
+    /// The places that existed at a crash. The value is the gap that the client was sent and is not
     /// known to have read.
     owed: BTreeMap<PlaceOf, Option<Position>>,
-    /// The logs of which a client knows entries that are lost, and nothing later: each with the
-    /// offset that it knows.
+    /// The logs of which a client knows lost entries, and nothing later. The value is the offset
+    /// that the client knows.
     beyond: BTreeMap<PlaceOf, u64>,
 }
 
 impl Gaps {
-    /// A process has died that may have lost entries of these places.
+    /// Records that a process has died that may have lost entries of these places.
     pub(crate) fn owe(&mut self, places: impl IntoIterator<Item = PlaceOf>) {
         self.owed = places.into_iter().map(|place| (place, None)).collect();
     }
 
-    /// A client knows entries that are lost, up to this offset.
+    /// Records that a client knows lost entries, up to this offset.
     pub(crate) fn set_beyond(&mut self, connection: usize, log: &str, offset: u64) {
         self.beyond.insert((connection, log.to_owned()), offset);
     }
 
-    /// A client has read something of a log in its present epoch.
+    /// Records that a client has read a part of a log in its present epoch.
     pub(crate) fn clear_beyond(&mut self, connection: usize, log: &str) {
         self.beyond.remove(&(connection, log.to_owned()));
     }
@@ -43,21 +44,22 @@ impl Gaps {
         self.owed.contains_key(&(connection, log.to_owned()))
     }
 
-    /// Returns the logs that a client is to be told about.
+    /// Returns the logs for which a client must be sent a gap.
     pub(crate) fn owed(&self, connection: usize) -> Vec<String> {
         let is_its = |(place, _): &(&PlaceOf, &Option<Position>)| place.0 == connection;
         let owed = self.owed.iter().filter(is_its);
         owed.map(|((_, log), _)| log.clone()).collect()
     }
 
-    /// A client was sent a gap.
+    /// Records that a client was sent a gap.
     pub(crate) fn sent(&mut self, connection: usize, log: &str, position: Position) {
         if let Some(gap) = self.owed.get_mut(&(connection, log.to_owned())) {
             *gap = Some(position);
         }
     }
 
-    /// A client is known to have read this far. Returns how many gaps it has read by that.
+    /// Records that a client is known to have read up to this report. Returns the number of gaps
+    /// that it has read.
     pub(crate) fn read(&mut self, connection: usize, report: &Report) -> usize {
         let before = self.owed.len();
         self.owed.retain(|place, gap| {
@@ -70,12 +72,12 @@ impl Gaps {
         before - self.owed.len()
     }
 
-    /// Only these places are left.
+    /// Keeps only these places.
     pub(crate) fn keep(&mut self, places: &BTreeSet<PlaceOf>) {
         self.owed.retain(|place, _| places.contains(place));
     }
 
-    /// A client has forgotten everything.
+    /// Records that a client has forgotten everything.
     pub(crate) fn forget(&mut self, connection: usize) {
         self.beyond.retain(|place, _| place.0 != connection);
     }

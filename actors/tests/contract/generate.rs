@@ -1,4 +1,4 @@
-//! How sequences are made.
+//! Generates random sequences.
 
 use proptest::collection::vec;
 use proptest::option;
@@ -9,7 +9,7 @@ use crate::operation::{
     Setup, USERS,
 };
 
-/// How many idempotency keys there are.
+/// The number of idempotency keys.
 const KEYS: usize = 3;
 
 pub(crate) fn sequence() -> impl Strategy<Value = Sequence> {
@@ -39,7 +39,7 @@ pub(crate) fn sequence() -> impl Strategy<Value = Sequence> {
     )
 }
 
-/// Mostly the first, so that much happens in one place.
+/// Chooses a channel. The first one is the most frequent, so that many operations meet in it.
 fn channel() -> impl Strategy<Value = usize> {
     prop_oneof![1 => Just(0), 1 => 0..CHANNELS]
 }

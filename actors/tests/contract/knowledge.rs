@@ -1,4 +1,4 @@
-//! What clients know of logs, and bring when they attach.
+//! What clients know of logs, and what they report when they attach.
 
 use std::collections::BTreeMap;
 
@@ -10,11 +10,12 @@ use crate::operation::Operation;
 use crate::side::{Log, Side, channel_name};
 use crate::step::Place;
 
-/// The count of a log that was lost in a crash: another one has its place among those of its name.
+/// The number of a log that was lost in a crash. Another log has its place among those of the same
+/// name.
 const LOST: usize = usize::MAX;
 
 impl Side {
-    /// Returns what a client says that it has read.
+    /// Returns what a client reports as read.
     pub(crate) fn known(&self, connection: usize) -> Report {
         let known = self.clients[connection].known.borrow();
         known
@@ -23,7 +24,7 @@ impl Side {
             .collect()
     }
 
-    /// Notes which connections an operation is about.
+    /// Records which connections an operation concerns.
     pub(crate) async fn touch(&mut self, operation: &Operation) {
         match operation {
             Operation::Connect { connection, .. }
@@ -43,7 +44,8 @@ impl Side {
         }
     }
 
-    /// Counts logs after a crash as the other broker does, where those that were lost never were.
+    /// Numbers the logs after a crash as the other broker does, on which the lost logs never
+    /// existed.
     pub(crate) fn count_logs_as(&mut self, other: &Self) {
         let before = std::mem::take(&mut self.logs);
         let counted = other.logs.iter().map(|(name, (_, former))| {
@@ -59,8 +61,8 @@ impl Side {
         }
     }
 
-    /// Returns what a client has read since the last call: the log, the offset, and whether it takes
-    /// the place of what the client knew of another epoch of the log.
+    /// Returns what a client has read since the last call: the log, the offset, and whether it
+    /// replaces what the client knew of another epoch of the log.
     pub(crate) fn take_read(&mut self, connection: usize) -> Vec<(Log, u64, bool)> {
         let mut read = Vec::new();
         for batch in self.clients[connection].take_read() {
@@ -68,15 +70,15 @@ impl Side {
                 continue;
             };
             let is_all = self.forget_others(connection, &log.name, Some(batch.epoch));
-            // What it has read before of another log of the name it has forgotten by that.
+            // The client has now forgotten what it read before of another log of this name.
             read.retain(|(other, ..): &(Log, u64, bool)| other == log || other.name != log.name);
             read.push((log.clone(), batch.last, is_all));
         }
         read
     }
 
-    /// Lets a client forget what it knows of logs of this name in other epochs. Returns whether it
-    /// knew anything of them.
+    /// Makes a client forget what it knows of logs of this name in other epochs. Returns whether it
+    /// knew any of them.
     pub(crate) fn forget_others(
         &self,
         connection: usize,
@@ -93,8 +95,8 @@ impl Side {
         known.len() < before
     }
 
-    /// Lets a client know a log up to this offset, or further if it does and it is not said that
-    /// this is all. Returns false if the log's epoch is not known.
+    /// Records that a client knows a log up to this offset. A higher offset that the client knows
+    /// stays, unless `is_all` is set. Returns false if the log's epoch is not known.
     pub(crate) fn set_known(
         &mut self,
         connection: usize,
@@ -110,13 +112,13 @@ impl Side {
         epoch.is_some()
     }
 
-    /// Lets a client forget what it knows of a log.
+    /// Makes a client forget what it knows of a log.
     pub(crate) fn forget(&mut self, connection: usize, log: &Log) {
         let mut known = self.clients[connection].known.borrow_mut();
         known.retain(|epoch, _| self.epochs.get(epoch) != Some(log));
     }
 
-    /// Returns what logs a report names.
+    /// Returns the logs that a report names, with their offsets.
     pub(crate) fn places(&self, report: &Report) -> Vec<(Place, u64)> {
         let place = |epoch: Epoch| match self.epochs.get(&epoch) {
             Some(log) if log.former != LOST => Place::Log(log.clone()),
@@ -128,7 +130,7 @@ impl Side {
             .collect()
     }
 
-    /// Returns whether a report names a log in the epoch that it has now.
+    /// Returns whether a report names a log in its present epoch.
     pub(crate) fn names_now(&self, report: &Report, name: &str) -> bool {
         let Some(log) = self.log(name) else {
             return false;
@@ -137,7 +139,7 @@ impl Side {
         report.iter().any(|(epoch, _)| Some(*epoch) == present)
     }
 
-    /// Returns what a client brings, as the logs are called here.
+    /// Returns the report of a client, in the epochs of this broker.
     pub(crate) fn report(&self, places: &[(Place, u64)]) -> Report {
         let position = |(place, offset): &(Place, u64)| match place {
             Place::Log(log) => self.epoch(log).map(|epoch| (epoch, *offset)),
@@ -146,9 +148,9 @@ impl Side {
         places.iter().filter_map(position).collect()
     }
 
-    /// Lets a client know what it knew before a crash, as far as the logs are there: `ends` are
-    /// their latest offsets. Returns the logs of which it knows more than was kept, and those that
-    /// it cannot name here.
+    /// Gives a client what it knew before a crash, if the logs still exist. `ends` are the latest
+    /// offsets of the logs. Returns the logs of which the client knows more than was kept, and
+    /// those that it cannot name on this broker.
     pub(crate) fn take_knowledge(
         &mut self,
         connection: usize,

@@ -1,6 +1,6 @@
-//! Every store keeps the same contract: random sequences of operations run on two brokers in
-//! lock-step, one in memory and one on the file store, with restarts and crashes in between. After
-//! each operation both must have answered, shown and sent the same.
+//! Checks that every store keeps the same contract. Random sequences of operations run on two
+//! brokers in lock-step, one in memory and one on the file store, with restarts and crashes in
+//! between. After each operation both brokers must have answered, shown and sent the same.
 //!
 //! `CONTRACT_SEED=n` runs one sequence again. A sequence that fails is made smaller, and printed
 //! with its seed.
@@ -8,7 +8,7 @@
 #![expect(
     clippy::unwrap_used,
     clippy::indexing_slicing,
-    reason = "a test that meets what it does not expect shall fail"
+    reason = "a test must fail at anything unexpected"
 )]
 
 mod client;
@@ -41,7 +41,7 @@ use crate::generate::sequence;
 use crate::operation::Sequence;
 use crate::world::{Checked, World};
 
-/// How many sequences run in `make test`, and with `ATTACK=long`.
+/// The number of sequences that run in `make test`, and with `ATTACK=long`.
 const SEQUENCES: [u64; 2] = [300, 10_000];
 
 #[test]
@@ -69,7 +69,7 @@ fn a_broker_on_a_file_goes_on_as_if_it_had_never_stopped() {
     }
 }
 
-/// Runs the sequence of a seed. Where it fails, runs smaller ones until none of them fails.
+/// Runs the sequence of a seed. If it fails, runs smaller ones until none of them fails.
 fn run_seed(seed: u64, counts: &RefCell<Counts>) -> Result<(), String> {
     let mut bytes = [0; 32];
     bytes[..8].copy_from_slice(&seed.to_le_bytes());
@@ -101,7 +101,7 @@ fn run_seed(seed: u64, counts: &RefCell<Counts>) -> Result<(), String> {
     }
 }
 
-/// Runs a sequence in a system of its own, with which all its actors end.
+/// Runs a sequence in an actix system of its own, which ends all its actors.
 fn run_sequence(sequence: Sequence) -> Checked<Counts> {
     let folder = TempDir::new_in(place()).unwrap();
     actix::System::new().block_on(run_operations(sequence, folder.path()))
@@ -118,7 +118,7 @@ async fn run_operations(sequence: Sequence, folder: &Path) -> Checked<Counts> {
     Ok(world.counts)
 }
 
-/// Returns a folder in memory if there is one.
+/// Returns a folder in memory, if the machine has one.
 fn place() -> PathBuf {
     let memory = PathBuf::from("/dev/shm");
     if memory.is_dir() {

@@ -1,4 +1,5 @@
-//! The plain truth: who is where, and what histories hold, by the rules of the protocol alone.
+//! The expected result by the rules of the protocol alone: who is in which channel, and what the
+//! histories hold.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -14,7 +15,7 @@ use crate::world::Checked;
 #[derive(Default)]
 pub(crate) struct Model {
     channels: BTreeMap<usize, ModelChannel>,
-    /// How many private events each user had.
+    /// The number of private events that each user has received.
     users: BTreeMap<usize, u64>,
     connections: BTreeMap<usize, ModelConnection>,
     /// The calls with an idempotency key.
@@ -24,11 +25,12 @@ pub(crate) struct Model {
 struct ModelCall {
     has_other_body: bool,
     is_answered: bool,
-    /// What is published of it and still there, by the numbers of the messages.
+    /// The parts that are published and still exist, by the number of the message and its
+    /// recipient.
     done: Done,
 }
 
-/// Which messages have reached whom.
+/// The pairs of message and recipient that are delivered.
 type Done = BTreeSet<(usize, Recipient)>;
 
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -39,7 +41,7 @@ enum Recipient {
 
 struct ModelChannel {
     config: Config,
-    /// The numbers of the messages, each with that of its last edit.
+    /// The numbers of the messages, each with the number of its last edit.
     history: Vec<(usize, Option<usize>)>,
 }
 
@@ -173,7 +175,8 @@ impl Model {
         }
     }
 
-    /// Makes a call with an idempotency key. One that was not answered does what is missing.
+    /// Makes a call with an idempotency key. A repeated call that was not answered before does what
+    /// is missing.
     fn call(
         &mut self,
         key: usize,
@@ -194,7 +197,7 @@ impl Model {
         self.calls.insert(key, call);
     }
 
-    /// Publishes what is not done yet.
+    /// Publishes what is not yet done.
     fn publish(&mut self, drafts: &[Draft], first: usize, done: &mut Done) {
         for (number, draft) in (first..).zip(drafts) {
             match &draft.to {
@@ -255,7 +258,7 @@ impl Model {
         }
     }
 
-    /// Checks that a broker shows the same: who is where, and what histories hold.
+    /// Checks that a broker shows the same users, connections and histories.
     pub(crate) fn compare(&self, info: &Value, ids: &Ids, setup: Setup) -> Checked {
         for index in 0..CHANNELS {
             let shown = &ids.normal_value(info["channels"][channel_name(index).as_str()].clone());
@@ -276,7 +279,7 @@ impl Model {
             let history = shown["history"].as_array().cloned().unwrap_or_default();
             let mut kept = &channel.history[..];
             if setup.is_short && history.len() < kept.len() {
-                // The oldest may be dropped for their size.
+                // The oldest messages may be dropped because of their size.
                 kept = &kept[kept.len() - history.len()..];
             }
             let message = |(number, edit): &(usize, Option<usize>)| json!([number, edit]);
@@ -296,7 +299,7 @@ impl Model {
             });
             if found != expected {
                 return Err(format!(
-                    "channel {index} shows {found}\nbut the truth is {expected}"
+                    "channel {index} shows {found}\nbut expected is {expected}"
                 ));
             }
         }

@@ -1,11 +1,12 @@
-//! What brokers say, without what differs between two of them: random ids, times and epochs.
+//! Normalizes what brokers answer: removes random ids, times and epochs, which differ between two
+//! brokers.
 
 use std::collections::HashMap;
 
 use channelstream_actors::name::MessageId;
 use serde_json::Value;
 
-/// The ids of messages on one broker, by the number of the message.
+/// The ids of messages on one broker, with the number of each message.
 #[derive(Clone, Default)]
 pub(crate) struct Ids {
     numbers: HashMap<String, usize>,
@@ -22,8 +23,8 @@ impl Ids {
         self.ids.get(&number).copied()
     }
 
-    /// Returns JSON with numbers instead of the ids of messages, without all other random ids and
-    /// without times.
+    /// Returns JSON with numbers in place of message ids, and without all other random ids and
+    /// times.
     pub(crate) fn normalize(&self, json: &str) -> String {
         match serde_json::from_str(json) {
             Ok(value) => self.normal_value(value).to_string(),
@@ -56,7 +57,7 @@ impl Ids {
                 Some(number) => format!("message {number}").into(),
                 None => Value::Null,
             },
-            // The detail of a log shows events as text.
+            // The detail page of a log holds events as text.
             ("event", Value::String(json)) => self.normalize(&json).into(),
             (_, value) => self.normal_value(value),
         }
@@ -67,7 +68,7 @@ fn is_time(key: &str) -> bool {
     matches!(key, "timestamp" | "last_active" | "at" | "silent_secs")
 }
 
-/// Returns where two texts differ, with what stands around it.
+/// Returns the place where two texts differ, with its surroundings.
 pub(crate) fn difference(memory: &str, file: &str) -> String {
     let same = memory.bytes().zip(file.bytes()).take_while(|(a, b)| a == b);
     let begin = same.count().saturating_sub(200);

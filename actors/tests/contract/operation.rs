@@ -1,35 +1,35 @@
-//! What a sequence does, as data. Numbers choose among what there is.
+//! The operations of a sequence, as data. Numbers choose among what exists at that time.
 
 pub(crate) const USERS: usize = 3;
 pub(crate) const CHANNELS: usize = 4;
 pub(crate) const CONNECTIONS: usize = 5;
 
-/// One sequence: how its brokers are set up, and what happens.
+/// One sequence: the setup of its brokers, and its operations.
 #[derive(Clone, Debug)]
 pub(crate) struct Sequence {
     pub(crate) setup: Setup,
     pub(crate) operations: Vec<Operation>,
 }
 
-/// How the brokers and the store of a sequence are set up.
+/// The setup of the brokers and of the store of a sequence.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Setup {
-    /// Whether a call is answered when its change is on the disk.
+    /// Whether a call is answered only when its change is on the disk.
     pub(crate) is_durable: bool,
-    /// Whether a lost socket counts as absence at once, or never.
+    /// Whether a lost socket counts as absence at once (true) or never (false).
     pub(crate) parts_at_once: bool,
     /// Whether logs and histories drop entries early.
     pub(crate) is_short: bool,
 }
 
-/// Something that happens to both brokers.
+/// An operation on both brokers.
 #[derive(Clone, Debug)]
 pub(crate) enum Operation {
     Connect {
         user: usize,
         connection: usize,
         channels: Vec<usize>,
-        /// Values that are set only if the user is new.
+        /// The values that are set only if the user is new.
         fresh: Vec<(usize, u8)>,
         values: Vec<(usize, u8)>,
         keys: Vec<usize>,
@@ -50,20 +50,20 @@ pub(crate) enum Operation {
         keys: Option<Vec<usize>>,
     },
     Publish(Vec<Draft>),
-    /// A call with an idempotency key. What the key's first call published is published again.
+    /// A call with an idempotency key. A repeat publishes the drafts of the key's first call again.
     Once {
         key: usize,
         drafts: Vec<Draft>,
         has_other_body: bool,
     },
-    /// A call with an idempotency key that is cut off by a crash when some of it is done and kept.
-    /// Then it is repeated.
+    /// A call with an idempotency key that a crash cuts off when a part of it is done and kept.
+    /// Then the call is repeated.
     CutOff {
         key: usize,
         drafts: Vec<Draft>,
         done: usize,
     },
-    /// Edits the message with this number, counted back from the latest.
+    /// Edits the message that was published `back` messages before the latest.
     Edit {
         back: usize,
         user: Option<usize>,
@@ -87,39 +87,40 @@ pub(crate) enum Operation {
         users: bool,
         public: bool,
     },
-    /// A transport begins. If another listens, it takes over.
+    /// A transport attaches. If another one is attached, the new one takes over.
     Attach {
         connection: usize,
         kind: Kind,
-        /// Whether the client says how far it has read.
+        /// Whether the client reports how far it has read.
         brings_position: bool,
         /// Whether its queue is full after a few events, until the client reads.
         is_narrow: bool,
     },
-    /// A client reads batches that have arrived. Once it is chosen, it is the number of events.
+    /// A client reads batches that have arrived. Once the step is chosen, `batches` is the number
+    /// of events.
     Read {
         connection: usize,
         batches: usize,
-        /// Whether the transport learns of it, as by a pong.
+        /// Whether the transport learns of it, as from a pong.
         is_confirmed: bool,
-        /// Whether the transport reports at once what it knows.
+        /// Whether the transport reports its position at once.
         is_reported: bool,
     },
     Detach {
         connection: usize,
         ending: Ending,
     },
-    /// What was noted until now is committed.
+    /// The store commits everything that was noted so far.
     Commit,
-    /// The server stops in order and starts again. Those who listened come back, or some of them.
+    /// The server stops in order and starts again. All or some of the attached clients come back.
     Restart(Return),
     /// The process dies, and a server starts again.
     Crash(Return),
 }
 
 impl Operation {
-    /// Returns whether everything that it changes is kept when it is answered, where a store keeps
-    /// changes before the answer.
+    /// Returns whether everything that the operation changes is kept when it is answered, with a
+    /// store that keeps changes before it answers.
     pub(crate) fn is_answered_when_kept(&self) -> bool {
         matches!(
             self,
@@ -136,32 +137,32 @@ impl Operation {
     }
 }
 
-/// How transports work.
+/// The kinds of transport.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Kind {
-    /// It knows what its client has confirmed.
+    /// A transport that knows what its client has confirmed.
     Socket,
-    /// It knows nothing of its client.
+    /// A transport that knows nothing of its client.
     Stream,
-    /// It ends with its answer, which counts as read if the client polls again.
+    /// A transport that ends with its answer. The answer counts as read if the client polls again.
     Poll,
 }
 
-/// How a transport ends.
+/// The ways in which a transport ends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Ending {
-    /// What is known of the client is reported.
+    /// The transport reports what it knows of its client.
     Reported,
     /// The attachment is dropped.
     Dropped,
-    /// A poll was answered and its socket reset; other transports are dropped.
+    /// A poll is answered, and its socket is reset. Other transports are dropped.
     Reset,
 }
 
-/// Which of those who listened before a stop come back after it, and how.
+/// The attached clients that come back after a stop, and how they do.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Return {
-    /// One of four connections stays away, or none.
+    /// Whether all connections come back. Otherwise the first one stays away.
     pub(crate) all: bool,
     pub(crate) brings_position: bool,
 }
@@ -177,17 +178,17 @@ pub(crate) struct Config {
     pub(crate) store_frames: bool,
 }
 
-/// A message to be published.
+/// A message to publish.
 #[derive(Clone, Debug)]
 pub(crate) struct Draft {
     pub(crate) sender: usize,
     pub(crate) to: Recipients,
     pub(crate) no_history: bool,
-    /// Whether the caller gives the id.
+    /// Whether the caller supplies the id.
     pub(crate) has_id: bool,
 }
 
-/// Who gets a message.
+/// The recipients of a message.
 #[derive(Clone, Debug)]
 pub(crate) enum Recipients {
     Channel {

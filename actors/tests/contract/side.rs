@@ -18,16 +18,16 @@ use crate::client::{Client, is_gap};
 use crate::normal::Ids;
 use crate::operation::{CHANNELS, CONNECTIONS, Setup, USERS};
 
-/// How many times all tasks of the thread run until nothing is on its way any more.
+/// The number of times that all tasks of the thread run, after which no message is pending.
 const TURNS: usize = 64;
 
-/// How long it takes until a timer without delay has fired.
+/// The time after which a timer without delay has fired.
 const TIMER: Duration = Duration::from_millis(2);
 
-/// How often it is waited for that. A machine may be busy with something else.
+/// The number of times that a test waits for such a timer. The machine may be busy.
 const MOST_TIMERS: usize = 1000;
 
-/// A log, told from others of its name that were there before: by the count of those.
+/// A log. The number of former logs with its name tells it from those.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(crate) struct Log {
     /// The name of the channel, or `@` and the name of the user.
@@ -40,16 +40,16 @@ pub(crate) struct Side {
     pub(crate) broker: Broker,
     pub(crate) clients: Vec<Client>,
     pub(crate) ids: Ids,
-    /// Whose connections they are, as far as they are known.
+    /// The owners of the connections, where they are known.
     pub(crate) users: [Option<usize>; CONNECTIONS],
-    /// The id that the present log of each name has, and how many there were before.
+    /// The id of the present log of each name, and the number of former logs of that name.
     pub(crate) logs: BTreeMap<String, (Uuid, usize)>,
     pub(crate) epochs: HashMap<Epoch, Log>,
-    /// The epochs that logs have now, as far as they are known.
+    /// The present epochs of logs, where they are known.
     present: HashMap<Log, Epoch>,
 }
 
-/// What a client was sent at once.
+/// A batch that a client was sent.
 #[derive(Clone, Debug)]
 pub(crate) struct Delivered {
     pub(crate) log: String,
@@ -59,15 +59,15 @@ pub(crate) struct Delivered {
     pub(crate) is_gap: bool,
     /// Each event without random ids and times.
     pub(crate) events: Vec<String>,
-    /// The events as they are.
+    /// The events, unchanged.
     pub(crate) raw: Vec<Value>,
 }
 
-/// What a broker shows of itself.
+/// The information that a broker shows.
 pub(crate) struct Shown {
-    /// Without random ids and times.
+    /// The information without random ids and times.
     pub(crate) normal: String,
-    /// With all that a restart must not change.
+    /// The information with everything that a restart must not change.
     pub(crate) exact: String,
     pub(crate) info: Value,
 }
@@ -84,7 +84,7 @@ pub(crate) fn conn_id(index: usize) -> ConnId {
     Uuid::from_u128(index as u128 + 1).into()
 }
 
-/// Returns deadlines that never come, but for the one of absence.
+/// Returns limits whose deadlines never come, except for the one of absence.
 pub(crate) fn limits(setup: Setup) -> Limits {
     let hour = Duration::from_secs(3600);
     let limits = Limits {
@@ -126,7 +126,7 @@ impl Side {
         }
     }
 
-    /// Goes on with another broker, on the same clients. Logs may begin new epochs.
+    /// Continues with another broker and the same clients. Logs may begin new epochs.
     pub(crate) fn start(&mut self, broker: Broker, has_new_epochs: bool) {
         broker.start_on(&[actix::Arbiter::current()]);
         self.broker = broker;
@@ -135,7 +135,7 @@ impl Side {
         }
     }
 
-    /// Waits until nothing is on its way any more.
+    /// Waits until no message is pending any more.
     pub(crate) async fn settle(&self, setup: Setup) {
         turn().await;
         for _ in 0..MOST_TIMERS {
@@ -162,7 +162,7 @@ impl Side {
         false
     }
 
-    /// Returns what the broker shows, and notes which logs there are.
+    /// Returns the information that the broker shows, and records the logs that exist.
     pub(crate) async fn look(&mut self) -> Shown {
         let info = self.broker.info(None, &InfoOptions::default()).await;
         let info = json!(info);
@@ -185,7 +185,8 @@ impl Side {
         let mut shown = json!({"info": info, "channels": channels, "users": users});
         let normal = self.ids.normal_value(shown.clone()).to_string();
         for user in shown["users"].as_array_mut().into_iter().flatten() {
-            // Not all that a user does is noted, and nobody listens after a restart.
+            // The store does not note all that a user does, and no client is attached after a
+            // restart.
             user["last_active"].take();
             for connection in user["connections"].as_array_mut().into_iter().flatten() {
                 connection["transport"].take();
@@ -221,7 +222,7 @@ impl Side {
         self.present.get(log).copied()
     }
 
-    /// Returns what a client has been sent since the last call, and notes which epochs logs have.
+    /// Returns what a client has been sent since the last call, and records the epochs of the logs.
     pub(crate) fn take_delivered(&mut self, connection: usize) -> Vec<Delivered> {
         let batches = self.clients[connection].take_arrived();
         let deliver = |batch| self.delivered(connection, &batch);
@@ -252,7 +253,7 @@ impl Side {
         }
     }
 
-    /// Returns which connections have places in which logs.
+    /// Returns the connections that have a place in a log, with the name of the log.
     pub(crate) async fn seats(&self) -> BTreeSet<(usize, String)> {
         let mut seats = BTreeSet::new();
         for user in 0..USERS {

@@ -1,4 +1,4 @@
-//! How an operation is done on one broker.
+//! Executes an operation on one broker.
 
 use std::cell::RefCell;
 use std::pin::Pin;
@@ -25,17 +25,17 @@ use crate::values::{
     values,
 };
 
-/// An operation with what its numbers have chosen.
+/// An operation, with the things that its numbers have chosen.
 #[derive(Clone, Debug)]
 pub(crate) struct Step {
     pub(crate) operation: Operation,
-    /// The number of the first message that it publishes.
+    /// The number of the first message that the operation publishes.
     pub(crate) first: usize,
-    /// The message that it edits or deletes.
+    /// The message that the operation edits or deletes.
     pub(crate) target: Option<(usize, Recipients)>,
-    /// What a client brings that attaches, as the memory broker's logs are called.
+    /// The report of a client that attaches, in terms of the memory broker's logs.
     pub(crate) brings: Vec<(Place, u64)>,
-    /// The connections that count as absent after it, since their transports were lost.
+    /// The connections that count as absent after the operation, since their transports were lost.
     pub(crate) absent: Vec<usize>,
 }
 
@@ -43,11 +43,11 @@ pub(crate) struct Step {
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Place {
     Log(Log),
-    /// One that is gone.
+    /// A log that no longer exists.
     Gone(Epoch),
 }
 
-/// Why a call that happens once has failed.
+/// The reason why a call with an idempotency key has failed.
 #[derive(Debug)]
 pub(crate) struct CallFailed(Outcome);
 
@@ -63,12 +63,12 @@ impl CallError for CallFailed {
     }
 }
 
-/// What a call has published.
+/// The messages that a call has published.
 pub(crate) type Published = Rc<RefCell<Vec<Arc<Message>>>>;
 
 impl Side {
-    /// Does a step, and returns the answer without what differs between brokers. `brings` is how
-    /// far a client that attaches says that it has read.
+    /// Executes a step, and returns the answer without what differs between brokers. `brings` is
+    /// the position that an attaching client reports.
     pub(crate) async fn perform(&mut self, step: &Step, brings: Report) -> String {
         let broker = self.broker.clone();
         self.touch(&step.operation).await;
@@ -234,7 +234,7 @@ impl Side {
                 String::new()
             }
             Operation::Commit => String::new(),
-            // Only in memory: the other broker ends.
+            // Only in memory. The file store's broker really stops.
             Operation::Restart(_) => {
                 self.clients.iter_mut().for_each(Client::end_at_restart);
                 String::new()
@@ -260,7 +260,7 @@ impl Side {
     }
 }
 
-/// Returns a call that happens once: it publishes, then ends in this way.
+/// Returns a call that happens once: it publishes, then ends with `end`.
 pub(crate) fn call(
     broker: Broker,
     drafts: Vec<message::Draft>,

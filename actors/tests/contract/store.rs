@@ -8,12 +8,13 @@ use channelstream_actors::store::file::{Durability, FileOptions};
 
 use crate::operation::Setup;
 
-/// The size of the file that a store keeps beside its own, to have space on a full disk.
+/// The size of the file that a store keeps beside its own file, so that it has space on a full
+/// disk.
 const BALLAST: u64 = 16 << 20;
 
-/// Returns the options of a store that commits only when it is told to, or when a call waits.
+/// Returns the options of a store that commits only on demand, or when a call waits for it.
 pub(crate) fn options(setup: Setup, folder: &Path) -> FileOptions {
-    // With this file, which takes no space, the store writes none of its own: that takes long.
+    // With this sparse file in place, the store does not write its own, which takes long.
     let ballast = File::create(folder.join("store.ballast")).unwrap();
     ballast.set_len(BALLAST).unwrap();
     FileOptions {

@@ -1,4 +1,4 @@
-//! The transports of virtual clients: what a real one does, without a socket.
+//! The transports of virtual clients. They do what a real transport does, without a socket.
 
 use std::cell::RefCell;
 use std::collections::VecDeque;
@@ -18,10 +18,10 @@ use tokio::sync::oneshot;
 use crate::client::{Known, is_gap};
 use crate::operation::{Ending, Kind};
 
-/// How many bytes a narrow queue takes.
+/// The number of bytes that a narrow queue takes.
 const NARROW: usize = 300;
 
-/// How many bytes any other queue takes.
+/// The number of bytes that any other queue takes.
 const WIDE: usize = 1 << 20;
 
 /// The socket of a client.
@@ -31,7 +31,7 @@ pub(crate) struct VirtualSocket {
 }
 
 impl VirtualSocket {
-    /// Breaks the socket off before its answer is read.
+    /// Resets the connection before its answer is read.
     pub(crate) fn reset(&self) {
         self.was_reset.store(true, Relaxed);
     }
@@ -49,47 +49,47 @@ impl Socket for VirtualSocket {
     }
 }
 
-/// A transport as both its outlet and its client see it.
+/// A transport, as both its outlet and its client see it.
 pub(crate) struct Transport {
     pub(crate) kind: Kind,
     pub(crate) is_narrow: bool,
     pub(crate) queue: Queue,
     socket: Arc<VirtualSocket>,
     known: Rc<RefCell<Known>>,
-    /// What has arrived since it was last looked at.
+    /// The batches that have arrived since the last check.
     pub(crate) arrived: Vec<Batch>,
-    /// What has arrived and the client has not read.
+    /// The batches that have arrived and that the client has not read.
     pub(crate) unread: VecDeque<Batch>,
-    /// How many bytes are in a narrow queue.
+    /// The number of bytes in a narrow queue.
     waiting_bytes: usize,
-    /// What the client has read since it was last asked.
+    /// The batches that the client has read since the last check.
     pub(crate) read: Vec<Batch>,
     progress: Vec<LogProgress>,
-    /// What was last reported while the transport went on.
+    /// The last report while the transport was attached.
     pub(crate) reported: Report,
     pub(crate) attachment: Option<Attachment>,
-    /// Who waits until the queue takes more.
+    /// The callers that wait until the queue takes more.
     waiting: Vec<oneshot::Sender<()>>,
-    /// Why it was told to end before it had its attachment.
+    /// The reason to end, if it came before the attachment.
     shut: Option<CloseReason>,
     has_ended: bool,
     ends: Rc<RefCell<Vec<Ended>>>,
 }
 
-/// How a transport has ended.
+/// The end of a transport.
 #[derive(Clone, Debug)]
 pub(crate) struct Ended {
-    /// What it has reported of its client.
+    /// The report of the transport about its client.
     pub(crate) report: Option<Report>,
-    /// What the client is presumed to have read.
+    /// The position that the client is presumed to have read.
     pub(crate) presumed: Option<Report>,
-    /// Whether it was lost rather than replaced or answered.
+    /// Whether the transport was lost, rather than replaced or answered.
     pub(crate) is_lost: bool,
-    /// Why it was told to end, if it was.
+    /// The reason why the transport was told to end, if it was.
     pub(crate) reason: Option<CloseReason>,
 }
 
-/// Offsets in one log, as a transport keeps them.
+/// The offsets that a transport keeps of one log.
 struct LogProgress {
     epoch: Epoch,
     sent: u64,
@@ -175,8 +175,8 @@ impl Transport {
         if self.has_ended {
             return;
         }
-        // What the client has missed takes no room: brokers may put it into other batches, and only
-        // one of them may tell of a gap.
+        // What a client has missed takes no room. Brokers may divide it into batches differently,
+        // and one of them may send a gap that the other does not send.
         if self.is_narrow && self.attachment.is_some() {
             self.waiting_bytes += batch.list.size();
         } else {
@@ -221,7 +221,8 @@ impl Transport {
             }
             let mut known = self.known.borrow_mut();
             let known = known.entry(batch.epoch).or_default();
-            // A gap that is told again takes nothing back, as the other broker's client gets none.
+            // A gap that is sent again moves nothing back, since the other broker's client gets no
+            // gap.
             *known = if is_gap(&batch) {
                 batch.last.max(*known)
             } else {
@@ -229,7 +230,7 @@ impl Transport {
             };
             self.read.push(batch);
         }
-        // A client that reads takes all that waits for it from the queue.
+        // A client that reads takes everything that waits in the queue.
         if !self.read.is_empty() {
             self.queue.remove(std::mem::take(&mut self.waiting_bytes));
             for waiting in self.waiting.drain(..) {
@@ -264,7 +265,7 @@ impl Transport {
         self.end(Ending::Reported, Some(reason), false);
     }
 
-    /// Ends the transport. `goes_on` says that its connection goes on as if the client was expected
+    /// Ends the transport. `goes_on` says that the connection stays, as if the client was expected
     /// back.
     pub(crate) fn end(&mut self, ending: Ending, reason: Option<CloseReason>, goes_on: bool) {
         let Some(attachment) = self.attachment.take() else {
@@ -279,7 +280,7 @@ impl Transport {
         }
         let sent = self.progress.iter().map(|log| (log.epoch, log.sent));
         let presumed: Option<Report> = is_answered.then(|| sent.collect());
-        // A transport that has reported before does so at its end too.
+        // A transport that has reported before also reports at its end.
         let is_reported = ending == Ending::Reported || is_answered || !self.reported.is_empty();
         let end = End {
             report: is_reported.then(|| self.confirmed()),

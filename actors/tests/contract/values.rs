@@ -1,4 +1,4 @@
-//! What operations say by numbers, as brokers take it.
+//! Converts the numbers of operations into the values that brokers take.
 
 use std::collections::HashMap;
 
@@ -14,7 +14,7 @@ use uuid::Uuid;
 use crate::operation::{Config, Draft, Recipients};
 use crate::side::{channel_name, user_name};
 
-/// Returns the drafts of a call that are published before it is cut off.
+/// Returns the drafts of a call that are published before the call is cut off.
 pub(crate) fn done_drafts(drafts: &[Draft], done: usize, first: usize) -> Vec<message::Draft> {
     let mut drafts = numbered(drafts, first);
     drafts.truncate(done);

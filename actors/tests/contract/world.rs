@@ -1,4 +1,4 @@
-//! Both brokers in lock-step: each operation is done on both, and then they must agree.
+//! Both brokers in lock-step: each operation is done on both, and then both must agree.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::path::Path;
@@ -18,10 +18,10 @@ use crate::side::{Side, channel_name, limits};
 use crate::step::Step;
 use crate::store::options;
 
-/// What a check has found.
+/// The result of a check. The error describes the difference.
 pub(crate) type Checked<T = ()> = Result<T, String>;
 
-/// Both brokers, and what has happened to them.
+/// Both brokers, and the record of what has happened to them.
 pub(crate) struct World {
     pub(crate) setup: Setup,
     pub(crate) limits: Limits,
@@ -31,22 +31,23 @@ pub(crate) struct World {
     pub(crate) memory: Side,
     /// The broker on the file store.
     pub(crate) file: Side,
-    /// What has happened, without what was lost.
+    /// The steps that have happened, without those that were lost.
     pub(crate) steps: Vec<Step>,
-    /// How many of the steps are committed.
+    /// The number of the steps that are committed.
     pub(crate) committed: usize,
     pub(crate) gaps: Gaps,
     pub(crate) counts: Counts,
-    /// Where each message goes, by its number.
+    /// The recipients of each message, by its number.
     messages: Vec<Recipients>,
-    /// What was first published under each idempotency key, and the number of its first message.
+    /// The drafts that were first published under each idempotency key, and the number of the first
+    /// message.
     calls: BTreeMap<usize, (Vec<Draft>, usize)>,
     /// What clients of both brokers are presumed to have read if they poll again.
     pub(crate) presumed: [Option<Read>; CONNECTIONS],
     pub(crate) order: Vec<Order>,
 }
 
-/// How far a client has read, by the logs of either broker.
+/// The position that a client has read, in the logs of each broker.
 #[derive(Clone, Default)]
 pub(crate) struct Read {
     pub(crate) memory: Report,
@@ -56,7 +57,7 @@ pub(crate) struct Read {
 /// What the client of a connection was sent until now.
 #[derive(Default)]
 pub(crate) struct Order {
-    /// How far its present transport was sent each log.
+    /// The offset up to which its present transport was sent each log.
     pub(crate) sent: HashMap<Epoch, u64>,
     pub(crate) events: HashSet<(Epoch, String)>,
 }
@@ -84,7 +85,7 @@ impl World {
         }
     }
 
-    /// Does what happens next.
+    /// Executes the next operation.
     pub(crate) async fn run(&mut self, operation: Operation) -> Checked {
         match operation {
             Operation::Commit => self.commit().await,
@@ -107,8 +108,9 @@ impl World {
         .await
     }
 
-    /// Forgets a channel that at most one connection is in: the broker takes them out in any order,
-    /// so the brokers would tell the others different things.
+    /// Forgets a channel that has at most one connection; the others unsubscribe first. The broker
+    /// removes connections in any order, so the two brokers would tell the remaining ones different
+    /// things.
     async fn forget(&mut self, channel: usize) -> Checked {
         let name = channel_name(channel).to_string();
         let seats = self.memory.seats().await.into_iter();
@@ -134,7 +136,7 @@ impl World {
         Ok(())
     }
 
-    /// Does an operation on both brokers, and compares them.
+    /// Executes an operation on both brokers, and compares them.
     pub(crate) async fn both(&mut self, operation: Operation) -> Checked {
         let mut step = self.step(operation);
         let mut brings = Read::default();
@@ -172,7 +174,8 @@ impl World {
         let lost_before = self.counts.lost_transports;
         self.compare(step, &says).await?;
         if self.setup.is_durable {
-            // What was answered is kept by that, but not that it was too much for a client.
+            // The store has kept what was answered, but not the fact that it was too much for a
+            // client.
             self.committed = self.steps.len();
             if !is_call || self.counts.lost_transports > lost_before {
                 self.commit().await?;
@@ -181,8 +184,8 @@ impl World {
         Ok(())
     }
 
-    /// Returns how many events a client reads that reads this many batches, where both brokers have
-    /// begun a new batch after them.
+    /// Returns the number of events in this many batches. It counts only batches after which both
+    /// brokers have begun a new batch.
     fn events_of(&self, connection: usize, batches: usize) -> usize {
         let memory = self.memory.clients[connection].unread();
         let mut file = self.file.clients[connection].unread();
@@ -230,7 +233,7 @@ impl World {
     }
 
     /// Returns whether another client has a transport with a narrow queue. If one message was too
-    /// much for two of them, they would part in any order, so the brokers would show different
+    /// much for two of them, they would part in any order, and the brokers would show different
     /// things.
     fn is_narrow_elsewhere(&self, connection: usize) -> bool {
         let clients = self.file.clients.iter().enumerate();
@@ -238,7 +241,8 @@ impl World {
         others.any(|(_, client)| client.listens().is_some_and(|(_, is_narrow)| is_narrow))
     }
 
-    /// Gives a repeated call the drafts that it had before, and returns their first number.
+    /// Gives a repeated call the drafts of its first call, and returns the number of their first
+    /// message.
     fn first_of_call(&mut self, key: usize, drafts: &mut Vec<Draft>) -> usize {
         let first = self.messages.len();
         let (known, first) = self.calls.entry(key).or_insert_with(|| {
@@ -250,7 +254,7 @@ impl World {
         *first
     }
 
-    /// Notes and returns what a client says by attaching.
+    /// Records and returns the position that a client reports by attaching.
     fn begin_attach(&mut self, operation: &Operation, brings: &Read) -> Read {
         let Operation::Attach {
             connection, kind, ..
@@ -271,8 +275,7 @@ impl World {
         says
     }
 
-    /// Lets all clients come that were away, and compares the broker on the file store with the
-    /// plain truth.
+    /// Lets all absent clients attach, and compares the file store's broker with the model.
     pub(crate) async fn finish(&mut self) -> Checked {
         let all = Return {
             all: true,

@@ -1,4 +1,4 @@
-//! Copies of a store, and what is left of what was deleted.
+//! Backups of a store, and the traces of deleted data.
 
 use std::fs;
 use std::path::Path;

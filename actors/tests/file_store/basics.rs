@@ -224,7 +224,7 @@ async fn a_life_ends_with_a_stop_that_was_not_in_order() {
     flushed(&store).await;
     drop(store);
 
-    // Nothing is written of the channel in the second life.
+    // Nothing of the channel is written in the second run.
     let (store, second) = open(&options(&path));
     assert!(second.may_miss_entries);
     drop(store);
@@ -236,7 +236,7 @@ async fn a_life_ends_with_a_stop_that_was_not_in_order() {
     let former = log(&third).former[0];
     assert_eq!((former.first, former.count, former.end), (first, 2, 2));
 
-    // What is written in this life does not change any more at a start after an orderly stop.
+    // What is written in this run does not change at a start after an orderly stop.
     let record = third.channels[0].0.clone();
     store.note(|| Note::Channel(record, LogChanges::default()));
     store.close().await;

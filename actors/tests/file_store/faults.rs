@@ -1,4 +1,4 @@
-//! What the store does when its file cannot be written, or is not there any more.
+//! Tests of a store whose file cannot be written, or has been removed.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -15,7 +15,7 @@ use rusqlite::Connection;
 
 use crate::things::{appended, channel, entries, flushed, kept, open, options, post, texts, until};
 
-/// Waits until the store refuses calls, and returns why.
+/// Waits until the store refuses calls, and returns the reason.
 async fn refused(store: &Store) -> String {
     until("calls are refused", || {
         let status = store.status().unwrap();
@@ -27,13 +27,13 @@ async fn refused(store: &Store) -> String {
 
 async fn accepted(store: &Store) {
     until("calls are accepted", || store.accepts().is_ok()).await;
-    until("no fault is told", || {
+    until("no fault is reported", || {
         store.status().unwrap().error.is_none()
     })
     .await;
 }
 
-/// Notes a channel whole.
+/// Notes the whole of a channel.
 fn whole(store: &Store, name: &str, texts: &[(u64, &str)]) {
     let changes = LogChanges {
         is_whole: true,
@@ -65,7 +65,7 @@ async fn calls_are_refused_until_the_file_can_be_written_again() {
     assert_eq!(store.settled().await, Err(Unsettled));
     let error = refused(&store).await;
     assert!(error.contains("locked"), "{error}");
-    // What was noted stays, and more comes to it.
+    // Noted changes stay, and more are added.
     post(&store, "news", &[(2, "two")]);
     drop(other);
     assert_eq!(store.settled().await, Ok(()));
@@ -98,7 +98,7 @@ async fn what_waits_beyond_its_bound_is_dropped_and_written_anew() {
     }
     assert!(
         store.status().unwrap().waiting_bytes < 90_000,
-        "all was dropped"
+        "the waiting changes were dropped"
     );
     let asked = tokio::time::timeout(Duration::from_millis(100), store.wait_for_rebuild()).await;
     assert!(asked.is_err(), "the file cannot be written yet");
@@ -124,22 +124,22 @@ async fn a_rebuild_counts_only_if_it_is_the_last_that_was_asked_for() {
     refused(&store).await;
     fs::rename(&away, &path).unwrap();
     store.wait_for_rebuild().await;
-    // It is interrupted by another fault.
+    // Another fault interrupts the rebuild.
     fs::rename(&path, &away).unwrap();
-    until("the fault is told", || {
+    until("the fault is reported", || {
         let error = store.status().unwrap().error;
         error.is_some_and(|error| error.contains("was removed"))
     })
     .await;
     fs::rename(&away, &path).unwrap();
-    until("it is asked for again", || {
+    until("a rebuild is requested again", || {
         let error = store.status().unwrap().error;
         error.is_some_and(|error| error.contains("written anew"))
     })
     .await;
     store.finish_rebuild();
     tokio::time::sleep(Duration::from_millis(50)).await;
-    assert!(store.accepts().is_err(), "the actors were not asked again");
+    assert!(store.accepts().is_err(), "the actors have not noted everything again");
     store.wait_for_rebuild().await;
     whole(&store, "news", &[(1, "one")]);
     store.finish_rebuild();
@@ -195,7 +195,7 @@ async fn another_file_in_its_place_is_left_alone() {
     assert_eq!(texts(&kept(&path).await), ["other"]);
 }
 
-/// A small file system of its own, where mounting one is allowed.
+/// A small file system, where the machine allows to mount one.
 struct SmallDisk(PathBuf);
 
 impl SmallDisk {
@@ -211,7 +211,7 @@ impl SmallDisk {
         is_mounted.then_some(Self(point))
     }
 
-    /// Takes all space that is left, and returns the file that has it.
+    /// Fills all free space, and returns the file that takes it.
     fn fill(&self) -> PathBuf {
         let path = self.0.join("filler");
         let mut bytes = 1 << 20;
@@ -246,7 +246,7 @@ async fn a_full_disk_is_survived() {
     flushed(&store).await;
     let filler = disk.fill();
 
-    // The ballast is given up before calls are refused for long.
+    // The store gives up the ballast before it refuses calls for long.
     let text = "x".repeat(60_000);
     let mut offset = 1;
     while ballast.exists() {
@@ -257,7 +257,7 @@ async fn a_full_disk_is_survived() {
     flushed(&store).await;
     accepted(&store).await;
 
-    // Then it is full for good.
+    // Then the disk is full for good.
     while store.accepts().is_ok() {
         offset += 1;
         post(&store, "news", &[(offset, &text)]);

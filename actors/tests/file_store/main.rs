@@ -1,10 +1,10 @@
-//! The file store, through what servers use of it.
+//! Tests of the file store, through the interface that servers use.
 
 #![expect(
     clippy::unwrap_used,
     clippy::panic,
     clippy::indexing_slicing,
-    reason = "a test that meets what it does not expect shall fail"
+    reason = "a test must fail at anything unexpected"
 )]
 
 mod backups;

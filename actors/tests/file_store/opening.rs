@@ -1,4 +1,4 @@
-//! What keeps a store from being opened, and what people are told then.
+//! The reasons why a store cannot be opened, and the error texts for people.
 
 use std::fs;
 use std::path::Path;
@@ -9,7 +9,7 @@ use rusqlite::Connection;
 
 use crate::things::{entries, flushed, kept, open, options, post, texts, try_open};
 
-/// Tries to open a store, and returns what people are told.
+/// Tries to open a store, and returns the error text.
 fn refused(options: &FileOptions) -> String {
     try_open(options).unwrap_err().to_string()
 }
@@ -124,7 +124,7 @@ async fn a_damaged_page_is_found_at_the_start_or_by_a_check() {
         fs::write(&path, &damaged).unwrap();
         let report = check(&path);
         let is_found = report.is_err() || !report.unwrap().problems.is_empty();
-        // What is free holds nothing, so its damage is none.
+        // A free page holds nothing, so damage to it is harmless.
         assert!(is_found || try_open(&options(&path)).is_ok(), "page {page}");
         fs::write(&path, &damaged).unwrap();
         if let Err(error) = try_open(&options(&path)) {

@@ -1,5 +1,5 @@
-//! How much CPU the store takes, and how long a start. Run these with
-//! `cargo test --release -p channelstream-actors --test file_store -- --ignored --nocapture speed`.
+//! Measures the CPU time of the store, and the duration of a start. Run these with `cargo test
+//! --release -p channelstream-actors --test file_store -- --ignored --nocapture speed`.
 
 use std::path::Path;
 use std::time::{Duration, Instant};
@@ -12,7 +12,7 @@ use channelstream_actors::store::note::Note;
 
 use crate::things::{appended, channel, connection, entry, flushed, message, open, user};
 
-/// The CPU time of the threads whose name is this, of this process.
+/// Returns the CPU time of this process's threads of this name.
 fn cpu_of(name: &str) -> Duration {
     let threads = Path::new("/proc/self/task").read_dir().unwrap();
     let of_name = threads.filter_map(|thread| {
@@ -29,8 +29,8 @@ fn micros_for_each(duration: Duration, count: u64) -> f64 {
     duration.as_secs_f64() * 1e6 / count as f64
 }
 
-/// Notes entries of about 400 bytes one by one at a pace, in turn in so many channels, whose logs
-/// keep this many each.
+/// Notes entries of about 400 bytes one by one at a given rate, to each of the channels in turn.
+/// Each channel's log keeps `log_length` entries.
 async fn burst(store: &Store, channels: u64, entries: u64, per_milli: u64, log_length: u64) {
     let names: Vec<String> = (0..channels).map(|number| format!("c{number}")).collect();
     let text = "x".repeat(330);
@@ -124,7 +124,7 @@ async fn speed_of_a_start() {
     );
 }
 
-/// A value of `/proc/self/status`, in KiB.
+/// Returns a value of `/proc/self/status`, in KiB.
 fn status(key: &str) -> u64 {
     let status = std::fs::read_to_string("/proc/self/status").unwrap();
     let line = status
@@ -137,7 +137,7 @@ fn status(key: &str) -> u64 {
         .unwrap()
 }
 
-/// The memory of this process, in MiB.
+/// Returns the memory of this process, in MiB.
 fn memory() -> u64 {
     status("VmRSS") / 1024
 }

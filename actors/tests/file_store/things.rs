@@ -1,4 +1,4 @@
-//! What the tests keep, and how they open stores.
+//! The data that the tests keep, and helpers to open stores.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -22,7 +22,7 @@ use channelstream_actors::store::note::{Kept, Note};
 use serde_json::value::RawValue;
 use uuid::Uuid;
 
-/// Options that do not let a test wait.
+/// Returns options that do not make a test wait.
 pub(crate) fn options(path: &Path) -> FileOptions {
     FileOptions {
         flush_interval: Duration::from_millis(5),
@@ -39,7 +39,7 @@ pub(crate) fn try_open(options: &FileOptions) -> Result<(Store, Kept), OpenError
     FileStore::open(options).map(|(file, kept)| (Store::File(file), kept))
 }
 
-/// Opens a store for a moment, and returns what it keeps. The stop is in order.
+/// Opens a store, stops it in order, and returns what it keeps.
 pub(crate) async fn kept(path: &Path) -> Kept {
     let (store, kept) = open(&options(path));
     store.close().await;
@@ -54,7 +54,7 @@ pub(crate) async fn flushed(store: &Store) {
     .await;
 }
 
-/// Waits until something is so.
+/// Waits until a condition holds.
 pub(crate) async fn until(what: &str, mut is_so: impl FnMut() -> bool) {
     let began = Instant::now();
     while !is_so() {
@@ -145,7 +145,7 @@ pub(crate) fn entry(offset: u64, message: Arc<Message>) -> Entry {
     }
 }
 
-/// Entries of a channel, with these offsets and texts.
+/// Returns entries of a channel, with these offsets and texts.
 pub(crate) fn entries(channel: &str, texts: &[(u64, &str)]) -> Vec<Entry> {
     texts
         .iter()
@@ -185,7 +185,7 @@ pub(crate) fn connection(user: &str) -> ConnectionRecord {
     }
 }
 
-/// The texts of the messages of the only channel that is kept.
+/// Returns the texts of the messages of the only channel that is kept.
 pub(crate) fn texts(kept: &Kept) -> Vec<String> {
     let [(_, entries)] = &kept.channels[..] else {
         panic!("{} channels", kept.channels.len());
@@ -193,7 +193,7 @@ pub(crate) fn texts(kept: &Kept) -> Vec<String> {
     entries.iter().map(text).collect()
 }
 
-/// The text of an entry's message, or what there is instead.
+/// Returns the text of an entry's message, or a description of the entry if it has none.
 pub(crate) fn text(entry: &Entry) -> String {
     let Some(message) = &entry.message else {
         return entry
