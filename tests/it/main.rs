@@ -1,11 +1,12 @@
-//! The built server on a free port, spoken to as its users do: real HTTP, real websockets.
+//! Tests of the built server on a free port, over real HTTP and real websockets, as its users speak
+//! to it.
 
 #![expect(
     clippy::indexing_slicing,
     clippy::unwrap_used,
     clippy::expect_used,
     clippy::panic,
-    reason = "a test that meets what it does not expect shall fail"
+    reason = "a test must fail at anything unexpected"
 )]
 
 mod activation;

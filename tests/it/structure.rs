@@ -1,7 +1,7 @@
-//! The structure of the sources, as `docs/architecture.md` describes it: no circle of files, no
-//! import upwards, and a `core` that only decides.
+//! Checks the structure of the sources that `docs/architecture.md` describes: no circle of files,
+//! no upward import, and a `core` without side effects.
 //!
-//! `cargo test --test it structure -- --nocapture` prints what the sources consist of.
+//! `cargo test --test it structure -- --nocapture` prints the number of files and lines.
 
 mod circles;
 mod imports;
@@ -18,7 +18,7 @@ use self::layers::{ACTORS, Layers, SERVER};
 use self::problem::Problem;
 use self::sources::Sources;
 
-/// Finds everything that is wrong with the structure of a crate's sources.
+/// Returns everything that is wrong with the structure of a crate's sources.
 fn check(layers: &Layers, sources: &Sources) -> Vec<Problem> {
     let structure = Structure::of(layers, sources);
     let mut problems = circles::check(&structure);

@@ -1,4 +1,4 @@
-//! A server of a test's own, and clients that speak to it.
+//! A server for one test, and clients that speak to it.
 
 pub(crate) mod agreement;
 pub(crate) mod application;
@@ -23,14 +23,14 @@ pub(crate) mod websocket;
 
 use std::time::{Duration, Instant};
 
-/// Waits until the condition holds; a test that waits longer than this has failed.
+/// The longest time that a condition may take to become true. After it, the test fails.
 const PATIENCE: Duration = Duration::from_secs(20);
 
-/// Waits for a condition, never for a time.
+/// Waits until a condition is true. Tests wait for conditions, never for a fixed time.
 pub(crate) async fn eventually(what: &str, mut condition: impl AsyncFnMut() -> bool) {
     let start = Instant::now();
     while !condition().await {
-        assert!(start.elapsed() < PATIENCE, "it never came true that {what}");
+        assert!(start.elapsed() < PATIENCE, "timed out waiting until {what}");
         tokio::time::sleep(Duration::from_millis(10)).await;
     }
 }

@@ -139,7 +139,10 @@ async fn a_rebuild_counts_only_if_it_is_the_last_that_was_asked_for() {
     .await;
     store.finish_rebuild();
     tokio::time::sleep(Duration::from_millis(50)).await;
-    assert!(store.accepts().is_err(), "the actors have not noted everything again");
+    assert!(
+        store.accepts().is_err(),
+        "the actors have not noted everything again"
+    );
     store.wait_for_rebuild().await;
     whole(&store, "news", &[(1, "one")]);
     store.finish_rebuild();

@@ -66,7 +66,7 @@ fn shortest_paths<'a>(graph: &Graph<'a>, start: &'a str) -> BTreeMap<&'a str, &'
     before
 }
 
-/// Returns the shortest circle through a file, which stands at both ends.
+/// Returns the shortest circle through a file. The file is the first and the last of it.
 fn circle(graph: &Graph<'_>, start: &str) -> Vec<String> {
     let Some((start, _)) = graph.get_key_value(start) else {
         return Vec::new();

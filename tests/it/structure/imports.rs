@@ -1,8 +1,9 @@
-//! Which file imports which.
+//! Finds which file imports which.
 //!
-//! `mod lists;` imports nothing. Whatever names an item of another file does: a `use`, a path in
-//! code, a type, a pattern, an attribute or a macro. What a facade passes on counts for the file
-//! that defines it. Methods are called without a path, so an `impl` in another file is not seen.
+//! `mod lists;` imports nothing. Every place that names an item of another file is an import: a
+//! `use`, a path in code, a type, a pattern, an attribute or a macro. A name that a facade
+//! re-exports counts for the file that defines it. Methods are called without a path, so an `impl`
+//! in another file is not found.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -19,11 +20,11 @@ pub(super) struct Import {
     /// The file that defines the item.
     pub(super) to: String,
     pub(super) line: usize,
-    /// The path as it is written, groups taken apart.
+    /// The path as it is written, with groups taken apart.
     pub(super) path: String,
 }
 
-/// Any mention of something, with what it leads to.
+/// A mention of something, with the targets that it leads to.
 #[derive(Debug)]
 pub(super) struct Reference {
     pub(super) file: String,
@@ -32,7 +33,7 @@ pub(super) struct Reference {
 }
 
 impl Reference {
-    /// The path as it is written.
+    /// Returns the path as it is written.
     pub(super) fn path(&self) -> String {
         let path = self.mention.path.join("::");
         match self.mention.kind {
@@ -45,10 +46,10 @@ impl Reference {
     }
 }
 
-/// What is known of a crate's sources.
+/// The files of a crate, with their mentions and imports.
 #[derive(Debug)]
 pub(super) struct Structure {
-    /// All files, apart from those of tests.
+    /// All files, except those of tests.
     pub(super) files: Vec<String>,
     pub(super) references: Vec<Reference>,
     pub(super) imports: BTreeSet<Import>,
@@ -86,7 +87,7 @@ impl Structure {
     }
 }
 
-/// Reads all files, and leaves out those that a `mod` below `#[cfg(test)]` declares.
+/// Reads all files, except those that a `mod` below `#[cfg(test)]` declares.
 fn scans(sources: &Sources) -> BTreeMap<String, Scan> {
     let scan = |file: &String, text| (file.clone(), Scan::of(text, &module_of(file)));
     let mut scans: BTreeMap<String, Scan> = sources
@@ -142,7 +143,7 @@ fn defining_files(scope: &Scope, reference: &Reference) -> BTreeSet<String> {
                 let above = scope.macro_above(module, first);
                 return above.map(str::to_owned).into_iter().collect();
             }
-            // What a `use` names was counted there, at the line of the `use`.
+            // A name that a `use` brings in was already counted, at the line of the `use`.
             let leads_on = found
                 .iter()
                 .any(|target| matches!(target, Target::Module(_)));

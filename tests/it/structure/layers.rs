@@ -1,7 +1,7 @@
 //! The layers of both crates, from top to bottom, as `docs/architecture.md` draws them.
 //!
-//! A file may import files of its own layer and of those below. A name stands for a module with
-//! everything below it, unless a longer name is listed too.
+//! A file may import files of its own layer and of the layers below. A name stands for a module
+//! with everything below it, unless a longer name is also listed.
 
 use super::imports::Structure;
 use super::problem::Problem;
@@ -10,9 +10,9 @@ use super::sources::module_of;
 /// The layers of a crate.
 #[derive(Debug)]
 pub(super) struct Layers {
-    /// Where its sources are.
+    /// The folder of the crate's sources.
     pub(super) folder: &'static str,
-    /// What other crates call it.
+    /// The name by which other crates import it.
     pub(super) library: &'static str,
     /// The modules of each layer, the highest first.
     pub(super) layers: &'static [&'static [&'static str]],
@@ -85,7 +85,7 @@ pub(super) const SERVER: Layers = Layers {
 };
 
 impl Layers {
-    /// Returns the layers that the longest listed name of a file's module stands in.
+    /// Returns the layers that list a file's module. The longest name that matches counts.
     fn of(&self, file: &str) -> Vec<usize> {
         let module = match file {
             "lib.rs" => "lib".to_owned(),
@@ -107,7 +107,7 @@ impl Layers {
             .collect()
     }
 
-    /// Finds files that stand in no layer or several, names without a file, and upward imports.
+    /// Finds files that are in no layer or in several, names without a file, and upward imports.
     pub(super) fn check(&self, structure: &Structure) -> Vec<Problem> {
         let mut problems = Vec::new();
         for file in &structure.files {

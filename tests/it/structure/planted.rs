@@ -1,5 +1,5 @@
-//! Breaks the real sources on purpose, in memory, and shows that each fault is found with its file,
-//! its line and the path that stands there.
+//! Breaks the real sources on purpose, in memory. Each fault must be found with its file, its line
+//! and its path.
 
 use super::check;
 use super::imports::Import;
@@ -7,10 +7,10 @@ use super::layers::ACTORS;
 use super::problem::Problem;
 use super::sources::{self, Sources};
 
-/// A file at the bottom of `core`, which may not know the broker.
+/// A file at the bottom of `core`, which must not import the broker.
 const LOG: &str = "core/log.rs";
 
-/// Adds these texts to the ends of files, which are made if they do not exist.
+/// Adds these texts to the ends of files. A file that does not exist is created.
 fn planted(plants: &[(&str, &str)]) -> Sources {
     let mut sources = sources::read(ACTORS.folder);
     for (file, text) in plants {
@@ -19,7 +19,7 @@ fn planted(plants: &[(&str, &str)]) -> Sources {
     sources
 }
 
-/// Returns the line on which a planted text stands.
+/// Returns the line of a planted text.
 fn line_of(sources: &Sources, file: &str, text: &str) -> usize {
     let mut lines = sources[file].lines();
     lines.position(|line| line.contains(text)).unwrap() + 1
@@ -35,7 +35,7 @@ fn upward_imports(sources: &Sources) -> Vec<Import> {
         .collect()
 }
 
-/// Plants one line in the log of `core` and expects an import of the broker there.
+/// Plants one line in the log of `core`, and expects that it is found as an import of the broker.
 fn assert_upwards(line: &str, path: &str) {
     let sources = planted(&[(LOG, line)]);
     let expected = Import {
@@ -172,7 +172,7 @@ fn a_module_that_is_only_declared_and_code_for_tests_import_nothing() {
     );
 }
 
-/// Expects exactly this circle, and that it is told with the lines of its imports.
+/// Expects that exactly this circle is reported, with the lines of its imports.
 fn assert_circle(sources: &Sources, circle: &str, lines: &[&str]) {
     let problems = check(&ACTORS, sources);
     let messages = problems

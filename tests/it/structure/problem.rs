@@ -1,4 +1,4 @@
-//! What can be wrong, and how it is told.
+//! The problems of a structure, and their messages.
 
 use std::fmt;
 
@@ -8,9 +8,9 @@ use super::imports::Import;
 pub(super) enum Problem {
     /// Files that import each other in a circle.
     Circle {
-        /// All files that lie on a circle with each other.
+        /// All files that lie on circles with each other.
         files: Vec<String>,
-        /// The shortest circle; its last file is its first.
+        /// The shortest circle. Its last file is its first.
         shortest: Vec<String>,
         /// All imports between these files.
         imports: Vec<Import>,
@@ -21,7 +21,7 @@ pub(super) enum Problem {
         from: String,
         to: String,
     },
-    /// Something that `core` may not use.
+    /// A path that `core` must not use.
     Impure {
         file: String,
         line: usize,
@@ -34,7 +34,7 @@ pub(super) enum Problem {
     TwoLayers {
         file: String,
     },
-    /// A name in the list of layers that no file has.
+    /// A name in the list of layers that does not belong to any file.
     NoFile {
         name: String,
     },

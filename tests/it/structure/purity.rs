@@ -1,12 +1,12 @@
-//! `core` decides and does nothing else: it has no clock, no randomness, no input or output, and
-//! does not know the actors or what the panel shows.
+//! Checks that `core` only decides: it has no clock, no randomness, no input or output, and does
+//! not know the actors or the views of the panel.
 
 use super::imports::{Reference, Structure};
 use super::problem::Problem;
 use super::scan::Kind;
 use super::scope::Target;
 
-/// Paths of other crates that `core` may not use, with everything below them.
+/// Paths of other crates that `core` must not use. A path stands for everything below it.
 const FORBIDDEN: &[(&str, &str)] = &[
     ("actix", ACTORS),
     ("actix_rt", ACTORS),
@@ -26,10 +26,10 @@ const FORBIDDEN: &[(&str, &str)] = &[
     ("log", INPUT),
 ];
 
-/// Functions that `core` may neither call nor have.
+/// Functions that `core` must neither call nor define.
 const FUNCTIONS: &[(&str, &str)] = &[("now", CLOCK), ("random", RANDOM), ("new_v4", RANDOM)];
 
-/// Macros that write.
+/// Macros that write output.
 const MACROS: &[&str] = &["print", "println", "eprint", "eprintln", "dbg"];
 
 /// Files that describe what the panel and `/info` show.
@@ -41,7 +41,7 @@ const RANDOM: &str = "core has no randomness: the caller passes ids";
 const INPUT: &str = "core has no input, output or log";
 const VIEW: &str = "core does not know what is shown of it: the caller makes the view";
 
-/// Whether a file belongs to `core`.
+/// Returns whether a file belongs to `core`.
 fn is_core(file: &str) -> bool {
     file == "core.rs" || file.starts_with("core/")
 }
@@ -69,12 +69,12 @@ pub(super) fn check(structure: &Structure) -> Vec<Problem> {
     problems.chain(views).collect()
 }
 
-/// Returns why `core` may not use this, if it may not.
+/// Returns the reason why `core` must not use this, if there is one.
 fn reason(reference: &Reference) -> Option<&'static str> {
     let mention = &reference.mention;
     let last = mention.path.last()?;
     let is_named = matches!(mention.kind, Kind::Call | Kind::Method) || mention.path.len() > 1;
-    // A variable or a field may be called `now`: it holds the time that was passed.
+    // A variable or a field may be called `now`: it holds the time that the caller passed.
     if let Some((_, reason)) = FUNCTIONS.iter().find(|(name, _)| name == last)
         && is_named
     {
@@ -85,7 +85,7 @@ fn reason(reference: &Reference) -> Option<&'static str> {
     }
     let is_use = matches!(mention.kind, Kind::Use { .. });
     let is_glob = matches!(mention.kind, Kind::Glob { .. });
-    // A single name is a variable, or was found where a `use` brings it in.
+    // A single name is a variable, or it was already found at the `use` that brings it in.
     if mention.path.len() == 1 && !is_use && !is_glob {
         return None;
     }

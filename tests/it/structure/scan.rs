@@ -1,16 +1,16 @@
-//! Finds every path in the tokens of a file: in code, in macros and in attributes alike.
+//! Finds every path in the tokens of a file, in code, in macros and in attributes.
 //!
 //! Items below `#[cfg(test)]` are left out.
 
 use proc_macro2::{Delimiter, Ident, TokenStream, TokenTree};
 
-/// A path, or a single name, as it stands in a file.
+/// A path or a single name, as it is written in a file.
 #[derive(Clone, Debug)]
 pub(super) struct Mention {
-    /// The module that it stands in.
+    /// The module that contains the mention.
     pub(super) module: Vec<String>,
     pub(super) line: usize,
-    /// Its segments. The first is `crate` for `$crate` too.
+    /// The segments of the path. The first one is `crate` for `$crate` too.
     pub(super) path: Vec<String>,
     pub(super) kind: Kind,
 }
@@ -21,24 +21,24 @@ pub(super) enum Kind {
     Use {
         /// The name that it has in this module.
         name: String,
-        /// Whether it ends in `self`, which brings in a module or type only.
+        /// Whether the path ends in `self`, which brings in a module or type only.
         is_self: bool,
-        /// Whether it passes the name on: `pub use`.
+        /// Whether the name is re-exported with `pub use`.
         is_public: bool,
     },
     /// A `use` that ends in `*`.
     Glob { is_public: bool },
     /// A path in code.
     Path,
-    /// A path in front of parentheses: a call, or the name of a function that is declared.
+    /// A path in front of parentheses: a call, or the name of a function in its declaration.
     Call,
-    /// A method that is called, or a function of a type that stands in brackets: `<T>::f()`.
+    /// A method that is called, or an associated function of a type in brackets: `<T>::f()`.
     Method,
-    /// The path of a macro that is called.
+    /// The path of a macro call.
     Macro,
 }
 
-/// What a file holds.
+/// The mentions, items and modules of a file.
 #[derive(Debug, Default)]
 pub(super) struct Scan {
     pub(super) mentions: Vec<Mention>,
@@ -47,7 +47,7 @@ pub(super) struct Scan {
 }
 
 impl Scan {
-    /// Reads a file that holds this module.
+    /// Reads the text of a file that holds this module.
     pub(super) fn of(text: &str, module: &[String]) -> Self {
         let mut scan = Self::default();
         let tokens: TokenStream = text.parse().unwrap();
@@ -101,7 +101,8 @@ impl Scan {
         }
     }
 
-    /// Reads an attribute and returns where to go on: after the item, if it is for tests only.
+    /// Reads an attribute, and returns the place to continue at. If the attribute is for tests
+    /// only, this is the end of the item.
     fn attribute(&mut self, tokens: &[TokenTree], at: usize, module: &[String]) -> usize {
         let group_at = at + 1 + usize::from(is_mark(tokens.get(at + 1), '!'));
         let Some(TokenTree::Group(group)) = tokens.get(group_at) else {
@@ -127,7 +128,7 @@ impl Scan {
         }
     }
 
-    /// Takes a `use` apart, without the word itself.
+    /// Takes the tree of a `use` apart, without the word `use` itself.
     fn use_tree(
         &mut self,
         tokens: &[TokenTree],
@@ -179,7 +180,7 @@ impl Scan {
         }
     }
 
-    /// Reads the path that begins at an identifier, and returns where it ends.
+    /// Reads the path that begins at an identifier, and returns the place of its end.
     fn path(&mut self, tokens: &[TokenTree], start: usize, module: &[String]) -> usize {
         let before = |back: usize, mark| back <= start && is_mark(tokens.get(start - back), mark);
         let mut path = Vec::new();
@@ -197,7 +198,8 @@ impl Scan {
         }
         let is_call = matches!(tokens.get(at), Some(TokenTree::Group(group))
             if group.delimiter() == Delimiter::Parenthesis);
-        // A lifetime, a macro's variable, or the rest of a path of another crate or of `<T>::f`.
+        // This is a lifetime, a macro's variable, or the rest of a path of another crate or of
+        // `<T>::f`.
         let is_of_crate = path.first().is_some_and(|first| first == "crate");
         let is_other = before(1, '\'')
             || (before(1, '$') && !is_of_crate)
@@ -236,14 +238,14 @@ fn is_mark(token: Option<&TokenTree>, mark: char) -> bool {
     matches!(token, Some(TokenTree::Punct(punct)) if punct.as_char() == mark)
 }
 
-/// Whether these tokens begin with `mod name { … }`.
+/// Returns whether these tokens begin with `mod name { … }`.
 fn is_declared_module(ident: &Ident, tokens: &[TokenTree]) -> bool {
     let is_block = matches!(tokens.get(2), Some(TokenTree::Group(group))
         if group.delimiter() == Delimiter::Brace);
     *ident == "mod" && matches!(tokens.get(1), Some(TokenTree::Ident(_))) && is_block
 }
 
-/// Whether the tokens before a `use` end in `pub` or `pub(…)`.
+/// Returns whether the tokens before a `use` end in `pub` or `pub(…)`.
 fn is_public(before: &[TokenTree]) -> bool {
     let mut last = before.iter().rev();
     let is_pub = |token: Option<&TokenTree>| token.is_some_and(|token| token.to_string() == "pub");
@@ -253,7 +255,7 @@ fn is_public(before: &[TokenTree]) -> bool {
     }
 }
 
-/// Whether a `cfg` asks for tests; `not(test)` does not.
+/// Returns whether a `cfg` asks for tests; `not(test)` does not.
 fn names_test(tokens: TokenStream) -> bool {
     let mut tokens = tokens.into_iter();
     while let Some(token) = tokens.next() {
@@ -267,7 +269,7 @@ fn names_test(tokens: TokenStream) -> bool {
     false
 }
 
-/// Returns the number of tokens of the item, statement, field or arm that these tokens begin with.
+/// Returns the number of tokens in the item, statement, field or arm at the start of these tokens.
 fn item_length(tokens: &[TokenTree]) -> usize {
     let word = |name: &str| tokens.iter().take(4).any(|token| token.to_string() == name);
     let is_item = [

@@ -1,4 +1,4 @@
-//! The modules of a crate, and what a path in one of them leads to.
+//! The modules of a crate, and the targets of their paths.
 
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 
@@ -7,25 +7,25 @@ use syn::Item;
 use super::scan::{Kind, Scan};
 use super::sources::{Sources, module_of};
 
-/// What a path leads to.
+/// The target of a path.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Target {
     /// A module of this crate.
     Module(Vec<String>),
-    /// Something that this file of this crate defines.
+    /// An item that this file of this crate defines.
     Item { file: String },
-    /// A path of another crate, written out.
+    /// A full path of another crate.
     External(Vec<String>),
 }
 
 #[derive(Debug, Default)]
 struct Module {
     file: String,
-    /// What it defines, apart from modules.
+    /// The names that the module defines, except modules.
     items: BTreeSet<String>,
-    /// The macros that its children can call by their bare names.
+    /// The macros that child modules can call by their bare names.
     macros: BTreeSet<String>,
-    /// Names that a `use` brings in, with the path that each stands for.
+    /// The names that a `use` brings in, each with its path.
     uses: Vec<(String, Vec<String>, bool)>,
     globs: Vec<(Vec<String>, bool)>,
 }
@@ -33,7 +33,7 @@ struct Module {
 /// All modules of a crate.
 #[derive(Debug)]
 pub(super) struct Scope {
-    /// The name by which the program's `main.rs` knows the library beside it.
+    /// The name under which the program's `main.rs` imports the library of the same package.
     library: String,
     modules: BTreeMap<Vec<String>, Module>,
 }
@@ -85,24 +85,24 @@ impl Scope {
         self.modules.insert(path, module);
     }
 
-    /// Returns what a path in a module leads to. A name that no item has was made by a macro, in
-    /// the file of the module that it is looked for in.
+    /// Returns the targets of a path in a module. A name that no item has was made by a macro. It
+    /// counts for the file of the module in which it is looked up.
     pub(super) fn resolve(&self, module: &[String], path: &[String]) -> BTreeSet<Target> {
         self.follow(module, path, &mut Visited::new())
     }
 
-    /// Returns what a single name in a module stands for.
+    /// Returns the targets of a single name in a module.
     pub(super) fn name(&self, module: &[String], name: &str) -> BTreeSet<Target> {
         self.look_up(module, name, &mut Visited::new())
     }
 
-    /// Whether an item of another module was given this name here, by a `use` that names it.
+    /// Returns whether a `use` in this module gives this name to an item of another module.
     pub(super) fn is_imported(&self, module: &[String], name: &str) -> bool {
         let uses = self.modules.get(module).map(|module| &module.uses);
         uses.is_some_and(|uses| uses.iter().any(|(bound, ..)| bound == name))
     }
 
-    /// Returns the file above a module that defines a macro which needs no path, if there is one.
+    /// Returns the file above a module that defines a macro that needs no path, if there is one.
     pub(super) fn macro_above(&self, module: &[String], name: &str) -> Option<&str> {
         let above = (0..module.len()).rev().map(|length| &module[..length]);
         above
@@ -111,7 +111,7 @@ impl Scope {
             .map(|above| above.file.as_str())
     }
 
-    /// Returns the files whose items a glob of this module brings in.
+    /// Returns the files whose items a glob import of this module brings in.
     pub(super) fn files_of_glob(&self, path: &[String]) -> BTreeSet<String> {
         let mut files = BTreeSet::new();
         let mut waiting = vec![path.to_vec()];
@@ -140,7 +140,7 @@ impl Scope {
         files
     }
 
-    /// Returns the crate's root: that of the program for `main.rs`, or that of the library.
+    /// Returns the root of the crate: the program's for `main.rs`, otherwise the library's.
     fn root(module: &[String]) -> Vec<String> {
         let first = module.first().filter(|first| *first == "main");
         first.into_iter().cloned().collect()
@@ -207,7 +207,7 @@ impl Scope {
         let Some(module) = self.modules.get(path) else {
             return targets;
         };
-        // A glob may lead back to where the search began.
+        // A glob import may lead back to the module where the search began.
         let search = (path.to_vec(), name.to_owned());
         if !seen.insert(search.clone()) {
             return targets;
@@ -221,7 +221,7 @@ impl Scope {
             targets.insert(Target::Item { file });
         }
         for (_, to, is_self) in module.uses.iter().filter(|(bound, ..)| bound == name) {
-            // A macro is given a path by `use name;`, which leads to the name itself.
+            // `use name;` gives a path to a macro. It leads to the name itself, so it is left out.
             if to.as_slice() != [name] {
                 let found = self.follow(path, to, seen);
                 let has_module = found.iter().any(|to| matches!(to, Target::Module(_)));

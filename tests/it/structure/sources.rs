@@ -1,10 +1,10 @@
-//! The source files of a crate, held in memory so that tests can add to them.
+//! The source files of a crate. They are held in memory, so that tests can add to them.
 
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-/// The text of each file by its path below the crate's `src`, such as `core/log.rs`.
+/// The text of each file, by its path below the crate's `src`, such as `core/log.rs`.
 pub(super) type Sources = BTreeMap<String, String>;
 
 /// Reads all Rust files below a folder of this repository, such as `actors/src`.
@@ -31,7 +31,7 @@ fn files_below(folder: &Path) -> Vec<PathBuf> {
         .collect()
 }
 
-/// Returns the module that a file holds: `core/log.rs` is `core`, `log`, and `lib.rs` is the root.
+/// Returns the module of a file: `core/log.rs` is `core`, `log`, and `lib.rs` is the root.
 pub(super) fn module_of(file: &str) -> Vec<String> {
     let name = file.trim_end_matches(".rs").trim_end_matches("/mod");
     match name {

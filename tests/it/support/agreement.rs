@@ -1,5 +1,5 @@
-//! Whether everyone tells the same about who is where: `/info`, `/admin/admin.json`, and those who
-//! really receive a message.
+//! Checks that all sources agree on who is in which channel: `/info`, `/admin/admin.json`, and the
+//! clients that really receive a message.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, Instant};
@@ -11,8 +11,8 @@ use uuid::Uuid;
 use super::client::Backend;
 use super::websocket::WebSocket;
 
-/// How long the server has to come to rest after a storm; longer than its settings let connections
-/// live that nobody listens to.
+/// The time that the server has to settle after a storm. It is longer than the lifetime that the
+/// settings give to connections without a transport.
 const PATIENCE: Duration = Duration::from_secs(20);
 
 /// A client that listens by websocket, and the channels that its connection is subscribed to.
@@ -22,16 +22,16 @@ pub(crate) struct Member {
     pub(crate) socket: WebSocket,
 }
 
-/// Who is where. Channels without connections are left out.
+/// The users and connections that a source shows. Channels without connections are left out.
 #[derive(Debug, Default, PartialEq, Eq)]
 struct People {
-    /// By channel: its users, and how many connections they have to it.
+    /// The users of each channel, and the number of their connections to it.
     channels: BTreeMap<String, (BTreeSet<String>, u64)>,
-    /// By user: how many connections it has, where that is told.
+    /// The number of connections of each user, if the source shows it.
     connections: BTreeMap<String, u64>,
 }
 
-/// Waits until `/info` and `admin.json` tell of these members and of nobody else, then sends a last
+/// Waits until `/info` and `admin.json` show these members and nobody else. Then sends a last
 /// message to every channel and checks who receives it.
 pub(crate) async fn agree(backend: &Backend, members: &mut [Member]) {
     let connections = members
@@ -41,8 +41,8 @@ pub(crate) async fn agree(backend: &Backend, members: &mut [Member]) {
     receive_a_last_message(backend, members).await;
 }
 
-/// Waits until `/info` and `admin.json` tell of these connections, each with its user and channels,
-/// and of nobody else.
+/// Waits until `/info` and `admin.json` show these connections, each with its user and channels,
+/// and no others.
 pub(crate) async fn agree_on<'a>(
     backend: &Backend,
     connections: impl IntoIterator<Item = (&'a String, &'a BTreeSet<String>)>,
@@ -68,19 +68,19 @@ pub(crate) async fn agree_on<'a>(
             }
             assert_eq!(
                 info.channels, expected.channels,
-                "/info (left) and those who listen (right)"
+                "/info (left) and the clients that listen (right)"
             );
             assert_eq!(
                 admin, expected,
-                "admin.json (left) and those who listen (right)"
+                "admin.json (left) and the clients that listen (right)"
             );
         }
         tokio::time::sleep(Duration::from_millis(100)).await;
     }
 }
 
-/// To each channel, then to each member in private: what a member has not got by then it never
-/// gets.
+/// Sends a last message to each channel, then to each member in private. A member that has not
+/// received an earlier message by then never will.
 async fn receive_a_last_message(backend: &Backend, members: &mut [Member]) {
     let mark = Uuid::new_v4().to_string();
     let info = backend
@@ -157,7 +157,7 @@ impl People {
             .collect();
         assert_eq!(
             told, users,
-            "the users that /info tells of (left) and those of its channels (right)"
+            "the users that /info lists (left) and those of its channels (right)"
         );
         people
     }
@@ -192,7 +192,7 @@ impl People {
         }
     }
 
-    /// Whoever is told to be somewhere, and is not.
+    /// Returns the users and connections that are shown although they have left.
     fn ghosts(&self, expected: &Self) -> BTreeSet<String> {
         self.everyone()
             .difference(&expected.everyone())

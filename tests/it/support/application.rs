@@ -1,5 +1,5 @@
-//! An application as a user of this server writes one: it has a page, answers the page's calls, and
-//! makes signed calls itself.
+//! An application as a user of this server writes it: it serves a page, answers the page's calls,
+//! and makes signed calls itself.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -15,7 +15,7 @@ use tokio::time::timeout;
 use super::client::Backend;
 use super::server::Server;
 
-/// A call of the page.
+/// A call that the page makes.
 #[derive(Clone, Debug)]
 pub(crate) struct Call {
     pub(crate) method: String,
@@ -24,7 +24,7 @@ pub(crate) struct Call {
     pub(crate) body: Value,
 }
 
-/// Its status and body.
+/// The status and body of an answer.
 pub(crate) type Answer = (u16, Value);
 
 pub(crate) struct Application {
@@ -33,7 +33,7 @@ pub(crate) struct Application {
 }
 
 impl Call {
-    /// A header of the call, by its name in lower case.
+    /// Returns a header of the call, by its name in lower case.
     pub(crate) fn header(&self, name: &str) -> Option<&str> {
         let lines = self.head.lines().filter_map(|line| line.split_once(": "));
         lines
@@ -42,7 +42,7 @@ impl Call {
             .map(|(_, value)| value)
     }
 
-    /// Passes it on to the server, as the demos of the original do.
+    /// Passes the call on to the server, as the demos of the original do.
     pub(crate) async fn pass_on(&self, backend: &Backend) -> Answer {
         let Self { method, body, .. } = self;
         let path = self.path.split('?').next().unwrap();
@@ -68,7 +68,8 @@ impl Call {
 }
 
 impl Application {
-    /// With this page at `/`. Every other path is a call, which is noted and answered.
+    /// Starts an application with this page at `/`. Every other path is a call, which is recorded
+    /// and answered.
     pub(crate) async fn start<F>(
         page: &str,
         answer: impl Fn(Call) -> F + Clone + Send + 'static,
@@ -88,7 +89,7 @@ impl Application {
         Self { address, calls }
     }
 
-    /// With this page at `/`. Every call is passed on to the server.
+    /// Starts an application with this page at `/` that passes every call on to the server.
     pub(crate) async fn passing_on(page: &str, server: &Server) -> Self {
         let backend = Backend::of(server);
         Self::start(page, move |call| {
@@ -98,7 +99,7 @@ impl Application {
         .await
     }
 
-    /// The same, but each call to connect takes a permit first, and waits until there is one.
+    /// Does the same as [`Self::passing_on`], but each call to connect first waits for a permit.
     pub(crate) async fn passing_on_with_permits(
         page: &str,
         server: &Server,
@@ -117,7 +118,7 @@ impl Application {
         .await
     }
 
-    /// The next call that no test has looked at.
+    /// Returns the next call that no test has taken.
     pub(crate) async fn call(&mut self) -> Call {
         timeout(Duration::from_secs(20), self.calls.recv())
             .await
@@ -125,7 +126,7 @@ impl Application {
             .unwrap()
     }
 
-    /// All calls that no test has looked at.
+    /// Returns all calls that no test has taken.
     pub(crate) fn calls(&mut self) -> Vec<Call> {
         std::iter::from_fn(|| self.calls.try_recv().ok()).collect()
     }
@@ -139,7 +140,7 @@ async fn serve<F>(
 ) where
     F: Future<Output = Answer>,
 {
-    // A browser opens sockets that it may not need.
+    // A browser opens sockets that it may never use.
     let Some(call) = read(&mut socket).await else {
         return;
     };

@@ -1,4 +1,4 @@
-//! A real browser: headless Chromium, each test with one of its own.
+//! A real browser: headless Chromium, one process for each test.
 
 use std::io::{BufRead, BufReader};
 use std::path::PathBuf;
@@ -16,10 +16,10 @@ use tokio::sync::{Semaphore, SemaphorePermit};
 /// axe-core 4.14 (MPL 2.0).
 const AXE: &str = include_str!("../../assets/axe.min.js");
 
-/// Pages may take so long to show something.
+/// The longest time that a page may take to show something.
 const PATIENCE: Duration = Duration::from_secs(20);
 
-/// So many at a time: a browser wants a core of its own.
+/// The permits for browsers. At most three run at a time, since a browser needs about one core.
 static FREE: Semaphore = Semaphore::const_new(3);
 
 pub(crate) struct Browser {
@@ -28,10 +28,10 @@ pub(crate) struct Browser {
     _permit: SemaphorePermit<'static>,
 }
 
-/// A window with cookies and storage of its own.
+/// A window with its own cookies and storage.
 pub(crate) struct Window {
     pub(crate) driver: WebDriver,
-    /// The only host it may speak to.
+    /// The only host that the window may speak to.
     address: String,
 }
 
@@ -52,7 +52,7 @@ impl Browser {
             .find(|line| line.contains("started successfully on port"))
             .expect("chromedriver did not start");
         let port = line.trim_end_matches('.').rsplit(' ').next().unwrap();
-        // It must not be kept waiting by what nobody reads.
+        // Output that nobody reads would block chromedriver.
         std::thread::spawn(move || lines.for_each(drop));
         Self {
             chromedriver,
@@ -61,7 +61,7 @@ impl Browser {
         }
     }
 
-    /// A new window on a page of this server.
+    /// Opens a new window on a page of this server.
     pub(crate) async fn open(&self, server: &str, path: &str) -> Window {
         let mut capabilities = DesiredCapabilities::chrome();
         for argument in [
@@ -107,7 +107,7 @@ impl Window {
             .unwrap();
     }
 
-    /// Signs in to the admin pages, where it is shown the door.
+    /// Signs in to the admin pages, on the sign-in form.
     pub(crate) async fn sign_in(&self, password: &str) {
         self.arrives("/admin/sign_in").await;
         self.fill("input[name=username]", "admin").await;
@@ -115,9 +115,9 @@ impl Window {
         self.click("form button").await;
     }
 
-    /// Waits until it shows the page at this path.
+    /// Waits until the window shows the page at this path.
     pub(crate) async fn arrives(&self, path: &str) {
-        super::eventually(&format!("it arrives at {path}"), async || {
+        super::eventually(&format!("the window shows {path}"), async || {
             self.driver
                 .current_url()
                 .await
@@ -126,7 +126,7 @@ impl Window {
         .await;
     }
 
-    /// The element, once it is there and can be seen.
+    /// Returns the element, once it exists and is visible.
     pub(crate) async fn find(&self, css: &str) -> WebElement {
         let options = ElementQueryOptions::default().set_description(Some(css));
         let query = self
@@ -145,7 +145,8 @@ impl Window {
         while !Self::clicked(self.find(css).await).await {}
     }
 
-    /// Clicks the element that XPath finds, which can tell elements by their text.
+    /// Clicks the element that this XPath finds. Unlike CSS, XPath can select elements by their
+    /// text.
     pub(crate) async fn click_at(&self, path: &str) {
         let find = async || {
             let query = self
@@ -161,8 +162,8 @@ impl Window {
         while !Self::clicked(find().await).await {}
     }
 
-    /// Returns whether the element was still there to be clicked. A page that draws a list anew
-    /// puts another one in its place.
+    /// Returns whether the element still existed when it was clicked. A page that draws a list anew
+    /// replaces it with another one.
     async fn clicked(element: WebElement) -> bool {
         match element.click().await {
             Ok(()) => true,
@@ -178,14 +179,14 @@ impl Window {
         }
     }
 
-    /// Types, in place of what is there.
+    /// Types a text in place of the present one.
     pub(crate) async fn fill(&self, css: &str, text: &str) {
         let element = self.find(css).await;
         element.clear().await.unwrap();
         element.send_keys(text).await.unwrap();
     }
 
-    /// Chooses an option by what it says.
+    /// Chooses an option by its text.
     pub(crate) async fn choose_text(&self, css: &str, text: &str) {
         let select = thirtyfour::components::SelectElement::new(&self.find(css).await)
             .await
@@ -198,7 +199,7 @@ impl Window {
         self.click(&format!("{css} option[value='{value}']")).await;
     }
 
-    /// Runs a script of the page; what it returns, once the promise is kept.
+    /// Runs a script in the page. Returns its result, once the promise is resolved.
     pub(crate) async fn run(&self, script: &str) -> Value {
         let script = format!(
             "const done = arguments[arguments.length - 1];
@@ -225,7 +226,7 @@ impl Window {
             .to_owned()
     }
 
-    /// Waits until the text is in the element.
+    /// Waits until the element contains the text.
     pub(crate) async fn says(&self, css: &str, part: &str) {
         super::eventually(&format!("{css} says {part:?}"), async || {
             self.text(css).await.contains(part)
@@ -233,7 +234,7 @@ impl Window {
         .await;
     }
 
-    /// Waits until the text is not in the element any more.
+    /// Waits until the element no longer contains the text.
     pub(crate) async fn stops_saying(&self, css: &str, part: &str) {
         super::eventually(&format!("{css} stops saying {part:?}"), async || {
             !self.text(css).await.contains(part)
@@ -241,7 +242,7 @@ impl Window {
         .await;
     }
 
-    /// Presses keys, one after the other, wherever the focus is.
+    /// Presses keys one after the other, in the element that has the focus.
     pub(crate) async fn press(&self, keys: &str) {
         self.driver
             .active_element()
@@ -252,7 +253,7 @@ impl Window {
             .unwrap();
     }
 
-    /// Presses Tab until this has the focus.
+    /// Presses Tab until the element with this text has the focus.
     pub(crate) async fn tab_to(&self, text: &str) {
         super::eventually(&format!("Tab leads to {text:?}"), async || {
             self.press("\t").await;
@@ -266,7 +267,7 @@ impl Window {
         .await;
     }
 
-    /// From now on it is small, touched by fingers, and shows dark pages.
+    /// Makes the window small, with touch input and dark pages.
     pub(crate) async fn looks_like_a_phone_in_the_dark(&self) {
         let size = json!({"width": 390, "height": 844, "deviceScaleFactor": 2, "mobile": true});
         self.driver
@@ -282,7 +283,7 @@ impl Window {
             .unwrap();
     }
 
-    /// The page is no wider than the screen.
+    /// Checks that the page is not wider than the screen.
     pub(crate) async fn fits(&self) {
         let overflow = self
             .run("return document.documentElement.scrollWidth - innerWidth")
@@ -293,7 +294,7 @@ impl Window {
         );
     }
 
-    /// Keeps what can be seen, for people to look at.
+    /// Saves a screenshot, for people to look at.
     pub(crate) async fn screenshot(&self, name: &str) {
         let folder = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join("screenshots");
         std::fs::create_dir_all(&folder).unwrap();
@@ -303,7 +304,7 @@ impl Window {
             .unwrap();
     }
 
-    /// What the console said since it was last asked, errors and warnings only.
+    /// Returns the errors and warnings of the console since the last call.
     pub(crate) async fn complaints(&self) -> Vec<String> {
         let log = self.log("browser").await;
         let grave = log
@@ -312,7 +313,7 @@ impl Window {
         grave.map(|entry| entry["message"].to_string()).collect()
     }
 
-    /// Requests to any host but the server since it was last asked.
+    /// Returns the requests to other hosts than the server since the last call.
     pub(crate) async fn foreign_requests(&self) -> Vec<String> {
         let own = format!("//{}/", self.address);
         let messages = self.log("performance").await;
@@ -337,7 +338,7 @@ impl Window {
         answer.value::<Vec<Value>>().unwrap()
     }
 
-    /// What axe-core finds against WCAG, levels A and AA, in what is shown now.
+    /// Returns what axe-core finds against WCAG, levels A and AA, in the page as it is shown now.
     async fn violations(&self) -> Vec<String> {
         let found = self
             .run(&format!(
@@ -355,7 +356,7 @@ impl Window {
             .collect()
     }
 
-    /// The page has made no error, asked nobody else, and everyone can use it.
+    /// Checks that the page has made no error, has asked no other host, and is accessible.
     pub(crate) async fn is_sound(&self) {
         assert_eq!(self.violations().await, Vec::<String>::new());
         assert_eq!(self.complaints().await, Vec::<String>::new());
@@ -367,7 +368,7 @@ impl Window {
     }
 }
 
-/// Chromedriver's own command: the log of a kind.
+/// A command of chromedriver: returns the log of a kind.
 #[derive(Debug)]
 struct Log(&'static str);
 
@@ -378,7 +379,7 @@ impl FormatRequestData for Log {
     }
 }
 
-/// Another of its own: a command of the DevTools protocol, with its parameters.
+/// A command of chromedriver: runs a command of the DevTools protocol with these parameters.
 #[derive(Debug)]
 struct Cdp(&'static str, Value);
 

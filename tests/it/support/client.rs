@@ -1,4 +1,4 @@
-//! An application's backend: signed calls.
+//! The backend of an application, which makes signed calls.
 
 use reqwest::{Method, RequestBuilder, Response, redirect};
 use serde_json::{Value, json};
@@ -17,7 +17,7 @@ impl Backend {
         Self::at(&server.address)
     }
 
-    /// Calls the server at one of its addresses.
+    /// Returns a backend that calls the server at this address.
     pub(crate) fn at(address: &str) -> Self {
         let http = reqwest::Client::builder()
             .redirect(redirect::Policy::none())
@@ -30,7 +30,7 @@ impl Backend {
         }
     }
 
-    /// A signed request without a body.
+    /// Returns a signed request without a body.
     pub(crate) fn request(&self, method: Method, path: &str) -> RequestBuilder {
         self.unsigned(method, path)
             .header("x-channelstream-secret", sign("secret", path, now()))
@@ -45,7 +45,7 @@ impl Backend {
         self.request(method, path).json(body).send().await.unwrap()
     }
 
-    /// A call that must succeed.
+    /// Makes a call that must succeed, and returns its answer.
     pub(crate) async fn post(&self, path: &str, body: Value) -> Value {
         let response = self.send(Method::POST, path, &body).await;
         let status = response.status();
@@ -54,7 +54,7 @@ impl Backend {
         serde_json::from_str(&text).unwrap()
     }
 
-    /// Connects a user; its new connection's id.
+    /// Connects a user, and returns the id of its new connection.
     pub(crate) async fn connect(&self, user: &str, channels: &[&str]) -> String {
         let answer = self
             .post("/connect", json!({"username": user, "channels": channels}))
@@ -71,7 +71,7 @@ impl Backend {
         .await;
     }
 
-    /// A long-poll's answer.
+    /// Returns the answer of a long-poll.
     pub(crate) async fn listen(&self, conn_id: &str) -> Response {
         self.unsigned(Method::GET, &format!("/listen?conn_id={conn_id}"))
             .send()

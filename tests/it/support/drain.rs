@@ -1,4 +1,4 @@
-//! Many listeners whose events nobody looks at: they take what comes and count the bytes.
+//! Clients that read and count bytes, for tests in which nobody looks at the events.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -9,14 +9,14 @@ use tokio::task::JoinHandle;
 
 use super::server::Server;
 
-/// A websocket that is read to its end. It answers no pings.
+/// A websocket that is read until it ends. It answers no pings.
 pub(crate) struct Drain {
     reading: JoinHandle<()>,
     bytes: Arc<AtomicUsize>,
 }
 
 impl Drain {
-    /// Opens it and waits until the handshake is answered.
+    /// Opens the websocket, and waits for the answer to its handshake.
     pub(crate) async fn open(server: &Server, conn_id: &str) -> Self {
         let mut stream = TcpStream::connect(&server.address).await.unwrap();
         let upgrade = format!(
@@ -38,7 +38,7 @@ impl Drain {
         Self { reading, bytes }
     }
 
-    /// How many bytes have come.
+    /// Returns the number of bytes that have arrived.
     pub(crate) fn bytes(&self) -> usize {
         self.bytes.load(Ordering::Relaxed)
     }

@@ -1,14 +1,14 @@
-//! What `EventSource` does, without a browser (WHATWG HTML §9.2).
+//! A client of event streams that does what `EventSource` does in a browser (WHATWG HTML §9.2).
 
 use std::time::Duration;
 
 use reqwest::{RequestBuilder, Response};
 use serde_json::Value;
 
-/// An event as a page gets it.
+/// An event, as a page receives it.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct Event {
-    /// Empty: `message`.
+    /// The name of the event, or an empty text, which means `message`.
     pub(crate) name: String,
     pub(crate) id: String,
     pub(crate) data: String,
@@ -23,10 +23,10 @@ impl Event {
 pub(crate) struct EventStream {
     response: Response,
     rest: String,
-    /// What the next request would send as `Last-Event-ID`.
+    /// The value that the next request would send as `Last-Event-ID`.
     pub(crate) last_id: String,
     pub(crate) comments: usize,
-    /// As the server said, in milliseconds.
+    /// The delay before a reconnect that the server has named, in milliseconds.
     pub(crate) retry: Option<u64>,
 }
 
@@ -37,7 +37,7 @@ impl EventStream {
         Self::of(response, "")
     }
 
-    /// The stream of an answer. The one before it ended at `last_id`.
+    /// Reads the stream of an answer. The stream before it ended at `last_id`.
     pub(crate) fn of(response: Response, last_id: &str) -> Self {
         Self {
             response,
@@ -55,7 +55,7 @@ impl EventStream {
             .map_or("", |value| value.to_str().unwrap())
     }
 
-    /// The next event; `None` when the server has ended the stream.
+    /// Returns the next event, or `None` when the server has ended the stream.
     pub(crate) async fn next(&mut self) -> Option<Event> {
         loop {
             while let Some((block, rest)) = self.rest.split_once("\n\n") {
@@ -70,7 +70,7 @@ impl EventStream {
         }
     }
 
-    /// The next event, soon.
+    /// Returns the next event, and fails if it does not come soon.
     pub(crate) async fn soon(&mut self) -> Event {
         tokio::time::timeout(Duration::from_secs(10), self.next())
             .await

@@ -1,4 +1,4 @@
-//! A folder of a test's own, which is removed with it.
+//! A folder for one test. It is removed when the test ends.
 
 use std::path::PathBuf;
 
@@ -11,7 +11,7 @@ impl Folder {
         Self(path)
     }
 
-    /// The path of a file in the folder.
+    /// Returns the path of a file in the folder.
     pub(crate) fn path(&self, name: &str) -> String {
         self.0.join(name).to_str().unwrap().to_owned()
     }

@@ -1,4 +1,4 @@
-//! Numbered messages: several publishers send them, and a ledger says which of them a client has
+//! Numbered messages. Several publishers send them, and a ledger records which of them a client has
 //! read.
 
 use std::collections::{BTreeSet, HashMap};
@@ -12,10 +12,10 @@ use tokio::time::MissedTickBehavior;
 
 use super::client::Backend;
 
-/// How many messages a publisher sends in one call.
+/// The number of messages that a publisher sends in one call.
 const PER_CALL: u64 = 5;
 
-/// The publisher of the message that says that no more will come.
+/// The publisher of the last message, after which no more follow.
 const LAST: u64 = u64::MAX;
 
 /// Publishers that send to one channel, at a steady rate, until they are told to stop.
@@ -27,7 +27,7 @@ pub(crate) struct Publishers {
 }
 
 impl Publishers {
-    /// Starts so many, which together send so many messages a second.
+    /// Starts `count` publishers, which together send `per_second` messages a second.
     pub(crate) fn start(backend: &Backend, channel: &str, count: u64, per_second: u64) -> Self {
         let is_over = Arc::new(AtomicBool::new(false));
         let every = Duration::from_secs_f64((count * PER_CALL) as f64 / per_second as f64);
@@ -51,7 +51,8 @@ impl Publishers {
         }
     }
 
-    /// Stops them and publishes the last message; returns how many they have sent together.
+    /// Stops the publishers and publishes the last message. Returns the number of messages that
+    /// they have sent together.
     pub(crate) async fn stop(self) -> u64 {
         self.is_over.store(true, Ordering::Relaxed);
         let mut sent = 0;
@@ -92,20 +93,20 @@ async fn publish(
     sent
 }
 
-/// What one client has read.
+/// The record of what one client has read.
 #[derive(Debug, Default)]
 pub(crate) struct Ledger {
-    /// The highest number of each publisher.
+    /// The highest number that was read from each publisher.
     highest: HashMap<u64, u64>,
-    /// What later messages of the same publisher have overtaken.
+    /// The messages that later messages of the same publisher have overtaken.
     missing: BTreeSet<(u64, u64)>,
-    /// Messages read for the first time.
+    /// The number of messages that were read for the first time.
     pub(crate) read: u64,
-    /// Messages that came again, marked as caught up.
+    /// The number of messages that came again, marked as caught up.
     pub(crate) repeated: u64,
-    /// Messages that came again without this mark.
+    /// The number of messages that came again without this mark.
     pub(crate) doubled: u64,
-    /// Messages that came after later ones.
+    /// The number of messages that came after later ones.
     pub(crate) disordered: u64,
     pub(crate) gaps: u64,
     has_last: bool,
@@ -147,12 +148,12 @@ impl Ledger {
         events.into_iter().for_each(|event| self.note(event));
     }
 
-    /// Whether the last message has come.
+    /// Returns whether the last message has arrived.
     pub(crate) fn is_complete(&self) -> bool {
         self.has_last
     }
 
-    /// How many of those sent were never read.
+    /// Returns the number of sent messages that were never read.
     pub(crate) fn lost(&self, sent: u64) -> u64 {
         sent - self.read
     }

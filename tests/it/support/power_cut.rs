@@ -1,8 +1,9 @@
-//! A power cut: after the process was killed, the files of a folder become what a disk would hold
-//! that lost its power. A kill alone shows nothing, since the kernel keeps what was written.
+//! Simulates a power cut: after the process was killed, the files of a folder become what the disk
+//! would hold after a loss of power. A kill alone shows nothing, since the kernel keeps what was
+//! written.
 //!
-//! A library that is preloaded into the process (`power_cut/calls.c`) records what it writes and what
-//! it syncs; the files are rebuilt from that.
+//! A library that is preloaded into the process (`power_cut/calls.c`) records what the process
+//! writes and what it syncs. The files are rebuilt from these records.
 //!
 //! ```ignore
 //! let mut cut = PowerCut::new(&folder);
@@ -38,22 +39,22 @@ pub(crate) struct PowerCut {
     folder: PathBuf,
     journal: PathBuf,
     variables: [(&'static str, String); 3],
-    /// The files when the journal began.
+    /// The files at the time at which the journal began.
     durable: Files,
 }
 
-/// What a power cut met.
+/// The counts of one power cut.
 #[derive(Debug)]
 pub(crate) struct Cut {
-    /// How often a file or the folder was synced since the cut before.
+    /// The number of syncs of a file or of the folder since the last cut.
     pub(crate) syncs: usize,
-    /// How many writes and other changes were not synced.
+    /// The number of writes and other changes that were not synced.
     pub(crate) unsynced: usize,
 }
 
 impl PowerCut {
-    /// For the processes that write to this folder from now on, one at a time. What is in it now is
-    /// durable.
+    /// Starts to record the processes that write to this folder, one at a time. The present content
+    /// of the folder counts as durable.
     pub(crate) fn new(folder: &Path) -> Self {
         let folder = folder.canonicalize().unwrap();
         let journal = std::env::temp_dir().join(format!("journal-{}", uuid::Uuid::new_v4()));
@@ -70,25 +71,26 @@ impl PowerCut {
         }
     }
 
-    /// The environment of each process that writes to the folder.
+    /// Returns the environment for each process that writes to the folder.
     pub(crate) fn environment(&self) -> [(&str, &str); 3] {
         self.variables
             .each_ref()
             .map(|(name, value)| (*name, value.as_str()))
     }
 
-    /// Cuts the power after the process was killed: only what was synced is left.
+    /// Cuts the power after the process was killed: only synced data stays.
     pub(crate) fn forget_unsynced(&mut self) -> Cut {
         self.cut(Disk::synced)
     }
 
-    /// The same, but the disk had written a random part of what was not synced. The same seed keeps
-    /// the same part of the same writes.
+    /// Cuts the power when the disk had written a random part of the unsynced data. The same seed
+    /// keeps the same part of the same writes.
     pub(crate) fn keep_some_unsynced(&mut self, seed: u64) -> Cut {
         self.cut(|disk| disk.partly(&mut Random::new(seed)))
     }
 
-    /// No power cut: what the killed process has written is left, and durable from now on.
+    /// Keeps everything that the killed process has written, as without a power cut. It counts as
+    /// durable from now on.
     pub(crate) fn keep_unsynced(&mut self) -> Cut {
         let written = read(&self.folder);
         self.cut(|_| written)
@@ -115,8 +117,8 @@ impl PowerCut {
         }
     }
 
-    /// The journal and the files must agree: otherwise they were changed by calls that the library
-    /// does not record.
+    /// Checks that the journal and the files agree. Otherwise calls that the library does not
+    /// record have changed the files.
     fn assert_complete(&self, recorded: &Files) {
         let written = read(&self.folder);
         let names: BTreeSet<&String> = written.keys().chain(recorded.keys()).collect();

@@ -1,4 +1,4 @@
-//! A wire between client and server that can be cut.
+//! A proxy between client and server whose connections can be cut.
 
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::broadcast;
@@ -9,7 +9,7 @@ pub(crate) struct Wire {
 }
 
 impl Wire {
-    /// To this server.
+    /// Starts a proxy to this server.
     pub(crate) async fn to(server: &str) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap().to_string();
@@ -32,7 +32,7 @@ impl Wire {
         Self { address, cut }
     }
 
-    /// Everything that goes over it now breaks off.
+    /// Breaks off all present connections.
     pub(crate) fn cut(&self) {
         let _ = self.cut.send(());
     }

@@ -1,4 +1,4 @@
-//! A small generator of random numbers: a test that fails can be run again with the same ones.
+//! A small generator of random numbers. A failed test can be repeated with the same numbers.
 
 pub(crate) struct Random(u64);
 

@@ -7,7 +7,7 @@ use tokio::net::TcpStream;
 
 use super::server::Server;
 
-/// What the server said until it closed the socket.
+/// The text that the server sent until it closed the socket.
 #[derive(Debug)]
 pub(crate) struct Ending {
     pub(crate) text: String,
@@ -15,7 +15,7 @@ pub(crate) struct Ending {
 }
 
 impl Ending {
-    /// The status of the last answer.
+    /// Returns the status of the last answer.
     pub(crate) fn status(&self) -> u16 {
         let head = self.text.rsplit("HTTP/1.1 ").next().unwrap_or_default();
         head.get(..3)
@@ -31,12 +31,13 @@ impl Raw {
         Self(TcpStream::connect(&server.address).await.unwrap())
     }
 
-    /// An error means that the server has closed it, which its answer will say.
+    /// Sends a text. It ignores errors: they mean that the server has closed the socket, which the
+    /// answer will show.
     pub(crate) async fn send(&mut self, text: &str) {
         let _ = self.0.write_all(text.as_bytes()).await;
     }
 
-    /// Reads the answer to a request, by its length.
+    /// Reads the answer to a request, up to its content length.
     pub(crate) async fn answer(&mut self) -> String {
         let mut answer = Vec::new();
         while !answer.ends_with(b"\r\n\r\n") {

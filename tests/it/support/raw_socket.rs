@@ -1,4 +1,5 @@
-//! Clients that take as little as the kernel allows, and do with their sockets what they like.
+//! Clients with the smallest receive buffers that the kernel allows, and with full control of their
+//! sockets.
 
 use socket2::{Domain, Socket, Type};
 use tokio::io::AsyncWriteExt;
@@ -6,7 +7,7 @@ use tokio::net::TcpStream;
 
 use super::server::Server;
 
-/// A connection with as small a buffer for what it receives as the kernel gives.
+/// Opens a connection with the smallest receive buffer that the kernel gives.
 pub(crate) fn narrow(server: &Server) -> TcpStream {
     let socket = Socket::new(Domain::IPV4, Type::STREAM, None).unwrap();
     socket.set_recv_buffer_size(1024).unwrap();
@@ -16,7 +17,7 @@ pub(crate) fn narrow(server: &Server) -> TcpStream {
     TcpStream::from_std(socket.into()).unwrap()
 }
 
-/// A websocket that has sent its handshake and has read nothing.
+/// Opens a websocket that has sent its handshake and reads nothing.
 pub(crate) async fn silent_websocket(server: &Server, conn_id: &str) -> TcpStream {
     let upgrade = format!(
         "GET /ws?conn_id={conn_id} HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\n\
@@ -27,7 +28,7 @@ pub(crate) async fn silent_websocket(server: &Server, conn_id: &str) -> TcpStrea
     stream
 }
 
-/// A stream of events that has sent its request and has read nothing.
+/// Opens an event stream that has sent its request and reads nothing.
 pub(crate) async fn silent_event_stream(server: &Server, conn_id: &str) -> TcpStream {
     let mut stream = narrow(server);
     stream

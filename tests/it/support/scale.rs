@@ -1,6 +1,6 @@
-//! How long a test of an attack runs, and against which program.
+//! The duration of attack tests, and the program that they test.
 
-/// `short` in `make test`, `long` in `make test-attack`, which sets `ATTACK=long`.
+/// Returns `short` in `make test`, and `long` in `make test-attack`, which sets `ATTACK=long`.
 pub(crate) fn scaled<T>(short: T, long: T) -> T {
     if std::env::var("ATTACK").is_ok_and(|scale| scale == "long") {
         long
@@ -9,8 +9,8 @@ pub(crate) fn scaled<T>(short: T, long: T) -> T {
     }
 }
 
-/// The program under test: the one just built, or the file that `CHANNELSTREAM_PROGRAM` names, to
-/// measure an older version.
+/// Returns the path of the program under test: the one just built, or the file that
+/// `CHANNELSTREAM_PROGRAM` names, to measure an older version.
 pub(crate) fn program() -> String {
     std::env::var("CHANNELSTREAM_PROGRAM")
         .unwrap_or_else(|_| env!("CARGO_BIN_EXE_channelstream").to_owned())

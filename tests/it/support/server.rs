@@ -1,4 +1,4 @@
-//! The built server, started for a test and stopped with it.
+//! The built server. It is started for a test, and stopped when the test ends.
 
 use std::io::{BufRead, BufReader};
 use std::process::{Child, Command, ExitStatus, Stdio};
@@ -14,19 +14,20 @@ pub(crate) struct Server {
     flags: Vec<String>,
     variables: Vec<(String, String)>,
     pub(crate) address: String,
-    /// What the log said up to the line that tells the address.
+    /// The lines of the log up to the one with the address.
     pub(crate) start_log: Vec<String>,
     log: Receiver<String>,
     log_is_unread: Arc<AtomicBool>,
 }
 
 impl Server {
-    /// On a free port, with the default secrets; flags as `--key value`.
+    /// Starts a server on a free port with the default secrets. Flags are pairs of key and value,
+    /// for `--key value`.
     pub(crate) fn start(flags: &[(&str, &str)]) -> Self {
         Self::start_with(flags, &[])
     }
 
-    /// The same, with variables of the environment.
+    /// Starts a server as [`Self::start`] does, with variables of the environment.
     pub(crate) fn start_with(flags: &[(&str, &str)], variables: &[(&str, &str)]) -> Self {
         let flags: Vec<_> = flags
             .iter()
@@ -39,7 +40,7 @@ impl Server {
         Self::start_on("0", flags, variables)
     }
 
-    /// Killed without a word, then another on the same port.
+    /// Kills the server, and starts another one on the same port.
     pub(crate) fn restart(&mut self) {
         self.kill();
         let port = self.address.rsplit(':').next().unwrap();
@@ -51,13 +52,13 @@ impl Server {
         *self = again;
     }
 
-    /// Kills it without a word.
+    /// Kills the server without an orderly stop.
     pub(crate) fn kill(&mut self) {
         self.child.kill().unwrap();
         self.child.wait().unwrap();
     }
 
-    /// Another on the same port, after this one has ended.
+    /// Starts another server on the same port, after this one has ended.
     pub(crate) fn start_again(mut self) -> Self {
         self.restart();
         self
@@ -78,7 +79,7 @@ impl Server {
         server
     }
 
-    /// By a command line of the test's own, which cannot be started again.
+    /// Starts a server with a command line of the test. It cannot be started again.
     pub(crate) fn run(mut command: Command) -> Self {
         let mut child = command.stderr(Stdio::piped()).spawn().unwrap();
         let (to_log, log) = channel();
@@ -114,50 +115,50 @@ impl Server {
         server
     }
 
-    /// The address in the next line of the log that contains this.
+    /// Returns the address in the next line of the log that contains this text.
     pub(crate) fn logged_address(&self, part: &str) -> String {
         address_in(&self.log_line(part))
     }
 
-    /// The next line of the log that contains this.
+    /// Returns the next line of the log that contains this text.
     pub(crate) fn log_line(&self, part: &str) -> String {
         loop {
             let line = self
                 .log
                 .recv_timeout(Duration::from_secs(20))
-                .unwrap_or_else(|_| panic!("the log never said {part:?}"));
+                .unwrap_or_else(|_| panic!("no log line contains {part:?}"));
             if line.contains(part) {
                 return line;
             }
         }
     }
 
-    /// All that the log has said and no test has read.
+    /// Returns all lines of the log that no test has read.
     pub(crate) fn rest_of_log(&self) -> Vec<String> {
         self.log.try_iter().collect()
     }
 
-    /// Nobody reads the log from now on, or again.
+    /// Stops reading the log, or reads it again.
     pub(crate) fn leave_log_unread(&self, is_unread: bool) {
         self.log_is_unread.store(is_unread, Ordering::Relaxed);
     }
 
-    /// Resident memory in kilobytes.
+    /// Returns the resident memory of the server in kilobytes.
     pub(crate) fn memory(&self) -> u64 {
         resident(self.child.id())
     }
 
-    /// How many descriptors it has open.
+    /// Returns the number of open file descriptors.
     pub(crate) fn descriptors(&self) -> u64 {
         let open = std::fs::read_dir(format!("/proc/{}/fd", self.child.id()));
         open.unwrap().count() as u64
     }
 
-    /// The time for which its threads have run on a processor. Unlike the time that passes, it does
-    /// not grow while others run.
+    /// Returns the time for which the server's threads have run on a processor. Unlike elapsed
+    /// time, it does not grow while other processes run.
     pub(crate) fn cpu(&self) -> Duration {
         let threads = std::fs::read_dir(format!("/proc/{}/task", self.child.id())).unwrap();
-        // A thread may end meanwhile.
+        // A thread may end between the two reads.
         let texts = threads.filter_map(|thread| {
             std::fs::read_to_string(thread.ok()?.path().join("schedstat")).ok()
         });
@@ -168,7 +169,7 @@ impl Server {
         )
     }
 
-    /// The id of its process.
+    /// Returns the id of the server's process.
     pub(crate) fn id(&self) -> u32 {
         self.child.id()
     }
@@ -190,7 +191,7 @@ impl Server {
     }
 
     fn signal(&self, name: &str) {
-        // The shell's own `kill`: a small machine has no other.
+        // Uses the shell's own `kill`, since a small machine may have no other.
         let killed = Command::new("sh")
             .args(["-c", &format!("kill -{name} {}", self.child.id())])
             .status()
@@ -198,12 +199,12 @@ impl Server {
         assert!(killed.success());
     }
 
-    /// Whether it has ended, and how.
+    /// Returns the exit status, if the server has ended.
     pub(crate) fn ended(&mut self) -> Option<ExitStatus> {
         self.child.try_wait().unwrap()
     }
 
-    /// Waits for the end.
+    /// Waits for the end of the server.
     pub(crate) async fn end(&mut self) -> ExitStatus {
         loop {
             if let Some(status) = self.ended() {
@@ -221,15 +222,15 @@ impl Drop for Server {
     }
 }
 
-/// Writes a settings file whose name ends so; its path.
+/// Writes a settings file whose name ends with `name`, and returns its path.
 pub(crate) fn settings_file(name: &str, text: &str) -> String {
     let path = std::env::temp_dir().join(format!("{}-{name}", uuid::Uuid::new_v4()));
     std::fs::write(&path, text).unwrap();
     path.to_str().unwrap().to_owned()
 }
 
-/// Runs the command with these arguments and variables; its exit code, and what it printed on both
-/// streams.
+/// Runs the program with these arguments and variables. Returns its exit code, and its output on
+/// both streams.
 pub(crate) fn command(arguments: &[&str], variables: &[(&str, &str)]) -> (Option<i32>, String) {
     let mut command = Command::new(program());
     command
@@ -244,7 +245,7 @@ pub(crate) fn command(arguments: &[&str], variables: &[(&str, &str)]) -> (Option
     )
 }
 
-/// Resident memory of a process in kilobytes.
+/// Returns the resident memory of a process in kilobytes.
 pub(crate) fn resident(process: u32) -> u64 {
     let status = std::fs::read_to_string(format!("/proc/{process}/status")).unwrap();
     let line = status
@@ -254,7 +255,7 @@ pub(crate) fn resident(process: u32) -> u64 {
     line.split_whitespace().nth(1).unwrap().parse().unwrap()
 }
 
-/// The address that a line of the log names.
+/// Returns the address in a line of the log.
 fn address_in(line: &str) -> String {
     let rest = line.split("http://").nth(1).unwrap();
     rest.split([' ', ',']).next().unwrap().to_owned()

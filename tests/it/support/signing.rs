@@ -1,5 +1,5 @@
-//! Signatures as a backend makes them, written anew from the specification: the server's own code
-//! would agree with its own mistakes.
+//! Signatures as a backend makes them. They are written anew from the specification, because the
+//! server's own code would agree with its own mistakes.
 
 use std::time::{SystemTime, UNIX_EPOCH};
 
@@ -15,7 +15,7 @@ pub(crate) fn now() -> u64 {
         .as_secs()
 }
 
-/// `text.timestamp.signature`
+/// Returns `text.timestamp.signature`.
 pub(crate) fn sign(secret: &str, text: &str, at: u64) -> String {
     let key = Sha1::digest(format!("itsdangerous.Signersigner{secret}"));
     let timestamp: Vec<u8> = at

@@ -1,4 +1,4 @@
-//! A wire to a server on the other side of the world: everything arrives later, in its order.
+//! A proxy that imitates a long distance: everything arrives later, in its order.
 
 use std::io;
 use std::sync::Arc;
@@ -9,8 +9,9 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::mpsc;
 use tokio::time::{Instant, sleep, sleep_until};
 
-/// The largest piece that is carried at once, and how many are on their way at most.
+/// The size in bytes of the largest piece that is carried at once.
 const PIECE: usize = 16 << 10;
+/// The largest number of pieces that are on their way at the same time.
 const PIECES: usize = 4096;
 
 /// A proxy that delays each byte, and the end of each stream, by the same time in both directions.
@@ -18,7 +19,7 @@ pub(crate) struct SlowWire {
     pub(crate) address: String,
 }
 
-/// What is on its way.
+/// An item that is on its way.
 enum Cargo {
     Bytes(Vec<u8>),
     /// The sender has closed its direction (FIN).
@@ -62,7 +63,7 @@ async fn carry(client: TcpStream, server: TcpStream, delay: Duration) {
     }
 }
 
-/// Carries one direction. Returns an error when the other side has to be reset.
+/// Carries one direction. Returns an error when the other side must be reset.
 async fn pass(from: &TcpStream, to: &TcpStream, delay: Duration) -> io::Result<()> {
     let (departures, mut arrivals) = mpsc::channel(PIECES);
     let depart = async {
@@ -89,7 +90,7 @@ async fn pass(from: &TcpStream, to: &TcpStream, delay: Duration) -> io::Result<(
             match cargo {
                 Cargo::Bytes(bytes) => {
                     if let Err(error) = write(to, &bytes).await {
-                        // The news that nobody takes them travels back as slowly.
+                        // The reset travels back with the same delay.
                         sleep(delay).await;
                         return Err(error);
                     }

@@ -1,19 +1,19 @@
-//! A server's own wall clock, which a test can set. Needs libfaketime (Debian's package
+//! The wall clock of one server, which a test can set. It needs libfaketime (Debian's package
 //! `faketime`).
 
 use std::path::{Path, PathBuf};
 
 use super::server::Server;
 
-/// The wall clock of one server; its monotonic clock goes on as it is.
+/// The wall clock of one server. The server's monotonic clock is not changed.
 pub(crate) struct WallClock {
-    /// What libfaketime reads the shift from, at each look at the clock.
+    /// The file from which libfaketime reads the shift whenever the clock is read.
     file: PathBuf,
 }
 
 impl WallClock {
-    /// Starts a server with a clock of its own, which shows the real time at first. Signatures may
-    /// have any age.
+    /// Starts a server with its own clock, which shows the real time at first. Signatures may have
+    /// any age.
     pub(crate) fn start(flags: &[(&str, &str)]) -> (Server, Self) {
         let clock = Self {
             file: std::env::temp_dir().join(format!("clock-{}", uuid::Uuid::new_v4())),
@@ -24,7 +24,7 @@ impl WallClock {
             ("LD_PRELOAD", library.to_str().unwrap()),
             ("FAKETIME_TIMESTAMP_FILE", clock.file.to_str().unwrap()),
             ("FAKETIME_NO_CACHE", "1"),
-            // Older and newer versions name it differently.
+            // Older and newer versions of libfaketime use different names.
             ("DONT_FAKE_MONOTONIC", "1"),
             ("FAKETIME_DONT_FAKE_MONOTONIC", "1"),
         ];
@@ -37,9 +37,9 @@ impl WallClock {
         )
     }
 
-    /// Sets it: `+3d` is three days ahead of the real time, `-3d` behind it.
+    /// Sets the clock: `+3d` is three days ahead of the real time, `-3d` three days behind it.
     pub(crate) fn set(&self, shift: &str) {
-        // A clock that is read meanwhile must not find half of it.
+        // The file is replaced at once, so that the server never reads a half-written shift.
         let new = self.file.with_extension("new");
         std::fs::write(&new, shift).unwrap();
         std::fs::rename(new, &self.file).unwrap();

@@ -1,4 +1,4 @@
-//! Watches a server while it is attacked: how long others wait meanwhile, and how much memory it
+//! Watches a server under attack: the time that other callers wait, and the memory that the server
 //! takes.
 
 use std::sync::Arc;
@@ -11,14 +11,14 @@ use tokio::task::JoinHandle;
 use super::client::Backend;
 use super::server::Server;
 
-/// How long `/health` took, asked again and again.
+/// A task that asks for `/health` again and again, and measures the time of each answer.
 pub(crate) struct Health {
     is_over: Arc<AtomicBool>,
     asking: JoinHandle<Duration>,
 }
 
 impl Health {
-    /// Asks every few milliseconds, over a connection that stays open.
+    /// Starts to ask every few milliseconds, over a connection that stays open.
     pub(crate) async fn watch(server: &Server) -> Self {
         let backend = Backend::of(server);
         let is_over = Arc::new(AtomicBool::new(false));
@@ -35,7 +35,7 @@ impl Health {
         Self { is_over, asking }
     }
 
-    /// The slowest answer so far.
+    /// Returns the time of the slowest answer so far.
     pub(crate) async fn slowest(self) -> Duration {
         self.is_over.store(true, Ordering::Relaxed);
         self.asking.await.unwrap()

@@ -1,4 +1,4 @@
-//! A websocket client that collects what comes.
+//! A websocket client that collects the events that it receives.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -11,7 +11,7 @@ use tokio_tungstenite::connect_async;
 use tokio_tungstenite::tungstenite::protocol::CloseFrame;
 use tokio_tungstenite::tungstenite::{Error, Message};
 
-/// What the end of a websocket said.
+/// The code and reason of the close frame.
 pub(crate) type End = Option<(u16, String)>;
 
 pub(crate) struct WebSocket {
@@ -56,7 +56,8 @@ impl WebSocket {
                         }
                         Some(Ok(Message::Close(Some(CloseFrame { code, reason })))) => said = Some((code.into(), reason.to_string())),
                         Some(Ok(Message::Ping(_))) => {
-                            // The answer waits in the socket, where a close would overtake it.
+                            // The answer would otherwise wait in the sink, where a close would
+                            // overtake it.
                             if sink.flush().await.is_err() { break }
                             to_pings.send_modify(|count| *count += 1);
                         }
@@ -76,8 +77,8 @@ impl WebSocket {
         })
     }
 
-    /// Waits up to `within` until `count` events have come, then `quiet` more; answers all that
-    /// came.
+    /// Waits up to `within` until `count` events have come, then `quiet` more. Returns all events
+    /// that came.
     pub(crate) async fn events(
         &mut self,
         count: usize,
@@ -104,7 +105,7 @@ impl WebSocket {
         events
     }
 
-    /// The next event, soon.
+    /// Returns the next event, and fails if it does not come soon.
     pub(crate) async fn event(&mut self) -> Value {
         tokio::time::timeout(Duration::from_secs(10), self.events.recv())
             .await
@@ -116,7 +117,7 @@ impl WebSocket {
         self.heartbeats.load(Ordering::Relaxed)
     }
 
-    /// Waits for the first ping. Its answer goes out before anything that is sent afterwards.
+    /// Waits for the first ping. The answer to it is sent before anything else.
     pub(crate) async fn pinged(&mut self) {
         let pinged = self.pings.wait_for(|count| *count > 0);
         tokio::time::timeout(Duration::from_secs(10), pinged)
@@ -129,12 +130,12 @@ impl WebSocket {
         let _ = self.to_send.send(message);
     }
 
-    /// Closes with a handshake.
+    /// Closes the websocket with a handshake.
     pub(crate) fn close(&self) {
         self.send(Message::Close(None));
     }
 
-    /// Waits for the end; what the server's close frame said.
+    /// Waits for the end, and returns the code and reason of the server's close frame.
     pub(crate) async fn ended(&mut self, within: Duration) -> Option<End> {
         let ended = tokio::time::timeout(within, self.end.wait_for(Option::is_some)).await;
         ended

@@ -1,8 +1,8 @@
-//! What may be on the disk after a power cut, by the records of a journal.
+//! The possible content of the disk after a power cut, from the records of a journal.
 //!
-//! The sync of a file makes its bytes and its length durable, and the change that gave it its name
-//! (creation, renaming), as Linux file systems do. A removal, and every other change of names,
-//! becomes durable by the sync of the folder only. Changes of names happen in their order.
+//! The sync of a file makes its bytes, its length, and the change that gave it its name (creation,
+//! renaming) durable, as Linux file systems do. A removal, and every other change of names, becomes
+//! durable only by a sync of the folder. Changes of names happen in their order.
 
 use std::collections::{BTreeMap, HashMap};
 
@@ -13,17 +13,17 @@ use crate::support::random::Random;
 /// The files of the folder and their bytes.
 pub(super) type Files = BTreeMap<String, Vec<u8>>;
 
-/// A file's place in [`Disk::files`].
+/// The index of a file in [`Disk::files`].
 type Id = usize;
 
 pub(super) struct Disk {
-    /// Every file that there was, including those that were removed.
+    /// All files that ever existed, including those that were removed.
     files: Vec<Content>,
-    /// The names in the beginning.
+    /// The names at the beginning of the journal.
     first_names: BTreeMap<String, Id>,
     names: BTreeMap<String, Id>,
     changes: Vec<NameChange>,
-    /// The file that has this inode. A new file may get the inode of one that was removed.
+    /// The file of each inode. A new file may get the inode of a removed one.
     inodes: HashMap<u64, Id>,
     pub(super) syncs: usize,
 }
@@ -51,7 +51,7 @@ impl NameChange {
 }
 
 impl Disk {
-    /// These files are durable.
+    /// Returns a disk on which these files are durable.
     pub(super) fn new(durable: &Files) -> Self {
         let names: BTreeMap<_, _> = durable.keys().cloned().zip(0..).collect();
         Self {
@@ -135,27 +135,27 @@ impl Disk {
         }
     }
 
-    /// How many changes were not synced.
+    /// Returns the number of changes that were not synced.
     pub(super) fn unsynced(&self) -> usize {
         let names = self.changes.iter().filter(|change| !change.is_durable);
         names.count() + self.files.iter().map(Content::unsynced).sum::<usize>()
     }
 
-    /// Everything that was written.
+    /// Returns everything that was written.
     pub(super) fn all(&self) -> Files {
         self.gather(|_| true, Content::all)
     }
 
-    /// Only what was synced.
+    /// Returns only what was synced.
     pub(super) fn synced(&self) -> Files {
         self.gather(|change| change.is_durable, Content::synced)
     }
 
-    /// What was synced, and a random part of the rest.
+    /// Returns what was synced, and a random part of the rest.
     ///
-    /// Changes of names and lengths reach the disk in their order, up to a random one. Each block of
-    /// a file holds what it held after a random one of the writes to it. A block has 512 or 4096
-    /// bytes.
+    /// Changes of names and lengths reach the disk in their order, up to a random one of them. Each
+    /// block of a file holds its content after a random one of the writes to it. A block has 512 or
+    /// 4096 bytes.
     pub(super) fn partly(&self, random: &mut Random) -> Files {
         let of_names = self.changes.iter().map(|change| change.at);
         let of_lengths = self.files.iter().flat_map(Content::changes_of_length);

@@ -1,4 +1,4 @@
-//! One file on the disk: what is durable of it, and what was written since.
+//! One file on the disk: its durable content, and the changes that were written since.
 
 use std::collections::BTreeMap;
 
@@ -7,9 +7,9 @@ use crate::support::random::Random;
 pub(super) enum Change {
     /// Bytes at an offset.
     Write(usize, Vec<u8>),
-    /// A new length.
+    /// The file gets this length.
     Truncate(usize),
-    /// A new length, unless the file is longer.
+    /// The file gets this length, unless it is longer.
     Allocate(usize),
 }
 
@@ -22,7 +22,8 @@ impl Change {
         }
     }
 
-    /// The parts of a write by the block they lie in: its number, the part's offset and bytes.
+    /// Returns the parts of a write by the block that they lie in: the number of the block, and the
+    /// offset and bytes of the part.
     fn blocks(&self, block: usize) -> impl Iterator<Item = (usize, usize, &[u8])> {
         let (offset, bytes): (usize, &[u8]) = match self {
             Self::Write(offset, bytes) => (*offset, bytes),
@@ -47,7 +48,7 @@ fn write(content: &mut Vec<u8>, offset: usize, bytes: &[u8]) {
 
 pub(super) struct Content {
     durable: Vec<u8>,
-    /// In their order, each with the place in the journal where its record ends.
+    /// The changes in their order, each with the place in the journal where its record ends.
     unsynced: Vec<(u64, Change)>,
 }
 
@@ -63,7 +64,7 @@ impl Content {
         self.unsynced.push((at, change));
     }
 
-    /// Everything up to this place of the journal is durable.
+    /// Makes everything up to this place of the journal durable.
     pub(super) fn sync(&mut self, until: u64) {
         let count = self.unsynced.partition_point(|(at, _)| *at <= until);
         for (_, change) in self.unsynced.drain(..count) {
@@ -87,17 +88,17 @@ impl Content {
         content
     }
 
-    /// The places in the journal of those unsynced changes that are not writes.
+    /// Returns the places in the journal of the unsynced changes that are not writes.
     pub(super) fn changes_of_length(&self) -> impl Iterator<Item = u64> {
         let changes = self.unsynced.iter();
         let changes = changes.filter(|(_, change)| !matches!(change, Change::Write(..)));
         changes.map(|(at, _)| *at)
     }
 
-    /// What is durable; of the rest, changes of the length up to this place of the journal, and in
-    /// each block a random number of the writes to it, the first ones.
+    /// Returns the durable content with a part of the changes: the changes of length up to this
+    /// place of the journal, and for each block a random number of the first writes to it.
     pub(super) fn partly(&self, until: u64, block: usize, random: &mut Random) -> Vec<u8> {
-        // Where a change of the length is lost, the writes after it are lost too.
+        // If a change of length is lost, the writes after it are lost too.
         let lost = self.changes_of_length().find(|at| *at > until);
         let changes = self.unsynced.iter();
         let changes = changes.take_while(|(at, _)| lost.is_none_or(|lost| *at < lost));

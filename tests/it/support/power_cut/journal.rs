@@ -6,7 +6,7 @@ use std::path::Path;
 
 const HEADER: u64 = 4096;
 
-/// What a process did to a file of the folder, or to the folder.
+/// An action of a process on a file of the folder, or on the folder itself.
 #[derive(Debug)]
 pub(super) enum Record {
     Open {
@@ -19,17 +19,17 @@ pub(super) enum Record {
         offset: usize,
         bytes: Vec<u8>,
     },
-    /// Sets the length.
+    /// Sets the length of the file.
     Truncate {
         inode: u64,
         length: usize,
     },
-    /// Sets the length, unless it is greater.
+    /// Sets the length of the file, unless it is greater.
     Allocate {
         inode: u64,
         length: usize,
     },
-    /// What the records that end up to here say about the file is durable.
+    /// Makes durable what the records up to `until` say about the file.
     Sync {
         target: Target,
         until: u64,
@@ -54,13 +54,14 @@ pub(super) struct Journal {
     file: BufReader<File>,
     length: u64,
     position: u64,
-    /// Whether the process was killed during a change, so that the record of it may be missing.
+    /// Whether the process was killed during a change, so that the record of that change may be
+    /// missing.
     pub(super) is_cut_short: bool,
 }
 
 impl Journal {
-    /// Opens the journal; `None` if the process never opened a file of the folder. The process must
-    /// have ended.
+    /// Opens the journal. Returns `None` if the process never opened a file of the folder. The
+    /// process must have ended.
     pub(super) fn open(path: &Path) -> Option<Self> {
         let mut file = File::open(path).ok()?;
         assert!(file.try_lock().is_ok(), "the process still runs");
