@@ -1,5 +1,5 @@
-//! The server takes a socket that was passed to it, as systemd does, and leaves it to the next
-//! process without a gap. Or two servers share a port.
+//! Tests of socket activation. The server takes a socket that was passed to it, as systemd does,
+//! and leaves it to the next process without a gap. Two servers may also share a port.
 
 use std::fmt;
 use std::io::ErrorKind;
@@ -24,13 +24,15 @@ use crate::support::server::{Server, command};
 use crate::support::signing::{now, sign};
 use crate::support::websocket::WebSocket;
 
-/// Passes its standard input as the socket 3, and becomes the program `$0`.
+/// A shell command that passes its standard input as file descriptor 3, and becomes the program
+/// `$0`.
 const PASS_SOCKET: &str = r#"exec 3<&0 0</dev/null; LISTEN_PID=$$ exec "$0" "$@""#;
 
-/// How long a client waits for an answer. A server that is replaced must not let it wait for long.
+/// The longest time that a client waits for an answer. The replacement of a server must not take
+/// longer.
 const PATIENCE: Duration = Duration::from_secs(20);
 
-/// The command that starts the server with a socket, as systemd does.
+/// Returns the command that starts the server with a socket, as systemd does.
 fn with_socket(socket: impl Into<OwnedFd>, count: &str, flags: &[&str]) -> Command {
     let mut command = Command::new("sh");
     command
@@ -44,7 +46,7 @@ fn with_socket(socket: impl Into<OwnedFd>, count: &str, flags: &[&str]) -> Comma
     command
 }
 
-/// A service manager: it keeps the listening socket open while servers come and go.
+/// A service manager. It keeps the listening socket open while servers come and go.
 struct Manager(TcpListener);
 
 impl Manager {
@@ -64,16 +66,16 @@ impl Manager {
     }
 }
 
-/// What clients have seen.
+/// The counts and faults that clients have seen.
 #[derive(Debug, Default)]
 struct Seen {
-    /// How many requests were answered 200.
+    /// The number of requests that were answered 200.
     served: usize,
-    /// How many requests were answered 503 with `Retry-After`.
+    /// The number of requests that were answered 503 with `Retry-After`.
     refused: usize,
-    /// How many times the server had closed a connection between two requests.
+    /// The number of times that the server had closed a connection between two requests.
     closed: usize,
-    /// How long a new connection and its answer took at most.
+    /// The longest time that a new connection and its answer took.
     longest: Duration,
     faults: Vec<String>,
 }
@@ -87,7 +89,7 @@ impl Seen {
         self.faults.extend(other.faults);
     }
 
-    /// Counts an answer; whether the connection stays open.
+    /// Counts an answer. Returns whether the connection stays open.
     fn note(&mut self, who: &str, answer: &str) -> bool {
         if answer.starts_with("http/1.1 200") {
             self.served += 1;
@@ -100,7 +102,7 @@ impl Seen {
     }
 }
 
-/// A request as text, for its path.
+/// Returns the text of a request for this path.
 fn request(path: &str) -> String {
     if path == "/health" {
         return "GET /health HTTP/1.1\r\nHost: x\r\n\r\n".to_owned();
@@ -113,7 +115,7 @@ fn request(path: &str) -> String {
     )
 }
 
-/// Why an answer did not come.
+/// The reason why an answer did not come.
 #[derive(Debug)]
 enum NoAnswer {
     /// The connection ended before the first byte.
@@ -131,7 +133,7 @@ impl fmt::Display for NoAnswer {
     }
 }
 
-/// Sends a request and reads its answer, by its length.
+/// Sends a request and reads its answer, up to its content length.
 async fn ask(stream: &mut TcpStream, path: &str) -> Result<String, NoAnswer> {
     let mut answer = Vec::new();
     let exchange = async {
@@ -176,7 +178,7 @@ async fn ask_on_new_connections(address: String, path: &str, is_over: Arc<Atomic
     seen
 }
 
-/// Makes all requests on one connection as long as the server keeps it open.
+/// Makes all requests on one connection, until the server closes it.
 async fn ask_on_kept_connections(address: String, path: &str, is_over: Arc<AtomicBool>) -> Seen {
     let mut seen = Seen::default();
     while !is_over.load(SeqCst) {
@@ -248,12 +250,12 @@ async fn no_client_is_refused_or_reset_while_servers_replace_each_other() {
     let faults = [fresh.faults, kept.faults].concat();
     assert!(faults.is_empty(), "{} faults: {faults:#?}", faults.len());
     assert!(fresh.served > 20 * restarts && kept.served > 20 * restarts);
-    // A request that waited for the next process is not refused by it.
+    // The next process does not refuse a request that waited for it.
     assert!(fresh.refused <= fresh.served / 100, "{}", fresh.refused);
     assert!(last.terminate().success());
 }
 
-/// What all of these clients have seen.
+/// Returns what all of these clients have seen together.
 async fn join(clients: Vec<JoinHandle<Seen>>) -> Seen {
     let mut all = Seen::default();
     for client in clients {
@@ -274,7 +276,7 @@ async fn an_accepted_connection_is_served_in_the_stop_and_a_new_one_waits_for_th
     assert!(!answer.contains("connection: close"), "{answer}");
     server.begin_stop();
     server.log_line("new connections wait for the next process");
-    // The server waits for the first request of the one that has sent none.
+    // The server waits for the first request on the connection that has sent none.
     for stream in [&mut kept, &mut accepted] {
         let answer = ask(stream, "/message").await.unwrap();
         assert!(answer.starts_with("http/1.1 200"), "{answer}");
@@ -301,7 +303,7 @@ async fn the_demo_does_not_wait_for_the_next_server() {
     let manager = Manager::new();
     let socket = manager.0.try_clone().unwrap();
     let mut server = Server::run(with_socket(socket, "1", &["--demo", "true"]));
-    // The server waits for its first request.
+    // The server waits for the first request on this connection.
     let _silent = TcpStream::connect(manager.address()).await.unwrap();
     let mut kept = TcpStream::connect(manager.address()).await.unwrap();
     ask(&mut kept, "/health").await.unwrap();
@@ -330,7 +332,7 @@ async fn a_connection_that_never_sends_a_request_does_not_hold_up_the_stop() {
     let start = Instant::now();
     server.begin_stop();
     assert!(server.end().await.success());
-    // A second for its request, and one for the last answers.
+    // One second for its request, and one for the last answers.
     assert!(
         start.elapsed() < Duration::from_secs(5),
         "{:?}",
@@ -434,7 +436,7 @@ async fn two_servers_share_a_port_when_both_are_told_to() {
     ]);
     let second = Server::run(command);
     assert_eq!(second.address, address);
-    // Only the second one has the demo, which tells them apart.
+    // Only the second server has the demo. This tells the two apart.
     let status = async || {
         let url = format!("http://{address}/demo");
         let client = reqwest::Client::builder().no_proxy().build().unwrap();
@@ -470,7 +472,7 @@ fn the_example_for_systemd_gives_a_stop_the_time_that_it_needs() {
     };
     let (_, settings) = command(&["config", "show"], &[]);
     let times = ["drain_notice", "drain_time", "close_grace"].map(|key| value(&settings, key));
-    // A second for requests on accepted connections, and one for the last answers.
+    // One second for requests on accepted connections, and one for the last answers.
     let longest = times.iter().sum::<f64>() + 2.0;
     let limit = value(&service, "TimeoutStopSec");
     assert!(limit > longest, "{limit} s for a stop of {longest} s");

@@ -1,4 +1,4 @@
-//! Signing in to the panel, and what guards it.
+//! Tests of the sign-in to the panel, and of its protection.
 
 use std::time::{Duration, Instant};
 
@@ -19,7 +19,7 @@ async fn sign_in(backend: &Backend, password: &str) -> Response {
     signing_in(backend, password).send().await.unwrap()
 }
 
-/// The cookie of one who has signed in.
+/// Returns the cookie of a signed-in operator.
 async fn session(backend: &Backend) -> String {
     let response = sign_in(backend, "admin_secret").await;
     let cookie = response.headers()["set-cookie"].to_str().unwrap();
@@ -30,7 +30,7 @@ async fn session(backend: &Backend) -> String {
 async fn guessing_takes_longer_each_time_and_the_right_password_ends_it() {
     let server = Server::start(&[("admin-secret", "right")]);
     let backend = Backend::of(&server);
-    // Five are free; after the seventh one second is to be waited.
+    // The first five guesses are free. After the seventh the caller must wait one second.
     let mut guesses = 0;
     eventually("seven guesses were made", async || {
         let response = sign_in(&backend, "wrong").await;
@@ -47,14 +47,14 @@ async fn guessing_takes_longer_each_time_and_the_right_password_ends_it() {
         .unwrap();
     assert!((1..=2).contains(&wait), "{wait}");
     assert!(response.text().await.unwrap().contains("Try again in"));
-    eventually("the right one is let in", async || {
+    eventually("the right password is accepted", async || {
         sign_in(&backend, "right").await.status() == 302
     })
     .await;
     assert_eq!(
         sign_in(&backend, "right").await.status(),
         302,
-        "nothing is left of the failures"
+        "the failures are forgotten"
     );
 }
 
@@ -225,7 +225,7 @@ async fn a_channel_is_forgotten_with_all_that_it_keeps_and_those_who_are_in_it_g
     backend.say("news", json!({"number": 2})).await;
     backend.say("other", json!({"number": 3})).await;
     assert_eq!(alice.event().await["message"]["number"], 3);
-    // It begins anew, with the configuration of who brings it back.
+    // The channel begins anew, with the configuration of the call that creates it.
     let subscribe = json!({"conn_id": conn_id, "channels": ["news"], "channel_configs": {"news": {"notify_presence": true}}});
     let channel =
         backend.post("/subscribe", subscribe).await["channels_info"]["channels"]["news"].clone();
@@ -245,7 +245,7 @@ async fn the_numbers_come_page_by_page_where_asked_for() {
         backend.connect(name, &[name, "all"]).await;
     }
     let ask = async |query: &str| {
-        // The query is not part of what is signed.
+        // The query is not part of the signed text.
         let pairs: Vec<_> = query
             .split('&')
             .filter_map(|pair| pair.split_once('='))
@@ -342,7 +342,7 @@ async fn asking_for_all_of_many_channels_delays_nobody() {
                     .await
                     .unwrap();
                 let totals = totals.bytes().await.unwrap();
-                // Of so many that takes a while, which is not the server's.
+                // To parse this many channels takes time that must not delay the server.
                 let count = move || {
                     serde_json::from_slice::<Value>(&totals).unwrap()["channels"]
                         .as_object()
@@ -353,7 +353,7 @@ async fn asking_for_all_of_many_channels_delays_nobody() {
             }
         }
     });
-    // An open panel that sorts them.
+    // An open panel that sorts these rows.
     let panel = tokio::spawn({
         let live = backend.request(Method::GET, "/admin/live?view=channels&sort=events");
         async move {

@@ -1,4 +1,5 @@
-//! The pages' files: small, compressed, kept by browsers; and whether there are pages at all.
+//! Tests of the files of the pages: they are small, compressed and cached by browsers. The pages
+//! can also be turned off.
 
 use std::collections::BTreeSet;
 
@@ -8,7 +9,7 @@ use reqwest::header::HeaderMap;
 use crate::support::client::Backend;
 use crate::support::server::Server;
 
-/// What a page or a file names besides itself.
+/// Returns the paths that a page or a file mentions.
 fn named(text: &str) -> Vec<String> {
     let quoted = text.split(['"', '\'']);
     quoted
@@ -18,7 +19,7 @@ fn named(text: &str) -> Vec<String> {
 }
 
 async fn get(backend: &Backend, path: &str, header: (&str, &str)) -> (u16, HeaderMap, Vec<u8>) {
-    // The panel is shown to who has signed the request, too.
+    // A caller who has signed the request sees the panel too.
     let response = backend
         .request(Method::GET, path)
         .header(header.0, header.1)
@@ -47,7 +48,7 @@ async fn front_page_panel_and_demo_are_small_compressed_and_kept() {
             let name = name
                 .strip_prefix("./")
                 .map_or(name.clone(), |name| format!("{folder}/{name}"));
-            // The front page names the client's own place too, for people.
+            // The front page also mentions the client's source repository, for people.
             if name.matches('/').count() == 3 && found.insert(name.clone()) {
                 to_read.push(name);
             }
@@ -176,7 +177,7 @@ async fn the_client_is_served_where_the_original_serves_its_own() {
             (200, "text/javascript; charset=utf-8"),
             "{file}"
         );
-        // Pages of an application come from another origin.
+        // Pages of an application have another origin.
         assert_eq!(headers["access-control-allow-origin"], "*", "{file}");
         assert_eq!(headers["cache-control"], "no-cache", "{file}");
         let text = String::from_utf8(body).unwrap();

@@ -1,5 +1,5 @@
-//! Whatever a stranger sends is answered clearly: a 4xx or a close code, never a 500, never a
-//! fault.
+//! Anything that a stranger sends gets a clear answer: a 4xx or a close code, never a 500, never a
+//! panic.
 
 use std::time::Duration;
 
@@ -124,7 +124,7 @@ async fn an_unsigned_large_body_is_refused_all_the_same() {
         .body("x".repeat(10 << 20))
         .send()
         .await;
-    // The server may end the connection before all was sent; it must not accept it.
+    // The server may end the connection before everything was sent, but it must not accept it.
     assert!(response.map_or(true, |response| response.status() == 403));
 }
 
@@ -321,7 +321,7 @@ async fn an_unmasked_frame_closes_the_websocket() {
     }
 }
 
-/// Opens a websocket by hand, sends these bytes, and reads until the server ends it.
+/// Opens a websocket by hand, sends these bytes, and reads until the server closes it.
 async fn answer_to(server: &Server, conn_id: &str, frame: &[u8]) -> Vec<u8> {
     let mut stream = TcpStream::connect(&server.address).await.unwrap();
     let upgrade = format!(
@@ -336,7 +336,7 @@ async fn answer_to(server: &Server, conn_id: &str, frame: &[u8]) -> Vec<u8> {
     answer
 }
 
-/// A close frame: 0x88, its length, the code.
+/// Returns whether this is a close frame with this code: 0x88, its length, the code.
 fn is_closed_with(answer: &[u8], code: [u8; 2]) -> bool {
     answer
         .windows(4)

@@ -1,4 +1,5 @@
-//! The browser client in a real browser, against the demo's backend and over wires that are cut.
+//! Tests of the browser client in a real browser, against the demo's backend and over connections
+//! that are cut.
 
 use std::time::Duration;
 
@@ -10,7 +11,8 @@ use crate::support::eventually;
 use crate::support::proxy::Wire;
 use crate::support::server::Server;
 
-/// Makes `connection`, which puts what it hears into `heard` and how it fares into `fate`.
+/// A script that makes `connection`. The connection adds what it receives to `heard`, and its
+/// changes of status to `fate`.
 const CONNECTION: &str = "
     const { ChannelStreamConnection } = await import('/static/channelstream.js');
     const connection = window.connection = new ChannelStreamConnection();
@@ -32,7 +34,7 @@ const CONNECTION: &str = "
     connection.connectCallback = (request, data) => (window.token = data.token ?? window.token);
 ";
 
-/// A window with a connection, which is changed and then connects.
+/// Opens a window with a connection. The script `change` changes the connection before it connects.
 async fn connected(browser: &Browser, address: &str, change: &str) -> Window {
     let window = browser.open(address, "/static/icon.svg").await;
     connect(&window, change).await;
@@ -132,7 +134,7 @@ async fn it_connects_anew_when_the_server_has_forgotten_it() {
     let (browser, backend) = (Browser::start().await, Backend::of(&server));
     let window = connected(&browser, &server.address, "").await;
     server.restart();
-    eventually("it is back", async || {
+    eventually("the client is connected again", async || {
         window.run("return connection.connected && fate.filter(({ status }) => status === 'connecting').length === 2").await == true
     })
     .await;
@@ -165,9 +167,9 @@ async fn it_heeds_the_wait_that_a_stopping_server_names_and_hurries_when_the_net
         (1000.0..=1500.0).contains(&wait),
         "{wait} ms, where the server named one second"
     );
-    // From now on waits are long, unless something happens.
+    // Waits are long from now on, unless something happens.
     window.run("connection.increaseBounceIv = 50_000").await;
-    eventually("it waits for long", async || {
+    eventually("the client waits for long", async || {
         window
             .run("return fate.at(-1).status === 'waiting' && fate.at(-1).wait > 20_000")
             .await

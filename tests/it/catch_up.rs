@@ -1,4 +1,5 @@
-//! What a client missed comes first, marked; what is gone is told.
+//! Tests of catch-up: the messages that a client missed come first and are marked, and a loss is
+//! reported as a gap.
 
 use std::time::Duration;
 
@@ -26,7 +27,7 @@ async fn a_client_that_returns_gets_what_it_missed_and_nothing_twice() {
     let mut socket = WebSocket::open(&server.address, &conn_id).await.unwrap();
     backend.say("room", json!({"n": 1})).await;
     assert_eq!(socket.event().await["catchup"], false);
-    // Only the answer to a ping says that the client has the event.
+    // Only the answer to a ping shows that the client has received the event.
     socket.pinged().await;
     socket.close();
     assert!(socket.ended(SOON).await.is_some());
@@ -132,7 +133,7 @@ async fn messages_of_one_call_to_several_places_arrive_in_their_order() {
         )
         .await;
     let mut socket = WebSocket::open(&server.address, &conn_id).await.unwrap();
-    // Across channels the order holds for a client that keeps up.
+    // The order holds across channels for a client that keeps up.
     for round in 0..50 {
         let message = |n: usize| match n % 9 {
             8 => json!({"user": "b", "pm_users": ["alice"], "message": {"n": round * 20 + n}}),
@@ -151,8 +152,8 @@ async fn messages_of_one_call_to_several_places_arrive_in_their_order() {
     }
 }
 
-/// A crowded channel gathers a burst before it hands on. That must not let the rest of a call
-/// overtake it.
+/// In a crowded channel, entries of a burst wait to be delivered together. Later messages of the
+/// same call must not overtake them.
 #[tokio::test(flavor = "multi_thread")]
 async fn messages_of_one_call_keep_their_order_in_a_burst_to_a_crowd() {
     let server = Server::start(&[("workers", "4")]);

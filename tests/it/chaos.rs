@@ -1,9 +1,9 @@
-//! Everything that can go wrong, at once: clients are killed, stalled, half-open and doubled, guests
-//! vanish, bad signatures flood in, and the server, which keeps its state in a file, is told to
-//! reload, stopped and killed. Afterwards nothing is lost, and nothing is left.
+//! Everything that can go wrong happens at once. Clients are killed, stalled, half-open and
+//! doubled, guests vanish, and bad signatures flood in. The server, which keeps its state in a
+//! file, is reloaded, stopped and killed. Afterwards nothing is lost, and nothing is left.
 //!
-//! `FAULTS_SEED=n` makes what clients, guests and publishers do the same again. When it happens
-//! depends on the machine.
+//! `FAULTS_SEED=n` repeats the actions of clients, guests and publishers. Their timing depends on
+//! the machine.
 
 mod client;
 mod http;
@@ -32,13 +32,14 @@ use crate::support::client::Backend;
 use crate::support::random::Random;
 use crate::support::scale::scaled;
 
-/// With `store_sync = "interval"`, what was answered longer than this before the server was killed
-/// must be there. With 2,000 clients on a small machine the thread that writes waits for its turn.
+/// Returns the age at which an answered message must be kept with `store_sync = "interval"` when
+/// the server is killed. With 2,000 clients on a small machine, the thread that writes waits for
+/// its turn.
 fn flushed() -> Duration {
     Duration::from_millis(scaled(100, 300))
 }
 
-/// How long the last messages may take to reach every client.
+/// The longest time that the last messages may take to reach every client.
 const PATIENCE: Duration = Duration::from_secs(60);
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
@@ -59,7 +60,7 @@ async fn among_all_faults_only_what_was_accepted_a_moment_before_a_kill_is_lost_
     for (client, seen) in run.seen.iter().enumerate() {
         for missing in &seen.missing {
             let (answered, _) = run.accepted.answered(&missing.message);
-            // An answer may be read just after the kill of the server that gave it.
+            // An answer may be read just after the kill of the server that sent it.
             let kills = run.kills.iter();
             let kill = kills.min_by_key(|kill| kill.away(answered)).unwrap();
             let away = kill.away(answered);
@@ -69,20 +70,20 @@ async fn among_all_faults_only_what_was_accepted_a_moment_before_a_kill_is_lost_
             );
             assert!(
                 seen.was_told(missing, kill.sent),
-                "client {client} was not told of {missing:?}"
+                "client {client} got no gap for {missing:?}"
             );
         }
     }
 }
 
-/// What was done, and what the clients saw of it.
+/// The record of a run: what was done, and what the clients saw.
 struct Run {
     accepted: Accepted,
     seen: Vec<Seen>,
     kills: Vec<Kill>,
 }
 
-/// Lets everything happen, and checks all that does not depend on how the store syncs.
+/// Lets all faults happen, and checks everything that does not depend on how the store syncs.
 async fn run(sync: &str) -> Run {
     let plan = Plan::new();
     println!("{sync}: FAULTS_SEED={} {plan:?}", plan.seed);
@@ -136,7 +137,7 @@ async fn run(sync: &str) -> Run {
         forgotten.extend(sockets);
     }
     tell(&world, &accepted, &mut seen, &trouble);
-    // What the calls of this test kept open is closed with it.
+    // Connections that the calls of this test kept open are closed with the backend.
     drop(backend);
     let backend = Backend::at(&address);
     let trouble = rest::nothing_is_left(trouble, &backend, forgotten, (&before, &plan)).await;
@@ -182,12 +183,12 @@ async fn enter(world: &Arc<World>, backend: &Backend, address: &str) -> Vec<Clie
     clients
 }
 
-/// Prints what came out, and checks what each client has read.
+/// Prints the results, and checks what each client has read.
 fn tell(world: &World, accepted: &Accepted, seen: &mut [Seen], trouble: &Trouble) {
     seen.iter_mut().for_each(|seen| seen.close(accepted));
     let sum = |count: fn(&Seen) -> usize| seen.iter().map(count).sum::<usize>();
     println!(
-        "accepted {}, repeats {}, gaps {}, missing {}, too slow {}, handed on and lost {}",
+        "accepted {}, repeats {}, gaps {}, missing {}, too slow {}, delivered and lost {}",
         accepted.count(),
         sum(|seen| seen.repeats),
         sum(Seen::gaps),
@@ -215,8 +216,8 @@ fn tell(world: &World, accepted: &Accepted, seen: &mut [Seen], trouble: &Trouble
     );
     for (client, seen) in seen.iter().enumerate() {
         for message in &seen.unmarked {
-            // One that was handed on, lost with the server before its caller was answered, and
-            // then called for again.
+            // This message was delivered, then lost with the server before its caller was answered,
+            // and then published again.
             let (_, was_repeated) = accepted.answered(message);
             assert!(
                 was_repeated,
@@ -226,7 +227,7 @@ fn tell(world: &World, accepted: &Accepted, seen: &mut [Seen], trouble: &Trouble
     }
 }
 
-/// Everything has really happened.
+/// Checks that every fault has really happened.
 fn check_faults(world: &World, trouble: &Trouble) {
     let least = world.plan.clients / 15;
     for (fault, count) in world.tally.faults() {

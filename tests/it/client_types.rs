@@ -1,4 +1,4 @@
-//! The types of the browser client, by the TypeScript compiler that `make .node` installs.
+//! Checks the types of the browser client with the TypeScript compiler that `make .node` installs.
 
 use std::path::Path;
 use std::process::Command;

@@ -1,5 +1,5 @@
-//! Lifetimes follow the time that passes, not the wall clock: setting the clock ends nothing and
-//! keeps nothing.
+//! Lifetimes follow the time that passes, not the wall clock. A change of the clock neither ends
+//! nor prolongs anything.
 
 use std::time::Duration;
 
@@ -12,8 +12,8 @@ use crate::support::server::Server;
 use crate::support::wall_clock::WallClock;
 use crate::support::websocket::WebSocket;
 
-/// A channel with a history and a user with a state, both without connections; and somebody who
-/// listens elsewhere.
+/// Makes a channel with a history and a user with a state, both without connections. Returns the
+/// websocket of another user, who listens elsewhere.
 async fn left_behind(server: &Server, backend: &Backend) -> WebSocket {
     let config = json!({"room": {"store_history": true}});
     let connect = json!({"username": "alice", "channels": ["room"], "channel_configs": config, "fresh_user_state": {"a": 1}});
@@ -26,7 +26,7 @@ async fn left_behind(server: &Server, backend: &Backend) -> WebSocket {
     WebSocket::open(&server.address, &bob).await.unwrap()
 }
 
-/// The channel's history, and alice's state once she connects again.
+/// Returns the channel's history, and alice's state once she connects again.
 async fn what_is_left(backend: &Backend) -> (Value, Value) {
     let info = backend
         .post("/info", json!({"info": {"channels": ["room"]}}))
@@ -43,13 +43,13 @@ async fn what_is_left(backend: &Backend) -> (Value, Value) {
     )
 }
 
-/// The day of a message's timestamp, when it has arrived.
+/// Publishes a message, and returns the day of its timestamp when it has arrived.
 async fn day_of_a_message(backend: &Backend, bob: &mut WebSocket) -> String {
     backend.say("hall", json!({"n": 2})).await;
     bob.event().await["timestamp"].as_str().unwrap()[..10].to_owned()
 }
 
-/// Sets the clock, and looks for what is left after some sweeps.
+/// Sets the clock, and checks what is left after some sweeps.
 async fn jump(shift: &str) {
     let (server, clock) = WallClock::start(&[("sweep-interval", "0.1")]);
     let backend = Backend::of(&server);
@@ -66,7 +66,7 @@ async fn jump(shift: &str) {
         shift.starts_with('-'),
         "{today}, then {there}"
     );
-    // Ten sweeps and more.
+    // More than ten sweeps.
     assert!(
         bob.ended(scaled(Duration::from_millis(1500), Duration::from_secs(10)))
             .await

@@ -1,5 +1,5 @@
-//! A client that closes its transport itself, 50 ms away, and comes back with the same `conn_id`
-//! while others publish: nothing is lost, and what comes twice is marked.
+//! A client 50 ms away closes its transport itself, and comes back with the same `conn_id` while
+//! others publish. Nothing is lost, and repeats are marked.
 
 mod page;
 
@@ -14,10 +14,10 @@ use crate::support::scale::scaled;
 use crate::support::server::Server;
 use crate::support::slow_wire::SlowWire;
 
-/// The time from the client to the server, and back.
+/// The delay from the client to the server, and the delay back.
 const DELAY: Duration = Duration::from_millis(50);
 
-/// How long it takes at most until what is on its way has come.
+/// The longest time until messages on their way have arrived.
 const PATIENCE: Duration = Duration::from_secs(20);
 
 #[tokio::test(flavor = "multi_thread")]
@@ -50,9 +50,11 @@ async fn a_page_that_was_quiet_before_it_dropped_its_poll_gets_nothing_twice() {
     close_when_quiet::<PollPage>().await;
 }
 
-/// A server, a client far away from it who listens to `room`, and a backend beside it.
+/// Starts a server, and returns it with a backend beside it and the place of a distant client who
+/// listens to `room`.
 async fn far_away() -> (Server, Backend, Place) {
-    // A first poll arrives when messages are under way already, and gets as many of them as this.
+    // Messages are already published when a first poll arrives. The poll gets at most this many of
+    // them.
     let server = Server::start(&[("channel-frames", "10000")]);
     let backend = Backend::of(&server);
     let wire = SlowWire::to(&server.address, DELAY).await;
@@ -67,7 +69,8 @@ async fn far_away() -> (Server, Backend, Place) {
     )
 }
 
-/// Ten closes while 2,000 messages a second are published; at length, ten rounds of it.
+/// Closes ten times while 2,000 messages a second are published. In the long form this runs ten
+/// times.
 async fn close_again_and_again<P: Page>() {
     for _ in 0..scaled(1, 10) {
         close_ten_times::<P>().await;
@@ -117,7 +120,7 @@ async fn soon(page: &mut impl Page) -> Vec<Value> {
         .expect("nothing more comes")
 }
 
-/// Nothing was sent for 300 ms before the client closes.
+/// Closes after 300 ms in which nothing was sent.
 async fn close_when_quiet<P: Page>() {
     let rounds = scaled(6, 60);
     let (_server, backend, place) = far_away().await;
@@ -132,7 +135,7 @@ async fn close_when_quiet<P: Page>() {
         number += 1;
         backend.say("room", json!({"n": number})).await;
         let again = read_up_to(&mut page, number).await;
-        // On a machine that stood still meanwhile, the server may have had no time to ask what was
+        // If the machine stood still meanwhile, the server may have had no time to ask what was
         // read.
         if was_steady {
             round += 1;
@@ -146,7 +149,7 @@ async fn close_when_quiet<P: Page>() {
     assert_eq!(twice, 0);
 }
 
-/// Reads until this number has come; returns how many others came with it.
+/// Reads until this number has arrived. Returns the number of other messages that came with it.
 async fn read_up_to(page: &mut impl Page, last: u64) -> usize {
     let mut numbers = Vec::new();
     while numbers.last() != Some(&last) {
@@ -160,7 +163,7 @@ async fn read_up_to(page: &mut impl Page, last: u64) -> usize {
     numbers.len() - 1
 }
 
-/// Listens for 300 ms to nothing; returns whether this machine kept its timers meanwhile.
+/// Listens for 300 ms without messages. Returns whether this machine kept its timers meanwhile.
 async fn be_quiet(page: &mut impl Page, way: usize) -> bool {
     let watch = async {
         let mut longest = Duration::ZERO;

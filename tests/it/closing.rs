@@ -1,4 +1,5 @@
-//! The browser client when a page closes it at a bad moment, or when the application answers badly.
+//! Tests of the browser client when a page closes it at a bad moment, or when the application
+//! answers badly.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -13,7 +14,7 @@ use crate::support::client::Backend;
 use crate::support::eventually;
 use crate::support::server::Server;
 
-/// A page that is open and not connected; its application passes all calls on.
+/// Opens a page that is not connected. Its application passes all calls on.
 async fn open_page() -> (Server, Browser, Application, Window) {
     let (server, browser) = (Server::start(&[]), Browser::start().await);
     let application = Application::passing_on(PAGE, &server).await;
@@ -49,7 +50,7 @@ async fn a_page_that_disconnects_while_it_connects_names_no_connection_and_can_c
     permits.add_permits(2);
     window.run("connection.connect()").await;
     becomes(&window, "listening").await;
-    // The id that was disconnected is not named again: what follows waits for the next connection.
+    // The id that was disconnected is not used again. Later calls wait for the next connection.
     let before = window
         .run(
             "const before = connection.connectionId;
@@ -103,7 +104,7 @@ async fn a_page_that_does_not_want_to_come_back_is_closed_by_the_end_unless_it_l
              {breaks};"
         ))
         .await;
-    eventually("it listens anew", async || {
+    eventually("the client listens again", async || {
         window.run("return fate.map(({ status }) => status)").await == json!(["listening"])
     })
     .await;

@@ -1,4 +1,4 @@
-//! Names that were chosen to be alike in the eyes of a hash cost no more than others.
+//! Names that were chosen to collide in a hash cost no more than other names.
 
 mod names;
 
@@ -13,13 +13,13 @@ use crate::support::client::Backend;
 use crate::support::scale::scaled;
 use crate::support::server::Server;
 
-/// How much more chosen names may cost.
+/// The factor by which chosen names may cost more.
 const FACTOR: u32 = 2;
 
-/// What a measurement may be wrong by.
+/// The tolerance of a measurement.
 const NOISE: Duration = Duration::from_millis(150);
 
-/// What the calls cost a server of their own, in time on the processor; the best of several times.
+/// Returns the processor time of the calls on a new server: the best of several measurements.
 async fn cost(calls: Vec<(&str, Value)>) -> Duration {
     let mut best = Duration::MAX;
     for _ in 0..scaled(2, 5) {

@@ -1,4 +1,4 @@
-//! The command line.
+//! Tests of the command line.
 
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
@@ -161,7 +161,7 @@ fn no_error_in_a_file_prints_a_secret() {
         assert!(text.contains(told), "{told}: {text}");
         assert!(!text.contains("hunter2"), "{text}");
     }
-    // What the original took is warned of.
+    // Keys that the original accepted cause a warning.
     let path = ini(
         "secret = hunter2\nallow_posting_from = ::1, %(secret)s\nallow_cors = *%(secret)s\ngc_conns_after = %(secret)s",
     );
@@ -314,7 +314,7 @@ fn in_an_ini_file_a_too_short_idle_deadline_is_raised_and_warned_of() {
                 .any(|line| line == format!("gc_conns_after = {to}")),
             "{shown}"
         );
-        // What a flag or the environment says is meant.
+        // A value from a flag or the environment is not raised. It is an error.
         let (code, _) = command(
             &["-i", &path, "config", "check"],
             &[("CHANNELSTREAM_GC_CONNS_AFTER", "1")],
@@ -364,7 +364,7 @@ fn more_than_256_workers_are_refused() {
     );
 }
 
-/// A folder with both commands of the original, which are the same program under two names.
+/// Makes a folder with both commands of the original. They are the same program under two names.
 fn folder_of_commands() -> PathBuf {
     let folder = std::env::temp_dir().join(uuid::Uuid::new_v4().to_string());
     std::fs::create_dir(&folder).unwrap();
@@ -523,7 +523,7 @@ fn a_made_ini_file_holds_no_key_without_effect() {
         &[],
     );
     assert!(code == Some(0) && !told.contains("has no effect"), "{told}");
-    // A file of this server's own holds the demo.
+    // A file in this server's own format can hold the demo.
     let output = in_folder(&folder, "channelstream", &["config", "make", "-j", json])
         .output()
         .unwrap();

@@ -1,5 +1,5 @@
-//! The recorded cases of the original server, all side by side against one started server.
-//! `tests/conformance/README.md` says what a case is.
+//! Runs the recorded cases of the original server in parallel against one server.
+//! `tests/conformance/README.md` describes the cases.
 
 mod case;
 mod matching;
@@ -14,7 +14,7 @@ use crate::support::server::Server;
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn every_recorded_case_passes() {
-    // What the original believes, and from anyone.
+    // The original trusts these headers, from every peer.
     let server = Server::start(&[
         ("trusted-proxies", "127.0.0.1"),
         ("proxy-headers", "x-script-name,x-scheme,x-url-scheme"),

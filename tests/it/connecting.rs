@@ -1,5 +1,5 @@
-//! The browser client between `connect()` and its end: what waits for the connection, who is told
-//! of the roster, and when it gives up.
+//! Tests of the browser client between `connect()` and the end of the connection: the calls that
+//! wait for the connection, the rosters that pages receive, and the errors after which it gives up.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU16, Ordering};
@@ -15,7 +15,7 @@ use crate::support::server::Server;
 
 pub(crate) const PAGE: &str = "<!doctype html><title>A page</title><link rel=icon href=data:,>";
 
-/// Makes `connection`, which puts how it fares into `fate`.
+/// Opens a page and makes `connection`, which adds its changes of status to `fate`.
 pub(crate) async fn open(browser: &Browser, application: &Application, server: &Server) -> Window {
     let window = browser.open(&application.address, "/").await;
     prepare(&window, server).await;
@@ -57,7 +57,7 @@ async fn changes_of_channels_wait_until_it_is_connected() {
     let permits = Arc::new(Semaphore::new(0));
     let mut application = Application::passing_on_with_permits(PAGE, &server, &permits).await;
     let window = open(&browser, &application, &server).await;
-    // Before, while and after it connects; the last one waits for none.
+    // The calls are made before, while and after it connects. The last one does not wait.
     window
         .run(
             "window.answers = [];
@@ -90,12 +90,12 @@ async fn changes_of_channels_wait_until_it_is_connected() {
         calls.iter().all(|call| call.body["conn_id"] == answers[4]),
         "{calls:?}"
     );
-    // What a page does as it leaves is done.
+    // A call that a page makes as it leaves is sent.
     window
         .run("connection.unsubscribe(['third']); connection.closeConnection();")
         .await;
     assert_eq!(application.call().await.body["channels"], json!(["third"]));
-    // Whoever closes it while it connects ends what waits.
+    // If it is closed while it connects, the waiting calls end.
     window
         .run("answers.length = 0; connection.connect(); connection.subscribe(['x']).catch((error) => answers.push(error.name)); connection.closeConnection();")
         .await;
@@ -132,7 +132,7 @@ async fn the_roster_is_told_after_connecting_and_after_subscribing() {
         })
         .await;
     };
-    // These channels tell nobody of presence, so nothing but the answers can have told.
+    // These channels send no presence events, so the roster can only come from the answers.
     rosters(json!([["alice,bob", ""]])).await;
     window.run("await connection.subscribe(['quiet'])").await;
     rosters(json!([["alice,bob", ""], ["alice,bob", "alice,bob"]])).await;
@@ -219,8 +219,8 @@ async fn an_application_that_refuses_is_asked_again_only_by_connect() {
             )
             .await;
         assert_eq!(last, json!(["refused", reason, code, [[code, reason]]]));
-        // Neither a wait nor what brings a page back to life makes another attempt. Waits are 20 ms
-        // at first.
+        // Neither a timer nor an event that makes a page active again causes another attempt. Waits
+        // are 20 ms at first.
         window
             .run(
                 "['online', 'focus'].forEach((type) => dispatchEvent(new Event(type)));
@@ -234,7 +234,7 @@ async fn an_application_that_refuses_is_asked_again_only_by_connect() {
         );
         assert_eq!(application.calls().len(), 1);
     }
-    // Another status is worth another attempt.
+    // Another status leads to another attempt.
     status.store(500, Ordering::Relaxed);
     window.run("fate.length = 0; connection.connect()").await;
     for _ in 0..3 {

@@ -1,5 +1,5 @@
-//! What many clients get is encoded once and shared: by those that do not read, those that return,
-//! and those that see others join.
+//! Data for many clients is encoded once and shared: among clients that do not read, clients that
+//! return, and clients that see others join.
 
 use std::time::{Duration, Instant};
 
@@ -18,7 +18,7 @@ use crate::support::websocket::WebSocket;
 
 const STALLED: u64 = 600;
 
-/// Publishes large messages and reads along; returns the most memory that the server had meanwhile.
+/// Publishes large messages and reads them. Returns the highest memory of the server meanwhile.
 async fn load(server: &Server, backend: &Backend, reader: &mut WebSocket, messages: u64) -> u64 {
     let mut most = 0;
     for n in 0..messages {
@@ -31,14 +31,15 @@ async fn load(server: &Server, backend: &Backend, reader: &mut WebSocket, messag
     most
 }
 
-/// What a client costs that listens to messages of 200 KB and does not read, in kilobytes.
+/// Returns the memory in kilobytes for each client that listens to messages of 200 KB and does not
+/// read.
 async fn cost_of_stalled(open: impl AsyncFn(&Server, &str) -> TcpStream) -> u64 {
     let server = Server::start(&[("gc-conns-after", "60")]);
     let backend = Backend::of(&server);
     let mut reader = WebSocket::open(&server.address, &backend.connect("reader", &["room"]).await)
         .await
         .unwrap();
-    // The log is full, and the server has what it needs for itself.
+    // The log is full, and the server has allocated what it needs itself.
     let before = load(&server, &backend, &mut reader, 150).await;
     let mut ids = Vec::new();
     for index in 0..STALLED {
@@ -48,8 +49,8 @@ async fn cost_of_stalled(open: impl AsyncFn(&Server, &str) -> TcpStream) -> u64 
                 .await,
         );
     }
-    // All have missed some when they come, and the later ones more. They stop at different places
-    // of the log.
+    // All clients have missed some messages when they attach, the later ones more. They stop at
+    // different places of the log.
     let mut most = load(&server, &backend, &mut reader, 20).await;
     let mut stalled = Vec::new();
     for (index, conn_id) in ids.iter().enumerate() {
@@ -83,7 +84,7 @@ async fn a_message_longer_than_message_limit_is_refused() {
         let backend = Backend::of(&server);
         let conn_id = backend.connect("alice", &["room"]).await;
         let mut listener = WebSocket::open(&server.address, &conn_id).await.unwrap();
-        // As received: blanks within the message count.
+        // The size counts as received, so blanks within the message count.
         let message = |length: usize| format!("{{\"n\":  \"{}\"}}", "x".repeat(length - 10));
         let item = |length| {
             format!(
@@ -117,7 +118,7 @@ async fn a_message_longer_than_message_limit_is_refused() {
                 200,
                 "{method}"
             );
-            // Nothing of the refused call was delivered.
+            // No part of the refused call was delivered.
             assert_eq!(
                 listener.event().await["message"]["n"]
                     .as_str()
@@ -130,8 +131,8 @@ async fn a_message_longer_than_message_limit_is_refused() {
     }
 }
 
-/// A waker that is left behind would keep the task of the request. Only the release program shows
-/// it: the other one keeps the large part of a task apart.
+/// A waker that stays registered would keep the task of the request. Only the release build shows
+/// this, because a debug build allocates the large part of a task separately.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn an_idle_websocket_keeps_no_memory_of_the_request_that_opened_it() {
     let clients = 2000;
@@ -141,8 +142,8 @@ async fn an_idle_websocket_keeps_no_memory_of_the_request_that_opened_it() {
     let before = server.memory();
     let mut opened = Vec::new();
     for conn_id in &ids {
-        // One after the other: many requests at once need memory that is not given back when they
-        // are over.
+        // The requests come one after the other: many at once would need memory that is not given
+        // back when they end.
         let stream = silent_websocket(&server, conn_id).await;
         stream.readable().await.unwrap();
         opened.push(stream);
@@ -152,10 +153,10 @@ async fn an_idle_websocket_keeps_no_memory_of_the_request_that_opened_it() {
     assert!(each < 5.0, "{each} KB");
 }
 
-/// Connections to `room`, whose clients come and go.
+/// Returns connections to `room`, whose clients come and go.
 async fn connected(backend: &Backend, count: usize) -> Vec<String> {
-    // Without the list of all users, which takes memory for a while that would not be seen to be
-    // taken again.
+    // Requests no list of all users: it would take memory for a while, which would hide later
+    // growth.
     let connect = |index| async move {
         let body = json!({"username": format!("user-{index}"), "channels": ["room"], "info": {"include_users": false}});
         backend.post("/connect", body).await["conn_id"]
@@ -186,12 +187,12 @@ async fn clients_that_return_at_once_for_the_same_missed_messages_cost_little_ti
     let backend = Backend::of(&server);
     let ids = connected(&backend, clients).await;
     let mut costs = Vec::new();
-    // First for nothing, which costs what a websocket costs.
+    // The first round returns for no message at all, and so costs what a websocket costs.
     for missed in [0, 100] {
         miss(&backend, missed).await;
         let (cpu, start) = (server.cpu(), Instant::now());
         let returned = join_all(ids.iter().map(|conn_id| Drain::open(&server, conn_id))).await;
-        // A message has more than 400 bytes with what is around it.
+        // A message has more than 400 bytes with its envelope.
         eventually("all have what they missed", async || {
             returned.iter().all(|one| one.bytes() >= missed * 400)
         })
@@ -233,9 +234,9 @@ async fn clients_that_return_for_the_same_missed_messages_and_do_not_read_share_
     for conn_id in &ids {
         returned.push(silent_websocket(&server, conn_id).await);
     }
-    // A handshake is answered after what was missed was handed on.
+    // A handshake is answered after the missed messages were delivered.
     join_all(returned.iter().map(|stream| stream.readable())).await;
-    // Of these a websocket takes 10 KB by itself.
+    // A websocket itself takes 10 KB of these.
     let each = server.memory().saturating_sub(before) / clients as u64;
     println!("{clients} clients return for 1,000 messages and do not read: {each} KB each");
     assert!(each < 40, "{each} KB each");
@@ -251,7 +252,7 @@ async fn a_list_of_users_that_many_see_is_encoded_once() {
     let ids = connected(&backend, listeners).await;
     let drains = join_all(ids.iter().map(|conn_id| Drain::open(&server, conn_id))).await;
     backend.post("/channel_config", config).await;
-    // Waits until every listener has received this many bytes since `before`; returns the processor
+    // Waits until every listener has received this many bytes since `before`. Returns the processor
     // time since `cpu`.
     let received = async |before: &[usize], least: usize, cpu: Duration| {
         let all_have = async || {
@@ -272,8 +273,8 @@ async fn a_list_of_users_that_many_see_is_encoded_once() {
     // Every event has an entry of more than 20 bytes for each user.
     let join = received(&before, joins * listeners * 20, cpu).await;
 
-    // A message of this size is encoded once for all; so it says what the sockets alone cost here
-    // and now.
+    // A message of this size is encoded once for all, so it shows the cost of the sockets alone on
+    // this machine.
     let size = (drains[0].bytes() - before[0]) / joins;
     let (before, cpu) = (bytes(), server.cpu());
     for _ in 0..joins {

@@ -1,4 +1,4 @@
-//! A client to which everything happens that happens to clients, and which comes back each time.
+//! A client that suffers all faults, and comes back each time.
 
 use std::pin::pin;
 use std::sync::Arc;
@@ -16,10 +16,10 @@ use crate::support::client::Backend;
 use crate::support::random::Random;
 use crate::support::scale::scaled;
 
-/// How long a client waits before it tries again.
+/// The time that a client waits before it tries again.
 const PAUSE: Duration = Duration::from_millis(50);
 
-/// How long a transport may live on after a newer one has come.
+/// The longest time that a transport may stay open after a newer one has attached.
 const TAKEOVER: Duration = Duration::from_secs(10);
 
 pub(super) struct Client {
@@ -28,12 +28,12 @@ pub(super) struct Client {
     pub(super) place: Place,
     pub(super) seen: Seen,
     pub(super) random: Random,
-    /// Sockets that are open and that nobody looks at any more.
+    /// Sockets that are open and that nobody reads or writes any more.
     pub(super) forgotten: Vec<TcpStream>,
 }
 
 impl Client {
-    /// Listens among faults, then in peace until everything has come, and leaves.
+    /// Listens while faults happen, then without faults until everything has arrived, and leaves.
     pub(super) async fn live(mut self) -> (Seen, Vec<TcpStream>) {
         let mut listener = None;
         while self.world.is_raging() && self.seen.faults.is_empty() {
@@ -68,7 +68,7 @@ impl Client {
                 self.drain(&mut older).await;
                 Some(newer)
             }
-            // The server does not take it just now, and then the older one goes on.
+            // The server cannot take it at this moment, and then the older one stays.
             Err(end) => {
                 self.ended(end).await;
                 Some(older)
@@ -90,7 +90,7 @@ impl Client {
             }
             Fault::HalfOpen => {
                 self.forgotten.push(listener.into_stream());
-                // It is the next transport which tells the server that this one is dead.
+                // The next transport tells the server that this one is dead.
                 return self.open().await;
             }
             Fault::Double => {
@@ -101,7 +101,7 @@ impl Client {
         None
     }
 
-    /// Reads for so long. Returns the transport if it is open afterwards.
+    /// Reads for this time. Returns the transport if it is open afterwards.
     async fn listen(&mut self, listener: Option<Listener>, stay: Duration) -> Option<Listener> {
         let mut listener = match listener {
             Some(listener) => listener,
@@ -145,7 +145,7 @@ impl Client {
         }
     }
 
-    /// Reads a transport to its end, since a newer one has come.
+    /// Reads a transport until it ends, since a newer one has attached.
     async fn drain(&mut self, listener: &mut Listener) {
         let read = async {
             while let Heard::List(events, position) = listener.next().await {
@@ -156,18 +156,19 @@ impl Client {
             }
         };
         let is_late = timeout(TAKEOVER, read).await.is_err();
-        // What the server has sent to a narrow socket may take long to arrive, also when the server
-        // is gone.
+        // The data that the server has sent to a narrow socket may take long to arrive, even after
+        // the server has ended.
         if is_late && !self.place.is_narrow {
             self.seen
                 .blame("its older transport never ended".to_owned());
         }
     }
 
-    /// Waits before the next try, if the end of the transport was no fault of the server.
+    /// Waits before the next try. Records an error if the transport ended for a reason that is not
+    /// expected.
     async fn ended(&mut self, end: End) {
         match end {
-            // The server restarts, or is away.
+            // The server restarts, or is not running.
             End::Lost | End::Closed(1012) | End::Refused(503) => {}
             End::Closed(4002) => drop(self.world.tally.too_slow.fetch_add(1, Relaxed)),
             end => self.seen.blame(format!("its transport ended: {end:?}")),
@@ -175,7 +176,7 @@ impl Client {
         sleep(PAUSE).await;
     }
 
-    /// Leaves for good: by a call, or in a way that the server has to find out.
+    /// Leaves for good: by a call, or in a way that the server must detect.
     async fn leave(&mut self, listener: Option<Listener>) {
         let Some(listener) = listener else {
             return;
@@ -191,7 +192,7 @@ impl Client {
     }
 }
 
-/// Leaves the socket open for ever, if the server can find out.
+/// Leaves the socket open for ever, if the server can detect this.
 pub(super) fn vanish(listener: Listener, forgotten: &mut Vec<TcpStream>) {
     if listener.can_be_missed() {
         forgotten.push(listener.into_stream());

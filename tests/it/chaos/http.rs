@@ -1,27 +1,27 @@
-//! HTTP by hand, so that a client can do with its socket what it likes: reset it, leave it unread,
-//! or forget it.
+//! HTTP by hand, so that a client controls its socket: it can reset it, leave it unread, or abandon
+//! it.
 
 use std::io;
 
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
-/// The beginning of an answer.
+/// The head of an answer.
 #[derive(Debug, Default)]
 pub(super) struct Head {
     pub(super) status: u16,
     /// The length of the body, if it is known.
     length: usize,
-    /// What the client has read once it has read the body: `X-Channelstream-Position`.
+    /// The position that the client has read once it has read the body: `X-Channelstream-Position`.
     pub(super) position: Option<String>,
 }
 
 /// A connection to the server.
 pub(super) struct Http {
     pub(super) stream: TcpStream,
-    /// What was read and not used. A read that is given up keeps it.
+    /// The bytes that were read and not yet used. They stay here when a read is cancelled.
     buffer: Vec<u8>,
-    /// The head of an answer whose body has not come yet.
+    /// The head of an answer whose body has not arrived yet.
     begun: Option<Head>,
 }
 
@@ -37,7 +37,7 @@ impl Http {
         Ok(http)
     }
 
-    /// Sends one more.
+    /// Sends another GET request on the same connection.
     pub(super) async fn ask(&mut self, path: &str) -> io::Result<()> {
         let request = format!("GET {path} HTTP/1.1\r\nHost: x\r\n\r\n");
         self.stream.write_all(request.as_bytes()).await
@@ -66,7 +66,7 @@ impl Http {
             Some(head) => head,
             None => self.head().await?,
         };
-        // If reading is given up, it goes on here.
+        // If the read is cancelled, the next call continues here.
         let length = head.length;
         self.begun = Some(head);
         while self.buffer.len() < length {
@@ -77,7 +77,7 @@ impl Http {
         Ok((head, String::from_utf8(body).unwrap()))
     }
 
-    /// Reads the next chunk of a body in chunks; `None` at its end.
+    /// Reads the next chunk of a chunked body. Returns `None` at its end.
     pub(super) async fn chunk(&mut self) -> io::Result<Option<Vec<u8>>> {
         loop {
             if let Some(line) = find(&self.buffer, b"\r\n") {
@@ -93,7 +93,7 @@ impl Http {
         }
     }
 
-    /// Reads up to this end, and takes it.
+    /// Reads up to and including this text, and removes it from the buffer.
     async fn until(&mut self, end: &str) -> io::Result<String> {
         loop {
             if let Some(at) = find(&self.buffer, end.as_bytes()) {

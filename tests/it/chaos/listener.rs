@@ -1,4 +1,4 @@
-//! A client's transport, of any of the three kinds, whose socket the client holds in its hand.
+//! A client's transport of any of the three kinds. The client controls its socket.
 
 use std::io;
 use std::time::Duration;
@@ -13,7 +13,8 @@ use tokio_tungstenite::{WebSocketStream, client_async};
 
 use super::http::Http;
 
-/// How long a server may take to let a client in. It is longer than a stop in order takes.
+/// The longest time that a server may take to accept a client. It is longer than an orderly stop
+/// takes.
 const PATIENCE: Duration = Duration::from_secs(15);
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -23,19 +24,19 @@ pub(super) enum Kind {
     LongPoll,
 }
 
-/// Who listens, and how.
+/// A client's connection, its kind of transport, and its position.
 #[derive(Clone, Debug)]
 pub(super) struct Place {
     pub(super) address: String,
     pub(super) conn_id: String,
     pub(super) kind: Kind,
-    /// How far the client has read, as server-sent events and answers of polls say.
+    /// The position that the client has read, as server-sent events and answers of polls report it.
     pub(super) position: String,
-    /// Whether its socket takes as little as the kernel allows.
+    /// Whether its socket takes as little data as the kernel allows.
     pub(super) is_narrow: bool,
 }
 
-/// A transport that is open.
+/// An open transport.
 pub(super) enum Listener {
     Websocket {
         socket: Box<WebSocketStream<TcpStream>>,
@@ -48,27 +49,27 @@ pub(super) enum Listener {
     LongPoll(Http),
 }
 
-/// What a client hears next.
+/// The next thing that a client receives.
 #[derive(Debug)]
 pub(super) enum Heard {
-    /// A list of events, and how far the client has read with it, if that was told.
+    /// A list of events, and the position after it, if the server sent one.
     List(Vec<Value>, Option<String>),
     End(End),
 }
 
-/// Why a transport has ended.
+/// The reason why a transport has ended.
 #[derive(Debug)]
 pub(super) enum End {
-    /// The socket is gone.
+    /// The socket was lost.
     Lost,
-    /// The server says why, by a code of its own.
+    /// The server closed it with this code.
     Closed(u16),
-    /// The server refuses it with this status.
+    /// The server refused it with this status.
     Refused(u16),
 }
 
 impl Place {
-    /// Opens a transport. Of a poll, that is to send the request.
+    /// Opens a transport. For a poll, this sends the request.
     pub(super) async fn open(&self) -> Result<Listener, End> {
         let opening = tokio::time::timeout(PATIENCE, self.try_open());
         opening.await.unwrap_or(Err(End::Lost))
@@ -128,7 +129,7 @@ impl Place {
 }
 
 impl Listener {
-    /// Waits for what comes next. It may be given up without losing anything.
+    /// Waits for the next event. The call may be cancelled without a loss.
     pub(super) async fn next(&mut self) -> Heard {
         let heard = match self {
             Self::Websocket {
@@ -141,28 +142,29 @@ impl Listener {
         heard.unwrap_or(Heard::End(End::Lost))
     }
 
-    /// Asks for more, where that is how one listens.
+    /// Asks for more, if this kind of transport needs it.
     pub(super) async fn go_on(&mut self, place: &Place) {
         if let Self::LongPoll(http) = self {
-            // What goes wrong is found by reading the answer.
+            // An error shows when the answer is read.
             let _ = http.ask(&place.path()).await;
         }
     }
 
-    /// Closes the transport in order, as far as there is one.
+    /// Closes the transport in order, if its kind has a way to do so.
     pub(super) async fn close(self) {
         if let Self::Websocket { mut socket, .. } = self {
             let _ = socket.send(Message::Close(None)).await;
         }
     }
 
-    /// Resets the socket: what is on its way is lost.
+    /// Resets the socket. Data on its way is lost.
     pub(super) fn reset(self) {
         let _ = SockRef::from(&self.into_stream()).set_linger(Some(Duration::ZERO));
     }
 
-    /// Whether the server can find out by itself that the client has vanished. The kernel of this
-    /// machine goes on to take what is sent, so of a client that has never said anything it cannot.
+    /// Returns whether the server can detect by itself that the client has vanished. The kernel of
+    /// this machine still accepts data for the client. So the server cannot detect it for a client
+    /// that has never sent anything.
     pub(super) fn can_be_missed(&self) -> bool {
         match self {
             Self::Websocket { has_answered, .. } => *has_answered,
@@ -171,7 +173,7 @@ impl Listener {
         }
     }
 
-    /// Returns the socket. A client that keeps it and never looks at it again is, to the server, one
+    /// Returns the socket. If a client keeps it and never uses it again, the server sees a client
     /// whose machine has vanished from the network.
     pub(super) fn into_stream(self) -> TcpStream {
         match self {
@@ -188,7 +190,7 @@ async fn next_of_websocket(
     loop {
         match socket.next().await {
             Some(Ok(Message::Text(text))) => return Heard::List(list(&text), None),
-            // The answer waits in the socket, where a close would overtake it.
+            // The answer would otherwise wait in the sink, where a close would overtake it.
             Some(Ok(Message::Ping(_))) => *has_answered |= socket.flush().await.is_ok(),
             Some(Ok(Message::Close(Some(close)))) => {
                 return Heard::End(End::Closed(close.code.into()));

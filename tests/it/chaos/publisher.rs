@@ -1,4 +1,4 @@
-//! Publishers that say everything until it is accepted, whatever becomes of the server meanwhile.
+//! Publishers that repeat each call until it is accepted, whatever happens to the server meanwhile.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -33,7 +33,7 @@ pub(super) async fn publish(
             let place = world.some_place(&mut random);
             let count = counts.entry(place.clone()).or_default();
             *count += 1;
-            // A few are large, so that a client that does not read is soon behind.
+            // A few messages are large, so that a client that does not read is soon behind.
             let filler = "x".repeat(if random.below(20) == 0 { 8000 } else { 200 });
             let message =
                 json!({"publisher": publisher, "place": place, "number": count, "filler": filler});
@@ -64,7 +64,7 @@ fn draft(place: &str, message: Value) -> Value {
     }
 }
 
-/// Repeats a call until it is answered, with one key. Returns whether it was repeated.
+/// Repeats a call with one key until it is answered. Returns whether it was repeated.
 async fn send(backend: &Backend, body: &Value, key: &str) -> bool {
     let mut was_repeated = false;
     loop {
@@ -72,7 +72,7 @@ async fn send(backend: &Backend, body: &Value, key: &str) -> bool {
         match call.header("Idempotency-Key", key).send().await {
             Ok(answer) if answer.status() == 200 => return was_repeated,
             Ok(answer) => assert_eq!(answer.status(), 503),
-            // The server is away.
+            // The server is not running.
             Err(_) => {}
         }
         was_repeated = true;

@@ -1,7 +1,7 @@
-//! What publishers were answered, and what clients have read of it.
+//! The answers that publishers received, and the messages that clients have read.
 //!
-//! A message says by whom it is, to which place it goes (the name of a channel or of a user), and
-//! its number among those of this publisher to this place.
+//! A message names its publisher, the place to which it goes (the name of a channel or of a user),
+//! and its number among the messages of this publisher to this place.
 
 use std::collections::{BTreeSet, HashMap};
 use std::ops::Range;
@@ -12,32 +12,33 @@ use serde_json::Value;
 /// A publisher and a place.
 type Series = (u64, String);
 
-/// What publishers were answered.
+/// The answers that publishers received.
 #[derive(Debug, Default)]
 pub(super) struct Accepted {
-    /// For each message the call that it was in, in their order.
+    /// The call of each message, in the order of the messages.
     calls: HashMap<Series, Vec<usize>>,
-    /// When each call was answered, and whether it had been made before without an answer.
+    /// The time at which each call was answered, and whether it had been made before without an
+    /// answer.
     answered: Vec<(Instant, bool)>,
 }
 
-/// What a client has read.
+/// The record of what a client has read.
 #[derive(Debug, Default)]
 pub(super) struct Seen {
-    /// The name of its user, which is the place of private messages.
+    /// The name of the client's user, which is the place of private messages.
     user: String,
     places: BTreeSet<String>,
     /// The last number of each series.
     last: HashMap<Series, u64>,
-    /// When gaps were told in each place.
+    /// The times at which gaps were sent for each place.
     gaps: HashMap<String, Vec<Instant>>,
-    /// The messages that have not come.
+    /// The messages that have not arrived.
     pub(super) missing: Vec<Missing>,
-    /// How many messages came again with a mark.
+    /// The number of messages that came again with a mark.
     pub(super) repeats: usize,
-    /// The messages that came again without one.
+    /// The messages that came again without a mark.
     pub(super) unmarked: Vec<(Series, u64)>,
-    /// The places whose last message has come.
+    /// The places whose last message has arrived.
     ended: BTreeSet<String>,
     pub(super) faults: Vec<String>,
 }
@@ -46,12 +47,12 @@ pub(super) struct Seen {
 #[derive(Debug)]
 pub(super) struct Missing {
     pub(super) message: (Series, u64),
-    /// When a later one was read.
+    /// The time at which a later message was read.
     noticed: Instant,
 }
 
 impl Accepted {
-    /// Notes that a call was answered which had these messages.
+    /// Records that a call with these messages was answered.
     pub(super) fn note(&mut self, publisher: u64, places: &[String], was_repeated: bool) {
         let call = self.answered.len();
         self.answered.push((Instant::now(), was_repeated));
@@ -61,7 +62,7 @@ impl Accepted {
         }
     }
 
-    /// Adds what another publisher was answered.
+    /// Adds the answers that another publisher received.
     pub(super) fn add(&mut self, other: Self) {
         let before = self.answered.len();
         self.answered.extend(other.answered);
@@ -71,12 +72,12 @@ impl Accepted {
         }
     }
 
-    /// How many messages were accepted.
+    /// Returns the number of accepted messages.
     pub(super) fn count(&self) -> usize {
         self.calls.values().map(Vec::len).sum()
     }
 
-    /// When a message was accepted, and whether its call had been made before.
+    /// Returns the time at which a message was accepted, and whether its call had been made before.
     pub(super) fn answered(&self, (series, number): &(Series, u64)) -> (Instant, bool) {
         let call = self.calls[series][usize::try_from(*number).unwrap() - 1];
         self.answered[call]
@@ -142,25 +143,25 @@ impl Seen {
         self.missing.extend(missing);
     }
 
-    /// How many gaps were told.
+    /// Returns the number of gaps that were sent.
     pub(super) fn gaps(&self) -> usize {
         self.gaps.values().map(Vec::len).sum()
     }
 
-    /// Whether the client was told of a gap in the place of a message after it was lost and before
-    /// a later one was read. What is left of a log after a kill is read behind the gap.
+    /// Returns whether the client got a gap for the place of a message after the message was lost
+    /// and before a later one was read. The part of a log that a kill leaves is sent after the gap.
     pub(super) fn was_told(&self, missing: &Missing, lost: Instant) -> bool {
         let ((_, place), _) = &missing.message;
         let mut gaps = self.gaps.get(place).into_iter().flatten();
         gaps.any(|told| (lost..=missing.noticed).contains(told))
     }
 
-    /// Whether the last message of each place has come, or something is wrong.
+    /// Returns whether the last message of each place has arrived, or something is wrong.
     pub(super) fn is_done(&self) -> bool {
         !self.faults.is_empty() || self.ended == self.places
     }
 
-    /// Looks for what was accepted at the end and has not come.
+    /// Finds messages that were accepted at the end and have not arrived.
     pub(super) fn close(&mut self, accepted: &Accepted) {
         if self.ended != self.places {
             let places = format!("it heard the end of {:?} only", self.ended);

@@ -1,4 +1,4 @@
-//! What the server has when the faults are over, and when everybody has left.
+//! Checks of what the server holds when the faults are over, and when everybody has left.
 
 use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
@@ -13,31 +13,31 @@ use crate::support::client::Backend;
 use crate::support::eventually;
 use crate::support::server::Server;
 
-/// How long what is owed to nobody may live on: as long as `gc_conns_after` and the sweeps, and on a
-/// busy machine.
+/// The longest time that unused state may stay: `gc_conns_after` and the sweeps, and some more for
+/// a busy machine.
 const PATIENCE: Duration = Duration::from_secs(30);
 
-/// How many descriptors more than before may be open: those who ask the server how it is.
+/// The number of additional descriptors that may be open, for the requests that check the server.
 const FEW_DESCRIPTORS: u64 = 5;
 
-/// How many kilobytes more than before the server may keep when all have left: what its allocator
-/// holds ready, and the answers to calls with an `Idempotency-Key`.
+/// The number of additional kilobytes that the server may keep when all clients have left: the
+/// reserve of its allocator, and the answers to calls with an `Idempotency-Key`.
 const KEPT: u64 = 24 << 10;
 
-/// The same for each client that was there: what was allocated for all at once stays with the
-/// process, for those who come next.
+/// The additional kilobytes for each client. Memory that was allocated for all clients at once
+/// stays with the process, for later clients.
 const KEPT_FOR_EACH: u64 = 64;
 
-/// What the server needs.
+/// The resources that the server uses.
 #[derive(Debug)]
 pub(super) struct Needs {
-    /// Resident, in kilobytes.
+    /// The resident memory in kilobytes.
     memory: u64,
     descriptors: u64,
 }
 
 impl Needs {
-    /// What it needs once it has answered something.
+    /// Returns the resources that the server uses after it has answered something.
     pub(super) async fn of(server: &Server, backend: &Backend) -> Self {
         Numbers::read(backend).await;
         Self {
@@ -47,7 +47,7 @@ impl Needs {
     }
 }
 
-/// Waits until rosters and actors are those of the clients, and nobody else's.
+/// Waits until rosters and actors are exactly those of the clients.
 pub(super) async fn everyone_is_there(backend: &Backend, plan: &Plan) {
     let members = (0..plan.clients).map(|client| {
         let channels = plan.channels_of(client).into_iter();
@@ -85,7 +85,7 @@ pub(super) async fn everyone_is_there(backend: &Backend, plan: &Plan) {
     assert!(now.get("channelstream_takeovers_total") > 0.0);
 }
 
-/// Waits until nothing is left of those who were there, in memory and in the file. `forgotten` are
+/// Waits until nothing of the former clients is left, in memory and in the file. `forgotten` are
 /// the sockets of clients that have vanished.
 pub(super) async fn nothing_is_left(
     trouble: Trouble,
@@ -106,7 +106,7 @@ pub(super) async fn nothing_is_left(
         ("channelstream_pending_calls", 0.0),
     ];
     wait_for(backend, &NOTHING).await;
-    // A socket that is left open after the answer of a poll may be used again for 75 seconds.
+    // A socket that stays open after the answer of a poll may be used again for 75 seconds.
     drop(forgotten);
     eventually("all sockets are closed", async || {
         trouble.server.descriptors() <= before.descriptors + FEW_DESCRIPTORS
@@ -123,7 +123,7 @@ pub(super) async fn nothing_is_left(
     trouble
 }
 
-/// Waits until the server tells these numbers.
+/// Waits until the server reports these numbers.
 async fn wait_for(backend: &Backend, expected: &[(&str, f64)]) {
     let start = Instant::now();
     loop {
@@ -136,7 +136,7 @@ async fn wait_for(backend: &Backend, expected: &[(&str, f64)]) {
         let found: Vec<_> = wrong.iter().map(|(name, _)| now.find(name)).collect();
         assert!(
             start.elapsed() < PATIENCE,
-            "the server tells {found:?} instead of {wrong:?}"
+            "the server reports {found:?} instead of {wrong:?}"
         );
         tokio::time::sleep(Duration::from_millis(50)).await;
     }

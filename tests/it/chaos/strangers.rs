@@ -1,5 +1,5 @@
-//! Those who come besides the clients that are counted: guests who never come back, and callers
-//! with bad signatures.
+//! Other callers beside the clients that are counted: guests who never come back, and callers with
+//! bad signatures.
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
@@ -17,7 +17,7 @@ use crate::support::client::Backend;
 use crate::support::random::Random;
 use crate::support::signing::{now, sign};
 
-/// Connects again and again, each time as another user, and vanishes without a word. Returns the
+/// Connects again and again, each time as another user, and vanishes without a close. Returns the
 /// sockets that are still open.
 pub(super) async fn visit(
     world: Arc<World>,
@@ -71,7 +71,7 @@ pub(super) async fn visit(
     forgotten
 }
 
-/// Connects a user with these channels; `None` while the server is away.
+/// Connects a user with these channels. Returns `None` while the server is not running.
 async fn connect(backend: &Backend, user: &str, channels: &[String]) -> Option<String> {
     let body = json!({"username": user, "channels": channels});
     let call = backend.request(Method::POST, "/connect").json(&body);
@@ -84,7 +84,7 @@ async fn connect(backend: &Backend, user: &str, channels: &[String]) -> Option<S
     Some(answer["conn_id"].as_str().unwrap().to_owned())
 }
 
-/// Calls with signatures that are wrong in every way. Each must be refused.
+/// Calls with signatures that are wrong in different ways. Each must be refused.
 pub(super) async fn forge(world: Arc<World>, backend: Backend, forger: u64) {
     let mut random = Random::new(world.plan.seed ^ (forger << 48));
     while world.is_raging() {
@@ -99,7 +99,7 @@ pub(super) async fn forge(world: Arc<World>, backend: Backend, forger: u64) {
         let body = json!([{"user": "forger", "channel": "channel-0", "message": {"forged": true}}]);
         let call = backend.unsigned(Method::POST, path).json(&body);
         let call = call.header("x-channelstream-secret", signature);
-        // The server may be away, or about to go.
+        // The server may be stopped, or about to stop.
         if let Ok(answer) = call.send().await {
             let status = answer.status().as_u16();
             assert!([401, 403, 503].contains(&status), "{path}: {status}");

@@ -1,4 +1,4 @@
-//! What happens to the server.
+//! The faults of the server.
 
 use std::fmt;
 use std::time::{Duration, Instant};
@@ -11,7 +11,7 @@ use crate::support::folder::Folder;
 use crate::support::scale::scaled;
 use crate::support::server::Server;
 
-/// Deadlines are short, so that whoever is gone is soon forgotten.
+/// Settings with short deadlines, so that absent users and connections are soon forgotten.
 const SHORT_LIVES: [(&str, &str); 8] = [
     ("gc-users-after", "1"),
     ("gc-channels-after", "1"),
@@ -23,7 +23,7 @@ const SHORT_LIVES: [(&str, &str); 8] = [
     ("drain-time", "2"),
 ];
 
-/// A time that the server was killed. It takes a while to end.
+/// The period in which the server was killed. It takes a while to end.
 #[derive(Clone, Copy)]
 pub(super) struct Kill {
     pub(super) sent: Instant,
@@ -31,25 +31,25 @@ pub(super) struct Kill {
 }
 
 impl Kill {
-    /// How far a moment is from when the server may have been killed.
+    /// Returns the distance of a time from the period in which the server may have been killed.
     pub(super) fn away(&self, moment: Instant) -> Duration {
         moment.max(self.ended) - moment.min(self.sent) - (self.ended - self.sent)
     }
 }
 
-/// A server to which things happen, and how often they have.
+/// A server that suffers faults, with the count of each.
 pub(super) struct Trouble {
     pub(super) server: Server,
     folder: Folder,
     pub(super) reloads: usize,
     pub(super) stops: usize,
     pub(super) kills: Vec<Kill>,
-    /// How many rounds are still to come.
+    /// The number of rounds that are still to come.
     rounds: usize,
 }
 
 impl Trouble {
-    /// Starts a server whose file is written in this way (`store_sync`).
+    /// Starts a server whose file is written with this `store_sync`.
     pub(super) fn start(sync: &str) -> Self {
         let folder = Folder::new();
         let (path, settings) = (folder.path("store.sqlite"), folder.path("settings.toml"));
@@ -72,7 +72,7 @@ impl Trouble {
         }
     }
 
-    /// Reloads, stops and kills the server in turn, up to the last time that it is stopped.
+    /// Reloads, stops and kills the server in turn, until just before the last stop.
     pub(super) async fn make_until_the_last_stop(mut self, rounds: usize) -> Self {
         self.rounds = rounds;
         loop {
@@ -88,7 +88,7 @@ impl Trouble {
         }
     }
 
-    /// Makes the rest of it.
+    /// Executes the rest of the rounds.
     pub(super) async fn make_to_the_end(self) -> Self {
         let trouble = self.kill_and_reload().await;
         pause().await;
@@ -103,7 +103,7 @@ impl Trouble {
         self
     }
 
-    /// SIGHUP, with a setting that has changed.
+    /// Changes a setting and sends SIGHUP.
     async fn reload(&mut self) {
         self.reloads += 1;
         let origins = format!("allow_origins = [\"https://{}.example\"]\n", self.reloads);
@@ -117,7 +117,7 @@ impl Trouble {
         .await;
     }
 
-    /// SIGTERM, and a start.
+    /// Stops the server with SIGTERM, and starts it again.
     async fn stop(mut self) -> Self {
         self.stops += 1;
         self.server.begin_stop();
@@ -126,7 +126,7 @@ impl Trouble {
         self.start_again().await
     }
 
-    /// SIGKILL, and a start.
+    /// Kills the server with SIGKILL, and starts it again.
     async fn kill(mut self) -> Self {
         let sent = Instant::now();
         self.server.kill();
@@ -141,7 +141,7 @@ impl Trouble {
         Self { server, ..self }
     }
 
-    /// Stops it and starts it once more, to see what its file holds.
+    /// Stops the server and starts it once more, to see what its file holds.
     pub(super) async fn start_afresh(mut self) -> Self {
         self.server.begin_stop();
         assert!(self.server.end().await.success());

@@ -1,4 +1,4 @@
-//! What all who take part share: the plan, and how far it is.
+//! The state that all participants share: the plan, and its progress.
 
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::Relaxed};
@@ -7,23 +7,23 @@ use super::listener::Kind;
 use crate::support::random::Random;
 use crate::support::scale::scaled;
 
-/// How many of everything there are.
+/// The number of each kind of participant.
 #[derive(Clone, Debug)]
 pub(super) struct Plan {
     pub(super) seed: u64,
     pub(super) clients: usize,
     pub(super) channels: usize,
     pub(super) publishers: u64,
-    /// How many calls with bad signatures are under way at once.
+    /// The number of parallel calls with bad signatures.
     pub(super) forgers: usize,
-    /// How many strangers come and vanish at once.
+    /// The number of guests at the same time.
     pub(super) guests: usize,
-    /// How many times the server is reloaded, stopped and killed.
+    /// The number of times that the server is reloaded, stopped and killed.
     pub(super) rounds: usize,
 }
 
 impl Plan {
-    /// The plan of this run. `FAULTS_SEED=n` is that of an earlier one.
+    /// Returns the plan of this run. `FAULTS_SEED=n` repeats an earlier one.
     pub(super) fn new() -> Self {
         let given = std::env::var("FAULTS_SEED").ok();
         let seed = given.map_or_else(
@@ -41,12 +41,12 @@ impl Plan {
         }
     }
 
-    /// Every two clients are one user.
+    /// Returns the user of a client. Every two clients are one user.
     pub(super) fn user(client: usize) -> String {
         format!("user-{}", client / 2)
     }
 
-    /// The channels of a client, two of them.
+    /// Returns the two channels of a client.
     pub(super) fn channels_of(&self, client: usize) -> Vec<String> {
         let (first, step) = (client % self.channels, 1 + client % (self.channels - 1));
         [first, (first + step) % self.channels]
@@ -54,7 +54,7 @@ impl Plan {
             .into()
     }
 
-    /// All channels and users.
+    /// Returns all channels and users.
     pub(super) fn places(&self) -> Vec<String> {
         let channels = (0..self.channels).map(|channel| format!("channel-{channel}"));
         let users = (0..self.clients.div_ceil(2)).map(|user| format!("user-{user}"));
@@ -62,18 +62,18 @@ impl Plan {
     }
 }
 
-/// What becomes of a client.
+/// A fault of a client.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Fault {
-    /// Its socket is reset.
+    /// The client's socket is reset.
     Reset,
-    /// It stops reading for a while.
+    /// The client stops reading for a while.
     Stall,
-    /// It vanishes, its socket stays open, and it comes back on another one.
+    /// The client vanishes, its socket stays open, and it comes back on another one.
     HalfOpen,
-    /// It opens a second transport while the first is open.
+    /// The client opens a second transport while the first is open.
     Double,
-    /// It closes in order.
+    /// The client closes in order.
     Close,
 }
 
@@ -86,7 +86,7 @@ const FAULTS: [Fault; 5] = [
 ];
 const KINDS: [Kind; 3] = [Kind::Websocket, Kind::EventStream, Kind::LongPoll];
 
-/// What has really happened.
+/// The counts of what has really happened.
 #[derive(Debug, Default)]
 pub(super) struct Tally {
     faults: [[AtomicUsize; FAULTS.len()]; KINDS.len()],
@@ -98,11 +98,11 @@ pub(super) struct Tally {
 pub(super) struct World {
     pub(super) plan: Plan,
     pub(super) tally: Tally,
-    /// Whether faults go on.
+    /// Whether faults still happen.
     is_raging: AtomicBool,
-    /// Whether the clients go on to listen.
+    /// Whether the clients still listen.
     is_listening: AtomicBool,
-    /// How many clients have everything, or know that something is wrong.
+    /// The number of clients that have received everything, or have found an error.
     pub(super) done: AtomicUsize,
 }
 
@@ -125,17 +125,17 @@ impl World {
         self.is_listening.load(Relaxed)
     }
 
-    /// No more faults, and no more messages.
+    /// Ends the faults and the messages.
     pub(super) fn calm_down(&self) {
         self.is_raging.store(false, Relaxed);
     }
 
-    /// The clients leave.
+    /// Makes the clients leave.
     pub(super) fn send_away(&self) {
         self.is_listening.store(false, Relaxed);
     }
 
-    /// A channel, or now and then a user.
+    /// Returns a random channel, or now and then a user.
     pub(super) fn some_place(&self, random: &mut Random) -> String {
         if random.below(5) == 0 {
             Plan::user(random.below(self.plan.clients as u64) as usize)
@@ -146,14 +146,14 @@ impl World {
 }
 
 impl Tally {
-    /// Draws what becomes of a client that listens in this way, and counts it.
+    /// Draws the next fault of a client with this kind of transport, and counts it.
     pub(super) fn draw(&self, random: &mut Random, kind: Kind) -> Fault {
         let fault = random.below(FAULTS.len() as u64) as usize;
         self.faults[kind as usize][fault].fetch_add(1, Relaxed);
         FAULTS[fault]
     }
 
-    /// How often each fault has happened to each kind of transport.
+    /// Returns the number of times that each fault has happened to each kind of transport.
     pub(super) fn faults(&self) -> BTreeMap<String, usize> {
         let mut faults = BTreeMap::new();
         for (kind, counts) in KINDS.iter().zip(&self.faults) {

@@ -13,7 +13,7 @@ use tokio_tungstenite::{WebSocketStream, client_async};
 
 use crate::support::event_stream::EventStream;
 
-/// Where a page listens.
+/// The server and the connection that a page listens to.
 #[derive(Clone)]
 pub(super) struct Place {
     pub(super) address: String,
@@ -28,15 +28,15 @@ pub(super) trait Page: Sized {
     /// Reads the next list of events.
     async fn read(&mut self) -> Vec<Value>;
 
-    /// Closes and comes back; `way` chooses how, where there are several ways.
+    /// Closes and comes back. `way` chooses one of several ways to do so.
     async fn come_back(self, place: &Place, way: usize) -> Self;
 
-    /// Listens for a while in which nothing is expected to come; returns what came nevertheless.
-    /// `way` as in [`Page::come_back`].
+    /// Listens for a while in which no event is expected, and returns the events that came all the
+    /// same. `way` has the same meaning as in [`Page::come_back`].
     async fn listen_for(&mut self, time: Duration, way: usize) -> Vec<Value>;
 }
 
-/// What the lists that come within a time hold.
+/// Returns the events of the lists that come within a time.
 async fn events_within(time: Duration, mut read: impl AsyncFnMut() -> Vec<Value>) -> Vec<Value> {
     let (until, mut events) = (tokio::time::Instant::now() + time, Vec::new());
     while let Ok(list) = tokio::time::timeout_at(until, read()).await {
@@ -45,7 +45,7 @@ async fn events_within(time: Duration, mut read: impl AsyncFnMut() -> Vec<Value>
     events
 }
 
-/// A page with a websocket, which answers pings until it closes, as browsers do.
+/// A page with a websocket. It answers pings until it closes, as browsers do.
 pub(super) struct WebSocketPage(WebSocketStream<TcpStream>);
 
 impl Page for WebSocketPage {
@@ -69,7 +69,7 @@ impl Page for WebSocketPage {
         }
     }
 
-    /// After `close()` the page gets nothing of what still arrives. It opens the next socket at
+    /// After `close()` the page receives nothing of what still arrives. It opens the next socket at
     /// once, or when the old one has ended.
     async fn come_back(self, place: &Place, way: usize) -> Self {
         let Self(mut socket) = self;
@@ -133,13 +133,13 @@ impl Page for EventsPage {
     }
 }
 
-/// A page that polls, each time over the same connection of HTTP as long as it does not leave.
+/// A page that polls, over the same HTTP connection until it leaves.
 pub(super) struct PollPage {
     stream: TcpStream,
     place: Place,
-    /// How far it has read, as the last answer that it read said.
+    /// The position in the last answer that it read.
     position: String,
-    /// The question is sent and its answer not read.
+    /// Whether a request is sent and its answer is not read.
     is_asking: bool,
 }
 
@@ -157,7 +157,7 @@ impl PollPage {
         }
     }
 
-    /// Reads the head of an answer; returns the length of its body, and the position after it.
+    /// Reads the head of an answer. Returns the length of its body, and the position after it.
     async fn read_head(&mut self) -> (usize, Option<String>) {
         let mut head = Vec::new();
         while !head.ends_with(b"\r\n\r\n") {
@@ -200,7 +200,7 @@ impl Page for PollPage {
         serde_json::from_slice(&body).unwrap()
     }
 
-    /// Leaves after an answer was read to its end, right after asking, or in the middle of an
+    /// Leaves after an answer was read to its end, right after a request, or in the middle of an
     /// answer.
     async fn come_back(mut self, place: &Place, way: usize) -> Self {
         match way % 3 {
@@ -219,7 +219,7 @@ impl Page for PollPage {
         }
     }
 
-    /// With a poll under way, or between two of them.
+    /// Listens while a poll is under way, or between two polls.
     async fn listen_for(&mut self, time: Duration, way: usize) -> Vec<Value> {
         if way.is_multiple_of(2) {
             self.ask().await;

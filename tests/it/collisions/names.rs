@@ -1,13 +1,13 @@
-//! Names that a hash without a seed maps alike: that of `rustc-hash` 2.1, which the server used for
-//! channels and users.
+//! Names that collide in a hash without a seed: that of `rustc-hash` 2.1, which the server used
+//! before for channels and users.
 //!
-//! It reads a name in blocks of 16 bytes and multiplies the halves of each, after an exclusive or
-//! with numbers that are known. So two blocks are alike in its eyes when their products are, and
-//! products of many small factors can be split in many ways. Those that are text in UTF-8 stand
-//! here; a name is one of each place, one after the other.
+//! The hash reads a name in blocks of 16 bytes. It combines each half of a block with a known
+//! number by exclusive or, and multiplies the halves. So two blocks collide when their products are
+//! equal, and a product of many small factors can be split in many ways. The blocks below are valid
+//! UTF-8. A name is one block for each place, one after the other.
 
-/// By place: blocks that it maps alike, as the two numbers of which it makes a product
-/// (little-endian).
+/// The blocks that collide at each place, as the two little-endian numbers that the hash
+/// multiplies.
 const BLOCKS: [[(u64, u64); 11]; 4] = [
     [
         (0x7dbd_c370_2f4f_4f24, 0x485e_7558_3d8f_d270),
@@ -63,10 +63,10 @@ const BLOCKS: [[(u64, u64); 11]; 4] = [
     ],
 ];
 
-/// What all names end with.
+/// The common end of all names.
 const END: &str = "0123456789abcdef";
 
-/// So many names that are alike in the eyes of the hash.
+/// Returns this many names that collide in the hash.
 pub(super) fn colliding(count: usize) -> Vec<String> {
     let names: Vec<_> = (0..count).map(name).collect();
     let hashes: std::collections::BTreeSet<_> =
@@ -75,14 +75,14 @@ pub(super) fn colliding(count: usize) -> Vec<String> {
     names
 }
 
-/// So many names of the same length that have nothing in common.
+/// Returns this many names of the same length that do not collide.
 pub(super) fn ordinary(count: usize) -> Vec<String> {
     (0..count)
         .map(|index| format!("{index:064}{END}"))
         .collect()
 }
 
-/// So many connection ids that are alike in its eyes: the first half makes one factor zero, so the
+/// Returns this many connection ids that collide: the first half makes one factor zero, so the
 /// other half does not matter.
 pub(super) fn colliding_ids(count: usize) -> Vec<String> {
     let id = |index: u64| {
@@ -105,11 +105,11 @@ fn name(index: usize) -> String {
     String::from_utf8(bytes).unwrap() + END
 }
 
-/// Digits of pi.
+/// The start values of the hash: digits of pi.
 const SEED: (u64, u64) = (0x243f_6a88_85a3_08d3, 0x1319_8a2e_0370_7344);
 const MASK: u64 = 0xa409_3822_299f_31d0;
 
-/// What the hash makes of more than 16 bytes.
+/// Returns the hash of more than 16 bytes.
 fn hash(bytes: &[u8]) -> u64 {
     let number = |bytes: &[u8]| u64::from_le_bytes(bytes.try_into().unwrap());
     let (mut first, mut second) = SEED;

@@ -21,7 +21,7 @@ struct Run {
     http: Client,
     with_cookies: Client,
     variables: HashMap<String, String>,
-    /// None: the handshake was refused.
+    /// The open websockets by name, or `None` if the handshake was refused.
     sockets: HashMap<String, Option<WebSocket>>,
     polls: HashMap<String, JoinHandle<(Duration, Response)>>,
 }
@@ -128,7 +128,8 @@ impl Run {
             });
             self.polls
                 .insert(listen["as"].as_str().unwrap().to_owned(), poll);
-            // Nothing tells from outside that a poll has arrived; the case goes on as if it had.
+            // Nothing shows from outside that a poll has arrived. The case assumes it after this
+            // time.
             tokio::time::sleep(Duration::from_millis(150)).await;
             return Ok(());
         }
@@ -255,7 +256,7 @@ impl Run {
             .ok_or_else(|| "no such socket".to_owned())
     }
 
-    /// With all variables replaced, in keys too.
+    /// Returns the value with all variables replaced, in keys too.
     fn filled(&self, value: &Value) -> Value {
         match value {
             Value::String(text) => Value::String(self.filled_text(text)),

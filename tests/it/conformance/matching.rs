@@ -3,7 +3,7 @@
 use serde_json::{Map, Value};
 use uuid::Uuid;
 
-/// Why they differ, with the path to the place.
+/// Returns the first difference, with the path to its place.
 pub(crate) fn compare(expected: &Value, found: &Value, path: &str) -> Result<(), String> {
     let differs = || Err(format!("at {path:?}: expected {expected}, found {found}"));
     match expected {
@@ -66,7 +66,8 @@ fn matcher(map: &Map<String, Value>) -> Option<(&str, &Value)> {
         .map(|(key, value)| (key.as_str(), value))
 }
 
-/// `None`: it does not match.
+/// Applies a matcher. Returns `None` if the value does not match, and the error of a nested
+/// comparison if that fails.
 fn matches(
     (name, argument): (&str, &Value),
     found: &Value,
