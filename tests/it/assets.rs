@@ -48,7 +48,7 @@ async fn front_page_panel_and_demo_are_small_compressed_and_kept() {
             let name = name
                 .strip_prefix("./")
                 .map_or(name.clone(), |name| format!("{folder}/{name}"));
-            // The front page also mentions the client's source repository, for people.
+            // The front page also mentions the client's own path, for people to read.
             if name.matches('/').count() == 3 && found.insert(name.clone()) {
                 to_read.push(name);
             }

@@ -1,5 +1,5 @@
-//! Every message reaches every subscriber once and in order, whatever its clients do: 250 of them,
-//! by websocket, long-poll and server-sent events, which drop and return at random while 20
+//! Every message reaches every subscriber once and in order, whatever the clients do. 250 clients
+//! listen by websocket, long-poll and server-sent events, and drop and return at random, while 20
 //! publishers send 20,000 messages.
 
 mod clients;
@@ -16,7 +16,7 @@ use crate::support::server::Server;
 
 const CHANNELS: usize = 10;
 const CLIENTS: usize = 250;
-/// The last of them listen by server-sent events.
+/// The number of the last clients, which listen by server-sent events.
 const STREAMS: usize = 50;
 const PUBLISHERS: usize = 20;
 const MESSAGES: usize = 1000;
@@ -51,7 +51,7 @@ async fn nothing_is_lost_or_out_of_order_while_clients_drop_and_return() {
     for (index, client) in clients.into_iter().enumerate() {
         let seen: Seen = tokio::time::timeout(Duration::from_secs(60), client)
             .await
-            .expect("a client never got all")
+            .expect("a client did not receive all messages")
             .unwrap();
         assert_eq!(seen.faults, Vec::<String>::new(), "client {index}");
         for publisher in 0..PUBLISHERS {
@@ -73,7 +73,7 @@ async fn nothing_is_lost_or_out_of_order_while_clients_drop_and_return() {
     );
 }
 
-/// Each publisher's messages go round the channels, and each carries its number in its channel.
+/// Publishes to all channels in turn. Each message carries its number in its channel.
 async fn publish(backend: Backend, publisher: usize) {
     let mut batch: Vec<Value> = Vec::new();
     for index in 0..MESSAGES {

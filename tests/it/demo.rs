@@ -1,4 +1,4 @@
-//! The demo in a real browser: two windows talk to each other.
+//! Tests of the demo in a real browser: two windows exchange messages.
 
 use reqwest::Method;
 
@@ -47,7 +47,7 @@ async fn two_windows_talk_by_each_transport() {
     bob.close().await;
 }
 
-/// The last message of the window that says this.
+/// Returns the XPath of the window's last message with this text.
 fn item(text: &str) -> String {
     format!("//ol[@id='messages']/li[.//span[@class='text' and text()='{text}']]")
 }
@@ -76,7 +76,7 @@ async fn messages_are_edited_deleted_and_found_again() {
         .click_at(&format!("{}//button[text()='Delete']", item("second")))
         .await;
     bob.stops_saying("#messages", "second").await;
-    // Who comes later finds it as it is now.
+    // A user who comes later sees the edited message.
     let carol = join(&browser, &server, "carol").await;
     carol.says("#messages", "first").await;
     assert!(!carol.text("#messages").await.contains("frist"));
@@ -253,7 +253,7 @@ async fn the_front_page_shows_the_address_at_which_it_was_reached() {
             && text.contains(&format!("ws://{address}/ws?conn_id=")),
         "{text}"
     );
-    // As a proxy tells it, and as text.
+    // The page shows the address that the proxy reports, as text.
     let page = Backend::of(&server)
         .unsigned(Method::GET, "/")
         .header("x-forwarded-proto", "https");

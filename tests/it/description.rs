@@ -1,4 +1,5 @@
-//! The description of the API says what the server does: of every call, and in whole sentences.
+//! Checks that the description of the API matches the server, covers every call, and uses whole
+//! sentences.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -9,7 +10,7 @@ use crate::support::client::Backend;
 use crate::support::server::Server;
 use crate::support::websocket::WebSocket;
 
-/// Returns what `/openapi.json` answers.
+/// Returns the answer of `/openapi.json`.
 pub(crate) async fn description(backend: &Backend) -> Value {
     backend
         .request(Method::GET, "/openapi.json")
@@ -26,7 +27,8 @@ async fn described() -> Value {
     description(&Backend::of(&server)).await
 }
 
-/// Visits every object of the description with its path, but not what callers could send.
+/// Visits every object of the description with its path, except examples and other values that
+/// callers send.
 fn visit(value: &Value, path: &mut Vec<String>, see: &mut impl FnMut(&[String], &Value)) {
     if value.is_object() {
         see(path, value);
@@ -75,7 +77,7 @@ async fn descriptions_are_whole_sentences_and_each_is_about_one_thing() {
     let mut uses: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
     let mut fragments = Vec::new();
     visit(&description, &mut Vec::new(), &mut |path, value| {
-        // A property may be called like this.
+        // A property may have this name.
         if path.last().is_some_and(|key| key == "properties") {
             return;
         }
@@ -96,11 +98,7 @@ async fn descriptions_are_whole_sentences_and_each_is_about_one_thing() {
                 .insert(value.to_string());
         }
     });
-    assert!(
-        uses.len() > 200,
-        "only {} descriptions were found",
-        uses.len()
-    );
+    assert!(uses.len() > 200, "found only {} descriptions", uses.len());
     assert!(fragments.is_empty(), "not whole sentences: {fragments:#?}");
     let shared: Vec<_> = uses.iter().filter(|(_, things)| things.len() > 1).collect();
     assert!(shared.is_empty(), "used for different things: {shared:#?}");
@@ -212,7 +210,7 @@ async fn what_callers_may_send_in_other_ways_is_described() {
     assert_eq!(description["servers"][0]["url"], ".");
 }
 
-/// Returns the object that stands where a reference leads.
+/// Returns the object to which a reference leads.
 fn resolve<'a>(description: &'a Value, schema: &'a Value) -> &'a Value {
     match schema["$ref"].as_str() {
         Some(reference) => {
@@ -242,7 +240,7 @@ async fn the_examples_of_requests_are_accepted() {
                 schema
             },
         );
-        // Either of two forms; of a mapping an object of values; `info` may be absent.
+        // Takes each form if there are several, and the values of a mapping. `info` may be absent.
         for item in item["anyOf"]
             .as_array()
             .map_or_else(|| vec![item], |forms| forms.iter().collect())
@@ -366,8 +364,8 @@ async fn events_are_as_they_are_described() {
     );
 }
 
-/// A change to the description shows up in this snapshot, for review. `INSTA_UPDATE=always` accepts
-/// the new one.
+/// A change to the description changes this snapshot, for review. `INSTA_UPDATE=always` accepts the
+/// new one.
 #[tokio::test(flavor = "multi_thread")]
 async fn the_description_is_as_it_was_reviewed() {
     let mut description = described().await;

@@ -1,4 +1,4 @@
-//! What callers of releases before 0.7 say is understood.
+//! The server understands calls in the forms of releases before 0.7.
 
 use serde_json::{Value, json};
 
@@ -84,7 +84,7 @@ async fn info_takes_channels_at_the_top() {
     let with_other_keys =
         json!({"channels": ["a"], "include_history": "no boolean", "exclude_channels": ["a"]});
     assert_eq!(names(&backend.post("/info", with_other_keys).await), ["a"]);
-    // `info` counts where it is there.
+    // `info` takes precedence if it is present.
     assert_eq!(
         names(
             &backend

@@ -1,4 +1,4 @@
-//! What strangers can reach, and what they cannot.
+//! Tests of what strangers can reach, and what they cannot.
 
 use std::time::Duration;
 
@@ -10,14 +10,14 @@ use crate::support::eventually;
 use crate::support::server::{Server, command};
 use crate::support::websocket::WebSocket;
 
-/// Writes a settings file of this name; its path.
+/// Writes a settings file with this name, and returns its path.
 fn settings_file(name: &str, text: &str) -> String {
     let path = std::env::temp_dir().join(format!("{}-{name}", uuid::Uuid::new_v4()));
     std::fs::write(&path, text).unwrap();
     path.to_str().unwrap().to_owned()
 }
 
-/// A stranger's call to the demo: status and answer.
+/// Calls the demo as a stranger. Returns the status and the answer.
 async fn visit(backend: &Backend, method: Method, path: &str, body: Value) -> (u16, Value) {
     let response = backend
         .unsigned(method, path)
@@ -85,7 +85,8 @@ async fn an_ini_file_cannot_turn_the_demo_on_and_says_so() {
 async fn the_demo_reaches_no_user_and_no_channel_of_an_application() {
     let server = Server::start(&[("demo", "true")]);
     let backend = Backend::of(&server);
-    // Alice of the application, with private state, a private message and a channel with history.
+    // Alice is a user of the application, with private state, a private message and a channel with
+    // history.
     let alice = json!({"username": "alice", "channels": ["news"], "user_state": {"pin": "1234"},
                        "channel_configs": {"news": {"store_history": true}}});
     let alice_conn = backend.post("/connect", alice).await["conn_id"]
@@ -96,7 +97,7 @@ async fn the_demo_reaches_no_user_and_no_channel_of_an_application() {
     let secret = json!([{"user": "bob", "pm_users": ["alice"], "message": {"text": "between us"}}]);
     let secret_id = backend.post("/message", secret).await[0]["uuid"].clone();
 
-    // Joining under her name makes another user, who hears nothing of hers.
+    // A stranger who joins under her name becomes another user, and receives nothing of hers.
     let mallory = join(&backend, "alice").await;
     assert_eq!(mallory["username"], "demo:alice");
     assert!(!mallory.to_string().contains("1234"), "{mallory}");
@@ -112,7 +113,7 @@ async fn the_demo_reaches_no_user_and_no_channel_of_an_application() {
         "{heard:?}"
     );
 
-    // Each of these is refused, with the reason.
+    // Each of these calls is refused, with the reason.
     let refused = [
         (
             Method::POST,
@@ -216,7 +217,7 @@ async fn the_demo_reaches_no_user_and_no_channel_of_an_application() {
             answer.1
         );
     }
-    // A message of her own is not a way round: neither edited nor deleted into a channel of the
+    // Her own message does not help her: it can neither be edited nor deleted into a channel of the
     // application.
     let own = json!({"channel": "demo:lobby", "text": "mine", "token": token});
     let own = visit(&backend, Method::POST, "/demo/message", own).await.1[0]["uuid"].clone();
@@ -266,7 +267,7 @@ async fn a_name_in_the_demo_stays_its_owners_when_the_owner_has_left() {
             .await
     };
     assert_eq!(leave(&alice).await, true);
-    // What was said to her in private waits for her, not for the next who calls herself Alice.
+    // A private message to Alice waits for her, not for the next user with her name.
     let (status, answer) = visit(
         &backend,
         Method::POST,
@@ -284,7 +285,7 @@ async fn a_name_in_the_demo_stays_its_owners_when_the_owner_has_left() {
     let again = json!({"username": "alice", "token": alice["token"]});
     let (status, again) = visit(&backend, Method::POST, "/demo/connect", again).await;
     assert_eq!((status, &again["username"]), (200, &json!("demo:alice")));
-    // A token is for its own name, and one of an application's call is none.
+    // A token is valid only for its own name, and the signature of a call is not a token.
     let other = json!({"username": "bob", "token": alice["token"]});
     let (_, bob) = visit(&backend, Method::POST, "/demo/connect", other).await;
     assert_ne!(bob["state"]["owner"], again["state"]["owner"]);
@@ -306,7 +307,7 @@ async fn a_name_in_the_demo_stays_its_owners_when_the_owner_has_left() {
 async fn a_token_of_the_demo_ends_when_somebody_else_has_the_name() {
     let mut server = Server::start(&[("demo", "true")]);
     let first = join(&Backend::of(&server), "alice").await;
-    // The server forgets the name, and somebody else takes it.
+    // The server forgets the name, and another user takes it.
     server.restart();
     let backend = Backend::of(&server);
     let say = async |who: &Value| {
@@ -339,14 +340,14 @@ async fn the_demo_works_where_only_https_is_served() {
     };
     assert_eq!(join("http").await.unwrap().status(), 406);
     assert_eq!(join("https").await.unwrap().status(), 200);
-    // The mark of the demo's own calls cannot be guessed.
+    // The header value that marks the demo's own calls cannot be guessed.
     let guess = backend
         .unsigned(Method::GET, "/admin/sign_in")
         .header("x-channelstream-demo", "1");
     assert_eq!(guess.send().await.unwrap().status(), 406);
 }
 
-/// An attempt to sign in with these cookies: its status, and the cookies it sets.
+/// Tries to sign in with these cookies. Returns the status, and the cookies that the answer sets.
 async fn sign_in(backend: &Backend, password: &str, cookies: &str) -> (u16, Vec<String>) {
     let form = [("username", "admin"), ("password", password)];
     let request = backend
@@ -362,7 +363,7 @@ async fn sign_in(backend: &Backend, password: &str, cookies: &str) -> (u16, Vec<
     (response.status().as_u16(), set.collect())
 }
 
-/// The device cookie among these, as a browser sends it back.
+/// Returns the device cookie among these, as a browser sends it back.
 fn device_cookie(set: &[String]) -> String {
     let cookie = set
         .iter()
@@ -371,7 +372,7 @@ fn device_cookie(set: &[String]) -> String {
     cookie.split(';').next().unwrap().to_owned()
 }
 
-/// Guesses as a stranger until the address has to wait.
+/// Makes wrong guesses as a stranger until the address has to wait.
 async fn guess_until_it_waits(backend: &Backend) {
     eventually("the address waits", async || {
         sign_in(backend, "wrong", "").await.0 == 429
@@ -395,15 +396,15 @@ async fn a_strangers_guesses_never_lock_out_a_browser_that_signed_in_before() {
     }
     guess_until_it_waits(&backend).await;
     for _ in 0..20 {
-        // The stranger goes on, from the same address.
+        // The stranger continues from the same address.
         sign_in(&backend, "wrong", "").await;
         let (status, set) = sign_in(&backend, "the right password", &device).await;
         assert_eq!(status, 302);
         assert_eq!(device_cookie(&set), device, "the device keeps its cookie");
     }
-    // That opened no door for the stranger.
+    // The stranger still has to wait.
     guess_until_it_waits(&backend).await;
-    // The cookie outlives a restart, also without a cookie_secret.
+    // The cookie survives a restart, even without a cookie_secret.
     server.restart();
     guess_until_it_waits(&backend).await;
     assert_eq!(
@@ -437,7 +438,8 @@ async fn a_guessed_or_foreign_device_cookie_gains_nothing_and_a_real_one_waits_f
         format!("auth_tkt={}", device.split_once('=').unwrap().1),
         "channelstream_device=".to_owned(),
     ];
-    // Until the wait is long enough to try all of them in it: each counts as the address.
+    // Guesses until the wait is long enough to try all cookies in it. Each counts as a guess of the
+    // address.
     eventually("the address waits for seconds", async || {
         let form = [("username", "admin"), ("password", "wrong")];
         let response = backend
@@ -459,7 +461,7 @@ async fn a_guessed_or_foreign_device_cookie_gains_nothing_and_a_real_one_waits_f
             "{cookie}"
         );
     }
-    // Nor does it open anything.
+    // The device cookie does not sign anybody in.
     let admin = backend
         .unsigned(Method::GET, "/admin")
         .header("cookie", &device)
@@ -467,8 +469,8 @@ async fn a_guessed_or_foreign_device_cookie_gains_nothing_and_a_real_one_waits_f
         .await
         .unwrap();
     assert_eq!(admin.status(), 302);
-    // Guesses with a stolen one take longer each time too, and do not make the address or another
-    // device wait.
+    // The wait after guesses with a stolen cookie also grows each time. Neither the address nor
+    // another device has to wait for it.
     let other_address = Server::start(&[("admin-secret", "the right password")]);
     let backend = Backend::of(&other_address);
     let second = device_cookie(&sign_in(&backend, "the right password", "").await.1);

@@ -1,4 +1,4 @@
-//! Small things that applications of the original rely on.
+//! Details of the original that applications rely on.
 
 use reqwest::Method;
 use serde_json::{Value, json};
@@ -9,7 +9,8 @@ use crate::support::server::Server;
 use crate::support::signing::{now, sign};
 use crate::support::websocket::WebSocket;
 
-/// A signature as a client may write it: base64 in this alphabet and with this padding.
+/// Returns a signature as another client may write it: base64 in this alphabet and with this
+/// padding.
 fn rewritten(signature: &str, is_standard: bool, padding: [&str; 2]) -> String {
     let (signed, mac) = signature.rsplit_once('.').unwrap();
     let (text, timestamp) = signed.rsplit_once('.').unwrap();
@@ -53,7 +54,7 @@ async fn signatures_in_either_alphabet_with_or_without_padding_are_accepted() {
         letters > 5,
         "the two alphabets differ in some of these signatures"
     );
-    // Padding in the timestamp is part of what is signed.
+    // Padding in the timestamp is part of the signed text.
     let foreign = rewritten(&sign("secret", "/message", now()), false, ["=", ""]);
     assert_eq!(status(foreign).await, 401);
     assert_eq!(status(sign("other", "/message", now())).await, 401);
@@ -87,7 +88,7 @@ async fn allow_cors_takes_a_host_and_matches_it_whole() {
     }
 }
 
-/// `total_messages` and `total_unique_messages`.
+/// Returns `total_messages` and `total_unique_messages`.
 async fn totals(backend: &Backend) -> (u64, u64) {
     let totals: Value = backend
         .request(Method::GET, "/admin/admin.json")
@@ -144,7 +145,7 @@ async fn total_messages_counts_deliveries_of_messages_only() {
     for socket in &mut sockets {
         while socket.event().await["type"] != "message:delete" {}
     }
-    // One message to three, and one to one.
+    // One message goes to three connections, and one to a single connection.
     eventually("both messages are counted", async || {
         totals(&backend).await.0 >= 4
     })

@@ -1,4 +1,4 @@
-//! The description of the API, and the page to try it.
+//! Tests of the description of the API, and of the page to try it.
 
 use reqwest::Method;
 
@@ -60,7 +60,7 @@ async fn every_path_is_described_and_everything_described_is_there() {
     for path in described.keys() {
         assert!(
             documented.contains(path.as_str()),
-            "docs/api.md says nothing of {path}"
+            "docs/api.md does not describe {path}"
         );
     }
 }

@@ -1,6 +1,6 @@
-//! A panic in the server ends one channel, user, connection, socket or request at most. It is
-//! counted, and clients come back and go on. `FAULT_AT` makes a program that is not built for
-//! release panic.
+//! A panic in the server ends at most one channel, user, connection, socket or request. It is
+//! counted, and clients come back and continue. `FAULT_AT` makes a debug build panic at given
+//! places.
 
 mod descriptors;
 
@@ -19,21 +19,21 @@ use crate::support::websocket::WebSocket;
 
 const SOON: Duration = Duration::from_secs(10);
 
-/// A server that panics at these places.
+/// Starts a server that panics at these places.
 fn server_with(faults: &str, flags: &[(&str, &str)]) -> (Server, Backend) {
     let server = Server::start_with(flags, &[("FAULT_AT", faults)]);
     let backend = Backend::of(&server);
     (server, backend)
 }
 
-/// The text of a close that tells a page to connect again.
+/// Waits for a close that tells a page to connect again.
 async fn connects_again(socket: &mut WebSocket) {
     let (code, reason) = socket.ended(SOON).await.flatten().unwrap();
     assert_eq!(code, 4004, "{reason}");
     assert!(reason.starts_with("a fault of the server"), "{reason}");
 }
 
-/// Waits until so many panics and so many fallen actors of a kind were counted.
+/// Waits until the server has counted this many failed actors of a kind, and as many panics.
 async fn counted(backend: &Backend, kind: &str, actors: f64) {
     let name = format!("channelstream_actor_faults_total{{kind=\"{kind}\"}}");
     eventually("the fault is counted", async || {
@@ -44,13 +44,13 @@ async fn counted(backend: &Backend, kind: &str, actors: f64) {
     assert_eq!(panics.get("channelstream_panics_total"), actors);
 }
 
-/// Calls that may be refused while an actor falls.
+/// Makes a call that may be refused while an actor fails, and returns its status.
 async fn try_post(backend: &Backend, path: &str, body: Value) -> u16 {
     let answer = backend.send(Method::POST, path, &body).await;
     answer.status().as_u16()
 }
 
-/// The users that a channel lists, in their order.
+/// Returns the users that a channel lists, in their order.
 async fn users_of(backend: &Backend, channel: &str) -> Value {
     let asked = json!({"info": {"channels": [channel]}});
     let info = backend.post("/info", asked).await;
@@ -76,7 +76,7 @@ async fn a_channel_falls(flags: &[(&str, &str)]) {
     let mut events =
         EventStream::open(backend.unsigned(Method::GET, &format!("/sse?conn_id={alice}"))).await;
     backend.say("good", json!({"n": 1})).await;
-    // Before it, that carol has joined.
+    // An event before it shows that carol has joined.
     while events
         .soon()
         .await
@@ -90,13 +90,15 @@ async fn a_channel_falls(flags: &[(&str, &str)]) {
     let mut alices = WebSocket::open(&server.address, &alice).await.unwrap();
     backend.say("bad", json!({"n": 2})).await;
     connects_again(&mut alices).await;
-    // A client that was away finds its connection gone, too, and no place that is dead.
-    eventually("the connection of who is away has ended", async || {
-        backend.listen(&away).await.status() == 401
-    })
+    // A client that was away also finds its connection ended, and not a dead place in the channel.
+    eventually(
+        "the connection of the absent client has ended",
+        async || backend.listen(&away).await.status() == 401,
+    )
     .await;
 
-    // It connects again as its page does, and is told what it may have missed.
+    // The client connects again as its page does, and gets a gap for the entries that it may have
+    // missed.
     let alice = backend.post("/connect", connect).await["conn_id"].clone();
     let url = format!(
         "ws://{}/ws?conn_id={}&last_event_id={position}",
@@ -110,10 +112,10 @@ async fn a_channel_falls(flags: &[(&str, &str)]) {
         (&json!("catchup:gap"), &json!("bad"))
     );
     assert_eq!(users_of(&backend, "bad").await, json!(["alice"]));
-    // The channel is there, with the configuration that the call has brought.
+    // The channel exists again, with the configuration of the call.
     let carol = backend.connect("carol", &["bad"]).await;
     let mut joined = alices.event().await;
-    // The position names no private log, so it is told of a gap there, too.
+    // The position does not name the private log, so the client gets a gap there too.
     while joined["type"] == "catchup:gap" {
         joined = alices.event().await;
     }
@@ -122,7 +124,7 @@ async fn a_channel_falls(flags: &[(&str, &str)]) {
     backend.post("/disconnect", json!({"conn_id": carol})).await;
     assert_eq!(alices.event().await["message"]["action"], "parted");
 
-    // Others have noticed nothing.
+    // The other clients have not noticed anything.
     backend.say("good", json!({"n": 3})).await;
     assert_eq!(bobs.event().await["message"]["n"], 3);
     assert_eq!(alices.event().await["message"]["n"], 3);
@@ -149,7 +151,8 @@ async fn a_channel_that_panics_with_more_on_its_way_ends_once() {
     let (server, backend) = server_with("channel:bad", &[("workers", "1")]);
     let conn_id = backend.connect("alice", &["bad"]).await;
     let mut socket = WebSocket::open(&server.address, &conn_id).await.unwrap();
-    // What waits in its mailbox would panic again, and a panic within a panic ends the process.
+    // Messages that wait in its mailbox would panic again, and a panic within a panic ends the
+    // process.
     let says = (0..200).map(|n| backend.say("bad", json!({"n": n})));
     futures_util::future::join_all(says).await;
     connects_again(&mut socket).await;
@@ -172,7 +175,7 @@ async fn a_user_that_panics_takes_down_its_connections_and_no_one_else() {
     assert_eq!(bobs.event().await["message"]["action"], "parted");
     assert_eq!(users_of(&backend, "room").await, json!(["bob"]));
 
-    // She connects again, and is seen.
+    // She connects again, and others see her.
     let alice = backend.connect("alice", &["room"]).await;
     assert_eq!(bobs.event().await["message"]["action"], "joined");
     assert_eq!(users_of(&backend, "room").await, json!(["alice", "bob"]));

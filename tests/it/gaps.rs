@@ -1,5 +1,5 @@
-//! A position of another life: a client that returns after a restart is told once, for each log,
-//! that it may have missed something.
+//! A client that returns after a restart brings a position of an earlier epoch. It gets exactly one
+//! gap for each log.
 
 use std::collections::BTreeMap;
 
@@ -12,7 +12,7 @@ use crate::support::event_stream::EventStream;
 use crate::support::server::Server;
 use crate::support::websocket::WebSocket;
 
-/// How a client brings the position with it.
+/// The ways in which a client reports its position.
 #[derive(Clone, Copy, Debug)]
 enum Way {
     SseHeader,
@@ -27,7 +27,7 @@ fn sse(backend: &Backend, conn_id: &str) -> RequestBuilder {
     backend.unsigned(Method::GET, &format!("/sse?conn_id={conn_id}"))
 }
 
-/// Listens to one message of each log by server-sent events; returns the position after them.
+/// Listens to one message of each log by server-sent events. Returns the position after them.
 async fn position(backend: &Backend, user: &str, conn_id: &str, channels: &[&str]) -> String {
     let mut stream = EventStream::open(sse(backend, conn_id)).await;
     for channel in channels {
@@ -49,8 +49,8 @@ async fn position(backend: &Backend, user: &str, conn_id: &str, channels: &[&str
     stream.last_id
 }
 
-/// Comes with the position, then gets a private message; returns how many gaps it was told of
-/// before, by channel (`null` for the private log).
+/// Attaches with the position, then receives a private message. Returns the number of gaps before
+/// it, by channel (`null` for the private log).
 async fn gaps(
     server: &Server,
     backend: &Backend,
@@ -91,7 +91,7 @@ async fn gaps(
     };
     let events = timeout(std::time::Duration::from_secs(20), listening)
         .await
-        .expect("the last message never came");
+        .expect("the last message did not arrive");
     let mut gaps = BTreeMap::new();
     for event in events.iter().filter(|event| event["type"] == "catchup:gap") {
         assert_eq!(event["catchup"], true, "{event}");
@@ -117,7 +117,7 @@ fn has_marker(events: &[Value]) -> bool {
         .any(|event| event["message"]["marker"] == true)
 }
 
-/// The message after which no gap is expected any more. It waits for the client, in the private
+/// Sends the last message, after which no gap is expected. It waits for the client in the private
 /// log, which is sent last.
 async fn mark(backend: &Backend, user: &str) {
     backend
@@ -163,7 +163,7 @@ async fn who_returns_in_the_same_life_is_told_of_no_gap() {
     for way in WAYS {
         let conn_id = backend.connect("alice", &["hall", "room"]).await;
         let position = position(&backend, "alice", &conn_id, &["hall", "room"]).await;
-        // A log that the position does not name, and that was begun later, is no reason either.
+        // A log that the position does not name, and that was begun later, causes no gap either.
         backend
             .post(
                 "/subscribe",
@@ -187,7 +187,7 @@ async fn a_position_that_names_some_logs_of_this_life_leaves_gaps_in_the_others_
     for way in WAYS {
         let conn_id = backend.connect("alice", &["hall", "room"]).await;
         let position = position(&backend, "alice", &conn_id, &["hall", "room"]).await;
-        // The channel begins another life; the room and the private log go on.
+        // The channel begins a new epoch. The room and the private log continue.
         backend
             .post("/admin/forget_channel", json!({"channel": "hall"}))
             .await;
@@ -200,7 +200,7 @@ async fn a_position_that_names_some_logs_of_this_life_leaves_gaps_in_the_others_
         mark(&backend, "alice").await;
         let gaps = gaps(&server, &backend, way, &conn_id, &position).await;
         println!(
-            "{way:?} with a position that names a life of a channel which is over: gaps in {gaps:?}"
+            "{way:?} with a position that names a former epoch of a channel: gaps in {gaps:?}"
         );
         if gaps != one_each(&["hall"]) {
             wrong.push((way, gaps));

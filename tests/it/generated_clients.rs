@@ -1,4 +1,4 @@
-//! Clients that tools generate from the description compile, and publish a message. `make .node
+//! Clients that tools generate from the description compile, and can publish a message. `make .node
 //! .python` installs the tools.
 
 use std::path::{Path, PathBuf};
@@ -12,8 +12,8 @@ use crate::support::server::Server;
 use crate::support::signing::{now, sign};
 use crate::support::websocket::WebSocket;
 
-/// Returns what `make` installed, and an empty folder in it with the description and one of our
-/// files.
+/// Returns the folder of the installed tools, and a new folder in it with the description and one
+/// of our files.
 async fn folder(backend: &Backend, installed: &str, file: &str) -> (PathBuf, PathBuf) {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
     let tools = root.join("target").join(installed);
@@ -33,7 +33,7 @@ async fn folder(backend: &Backend, installed: &str, file: &str) -> (PathBuf, Pat
     (tools, folder)
 }
 
-/// Runs a program that must succeed; no proxy or setting of whoever runs the tests has a say.
+/// Runs a program that must succeed. Proxies and settings of the machine have no effect on it.
 async fn run(folder: &Path, binaries: &Path, program: &str, arguments: &[&str]) {
     let path = format!("{}:{}", binaries.display(), std::env::var("PATH").unwrap());
     let found = binaries.join(program);
@@ -56,7 +56,8 @@ async fn run(folder: &Path, binaries: &Path, program: &str, arguments: &[&str]) 
     assert!(output.status.success(), "{name} failed:\n{out}\n{err}");
 }
 
-/// Returns a server's client that listens, and what the generated client needs to publish.
+/// Returns a client that listens to a server, and the values that the generated client needs to
+/// publish.
 async fn listener(server: &Server, backend: &Backend) -> (WebSocket, String, String) {
     let conn_id = backend.connect("alice", &["news"]).await;
     let socket = WebSocket::open(&server.address, &conn_id).await.unwrap();
@@ -135,7 +136,7 @@ async fn a_client_generated_in_python_passes_the_type_checker_and_publishes_a_me
         "--fail-on-warning",
     ];
     run(&folder, &binaries, "openapi-python-client", &generate).await;
-    // What the generator brings along, as its `client.py`, is not about the description.
+    // The generator's own files, such as `client.py`, do not depend on the description.
     let check = ["--follow-imports=silent", "--cache-dir=../mypy-cache"];
     run(
         &folder,

@@ -1,4 +1,5 @@
-//! Where the original's words say little, the header `X-Channelstream-Hint` and the log explain.
+//! Where the original's error texts say little, the header `X-Channelstream-Hint` and the log
+//! explain more.
 
 use reqwest::{Method, Response};
 use serde_json::json;
@@ -36,7 +37,7 @@ async fn an_object_in_place_of_a_list_is_explained_in_the_answers_head_and_in_th
         .unwrap()
         .to_lowercase();
     assert!(exposed.contains(HINT), "{exposed}");
-    // The body is the original's.
+    // The body is the same as the original's.
     assert_eq!(
         answer.text().await.unwrap(),
         r#"{"_schema":["Invalid input type."]}"#

@@ -1,5 +1,5 @@
-//! A call with an `Idempotency-Key` is done once, however many other calls come, and however early
-//! it is repeated.
+//! A call with an `Idempotency-Key` is done once, however many other calls there are, and however
+//! early it is repeated.
 
 use std::time::{Duration, Instant};
 
@@ -15,7 +15,7 @@ use crate::support::websocket::WebSocket;
 
 const AT_ONCE: usize = 32;
 
-/// A call with this key; its status and body.
+/// Makes a call with this key. Returns its status and body.
 async fn keyed(backend: &Backend, key: &str, body: &Value) -> (StatusCode, String) {
     let request = backend
         .request(Method::POST, "/message")
@@ -25,7 +25,8 @@ async fn keyed(backend: &Backend, key: &str, body: &Value) -> (StatusCode, Strin
     (response.status(), response.text().await.unwrap())
 }
 
-/// Calls with other keys, to a channel where nobody is; returns how many were answered with 200.
+/// Makes calls with other keys, to a channel without subscribers. Returns the number of calls that
+/// were answered with 200.
 async fn others(backend: &Backend, count: usize) -> usize {
     let call = |index| {
         let backend = backend.clone();
@@ -40,13 +41,14 @@ async fn others(backend: &Backend, count: usize) -> usize {
         .await
 }
 
-/// Someone who listens to `room`.
+/// Returns the websocket of a user who listens to `room`.
 async fn listener(server: &Server, backend: &Backend) -> WebSocket {
     let conn_id = backend.connect("alice", &["room"]).await;
     WebSocket::open(&server.address, &conn_id).await.unwrap()
 }
 
-/// Which rounds were heard of, each as often as it was delivered, until a last message has come.
+/// Returns the rounds whose messages have arrived, each as often as it was delivered, until a last
+/// message arrives.
 async fn heard(backend: &Backend, listener: &mut WebSocket) -> Vec<u64> {
     backend.say("room", json!({"is_last": true})).await;
     let mut rounds = Vec::new();
@@ -113,8 +115,8 @@ async fn repeats_at_the_same_time_are_delivered_once_and_answered_alike() {
     assert_eq!((heard, different), ((0..rounds).collect::<Vec<_>>(), 0));
 }
 
-/// A call that takes a while, since its messages visit two channels in turn. Its first message is
-/// that of the round.
+/// Returns a call that takes a while, since its messages visit two channels in turn. Its first
+/// message carries the number of the round.
 fn long_call(number: u64, length: usize) -> Value {
     let sides = ["left", "right"];
     let visit = |index: usize| json!({"user": "b", "channel": sides[index % 2]});
@@ -142,7 +144,7 @@ async fn a_repeat_of_a_long_call_waits_for_it_while_12_000_others_come() {
             tokio::spawn(async move { keyed(&backend, &format!("long-{number}"), &body).await })
         };
         let first = call();
-        // It is under way as soon as its first message has come.
+        // The call is under way as soon as its first message has arrived.
         heard_of.push(listener.event().await["message"]["round"].as_u64().unwrap());
         let early = call();
         others(&backend, count).await;
@@ -170,7 +172,7 @@ async fn a_repeat_of_a_long_call_waits_for_it_while_12_000_others_come() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_caller_that_hangs_up_finds_the_answer_when_it_repeats_its_call() {
     let (rounds, length) = (scaled(10, 200), 2000);
-    // At length all the answers are 100 MB.
+    // In the long form all answers together have 100 MB.
     let server = Server::start(&[
         ("body-limit", "10000000"),
         ("idempotency-bytes", "1000000000"),
@@ -238,8 +240,7 @@ async fn when_the_memory_for_keys_is_full_new_keys_are_refused_and_known_ones_an
         heard(&backend, &mut listener).await,
         (0..=last).collect::<Vec<_>>()
     );
-    // One that cannot fit however long it waits is refused as well, and does not make room by
-    // driving out others.
+    // A call that could never fit is also refused. It does not remove others to make room.
     let large =
         json!([{"user": "b", "channel": "room", "message": {"filler": "x".repeat(100_000)}}]);
     assert_eq!(keyed(&backend, "large", &large).await.0, 503);

@@ -1,4 +1,5 @@
-//! The `.ini` files of the original: what counts, what is warned of, and what stops the start.
+//! Tests of the `.ini` files of the original: which keys have an effect, which cause a warning, and
+//! which stop the start.
 
 use std::path::PathBuf;
 
@@ -6,7 +7,7 @@ use crate::support::server::{Server, command, settings_file};
 
 const SHIPPED: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/assets/ini");
 
-/// An ini file with secrets of its own and these lines.
+/// Writes an ini file with safe secrets and these lines.
 fn own(lines: &str) -> String {
     settings_file(
         "own.ini",
@@ -17,12 +18,12 @@ fn own(lines: &str) -> String {
     )
 }
 
-/// The exit code of `config check` with this file, and what it said.
+/// Runs `config check` with this file. Returns the exit code and the output.
 fn check(path: &str) -> (Option<i32>, String) {
     command(&["-i", path, "config", "check"], &[])
 }
 
-/// The value of a key that `config show` prints.
+/// Returns the value of a key that `config show` prints.
 fn value(arguments: &[&str], key: &str, variables: &[(&str, &str)]) -> String {
     let (_, shown) = command(&[arguments, &["config", "show"]].concat(), variables);
     let prefix = format!("{key} = ");
@@ -46,7 +47,7 @@ fn every_file_that_a_release_of_the_original_ships_starts_the_server() {
         let path = path.to_str().unwrap();
         let (code, text) = check(path);
         assert_eq!(code, Some(0), "{path}: {text}");
-        // Its secrets are those that everyone knows.
+        // The secrets of the file are the defaults that everyone knows.
         assert!(
             text.contains("this server listens on 127.0.0.1 only"),
             "{path}: {text}"
@@ -83,9 +84,9 @@ fn an_empty_value_counts_as_not_given_for_every_key_in_files_and_variables() {
         let (code, text) = command(&[arguments, &["config", "show"]].concat(), &variables);
         assert_eq!((code, text), (Some(0), shown.clone()), "{arguments:?}");
     }
-    // So an empty variable does not take away what the file says.
+    // An empty variable does not override the file.
     assert_eq!(value(&["-i", &own("port = 7")], "port", &variables), "7");
-    // A list without items is a value.
+    // An empty list is a value.
     let nobody = settings_file("nobody.toml", "allow_posting_from = []\n");
     assert_eq!(value(&["-c", &nobody], "allow_posting_from", &[]), "[]");
     assert!(
@@ -111,7 +112,7 @@ fn a_file_without_a_host_and_with_own_secrets_listens_on_all_addresses() {
         .iter()
         .any(|line| line.contains("host is not set, so this server listens on 0.0.0.0"));
     assert!(told, "{:?}", server.start_log);
-    // Whoever says a host gets it.
+    // A host from another source is used.
     assert_eq!(
         value(&["-i", &path], "host", &[("CHANNELSTREAM_HOST", "::1")]),
         "\"::1\""
@@ -124,7 +125,7 @@ fn a_file_without_a_host_and_with_own_secrets_listens_on_all_addresses() {
         value(&["-i", &own("host = 127.0.0.2")], "host", &[]),
         "\"127.0.0.2\""
     );
-    // A file of this server's own, in TOML, has this server's default.
+    // A file in this server's own format (TOML) has this server's default.
     let toml = settings_file(
         "a.toml",
         "secret = \"0123456789abcdef\"\nadmin_secret = \"0123456789abcdef\"\n",
@@ -198,7 +199,7 @@ fn keys_and_values_without_effect_are_warned_of_and_do_not_stop_the_start() {
         value(&["-i", &path], "allow_posting_from", &[]),
         "[\"::1\", \"web.example\"]"
     );
-    // Elsewhere the same values are refused.
+    // In other sources the same values are refused.
     for (key, text) in [
         ("http-scheme", "ftp"),
         ("enforce-https", "maybe"),
@@ -290,7 +291,7 @@ fn the_file_in_the_documentation_is_sound_and_the_health_check_finds_its_port() 
         "{lines}"
     );
     let file = |port: &str| settings_file("documented.ini", &lines.replace("9800", port));
-    // As in the image, and in the compose file beside it.
+    // The variables are those of the image and of the compose file.
     let variables = [
         ("CHANNELSTREAM_HOST", "0.0.0.0"),
         ("CHANNELSTREAM_ALLOW_POSTING_FROM", "0.0.0.0"),

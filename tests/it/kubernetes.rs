@@ -1,4 +1,4 @@
-//! The example for Kubernetes is valid, and what it sets is what the server takes.
+//! The example for Kubernetes is valid, and the server accepts what it sets.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -11,11 +11,11 @@ use crate::support::server::command;
 
 const MANIFEST: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/docs/deploy/kubernetes.yml");
 
-/// Reads a file of YAML documents and prints them as JSON.
+/// A script that reads a file of YAML documents and prints them as JSON.
 const TO_JSON: &str =
     "import json, sys, yaml; print(json.dumps(list(yaml.safe_load_all(open(sys.argv[1])))))";
 
-/// Runs a program of the environment that `make .python` makes.
+/// Runs a program of the environment that `make .python` creates.
 fn run(program: &str, arguments: &[&str]) -> Output {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
     let tools = root.join("target/python");
@@ -27,21 +27,21 @@ fn run(program: &str, arguments: &[&str]) -> Output {
     Command::new(program).args(arguments).output().unwrap()
 }
 
-/// Whether a manifest is valid, and what was said.
+/// Returns whether a manifest is valid, and the output of the check.
 fn validate(path: &str) -> (bool, String) {
     let output = run("kubernetes-validate", &["--strict", path]);
     let said = String::from_utf8([output.stdout, output.stderr].concat()).unwrap();
     (output.status.success(), said)
 }
 
-/// All documents of the example.
+/// Returns all documents of the example.
 fn manifest() -> Vec<Value> {
     let output = run("python", &["-c", TO_JSON, MANIFEST]);
     assert!(output.status.success(), "{output:?}");
     serde_json::from_slice(&output.stdout).unwrap()
 }
 
-/// The document of this kind and name.
+/// Returns the document of this kind and name.
 fn find<'a>(documents: &'a [Value], kind: &str, name: &str) -> &'a Value {
     documents
         .iter()
@@ -49,7 +49,7 @@ fn find<'a>(documents: &'a [Value], kind: &str, name: &str) -> &'a Value {
         .unwrap()
 }
 
-/// The variables of the server's container.
+/// Returns the environment variables of the server's container.
 fn variables(documents: &[Value]) -> BTreeMap<String, String> {
     let server = &find(documents, "StatefulSet", "channelstream")["spec"]["template"]["spec"];
     let variables = server["containers"][0]["env"].as_array().unwrap();
@@ -103,7 +103,7 @@ fn the_server_takes_the_settings_of_the_example_for_kubernetes() {
     assert_eq!(code, Some(0), "{said}");
     assert!(!said.contains("warn"), "{said}");
 
-    // The ports of the pod are those on which the server listens.
+    // The ports of the pod must be those on which the server listens.
     let pod = &find(&documents, "StatefulSet", "channelstream")["spec"]["template"]["spec"];
     let container = &pod["containers"][0];
     let ports = container["ports"].as_array().unwrap();
@@ -131,7 +131,7 @@ fn the_example_for_kubernetes_gives_a_stop_the_time_that_it_needs() {
     let times = ["DRAIN_NOTICE", "DRAIN_TIME", "CLOSE_GRACE"].map(|name| seconds(name).unwrap());
     let pod = &find(&documents, "StatefulSet", "channelstream")["spec"]["template"]["spec"];
     let limit = pod["terminationGracePeriodSeconds"].as_f64().unwrap();
-    // A second for the last answers.
+    // One second for the last answers.
     let longest = times.iter().sum::<f64>() + 1.0;
     assert!(limit > longest, "{limit} s for a stop of {longest} s");
 }
@@ -151,7 +151,7 @@ fn the_example_for_kubernetes_gives_the_server_no_rights() {
     assert_eq!(of_container["capabilities"]["drop"][0], "ALL");
     assert_eq!(pod["automountServiceAccountToken"], false);
 
-    // The user of the image owns its volume.
+    // The user of the image must own its volume.
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
     let dockerfile = std::fs::read_to_string(root.join("Dockerfile")).unwrap();
     let line = dockerfile.lines().find_map(|it| it.strip_prefix("USER "));

@@ -1,4 +1,4 @@
-//! When connections, presence, users and channels end.
+//! Tests of the times at which connections, presence, users and channels end.
 
 use std::time::{Duration, Instant};
 
@@ -13,7 +13,8 @@ use crate::support::websocket::WebSocket;
 
 const SOON: Duration = Duration::from_secs(5);
 
-/// What a short `gc_conns_after` needs: healthy clients give a sign of life more often.
+/// The settings that a short `gc_conns_after` needs: healthy clients show more often that they are
+/// alive.
 const SHORT: [(&str, &str); 2] = [
     ("heartbeat-interval", "0.1"),
     ("wake-connections-after", "0.1"),
@@ -138,13 +139,13 @@ async fn a_client_that_answers_pings_stays() {
     let backend = Backend::of(&server);
     let conn_id = backend.connect("alice", &["room"]).await;
     let mut socket = WebSocket::open(&server.address, &conn_id).await.unwrap();
-    // Longer than the deadline.
+    // This is longer than the deadline.
     assert!(socket.ended(Duration::from_millis(2500)).await.is_none());
     backend.say("room", json!({"n": 1})).await;
     assert_eq!(socket.event().await["catchup"], false);
 }
 
-/// Reads frames of a websocket until one of this kind comes; its payload.
+/// Reads frames of a websocket until one of this kind arrives. Returns its payload.
 async fn frame(stream: &mut TcpStream, kind: u8) -> Vec<u8> {
     let mut header = [0; 2];
     loop {
@@ -179,7 +180,7 @@ async fn a_websocket_whose_client_stops_answering_is_closed_as_idle_while_its_so
     while !head.ends_with(b"\r\n\r\n") {
         head.push(stream.read_u8().await.unwrap());
     }
-    // Some pongs, with an empty mask; then it reads on and says nothing more.
+    // The client sends some pongs with an empty mask. Then it still reads, but sends nothing more.
     for _ in 0..3 {
         let ping = frame(&mut stream, PING).await;
         stream

@@ -1,5 +1,5 @@
-//! Limits: what is just within one is done, and what is just beyond it is refused with an answer
-//! that names the limit, the setting and what was found.
+//! Tests of limits. A call just within a limit is done. A call just beyond it is refused with an
+//! answer that names the limit, the setting and the value found.
 
 mod addresses;
 mod calls;

@@ -1,4 +1,4 @@
-//! The addresses that the server listens on, and what it serves at each.
+//! Tests of the addresses on which the server listens, and of what it serves at each.
 
 use std::os::unix::net::UnixListener;
 use std::path::PathBuf;
@@ -15,12 +15,12 @@ use crate::support::server::{Server, command};
 use crate::support::signing::{now, sign};
 use crate::support::websocket::WebSocket;
 
-/// The path of a Unix socket that does not exist yet.
+/// Returns the path of a Unix socket that does not exist yet.
 fn free_path() -> PathBuf {
     std::env::temp_dir().join(format!("{}.sock", uuid::Uuid::new_v4()))
 }
 
-/// Sends a request by a Unix socket; the whole answer.
+/// Sends a request over a Unix socket. Returns the whole answer.
 async fn ask(path: &PathBuf, method: &str, target: &str, body: &str) -> String {
     let mut stream = UnixStream::connect(path).await.unwrap();
     let signature = sign("secret", target, now());
@@ -35,7 +35,7 @@ async fn ask(path: &PathBuf, method: &str, target: &str, body: &str) -> String {
     answer
 }
 
-/// A backend of another address of the server.
+/// Returns the status of a request to this address.
 async fn status(address: &str, method: Method, path: &str) -> u16 {
     let http = reqwest::Client::builder().no_proxy().build().unwrap();
     let request = http
@@ -74,7 +74,7 @@ async fn clients_and_calls_come_by_every_address_in_the_list() {
         }
     };
     assert!(frame.contains("{\"n\":1}"), "{frame}");
-    // A page that goes away is noticed on this kind of socket, too.
+    // The server also notices on this kind of socket that a page goes away.
     drop(websocket);
     let backend = Backend::of(&server);
     eventually("alice has parted", async || {
@@ -168,7 +168,7 @@ async fn a_public_address_serves_clients_only_where_there_is_an_internal_one() {
     let streaming = backend.connect("carol", &["room"]).await;
     let stream = http.get(format!("http://{public}/sse?conn_id={streaming}"));
     assert_eq!(stream.send().await.unwrap().status(), 200);
-    // The demo's backend finds its server, too.
+    // The demo's backend reaches its server too.
     let joined = http
         .post(format!("http://{internal}/demo/connect"))
         .json(&json!({"username": "dora"}));

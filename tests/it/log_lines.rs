@@ -1,4 +1,5 @@
-//! What lines of the log say: as JSON, about which request, why something ended, and never a secret.
+//! Tests of log lines: they can be JSON, name their request and the reason of an end, and never
+//! hold a secret.
 
 use std::time::Duration;
 
@@ -10,7 +11,7 @@ use crate::support::server::Server;
 use crate::support::signing::{now, sign};
 use crate::support::websocket::WebSocket;
 
-/// The id in an answer.
+/// Returns the id in an answer.
 fn id_of(answer: &Response) -> String {
     answer.headers()["x-request-id"]
         .to_str()
@@ -18,7 +19,7 @@ fn id_of(answer: &Response) -> String {
         .to_owned()
 }
 
-/// The next line of the log with this message, as JSON.
+/// Returns the next line of the log with this message, as JSON.
 fn line_of(server: &Server, message: &str) -> Value {
     loop {
         let line: Value = serde_json::from_str(&server.log_line(message)).unwrap();
@@ -48,7 +49,7 @@ async fn as_json_every_line_is_one_object_with_its_fields() {
     );
     let time = line["time"].as_str().unwrap();
     assert!(time.starts_with("20") && time.ends_with('Z'), "{time}");
-    // A line that has to be cut is JSON all the same.
+    // A line that must be cut is still JSON.
     let long = format!("/{}", "%22".repeat(4000));
     backend
         .unsigned(Method::POST, "/connect")
@@ -219,7 +220,8 @@ async fn no_secret_and_no_body_stands_in_a_line_at_debug() {
             ("admin-secret", SECRETS[1]),
             ("cookie-secret", SECRETS[2]),
         ];
-        // All that any part of the program logs at debug, not only this server's own lines.
+        // Covers everything that any part of the program logs at debug, not only this server's own
+        // lines.
         let mut server = Server::start_with(&flags, &[("RUST_LOG", "debug")]);
         let backend = Backend::of(&server);
         let mut hidden: Vec<String> = SECRETS.map(str::to_owned).to_vec();
@@ -239,7 +241,7 @@ async fn no_secret_and_no_body_stands_in_a_line_at_debug() {
             json!([{"user": "b", "channel": "news", "message": {"hidden-key": "hidden-text"}}]);
         call(Method::POST, "/message", draft, &mut hidden).await;
         socket.event().await;
-        // Bodies that break rules, and one that is not JSON.
+        // Sends bodies that break rules, and one that is not JSON.
         call(
             Method::POST,
             "/message",
@@ -258,7 +260,7 @@ async fn no_secret_and_no_body_stands_in_a_line_at_debug() {
         hidden.push(signature.rsplit('.').next().unwrap().to_owned());
         let broken = backend.unsigned(Method::POST, &format!("/message?secret={signature}"));
         broken.body("{\"hidden-text").send().await.unwrap();
-        // A wrong signature, a wrong password and a right one.
+        // Uses a wrong signature, a wrong password and a right one.
         let foreign = sign("another-secret", "/info", now());
         hidden.push(foreign.rsplit('.').next().unwrap().to_owned());
         let foreign = backend
@@ -294,15 +296,15 @@ async fn no_secret_and_no_body_stands_in_a_line_at_debug() {
         server.terminate();
         let rest = server.rest_of_log();
         let has = |part: &str| rest.iter().any(|line| line.contains(part));
-        for part in ["connected", "message", "stopped listening"] {
-            assert!(has(part), "nothing was logged of {part}");
+        for part in ["connected", "message", "listens no more"] {
+            assert!(has(part), "no log line contains {part}");
         }
         assert!(hidden.len() > 9);
         hidden.push("hidden-".to_owned());
         hidden.push(conn_id);
         for line in server.start_log.iter().chain(&rest) {
             let told = hidden.iter().find(|hidden| line.contains(hidden.as_str()));
-            assert!(told.is_none(), "{told:?} stands in {line}");
+            assert!(told.is_none(), "the log has {told:?} in {line}");
         }
     }
 }

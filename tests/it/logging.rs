@@ -1,4 +1,5 @@
-//! The log stops nobody, says little of strangers, and is complete when the server has ended.
+//! The log never blocks the server, is brief about strangers, and is complete when the server has
+//! ended.
 
 use std::time::Duration;
 
@@ -15,7 +16,7 @@ async fn a_server_whose_log_nobody_reads_goes_on_and_tells_later_what_it_dropped
     let server = Server::start_with(&[], &[("RUST_LOG", "trace")]);
     let backend = Backend::of(&server);
     server.leave_log_unread(true);
-    // Each of these writes several lines.
+    // Each of these calls writes several lines.
     for call in 0..3000 {
         let health = backend
             .unsigned(Method::GET, "/health")
@@ -93,7 +94,7 @@ async fn what_is_no_http_is_no_error_of_the_server() {
     }
     let line = server.log_line("stream error");
     assert!(line.contains("DEBUG"), "{line}");
-    // A pipelined upgrade that bytes follow, behind a request that is not answered yet.
+    // Sends a pipelined upgrade, followed by bytes, while an earlier request has no answer yet.
     let conn_id = Backend::of(&server).connect("a", &[]).await;
     let mut raw = Raw::open(&server).await;
     raw.send(&format!(
@@ -162,7 +163,7 @@ async fn at_debug_each_connect_message_and_disconnect_has_a_line_without_bodies_
             .any(|line| line.contains(&conn_id) || line.contains("hush")),
         "{rest:?}"
     );
-    // They are left out otherwise.
+    // At other levels these lines are left out.
     let mut quiet = Server::start(&[]);
     Backend::of(&quiet).connect("alice", &[]).await;
     quiet.terminate();

@@ -1,5 +1,5 @@
-//! Calls that name very many people, keys or channels: they take no longer than reading the names
-//! does, and delay nobody.
+//! Calls that name very many users, keys or channels take no longer than it takes to read the
+//! names, and delay nobody.
 
 use std::time::{Duration, Instant};
 
@@ -12,22 +12,23 @@ use crate::support::server::Server;
 use crate::support::watch::Health;
 use crate::support::websocket::WebSocket;
 
-/// How often each call is made; the best counts, since others run on the same machine.
+/// The number of times that each call is made. The best result counts, since others run on the same
+/// machine.
 const RUNS: usize = 10;
 
-/// A call that takes longer than this is not made again.
+/// The time beyond which a call is not repeated.
 const HOPELESS: Duration = Duration::from_secs(4);
 
-/// How long `/health` may take meanwhile, on the same thread, in the best run.
+/// The longest time that `/health` may take meanwhile, on the same thread, in the best run.
 const PATIENCE: Duration = Duration::from_millis(50);
 
-/// Twice the names may cost this much more.
+/// The factor by which the cost may grow when the number of names doubles.
 const GROWTH: f64 = 2.3;
 
-/// What a measurement may be wrong by.
+/// The tolerance of a measurement.
 const NOISE: Duration = Duration::from_millis(10);
 
-/// One thread, so that what stops it stops `/health` as well.
+/// Starts a server with one thread, so that whatever blocks it also blocks `/health`.
 fn start() -> (Server, Backend) {
     let server = Server::start(&[
         ("workers", "1"),
@@ -47,14 +48,14 @@ fn names(count: usize) -> Vec<String> {
     (0..count).map(|index| format!("name-{index}")).collect()
 }
 
-/// A call, and what takes it back where it cannot be made again otherwise.
+/// A call, and the call that undoes it if it could not be repeated otherwise.
 struct Call {
     path: &'static str,
     body: Value,
     undo: Option<(&'static str, Value)>,
 }
 
-/// What the best of several calls took.
+/// The best result of several calls.
 #[derive(Clone, Copy)]
 struct Best {
     time: Duration,
@@ -95,7 +96,7 @@ impl Call {
         }
     }
 
-    /// Makes the call twice, and keeps what it took where that is the best so far.
+    /// Makes the call twice, and records its results if they are the best so far.
     async fn improve(&self, best: &mut Best, server: &Server, backend: &Backend) {
         let health = Health::watch(server).await;
         best.time = best.time.min(self.once(backend).await);
@@ -105,7 +106,7 @@ impl Call {
             best.cpu = best.time;
             return;
         }
-        // The time on the processor without the questions about its health.
+        // The processor time of the call, without the requests for `/health`.
         let before = server.cpu();
         self.once(backend).await;
         best.cpu = best.cpu.min(server.cpu().saturating_sub(before));
@@ -113,8 +114,8 @@ impl Call {
     }
 }
 
-/// Returns the best of two calls, made by turns, so that whatever else runs on the machine slows
-/// down both.
+/// Returns the best results of two calls. They are made in turn, so that other load on the machine
+/// slows both down.
 async fn best_of(calls: [(&Call, &Server, &Backend); 2]) -> [Best; 2] {
     let mut best = [Best::NONE; 2];
     for _ in 0..RUNS {
@@ -128,7 +129,7 @@ async fn best_of(calls: [(&Call, &Server, &Backend); 2]) -> [Best; 2] {
     best
 }
 
-/// A call with so many names, and with twice as many.
+/// Compares a call with this many names and one with twice as many.
 async fn check(
     server: &Server,
     backend: &Backend,
@@ -252,7 +253,7 @@ async fn a_user_with_45_000_public_keys_is_called_as_fast_as_they_are_written() 
         backend.post("/connect", connect).await;
         println!("/connect with {count} public keys: {:?}", start.elapsed());
     }
-    // A later call changes one of them. It answers with all.
+    // A later call changes one of the keys. The answer names all of them.
     let later = Call {
         path: "/user_state",
         body: json!({"user": "alice", "user_state": {"name-0": 2}}),

@@ -8,7 +8,7 @@ use crate::support::server::Server;
 
 const MB: u64 = 1 << 20;
 
-/// Logs are full in all tests; so what they hold is counted in bytes only.
+/// Settings with which all logs are full in these tests, so that only bytes limit them.
 const FLAGS: &[(&str, &str)] = &[
     ("workers", "1"),
     ("log-length", "10000000"),
@@ -16,16 +16,16 @@ const FLAGS: &[(&str, &str)] = &[
     ("body-limit", "100000000"),
 ];
 
-/// A server with these and more settings.
+/// Starts a server with these and more settings.
 fn start(more: &[(&str, &str)]) -> (Server, Backend) {
     let server = Server::start(&[FLAGS, more].concat());
     let backend = Backend::of(&server);
     (server, backend)
 }
 
-/// Sends messages of this size until so many bytes of them were sent, some in each call.
+/// Sends messages of this size until this many bytes were sent. Each call carries several messages.
 async fn fill(backend: &Backend, size: u64, bytes: u64, draft: impl Fn(u64, String) -> Value) {
-    // What the server puts around a message counts as well.
+    // The server's envelope of a message counts too.
     let per_message = size + 250;
     let per_call = (500_000 / per_message).max(1);
     for call in 0..=bytes / per_message / per_call {
@@ -43,8 +43,8 @@ async fn fill(backend: &Backend, size: u64, bytes: u64, draft: impl Fn(u64, Stri
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_log_of_a_channel_holds_what_log_bytes_says_with_messages_of_every_size() {
-    // The more channels, the less of each figure is what the server and its allocator need for
-    // themselves.
+    // With more channels, the memory for the server itself and its allocator has a smaller part in
+    // each figure.
     let (channels, log_bytes) = (scaled(4, 16), 8 * MB);
     let mut wrong = Vec::new();
     for size in scaled(
@@ -55,14 +55,14 @@ async fn the_log_of_a_channel_holds_what_log_bytes_says_with_messages_of_every_s
         let names: Vec<_> = (0..channels)
             .map(|index| format!("channel-{index}"))
             .collect();
-        // Someone who may come back, so the logs are kept.
+        // A user who may come back, so that the logs are kept.
         backend
             .connect(
                 "alice",
                 &names.iter().map(String::as_str).collect::<Vec<_>>(),
             )
             .await;
-        // The server's own needs, with as large a call as those that follow.
+        // Allocates the server's own memory first, with a call as large as the later ones.
         fill(
             &backend,
             *size,
@@ -120,7 +120,8 @@ async fn the_private_log_of_a_user_holds_what_log_bytes_says() {
     assert!(each <= 12 + 3, "{each} MB each");
 }
 
-/// The numbers that a channel's history holds, and how many bytes `/info` answered.
+/// Returns the numbers that a channel's history holds, and the size of the answer of `/info` in
+/// bytes.
 async fn history(backend: &Backend, channel: &str) -> (Vec<u64>, usize) {
     let body = json!({"info": {"channels": [channel]}});
     let answer = backend
@@ -140,8 +141,8 @@ async fn history(backend: &Backend, channel: &str) -> (Vec<u64>, usize) {
     )
 }
 
-/// Fills the history of one channel with messages of 100 KB; returns the numbers it keeps, and how
-/// much `/info` answers.
+/// Fills the history of one channel with messages of 100 KB. Returns the numbers that it keeps, and
+/// the size of the answer of `/info`.
 async fn filled_history(server: &Server, backend: &Backend) -> (Vec<u64>, usize) {
     let config =
         json!({"room": {"store_history": true, "store_frames": false, "history_size": 10_000}});
@@ -188,7 +189,7 @@ async fn a_history_holds_what_history_bytes_says() {
         numbers.len()
     );
     assert!(bytes < 1_200_000, "{bytes} bytes");
-    // An edit that makes a message larger counts as well.
+    // An edit that makes a message larger counts too.
     let backend = &backend;
     let info = backend
         .post("/info", json!({"info": {"channels": ["room"]}}))

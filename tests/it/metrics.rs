@@ -1,4 +1,4 @@
-//! `GET /metrics`: what it counts, and who may read it.
+//! Tests of `GET /metrics`: what it counts, and who may read it.
 
 mod readers;
 pub(crate) mod reading;
@@ -111,7 +111,7 @@ async fn what_happens_is_counted_and_no_name_is_told() {
     .await;
     let text = Numbers::read(&backend).await.text;
     for name in ["alice", "bob", "news", "cricket"] {
-        assert!(!text.contains(name), "{name} stands in {text}");
+        assert!(!text.contains(name), "found {name} in {text}");
     }
 }
 
@@ -159,7 +159,7 @@ async fn a_gap_that_a_client_is_told_of_is_counted() {
     for number in 0..10 {
         backend.say("news", json!({"number": number})).await;
     }
-    // What lies before the last 16 seconds has to have left the log, which keeps four entries.
+    // Entries from before the last 16 seconds must have left the log, which keeps four entries.
     let mut back = WebSocket::open(&server.address, &id).await.unwrap();
     back.event().await;
     eventually("the gap is counted", async || {
@@ -245,7 +245,7 @@ async fn every_path_of_the_description_is_counted_by_its_own_name() {
     let paths: Vec<_> = description["paths"].as_object().unwrap().keys().collect();
     assert!(paths.len() > 20);
     for path in &paths {
-        // A stream would not end, so only the head of the answer is waited for.
+        // A stream would not end, so the test waits only for the head of the answer.
         drop(backend.request(Method::GET, path).send().await.unwrap());
     }
     let text = Numbers::read(&backend).await.text;

@@ -1,4 +1,4 @@
-//! Clients that note what they read, and drop in every way there is.
+//! Clients that record what they read, and drop in all possible ways.
 
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -36,13 +36,13 @@ impl Tally {
     }
 }
 
-/// What a client has read.
+/// The record of what a client has read.
 #[derive(Debug, Default)]
 pub(crate) struct Seen {
     last: HashMap<usize, usize>,
     count: usize,
-    /// The latest drop was unclean, or a page's close, so repeats are allowed until something new
-    /// comes.
+    /// Whether repeats are allowed until something new arrives, since the latest drop was unclean
+    /// or a page's close.
     may_repeat: bool,
     pub(crate) faults: Vec<String>,
     pub(crate) tally: Tally,
@@ -99,7 +99,7 @@ impl Client {
         }
     }
 
-    /// Whether it has all, or something is wrong: then waiting for the rest is in vain.
+    /// Returns whether it has everything, or something is wrong, so that it need not wait for more.
     fn is_done(&self, expected: usize, published: &AtomicBool) -> bool {
         published.load(Ordering::Relaxed)
             && (self.seen.count >= expected || !self.seen.faults.is_empty())
@@ -109,7 +109,7 @@ impl Client {
         open(self.address.clone(), self.conn_id.clone()).await
     }
 
-    /// By websocket.
+    /// Listens by websocket.
     pub(crate) async fn listen(mut self, expected: usize, published: &AtomicBool) -> Seen {
         let mut socket = self.open().await;
         while !self.is_done(expected, published) {
@@ -140,9 +140,9 @@ impl Client {
         self.seen
     }
 
-    /// A close handshake. Only what pongs have confirmed counts as read: the server cannot know
-    /// whether what it sent since then was read like here, or thrown away as browsers do once a
-    /// page has called `close()`.
+    /// Closes with a handshake. Only what pongs have confirmed counts as read. The server cannot
+    /// know whether the client has read what it sent later, as this client does, or has thrown it
+    /// away, as browsers do once a page has called `close()`.
     async fn close_clean(
         &mut self,
         mut socket: WebSocketStream<TcpStream>,
@@ -155,8 +155,8 @@ impl Client {
         self.open().await
     }
 
-    /// A page's `close()`: the browser waits for the server's close frame, and the page gets
-    /// nothing of what arrives until then.
+    /// Closes as a page does with `close()`: the browser waits for the server's close frame, and
+    /// the page receives nothing of what arrives until then.
     async fn close_like_a_page(
         &mut self,
         mut socket: WebSocketStream<TcpStream>,
@@ -171,7 +171,7 @@ impl Client {
         self.open().await
     }
 
-    /// The socket is gone with whatever was in it.
+    /// Drops the socket with everything in it.
     async fn drop_unclean(
         &mut self,
         socket: WebSocketStream<TcpStream>,
@@ -183,12 +183,12 @@ impl Client {
         self.open().await
     }
 
-    /// A second socket while the first is open, as a second tab would.
+    /// Opens a second socket while the first is open, as a second tab would.
     async fn replace(&mut self, socket: WebSocketStream<TcpStream>) -> WebSocketStream<TcpStream> {
         self.seen.tally.replaced += 1;
         let newer = open(self.address.clone(), self.conn_id.clone());
         let (newer, ()) = tokio::join!(newer, self.drain(socket));
-        // The older one may not have answered in time on a busy machine; then it counts as lost.
+        // On a busy machine the older socket may not have answered in time. Then it counts as lost.
         self.seen.may_repeat = true;
         newer
     }
@@ -207,12 +207,12 @@ impl Client {
         tokio::time::sleep(Duration::from_millis(self.random.below(250))).await;
     }
 
-    /// By long-poll.
+    /// Listens by long-poll.
     pub(crate) async fn poll(mut self, expected: usize, published: &AtomicBool) -> Seen {
         let mut stream = TcpStream::connect(&self.address).await.unwrap();
         while !self.is_done(expected, published) {
             match self.random.below(8) {
-                // The client is gone in the middle of a poll.
+                // The client vanishes in the middle of a poll.
                 0 => {
                     self.seen.tally.unclean += 1;
                     self.ask(&mut stream).await;
@@ -221,7 +221,7 @@ impl Client {
                     self.seen.may_repeat = true;
                     stream = TcpStream::connect(&self.address).await.unwrap();
                 }
-                // It polls twice at once; what either answers is read.
+                // It sends two polls at the same time, and reads both answers.
                 1 => {
                     self.seen.tally.replaced += 1;
                     let mut other = TcpStream::connect(&self.address).await.unwrap();
@@ -229,12 +229,12 @@ impl Client {
                     self.ask(&mut other).await;
                     let older = answer(&mut stream).await;
                     let newer = answer(&mut other).await;
-                    // Which of two that are sent at once is the older is up to the server.
+                    // The server decides which of two simultaneous polls is the older.
                     let mut lists = [older, newer];
                     lists.sort_by_key(|list| first_timestamp(list));
                     lists.iter().for_each(|list| self.seen.note_list(list));
                 }
-                // It reads an answer and takes another connection for the next.
+                // It reads an answer, and uses another connection for the next poll.
                 2 => {
                     self.seen.tally.clean += 1;
                     self.ask(&mut stream).await;
@@ -253,7 +253,7 @@ impl Client {
         self.seen
     }
 
-    /// By server-sent events. Who says how far it has read gets nothing again.
+    /// Listens by server-sent events. A client that reports its position receives nothing twice.
     pub(crate) async fn stream(mut self, expected: usize, published: &AtomicBool) -> Seen {
         let http = reqwest::Client::builder().no_proxy().build().unwrap();
         let url = format!("http://{}/sse?conn_id={}", self.address, self.conn_id);
@@ -278,8 +278,8 @@ impl Client {
                 self.pause().await;
                 stream = open(&last_id).await;
             } else {
-                // As a second tab would. What the older one had not read by then is the newer
-                // one's.
+                // Opens a second stream, as a second tab would. The newer stream gets what the
+                // older one had not read by then.
                 self.seen.tally.replaced += 1;
                 stream = open(&last_id).await;
             }
@@ -309,7 +309,7 @@ fn first_timestamp(list: &str) -> Option<String> {
     events.first().map(|event| event["timestamp"].to_string())
 }
 
-/// Reads one answer by its length.
+/// Reads one answer, up to its content length.
 async fn answer(stream: &mut TcpStream) -> String {
     let mut head = Vec::new();
     while !head.ends_with(b"\r\n\r\n") {

@@ -1,5 +1,5 @@
-//! A server without descriptors goes on with the clients that it has, and takes new ones when there are
-//! descriptors again.
+//! A server that has used up its file descriptors continues to serve its clients, and accepts new
+//! ones when descriptors are free again.
 
 use std::process::Command;
 use std::time::Duration;
@@ -14,10 +14,10 @@ use crate::support::scale::program;
 use crate::support::server::Server;
 use crate::support::websocket::WebSocket;
 
-/// How many descriptors the server has, its own files among them.
+/// The number of file descriptors that the server may have, with its own files.
 const DESCRIPTORS: usize = 80;
 
-/// Asks on a new connection whether the server is well.
+/// Returns whether the server answers on a new connection.
 async fn is_well(address: &str) -> bool {
     let client = reqwest::Client::builder().no_proxy().build().unwrap();
     let asked = client.get(format!("http://{address}/health")).send();
@@ -35,7 +35,7 @@ async fn a_server_without_descriptors_serves_whom_it_has_and_accepts_again_later
         .args(["-c", &limited])
         .arg(program())
         .args(["--port", "0", "--workers", "1"])
-        // Otherwise sockets are refused in order before descriptors are used up.
+        // With a lower limit the server would refuse sockets before it has used up its descriptors.
         .args(["--max-connections", "1000"]);
     let server = Server::run(command);
     let backend = Backend::of(&server);
@@ -48,12 +48,13 @@ async fn a_server_without_descriptors_serves_whom_it_has_and_accepts_again_later
     }
     server.log_line("no connection can be accepted");
     assert!(!is_well(&server.address).await, "there are no descriptors");
-    // Connections that are open work: the call passes one that was kept.
+    // Open connections work: the call uses a connection that was kept.
     for n in 0..20 {
         backend.say("room", json!({"n": n})).await;
         assert_eq!(socket.event().await["message"]["n"], n);
     }
-    // Meanwhile it has tried again every half second, and says so every ten seconds only.
+    // Meanwhile the server has tried again every half second, but it logs this only every ten
+    // seconds.
     let said = server.rest_of_log();
     let repeats = said.iter().filter(|line| line.contains("accept")).count();
     assert_eq!(repeats, 0, "{said:?}");

@@ -1,4 +1,4 @@
-//! Limits per address, which count only where the address of a client is known.
+//! Limits per address. They apply only where the address of a client is known.
 
 use reqwest::{Method, Response};
 use serde_json::json;
@@ -8,7 +8,7 @@ use crate::support::server::{Server, command};
 
 const PROXY: (&str, &str) = ("trusted-proxies", "127.0.0.1");
 
-/// Sends an unsigned request through the proxy, which names this client.
+/// Sends an unsigned request through the proxy, which reports this client address.
 async fn ask(backend: &Backend, path: &str, client: &str) -> Response {
     let request = backend.unsigned(Method::GET, path);
     request
@@ -51,7 +51,7 @@ async fn an_address_has_as_many_connections_as_max_connections_per_address_allow
     }
     let conn_id = backend.connect("c", &[]).await;
     let path = format!("/sse?conn_id={conn_id}");
-    // The same network of 64 bits is the same client.
+    // An address in the same 64-bit network counts as the same client.
     for path in [
         path.clone(),
         format!("/listen?conn_id={conn_id}"),
@@ -61,7 +61,7 @@ async fn an_address_has_as_many_connections_as_max_connections_per_address_allow
         assert_too_many(refused, "max_connections_per_address").await;
     }
     assert_eq!(ask(&backend, &path, "2001:db8:1:3::1").await.status(), 200);
-    // The proxy itself is no client whose connections are counted.
+    // The connections of the proxy itself are not counted.
     for user in ["d", "e", "f"] {
         let conn_id = backend.connect(user, &[]).await;
         let path = format!("/sse?conn_id={conn_id}");
@@ -78,7 +78,7 @@ async fn an_address_has_as_many_connections_as_max_connections_per_address_allow
 
 #[tokio::test(flavor = "multi_thread")]
 async fn an_address_sends_as_many_unsigned_requests_as_unsigned_rate_allows() {
-    // A second is long enough for two requests, and an hour for none of them to be forgotten.
+    // A second is long enough for two requests. None of them is forgotten within an hour.
     let server = Server::start(&[PROXY, ("unsigned-rate", "2")]);
     let backend = Backend::of(&server);
     let send = async |client| ask(&backend, "/nowhere", client).await;
@@ -93,7 +93,11 @@ async fn an_address_sends_as_many_unsigned_requests_as_unsigned_rate_allows() {
             .or(last);
     }
     assert_eq!(statuses[..2], [404, 404], "{statuses:?}");
-    assert_too_many(last.expect("one that is beyond"), "unsigned_rate").await;
+    assert_too_many(
+        last.expect("no request was beyond the limit"),
+        "unsigned_rate",
+    )
+    .await;
     assert_eq!(send("203.0.113.10").await.status(), 404);
     // Signed calls and probes have no such limit by default.
     for _ in 0..10 {
@@ -130,8 +134,12 @@ async fn an_address_makes_as_many_signed_calls_as_signed_rate_allows() {
             .or(last);
     }
     assert_eq!(statuses[..2], [200, 200], "{statuses:?}");
-    assert_too_many(last.expect("one that is beyond"), "signed_rate").await;
-    // A peer on this machine that names nobody is the application itself.
+    assert_too_many(
+        last.expect("no request was beyond the limit"),
+        "signed_rate",
+    )
+    .await;
+    // A peer on this machine that reports no client is the application itself.
     for _ in 0..10 {
         backend.post("/connect", json!({"username": "b"})).await;
     }

@@ -1,4 +1,4 @@
-//! Limits of one call, and of what calls add up to in a user and a connection.
+//! Limits of one call, and limits of a user's state and of a connection, which several calls share.
 
 use reqwest::Method;
 use serde_json::{Value, json};
@@ -153,7 +153,7 @@ async fn a_user_has_as_many_connections_as_max_connections_per_user_allows() {
         json!({"username": "alice", "channels": ["room", "side"], "conn_id": uuid::Uuid::new_v4()});
     let text = "More than 2 connections of one user (max_connections_per_user); got 3.";
     assert_eq!(connect(third.clone()).await, refused("username", text));
-    // One that is there may be used again, and another user has connections of its own.
+    // An existing connection may be used again, and another user has connections of its own.
     assert_eq!(
         connect(json!({"username": "alice", "conn_id": first}))
             .await
@@ -165,7 +165,7 @@ async fn a_user_has_as_many_connections_as_max_connections_per_user_allows() {
     assert!(info["channels"].get("side").is_none(), "{info}");
     let poll = backend.listen(third["conn_id"].as_str().unwrap()).await;
     assert_eq!(poll.status(), 401);
-    // Once one has gone there is room again, also for the id that was refused.
+    // Once one connection has ended there is room again, even for the id that was refused.
     backend.post("/disconnect", json!({"conn_id": first})).await;
     assert_eq!(connect(third).await.0, 200);
 }
@@ -184,7 +184,7 @@ async fn a_state_grows_as_far_as_state_keys_and_state_bytes_allow() {
         "user_state",
         "More than 10 bytes in the state of one user (state_bytes); got 11.",
     );
-    // Refused before there is a user.
+    // The call is refused before the user is created.
     let three = json!({"a": 1, "b": 2, "c": 3});
     assert_eq!(
         post(&backend, "/connect", connect(three.clone())).await,
@@ -203,7 +203,7 @@ async fn a_state_grows_as_far_as_state_keys_and_state_bytes_allow() {
             .unwrap()
             .is_empty()
     );
-    // Just within both.
+    // This is just within both limits.
     let (status, connected) = post(&backend, "/connect", connect(json!({"a": "1234"}))).await;
     assert_eq!(status, 200);
     let set = async |state: Value| {
@@ -215,7 +215,7 @@ async fn a_state_grows_as_far_as_state_keys_and_state_bytes_allow() {
     assert_eq!(set(json!({"c": "1"})).await, keys);
     let status = json!({"user": "alice", "status": "away"});
     assert_eq!(post(&backend, "/user_status", status).await.0, 422);
-    // A connection that comes back with too much stays as it was.
+    // A connection that connects again with too much stays as it was.
     let mut again = connect(json!({"b": "12345"}));
     again["conn_id"] = connected["conn_id"].clone();
     again["channels"] = json!(["room", "side"]);

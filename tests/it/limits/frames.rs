@@ -1,4 +1,4 @@
-//! How many frames a client may send in a second.
+//! The limit of frames that a client may send in a second.
 
 use std::time::Duration;
 
@@ -11,7 +11,7 @@ use crate::support::websocket::WebSocket;
 
 const PATIENCE: Duration = Duration::from_secs(20);
 
-/// Opens a websocket of a user who hears `room`.
+/// Opens a websocket of a user who listens to `room`.
 async fn open(server: &Server, user: &str) -> WebSocket {
     let conn_id = Backend::of(server).connect(user, &["room"]).await;
     WebSocket::open(&server.address, &conn_id).await.unwrap()

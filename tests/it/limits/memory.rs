@@ -1,5 +1,5 @@
 //! A caller with the secret fills everything that can be filled. The server refuses what does not
-//! fit, stays within `memory_limit`, and takes messages again soon.
+//! fit, stays within `memory_limit`, and soon accepts messages again.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
@@ -20,16 +20,17 @@ use crate::support::signing::{now, sign};
 
 const MB: u64 = 1 << 20;
 
-/// How many calls of a kind are under way at the same time.
+/// The number of calls of a kind that are under way at the same time.
 const CALLERS: u64 = 8;
 
-/// What the server may count, in bytes.
+/// Returns the memory that the server may count, in bytes.
 fn limit() -> u64 {
     scaled(128, 256) * MB
 }
 
-/// How much memory may be resident, in kilobytes: half as much again, and in the short form 48 MB
-/// for the program itself and for the calls under way, which do not shrink with the limit.
+/// Returns the memory that may be resident, in kilobytes: one and a half times the limit. The short
+/// form allows 48 MB more for the program and for the calls under way, which do not shrink with the
+/// limit.
 fn most_resident() -> u64 {
     limit() / 1024 * 3 / 2 + scaled(48, 0) * 1024
 }
@@ -43,7 +44,7 @@ struct Attack {
 }
 
 impl Attack {
-    /// Starts a server with these and more settings, which runs until it is dropped.
+    /// Starts a server with these and more settings. It runs until it is dropped.
     fn start(flags: &[(&str, &str)]) -> (Server, Arc<Self>) {
         let limit = limit().to_string();
         let server = Server::start(&[&[("memory-limit", limit.as_str())], flags].concat());
@@ -56,7 +57,7 @@ impl Attack {
         (server, Arc::new(attack))
     }
 
-    /// Looks how much memory is resident, and that the server was not killed.
+    /// Records how much memory is resident, and checks that the server was not killed.
     fn look(&self) {
         self.most.fetch_max(resident(self.server), Relaxed);
     }
@@ -76,8 +77,8 @@ impl Attack {
         }
     }
 
-    /// Makes calls of a kind, each with a number of its own, until `refusals` of them were refused or
-    /// `most` were made. Returns how many were refused.
+    /// Makes calls of a kind, each with its own number, until `refusals` of them were refused or
+    /// `most` were made. Returns the number of refused calls.
     async fn fill(
         self: &Arc<Self>,
         path: &'static str,
@@ -96,7 +97,7 @@ impl Attack {
                     }
                     if attack.is_refused(path, &body(number)).await {
                         refused.fetch_add(1, Relaxed);
-                        // It is made room meanwhile.
+                        // The server makes room meanwhile.
                         sleep(Duration::from_millis(50)).await;
                     }
                 }
@@ -115,7 +116,7 @@ impl Attack {
         refused
     }
 
-    /// Creates channels that keep the last messages, in a history where that is asked for.
+    /// Creates channels that keep the last messages. `store_history` turns their histories on.
     async fn create_channels(&self, name: &str, count: usize, store_history: bool) {
         let config = |index| {
             let config = json!({"store_history": store_history, "history_size": 10_000});
@@ -125,7 +126,7 @@ impl Attack {
         self.backend.post("/channel_config", configs).await;
     }
 
-    /// Publishes until it is accepted. Returns how long that took.
+    /// Publishes until a message is accepted. Returns the time that this took.
     async fn publish(&self) -> Duration {
         let begun_at = Instant::now();
         let message = json!([{"user": "a", "channel": "after", "message": {"hello": true}}]);
@@ -160,14 +161,14 @@ async fn whoever_fills_logs_and_histories_is_refused_and_messages_are_soon_taken
     let enough = limit() / 1000;
     attack.create_channels("kept", 200, true).await;
     attack.create_channels("small", 50, false).await;
-    // Large messages, in histories and logs.
+    // Fills histories and logs with large messages.
     let refused = attack.fill("/message", enough, 100, |number| {
         let channel = format!("kept-{}", number % 200);
         json!([{"user": "a", "channel": channel, "message": {"x": text(50_000)}}])
     });
     assert!(refused.await > 0);
     attack.assert_resumed().await;
-    // Small messages, of which each takes much more than its text.
+    // Small messages, each of which takes much more memory than its text.
     let refused = attack.fill("/message", enough, 100, |number| {
         let channel = format!("small-{}", number % 50);
         let one = json!({"user": "a", "channel": channel, "message": {}});
@@ -196,7 +197,7 @@ async fn whoever_fills_states_connections_and_channels_is_refused_and_messages_g
         json!({"username": "alice", "channels": names.collect::<Vec<_>>()})
     });
     assert!(refused.await > 0);
-    // There is room for messages beside what lasts.
+    // There is room for messages beside the lasting state.
     attack.assert_resumed().await;
     let refused = attack.fill("/message", enough, 100, |number| {
         let channel = format!("log-{}", number % 50);
@@ -279,7 +280,7 @@ async fn whoever_does_all_of_it_at_once_is_refused_and_messages_are_soon_taken_a
 async fn whoever_asks_for_large_answers_and_reads_none_is_refused() {
     let (_server, attack) = Attack::start(&[]);
     attack.create_channels("kept", 1, true).await;
-    // A history of 6 MB.
+    // Makes a history of 6 MB.
     let refused = attack.fill(
         "/message",
         60,
@@ -306,7 +307,7 @@ async fn whoever_asks_for_large_answers_and_reads_none_is_refused() {
     while !attack.is_refused("/info", &info).await {
         assert!(Instant::now() < deadline, "no answer was refused");
     }
-    // What passes leaves room for messages.
+    // Requests and answers that pass leave room for messages.
     attack.assert_resumed().await;
     drop(sockets);
     while attack.is_refused("/info", &info).await {
@@ -328,7 +329,7 @@ async fn whoever_sends_large_bodies_and_ends_none_is_refused() {
     for _ in 0..limit() / MB {
         let mut socket = TcpStream::connect(&attack.address).await.unwrap();
         socket.write_all(request.as_bytes()).await.unwrap();
-        // A body that is refused is read no further.
+        // The server does not read the rest of a refused body.
         let part = vec![b' '; 2 << 20];
         tokio::time::timeout(Duration::from_secs(1), socket.write_all(&part))
             .await

@@ -1,4 +1,4 @@
-//! How many panels of operators may be open.
+//! The limit of open admin panels.
 
 use reqwest::{Method, Response};
 
@@ -22,7 +22,7 @@ async fn as_many_panels_are_open_as_open_panels_allows() {
     assert!(refused.headers().contains_key("retry-after"));
     let text = refused.text().await.unwrap();
     assert!(text.contains("open_panels"), "{text}");
-    // One that was closed leaves room for another.
+    // A panel that was closed leaves room for another.
     drop(opened);
     eventually("a panel can be opened", async || {
         open(&backend).await.status() == 200

@@ -1,4 +1,4 @@
-//! How many connections, users and channels there may be.
+//! The limits of connections, users and channels.
 
 use std::time::Duration;
 
@@ -12,7 +12,7 @@ use crate::support::eventually;
 use crate::support::server::Server;
 use crate::support::websocket::WebSocket;
 
-/// Sends a call that must be refused with 503 and the name of this setting.
+/// Makes a call that must be refused with 503 and the name of this setting.
 async fn assert_full(backend: &Backend, path: &str, body: &Value, setting: &str) {
     let response = backend.send(Method::POST, path, body).await;
     assert_eq!(response.status(), 503, "{path} {body}");
@@ -66,7 +66,7 @@ async fn there_are_as_many_users_as_max_users_allows() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn there_are_as_many_connections_as_max_connections_allows() {
-    // The sockets of the test's own calls count as well, so there is room for more of them.
+    // The sockets of the test's own calls count too, so there is room for more of them.
     let server = Server::start(&[("max-connections", "4")]);
     let backend = Backend::of(&server);
     let mut last = String::new();
@@ -80,7 +80,7 @@ async fn there_are_as_many_connections_as_max_connections_allows() {
         "max_connections",
     )
     .await;
-    // One that is there may be used again, and when one has gone there is room.
+    // An existing connection may be used again, and when one has ended there is room.
     backend
         .post("/connect", json!({"username": "d", "conn_id": last}))
         .await;
@@ -92,7 +92,7 @@ async fn there_are_as_many_connections_as_max_connections_allows() {
     .await;
 }
 
-/// Opens sockets that send nothing until so many are open.
+/// Opens sockets that send nothing, until this many are open.
 async fn idle_sockets(server: &Server, count: usize) -> Vec<TcpStream> {
     let mut sockets = Vec::new();
     for _ in 0..count {
@@ -101,7 +101,7 @@ async fn idle_sockets(server: &Server, count: usize) -> Vec<TcpStream> {
     sockets
 }
 
-/// Sends a request on a socket of its own, and returns what the server says until it closes.
+/// Sends a request on a new socket, and returns everything that the server sends until it closes.
 async fn ask(server: &Server, head: &str) -> String {
     let mut socket = TcpStream::connect(&server.address).await.unwrap();
     let request = format!("GET {head} HTTP/1.1\r\nHost: x\r\n\r\n");
@@ -117,11 +117,11 @@ async fn a_client_beyond_max_connections_is_told_so_in_a_way_that_it_can_see() {
     let backend = Backend::of(&server);
     let conn_id = backend.connect("alice", &["room"]).await;
     let mut within = WebSocket::open(&server.address, &conn_id).await.unwrap();
-    // Six more beside the backend's own and the websocket.
+    // Six more sockets, beside the backend's own and the websocket.
     let idle = idle_sockets(&server, 6).await;
     let other_id = backend.connect("bob", &[]).await;
     let mut reason = String::new();
-    // The server counts a socket when a thread has taken it over, which may be later.
+    // The server counts a socket when a thread has taken it, which may be later.
     eventually("a websocket is closed with 1013", async || {
         let mut beyond = WebSocket::open(&server.address, &other_id).await.unwrap();
         match beyond.ended(Duration::from_millis(500)).await.flatten() {
@@ -143,12 +143,13 @@ async fn a_client_beyond_max_connections_is_told_so_in_a_way_that_it_can_see() {
     let poll = ask(&server, &format!("/listen?conn_id={conn_id}")).await;
     assert!(poll.starts_with("HTTP/1.1 503"), "{poll}");
     assert!(poll.contains("max_connections"), "{poll}");
-    // Probes and signed calls are answered, and who was there before hears of them.
+    // Probes and signed calls are answered, and their events reach the clients that were connected
+    // before.
     assert!(ask(&server, "/health").await.starts_with("HTTP/1.1 200"));
     let other = Backend::of(&server);
     other.say("room", json!({"n": 1})).await;
     assert_eq!(within.event().await["message"]["n"], 1);
-    // When sockets have gone there is room.
+    // When sockets have closed there is room.
     drop(idle);
     eventually("a websocket stays open", async || {
         let conn_id = backend.connect("bob", &[]).await;

@@ -1,4 +1,4 @@
-//! Who may read the metrics.
+//! Tests of who may read the metrics.
 
 use reqwest::{Method, RequestBuilder};
 use serde_json::json;
@@ -12,7 +12,7 @@ const OWN_SECRETS: [(&str, &str); 2] = [
     ("admin-secret", "another one of our own"),
 ];
 
-/// Headers by which a proxy shows.
+/// Headers that show that a request came through a proxy.
 const FORWARDING: [&str; 9] = [
     "forwarded",
     "via",
@@ -70,7 +70,7 @@ async fn a_request_that_an_unknown_proxy_sends_is_from_no_address() {
     let server = Server::start(&OWN_SECRETS);
     let backend = Backend::of(&server);
     for header in FORWARDING {
-        // A proxy on the same machine has an address that may read.
+        // A proxy on the same machine has an address that is allowed to read.
         let ask = backend
             .unsigned(Method::GET, "/metrics")
             .header(header, "127.0.0.1");

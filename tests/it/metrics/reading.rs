@@ -4,13 +4,13 @@ use reqwest::Method;
 
 use crate::support::client::Backend;
 
-/// The numbers of a server, as it tells them.
+/// The metrics of a server, as the text of its answer.
 pub(crate) struct Numbers {
     pub(crate) text: String,
 }
 
 impl Numbers {
-    /// Asks for the numbers, from an address that may read them.
+    /// Reads the metrics, from an address that is allowed to.
     pub(crate) async fn read(backend: &Backend) -> Self {
         let answer = backend.unsigned(Method::GET, "/metrics").send().await;
         let answer = answer.unwrap();
@@ -21,20 +21,20 @@ impl Numbers {
         Self { text }
     }
 
-    /// The value of a name with its labels, if it is there.
+    /// Returns the value of a name with its labels, if it exists.
     pub(crate) fn find(&self, name: &str) -> Option<f64> {
         let lines = self.text.lines().filter_map(|line| line.rsplit_once(' '));
         let mut values = lines.filter(|(found, _)| *found == name);
         values.next().map(|(_, value)| value.parse().unwrap())
     }
 
-    /// The value of a name with its labels.
+    /// Returns the value of a name with its labels.
     pub(crate) fn get(&self, name: &str) -> f64 {
         let found = self.find(name);
         found.unwrap_or_else(|| panic!("{name} is not in {}", self.text))
     }
 
-    /// The names that have a type, with it.
+    /// Returns the names that have a type, with the type.
     pub(crate) fn types(&self) -> Vec<(&str, &str)> {
         let lines = self.text.lines();
         lines

@@ -1,4 +1,4 @@
-//! The dashboard and the alert rules name what the server tells, and `promtool` finds nothing wrong.
+//! The dashboard and the alert rules use metrics that exist, and `promtool` finds no error in them.
 
 use std::io::Write;
 use std::process::{Command, Stdio};
@@ -14,7 +14,8 @@ use crate::support::websocket::WebSocket;
 
 const RULES: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/docs/operations/alerts.yml");
 
-/// The numbers of a server with a file store, once everything in it has happened at least once.
+/// Returns the metrics of a server with a file store, after everything that they count has happened
+/// at least once.
 async fn numbers() -> Numbers {
     let folder = Folder::new();
     let path = folder.path("state.sqlite");
@@ -33,7 +34,7 @@ async fn numbers() -> Numbers {
     Numbers::read(&backend).await
 }
 
-/// The names of metrics in an expression: those that begin as ours do.
+/// Returns the names of metrics in an expression: those that begin with our prefix.
 fn names_in(expression: &str) -> Vec<String> {
     let is_part = |letter: char| letter.is_ascii_alphanumeric() || letter == '_';
     let words = expression.split(|letter| !is_part(letter));
@@ -43,7 +44,7 @@ fn names_in(expression: &str) -> Vec<String> {
         .collect()
 }
 
-/// The texts that stand under a key anywhere in a value.
+/// Returns the texts under a key anywhere in a value.
 fn texts_under(value: &Value, key: &str) -> Vec<String> {
     match value {
         Value::Object(fields) => fields
@@ -91,7 +92,7 @@ async fn the_dashboard_and_the_alerts_name_only_what_the_server_tells_and_all_of
 #[tokio::test(flavor = "multi_thread")]
 async fn promtool_finds_nothing_wrong() {
     let Ok(version) = Command::new("promtool").arg("--version").output() else {
-        eprintln!("left out: promtool is not installed (make .promtool)");
+        eprintln!("skipped: promtool is not installed (make .promtool)");
         return;
     };
     assert!(version.status.success());
