@@ -1,5 +1,5 @@
-//! The original itself, installed from PyPI by `make .original`: its commands, its files, its
-//! signers.
+//! Tests with the original itself, which `make .original` installs from PyPI: its commands, its
+//! files and its signers.
 
 use std::process::Command;
 
@@ -14,7 +14,7 @@ pub(crate) const PYTHON: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/target/ori
 
 const SIGNATURES: usize = 1000;
 
-/// What a program printed that must succeed.
+/// Returns the output of a program that must succeed.
 fn output(mut command: Command) -> String {
     let output = command
         .output()
@@ -33,7 +33,7 @@ fn python(script: &str, arguments: &[&str]) -> String {
     output(command)
 }
 
-/// The folder of the original's package.
+/// Returns the folder of the original's package.
 fn package() -> String {
     python(
         "import os, channelstream; print(os.path.dirname(channelstream.__file__), end='')",
@@ -41,7 +41,7 @@ fn package() -> String {
     )
 }
 
-/// Sends each signature, a line of the text, to a server with this secret.
+/// Sends each signature, one on each line of the text, to a server with this secret.
 async fn are_accepted(signatures: &str, secret: &str) {
     let server = Server::start(&[("secret", secret)]);
     let backend = Backend::of(&server);
@@ -80,8 +80,8 @@ for number in range(int(sys.argv[2])):
 
 #[tokio::test(flavor = "multi_thread")]
 async fn signatures_of_the_javascript_signer_are_accepted() {
-    // The signer signs a fixed word, so each signature gets a second of its own, from an hour ahead
-    // on: those from the future count.
+    // The signer signs a fixed word, so each signature gets another second, from one hour in the
+    // future. Signatures from the future are valid.
     let folder = std::env::temp_dir().join(uuid::Uuid::new_v4().to_string());
     std::fs::create_dir(&folder).unwrap();
     let shipped = format!("{}/static/channelstream", package());
@@ -103,7 +103,7 @@ for (let number = 0; number < count; number++) {
     node.current_dir(&folder)
         .args(["main.js", "secret of a page", &SIGNATURES.to_string()]);
     let signatures = output(node);
-    // What makes them special: padding in the timestamp, and letters of both alphabets.
+    // The special cases: padding in the timestamp, and letters of both alphabets.
     assert!(
         signatures
             .lines()
@@ -138,7 +138,7 @@ fn the_file_that_make_config_of_the_original_writes_starts_the_server() {
     }
 }
 
-/// Texts in which readers of ini files differ.
+/// Texts that different readers of ini files read differently.
 const INI_FILES: &[&str] = &[
     "[channelstream]\nport = 1\nadmin_user: a=b\n",
     "[DEFAULT]\nport = 2\n[channelstream]\nADMIN_USER = x:y = z\n",
@@ -197,7 +197,7 @@ print(values.get('port', '8000').strip(), values.get('admin_user', 'admin'), sep
     }
 }
 
-/// A key, and values that files of the original may give it.
+/// A key, and values that it may have in files of the original.
 type Choice = (&'static str, &'static [&'static str]);
 
 const CHOICES: &[Choice] = &[
@@ -256,7 +256,7 @@ const CHOICES: &[Choice] = &[
     ("[other]\nport", &["1"]),
 ];
 
-/// What the original's `main` does with a file before it listens.
+/// The part of the original's `main` that reads a file before it listens.
 const READ_BY_ORIGINAL: &str = "
 import configparser, copy, json, logging, sys
 from channelstream.cli import CONFIGURABLE_PARAMS, SHARED_DEFAULTS

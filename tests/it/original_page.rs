@@ -1,5 +1,6 @@
-//! Pages written for the client of Channelstream 0.7.1, with a changed import: what they call is
-//! there, and their callbacks get what they got from the original.
+//! Pages written for the client of Channelstream 0.7.1 work after a change of the import. The
+//! functions that they call exist, and their callbacks receive what they received from the
+//! original.
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -14,7 +15,7 @@ use crate::support::signing::sign;
 
 const PAGE: &str = include_str!("original_page/page.html");
 
-/// The page, ready but not connected.
+/// Opens the page. It is ready but not connected.
 async fn open(browser: &Browser, server: &Server) -> Window {
     let application =
         Application::passing_on(&PAGE.replace("{push}", &server.address), server).await;
@@ -23,7 +24,7 @@ async fn open(browser: &Browser, server: &Server) -> Window {
     window
 }
 
-/// What the page's callbacks were given since it was last asked, once there is so much of it.
+/// Returns the arguments of the page's callbacks since the last call, once there are this many.
 async fn told(window: &Window, count: usize) -> Vec<Value> {
     let told = window.run(&format!("return tells({count})")).await;
     told.as_array().unwrap().clone()
@@ -91,7 +92,7 @@ async fn every_callback_gets_what_the_original_gave_it() {
              connection.message({ channel: 'x'.repeat(300) });",
         )
         .await;
-    // Which of them is answered first is not said.
+    // The order of the answers is not defined.
     let mut calls = told(&window, 5).await;
     calls.sort_by_key(Value::to_string);
     assert_eq!(
@@ -150,8 +151,8 @@ async fn ends_and_errors_are_told_by_the_browsers_own_events() {
         told(&window, 5).await,
         [&[json!(["listenCloseCallback", "close 1000"])], &again[..]].concat()
     );
-    // An address without a server: the browser tells of an error and of a close, and the page falls
-    // back.
+    // Nothing listens at this address. The browser reports an error and a close, and the page falls
+    // back to polls.
     window
         .run("connection.websocketUrl = 'ws://127.0.0.1:9/ws'; connection.transports = ['websocket']; connection.startListening()")
         .await;
@@ -164,7 +165,7 @@ async fn ends_and_errors_are_told_by_the_browsers_own_events() {
             json!(["listenCloseCallback", "close 1006"]),
         ]
     );
-    // A poll that is refused.
+    // The server refuses a poll.
     window
         .run("connection.shouldReconnect = false; connection.openLongPoll(); tells(0)")
         .await;
@@ -217,7 +218,7 @@ async fn a_page_may_have_a_websocket_of_its_own_and_give_signs_of_life_on_it() {
     let beaten = window
         .run(
             "connection.closeConnection();
-             // Ten seconds pass in a tenth.
+             // Ten seconds pass in a tenth of a second.
              const inTime = setInterval;
              window.setInterval = (run, wait) => inTime(run, wait / 100);
              const own = new WebSocket(`${connection.websocketUrl}?conn_id=${connection.connectionId}`);
@@ -273,8 +274,8 @@ async fn its_signer_signs_as_the_server_does() {
             .header("x-channelstream-secret", first);
         request.send().await.unwrap().status() == 200
     };
-    eventually("the server takes it", info).await;
-    // The file of the original's that has it alone.
+    eventually("the server accepts it", info).await;
+    // The original's file that exports only the signer.
     let alone = window
         .run(&format!("const {{ ChannelStreamSigner }} = await import('http://{}/static/channelstream/signer.js'); return new ChannelStreamSigner('secret').secret", server.address))
         .await;

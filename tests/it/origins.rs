@@ -1,4 +1,4 @@
-//! Which pages may listen, by their origin.
+//! Tests of the origins whose pages may listen.
 
 use reqwest::{Method, Response};
 use tokio_tungstenite::tungstenite::client::IntoClientRequest;
@@ -7,7 +7,7 @@ use tokio_tungstenite::tungstenite::{Error, http};
 use crate::support::client::Backend;
 use crate::support::server::Server;
 
-/// Opens a websocket from a page of this origin; the refusal, if it is refused.
+/// Opens a websocket from a page of this origin. Returns the refusal, if it is refused.
 async fn open_websocket(
     server: &Server,
     conn_id: &str,
@@ -73,7 +73,7 @@ async fn a_page_of_another_origin_is_refused_and_told_what_to_change() {
     server.log_line(
         "refused /ws to a page of the origin http://app.example: add the origin to allow_origins",
     );
-    // What the list is not about goes on.
+    // Calls that the list does not concern still work.
     let calls = backend.unsigned(Method::GET, "/health");
     let answer = calls.header("origin", "https://evil.example").send().await;
     assert_eq!(answer.unwrap().status(), 200);

@@ -1,4 +1,4 @@
-//! The admin panel in a real browser.
+//! Tests of the admin panel in a real browser.
 
 use std::time::Duration;
 
@@ -13,7 +13,7 @@ use crate::support::websocket::WebSocket;
 
 const UUID: &str = "7a6ff0f0-2b1d-4a53-9b7e-0a4b4e7a1a11";
 
-/// A window that has signed in.
+/// Opens a window that is signed in.
 async fn sign_in(browser: &Browser, server: &Server) -> Window {
     let window = browser.open(&server.address, "/admin").await;
     window.sign_in("admin_secret").await;
@@ -30,7 +30,7 @@ async fn make_channels(backend: &Backend, count: usize) {
         .await;
 }
 
-/// Of a card of numbers, by its title.
+/// Returns the number in the card with this title.
 async fn number(window: &Window, title: &str) -> u64 {
     let script = format!(
         "return [...document.querySelectorAll('.cards section')].find((card) => card.querySelector('h2').textContent === '{title}')
@@ -57,7 +57,7 @@ async fn an_operator_signs_in_looks_acts_and_signs_out() {
     let mut alice = WebSocket::open(&server.address, &conn_id).await.unwrap();
     let window = sign_in(&browser, &server).await;
 
-    // A thousand channels: the page that is looked for, in the order asked for.
+    // A thousand channels: the panel shows the requested page in the requested order.
     window.click_at("//nav//a[text()='Channels']").await;
     window.says(".pages", "1 to 100 of 1,000").await;
     window.is_sound().await;
@@ -77,7 +77,7 @@ async fn an_operator_signs_in_looks_acts_and_signs_out() {
     window.says("h1", "room-0008").await;
     window.says("main", "1 user, 1 connection, ").await;
 
-    // What is sent from here arrives, and is seen here without a reload.
+    // A message from this page is sent, and appears here without a reload.
     window
         .fill("textarea", r#"{"text": "from the panel"}"#)
         .await;
@@ -134,7 +134,7 @@ async fn an_operator_signs_in_looks_acts_and_signs_out() {
     window.click("#question-yes").await;
     window.says(".pages", "of 999").await;
 
-    // An address that somebody mistyped.
+    // This address has a typing error.
     window.goto("/admin#view=channels&offset=some").await;
     window.says("#notice", "offset must be a whole number").await;
     window.complaints().await;
@@ -224,7 +224,7 @@ async fn hostile_names_are_text() {
         let body = json!({"username": name, "channels": [name], "user_state": {name: name}, "state_public_keys": [name],
                           "channel_configs": {name: {"store_history": true}}});
         backend.post("/connect", body).await;
-        // An id twice, which is the caller's fault, hides nothing.
+        // An id that is used twice is a mistake of the caller, but both messages are shown.
         let message = |text: &str| json!({"user": name, "channel": name, "uuid": UUID, "pm_users": [name], "message": {name: text}});
         backend
             .post("/message", json!([message("first"), message(name)]))
@@ -273,7 +273,7 @@ async fn hostile_names_are_text() {
     window.screenshot("panel-hostile-phone").await;
 }
 
-/// XPath has no escapes.
+/// Writes a text for XPath, which has no escapes.
 fn xpath_text(text: &str) -> String {
     let parts: Vec<_> = text.split('\'').map(|part| format!("'{part}'")).collect();
     format!("concat('', {})", parts.join(", \"'\", "))

@@ -1,5 +1,5 @@
-//! A client that sends pings costs no more memory than one that does not, whether it reads the
-//! pongs or not.
+//! A client that sends pings costs no more memory than other clients, whether it reads the pongs or
+//! not.
 
 use std::time::{Duration, Instant};
 
@@ -18,7 +18,7 @@ use crate::support::server::Server;
 use crate::support::watch::Health;
 use crate::support::websocket::WebSocket;
 
-/// A ping of the largest size, masked with zeros.
+/// Returns a ping of the largest size, masked with zeros.
 fn ping() -> Vec<u8> {
     let head = [0x89, 0x80 | 125, 0, 0, 0, 0];
     [&head[..], &[b'x'; 125]].concat()
@@ -42,7 +42,7 @@ async fn a_client_that_sends_pings_and_never_reads_costs_no_memory_and_delays_no
     let mut socket = silent_websocket(&server, &mallory).await;
     let pings = ping().repeat(500);
     let (mut sent, mut most, mut n, start) = (0, before, 0, Instant::now());
-    // A server that has stopped reading, or has closed the socket, is at its end here.
+    // The write fails here if the server has stopped reading or has closed the socket.
     while sent < bytes && start.elapsed() < time {
         match timeout(
             Duration::from_millis(500),

@@ -1,5 +1,5 @@
-//! The power cuts of `support/power_cut.rs` forget what was not synced, and nothing else. Programs
-//! in Python stand in for the server: they write files, and commit rows to a database of SQLite.
+//! The power cuts of `support/power_cut.rs` forget unsynced data, and nothing else. Programs in
+//! Python take the place of the server: they write files, and commit rows to an SQLite database.
 
 mod files;
 mod rows;
@@ -12,7 +12,7 @@ use crate::support::client::Backend;
 use crate::support::power_cut::PowerCut;
 use crate::support::server::Server;
 
-/// An empty folder, removed in the end.
+/// A new folder, which is removed at the end.
 struct Folder(PathBuf);
 
 impl Folder {
@@ -29,7 +29,7 @@ impl Drop for Folder {
     }
 }
 
-/// A script in Python that works in the folder, with the library preloaded.
+/// Returns a script in Python that works in the folder, with the library preloaded.
 fn python(folder: &Folder, cut: &PowerCut, script: &str, arguments: &[&str]) -> Command {
     let python = Path::new(env!("CARGO_MANIFEST_DIR")).join("target/python/bin/python");
     assert!(python.exists(), "Python is missing: run make .python");

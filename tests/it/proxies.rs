@@ -1,4 +1,4 @@
-//! Behind a reverse proxy.
+//! Tests of the server behind a reverse proxy.
 
 use reqwest::Method;
 use serde_json::json;
@@ -110,7 +110,7 @@ async fn the_session_cookie_is_secure_behind_https() {
     }
 }
 
-/// Every header that `proxy_headers` can name.
+/// All headers that `proxy_headers` can name.
 const HEADERS: [&str; 7] = [
     "x-forwarded-for",
     "x-forwarded-proto",
@@ -169,7 +169,7 @@ async fn no_header_of_a_stranger_counts_unless_its_proxy_is_trusted_and_the_head
             .1,
         "https://push.example/admin/sign_in"
     );
-    // The path rules of a proxy hold: what it passes as /ws… stays below /ws.
+    // A proxy's rules for paths stay in force: a request that it passes as /ws… stays below /ws.
     let around = "/ws/admin/sign_in";
     assert_eq!(go(&[], around, &[("x-script-name", "/ws")]).await.0, 404);
     assert_eq!(
@@ -178,7 +178,7 @@ async fn no_header_of_a_stranger_counts_unless_its_proxy_is_trusted_and_the_head
     );
     let named = [trusted, ("proxy-headers", "x-script-name")];
     assert_eq!(go(&named, around, &[("x-script-name", "/ws")]).await.0, 200);
-    // Nor does a stranger's word make http https.
+    // A stranger's header does not turn http into https either.
     assert_eq!(
         go(
             &[("enforce-https", "true")],
@@ -276,7 +276,7 @@ fn the_examples_for_proxies_set_or_clear_each_of_the_headers() {
             .filter(|line| !line.starts_with('#'))
             .collect();
         for name in HEADERS {
-            // Traefik sets these by itself, which its file says.
+            // Traefik sets these headers by itself, as the comment in its file says.
             let by_itself = file == "traefik.yml"
                 && ["x-forwarded-for", "x-forwarded-proto", "x-forwarded-host"].contains(&name);
             let is_named = lines.iter().any(|line| {
@@ -317,7 +317,7 @@ async fn a_forwarded_address_with_a_port_is_the_callers_and_an_unreadable_one_is
     ] {
         assert_eq!(call(chain).await.0, 200, "{chain}");
     }
-    // The stranger wrote what stands first; the proxy wrote the last.
+    // The stranger wrote the first entries, and the proxy wrote the last one.
     for (chain, seen) in [
         ("198.51.100.5, 203.0.113.9:4711", "203.0.113.9"),
         ("198.51.100.5, [2001:db9::1]:443", "2001:db9::1"),
@@ -343,7 +343,7 @@ async fn a_forwarded_address_with_a_port_is_the_callers_and_an_unreadable_one_is
     assert_eq!(anyone.send().await.unwrap().status(), 200);
 }
 
-/// Headers by which a request shows that it came through a proxy.
+/// Headers that show that a request came through a proxy.
 const MARKS: [&str; 5] = [
     "forwarded",
     "x-forwarded-host",
@@ -440,7 +440,7 @@ async fn a_proxy_passes_with_own_secrets_or_when_it_is_trusted_and_forwarded_for
         .request(Method::POST, "/info")
         .header("x-forwarded-for", "203.0.113.9");
     assert_eq!(alone.send().await.unwrap().status(), 200);
-    // The health check of a container comes from inside.
+    // The health check of a container is sent from inside the container.
     assert_eq!(
         backend
             .unsigned(Method::GET, "/health")

@@ -1,4 +1,4 @@
-//! A refusal says what was seen and which key to change.
+//! A refusal names what was found and the key to change.
 
 use reqwest::Method;
 use serde_json::{Value, json};
@@ -150,7 +150,7 @@ async fn admin_paths_take_a_session_or_a_signature() {
             "{path}"
         );
     }
-    // Where no signature is needed, a bad one does not matter.
+    // Where no signature is needed, a bad one has no effect.
     for path in ["/admin/sign_in", "/health"] {
         let request = backend
             .unsigned(Method::GET, path)

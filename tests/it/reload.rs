@@ -1,4 +1,5 @@
-//! SIGHUP: settings are read again, and those that can change do so without losing a request.
+//! SIGHUP makes the server read its settings again. Settings that can change while it runs do so
+//! without a lost request.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::Relaxed};
@@ -16,7 +17,7 @@ use crate::support::websocket::WebSocket;
 const OLD: &str = "the old secret, long enough";
 const NEW: &str = "the new secret, long enough";
 
-/// The status of a call that is signed with this secret.
+/// Returns the status of a call that is signed with this secret.
 async fn call(address: &str, secret: &str) -> u16 {
     let request = Backend::at(address)
         .unsigned(Method::POST, "/message")
@@ -25,12 +26,12 @@ async fn call(address: &str, secret: &str) -> u16 {
     request.send().await.unwrap().status().as_u16()
 }
 
-/// Backends that call all the time, and all must be answered 200.
+/// Backends that make calls all the time. All calls must be answered 200.
 struct Callers {
     /// Whether they sign with the new secret.
     is_new: Arc<AtomicBool>,
     is_over: Arc<AtomicBool>,
-    /// How many calls each has made.
+    /// The number of calls that each backend has made.
     made: Vec<Arc<AtomicUsize>>,
     tasks: Vec<JoinHandle<()>>,
 }
@@ -57,7 +58,7 @@ impl Callers {
         callers
     }
 
-    /// Waits until each has begun and ended a call since now.
+    /// Waits until each backend has begun and ended a call after this moment.
     async fn go_on(&self) {
         let counts = || self.made.iter().map(|made| made.load(Relaxed));
         let before: Vec<_> = counts().collect();
@@ -80,7 +81,7 @@ impl Callers {
     }
 }
 
-/// The settings with these secrets, and more.
+/// Returns settings with these secrets and more keys.
 fn settings(secrets: &[&str], more: &str) -> String {
     format!("secret = {secrets:?}\nadmin_secret = \"the password, long\"\n{more}")
 }

@@ -1,4 +1,4 @@
-//! Signatures that count for one path, not from the future, and only once.
+//! Tests of signatures that are valid for one path, not from the future, and only once.
 
 use reqwest::{Method, Response};
 use serde_json::json;
@@ -7,7 +7,7 @@ use crate::support::client::Backend;
 use crate::support::server::{Server, command};
 use crate::support::signing::{now, sign};
 
-/// Publishes nothing, with this signature.
+/// Makes a call that publishes nothing, with this signature.
 async fn call(backend: &Backend, signature: &str) -> Response {
     backend
         .unsigned(Method::POST, "/message")
@@ -18,7 +18,7 @@ async fn call(backend: &Backend, signature: &str) -> Response {
         .unwrap()
 }
 
-/// The status and the hint of a call with this signature.
+/// Returns the status and the hint of a call with this signature.
 async fn outcome(backend: &Backend, signature: &str) -> (u16, String) {
     let answer = call(backend, signature).await;
     let hint = answer.headers().get("x-channelstream-hint");
@@ -43,7 +43,7 @@ async fn a_signature_is_accepted_once_however_it_is_spelt() {
     let (status, hint) = outcome(&backend, &sign("secret", "/message", now())).await;
     assert_eq!(status, 401);
     assert!(hint.contains("sign PATH|NONCE"), "{hint}");
-    // A stranger's guess does not count as a use.
+    // A stranger's guess does not count as a use of the signature.
     let third = sign("secret", "/message|3", now());
     let forged = sign("guess", "/message|3", now());
     assert_eq!(outcome(&backend, &forged).await.0, 401);
@@ -64,7 +64,7 @@ async fn of_many_copies_at_once_one_is_accepted() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_full_memory_refuses_calls_and_says_which_setting_bounds_it() {
-    // Room for two signatures.
+    // The memory has room for two signatures.
     let server = Server::start(&[("reject-replays", "true"), ("replay-bytes", "96")]);
     let backend = Backend::of(&server);
     let signature = |nonce: u8| sign("secret", &format!("/message|{nonce}"), now());
@@ -98,7 +98,7 @@ async fn a_signature_counts_for_its_path_and_not_from_the_future() {
         assert_eq!(status, expected, "{text}");
         assert!(hint.contains(reason), "{text}: {hint}");
     }
-    // Behind a prefix the path may be signed as the caller sees it.
+    // Behind a prefix, the caller may sign the path that it sees itself.
     let answer = backend
         .unsigned(Method::POST, "/push/message")
         .header("x-forwarded-prefix", "/push")

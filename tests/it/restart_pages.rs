@@ -1,5 +1,5 @@
-//! Restarts as people see them: pages in a real browser, while the server, which keeps its state in
-//! a file, is stopped and started.
+//! Restarts from the view of users: pages in a real browser stay open while the server, which keeps
+//! its state in a file, is stopped and started.
 
 mod chat;
 mod panel;
@@ -10,12 +10,12 @@ use tokio::task::spawn_blocking;
 use crate::support::folder::Folder;
 use crate::support::server::Server;
 
-/// How the server ends.
+/// The ways in which the server ends.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 enum Stop {
-    /// In order, by SIGTERM.
+    /// An orderly stop by SIGTERM.
     InOrder,
-    /// At once, by SIGKILL.
+    /// An immediate end by SIGKILL.
     Killed,
 }
 
@@ -38,7 +38,7 @@ async fn stop(mut server: Server, stop: Stop) -> Server {
     stopped.await.unwrap()
 }
 
-/// Starts it again on the same port.
+/// Starts the server again on the same port.
 async fn start_again(server: Server) -> Server {
     spawn_blocking(move || server.start_again()).await.unwrap()
 }

@@ -1,4 +1,4 @@
-//! Restarts that nobody notices: 250 clients of three transports listen and 20 publishers send
+//! Restarts that nobody notices. 250 clients on three transports listen, and 20 publishers send
 //! 20,000 messages, while the server, which keeps its state in a file, is stopped and started five
 //! times, or killed and started.
 
@@ -22,23 +22,23 @@ use crate::support::server::Server;
 const CHANNELS: usize = 10;
 const RESTARTS: usize = 5;
 
-/// What was answered longer than this before the server was killed must be there.
+/// The age at which an answered message must be kept when the server is killed.
 const FLUSHED: Duration = Duration::from_millis(100);
 
-/// How the server ends.
+/// The ways in which the server ends.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 enum Stop {
-    /// In order, by SIGTERM.
+    /// An orderly stop by SIGTERM.
     InOrder,
-    /// At once, by SIGKILL.
+    /// An immediate end by SIGKILL.
     Killed,
 }
 
-/// What was done, and what each client and publisher saw of it.
+/// The record of a run: what was done, and what each client and publisher saw.
 struct Run {
     seen: Vec<Seen>,
     publishers: Vec<Publisher>,
-    /// When the server was stopped each time: from when it was told to until it had ended.
+    /// The period of each stop, from the signal until the server had ended.
     stops: Vec<(Instant, Instant)>,
 }
 
@@ -104,7 +104,7 @@ async fn after_kills_all_is_there_that_was_answered_a_moment_before_and_gaps_tel
         }
         repeats += seen.repeats;
     }
-    println!("missing, and told by a gap: {missing}; repeated with a mark: {repeats}");
+    println!("missing, and reported by a gap: {missing}; repeated with a mark: {repeats}");
 }
 
 async fn run(stop: Stop) -> Run {
@@ -132,7 +132,7 @@ async fn run(stop: Stop) -> Run {
         };
         listening.push((conn_id, channel, transport));
     }
-    // From now on who joins or parts is told.
+    // From now on, joins and parts cause events.
     for channel in 0..CHANNELS {
         let config = json!({"notify_presence": true, "notify_state": true});
         let name = format!("channel-{channel}");
@@ -152,7 +152,10 @@ async fn run(stop: Stop) -> Run {
     let mut stops = Vec::new();
     for _ in 0..RESTARTS {
         tokio::time::sleep(Duration::from_millis(700)).await;
-        assert!(!is_published(), "all was published before the last restart");
+        assert!(
+            !is_published(),
+            "all messages were published before the last restart"
+        );
         let told = Instant::now();
         server = spawn_blocking(move || {
             match stop {
@@ -170,7 +173,7 @@ async fn run(stop: Stop) -> Run {
     for publisher in publishing {
         published.push(publisher.await.unwrap());
     }
-    // A last message ends what each client waits for.
+    // A last message ends the wait of each client.
     for channel in 0..CHANNELS {
         backend
             .say(&format!("channel-{channel}"), json!({"end": true}))
@@ -182,7 +185,7 @@ async fn run(stop: Stop) -> Run {
         seen.push(
             client
                 .await
-                .unwrap_or_else(|_| panic!("client {index} never got all"))
+                .unwrap_or_else(|_| panic!("client {index} did not receive all messages"))
                 .unwrap(),
         );
     }

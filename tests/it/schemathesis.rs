@@ -1,9 +1,9 @@
-//! Schemathesis calls the server with what its description allows and with what it does not, and
-//! holds each answer to the description. `make .schemathesis` installs it; `tests/schemathesis`
-//! says which of its checks are off, and why.
+//! Schemathesis makes calls that the description allows and calls that it does not, and checks each
+//! answer against the description. `make .schemathesis` installs it. `tests/schemathesis` says
+//! which of its checks are off, and why.
 //!
-//! `SCHEMATHESIS_SEED=n` repeats the cases of a run that printed this seed. The short form always has
-//! the same cases.
+//! `SCHEMATHESIS_SEED=n` repeats the cases of a run that printed this seed. The short form always
+//! uses the same cases.
 
 mod planted;
 mod run;
@@ -12,13 +12,13 @@ use crate::support::scale::scaled;
 
 use self::run::{Limits, Run};
 
-/// How many cases of each call are made up at most, and how many cases there must be in all.
+/// Returns the largest number of cases for each call, and the smallest number of cases in all.
 fn size() -> (u32, u64) {
     scaled((5, 100), (1000, 20_000))
 }
 
-/// What the long form takes from the description itself: examples, and values at the borders of
-/// each rule.
+/// Returns the phases of the run. The long form also uses the examples of the description, and
+/// values at the borders of each rule.
 fn phases() -> &'static str {
     scaled("fuzzing", "examples,coverage,fuzzing")
 }
@@ -33,7 +33,7 @@ async fn no_answer_is_outside_the_description() {
     report.assert_passed();
     assert!(report.cases >= cases, "only {} cases", report.cases);
     for call in scaled(Vec::new(), run.calls()) {
-        // What is not an upgrade gets no websocket, and the tool makes no upgrades.
+        // A request without an upgrade gets no websocket, and the tool makes no upgrades.
         let wanted = if call == "GET /ws" { "426" } else { "200" };
         assert!(
             report.answers(&call).contains(&wanted),
@@ -47,7 +47,7 @@ async fn no_answer_is_outside_the_description() {
 async fn limits_that_are_reached_answer_as_described() {
     let examples = scaled(2, 60).to_string();
     let run = Run::new(Limits::InReach).await;
-    // Of calls that come too often it is not looked at whether they are signed.
+    // The server does not check the signature of a call above the rate limit.
     let arguments = [
         "-n",
         &examples,

@@ -1,11 +1,11 @@
-//! Several secrets at once, and secrets in files of their own.
+//! Tests of several secrets at once, and of secrets in separate files.
 
 use reqwest::StatusCode;
 
 use crate::support::server::{Server, command, settings_file as file};
 use crate::support::signing::{now, sign};
 
-/// The status of a call that is signed with this secret.
+/// Returns the status of a call that is signed with this secret.
 async fn call(server: &Server, secret: &str) -> StatusCode {
     let http = reqwest::Client::builder().no_proxy().build().unwrap();
     let request = http

@@ -1,5 +1,5 @@
-//! The list in `docs/security.md` names settings and tests that exist, and what it says of pages is
-//! so.
+//! The list in `docs/security.md` names settings and tests that exist, and its statements about
+//! pages are true.
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
@@ -9,12 +9,12 @@ use reqwest::Method;
 use crate::support::client::Backend;
 use crate::support::server::{Server, command};
 
-/// The words between backticks.
+/// Returns the words between backticks.
 fn quoted(text: &str) -> Vec<&str> {
     text.split('`').skip(1).step_by(2).collect()
 }
 
-/// The files in which a module of the tests may stand.
+/// Returns the files that may hold a module of the tests.
 fn files_of(module: &str) -> [PathBuf; 2] {
     let tests = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/it");
     let path = module.replace("::", "/");
@@ -24,7 +24,7 @@ fn files_of(module: &str) -> [PathBuf; 2] {
     ]
 }
 
-/// Why a test is not there, if it is not.
+/// Returns an error with the reason if a test does not exist.
 fn find_test(test: &str) -> Result<(), String> {
     let (module, function) = test
         .rsplit_once("::")
@@ -107,7 +107,7 @@ async fn every_page_loads_files_of_this_server_only() {
         let page = backend.request(Method::GET, path).send().await.unwrap();
         let is_page = page.status() == 200;
         let policy = page.headers().get("content-security-policy");
-        // A visitor who is not signed in is sent to another page.
+        // A visitor who is not signed in is redirected.
         let Some(policy) = policy.filter(|_| is_page) else {
             assert!(!is_page, "{path} has no policy");
             continue;

@@ -1,10 +1,9 @@
-//! What five public documents of the original say, line by line: each quote stands here as it
-//! stands there, and a test does what it says.
+//! Checks what five public documents of the original say, line by line. Each quote is literal, and
+//! a test does what it says.
 //!
 //! The documents are the home page, the README of 0.7, the page of 0.6 on PyPI, the page of 0.6.0
-//! on PyPI, and the README of 0.1. What is not tried is named in `docs/migration.md`: `pserver`
-//! with the sections of Paste, the flash policy server, socket.io, and the demos, which are other
-//! programs.
+//! on PyPI, and the README of 0.1. `docs/migration.md` names what is not tried: `pserver` with the
+//! sections of Paste, the flash policy server, socket.io, and the demos, which are other programs.
 
 mod answers;
 mod bodies;
@@ -12,10 +11,10 @@ mod commands;
 
 use serde_json::Value;
 
-/// A body of a document as JSON: comments are left out, the words in capitals get values, and what
-/// the document has too much or too little is mended where the test says so.
+/// Returns a body of a document as JSON. Comments are left out, the words in capitals get values,
+/// and surplus or missing characters of the document are corrected where the test says so.
 fn filled(quote: &str, values: &[(&str, &str)]) -> Value {
-    // A comma that belongs to the value stands at the end of some comments.
+    // Some comments end with a comma that belongs to the value.
     let line = |line: &str| match line.split_once(" #") {
         Some((value, comment)) if comment.ends_with(',') && !value.ends_with(',') => {
             format!("{value},")

@@ -1,4 +1,4 @@
-//! `GET /sse`: what `EventSource` sees, and what it gets when it comes back.
+//! Tests of `GET /sse`: what `EventSource` receives, also when it comes back.
 
 use std::time::Duration;
 
@@ -24,7 +24,7 @@ async fn open(backend: &Backend, conn_id: &str, last_id: &str) -> EventStream {
     .await
 }
 
-/// A server, and somebody who listens there in `room`.
+/// Starts a server, and returns it with a stream that listens to `room`.
 async fn listening(flags: &[(&str, &str)]) -> (Server, Backend, String, EventStream) {
     let server = Server::start(flags);
     let backend = Backend::of(&server);
@@ -40,7 +40,8 @@ fn numbers(events: &[Value]) -> Vec<u64> {
         .collect()
 }
 
-/// Reads until the number has come; all numbers, and whether all were marked as caught up.
+/// Reads until this number has arrived. Returns all numbers, and whether all were marked as caught
+/// up.
 async fn read_up_to(stream: &mut EventStream, last: u64) -> (Vec<u64>, bool) {
     let (mut read, mut all_caught_up) = (Vec::new(), true);
     while read.last() != Some(&last) {
@@ -61,7 +62,7 @@ async fn a_page_that_comes_back_with_its_last_id_gets_what_it_missed_and_nothing
     backend.say("hall", json!({"n": 2})).await;
     assert_eq!(read_up_to(&mut stream, 2).await, (vec![1, 2], false));
     let last_id = stream.last_id.clone();
-    // On its way when the stream ends: the page has not seen it.
+    // This message is on its way when the stream ends, so the page has not seen it.
     backend.say("room", json!({"n": 3})).await;
     drop(stream);
     backend.say("hall", json!({"n": 4})).await;
@@ -219,7 +220,7 @@ async fn a_page_that_does_not_read_is_closed_and_delays_nobody() {
             read_up_to(&mut reader, sent - 1).await;
         }
     };
-    // What the load costs by itself, which is up to the allocator's mood.
+    // The memory for the load alone, which depends on the allocator.
     let mut before = 0;
     for _ in 0..15 {
         load().await;
@@ -228,7 +229,7 @@ async fn a_page_that_does_not_read_is_closed_and_delays_nobody() {
     let mut most = before;
     let silent = backend.connect("silent", &["room"]).await;
     let _silent = open(&backend, &silent, "").await;
-    eventually("the silent one is closed", async || {
+    eventually("the silent stream is closed", async || {
         load().await;
         most = most.max(server.memory());
         let info = backend
@@ -239,6 +240,6 @@ async fn a_page_that_does_not_read_is_closed_and_delays_nobody() {
     .await;
     let more = most - before;
     println!("{more} KB more beside one that does not read");
-    // Whatever it was sent and did not take would be hundreds of megabytes by then.
+    // Events that were sent to it and not read would take hundreds of megabytes by then.
     assert!(more < 100_000, "{more} KB");
 }

@@ -1,4 +1,4 @@
-//! The server tells systemd what it does, and the unit in `docs/deploy` lets it.
+//! The server reports its state to systemd, and the unit in `docs/deploy` allows it to.
 
 use std::io::ErrorKind;
 use std::os::unix::net::UnixDatagram;
@@ -11,7 +11,7 @@ use crate::support::scale::program;
 use crate::support::server::{Server, settings_file};
 use crate::support::signing::now;
 
-/// A service manager: the socket to which the server writes.
+/// A service manager, with the socket to which the server writes.
 struct Manager {
     socket: UnixDatagram,
     path: PathBuf,
@@ -32,7 +32,7 @@ impl Manager {
         Server::start_with(flags, &[variables, &[("NOTIFY_SOCKET", path)]].concat())
     }
 
-    /// Returns the next message, or `None` when none came for a moment.
+    /// Returns the next message, or `None` if none arrives soon.
     fn read(&self) -> Option<Vec<String>> {
         let mut bytes = [0; 4096];
         match self.socket.recv(&mut bytes) {
@@ -45,7 +45,7 @@ impl Manager {
         }
     }
 
-    /// Reads up to the message with this line, and returns that message.
+    /// Reads until a message has this line, and returns that message.
     fn wait_for(&self, line: &str) -> Vec<String> {
         let start = Instant::now();
         while start.elapsed() < Duration::from_secs(20) {
@@ -64,8 +64,9 @@ impl Drop for Manager {
     }
 }
 
-/// The time since the machine started, in microseconds, as systemd compares it. Other clocks of the
-/// machine may have stood still meanwhile, so this one only shows that a value is plausible.
+/// Returns the time since the machine started, in microseconds, as systemd compares it. Other
+/// clocks of the machine may have stood still meanwhile, so this value only shows that another one
+/// is plausible.
 fn uptime() -> f64 {
     let text = std::fs::read_to_string("/proc/uptime").unwrap();
     text.split(' ').next().unwrap().parse::<f64>().unwrap() * 1e6
@@ -81,7 +82,8 @@ async fn the_service_manager_is_told_of_start_reload_and_stop() {
     assert!(ready.contains(&"STATUS=Serving.".to_owned()), "{ready:?}");
 
     for limit in ["2000", "a word"] {
-        // The second file is refused: the server goes on with its settings, and is ready again.
+        // The second file is refused. The server continues with its former settings, and is ready
+        // again.
         std::fs::write(&settings, format!("message_limit = {limit}\n")).unwrap();
         let before = uptime();
         server.hang_up();
@@ -116,7 +118,7 @@ async fn the_watchdog_hears_of_a_server_whose_threads_answer() {
 #[tokio::test(flavor = "multi_thread")]
 async fn the_watchdog_hears_nothing_that_it_did_not_ask_for() {
     let manager = Manager::new();
-    // The variables are for another process.
+    // The variables are meant for another process.
     let mut server = manager.start_server(&[], &[("WATCHDOG_USEC", "1000"), ("WATCHDOG_PID", "1")]);
     manager.wait_for("READY=1");
     server.begin_stop();
@@ -130,7 +132,7 @@ async fn the_watchdog_hears_nothing_that_it_did_not_ask_for() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_service_manager_that_reads_nothing_stops_nobody() {
     let manager = Manager::new();
-    // More than the socket and the server's own queue hold.
+    // These are more messages than the socket and the server's own queue hold.
     let mut server = manager.start_server(&[], &[("WATCHDOG_USEC", "2000")]);
     let client = reqwest::Client::builder().no_proxy().build().unwrap();
     let url = format!("http://{}/health", server.address);
@@ -152,8 +154,8 @@ async fn a_service_manager_that_is_gone_is_named_in_the_log() {
     }
 }
 
-/// The example for systemd, as a file that can be checked here: with the program that there is, and
-/// with a type that every version of systemd knows.
+/// Writes the example for systemd to a file that can be checked here: with a program that exists,
+/// and with a type that every version of systemd knows.
 fn unit(folder: &Folder, change: impl Fn(String) -> String) -> String {
     let examples = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/deploy");
     let text = std::fs::read_to_string(examples.join("channelstream.service")).unwrap();
@@ -171,11 +173,11 @@ fn unit(folder: &Folder, change: impl Fn(String) -> String) -> String {
     path
 }
 
-/// Runs `systemd-analyze` on units, or returns `None` where it is not installed.
+/// Runs `systemd-analyze` on units. Returns `None` if it is not installed.
 fn analyze(arguments: &[&str]) -> Option<Output> {
     let output = Command::new("systemd-analyze").args(arguments).output();
     if output.is_err() {
-        eprintln!("left out: systemd-analyze is not installed (systemd)");
+        eprintln!("skipped: systemd-analyze is not installed (systemd)");
     }
     output.ok()
 }
@@ -186,7 +188,7 @@ fn systemd_finds_nothing_wrong_with_the_example_and_finds_a_mistake() {
     let check = |path: &str| {
         let output = analyze(&["verify", "--man=no", path])?;
         let said = String::from_utf8([output.stdout, output.stderr].concat()).unwrap();
-        // Units of the machine have faults of their own.
+        // Units of the machine may have faults of their own.
         let ours = |line: &&str| line.contains("channelstream");
         Some(
             said.lines()
@@ -211,7 +213,8 @@ fn systemd_finds_nothing_wrong_with_the_example_and_finds_a_mistake() {
 fn systemd_finds_the_example_safe() {
     let folder = Folder::new();
     let is_safe = |path: &str| {
-        // Ten times the exposure that is shown, which is 9.6 for a unit without any of this.
+        // The threshold is ten times the exposure that the tool shows, which is 9.6 for a unit
+        // without any of these settings.
         let arguments = ["security", "--offline=true", "--threshold=15", path];
         analyze(&arguments).map(|output| output.status.success())
     };

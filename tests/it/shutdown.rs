@@ -1,4 +1,4 @@
-//! The server stops in order.
+//! Tests of an orderly stop of the server.
 
 use std::time::{Duration, Instant};
 
@@ -89,7 +89,7 @@ async fn a_poll_ends_with_an_answer_when_the_server_stops() {
     assert_eq!(poll.await.unwrap(), "[]");
 }
 
-/// Waits until the server says that it is about to stop.
+/// Waits until the server reports that it is about to stop.
 async fn is_stopping(backend: &Backend) {
     eventually("the server is not ready", async || {
         backend
@@ -101,7 +101,7 @@ async fn is_stopping(backend: &Backend) {
     .await;
 }
 
-/// A socket with a small buffer, read as slowly as the test likes.
+/// Opens a socket with a small buffer, which the test can read slowly.
 fn slow_socket(server: &Server, buffer: usize) -> TcpStream {
     let socket = Socket::new(Domain::IPV4, Type::STREAM, None).unwrap();
     socket.set_recv_buffer_size(buffer).unwrap();
@@ -121,8 +121,7 @@ async fn slow_websocket(server: &Server, conn_id: &str) -> WebSocketStream<TcpSt
     .0
 }
 
-/// Publishes so much that it cannot wait in sockets and queues only; the messages carry their
-/// numbers.
+/// Publishes more than sockets and queues can hold. The messages carry their numbers.
 async fn publish_8_megabytes(backend: &Backend) -> u64 {
     for call in 0..40 {
         let batch =
@@ -173,8 +172,8 @@ async fn while_clients_are_closed_questions_are_answered_and_changes_are_refused
     let mut server = Server::start(&[("drain-time", "4"), ("demo", "true")]);
     let backend = Backend::of(&server);
     let known = backend.connect("alice", &["side"]).await;
-    // One that reads nothing, and for which something waits: the server does not end before its
-    // time is over.
+    // This client reads nothing while data waits for it. The server does not end before its time is
+    // over.
     let stuck = backend.connect("stuck", &["room"]).await;
     let _stuck = slow_websocket(&server, &stuck).await;
     publish_8_megabytes(&backend).await;
@@ -256,10 +255,10 @@ async fn while_clients_are_closed_questions_are_answered_and_changes_are_refused
     }
     assert!(
         server.ended().is_none(),
-        "it had ended before all was tried"
+        "it had ended before all cases were tried"
     );
     assert!(server.end().await.success());
-    // drain_time, close_grace and a second.
+    // The limit is drain_time, close_grace and one second.
     assert!(
         start.elapsed() < Duration::from_millis(6500),
         "{:?}",
@@ -312,7 +311,7 @@ async fn a_slow_event_stream_gets_all_that_was_accepted_and_then_its_goodbye() {
         .await
         .unwrap();
     let (mut text, mut bytes) = (Vec::new(), [0; 16 << 10]);
-    // The beginning of the stream: it is attached.
+    // The stream has begun, so it is attached.
     while !String::from_utf8_lossy(&text).contains("retry:") {
         let count = stream.read(&mut bytes).await.unwrap();
         text.extend_from_slice(&bytes[..count]);
@@ -360,12 +359,12 @@ async fn a_client_between_two_polls_gets_what_was_accepted_meanwhile() {
     backend.say("room", json!({"n": 2})).await;
     server.begin_stop();
     is_stopping(&backend).await;
-    // The client is not at its fastest.
+    // The client is not as fast as it could be.
     tokio::time::sleep(Duration::from_millis(300)).await;
     let last = backend.listen(&conn_id).await;
     assert_eq!(last.status(), 200);
     assert!(last.text().await.unwrap().contains("\"n\":2"));
-    // It comes back at once, and may find the server gone.
+    // It comes back at once, and may find that the server has ended.
     let next = backend
         .unsigned(Method::GET, &format!("/listen?conn_id={conn_id}"))
         .send()
@@ -391,7 +390,7 @@ async fn a_call_that_is_under_way_when_the_stop_begins_is_finished_and_delivered
     raw.send(&format!("POST /message HTTP/1.1\r\nHost: x\r\nX-Channelstream-Secret: {secret}\r\nContent-Length: {length}\r\n\r\n"))
         .await;
     raw.send(first).await;
-    // The server has it by the time it has answered another.
+    // The server has received this request by the time it answers another one.
     backend
         .unsigned(Method::GET, "/health")
         .send()
@@ -437,7 +436,7 @@ async fn many_clients_are_closed_one_after_the_other() {
     assert!(ends.iter().all(|(code, _)| *code == 1012));
     let times = || ends.iter().map(|(_, at)| *at);
     let spread = times().max().unwrap() - times().min().unwrap();
-    // A thousand a second.
+    // The rate is a thousand a second.
     assert!(spread > Duration::from_millis(200), "{spread:?}");
     assert!(server.end().await.success());
 }

@@ -1,5 +1,5 @@
-//! A stranger who opens requests that do not end, on a fifth of a processor, costs honest callers
-//! little.
+//! A stranger who opens requests that do not end, with a fifth of a processor, delays honest
+//! callers little.
 
 use std::collections::VecDeque;
 use std::io::Write;
@@ -19,14 +19,14 @@ use crate::support::websocket::WebSocket;
 const MESSAGES_PER_SECOND: u32 = 200;
 const WINDOW: Duration = Duration::from_millis(1500);
 
-/// What the attacker begins and never ends.
+/// The beginnings of requests that the attacker never ends.
 const BEGINNINGS: [&str; 3] = [
     "GET /health HTTP/1.1\r\nHost: x\r\nX-Filler: ",
     "POST /disconnect HTTP/1.1\r\nHost: x\r\nContent-Length: 4000\r\n\r\n{",
     "POST /disconnect HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n1\r\n{\r\n",
 ];
 
-/// So many of its sockets are open at once.
+/// The number of the attacker's sockets that are open at the same time.
 const SOCKETS: usize = 400;
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -38,11 +38,11 @@ async fn honest_messages_stay_fast_beside_requests_that_do_not_end() {
     let is_attacking = Arc::new(AtomicBool::new(false));
     let attacker = Attacker::start(&server.address, is_attacking.clone());
     slowest_of_100(&backend, &mut reader).await;
-    // What else this machine does may double a latency too, but not each time.
+    // Other load on this machine may also double a latency, but not at each attempt.
     for attempt in 1.. {
         let (quiet, attacked) = compare(&backend, &mut reader, &is_attacking).await;
         println!("median p99, quiet: {quiet:?}, attacked: {attacked:?}");
-        // Below some milliseconds it is the machine that is measured.
+        // Below a few milliseconds, the figure shows the machine and not the server.
         if attacked <= 2 * quiet.max(Duration::from_millis(4)) {
             break;
         }
@@ -53,7 +53,7 @@ async fn honest_messages_stay_fast_beside_requests_that_do_not_end() {
     assert!(opened > 500, "{opened}");
 }
 
-/// The medians of windows without and with the attack, which take turns.
+/// Returns the medians of windows without and with the attack, which alternate.
 async fn compare(
     backend: &Backend,
     reader: &mut WebSocket,
@@ -74,7 +74,8 @@ fn median(mut windows: Vec<Duration>) -> Duration {
     windows[windows.len() / 2]
 }
 
-/// Publishes at a steady rate for a window. Of 100 messages 99 arrive within this time.
+/// Publishes at a steady rate for a window. Returns the time within which 99 of 100 messages
+/// arrive.
 async fn slowest_of_100(backend: &Backend, reader: &mut WebSocket) -> Duration {
     let pause = Duration::from_secs(1) / MESSAGES_PER_SECOND;
     let count = (WINDOW.as_millis() / pause.as_millis()) as usize;
@@ -142,7 +143,7 @@ impl Attacker {
                         sockets.extend(begin(address, count));
                     }
                     sockets.drain(..sockets.len().saturating_sub(SOCKETS));
-                    // A fifth of a processor.
+                    // This keeps the attacker at a fifth of a processor.
                     std::thread::sleep((processor_time() - before) * 4);
                 }
             }
@@ -154,7 +155,7 @@ impl Attacker {
         }
     }
 
-    /// How many requests it began.
+    /// Stops the attack. Returns the number of requests that it began.
     fn stop(self) -> usize {
         self.is_over.store(true, Relaxed);
         self.thread.join().unwrap();
@@ -162,7 +163,7 @@ impl Attacker {
     }
 }
 
-/// Opens a socket and begins a request on it. Each comes from another address, since closed ones
+/// Opens a socket and begins a request on it. Each socket has another address, since closed sockets
 /// keep their ports for a minute.
 fn begin(server: SocketAddr, count: usize) -> Option<TcpStream> {
     let socket = Socket::new(Domain::IPV4, Type::STREAM, None).ok()?;
@@ -176,7 +177,7 @@ fn begin(server: SocketAddr, count: usize) -> Option<TcpStream> {
     Some(stream)
 }
 
-/// What this thread has used.
+/// Returns the processor time that this thread has used.
 fn processor_time() -> Duration {
     let times = std::fs::read_to_string("/proc/thread-self/schedstat").unwrap();
     Duration::from_nanos(times.split_whitespace().next().unwrap().parse().unwrap())

@@ -1,4 +1,4 @@
-//! A client that does not read costs little, delays nobody, and is closed in the end.
+//! A client that does not read costs little, delays nobody, and is closed after some time.
 
 use std::time::Duration;
 
@@ -13,7 +13,8 @@ use crate::support::websocket::WebSocket;
 #[tokio::test(flavor = "multi_thread")]
 async fn clients_that_never_read_cost_less_than_200_kilobytes_each_and_are_closed() {
     const SILENT: u64 = 150;
-    // A log that holds 1,000 messages: what is not read for longer is lost, and its reader closed.
+    // The log holds 1,000 messages. Messages that are unread for longer are lost, and their reader
+    // is closed.
     let server = Server::start(&[
         ("log-length", "1000"),
         ("channel-frames", "100"),
@@ -28,7 +29,7 @@ async fn clients_that_never_read_cost_less_than_200_kilobytes_each_and_are_close
         backend.post("/message", batch.collect()).await;
     };
     let mut sent = 0;
-    // Publishes and reads along; the most memory the server had meanwhile.
+    // Publishes and reads the messages. Returns the highest memory of the server meanwhile.
     let mut load = async |calls: u64| {
         let mut most = 0;
         for _ in 0..calls {
@@ -42,8 +43,8 @@ async fn clients_that_never_read_cost_less_than_200_kilobytes_each_and_are_close
         }
         most
     };
-    // The same load without them first: it fills the log, and shows what the server needs for
-    // itself.
+    // The same load without the silent clients comes first. It fills the log, and shows the memory
+    // that the server needs itself.
     let before = load(1000).await;
     let mut silent_ones = Vec::new();
     for index in 0..SILENT {

@@ -1,5 +1,5 @@
-//! A request that does not arrive ends: its head, each head that follows on the socket, and its
-//! body.
+//! A request that does not arrive in time ends: its head, each later head on the same socket, and
+//! its body.
 
 use std::time::Duration;
 
@@ -15,14 +15,15 @@ use crate::support::signing::{now, sign};
 const HEAD: &str = "GET /health HTTP/1.1\r\nHost: x\r\nX-Filler: ";
 const WHOLE: &str = "GET /health HTTP/1.1\r\nHost: x\r\n\r\n";
 
-/// One letter after the other, for ever.
+/// Returns single letters without an end.
 fn drip() -> impl Iterator<Item = String> {
     std::iter::repeat_n("x".to_owned(), 10_000)
 }
 
 const PAUSE: Duration = Duration::from_millis(20);
 
-/// Told so after `limit`, or not much later. (The client's clock starts a little late.)
+/// Checks that the client was told so after `limit`, or not much later. (The client's clock starts
+/// a little late.)
 fn assert_timed_out(what: &str, end: &Ending, limit: Duration) {
     assert_eq!(end.status(), 408, "{what}: {end:?}");
     assert!(
@@ -112,7 +113,7 @@ async fn a_socket_that_rests_between_requests_stays_open() {
     for request in [WHOLE, &whole, &chunked, WHOLE] {
         raw.send(request).await;
         assert!(raw.answer().await.starts_with("http/1.1 200"), "{request}");
-        // Longer than a head may take.
+        // This is longer than a head may take.
         tokio::time::sleep(Duration::from_millis(1200)).await;
     }
 }
@@ -170,7 +171,8 @@ async fn a_body_must_keep_its_rate_after_the_first_five_seconds() {
         raw.ending_while_sending(pieces, Duration::from_millis(100))
             .await
     };
-    // Of 200 and of 2,000 bytes a second; the second is whole after six seconds, and no JSON.
+    // One body arrives at 200 and one at 2,000 bytes a second. The second is whole after six
+    // seconds, and is not JSON.
     let (slow, steady) = tokio::join!(send(20, 100_000), async {
         let mut raw = Raw::open(&server).await;
         raw.send(&post(
@@ -211,7 +213,7 @@ async fn a_body_that_needs_no_signature_has_at_most_4_kilobytes() {
         format!("{method} {path} HTTP/1.1\r\nHost: x\r\n{length}\r\n\r\n")
     };
     let each = open.map(async |(method, path)| {
-        // Nothing of the body is sent: its announced length is enough.
+        // No part of the body is sent: its announced length is enough.
         let mut raw = Raw::open(&server).await;
         raw.send(&head(method, path, "Content-Length: 4097")).await;
         let end = raw.ending().await;
@@ -273,7 +275,8 @@ async fn a_signed_body_may_be_large_and_an_unsigned_one_of_the_same_path_is_not_
                 "{method} {path} HTTP/1.1\r\nHost: x\r\n{length}\r\n\r\n"
             ))
             .await;
-            // Refused at once; then the socket ends, however long the rest of the body takes.
+            // The request is refused at once. Then the socket ends, however long the rest of the
+            // body takes.
             let end = raw
                 .ending_while_sending(std::iter::repeat_n("1\r\nx\r\n".to_owned(), 10_000), PAUSE)
                 .await;

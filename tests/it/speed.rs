@@ -1,7 +1,6 @@
-//! What a call costs does not depend on what it has nothing to do with: bursts, other users, other
-//! connections.
+//! The cost of a call does not depend on bursts, users and connections that it does not concern.
 //!
-//! Costs are counted as time on the processor, which does not grow while other tests run.
+//! Costs are measured as processor time, which does not grow while other tests run.
 
 use std::time::{Duration, Instant};
 
@@ -14,7 +13,7 @@ use crate::support::scale::scaled;
 use crate::support::server::Server;
 use crate::support::websocket::WebSocket;
 
-/// How often a call is made to know what it costs.
+/// The number of calls in a measurement.
 const CALLS: u32 = 50;
 
 #[tokio::test(flavor = "multi_thread")]
@@ -48,7 +47,8 @@ async fn callers_that_publish_at_the_same_time_do_not_wait_for_one_another() {
             .await;
         assert_eq!(events.len(), count);
     }
-    // A hold of 1 ms delays every call of a few callers, and not only the slower ones.
+    // A delay of 1 ms for a batch would slow down every call of a few callers, and not only the
+    // slowest ones.
     assert!(
         quartiles[1] < Duration::from_micros(800),
         "{:?}",
@@ -56,7 +56,7 @@ async fn callers_that_publish_at_the_same_time_do_not_wait_for_one_another() {
     );
 }
 
-/// Publishes, each message when the one before was answered; returns what each call took.
+/// Publishes each message when the one before was answered. Returns the time of each call.
 async fn publish(backend: Backend, calls: usize) -> Vec<Duration> {
     let mut times = Vec::new();
     for n in 0..calls {
@@ -67,7 +67,7 @@ async fn publish(backend: Backend, calls: usize) -> Vec<Duration> {
     times
 }
 
-/// Connections to `room`; user of the number of each.
+/// Connects users to `room`. `user` gives the name for each number.
 async fn fill(backend: &Backend, count: usize, user: impl Fn(usize) -> String) {
     let connect = |index| {
         let body = json!({"username": user(index), "channels": ["room"], "info": {"include_users": false}});
@@ -80,7 +80,7 @@ async fn fill(backend: &Backend, count: usize, user: impl Fn(usize) -> String) {
         .await;
 }
 
-/// What one of these calls costs, in time on the processor; the best of several rounds.
+/// Returns the processor time of one such call: the best of several rounds.
 async fn cost(server: &Server, backend: &Backend, path: &str, body: &Value) -> Duration {
     let mut best = Duration::MAX;
     for _ in 0..5 {
@@ -96,7 +96,7 @@ async fn cost(server: &Server, backend: &Backend, path: &str, body: &Value) -> D
 #[tokio::test(flavor = "multi_thread")]
 async fn who_enters_a_channel_of_thousands_is_told_of_them_at_little_cost() {
     let users = scaled(3000, 8000);
-    // A call may cost so much for each user that it tells of.
+    // The time that a call may cost for each user in its answer.
     let each = Duration::from_nanos(800);
     let server = Server::start(&[("gc-conns-after", "600")]);
     let backend = Backend::of(&server);

@@ -1,5 +1,5 @@
-//! The server is told to stop while it is busy: listeners of three kinds, publishers, and clients
-//! that connect again at once.
+//! The server is told to stop while it is busy with listeners of three kinds, publishers, and
+//! clients that connect again at once.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -15,7 +15,7 @@ use crate::support::scale::scaled;
 use crate::support::server::Server;
 use crate::support::websocket::WebSocket;
 
-/// Of each kind.
+/// The number of listeners of each kind.
 const LISTENERS: usize = 20;
 const PUBLISHERS: usize = 4;
 const RETURNING: usize = 30;
@@ -28,7 +28,7 @@ fn ids(events: &[Value]) -> impl Iterator<Item = String> {
     messages.map(|event| event["uuid"].as_str().unwrap().to_owned())
 }
 
-/// What a client has seen by its end.
+/// The record of what a client has seen until its end.
 #[derive(Default)]
 struct Seen {
     ids: Ids,
@@ -45,11 +45,11 @@ async fn a_stop_under_load_loses_nothing_and_tells_every_client() {
         println!("round {round}: {accepted} messages, stopped within {took:?}");
         longest = longest.max(took);
     }
-    // drain_time, close_grace and a second.
+    // The limit is drain_time, close_grace and one second.
     assert!(longest < Duration::from_millis(7100), "{longest:?}");
 }
 
-/// How many messages were accepted, and how long the stop took; or what went wrong.
+/// Returns the number of accepted messages and the duration of the stop, or the faults.
 async fn round_of_load() -> Result<(usize, Duration), Vec<String>> {
     let mut server = Server::start(&[]);
     let backend = Backend::of(&server);
@@ -135,7 +135,7 @@ async fn round_of_load() -> Result<(usize, Duration), Vec<String>> {
     }
 }
 
-/// Publishes until it is refused; the ids of what was answered 200.
+/// Publishes until a call is refused. Returns the ids of the messages that were answered 200.
 async fn publish(backend: Backend) -> Ids {
     let mut accepted = Ids::new();
     loop {
@@ -153,7 +153,7 @@ async fn publish(backend: Backend) -> Ids {
             assert_eq!(answer.status(), 503);
             return accepted;
         }
-        // An answer that does not arrive whole is no answer.
+        // An answer that does not arrive whole does not count.
         let Ok(messages) = answer.json::<Vec<Value>>().await else {
             return accepted;
         };
@@ -211,7 +211,8 @@ async fn by_poll(backend: Backend, conn_id: String, is_stopping: Arc<AtomicBool>
                 seen.faults.push(format!("answered {}", answer.status()));
                 return seen;
             }
-            // It may find the server gone. A poll from before the stop gets its answer.
+            // The client may find that the server has ended. A poll from before the stop gets its
+            // answer.
             Err(_) if was_stopping => return seen,
             Err(error) => {
                 seen.faults.push(format!("not answered: {error}"));
@@ -221,13 +222,13 @@ async fn by_poll(backend: Backend, conn_id: String, is_stopping: Arc<AtomicBool>
     }
 }
 
-/// Opens a websocket again whenever it ends, and connects again, until the server is gone.
+/// Opens a websocket and connects again whenever the websocket ends, until the server has ended.
 async fn return_at_once(backend: Backend, address: String, index: usize) -> Seen {
     let mut seen = Seen::default();
     let mut conn_id = backend
         .connect(&format!("returning-{index}"), &["room"])
         .await;
-    // An error means that there was no handshake: the server is gone.
+    // An error means that there was no handshake, because the server has ended.
     while let Ok(mut socket) = WebSocket::open(&address, &conn_id).await {
         match socket.ended(Duration::from_secs(60)).await.flatten() {
             Some((1012, _)) => {}

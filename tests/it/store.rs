@@ -1,5 +1,5 @@
-//! What a server with `store = "file"` keeps through a restart, and what it does when its file cannot
-//! be used.
+//! Tests of a server with `store = "file"`: what it keeps through a restart, and what it does when
+//! its file cannot be used.
 
 mod commands;
 mod faults;
@@ -18,7 +18,7 @@ use crate::support::folder::Folder;
 use crate::support::server::Server;
 use crate::support::websocket::WebSocket;
 
-/// A server that keeps its state in a file of this folder.
+/// Starts a server that keeps its state in a file of this folder.
 fn start(folder: &Folder, more: &[(&str, &str)]) -> Server {
     let path = folder.path("store.sqlite");
     let mut flags = vec![("store", "file"), ("store-path", path.as_str())];
@@ -26,7 +26,7 @@ fn start(folder: &Folder, more: &[(&str, &str)]) -> Server {
     Server::start(&flags)
 }
 
-/// Stopped by SIGTERM, then started again.
+/// Stops the server by SIGTERM, and starts it again.
 async fn restarted(mut server: Server) -> Server {
     spawn_blocking(move || {
         assert!(server.terminate().success());
@@ -36,12 +36,12 @@ async fn restarted(mut server: Server) -> Server {
     .unwrap()
 }
 
-/// Killed, then started again.
+/// Kills the server, and starts it again.
 async fn crashed(server: Server) -> Server {
     spawn_blocking(move || server.start_again()).await.unwrap()
 }
 
-/// Waits until what was done before is in the file.
+/// Waits until earlier changes are in the file.
 async fn flushed(backend: &Backend) {
     eventually("the file has everything", async || {
         let ready = ready(backend).await.1;
@@ -51,7 +51,7 @@ async fn flushed(backend: &Backend) {
     .await;
 }
 
-/// The status and body of `/ready`.
+/// Returns the status and body of `/ready`.
 async fn ready(backend: &Backend) -> (u16, Value) {
     let answer = backend
         .unsigned(Method::GET, "/ready")
@@ -61,7 +61,7 @@ async fn ready(backend: &Backend) -> (u16, Value) {
     (answer.status().as_u16(), answer.json().await.unwrap())
 }
 
-/// What `/info` shows, without the times at which something last happened.
+/// Returns the answer of `/info`, without the times of the last activity.
 async fn info(backend: &Backend) -> Value {
     let mut info = backend
         .post(
@@ -120,7 +120,7 @@ async fn users_channels_states_and_histories_are_the_same_after_a_stop_and_after
     for round in 0..2 {
         server = restarted(server).await;
         assert_eq!(info(&backend).await, before, "stop {round}");
-        // Only what is new at the first connection is set once.
+        // A value that is set only for a new user is set once.
         backend
             .post(
                 "/user_state",
@@ -196,7 +196,7 @@ async fn edits_deletions_and_forgotten_channels_last() {
     );
     assert!(!texts.contains(&"delete-this-secret"), "{texts:?}");
     drop(server);
-    // What was deleted is not on the disk either, once the server has stopped in order.
+    // Deleted messages are no longer on the disk either, once the server has stopped in order.
     for file in std::fs::read_dir(folder.path("")).unwrap() {
         let path = file.unwrap().path();
         let bytes = std::fs::read(&path).unwrap();
@@ -247,7 +247,7 @@ async fn who_does_not_come_back_parts_once_and_not_before_the_grace_is_over() {
         .events(1, Duration::from_millis(1500), Duration::ZERO)
         .await;
     assert_eq!(more, Vec::<Value>::new());
-    // Who has parted is not parted again.
+    // A user who has parted does not part again.
     flushed(&backend).await;
     let server = restarted(server).await;
     let mut socket = WebSocket::open(&server.address, &stays).await.unwrap();
@@ -260,7 +260,7 @@ async fn who_does_not_come_back_parts_once_and_not_before_the_grace_is_over() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_position_beyond_what_was_kept_is_told_of_a_gap_and_misses_nothing_new() {
     let folder = Folder::new();
-    // Nothing is written before the kill but what the stop before has written.
+    // Before the kill, only the orderly stop writes to the file.
     let server = start(&folder, &[("store-flush-interval", "60")]);
     let backend = Backend::of(&server);
     let conn_id = backend.connect("alice", &["room"]).await;
@@ -282,7 +282,7 @@ async fn a_position_beyond_what_was_kept_is_told_of_a_gap_and_misses_nothing_new
     }
     let last_id = stream.last_id.clone();
     let server = crashed(server).await;
-    // They take the offsets of the messages that are lost.
+    // The new messages get the offsets of the lost ones.
     for n in 5..8 {
         backend.say("room", json!({"n": n})).await;
     }

@@ -1,4 +1,4 @@
-//! Calls at the same time and in any order leave no ghosts: nobody is present who has no
+//! Calls at the same time and in any order leave no ghosts: no user is present without a
 //! connection.
 
 mod client;
@@ -17,10 +17,10 @@ use crate::support::scale::scaled;
 use crate::support::server::Server;
 use crate::support::websocket::WebSocket;
 
-/// How many pairs of calls are under way at once.
+/// The number of pairs of calls that are under way at the same time.
 const AT_ONCE: usize = 32;
 
-/// Connections that nobody listens to end soon.
+/// Settings with which connections without a transport end soon.
 const SHORT_LIVES: &[(&str, &str)] = &[
     ("gc-conns-after", "2"),
     ("heartbeat-interval", "0.5"),
@@ -28,7 +28,7 @@ const SHORT_LIVES: &[(&str, &str)] = &[
     ("presence-grace", "0.2"),
 ];
 
-/// Someone who listens to these channels.
+/// Returns a client that listens to these channels.
 async fn witness(server: &Server, backend: &Backend, channels: &[&str]) -> Member {
     let conn_id = backend.connect("witness", channels).await;
     let socket = WebSocket::open(&server.address, &conn_id).await.unwrap();
@@ -54,7 +54,7 @@ async fn connecting_and_disconnecting_the_same_id_at_the_same_time_leaves_no_gho
             let connect =
                 backend.post("/connect", json!({"username": format!("user-{index}"), "conn_id": conn_id, "channels": channels}));
             let disconnect = backend.post("/disconnect", json!({"conn_id": conn_id}));
-            // Whichever is sent first.
+            // The two calls are sent in alternating order.
             let was_known = if index.is_multiple_of(2) {
                 tokio::join!(connect, disconnect).1
             } else {
@@ -87,7 +87,7 @@ async fn whatever_clients_did_those_who_listen_in_the_end_are_those_who_are_pres
     let start = Instant::now();
     let clients = join_all(storm).await;
     println!(
-        "{} clients did {steps} things each in {:?}",
+        "{} clients took {steps} steps each in {:?}",
         clients.len(),
         start.elapsed()
     );

@@ -1,4 +1,5 @@
-//! Websocket and long-poll: what they say when they end, and which of two wins.
+//! Tests of websocket and long-poll: what they report when they end, and which of two transports
+//! wins.
 
 use std::time::Duration;
 

@@ -1,4 +1,4 @@
-//! Only `/ws` is a websocket. Whatever else asks for an upgrade is refused, and takes nothing of
+//! Only `/ws` is a websocket. A request for another upgrade is refused, and takes no resources of
 //! the server.
 
 use std::time::Duration;
@@ -12,11 +12,11 @@ use crate::support::raw::Raw;
 use crate::support::server::Server;
 use crate::support::websocket::WebSocket;
 
-/// What a request needs to be taken for a websocket.
+/// The headers that make a request a websocket handshake.
 const UPGRADE: &str = "Host: x\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\n\
                        Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n";
 
-/// What listens for the user's only connection.
+/// Returns the transport of the user's only connection.
 async fn transport(backend: &Backend, user: &str) -> Value {
     let mut panel = EventStream::open(
         backend.request(Method::GET, &format!("/admin/live?view=user&name={user}")),
@@ -134,7 +134,7 @@ async fn a_refused_upgrade_keeps_nothing_of_what_is_published() {
         "GET /sse?conn_id={conn_id} HTTP/1.1\r\n{UPGRADE}\r\n"
     ))
     .await;
-    // It may not be answered at all.
+    // The request may stay without an answer.
     let end = tokio::time::timeout(Duration::from_secs(5), raw.ending()).await;
     publish(1000).await;
     let kept = server.memory().saturating_sub(before) / 1024;

@@ -1,4 +1,4 @@
-//! Programs that write files with the calls of the operating system.
+//! Tests with programs that write files by calls of the operating system.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -6,7 +6,7 @@ use std::fs;
 use super::{Folder, python};
 use crate::support::power_cut::PowerCut;
 
-/// Runs a script to its end.
+/// Runs a script until it ends.
 fn run(folder: &Folder, cut: &PowerCut, script: &str) {
     let helpers = "
 import os
@@ -20,7 +20,8 @@ def create(name, text):
     assert!(status.unwrap().success());
 }
 
-/// The files, by name, that a script leaves in a folder that had the files `old` and `other` before.
+/// Returns the files, with their names, that a script leaves in a folder that had the files `old`
+/// and `other` before.
 fn left_by(script: &str) -> Vec<(String, String)> {
     let folder = Folder::new();
     for name in ["old", "other"] {
@@ -44,7 +45,7 @@ fn only_what_was_synced_of_files_and_names_is_left() {
     let old = ("old", "old text");
     let other = ("other", "other text");
     let cases: [(&str, &[(&str, &str)]); 18] = [
-        // Bytes.
+        // Changes of bytes.
         (
             "file = os.open('old', os.O_RDWR); os.write(file, b'NEW')",
             &[old, other],
@@ -73,12 +74,12 @@ fn only_what_was_synced_of_files_and_names_is_left() {
             "file = os.open('old', os.O_RDWR); os.pwritev(file, [b'A', b'B'], 1); copy = os.dup(file); os.close(file); os.fsync(copy)",
             &[("old", "oAB text"), other],
         ),
-        // The sync of one file says nothing about another.
+        // The sync of one file does not sync another.
         (
             "file = os.open('old', os.O_RDWR); os.write(file, b'NEW'); os.fsync(os.open('other', os.O_RDWR)); os.fsync(here)",
             &[old, other],
         ),
-        // Lengths.
+        // Changes of length.
         (
             "file = os.open('old', os.O_RDWR); os.ftruncate(file, 3)",
             &[old, other],
@@ -101,7 +102,7 @@ fn only_what_was_synced_of_files_and_names_is_left() {
             "create('new', b'text'); os.fsync(here)",
             &[("new", ""), old, other],
         ),
-        // Names.
+        // Changes of names.
         ("os.unlink('old')", &[old, other]),
         ("os.unlink('old'); os.fsync(here)", &[other]),
         (

@@ -1,4 +1,4 @@
-//! A program that commits rows to a database of SQLite, under its own settings.
+//! Tests with a program that commits rows to an SQLite database with its own settings.
 
 use std::io::{BufRead, BufReader, Lines};
 use std::process::{Child, ChildStdout, Stdio};
@@ -9,7 +9,8 @@ use crate::support::power_cut::{Cut, PowerCut};
 use crate::support::random::Random;
 use crate::support::scale::scaled;
 
-/// Says what the database holds, then commits rows and prints the number of each after its commit.
+/// A script that prints the state of the database, then commits rows and prints the number of each
+/// after its commit.
 const ROWS: &str = "
 import sqlite3, sys
 path, synchronous, checkpoint = sys.argv[1:]
@@ -32,13 +33,13 @@ for n in range(len(rows) + 1, 1 << 40):
     print(n, flush=True)
 ";
 
-/// A program that commits rows.
+/// A running program that commits rows.
 struct Rows {
     child: Child,
     lines: Lines<BufReader<ChildStdout>>,
-    /// What was wrong with the database, or `ok`.
+    /// The errors of the database, or `ok`.
     integrity: String,
-    /// How many rows there were in the beginning.
+    /// The number of rows at the beginning.
     found: u64,
 }
 
@@ -58,8 +59,8 @@ impl Rows {
         }
     }
 
-    /// Kills it after this many commits and a while, at any place of the next ones; the number of the
-    /// last row that was printed.
+    /// Kills the program after this many commits and some time, during any later commit. Returns
+    /// the number of the last printed row.
     fn kill_after(mut self, commits: u64, microseconds: u64) -> u64 {
         let lines = self.lines.by_ref().map(|line| line.unwrap());
         let rows = lines.map(|line| line.parse().unwrap());
@@ -67,23 +68,23 @@ impl Rows {
         std::thread::sleep(Duration::from_micros(microseconds));
         self.child.kill().unwrap();
         self.child.wait().unwrap();
-        // It may have printed more meanwhile.
+        // It may have printed more rows meanwhile.
         let rest = self.lines.map_while(|line| line.unwrap().parse().ok());
         rest.last().or(printed).unwrap_or(self.found)
     }
 }
 
-/// What a cut did to the rows.
+/// The effect of a cut on the rows.
 #[derive(Debug)]
 struct Outcome {
     met: Cut,
     integrity: String,
-    /// How many of the printed rows are missing.
+    /// The number of printed rows that are missing.
     lost: u64,
 }
 
-/// Cuts the power again and again after a few commits. The same database goes through all the cuts,
-/// until one breaks it.
+/// Cuts the power again and again after a few commits. The same database goes through all cuts,
+/// until one of them damages it.
 fn cuts(
     synchronous: &str,
     checkpoint: &str,
@@ -123,8 +124,8 @@ fn assert_nothing_lost(outcomes: &[Outcome]) {
     assert!(outcomes.iter().any(|outcome| outcome.met.unsynced > 0));
 }
 
-/// A checkpoint copies the write-ahead log into the database when it has this many pages. They are
-/// few, so that many cuts fall into a checkpoint.
+/// The number of pages at which a checkpoint copies the write-ahead log into the database. It is
+/// small, so that many cuts happen during a checkpoint.
 const PAGES_TO_CHECKPOINT: &str = "10";
 
 #[test]
@@ -154,7 +155,7 @@ fn rows_that_were_not_synced_are_lost() {
 
 #[test]
 fn without_syncs_a_cut_that_keeps_some_breaks_the_database() {
-    // It breaks within ten cuts or so, and `cuts` ends then.
+    // A cut damages it within about ten cuts, and `cuts` ends then.
     let outcomes = cuts("OFF", PAGES_TO_CHECKPOINT, 100, |cut, number| {
         cut.keep_some_unsynced(number)
     });

@@ -1,4 +1,4 @@
-//! The demo: two people go on in the same chat.
+//! Tests of the demo: two users continue the same chat.
 
 use serde_json::{Value, json};
 
@@ -21,7 +21,7 @@ async fn say(window: &Window, text: &str) {
     window.click("#compose button").await;
 }
 
-/// The conversation in the window: who said what, and notices.
+/// Returns the conversation in the window: the messages with their authors, and the notices.
 async fn conversation(window: &Window) -> Vec<String> {
     let script = "return [...document.querySelectorAll('#messages li')].map((item) => {
              const text = (css) => item.querySelector(css)?.textContent ?? '';
@@ -35,7 +35,7 @@ async fn conversation(window: &Window) -> Vec<String> {
         .collect()
 }
 
-/// Waits until the conversation in the window is this.
+/// Waits until the window shows this conversation.
 async fn shows(window: &Window, expected: &[String]) {
     eventually(&format!("{expected:#?} is shown"), async || {
         conversation(window).await == expected
@@ -43,24 +43,24 @@ async fn shows(window: &Window, expected: &[String]) {
     .await;
 }
 
-/// Waits until the page listens again. Its own waits grow with each attempt in vain, so it is told
-/// that the network is back.
+/// Waits until the page listens again. Its waits grow with each failed attempt, so the test tells
+/// it that the network is back.
 async fn is_back(window: &Window) {
-    eventually("it listens again", async || {
+    eventually("the page listens again", async || {
         window.run("dispatchEvent(new Event('online'))").await;
         window.text("#connection").await.contains("listening by")
     })
     .await;
 }
 
-/// Who is here, as it is shown.
+/// Returns the list of present users that the page shows.
 async fn people(window: &Window) -> Value {
     window
         .run("return [...document.querySelectorAll('#people li')].map((item) => item.textContent)")
         .await
 }
 
-/// How often the page asked to be connected.
+/// Returns the number of times that the page asked to be connected.
 async fn connects(window: &Window) -> Value {
     window
         .run(
@@ -80,7 +80,7 @@ async fn two_people_go_on_in_the_same_chat_by_each_transport() {
     bob.choose_text("#status", "busy").await;
     alice.says("#people", "busy").await;
     let here = [people(&alice).await, people(&bob).await];
-    // Bob was not there when he came in.
+    // Bob gets no notice of his own arrival.
     let mut said = [vec!["bob came in".to_owned()], Vec::new()];
     for (kind, transport) in [
         ("best", ""),
@@ -118,7 +118,7 @@ async fn two_people_go_on_in_the_same_chat_by_each_transport() {
         for window in [&alice, &bob] {
             is_back(window).await;
         }
-        // The text is still there, to be sent by another click.
+        // The text is still in the form, and another click sends it.
         alice.click("#compose button").await;
         bob.says("#messages", &during).await;
         alice
@@ -138,15 +138,15 @@ async fn two_people_go_on_in_the_same_chat_by_each_transport() {
         assert_eq!([people(&alice).await, people(&bob).await], here);
     }
     assert_eq!([connects(&alice).await, connects(&bob).await], [1, 1]);
-    // A third one finds the same people, and the messages that the channel keeps.
+    // A third user finds the same users, and the messages that the channel keeps.
     let carol = join(&browser, &server, "carol").await;
     shows(&carol, &said[1]).await;
     let others = ["alice", "bob (\u{2068}busy\u{2069})", "carol, that is you"];
     assert_eq!(people(&carol).await, json!(others));
 }
 
-/// Two people write to each other in private, and the server is killed in between. Returns what is
-/// shown in the end of what is private and of the lobby, to the one and to the other.
+/// Two users exchange private messages, and the server is killed in between. Returns what each of
+/// them sees at the end: their private messages and the lobby.
 async fn talk_in_private(sync: &str) -> [Vec<String>; 4] {
     let folder = Folder::new();
     let server = start(&folder, &[("demo", "true"), ("store-sync", sync)]);

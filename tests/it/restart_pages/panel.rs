@@ -1,4 +1,4 @@
-//! The admin panel: what it says of the store, and how it goes on after a restart.
+//! Tests of the admin panel: its information about the store, and its work after a restart.
 
 use std::fs::{copy, rename};
 
@@ -18,7 +18,7 @@ async fn sign_in(browser: &Browser, server: &Server) -> Window {
     window
 }
 
-/// Keeps what can be seen at the end of the page.
+/// Saves a screenshot of the end of the page.
 async fn screenshot_of_end(window: &Window, name: &str) {
     window.run("scrollTo(0, document.body.scrollHeight)").await;
     window.fits().await;
@@ -81,7 +81,7 @@ async fn the_panel_shows_the_same_after_a_restart() {
     window.says("#status", "the server is away").await;
     let _server = start_again(server).await;
     window.says("#status", "live").await;
-    // Drawn anew, and not what was drawn before.
+    // The page is drawn anew, and does not show old content.
     window.goto("/admin#view=numbers").await;
     window
         .says("#store", "Everything is kept in a file of")

@@ -1,5 +1,5 @@
-//! Pages that have nothing but what every browser has: a `WebSocket` that is opened anew when it
-//! was closed, and an `EventSource`.
+//! Tests of pages without the browser client: a `WebSocket` that the page opens again when it was
+//! closed, and an `EventSource`.
 
 use std::collections::HashSet;
 use std::sync::Arc;
@@ -18,10 +18,10 @@ use crate::support::eventually;
 use crate::support::folder::Folder;
 use crate::support::raw_socket::silent_websocket;
 
-/// How many messages are published: a third before, some during and the rest after the restart.
+/// The number of published messages: a third before, some during and the rest after the restart.
 const MESSAGES: usize = 300;
 
-/// What both pages have in common: they collect the events, and show the messages.
+/// The common part of both pages: they collect the events, and show the messages.
 const PAGE: &str = "<!doctype html><html lang=en><meta charset=utf-8><link rel=icon href=data:,>
     <style>body { font: 0.8rem/1.25 sans-serif; margin: 1rem } ol { columns: 10; padding-left: 2.5rem }</style>
     <title>TITLE</title><h1>TITLE</h1><ol id=log></ol>
@@ -66,16 +66,16 @@ fn event_source_page(address: &str, conn_id: &str) -> String {
     page("A plain EventSource", &script)
 }
 
-/// How far the publisher is.
+/// The progress of the publisher.
 #[derive(Default)]
 struct Progress {
     answered: AtomicUsize,
-    /// How many attempts were in vain.
+    /// The number of failed attempts.
     failed: AtomicUsize,
 }
 
 /// Publishes messages one after the other, and repeats each until it is answered. Returns the
-/// numbers of those that were repeated.
+/// numbers of the repeated messages.
 async fn publish(backend: Backend, progress: Arc<Progress>) -> HashSet<usize> {
     let mut repeated = HashSet::new();
     for number in 0..MESSAGES {
@@ -102,26 +102,26 @@ async fn is_answered(backend: &Backend, number: usize) -> bool {
             assert_eq!(answer.status(), 503);
             false
         }
-        // The server is away.
+        // The server is not running.
         Err(_) => false,
     }
 }
 
-/// What a page has got.
+/// The events that a page has received.
 #[derive(Debug, Default)]
 struct Got {
     /// The numbers of the messages that came for the first time, in their order.
     numbers: Vec<usize>,
-    /// The numbers of those that came again and said so.
+    /// The numbers of the repeated messages that were marked.
     marked_repeats: Vec<usize>,
-    /// The numbers of those that came again and did not say so.
+    /// The numbers of the repeated messages that were not marked.
     unmarked_repeats: Vec<usize>,
-    /// All events that are not messages.
+    /// All events other than messages.
     others: Vec<Value>,
 }
 
 impl Got {
-    /// Waits until the last message has come.
+    /// Waits until the last message has arrived.
     async fn all_of(window: &Window) -> Self {
         eventually("the last message is heard", async || {
             let last = "return events.some(({ message }) => message?.number === LAST)";
@@ -154,8 +154,9 @@ impl Got {
     }
 }
 
-/// Publishes while the server ends this way and starts again; what the page with the websocket and
-/// the one with the event source got, and the numbers of the messages that were published again.
+/// Publishes while the server ends in this way and starts again. Returns the events of the page
+/// with the websocket and of the one with the event source, and the numbers of the messages that
+/// were published again.
 async fn go_through(end: Stop, flags: &[(&str, &str)]) -> ([Got; 2], HashSet<usize>) {
     let folder = Folder::new();
     let server = start(&folder, flags);
@@ -171,7 +172,7 @@ async fn go_through(end: Stop, flags: &[(&str, &str)]) -> ([Got; 2], HashSet<usi
         let application = Application::passing_on(&page, &server).await;
         windows.push((kind, browser.open(&application.address, "/").await));
     }
-    // From now on who joins or parts is told.
+    // From now on, joins and parts cause events.
     backend
         .post(
             "/channel_config",
@@ -189,11 +190,14 @@ async fn go_through(end: Stop, flags: &[(&str, &str)]) -> ([Got; 2], HashSet<usi
     }
     let server = stop(server, end).await;
     let failed = progress.failed.load(Relaxed);
-    eventually("a message is published in vain", async || {
+    eventually("an attempt to publish fails", async || {
         progress.failed.load(Relaxed) > failed
     })
     .await;
-    assert!(!publishing.is_finished(), "all was published before");
+    assert!(
+        !publishing.is_finished(),
+        "all messages were published too early"
+    );
     let _server = start_again(server).await;
     let repeated = publishing.await.unwrap();
     let mut got = Vec::new();
@@ -202,7 +206,7 @@ async fn go_through(end: Stop, flags: &[(&str, &str)]) -> ([Got; 2], HashSet<usi
         window.screenshot(&name(kind, "after")).await;
     }
     let codes = windows[0].1.run("return codes").await;
-    // It may have come back before the server had ended, and while there was none.
+    // The page may have tried again before the server had ended, or while none was running.
     let is_restart = |code: &Value| *code == 1012 || *code == 1006;
     assert!(codes.as_array().unwrap().iter().all(is_restart), "{codes}");
     (got.try_into().unwrap(), repeated)
@@ -223,18 +227,18 @@ async fn plain_pages_miss_nothing_and_get_nothing_twice_when_the_server_is_stopp
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn plain_pages_have_all_that_was_answered_when_the_server_is_killed_and_started() {
     let all: Vec<_> = (0..MESSAGES).collect();
-    // What is answered is on the disk.
+    // An answered message is on the disk.
     let (got, repeated) = go_through(Stop::Killed, &[("store-sync", "always")]).await;
     for got in got {
         assert_eq!(got.numbers, all);
-        println!("came again, and said so: {}", got.marked_repeats.len());
-        // One that a page had before it was on the disk is published again.
+        println!("repeated with a mark: {}", got.marked_repeats.len());
+        // A message that a page received before it was on the disk is published again.
         let again = &got.unmarked_repeats;
         assert!(
             again.iter().all(|number| repeated.contains(number)),
             "{again:?}"
         );
-        // Nobody has parted. A page that had such a message is told that it is lost.
+        // Nobody has parted. A page that received such a message gets a gap for its loss.
         let is_gap = |event: &Value| event["type"] == "catchup:gap";
         assert!(got.others.iter().all(is_gap), "{:?}", got.others);
     }
@@ -251,7 +255,8 @@ async fn a_plain_event_source_survives_a_stop_that_takes_longer_than_its_pause()
     let window = browser.open(&application.address, "/").await;
     backend.say("news", json!({"number": 0})).await;
     window.says("#log", "0").await;
-    // One that says no goodbye: the server waits for it, while the page comes back after a second.
+    // This client does not answer the close: the server waits for it, while the page comes back
+    // after a second.
     let deaf = backend.connect("bob", &[]).await;
     let mut deaf = silent_websocket(&server, &deaf).await;
     assert_eq!(deaf.read_u8().await.unwrap(), b'H');

@@ -1,4 +1,4 @@
-//! Clients as pages have them: whenever the server is gone they come back as the same connection.
+//! Clients like those in pages: when the server is gone, they come back with the same connection.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
@@ -11,7 +11,7 @@ use tokio_tungstenite::tungstenite::Message;
 use super::record::Seen;
 use crate::support::event_stream::EventStream;
 
-/// How long a client waits before it tries again.
+/// The time that a client waits before it tries again.
 const PAUSE: Duration = Duration::from_millis(50);
 
 #[derive(Clone, Copy, Debug)]
@@ -21,7 +21,7 @@ pub(super) enum Transport {
     LongPoll,
 }
 
-/// A client that comes back until it has the last message.
+/// A client that comes back until it has received the last message.
 pub(super) struct Client {
     address: String,
     conn_id: String,
@@ -66,7 +66,7 @@ impl Client {
         while !self.seen.has_ended {
             match socket.next().await {
                 Some(Ok(Message::Text(text))) => self.seen.note_list(&text),
-                // The answer waits in the socket, where a close would overtake it.
+                // The answer would otherwise wait in the sink, where a close would overtake it.
                 Some(Ok(Message::Ping(_))) => drop(socket.flush().await),
                 Some(Ok(Message::Close(Some(close)))) if u16::from(close.code) != 1012 => {
                     self.seen.faults.push(format!("closed: {close:?}"));

@@ -1,4 +1,4 @@
-//! What publishers were answered, and what clients have read.
+//! The answers that publishers received, and the messages that clients have read.
 
 use std::collections::{HashMap, HashSet};
 use std::time::{Duration, Instant};
@@ -9,16 +9,17 @@ use serde_json::{Value, json};
 use super::CHANNELS;
 use crate::support::client::Backend;
 
-/// How many messages go in one call.
+/// The number of messages in one call.
 const PER_CALL: usize = 5;
 
-/// One that publishes to all channels in turn. Each message carries its number in its channel.
+/// A publisher that publishes to all channels in turn. Each message carries its number in its
+/// channel.
 #[derive(Debug)]
 pub(super) struct Publisher {
     pub(super) index: usize,
-    /// When each call was answered.
+    /// The time at which each call was answered.
     answered: Vec<Instant>,
-    /// The calls that were made again, since the server was away before it answered.
+    /// The calls that were repeated, since the server stopped before it answered.
     repeated: HashSet<usize>,
 }
 
@@ -31,7 +32,7 @@ impl Publisher {
         }
     }
 
-    /// Publishes, and repeats each call until it is answered, with one key.
+    /// Publishes, and repeats each call with one key until it is answered.
     pub(super) async fn publish(mut self, backend: Backend, messages: usize) -> Self {
         let mut batch = Vec::new();
         for index in 0..messages {
@@ -54,28 +55,29 @@ impl Publisher {
             match answer {
                 Ok(answer) if answer.status() == 200 => break,
                 Ok(answer) => assert_eq!(answer.status(), 503),
-                // The server is away.
+                // The server is not running.
                 Err(_) => {}
             }
             self.repeated.insert(self.answered.len());
             tokio::time::sleep(Duration::from_millis(20)).await;
         }
         self.answered.push(Instant::now());
-        // The restarts shall come in the middle.
+        // The pause makes the restarts happen in the middle of the run.
         tokio::time::sleep(Duration::from_millis(25)).await;
     }
 
-    /// How many messages were published to each channel.
+    /// Returns the number of messages that were published to each channel.
     fn count(&self) -> usize {
         self.answered.len() * PER_CALL / CHANNELS
     }
 
-    /// When the message with this number in a channel was answered.
+    /// Returns the time at which the message with this number in a channel was answered.
     pub(super) fn answered_at(&self, channel: usize, number: usize) -> Instant {
         self.answered[Self::call_of(channel, number)]
     }
 
-    /// Whether the message was sent again. One that was handed on and then lost comes again.
+    /// Returns whether the message was sent again. A message that was delivered and then lost comes
+    /// again.
     pub(super) fn was_repeated(&self, channel: usize, number: usize) -> bool {
         self.repeated.contains(&Self::call_of(channel, number))
     }
@@ -85,25 +87,25 @@ impl Publisher {
     }
 }
 
-/// What a client has read.
+/// The record of what a client has read.
 #[derive(Debug, Default)]
 pub(super) struct Seen {
     pub(super) channel: usize,
-    /// For each publisher the numbers in their order.
+    /// The numbers from each publisher, in their order.
     numbers: HashMap<usize, Vec<usize>>,
     pub(super) gaps: usize,
-    /// How many messages came again with a mark.
+    /// The number of messages that came again with a mark.
     pub(super) repeats: usize,
-    /// The publisher and number of each message that came again without one.
+    /// The publisher and number of each message that came again without a mark.
     pub(super) unmarked: Vec<(usize, usize)>,
     pub(super) presence: Vec<String>,
     pub(super) faults: Vec<String>,
-    /// Whether the last message has come.
+    /// Whether the last message has arrived.
     pub(super) has_ended: bool,
 }
 
 impl Seen {
-    /// Of one that listens to this channel.
+    /// Returns the empty record of a client that listens to this channel.
     pub(super) fn of(channel: usize) -> Self {
         Self {
             channel,
@@ -113,7 +115,7 @@ impl Seen {
 
     pub(super) fn note(&mut self, event: &Value) {
         match event["type"].as_str() {
-            // There is one of the private log too.
+            // The private log has a gap too, which is not counted.
             Some("catchup:gap") => self.gaps += usize::from(event["channel"].is_string()),
             Some("message") if event["message"]["end"] == true => self.has_ended = true,
             Some("message") => self.note_message(event),
@@ -145,7 +147,7 @@ impl Seen {
         }
     }
 
-    /// The numbers of a publisher that have not come.
+    /// Returns the numbers of a publisher's messages that have not arrived.
     pub(super) fn missing_of(&self, publisher: &Publisher) -> Vec<usize> {
         let numbers = self
             .numbers

@@ -1,4 +1,4 @@
-//! Answers that were changed on their way are found: the checks look at what they are meant to.
+//! Changes answers on their way, and expects that the checks find the changes.
 
 use tokio::io::{AsyncReadExt, AsyncWriteExt, copy};
 use tokio::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
@@ -8,7 +8,7 @@ use crate::support::scale::scaled;
 
 use super::run::{Limits, Run};
 
-/// A change of the answers of one call, and a part of what Schemathesis says of it.
+/// A change of the answers to one call, and a part of Schemathesis' message about it.
 struct Fault {
     path: &'static str,
     is: &'static str,
@@ -50,7 +50,7 @@ static OTHERS: [Fault; 4] = [
     },
 ];
 
-/// A proxy between Schemathesis and the server that changes each answer.
+/// Starts a proxy between Schemathesis and the server that changes each answer.
 async fn proxy(server: &str, fault: &'static Fault) -> String {
     assert_eq!(fault.is.len(), fault.becomes.len());
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
@@ -67,7 +67,7 @@ async fn proxy(server: &str, fault: &'static Fault) -> String {
     address
 }
 
-/// Passes answers on. What is to be changed comes in one piece: the server writes it at once.
+/// Passes answers on. The text to change arrives in one piece, since the server writes it at once.
 async fn change(mut from: OwnedReadHalf, mut to: OwnedWriteHalf, fault: &'static Fault) {
     let mut bytes = vec![0; 1 << 20];
     while let Ok(length @ 1..) = from.read(&mut bytes).await {

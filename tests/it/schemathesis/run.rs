@@ -1,4 +1,4 @@
-//! A server, and Schemathesis that calls it.
+//! A server, and Schemathesis, which calls it.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -13,12 +13,13 @@ use crate::support::scale::scaled;
 use crate::support::server::Server;
 use crate::support::signing::{now, sign};
 
-/// Whether generated calls go beyond the limits of the server.
+/// Whether generated calls exceed the limits of the server.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum Limits {
-    /// All limits are on. The defaults are large, and those that are off otherwise are too.
+    /// All limits are on, even those that are off by default, and so large that calls stay within
+    /// them.
     OutOfReach,
-    /// All limits are on and so low that calls reach them.
+    /// All limits are on, and so low that calls reach them.
     InReach,
 }
 
@@ -50,7 +51,7 @@ impl Limits {
                 ("memory-limit", "2000000"),
                 ("unsigned-rate", "30"),
                 ("signed-rate", "60"),
-                // What was made goes again soon, so that calls also do what they ask for.
+                // New connections soon end, so that calls also do what they ask for.
                 ("gc-conns-after", "3"),
                 ("gc-users-after", "3"),
                 ("gc-channels-after", "3"),
@@ -61,8 +62,8 @@ impl Limits {
     }
 }
 
-/// A server whose limits are on, whose metrics are read and whose demo is off. Its signatures count
-/// once and for one path.
+/// A server with limits and readable metrics, and without a demo. Its signatures are valid once and
+/// for one path.
 pub(super) struct Run {
     pub(super) server: Server,
     description: Value,
@@ -77,10 +78,10 @@ impl Run {
         let mut flags = vec![
             ("signature-scope", "path"),
             ("reject-replays", "true"),
-            // Limits per address count, since the tool names a client by this header.
+            // Limits per address apply, since the tool names a client in this header.
             ("trusted-proxies", "127.0.0.1"),
             ("allow-posting-from", "127.0.0.1,203.0.113.0/24"),
-            // There is something to back up.
+            // A file store, so that there is something to back up.
             ("store", "file"),
             ("store-path", &file),
             // Polls end soon.
@@ -112,12 +113,12 @@ impl Run {
         calls.collect()
     }
 
-    /// Lets Schemathesis call the server.
+    /// Runs Schemathesis against the server.
     pub(super) async fn call(&self, arguments: &[&str]) -> Report {
         self.call_at(&self.server.address, arguments).await
     }
 
-    /// Lets Schemathesis call the server by another address.
+    /// Runs Schemathesis against another address of the server.
     pub(super) async fn call_at(&self, address: &str, arguments: &[&str]) -> Report {
         let seed =
             std::env::var("SCHEMATHESIS_SEED").unwrap_or_else(|_| scaled(1, now()).to_string());
@@ -153,8 +154,8 @@ impl Run {
         }
     }
 
-    /// Returns the program, in a folder that has its settings and the description. Neither a setting
-    /// of whoever runs the tests nor what an earlier run has found counts.
+    /// Returns the program, in a folder with its settings and the description. Settings of the
+    /// machine and results of earlier runs have no effect.
     fn command(&self) -> Command {
         let root = Path::new(env!("CARGO_MANIFEST_DIR"));
         let installed = root.join("target/schemathesis");
@@ -177,7 +178,7 @@ impl Run {
         command
     }
 
-    /// Nothing that a caller sends is an error of the server.
+    /// Checks that nothing that a caller sends causes an error of the server.
     pub(super) fn assert_that_the_log_has_no_errors(&self) {
         let log = self.server.rest_of_log();
         let errors: Vec<_> = log
@@ -188,13 +189,13 @@ impl Run {
     }
 }
 
-/// What Schemathesis found.
+/// The findings of Schemathesis.
 pub(super) struct Report {
     pub(super) passed: bool,
-    /// How many cases were made up.
+    /// The number of generated cases.
     pub(super) cases: u64,
-    /// How often each call was answered with each status, as `METHOD PATH STATUS`, and how often each
-    /// limit was named by an answer, as `LIMIT SETTING`.
+    /// The number of answers with each status for each call, as `METHOD PATH STATUS`, and the
+    /// number of answers that named each limit, as `LIMIT SETTING`.
     pub(super) tally: BTreeMap<String, u64>,
     pub(super) text: String,
 }
@@ -205,7 +206,7 @@ impl Report {
         println!("{}\n{:#?}", self.text, self.tally);
     }
 
-    /// Returns the statuses that a call was answered with, or the settings of limits that were
+    /// Returns the statuses with which a call was answered, or the settings of the limits that were
     /// reached.
     pub(super) fn answers(&self, about: &str) -> Vec<&str> {
         let keys = self.tally.keys();
@@ -214,7 +215,7 @@ impl Report {
     }
 }
 
-/// Reads the number before `generated`.
+/// Returns the number before `generated`.
 fn cases(text: &str) -> u64 {
     let before = text.split(" generated").next().unwrap_or_default();
     let number = before.rsplit(char::is_whitespace).next();

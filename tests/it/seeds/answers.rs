@@ -1,4 +1,4 @@
-//! The endpoints that the documents list, and what clients receive.
+//! The endpoints that the documents list, and the events that clients receive.
 
 use std::collections::BTreeSet;
 
@@ -57,7 +57,7 @@ async fn every_endpoint_is_there() {
             _ => Value::Null,
         };
         let request = match (path, method) {
-            // A socket is opened below; without an upgrade it is refused, but not as unknown.
+            // A websocket is opened below. Without an upgrade it is refused, but not as unknown.
             ("/ws" | "/listen", _) => backend.request(Method::GET, &format!("{path}?conn_id={id}")),
             ("/disconnect", "GET") => backend.request(
                 Method::GET,
@@ -78,7 +78,7 @@ async fn every_endpoint_is_there() {
 /// README of 0.7, page of 0.6: "Currently following message types are emited".
 const TYPES: &str = "`message`, `message:edit`, `message:delete`, `presence`, `user_state_change`";
 
-/// README of 0.7, page of 0.6, page of 0.6.0: "new message". The documents say `date` where every
+/// README of 0.7, page of 0.6, page of 0.6.0: "new message". The documents say `date`, but every
 /// release since 0.5 sends `timestamp`.
 const NEW_MESSAGE: &str = r#"{
     "date": "2011-09-15T11:36:18.471862",
@@ -97,7 +97,8 @@ const PRESENCE: &str = r#"{
     "channel": "CHAN_NAME"
     }"#;
 
-/// An event has all that the document shows; its time has the same form, under its name since 0.5.
+/// Checks that an event has all that the document shows. Its time has the same form, under the name
+/// that it has since 0.5.
 fn is_like(event: &Value, mut shown: Value) {
     let shown = shown.as_object_mut().unwrap();
     let date = shown.remove("date").unwrap();
@@ -110,7 +111,7 @@ fn is_like(event: &Value, mut shown: Value) {
             .replace(|digit: char| digit.is_ascii_digit(), "0")
     };
     let timestamp = mask(&event["timestamp"]);
-    // A time of whole seconds has no fraction.
+    // A time in whole seconds has no fraction.
     assert!(mask(&date).starts_with(&timestamp), "{event}");
 }
 

@@ -1,4 +1,4 @@
-//! The bodies of calls that the documents show.
+//! The bodies of calls in the documents.
 
 use reqwest::Method;
 use serde_json::{Value, json};
@@ -8,7 +8,7 @@ use crate::support::client::Backend;
 use crate::support::server::Server;
 use crate::support::websocket::WebSocket;
 
-/// The id that the home page uses, and another.
+/// The id that the home page uses.
 const ID: &str = "504b2f2a-cdd8-4d0e-a8f7-f68576af3376";
 const QUOTED_ID: &str = "\"504b2f2a-cdd8-4d0e-a8f7-f68576af3376\"";
 
@@ -277,8 +277,8 @@ async fn a_message_goes_where_its_channel_and_its_users_say() {
     goes_where_it_says(&format!("{{{MESSAGE_OF_0_6}}}"), "username1,username2").await;
 }
 
-/// Sends a quoted message with and without its channel and its users; `user_names`: the words that
-/// stand for them.
+/// Sends a quoted message with and without its channel and its users. `user_names` are the words
+/// that stand for the users.
 async fn goes_where_it_says(quote: &str, user_names: &str) {
     let server = Server::start(&[]);
     let backend = Backend::of(&server);
@@ -307,7 +307,7 @@ async fn goes_where_it_says(quote: &str, user_names: &str) {
                 payload("{\"is\": 3}"),
             ],
         ),
-        // Ends what each of them waits for.
+        // This message ends the wait of each client.
         json!({"user": "x", "pm_users": ["a", "b"], "message": {"is": 4}}),
     ];
     for message in messages {

@@ -10,7 +10,7 @@ use crate::support::client::Backend;
 use crate::support::scale::program;
 use crate::support::server::{Server, command, settings_file};
 
-/// README of 0.7, page of 0.6: "Installation and Setup". The installation itself is another here
+/// README of 0.7, page of 0.6: "Installation and Setup". The installation itself is different here
 /// (`docs/migration.md`).
 const SETUP: &[&str] = &[
     "YOUR_PYTHON_ENV/bin/channelstream_utils make_config -o config.ini",
@@ -63,8 +63,8 @@ secret_headers = {'x-channelstream-secret': sig_for_server,
 response = requests.post(url, data=json.dumps(payload),
                          headers=secret_headers).json()";
 
-/// Page of 0.6.0: the same call with a further header. "This will be validated on socketio server
-/// side": no release did so. The page has lost the address in the last line, and what followed it.
+/// Page of 0.6.0: the same call with another header. "This will be validated on socketio server
+/// side": no release did so. The page has lost the address in the last line, and the text after it.
 const CALL_OF_0_6: &str = "import requests
 from itsdangerous import TimestampSigner
 signer = TimestampSigner(request.registry.settings['secret'])
@@ -77,10 +77,11 @@ response =, data=json.dumps(payload),";
 /// README of 0.7, page of 0.6: "it is available by default under".
 const EXPLORER: &str = "http://127.0.0.1:8000/api-explorer";
 
-/// README of 0.1: "open your browser and point it to following url". Its demo is another here.
+/// README of 0.1: "open your browser and point it to following url". This server's demo is a
+/// different one.
 const DEMO: &str = "http://127.0.0.1:8000/demo";
 
-/// A folder that looks like a Python environment with the original in it.
+/// Makes a folder that looks like a Python environment with the original in it.
 fn environment() -> PathBuf {
     let folder = std::env::temp_dir().join(uuid::Uuid::new_v4().to_string());
     std::fs::create_dir_all(folder.join("YOUR_PYTHON_ENV/bin")).unwrap();
@@ -91,7 +92,7 @@ fn environment() -> PathBuf {
     folder
 }
 
-/// Runs a line of a document in a shell. The port is another one, since tests run side by side.
+/// Runs a line of a document in a shell. The port is replaced, since tests run in parallel.
 fn line(folder: &Path, line: &str) -> Command {
     let mut command = Command::new("sh");
     command
@@ -224,8 +225,8 @@ async fn the_call_from_python_is_answered() {
     }
 }
 
-/// The path of an address in a document. Without a setting the server is there: only tests use
-/// other ports.
+/// Returns the path of an address in a document. Without a setting the server listens there. Only
+/// tests use other ports.
 fn path(address: &str) -> &str {
     let (_, shown) = command(&["config", "show"], &[]);
     assert!(

@@ -1,4 +1,4 @@
-//! `channelstream store`.
+//! Tests of the command `channelstream store`.
 
 use serde_json::json;
 use tokio::task::spawn_blocking;
@@ -42,7 +42,7 @@ async fn a_backup_of_a_running_server_is_a_file_to_start_from() {
     .await
     .unwrap();
     assert_eq!(code, Some(0), "{text}");
-    // It is made once; a second time the file is there.
+    // The backup is made once. The second time its file exists.
     let (code, text) = spawn_blocking({
         let run = run.clone();
         move || run("backup", true)
@@ -64,8 +64,8 @@ async fn a_backup_of_a_running_server_is_a_file_to_start_from() {
     );
     let (code, text) = spawn_blocking(move || run("check", true)).await.unwrap();
     assert_eq!(code, Some(0), "{text}");
-    assert!(text.contains("intact"), "{text}");
-    // What happens after the copy is not in it.
+    assert!(text.contains("sound"), "{text}");
+    // The backup does not hold later changes.
     backend.say("news", json!({"number": "late"})).await;
     drop(server);
     let restored = Server::start(&[("store", "file"), ("store-path", &copy)]);

@@ -1,4 +1,4 @@
-//! Files that cannot be used: a full disk, a file that is gone, a file that is in use, newer or
+//! Tests of files that cannot be used: the disk is full, or the file is gone, in use, newer or
 //! damaged.
 
 use std::io::{Seek, SeekFrom, Write};
@@ -16,8 +16,8 @@ use crate::support::scale::program;
 use crate::support::server::{Server, command};
 use crate::support::websocket::WebSocket;
 
-/// Starts a server that must not start; what it says. It tries for a while to get a file that is in
-/// use.
+/// Starts a server that must refuse to start, and returns its output. The server tries for a while
+/// to get a file that is in use.
 fn refused(folder: &Folder, more: &[&str]) -> String {
     let path = folder.path("store.sqlite");
     let mut arguments = vec![
@@ -72,7 +72,7 @@ async fn a_file_that_is_removed_is_noticed_and_written_anew() {
     flushed(&backend).await;
     std::fs::remove_file(folder.path("store.sqlite")).unwrap();
     let removed = Instant::now();
-    eventually("the file is missed", async || {
+    eventually("the server notices that the file is gone", async || {
         ready(&backend).await.0 == 503
     })
     .await;
@@ -83,7 +83,7 @@ async fn a_file_that_is_removed_is_noticed_and_written_anew() {
     );
     assert_eq!(say(&backend, 2).await, 503);
     assert_eq!(ready(&backend).await.1["status"], "failing");
-    // Who listens is served meanwhile.
+    // Attached clients are served meanwhile.
     let mut socket = WebSocket::open(&server.address, &conn_id).await.unwrap();
     assert_eq!(socket.event().await["message"]["n"], 1);
     eventually("the file is written anew", async || {
@@ -133,7 +133,7 @@ async fn on_a_full_disk_changes_are_refused_before_they_are_done_and_nothing_is_
     let backend = Backend::of(&server);
     let conn_id = backend.connect("alice", &["room"]).await;
     let mut socket = WebSocket::open(&server.address, &conn_id).await.unwrap();
-    // The folder as the server sees it.
+    // The path of the folder, as the server sees it.
     let disk = format!("/proc/{}/root{mounted}", server.id());
     let ballast = format!("{disk}/filler");
     let mut filler = std::fs::File::create(&ballast).unwrap();
@@ -152,7 +152,7 @@ async fn on_a_full_disk_changes_are_refused_before_they_are_done_and_nothing_is_
             503 => refused += 1,
             status => panic!("{status}"),
         }
-        // The file grows as long as the ballast of the store has room.
+        // The file grows as long as the ballast of the store gives it room.
         let _ = filler.write_all(&[0; 1 << 16]);
     }
     let (status, body) = ready(&backend).await;
@@ -162,7 +162,7 @@ async fn on_a_full_disk_changes_are_refused_before_they_are_done_and_nothing_is_
         "{body}"
     );
     assert!(body["store"]["file"]["error"].is_string(), "{body}");
-    // What was accepted is delivered all the same.
+    // Accepted messages are still delivered.
     let mut seen = Vec::new();
     while seen.len() < answered.len() {
         seen.extend(socket.event().await["message"]["n"].as_u64());
@@ -177,7 +177,7 @@ async fn on_a_full_disk_changes_are_refused_before_they_are_done_and_nothing_is_
     assert_eq!(say(&backend, n + 1).await, 200);
     answered.push(n + 1);
     flushed(&backend).await;
-    // The mount ends with the process, so its files are taken out before.
+    // The mount ends with the process, so its files are copied before.
     for name in ["store.sqlite", "store.sqlite-wal"] {
         let _ = std::fs::copy(format!("{disk}/{name}"), folder.path(name));
     }
@@ -195,7 +195,7 @@ async fn on_a_full_disk_changes_are_refused_before_they_are_done_and_nothing_is_
         .iter()
         .filter_map(|event| event["message"]["n"].as_u64())
         .collect();
-    // The log keeps the last ones; none of them is missing.
+    // The log keeps the last messages, and none of them is missing.
     assert!(
         !after.is_empty() && answered.ends_with(&after),
         "{after:?} of {answered:?}"

@@ -1,4 +1,4 @@
-//! Power cuts under load: only what was synced is left of the file.
+//! Power cuts under load, after which the file holds only synced data.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -18,7 +18,8 @@ use crate::support::server::Server;
 
 const CALLERS: u64 = 8;
 
-/// How long the load lasts before a cut, in milliseconds: at least, and how much longer at most.
+/// The duration of the load before a cut, in milliseconds: the shortest, and the largest random
+/// addition.
 const LOAD: (u64, u64) = (100, 2000);
 
 /// A message that was answered 200.
@@ -27,13 +28,13 @@ struct Answered {
     at: Instant,
 }
 
-/// Cuts the power again and again while callers publish to a channel with a history. Returns for each
-/// cut how long before it the latest message was answered that is missing afterwards, if one is.
+/// Cuts the power again and again while callers publish to a channel with a history. Returns for
+/// each cut the time between it and the answer to the latest missing message, if one is missing.
 async fn missing_after_cuts(sync: &str, cuts: u64) -> Vec<Option<Duration>> {
     let folder = Folder::new();
     let path = folder.path("store.sqlite");
     let mut cut = PowerCut::new(Path::new(&folder.path("")));
-    // What the server of the cut before wrote is in its past.
+    // The data that the server wrote before the last cut counts as durable.
     let flags = [
         ("store", "file"),
         ("store-path", path.as_str()),
@@ -45,7 +46,7 @@ async fn missing_after_cuts(sync: &str, cuts: u64) -> Vec<Option<Duration>> {
     let backend = Backend::of(&server);
     let config = json!({"room": {"store_history": true, "history_size": 1_000_000}});
     backend.post("/channel_config", config).await;
-    // In both modes the channel is there before the first cut.
+    // With either `store_sync`, the channel is in the file before the first cut.
     tokio::time::sleep(Duration::from_secs(3)).await;
     let mut random = Random::new(7);
     let (mut missing, mut answered, mut syncs) = (Vec::new(), Vec::new(), 0);
@@ -92,7 +93,7 @@ async fn missing_after_cuts(sync: &str, cuts: u64) -> Vec<Option<Duration>> {
             .map(|message| cut_at.duration_since(message.at))
             .max();
         missing.push(latest);
-        // What is lost stays lost.
+        // A lost message stays lost.
         answered.retain(|message| kept.contains(&message.number));
     }
     println!(
@@ -139,7 +140,7 @@ async fn with_interval_a_power_cut_takes_a_second_and_a_half_at_most() {
     let missing = missing_after_cuts("interval", scaled(6, 50)).await;
     let longest = missing.iter().flatten().max();
     println!("the longest loss: {longest:?}");
-    // Else the harness would forget nothing.
+    // Otherwise the simulated power cut would forget nothing.
     assert!(longest.is_some(), "nothing was ever lost");
     assert!(
         *longest.unwrap() <= Duration::from_millis(1500),

@@ -1,4 +1,4 @@
-//! How long a start takes that reads much, and how much memory the server has afterwards.
+//! Measures the duration of a start that reads much, and the memory of the server after it.
 
 use std::time::{Duration, Instant};
 
@@ -13,7 +13,7 @@ use crate::support::folder::Folder;
 use crate::support::scale::scaled;
 use crate::support::server::Server;
 
-/// How many messages go in one call.
+/// The number of messages in one call.
 const PER_CALL: usize = 500;
 
 const CHANNELS: usize = 100;
@@ -24,7 +24,7 @@ async fn a_start_that_reads_much_is_short_and_takes_no_more_memory_than_the_serv
     let users = scaled(2_000, 100_000);
     let folder = Folder::new();
     let path = folder.path("store.sqlite");
-    // Nothing goes for its age.
+    // No entry is dropped because of its age.
     let common = [
         ("channel-frames", "16384"),
         ("gc-conns-after", "3600"),
@@ -64,7 +64,7 @@ async fn a_start_that_reads_much_is_short_and_takes_no_more_memory_than_the_serv
         took < scaled(Duration::from_secs(5), Duration::from_secs(5)),
         "{took:?}"
     );
-    // A small server has more besides.
+    // For a small server, the fixed part weighs more.
     assert!(
         after <= in_memory * 11 / 10 + 20_000,
         "{after} KB, in memory mode {in_memory}"
@@ -93,7 +93,7 @@ async fn fill(server: &Server, entries: usize, users: usize) {
                 json!({"user": "backend", "channel": format!("channel-{}", call % CHANNELS), "message": {"text": text}})
             };
             let messages = Value::Array((0..PER_CALL).map(message).collect());
-            // So much at once may be more than a slow disk takes.
+            // This rate may be too high for a slow disk.
             loop {
                 let answer = backend.send(Method::POST, "/message", &messages).await;
                 match answer.status().as_u16() {

@@ -1,4 +1,4 @@
-//! A client that does at random what clients and their applications do.
+//! A client that takes random steps, as clients and their applications do.
 
 use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
@@ -12,10 +12,10 @@ use crate::support::client::Backend;
 use crate::support::random::Random;
 use crate::support::websocket::WebSocket;
 
-/// How many channels there are besides the one that all are in at the end.
+/// The number of channels beside the one that all clients are in at the end.
 const CHANNELS: u64 = 5;
 
-/// How long a call may be refused with 503.
+/// The longest time that a call may be refused with 503.
 const PATIENCE: Duration = Duration::from_secs(10);
 
 pub(super) struct Client {
@@ -28,7 +28,7 @@ pub(super) struct Client {
 }
 
 impl Client {
-    /// Every two of them are one user.
+    /// Makes a client. Every two clients are one user.
     pub(super) fn new(backend: Backend, address: String, index: u64) -> Self {
         let (user, conn_id) = (format!("user-{}", index / 2), Uuid::new_v4().to_string());
         Self {
@@ -60,13 +60,13 @@ impl Client {
                 self.send("/unsubscribe", body).await;
             }
             7 => {
-                // The page is closed, and its beacon comes when it will.
+                // The page is closed, and its beacon may arrive at any time.
                 let _ = tokio::join!(self.disconnect(), self.open());
                 self.socket = None;
             }
             8 => {
-                // A reload: the beacon of the old page and the call of the new one, with the same
-                // id.
+                // The page is reloaded: the beacon of the old page and the call of the new one have
+                // the same id.
                 let connect = json!({"username": self.user, "conn_id": self.conn_id, "channels": self.some_channels()});
                 tokio::join!(self.disconnect(), self.send("/connect", connect));
             }
@@ -111,8 +111,8 @@ impl Client {
         .await
     }
 
-    /// A call that may be refused since the connection is gone. One that the server cannot take now
-    /// is sent again.
+    /// Makes a call that may be refused since the connection has ended. A call that the server
+    /// cannot take at the moment is sent again.
     async fn send(&self, path: &str, body: Value) -> Value {
         let start = Instant::now();
         loop {
@@ -130,7 +130,8 @@ impl Client {
         }
     }
 
-    /// Listens, and says to which channels its connection is subscribed by what the server answers.
+    /// Listens again. Returns the client with the channels that its connection is subscribed to,
+    /// according to the server's answer.
     pub(super) async fn come_to_rest(mut self) -> Member {
         self.socket = None;
         let answer = self
