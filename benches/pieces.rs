@@ -1,5 +1,5 @@
-//! What the pieces of a publication cost: `cargo bench`. Figures and what they mean:
-//! `docs/performance.md`.
+//! Measures the cost of the steps of a publication: `cargo bench`. `docs/performance.md` has the
+//! figures and their meaning.
 
 #![expect(
     clippy::unwrap_used,
@@ -136,7 +136,7 @@ fn core(criterion: &mut Criterion) {
     });
 }
 
-/// An outlet that only counts.
+/// An outlet that only counts batches.
 struct Counting {
     counter: Arc<AtomicU64>,
     queue: Queue,
@@ -167,7 +167,7 @@ impl Handler<Shut> for Counting {
     fn handle(&mut self, _: Shut, _: &mut Context<Self>) {}
 }
 
-/// A socket that is never asked.
+/// A socket whose methods are never called.
 #[derive(Debug)]
 struct Unused;
 
@@ -214,8 +214,8 @@ async fn subscribed(
     broker.attach(conn_id, outlet, Arc::new([])).await.unwrap()
 }
 
-/// From the call to the last of a thousand outlets, on one thread and without sockets: what the
-/// actors add to the kernel's work.
+/// Measures from the call to the last of a thousand outlets, on one thread and without sockets: the
+/// cost of the actors, without the kernel's work.
 fn fan_out(criterion: &mut Criterion) {
     const SUBSCRIBERS: u64 = 1000;
     let mut group = criterion.benchmark_group("fan-out in memory to 1,000");

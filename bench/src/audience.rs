@@ -1,4 +1,4 @@
-//! Those who listen, gathered and counted.
+//! The subscribers of a run: they are connected together and counted.
 
 use std::cell::RefCell;
 use std::rc::Rc;
@@ -15,7 +15,7 @@ use crate::subscriber::{Ears, Subscriber};
 use crate::tally::{Plan, Receipts, Tally};
 use crate::target::{PublisherPool, Seat, Target, WebSocket};
 
-/// So many enter at once.
+/// The number of subscribers that connect at the same time.
 const DOORS: usize = 16;
 
 const ROLL_CALL_PATIENCE: Duration = Duration::from_secs(60);
@@ -27,7 +27,7 @@ pub(crate) struct Audience {
 }
 
 impl Audience {
-    /// Opens `each` websockets for each channel of the plan. Within a `LocalSet`.
+    /// Opens `each` websockets for each channel of the plan. Must run within a `LocalSet`.
     pub(crate) async fn gather(
         target: &Target,
         plan: Plan,
@@ -54,13 +54,13 @@ impl Audience {
         Ok(audience)
     }
 
-    /// How many there are.
+    /// Returns the number of subscribers.
     pub(crate) fn len(&self) -> usize {
         self.receipts.len()
     }
 
-    /// Publishes to each channel until everyone has heard something: an open socket does not mean
-    /// that the subscription counts yet.
+    /// Publishes to each channel until every subscriber has received something. An open socket does
+    /// not yet mean that the subscription is in effect.
     pub(crate) async fn call_roll(
         &self,
         plan: Plan,
@@ -87,7 +87,7 @@ impl Audience {
             sleep(Duration::from_millis(200)).await;
             if Instant::now() > end {
                 bail!(
-                    "only {} of {} subscribers hear anything",
+                    "only {} of {} subscribers receive anything",
                     tally.present(),
                     self.len()
                 );
@@ -96,7 +96,7 @@ impl Audience {
         Ok(())
     }
 
-    /// How many deliveries have not come, when each publisher has sent so many messages.
+    /// Returns the number of missing deliveries when each publisher has sent this many messages.
     pub(crate) fn missing(&self, sent: &[u32]) -> u64 {
         self.receipts
             .iter()

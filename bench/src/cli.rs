@@ -17,7 +17,7 @@ use crate::scenario::{Bench, Scenario};
 use crate::soak::Soak;
 use crate::target::{Kind, Target};
 
-/// Put load on a Channelstream server, and on others to compare
+/// Put load on a Channelstream server, and on other servers for comparison
 #[derive(Debug, Parser)]
 #[command(name = "channelstream-bench", version)]
 struct Cli {
@@ -34,13 +34,13 @@ struct Cli {
 enum Command {
     #[command(flatten)]
     Scenario(Scenario),
-    /// Serve as the limit of what the machine allows: one write of a ready frame to each socket, in
-    /// a loop
+    /// Run the server `limit`, which shows what the machine allows: one write of a ready frame to
+    /// each socket, in a loop
     Limit {
-        /// Where to listen
+        /// The port to listen on
         #[arg(long, default_value_t = 8000)]
         port: u16,
-        /// One write for all that has queued up for a socket
+        /// One write for everything that waits for a socket
         #[arg(long)]
         merge: bool,
     },
@@ -54,19 +54,20 @@ enum Command {
     Soak(Soak),
 }
 
-/// Which server to put under load
+/// The server to put under load
 #[derive(Clone, Debug, Args)]
 struct Server {
-    /// What kind of server it is
+    /// The kind of the server
     #[arg(long, global = true, value_enum, default_value_t = Kind::Channelstream)]
     target: Kind,
-    /// Where it listens; plain HTTP, so behind a proxy that ends https, speak to it directly
+    /// The address of the server. The tool speaks plain HTTP, so use the server's own address and
+    /// not that of a proxy for https
     #[arg(long, global = true, default_value = "127.0.0.1:8000")]
     address: String,
-    /// Where NATS takes publications
+    /// The address at which NATS takes publications
     #[arg(long, global = true)]
     publish_address: Option<String>,
-    /// The secret that signs calls; better given as variable than as flag, which others on the
+    /// The secret that signs calls. Use the variable rather than the flag, which other users of the
     /// machine can read
     #[arg(
         long,
@@ -76,19 +77,20 @@ struct Server {
         hide_env_values = true
     )]
     secret: String,
-    /// Its process, if it runs on this machine, to measure its CPU and memory; child processes
-    /// count too
+    /// The process of the server, if it runs on this machine, to measure its CPU and memory. Its
+    /// child processes are included
     #[arg(long, global = true)]
     pid: Vec<u32>,
 }
 
-/// Between two turns of reading.
+/// The pause between two rounds of reading.
 const NAP: Duration = Duration::from_micros(200);
 
 /// Runs the command line of this process.
 pub(crate) fn run() -> Result<()> {
     let cli = Cli::parse();
-    // A subscriber is a descriptor. Where it cannot be raised, opening one too many will say so.
+    // Each subscriber needs a descriptor. If the limit cannot be raised, opening too many sockets
+    // will report it.
     let _ = rlimit::increase_nofile_limit(u64::MAX);
     match cli.command {
         Command::Scenario(scenario) => {
@@ -117,13 +119,13 @@ pub(crate) fn run() -> Result<()> {
     }
 }
 
-/// Does it, on one thread.
+/// Runs the scenario on one thread.
 pub(crate) fn measure(scenario: &Scenario, bench: &Bench) -> Result<Report> {
     let mut runtime = tokio::runtime::Builder::new_current_thread();
     if scenario.is_batched() {
-        // A sleeping reader is woken by the server's write, at the server's expense and for each
-        // message anew. Clients elsewhere are not; so here they read in short turns, whatever
-        // server is measured.
+        // The server's write would wake a sleeping reader, at the server's expense and again for
+        // each message. Clients on other machines do not cause this. So the clients here read in
+        // short rounds, whatever server is measured.
         runtime.on_thread_park(|| std::thread::sleep(NAP));
     }
     let runtime = runtime.enable_all().build()?;

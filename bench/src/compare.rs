@@ -1,5 +1,5 @@
-//! All servers in turn, some rounds of it, and the ratios: what a shared, noisy machine allows to
-//! be said.
+//! Runs all servers in turn for several rounds, and prints ratios, which are meaningful even on a
+//! shared machine with other load.
 
 mod contender;
 mod paired;
@@ -19,36 +19,36 @@ use crate::scenario::{Common, Scenario};
 
 pub(crate) use contender::{Contender, free_address};
 
-/// What to compare.
+/// The options of a comparison.
 #[derive(Clone, Debug, Args)]
 pub(crate) struct Compare {
-    /// How often each server has its turn; the figures shown are medians
+    /// The number of rounds for each server. The results are medians
     #[arg(long, default_value_t = 3)]
     rounds: usize,
-    /// Only these scenarios
+    /// Run only these scenarios
     #[arg(long, value_delimiter = ',', value_name = "SCENARIO")]
     only: Vec<String>,
-    /// Only these servers
+    /// Run only these servers
     #[arg(long, value_delimiter = ',', value_enum)]
     servers: Vec<Contender>,
-    /// Seconds for each measurement of deliveries and calls
+    /// The duration in seconds of each measurement of deliveries and calls
     #[arg(long, default_value_t = 5.0)]
     seconds: f64,
     /// The program of this server [default: `channelstream` beside this tool]
     #[arg(long, value_name = "FILE")]
     server: Option<PathBuf>,
-    /// Compare with this other program of this server instead, an older build: both in turn in each
-    /// round, and the ratio of each pair
+    /// Compare with this other program of this server, an older build. Both run in turn in each
+    /// round, and the result is the ratio of each pair
     #[arg(long, value_name = "FILE", conflicts_with = "servers")]
     against: Option<PathBuf>,
 }
 
-/// One scenario and who takes part.
+/// A scenario, and the servers that take part.
 struct Match {
     name: String,
     scenario: Scenario,
     contenders: Vec<Contender>,
-    /// The figures that count.
+    /// The names of the figures that are shown.
     figures: &'static [&'static str],
 }
 
@@ -182,15 +182,15 @@ fn matches(seconds: f64) -> Vec<Match> {
     ]
 }
 
-/// One line of the result.
+/// A line of the result.
 #[derive(Serialize)]
 struct Line {
     scenario: String,
     figure: &'static str,
     unit: &'static str,
-    /// By server: the median, and what each round came to.
+    /// The median and the figure of each round, for each server.
     servers: BTreeMap<Contender, Rounds>,
-    /// What went wrong in all rounds, in deliveries.
+    /// The number of wrong deliveries in all rounds, for each server.
     faults: BTreeMap<Contender, f64>,
 }
 
@@ -200,7 +200,7 @@ struct Rounds {
     rounds: Vec<f64>,
 }
 
-/// Runs all that was asked for, and prints.
+/// Runs all requested scenarios, and prints the result.
 pub(crate) fn compare(options: &Compare, as_json: bool) -> Result<()> {
     let server = match &options.server {
         Some(server) => server.clone(),
@@ -228,7 +228,8 @@ pub(crate) fn compare(options: &Compare, as_json: bool) -> Result<()> {
                     game.name,
                     contender.name()
                 );
-                // A server that fails is not left out of the table silently.
+                // A server that fails ends the run, so that it is never silently missing from the
+                // table.
                 let report = contender
                     .start(&server)
                     .and_then(|running| measure(&game.scenario, &running.bench(&game.name)?));
@@ -310,7 +311,8 @@ pub(crate) fn median(values: &[f64]) -> f64 {
     (middle((sorted.len().max(1) - 1) / 2) + middle(sorted.len() / 2)) / 2.0
 }
 
-/// Medians; beside each of the others in brackets how this server stands to it.
+/// Returns the table of medians. The brackets beside another server hold the ratio of this server
+/// to it.
 fn table(lines: &[Line]) -> Table {
     let mut table = Table::new();
     table.load_preset(ASCII_MARKDOWN);

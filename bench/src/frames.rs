@@ -1,28 +1,28 @@
-//! Websocket frames as a server sends them (RFC 6455 §5.2), without copying.
+//! Reads and writes websocket frames as a server sends them (RFC 6455 §5.2), without copies.
 
 /// A frame.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Frame<'a> {
-    /// What it is.
+    /// The kind of the frame.
     pub(crate) opcode: Opcode,
-    /// Its bytes.
+    /// The payload.
     pub(crate) payload: &'a [u8],
 }
 
-/// What a frame is.
+/// The kind of a frame.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Opcode {
-    /// Text, bytes, or a part of them.
+    /// Text, bytes, or a part of such a message.
     Data,
-    /// The server says goodbye.
+    /// A close.
     Close,
-    /// To be answered.
+    /// A ping, which must be answered.
     Ping,
-    /// An answer.
+    /// A pong, the answer to a ping.
     Pong,
 }
 
-/// Takes the first frame off the bytes; `None` when it is not whole yet.
+/// Removes the first frame from the bytes. Returns `None` if it is not complete yet.
 pub(crate) fn split<'a>(bytes: &mut &'a [u8]) -> Option<Frame<'a>> {
     let Head {
         opcode,
@@ -34,18 +34,18 @@ pub(crate) fn split<'a>(bytes: &mut &'a [u8]) -> Option<Frame<'a>> {
     Some(Frame { opcode, payload })
 }
 
-/// How a frame begins.
+/// The head of a frame.
 pub(crate) struct Head<'a> {
-    /// What it is.
+    /// The kind of the frame.
     pub(crate) opcode: Opcode,
     /// The length of its payload.
     pub(crate) length: u64,
-    /// What follows: its payload, as far as it is here, and perhaps more.
+    /// The bytes after the head: the part of the payload that has arrived, and perhaps more.
     pub(crate) rest: &'a [u8],
 }
 
 impl<'a> Head<'a> {
-    /// `None` when it is not whole yet.
+    /// Reads a head. Returns `None` if it is not complete yet.
     pub(crate) fn of(bytes: &'a [u8]) -> Option<Self> {
         let (&[first, second], rest) = bytes.split_first_chunk()?;
         let (length, rest) = match second & 0x7f {
@@ -71,14 +71,14 @@ impl<'a> Head<'a> {
     }
 }
 
-/// A frame of a server. It has no mask, so it is the same for all clients.
+/// Returns a frame as a server sends it. It has no mask, so it is the same for all clients.
 pub(crate) fn to_client(payload: &[u8]) -> Vec<u8> {
     let mut frame = header(0x82, 0, payload.len());
     frame.extend_from_slice(payload);
     frame
 }
 
-/// A frame of a client. The mask is zero, which leaves the payload as it is.
+/// Returns a frame as a client sends it. The mask is zero, which does not change the payload.
 pub(crate) fn to_server(opcode: Opcode, payload: &[u8]) -> Vec<u8> {
     let first = match opcode {
         Opcode::Data => 0x82,

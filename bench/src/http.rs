@@ -1,5 +1,5 @@
-//! As much HTTP/1.1 as a load tool needs: a request out, an answer in, on a connection that stays
-//! open.
+//! A minimal HTTP/1.1 client for a load tool: it sends a request and reads an answer, on a
+//! connection that stays open.
 
 use anyhow::{Context, Result, bail, ensure};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -13,14 +13,14 @@ pub(crate) struct Http {
 
 /// An answer.
 pub(crate) struct Answer {
-    /// 200 …
+    /// The status, such as 200.
     pub(crate) status: u16,
-    /// Its content.
+    /// The body.
     pub(crate) body: Vec<u8>,
 }
 
 impl Http {
-    /// Over an open stream.
+    /// Uses an open stream.
     pub(crate) fn over(stream: TcpStream) -> Self {
         Self {
             stream,
@@ -28,7 +28,7 @@ impl Http {
         }
     }
 
-    /// Sends a whole request and waits for its answer.
+    /// Sends a whole request, and waits for its answer.
     pub(crate) async fn call(&mut self, request: &[u8]) -> Result<Answer> {
         self.stream.write_all(request).await?;
         let head = self.head().await?;
@@ -44,8 +44,8 @@ impl Http {
         })
     }
 
-    /// Sends a request to change to a websocket; the stream, and what of the websocket was read
-    /// already.
+    /// Sends a request to upgrade to a websocket. Returns the stream, and the bytes of the
+    /// websocket that were already read.
     pub(crate) async fn upgrade(mut self, request: &[u8]) -> Result<(TcpStream, Vec<u8>)> {
         self.stream.write_all(request).await?;
         let head = self.head().await?;

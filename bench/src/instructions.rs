@@ -1,11 +1,11 @@
-//! Instructions that this server executes for a call and for a delivery, counted by valgrind.
+//! Counts with valgrind the instructions that this server executes for a call and for a delivery.
 //!
-//! Time on a shared machine varies by several percent from run to run; the number of instructions
-//! hardly does, so a small change shows. What the kernel does is not counted.
+//! Time on a shared machine varies by several percent from run to run. The number of instructions
+//! hardly varies, so a small change is visible. The work of the kernel is not counted.
 //!
-//! Each figure is the difference of two counts: `n` calls and twice as many, divided by `n`. What
-//! happens once, whether there are many calls or few, is in both counts and falls out. What the
-//! server does at intervals, whether anyone calls or not, is counted before and subtracted.
+//! Each figure is the difference of two counts, for `n` calls and for twice as many, divided by
+//! `n`. Work that happens once is in both counts, and cancels out. Work that the server does at
+//! intervals, whether anyone calls or not, is counted before and subtracted.
 
 mod callgrind;
 mod calls;
@@ -24,25 +24,26 @@ use crate::compare::median;
 use crate::report::Report;
 use crate::target::Kind;
 
-/// Which program to count, and how long.
+/// The options of a count.
 #[derive(Clone, Debug, Args)]
 pub(crate) struct Instructions {
     /// The program of this server
     #[arg(long, value_name = "FILE")]
     server: PathBuf,
-    /// How many calls of each kind the first count makes; the second makes twice as many
+    /// The number of calls of each kind in the first count. The second count makes twice as many
     #[arg(long, default_value_t = 200)]
     calls: u32,
-    /// How often both counts are made; the figures are medians
+    /// The number of times that both counts are made. The figures are medians
     #[arg(long, default_value_t = 3)]
     rounds: u32,
 }
 
-/// How many websockets listen to the two channels that show what a delivery costs.
+/// The number of websockets on the smaller of the two channels that show the cost of a delivery.
 const FEW: u32 = 20;
 const MANY: u32 = 100;
 
-/// A message to websockets takes longer to count than a call, so fewer are sent.
+/// The number of calls for each message. A message to websockets takes longer to count than a call,
+/// so fewer are sent.
 const CALLS_PER_MESSAGE: u32 = 4;
 
 impl Instructions {
@@ -79,7 +80,7 @@ impl Instructions {
         Ok(report)
     }
 
-    /// Counts a message that this many websockets receive.
+    /// Counts the instructions of a message that this many websockets receive.
     async fn count_message(&self, server: &Callgrind, listeners: u32) -> Result<f64> {
         let mut listeners = Listeners::open(server.target(), listeners).await?;
         let messages = self.calls / CALLS_PER_MESSAGE;
@@ -87,7 +88,7 @@ impl Instructions {
         self.count(server, messages, publish).await
     }
 
-    /// Counts the instructions of one call. Some calls come first and are not counted.
+    /// Counts the instructions of one call. Some calls before are not counted.
     async fn count(
         &self,
         server: &Callgrind,

@@ -1,9 +1,9 @@
-//! The `limit`: what the kernel allows. A server that does nothing but write the frame of each
-//! message to each socket, in a loop; with `merge`, what has queued up for a socket goes out in one
+//! The server `limit`, which shows what the kernel allows. It only writes the frame of each message
+//! to each socket, in a loop. With `merge`, everything that waits for a socket goes out in one
 //! write.
 //!
-//! It takes publications as NATS does (`PUB NAME LENGTH`, then the message), over any connection;
-//! names do not matter.
+//! It takes publications as NATS does (`PUB NAME LENGTH`, then the message), over any connection.
+//! Names have no effect.
 
 use std::io::{ErrorKind, Read, Write};
 use std::net::SocketAddr;
@@ -16,9 +16,9 @@ use crate::frames::to_client;
 
 const LISTENER: Token = Token(usize::MAX);
 
-/// What a connection turned out to be.
+/// The role of a connection, which its first bytes show.
 enum Role {
-    /// Nothing known yet.
+    /// The role is not known yet.
     New,
     Publisher,
     Subscriber,
@@ -27,13 +27,13 @@ enum Role {
 struct Connection {
     stream: TcpStream,
     role: Role,
-    /// Read and not understood yet.
+    /// Bytes that were read and not yet parsed.
     input: Vec<u8>,
-    /// Not taken by the socket yet.
+    /// Bytes that the socket has not taken yet.
     output: Vec<u8>,
 }
 
-/// Serves for ever.
+/// Serves until the process ends.
 pub(crate) fn serve(address: SocketAddr, merge: bool) -> Result<()> {
     let mut poll = Poll::new()?;
     let mut listener =
@@ -110,7 +110,7 @@ fn accept(
 }
 
 impl Connection {
-    /// Reads all there is; false at the end.
+    /// Reads all bytes that have arrived. Returns false at the end of the stream.
     fn read(&mut self, frames: &mut Vec<Vec<u8>>) -> bool {
         let mut buffer = [0; 16 << 10];
         loop {
@@ -134,7 +134,7 @@ impl Connection {
         }
         match self.role {
             Role::Publisher => self.take_publications(frames),
-            // Pongs and the like.
+            // Ignores pongs and other frames of clients.
             Role::Subscriber => self.input.clear(),
             Role::New => {}
         }
@@ -173,7 +173,7 @@ impl Connection {
         self.input.drain(..at);
     }
 
-    /// Writes after what is waiting; false when the socket is gone.
+    /// Writes the bytes after those that wait. Returns false if the socket is closed.
     fn write(&mut self, bytes: &[u8]) -> bool {
         let is_waiting = !self.output.is_empty();
         if is_waiting {

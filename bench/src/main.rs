@@ -1,18 +1,18 @@
-//! The command `channelstream-bench`: puts load on a server and says what it did.
+//! The command `channelstream-bench` puts load on a server and reports what it measured.
 //!
 //! In reading order:
 //!
-//! - [`scenario`]: what is done; [`target`]: to which server; [`report`]: what came out;
-//! - [`audience`] and [`subscriber`]: those who listen; [`tally`]: who has received what;
-//!   [`stamp`]: by which it is known;
-//! - [`process`]: CPU and memory; [`http`] and [`frames`]: the protocols; [`progress`]: for the
-//!   terminal;
-//! - [`limit`]: a server that does nothing but write; [`compare`]: all servers in turn;
-//! - [`soak`]: whether anything grows in a long time;
-//! - [`instructions`]: what this server executes for each call, under valgrind.
+//! - [`scenario`]: the load; [`target`]: the server; [`report`]: the results;
+//! - [`audience`] and [`subscriber`]: the subscribers; [`tally`]: the check of all deliveries;
+//!   [`stamp`]: the mark by which a delivery is recognised;
+//! - [`process`]: CPU and memory; [`http`] and [`frames`]: the protocols; [`progress`]: bars for
+//!   the terminal;
+//! - [`limit`]: a server that only writes; [`compare`]: all servers in turn;
+//! - [`soak`]: checks that nothing grows over a long time;
+//! - [`instructions`]: counts the instructions of each call of this server, under valgrind.
 //!
-//! One thread, no buffer and no timer of its own for a subscriber: the tool shares the machine with
-//! the server that it measures.
+//! All subscribers share one thread, and have no buffer or timer of their own: the tool shares the
+//! machine with the server that it measures.
 
 mod audience;
 mod cli;

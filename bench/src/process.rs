@@ -1,26 +1,27 @@
-//! What the kernel says of a server's processes: CPU seconds, resident memory, threads and open
-//! descriptors.
+//! Reads from the kernel what a server's processes use: CPU seconds, resident memory, threads and
+//! open descriptors.
 
 use std::collections::HashMap;
 use std::fs;
 
 use anyhow::{Context, Result};
 
-/// A server's processes: those named and all their descendants.
+/// The processes of a server: the given ones and all their descendants.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Processes(Vec<u32>);
 
-/// What they have used.
+/// The resources that they have used.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Usage {
-    /// Seconds of CPU since they began.
+    /// The CPU time in seconds since they began.
     pub(crate) cpu: f64,
-    /// Resident memory now, in bytes.
+    /// The present resident memory in bytes.
     pub(crate) memory: u64,
 }
 
 impl Processes {
-    /// These and their descendants; none when the server runs elsewhere.
+    /// Returns these processes and their descendants, or none if the server runs on another
+    /// machine.
     pub(crate) fn of(pids: &[u32]) -> Self {
         let parents: HashMap<u32, u32> = all_pids()
             .filter_map(|pid| Some((pid, parent(pid)?)))
@@ -39,7 +40,7 @@ impl Processes {
         Self(family)
     }
 
-    /// Their use so far; `None` when there are none.
+    /// Returns what they have used so far, or `None` if there are no processes.
     pub(crate) fn usage(&self) -> Result<Option<Usage>> {
         if self.0.is_empty() {
             return Ok(None);
@@ -54,17 +55,17 @@ impl Processes {
         Ok(Some(usage))
     }
 
-    /// How many descriptors they have open.
+    /// Returns the number of open descriptors.
     pub(crate) fn descriptors(&self) -> Result<u64> {
         self.count("fd")
     }
 
-    /// How many threads they have.
+    /// Returns the number of threads.
     pub(crate) fn threads(&self) -> Result<u64> {
         self.count("task")
     }
 
-    /// The number of entries of a folder that each of them has in `/proc`.
+    /// Returns the number of entries in a folder that each of them has in `/proc`.
     fn count(&self, folder: &str) -> Result<u64> {
         let mut count = 0;
         for pid in &self.0 {
@@ -76,7 +77,7 @@ impl Processes {
     }
 }
 
-/// Seconds of CPU that this tool has used.
+/// Returns the CPU time in seconds that this tool has used.
 pub(crate) fn own_cpu() -> f64 {
     cpu(std::process::id()).unwrap_or_default()
 }
@@ -86,7 +87,7 @@ fn all_pids() -> impl Iterator<Item = u32> {
     entries.filter_map(|entry| entry.ok()?.file_name().to_str()?.parse().ok())
 }
 
-/// The fields of `/proc/PID/stat` that follow the command, which may hold anything.
+/// Returns the fields of `/proc/PID/stat` after the command, which may contain any characters.
 fn stat(pid: u32) -> Option<Vec<String>> {
     let stat = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
     Some(

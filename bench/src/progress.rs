@@ -1,25 +1,25 @@
-//! What is going on, on a terminal; elsewhere nothing.
+//! Shows the progress of a run on a terminal, and nothing elsewhere.
 
 use std::time::Duration;
 
 use indicatif::{ProgressBar, ProgressStyle};
 use tokio::time::{Instant, sleep};
 
-/// Shows bars on standard error, where that is a terminal.
+/// Shows bars on standard error, if it is a terminal.
 #[derive(Clone, Debug)]
 pub(crate) struct Progress {
     title: String,
 }
 
 impl Progress {
-    /// Of a run with this title.
+    /// Shows the progress of a run with this title.
     pub(crate) fn new(title: &str) -> Self {
         Self {
             title: title.to_owned(),
         }
     }
 
-    /// A bar for a step of so many.
+    /// Returns a bar for a step of this length.
     pub(crate) fn bar(&self, step: &str, length: u64) -> ProgressBar {
         let bar = ProgressBar::new(length);
         if let Ok(style) = ProgressStyle::with_template("{msg} {wide_bar} {pos}/{len}") {
@@ -29,7 +29,7 @@ impl Progress {
         bar
     }
 
-    /// Lets time pass.
+    /// Waits for this time, and shows a bar.
     pub(crate) async fn pass(&self, step: &str, time: Duration) {
         let bar = self.bar(
             &format!("{step}, tenths of a second"),

@@ -1,4 +1,4 @@
-//! What a run came to.
+//! The results of a run.
 
 use comfy_table::Table;
 use comfy_table::presets::NOTHING;
@@ -7,13 +7,13 @@ use serde::Serialize;
 use crate::tally::Faults;
 use crate::target::Kind;
 
-/// The figures of a run; those that a scenario does not measure, or that nothing is known of since
-/// the server runs elsewhere, are left out.
+/// The figures of a run. It has no figures that the scenario does not measure, or that need the
+/// processes of a server on this machine.
 #[derive(Clone, Debug, Serialize)]
 pub(crate) struct Report {
-    /// What was done.
+    /// The name of the scenario.
     pub(crate) scenario: &'static str,
-    /// To which server.
+    /// The kind of the server.
     pub(crate) target: Kind,
     /// The figures, in the order in which they are shown.
     pub(crate) figures: Vec<Figure>,
@@ -22,16 +22,16 @@ pub(crate) struct Report {
 /// A figure.
 #[derive(Clone, Debug, Serialize)]
 pub(crate) struct Figure {
-    /// What it is; the key to compare runs by.
+    /// The name, by which runs are compared.
     pub(crate) name: &'static str,
-    /// How much.
+    /// The value.
     pub(crate) value: f64,
-    /// Of what.
+    /// The unit.
     pub(crate) unit: &'static str,
 }
 
 impl Report {
-    /// Without figures.
+    /// Returns a report without figures.
     pub(crate) fn new(scenario: &'static str, target: Kind) -> Self {
         Self {
             scenario,
@@ -45,7 +45,7 @@ impl Report {
         self.figures.push(Figure { name, value, unit });
     }
 
-    /// Adds what went wrong; the table shows it whether anything did or not.
+    /// Adds the wrong deliveries. The table shows them even if there are none.
     pub(crate) fn add_faults(
         &mut self,
         Faults {
@@ -63,7 +63,7 @@ impl Report {
         }
     }
 
-    /// The value of a figure.
+    /// Returns the value of a figure.
     pub(crate) fn value(&self, name: &str) -> Option<f64> {
         self.figures
             .iter()
@@ -71,7 +71,7 @@ impl Report {
             .map(|figure| figure.value)
     }
 
-    /// What went wrong, in deliveries.
+    /// Returns the number of wrong deliveries.
     pub(crate) fn faults(&self) -> f64 {
         ["lost", "doubled", "out of order"]
             .iter()
@@ -79,7 +79,7 @@ impl Report {
             .sum()
     }
 
-    /// For people.
+    /// Returns a table for people.
     pub(crate) fn table(&self) -> Table {
         let mut table = Table::new();
         table.load_preset(NOTHING);
@@ -93,7 +93,7 @@ impl Report {
     }
 }
 
-/// Three digits that count, and thousands apart.
+/// Formats a number with three significant digits, and with separators of thousands.
 pub(crate) fn readable(value: f64) -> String {
     let decimals = match value.abs() {
         100.0.. => 0,

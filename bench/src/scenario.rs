@@ -1,4 +1,4 @@
-//! The scenarios: what is done to a server, and what is measured while it is done.
+//! The scenarios: the load on a server, and what is measured meanwhile.
 
 mod churn;
 mod idle;
@@ -18,16 +18,16 @@ pub(crate) use idle::Idle;
 pub(crate) use load::{Load, Pace, Running};
 pub(crate) use stalled::Stalled;
 
-/// What to do to the server.
+/// The load to put on the server.
 #[derive(Clone, Debug, Subcommand)]
 pub(crate) enum Scenario {
-    /// Subscribers of one channel, publications in flight: each is followed by the next when all
-    /// have received it
+    /// Subscribers of one channel receive publications. A publisher sends the next one when all
+    /// have received its last one
     Fanout {
-        /// How many subscribe
+        /// The number of subscribers
         #[arg(long, default_value_t = 1000)]
         subscribers: usize,
-        /// Publications under way at a time
+        /// The number of publications under way at the same time
         #[arg(long, default_value_t = 1)]
         in_flight: usize,
         #[command(flatten)]
@@ -35,105 +35,106 @@ pub(crate) enum Scenario {
     },
     /// Many channels with few subscribers each
     Channels {
-        /// How many channels
+        /// The number of channels
         #[arg(long, default_value_t = 2000)]
         channels: usize,
-        /// How many subscribe to each
+        /// The number of subscribers of each channel
         #[arg(long, default_value_t = 5)]
         subscribers: usize,
-        /// Publishers, each with a publication under way
+        /// The number of publishers, each with one publication under way
         #[arg(long, default_value_t = 8)]
         publishers: usize,
         #[command(flatten)]
         common: Common,
     },
-    /// Calls that publish, each caller's next one when the one before was answered: how many, and
-    /// how long for each?
+    /// Calls that publish. Each caller makes the next call when its last one was answered. Measures
+    /// the rate of calls, and the time of each
     Publish {
-        /// Callers, each with a connection and a call under way
+        /// The number of callers, each with a connection and one call under way
         #[arg(long, default_value_t = 32)]
         publishers: usize,
-        /// How many subscribe to the channel they publish to
+        /// The number of subscribers of the channel to which they publish
         #[arg(long, default_value_t = 0)]
         subscribers: usize,
         #[command(flatten)]
         common: Common,
     },
-    /// Messages at a fixed rate: how long from publishing to receipt?
+    /// Messages at a fixed rate. Measures the time from publishing to receipt
     Paced {
-        /// How many channels
+        /// The number of channels
         #[arg(long, default_value_t = 1)]
         channels: usize,
-        /// How many subscribe to each
+        /// The number of subscribers of each channel
         #[arg(long, default_value_t = 1000)]
         subscribers: usize,
-        /// Messages a second, over all channels
+        /// The number of messages a second, over all channels
         #[arg(long, default_value_t = 50.0)]
         rate: f64,
         #[command(flatten)]
         common: Common,
     },
-    /// Websockets on which nothing happens: memory for each, and the CPU that heartbeats cost
+    /// Idle websockets. Measures the memory of each, and the CPU for heartbeats
     Idle {
-        /// How many
+        /// The number of subscribers
         #[arg(long, default_value_t = 10_000)]
         subscribers: usize,
-        /// Messages of a megabyte that all receive before memory is measured again
+        /// The number of messages of a megabyte that all receive before memory is measured again
         #[arg(long, default_value_t = 0)]
         burst: u32,
-        /// How long to look on
+        /// The duration of a measurement in seconds
         #[arg(long, default_value_t = 20.0)]
         seconds: f64,
     },
-    /// Clients that never read among others: what becomes of the others, and what it costs
+    /// Some clients never read. Measures the rate of the other clients, and the memory that the
+    /// silent ones cost
     Stalled {
-        /// How many read
+        /// The number of subscribers that read
         #[arg(long, default_value_t = 900)]
         subscribers: usize,
-        /// How many do not
+        /// The number of subscribers that do not read
         #[arg(long, default_value_t = 100)]
         stalled: usize,
-        /// Publications under way at a time
+        /// The number of publications under way at the same time
         #[arg(long, default_value_t = 8)]
         in_flight: usize,
         #[command(flatten)]
         common: Common,
     },
-    /// Connect, listen, leave, again and again
+    /// Clients that connect, listen and leave, again and again
     Churn {
-        /// How many do so at once
+        /// The number of clients at the same time
         #[arg(long, default_value_t = 32)]
         clients: usize,
-        /// How long
+        /// The duration in seconds
         #[arg(long, default_value_t = 10.0)]
         seconds: f64,
     },
 }
 
-/// What most scenarios have.
+/// The options that most scenarios have.
 #[derive(Clone, Copy, Debug, Args)]
 pub(crate) struct Common {
-    /// Size of a message in bytes, without what the server puts around it
+    /// The size of a message in bytes, without the server's envelope
     #[arg(long, default_value_t = 200)]
     pub(crate) size: usize,
-    /// How long to measure, after a second of warming up
+    /// The duration of the measurement in seconds, after a second of warm-up
     #[arg(long, default_value_t = 5.0)]
     pub(crate) seconds: f64,
 }
 
-/// One server, and what may be known of it.
+/// A server, and the means to measure it.
 #[derive(Clone)]
 pub(crate) struct Bench {
-    /// The server.
+    /// The server to measure.
     pub(crate) target: Target,
-    /// Its processes; none when it runs elsewhere.
+    /// The server's processes, or none if it runs on another machine.
     pub(crate) processes: Processes,
-    /// For the terminal.
+    /// The progress bars for the terminal.
     pub(crate) progress: Progress,
 }
 
 impl Scenario {
-    /// Its name.
+    /// Returns the name of the scenario.
     pub(crate) fn name(&self) -> &'static str {
         match self {
             Self::Fanout { .. } => "fanout",
@@ -146,7 +147,7 @@ impl Scenario {
         }
     }
 
-    /// Whether many deliveries are measured, and not how long each takes.
+    /// Returns whether the scenario measures a number of deliveries, rather than the time of each.
     pub(crate) fn is_batched(&self) -> bool {
         matches!(
             self,
@@ -154,7 +155,7 @@ impl Scenario {
         )
     }
 
-    /// Does it to the server. Within a `LocalSet`.
+    /// Puts the load on the server. Must run within a `LocalSet`.
     pub(crate) async fn run(&self, bench: &Bench) -> Result<Report> {
         match *self {
             Self::Fanout {

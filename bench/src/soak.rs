@@ -1,9 +1,8 @@
-//! The soak: this server at half of what it can do on this machine, for a long time, while clients
-//! come and go, publish and poll. Nothing may grow.
-//!
-//! First a short run finds how many messages a second reach everybody. Then a fresh server gets half
-//! of that at a steady rate. When it has warmed up, the medians of the first and the last tenth of
-//! the time are compared.
+//! The soak test: this server runs for a long time at half of its capacity on this machine, while
+//! clients come and go, publish and poll. Nothing may grow.
+//! First a short run finds the number of messages a second that reach all subscribers. Then a new
+//! server gets half of that at a steady rate. When it has warmed up, the medians of the first and
+//! the last tenth of the time are compared.
 
 mod crowd;
 mod growth;
@@ -25,38 +24,39 @@ use crate::report::readable;
 use crate::scenario::{Bench, Common, Load, Pace, Running};
 use crate::tally::Faults;
 
-/// The shape of the load: channels, and listeners of each.
+/// The number of channels of the load.
 const CHANNELS: usize = 50;
+/// The number of listeners of each channel.
 const LISTENERS: usize = 20;
 const PUBLISHERS: usize = 8;
 
-/// How long the run takes that finds the capacity.
+/// The duration in seconds of the run that finds the capacity.
 const FINDING: f64 = 10.0;
 
-/// The share of the time for which the server warms up: logs fill, and memory is allocated once.
+/// The share of the time in which the server warms up: logs fill, and memory is allocated once.
 const WARM_UP: f64 = 0.2;
 
-/// The shortest and the longest that it warms up, in seconds.
+/// The shortest and the longest warm-up, in seconds.
 const WARM_UP_BOUNDS: (f64, f64) = (20.0, 300.0);
 
 const SAMPLE_EVERY: Duration = Duration::from_secs(1);
 
-/// How long, and which program.
+/// The options of a soak test.
 #[derive(Clone, Debug, Args)]
 pub(crate) struct Soak {
     /// The program of this server
     #[arg(long, value_name = "FILE")]
     server: PathBuf,
-    /// How many seconds the load lasts, at least 60
+    /// The duration of the load in seconds, at least 60
     #[arg(long, env = "SOAK_SECONDS", default_value_t = 1800.0)]
     seconds: f64,
-    /// Messages a second, instead of half of what a short run finds
+    /// The number of messages a second. The default is half of what a short run finds
     #[arg(long)]
     rate: Option<f64>,
 }
 
 impl Soak {
-    /// Runs it, prints what was seen, and fails if anything has grown.
+    /// Runs the test, prints the samples, and fails if anything has grown.
     pub(crate) fn run(&self) -> Result<()> {
         ensure!(
             self.seconds >= 60.0,
@@ -70,7 +70,7 @@ impl Soak {
     }
 
     async fn soak(&self) -> Result<()> {
-        // The server is started in a folder of its own.
+        // The server starts in another folder.
         let program = self.server.canonicalize();
         let program = program.with_context(|| format!("{} is not there", self.server.display()))?;
         let rate = match self.rate {
@@ -115,7 +115,7 @@ impl Soak {
         }
     }
 
-    /// Looks at the server once a second. Returns what was seen once it had warmed up.
+    /// Takes a sample of the server once a second. Returns the samples after the warm-up.
     async fn watch(&self, bench: &Bench) -> Result<Vec<Sample>> {
         let (shortest, longest) = WARM_UP_BOUNDS;
         let warm_up = (self.seconds * WARM_UP).clamp(shortest, longest);
@@ -139,8 +139,8 @@ impl Soak {
     }
 }
 
-/// Finds how many messages a second a server can publish so that each has reached everybody before
-/// the next.
+/// Finds the number of messages a second that a server can publish if each has reached all
+/// subscribers before the next.
 async fn find_capacity(server: &Path) -> Result<f64> {
     let server = Contender::Channelstream.start(server)?;
     let bench = server.bench("capacity")?;

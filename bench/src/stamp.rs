@@ -1,34 +1,34 @@
-//! What a published message carries so that its deliveries can be checked: who published it, its
-//! number, and when.
+//! The stamp of a published message, by which its deliveries are checked: the publisher, the number
+//! of the message, and the time.
 
 use std::io::Write;
 
 use memchr::memmem::Finder;
 
-/// Digits of fixed width, so that a stamp is found and read without a JSON parser: a delivery costs
-/// the tool as little as it can.
+/// The beginning of a stamp. Its numbers have a fixed width, so that it is found and read without a
+/// JSON parser, and a delivery costs the tool as little as possible.
 const MARK: &str = "\"stamp\":\"";
 const LENGTH: usize = 4 + 10 + 14;
 
-/// A message's mark.
+/// The stamp of a message.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Stamp {
-    /// Which publisher; [`Stamp::ROLL_CALL`] for a message that only asks who is listening.
+    /// The publisher, or [`Stamp::ROLL_CALL`] for a message that only finds out who listens.
     pub(crate) slot: u16,
-    /// The publisher's how-manieth message, from 0.
+    /// The number of the message among those of its publisher, from 0.
     pub(crate) number: u32,
-    /// When it was published, in microseconds since the start of the run.
+    /// The time of publication, in microseconds since the start of the run.
     pub(crate) micros: u64,
 }
 
 impl Stamp {
-    /// The slot of messages that are not counted.
+    /// The publisher number of messages that are not counted.
     pub(crate) const ROLL_CALL: u16 = 9999;
 
     /// The smallest message that can carry a stamp, in bytes.
     pub(crate) const MIN_MESSAGE: usize = MARK.len() + LENGTH + 14;
 
-    /// A JSON object of `size` bytes that carries the stamp.
+    /// Writes a JSON object of `size` bytes that carries the stamp.
     pub(crate) fn write(self, size: usize, message: &mut Vec<u8>) {
         let start = message.len();
         let Self {
@@ -36,7 +36,7 @@ impl Stamp {
             number,
             micros,
         } = self;
-        // A vector takes everything.
+        // Writing to a vector cannot fail.
         let _ = write!(
             message,
             "{{{MARK}{slot:04}{number:010}{micros:014}\",\"pad\":\""
@@ -62,7 +62,7 @@ impl Stamp {
     }
 }
 
-/// Finds stamps in what a server sends, however it wraps messages.
+/// Finds stamps in the data from a server, however it wraps messages.
 pub(crate) struct StampFinder(Finder<'static>);
 
 impl Default for StampFinder {
@@ -72,7 +72,7 @@ impl Default for StampFinder {
 }
 
 impl StampFinder {
-    /// All stamps in the text, in order.
+    /// Returns all stamps in the text, in their order.
     pub(crate) fn find<'a>(&'a self, text: &'a [u8]) -> impl Iterator<Item = Stamp> + 'a {
         self.0
             .find_iter(text)

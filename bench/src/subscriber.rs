@@ -1,4 +1,4 @@
-//! One who listens: reads what comes, checks it, answers pings as a browser does.
+//! A subscriber: it reads and checks what arrives, and answers pings as a browser does.
 
 use std::cell::RefCell;
 use std::future::poll_fn;
@@ -14,20 +14,21 @@ use crate::stamp::StampFinder;
 use crate::tally::{Receipts, Tally};
 use crate::target::WebSocket;
 
-/// Of longer frames only the beginning is looked at; the rest is not kept.
+/// The size in bytes above which a subscriber reads only the beginning of a frame, and does not
+/// keep the rest.
 const LARGE_FRAME: u64 = 256 << 10;
 
-/// What all subscribers of a run share.
+/// The state that all subscribers of a run share.
 pub(crate) struct Ears {
     tally: Rc<Tally>,
     finder: StampFinder,
-    /// Read into by one after the other, so that thousands of them cost no memory and stay in the
-    /// cache.
+    /// The buffer for reading. All subscribers use it one after the other, so that thousands of
+    /// them need no memory of their own and the data stays in the cache.
     buffer: RefCell<Vec<u8>>,
 }
 
 impl Ears {
-    /// For a run.
+    /// Returns the shared state of a run.
     pub(crate) fn new(tally: Rc<Tally>) -> Rc<Self> {
         Rc::new(Self {
             tally,
@@ -41,9 +42,9 @@ impl Ears {
 pub(crate) struct Subscriber {
     ears: Rc<Ears>,
     stream: TcpStream,
-    /// The beginning of a frame of which the rest has not come.
+    /// The beginning of a frame whose rest has not arrived.
     rest: Vec<u8>,
-    /// So much of a large frame is still to come.
+    /// The number of bytes of a large frame that are still to come.
     to_skip: u64,
     receipts: Rc<RefCell<Receipts>>,
 }
@@ -60,12 +61,12 @@ impl Subscriber {
         }
     }
 
-    /// Until the server says goodbye or the socket ends.
+    /// Reads until the server closes the websocket or the socket ends.
     pub(crate) async fn listen(mut self) {
         while poll_fn(|context| self.poll_read(context)).await {}
     }
 
-    /// Whether more is to come.
+    /// Reads once. Returns whether more may come.
     fn poll_read(&mut self, context: &mut Context<'_>) -> Poll<bool> {
         let ears = self.ears.clone();
         let mut buffer = ears.buffer.borrow_mut();
@@ -85,7 +86,7 @@ impl Subscriber {
         Poll::Ready(is_open)
     }
 
-    /// Whether more is to come.
+    /// Reads frames from the bytes. Returns whether more may come.
     fn take(&mut self, bytes: &[u8]) -> bool {
         let skipped = self.to_skip.min(bytes.len() as u64);
         self.to_skip -= skipped;
@@ -96,7 +97,7 @@ impl Subscriber {
             match frame.opcode {
                 Opcode::Data => {
                     self.receive(frame.payload);
-                    // NATS asks in its own words.
+                    // NATS has its own form of pings.
                     if frame.payload.starts_with(b"PING\r\n") {
                         self.say(Opcode::Data, b"PONG\r\n");
                     }
@@ -124,17 +125,17 @@ impl Subscriber {
         }
     }
 
-    /// A few bytes; a socket that has no room even for these will be closed by the server.
+    /// Sends a few bytes. A server will close a socket that has no room even for these.
     fn say(&self, opcode: Opcode, payload: &[u8]) {
         let _ = self.stream.try_write(&to_server(opcode, payload));
         acknowledge_when_reading(&self.stream);
     }
 }
 
-/// Whoever answers within 40 ms of being sent something is interactive to Linux, which from then on
-/// no longer acknowledges what was read when it was read, but every second message as it arrives.
-/// Over loopback that is within the server's write and at its expense, a fifth of a delivery; a
-/// client on another machine pays for its own acknowledgements.
+/// Turns on quick acknowledgements. If a program answers within 40 ms, Linux treats its socket as
+/// interactive. From then on, Linux acknowledges every second message as it arrives, instead of
+/// when it was read. Over loopback, this happens within the server's write and at its expense, a
+/// fifth of a delivery. A client on another machine pays for its own acknowledgements.
 #[cfg(target_os = "linux")]
 fn acknowledge_when_reading(stream: &TcpStream) {
     let _ = socket2::SockRef::from(stream).set_tcp_quickack(true);

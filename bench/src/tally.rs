@@ -1,8 +1,8 @@
-//! Who has received what: every delivery is checked against what was published.
+//! Checks every delivery against the messages that were published.
 //!
 //! Publisher `s` of `k` sends its message number `n` to channel `s·C/k + n` (modulo the C
-//! channels). So a subscriber knows which numbers of each publisher are for its channel, and in
-//! which order: anything else is lost, doubled or out of order.
+//! channels). So a subscriber knows which numbers of each publisher belong to its channel, and
+//! their order. Everything else is lost, doubled or out of order.
 
 use std::cell::{Cell, RefCell};
 use std::time::Instant;
@@ -17,14 +17,14 @@ use crate::stamp::Stamp;
 /// The plan of a run.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Plan {
-    /// How many channels.
+    /// The number of channels.
     pub(crate) channels: usize,
-    /// How many publishers.
+    /// The number of publishers.
     pub(crate) slots: usize,
 }
 
 impl Plan {
-    /// Where a publisher's message goes.
+    /// Returns the channel of a publisher's message.
     pub(crate) fn channel_of(&self, slot: usize, number: u32) -> usize {
         (self.first_channel(slot) + number as usize) % self.channels
     }
@@ -33,31 +33,32 @@ impl Plan {
         slot * self.channels / self.slots
     }
 
-    /// The first number of a publisher for a channel; those after it follow at steps of `channels`.
+    /// Returns the first number of a publisher for a channel. Later numbers follow in steps of
+    /// `channels`.
     fn first_number(&self, slot: usize, channel: usize) -> u32 {
         ((channel + self.channels - self.first_channel(slot)) % self.channels) as u32
     }
 }
 
-/// What one subscriber has received.
+/// The record of what one subscriber has received.
 pub(crate) struct Receipts {
     plan: Plan,
-    /// By publisher: the number that is to come next.
+    /// The next number of each publisher.
     next: Vec<u32>,
-    /// Numbers, by publisher, that later ones have overtaken. Empty as long as the server does its
-    /// work.
+    /// The publishers and numbers of messages that later ones have overtaken. It is empty unless
+    /// the server makes a mistake.
     skipped: Vec<(usize, u32)>,
     has_answered_roll_call: bool,
 }
 
-/// What went wrong, in deliveries.
+/// The numbers of wrong deliveries.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
 pub(crate) struct Faults {
-    /// Never came.
+    /// Messages that never arrived.
     pub(crate) lost: u64,
-    /// Came again.
+    /// Messages that arrived again.
     pub(crate) doubled: u64,
-    /// Came after a later one of the same publisher.
+    /// Messages that arrived after a later one of the same publisher.
     pub(crate) disordered: u64,
 }
 
@@ -69,7 +70,7 @@ struct Flight {
     landed: Notify,
 }
 
-/// The books of a run, shared by all its tasks.
+/// The counts of a run, shared by all its tasks.
 pub(crate) struct Tally {
     start: Instant,
     flights: Vec<Flight>,
@@ -82,7 +83,7 @@ pub(crate) struct Tally {
 }
 
 impl Receipts {
-    /// Of a subscriber of this channel.
+    /// Returns the empty record of a subscriber of this channel.
     pub(crate) fn new(plan: Plan, channel: usize) -> Self {
         let next = (0..plan.slots)
             .map(|slot| plan.first_number(slot, channel))
@@ -95,7 +96,7 @@ impl Receipts {
         }
     }
 
-    /// How many deliveries have not come, when each publisher has sent so many messages.
+    /// Returns the number of missing deliveries when each publisher has sent this many messages.
     pub(crate) fn missing(&self, sent: &[u32]) -> u64 {
         let step = self.plan.channels as u32;
         let missing =
@@ -105,7 +106,7 @@ impl Receipts {
 }
 
 impl Tally {
-    /// Empty books.
+    /// Returns a tally without counts.
     pub(crate) fn new(plan: Plan) -> Result<Self> {
         Ok(Self {
             start: Instant::now(),
@@ -114,18 +115,19 @@ impl Tally {
             doubled: Cell::default(),
             disordered: Cell::default(),
             present: Cell::default(),
-            // Up to a minute, in microseconds; three digits are more than a shared machine repeats.
+            // The range is up to a minute, in microseconds. Three digits are more than a shared
+            // machine can repeat.
             latency: RefCell::new(Histogram::new_with_max(60_000_000, 3)?),
             answers: RefCell::new(Histogram::new_with_max(60_000_000, 3)?),
         })
     }
 
-    /// Microseconds since the start of the run.
+    /// Returns the microseconds since the start of the run.
     pub(crate) fn micros(&self) -> u64 {
         u64::try_from(self.start.elapsed().as_micros()).unwrap_or(u64::MAX)
     }
 
-    /// A publisher sends a message that so many are to receive.
+    /// Records that a publisher sends a message that this many subscribers must receive.
     pub(crate) fn depart(&self, slot: usize, number: u32, receivers: usize) {
         if let Some(flight) = self.flights.get(slot) {
             flight.number.set(number);
@@ -133,7 +135,7 @@ impl Tally {
         }
     }
 
-    /// Waits until all have received the publisher's message.
+    /// Waits until all subscribers have received the publisher's message.
     pub(crate) async fn landed(&self, slot: usize) {
         if let Some(flight) = self.flights.get(slot) {
             while flight.missing.get() > 0 {
@@ -142,7 +144,7 @@ impl Tally {
         }
     }
 
-    /// A subscriber has received a message.
+    /// Records that a subscriber has received a message.
     pub(crate) fn receive(&self, receipts: &mut Receipts, stamp: Stamp, now: u64) {
         if stamp.slot == Stamp::ROLL_CALL {
             if !std::mem::replace(&mut receipts.has_answered_roll_call, true) {
@@ -186,32 +188,32 @@ impl Tally {
         }
     }
 
-    /// How many subscribers have answered the roll call.
+    /// Returns the number of subscribers that have received a roll call.
     pub(crate) fn present(&self) -> usize {
         self.present.get()
     }
 
-    /// How many messages were delivered so far, to all subscribers together.
+    /// Returns the number of messages that were delivered so far, to all subscribers together.
     pub(crate) fn deliveries(&self) -> u64 {
         self.deliveries.get()
     }
 
-    /// Deliveries that came again, and such as came late.
+    /// Returns the numbers of deliveries that came again, and of those that came late.
     pub(crate) fn doubled_and_disordered(&self) -> (u64, u64) {
         (self.doubled.get(), self.disordered.get())
     }
 
-    /// From publishing to receipt, in microseconds, since this was last asked.
+    /// Returns the times from publishing to receipt in microseconds, since the last call.
     pub(crate) fn take_latency(&self) -> Histogram<u64> {
         take(&self.latency)
     }
 
-    /// A publication was answered after this many microseconds.
+    /// Records that a publication was answered after this many microseconds.
     pub(crate) fn note_answer(&self, micros: u64) {
         self.answers.borrow_mut().saturating_record(micros.max(1));
     }
 
-    /// From publishing to the answer, in microseconds, since this was last asked.
+    /// Returns the times from publishing to the answer in microseconds, since the last call.
     pub(crate) fn take_answers(&self) -> Histogram<u64> {
         take(&self.answers)
     }

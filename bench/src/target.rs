@@ -1,6 +1,6 @@
-//! The servers that can be measured: how one subscribes there, and how one publishes.
+//! The servers that can be measured, and their ways to subscribe and to publish.
 //!
-//! A subscriber is always an open websocket, so that what is compared is the same for all.
+//! A subscriber is always an open websocket, so that the comparison is the same for all servers.
 
 mod publisher;
 
@@ -21,23 +21,23 @@ use crate::http::Http;
 
 pub(crate) use publisher::{Publisher, PublisherPool};
 
-/// Which server.
+/// The kind of a server.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub(crate) enum Kind {
-    /// This one.
+    /// This server.
     Channelstream,
     /// nginx with nchan: publisher at `/pub/NAME`, websocket subscriber at `/sub/NAME`.
     Nchan,
-    /// NATS: subscribers by its websocket listener, publishing by its own protocol over one
+    /// NATS: subscribers use its websocket listener, and publishers its own protocol over one
     /// connection.
     Nats,
-    /// The bare loop of writes of `channelstream-bench limit`.
+    /// The server of `channelstream-bench limit`, which only writes.
     Limit,
 }
 
 impl Kind {
-    /// Whether it answers each publication.
+    /// Returns whether the server answers each publication.
     pub(crate) fn answers(self) -> bool {
         matches!(self, Self::Channelstream | Self::Nchan)
     }
@@ -47,36 +47,36 @@ impl Kind {
 #[derive(Clone)]
 pub(crate) struct Target {
     kind: Kind,
-    /// Where it speaks HTTP and websocket.
+    /// The address for HTTP and websockets.
     address: SocketAddr,
-    /// Where NATS takes publications.
+    /// The address at which NATS takes publications.
     publish_address: SocketAddr,
     signer: Signer,
-    /// Keeps runs apart that use the same server.
+    /// A text in all names, which keeps runs on the same server apart.
     run: String,
 }
 
-/// An open websocket, and what of it was read already.
+/// An open websocket, and the bytes of it that were already read.
 pub(crate) struct WebSocket {
-    /// The stream.
+    /// The stream of the websocket.
     pub(crate) stream: TcpStream,
-    /// The first bytes.
+    /// The bytes that were already read.
     pub(crate) read: Vec<u8>,
 }
 
-/// Who is to listen where.
+/// The place of a subscriber.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Seat {
-    /// Number of the channel.
+    /// The number of the channel.
     pub(crate) channel: usize,
-    /// Number of the subscriber, over all channels.
+    /// The number of the subscriber, over all channels.
     pub(crate) subscriber: usize,
-    /// Whether the client takes as little as it can, for one that will not read.
+    /// Whether the client has as small a buffer as possible, for a client that will not read.
     pub(crate) is_narrow: bool,
 }
 
 impl Target {
-    /// A server of this kind. `publish_address` matters for NATS only.
+    /// Returns a server of this kind. Only NATS uses `publish_address`.
     pub(crate) fn new(
         kind: Kind,
         address: SocketAddr,
@@ -95,17 +95,17 @@ impl Target {
         }
     }
 
-    /// Which server it is.
+    /// Returns the kind of the server.
     pub(crate) fn kind(&self) -> Kind {
         self.kind
     }
 
-    /// The name of a channel.
+    /// Returns the name of a channel.
     pub(crate) fn channel(&self, number: usize) -> String {
         format!("bench-{}-{number}", self.run)
     }
 
-    /// The name of a user.
+    /// Returns the name of a user.
     pub(crate) fn user(&self, number: usize) -> String {
         format!("bench-{}-{number}", self.run)
     }
@@ -114,7 +114,7 @@ impl Target {
         connect(self.address, false).await
     }
 
-    /// Waits until the server, which was just started, takes connections.
+    /// Waits until the server, which was just started, accepts connections.
     pub(crate) fn wait_until_open(&self) -> Result<()> {
         let mut tries = 0;
         while let Err(error) = std::net::TcpStream::connect(self.address)
@@ -130,18 +130,18 @@ impl Target {
         Ok(())
     }
 
-    /// A connection for [`Target::enter`] and other calls.
+    /// Opens a connection for [`Target::enter`] and other calls.
     pub(crate) async fn backend(&self) -> Result<Http> {
         Ok(Http::over(self.open().await?))
     }
 
-    /// What comes before a subscriber can listen: here the signed call by which the application
-    /// lets it in. The others know none.
+    /// Does what must come before a subscriber can listen. For this server it is the application's
+    /// signed call to `/connect`. The other servers have no such step.
     pub(crate) async fn enter(&self, backend: &mut Http, seat: Seat) -> Result<Uuid> {
         let conn_id = Uuid::new_v4();
         if self.kind == Kind::Channelstream {
             let (channel, user) = (self.channel(seat.channel), self.user(seat.subscriber));
-            // Without the list of all users, which would grow with each of them.
+            // Asks for no list of all users, which would grow with each of them.
             let info = r#"{"include_users":false,"include_history":false}"#;
             let body = format!(
                 r#"{{"username":"{user}","conn_id":"{conn_id}","channels":["{channel}"],"info":{info}}}"#
@@ -159,7 +159,7 @@ impl Target {
         Ok(conn_id)
     }
 
-    /// Opens the websocket of one that has entered.
+    /// Opens the websocket of a subscriber that has entered.
     pub(crate) async fn listen(&self, conn_id: Uuid, seat: Seat) -> Result<WebSocket> {
         let stream = connect(self.address, seat.is_narrow).await?;
         let path = match self.kind {
@@ -185,8 +185,8 @@ impl Target {
         Ok(WebSocket { stream, read })
     }
 
-    /// The connection ends for good, as when a user signs out. The others know only the end of the
-    /// socket.
+    /// Ends the connection for good, as when a user signs out. For the other servers, only the
+    /// socket ends.
     pub(crate) async fn leave(&self, backend: &mut Http, conn_id: Uuid) -> Result<()> {
         if self.kind == Kind::Channelstream {
             let request = format!(
@@ -203,7 +203,7 @@ impl Target {
         Ok(())
     }
 
-    /// The request that publishes a message.
+    /// Returns the request that publishes a message.
     pub(crate) fn publication(&self, channel: usize, message: &[u8]) -> Result<Vec<u8>> {
         let channel = self.channel(channel);
         let message = str::from_utf8(message).context("a message is text")?;
@@ -224,10 +224,10 @@ impl Target {
         Ok(request)
     }
 
-    /// A signed call.
+    /// Returns a signed call.
     pub(crate) fn signed(&self, method: &str, path: &str, body: &str) -> Vec<u8> {
         let mut request = String::with_capacity(body.len() + 256);
-        // A string takes everything.
+        // Writing to a string cannot fail.
         let _ = write!(
             request,
             "{method} {path} HTTP/1.1\r\nhost: {}\r\nx-channelstream-secret: {}\r\ncontent-type: application/json\r\n\
@@ -240,8 +240,8 @@ impl Target {
     }
 }
 
-/// Opens a socket. The server may still be starting, or have more to accept than it can: a refusal
-/// is tried again for a while.
+/// Opens a socket. The server may still be starting, or may have more sockets to accept than it
+/// can. So a refusal is tried again for a while.
 async fn connect(address: SocketAddr, is_narrow: bool) -> Result<TcpStream> {
     let mut tries = 0;
     loop {

@@ -1,18 +1,18 @@
-//! How long a parser may take: not longer than a linear one.
+//! Limits the time that a parser may take to that of a linear one.
 
 use std::time::Duration;
 
 /// The time that any input may take.
 const FIXED: Duration = Duration::from_millis(200);
 
-/// The time that each byte of an input may add. A parser that is linear takes a tenth of it at most,
-/// also without optimisation and on a machine that is busy.
+/// The time that each byte of an input may add. A linear parser takes at most a tenth of it, even
+/// without optimisation and on a busy machine.
 const PER_BYTE: Duration = Duration::from_micros(20);
 
-/// Inputs that are shorter take no time that could be measured.
+/// The size in bytes below which an input takes too little time to measure.
 const SHORTEST: usize = 2048;
 
-/// Does `work`, whose input has `size` bytes, and fails when it took too much time of the processor.
+/// Runs `work`, whose input has `size` bytes, and fails if it took too much processor time.
 pub(crate) fn in_linear_time<T>(size: usize, work: impl FnOnce() -> T) -> T {
     if size < SHORTEST {
         return work();
@@ -28,8 +28,8 @@ pub(crate) fn in_linear_time<T>(size: usize, work: impl FnOnce() -> T) -> T {
     result
 }
 
-/// Returns how long this thread has run on a processor, where the system tells. What other programs
-/// do does not count.
+/// Returns the processor time of this thread, if the system reports it. Other programs do not add
+/// to it.
 fn processor_time() -> Option<Duration> {
     let text = std::fs::read_to_string("/proc/thread-self/schedstat").ok()?;
     let nanoseconds = text.split_whitespace().next()?.parse().ok()?;

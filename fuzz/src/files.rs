@@ -1,4 +1,4 @@
-//! Settings files for one run: the server reads settings from a file and from nothing else.
+//! Settings files for one run. The server reads settings only from files.
 
 use std::path::PathBuf;
 
@@ -10,7 +10,7 @@ thread_local! {
     static FOLDER: TempDir = TempDir::new().expect("a folder for settings files");
 }
 
-/// Writes a settings file, in the form that its ending stands for.
+/// Writes a settings file, in the format of its ending.
 pub(crate) fn write(ending: &str, text: &[u8]) -> SettingsFile {
     let path: PathBuf = FOLDER.with(|folder| folder.path().join(format!("settings.{ending}")));
     std::fs::write(&path, text).expect("a settings file can be written");

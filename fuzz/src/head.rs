@@ -1,4 +1,5 @@
-//! Requests from text: the target of the request in the first line, then a header in each line.
+//! Makes requests from text: the first line is the target of the request, and each other line is a
+//! header.
 
 use std::fmt::Write;
 use std::net::SocketAddr;
@@ -7,9 +8,9 @@ use actix_web::http::Uri;
 use actix_web::http::header::{HeaderName, HeaderValue};
 use actix_web::test::TestRequest;
 
-/// Reads a request as far as its headers. Lines that are not headers are passed over.
+/// Reads the target and the headers of a request. Lines that are not headers are ignored.
 ///
-/// Returns `None` where the first line is not the target of a request that HTTP lets through.
+/// Returns `None` if the first line is not a valid target of an HTTP request.
 pub(crate) fn read(text: &[u8], peer: SocketAddr) -> Option<TestRequest> {
     let mut lines = text
         .split(|byte| *byte == b'\n')

@@ -1,12 +1,13 @@
-//! Fuzz targets for what strangers send, and for settings files. Each target is a function that takes
-//! any bytes, gives them to a parser of the server, and panics when the parser breaks a rule.
+//! Fuzz targets for input from strangers, and for settings files. Each target is a function that
+//! takes any bytes, passes them to a parser of the server, and panics when the parser breaks a
+//! rule.
 //!
-//! `make fuzz` runs them under libFuzzer, `tests/replay.rs` runs them on their corpora, and
+//! `make fuzz` runs them under libFuzzer, and `tests/replay.rs` runs them on their corpora.
 //! `docs/fuzzing.md` says what each of them asserts.
 //!
 //! - [`TARGETS`]: all targets by name; `targets`: a file for each;
-//! - `head`: requests from text; `refusal`: what every refusal has in common; `effort`: how long a
-//!   parser may take; `files`: settings files for one run.
+//! - `head`: requests from text; `refusal`: the common form of every refusal; `effort`: the longest
+//!   time of a parser; `files`: settings files for one run.
 
 #![expect(
     clippy::expect_used,

@@ -11,7 +11,7 @@ use std::sync::LazyLock;
 use channelstream_fuzz::{TARGETS, Target};
 use libfuzzer_sys::fuzz_target;
 
-/// The target that is run.
+/// The target to run.
 static TARGET: LazyLock<Target> = LazyLock::new(|| {
     let name = std::env::var("FUZZ_TARGET").expect("FUZZ_TARGET names a target");
     let target = TARGETS.into_iter().find(|target| target.name == name);

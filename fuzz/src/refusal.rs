@@ -1,15 +1,15 @@
-//! What every refusal has in common.
+//! Checks the common form of every refusal.
 
 use actix_web::ResponseError;
 use actix_web::body::MessageBody;
 use channelstream::error::{ApiError, HINT};
 
-/// The longest body of a refusal: so much, and for each byte of the request so much more.
+/// The length of a refusal's body may have this many bytes, and more for each byte of the request.
 const FIXED: usize = 1024;
 const PER_BYTE: usize = 128;
 
-/// Fails unless a request of `size` bytes was refused with one of these statuses, with a body that
-/// is JSON and within bounds, and with a hint that a header can hold.
+/// Fails unless a request of `size` bytes was refused with one of these statuses, a bounded body in
+/// JSON, and a hint that a header can hold.
 pub(crate) fn check(error: &ApiError, size: usize, statuses: &[u16]) {
     let response = error.error_response();
     let status = response.status().as_u16();
@@ -19,7 +19,7 @@ pub(crate) fn check(error: &ApiError, size: usize, statuses: &[u16]) {
         assert!((1..=300).contains(&hint.len()), "{hint}");
     }
     let Ok(body) = response.into_body().try_into_bytes() else {
-        panic!("a refusal is there at once");
+        panic!("a refusal must not wait");
     };
     assert!(
         body.len() <= FIXED + PER_BYTE * size,

@@ -11,7 +11,7 @@ mod signature;
 /// A fuzz target.
 #[derive(Clone, Copy, Debug)]
 pub struct Target {
-    /// The name, which is that of its corpus and of its dictionary.
+    /// The name of the target, of its corpus and of its dictionary.
     pub name: &'static str,
     /// Takes an input, and panics when the parser breaks a rule.
     pub run: fn(&[u8]),

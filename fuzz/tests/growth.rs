@@ -1,5 +1,5 @@
-//! Gives each target large inputs of little variety, which a parser that is not linear takes too long
-//! for. The targets themselves measure the time.
+//! Gives each target large and uniform inputs, for which a parser that is not linear takes too
+//! long. The targets themselves measure the time.
 
 #![expect(
     clippy::unwrap_used,
@@ -8,7 +8,7 @@
 
 use channelstream_fuzz::TARGETS;
 
-/// How large the inputs are that no line of HTTP bounds, in bytes.
+/// The size in bytes of inputs that are not part of an HTTP line.
 const LARGE: usize = 300_000;
 
 /// The longest target of a request, in bytes.
@@ -18,13 +18,13 @@ fn run(name: &str, inputs: &[String]) {
     let target = TARGETS.into_iter().find(|target| target.name == name);
     let target = target.unwrap();
     for input in inputs {
-        // Shown when the target fails.
+        // This is shown when the target fails.
         println!("{name}: {}…", input.chars().take(60).collect::<String>());
         (target.run)(input.as_bytes());
     }
 }
 
-/// Repeats a text, in which `#` stands for a number of its own, to this size.
+/// Repeats a text up to this size. Each `#` in it becomes another number.
 fn repeated(text: &str, size: usize) -> String {
     let mut all = String::new();
     for number in 0.. {

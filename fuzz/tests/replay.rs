@@ -1,4 +1,5 @@
-//! Runs each target on its corpus, without libFuzzer: what was found once is not found again.
+//! Runs each target on its corpus, without libFuzzer. So a fault that was found once cannot come
+//! back.
 
 #![expect(
     clippy::unwrap_used,
@@ -52,7 +53,7 @@ fn replay(name: &str) {
     let names = names_in(&folder);
     assert!(names.len() >= 10, "the corpus of {name} is small");
     for input in names {
-        // Shown when the target fails.
+        // This is shown when the target fails.
         println!("{name}/{input}");
         (target.run)(&fs::read(folder.join(&input)).unwrap());
     }

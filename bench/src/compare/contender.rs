@@ -1,5 +1,5 @@
-//! Those who take part: started on free ports with settings that are as alike as they can be,
-//! stopped when dropped.
+//! The servers that take part. They start on free ports with settings as similar as possible, and
+//! stop when they are dropped.
 
 use std::fs;
 use std::net::{SocketAddr, TcpListener};
@@ -19,16 +19,17 @@ use crate::target::{Kind, Target};
 
 const SECRET: &str = "compare";
 
-/// In bytes.
+/// The size limit of a message in bytes.
 const MESSAGE_LIMIT: &str = "1048576";
 
-/// A server, or the limit in one of its forms.
+/// A server, or one of the forms of the `limit`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, ValueEnum, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub(crate) enum Contender {
-    /// This server as it comes: a worker for each core.
+    /// This server with its defaults: one worker for each core.
     Channelstream,
-    /// With one worker, as nchan and the limit have; the load tool has the other core of two.
+    /// This server with one worker, as nchan and the limit have. On two cores, the load tool has
+    /// the other one.
     OneWorker,
     /// nginx with nchan.
     Nchan,
@@ -36,20 +37,20 @@ pub(crate) enum Contender {
     Nats,
     /// One write for each message and socket.
     Limit,
-    /// One write for all that has queued up for a socket.
+    /// One write for everything that waits for a socket.
     LimitMerge,
 }
 
-/// One that was started.
+/// A server that was started.
 pub(crate) struct Running {
     child: Child,
     target: Target,
-    /// Its settings lie here.
+    /// The folder of its settings.
     _folder: TempDir,
 }
 
 impl Contender {
-    /// For the table.
+    /// Returns the name for the table.
     pub(crate) fn name(self) -> &'static str {
         match self {
             Self::Channelstream => "channelstream",
@@ -61,15 +62,16 @@ impl Contender {
         }
     }
 
-    /// Whether it is this server: its faults are an error, those of others are only told.
+    /// Returns whether it is this server. Its faults are an error, those of others are only
+    /// reported.
     pub(crate) fn is_ours(self) -> bool {
         matches!(self, Self::Channelstream | Self::OneWorker)
     }
 
-    /// Starts it; `server` is the program of this server.
+    /// Starts the server. `server` is the path of this server's program.
     ///
-    /// Its limit of a message is given by a variable, which older programs pass over: the burst of
-    /// `idle` is larger than the default.
+    /// A variable sets the size limit of a message, because older programs ignore a variable that
+    /// they do not know. The burst of `idle` is larger than the default.
     pub(crate) fn start(self, server: &Path) -> Result<Running> {
         let folder = tempfile::tempdir()?;
         let (address, second) = (free_address()?, free_address()?);
@@ -119,9 +121,9 @@ impl Contender {
             .stdin(Stdio::null())
             .stdout(Stdio::null())
             .stderr(Stdio::null());
-        let child = command
-            .spawn()
-            .with_context(|| format!("{} does not start; is it installed?", self.name()))?;
+        let child = command.spawn().with_context(|| {
+            format!("{} does not start: check that it is installed", self.name())
+        })?;
         let publish_address = if self == Self::Nats { second } else { address };
         Ok(Running {
             child,
@@ -132,7 +134,7 @@ impl Contender {
 }
 
 impl Running {
-    /// What a scenario needs of it.
+    /// Returns what a scenario needs to measure the server.
     pub(crate) fn bench(&self, title: &str) -> Result<Bench> {
         self.target.wait_until_open()?;
         let processes = Processes::of(&[self.child.id()]);
@@ -146,8 +148,8 @@ impl Running {
 
 impl Drop for Running {
     fn drop(&mut self) {
-        // Asked, not killed: nginx would leave its worker behind. The shell's own `kill`: a small
-        // machine has no other.
+        // The server gets SIGTERM rather than SIGKILL, because nginx would leave its worker behind.
+        // It uses the shell's own `kill`, since a small machine may have no other.
         let asked = Command::new("sh")
             .args(["-c", &format!("kill -TERM {}", self.child.id())])
             .status();
@@ -174,8 +176,8 @@ fn written(folder: &TempDir, name: &str, text: &str) -> Result<std::path::PathBu
     Ok(path)
 }
 
-/// One worker, which is its best for each CPU second: with several, what is published passes
-/// between them.
+/// Returns settings with one worker, with which nchan does most for each CPU second. With several
+/// workers, publications pass from one to another.
 fn nchan_settings(folder: &TempDir, address: &SocketAddr) -> String {
     let folder = folder.path().display();
     format!(

@@ -1,6 +1,6 @@
-//! Two builds of this server in paired rounds: both one after the other, now this one first and now
-//! the other. A machine that is slow for a while is slow for both of a pair, so the ratio of a pair
-//! says more than the ratio of two medians.
+//! Compares two builds of this server in paired rounds: both run one after the other, and the first
+//! one alternates. A machine that is slow for a while is slow for both builds of a pair. So the
+//! ratio of a pair is more exact than the ratio of two medians.
 
 use std::path::Path;
 
@@ -20,15 +20,16 @@ struct Line {
     scenario: String,
     figure: &'static str,
     unit: &'static str,
-    /// By round: this build and the other.
+    /// The values of this build and of the other one, for each round.
     rounds: Vec<[f64; 2]>,
-    /// By round: this build divided by the other.
+    /// This build's value divided by the other's, for each round.
     ratios: Vec<f64>,
-    /// The median of these.
+    /// The median of the ratios.
     ratio: f64,
 }
 
-/// Runs the scenarios in which this server takes part, and prints. The first program is this build.
+/// Runs the scenarios in which this server takes part, and prints the result. The first program is
+/// this build.
 pub(super) fn compare(
     matches: &[Match],
     rounds: usize,
@@ -67,7 +68,7 @@ pub(super) fn compare(
     }
 }
 
-/// Measures both, the second one first where this is asked.
+/// Measures both builds, the second one first if `is_reversed` is set.
 fn pair(game: &Match, [this, other]: [&Path; 2], is_reversed: bool) -> Result<[Report; 2]> {
     let run = |program: &Path| {
         let running = Contender::Channelstream.start(program)?;
@@ -81,7 +82,7 @@ fn pair(game: &Match, [this, other]: [&Path; 2], is_reversed: bool) -> Result<[R
     Ok([run(this)?, run(other)?])
 }
 
-/// `None` where a figure was not measured.
+/// Returns the line of a figure, or `None` if the figure was not measured.
 fn line(scenario: &str, name: &'static str, pairs: &[[Report; 2]]) -> Option<Line> {
     let values = |pair: &[Report; 2]| Some([pair[0].value(name)?, pair[1].value(name)?]);
     let rounds = pairs.iter().map(values).collect::<Option<Vec<_>>>()?;
@@ -101,7 +102,8 @@ fn line(scenario: &str, name: &'static str, pairs: &[[Report; 2]]) -> Option<Lin
     })
 }
 
-/// The medians of both builds, the ratio of each round, and the median of these ratios.
+/// Returns the table with the medians of both builds, the ratio of each round, and the median of
+/// these ratios.
 fn table(lines: &[Line], rounds: usize) -> Table {
     let mut table = Table::new();
     table.load_preset(ASCII_MARKDOWN);

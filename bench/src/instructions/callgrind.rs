@@ -1,4 +1,4 @@
-//! This server under valgrind, whose tool callgrind counts the instructions of all its threads.
+//! This server under valgrind. Its tool callgrind counts the instructions of all threads.
 
 use std::cell::Cell;
 use std::fs;
@@ -15,7 +15,7 @@ use crate::target::{Kind, Target};
 
 const SECRET: &str = "instructions";
 
-/// Nothing of this happens while calls are counted: no sweep, no heartbeat, no client that is idle.
+/// Settings that prevent sweeps, heartbeats and idle clients while calls are counted.
 const QUIET: &[&str] = &[
     "--gc-conns-after=7200",
     "--heartbeat-interval=3600",
@@ -23,26 +23,26 @@ const QUIET: &[&str] = &[
     "--log-level=ERROR",
 ];
 
-/// How often the server is asked whether it has started, for five seconds each.
+/// The number of times that the tool waits for the server to start, for five seconds each.
 const PATIENCE: u32 = 12;
 
-/// How long the server is watched when nobody calls.
+/// The time for which the idle server is watched.
 const IDLE: Duration = Duration::from_secs(3);
 
-/// How long the server may finish what it does after an answer, before a count is read.
+/// The time that the server has to finish its work after an answer, before a count is read.
 const SETTLING: Duration = Duration::from_millis(200);
 
-/// A server that is counted. It is killed when this is dropped.
+/// A server whose instructions are counted. It is killed when this is dropped.
 pub(super) struct Callgrind {
     child: Child,
     target: Target,
-    /// Where valgrind writes its counts.
+    /// The folder to which valgrind writes its counts.
     folder: TempDir,
-    /// How many counts were written.
+    /// The number of counts that were written.
     written: Cell<u32>,
-    /// When the count was zero.
+    /// The time at which the count was set to zero.
     since: Cell<Instant>,
-    /// How many instructions the server executes in a second in which nobody calls.
+    /// The number of instructions that the idle server executes in a second.
     idle: Cell<f64>,
 }
 
@@ -98,12 +98,12 @@ impl Callgrind {
         Ok(())
     }
 
-    /// How to reach the server.
+    /// Returns the server as a target for calls.
     pub(super) fn target(&self) -> &Target {
         &self.target
     }
 
-    /// Counts what the server does when nobody calls, which later counts leave out.
+    /// Counts what the server does without calls. Later counts leave it out.
     pub(super) async fn count_idle(&self) -> Result<()> {
         self.start_counting().await?;
         let begin = self.since.get();
@@ -122,8 +122,8 @@ impl Callgrind {
         Ok(())
     }
 
-    /// Returns the instructions since the last count, without those that the server executes when
-    /// nobody calls, and sets the count to zero.
+    /// Returns the instructions since the last count, without those that the idle server executes,
+    /// and sets the count to zero.
     pub(super) async fn counted(&self) -> Result<f64> {
         sleep(SETTLING).await;
         self.command("dump")?;
@@ -153,7 +153,7 @@ impl Callgrind {
 
 impl Drop for Callgrind {
     fn drop(&mut self) {
-        // Errors mean that it has ended already.
+        // An error means that it has already ended.
         let _ = self.child.kill();
         let _ = self.child.wait();
     }

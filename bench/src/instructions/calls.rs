@@ -1,5 +1,5 @@
 //! The calls whose instructions are counted. One client makes them one after the other on one
-//! connection, and each finds the server in the same state as the one before, as far as it can.
+//! connection. As far as possible, each call finds the server in the same state as the one before.
 
 use anyhow::{Result, ensure};
 use uuid::Uuid;
@@ -7,7 +7,7 @@ use uuid::Uuid;
 use crate::http::Http;
 use crate::target::{Seat, Target};
 
-/// A kind of call, in the order in which they are counted.
+/// The kinds of calls, in the order in which they are counted.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Call {
     Message,
@@ -18,7 +18,7 @@ pub(super) enum Call {
     Info,
 }
 
-/// The channels, each for one kind of call, so that no kind changes what another finds.
+/// The channels. Each is for one kind of call, so that no kind changes the state for another.
 mod channel {
     pub(super) const OF_MESSAGES: usize = 0;
     pub(super) const OF_CONNECTIONS: usize = 1;
@@ -27,21 +27,21 @@ mod channel {
     pub(super) const OF_INFO: usize = 4;
 }
 
-/// How many users the channel has that `/info` is asked for.
+/// The number of users in the channel that `/info` is asked for.
 const SHOWN: usize = 10;
 
-/// The numbers of users who only connect begin here.
+/// The first number of the users who only connect.
 const FIRST_TO_CONNECT: usize = 1000;
 
 /// The client.
 pub(super) struct Calls {
     target: Target,
     backend: Http,
-    /// What `/connect` has made; the others work on these.
+    /// The connections that `/connect` has made. Other calls use them.
     connections: Vec<Uuid>,
     subscribed: usize,
     unsubscribed: usize,
-    /// The value that `/user_state` set last.
+    /// The last value that `/user_state` set.
     state: u32,
 }
 
@@ -55,7 +55,7 @@ impl Call {
         Self::Info,
     ];
 
-    /// Its name in the report.
+    /// Returns the name of the kind in the report.
     pub(super) fn name(self) -> &'static str {
         match self {
             Self::Message => "POST /message, no subscriber",
@@ -69,7 +69,7 @@ impl Call {
 }
 
 impl Calls {
-    /// Makes the channels and users that the calls need.
+    /// Creates the channels and users that the calls need.
     pub(super) async fn prepare(target: &Target) -> Result<Self> {
         let mut calls = Self {
             target: target.clone(),
@@ -89,8 +89,8 @@ impl Calls {
         Ok(calls)
     }
 
-    /// Makes the next call of this kind. `/subscribe` and `/unsubscribe` may be made as often as
-    /// `/connect` before.
+    /// Makes the next call of this kind. `/subscribe` and `/unsubscribe` can be made as often as
+    /// `/connect` was made before.
     pub(super) async fn make(&mut self, call: Call) -> Result<()> {
         match call {
             Call::Message => {
@@ -137,7 +137,7 @@ impl Calls {
         self.target.enter(&mut self.backend, seat).await
     }
 
-    /// Subscribes a connection, or ends that. The answer has no list of users, which would grow.
+    /// Subscribes or unsubscribes a connection. The answer has no list of users, which would grow.
     async fn change(&mut self, path: &str, number: usize) -> Result<()> {
         let conn_id = self.connections.get(number);
         ensure!(conn_id.is_some(), "{path} has no connection left");

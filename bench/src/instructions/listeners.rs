@@ -1,7 +1,7 @@
-//! Websockets that listen to a channel, read one after the other.
+//! Websockets that listen to a channel and are read one after the other.
 //!
-//! They answer no pings. The server has one ping open at a time, so it sends no other, and what is
-//! counted does not depend on how much time passes between two messages.
+//! They answer no pings. The server has only one ping open at a time, so it sends no second one,
+//! and the count does not depend on the time between two messages.
 
 use anyhow::{Result, ensure};
 use tokio::io::AsyncReadExt;
@@ -12,13 +12,13 @@ use crate::progress::Progress;
 use crate::stamp::{Stamp, StampFinder};
 use crate::target::{Publisher, PublisherPool, Seat, Target, WebSocket};
 
-/// The size of a message in bytes, without what the server puts around it.
+/// The size of a message in bytes, without the server's envelope.
 const SIZE: usize = 200;
 
-/// The channel of a number of listeners has this number added to theirs.
+/// The difference between the number of a channel and the number of its listeners.
 const FIRST_CHANNEL: usize = 1000;
 
-/// Everyone who listens to a channel, and the one who publishes to it.
+/// All listeners of a channel, and the publisher.
 pub(super) struct Listeners {
     sockets: Vec<WebSocket>,
     publisher: Publisher,
@@ -48,7 +48,7 @@ impl Listeners {
         })
     }
 
-    /// Publishes a message and waits until everyone has received it.
+    /// Publishes a message, and waits until all websockets have received it.
     pub(super) async fn publish(&mut self) -> Result<()> {
         let stamp = Stamp {
             slot: 0,
@@ -66,7 +66,7 @@ impl Listeners {
     }
 }
 
-/// Reads until this message has come.
+/// Reads until this message has arrived.
 async fn receive(socket: &mut WebSocket, stamp: Stamp, finder: &StampFinder) -> Result<()> {
     loop {
         let mut rest = socket.read.as_slice();

@@ -1,4 +1,5 @@
-//! `churn`: connect, listen, leave; how often a second, and whether memory comes back.
+//! The scenario `churn`: clients connect, listen and leave. It measures the rate, and whether
+//! memory comes back.
 
 use std::cell::Cell;
 use std::time::Duration;
@@ -14,7 +15,7 @@ use crate::report::Report;
 use crate::scenario::Bench;
 use crate::target::{Seat, Target};
 
-/// So long a server may remember those who left.
+/// The time after which a server has forgotten the clients that left.
 const SETTLING: Duration = Duration::from_secs(20);
 
 /// The scenario of clients that come and go.
@@ -25,8 +26,8 @@ pub(crate) struct Churn {
 }
 
 impl Churn {
-    /// Two times, since what a server allocates once and keeps is no leak: memory is compared
-    /// between the end of the first time and that of the second.
+    /// Runs two periods, since memory that a server allocates once and keeps is not a leak. It
+    /// compares the memory at the end of the first period and at the end of the second.
     pub(crate) async fn run(self, bench: &Bench) -> Result<Report> {
         self.cycles(bench, "warming up").await?;
         bench.progress.pass("settling", SETTLING).await;
@@ -67,8 +68,8 @@ impl Churn {
             async move {
                 let mut backend = target.backend().await?;
                 while Instant::now() < end {
-                    // The same users again and again: a user who has left is remembered, and that
-                    // is no leak.
+                    // The names of users repeat, since a server remembers a user who has left,
+                    // which is not a leak.
                     let seat = Seat {
                         channel: number % 100,
                         subscriber: number,
@@ -98,7 +99,7 @@ async fn cycle(target: &Target, backend: &mut crate::http::Http, seat: Seat) -> 
     let conn_id = target.enter(backend, seat).await?;
     let mut socket = target.listen(conn_id, seat).await?;
     target.leave(backend, conn_id).await?;
-    // The server may have said goodbye and gone by now.
+    // The server may have closed the socket by now.
     let _ = socket
         .stream
         .write_all(&to_server(Opcode::Close, &1000u16.to_be_bytes()))

@@ -1,4 +1,4 @@
-//! `idle`: websockets on which nothing happens.
+//! The scenario `idle`: websockets on which nothing happens.
 
 use std::rc::Rc;
 use std::time::Duration;
@@ -14,10 +14,11 @@ use crate::subscriber::Ears;
 use crate::tally::{Plan, Tally};
 use crate::target::PublisherPool;
 
-/// A megabyte, with room for what the call puts around it: servers limit bodies.
+/// The size of a burst message in bytes: a megabyte less the envelope of the call, since servers
+/// limit bodies.
 const BURST_BYTES: usize = 1_000_000;
 
-/// After connecting, what was needed for it comes to rest.
+/// The time after which the memory for connecting is released.
 const SETTLING: Duration = Duration::from_secs(5);
 
 /// The scenario of idle clients.
@@ -29,7 +30,7 @@ pub(crate) struct Idle {
 }
 
 impl Idle {
-    /// Connects, looks on, and looks on again after a burst of large messages.
+    /// Connects, measures, and measures again after a burst of large messages.
     pub(crate) async fn run(self, bench: &Bench) -> Result<Report> {
         let before = bench.processes.usage()?;
         let plan = Plan {

@@ -1,4 +1,4 @@
-//! Publishing and receiving: the engine of `fanout`, `channels`, `publish` and `paced`, and a part
+//! Publishes and receives messages, for `fanout`, `channels`, `publish` and `paced`, and for a part
 //! of `idle` and `stalled`.
 
 use std::cell::Cell;
@@ -19,22 +19,22 @@ use crate::subscriber::Ears;
 use crate::tally::{Faults, Plan, Tally};
 use crate::target::{Publisher, PublisherPool};
 
-/// So long a message may be on its way to all; then the run ends with an error.
+/// The time after which the run ends with an error if a message has not reached all subscribers.
 const PATIENCE: Duration = Duration::from_secs(30);
 
-/// So long after the last publication what has not come counts as lost.
+/// The time after the last publication after which a missing message counts as lost.
 const LAST_CALL: Duration = Duration::from_secs(10);
 
 const WARM_UP: Duration = Duration::from_secs(1);
 
-/// When the next message is published.
+/// The time at which the next message is published.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Pace {
-    /// When the one before was accepted and all have received it.
+    /// When the last one was accepted and all subscribers have received it.
     WhenReceived,
-    /// When the one before was answered, received or not.
+    /// When the last one was answered, received or not.
     WhenAnswered,
-    /// So many a second, whatever became of those before.
+    /// At this rate a second, independent of earlier messages.
     PerSecond(f64),
 }
 
@@ -42,7 +42,7 @@ pub(crate) enum Pace {
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Load {
     pub(crate) channels: usize,
-    /// Of each channel.
+    /// The number of subscribers of each channel.
     pub(crate) subscribers: usize,
     pub(crate) publishers: usize,
     pub(crate) pace: Pace,
@@ -54,24 +54,24 @@ pub(crate) struct Running {
     load: Load,
     tally: Rc<Tally>,
     audience: Audience,
-    /// By publisher: how many messages it has sent.
+    /// The number of messages that each publisher has sent.
     sent: Vec<Rc<Cell<u32>>>,
     is_over: Rc<Cell<bool>>,
     publishers: Vec<JoinHandle<Result<()>>>,
 }
 
-/// What happened between two moments.
+/// The events between two moments.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Interval {
     pub(crate) seconds: f64,
     pub(crate) deliveries: u64,
     pub(crate) publications: u64,
-    /// Seconds of the server's CPU.
+    /// The CPU time of the server in seconds.
     pub(crate) cpu: Option<f64>,
     pub(crate) own_cpu: f64,
 }
 
-/// A moment of a run.
+/// The counts at one moment of a run.
 struct Moment {
     at: Instant,
     deliveries: u64,
@@ -81,7 +81,7 @@ struct Moment {
 }
 
 impl Load {
-    /// Loads the server, measures, and reports.
+    /// Loads the server, measures, and returns a report.
     pub(crate) async fn run(self, bench: &Bench) -> Result<Report> {
         let is_answered = matches!(self.pace, Pace::WhenAnswered);
         if is_answered && self.subscribers > 0 && !bench.target.kind().answers() {
@@ -164,7 +164,7 @@ impl Load {
 }
 
 impl Running {
-    /// Gathers the audience, begins to publish, and warms up.
+    /// Connects the subscribers, begins to publish, and warms up.
     pub(crate) async fn start(load: Load, bench: &Bench) -> Result<Self> {
         let plan = load.plan();
         let tally = Rc::new(Tally::new(plan)?);
@@ -208,7 +208,7 @@ impl Running {
         Ok(running)
     }
 
-    /// What happens in the next seconds.
+    /// Measures the next seconds.
     pub(crate) async fn measure(&self, bench: &Bench, step: &str) -> Result<Interval> {
         let before = self.moment(bench)?;
         self.tally.take_latency();
@@ -241,7 +241,7 @@ impl Running {
         })
     }
 
-    /// Stops publishing, waits for what is on its way, and looks whether all has come.
+    /// Stops publishing, waits for messages on their way, and checks that all have arrived.
     pub(crate) async fn end(self) -> Result<Faults> {
         self.is_over.set(true);
         for publisher in try_join_all(self.publishers).await? {
@@ -261,7 +261,7 @@ impl Running {
     }
 }
 
-/// One publisher at work.
+/// The state of one publisher.
 struct Publishing {
     load: Load,
     plan: Plan,
@@ -307,7 +307,7 @@ impl Publishing {
                 })?;
             }
             if matches!(self.load.pace, Pace::WhenAnswered) {
-                // A protocol without answers would never let the others have a turn.
+                // A protocol without answers would never yield to the other tasks.
                 tokio::task::consume_budget().await;
             }
         }

@@ -1,5 +1,5 @@
-//! `stalled`: first all read, then some do not. Compared are the rates of those who read all the
-//! time, and the highest memory of the server in either part.
+//! The scenario `stalled`: first all clients read, then some do not. It compares the rates of the
+//! clients that always read, and the highest memory of the server in each part.
 
 use anyhow::{Context, Result};
 use tokio::task::JoinSet;
@@ -58,7 +58,7 @@ impl Stalled {
         }
         let (all_read, memory_then) = watched(&running, bench, "all read").await?;
         readers.shutdown().await;
-        // Held and never read.
+        // These sockets stay open and are never read.
         let silent = others(true).await?;
         let (some_read, memory_now) = watched(&running, bench, "beside the silent").await?;
         let faults = running.end().await?;
@@ -90,7 +90,7 @@ impl Stalled {
     }
 }
 
-/// The interval, and the server's highest memory in it.
+/// Returns the interval, and the server's highest memory in it.
 async fn watched(running: &Running, bench: &Bench, step: &str) -> Result<(Interval, Option<u64>)> {
     let mut highest = None;
     let watch = async {

@@ -1,5 +1,5 @@
-//! Those who come and go while others listen: visitors with a websocket, of whom some leave by a
-//! call and some just vanish, and clients that poll.
+//! Clients that come and go while others listen: visitors with a websocket, of whom some leave by a
+//! call and some vanish, and clients that poll.
 
 use std::cell::Cell;
 use std::rc::Rc;
@@ -13,26 +13,27 @@ use tokio::time::{sleep, timeout};
 use crate::http::Http;
 use crate::target::{Seat, Target};
 
-/// How many come and go at once.
+/// The number of visitors at the same time.
 const VISITORS: usize = 40;
 
-/// How many users each of them is in turn. A user who has left is remembered, which is no growth.
+/// The number of users that each visitor uses in turn. The server remembers a user who has left,
+/// which is not growth.
 const NAMES: usize = 5;
 
-/// How many poll.
+/// The number of clients that poll.
 const POLLERS: usize = 40;
 
-/// After how many polls a client leaves and comes back.
+/// The number of polls after which a client leaves and comes back.
 const POLLS: u64 = 50;
 
-/// What they have done.
+/// The counts of what the crowd has done.
 #[derive(Debug, Default)]
 pub(crate) struct Visits {
     pub(crate) visits: u64,
     pub(crate) polls: u64,
 }
 
-/// The crowd, at work.
+/// The clients, while they run.
 pub(crate) struct Crowd {
     tasks: JoinSet<Result<()>>,
     is_over: Rc<Cell<bool>>,
@@ -41,7 +42,7 @@ pub(crate) struct Crowd {
 }
 
 impl Crowd {
-    /// Begins. Their users have numbers from `first` on. Within a `LocalSet`.
+    /// Starts the clients. Their users have numbers from `first` on. Must run within a `LocalSet`.
     pub(crate) fn gather(target: &Target, channels: usize, first: usize) -> Self {
         let mut crowd = Self {
             tasks: JoinSet::new(),
@@ -75,7 +76,7 @@ impl Crowd {
         crowd
     }
 
-    /// Lets everybody leave.
+    /// Makes all clients leave.
     pub(crate) async fn leave(mut self) -> Result<Visits> {
         self.is_over.set(true);
         while let Some(ended) = self.tasks.join_next().await {
@@ -113,9 +114,9 @@ impl Visitor {
             let mut socket = self.target.listen(conn_id, seat).await?;
             let stay = Duration::from_millis(200 + 100 * (visit as u64 % 17));
             let read = async { while let Ok(1..) = socket.stream.read(&mut buffer).await {} };
-            // An error means that it has stayed long enough.
+            // An error means that the visitor has stayed long enough.
             let _ = timeout(stay, read).await;
-            // The others are missed by the server when they do not come back.
+            // The server notices that the other visitors do not come back.
             if visit % 2 == 0 {
                 self.target.leave(&mut backend, conn_id).await?;
             }

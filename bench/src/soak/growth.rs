@@ -1,4 +1,4 @@
-//! What has grown between the first and the last tenth of a time.
+//! Finds growth between the first and the last tenth of a period.
 
 use comfy_table::presets::NOTHING;
 use comfy_table::{CellAlignment, Table};
@@ -6,13 +6,13 @@ use comfy_table::{CellAlignment, Table};
 use crate::report::readable;
 use crate::soak::sample::Sample;
 
-/// How much of what was there at first may be there in addition at the end.
+/// The allowed growth, as a share of the first value.
 const TOLERANCE: f64 = 0.02;
 
-/// How many of what is counted may come in addition, where 2 % would be less than one or two.
+/// The allowed growth of counted things, where 2 % would be less than one or two.
 const FEW: f64 = 2.0;
 
-/// A row: what it is, how much is the least growth that counts, and how much there is.
+/// A row: its name, the least growth that counts, and the function that returns its value.
 type Row = (&'static str, f64, fn(&Sample) -> f64);
 
 const ROWS: [Row; 6] = [
@@ -28,7 +28,7 @@ fn actors(sample: &Sample, kind: usize) -> f64 {
     sample.actors.get(kind).copied().unwrap_or_default() as f64
 }
 
-/// How much there was of everything at the beginning and at the end.
+/// The values at the beginning and at the end of a period.
 pub(crate) struct Growth {
     rows: Vec<Change>,
 }
@@ -41,7 +41,7 @@ struct Change {
 }
 
 impl Growth {
-    /// Compares the medians of the first and of the last tenth.
+    /// Compares the medians of the first and of the last tenth of the samples.
     pub(crate) fn between_tenths(samples: &[Sample]) -> Self {
         let tenth = samples.len().div_ceil(10);
         let (first, last) = (
@@ -63,7 +63,7 @@ impl Growth {
         }
     }
 
-    /// Returns what has grown by more than it may.
+    /// Returns the names and values of what has grown too much.
     pub(crate) fn what_grew(&self) -> Vec<String> {
         let grown = self.rows.iter().filter(|row| row.last > row.may_be);
         grown
@@ -74,7 +74,7 @@ impl Growth {
             .collect()
     }
 
-    /// For people.
+    /// Returns a table for people.
     pub(crate) fn table(&self) -> Table {
         let mut table = Table::new();
         table.load_preset(NOTHING);

@@ -1,4 +1,4 @@
-//! What a server holds at one moment.
+//! Samples of what a server holds.
 
 use anyhow::{Context, Result, ensure};
 
@@ -6,17 +6,17 @@ use crate::http::Http;
 use crate::process::Processes;
 use crate::scenario::Bench;
 
-/// The kinds of actors, as the server's numbers call them.
+/// The kinds of actors, as the server's metrics name them.
 const ACTORS: [&str; 3] = ["channel", "user", "connection"];
 
-/// How much of everything there is.
+/// The numbers of one sample.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Sample {
-    /// Resident bytes.
+    /// The resident memory in bytes.
     pub(crate) memory: u64,
     pub(crate) descriptors: u64,
     pub(crate) threads: u64,
-    /// Channels, users and connections.
+    /// The numbers of channels, users and connections.
     pub(crate) actors: [u64; 3],
 }
 
@@ -27,7 +27,7 @@ pub(crate) struct Sampler {
 }
 
 impl Sampler {
-    /// Of this server.
+    /// Takes samples of this server.
     pub(crate) async fn new(bench: &Bench) -> Result<Self> {
         Ok(Self {
             processes: bench.processes.clone(),
@@ -35,7 +35,7 @@ impl Sampler {
         })
     }
 
-    /// Takes a sample now.
+    /// Takes a sample.
     pub(crate) async fn sample(&mut self) -> Result<Sample> {
         let usage = self.processes.usage()?.context("no process is known")?;
         let answer = self
@@ -54,7 +54,7 @@ impl Sampler {
             let value = text.lines().find_map(|line| line.strip_prefix(&name));
             *count = value
                 .and_then(|value| value.parse().ok())
-                .with_context(|| format!("GET /metrics does not tell of {name}"))?;
+                .with_context(|| format!("GET /metrics does not have {name}"))?;
         }
         Ok(Sample {
             memory: usage.memory,

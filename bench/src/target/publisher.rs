@@ -1,6 +1,6 @@
-//! Publishing: over HTTP each publisher has a connection and waits for its answer; where the
-//! protocol has no answer (NATS), all share one connection and nobody waits, as its own clients do
-//! it.
+//! Publishes messages. Over HTTP, each publisher has a connection and waits for its answer. If the
+//! protocol has no answer (NATS), all publishers share one connection and do not wait, as NATS' own
+//! clients do.
 
 use std::cell::RefCell;
 use std::rc::Rc;
@@ -20,7 +20,7 @@ pub(crate) struct PublisherPool {
     shared: Option<Rc<Outbox>>,
 }
 
-/// One of those who publish.
+/// A publisher.
 pub(crate) struct Publisher {
     target: Target,
     way: Way,
@@ -31,7 +31,7 @@ enum Way {
     Stream(Rc<Outbox>),
 }
 
-/// What is to be written to the shared connection.
+/// The bytes to write to the shared connection.
 #[derive(Default)]
 struct Outbox {
     bytes: RefCell<Vec<u8>>,
@@ -39,7 +39,7 @@ struct Outbox {
 }
 
 impl PublisherPool {
-    /// For a target. Within a `LocalSet`.
+    /// Makes a pool for a target. Must run within a `LocalSet`.
     pub(crate) async fn new(target: &Target) -> Result<Self> {
         let shared = match target.kind.answers() {
             true => None,
@@ -61,7 +61,7 @@ impl PublisherPool {
         })
     }
 
-    /// One more.
+    /// Returns another publisher.
     pub(crate) async fn publisher(&self) -> Result<Publisher> {
         let way = match &self.shared {
             Some(outbox) => Way::Stream(outbox.clone()),
@@ -75,7 +75,7 @@ impl PublisherPool {
 }
 
 impl Publisher {
-    /// Publishes; done when the server has accepted it, where it says so.
+    /// Publishes a message. Returns when the server has accepted it, if its protocol has an answer.
     pub(crate) async fn publish(&mut self, channel: usize, message: &[u8]) -> Result<()> {
         let request = self.target.publication(channel, message)?;
         match &mut self.way {
@@ -101,7 +101,8 @@ impl Outbox {
     }
 }
 
-/// Ends when the server does; then deliveries are missing, which the run reports.
+/// Writes to the shared connection. It ends when the server closes it. Then deliveries are missing,
+/// which the run reports.
 async fn write(outbox: Rc<Outbox>, mut writer: OwnedWriteHalf) {
     loop {
         let bytes = outbox.bytes.take();

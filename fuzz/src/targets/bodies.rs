@@ -25,11 +25,11 @@ use serde_json::value::RawValue;
 use crate::effort::in_linear_time;
 use crate::refusal;
 
-/// How many bytes a message may have.
+/// The largest size of a message in bytes.
 const MESSAGE_LIMIT: usize = 64;
 
-/// Asserts that a body is taken or refused and never both, that refusals stay within bounds, that
-/// blanks change nothing, and that what is taken keeps the limits and prints back.
+/// Asserts that a body is either accepted or refused, that refusals stay within bounds, that blanks
+/// change nothing, and that an accepted body keeps the limits and can be written back.
 pub(super) fn run(input: &[u8]) {
     let mut parts = input.splitn(2, |byte| *byte == b'\n');
     let (Some(call), Some(body)) = (parts.next(), parts.next()) else {
@@ -66,7 +66,7 @@ fn facts() -> Facts {
     }
 }
 
-/// Reads a body as its call does. Returns the request, unless it is refused.
+/// Reads a body as its call does. Returns the request, or `None` if it is refused.
 fn check<T: FromBody>(body: &[u8]) -> Option<T> {
     let result = in_linear_time(body.len(), || check_body::<T>(body, &facts()));
     let value = serde_json::from_slice::<Value>(body);
@@ -95,7 +95,7 @@ fn check<T: FromBody>(body: &[u8]) -> Option<T> {
     }
 }
 
-/// Returns how deep a value is nested.
+/// Returns the depth of a value.
 fn depth(value: &Value) -> usize {
     match value {
         Value::Array(items) => 1 + items.iter().map(depth).max().unwrap_or_default(),
@@ -104,7 +104,7 @@ fn depth(value: &Value) -> usize {
     }
 }
 
-/// Checks a list, and then its items by what they hold.
+/// Checks a list, and then the fields of its items.
 fn check_messages<T: FromBody>(body: &[u8], check_items: fn(&RawValue)) {
     if check::<T>(body).is_some() {
         let body = serde_json::from_slice(body).expect("a body that was taken is JSON");
@@ -154,7 +154,7 @@ fn check_user(user: &UserName) {
     assert!((1..=512).contains(&user.as_str().chars().count()));
 }
 
-/// Asserts that a message stands in the body as it is passed on, and is not too long.
+/// Asserts that a message is in the body exactly as it is passed on, and is not too long.
 fn check_message(message: Option<&Payload>, body: &RawValue) {
     if let Some(message) = message {
         let text = message.get();
@@ -165,7 +165,7 @@ fn check_message(message: Option<&Payload>, body: &RawValue) {
     }
 }
 
-/// Asserts that a time which is printed is read again, by callers and from the store.
+/// Asserts that a printed time can be read again, by callers and from the store.
 fn check_time(time: Option<Timestamp>) {
     let Some(time) = time else { return };
     let printed = time.to_string();

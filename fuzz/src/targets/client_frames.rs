@@ -1,4 +1,5 @@
-//! What a websocket's client sends. The first byte of an input says how many bytes are read at once.
+//! The bytes that a websocket client sends. The first byte of an input is the number of bytes that
+//! are read at once.
 
 use bytes::Bytes;
 use channelstream::fuzzing::{ClientFrame, ClientFrames};
@@ -8,12 +9,12 @@ use crate::effort::in_linear_time;
 /// The longest payload that is accepted.
 const LIMIT: usize = 300;
 
-/// The longest piece of a frame that the parser may keep: header, mask, and the payload of a control
-/// frame.
+/// The size in bytes of the longest piece of a frame that the parser may keep: header, mask, and
+/// the payload of a control frame.
 const LONGEST_WAITING: usize = 10 + 4 + 125;
 
-/// Asserts that frames are read as a plain parser of the whole stream reads them, wherever it is cut,
-/// and that hardly anything of it is kept.
+/// Asserts that the parser finds the frames that a simple parser finds in the whole stream,
+/// wherever the stream is cut, and that it keeps hardly any bytes.
 pub(super) fn run(input: &[u8]) {
     let Some((piece, stream)) = input.split_first() else {
         return;
@@ -35,7 +36,7 @@ fn parse(stream: &[u8], piece: usize) -> Vec<ClientFrame> {
     frames
 }
 
-/// What RFC 6455 makes of a stream.
+/// Returns the frames of a stream according to RFC 6455.
 fn expected(stream: &[u8]) -> Vec<ClientFrame> {
     let mut rest = stream;
     let mut frames = Vec::new();
@@ -98,13 +99,13 @@ fn take_frame(rest: &mut &[u8], in_message: &mut bool) -> Option<ClientFrame> {
         0..=2 => *in_message = !is_final,
         _ => return violation(1002, "unknown opcode"),
     }
-    // What is cut off at the end of the stream is still to come.
+    // A frame that is cut off at the end of the stream is still to come.
     let payload = usize::try_from(length).ok()? + 4;
     *rest = rest.get(payload..).unwrap_or_default();
     Some(ClientFrame::Data)
 }
 
-/// Takes bytes off the front, if there are so many.
+/// Removes bytes from the front, if there are this many.
 fn take<'a>(rest: &mut &'a [u8], count: usize) -> Option<&'a [u8]> {
     let (taken, after) = rest.split_at_checked(count)?;
     *rest = after;

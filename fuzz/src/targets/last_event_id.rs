@@ -9,8 +9,8 @@ use channelstream_actors::position::Report;
 use crate::effort::in_linear_time;
 use crate::head::{percent_encode, with_target};
 
-/// Asserts that a position which is read prints back as it was, that every position that is printed
-/// is read again, and that header and query are read alike.
+/// Asserts that a position prints back as it was read, that every printed position can be read
+/// again, and that the header and the query are read in the same way.
 pub(super) fn run(input: &[u8]) {
     in_linear_time(input.len(), || {
         check_text(input);
@@ -35,7 +35,7 @@ fn check_text(input: &[u8]) {
     if let Ok(value) = HeaderValue::from_bytes(input)
         && value.to_str().is_ok_and(|text| !text.is_empty())
     {
-        // The query counts only where there is no header.
+        // The query is used only if there is no header.
         let request = TestRequest::with_uri("/sse?last_event_id=AAAA")
             .append_header(("last-event-id", value))
             .to_http_request();
@@ -44,7 +44,7 @@ fn check_text(input: &[u8]) {
     }
 }
 
-/// Takes the input for the numbers of a position.
+/// Uses the input as the numbers of a position.
 fn check_position(input: &[u8]) {
     let (numbers, _) = input.as_chunks::<8>();
     let (logs, _) = numbers.as_chunks::<2>();

@@ -1,5 +1,5 @@
-//! Headers by which a reverse proxy says where a request comes from. The first line of an input is the
-//! address of the peer, the second the target of the request, and headers follow.
+//! Headers in which a reverse proxy reports where a request comes from. The first line of an input
+//! is the address of the peer, the second is the target of the request, and headers follow.
 
 use std::net::{IpAddr, SocketAddr};
 
@@ -14,8 +14,8 @@ use crate::{head, refusal};
 
 const TRUSTED: &str = "10.0.0.0/8, ::1";
 
-/// Asserts that only a trusted proxy is believed, that the caller is the last address in the chain that
-/// is not a proxy's own, and that a request keeps its query and the end of its path.
+/// Asserts that only a trusted proxy is believed, that the caller is the last address in the chain
+/// that is not a proxy's own, and that a request keeps its query and the end of its path.
 pub(super) fn run(input: &[u8]) {
     let Some(line) = input.iter().position(|byte| *byte == b'\n') else {
         return;
@@ -96,8 +96,8 @@ fn check(mut request: ServiceRequest, peer: IpAddr, settings: &Settings, size: u
     assert!(is_trusted || request.uri() == &uri);
 }
 
-/// Returns the last address of the chain that is not a proxy's own. Where one cannot be read, nobody
-/// knows who called.
+/// Returns the last address of the chain that is not a proxy's own. If an address cannot be read,
+/// the caller is unknown.
 fn last_foreign(headers: &HeaderMap, peer: IpAddr, proxies: &[Network]) -> Option<IpAddr> {
     let values = headers.get_all(ProxyHeader::ForwardedFor.header());
     let mut chain = vec![Some(peer)];

@@ -14,11 +14,12 @@ use futures_util::FutureExt;
 use crate::effort::in_linear_time;
 use crate::{head, refusal};
 
-/// The longest name of a function.
+/// The longest name of a callback function, in characters.
 const LONGEST_CALLBACK: usize = 128;
 
-/// Asserts that parameters are what a plain reader of `application/x-www-form-urlencoded` finds, that
-/// all calls read `conn_id` alike, that it prints back, and that `callback` is nothing but a name.
+/// Asserts that parameters are those that a simple reader of `application/x-www-form-urlencoded`
+/// finds, that all calls read `conn_id` in the same way, that it prints back, and that `callback`
+/// is only a name.
 pub(super) fn run(input: &[u8]) {
     let peer = (IpAddr::V4(Ipv4Addr::LOCALHOST), 1).into();
     if let Some(request) = head::read(input, peer) {
@@ -41,7 +42,7 @@ fn check(request: &HttpRequest, size: usize) {
 
 fn check_conn_id(request: &HttpRequest, text: Option<&String>, size: usize) {
     let ended = DisconnectQuery::extract(request).now_or_never();
-    let ended = ended.expect("a query is there at once");
+    let ended = ended.expect("a query must not wait");
     match parse_conn_id(request) {
         Ok(conn_id) => {
             let text = text.expect("an id comes from the query").to_lowercase();
@@ -65,7 +66,7 @@ fn check_conn_id(request: &HttpRequest, text: Option<&String>, size: usize) {
     }
 }
 
-/// Returns whether a script can call a function of this name, and does nothing else by it.
+/// Returns whether the text is only the name of a function that a script can call.
 fn is_harmless(name: &str) -> bool {
     let is_allowed = |byte: u8| byte.is_ascii_alphanumeric() || b"_$.[]".contains(&byte);
     let starts_well = |part: &str| {
@@ -77,7 +78,8 @@ fn is_harmless(name: &str) -> bool {
         && name.matches('[').count() == name.matches(']').count()
 }
 
-/// What the URL standard makes of a query, of which the last of several parameters counts.
+/// Returns the parameters of a query according to the URL standard. The last of several with one
+/// name counts.
 fn expected(query: &str) -> BTreeMap<String, String> {
     let pairs = query.split('&').filter(|pair| !pair.is_empty());
     let split = |pair: &str| {

@@ -1,4 +1,4 @@
-//! Settings files, in TOML and in the form of the original. An input is a file.
+//! Settings files in TOML and in the form of the original. An input is a file.
 
 use std::collections::BTreeMap;
 
@@ -13,7 +13,7 @@ use crate::files;
 /// A secret that no message may hold.
 const SECRET: &str = "kept-from-everyone-0123456789";
 
-/// Keys that an `.ini` file raises where they do not fit together.
+/// A key that the server raises in an `.ini` file if it does not fit other keys.
 const RAISED: &str = "gc_conns_after";
 
 /// Asserts the rules of settings files for a file in TOML.
@@ -28,7 +28,7 @@ pub(super) fn run_ini(input: &[u8]) {
     check_secret(input, "ini", &format!("\nsecret = {SECRET}\n"));
 }
 
-/// Asserts that what was read is written so that it is read again.
+/// Asserts that the settings that were read are written so that they can be read again.
 fn check(input: &[u8], ending: &str) {
     let Some(Ok(loaded)) = load_text(input, ending) else {
         return;
@@ -36,7 +36,7 @@ fn check(input: &[u8], ending: &str) {
     let settings = loaded.settings;
     let _ = settings.check();
     let toml = write(&settings, FileFormat::Toml).expect("TOML can hold all values");
-    // Only an `.ini` file may hold values without effect, each with a warning.
+    // Only an `.ini` file may hold values without effect, and each causes a warning.
     let has_warning = loaded
         .remarks
         .iter()
@@ -57,7 +57,7 @@ fn check(input: &[u8], ending: &str) {
     }
 }
 
-/// Returns all values by their keys, secrets in clear.
+/// Returns all values by their keys, with secrets in clear.
 fn values(settings: &Settings) -> Vec<(&'static str, String)> {
     let values = settings.to_toml().into_iter();
     values.map(|(key, value)| (key.name, value)).collect()
@@ -79,7 +79,7 @@ fn check_secret(input: &[u8], ending: &str, line: &str) {
     assert!(!messages.contains(SECRET), "{messages}");
 }
 
-/// Loads a text, unless it names a file with a secret, which is not to be read.
+/// Loads a text, unless it names a file with a secret, which must not be read.
 fn load_text(text: &[u8], ending: &str) -> Option<Result<Loaded, SettingsError>> {
     let names_file = text
         .to_ascii_lowercase()

@@ -1,6 +1,6 @@
-//! Signatures of calls. The first line of an input is a text that is signed; what follows are edits of
-//! the signature, two bytes each: where, and which byte stands there then. The whole input is also
-//! taken for a signature as a stranger sends it.
+//! Signatures of calls. The first line of an input is a text to sign. After it come edits of the
+//! signature, two bytes each: a position, and the new byte at that position. The whole input is
+//! also used as a signature, as a stranger sends it.
 
 use std::net::{IpAddr, Ipv4Addr};
 use std::sync::LazyLock;
@@ -20,11 +20,11 @@ const SECRET: &str = "the secret of this target";
 static LENIENT: LazyLock<SignatureVerifier> =
     LazyLock::new(|| verifier(SignatureScope::Any, false));
 
-/// The verifier of a server that takes signatures for their path and once.
+/// The verifier of a server that accepts a signature for its path only, and once.
 static STRICT: LazyLock<SignatureVerifier> = LazyLock::new(|| verifier(SignatureScope::Path, true));
 
-/// Asserts that a signature counts exactly if it is one of this secret: a changed one never does, but
-/// for other spellings of the same bytes.
+/// Asserts that a signature is valid exactly if this secret made it. A changed signature is never
+/// valid, except for other spellings of the same bytes.
 pub(super) fn run(input: &[u8]) {
     in_linear_time(input.len(), || {
         let signer = Signer::new(SECRET);
@@ -49,7 +49,7 @@ pub(super) fn run(input: &[u8]) {
     });
 }
 
-/// Asserts that a signature counts, or does not, alone and in a request.
+/// Asserts that a signature is valid, or not, alone and in a request.
 fn check_everywhere(signer: &Signer, signature: &str, counts: bool) {
     assert_eq!(signer.check(signature).is_ok(), counts, "{signature:?}");
     let peer = (IpAddr::V4(Ipv4Addr::LOCALHOST), 1).into();
@@ -89,20 +89,20 @@ fn verifier(signature_scope: SignatureScope, reject_replays: bool) -> SignatureV
     })
 }
 
-/// Puts other bytes into a text. Positions begin anew at its end.
+/// Replaces bytes of a text. A position beyond the end starts again.
 fn edit(text: &str, edits: &[u8]) -> Option<String> {
     let mut bytes = text.as_bytes().to_vec();
     let (edits, _) = edits.as_chunks();
     for [place, byte] in edits {
-        // Counted from the end, where the signature stands.
+        // The position counts from the end, where the signature is.
         let place = usize::from(*place) % bytes.len();
         *bytes.iter_mut().rev().nth(place)? = *byte;
     }
     String::from_utf8(bytes).ok()
 }
 
-/// Returns what a signature says: the signed text, and the bytes of the MAC. As in Python, base64 may
-/// hold any other characters.
+/// Returns the content of a signature: the signed text, and the bytes of the MAC. As in Python,
+/// base64 may contain any other characters.
 fn normalized(signature: &str) -> Option<(&str, Vec<u8>)> {
     let (signed, mac) = signature.rsplit_once('.')?;
     let six_bits = |letter: u8| match letter {
