@@ -7,7 +7,7 @@ all="bodies client_frames last_event_id proxy_headers query settings_ini setting
 targets=${FUZZ_TARGETS:-$all}
 seconds=${FUZZ_SECONDS:-600}
 jobs=${FUZZ_JOBS:-$(nproc)}
-# Settings files are written and read in each run; here they stay in memory.
+# Each run writes and reads settings files. In this folder they stay in memory.
 if [ -d /dev/shm ]; then export TMPDIR=/dev/shm; fi
 
 # The files of each target's parser, of which at least 80 % of the lines must run.
@@ -33,7 +33,8 @@ build_engine() { # name, more arguments for cargo
 	cp target/debug/channelstream-fuzz "target/fuzz/$name"
 }
 
-# Runs one target under libFuzzer. New inputs go into its own folder below target/fuzz, those that fail into found.
+# Runs one target under libFuzzer. New inputs go into a folder below target/fuzz, and inputs that
+# fail into found.
 engine() { # program, target, more arguments for libFuzzer
 	local program=$1 target=$2
 	shift 2
@@ -53,7 +54,8 @@ run_target() {
 	echo "$1: no finding in $seconds seconds and $(sed -n 's/^stat::number_of_executed_units: *//p' "$log") runs"
 }
 
-# Shows that a target finds the fault that was planted for it, beginning with its corpus.
+# Shows that a target finds the fault that was planted for it. It starts with the corpus of the
+# target.
 prove_target() {
 	local log=target/fuzz/$1-planted.log found=target/fuzz/found/$1/planted begun=$SECONDS
 	rm -rf "target/fuzz/proof/$1" "$found"
@@ -63,16 +65,16 @@ prove_target() {
 		echo "$1: the planted fault was not found within a minute"
 		return 1
 	fi
-	# The input is one that only the fault makes fail.
+	# The input must not fail without the planted fault.
 	if ! engine engine "$1" "$found" >>"$log" 2>&1; then
 		tail -n 20 "$log"
-		echo "$1: what was found fails without the planted fault, too"
+		echo "$1: the input that was found also fails without the planted fault"
 		return 1
 	fi
 	echo "$1: the planted fault is found in $((SECONDS - begun)) seconds"
 }
 
-# Prints how many lines of a target's parser its corpus runs.
+# Prints the percentage of the lines of a target's parser that its corpus runs.
 cover_target() { # target, program
 	local tools raw=target/fuzz/$1.profraw data=target/fuzz/$1.profdata lines
 	tools=$(dirname "$(find "$(rustc --print sysroot)" -name llvm-cov | head -n 1)")
@@ -84,7 +86,8 @@ cover_target() { # target, program
 	[ "${lines%%.*}" -ge 80 ]
 }
 
-# Adds to a corpus what fuzzing found and the corpus does not reach.
+# Adds to a corpus the inputs that fuzzing found and that reach code which the corpus does not
+# reach.
 merge_target() {
 	local new=target/fuzz/merged/$1 file
 	rm -rf "$new"
@@ -92,7 +95,7 @@ merge_target() {
 	cp fuzz/corpus/"$1"/* "$new"
 	engine engine "$1" -merge=1 -use_counters=0 "$new" "target/fuzz/corpus/$1" >"target/fuzz/$1-merge.log" 2>&1
 	for file in "$new"/*; do
-		# libFuzzer names files by the hash of what they hold.
+		# libFuzzer names a file by the hash of its content.
 		if [[ $(basename "$file") =~ ^[0-9a-f]{40}$ ]]; then
 			mv "$file" "fuzz/corpus/$1/found-$(basename "$file" | cut -c1-8)"
 		fi
@@ -100,7 +103,7 @@ merge_target() {
 	echo "$1: $(find "fuzz/corpus/$1" -type f | wc -l) inputs"
 }
 
-# Calls this script for each target, some at a time, and fails if one of them fails.
+# Calls this script for each target, several at a time. It fails if one of them fails.
 for_each_target() { # command, processes at a time
 	xargs -n 1 -P "$2" "$0" "$1" <<<"$targets"
 }

@@ -1,6 +1,6 @@
-"""Prints how many percent of the lines of a parser ran, by the LCOV that comes in.
+"""Prints the percentage of the lines of a parser that ran, from LCOV data on standard input.
 
-Functions that describe what is read, for `/openapi.json`, stand beside those that read it. They are not counted.
+The files also hold functions that describe the input for `/openapi.json`. These are not counted.
 """
 
 import re
@@ -12,7 +12,7 @@ DESCRIBING = re.compile(r"schema: \|\||const fn|-> (RefOr<Schema>|Description|Ve
 
 
 def describing_lines(source: str) -> set[int]:
-    """Returns the numbers of the lines that only describe."""
+    """Returns the numbers of the lines of functions that only describe."""
     lines = source.splitlines()
     found: set[int] = set()
     for first, line in enumerate(lines):

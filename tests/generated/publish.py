@@ -1,4 +1,4 @@
-"""Publishes a message with the client that is generated from the server's description, and reads every kind of event."""
+"""Publishes a message with a client generated from the description, and reads all events."""
 
 import sys
 

@@ -1,4 +1,5 @@
-// Publishes a message with the client that is generated from the server's description, and reads every kind of event.
+// Publishes a message with a client that is generated from the server's description, and reads each
+// kind of event.
 
 import createClient from "openapi-fetch";
 import type { components, paths } from "./schema.js";
@@ -8,7 +9,7 @@ type Event = components["schemas"]["Event"];
 
 declare const process: { argv: string[] };
 
-/** Compiles only when `type` tells the events apart and all of them are named here. */
+/** Compiles only if `type` distinguishes the events, and all events are named here. */
 export function summary(event: Event): string {
   switch (event.type) {
     case "message":
@@ -40,7 +41,7 @@ if (published.data[0]?.message?.["text"] !== "hello") {
   throw new Error(`the answer is not the message: ${JSON.stringify(published.data)}`);
 }
 
-// The error of a call that breaks a rule has a type as well.
+// The error of a call that breaks a rule has a type too.
 const refused = await client.POST("/message", { body: [{ ...draft, user: "" }] });
 if (refused.error === undefined || !("0" in refused.error)) {
   throw new Error(`a message without a sender was not refused: ${JSON.stringify(refused)}`);

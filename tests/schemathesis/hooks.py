@@ -1,4 +1,4 @@
-"""Signs the calls of Schemathesis, keeps what they name alive, and adds the checks that only this server can have."""
+"""Signs Schemathesis' calls, keeps connections and users alive, and adds checks for this server."""
 
 import base64
 import collections
@@ -17,15 +17,15 @@ from schemathesis.core.parameters import ParameterLocation
 
 SECRET = os.environ["CHANNELSTREAM_SECRET"]
 ADDRESS = os.environ["CHANNELSTREAM_ADDRESS"]
-# Whether limits are so low that calls reach them.
+# Whether the limits are so low that calls reach them.
 LIMITS_ARE_LOW = os.environ["CHANNELSTREAM_LIMITS"] == "low"
 TALLY = os.environ["CHANNELSTREAM_TALLY"]
 
 HEADER = "x-channelstream-secret"
 CONNECTIONS = {"alice": "11111111-1111-4111-8111-111111111111", "bob": "22222222-2222-4222-8222-222222222222"}
 
-# What is wrong with requests that their schemas allow: it depends on what the server knows, or on its settings, or
-# is a rule that no schema can express.
+# The errors of requests that their schemas allow. They depend on what the server knows, or on its
+# settings, or are rules that no schema can express.
 REASONS = re.compile(
     r"Unknown connection"
     r"|Unknown user"
@@ -33,10 +33,11 @@ REASONS = re.compile(
     r"|Not a valid datetime\."  # The pattern allows 30 February.
     r"|Not a valid integer\."  # The pattern allows texts of more than 63 bits.
     r"|The key was used for another body\."
-    r"|.* \([a-z_]+\)[;:.].*"  # The limit that this setting gives.
+    r"|.* \([a-z_]+\)[;:.].*"  # The limit of this setting.
 )
 
-# The id of a connection stands in the body or in the query, so neither of them requires it.
+# The id of a connection is in the body or in the query, so the schema requires it in neither of
+# them.
 IN_NEITHER_PLACE = ("conn_id", "Field may not be null.")
 
 
@@ -53,7 +54,7 @@ def sign(path):
 
 @schemathesis.auth(refresh_interval=None)
 class Signature:
-    """Signs each call anew. The check `ignored_auth` takes the signature away again, and makes up wrong ones."""
+    """Signs each call. The check `ignored_auth` removes the signature, and tries wrong ones."""
 
     def get(self, case, context):
         return sign(case.operation.path)
@@ -78,19 +79,22 @@ def is_about_the_known(context):
 
 @schemathesis.hook
 def before_call(context, case, kwargs):
-    """Connects the known connections again, which earlier calls may have ended."""
+    """Connects the known connections again, since earlier calls may have ended them."""
     if not is_about_the_known(context):
         return
     for user, conn_id in CONNECTIONS.items():
         call("/connect", {"username": user, "conn_id": conn_id, "channels": ["news"], "info": {"channels": []}})
     if context.operation.path in ("/listen", "/sse"):
-        # Then neither a poll nor a stream waits for its first event.
+        # With this message, neither a poll nor a stream waits for its first event.
         call("/message", [{"user": "carol", "pm_users": list(CONNECTIONS), "message": {"text": "hello"}}])
 
 
 @schemathesis.hook
 def filter_failure(context, failure, case, response):
-    """Drops what the original does too: a `conn_id` in the body counts, and then nobody reads the one in the query."""
+    """Ignores a failure that the original has too.
+
+    If the body has a `conn_id`, the one in the query is not read.
+    """
     if failure.code != "ST201" or case.operation.path not in ("/subscribe", "/unsubscribe"):
         return True
     is_sound = isinstance(case.body, dict) and not case.meta.is_negative_at(ParameterLocation.BODY)
@@ -117,7 +121,7 @@ class Tally:
 
 
 def messages(answer, field=""):
-    """Yields the texts of an answer that says what is wrong, each with the field that it is about."""
+    """Yields the error texts of an answer, each with its field."""
     if isinstance(answer, str):
         yield field, answer
     elif isinstance(answer, list):
@@ -130,7 +134,7 @@ def messages(answer, field=""):
 
 @schemathesis.check
 def refusals_have_a_reason(ctx, response, case):
-    """What a schema allows is refused for one of the known reasons only."""
+    """A request that its schema allows is refused only for one of the known reasons."""
     if not case.meta or not case.meta.generation.mode.is_positive or response.status_code not in (400, 422):
         return
     unknown = [
@@ -144,7 +148,10 @@ def refusals_have_a_reason(ctx, response, case):
 
 @schemathesis.check
 def unavailable_means_a_limit(ctx, response, case):
-    """A call is answered 503 only by a limit, which it names, with the time after which to try again."""
+    """A call is answered 503 only because of a limit.
+
+    The answer names the limit, and the time after which to try again.
+    """
     if response.status_code != 503:
         return
     names_it = re.search(r"\([a-z_]+\)", response.text) and "retry-after" in response.headers
@@ -154,7 +161,7 @@ def unavailable_means_a_limit(ctx, response, case):
 
 @schemathesis.check
 def events_are_as_described(ctx, response, case):
-    """The data of each event that a page hears is as described."""
+    """The data of each event of a stream matches the description."""
     if case.operation.path != "/sse" or response.status_code != 200:
         return
     description = case.operation.schema.raw_schema
@@ -163,12 +170,15 @@ def events_are_as_described(ctx, response, case):
     for line in response.text.splitlines():
         if line.startswith("data:"):
             for error in validator.iter_errors(json.loads(line.removeprefix("data:"))):
-                raise AssertionError(f"an event is not as described: {error}")
+                raise AssertionError(f"an event does not match the description: {error}")
 
 
 @schemathesis.check
 def headers_are_those_of_the_description(ctx, response, case):
-    """A described header is there unless its text says that it may be absent, and no header of ours is undescribed."""
+    """A described header is present unless its text says that it may be absent.
+
+    All our headers are described.
+    """
     description = case.operation.schema.raw_schema["paths"][case.operation.path][case.operation.method]
     answer = description["responses"].get(str(response.status_code))
     if answer is None or response.request.method.lower() != case.operation.method:

@@ -1,4 +1,4 @@
-// A page that extends the client, as pages of the original do.
+// A page that extends the client, as pages for the original do.
 import { ChannelStreamConnection } from '../../../clients/javascript/src/channelstream';
 import type { Connected, Request } from '../../../clients/javascript/src/channelstream';
 

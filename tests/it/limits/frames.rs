@@ -19,7 +19,7 @@ async fn open(server: &Server, user: &str) -> WebSocket {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_client_that_sends_more_than_frames_per_second_is_closed_with_1008() {
-    // So many that a slow machine cannot take longer than a second to read what is beyond.
+    // The clients send so many frames that even a slow machine reads more than ten in a second.
     let server = Server::start(&[("frames-per-second", "10")]);
     let backend = Backend::of(&server);
     let kinds = [

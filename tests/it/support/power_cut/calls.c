@@ -1,5 +1,5 @@
-// Preloaded (LD_PRELOAD) into a process, takes the place of the calls that change or sync files, and
-// records those on the files of one folder. power_cut.rs sets the variables:
+// This library is preloaded (LD_PRELOAD) into a process. It replaces the calls that change or sync
+// files, and records the calls on the files of one folder. power_cut.rs sets the variables:
 //
 //   CUT_FOLDER   the folder, as an absolute path without symbolic links. Files directly in it are
 //                recorded, except for those whose name ends in "-shm": SQLite maps them into memory
@@ -11,8 +11,8 @@
 // The library must not open recorded files itself: closing one would drop the process's POSIX locks
 // on it, which SQLite relies on. Therefore the bytes are recorded as they are written.
 //
-// Calls that are not here, such as copy_file_range or writes through mmap, change files without a
-// record. power_cut.rs notices, because the journal then says something else than the files.
+// Calls that are not replaced, such as copy_file_range or writes through mmap, change files without
+// a record. power_cut.rs notices, because the journal then differs from the files.
 
 #define _GNU_SOURCE
 #include "journal.h"
@@ -30,12 +30,12 @@
 
 _Static_assert(sizeof(long) == 8, "offsets are passed to system calls in one register");
 
-// Lets the 64-bit name of a call be the same function.
+// Makes the 64-bit name of a call the same function.
 #define ALSO(name, result, call, ...) result name(__VA_ARGS__) __attribute__((alias(#call)));
 
 enum { MAX_FDS = 1 << 20, NOT_RECORDED = 0 };
 
-// What each descriptor is open for: NOT_RECORDED, FOLDER or the inode of a recorded file.
+// The target of each descriptor: NOT_RECORDED, FOLDER or the inode of a recorded file.
 static _Atomic uint64_t files[MAX_FDS];
 
 static uint64_t file_of(int fd) { return fd >= 0 && fd < MAX_FDS ? files[fd] : NOT_RECORDED; }
@@ -48,7 +48,8 @@ static int set_file(int fd, uint64_t file) {
     return fd;
 }
 
-// The path that a descriptor was opened by, absolute and without symbolic links; empty on an error.
+// Returns the path of a descriptor, absolute and without symbolic links, or an empty text on an
+// error.
 static void path_of(int fd, char path[PATH_MAX]) {
     char link[32];
     snprintf(link, sizeof link, "/proc/self/fd/%d", fd);
@@ -61,7 +62,7 @@ static bool is_recorded(const char *name) {
     return length && !strchr(name, '/') && (length < 4 || strcmp(name + length - 4, "-shm"));
 }
 
-// The file's name in the folder; NULL if it is elsewhere or not recorded.
+// Returns the file's name in the folder, or NULL if it is elsewhere or not recorded.
 static const char *name_in_folder(int at, const char *path) {
     char parent[PATH_MAX];
     const char *slash = strrchr(path, '/');
@@ -79,7 +80,7 @@ static const char *name_in_folder(int at, const char *path) {
     return !strcmp(parent, folder) && is_recorded(name) ? name : NULL;
 }
 
-// Notes what a new descriptor is open for. Returns the file's name in `path`, or NULL if it is not
+// Records the target of a new descriptor. Returns the file's name in `path`, or NULL if it is not
 // recorded.
 static const char *note_opened(int fd, char path[PATH_MAX]) {
     struct stat status;
@@ -135,7 +136,7 @@ int openat(int at, const char *path, int flags, ...) {
 }
 ALSO(openat64, int, openat, int at, const char *path, int flags, ...)
 
-// What programs call that were compiled with _FORTIFY_SOURCE.
+// The calls of programs that were compiled with _FORTIFY_SOURCE.
 int __open_2(const char *path, int flags) { return open_file(AT_FDCWD, path, flags, 0); }
 ALSO(__open64_2, int, __open_2, const char *path, int flags)
 int __openat_2(int at, const char *path, int flags) { return open_file(at, path, flags, 0); }
@@ -170,7 +171,7 @@ int fcntl(int fd, int command, ...) {
 }
 ALSO(fcntl64, int, fcntl, int fd, int command, ...)
 
-// An offset for pwritev2: where the descriptor's position is.
+// The offset for pwritev2 that means the position of the descriptor.
 enum { AT_POSITION = -1 };
 
 static ssize_t write_recorded(int fd, const struct iovec *parts, int count, off_t offset,

@@ -33,7 +33,7 @@ void fail(const char *message) {
     abort();
 }
 
-// Opens the journal when it is needed first: a shell that starts the program does not need it.
+// Opens the journal at its first use: a shell that starts the program does not need it.
 static void open_journal(void) {
     if (journal >= 0)
         return;
@@ -41,7 +41,7 @@ static void open_journal(void) {
     struct stat status;
     if (fd < 0 || fstat(fd, &status))
         fail("cannot open the journal");
-    // power_cut.rs finds out by this lock whether the process still runs.
+    // This lock tells power_cut.rs whether the process still runs.
     if (flock(fd, LOCK_EX | LOCK_NB))
         fail("another process writes to the journal");
     if (status.st_size < HEADER && syscall(SYS_ftruncate, fd, HEADER))
@@ -50,7 +50,7 @@ static void open_journal(void) {
     if (header == MAP_FAILED)
         fail("cannot map the journal's header");
     if (header->in_flight)
-        fail("a process was killed during a change, and what is left was not rebuilt");
+        fail("a process was killed during a change, and its files were not rebuilt since");
     journal = fd;
 }
 

@@ -1,8 +1,8 @@
-// The journal of what a process writes to the files of one folder, and of what it syncs.
+// The journal records what a process writes to the files of one folder, and what it syncs.
 //
-// It begins with a page that is mapped into memory (struct header), followed by records (struct
-// record and `size` bytes). A record counts once the header's length includes it, so a kill at any
-// time leaves whole records only. journal.rs reads it.
+// It begins with a page that is mapped into memory (struct header). Records follow (struct record
+// and `size` bytes). A record counts once the header's length includes it, so a kill at any time
+// leaves only whole records. journal.rs reads the journal.
 
 #pragma once
 #pragma GCC visibility push(hidden)
@@ -11,7 +11,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-// What happened. journal.rs has the same numbers.
+// The kind of a record. journal.rs has the same numbers.
 enum kind {
     OPEN = 1,     // `file` was opened by this name; `value` is 1 if that created it
     WRITE = 2,    // these bytes were written at offset `value`
@@ -42,11 +42,11 @@ extern const char *folder;
 // Ends the process with a message.
 _Noreturn void fail(const char *message);
 
-// Between the two, the caller appends records. Only one thread at a time does so.
+// The caller appends records between these two calls. Only one thread at a time does so.
 void begin_record(void);
 void end_record(void);
 
-// The same; the caller changes a file as well. So the journal has the order of the changes.
+// The same, if the caller also changes a file. So the journal has the order of the changes.
 void begin_change(void);
 void end_change(void);
 
