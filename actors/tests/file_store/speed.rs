@@ -1,5 +1,5 @@
-//! Measures the CPU time of the store, and the duration of a start. Run these with `cargo test
-//! --release -p channelstream-actors --test file_store -- --ignored --nocapture speed`.
+//! Measures the CPU time of the store, and the duration of a start. Run these with
+//! `cargo test --release -p channelstream-actors --test file_store -- --ignored --nocapture speed`.
 
 use std::path::Path;
 use std::time::{Duration, Instant};
