@@ -1,23 +1,29 @@
-/** A name of a user, a channel or a conversation as people read it: all of them begin with `demo:`. */
+/**
+ * Returns the name of a user, a channel or a conversation as the page shows it: without `demo:`,
+ * which all names of the demo begin with.
+ */
 export function shown(name) {
     return name.replace(/^([#@]?)demo:/, '$1');
 }
 
-/** The conversations of one user: `#demo:lobby` is a channel, `@demo:bob` what was said with bob in private. */
+/**
+ * The conversations of one user, by key: `#demo:lobby` is a channel, `@demo:bob` holds the private
+ * messages exchanged with bob.
+ */
 export class Chat {
-    /** @type {Map<string, Map<string, object>>} messages by id, by conversation */
+    /** @type {Map<string, Map<string, object>>} the messages of each conversation, by id */
     #conversations = new Map();
     #notices = 0;
 
     constructor(user) {
         this.user = user;
-        /** The conversation that is shown. */
+        /** The key of the conversation that is shown. */
         this.current = '#demo:lobby';
-        /** @type {Map<string, number>} messages not seen yet, by conversation */
+        /** @type {Map<string, number>} the number of unread messages of each conversation */
         this.unread = new Map();
     }
 
-    /** Those that there are, private ones only. */
+    /** The keys of the private conversations, sorted. */
     get partners() {
         return [...this.#conversations.keys()].filter((key) => key.startsWith('@')).sort();
     }
@@ -29,18 +35,18 @@ export class Chat {
         this.unread.delete(key);
     }
 
-    /** What is said in the conversation that is shown, oldest first. */
+    /** The messages and notices of the conversation that is shown, oldest first. */
     get messages() {
         return [...this.#conversation(this.current).values()];
     }
 
-    /** Where a message stands. */
+    /** Returns the key of the conversation that a message belongs to. */
     conversationOf(message) {
         const partner = message.user === this.user ? message.message.to : message.user;
         return message.channel === null ? `@${partner}` : `#${message.channel}`;
     }
 
-    /** Takes the history that came with the answer of the application. */
+    /** Adds the history from the application's answer: `channels_info`. */
     arrive(info) {
         for (const channel of Object.values(info?.channels ?? {})) {
             for (const message of channel.history) {
@@ -49,7 +55,7 @@ export class Chat {
         }
     }
 
-    /** Takes an event. */
+    /** Applies an event from the server to the conversations. */
     take(event) {
         if (event.type === 'message') {
             this.#put(event);
@@ -57,12 +63,16 @@ export class Chat {
         } else if (event.type === 'message:edit') {
             const known = this.#find(event.uuid);
             if (known) {
-                Object.assign(known, { message: event.message ?? known.message, edited: event.edited });
+                Object.assign(known, {
+                    message: event.message ?? known.message,
+                    edited: event.edited,
+                });
             }
         } else if (event.type === 'message:delete') {
             this.#conversations.forEach((messages) => messages.delete(event.uuid));
         } else if (event.type === 'presence') {
-            this.#notice(`#${event.channel}`, event.message.action === 'joined' ? 'came in' : 'has left', event);
+            const notice = event.message.action === 'joined' ? 'joined' : 'left';
+            this.#notice(`#${event.channel}`, notice, event);
         } else if (event.type === 'catchup:gap') {
             const key = event.channel === null ? this.current : `#${event.channel}`;
             this.#notice(key, 'Some messages may be missing here.', event);
@@ -81,7 +91,8 @@ export class Chat {
 
     #notice(key, notice, { user, timestamp, catchup }) {
         this.#notices += 1;
-        this.#conversation(key).set(`notice ${this.#notices}`, { notice, user, timestamp, catchup });
+        const item = { notice, user, timestamp, catchup };
+        this.#conversation(key).set(`notice ${this.#notices}`, item);
     }
 
     #find(uuid) {

@@ -2,26 +2,31 @@ import { shown } from './demo-chat.js';
 import { element, isolated, name } from './element.js';
 
 const ABOUT = {
-    '#demo:lobby': 'Everybody is here. Keeps 50 messages.',
-    '#demo:ideas': 'Tells who comes and goes. Keeps 20 messages.',
-    '#demo:quiet': 'Tells nobody who is here, and keeps nothing.',
+    '#demo:lobby': 'For everyone. Keeps the last 50 messages.',
+    '#demo:ideas': 'Shows who joins and leaves. Keeps the last 20 messages.',
+    '#demo:quiet': 'Does not show who is online, and keeps no messages.',
 };
 
-/** The page. Whatever users wrote becomes text, never markup. */
+/** The page of the chat. It shows everything that users write as text, never as markup. */
 export class View {
     #page;
     #wishes;
     #chat;
     #editing = null;
 
-    /** `wishes`: what to do when the user wants something. */
+    /**
+     * @param {Document} page
+     * @param {object} wishes the functions to call when the user asks for something
+     */
     constructor(page, wishes) {
         this.#page = page;
         this.#wishes = wishes;
-        // Not everybody in the same.
+        // Visitors start with different colours.
         const colors = ['#0a5f7a', '#8a3b12', '#2f6b2f', '#6b2f7d', '#9a2a4d', '#5b5b12'];
         this.#at('join').color.value = colors[Math.floor(Math.random() * colors.length)];
-        this.#on('join', 'submit', ({ target }) => wishes.join(target.username.value.trim(), target.color.value));
+        this.#on('join', 'submit', ({ target }) => {
+            wishes.join(target.username.value.trim(), target.color.value);
+        });
         this.#on('leave', 'click', () => wishes.leave());
         this.#on('transport', 'change', ({ target }) => wishes.listenBy(target.value));
         this.#on('status', 'change', ({ target }) => wishes.be({ status: target.value }));
@@ -52,10 +57,10 @@ export class View {
 
     showConnection({ status, transport, wait }) {
         const words = {
-            listening: `listening by ${transport}`,
-            connecting: 'connecting …',
-            refused: 'signed out',
-            waiting: `the server is away; next attempt in ${Math.ceil((wait ?? 0) / 1000)} s`,
+            listening: `Connected by ${transport}`,
+            connecting: 'Connecting …',
+            refused: 'Signed out',
+            waiting: `Disconnected. Next attempt in ${Math.ceil((wait ?? 0) / 1000)} s`,
         };
         const place = this.#at('connection');
         place.textContent = words[status] ?? status;
@@ -73,17 +78,20 @@ export class View {
         this.#fill('private', chat.partners.map((key) => element('li', {}, this.#chooser(key))));
         this.#at('no-private').hidden = chat.partners.length > 0;
         this.#at('title').replaceChildren(name(shown(chat.current)));
-        this.#at('about').textContent = ABOUT[chat.current] ?? 'Only the two of you read this.';
-        const isIn = chat.current.startsWith('@') || connection.channels.includes(chat.current.slice(1));
+        this.#at('about').textContent = ABOUT[chat.current] ?? 'Only the two of you can read this.';
+        const isIn =
+            chat.current.startsWith('@') || connection.channels.includes(chat.current.slice(1));
         this.#at('text').disabled = !isIn;
-        this.#at('text').placeholder = isIn ? `Message to ${isolated(shown(chat.current))}` : 'Join the channel first';
+        this.#at('text').placeholder = isIn
+            ? `Message to ${isolated(shown(chat.current))}`
+            : 'Join the channel first';
         const place = chat.current.startsWith('#') ? chat.current.slice(1) : 'demo:lobby';
         this.#fill('people', connection.users(place).map((person) => this.#person(person, me)));
         this.#drawMessages(connection, me);
     }
 
     #drawMessages(connection, me) {
-        // What is being typed is not taken away.
+        // While a message is being edited the list is not drawn again: that would remove the form.
         if (this.#editing && this.#page.body.contains(this.#editing)) {
             return;
         }
@@ -103,7 +111,7 @@ export class View {
             about.push('edited');
         }
         if (message.catchup) {
-            about.push('missed');
+            about.push('sent while you were offline');
         }
         const when = element('span', { className: 'about' }, about.join(' · '));
         const who = element('bdi', { className: 'who' }, shown(message.user ?? ''));
@@ -150,19 +158,21 @@ export class View {
     #channel(key, connection) {
         const channel = key.slice(1);
         const isIn = connection.channels.includes(channel);
-        const change = () => (isIn ? this.#wishes.unsubscribe(channel) : this.#wishes.subscribe(channel));
+        const change = () =>
+            (isIn ? this.#wishes.unsubscribe(channel) : this.#wishes.subscribe(channel));
         const changer = this.#button(isIn ? 'Leave' : 'Join', change);
         changer.setAttribute('aria-label', `${isIn ? 'Leave' : 'Join'} ${shown(channel)}`);
         return element('li', {}, this.#chooser(key), changer);
     }
 
-    /** A button that shows a conversation. */
+    /** Makes the button that shows a conversation. */
     #chooser(key) {
         const chooser = element('button', { type: 'button' }, name(shown(key)));
         chooser.setAttribute('aria-current', String(key === this.#chat.current));
         const unread = this.#chat.unread.get(key);
         if (unread) {
-            chooser.append(' ', element('span', { className: 'unread' }, String(unread), element('span', { className: 'seen-by-readers' }, ' new')));
+            const word = element('span', { className: 'seen-by-readers' }, ' new');
+            chooser.append(' ', element('span', { className: 'unread' }, String(unread), word));
         }
         chooser.onclick = () => this.#turnTo(key);
         return chooser;
@@ -171,12 +181,14 @@ export class View {
     #person({ user, state }, me) {
         const dot = element('span', { className: 'dot' });
         dot.style.background = state.color ?? '';
-        const status = state.status && state.status !== 'here' ? ` (${isolated(state.status)})` : '';
-        const words = [dot, name(shown(user)), `${status}${user === me.user ? ', that is you' : ''}`];
+        const status =
+            state.status && state.status !== 'here' ? ` (${isolated(state.status)})` : '';
+        const words = [dot, name(shown(user)), `${status}${user === me.user ? ' (you)' : ''}`];
         if (user === me.user) {
             return element('li', {}, ...words);
         }
-        const chooser = element('button', { type: 'button', title: 'Write in private' }, ...words);
+        const properties = { type: 'button', title: 'Send a private message' };
+        const chooser = element('button', properties, ...words);
         chooser.onclick = () => this.#turnTo(`@${user}`);
         return element('li', {}, chooser);
     }

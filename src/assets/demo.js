@@ -5,26 +5,43 @@ import { View } from './demo-view.js';
 const root = document.querySelector('script[data-root]').dataset.root;
 const own = new URL(root, location.href);
 
-/** What this tab remembers across a reload: who it is, and the proof of it. */
+/** The user of this tab, with the token that proves it. Kept across reloads. */
 const memory = {
     get: () => JSON.parse(sessionStorage.getItem('channelstream demo') ?? 'null'),
     set: (me) => sessionStorage.setItem('channelstream demo', JSON.stringify(me)),
     clear: () => sessionStorage.removeItem('channelstream demo'),
 };
 
-/** What this browser remembers for longer: the proof that a name is its own, by which it gets the name again after leaving. */
+/**
+ * The tokens of the names that this browser took. They are kept longer than the tab, so that the
+ * user can leave and join again under the same name.
+ */
 const proofs = {
     get: (username) => localStorage.getItem(`channelstream demo ${username}`) ?? '',
     set: (username, token) => localStorage.setItem(`channelstream demo ${username}`, token),
 };
 
 const view = new View(document, {
-    join: (username, color) => start({ username, color, status: 'here', token: proofs.get(username), channels: ['demo:lobby', 'demo:ideas'] }),
+    join: (username, color) => start({
+        username,
+        color,
+        status: 'here',
+        token: proofs.get(username),
+        channels: ['demo:lobby', 'demo:ideas'],
+    }),
     leave,
     turned: () => draw(),
-    send: (conversation, text) => call(() => connection.message({ ...destination(conversation), text })),
-    edit: (message, text) => call(() => connection.edit({ ...destination(chat.conversationOf(message)), uuid: message.uuid, text })),
-    remove: (message) => call(() => connection.delete({ ...destination(chat.conversationOf(message)), uuid: message.uuid })),
+    send: (conversation, text) =>
+        call(() => connection.message({ ...destination(conversation), text })),
+    edit: (message, text) => call(() => connection.edit({
+        ...destination(chat.conversationOf(message)),
+        uuid: message.uuid,
+        text,
+    })),
+    remove: (message) => call(() => connection.delete({
+        ...destination(chat.conversationOf(message)),
+        uuid: message.uuid,
+    })),
     subscribe: (channel) => call(() => connection.subscribe([channel])),
     unsubscribe: (channel) => call(() => connection.unsubscribe([channel])),
     be: (change) => {
@@ -53,7 +70,7 @@ function remember(change) {
 }
 
 function start(joining) {
-    // The full name is what events carry.
+    // Events carry the full name.
     me = { ...joining, user: `demo:${joining.username}` };
     chat = new Chat(me.user);
     connection = new ChannelStreamConnection();
@@ -63,15 +80,17 @@ function start(joining) {
     connection.subscribeUrl = `${root}demo/subscribe`;
     connection.unsubscribeUrl = `${root}demo/unsubscribe`;
     connection.userStateUrl = `${root}demo/user_state`;
-    connection.messageUrl = connection.messageEditUrl = connection.messageDeleteUrl = `${root}demo/message`;
+    connection.messageUrl = `${root}demo/message`;
+    connection.messageEditUrl = connection.messageDeleteUrl = connection.messageUrl;
     connection.disconnectUrl = `${root}disconnect`;
     connection.websocketUrl = `${own.href.replace(/^http/, 'ws')}ws`;
 
-    // The application's own fields, put into every call.
+    // The demo's backend needs these fields in every call.
     connection.addMutator('connect', ({ body }) => {
         Object.assign(body, { token: me.token, state: { color: me.color, status: me.status } });
     });
-    for (const kind of ['message', 'messageEdit', 'messageDelete', 'subscribe', 'unsubscribe', 'userState']) {
+    const others = ['message', 'messageEdit', 'messageDelete', 'subscribe', 'unsubscribe', 'userState'];
+    for (const kind of others) {
         connection.addMutator(kind, ({ body }) => Object.assign(body, { token: me.token }));
     }
 
@@ -83,9 +102,9 @@ function start(joining) {
         draw();
     };
     connection.connectErrorCallback = (request, data) => {
-        // Only the server being away is worth another attempt.
+        // Another attempt helps only when the server is unavailable (no answer, or 5xx).
         if (request.status >= 400 && request.status < 500) {
-            turnAway(data?.error ?? 'That did not work.');
+            turnAway(data?.error ?? 'You could not join the chat.');
         }
     };
     connection.listenMessageCallback = (events) => {
@@ -121,10 +140,11 @@ function draw() {
 }
 
 function destination(conversation) {
-    return conversation.startsWith('@') ? { to: conversation.slice(1) } : { channel: conversation.slice(1) };
+    const name = conversation.slice(1);
+    return conversation.startsWith('@') ? { to: name } : { channel: name };
 }
 
-/** What the page wants of the application; if that fails, the user is told. */
+/** Makes a call to the application, and shows the user why it failed, if it did. */
 async function call(made) {
     try {
         await made();

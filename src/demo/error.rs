@@ -10,20 +10,20 @@ use thiserror::Error;
 pub(super) enum DemoError {
     #[error("{0}")]
     Bad(String),
-    #[error("Join first.")]
+    #[error("Join the chat first.")]
     NoToken,
-    #[error("Only its author may change a message.")]
+    #[error("Only the author of a message may change it.")]
     NotYours,
     #[error("This connection belongs to somebody else.")]
     OtherConnection,
-    #[error("Somebody else has this name. Take another one.")]
+    #[error("This name is taken. Choose another name.")]
     NameTaken,
-    /// The server refused a call of the backend. The page gets the server's answer.
-    #[error("the server answered {status}: {answer}")]
+    /// The server refused a call of the backend; the page gets its answer.
+    #[error("The server answered {status}: {answer}")]
     Refused { status: StatusCode, answer: Value },
-    #[error("The server restarts. Try again in a second.")]
+    #[error("The server is restarting. Try again in a second.")]
     Stopping,
-    #[error("the server cannot be reached")]
+    #[error("The server cannot be reached.")]
     Unreachable,
 }
 

@@ -107,10 +107,10 @@ impl DemoMessage {
                 .map(|()| json!({"channel": channel})),
             (None, Some(to)) if is_of_demo(to) => Ok(json!({"pm_users": [user, to]})),
             (None, Some(to)) => Err(DemoError::Bad(format!(
-                "The demo has no user {to:?}. The names of its users begin with {PREFIX}"
+                "The demo has no user {to:?}. The names of its users begin with \"{PREFIX}\"."
             ))),
             _ => Err(DemoError::Bad(
-                "A message must name a channel of the demo or a user, but not both.".to_owned(),
+                "A message needs either a channel of the demo or a user.".to_owned(),
             )),
         }
     }

@@ -237,7 +237,7 @@ async fn a_page_of_the_original_works() {
         json!([
             "messageEditErrorCallback",
             403,
-            "Only its author may change a message."
+            "Only the author of a message may change it."
         ])
     );
     assert_eq!(told[6], json!(["channelsChangedCallback", ["demo:lobby"]]));

@@ -10,7 +10,7 @@ async fn join(browser: &Browser, server: &Server, name: &str) -> Window {
     let window = browser.open(&server.address, "/demo").await;
     window.fill("#join input[name=username]", name).await;
     window.click("#join button").await;
-    window.says("#connection", "listening by").await;
+    window.says("#connection", "Connected by").await;
     window
 }
 
@@ -115,7 +115,7 @@ async fn channels_are_joined_and_left_and_states_are_seen() {
     let browser = Browser::start().await;
     let alice = join(&browser, &server, "alice").await;
     let bob = join(&browser, &server, "bob").await;
-    alice.choose_text("#status", "busy").await;
+    alice.choose_text("#status", "Busy").await;
     bob.says("#people", "alice (\u{2068}busy\u{2069})").await;
     for window in [&alice, &bob] {
         window.click("button[aria-label='Join quiet']").await;
@@ -132,7 +132,7 @@ async fn channels_are_joined_and_left_and_states_are_seen() {
     alice.find("#join").await;
     bob.click_at("//ul[@id='channels']//button[contains(., '#lobby')]")
         .await;
-    bob.says("#messages", "alicehas left").await;
+    bob.says("#messages", "aliceleft").await;
     bob.stops_saying("#people", "alice").await;
     bob.is_sound().await;
     alice.is_sound().await;
@@ -146,13 +146,11 @@ async fn a_name_in_use_is_refused_and_a_reload_keeps_ones_own() {
     let other = browser.open(&server.address, "/demo").await;
     other.fill("#join input[name=username]", "alice").await;
     other.click("#join button").await;
-    other
-        .says("#join-error", "Somebody else has this name")
-        .await;
+    other.says("#join-error", "This name is taken").await;
     say(&alice, "before").await;
     alice.says("#messages", "before").await;
     alice.driver.refresh().await.unwrap();
-    alice.says("#connection", "listening by").await;
+    alice.says("#connection", "Connected by").await;
     alice.says("#messages", "before").await;
     alice.is_sound().await;
 }
@@ -194,8 +192,8 @@ async fn a_killed_and_restarted_server_is_survived() {
     let alice = join(&browser, &server, "alice").await;
     let bob = join(&browser, &server, "bob").await;
     server.restart();
-    alice.says("#connection", "listening by").await;
-    bob.says("#connection", "listening by").await;
+    alice.says("#connection", "Connected by").await;
+    bob.says("#connection", "Connected by").await;
     alice.says("#people", "bob").await;
     say(&alice, "still here").await;
     bob.says("#messages", "still here").await;
@@ -211,7 +209,7 @@ async fn a_phone_in_the_dark_shows_all_of_it() {
     window.fits().await;
     window.goto("/demo").await;
     window.fill("#join input[name=username]", "alice\n").await;
-    window.says("#connection", "listening by").await;
+    window.says("#connection", "Connected by").await;
     say(&window, "from a phone").await;
     window.says("#messages", "from a phone").await;
     window.is_sound().await;

@@ -197,14 +197,14 @@ async fn the_demo_reaches_no_user_and_no_channel_of_an_application() {
             "message",
             json!({"uuid": secret_id, "to": "alice", "text": "x"}),
             403,
-            "Only its author",
+            "Only the author",
         ),
         (
             Method::DELETE,
             "message",
             json!({"uuid": secret_id, "to": "alice"}),
             403,
-            "Only its author",
+            "Only the author",
         ),
     ];
     for (method, path, mut body, status, reason) in refused {
@@ -278,7 +278,10 @@ async fn a_name_in_the_demo_stays_its_owners_when_the_owner_has_left() {
     assert_eq!(
         (
             status,
-            answer["error"].as_str().unwrap().contains("Somebody else")
+            answer["error"]
+                .as_str()
+                .unwrap()
+                .contains("This name is taken")
         ),
         (409, true)
     );

@@ -128,9 +128,7 @@ async fn an_operator_signs_in_looks_acts_and_signs_out() {
         .await;
 
     window.goto("/admin#view=channel&name=room-0009").await;
-    window
-        .click_at("//button[text()='Forget this channel']")
-        .await;
+    window.click_at("//button[text()='Clear channel']").await;
     window.click("#question-yes").await;
     window.says(".pages", "of 999").await;
 
@@ -239,11 +237,11 @@ async fn hostile_names_are_text() {
         window
             .says("[aria-label=Log]", &format!("\u{2068}{name}\u{2069}"))
             .await;
-        window.says("[aria-label=Users]", name).await;
+        window.says("[aria-label=Members]", name).await;
         window.is_sound().await;
         window
             .click_at(&format!(
-                "//section[h2[starts-with(., 'Users')]]//td//a[.={}]",
+                "//section[h2[starts-with(., 'Members')]]//td//a[.={}]",
                 xpath_text(name)
             ))
             .await;
@@ -315,9 +313,9 @@ async fn the_panel_is_used_by_keys_on_a_phone_in_the_dark() {
     window.says("h1", "room-0003").await;
     window.is_sound().await;
     window.screenshot("panel-phone").await;
-    window.tab_to("Forget this channel").await;
+    window.tab_to("Clear channel").await;
     window.press(" ").await;
-    window.tab_to("Forget").await;
+    window.tab_to("Clear").await;
     window.press("\n").await;
     window.says(".pages", "of 4").await;
     window.fits().await;

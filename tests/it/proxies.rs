@@ -383,7 +383,7 @@ async fn nothing_passes_a_proxy_while_a_default_secret_is_in_force() {
                         && text.contains(&format!("Set {key} to values of your own")),
                     "{text}"
                 );
-                assert!(!text.contains("Not set yet"), "{text}");
+                assert!(!text.contains("The password is not set yet"), "{text}");
             }
         }
         assert!(server.log_line("refused a request with 403").contains(key));

@@ -12,7 +12,7 @@ async fn join(browser: &Browser, server: &Server, name: &str) -> Window {
     let window = browser.open(&server.address, "/demo").await;
     window.fill("#join input[name=username]", name).await;
     window.click("#join button").await;
-    window.says("#connection", "listening by").await;
+    window.says("#connection", "Connected by").await;
     window
 }
 
@@ -48,7 +48,7 @@ async fn shows(window: &Window, expected: &[String]) {
 async fn is_back(window: &Window) {
     eventually("the page listens again", async || {
         window.run("dispatchEvent(new Event('online'))").await;
-        window.text("#connection").await.contains("listening by")
+        window.text("#connection").await.contains("Connected by")
     })
     .await;
 }
@@ -77,11 +77,11 @@ async fn two_people_go_on_in_the_same_chat_by_each_transport() {
     let browser = Browser::start().await;
     let alice = join(&browser, &server, "alice").await;
     let bob = join(&browser, &server, "bob").await;
-    bob.choose_text("#status", "busy").await;
+    bob.choose_text("#status", "Busy").await;
     alice.says("#people", "busy").await;
     let here = [people(&alice).await, people(&bob).await];
-    // Bob gets no notice of his own arrival.
-    let mut said = [vec!["bob came in".to_owned()], Vec::new()];
+    // Bob was not there when he came in.
+    let mut said = [vec!["bob joined".to_owned()], Vec::new()];
     for (kind, transport) in [
         ("best", ""),
         ("websocket", "websocket"),
@@ -91,7 +91,7 @@ async fn two_people_go_on_in_the_same_chat_by_each_transport() {
         let name = |who: &str, moment: &str| format!("restart-chat-{kind}-{who}-{moment}");
         for window in [&alice, &bob] {
             window.choose("#transport", transport).await;
-            let listening = format!("listening by {transport}");
+            let listening = format!("Connected by {transport}");
             window.says("#connection", &listening).await;
         }
         let (before, during, after) = (
@@ -106,7 +106,7 @@ async fn two_people_go_on_in_the_same_chat_by_each_transport() {
 
         server = stop(server, Stop::InOrder).await;
         for window in [&alice, &bob] {
-            window.says("#connection", "the server is away").await;
+            window.says("#connection", "Disconnected").await;
         }
         say(&alice, &during).await;
         alice
@@ -141,7 +141,7 @@ async fn two_people_go_on_in_the_same_chat_by_each_transport() {
     // A third user finds the same users, and the messages that the channel keeps.
     let carol = join(&browser, &server, "carol").await;
     shows(&carol, &said[1]).await;
-    let others = ["alice", "bob (\u{2068}busy\u{2069})", "carol, that is you"];
+    let others = ["alice", "bob (\u{2068}busy\u{2069})", "carol (you)"];
     assert_eq!(people(&carol).await, json!(others));
 }
 
@@ -162,7 +162,7 @@ async fn talk_in_private(sync: &str) -> [Vec<String>; 4] {
 
     let server = stop(server, Stop::Killed).await;
     for window in [&alice, &bob] {
-        window.says("#connection", "the server is away").await;
+        window.says("#connection", "Disconnected").await;
     }
     let _server = start_again(server).await;
     for window in [&alice, &bob] {
@@ -197,7 +197,7 @@ const IN_PRIVATE: [&str; 2] = ["alice: between us", "bob: and after"];
 async fn what_is_private_goes_on_when_the_server_is_killed() {
     let [private, lobby, same, other_lobby] = talk_in_private("always").await;
     assert_eq!([private, same], [IN_PRIVATE, IN_PRIVATE]);
-    assert_eq!(lobby, ["bob came in"]);
+    assert_eq!(lobby, ["bob joined"]);
     assert_eq!(other_lobby, [""; 0]);
 }
 
@@ -211,6 +211,6 @@ async fn a_killed_server_that_may_have_lost_something_says_no_more_than_that() {
     assert!(!warnings.is_empty());
     assert_eq!(
         others,
-        [&IN_PRIVATE[..], &["bob came in"], &IN_PRIVATE].concat()
+        [&IN_PRIVATE[..], &["bob joined"], &IN_PRIVATE].concat()
     );
 }

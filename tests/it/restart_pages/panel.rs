@@ -70,7 +70,7 @@ async fn the_panel_shows_the_same_after_a_restart() {
     window.screenshot("panel-restart-channel-before").await;
     let texts = async || {
         let mut texts = Vec::new();
-        for part in ["History", "Users", "Log"] {
+        for part in ["History", "Members", "Log"] {
             texts.push(window.text(&format!("[aria-label={part}]")).await);
         }
         texts
@@ -78,7 +78,7 @@ async fn the_panel_shows_the_same_after_a_restart() {
     let before = texts().await;
 
     let server = stop(server, Stop::InOrder).await;
-    window.says("#status", "the server is away").await;
+    window.says("#status", "disconnected").await;
     let _server = start_again(server).await;
     window.says("#status", "live").await;
     // The page is drawn anew, and does not show old content.
