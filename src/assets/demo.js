@@ -89,8 +89,8 @@ function start(joining) {
     connection.addMutator('connect', ({ body }) => {
         Object.assign(body, { token: me.token, state: { color: me.color, status: me.status } });
     });
-    const others = ['message', 'messageEdit', 'messageDelete', 'subscribe', 'unsubscribe', 'userState'];
-    for (const kind of others) {
+    const messages = ['message', 'messageEdit', 'messageDelete'];
+    for (const kind of [...messages, 'subscribe', 'unsubscribe', 'userState']) {
         connection.addMutator(kind, ({ body }) => Object.assign(body, { token: me.token }));
     }
 

@@ -1,23 +1,28 @@
-/** Makes an element. What users wrote comes in as text, never as markup. */
+/** Makes an element. Strings among the children become text, never markup. */
 export function element(name, properties = {}, ...children) {
     const made = Object.assign(document.createElement(name), properties);
     made.append(...children);
     return made;
 }
 
-/** A name that users chose: shown as it is, without turning the text around it. */
+/**
+ * Makes an element for a name that a user chose. Right-to-left characters in the name do not change
+ * the direction of the text around it.
+ */
 export function name(text) {
     return element('bdi', {}, text);
 }
 
-/** The same within other text (UAX 9, isolates). */
+/** Returns such a name for use within plain text, between the isolate characters of UAX 9. */
 export function isolated(text) {
     return `\u2068${text}\u2069`;
 }
 
-/** Puts these children, and only these, into an element. Whoever has the focus keeps it. */
+/** Replaces the children of an element. A child that has the focus and stays keeps the focus. */
 export function fill(parent, children) {
-    const isSame = parent.childNodes.length === children.length && children.every((child, index) => parent.childNodes[index] === child);
+    const isSame =
+        parent.childNodes.length === children.length &&
+        children.every((child, index) => parent.childNodes[index] === child);
     if (isSame) {
         return;
     }

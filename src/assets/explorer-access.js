@@ -1,31 +1,39 @@
-/** What Swagger UI leaves out for those who do not see, or use no mouse: names of its fields and buttons, and the way into what scrolls. */
+/**
+ * Adds what Swagger UI lacks for users of screen readers and keyboards: names for its fields and
+ * buttons, and a way to focus the areas that scroll.
+ */
 function mend() {
     for (const button of document.querySelectorAll('.swagger-ui button:not([aria-label])')) {
         if (!button.textContent.trim()) {
-            button.setAttribute('aria-label', button.title || button.closest('[title]')?.title || 'Copy');
+            const title = button.title || button.closest('[title]')?.title;
+            button.setAttribute('aria-label', title || 'Copy');
         }
     }
     for (const field of document.querySelectorAll('.swagger-ui textarea:not([aria-label])')) {
-        field.setAttribute('aria-label', 'Body of the request');
+        field.setAttribute('aria-label', 'Request body');
     }
-    for (const field of document.querySelectorAll('.swagger-ui input:not([aria-label]), .swagger-ui select:not([aria-label])')) {
-        const name = field.closest('tr[data-param-name]')?.dataset.paramName ?? field.placeholder;
+    const fields = '.swagger-ui input:not([aria-label]), .swagger-ui select:not([aria-label])';
+    for (const field of document.querySelectorAll(fields)) {
+        const row = field.closest('tr[data-param-name]');
+        const name = row?.dataset.paramName ?? field.placeholder;
         field.setAttribute('aria-label', name || 'Content type');
     }
     for (const text of document.querySelectorAll('.swagger-ui pre:not([tabindex])')) {
         text.tabIndex = 0;
     }
-    // A link within a button: both do the same.
+    // Each summary is a button that contains a link. Both do the same, so the link is removed.
     for (const link of document.querySelectorAll('.swagger-ui .opblock-summary-control a')) {
         link.replaceWith(...link.childNodes);
     }
-    for (const part of document.querySelectorAll('.swagger-ui .opblock-summary-control [tabindex]')) {
+    const parts = '.swagger-ui .opblock-summary-control [tabindex]';
+    for (const part of document.querySelectorAll(parts)) {
         part.removeAttribute('tabindex');
     }
 }
 
-/** From now on, whenever it draws something. */
+/** Mends Swagger UI now, and again whenever it draws something. */
 export function mendSwaggerUi() {
     mend();
-    new MutationObserver(mend).observe(document.getElementById('api'), { childList: true, subtree: true });
+    const options = { childList: true, subtree: true };
+    new MutationObserver(mend).observe(document.getElementById('api'), options);
 }

@@ -4,9 +4,11 @@ import { ChannelStreamSigner } from './signer.js';
 const root = document.querySelector('script[data-root]').dataset.root;
 const secret = document.getElementById('secret');
 
-document.getElementById('secret-form').addEventListener('submit', (event) => event.preventDefault());
+document
+    .getElementById('secret-form')
+    .addEventListener('submit', (event) => event.preventDefault());
 
-/** Makes each signature another one, for a server that accepts each only once. */
+/** Makes each signature unique, for a server that accepts each signature only once. */
 const nonce = () => crypto.getRandomValues(new Uint32Array(4)).join('-');
 
 window.SwaggerUIBundle({
@@ -14,14 +16,14 @@ window.SwaggerUIBundle({
     dom_id: '#api',
     tryItOutEnabled: true,
     defaultModelsExpandDepth: 0,
-    // No badge of a validator somewhere else.
+    // Without this, Swagger UI shows a badge that it loads from a validator on another host.
     validatorUrl: null,
     requestInterceptor: (request) => {
         const url = new URL(request.url, location.href);
         if (secret.value && url.pathname !== `${root}openapi.json`) {
-            request.headers['x-channelstream-secret'] = new ChannelStreamSigner(secret.value).signRequest(
-                `${url.pathname}|${nonce()}`,
-            );
+            const signer = new ChannelStreamSigner(secret.value);
+            const signature = signer.signRequest(`${url.pathname}|${nonce()}`);
+            request.headers['x-channelstream-secret'] = signature;
         }
         return request;
     },

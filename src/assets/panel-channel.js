@@ -4,14 +4,14 @@ import { Table } from './panel-table.js';
 import { counted, link, shown, when, written } from './panel-words.js';
 
 const SETTINGS = {
-    notify_presence: 'Tell who comes and goes',
-    broadcast_presence_with_user_lists: '… with a list of who is here',
-    notify_state: 'Tell when users’ states change',
-    store_history: 'Keep a history',
-    store_frames: 'Keep what is missed for who comes back',
+    notify_presence: 'Send join and leave events',
+    broadcast_presence_with_user_lists: 'Include the member list in these events',
+    notify_state: 'Send an event when a user’s state changes',
+    store_history: 'Keep a message history',
+    store_frames: 'Keep recent events for clients that reconnect',
 };
 
-/** A channel: how it is set, who is in it, what it keeps; and what can be done with it. */
+/** The view of a channel: its settings, members, history and log, and the actions on it. */
 export class ChannelView {
     section = 'channels';
     #channel;
@@ -19,36 +19,45 @@ export class ChannelView {
     #facts = element('p', { role: 'status', className: 'muted' });
     #body = element('div', { hidden: true });
     #settings = element('form', { className: 'settings' });
-    #users = new Table('Users', [
+    #users = new Table('Members', [
         { title: 'Name', text: ({ user }) => user, make: ({ user }) => link('user', user) },
         { title: 'Public state', kind: 'code', text: ({ state }) => JSON.stringify(state) },
-    ], { key: ({ user }) => user, none: 'Nobody is here.' });
+    ], { key: ({ user }) => user, none: 'This channel has no members.' });
     #history = new Table('History', [
-        { title: 'Sent', kind: 'time', text: ({ timestamp, edited }) => when(timestamp) + (edited ? ', edited' : '') },
+        {
+            title: 'Sent',
+            kind: 'time',
+            text: ({ timestamp, edited }) => when(timestamp) + (edited ? ', edited' : ''),
+        },
         { title: 'User', text: ({ user }) => user, make: ({ user }) => link('user', user) },
         { title: 'Message', kind: 'code', text: ({ message }) => message ?? '' },
-    ], { key: ({ uuid }) => uuid, none: 'Nothing is kept.' });
+    ], { key: ({ uuid }) => uuid, none: 'The history has no messages.' });
     #log = new Table('Log', [
         { title: 'Offset', kind: 'number', text: ({ offset }) => written(offset) },
-        { title: 'At', kind: 'time', text: ({ at }) => when(at) },
-        { title: 'For', text: ({ route }) => audience(route) },
+        { title: 'Time', kind: 'time', text: ({ at }) => when(at) },
+        { title: 'Recipients', text: ({ route }) => audience(route) },
         { title: 'Event', kind: 'code', text: ({ event }) => event ?? 'deleted' },
-    ], { key: ({ offset }) => offset, none: 'Nothing happened lately.' });
+    ], { key: ({ offset }) => offset, none: 'No recent events.' });
     #counts = { users: element('span'), history: element('span'), log: element('span') };
 
     constructor(query, panel) {
         this.#channel = query.get('name') ?? '';
         this.#panel = panel;
         this.title = isolated(this.#channel);
-        const forget = element('button', { type: 'button' }, 'Forget this channel');
+        const forget = element('button', { type: 'button' }, 'Clear channel');
         forget.onclick = () => this.#forget();
         this.#body.append(
             element('div', { className: 'columns' },
                 element('section', {}, element('h2', {}, 'Settings'), this.#settings),
-                element('section', {}, element('h2', {}, 'Send a message'), sendForm(panel, { channel: this.#channel })),
-                element('section', {}, element('h2', {}, 'Forget'),
-                    element('p', {}, 'Takes everybody out, and drops settings, history and log.'), forget)),
-            section('Users', this.#counts.users, this.#users),
+                element('section', {},
+                    element('h2', {}, 'Send a message'),
+                    sendForm(panel, { channel: this.#channel })),
+                element('section', {},
+                    element('h2', {}, 'Clear channel'),
+                    element('p', {},
+                        'Removes all members, and deletes the settings, the history and the log.'),
+                    forget)),
+            section('Members', this.#counts.users, this.#users),
             section('History', this.#counts.history, this.#history),
             section('Log', this.#counts.log, this.#log));
         this.element = element('div', {},
@@ -65,8 +74,10 @@ export class ChannelView {
             this.#facts.textContent = 'There is no such channel.';
             return;
         }
+        const users = counted(channel.total_users, 'user');
+        const connections = counted(channel.total_connections, 'connection');
         this.#facts.textContent =
-            `${counted(channel.total_users, 'user')}, ${counted(channel.total_connections, 'connection')}, last active ${when(channel.last_active)}`;
+            `${users}, ${connections}, last active ${when(channel.last_active)}`;
         this.#showSettings(channel.settings);
         this.#users.show(channel.users);
         this.#counts.users.textContent = shown(channel.users, channel.total_users, 'first');
@@ -79,16 +90,25 @@ export class ChannelView {
     #buildSettings() {
         const boxes = Object.entries(SETTINGS).map(([key, words]) =>
             element('label', {}, element('input', { type: 'checkbox', name: key }), ` ${words}`));
-        const size = element('input', { type: 'number', name: 'history_size', min: 0, required: true });
+        const size = element('input', {
+            type: 'number',
+            name: 'history_size',
+            min: 0,
+            required: true,
+        });
         const form = this.#settings;
-        form.append(...boxes, element('label', {}, 'Messages in history ', size), element('button', { className: 'primary' }, 'Save'));
-        // What is being changed is not overwritten by what is.
+        form.append(
+            ...boxes,
+            element('label', {}, 'Messages kept in the history ', size),
+            element('button', { className: 'primary' }, 'Save'));
+        // The server's values must not overwrite what the operator is changing.
         form.oninput = () => form.dataset.isTouched = 'yes';
         form.onsubmit = async (event) => {
             event.preventDefault();
             const config = { history_size: size.valueAsNumber };
             Object.keys(SETTINGS).forEach((key) => config[key] = form.elements[key].checked);
-            if (await this.#panel.act('channel_config', { [this.#channel]: config }, { done: 'Saved.' })) {
+            const body = { [this.#channel]: config };
+            if (await this.#panel.act('channel_config', body, { done: 'Saved.' })) {
                 delete form.dataset.isTouched;
             }
         };
@@ -104,8 +124,10 @@ export class ChannelView {
     }
 
     async #forget() {
-        const question = `Forget the channel ${isolated(this.#channel)}, with all it keeps?`;
-        if (await this.#panel.act('forget_channel', { channel: this.#channel }, { question, deed: 'Forget' })) {
+        const question = `Clear the channel ${isolated(this.#channel)}? `
+            + 'This removes all members, and deletes the settings, the history and the log.';
+        const body = { channel: this.#channel };
+        if (await this.#panel.act('forget_channel', body, { question, deed: 'Clear' })) {
             location.hash = 'view=channels';
         }
     }
@@ -117,5 +139,6 @@ function audience(route) {
     }
     const names = (users) => users.map(isolated).join(', ');
     const { only, except } = route;
-    return `${only.length > 0 ? names(only) : 'all'}${except.length > 0 ? ` but ${names(except)}` : ''}`;
+    const included = only.length > 0 ? names(only) : 'all';
+    return except.length > 0 ? `${included} except ${names(except)}` : included;
 }

@@ -2,17 +2,25 @@ import { element } from './element.js';
 import { Table } from './panel-table.js';
 import { link, when, written } from './panel-words.js';
 
+/** The number of items on a page. */
 const PAGE = 100;
 
-/** So long after the last key the server is asked. */
+/** The time from the last keystroke to the search, in milliseconds. */
 const TYPING = 250;
 
-/** A list to search, sort and page through: what is shown stands in the address, which is what the server is asked for. */
+/**
+ * A list to search, sort and page through. The address of the page says which part is shown, and
+ * the server is asked for that part.
+ */
 class List {
     element;
     #query;
     #table;
-    #field = element('input', { type: 'search', ariaLabel: 'Search by name', placeholder: 'Search by name' });
+    #field = element('input', {
+        type: 'search',
+        ariaLabel: 'Search by name',
+        placeholder: 'Search by name',
+    });
     #found = element('p', { role: 'status', className: 'muted' });
     #before = element('a', {}, '← Previous');
     #after = element('a', {}, 'Next →');
@@ -26,7 +34,10 @@ class List {
             clearTimeout(this.#typing);
             this.#typing = setTimeout(() => this.#search(), TYPING);
         };
-        const pages = element('nav', { ariaLabel: 'Pages', className: 'pages' }, this.#before, this.#found, this.#after);
+        const pages = element('nav', { ariaLabel: 'Pages', className: 'pages' },
+            this.#before,
+            this.#found,
+            this.#after);
         this.element = element('div', {},
             element('div', { className: 'title' }, element('h1', {}, title), this.#field),
             this.#table.element,
@@ -34,10 +45,10 @@ class List {
         this.turn(query);
     }
 
-    /** Another part of the same list. */
+    /** Shows another part of the same list. */
     turn(query) {
         this.#query = query;
-        // What is being typed is not taken away.
+        // A field that the operator is typing in is not overwritten.
         if (document.activeElement !== this.#field) {
             this.#field.value = query.get('search') ?? '';
         }
@@ -47,7 +58,9 @@ class List {
     show({ matching, items }) {
         this.#table.show(items);
         const offset = this.#offset();
-        const range = items.length > 0 ? `${written(offset + 1)} to ${written(offset + items.length)} of ` : '';
+        const range = items.length > 0
+            ? `${written(offset + 1)} to ${written(offset + items.length)} of `
+            : '';
         this.#found.textContent = `${range}${written(matching)}`;
         this.#before.hidden = offset === 0;
         this.#before.href = this.#address({ offset: Math.max(0, offset - PAGE) });
@@ -56,7 +69,7 @@ class List {
     }
 
     #search() {
-        // Whoever typed may have gone on to something else.
+        // The operator may have opened another view since the last keystroke.
         if (this.element.isConnected) {
             location.replace(this.#address({ search: this.#field.value }));
         }
@@ -66,7 +79,10 @@ class List {
         return Number(this.#query.get('offset') ?? 0);
     }
 
-    /** Of the list with something changed; it begins at its beginning then, unless that is what changes. */
+    /**
+     * Returns the address of the list with a change. It shows the first page, unless the change
+     * contains `offset`.
+     */
     #address(change) {
         const query = new URLSearchParams(this.#query);
         query.delete('offset');
@@ -81,13 +97,38 @@ export class ChannelList extends List {
             title: 'Channels',
             section: 'channels',
             key: (channel) => channel.name,
-            none: 'No channel has such a name.',
+            none: 'No channels found.',
             columns: [
-                { title: 'Name', sort: 'name', text: (channel) => channel.name, make: (channel) => link('channel', channel.name) },
-                { title: 'Users', sort: 'users', kind: 'number', text: (channel) => written(channel.users) },
-                { title: 'Connections', sort: 'connections', kind: 'number', text: (channel) => written(channel.connections) },
-                { title: 'Events', sort: 'events', kind: 'number', text: (channel) => written(channel.events) },
-                { title: 'Last active', sort: 'last_active', kind: 'time', text: (channel) => when(channel.last_active) },
+                {
+                    title: 'Name',
+                    sort: 'name',
+                    text: (channel) => channel.name,
+                    make: (channel) => link('channel', channel.name),
+                },
+                {
+                    title: 'Users',
+                    sort: 'users',
+                    kind: 'number',
+                    text: (channel) => written(channel.users),
+                },
+                {
+                    title: 'Connections',
+                    sort: 'connections',
+                    kind: 'number',
+                    text: (channel) => written(channel.connections),
+                },
+                {
+                    title: 'Events',
+                    sort: 'events',
+                    kind: 'number',
+                    text: (channel) => written(channel.events),
+                },
+                {
+                    title: 'Last active',
+                    sort: 'last_active',
+                    kind: 'time',
+                    text: (channel) => when(channel.last_active),
+                },
             ],
         });
     }
@@ -99,12 +140,31 @@ export class UserList extends List {
             title: 'Users',
             section: 'users',
             key: (user) => user.user,
-            none: 'No user has such a name.',
+            none: 'No users found.',
             columns: [
-                { title: 'Name', sort: 'name', text: ({ user }) => user, make: ({ user }) => link('user', user) },
-                { title: 'Connections', sort: 'connections', kind: 'number', text: ({ connections }) => written(connections) },
-                { title: 'Public state', kind: 'code', text: ({ state }) => JSON.stringify(state) },
-                { title: 'Last active', sort: 'last_active', kind: 'time', text: ({ last_active }) => when(last_active) },
+                {
+                    title: 'Name',
+                    sort: 'name',
+                    text: ({ user }) => user,
+                    make: ({ user }) => link('user', user),
+                },
+                {
+                    title: 'Connections',
+                    sort: 'connections',
+                    kind: 'number',
+                    text: ({ connections }) => written(connections),
+                },
+                {
+                    title: 'Public state',
+                    kind: 'code',
+                    text: ({ state }) => JSON.stringify(state),
+                },
+                {
+                    title: 'Last active',
+                    sort: 'last_active',
+                    kind: 'time',
+                    text: ({ last_active }) => when(last_active),
+                },
             ],
         });
     }

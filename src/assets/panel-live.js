@@ -1,13 +1,13 @@
 import { Backoff } from './backoff.js';
 
-/** The server remembers as many. */
+/** The largest number of samples that are kept. The server keeps the same number. */
 const REMEMBERED = 300;
 
-/** In milliseconds. */
+/** The first wait before the stream is opened again, in milliseconds, and the longest one. */
 const FIRST_WAIT = 1000;
 const LONGEST_WAIT = 30_000;
 
-/** What the server tells while it happens: an event stream, opened anew for each view. */
+/** The event stream that brings live data from the server. Each view opens a stream of its own. */
 export class Live {
     samples = [];
     #root;
@@ -34,7 +34,7 @@ export class Live {
         };
         source.onerror = () => {
             this.#listener.status(false);
-            // Where the browser does not try again by itself.
+            // The stream is closed when the browser does not try again by itself.
             if (source.readyState === EventSource.CLOSED) {
                 this.#timer = setTimeout(() => this.#comeBack(), this.#backoff.next());
             }
@@ -46,7 +46,10 @@ export class Live {
         source.addEventListener('view', ({ data }) => this.#listener.view(JSON.parse(data)));
     }
 
-    /** An event stream does not say why it was refused; a request does. */
+    /**
+     * Opens the stream again, after a request that finds out why the stream was refused: an
+     * `EventSource` does not say it.
+     */
     async #comeBack() {
         const refused = this.#source;
         try {
@@ -65,14 +68,14 @@ export class Live {
                 return;
             }
             if (response.status === 503) {
-                // It stops, or as many panels are open as may be.
+                // The server is stopping, or the allowed number of panels is open.
                 this.#listener.status(false, (await response.json()).request);
                 this.#timer = setTimeout(() => this.#comeBack(), this.#backoff.next());
                 return;
             }
             await response.body.cancel();
         } catch {
-            // It is away; so the stream will be told.
+            // The server cannot be reached. The new stream will fail for the same reason.
         }
         this.open(this.#query);
     }

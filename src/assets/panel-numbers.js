@@ -1,35 +1,69 @@
 import { element, fill } from './element.js';
 import { counted, written } from './panel-words.js';
 
-const TRANSPORTS = { websocket: 'websocket', event_stream: 'server-sent events', long_poll: 'long-poll' };
+const TRANSPORTS = {
+    websocket: 'websocket',
+    event_stream: 'server-sent events',
+    long_poll: 'long-poll',
+};
 
-const byTransport = (key) => Object.entries(TRANSPORTS).map(([transport, words]) => [words, (sample) => sample[key][transport]]);
+const byTransport = (key) =>
+    Object.entries(TRANSPORTS).map(([transport, words]) => [
+        words,
+        (sample) => sample[key][transport],
+    ]);
 
 const CARDS = [
     { title: 'Listening', unit: 'clients', lines: byTransport('listening') },
-    { title: 'Messages in', unit: 'a second', lines: [['messages', (sample) => sample.messages]] },
-    { title: 'Deliveries out', unit: 'a second', lines: byTransport('deliveries') },
-    { title: 'Slow clients', unit: 'a second', lines: [['had a full queue', (sample) => sample.full_queues], ['cut off', (sample) => sample.too_slow]] },
-    { title: 'Refused calls', unit: 'a second', lines: [['refused', (sample) => sample.refused]] },
-    { title: 'Users', unit: 'online', lines: [['users', (sample) => sample.users], ['their connections', (sample) => sample.connections]], isApart: true },
-    { title: 'Channels', unit: 'alive', lines: [['channels', (sample) => sample.channels]] },
+    {
+        title: 'Messages in',
+        unit: 'per second',
+        lines: [['messages', (sample) => sample.messages]],
+    },
+    { title: 'Deliveries out', unit: 'per second', lines: byTransport('deliveries') },
+    {
+        title: 'Slow clients',
+        unit: 'per second',
+        lines: [
+            ['queue full', (sample) => sample.full_queues],
+            ['disconnected', (sample) => sample.too_slow],
+        ],
+    },
+    {
+        title: 'Refused calls',
+        unit: 'per second',
+        lines: [['refused', (sample) => sample.refused]],
+    },
+    {
+        title: 'Users',
+        unit: 'online',
+        lines: [
+            ['users', (sample) => sample.users],
+            ['connections', (sample) => sample.connections],
+        ],
+        isApart: true,
+    },
+    { title: 'Channels', unit: 'in total', lines: [['channels', (sample) => sample.channels]] },
 ];
 
-/** Of a server that started just now a minute is shown, most of it empty. */
+/**
+ * The shortest time that a graph shows, in seconds. Just after the server's start most of the graph
+ * is empty.
+ */
 const SHORTEST = 60;
 
 const WIDTH = 300;
 const HEIGHT = 60;
 
-/** The numbers, each with what it was in the last minutes. */
+/** The view of the server's metrics, each with its values of the last minutes. */
 export class NumbersView {
-    title = 'Numbers';
+    title = 'Metrics';
     section = 'numbers';
     #cards = CARDS.map((card) => new Card(card));
     #store = element('p', { id: 'store' });
     element = element('div', {},
-        element('h1', {}, 'Numbers'),
-        element('p', { className: 'muted' }, 'The last five minutes, second by second.'),
+        element('h1', {}, 'Metrics'),
+        element('p', { className: 'muted' }, 'The last five minutes, one value per second.'),
         element('div', { className: 'cards' }, ...this.#cards.map((card) => card.element)),
         element('h2', {}, 'Store'),
         this.#store);
@@ -43,24 +77,34 @@ export class NumbersView {
     }
 }
 
-/** How the store is doing, in sentences. */
+/** Describes the state of the store in sentences. */
 function described({ file }) {
     if (!file) {
-        return 'Users, channels and messages are in memory only: they are gone when the server stops (store = "memory").';
+        return 'Users, channels and messages are in memory only: '
+            + 'they are gone when the server stops (store = "memory").';
     }
     const { bytes, waiting_bytes: waiting, seconds_since_commit: ago, error } = file;
     if (error) {
-        return `Calls that change something are refused. The reason: ${error}. Bytes waiting to be written: ${written(waiting)}.`;
+        return `Calls that change something are refused. The reason: ${error}. `
+            + `Bytes waiting to be written: ${written(waiting)}.`;
     }
-    const last = ago === null ? 'Nothing was written since the server started' : `The last change was written ${ago < 1 ? 'less than a second' : counted(Math.round(ago), 'second')} ago`;
-    return `Everything is kept in a file of ${written(bytes)} bytes. ${last}. Bytes waiting to be written: ${written(waiting)}.`;
+    const age = ago < 1 ? 'less than a second' : counted(Math.round(ago), 'second');
+    const last = ago === null
+        ? 'Nothing has been written since the server started'
+        : `The last change was written ${age} ago`;
+    return `Everything is kept in a file of ${written(bytes)} bytes. ${last}. `
+        + `Bytes waiting to be written: ${written(waiting)}.`;
 }
 
 class Card {
     #card;
     #now = element('b');
     #most = element('span', { className: 'muted' });
-    #graph = svg('svg', { viewBox: `0 0 ${WIDTH} ${HEIGHT}`, preserveAspectRatio: 'none', 'aria-hidden': 'true' });
+    #graph = svg('svg', {
+        viewBox: `0 0 ${WIDTH} ${HEIGHT}`,
+        preserveAspectRatio: 'none',
+        'aria-hidden': 'true',
+    });
     #legend = element('ul');
 
     constructor(card) {
@@ -76,12 +120,15 @@ class Card {
     show(samples) {
         const { lines, isApart } = this.#card;
         const series = lines.map(([, value]) => samples.map(value));
-        // Lines are parts of one number, or numbers of their own; then the first counts.
-        const totals = isApart ? series[0] : samples.map((_, index) => series.reduce((sum, values) => sum + values[index], 0));
+        // The lines are the parts of one total. Where `isApart` is set they are metrics of their
+        // own, and the first one is the card's value.
+        const sumAt = (index) => series.reduce((sum, values) => sum + values[index], 0);
+        const totals = isApart ? series[0] : samples.map((_, index) => sumAt(index));
         this.#now.textContent = written(totals.at(-1));
-        this.#most.textContent = `at most ${written(Math.max(...totals))}`;
+        this.#most.textContent = `(peak ${written(Math.max(...totals))})`;
         const top = Math.max(1, ...series.flat());
-        fill(this.#graph, series.map((values, index) => svg('polyline', { class: `line-${index}`, points: points(values, top) })));
+        fill(this.#graph, series.map((values, index) =>
+            svg('polyline', { class: `line-${index}`, points: points(values, top) })));
         fill(this.#legend, lines.map(([words], index) => {
             const key = element('span', { className: `key line-${index}` });
             return element('li', {}, key, `${words} ${written(series[index].at(-1))}`);
@@ -89,9 +136,10 @@ class Card {
     }
 }
 
-/** The latest value stands at the right edge. */
+/** Returns the points of a line. The latest value is at the right edge of the graph. */
 function points(values, top) {
-    const x = (index) => WIDTH - ((values.length - 1 - index) * WIDTH) / (Math.max(SHORTEST, values.length) - 1);
+    const steps = Math.max(SHORTEST, values.length) - 1;
+    const x = (index) => WIDTH - ((values.length - 1 - index) * WIDTH) / steps;
     const y = (value) => HEIGHT - 1 - (value / top) * (HEIGHT - 3);
     return values.map((value, index) => `${x(index).toFixed(1)},${y(value).toFixed(1)}`).join(' ');
 }

@@ -1,11 +1,15 @@
 import { element, fill, name } from './element.js';
 
 /**
- * A table that changes in place: a row stays while its item is listed, a cell while it says the same, so that nobody loses the place where
- * they are.
+ * A table that changes in place. A row stays while its item is listed, and a cell stays while its
+ * text is the same. So the reader's focus and selection stay where they are.
  *
- * A column is `{ title, text, make, sort, kind }`: `text` tells what a cell says, `make` makes its content where that is more than text,
- * `sort` is the word by which the server sorts, `kind` is `number`, `time` or `code` where it is one.
+ * A column is `{ title, text, make, sort, kind }`:
+ *
+ * - `text` returns the text of an item's cell;
+ * - `make`, if given, makes the content of the cell, where that is more than text;
+ * - `sort`, if given, is the word that asks the server to sort by this column;
+ * - `kind`, if given, is `number`, `time` or `code`.
  */
 export class Table {
     element;
@@ -20,14 +24,16 @@ export class Table {
         this.#columns = columns;
         this.#key = key;
         this.#headings = columns.map(({ title, sort, kind = '' }) =>
-            element('th', { scope: 'col', className: kind }, sort ? element('a', {}, title) : title));
+            element('th', { scope: 'col', className: kind },
+                sort ? element('a', {}, title) : title));
         this.#none = element('p', { className: 'muted', hidden: true }, none);
         const table = element('table', {},
             element('caption', { className: 'seen-by-readers' }, caption),
             element('thead', {}, element('tr', {}, ...this.#headings)),
             this.#body);
-        // What does not fit is reached by scrolling, with keys too.
-        this.element = element('div', { className: 'frame', tabIndex: 0, role: 'region', ariaLabel: caption }, table, this.#none);
+        // The frame can have the focus, so that keys scroll it too.
+        const frame = { className: 'frame', tabIndex: 0, role: 'region', ariaLabel: caption };
+        this.element = element('div', frame, table, this.#none);
     }
 
     show(items) {
@@ -35,7 +41,7 @@ export class Table {
         items.forEach((item) => {
             let key = this.#key(item);
             while (rows.has(key)) {
-                // Ids that callers choose may come twice.
+                // Callers choose the ids of messages, so an id may occur twice.
                 key = `${key} again`;
             }
             const row = this.#rows.get(key) ?? new Row(this.#columns);
@@ -47,13 +53,17 @@ export class Table {
         this.#none.hidden = items.length > 0;
     }
 
-    /** Says by which column it is sorted, and leads to the others: `sortedBy` tells where. */
+    /**
+     * Marks the column that the table is sorted by, and links the headings of the columns that can
+     * be sorted by. `sortedBy` returns the address of the table sorted by such a column.
+     */
     sorted(by, sortedBy) {
         this.#columns.forEach(({ sort }, index) => {
             const heading = this.#headings[index];
             if (sort) {
                 heading.firstElementChild.href = sortedBy(sort);
-                heading.ariaSort = sort === by ? (by === 'name' ? 'ascending' : 'descending') : null;
+                const order = by === 'name' ? 'ascending' : 'descending';
+                heading.ariaSort = sort === by ? order : null;
             }
         });
     }

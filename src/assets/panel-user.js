@@ -3,7 +3,7 @@ import { section, sendForm } from './panel-parts.js';
 import { Table } from './panel-table.js';
 import { counted, link, shown, when, written } from './panel-words.js';
 
-/** A user: state and connections; and what can be done with them. */
+/** The view of a user: the state and the connections, and the actions on them. */
 export class UserView {
     section = 'users';
     #user;
@@ -13,8 +13,11 @@ export class UserView {
     #state = new Table('State', [
         { title: 'Key', text: ({ key }) => key },
         { title: 'Value', kind: 'code', text: ({ value }) => value },
-        { title: 'Seen by', text: ({ isPublic }) => (isPublic ? 'everybody' : 'the application') },
-    ], { key: ({ key }) => key, none: 'Nothing is set.' });
+        {
+            title: 'Visible to',
+            text: ({ isPublic }) => (isPublic ? 'everyone' : 'the application only'),
+        },
+    ], { key: ({ key }) => key, none: 'No state is set.' });
     #connections;
     #count = element('span');
 
@@ -23,16 +26,26 @@ export class UserView {
         this.#panel = panel;
         this.title = isolated(this.#user);
         this.#connections = new Table('Connections', [
-            { title: 'Id', kind: 'code', text: ({ conn_id }) => conn_id },
-            { title: 'Listens by', text: listening },
-            { title: 'Last sign of life', text: ({ silent_secs }) => `${written(silent_secs)} s ago` },
-            { title: 'Channels', text: ({ channels }) => JSON.stringify(channels), make: ({ channels }) => links(channels) },
-            { title: 'Actions', text: () => 'Disconnect', make: ({ conn_id }) => this.#disconnecter(conn_id) },
+            { title: 'ID', kind: 'code', text: ({ conn_id }) => conn_id },
+            { title: 'Transport', text: listening },
+            { title: 'Last seen', text: ({ silent_secs }) => `${written(silent_secs)} s ago` },
+            {
+                title: 'Channels',
+                text: ({ channels }) => JSON.stringify(channels),
+                make: ({ channels }) => links(channels),
+            },
+            {
+                title: 'Actions',
+                text: () => 'Disconnect',
+                make: ({ conn_id }) => this.#disconnecter(conn_id),
+            },
         ], { key: ({ conn_id }) => conn_id, none: 'Not connected.' });
         this.#body.append(
             section('Connections', this.#count, this.#connections),
             section('State', '', this.#state),
-            element('section', {}, element('h2', {}, 'Send a private message'), sendForm(panel, { pm_users: [this.#user] })));
+            element('section', {},
+                element('h2', {}, 'Send a private message'),
+                sendForm(panel, { pm_users: [this.#user] })));
         this.element = element('div', {},
             element('p', {}, element('a', { href: '#view=users' }, '← Users')),
             element('h1', {}, name(this.#user)),
@@ -46,26 +59,33 @@ export class UserView {
             this.#facts.textContent = 'There is no such user.';
             return;
         }
-        this.#facts.textContent = `${counted(user.total_connections, 'connection')}, last active ${when(user.last_active)}`;
+        const connections = counted(user.total_connections, 'connection');
+        this.#facts.textContent = `${connections}, last active ${when(user.last_active)}`;
         this.#connections.show(user.connections);
         this.#count.textContent = shown(user.connections, user.total_connections, 'first');
         const isPublic = (key) => user.public_keys.includes(key);
-        this.#state.show(Object.entries(user.state).map(([key, value]) => ({ key, value: JSON.stringify(value), isPublic: isPublic(key) })));
+        this.#state.show(Object.entries(user.state).map(([key, value]) => ({
+            key,
+            value: JSON.stringify(value),
+            isPublic: isPublic(key),
+        })));
     }
 
     #disconnecter(conn_id) {
-        const button = element('button', { type: 'button', ariaLabel: `Disconnect ${conn_id}` }, 'Disconnect');
-        const question = `End the connection ${conn_id}? Its page may connect again.`;
-        button.onclick = () => this.#panel.act('disconnect', { conn_id }, { question, deed: 'Disconnect', done: 'Disconnected.' });
+        const properties = { type: 'button', ariaLabel: `Disconnect ${conn_id}` };
+        const button = element('button', properties, 'Disconnect');
+        const question = `Disconnect ${conn_id}? Its page may connect again.`;
+        const words = { question, deed: 'Disconnect', done: 'Disconnected.' };
+        button.onclick = () => this.#panel.act('disconnect', { conn_id }, words);
         return button;
     }
 }
 
 function listening({ transport, is_present }) {
-    return transport ?? (is_present ? 'nothing at the moment' : 'nothing, it is lost');
+    return transport ?? (is_present ? 'none at the moment' : 'none (connection lost)');
 }
 
-/** Of many channels the first are enough. */
+/** Makes links to the first 20 channels, and says how many more there are. */
 function links(channels) {
     const first = channels.slice(0, 20).flatMap((channel) => [link('channel', channel), ' ']);
     return channels.length > 20 ? [...first, `and ${channels.length - 20} more`] : first;

@@ -7,13 +7,20 @@ import { UserView } from './panel-user.js';
 const { root } = document.querySelector('script[data-root]').dataset;
 const at = (id) => document.getElementById(id);
 
-const VIEWS = new Map(Object.entries({ numbers: NumbersView, channels: ChannelList, channel: ChannelView, users: UserList, user: UserView }));
+const VIEWS = new Map(Object.entries({
+    numbers: NumbersView,
+    channels: ChannelList,
+    channel: ChannelView,
+    users: UserList,
+    user: UserView,
+}));
 
-/** What views may want of the panel. */
+/** The functions of the panel that its views use. */
 const panel = {
     /**
-     * Asks `question`, where there is one, with a button that says `deed`; then makes the call and says `done`. Answers what the server
-     * answered, or nothing where it was not done.
+     * Makes a call to the server and shows `done`, or the reason why it failed. First asks the
+     * operator `question`, if one is given, with a button labelled `deed`.
+     * @returns {Promise<any>} the server's answer; undefined if the call was not made or failed
      */
     async act(path, body, { question, deed, done = '' }) {
         if (question && !(await confirmed(question, deed))) {
@@ -33,13 +40,13 @@ const panel = {
             }
             const answer = await response.json();
             if (response.ok) {
-                // There may have been nothing to do.
+                // The answer is false where there was nothing to do.
                 say(answer ? done : '');
                 return answer;
             }
-            say(`That was not done: ${reasons(answer)}`, true);
+            say(`The call failed: ${reasons(answer)}`, true);
         } catch {
-            say('That was not done: the server cannot be reached.', true);
+            say('The call failed: the server cannot be reached.', true);
         }
         return undefined;
     },
@@ -49,18 +56,18 @@ let view;
 const live = new Live(root, {
     numbers: (samples) => view.numbers?.(samples),
     view: (seen) => view.show(seen),
-    status: (isLive, reason = 'the server is away') => {
+    status: (isLive, reason = 'disconnected') => {
         at('status').textContent = isLive ? 'live' : reason;
         at('status').classList.toggle('is-live', isLive);
     },
-    refused: (answer) => say(`That cannot be shown: ${reasons(answer)}`, true),
+    refused: (answer) => say(`This view cannot be shown: ${reasons(answer)}`, true),
     signIn,
 });
 
 window.addEventListener('hashchange', turn);
 turn();
 
-/** Shows what the address says. It has the words of `/admin/live`. */
+/** Shows the view that the address names. The address has the parameters of `/admin/live`. */
 function turn() {
     say('');
     let query = new URLSearchParams(location.hash.slice(1));
@@ -100,11 +107,12 @@ function confirmed(question, deed) {
     at('question').returnValue = '';
     at('question').showModal();
     return new Promise((done) => {
-        at('question').addEventListener('close', () => done(at('question').returnValue === 'yes'), { once: true });
+        const answer = () => done(at('question').returnValue === 'yes');
+        at('question').addEventListener('close', answer, { once: true });
     });
 }
 
-/** All that is said in an answer of errors by field. */
+/** Returns all messages of an answer with errors by field, each with its field, in one line. */
 function reasons(answer, field = '') {
     if (typeof answer === 'string') {
         return /^(_schema|request|\d+|)$/.test(field) ? answer : `${field}: ${answer}`;
