@@ -52,6 +52,7 @@ const CARDS = [
  */
 const SHORTEST = 60;
 
+/** The size of a graph's view box. */
 const WIDTH = 300;
 const HEIGHT = 60;
 

@@ -1,16 +1,22 @@
 import { RequestError } from './request.js';
 
-/** After these answers of the application another attempt to connect is of no use: it does not know the user, or does not want it. */
+/**
+ * The HTTP statuses after which the client does not try to connect again: the application does not
+ * know the user, or does not let the user connect.
+ */
 const FINAL = [401, 403, 410];
 
-/** The calls of a connection to the page's application: its mutators change them, its callbacks are told what became of them. */
+/**
+ * Makes the calls of a connection to the page's application. The page's mutators change the calls,
+ * and its callbacks get their results.
+ */
 export class Application {
     #mutators;
     #tell;
 
     /**
-     * @param {() => object} mutators by kind of call
-     * @param {(callback: string, ...told: any[]) => void} tell
+     * @param {() => object} mutators returns the mutators, by kind of call
+     * @param {(callback: string, ...told: any[]) => void} tell calls a callback of the page
      */
     constructor(mutators, tell) {
         this.#mutators = mutators;
@@ -18,24 +24,25 @@ export class Application {
     }
 
     /**
-     * Makes a call, as changed by the mutators of its kind.
-     * @param {string} kind
+     * Makes a call, after the mutators of its kind have changed it.
+     * @param {string} kind the key of the mutators
      * @param {import('./request.js').Request} request
      * @param {AbortSignal} [signal]
      * @returns {Promise<any>} the answer
-     * @throws {RequestError} also when a mutator failed
+     * @throws {RequestError} if the call or a mutator fails
      */
     async send(kind, request, signal) {
         try {
             for (const mutate of this.#mutators()[kind]) {
                 const changed = mutate(request);
-                // The call is made at once if no mutator is async: the page may change the body later.
+                // Without async mutators nothing is awaited and the call is made at once, because
+                // the page may change the body afterwards.
                 if (typeof changed?.then === 'function') {
                     await changed;
                 }
             }
         } catch (cause) {
-            // A fault of the page's own must not be hidden.
+            // An error in the page's own code must not be hidden.
             reportError(cause);
             throw new RequestError(request, null, cause);
         }
@@ -43,16 +50,18 @@ export class Application {
     }
 
     /**
-     * Makes a call, and tells the page by its callbacks and by the promise.
-     * @param {string} kind of the mutators
-     * @param {string} name of the callbacks
+     * Makes a call, and reports the result by the page's callbacks and by the promise.
+     * @param {string} kind the key of the mutators
+     * @param {string} name the beginning of the callbacks' names
      * @param {import('./request.js').Request} request
      * @param {object} [options]
-     * @param {() => Promise<void>} [options.ready] what the call waits for
+     * @param {() => Promise<void>} [options.ready] is awaited before the call is made
      * @param {(data: any) => void} [options.succeeded] called before the callback
      */
     call(kind, name, request, { ready, succeeded = () => {} } = {}) {
-        const sent = ready ? ready().then(() => this.send(kind, request)) : this.send(kind, request);
+        const sent = ready
+            ? ready().then(() => this.send(kind, request))
+            : this.send(kind, request);
         const answered = sent.then(
             (data) => {
                 succeeded(data);
@@ -60,18 +69,20 @@ export class Application {
                 return data;
             },
             (cause) => {
-                const error = cause instanceof RequestError ? cause : new RequestError(request, null, cause);
+                const isOwn = cause instanceof RequestError;
+                const error = isOwn ? cause : new RequestError(request, null, cause);
                 this.#tell(`${name}ErrorCallback`, request, error.data);
                 throw error;
             },
         );
-        // Pages of the original do not look at it.
+        // Pages of the original ignore the promise. Without this line the browser would report an
+        // unhandled rejection.
         answered.catch(() => {});
         return answered;
     }
 }
 
-/** Whether the application refused the user for good. */
+/** Returns whether the application refused the user for good. */
 export function isFinal(error) {
     return FINAL.includes(error.request.status);
 }

@@ -1,5 +1,6 @@
 /**
- * How long to wait before the next attempt: longer each time, and at random, so that a thousand pages do not come back together.
+ * The waits between attempts. They grow with each attempt, and are partly random, so that a
+ * thousand pages do not reconnect at the same time.
  */
 export class Backoff {
     #base;
@@ -7,8 +8,8 @@ export class Backoff {
     #attempts = 0;
 
     /**
-     * @param {() => number} base milliseconds of the first wait, at most
-     * @param {number} limit milliseconds that no wait exceeds, unless the server names a longer one
+     * @param {() => number} base returns the longest time of the first wait, in milliseconds
+     * @param {number} limit the longest wait in milliseconds; only the server can ask for more
      */
     constructor(base, limit = 60_000) {
         this.#base = base;
@@ -16,8 +17,9 @@ export class Backoff {
     }
 
     /**
-     * The next wait.
-     * @param {number} named milliseconds that the server asked for: the least, and half as much again at random
+     * Returns the next wait.
+     * @param {number} named the wait that the server asked for, in milliseconds. The result is at
+     * least this long, and up to half as long again, at random.
      * @returns {number} milliseconds
      */
     next(named = 0) {
@@ -26,7 +28,7 @@ export class Backoff {
         return Math.max(longest * (0.5 + Math.random() / 2), named * (1 + Math.random() / 2));
     }
 
-    /** The next wait is a short one again. */
+    /** Starts again with the shortest wait. */
     reset() {
         this.#attempts = 0;
     }

@@ -1,4 +1,7 @@
-/** What the page may put its own functions in place of. By themselves they only speak when `debug` is set. */
+/**
+ * The callbacks, which a page may replace with functions of its own. The ones here write to the
+ * console when `debug` is set, and otherwise do nothing.
+ */
 const CALLBACKS = [
     'beforeListeningCallback',
     'channelsChangedCallback',
@@ -25,7 +28,7 @@ const CALLBACKS = [
     'unsubscribeErrorCallback',
 ];
 
-/** Gives a class its callbacks. */
+/** Adds the callbacks to the prototype of a class. */
 export function addCallbacks(prototype) {
     for (const name of CALLBACKS) {
         prototype[name] = function (...told) {
@@ -36,7 +39,10 @@ export function addCallbacks(prototype) {
     }
 }
 
-/** A fault of the page's own must not end the connection, nor be hidden. */
+/**
+ * Calls a function of the page. An error in the page's own code must not end the connection, and
+ * must not be hidden, so it is reported to the browser.
+ */
 export function guarded(call) {
     try {
         call();

@@ -1,14 +1,14 @@
-/** Browser client of Channelstream. */
+/** The browser client of Channelstream. */
 
 export type State = Record<string, string | number | boolean | null>;
 
 export interface MessageEvent {
     type: 'message';
     uuid: string;
-    /** UTC, ISO 8601 without a zone. */
+    /** The time in UTC, as ISO 8601 without a time zone. */
     timestamp: string;
     user: string;
-    /** null: a private message. */
+    /** The name of the channel, or null for a private message. */
     channel: string | null;
     message: any;
     edited: string | null;
@@ -40,9 +40,9 @@ export interface PresenceEvent {
     user: string;
     channel: string;
     message: { action: 'joined' | 'parted' };
-    /** The public part; null when the user parted. */
+    /** The public part of the user's state, or null when the user parted. */
     state: State | null;
-    /** Empty unless the channel broadcasts user lists. */
+    /** The users present. Empty unless the channel broadcasts user lists. */
     users: Member[];
     catchup: boolean;
 }
@@ -57,23 +57,34 @@ export interface UserStateEvent {
     catchup: boolean;
 }
 
-/** Messages that were missed are gone: ask your application for what is true now. */
+/** A notice that missed events are lost. Ask your application for the current state. */
 export interface GapEvent {
     type: 'catchup:gap';
     uuid: string;
     timestamp: string;
+    /** The name of the channel, or null for private messages. */
     channel: string | null;
     catchup: true;
 }
 
-export type ServerEvent = MessageEvent | EditEvent | DeleteEvent | PresenceEvent | UserStateEvent | GapEvent;
+export type ServerEvent =
+    | MessageEvent
+    | EditEvent
+    | DeleteEvent
+    | PresenceEvent
+    | UserStateEvent
+    | GapEvent;
 
+/** A user, with the public part of its state. */
 export interface Member {
     user: string;
     state: State;
 }
 
-/** `refused`: the application answered 401, 403 or 410 to `connect`; there is no other attempt until `connect()` is called. */
+/**
+ * The status of a connection. `refused` means that the application answered 401, 403 or 410 to
+ * `connect`. The client then makes no other attempt until `connect()` is called.
+ */
 export type Status = 'idle' | 'connecting' | 'listening' | 'waiting' | 'refused' | 'closed';
 export type Transport = 'websocket' | 'sse' | 'long-poll';
 
@@ -86,33 +97,36 @@ export interface Events {
     'catchup:gap': GapEvent;
     status: StatusEvent;
     channels: { channels: string[] };
-    /** Who is in a channel has changed; without `channel`: in any, after connecting or subscribing say. */
+    /**
+     * The users of a channel, or their public states, have changed. Without `channel` any channel
+     * may have changed, for example after connecting or subscribing.
+     */
     roster: { channel?: string };
 }
 
 export interface StatusEvent {
     status: Status;
     transport?: Transport | null;
-    /** While waiting: milliseconds until the next attempt. */
+    /** While `waiting`: the time until the next attempt, in milliseconds. */
     wait?: number;
-    /** When refused: what the application said, in a line. */
+    /** When `refused`: the application's reason, in one line. */
     reason?: string;
-    /** When refused: its HTTP status. */
+    /** When `refused`: the HTTP status of the application's answer. */
     code?: number;
-    /** When refused: its whole answer. */
+    /** When `refused`: the whole answer of the application. */
     data?: any;
 }
 
-/** A call to the application, or a poll. */
+/** A call to the application, or a long-poll. */
 export interface Request {
     url: string;
     verb: string;
     body: any;
     headers: { name: string; value: string }[];
-    /** HTTP status; 0 when no answer came. */
+    /** The HTTP status of the answer; 0 if no answer came. */
     readonly status: number;
     readonly statusText: string;
-    /** 4 when the answer has come. */
+    /** 4 once the answer has come, before that 0. */
     readonly readyState: number;
     readonly response: string;
     readonly responseText: string;
@@ -122,13 +136,13 @@ export interface Request {
 
 export class RequestError extends Error {
     readonly request: Request;
-    /** What the answer said. */
+    /** The answer, parsed if it is JSON; null if no answer came. */
     readonly data: any;
-    /** The same in a line. */
+    /** The reason that the answer gives, in one line. */
     readonly reason: string;
 }
 
-/** What `/connect` of Channelstream answers, passed on by the application. */
+/** The answer of Channelstream's `/connect`, passed on by the application. */
 export interface Connected {
     conn_id: string;
     username: string;
@@ -138,9 +152,20 @@ export interface Connected {
     public_state?: State;
 }
 
-/** The call waits for it if it returns a promise; what it returns is not used. */
+/**
+ * A function that may change a call before it is made. If it returns a promise, the call waits for
+ * the promise. The result is not used.
+ */
 export type Mutator = (request: Request) => unknown;
-type MutatorKind = 'connect' | 'message' | 'messageEdit' | 'messageDelete' | 'subscribe' | 'unsubscribe' | 'disconnect' | 'userState';
+type MutatorKind =
+    | 'connect'
+    | 'message'
+    | 'messageEdit'
+    | 'messageDelete'
+    | 'subscribe'
+    | 'unsubscribe'
+    | 'disconnect'
+    | 'userState';
 
 export class ChannelStreamConnection {
     static readonly version: string;
@@ -148,9 +173,12 @@ export class ChannelStreamConnection {
     debug: boolean;
     channels: string[];
     username: string;
-    /** null when there is no connection. A page that has one by other means may set it, and call `startListening()`. */
+    /**
+     * The id of the connection, or null if there is none. A page that got a connection by other
+     * means may set the id, and then call `startListening()`.
+     */
     connectionId: string | null;
-    /** The websocket in use. A page may put its own in this place. */
+    /** The websocket in use, or null. A page may assign a websocket of its own. */
     websocket: WebSocket | null;
     connectUrl: string;
     disconnectUrl: string;
@@ -165,11 +193,11 @@ export class ChannelStreamConnection {
     longPollUrl: string;
     shouldReconnect: boolean;
     heartbeats: boolean;
-    /** Milliseconds. */
+    /** The longest time of the first wait before reconnecting, in milliseconds. */
     increaseBounceIv: number;
     noWebsocket: boolean;
     transports: Transport[];
-    /** A name: all tabs in which it is set share one connection. */
+    /** A name. All tabs that set the same name share one connection. Empty: no sharing. */
     shareAs: string;
     readonly connected: boolean;
     readonly status: Status;
@@ -189,7 +217,7 @@ export class ChannelStreamConnection {
     updateUserState(state: object): Promise<any>;
     disconnect(): Promise<any>;
     closeConnection(): void;
-    /** `named`: the least milliseconds to wait. */
+    /** Connects again after a wait. `named` is the shortest time of the wait, in milliseconds. */
     retryConnection(named?: number): void;
     startListening(request?: Request, data?: Connected): void;
     openWebsocket(): void;
@@ -200,7 +228,7 @@ export class ChannelStreamConnection {
     userState(user: string): State;
     learn(info: { channels?: Record<string, any>; users?: Member[] }): void;
 
-    // Callbacks: a page assigns them, or a subclass overrides them.
+    // The callbacks. A page assigns them, or a subclass overrides them.
     beforeListeningCallback(request?: Request, data?: Connected): void;
     channelsChangedCallback(channels: string[]): void;
     connectCallback(request: Request | null, data: Connected): void;
@@ -208,12 +236,18 @@ export class ChannelStreamConnection {
     connectionClosedCallback(): void;
     disconnectCallback(request: Request, data: any): void;
     disconnectErrorCallback(request: Request, data: any): void;
-    /** A websocket or a stream of server-sent events was closed; `code` and `reason` as in `docs/api.md`. */
+    /**
+     * A websocket or a stream of server-sent events was closed. `docs/api.md` lists the values of
+     * `code` and `reason`.
+     */
     listenCloseCallback(event: CloseEvent): void;
-    /** The browser's event, or the poll that was refused and what it was told. */
+    /**
+     * A transport failed. `by` is the browser's event, or the refused long-poll; then `data` is its
+     * answer. `by` is an `Error` when the transport could not be opened at all.
+     */
     listenErrorCallback(by: Event | Request | Error, data?: any): void;
     listenMessageCallback(events: ServerEvent[]): void;
-    /** The browser's event, or the poll. */
+    /** A transport has opened. `by` is the browser's event, or the long-poll. */
     listenOpenedCallback(by: Event | Request): void;
     messageCallback(request: Request, data: any): void;
     messageErrorCallback(request: Request, data: any): void;
@@ -233,6 +267,9 @@ export class ChannelStreamConnection {
 export class ChannelStreamSigner {
     constructor(secret: string);
     secret: string;
-    /** For the header `x-channelstream-secret`. `text`: the path of the call, or any word. */
+    /**
+     * Returns a signature for the header `x-channelstream-secret`. `text` is the path of the call,
+     * or any word.
+     */
     signRequest(text?: string): string;
 }

@@ -2,12 +2,13 @@
  * The browser client of Channelstream.
  *
  *     const connection = new ChannelStreamConnection();
- *     connection.connectUrl = '/connect';                          // of your application
- *     connection.websocketUrl = 'wss://push.example/ws';           // of Channelstream
+ *     connection.connectUrl = '/connect';                     // an address of your application
+ *     connection.websocketUrl = 'wss://push.example/ws';      // the address of Channelstream
  *     connection.on('message', (event) => console.log(event));
  *     connection.connect();
  *
- * It has the properties, callbacks and methods of the original's `ChannelStreamConnection`.
+ * The class has the properties, callbacks and methods of `ChannelStreamConnection` of the original
+ * client.
  */
 
 import { Application } from './application.js';
@@ -21,7 +22,10 @@ import { Session } from './session.js';
 
 export { RequestError };
 
-/** The page's application connects it; this listens, and tells what comes. */
+/**
+ * A connection to Channelstream. The page's application creates it on the server. This class then
+ * listens to it and passes the events on to the page.
+ */
 export class ChannelStreamConnection {
     /** The version of the client. */
     static get version() {
@@ -51,10 +55,11 @@ export class ChannelStreamConnection {
         const options = { signal: this.#away.signal };
         globalThis.addEventListener?.('online', () => this.#session.hurry(), options);
         globalThis.addEventListener?.('focus', () => this.#session.hurry(), options);
-        globalThis.document?.addEventListener('visibilitychange', () => document.hidden || this.#session.hurry(), options);
+        const hurryIfVisible = () => document.hidden || this.#session.hurry();
+        globalThis.document?.addEventListener('visibilitychange', hurryIfVisible, options);
     }
 
-    /** The websocket in use, or null. A page of the original may put its own in this place. */
+    /** The websocket in use, or null. A page may assign its own, as with the original client. */
     get websocket() {
         return this.#session.websocket;
     }
@@ -64,20 +69,24 @@ export class ChannelStreamConnection {
     }
 
     /**
-     * Calls `handler` with each event of a type: those of the server (`message`, `message:edit`, `message:delete`, `presence`,
-     * `user_state_change`, `catchup:gap`), and `status`, `channels`, `roster`.
-     * @returns {() => void} ends it
+     * Calls `handler` with each event of a type. The types are those of the server (`message`,
+     * `message:edit`, `message:delete`, `presence`, `user_state_change`, `catchup:gap`), and
+     * `status`, `channels`, `roster`.
+     * @returns {() => void} removes the handler
      */
     on(type, handler) {
         return this.#events.on(type, handler);
     }
 
-    /** Registers a function that may change calls of a kind, `connect` say. If it returns a promise, the call waits for it. */
+    /**
+     * Adds a function that may change the calls of a kind, such as `connect`, before they are made.
+     * If the function returns a promise, the call waits for the promise.
+     */
     addMutator(kind, mutator) {
         this.mutators[kind].push(mutator);
     }
 
-    /** Asks the application to connect the user, and listens. */
+    /** Asks the application to connect the user, and then listens. */
     connect() {
         if (this.#isDestroyed) {
             throw new Error('this connection was destroyed');
@@ -85,48 +94,52 @@ export class ChannelStreamConnection {
         this.#session.begin();
     }
 
-    /** Subscribes to more channels, once it is connected. */
+    /** Subscribes to more channels, as soon as there is a connection. */
     subscribe(channels) {
         return channels?.length ? this.#changeChannels('subscribe', channels) : Promise.resolve();
     }
 
-    /** Leaves channels, once it is connected. */
+    /** Unsubscribes from channels, as soon as there is a connection. */
     unsubscribe(channels) {
         return this.#changeChannels('unsubscribe', channels);
     }
 
-    /** Those of the channels that it is not subscribed to. */
+    /** Returns those of these channels that the connection is not subscribed to. */
     calculateSubscribe(channels) {
         return channels.filter((channel) => !this.channels.includes(channel));
     }
 
-    /** Those of the channels that it is subscribed to. */
+    /** Returns those of these channels that the connection is subscribed to. */
     calculateUnsubscribe(channels) {
         return (channels ?? []).filter((channel) => this.channels.includes(channel));
     }
 
     /** Sends a message to the application. */
     message(message) {
-        return this.#application.call('message', 'message', new Request(this.messageUrl, 'POST', message));
+        const request = new Request(this.messageUrl, 'POST', message);
+        return this.#application.call('message', 'message', request);
     }
 
     /** Sends a changed message to the application. */
     edit(message) {
-        return this.#application.call('messageEdit', 'messageEdit', new Request(this.messageEditUrl, 'PATCH', message));
+        const request = new Request(this.messageEditUrl, 'PATCH', message);
+        return this.#application.call('messageEdit', 'messageEdit', request);
     }
 
     /** Asks the application to delete a message. */
     delete(message) {
-        return this.#application.call('messageDelete', 'messageDelete', new Request(this.messageDeleteUrl, 'DELETE', message));
+        const request = new Request(this.messageDeleteUrl, 'DELETE', message);
+        return this.#application.call('messageDelete', 'messageDelete', request);
     }
 
     /** Asks the application to change the user's state. */
     updateUserState(state) {
         const body = { username: this.username, conn_id: this.connectionId, update_state: state };
-        return this.#application.call('userState', 'setUserState', new Request(this.userStateUrl, 'POST', body));
+        const request = new Request(this.userStateUrl, 'POST', body);
+        return this.#application.call('userState', 'setUserState', request);
     }
 
-    /** Ends the connection, on the server too. */
+    /** Closes the connection here, and ends it on the server. */
     disconnect() {
         const id = this.connectionId;
         this.closeConnection();
@@ -138,40 +151,46 @@ export class ChannelStreamConnection {
         return this.#application.call('disconnect', 'disconnect', request);
     }
 
-    /** Listens no more. The server forgets the connection after some seconds. */
+    /** Stops listening. The server removes the connection some seconds later. */
     closeConnection() {
         this.#session.close();
     }
 
-    /** Connects anew, after a wait that grows each time. `named`: milliseconds that the server asked for. */
+    /**
+     * Connects again, after a wait that grows with each attempt. `named` is the wait that the
+     * server asked for, in milliseconds.
+     */
     retryConnection(named = 0) {
-        // Pages of the original may pass on what a callback was given.
+        // Pages of the original may pass the arguments of a callback on to this method.
         const least = typeof named === 'number' ? named : 0;
         this.#session.retry(least, this.shouldReconnect && !this.#isDestroyed);
     }
 
-    /** Listens for the connection that there is. */
+    /** Listens to the existing connection, `connectionId`. */
     startListening(request, data) {
         this.#tell('beforeListeningCallback', request, data);
         this.#session.listen();
     }
 
-    /** Listens by websocket and by nothing else, until the next `startListening()`. */
+    /** Listens by websocket only, until the next `startListening()`. */
     openWebsocket() {
         this.#session.listen(['websocket']);
     }
 
-    /** Listens by long-poll and by nothing else, until the next `startListening()`. */
+    /** Listens by long-poll only, until the next `startListening()`. */
     openLongPoll() {
         this.#session.listen(['long-poll']);
     }
 
-    /** Gives signs of life on the websocket, be it the page's own. Called whenever one of the client's has opened. */
+    /**
+     * Sends heartbeats on the websocket, also on one that the page assigned. The client calls this
+     * method itself whenever it has opened a websocket.
+     */
     createHeartBeats() {
         this.#session.beat();
     }
 
-    /** Ends for good, on this side: closes what is open, and holds on to nothing. */
+    /** Closes the connection on this side for good, and removes all handlers. */
     destroy() {
         this.#isDestroyed = true;
         this.#away.abort();
@@ -180,26 +199,31 @@ export class ChannelStreamConnection {
     }
 
     /**
-     * Who is in a channel, as far as it tells; by name.
+     * Returns the users of a channel that the client knows of, sorted by name. It learns of them
+     * from presence events and from the application's answers.
      * @returns {{user: string, state: object}[]}
      */
     users(channel) {
         return this.#roster.users(channel);
     }
 
-    /** The public part of a user's state, as far as it is known. */
+    /** Returns the public part of a user's state, or an empty object if it is not known. */
     userState(user) {
         return this.#roster.state(user);
     }
 
-    /** Takes note of users, channels and states that the application told: `{channels, users}` as `/info` answers. */
+    /**
+     * Updates the known users, channels and states from `{channels, users}`, in the shape of the
+     * answer of `/info`.
+     */
     learn(info) {
         this.#roster.learn(info);
         this.#events.emit('roster', {});
     }
 
     #changeChannels(kind, channels) {
-        const request = new Request(this[`${kind}Url`], 'POST', { channels: channels?.slice(), conn_id: null });
+        const body = { channels: channels?.slice(), conn_id: null };
+        const request = new Request(this[`${kind}Url`], 'POST', body);
         const turn = this.#session.takeTurn();
         const ready = async () => {
             request.body.conn_id = await turn.begins;
@@ -213,7 +237,7 @@ export class ChannelStreamConnection {
         return changed;
     }
 
-    /** Takes note of an answer. An application may leave the channels out. */
+    /** Updates the channels and their users. An application's answer may leave the channels out. */
     #learned(channels = this.channels, info) {
         this.#roster.learn(info);
         this.channels = channels;
@@ -231,7 +255,8 @@ export class ChannelStreamConnection {
         const changes = events.filter((event) => this.#roster.note(event));
         this.#tell('listenMessageCallback', events);
         events.forEach((event) => this.#events.emit(event.type, event));
-        new Set(changes.map((event) => event.channel)).forEach((channel) => this.#events.emit('roster', { channel }));
+        const channels = new Set(changes.map((event) => event.channel));
+        channels.forEach((channel) => this.#events.emit('roster', { channel }));
     }
 
     #tell(callback, ...told) {

@@ -1,10 +1,13 @@
 import { isFinal } from './application.js';
 import { RequestError } from './request.js';
 
-/** If the server does not know a connection twice within so many milliseconds, something is wrong, and the next attempt waits. */
+/**
+ * A time in milliseconds. If the server does not know the connection twice within this time,
+ * something is wrong, and the next attempt waits.
+ */
 const MOMENT = 10_000;
 
-/** Asks the application to connect the user until it does, or until it refuses for good. */
+/** Asks the application to connect the user, until it does or refuses for good. */
 export class Connector {
     #hooks;
     #backoff;
@@ -15,13 +18,15 @@ export class Connector {
 
     /**
      * @param {object} hooks
-     * @param {() => import('./request.js').Request} hooks.request the call
-     * @param {(request: object, signal: AbortSignal) => Promise<any>} hooks.send makes it
+     * @param {() => import('./request.js').Request} hooks.request returns the call to make
+     * @param {(request: object, signal: AbortSignal) => Promise<any>} hooks.send makes the call
      * @param {() => void} hooks.connecting
      * @param {(request: object, data: any) => void} hooks.connected
-     * @param {(request: object, data: any) => void} hooks.failed before what follows from it
-     * @param {(error: RequestError) => void} hooks.refused there will be no more attempts
-     * @param {(named: number) => void} hooks.missed it may be asked again; `named`: milliseconds that the application asked for
+     * @param {(request: object, data: any) => void} hooks.failed is called before `refused` or
+     * `missed`
+     * @param {(error: RequestError) => void} hooks.refused the connector makes no more attempts
+     * @param {(named: number) => void} hooks.missed another attempt may follow. `named` is the wait
+     * that the application asked for, in milliseconds.
      * @param {(milliseconds: number) => void} hooks.waiting
      * @param {import('./backoff.js').Backoff} backoff
      */
@@ -30,17 +35,17 @@ export class Connector {
         this.#backoff = backoff;
     }
 
-    /** Whether it asks, or waits to ask again. */
+    /** Whether a call is under way, or the connector waits for the next attempt. */
     get isAtWork() {
         return this.#isAtWork;
     }
 
-    /** Whether it waits to ask again. */
+    /** Whether the connector waits for the next attempt. */
     get isWaiting() {
         return this.#retry !== undefined;
     }
 
-    /** Asks at once. */
+    /** Asks the application at once. */
     async start() {
         this.stop();
         this.#isAtWork = true;
@@ -65,7 +70,10 @@ export class Connector {
         }
     }
 
-    /** The server does not know the connection any more: asks at once, unless that happened a moment ago. */
+    /**
+     * Asks for a new connection, after the server has forgotten the old one. Asks at once, unless
+     * the same happened a moment ago.
+     */
     startAnew() {
         const now = performance.now();
         const isFirst = now - this.#connectedAnewAt > MOMENT;
@@ -77,7 +85,10 @@ export class Connector {
         }
     }
 
-    /** Asks after a while; a longer one each time. `named`: milliseconds that the server asked for. */
+    /**
+     * Asks after a wait, which grows with each attempt. `named` is the wait that the server asked
+     * for, in milliseconds.
+     */
     startLater(named = 0) {
         this.stop();
         this.#isAtWork = true;
@@ -86,7 +97,7 @@ export class Connector {
         this.#hooks.waiting(wait);
     }
 
-    /** Asks no more. */
+    /** Stops asking, and gives up the call that is under way. */
     stop() {
         clearTimeout(this.#retry);
         this.#retry = undefined;
@@ -99,7 +110,7 @@ export class Connector {
             return;
         }
         this.#hooks.failed(error.request, error.data);
-        // The page may have closed the connection, or connected again, when it heard of it.
+        // The page may have closed the connection, or connected again, in its callback.
         if (signal.aborted) {
             return;
         }

@@ -1,13 +1,13 @@
 import { guarded } from './callbacks.js';
 
-/** Who wants to hear of what. */
+/** The handlers of events, by type. */
 export class Events {
     /** @type {Map<string, Set<(event: object) => void>>} */
     #handlers = new Map();
 
     /**
      * Calls `handler` with each event of a type.
-     * @returns {() => void} ends it
+     * @returns {() => void} removes the handler
      */
     on(type, handler) {
         const handlers = this.#handlers.get(type) ?? new Set();
@@ -15,12 +15,12 @@ export class Events {
         return () => handlers.delete(handler);
     }
 
-    /** Tells of an event. */
+    /** Calls the handlers of a type with an event. */
     emit(type, event) {
         this.#handlers.get(type)?.forEach((handler) => guarded(() => handler(event)));
     }
 
-    /** Forgets all handlers. */
+    /** Removes all handlers. */
     clear() {
         this.#handlers.clear();
     }

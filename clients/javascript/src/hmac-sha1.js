@@ -1,12 +1,13 @@
 /**
- * HMAC with SHA-1, at once: the browser's own (`crypto.subtle`) answers later, and only on pages that came by https or from the same machine.
+ * HMAC with SHA-1 that returns its result at once. The browser's own (`crypto.subtle`) is
+ * asynchronous, and works only on pages that were loaded by https or from the same machine.
  */
 
-/** Bytes that SHA-1 takes at a time. */
+/** The number of bytes in a block of SHA-1. */
 const BLOCK = 64;
 
 /**
- * The SHA-1 of bytes (FIPS 180-4).
+ * Returns the SHA-1 of bytes (FIPS 180-4).
  * @param {Uint8Array} bytes
  * @returns {Uint8Array} 20 bytes
  */
@@ -25,13 +26,14 @@ export function sha1(bytes) {
 }
 
 /**
- * The HMAC of bytes (RFC 2104).
- * @param {Uint8Array} key of at most 64 bytes
+ * Returns the HMAC of bytes (RFC 2104).
+ * @param {Uint8Array} key at most 64 bytes
  * @param {Uint8Array} bytes
  * @returns {Uint8Array} 20 bytes
  */
 export function hmacSha1(key, bytes) {
-    const pad = (value) => Uint8Array.from({ length: BLOCK }, (_, index) => (key[index] ?? 0) ^ value);
+    const pad = (value) =>
+        Uint8Array.from({ length: BLOCK }, (_, index) => (key[index] ?? 0) ^ value);
     return sha1(joined(pad(0x5c), sha1(joined(pad(0x36), bytes))));
 }
 
@@ -46,14 +48,20 @@ function rotated(word, by) {
     return (word << by) | (word >>> (32 - by));
 }
 
-/** The 80 words that a block is spread to. */
+/** Returns the 80 words that SHA-1 expands a block to. */
 function words(padded, start) {
     const spread = new Uint32Array(80);
     for (let index = 0; index < 80; index += 1) {
         spread[index] =
             index < 16
                 ? padded.getUint32(start + index * 4)
-                : rotated(spread[index - 3] ^ spread[index - 8] ^ spread[index - 14] ^ spread[index - 16], 1);
+                : rotated(
+                      spread[index - 3] ^
+                          spread[index - 8] ^
+                          spread[index - 14] ^
+                          spread[index - 16],
+                      1,
+                  );
     }
     return spread;
 }

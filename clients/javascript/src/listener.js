@@ -3,41 +3,43 @@ import { openEventSource, openLongPoll, openWebSocket } from './transports.js';
 
 const OPENERS = { websocket: openWebSocket, sse: openEventSource, 'long-poll': openLongPoll };
 
-/** A transport that stays open so long shows that all is well: waits start again from the shortest. */
+/** The time in milliseconds after which an open transport resets the waits to the shortest. */
 const STABLE = 60_000;
 
 /**
- * Listens for a connection for as long as the server knows it: takes the best transport that works, comes back after an end, and goes on
- * where it was.
+ * Listens to a connection as long as the server knows it. Uses the best transport that works, opens
+ * a transport again after the last one ended, and continues at the position that it had reached.
  */
 export class Listener {
     #hooks;
     #backoff;
     #connectionId = '';
-    /** The kinds of transports that may be used; null: all. */
+    /** The kinds of transports that may be used, or null for all. */
     #kinds = null;
     #transport = null;
-    /** The index of the transport in use, among the usable ones. */
+    /** The index of the transport in use, in the list of usable ones. */
     #index = 0;
-    /** The index of the transport that worked last. Those before it did not work. */
+    /** The index of the transport that worked last. The transports before it did not work. */
     #first = 0;
     #position = '';
     #waiting;
     #stable;
-    /** Grows at each start and stop. What belongs to an earlier turn is ignored. */
+    /** A number that grows at each start and stop. Events of an earlier turn are ignored. */
     #turn = 0;
 
     /**
      * @param {object} hooks
-     * @param {(kinds: string[] | null) => {kind: string, url: string}[]} hooks.transports in the order of preference, of these kinds only
+     * @param {(kinds: string[] | null) => {kind: string, url: string}[]} hooks.transports returns
+     * the usable transports of these kinds, the best one first
      * @param {(kind: string, by: Event | object) => void} hooks.opened
      * @param {(by: Event | object, data: any) => void} hooks.failed
      * @param {(list: object[]) => void} hooks.received
-     * @param {(end: object) => void} hooks.ended each end of a transport, before what follows from it
-     * @param {() => boolean} hooks.comesBack whether to go on after an end
-     * @param {() => void} hooks.stopped it does not go on
+     * @param {(end: object) => void} hooks.ended a transport has ended; called before those below
+     * @param {() => boolean} hooks.comesBack returns whether to listen again after an end
+     * @param {() => void} hooks.stopped the listener does not listen again
      * @param {(milliseconds: number) => void} hooks.waiting
-     * @param {(end: object) => void} hooks.unknown the connection is gone; the listener has stopped
+     * @param {(end: object) => void} hooks.unknown the server does not know the connection; the
+     * listener has stopped
      * @param {Backoff} backoff
      */
     constructor(hooks, backoff) {
@@ -51,9 +53,9 @@ export class Listener {
     }
 
     /**
-     * Listens for this connection.
+     * Listens to this connection.
      * @param {string} connectionId
-     * @param {string[] | null} kinds of transports, if it may not use all
+     * @param {string[] | null} kinds the kinds of transports that may be used, or null for all
      */
     start(connectionId, kinds = null) {
         this.stop();
@@ -66,7 +68,7 @@ export class Listener {
         this.#open();
     }
 
-    /** Listens no more. */
+    /** Stops listening. */
     stop() {
         this.#turn += 1;
         clearTimeout(this.#waiting);
@@ -76,7 +78,7 @@ export class Listener {
         this.#transport = null;
     }
 
-    /** The network, or the user, is back: does not wait any longer, and tries all transports again. */
+    /** Ends the wait, and tries all transports again. Called when the network or user is back. */
     hurry() {
         this.#first = 0;
         if (this.#waiting !== undefined) {
@@ -86,7 +88,7 @@ export class Listener {
 
     #open() {
         const transports = this.#hooks.transports(this.#kinds);
-        // There may be fewer than before.
+        // The list may be shorter than before.
         const { kind, url } = transports[this.#index] ?? transports[0];
         const query = new URLSearchParams({ conn_id: this.#connectionId });
         if (this.#position) {
@@ -104,14 +106,22 @@ export class Listener {
                 this.#hooks.received(list);
             },
             failed: (by, data) => this.#hooks.failed(by, data),
-            // The page may have stopped listening when it heard of the failure.
+            // The page may have stopped listening in its callback for the failure.
             ended: (end) => turn === this.#turn && this.#ended(end, transports.length),
         };
         try {
             this.#transport = OPENERS[kind](`${url}?${query}`, sink);
         } catch (error) {
-            // An address that this page may not open.
-            const end = { opened: false, code: 0, reason: String(error), unknown: false, mayBeUnknown: false, wait: 0, event: null };
+            // The browser does not let this page open the address.
+            const end = {
+                opened: false,
+                code: 0,
+                reason: String(error),
+                unknown: false,
+                mayBeUnknown: false,
+                wait: 0,
+                event: null,
+            };
             sink.failed(error);
             sink.ended(end);
         }

@@ -1,14 +1,17 @@
-/** The properties that a page sets, with their first values; those of the original's `ChannelStreamConnection` among them. */
+/**
+ * Returns the properties that a page sets, with their initial values. They include the properties
+ * of the original's `ChannelStreamConnection`.
+ */
 export function initialProperties() {
     return {
-        /** Whether callbacks without a function of yours log what they are told. */
+        /** Whether callbacks that the page has not replaced log their arguments. */
         debug: false,
-        /** Channels to be subscribed to; after connecting, those that are. */
+        /** The channels to subscribe to; after connecting, the channels subscribed to. */
         channels: [],
         username: 'Anonymous',
-        /** The id of the connection, or null when there is none. */
+        /** The id of the connection, or null if there is none. */
         connectionId: null,
-        /** Addresses of your application. */
+        /** The addresses of your application, one for each kind of call. */
         connectUrl: '',
         disconnectUrl: '',
         subscribeUrl: '',
@@ -17,29 +20,38 @@ export function initialProperties() {
         messageUrl: '',
         messageEditUrl: '',
         messageDeleteUrl: '',
-        /** Addresses of the Channelstream server: `/ws`, `/sse` and `/listen`. Those left empty follow from the others. */
+        /**
+         * The addresses of the Channelstream server: `/ws`, `/sse` and `/listen`. An empty one is
+         * derived from the others.
+         */
         websocketUrl: '',
         sseUrl: '',
         longPollUrl: '',
-        /** Whether to come back after an end. */
+        /** Whether to reconnect after a transport or a call to connect has failed. */
         shouldReconnect: true,
-        /** Whether to give signs of life on a websocket. */
+        /** Whether to send heartbeats on a websocket. */
         heartbeats: true,
-        /** Milliseconds of the first wait before coming back, at most; later ones double, up to a minute. */
+        /**
+         * The longest time of the first wait before reconnecting, in milliseconds. Each later wait
+         * is twice as long, up to a minute.
+         */
         increaseBounceIv: 2000,
-        /** Whether websockets are left out. */
+        /** Whether websockets are not used. */
         noWebsocket: false,
-        /** Which transports may be taken, best first. */
+        /** The transports that may be used, the best one first. */
         transports: ['websocket', 'sse', 'long-poll'],
-        /** A name: all tabs in which it is set share one connection. */
+        /** A name. All tabs that set the same name share one connection. Empty: no sharing. */
         shareAs: '',
-        /** Whether events come. */
+        /** Whether a transport is open, so that events can arrive. */
         connected: false,
         /** `idle`, `connecting`, `listening`, `waiting`, `refused` or `closed`. */
         status: 'idle',
-        /** The transport in use. */
+        /** The transport in use, or null. */
         transport: null,
-        /** Functions that may change a call to the application before it is made: they are given its `url`, `body` and `headers`. */
+        /**
+         * The functions that may change a call to the application before it is made, by kind of
+         * call. They get the request, with its `url`, `body` and `headers`.
+         */
         mutators: {
             connect: [],
             message: [],

@@ -1,17 +1,20 @@
-/** Remembers the latest events: after an unclean drop the server sends again what it does not know to have arrived. */
+/**
+ * The latest events, kept to find repeats. After a connection broke off, the server sends again the
+ * events that it does not know to have arrived.
+ */
 export class Repeats {
     /** @type {Set<string>} */
     #seen = new Set();
     #limit;
 
-    /** @param {number} limit how many events are remembered */
+    /** @param {number} limit the number of events that are remembered */
     constructor(limit = 4096) {
         this.#limit = limit;
     }
 
-    /** Whether an event came before. Only those that are caught up can have. */
+    /** Returns whether an event came before. Only catch-up can bring an event again. */
     isRepeat(event) {
-        // An edit carries the id of its message.
+        // Edits carry the id of their message, so the key needs more than the id.
         const key = [event.type, event.uuid, event.edited ?? event.timestamp ?? ''].join(' ');
         if (this.#seen.has(key)) {
             return event.catchup === true;

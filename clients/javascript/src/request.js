@@ -1,6 +1,7 @@
 /**
- * A call to the application, or a poll. Mutators may change all of it before it is made. Pages of the original expect an
- * `XMLHttpRequest` in their callbacks; this has what they read of it.
+ * A call to the application, or a long-poll. Mutators may change all of it before it is made. Pages
+ * of the original expect an `XMLHttpRequest` in their callbacks, so this class has the properties
+ * and methods that they read.
  */
 export class Request {
     /** @type {{name: string, value: string}[]} */
@@ -10,7 +11,7 @@ export class Request {
     /**
      * @param {string} url
      * @param {string} verb
-     * @param {object | null} body sent as JSON
+     * @param {object | null} body is sent as JSON
      */
     constructor(url, verb, body) {
         this.url = url;
@@ -20,17 +21,17 @@ export class Request {
         this.responseText = '';
     }
 
-    /** HTTP status of the answer; 0 before it, or when none came. */
+    /** The HTTP status of the answer; 0 before the answer came, or if none came. */
     get status() {
         return this.#response?.status ?? 0;
     }
 
-    /** The words beside the status. */
+    /** The text of the HTTP status, such as `Not Found`. */
     get statusText() {
         return this.#response?.statusText ?? '';
     }
 
-    /** 4 when the answer has come, as in an `XMLHttpRequest`. */
+    /** 4 once the answer has come, as in an `XMLHttpRequest`; before that 0. */
     get readyState() {
         return this.#response ? 4 : 0;
     }
@@ -40,26 +41,27 @@ export class Request {
         return this.responseText;
     }
 
-    /** A header of the answer, or null. */
+    /** Returns a header of the answer, or null. */
     getResponseHeader(name) {
         return this.#response?.headers.get(name) ?? null;
     }
 
-    /** All headers of the answer, a line for each. */
+    /** Returns all headers of the answer, one on each line. */
     getAllResponseHeaders() {
-        return [...(this.#response?.headers ?? [])].map(([name, value]) => `${name}: ${value}\r\n`).join('');
+        const headers = [...(this.#response?.headers ?? [])];
+        return headers.map(([name, value]) => `${name}: ${value}\r\n`).join('');
     }
 
-    /** Milliseconds after which the server wants to be asked again. */
+    /** The wait that the answer asks for before another attempt, in milliseconds; 0 if none. */
     get retryAfter() {
         return Number(this.getResponseHeader('Retry-After')) * 1000 || 0;
     }
 
     /**
-     * Makes it.
+     * Makes the call.
      * @param {AbortSignal} [signal]
-     * @returns {Promise<any>} the answer, parsed where it is JSON
-     * @throws {RequestError} when no answer came, or one that refuses
+     * @returns {Promise<any>} the answer, parsed if it is JSON
+     * @throws {RequestError} if no answer came, or the status of the answer is not a success
      */
     async send(signal) {
         try {
@@ -82,11 +84,11 @@ export class Request {
     }
 }
 
-/** Why a call failed. */
+/** The reason why a call failed. */
 export class RequestError extends Error {
     /**
-     * @param {Request} request its `status` is 0 when no answer came
-     * @param {any} data what the answer said
+     * @param {Request} request its `status` is 0 if no answer came
+     * @param {any} data the answer, parsed if it is JSON; null if no answer came
      * @param {unknown} [cause]
      */
     constructor(request, data, cause) {
@@ -96,15 +98,20 @@ export class RequestError extends Error {
         this.data = data;
     }
 
-    /** What the answer said, in a line: the field `error`, `message`, `detail` or `reason` of an object, a short text, or the status. */
+    /**
+     * The reason that the answer gives, in one line: a short text, the field `error`, `message`,
+     * `detail` or `reason` of an object, or else the status.
+     */
     get reason() {
         const { error, message, detail, reason } = this.data ?? {};
         const isShort = (text) => typeof text === 'string' && text.length <= LONGEST_REASON;
-        return [this.data, error, message, detail, reason].find(isShort) || `${this.request.status} ${this.request.statusText}`.trim();
+        const { status, statusText } = this.request;
+        const texts = [this.data, error, message, detail, reason];
+        return texts.find(isShort) || `${status} ${statusText}`.trim();
     }
 }
 
-/** Longer texts are pages. */
+/** The longest text, in characters, that counts as a reason. Longer texts are whole pages. */
 const LONGEST_REASON = 300;
 
 function parsed(text) {

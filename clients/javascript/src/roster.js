@@ -1,4 +1,4 @@
-/** Who is in which channel, and what is known of them, as far as the events told. */
+/** The users of each channel and their public states, as far as answers and events tell. */
 export class Roster {
     /** @type {Map<string, Set<string>>} */
     #channels = new Map();
@@ -6,7 +6,8 @@ export class Roster {
     #states = new Map();
 
     /**
-     * Begins anew with what `/connect`, `/subscribe` or `/info` answered, for the channels it names.
+     * Replaces the users of the channels that an answer of `/connect`, `/subscribe` or `/info`
+     * names, and adds the states that it contains.
      * @param {{channels?: object, users?: {user: string, state: object}[]} | undefined} info
      */
     learn(info) {
@@ -19,8 +20,8 @@ export class Roster {
     }
 
     /**
-     * Takes note of an event.
-     * @returns {boolean} whether it changed who is where, or what is known of them
+     * Applies an event.
+     * @returns {boolean} whether the event changed the users of a channel or a user's state
      */
     note(event) {
         if (event.type === 'user_state_change') {
@@ -45,7 +46,7 @@ export class Roster {
         return true;
     }
 
-    /** Keeps only these channels, and only users who are in them. */
+    /** Removes all other channels, and the users who are in none of these channels. */
     keep(channels) {
         for (const name of this.#channels.keys()) {
             if (!channels.includes(name)) {
@@ -61,7 +62,7 @@ export class Roster {
     }
 
     /**
-     * Who is in a channel, by name.
+     * Returns the users of a channel, sorted by name.
      * @returns {{user: string, state: object}[]}
      */
     users(channel) {
@@ -69,14 +70,18 @@ export class Roster {
         return users.map((user) => ({ user, state: this.state(user) }));
     }
 
-    /** What is known of a user: the public part of its state. */
+    /** Returns the public part of a user's state, or an empty object if it is not known. */
     state(user) {
         return this.#states.get(user) ?? {};
     }
 
-    /** In the shape of [`learn`]{@link Roster#learn}: for another tab. */
+    /**
+     * Returns everything known, for another tab, in the shape that [`learn`]{@link Roster#learn}
+     * takes.
+     */
     told() {
         const channels = [...this.#channels].map(([name, users]) => [name, { users: [...users] }]);
-        return { channels: Object.fromEntries(channels), users: [...this.#states].map(([user, state]) => ({ user, state })) };
+        const users = [...this.#states].map(([user, state]) => ({ user, state }));
+        return { channels: Object.fromEntries(channels), users };
     }
 }

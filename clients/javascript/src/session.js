@@ -7,12 +7,13 @@ import { Tabs } from './tabs.js';
 import { usableTransports } from './transports.js';
 import { Turns } from './turns.js';
 
-/** Milliseconds between two signs of life on a websocket. */
+/** The time between two heartbeats on a websocket, in milliseconds. */
 const HEARTBEAT = 10_000;
 
 /**
- * How a page's connection fares, from `connect()` to its end: it is asked for, listened for, and shared between tabs. What the page can see
- * of that (`status`, `connected`, `transport`, `connectionId`) is set here.
+ * The life of a page's connection, from `connect()` to its end. The session asks the application
+ * for the connection, listens to it, and shares it between tabs. It sets the page's properties
+ * `status`, `connected`, `transport` and `connectionId`.
  */
 export class Session {
     #page;
@@ -49,7 +50,7 @@ export class Session {
         this.#backoff,
     );
     #sharing = new Sharing({
-        // Who takes over from another tab goes on with its connection.
+        // A tab that takes over from another one continues with the same connection.
         lead: () => (this.#page.connectionId ? this.#page.startListening() : this.#connect()),
         asked: () => this.#answerTab(),
         connected: (data) => this.#learn(null, data),
@@ -58,16 +59,18 @@ export class Session {
         became: (status, more) => this.#follow(status, more),
     });
     #turns = new Turns(() => (this.#connector.isAtWork ? null : this.#page.connectionId));
-    /** A websocket that the page has put in the place of the client's. */
+    /** The websocket that the page has assigned in place of the client's, or null. */
     #ownWebsocket = null;
     #heartbeat;
 
     /**
-     * @param {object} page the connection as pages know it, with its properties and methods
+     * @param {object} page the `ChannelStreamConnection`
      * @param {object} hooks
-     * @param {(request: Request, signal: AbortSignal) => Promise<any>} hooks.send makes the call to connect
-     * @param {(channels: string[], info: object) => void} hooks.learned the channels are these, and this is known of them
-     * @param {() => object} hooks.known what is known of channels and users
+     * @param {(request: Request, signal: AbortSignal) => Promise<any>} hooks.send makes the call
+     * to connect
+     * @param {(channels: string[], info: object) => void} hooks.learned the connection's channels
+     * now, and information about them
+     * @param {() => object} hooks.known returns the information about channels and users
      * @param {(list: object[]) => void} hooks.received
      * @param {(callback: string, ...told: any[]) => void} hooks.tell
      * @param {(type: string, event: object) => void} hooks.emit
@@ -86,7 +89,7 @@ export class Session {
         this.#ownWebsocket = socket;
     }
 
-    /** Connects, or follows a tab that does. */
+    /** Connects, or follows another tab that has the connection. */
     begin() {
         if (!this.#page.shareAs || !Tabs.areSupported || this.#sharing.leads) {
             this.#connect();
@@ -96,7 +99,7 @@ export class Session {
         }
     }
 
-    /** Ends on this side. */
+    /** Closes the connection on this side. */
     close() {
         this.#ownWebsocket?.close?.();
         this.#ownWebsocket = null;
@@ -107,7 +110,7 @@ export class Session {
         this.#hooks.tell('connectionClosedCallback');
     }
 
-    /** Connects after a while, if the page wants that. */
+    /** Connects after a wait of at least `named` milliseconds, if the page wants to reconnect. */
     retry(named, isWanted) {
         if (isWanted) {
             this.#connector.startLater(named);
@@ -117,7 +120,7 @@ export class Session {
         }
     }
 
-    /** The network, or the user, is back: does not wait any longer. */
+    /** Ends the wait for the next attempt. Called when the network or the user is back. */
     hurry() {
         if (this.#page.status !== 'waiting') {
             return;
@@ -130,13 +133,13 @@ export class Session {
         }
     }
 
-    /** Listens for the connection that there is; only by these kinds of transports, if any are named. */
+    /** Listens to the existing connection, by these kinds of transports only, if any are given. */
     listen(kinds = null) {
         this.#turns.open();
         this.#listener.start(this.#page.connectionId, kinds);
     }
 
-    /** Gives signs of life on the websocket from now on. */
+    /** Sends heartbeats on the websocket from now on. */
     beat() {
         this.#heartbeat ??= setInterval(() => {
             if (this.#page.heartbeats && this.websocket?.readyState === WebSocket.OPEN) {
@@ -145,12 +148,12 @@ export class Session {
         }, HEARTBEAT);
     }
 
-    /** The next turn of a call that names the connection. */
+    /** Takes the next turn for a call that names the connection. */
     takeTurn() {
         return this.#turns.take();
     }
 
-    /** The channels are these now; other tabs are told. */
+    /** Tells other tabs that the connection has these channels now. */
     changed(channels) {
         this.#sharing.changed(channels, this.#hooks.known());
     }
@@ -165,7 +168,7 @@ export class Session {
         this.#connector.startAnew();
     }
 
-    /** Ends what is under way. */
+    /** Ends heartbeats, calls to connect and listening. */
     #end() {
         clearInterval(this.#heartbeat);
         this.#heartbeat = undefined;
@@ -176,7 +179,7 @@ export class Session {
 
     #connected(request, data) {
         this.#learn(request, data);
-        // The page may have closed the connection, or connected again, when it heard of it.
+        // The page may have closed the connection, or connected again, in its callback.
         if (this.#page.status !== 'connecting' || this.#connector.isAtWork) {
             return;
         }
@@ -191,7 +194,7 @@ export class Session {
         this.#turns.open();
     }
 
-    /** The application wants no more attempts. */
+    /** Ends the attempts, after the application has refused the user for good. */
     #refused({ request, data, reason }) {
         this.#forget(reason);
         this.#become('refused', { reason, code: request.status, data });
@@ -229,23 +232,25 @@ export class Session {
         }
     }
 
-    /** Another tab asks for the connection, and this one leads. */
+    /** Answers another tab that asks for the connection, which this tab leads. */
     #answerTab() {
         const { connectionId, username, channels, status, transport } = this.#page;
         if (connectionId) {
-            this.#sharing.connected({ conn_id: connectionId, username, channels, channels_info: this.#hooks.known() });
+            const channels_info = this.#hooks.known();
+            this.#sharing.connected({ conn_id: connectionId, username, channels, channels_info });
             this.#sharing.became(status, { transport });
         } else if (status === 'refused') {
-            // In that tab the user may have signed in.
+            // The user may have signed in, in that other tab.
             this.#connect();
         }
     }
 
-    /** The tab that leads tells how the connection fares. */
+    /** Takes over the status that the leading tab has sent. */
     #follow(status, more = {}) {
         this.#setTransport(more.transport ?? null);
         if (status === 'connecting') {
-            // Calls wait for the new one, and a tab that takes over asks for one.
+            // Without an id, calls wait for the new connection, and a tab that takes over asks for
+            // one.
             this.#page.connectionId = null;
         }
         if (status === 'refused') {

@@ -1,9 +1,9 @@
 import { Tabs } from './tabs.js';
 
 /**
- * A connection that may be shared between tabs: what the tab that leads tells the others, and what these make of it.
+ * The messages between tabs that share a connection.
  *
- * The tab that leads has the connection. The others hear of it what a transport would tell them.
+ * The tab that leads has the connection. It sends the other tabs what a transport would tell them.
  */
 export class Sharing {
     #hooks;
@@ -11,10 +11,10 @@ export class Sharing {
 
     /**
      * @param {object} hooks
-     * @param {() => void} hooks.lead it is this tab's turn
-     * @param {() => void} hooks.asked another tab was opened, or wants to connect; this one leads
+     * @param {() => void} hooks.lead this tab leads from now on
+     * @param {() => void} hooks.asked this tab leads, and a tab was opened or wants to connect
      * @param {(data: object) => void} hooks.connected
-     * @param {(channels: string[], info: object) => void} hooks.changed the channels are these now
+     * @param {(channels: string[], info: object) => void} hooks.changed the channels now
      * @param {(list: object[]) => void} hooks.received
      * @param {(status: string, more: object) => void} hooks.became
      */
@@ -27,36 +27,37 @@ export class Sharing {
         return this.#tabs?.leads ?? false;
     }
 
-    /** Shares the connection with all tabs that use this name. Asks them for the connection that there may be. */
+    /** Shares a connection with all tabs that use this name, and asks them for an existing one. */
     join(name) {
-        this.#tabs ??= new Tabs(name, { lead: this.#hooks.lead, heard: (word) => this.#heard(word) });
+        const tab = { lead: this.#hooks.lead, heard: (word) => this.#heard(word) };
+        this.#tabs ??= new Tabs(name, tab);
         this.#tabs.say({ type: 'hello' });
     }
 
-    /** Shares no more. */
+    /** Stops sharing. */
     leave() {
         this.#tabs?.close();
         this.#tabs = null;
     }
 
-    /** Tells the other tabs which connection there is. */
+    /** Tells the other tabs about the connection, if this tab leads. */
     connected(data) {
         this.#say({ type: 'connected', data });
     }
 
-    /** Tells the other tabs of its channels. Any tab can change them. */
+    /** Tells the other tabs the connection's channels. Any tab can change them. */
     changed(channels, info) {
         this.#tabs?.say({ type: 'channels', channels, info });
     }
 
-    /** Tells the other tabs what came. */
+    /** Passes a list of events on to the other tabs, if this tab leads. */
     received(list) {
         if (list.length > 0) {
             this.#say({ type: 'list', list });
         }
     }
 
-    /** Tells the other tabs how the connection fares. */
+    /** Tells the other tabs the connection's status, if this tab leads. */
     became(status, more) {
         this.#say({ type: 'status', status, more });
     }

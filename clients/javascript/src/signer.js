@@ -1,8 +1,9 @@
 import { hmacSha1, sha1 } from './hmac-sha1.js';
 
 /**
- * Signs calls to the Channelstream server, as itsdangerous' `TimestampSigner` does. For pages that know the secret, such as a console for
- * developers: everyone who can open the page can read it.
+ * Signs calls to the Channelstream server, as `TimestampSigner` of itsdangerous does. It is meant
+ * for pages that know the secret, such as a console for developers. Everyone who can open such a
+ * page can read the secret.
  */
 export class ChannelStreamSigner {
     /** @param {string} secret the server's `secret` */
@@ -11,9 +12,9 @@ export class ChannelStreamSigner {
     }
 
     /**
-     * Signs a text, as of now; it counts for 60 seconds.
+     * Signs a text with the current time. The signature is valid for 60 seconds.
      * @param {string} [text] the path of the call, or any word
-     * @returns {string} for the header `x-channelstream-secret`
+     * @returns {string} the value of the header `x-channelstream-secret`
      */
     signRequest(text = 'channelstream') {
         const bytes = (string) => new TextEncoder().encode(string);
@@ -23,7 +24,7 @@ export class ChannelStreamSigner {
     }
 }
 
-/** The bytes of a number, without leading zeros. */
+/** Returns the bytes of a number, the highest first, without leading zeros. */
 function bigEndian(number) {
     const bytes = [];
     for (let rest = number; rest > 0; rest = Math.floor(rest / 256)) {
@@ -32,7 +33,11 @@ function bigEndian(number) {
     return bytes;
 }
 
-/** For addresses, without padding. The original replaces only the first of each sign; servers read both. */
+/**
+ * Encodes bytes in the URL-safe base64 alphabet, without padding. The original client replaces only
+ * the first `+`, `/` and `=`. Servers accept both.
+ */
 function base64(bytes) {
-    return btoa(String.fromCharCode(...bytes)).replaceAll('+', '-').replaceAll('/', '_').replaceAll('=', '');
+    const text = btoa(String.fromCharCode(...bytes));
+    return text.replaceAll('+', '-').replaceAll('/', '_').replaceAll('=', '');
 }

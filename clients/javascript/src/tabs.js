@@ -1,7 +1,9 @@
 /**
- * One connection for all tabs of a page: by server-sent events or long-poll a browser allows six connections to a host, in all tabs together.
+ * The tabs of a page that share one connection. Sharing matters for server-sent events and
+ * long-poll: a browser allows six such connections to a host, in all tabs together.
  *
- * The tab that holds a lock leads: it connects, and passes on what it hears. When it is closed the next tab gets the lock and connects.
+ * The tab that holds a lock leads. It connects, and passes the events on to the other tabs. When it
+ * is closed, the next tab gets the lock and connects.
  */
 export class Tabs {
     #channel;
@@ -9,35 +11,36 @@ export class Tabs {
     #release = () => {};
 
     /**
-     * @param {string} name of what is shared
-     * @param {{lead: () => void, heard: (word: object) => void}} tab `lead` is called when it is this tab's turn; `heard` with each word of
-     * another tab
+     * @param {string} name the name of the shared connection
+     * @param {{lead: () => void, heard: (word: object) => void}} tab `lead` is called when this tab
+     * begins to lead, and `heard` with each message from another tab
      */
     constructor(name, tab) {
         /** Whether this tab leads. */
         this.leads = false;
         this.#channel = new BroadcastChannel(`channelstream ${name}`);
         this.#channel.onmessage = ({ data }) => tab.heard(data);
-        const held = navigator.locks.request(`channelstream ${name}`, { signal: this.#aborter.signal }, () => {
+        const options = { signal: this.#aborter.signal };
+        const held = navigator.locks.request(`channelstream ${name}`, options, () => {
             this.leads = true;
             tab.lead();
             return new Promise((release) => (this.#release = release));
         });
-        // Given up before it was this tab's turn.
+        // The promise fails when this tab is closed before it has got the lock.
         held.catch(() => {});
     }
 
-    /** Whether this browser can. */
+    /** Whether this browser supports sharing. */
     static get areSupported() {
         return typeof BroadcastChannel === 'function' && Boolean(globalThis.navigator?.locks);
     }
 
-    /** Says something to all other tabs. */
+    /** Sends a message to all other tabs. */
     say(word) {
         this.#channel.postMessage(word);
     }
 
-    /** This tab shares no more. */
+    /** Leaves the shared connection. If this tab leads, the next one takes over. */
     close() {
         this.leads = false;
         this.#channel.close();

@@ -1,39 +1,52 @@
 import { Request, RequestError } from './request.js';
 
 /**
- * The three ways to listen, behind one contract: `open(url, sink)` answers `{ close() }`, and tells the sink
+ * The three transports, with one contract. `open(url, sink)` returns `{ close() }`, and calls these
+ * functions of the sink:
  *
- * - `opened(by)` once, when events may come; `by` is the browser's event, or the request of a poll;
- * - `received(list, position)` for each list; `position` says how far was read, where the transport knows;
- * - `failed(by, data)` when the browser tells of an error, before `ended`; `data` is what a refused poll was told;
- * - `ended(end)` once, unless it was closed by `close()` before the browser told of anything. `end` is
- *   `{ opened, code, reason, unknown, mayBeUnknown, wait, event }`: whether it ever opened, what the server said, whether the connection is not
- *   known (any more), whether that may be so, how many milliseconds the server wants to be left alone, and the browser's event, or one
- *   like it; polls have none.
+ * - `opened(by)`, once, when events can arrive. `by` is the browser's event, or the request of a
+ *   long-poll.
+ * - `received(list, position)`, for each list of events. `position` is the position after the list,
+ *   where the transport knows it.
+ * - `failed(by, data)`, when the browser reports an error, before `ended`. `data` is the answer to
+ *   a refused long-poll.
+ * - `ended(end)`, once, unless `close()` was called before the browser reported an end. `end` is
+ *   `{ opened, code, reason, unknown, mayBeUnknown, wait, event }`:
+ *   - `opened`: whether the transport ever opened;
+ *   - `code` and `reason`: the code and the reason that the server gave;
+ *   - `unknown`: whether the server does not know the connection (any more);
+ *   - `mayBeUnknown`: whether that is possible;
+ *   - `wait`: the wait that the server asked for, in milliseconds;
+ *   - `event`: the browser's event, or one like it; null for long-poll.
  */
 
-/** A websocket on which nothing came for so long is dead: the server sends heartbeats every 5 seconds. */
+/**
+ * The time in milliseconds without any data after which a websocket counts as dead. The server
+ * sends heartbeats every 5 seconds.
+ */
 const SILENCE = 20_000;
 
-/** A poll that was not refused for so long is listening. */
+/** The time in milliseconds after which a long-poll that was not refused counts as open. */
 const POLL_IS_OPEN = 1_000;
 
+/** The close code for a connection that the server does not know. */
 const UNKNOWN_CONNECTION = 4004;
 
-/** The code of a socket that broke off. */
+/** The close code for a socket that broke off. */
 const LOST = 1006;
 
-/** After these codes the connection itself is gone. */
+/** The close codes after which the connection itself is gone, not only the socket. */
 const GONE = [1000, 4001, 4003, UNKNOWN_CONNECTION];
 
 /**
- * The transports that a connection allows and this browser has, best first, each with its address. Addresses that are not given follow
- * from the others.
+ * Returns the transports that a connection allows and this browser supports, the best one first,
+ * each with its address. An address that is not set is derived from the others.
  * @param {object} connection
- * @param {string[] | null} only these kinds, whatever the connection allows
+ * @param {string[] | null} only the kinds to use, whatever the connection allows; null for no limit
  * @returns {{kind: string, url: string}[]}
  */
-export function usableTransports({ websocketUrl, sseUrl, longPollUrl, noWebsocket, transports }, only = null) {
+export function usableTransports(connection, only = null) {
+    const { websocketUrl, sseUrl, longPollUrl, noWebsocket, transports } = connection;
     const base = (websocketUrl || sseUrl || longPollUrl).replace(/\/[^/]*$/, '');
     const http = base.replace(/^ws/, 'http');
     const urls = {
@@ -51,27 +64,31 @@ export function usableTransports({ websocketUrl, sseUrl, longPollUrl, noWebsocke
     return (kinds.length ? kinds : ['long-poll']).map((kind) => ({ kind, url: urls[kind] }));
 }
 
-/** The wait named in the reason of a restart: "… come back in 3 s". */
+/**
+ * Returns the wait that the close reason of a restart names, in milliseconds: 3000 for
+ * "… come back in 3 s".
+ */
 function namedWait(reason) {
     const named = / in (\d+) s$/.exec(reason ?? '');
     return named ? Number(named[1]) * 1000 : 0;
 }
 
 function ending(opened, code = 0, reason = '', unknown = GONE.includes(code)) {
-    return { opened, code, reason, unknown, mayBeUnknown: unknown, wait: namedWait(reason), event: null };
+    const wait = namedWait(reason);
+    return { opened, code, reason, unknown, mayBeUnknown: unknown, wait, event: null };
 }
 
-/** The end of a socket or stream that was closed by this event. */
+/** Returns the end of a socket or stream that this event closed. */
 function closing(opened, event) {
     return { ...ending(opened, event.code, event.reason), event };
 }
 
-/** The event that a browser makes of a lost socket. */
+/** Returns the event by which a browser reports a lost socket. */
 function lost(reason) {
     return new CloseEvent('close', { code: LOST, reason });
 }
 
-/** By websocket. */
+/** Listens by websocket. */
 export function openWebSocket(url, sink) {
     const socket = new WebSocket(url);
     let opened = false;
@@ -79,7 +96,7 @@ export function openWebSocket(url, sink) {
     let failure;
     const alive = () => {
         clearTimeout(watchdog);
-        watchdog = setTimeout(() => finish(lost('nothing came')), SILENCE);
+        watchdog = setTimeout(() => finish(lost('no data from the server')), SILENCE);
     };
     const stop = () => {
         clearTimeout(watchdog);
@@ -101,15 +118,16 @@ export function openWebSocket(url, sink) {
         sink.received(JSON.parse(data));
     };
     socket.onerror = (event) => {
-        // A browser closes the socket at once and says so; where it does not, the socket is dead all the same.
-        failure = setTimeout(() => finish(lost('an error')));
+        // After an error a browser closes the socket at once and reports it. If it does not, the
+        // socket is dead all the same.
+        failure = setTimeout(() => finish(lost('socket error')));
         sink.failed(event);
     };
     socket.onclose = finish;
     return { close: stop, socket };
 }
 
-/** By server-sent events. When to come back is decided by the caller, not by the browser. */
+/** Listens by server-sent events. The caller, not the browser, decides when to listen again. */
 export function openEventSource(url, sink) {
     const source = new EventSource(url);
     let opened = false;
@@ -127,7 +145,8 @@ export function openEventSource(url, sink) {
         finish(closing(opened, new CloseEvent('close', { code, reason, wasClean: true })));
     });
     source.onerror = (event) => {
-        // A browser does not say which status it got; after another than 200 it is closed for good.
+        // A browser does not tell the status of the answer. It closes the stream for good if the
+        // status was not 200.
         const mayBeUnknown = source.readyState === EventSource.CLOSED;
         sink.failed(event);
         finish({ ...closing(opened, lost('')), mayBeUnknown });
@@ -135,7 +154,7 @@ export function openEventSource(url, sink) {
     return { close: () => source.close() };
 }
 
-/** By long-poll. */
+/** Listens by long-poll. */
 export function openLongPoll(url, sink) {
     const aborter = new AbortController();
     const { signal } = aborter;

@@ -1,24 +1,25 @@
-/** The turns of calls that need a connection: they wait until there is one, then for one another. */
+/** The turns of calls that need a connection. They wait for a connection, then for one another. */
 export class Turns {
     #connectionId;
     #last = Promise.resolve();
-    /** How many turns were taken and have not ended. */
+    /** The number of turns that were taken and have not ended. */
     #taken = 0;
-    /** Grows when the connection is closed: whoever took a turn before fails. */
+    /** A number that grows when the connection is closed. Turns taken before that fail. */
     #closes = 0;
     #reason = '';
-    /** Those who wait for a connection. */
+    /** The promises of the turns that wait for a connection. */
     #waiting = new Set();
 
-    /** @param {() => string | null} connectionId the connection that calls can name, or null */
+    /** @param {() => string | null} connectionId returns the id that calls can name, or null */
     constructor(connectionId) {
         this.#connectionId = connectionId;
     }
 
     /**
-     * Takes the next turn. If there is nothing to wait for, it begins at once, even if the connection is closed in the next moment.
-     * @returns {{begins: Promise<string>, end: () => void}} `begins` gives the id of the connection. It fails when the page closes the
-     * connection before the turn begins.
+     * Takes the next turn. If there is nothing to wait for, the turn begins at once, even if the
+     * connection is closed a moment later.
+     * @returns {{begins: Promise<string>, end: () => void}} `begins` resolves to the id of the
+     * connection. It fails if the page closes the connection before the turn begins.
      */
     take() {
         const [before, closes] = [this.#last, this.#closes];
@@ -35,7 +36,7 @@ export class Turns {
         return { begins, end };
     }
 
-    /** There may be a connection now. */
+    /** Lets the waiting turns begin, if there is a connection now. */
     open() {
         const id = this.#connectionId();
         if (id === null) {
@@ -45,7 +46,7 @@ export class Turns {
         this.#waiting.clear();
     }
 
-    /** There will be none: whoever waits fails. */
+    /** Makes the waiting turns fail, because there will be no connection. */
     fail(reason) {
         this.#closes += 1;
         this.#reason = reason;
@@ -57,6 +58,9 @@ export class Turns {
         if (closes !== this.#closes) {
             throw new Error(this.#reason);
         }
-        return this.#connectionId() ?? new Promise((resolve, reject) => this.#waiting.add({ resolve, reject }));
+        return (
+            this.#connectionId() ??
+            new Promise((resolve, reject) => this.#waiting.add({ resolve, reject }))
+        );
     }
 }
