@@ -232,7 +232,7 @@ export class Session {
         }
     }
 
-    /** Answers another tab that asks for the connection, which this tab leads. */
+    /** Answers another tab, which has asked this one, the leading tab, for the connection. */
     #answerTab() {
         const { connectionId, username, channels, status, transport } = this.#page;
         if (connectionId) {

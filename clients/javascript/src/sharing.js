@@ -12,7 +12,8 @@ export class Sharing {
     /**
      * @param {object} hooks
      * @param {() => void} hooks.lead this tab leads from now on
-     * @param {() => void} hooks.asked this tab leads, and a tab was opened or wants to connect
+     * @param {() => void} hooks.asked this tab leads, and another tab was opened or wants to
+     * connect
      * @param {(data: object) => void} hooks.connected
      * @param {(channels: string[], info: object) => void} hooks.changed the channels now
      * @param {(list: object[]) => void} hooks.received

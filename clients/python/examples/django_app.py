@@ -1,4 +1,7 @@
-"""Connecting and publishing with Django, in one file: ``CHANNELSTREAM_SECRET=secret python django_app.py runserver``."""
+"""Connecting and publishing with Django, in one file.
+
+Run it with ``CHANNELSTREAM_SECRET=secret python django_app.py runserver``.
+"""
 
 import json
 import os
@@ -18,15 +21,21 @@ if not settings.configured:
         SECRET_KEY=os.environ.get("DJANGO_SECRET_KEY", os.urandom(16).hex()),
         ALLOWED_HOSTS=["*"],
         SESSION_ENGINE="django.contrib.sessions.backends.signed_cookies",
-        MIDDLEWARE=["django.contrib.sessions.middleware.SessionMiddleware", "django.middleware.csrf.CsrfViewMiddleware"],
+        MIDDLEWARE=[
+            "django.contrib.sessions.middleware.SessionMiddleware",
+            "django.middleware.csrf.CsrfViewMiddleware",
+        ],
         DEBUG=False,
     )
 
-push = Client(os.environ.get("CHANNELSTREAM_URL", "http://127.0.0.1:8000"), os.environ.get("CHANNELSTREAM_SECRET", "secret"))
+push = Client(
+    os.environ.get("CHANNELSTREAM_URL", "http://127.0.0.1:8000"),
+    os.environ.get("CHANNELSTREAM_SECRET", "secret"),
+)
 
 
 def user(request: HttpRequest) -> str:
-    """Who it is. A real application takes `request.user`."""
+    """Returns the name of the user. A real application uses `request.user`."""
     return request.session.setdefault("user", f"guest-{os.urandom(3).hex()}")
 
 

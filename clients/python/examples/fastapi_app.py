@@ -1,4 +1,7 @@
-"""Connecting and publishing with FastAPI: ``CHANNELSTREAM_SECRET=secret fastapi run fastapi_app.py``."""
+"""Connecting and publishing with FastAPI.
+
+Run it with ``CHANNELSTREAM_SECRET=secret fastapi run fastapi_app.py``.
+"""
 
 import os
 from collections.abc import AsyncIterator
@@ -11,7 +14,8 @@ from pydantic import BaseModel, Field
 from channelstream_client import AsyncClient, Draft
 
 push = AsyncClient(
-    os.environ.get("CHANNELSTREAM_URL", "http://127.0.0.1:8000"), os.environ.get("CHANNELSTREAM_SECRET", "secret")
+    os.environ.get("CHANNELSTREAM_URL", "http://127.0.0.1:8000"),
+    os.environ.get("CHANNELSTREAM_SECRET", "secret"),
 )
 
 
@@ -25,7 +29,7 @@ app = FastAPI(lifespan=lifespan)
 
 
 def user(x_user: Annotated[str | None, Header()] = None) -> str:
-    """Who it is. A real application looks at a session or token."""
+    """Returns the name of the user. A real application checks a session or a token."""
     if not x_user:
         raise HTTPException(401)
     return x_user

@@ -1,4 +1,7 @@
-"""A chat with Flask: ``CHANNELSTREAM_SECRET=secret flask --app flask_app run``."""
+"""A chat with Flask.
+
+Run it with ``CHANNELSTREAM_SECRET=secret flask --app flask_app run``.
+"""
 
 import os
 
@@ -39,7 +42,7 @@ connection.connect();
 
 
 def user() -> str:
-    """Who it is. A real application knows by its login."""
+    """Returns the name of the user. A real application takes it from the login."""
     return session.setdefault("user", f"guest-{os.urandom(3).hex()}")
 
 
@@ -51,7 +54,7 @@ def page() -> str:
 
 @app.post("/push/connect")
 def connect():
-    # Here is decided what the user may hear, whatever the page asks for.
+    # The application decides here which channels the user may read, whatever the page asks for.
     configs = {CHANNEL: ChannelConfig(notify_presence=True, store_history=True, history_size=50)}
     return jsonify(push.connect(user(), channels=[CHANNEL], channel_configs=configs).raw)
 
@@ -66,5 +69,5 @@ def message():
 @app.errorhandler(Unavailable)
 @app.errorhandler(Unreachable)
 def push_is_away(_):
-    # The browser client comes back after a while.
-    return {"error": "the push server is away"}, 503, {"Retry-After": "2"}
+    # The browser client tries again after this time.
+    return {"error": "the push server is unavailable"}, 503, {"Retry-After": "2"}

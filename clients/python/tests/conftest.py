@@ -1,4 +1,4 @@
-"""A server of its own for the tests: the built one, on a free port."""
+"""The server for the tests: the built program, on a free port."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Every call, against a server that runs."""
+"""Tests of every call, against a running server."""
 
 from __future__ import annotations
 
@@ -25,12 +25,12 @@ from channelstream_client import (
 
 
 def name() -> str:
-    """Of a channel or user that no other test knows."""
+    """Returns a name for a channel or a user that no other test uses."""
     return f"test-{uuid.uuid4()}"
 
 
 def heard(client: Client, conn_id: str) -> list[dict[str, Any]]:
-    """What a page would read."""
+    """Returns the events that a page would read."""
     answer = client._http.get(f"{client._url}/listen", params={"conn_id": conn_id})
     return answer.raise_for_status().json()
 
@@ -55,20 +55,23 @@ def test_messages_are_edited_and_deleted(client: Client) -> None:
     channel = name()
     client.configure({channel: ChannelConfig(store_history=True, history_size=5)})
     first, second = client.publish(
-        Draft(user="bob", channel=channel, message={"n": 1}), Draft(user="bob", channel=channel, message={"n": 2})
+        Draft(user="bob", channel=channel, message={"n": 1}),
+        Draft(user="bob", channel=channel, message={"n": 2}),
     )
     client.edit(first.uuid, channel=channel, message={"n": 10})
     client.delete(second.uuid, channel=channel)
     kept = client.info([channel]).channels[channel]
     assert kept.settings == ChannelConfig(store_history=True, history_size=5)
-    assert [(message.uuid, message.message) for message in kept.history] == [(first.uuid, {"n": 10})]
+    history = [(message.uuid, message.message) for message in kept.history]
+    assert history == [(first.uuid, {"n": 10})]
     assert kept.history[0].edited is not None
 
 
 def test_channels_are_joined_and_left(client: Client) -> None:
     one, other = sorted([name(), name()])
     conn_id = client.connect(name()).conn_id
-    joined = client.subscribe(conn_id, [one, other], channel_configs={one: ChannelConfig(notify_presence=True)})
+    configs = {one: ChannelConfig(notify_presence=True)}
+    joined = client.subscribe(conn_id, [one, other], channel_configs=configs)
     assert (joined.channels, joined.changed) == ([one, other], [one, other])
     assert joined.channels_info.channels[one].settings.notify_presence
     left = client.unsubscribe(conn_id, [other])
@@ -133,7 +136,7 @@ def test_a_server_that_is_gone_is_unreachable() -> None:
 
 
 def broken(answers: list[httpx.Response | Exception]) -> tuple[Client, list[httpx.Request]]:
-    """A client whose calls get these answers, and what it sent."""
+    """Returns a client whose calls get these answers, and the list of the requests it sends."""
     sent: list[httpx.Request] = []
 
     def answer(request: httpx.Request) -> httpx.Response:
@@ -198,7 +201,7 @@ def test_both_clients_have_the_same_calls() -> None:
 
 
 def answer_each(listener: socket.socket, heads: list[bytes], answer: bytes) -> None:
-    """Reads a request on each connection, answers it like this, and closes."""
+    """Reads a request on each connection, sends this answer, and closes the connection."""
     while True:
         try:
             connection, _ = listener.accept()
@@ -209,13 +212,17 @@ def answer_each(listener: socket.socket, heads: list[bytes], answer: bytes) -> N
             connection.sendall(answer)
 
 
-@pytest.mark.parametrize("answer", [b"", b"this is not HTTP\r\n\r\n", b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\n[{"])
+@pytest.mark.parametrize(
+    "answer",
+    [b"", b"this is not HTTP\r\n\r\n", b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\n[{"],
+)
 async def test_the_async_client_sends_again_what_was_lost_but_no_edit(answer: bytes) -> None:
     heads: list[bytes] = []
     with socket.create_server(("127.0.0.1", 0)) as listener:
         thread = threading.Thread(target=answer_each, args=(listener, heads, answer))
         thread.start()
-        async with AsyncClient(f"http://127.0.0.1:{listener.getsockname()[1]}", "secret", attempts=2) as client:
+        url = f"http://127.0.0.1:{listener.getsockname()[1]}"
+        async with AsyncClient(url, "secret", attempts=2) as client:
             with pytest.raises(Unreachable):
                 await client.publish(Draft(user="bob", channel="c"))
             with pytest.raises(Unreachable):
@@ -230,5 +237,5 @@ async def test_an_edit_that_could_not_be_sent_is_sent_again_by_the_async_client(
         start = time.monotonic()
         with pytest.raises(Unreachable):
             await client.edit(uuid.uuid4(), channel="c", message={})
-    # The wait between two attempts is 0.1 seconds at least.
+    # The wait between two attempts is at least 0.1 seconds.
     assert time.monotonic() - start >= 0.1

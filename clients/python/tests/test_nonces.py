@@ -1,4 +1,4 @@
-"""Calls to a server that accepts each signature once."""
+"""Tests of calls to a server that accepts each signature only once."""
 
 from __future__ import annotations
 
@@ -13,7 +13,8 @@ from channelstream_client import AsyncClient, BadSignature, Client, Draft
 
 @pytest.fixture(scope="module")
 def strict_server() -> Iterator[Server]:
-    server = Server("--reject-replays", "true", "--signature-scope", "path", "--signature-tolerance", "5")
+    scope = ["--signature-scope", "path"]
+    server = Server("--reject-replays", "true", *scope, "--signature-tolerance", "5")
     yield server
     server.stop()
 

@@ -1,4 +1,7 @@
-"""The calls of the API: what each sends, and what it makes of the answer. :mod:`client` makes them."""
+"""The calls of the API: the request of each call, and the parser of its answer.
+
+:mod:`client` makes the calls.
+"""
 
 from __future__ import annotations
 
@@ -7,22 +10,32 @@ from dataclasses import dataclass, field
 from typing import Any, Generic, TypeVar
 from uuid import UUID, uuid4
 
-from .models import ChannelConfig, Connected, Draft, Info, Message, State, StateChanged, Subscriptions, read
+from .models import (
+    ChannelConfig,
+    Connected,
+    Draft,
+    Info,
+    Message,
+    State,
+    StateChanged,
+    Subscriptions,
+    read,
+)
 
 T = TypeVar("T")
 
 
 @dataclass(frozen=True)
 class Call(Generic[T]):
-    """A call that was not made yet."""
+    """A call that has not been made yet."""
 
     method: str
     path: str
     body: Any
-    #: What the answer becomes.
+    #: Makes the call's result from the parsed JSON of the answer.
     parse: Callable[[Any], T]
     headers: Mapping[str, str] = field(default_factory=dict)
-    #: Whether it may be made again when it is not known whether it was done.
+    #: Whether the call may be made again when it is unknown whether the server has done it.
     is_repeatable: bool = True
 
 
@@ -39,17 +52,18 @@ def connect(
     include_users: bool = True,
     return_public_state: bool = True,
 ) -> Call[Connected]:
-    """Makes a connection for a user.
+    """Creates a connection for a user.
 
-    :param state_public_keys: keys of the state that others may see
-    :param fresh_user_state: set when the user is not known yet
-    :param user_state: set in any case
-    :param channel_configs: of channels that do not exist yet
-    :param return_public_state: tell of other users' states the public part only, since the answer goes to a page
+    :param state_public_keys: the keys of the state that others may see
+    :param fresh_user_state: values that are set only if the user is not known yet
+    :param user_state: values that are set in any case
+    :param channel_configs: the configurations of channels that do not exist yet
+    :param return_public_state: whether the answer has only the public part of other users' states,
+        since it goes to a page
     """
     body = {
         "username": username,
-        # Chosen here, so that a second attempt makes no second connection.
+        # The id is chosen here, so that a second attempt does not create a second connection.
         "conn_id": str(conn_id or uuid4()),
         "channels": list(channels),
         "state_public_keys": list(state_public_keys),
@@ -70,10 +84,9 @@ def subscribe(
     include_users: bool = True,
     return_public_state: bool = True,
 ) -> Call[Subscriptions]:
-    """Puts a connection into channels."""
-    return _change(
-        "/subscribe", conn_id, channels, channel_configs, _options(include_history, include_users, return_public_state)
-    )
+    """Subscribes a connection to channels."""
+    options = _options(include_history, include_users, return_public_state)
+    return _change("/subscribe", conn_id, channels, channel_configs, options)
 
 
 def unsubscribe(
@@ -84,8 +97,9 @@ def unsubscribe(
     include_users: bool = True,
     return_public_state: bool = True,
 ) -> Call[Subscriptions]:
-    """Takes a connection out of channels."""
-    return _change("/unsubscribe", conn_id, channels, None, _options(include_history, include_users, return_public_state))
+    """Unsubscribes a connection from channels."""
+    options = _options(include_history, include_users, return_public_state)
+    return _change("/unsubscribe", conn_id, channels, None, options)
 
 
 def _change(
@@ -95,14 +109,23 @@ def _change(
     configs: Mapping[str, ChannelConfig] | None,
     options: dict[str, Any],
 ) -> Call[Subscriptions]:
-    body = {"conn_id": str(conn_id), "channels": list(channels), "channel_configs": _configs(configs), "info": options}
+    body = {
+        "conn_id": str(conn_id),
+        "channels": list(channels),
+        "channel_configs": _configs(configs),
+        "info": options,
+    }
     return Call("POST", path, body, Subscriptions.of)
 
 
 def publish(*drafts: Draft, idempotency_key: str | None = None) -> Call[list[Message]]:
-    """Publishes messages, in their order. Answers them as accepted; those that go nowhere are left out.
+    """Publishes messages, in their order.
 
-    :param idempotency_key: a second call with the same key and messages does nothing; a random one where none is given
+    Returns the messages as the server accepted them. Messages without a channel and without users
+    are left out.
+
+    :param idempotency_key: a key; a second call with the same key and messages publishes nothing.
+        Without it the key is random.
     """
     headers = {"Idempotency-Key": idempotency_key or uuid4().hex}
     return Call("POST", "/message", [draft.as_json() for draft in drafts], _messages, headers)
@@ -118,7 +141,10 @@ def edit(
     user: str | None = None,
     timestamp: str | None = None,
 ) -> Call[list[Message]]:
-    """Changes a message where it is kept, and tells those who have it. What is None stays."""
+    """Changes a message where the server keeps it, and sends the edit to its recipients.
+
+    Parameters that are None leave their field as it is.
+    """
     changes = {"message": message, "user": user, "timestamp": timestamp}
     body = _address(uuid, channel, pm_users, exclude_users) | {
         key: value for key, value in changes.items() if value is not None
@@ -133,14 +159,17 @@ def delete(
     pm_users: Iterable[str] = (),
     exclude_users: Iterable[str] = (),
 ) -> Call[list[Message]]:
-    """Deletes a message where it is kept, and tells those who have it."""
+    """Deletes a message where the server keeps it, and tells its recipients."""
     return Call("DELETE", "/message", [_address(uuid, channel, pm_users, exclude_users)], _messages)
 
 
 def set_user_state(
     user: str, user_state: State, *, state_public_keys: Iterable[str] | None = None
 ) -> Call[StateChanged]:
-    """Changes a user's state; keys not named stay. `state_public_keys`: which keys others may see; None: as before."""
+    """Changes a user's state. Keys that are not named stay as they are.
+
+    :param state_public_keys: the keys that others may see; None leaves them as they are
+    """
     body: dict[str, Any] = {"user": user, "user_state": dict(user_state)}
     if state_public_keys is not None:
         body["state_public_keys"] = list(state_public_keys)
@@ -148,7 +177,7 @@ def set_user_state(
 
 
 def configure(channel_configs: Mapping[str, ChannelConfig]) -> Call[Info]:
-    """Sets how channels behave; makes those that do not exist."""
+    """Configures channels, and creates the ones that do not exist."""
     return Call("POST", "/channel_config", _configs(channel_configs), Info.of)
 
 
@@ -160,7 +189,10 @@ def info(
     include_users: bool = True,
     return_public_state: bool = False,
 ) -> Call[Info]:
-    """Tells of channels, all of them for None, and of the users in them."""
+    """Returns information about channels and the users in them.
+
+    :param channels: the names of the channels; None for all channels
+    """
     options = _options(include_history, include_users, return_public_state)
     options["exclude_channels"] = list(exclude_channels)
     if channels is not None:
@@ -169,7 +201,7 @@ def info(
 
 
 def disconnect(conn_id: UUID | str) -> Call[bool]:
-    """Ends a connection for good. Answers whether there was one."""
+    """Ends a connection for good. Returns whether the connection existed."""
     return Call("POST", "/disconnect", {"conn_id": str(conn_id)}, bool)
 
 
@@ -177,7 +209,9 @@ def _configs(configs: Mapping[str, ChannelConfig] | None) -> dict[str, Any]:
     return {name: config.as_json() for name, config in (configs or {}).items()}
 
 
-def _options(include_history: bool, include_users: bool, return_public_state: bool) -> dict[str, Any]:
+def _options(
+    include_history: bool, include_users: bool, return_public_state: bool
+) -> dict[str, Any]:
     return {
         "include_history": include_history,
         "include_users": include_users,

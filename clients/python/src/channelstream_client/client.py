@@ -1,4 +1,4 @@
-"""Makes the calls: signed, and again when that is safe."""
+"""The clients: they sign the calls, make them, and repeat them when that is safe."""
 
 from __future__ import annotations
 
@@ -21,26 +21,29 @@ from .signing import HEADER, sign, sign_once
 T = TypeVar("T")
 P = ParamSpec("P")
 
-#: Seconds of the first wait before another attempt, at most; the next ones double.
+#: The longest time of the first wait before another attempt, in seconds. Each later wait is twice
+#: as long.
 _FIRST_WAIT = 0.2
 
-#: How many calls of an :class:`AsyncClient` are under way at once; others wait for their turn, however long that takes.
-#: More would not be faster: each connection costs time, and these keep a server busy that is 10 ms away.
+#: The largest number of calls that an :class:`AsyncClient` makes at once. Other calls wait for
+#: their turn, without a time limit. More would not be faster: each connection costs time, and this
+#: number keeps a server busy that is 10 ms away.
 _AT_ONCE = 32
 
-#: The call was not even sent.
+#: The errors of httpx after which it is certain that the call was not sent.
 _NOT_SENT = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout)
 
-#: The same in the words of aiohttp. What else goes wrong with a connection, httpx_aiohttp calls a ``ConnectTimeout`` too,
-#: although the call may have been sent.
+#: The same errors of aiohttp. They are checked because httpx_aiohttp reports other errors of a
+#: connection as a ``ConnectTimeout`` too, although the call may have been sent.
 _NOT_SENT_BY_AIOHTTP = (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError)
 
-#: No answer that could be read. httpx_aiohttp passes on as they are some errors of aiohttp, of an answer that is not HTTP say.
+#: The errors after which there is no readable answer. httpx_aiohttp passes on some errors of
+#: aiohttp unchanged, for example when an answer is not HTTP.
 _NO_ANSWER = (httpx.TransportError, aiohttp.ClientError)
 
 
 def _was_not_sent(error: Exception) -> bool:
-    """Whether a call surely did not reach the server."""
+    """Returns whether it is certain that a call did not reach the server."""
     cause = error.__cause__ if isinstance(error.__cause__, aiohttp.ClientError) else error
     if isinstance(cause, aiohttp.ClientError):
         return isinstance(cause, _NOT_SENT_BY_AIOHTTP)
@@ -48,7 +51,7 @@ def _was_not_sent(error: Exception) -> bool:
 
 
 class _Base:
-    """What both clients know."""
+    """The parts that both clients share."""
 
     def __init__(self, url: str, secret: str, attempts: int, nonces: bool) -> None:
         self._url = url.rstrip("/")
@@ -57,8 +60,15 @@ class _Base:
         self._attempts = max(1, attempts)
 
     def _request(self, call: Call[Any]) -> dict[str, Any]:
-        """For httpx. Signed anew at each attempt: a signature has its time."""
-        headers = {HEADER: self._sign(self._secret, call.path), "Content-Type": "application/json", **call.headers}
+        """Returns the arguments for httpx.
+
+        Each attempt needs a new signature, because a signature contains its time.
+        """
+        headers = {
+            HEADER: self._sign(self._secret, call.path),
+            "Content-Type": "application/json",
+            **call.headers,
+        }
         return {
             "method": call.method,
             "url": self._url + call.path,
@@ -67,7 +77,7 @@ class _Base:
         }
 
     def _wait(self, call: Call[Any], attempt: int, error: Exception) -> float | None:
-        """How long to wait before the next attempt; None: there is none."""
+        """Returns the wait before the next attempt, in seconds, or None for no further attempt."""
         if attempt >= self._attempts:
             return None
         if isinstance(error, errors.Unavailable):
@@ -102,13 +112,17 @@ def _async(build: Callable[P, Call[T]]) -> Callable[Concatenate[AsyncClient, P],
 
 
 class Client(_Base):
-    """Calls a Channelstream server. One for all threads; close it, or use it in ``with``.
+    """A client that calls a Channelstream server.
 
-    :param url: of the server, ``http://127.0.0.1:8000``
+    All threads can share one client. Close it at the end, or use it in ``with``.
+
+    :param url: the address of the server, such as ``http://127.0.0.1:8000``
     :param secret: the server's ``secret``
-    :param attempts: how often a call is made at most, while the server cannot be reached or cannot take it now
-    :param timeout: seconds for one attempt
-    :param nonces: sign each attempt with a nonce, as the server's ``reject_replays`` wants it
+    :param attempts: the largest number of attempts while the server cannot be reached, or cannot
+        take the call now
+    :param timeout: the time limit of one attempt, in seconds
+    :param nonces: whether to sign each attempt with a nonce, as a server with ``reject_replays``
+        needs it
     """
 
     def __init__(
@@ -127,7 +141,7 @@ class Client(_Base):
     def make(self, call: Call[T]) -> T:
         """Makes a call.
 
-        :raises errors.ChannelstreamError: why it was not done
+        :raises errors.ChannelstreamError: if the call fails
         """
         attempt = 1
         while True:
@@ -152,7 +166,7 @@ class Client(_Base):
     disconnect = _sync(calls.disconnect)
 
     def close(self) -> None:
-        """Ends its connections."""
+        """Closes the connections of the client."""
         self._http.close()
 
     def __enter__(self) -> Client:
@@ -163,10 +177,11 @@ class Client(_Base):
 
 
 class AsyncClient(_Base):
-    """The same, to be awaited. Parameters as of :class:`Client`; close it, or use it in ``async with``.
+    """A client with the same calls as coroutines, and the same parameters as :class:`Client`.
 
-    It speaks through aiohttp. The connections of httpx itself are slow when many calls are made at once: its pool looks at each
-    connection for each call that waits.
+    Close it at the end, or use it in ``async with``. It uses aiohttp, because the connections of
+    httpx itself are slow when many calls are made at once: for each call that waits, the pool of
+    httpx looks at each connection.
     """
 
     def __init__(
@@ -187,12 +202,12 @@ class AsyncClient(_Base):
     async def make(self, call: Call[T]) -> T:
         """Makes a call.
 
-        :raises errors.ChannelstreamError: why it was not done
+        :raises errors.ChannelstreamError: if the call fails
         """
         attempt = 1
         while True:
             try:
-                # Signed when it is its turn: a signature has its time.
+                # The call is signed when its turn comes, because a signature contains its time.
                 async with self._places:
                     response = await self._http.request(**self._request(call))
                 return _answer(call, response)
@@ -215,7 +230,7 @@ class AsyncClient(_Base):
     disconnect = _async(calls.disconnect)
 
     async def close(self) -> None:
-        """Ends its connections."""
+        """Closes the connections of the client."""
         await self._http.aclose()
 
     async def __aenter__(self) -> AsyncClient:
@@ -226,5 +241,5 @@ class AsyncClient(_Base):
 
 
 def _told(error: Exception) -> Exception:
-    """As this package says it."""
+    """Returns the error of this package that stands for an error of httpx or aiohttp."""
     return error if isinstance(error, errors.ChannelstreamError) else errors.Unreachable(str(error))

@@ -1,4 +1,4 @@
-"""Why a call was not done."""
+"""The reasons why a call failed."""
 
 from __future__ import annotations
 
@@ -8,21 +8,22 @@ import httpx
 
 
 class ChannelstreamError(Exception):
-    """Any of them."""
+    """The base class of all errors of this package."""
 
 
 class Unreachable(ChannelstreamError):
-    """No answer came; what became of the call is not known."""
+    """No answer came. It is unknown whether the server has done the call."""
 
 
 class Answered(ChannelstreamError):
-    """The server answered that it did not do it."""
+    """The server answered that it did not do the call."""
 
     def __init__(self, response: httpx.Response) -> None:
         self.status: int = response.status_code
-        #: What the answer said: parsed where it is JSON.
+        #: The body of the answer, parsed if it is JSON.
         self.body: Any = _parsed(response)
-        super().__init__(f"{response.request.method} {response.request.url.path}: {self.status} {self.body}")
+        request = response.request
+        super().__init__(f"{request.method} {request.url.path}: {self.status} {self.body}")
 
 
 class Forbidden(Answered):
@@ -30,24 +31,24 @@ class Forbidden(Answered):
 
 
 class BadSignature(Answered):
-    """401: the secrets differ, or the clocks."""
+    """401: the secrets or the clocks of client and server differ."""
 
 
 class Invalid(Answered):
-    """422: what was sent breaks rules; nothing has changed."""
+    """422: the call breaks rules of the API. The server has changed nothing."""
 
     @property
     def errors(self) -> dict[str, Any]:
-        """The messages, by field; in a list by index first (``docs/api.md``)."""
+        """The messages, by field; for a list of drafts first by index (``docs/api.md``)."""
         return self.body if isinstance(self.body, dict) else {"": self.body}
 
 
 class Unavailable(Answered):
-    """503 or 429: not now; nothing was done."""
+    """503 or 429: the server cannot take the call now. It has done nothing of it."""
 
     def __init__(self, response: httpx.Response) -> None:
         super().__init__(response)
-        #: Seconds after which to try again.
+        #: The wait that the server asks for before another attempt, in seconds.
         self.retry_after: float = _seconds(response.headers.get("Retry-After"))
 
 
@@ -56,7 +57,7 @@ class Unexpected(Answered):
 
 
 def of(response: httpx.Response) -> Answered:
-    """What an answer that is no success means."""
+    """Returns the error for an answer that is not a success."""
     kinds: dict[int, type[Answered]] = {
         401: BadSignature,
         403: Forbidden,

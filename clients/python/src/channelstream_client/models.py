@@ -1,4 +1,4 @@
-"""What goes over the wire. Keys that a newer server adds are passed over."""
+"""The objects that clients send and receive. Keys that a newer server adds are ignored."""
 
 from __future__ import annotations
 
@@ -15,25 +15,29 @@ _T = TypeVar("_T")
 
 
 def read(kind: type[_T], data: Mapping[str, Any], **parsed: Any) -> _T:
-    """An object of a dataclass from what the server sent; `parsed` are the fields that are more than JSON."""
+    """Makes an object of a dataclass from the server's JSON.
+
+    :param parsed: the fields that are already parsed, and replace those of `data`
+    """
     names = {each.name for each in fields(kind)}  # type: ignore[arg-type]
     return kind(**{key: value for key, value in data.items() if key in names} | parsed)
 
 
 @dataclass(frozen=True)
 class ChannelConfig:
-    """How a channel behaves."""
+    """The configuration of a channel."""
 
-    #: Send events when users come and go.
+    #: Send an event when a user joins or leaves.
     notify_presence: bool = False
-    #: ... with the list of those present.
+    #: Add the list of present users to these events.
     broadcast_presence_with_user_lists: bool = False
-    #: Send events when the public state of users changes.
+    #: Send an event when the public state of a user changes.
     notify_state: bool = False
     #: Keep messages for ``info`` and ``connect``.
     store_history: bool = False
+    #: The number of messages that the history keeps.
     history_size: int = 10
-    #: Keep events for clients that come back.
+    #: Keep events for clients that reconnect.
     store_frames: bool = True
 
     def as_json(self) -> dict[str, Any]:
@@ -47,14 +51,14 @@ class Draft:
     #: The sender's name.
     user: str
     channel: str | None = None
-    #: Anything that is JSON, under keys of yours.
+    #: The content, under keys of your choice. The values may be any JSON.
     message: Mapping[str, Any] = field(default_factory=dict)
     #: Only these users get it.
     pm_users: Sequence[str] = ()
-    #: All but these get it.
+    #: These users do not get it.
     exclude_users: Sequence[str] = ()
     uuid: UUID | str | None = None
-    #: ISO 8601; now, where nothing is said.
+    #: ISO 8601. None stands for the current time.
     timestamp: str | None = None
     #: Keep it out of the history.
     no_history: bool = False
@@ -67,7 +71,11 @@ class Draft:
             "exclude_users": list(self.exclude_users),
             "no_history": self.no_history,
         }
-        optional = {"channel": self.channel, "uuid": self.uuid and str(self.uuid), "timestamp": self.timestamp}
+        optional = {
+            "channel": self.channel,
+            "uuid": self.uuid and str(self.uuid),
+            "timestamp": self.timestamp,
+        }
         return body | {key: value for key, value in optional.items() if value is not None}
 
 
@@ -88,7 +96,7 @@ class Message:
 
 @dataclass(frozen=True)
 class UserState:
-    """A user, and what is told of it."""
+    """A user, with the whole state or its public part."""
 
     user: str
     state: State
@@ -96,7 +104,7 @@ class UserState:
 
 @dataclass(frozen=True)
 class ChannelInfo:
-    """A channel."""
+    """A channel, with its settings, history and users."""
 
     uuid: str
     name: str
@@ -110,7 +118,8 @@ class ChannelInfo:
     @staticmethod
     def of(data: Mapping[str, Any]) -> ChannelInfo:
         history = [read(Message, message) for message in data["history"]]
-        return read(ChannelInfo, data, settings=read(ChannelConfig, data["settings"]), history=history)
+        settings = read(ChannelConfig, data["settings"])
+        return read(ChannelInfo, data, settings=settings, history=history)
 
 
 @dataclass(frozen=True)
@@ -119,7 +128,7 @@ class Info:
 
     channels: Mapping[str, ChannelInfo]
     users: Sequence[UserState]
-    #: As it came: what a page wants to be given.
+    #: The server's answer, unchanged, to pass on to a page.
     raw: Mapping[str, Any]
 
     @staticmethod
@@ -130,7 +139,7 @@ class Info:
 
 @dataclass(frozen=True)
 class Connected:
-    """A connection: give `raw` to the page, which listens with its `conn_id`."""
+    """A new connection. Give `raw` to the page, which listens with the `conn_id`."""
 
     conn_id: str
     username: str
@@ -138,7 +147,7 @@ class Connected:
     public_state: State
     channels: Sequence[str]
     channels_info: Info
-    #: As it came: what the browser client wants to be given.
+    #: The server's answer, unchanged, to pass on to the browser client.
     raw: Mapping[str, Any]
 
     @staticmethod
@@ -152,14 +161,15 @@ class Subscriptions:
 
     channels: Sequence[str]
     channels_info: Info
-    #: Those that were added, or taken away.
+    #: The channels that were added or removed.
     changed: Sequence[str]
     raw: Mapping[str, Any]
 
     @staticmethod
     def of(data: Mapping[str, Any]) -> Subscriptions:
         changed = data.get("subscribed_to", data.get("unsubscribed_from", []))
-        return read(Subscriptions, data, channels_info=Info.of(data["channels_info"]), changed=changed, raw=data)
+        info = Info.of(data["channels_info"])
+        return read(Subscriptions, data, channels_info=info, changed=changed, raw=data)
 
 
 @dataclass(frozen=True)
@@ -167,10 +177,11 @@ class StateChanged:
     """A user's state after a change."""
 
     user_state: State
-    #: Those keys that have another value now.
+    #: The keys whose values have changed, with their new values.
     changed_state: Mapping[str, StateValue]
     public_keys: Sequence[str]
 
     @staticmethod
     def of(data: Mapping[str, Any]) -> StateChanged:
-        return read(StateChanged, data, changed_state={change["key"]: change["value"] for change in data["changed_state"]})
+        changed_state = {change["key"]: change["value"] for change in data["changed_state"]}
+        return read(StateChanged, data, changed_state=changed_state)
