@@ -1,4 +1,4 @@
-/** The users of each channel and their public states, as far as answers and events tell. */
+/** The users of each channel and their public states, learnt from answers and events. */
 export class Roster {
     /** @type {Map<string, Set<string>>} */
     #channels = new Map();

@@ -124,8 +124,8 @@ def publish(*drafts: Draft, idempotency_key: str | None = None) -> Call[list[Mes
     Returns the messages as the server accepted them. Messages without a channel and without users
     are left out.
 
-    :param idempotency_key: a key; a second call with the same key and messages publishes nothing.
-        Without it the key is random.
+    :param idempotency_key: a key that makes repeats safe: a second call with the same key and
+        messages publishes nothing. None stands for a random key.
     """
     headers = {"Idempotency-Key": idempotency_key or uuid4().hex}
     return Call("POST", "/message", [draft.as_json() for draft in drafts], _messages, headers)
