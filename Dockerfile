@@ -1,4 +1,4 @@
-# Builds the server, then an image that holds only the server and Debian.
+# Builds the server as a static program, then an image with nothing else in it.
 FROM rust:1.95-slim-bookworm AS build
 WORKDIR /source
 ENV CARGO_PROFILE_RELEASE_STRIP=symbols
@@ -8,12 +8,30 @@ exec env RUSTFLAGS="-C target-feature=+crt-static" cargo build --release --locke
     --target "$(uname -m)-unknown-linux-gnu" --bin channelstream\n' > /usr/local/bin/build-server \
     && chmod +x /usr/local/bin/build-server
 
-FROM debian:bookworm-slim
-COPY --from=build /source/target/release/channelstream /usr/local/bin/channelstream
-# The other command of the original: the same program under another name.
-RUN ln -s channelstream /usr/local/bin/channelstream_utils
+# The dependencies have a layer of their own, which stays as long as the manifests do. They are
+# built with empty files in place of the sources.
+COPY Cargo.toml Cargo.lock ./
+COPY actors/Cargo.toml actors/
+COPY bench/Cargo.toml bench/
+COPY fuzz/Cargo.toml fuzz/
+RUN mkdir -p src actors/src bench/src fuzz/src benches tests/it \
+    && touch src/lib.rs actors/src/lib.rs benches/pieces.rs tests/it/main.rs \
+    && for crate in . bench fuzz; do echo 'fn main() {}' > $crate/src/main.rs; done \
+    && build-server
+
+COPY . .
+# Newer than what was built of the empty files.
+RUN touch src/lib.rs src/main.rs actors/src/lib.rs && build-server
+# The files of the image. The other command of the original is the same program under another
+# name.
+RUN mkdir -p /image/bin /image/state \
+    && cp "target/$(uname -m)-unknown-linux-gnu/release/channelstream" /image/bin/ \
+    && ln -s channelstream /image/bin/channelstream_utils
+
+FROM scratch
+COPY --from=build /image/bin/ /usr/local/bin/
 # The folder of the server's state. Mount a volume here, so that the state survives a restart.
-RUN install -d -o 10001 -g 10001 -m 700 /var/lib/channelstream
+COPY --from=build --chown=10001:10001 --chmod=700 /image/state/ /var/lib/channelstream/
 VOLUME /var/lib/channelstream
 ENV PATH=/usr/local/bin \
     CHANNELSTREAM_STORE=file \

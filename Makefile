@@ -86,6 +86,21 @@ install: .tools
 image:
 	docker build -t channelstream .
 
+# Builds the artefacts of a release in target/dist: RELEASING.md.
+dist: .tools .node .python target/tools/bin/cargo-cyclonedx
+	packaging/dist.sh
+
+# Installs each artefact of `make dist` in a folder of its own, and uses it.
+dist-proof: dist
+	packaging/prove.sh
+
+# Checks licences, sources and bans of all dependencies: deny.toml.
+deny: .tools target/tools/bin/cargo-deny
+	target/tools/bin/cargo-deny check bans licenses sources
+
+target/tools/bin/%:
+	cargo install --quiet --locked --root target/tools $*
+
 # Installs a browser for the tests of pages.
 .browser:
 	@command -v chromedriver >/dev/null && command -v chromium >/dev/null || { echo "installing a browser for the tests: chromium, chromium-driver"; \

@@ -49,7 +49,10 @@ pub(crate) async fn publish_messages(
 #[utoipa::path(
     tag = "operating",
     operation_id = "admin_channel_config",
-    request_body(content = BTreeMap<String, ChannelSettings>, description = "The settings to set, by channel name."),
+    request_body(
+        content = BTreeMap<String, ChannelSettings>,
+        description = "The settings to set, by channel name."
+    ),
     responses(
         (
             status = 200,

@@ -296,7 +296,7 @@ async fn no_secret_and_no_body_stands_in_a_line_at_debug() {
         server.terminate();
         let rest = server.rest_of_log();
         let has = |part: &str| rest.iter().any(|line| line.contains(part));
-        for part in ["connected", "message", "listens no more"] {
+        for part in ["connected", "message", "stopped listening"] {
             assert!(has(part), "no log line contains {part}");
         }
         assert!(hidden.len() > 9);

@@ -53,6 +53,8 @@ mod origins;
 mod panel;
 mod pings;
 mod power_cut;
+mod project;
+mod prose;
 mod proxies;
 mod refusals;
 mod reload;

@@ -134,7 +134,9 @@ async fn an_operator_signs_in_looks_acts_and_signs_out() {
 
     // This address has a typing error.
     window.goto("/admin#view=channels&offset=some").await;
-    window.says("#notice", "offset must be a whole number").await;
+    window
+        .says("#notice", "offset must be a whole number")
+        .await;
     window.complaints().await;
     window.goto("/admin#view=channels").await;
     window.says(".pages", "of 999").await;
