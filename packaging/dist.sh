@@ -50,5 +50,5 @@ if [ "$architecture" = amd64 ]; then # What follows is the same for all machines
     git ls-files --others --exclude-standard -- '*sbom.json' | xargs -r rm
 fi
 
-(cd "$dist" && sha256sum -- * >SHA256SUMS)
+(cd "$dist" && sha256sum -- * >"SHA256SUMS-$architecture")
 (cd "$dist" && ls -l)

@@ -32,7 +32,7 @@ port=$(python3 -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0));
 secret=0123456789abcdef0123456789abcdef
 settings=(CHANNELSTREAM_PORT="$port" CHANNELSTREAM_SECRET=$secret CHANNELSTREAM_ADMIN_SECRET=$secret)
 
-(cd "$dist" && sha256sum --check --quiet SHA256SUMS)
+(cd "$dist" && sha256sum --check --quiet SHA256SUMS-amd64)
 echo "prove: the checksums fit"
 
 # From the download to the first message, in a root with nothing but what was unpacked.

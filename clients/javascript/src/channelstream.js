@@ -29,7 +29,7 @@ export { RequestError };
 export class ChannelStreamConnection {
     /** The version of the client. */
     static get version() {
-        return '0.1.0';
+        return '0.2.0';
     }
 
     #events = new Events();
