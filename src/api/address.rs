@@ -13,7 +13,7 @@ pub(super) fn address(fields: &mut impl Fields) -> Option<Address> {
     const PM_USERS: &str = "The users who get the message. With a channel, they get it only on \
                             their connections in that channel. Without a channel, they get it on \
                             all their connections.";
-    const EXCLUDE_USERS: &str = "The users of the channel who do not get the message.";
+    const EXCLUDE_USERS: &str = "The names of users of the channel who do not get the message.";
     const NO_HISTORY: &str = "Set to true to keep the message out of the channel's history.";
     let most = fields.facts().limits.recipients;
     let pm_users = fields.or_empty(

@@ -7,7 +7,7 @@ use utoipa::ToSchema;
 /// The store of the server.
 #[derive(Clone, Debug, Serialize, ToSchema)]
 pub struct StoreReport {
-    /// The kind of store that the setting `store` names.
+    /// The kind of the store, as the setting `store` says.
     kind: Kind,
     /// The state of the file. Absent if the store is in memory.
     #[serde(skip_serializing_if = "Option::is_none")]

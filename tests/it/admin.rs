@@ -292,8 +292,8 @@ async fn the_numbers_come_page_by_page_where_asked_for() {
         );
     }
     for (query, reason) in [
-        ("limit=-1", "limit is a whole number"),
-        ("sort=size", "sort is one of"),
+        ("limit=-1", "limit must be a whole number"),
+        ("sort=size", "sort must be one of"),
     ] {
         let response = ask(query).await;
         assert_eq!(response.status(), 422);
