@@ -22,7 +22,10 @@ LIMITS_ARE_LOW = os.environ["CHANNELSTREAM_LIMITS"] == "low"
 TALLY = os.environ["CHANNELSTREAM_TALLY"]
 
 HEADER = "x-channelstream-secret"
-CONNECTIONS = {"alice": "11111111-1111-4111-8111-111111111111", "bob": "22222222-2222-4222-8222-222222222222"}
+CONNECTIONS = {
+    "alice": "11111111-1111-4111-8111-111111111111",
+    "bob": "22222222-2222-4222-8222-222222222222",
+}
 
 # The errors of requests that their schemas allow. They depend on what the server knows, or on its
 # settings, or are rules that no schema can express.
@@ -73,7 +76,15 @@ def call(path, body):
 
 def is_about_the_known(context):
     return context.operation.path.endswith(
-        ("/subscribe", "/unsubscribe", "/user_state", "/user_status", "/listen", "/sse", "/disconnect")
+        (
+            "/subscribe",
+            "/unsubscribe",
+            "/user_state",
+            "/user_status",
+            "/listen",
+            "/sse",
+            "/disconnect",
+        )
     )
 
 
@@ -83,10 +94,17 @@ def before_call(context, case, kwargs):
     if not is_about_the_known(context):
         return
     for user, conn_id in CONNECTIONS.items():
-        call("/connect", {"username": user, "conn_id": conn_id, "channels": ["news"], "info": {"channels": []}})
+        connect = {
+            "username": user,
+            "conn_id": conn_id,
+            "channels": ["news"],
+            "info": {"channels": []},
+        }
+        call("/connect", connect)
     if context.operation.path in ("/listen", "/sse"):
         # With this message, neither a poll nor a stream waits for its first event.
-        call("/message", [{"user": "carol", "pm_users": list(CONNECTIONS), "message": {"text": "hello"}}])
+        message = {"user": "carol", "pm_users": list(CONNECTIONS), "message": {"text": "hello"}}
+        call("/message", [message])
 
 
 @schemathesis.hook
@@ -135,7 +153,9 @@ def messages(answer, field=""):
 @schemathesis.check
 def refusals_have_a_reason(ctx, response, case):
     """A request that its schema allows is refused only for one of the known reasons."""
-    if not case.meta or not case.meta.generation.mode.is_positive or response.status_code not in (400, 422):
+    if not case.meta or not case.meta.generation.mode.is_positive:
+        return
+    if response.status_code not in (400, 422):
         return
     unknown = [
         (field, text)
@@ -165,8 +185,9 @@ def events_are_as_described(ctx, response, case):
     if case.operation.path != "/sse" or response.status_code != 200:
         return
     description = case.operation.schema.raw_schema
-    answer = description["paths"]["/sse"]["get"]["responses"]["200"]["content"]["text/event-stream"]["schema"]
-    validator = jsonschema_rs.validator_for({**answer, "components": description["components"]})
+    answer = description["paths"]["/sse"]["get"]["responses"]["200"]
+    schema = answer["content"]["text/event-stream"]["schema"]
+    validator = jsonschema_rs.validator_for({**schema, "components": description["components"]})
     for line in response.text.splitlines():
         if line.startswith("data:"):
             for error in validator.iter_errors(json.loads(line.removeprefix("data:"))):
@@ -179,12 +200,22 @@ def headers_are_those_of_the_description(ctx, response, case):
 
     All our headers are described.
     """
-    description = case.operation.schema.raw_schema["paths"][case.operation.path][case.operation.method]
-    answer = description["responses"].get(str(response.status_code))
+    path = case.operation.schema.raw_schema["paths"][case.operation.path]
+    answer = path[case.operation.method]["responses"].get(str(response.status_code))
     if answer is None or response.request.method.lower() != case.operation.method:
         return
-    described = {name.lower(): header["description"] for name, header in answer.get("headers", {}).items()}
-    missing = [name for name, text in described.items() if name not in response.headers and "absent" not in text]
-    ours = [name for name in response.headers if name.startswith("x-channelstream-") and name not in described]
+    described = {
+        name.lower(): header["description"] for name, header in answer.get("headers", {}).items()
+    }
+    missing = [
+        name
+        for name, text in described.items()
+        if name not in response.headers and "absent" not in text
+    ]
+    ours = [
+        name
+        for name in response.headers
+        if name.startswith("x-channelstream-") and name not in described
+    ]
     if missing or ours:
         raise AssertionError(f"missing headers: {missing}; headers that are not described: {ours}")
