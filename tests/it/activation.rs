@@ -109,7 +109,8 @@ fn request(path: &str) -> String {
     }
     let body = json!([{"user": "backend", "channel": "room", "message": {"n": 1}}]).to_string();
     format!(
-        "POST /message HTTP/1.1\r\nHost: x\r\nX-Channelstream-Secret: {}\r\nContent-Length: {}\r\n\r\n{body}",
+        "POST /message HTTP/1.1\r\nHost: x\r\n\
+         X-Channelstream-Secret: {}\r\nContent-Length: {}\r\n\r\n{body}",
         sign("secret", path, now()),
         body.len()
     )

@@ -226,7 +226,11 @@ async fn a_channel_is_forgotten_with_all_that_it_keeps_and_those_who_are_in_it_g
     backend.say("other", json!({"number": 3})).await;
     assert_eq!(alice.event().await["message"]["number"], 3);
     // The channel begins anew, with the configuration of the call that creates it.
-    let subscribe = json!({"conn_id": conn_id, "channels": ["news"], "channel_configs": {"news": {"notify_presence": true}}});
+    let subscribe = json!({
+        "conn_id": conn_id,
+        "channels": ["news"],
+        "channel_configs": {"news": {"notify_presence": true}},
+    });
     let channel =
         backend.post("/subscribe", subscribe).await["channels_info"]["channels"]["news"].clone();
     assert_eq!(

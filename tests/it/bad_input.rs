@@ -150,7 +150,8 @@ async fn absurd_numbers_are_refused() {
     }
     let state = backend.post("/connect", json!({"username": "a"})).await;
     assert!(state.is_object());
-    let body = r#"{"user": "a", "user_state": {"big": 123456789012345678901234567890.50, "small": -1e-999}}"#;
+    let state = r#"{"big": 123456789012345678901234567890.50, "small": -1e-999}"#;
+    let body = format!(r#"{{"user": "a", "user_state": {state}}}"#);
     let (code, text) = status(&backend, &Method::POST, "/user_state", body).await;
     assert_eq!(
         (code, text.contains("123456789012345678901234567890.50")),
@@ -163,12 +164,19 @@ async fn absurd_numbers_are_refused() {
 async fn all_that_is_wrong_is_named_at_once() {
     let server = Server::start(&[]);
     let backend = Backend::of(&server);
-    let subscribe = json!({"conn_id": uuid::Uuid::new_v4(), "channels": [], "info": {"channels": [1], "include_users": 3}});
+    let subscribe = json!({
+        "conn_id": uuid::Uuid::new_v4(),
+        "channels": [],
+        "info": {"channels": [1], "include_users": 3},
+    });
     let response = backend.send(Method::POST, "/subscribe", &subscribe).await;
     let expected = json!({
         "conn_id": ["Unknown connection"],
         "channels": ["Shorter than minimum length 1."],
-        "info": {"channels": {"0": ["Not a valid string."]}, "include_users": ["Not a valid boolean."]},
+        "info": {
+            "channels": {"0": ["Not a valid string."]},
+            "include_users": ["Not a valid boolean."],
+        },
     });
     assert_eq!(
         (
@@ -325,8 +333,9 @@ async fn an_unmasked_frame_closes_the_websocket() {
 async fn answer_to(server: &Server, conn_id: &str, frame: &[u8]) -> Vec<u8> {
     let mut stream = TcpStream::connect(&server.address).await.unwrap();
     let upgrade = format!(
-        "GET /ws?conn_id={conn_id} HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\n\
-         Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n"
+        "GET /ws?conn_id={conn_id} HTTP/1.1\r\nHost: x\r\n\
+         Connection: Upgrade\r\nUpgrade: websocket\r\n\
+         Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n"
     );
     stream.write_all(upgrade.as_bytes()).await.unwrap();
     stream.write_all(frame).await.unwrap();

@@ -21,7 +21,9 @@ const CONNECTION: &str = "
     connection.connectUrl = '/demo/connect';
     connection.subscribeUrl = '/demo/subscribe';
     connection.unsubscribeUrl = '/demo/unsubscribe';
-    connection.messageUrl = connection.messageEditUrl = connection.messageDeleteUrl = '/demo/message';
+    connection.messageUrl = '/demo/message';
+    connection.messageEditUrl = '/demo/message';
+    connection.messageDeleteUrl = '/demo/message';
     connection.disconnectUrl = '/disconnect';
     connection.websocketUrl = `ws://${location.host}/ws`;
     connection.increaseBounceIv = 20;
@@ -30,7 +32,9 @@ const CONNECTION: &str = "
     connection.on('message', ({ message }) => heard.push(message.n ?? message.text));
     connection.on('status', (status) => fate.push(status));
     const withToken = ({ body }) => Object.assign(body, { token: window.token ?? '' });
-    Object.keys(connection.mutators).filter((kind) => kind !== 'disconnect').forEach((kind) => connection.addMutator(kind, withToken));
+    for (const kind of Object.keys(connection.mutators)) {
+        if (kind !== 'disconnect') connection.addMutator(kind, withToken);
+    }
     connection.connectCallback = (request, data) => (window.token = data.token ?? window.token);
 ";
 
@@ -134,8 +138,10 @@ async fn it_connects_anew_when_the_server_has_forgotten_it() {
     let (browser, backend) = (Browser::start().await, Backend::of(&server));
     let window = connected(&browser, &server.address, "").await;
     server.restart();
+    let is_connected_again = "const tries = fate.filter(({ status }) => status === 'connecting');
+         return connection.connected && tries.length === 2";
     eventually("the client is connected again", async || {
-        window.run("return connection.connected && fate.filter(({ status }) => status === 'connecting').length === 2").await == true
+        window.run(is_connected_again).await == true
     })
     .await;
     backend.say("demo:lobby", json!({"n": 1})).await;
@@ -191,11 +197,23 @@ async fn a_page_of_the_original_works() {
     let told = window
         .run(
             "const told = [];
-             const note = (name) => (connection[name] = (request, data) => told.push([name, request?.status, data?.error ?? typeof data]));
-             ['subscribeCallback', 'unsubscribeCallback', 'messageCallback', 'messageErrorCallback', 'messageEditErrorCallback'].forEach(note);
-             connection.channelsChangedCallback = (channels) => told.push(['channelsChangedCallback', channels]);
-             connection.listenMessageCallback = (messages) => messages.forEach(({ type }) => told.push(['heard', type]));
-             const until = async (count) => { while (told.length < count) await new Promise((go) => setTimeout(go, 10)); };
+             for (const name of [
+                 'subscribeCallback',
+                 'unsubscribeCallback',
+                 'messageCallback',
+                 'messageErrorCallback',
+                 'messageEditErrorCallback',
+             ]) {
+                 connection[name] = (request, data) =>
+                     told.push([name, request?.status, data?.error ?? typeof data]);
+             }
+             connection.channelsChangedCallback = (channels) =>
+                 told.push(['channelsChangedCallback', channels]);
+             connection.listenMessageCallback = (messages) =>
+                 messages.forEach(({ type }) => told.push(['heard', type]));
+             const until = async (count) => {
+                 while (told.length < count) await new Promise((go) => setTimeout(go, 10));
+             };
              connection.subscribe(connection.calculateSubscribe(['demo:lobby', 'demo:quiet']));
              await until(2);
              connection.message({ channel: 'demo:quiet', text: 'hello' });
@@ -287,7 +305,12 @@ async fn it_knows_who_is_here_and_ends_when_it_is_destroyed() {
     let window = connected(&browser, &server.address, "").await;
     let users = async || window.run("return connection.users('demo:lobby')").await;
     let state = json!({"color": "red", "secret": 1});
-    let bob = json!({"username": "demo:bob", "channels": ["demo:lobby"], "fresh_user_state": state, "state_public_keys": ["color"]});
+    let bob = json!({
+        "username": "demo:bob",
+        "channels": ["demo:lobby"],
+        "fresh_user_state": state,
+        "state_public_keys": ["color"],
+    });
     let conn_id = backend.post("/connect", bob).await["conn_id"]
         .as_str()
         .unwrap()
@@ -345,7 +368,12 @@ async fn waits_grow_and_are_never_the_same_for_all() {
              const backoff = new Backoff(() => 1000);
              const waits = Array.from({ length: 12 }, () => backoff.next());
              backoff.reset();
-             return { waits, again: backoff.next(), named: new Backoff(() => 1000).next(30_000), other: new Backoff(() => 1000).next() };",
+             return {
+                 waits,
+                 again: backoff.next(),
+                 named: new Backoff(() => 1000).next(30_000),
+                 other: new Backoff(() => 1000).next(),
+             };",
         )
         .await;
     let waits_in_ms: Vec<f64> = waits["waits"]
@@ -396,7 +424,11 @@ async fn its_types_name_all_that_there_is_and_nothing_else() {
         .run(
             "const { ChannelStreamConnection } = await import('/static/channelstream.js');
              const own = Object.getOwnPropertyNames;
-             const names = [...own(new ChannelStreamConnection()), ...own(ChannelStreamConnection.prototype), 'version'];
+             const names = [
+                 ...own(new ChannelStreamConnection()),
+                 ...own(ChannelStreamConnection.prototype),
+                 'version',
+             ];
              return names.filter((name) => name !== 'constructor').sort();",
         )
         .await;

@@ -16,7 +16,12 @@ use crate::support::websocket::WebSocket;
 /// websocket of another user, who listens elsewhere.
 async fn left_behind(server: &Server, backend: &Backend) -> WebSocket {
     let config = json!({"room": {"store_history": true}});
-    let connect = json!({"username": "alice", "channels": ["room"], "channel_configs": config, "fresh_user_state": {"a": 1}});
+    let connect = json!({
+        "username": "alice",
+        "channels": ["room"],
+        "channel_configs": config,
+        "fresh_user_state": {"a": 1},
+    });
     let conn_id = backend.post("/connect", connect).await["conn_id"].clone();
     backend.say("room", json!({"n": 1})).await;
     backend

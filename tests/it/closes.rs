@@ -105,7 +105,8 @@ async fn close_ten_times<P: Page>() {
         ..
     } = ledger;
     println!(
-        "{name}, {closes} closes: {lost} of {sent} lost, {gaps} gaps, {repeated} repeated, {doubled} doubled, {disordered} late"
+        "{name}, {closes} closes: {lost} of {sent} lost, {gaps} gaps, \
+         {repeated} repeated, {doubled} doubled, {disordered} late"
     );
     assert_eq!(
         (lost, gaps, doubled, disordered),

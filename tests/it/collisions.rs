@@ -57,7 +57,11 @@ async fn channels_with_chosen_names_in_one_call_cost_no_more_than_others() {
     let connect = |names| {
         vec![(
             "/connect",
-            json!({"username": "alice", "channels": names, "info": {"include_users": false, "include_history": false}}),
+            json!({
+                "username": "alice",
+                "channels": names,
+                "info": {"include_users": false, "include_history": false},
+            }),
         )]
     };
     let (usual, chosen) = (
@@ -73,7 +77,11 @@ async fn users_with_chosen_names_in_one_channel_cost_no_more_than_others() {
     let connect = |name| {
         (
             "/connect",
-            json!({"username": name, "channels": ["room"], "info": {"include_users": false, "include_history": false}}),
+            json!({
+                "username": name,
+                "channels": ["room"],
+                "info": {"include_users": false, "include_history": false},
+            }),
         )
     };
     let calls = |names: Vec<String>| names.into_iter().map(connect).collect();
@@ -90,7 +98,11 @@ async fn connections_with_chosen_ids_cost_no_more_than_others() {
     let connect = |id: String| {
         (
             "/connect",
-            json!({"username": "alice", "conn_id": id, "info": {"include_users": false, "include_history": false}}),
+            json!({
+                "username": "alice",
+                "conn_id": id,
+                "info": {"include_users": false, "include_history": false},
+            }),
         )
     };
     let calls = |ids: Vec<String>| ids.into_iter().map(connect).collect();

@@ -162,9 +162,9 @@ fn no_error_in_a_file_prints_a_secret() {
         assert!(!text.contains("hunter2"), "{text}");
     }
     // Keys that the original accepted cause a warning.
-    let path = ini(
-        "secret = hunter2\nallow_posting_from = ::1, %(secret)s\nallow_cors = *%(secret)s\ngc_conns_after = %(secret)s",
-    );
+    let lines = "secret = hunter2\nallow_posting_from = ::1, %(secret)s\n\
+                 allow_cors = *%(secret)s\ngc_conns_after = %(secret)s";
+    let path = ini(lines);
     let (code, text) = command(&["-i", &path, "config", "check"], &[]);
     assert_eq!(code, Some(0), "{text}");
     for told in [

@@ -26,7 +26,8 @@ async fn prepare(window: &Window, server: &Server) {
     let push = &server.address;
     window
         .run(&format!(
-            "const {{ ChannelStreamConnection }} = await import('http://{push}/static/channelstream/index.js');
+            "const {{ ChannelStreamConnection }} =
+                 await import('http://{push}/static/channelstream/index.js');
              const connection = window.connection = new ChannelStreamConnection();
              connection.username = 'alice';
              connection.channels = ['lobby'];
@@ -61,7 +62,10 @@ async fn changes_of_channels_wait_until_it_is_connected() {
     window
         .run(
             "window.answers = [];
-             const note = (changed) => changed.then(({ channels }) => answers.push(channels), (error) => answers.push(String(error)));
+             const note = (changed) => changed.then(
+                 ({ channels }) => answers.push(channels),
+                 (error) => answers.push(String(error)),
+             );
              note(connection.subscribe(['first']));
              connection.connect();
              note(connection.subscribe(['second', 'third']));
@@ -97,7 +101,12 @@ async fn changes_of_channels_wait_until_it_is_connected() {
     assert_eq!(application.call().await.body["channels"], json!(["third"]));
     // If it is closed while it connects, the waiting calls end.
     window
-        .run("answers.length = 0; connection.connect(); connection.subscribe(['x']).catch((error) => answers.push(error.name)); connection.closeConnection();")
+        .run(
+            "answers.length = 0;
+             connection.connect();
+             connection.subscribe(['x']).catch((error) => answers.push(error.name));
+             connection.closeConnection();",
+        )
         .await;
     eventually("it fails", async || {
         window.run("return answers").await == json!(["RequestError"])
@@ -205,7 +214,13 @@ async fn an_application_that_refuses_is_asked_again_only_by_connect() {
     })
     .await;
     let window = open(&browser, &application, &server).await;
-    window.run("window.told = []; connection.connectErrorCallback = ({ status }, data) => told.push([status, data.error]);").await;
+    window
+        .run(
+            "window.told = [];
+             connection.connectErrorCallback = ({ status }, data) =>
+                 told.push([status, data.error]);",
+        )
+        .await;
     for code in [401, 403, 410] {
         status.store(code, Ordering::Relaxed);
         window
@@ -301,7 +316,9 @@ async fn a_websocket_that_tells_of_an_error_and_of_no_close_has_ended() {
                  await new Promise((go) => setTimeout(go, 10));
                  if (performance.now() - start > 10_000) return 'it stays deaf';
              }
-             return connection.websocket !== broken && broken.readyState > WebSocket.OPEN ? fate.map(({ status }) => status) : 'the old one';",
+             const isClosed = broken.readyState > WebSocket.OPEN;
+             const isReplaced = connection.websocket !== broken && isClosed;
+             return isReplaced ? fate.map(({ status }) => status) : 'the old one';",
         )
         .await;
     assert_eq!(waited, json!(["waiting", "listening"]));

@@ -158,7 +158,11 @@ async fn connected(backend: &Backend, count: usize) -> Vec<String> {
     // Requests no list of all users: it would take memory for a while, which would hide later
     // growth.
     let connect = |index| async move {
-        let body = json!({"username": format!("user-{index}"), "channels": ["room"], "info": {"include_users": false}});
+        let body = json!({
+            "username": format!("user-{index}"),
+            "channels": ["room"],
+            "info": {"include_users": false},
+        });
         backend.post("/connect", body).await["conn_id"]
             .as_str()
             .unwrap()
@@ -173,7 +177,10 @@ async fn connected(backend: &Backend, count: usize) -> Vec<String> {
 
 async fn miss(backend: &Backend, messages: usize) {
     for call in 0..messages.div_ceil(100) {
-        let draft = |n| json!({"user": "b", "channel": "room", "message": {"n": 100 * call + n, "x": "x".repeat(300)}});
+        let draft = |n| {
+            let message = json!({"n": 100 * call + n, "x": "x".repeat(300)});
+            json!({"user": "b", "channel": "room", "message": message})
+        };
         backend
             .post("/message", (0..100).map(draft).collect())
             .await;
@@ -282,7 +289,8 @@ async fn a_list_of_users_that_many_see_is_encoded_once() {
     }
     let message = received(&before, joins * size, cpu).await;
     println!(
-        "{joins} joins, each {size} bytes to {listeners} listeners: {join:?} of the processor, a message {message:?}"
+        "{joins} joins, each {size} bytes to {listeners} listeners: \
+         {join:?} of the processor, a message {message:?}"
     );
     assert!(
         join < 2 * message,

@@ -77,8 +77,13 @@ async fn nothing_is_lost_or_out_of_order_while_clients_drop_and_return() {
 async fn publish(backend: Backend, publisher: usize) {
     let mut batch: Vec<Value> = Vec::new();
     for index in 0..MESSAGES {
-        let message = json!({"publisher": publisher, "number": index / CHANNELS + 1, "filler": "x".repeat(100)});
-        batch.push(json!({"user": "backend", "channel": format!("channel-{}", index % CHANNELS), "message": message}));
+        let message = json!({
+            "publisher": publisher,
+            "number": index / CHANNELS + 1,
+            "filler": "x".repeat(100),
+        });
+        let channel = format!("channel-{}", index % CHANNELS);
+        batch.push(json!({"user": "backend", "channel": channel, "message": message}));
         if batch.len() == PER_CALL {
             backend
                 .post("/message", Value::Array(std::mem::take(&mut batch)))

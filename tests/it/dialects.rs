@@ -44,7 +44,10 @@ async fn user_status_sets_a_state_value() {
             &json!({"user": "nobody", "status": []}),
         )
         .await;
-    let expected = json!({"user": ["Unknown user"], "status": ["Value is not type of string, integer, boolean or float."]});
+    let expected = json!({
+        "user": ["Unknown user"],
+        "status": ["Value is not type of string, integer, boolean or float."],
+    });
     assert_eq!(
         (
             response.status().as_u16(),

@@ -225,7 +225,11 @@ async fn the_demo_reaches_no_user_and_no_channel_of_an_application() {
         let body = json!({"uuid": own, "channel": "news", "text": "x", "token": token});
         assert_eq!(visit(&backend, method, "/demo/message", body).await.0, 422);
     }
-    let state = json!({"update_state": {"color": "red", "owner": "x", "pin": "0"}, "user": "alice", "token": token});
+    let state = json!({
+        "update_state": {"color": "red", "owner": "x", "pin": "0"},
+        "user": "alice",
+        "token": token,
+    });
     let (status, answer) = visit(&backend, Method::POST, "/demo/user_state", state).await;
     assert_eq!(
         (status, &answer["changed_state"]),
@@ -417,8 +421,7 @@ async fn a_strangers_guesses_never_lock_out_a_browser_that_signed_in_before() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_guessed_or_foreign_device_cookie_gains_nothing_and_a_real_one_waits_for_its_own_failures()
- {
+async fn a_forged_device_cookie_gains_nothing_and_a_stolen_one_waits_for_its_own_failures() {
     let server = Server::start(&[("admin-secret", "the right password")]);
     let backend = Backend::of(&server);
     let (_, set) = sign_in(&backend, "the right password", "").await;

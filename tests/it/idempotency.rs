@@ -109,7 +109,8 @@ async fn repeats_at_the_same_time_are_delivered_once_and_answered_alike() {
     }
     let heard = heard(&backend, &mut listener).await;
     println!(
-        "{rounds} rounds of three calls with one key: {} deliveries, {different} with different answers",
+        "{rounds} rounds of three calls with one key: {} deliveries, \
+         {different} with different answers",
         heard.len()
     );
     assert_eq!((heard, different), ((0..rounds).collect::<Vec<_>>(), 0));

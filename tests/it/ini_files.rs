@@ -162,7 +162,8 @@ fn keys_and_values_without_effect_are_warned_of_and_do_not_stop_the_start() {
         ),
         (
             "enforce_https = maybe",
-            "enforce_https: maybe is neither true nor false and counts as false, as in the original.",
+            "enforce_https: maybe is neither true nor false and counts as false, \
+             as in the original.",
         ),
         (
             "allow_posting_from = ::1, web.example",
@@ -182,7 +183,8 @@ fn keys_and_values_without_effect_are_warned_of_and_do_not_stop_the_start() {
         ),
         (
             "gc_conns_after = soon",
-            "gc_conns_after = soon: expected a number of seconds, such as 15 or 2.5. The original did not read",
+            "gc_conns_after = soon: expected a number of seconds, such as 15 or 2.5. \
+             The original did not read",
         ),
     ] {
         let (code, text) = check(&own(line));
@@ -190,7 +192,8 @@ fn keys_and_values_without_effect_are_warned_of_and_do_not_stop_the_start() {
         assert!(text.contains(told), "{line}: {text}");
     }
     let path = own(
-        "http_scheme = ftp\nenforce_https = maybe\nvalidate_requests = maybe\nallow_posting_from = ::1, web.example",
+        "http_scheme = ftp\nenforce_https = maybe\nvalidate_requests = maybe\n\
+         allow_posting_from = ::1, web.example",
     );
     assert_eq!(value(&["-i", &path], "http_scheme", &[]), "\"\"");
     assert_eq!(value(&["-i", &path], "enforce_https", &[]), "false");
@@ -217,7 +220,8 @@ fn keys_and_values_without_effect_are_warned_of_and_do_not_stop_the_start() {
 #[test]
 fn config_check_lists_what_counts_here_and_did_not_in_the_original() {
     let path = own(
-        "gc_conns_after = 60\ngc_channels_after = 3600\nwake_connections_after = 20\nallow_posting_from = ::1, 10.0.0.0/8",
+        "gc_conns_after = 60\ngc_channels_after = 3600\nwake_connections_after = 20\n\
+         allow_posting_from = ::1, 10.0.0.0/8",
     );
     let (code, text) = check(&path);
     assert_eq!(code, Some(0), "{text}");

@@ -172,8 +172,9 @@ async fn a_websocket_whose_client_stops_answering_is_closed_as_idle_while_its_so
     let conn_id = backend.connect("alice", &["room"]).await;
     let mut stream = TcpStream::connect(&server.address).await.unwrap();
     let upgrade = format!(
-        "GET /ws?conn_id={conn_id} HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\n\
-         Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n"
+        "GET /ws?conn_id={conn_id} HTTP/1.1\r\nHost: x\r\n\
+         Connection: Upgrade\r\nUpgrade: websocket\r\n\
+         Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n"
     );
     stream.write_all(upgrade.as_bytes()).await.unwrap();
     let mut head = Vec::new();

@@ -25,8 +25,8 @@ async fn ask(path: &PathBuf, method: &str, target: &str, body: &str) -> String {
     let mut stream = UnixStream::connect(path).await.unwrap();
     let signature = sign("secret", target, now());
     let request = format!(
-        "{method} {target} HTTP/1.1\r\nHost: x\r\nConnection: close\r\nX-Channelstream-Secret: {signature}\r\n\
-         Content-Length: {}\r\n\r\n{body}",
+        "{method} {target} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\
+         X-Channelstream-Secret: {signature}\r\nContent-Length: {}\r\n\r\n{body}",
         body.len()
     );
     stream.write_all(request.as_bytes()).await.unwrap();
@@ -97,7 +97,8 @@ async fn a_stale_socket_is_replaced_and_a_live_one_is_refused() {
     assert_eq!(code, Some(1), "{text}");
     assert!(
         text.contains(&format!(
-            "cannot listen on unix:{}: another process listens on it; stop that process, or choose another path",
+            "cannot listen on unix:{}: another process listens on it; \
+             stop that process, or choose another path",
             path.display()
         )),
         "{text}"

@@ -232,7 +232,12 @@ async fn no_secret_and_no_body_stands_in_a_line_at_debug() {
             let request = request.header("x-channelstream-secret", signature);
             request.json(&body).send().await.unwrap()
         };
-        let body = json!({"username": "a", "channels": ["news"], "fresh_user_state": {"note": "hidden-state"}, "user_state": {"note": "hidden-state"}});
+        let body = json!({
+            "username": "a",
+            "channels": ["news"],
+            "fresh_user_state": {"note": "hidden-state"},
+            "user_state": {"note": "hidden-state"},
+        });
         let connected = call(Method::POST, "/connect", body, &mut hidden).await;
         let connected: Value = connected.json().await.unwrap();
         let conn_id = connected["conn_id"].as_str().unwrap().to_owned();

@@ -248,7 +248,12 @@ async fn a_user_with_45_000_public_keys_is_called_as_fast_as_they_are_written() 
             .map(|name| (name, json!(1)))
             .collect::<serde_json::Map<_, _>>()
             .into();
-        let connect = json!({"username": "alice", "channels": ["room"], "user_state": state, "state_public_keys": names(count)});
+        let connect = json!({
+            "username": "alice",
+            "channels": ["room"],
+            "user_state": state,
+            "state_public_keys": names(count),
+        });
         let start = Instant::now();
         backend.post("/connect", connect).await;
         println!("/connect with {count} public keys: {:?}", start.elapsed());

@@ -156,7 +156,8 @@ async fn filled_history(server: &Server, backend: &Backend) -> (Vec<u64>, usize)
     let (numbers, bytes) = history(backend, "room").await;
     let more = server.memory().saturating_sub(before) / 1024;
     println!(
-        "30 MB of messages: history keeps {} of them, /info answers {bytes} bytes, {more} MB more memory",
+        "30 MB of messages: history keeps {} of them, /info answers {bytes} bytes, \
+         {more} MB more memory",
         numbers.len()
     );
     assert_eq!(numbers.last(), Some(&299), "the newest is kept");

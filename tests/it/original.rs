@@ -144,7 +144,8 @@ const INI_FILES: &[&str] = &[
     "[DEFAULT]\nport = 2\n[channelstream]\nADMIN_USER = x:y = z\n",
     "[channelstream]\nport = %(digit)s%(digit)s\n[DEFAULT]\nDigit = 3\n",
     "[channelstream]\nadmin_user = 100%% of # and ;\nport=4\n",
-    "; a comment\n\n[channelstream]\n  # another\nadmin_user = a\n   # a third\n b\n\n\n c\nport = 5\n",
+    "; a comment\n\n[channelstream]\n  # another\n\
+     admin_user = a\n   # a third\n b\n\n\n c\nport = 5\n",
     "[other]\nx = 1\n[channelstream]\nport = 6\n[third]\nport = 7\n",
     "[channelstream]\r\nport = 8\r\nadmin_user = x\r\n",
     "[channelstream]\nport =\n  9\n",
@@ -270,7 +271,8 @@ def read(path):
     config.update((key, settings[key]) for key in CONFIGURABLE_PARAMS if key in settings)
     config = set_config_types(config)
     logging.getLogger('x').setLevel(getattr(logging, (config.get('log_level') or 'INFO').upper()))
-    return {key: config[key] for key in ['debug', 'enforce_https', 'validate_requests', 'http_scheme', 'port']}
+    keys = ['debug', 'enforce_https', 'validate_requests', 'http_scheme', 'port']
+    return {key: config[key] for key in keys}
 
 for path in sys.stdin.read().splitlines():
     try:

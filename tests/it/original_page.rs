@@ -154,7 +154,11 @@ async fn ends_and_errors_are_told_by_the_browsers_own_events() {
     // Nothing listens at this address. The browser reports an error and a close, and the page falls
     // back to polls.
     window
-        .run("connection.websocketUrl = 'ws://127.0.0.1:9/ws'; connection.transports = ['websocket']; connection.startListening()")
+        .run(
+            "connection.websocketUrl = 'ws://127.0.0.1:9/ws';
+             connection.transports = ['websocket'];
+             connection.startListening()",
+        )
         .await;
     let failing = told(&window, 3).await;
     assert_eq!(
@@ -221,21 +225,25 @@ async fn a_page_may_have_a_websocket_of_its_own_and_give_signs_of_life_on_it() {
              // Ten seconds pass in a tenth of a second.
              const inTime = setInterval;
              window.setInterval = (run, wait) => inTime(run, wait / 100);
-             const own = new WebSocket(`${connection.websocketUrl}?conn_id=${connection.connectionId}`);
+             const { websocketUrl, connectionId } = connection;
+             const own = new WebSocket(`${websocketUrl}?conn_id=${connectionId}`);
              const sent = [];
              own.send = (text) => sent.push(text) && WebSocket.prototype.send.call(own, text);
              connection.websocket = own;
              connection.createHeartBeats();
              connection.createHeartBeats();
              const start = performance.now();
-             while (sent.length < 3 && performance.now() - start < 15_000) await new Promise((go) => inTime(go, 10));
+             while (sent.length < 3 && performance.now() - start < 15_000) {
+                 await new Promise((go) => inTime(go, 10));
+             }
              connection.heartbeats = false;
              const before = sent.length;
              await new Promise((go) => setTimeout(go, 300));
              const after = sent.length;
              connection.closeConnection();
              connection.websocket = null;
-             return [connection.websocket, sent[0], before, after, own.readyState > WebSocket.OPEN];",
+             const isClosed = own.readyState > WebSocket.OPEN;
+             return [connection.websocket, sent[0], before, after, isClosed];",
         )
         .await;
     assert_eq!(
@@ -252,7 +260,8 @@ async fn its_signer_signs_as_the_server_does() {
     let signatures = window
         .run(
             "const signer = new Signer('secret');
-             return [signer.signRequest(), ...Array.from({ length: 100 }, (_, n) => signer.signRequest('/message/' + 'ä'.repeat(n)))];",
+             const paths = Array.from({ length: 100 }, (_, n) => '/message/' + 'ä'.repeat(n));
+             return [signer.signRequest(), ...paths.map((path) => signer.signRequest(path))];",
         )
         .await;
     for signature in signatures.as_array().unwrap() {
@@ -277,7 +286,12 @@ async fn its_signer_signs_as_the_server_does() {
     eventually("the server accepts it", info).await;
     // The original's file that exports only the signer.
     let alone = window
-        .run(&format!("const {{ ChannelStreamSigner }} = await import('http://{}/static/channelstream/signer.js'); return new ChannelStreamSigner('secret').secret", server.address))
+        .run(&format!(
+            "const {{ ChannelStreamSigner }} =
+                 await import('http://{}/static/channelstream/signer.js');
+             return new ChannelStreamSigner('secret').secret",
+            server.address
+        ))
         .await;
     assert_eq!(alone, "secret");
 }

@@ -33,8 +33,9 @@ async fn make_channels(backend: &Backend, count: usize) {
 /// Returns the number in the card with this title.
 async fn number(window: &Window, title: &str) -> u64 {
     let script = format!(
-        "return [...document.querySelectorAll('.cards section')].find((card) => card.querySelector('h2').textContent === '{title}')
-             .querySelector('b').textContent"
+        "const cards = [...document.querySelectorAll('.cards section')];
+         const titled = cards.find((card) => card.querySelector('h2').textContent === '{title}');
+         return titled.querySelector('b').textContent"
     );
     let text = window.run(&script).await;
     text.as_str()
@@ -221,11 +222,24 @@ async fn hostile_names_are_text() {
         "\u{202e}live\u{202c} & \"quoted\" 100%+#?",
         &"x".repeat(256),
     ] {
-        let body = json!({"username": name, "channels": [name], "user_state": {name: name}, "state_public_keys": [name],
-                          "channel_configs": {name: {"store_history": true}}});
+        let body = json!({
+            "username": name,
+            "channels": [name],
+            "user_state": {name: name},
+            "state_public_keys": [name],
+            "channel_configs": {name: {"store_history": true}},
+        });
         backend.post("/connect", body).await;
         // An id that is used twice is a mistake of the caller, but both messages are shown.
-        let message = |text: &str| json!({"user": name, "channel": name, "uuid": UUID, "pm_users": [name], "message": {name: text}});
+        let message = |text: &str| {
+            json!({
+                "user": name,
+                "channel": name,
+                "uuid": UUID,
+                "pm_users": [name],
+                "message": {name: text},
+            })
+        };
         backend
             .post("/message", json!([message("first"), message(name)]))
             .await;

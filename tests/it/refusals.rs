@@ -68,7 +68,12 @@ async fn a_connection_id_of_another_user_is_refused_and_nothing_changes() {
     let server = Server::start(&[]);
     let backend = Backend::of(&server);
     let conn_id = backend.connect("alice", &["room"]).await;
-    let taken = json!({"username": "mallory", "conn_id": conn_id, "channels": ["room", "side"], "user_state": {"a": 1}});
+    let taken = json!({
+        "username": "mallory",
+        "conn_id": conn_id,
+        "channels": ["room", "side"],
+        "user_state": {"a": 1},
+    });
     let response = backend.send(Method::POST, "/connect", &taken).await;
     assert_eq!(response.status(), 422);
     assert_eq!(

@@ -86,7 +86,8 @@ async fn after_kills_all_is_there_that_was_answered_a_moment_before_and_gaps_tel
                 let answered = publisher.answered_at(seen.channel, number);
                 assert!(
                     was_at_risk(answered),
-                    "client {client} misses {number} of publisher {}, which was answered {:?} before a kill",
+                    "client {client} misses {number} of publisher {}, \
+                     which was answered {:?} before a kill",
                     publisher.index,
                     run.stops
                         .iter()

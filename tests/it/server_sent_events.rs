@@ -109,7 +109,8 @@ async fn a_stream_says_how_it_is_to_be_treated_and_that_it_is_alive() {
 #[tokio::test(flavor = "multi_thread")]
 async fn line_breaks_in_a_callers_json_do_not_end_an_event() {
     let (_server, backend, _, mut stream) = listening(&[]).await;
-    let body = "[{\"user\": \"b\", \"channel\": \"room\", \"message\": {\r\n\n \"text\":\r\"a\\nb\u{2028}\" }}]";
+    let body = "[{\"user\": \"b\", \"channel\": \"room\", \
+                \"message\": {\r\n\n \"text\":\r\"a\\nb\u{2028}\" }}]";
     let answer = backend
         .request(Method::POST, "/message")
         .body(body)
@@ -212,10 +213,11 @@ async fn a_page_that_does_not_read_is_closed_and_delays_nobody() {
     let mut sent = 0;
     let mut load = async || {
         for _ in 0..20 {
-            let message = |n: u64| json!({"user": "b", "channel": "room", "message": {"n": sent + n, "x": "x".repeat(10_000)}});
-            backend
-                .post("/message", (0..20).map(message).collect())
-                .await;
+            let draft = |n: u64| {
+                let message = json!({"n": sent + n, "x": "x".repeat(10_000)});
+                json!({"user": "b", "channel": "room", "message": message})
+            };
+            backend.post("/message", (0..20).map(draft).collect()).await;
             sent += 20;
             read_up_to(&mut reader, sent - 1).await;
         }

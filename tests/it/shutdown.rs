@@ -124,8 +124,10 @@ async fn slow_websocket(server: &Server, conn_id: &str) -> WebSocketStream<TcpSt
 /// Publishes more than sockets and queues can hold. The messages carry their numbers.
 async fn publish_8_megabytes(backend: &Backend) -> u64 {
     for call in 0..40 {
-        let batch =
-            (0..20).map(|n| json!({"user": "b", "channel": "room", "message": {"n": call * 20 + n, "filler": "x".repeat(10_000)}}));
+        let batch = (0..20).map(|n| {
+            let message = json!({"n": call * 20 + n, "filler": "x".repeat(10_000)});
+            json!({"user": "b", "channel": "room", "message": message})
+        });
         backend.post("/message", batch.collect()).await;
     }
     800
@@ -387,8 +389,11 @@ async fn a_call_that_is_under_way_when_the_stop_begins_is_finished_and_delivered
     let secret = sign("secret", "/message", now());
     let mut raw = Raw::open(&server).await;
     let length = body.len();
-    raw.send(&format!("POST /message HTTP/1.1\r\nHost: x\r\nX-Channelstream-Secret: {secret}\r\nContent-Length: {length}\r\n\r\n"))
-        .await;
+    raw.send(&format!(
+        "POST /message HTTP/1.1\r\nHost: x\r\n\
+         X-Channelstream-Secret: {secret}\r\nContent-Length: {length}\r\n\r\n"
+    ))
+    .await;
     raw.send(first).await;
     // The server has received this request by the time it answers another one.
     backend

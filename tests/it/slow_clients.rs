@@ -24,8 +24,10 @@ async fn clients_that_never_read_cost_less_than_200_kilobytes_each_and_are_close
     let reader = backend.connect("reader", &["room"]).await;
     let mut reader = WebSocket::open(&server.address, &reader).await.unwrap();
     let publish = async |from: u64| {
-        let batch =
-            (0..20).map(|n| json!({"user": "b", "channel": "room", "message": {"n": from + n, "filler": "x".repeat(2000)}}));
+        let batch = (0..20).map(|n| {
+            let message = json!({"n": from + n, "filler": "x".repeat(2000)});
+            json!({"user": "b", "channel": "room", "message": message})
+        });
         backend.post("/message", batch.collect()).await;
     };
     let mut sent = 0;

@@ -39,7 +39,8 @@ async fn callers_that_publish_at_the_same_time_do_not_wait_for_one_another() {
         times.sort_unstable();
         let (quarter, half) = (times[count / 4], times[count / 2]);
         println!(
-            "{callers} callers: {rate:.0} calls/s, a quarter takes less than {quarter:?}, half less than {half:?}"
+            "{callers} callers: {rate:.0} calls/s, a quarter takes less than {quarter:?}, \
+             half less than {half:?}"
         );
         quartiles.push(quarter);
         let events = listener
@@ -70,7 +71,11 @@ async fn publish(backend: Backend, calls: usize) -> Vec<Duration> {
 /// Connects users to `room`. `user` gives the name for each number.
 async fn fill(backend: &Backend, count: usize, user: impl Fn(usize) -> String) {
     let connect = |index| {
-        let body = json!({"username": user(index), "channels": ["room"], "info": {"include_users": false}});
+        let body = json!({
+            "username": user(index),
+            "channels": ["room"],
+            "info": {"include_users": false},
+        });
         async move { backend.post("/connect", body).await }
     };
     stream::iter(0..count)
@@ -134,7 +139,12 @@ async fn entering_and_leaving_a_channel_where_nobody_is_told_costs_the_same_besi
     let connect = async |channel: &str| {
         let (before, conn_id) = (server.cpu(), uuid::Uuid::new_v4().to_string());
         for _ in 0..CALLS {
-            let body = json!({"username": "alice", "conn_id": conn_id, "channels": [channel], "info": {"include_users": false}});
+            let body = json!({
+                "username": "alice",
+                "conn_id": conn_id,
+                "channels": [channel],
+                "info": {"include_users": false},
+            });
             backend.post("/connect", body).await;
             backend
                 .post("/disconnect", json!({"conn_id": conn_id}))
@@ -149,7 +159,8 @@ async fn entering_and_leaving_a_channel_where_nobody_is_told_costs_the_same_besi
         beside = beside.min(connect("room").await);
     }
     println!(
-        "/connect and /disconnect: {alone:?} of the processor alone, {beside:?} beside {users} users"
+        "/connect and /disconnect: {alone:?} of the processor alone, \
+         {beside:?} beside {users} users"
     );
     assert!(
         beside < alone.mul_f64(1.5) + Duration::from_micros(30),
@@ -184,7 +195,8 @@ async fn the_state_of_a_user_with_thousands_of_connections_is_changed_at_little_
         changes = changes.min((server.cpu() - before) / CALLS);
     }
     println!(
-        "/user_state of a user with {connections} connections: {each:?} of the processor, {changes:?} with a change"
+        "/user_state of a user with {connections} connections: {each:?} of the processor, \
+         {changes:?} with a change"
     );
     assert!(changes < Duration::from_micros(300), "{changes:?}");
 }

@@ -83,8 +83,11 @@ async fn fill(backend: &Backend) -> Vec<String> {
     let mut connections = Vec::new();
     for user in ["alice", "bob"] {
         let body = json!({
-            "username": user, "channels": ["news", "side"], "fresh_user_state": {"colour": "red"},
-            "user_state": {"big": 12_345_678_901_234_567_890_u64, "text": "ä\u{0}\u{1f600}"}, "state_public_keys": ["text"],
+            "username": user,
+            "channels": ["news", "side"],
+            "fresh_user_state": {"colour": "red"},
+            "user_state": {"big": 12_345_678_901_234_567_890_u64, "text": "ä\u{0}\u{1f600}"},
+            "state_public_keys": ["text"],
         });
         let answer = backend.post("/connect", body).await;
         connections.push(answer["conn_id"].as_str().unwrap().to_owned());

@@ -51,8 +51,9 @@ async fn connecting_and_disconnecting_the_same_id_at_the_same_time_leaves_no_gho
         let backend = backend.clone();
         tokio::spawn(async move {
             let conn_id = Uuid::new_v4().to_string();
-            let connect =
-                backend.post("/connect", json!({"username": format!("user-{index}"), "conn_id": conn_id, "channels": channels}));
+            let name = format!("user-{index}");
+            let connect = json!({"username": name, "conn_id": conn_id, "channels": channels});
+            let connect = backend.post("/connect", connect);
             let disconnect = backend.post("/disconnect", json!({"conn_id": conn_id}));
             // The two calls are sent in alternating order.
             let was_known = if index.is_multiple_of(2) {
@@ -69,7 +70,8 @@ async fn connecting_and_disconnecting_the_same_id_at_the_same_time_leaves_no_gho
         .filter(|known| std::future::ready(*known.as_ref().unwrap()));
     let known = known.count().await;
     println!(
-        "{pairs} pairs of /connect and /disconnect in {:?}, in {known} of them the connection was known",
+        "{pairs} pairs of /connect and /disconnect in {:?}, \
+         in {known} of them the connection was known",
         start.elapsed()
     );
     agree(&backend, &mut [witness]).await;

@@ -15,7 +15,9 @@ class Chat extends ChannelStreamConnection {
 const chat = new Chat();
 chat.messageErrorCallback = (request, data) => console.log(request.status, data);
 chat.addMutator('connect', (request) => request.headers.push({ name: 'X-Token', value: 'known' }));
-chat.addMutator('message', async ({ headers }) => headers.push({ name: 'X-Token', value: 'fetched' }));
+chat.addMutator('message', async ({ headers }) =>
+    headers.push({ name: 'X-Token', value: 'fetched' }),
+);
 chat.addMutator('subscribe', ({ body }) => {
     body.seen = true;
 });

@@ -189,7 +189,8 @@ async fn whoever_fills_states_connections_and_channels_is_refused_and_messages_g
             .map(|key| (format!("key-{key}"), text(200).into()))
             .collect();
         let keys: Vec<_> = state.keys().cloned().collect();
-        json!({"username": format!("user-{number}"), "user_state": state, "state_public_keys": keys})
+        let name = format!("user-{number}");
+        json!({"username": name, "user_state": state, "state_public_keys": keys})
     });
     assert!(refused.await > 0);
     let refused = attack.fill("/connect", enough, 20, |number| {
@@ -290,8 +291,8 @@ async fn whoever_asks_for_large_answers_and_reads_none_is_refused() {
     assert_eq!(refused.await, 0);
     let body = r#"{"info": {"channels": ["kept-0"]}}"#;
     let request = format!(
-        "POST /info HTTP/1.1\r\nHost: x\r\nX-Channelstream-Secret: {}\r\nContent-Type: application/json\r\n\
-         Content-Length: {}\r\n\r\n{body}",
+        "POST /info HTTP/1.1\r\nHost: x\r\nX-Channelstream-Secret: {}\r\n\
+         Content-Type: application/json\r\nContent-Length: {}\r\n\r\n{body}",
         sign("secret", "/info", now()),
         body.len()
     );
@@ -321,8 +322,8 @@ async fn whoever_asks_for_large_answers_and_reads_none_is_refused() {
 async fn whoever_sends_large_bodies_and_ends_none_is_refused() {
     let (_server, attack) = Attack::start(&[("body-limit", "10000000"), ("body-rate", "0")]);
     let request = format!(
-        "POST /message HTTP/1.1\r\nHost: x\r\nX-Channelstream-Secret: {}\r\nContent-Type: application/json\r\n\
-         Content-Length: 9000000\r\n\r\n[",
+        "POST /message HTTP/1.1\r\nHost: x\r\nX-Channelstream-Secret: {}\r\n\
+         Content-Type: application/json\r\nContent-Length: 9000000\r\n\r\n[",
         sign("secret", "/message", now()),
     );
     let mut sockets = Vec::new();

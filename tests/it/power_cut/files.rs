@@ -55,7 +55,8 @@ fn only_what_was_synced_of_files_and_names_is_left() {
             &[("old", "NEW text"), other],
         ),
         (
-            "file = os.open('old', os.O_RDWR); os.write(file, b'NEW'); os.fdatasync(file); os.write(file, b'-TEXT')",
+            "file = os.open('old', os.O_RDWR); os.write(file, b'NEW'); os.fdatasync(file); \
+             os.write(file, b'-TEXT')",
             &[("old", "NEW text"), other],
         ),
         (
@@ -63,20 +64,24 @@ fn only_what_was_synced_of_files_and_names_is_left() {
             &[("old", "old TEXT"), other],
         ),
         (
-            "file = os.open('old', os.O_RDWR); os.lseek(file, 4, 0); os.writev(file, [b'T', b'EX']); os.write(file, b'T'); os.fsync(file)",
+            "file = os.open('old', os.O_RDWR); os.lseek(file, 4, 0); \
+             os.writev(file, [b'T', b'EX']); os.write(file, b'T'); os.fsync(file)",
             &[("old", "old TEXT"), other],
         ),
         (
-            "file = os.open('old', os.O_WRONLY | os.O_APPEND); os.write(file, b'!'); os.fsync(file)",
+            "file = os.open('old', os.O_WRONLY | os.O_APPEND); os.write(file, b'!'); \
+             os.fsync(file)",
             &[("old", "old text!"), other],
         ),
         (
-            "file = os.open('old', os.O_RDWR); os.pwritev(file, [b'A', b'B'], 1); copy = os.dup(file); os.close(file); os.fsync(copy)",
+            "file = os.open('old', os.O_RDWR); os.pwritev(file, [b'A', b'B'], 1); \
+             copy = os.dup(file); os.close(file); os.fsync(copy)",
             &[("old", "oAB text"), other],
         ),
         // The sync of one file does not sync another.
         (
-            "file = os.open('old', os.O_RDWR); os.write(file, b'NEW'); os.fsync(os.open('other', os.O_RDWR)); os.fsync(here)",
+            "file = os.open('old', os.O_RDWR); os.write(file, b'NEW'); \
+             os.fsync(os.open('other', os.O_RDWR)); os.fsync(here)",
             &[old, other],
         ),
         // Changes of length.
@@ -110,7 +115,8 @@ fn only_what_was_synced_of_files_and_names_is_left() {
             &[("new", "text"), old, other],
         ),
         (
-            "file = create('new', b'text'); os.fsync(file); os.rename('new', 'old'); os.fsync(here)",
+            "file = create('new', b'text'); os.fsync(file); os.rename('new', 'old'); \
+             os.fsync(here)",
             &[("old", "text"), other],
         ),
     ];

@@ -26,7 +26,8 @@ async fn conversation(window: &Window) -> Vec<String> {
     let script = "return [...document.querySelectorAll('#messages li')].map((item) => {
              const text = (css) => item.querySelector(css)?.textContent ?? '';
              const isNotice = item.classList.contains('is-notice');
-             return `${text('.who')}${isNotice ? ` ${item.childNodes[1].data.trim()}` : `: ${text('.text')}`}`;
+             if (isNotice) return `${text('.who')} ${item.childNodes[1].data.trim()}`;
+             return `${text('.who')}: ${text('.text')}`;
          })";
     let shown = window.run(script).await;
     let lines = shown.as_array().unwrap().iter();

@@ -23,7 +23,10 @@ const MESSAGES: usize = 300;
 
 /// The common part of both pages: they collect the events, and show the messages.
 const PAGE: &str = "<!doctype html><html lang=en><meta charset=utf-8><link rel=icon href=data:,>
-    <style>body { font: 0.8rem/1.25 sans-serif; margin: 1rem } ol { columns: 10; padding-left: 2.5rem }</style>
+    <style>
+        body { font: 0.8rem/1.25 sans-serif; margin: 1rem }
+        ol { columns: 10; padding-left: 2.5rem }
+    </style>
     <title>TITLE</title><h1>TITLE</h1><ol id=log></ol>
     <script>
         const events = [];

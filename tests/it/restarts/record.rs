@@ -36,7 +36,11 @@ impl Publisher {
     pub(super) async fn publish(mut self, backend: Backend, messages: usize) -> Self {
         let mut batch = Vec::new();
         for index in 0..messages {
-            let message = json!({"publisher": self.index, "number": index / CHANNELS + 1, "filler": "x".repeat(100)});
+            let message = json!({
+                "publisher": self.index,
+                "number": index / CHANNELS + 1,
+                "filler": "x".repeat(100),
+            });
             let channel = format!("channel-{}", index % CHANNELS);
             batch.push(json!({"user": "backend", "channel": channel, "message": message}));
             if batch.len() == PER_CALL {

@@ -205,9 +205,11 @@ async fn the_call_from_python_is_answered() {
     );
     for call in [CALL, &format!("{of_0_6} headers=secret_headers).json()")] {
         let script = format!(
-            "import json\nfrom types import SimpleNamespace as Object\nendpoint = '/connect'\nSERVER_SECRET = 'secret'\n\
+            "import json\nfrom types import SimpleNamespace as Object\n\
+             endpoint = '/connect'\nSERVER_SECRET = 'secret'\n\
              request = Object(registry=Object(settings={{'secret': SERVER_SECRET}}))\n\
-             url = 'http://{}/connect'\npayload = {{'username': 'alice'}}\n{call}\nprint(response['username'])",
+             url = 'http://{}/connect'\npayload = {{'username': 'alice'}}\n\
+             {call}\nprint(response['username'])",
             server.address
         );
         let output = tokio::process::Command::new(PYTHON)

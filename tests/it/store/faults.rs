@@ -35,7 +35,8 @@ fn refused(folder: &Folder, more: &[&str]) -> String {
 }
 
 async fn say(backend: &Backend, n: u64) -> u16 {
-    let body = json!([{"user": "b", "channel": "room", "message": {"n": n, "filler": "x".repeat(20_000)}}]);
+    let message = json!({"n": n, "filler": "x".repeat(20_000)});
+    let body = json!([{"user": "b", "channel": "room", "message": message}]);
     backend
         .send(Method::POST, "/message", &body)
         .await
@@ -211,7 +212,8 @@ async fn a_file_of_a_newer_version_or_none_of_ours_is_refused_with_words() {
         server
     });
     let newer = format!(
-        "import sqlite3; sqlite3.connect({:?}).execute('PRAGMA user_version=99').connection.commit()",
+        "import sqlite3; \
+         sqlite3.connect({:?}).execute('PRAGMA user_version=99').connection.commit()",
         folder.path("store.sqlite")
     );
     let done = Command::new("python3")

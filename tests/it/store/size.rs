@@ -55,7 +55,9 @@ async fn a_start_that_reads_much_is_short_and_takes_no_more_memory_than_the_serv
     let took = start.elapsed();
     let after = server.memory();
     println!(
-        "{entries} entries, {users} users and connections: start {took:?}; memory mode {in_memory} KB, file mode {before} KB, after the start {after} KB; file {} MB",
+        "{entries} entries, {users} users and connections: start {took:?}; \
+         memory mode {in_memory} KB, file mode {before} KB, after the start {after} KB; \
+         file {} MB",
         bytes >> 20
     );
     let there = &info["channels"]["channel-0"];
@@ -90,7 +92,8 @@ async fn fill(server: &Server, entries: usize, users: usize) {
         async move {
             let message = |n: usize| {
                 let text = format!("{:0>200}", call * PER_CALL + n);
-                json!({"user": "backend", "channel": format!("channel-{}", call % CHANNELS), "message": {"text": text}})
+                let channel = format!("channel-{}", call % CHANNELS);
+                json!({"user": "backend", "channel": channel, "message": {"text": text}})
             };
             let messages = Value::Array((0..PER_CALL).map(message).collect());
             // This rate may be too high for a slow disk.

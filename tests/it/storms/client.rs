@@ -67,7 +67,11 @@ impl Client {
             8 => {
                 // The page is reloaded: the beacon of the old page and the call of the new one have
                 // the same id.
-                let connect = json!({"username": self.user, "conn_id": self.conn_id, "channels": self.some_channels()});
+                let connect = json!({
+                    "username": self.user,
+                    "conn_id": self.conn_id,
+                    "channels": self.some_channels(),
+                });
                 tokio::join!(self.disconnect(), self.send("/connect", connect));
             }
             9 => self.socket = self.open().await,
@@ -90,7 +94,11 @@ impl Client {
         if self.random.below(2) == 0 {
             self.conn_id = Uuid::new_v4().to_string();
         }
-        let connect = json!({"username": self.user, "conn_id": self.conn_id, "channels": self.some_channels()});
+        let connect = json!({
+            "username": self.user,
+            "conn_id": self.conn_id,
+            "channels": self.some_channels(),
+        });
         self.send("/connect", connect).await;
     }
 

@@ -203,7 +203,10 @@ impl Window {
     pub(crate) async fn run(&self, script: &str) -> Value {
         let script = format!(
             "const done = arguments[arguments.length - 1];
-             (async () => {{ {script} }})().then((value) => done([true, value]), (error) => done([false, String(error.stack ?? error)]));"
+             (async () => {{ {script} }})().then(
+                 (value) => done([true, value]),
+                 (error) => done([false, String(error.stack ?? error)]),
+             );"
         );
         let answer = self.driver.execute_async(script, Vec::new()).await.unwrap();
         let answer = answer.json();
@@ -345,7 +348,10 @@ impl Window {
                 "if (!window.axe) {{ {AXE} }}
                  const tags = ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa'];
                  const {{ violations }} = await axe.run(document, {{ runOnly: tags }});
-                 return violations.map(({{ id, help, nodes }}) => `${{id}}: ${{help}}: ${{nodes.map((node) => node.html).join(' ')}}`);"
+                 return violations.map(({{ id, help, nodes }}) => {{
+                     const places = nodes.map((node) => node.html).join(' ');
+                     return `${{id}}: ${{help}}: ${{places}}`;
+                 }});"
             ))
             .await;
         found

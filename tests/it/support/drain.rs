@@ -20,7 +20,8 @@ impl Drain {
     pub(crate) async fn open(server: &Server, conn_id: &str) -> Self {
         let mut stream = TcpStream::connect(&server.address).await.unwrap();
         let upgrade = format!(
-            "GET /ws?conn_id={conn_id} HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\
+            "GET /ws?conn_id={conn_id} HTTP/1.1\r\nHost: x\r\n\
+             Connection: Upgrade\r\nUpgrade: websocket\r\n\
              Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n"
         );
         stream.write_all(upgrade.as_bytes()).await.unwrap();

@@ -14,12 +14,12 @@
 //! let server = server.start_again();
 //! ```
 //!
-//! Each cut checks that the records explain the files, so a write that escapes the library fails the
-//! test.
+//! Each cut checks that the records explain the files, so a write that escapes the library fails
+//! the test.
 //!
-//! Not modelled: folders in the folder, a sync that failed, O_SYNC, `sync` and `sync_file_range` (what
-//! they wrote counts as unsynced), blocks that hold garbage, a disk that syncs without effect. The
-//! program must be linked to the C library at run time, as the server is.
+//! Not modelled: folders in the folder, a sync that failed, O_SYNC, `sync` and `sync_file_range`
+//! (what they wrote counts as unsynced), blocks that hold garbage, a disk that syncs without
+//! effect. The program must be linked to the C library at run time, as the server is.
 
 mod disk;
 mod file;

@@ -20,8 +20,9 @@ pub(crate) fn narrow(server: &Server) -> TcpStream {
 /// Opens a websocket that has sent its handshake and reads nothing.
 pub(crate) async fn silent_websocket(server: &Server, conn_id: &str) -> TcpStream {
     let upgrade = format!(
-        "GET /ws?conn_id={conn_id} HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\n\
-         Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n"
+        "GET /ws?conn_id={conn_id} HTTP/1.1\r\nHost: x\r\n\
+         Connection: Upgrade\r\nUpgrade: websocket\r\n\
+         Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n"
     );
     let mut stream = narrow(server);
     stream.write_all(upgrade.as_bytes()).await.unwrap();

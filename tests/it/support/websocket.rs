@@ -46,7 +46,8 @@ impl WebSocket {
                     }
                     message = stream.next() => match message {
                         Some(Ok(Message::Text(text))) => {
-                            let list: Vec<Value> = serde_json::from_str(&text).unwrap_or_else(|_| panic!("not a list: {text}"));
+                            let list: Vec<Value> = serde_json::from_str(&text)
+                                .unwrap_or_else(|_| panic!("not a list: {text}"));
                             if list.is_empty() {
                                 counter.fetch_add(1, Ordering::Relaxed);
                             }
@@ -54,7 +55,9 @@ impl WebSocket {
                                 let _ = to_events.send(event);
                             }
                         }
-                        Some(Ok(Message::Close(Some(CloseFrame { code, reason })))) => said = Some((code.into(), reason.to_string())),
+                        Some(Ok(Message::Close(Some(CloseFrame { code, reason })))) => {
+                            said = Some((code.into(), reason.to_string()));
+                        }
                         Some(Ok(Message::Ping(_))) => {
                             // The answer would otherwise wait in the sink, where a close would
                             // overtake it.
