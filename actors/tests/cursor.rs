@@ -67,12 +67,18 @@ enum Step {
 fn step() -> impl Strategy<Value = Step> {
     let subscriber = || 0..SUBSCRIBERS;
     prop_oneof![
-        4 => (1..6_usize, 0..6_usize, prop::bool::weighted(0.8)).prop_map(|(count, route, kept)| Step::Publish { count, route, kept }),
-        3 => (subscriber(), 1..6_usize, 0..4_usize).prop_map(|(subscriber, room, claim)| Step::Attach { subscriber, room, claim }),
-        5 => (subscriber(), 1..4_usize, any::<bool>()).prop_map(|(subscriber, count, pong)| Step::Read { subscriber, count, pong }),
-        2 => (subscriber(), any::<bool>()).prop_map(|(subscriber, report)| Step::Detach { subscriber, report }),
-        1 => (subscriber(), 1..6_usize).prop_map(|(subscriber, room)| Step::TakeOver { subscriber, room }),
-        1 => (subscriber(), any::<bool>()).prop_map(|(subscriber, begin)| Step::Straggler { subscriber, begin }),
+        4 => (1..6_usize, 0..6_usize, prop::bool::weighted(0.8))
+            .prop_map(|(count, route, kept)| Step::Publish { count, route, kept }),
+        3 => (subscriber(), 1..6_usize, 0..4_usize)
+            .prop_map(|(subscriber, room, claim)| Step::Attach { subscriber, room, claim }),
+        5 => (subscriber(), 1..4_usize, any::<bool>())
+            .prop_map(|(subscriber, count, pong)| Step::Read { subscriber, count, pong }),
+        2 => (subscriber(), any::<bool>())
+            .prop_map(|(subscriber, report)| Step::Detach { subscriber, report }),
+        1 => (subscriber(), 1..6_usize)
+            .prop_map(|(subscriber, room)| Step::TakeOver { subscriber, room }),
+        1 => (subscriber(), any::<bool>())
+            .prop_map(|(subscriber, begin)| Step::Straggler { subscriber, begin }),
     ]
 }
 

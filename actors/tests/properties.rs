@@ -446,7 +446,9 @@ proptest! {
     #![proptest_config(ProptestConfig { cases: 400, ..ProptestConfig::default() })]
 
     #[test]
-    fn what_must_hold_holds_after_every_operation(operations in prop::collection::vec(operation(), 1..60)) {
+    fn what_must_hold_holds_after_every_operation(
+        operations in prop::collection::vec(operation(), 1..60),
+    ) {
         let mut world = World::new();
         for operation in operations {
             world.apply(operation);
@@ -463,7 +465,13 @@ proptest! {
         steps in prop::collection::vec((0..4_u8, 0..USERS, 1..6_usize), 1..120),
     ) {
         let now = Moment::from_micros(1);
-        let mut core = ChannelCore::new(channel_name(0), Identity::random(), retention(length), usize::MAX, now);
+        let mut core = ChannelCore::new(
+            channel_name(0),
+            Identity::random(),
+            retention(length),
+            usize::MAX,
+            now,
+        );
         let mut routes: Vec<Option<usize>> = Vec::new();
         // Values per user: the position where it began, its present position, and the offsets that
         // it has read.
@@ -479,13 +487,23 @@ proptest! {
                     };
                     for _ in 0..count {
                         let uuid = MessageId::random();
-                        let message =
-                            Message { address: address.clone(), uuid, timestamp: now.into(), user: user_name(0), message: None, edited: None, held: OnceHeld::default() };
+                        let message = Message {
+                            address: address.clone(),
+                            uuid,
+                            timestamp: now.into(),
+                            user: user_name(0),
+                            message: None,
+                            edited: None,
+                            held: OnceHeld::default(),
+                        };
                         core.publish(vec![Publication::new(Arc::new(message))], now);
                         routes.push(only);
                     }
                 }
-                2 => drop(cursors.entry(user).or_insert((core.log().end(), core.log().end(), Vec::new()))),
+                2 => {
+                    let end = core.log().end();
+                    cursors.entry(user).or_insert((end, end, Vec::new()));
+                }
                 _ => {
                     let Some((began, position, read)) = cursors.get_mut(&user) else { continue };
                     match core.log().after(*position) {
@@ -504,7 +522,10 @@ proptest! {
                             read.clear();
                         }
                     }
-                    let is_for_it = |offset: &u64| routes[usize::try_from(*offset).unwrap() - 1].is_none_or(|only| only == user);
+                    let is_for_it = |offset: &u64| {
+                        let only = routes[usize::try_from(*offset).unwrap() - 1];
+                        only.is_none_or(|only| only == user)
+                    };
                     let expected: Vec<_> = (*began + 1..=*position).filter(is_for_it).collect();
                     prop_assert_eq!(&*read, &expected);
                 }

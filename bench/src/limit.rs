@@ -126,7 +126,10 @@ impl Connection {
         if matches!(self.role, Role::New) {
             if self.input.starts_with(b"GET ") && self.input.ends_with(b"\r\n\r\n") {
                 self.role = Role::Subscriber;
-                return self.write(b"HTTP/1.1 101 Switching Protocols\r\nupgrade: websocket\r\nconnection: Upgrade\r\n\r\n");
+                return self.write(
+                    b"HTTP/1.1 101 Switching Protocols\r\n\
+                      upgrade: websocket\r\nconnection: Upgrade\r\n\r\n",
+                );
             }
             if self.input.starts_with(b"CONNECT") {
                 self.role = Role::Publisher;

@@ -142,9 +142,9 @@ impl Target {
         if self.kind == Kind::Channelstream {
             let (channel, user) = (self.channel(seat.channel), self.user(seat.subscriber));
             // Asks for no list of all users, which would grow with each of them.
-            let info = r#"{"include_users":false,"include_history":false}"#;
+            let info = r#""info":{"include_users":false,"include_history":false}"#;
             let body = format!(
-                r#"{{"username":"{user}","conn_id":"{conn_id}","channels":["{channel}"],"info":{info}}}"#
+                r#"{{"username":"{user}","conn_id":"{conn_id}","channels":["{channel}"],{info}}}"#
             );
             let answer = backend
                 .call(&self.signed("POST", "/connect", &body))
@@ -168,8 +168,8 @@ impl Target {
             Kind::Nats | Kind::Limit => "/".to_owned(),
         };
         let request = format!(
-            "GET {path} HTTP/1.1\r\nhost: {}\r\nupgrade: websocket\r\nconnection: Upgrade\r\nsec-websocket-version: 13\r\n\
-             sec-websocket-key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n",
+            "GET {path} HTTP/1.1\r\nhost: {}\r\nupgrade: websocket\r\nconnection: Upgrade\r\n\
+             sec-websocket-version: 13\r\nsec-websocket-key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n",
             self.address
         );
         let (mut stream, read) = Http::over(stream).upgrade(request.as_bytes()).await?;
@@ -215,7 +215,11 @@ impl Target {
             ),
             Kind::Nchan => {
                 let (length, address) = (message.len(), self.address);
-                format!("POST /pub/{channel} HTTP/1.1\r\nhost: {address}\r\ncontent-length: {length}\r\n\r\n{message}").into_bytes()
+                format!(
+                    "POST /pub/{channel} HTTP/1.1\r\nhost: {address}\r\n\
+                     content-length: {length}\r\n\r\n{message}"
+                )
+                .into_bytes()
             }
             Kind::Nats | Kind::Limit => {
                 format!("PUB {channel} {}\r\n{message}\r\n", message.len()).into_bytes()
@@ -230,8 +234,8 @@ impl Target {
         // Writing to a string cannot fail.
         let _ = write!(
             request,
-            "{method} {path} HTTP/1.1\r\nhost: {}\r\nx-channelstream-secret: {}\r\ncontent-type: application/json\r\n\
-             content-length: {}\r\n\r\n{body}",
+            "{method} {path} HTTP/1.1\r\nhost: {}\r\nx-channelstream-secret: {}\r\n\
+             content-type: application/json\r\ncontent-length: {}\r\n\r\n{body}",
             self.address,
             self.signer.sign(path),
             body.len()

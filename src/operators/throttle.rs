@@ -214,8 +214,7 @@ mod tests {
     }
 
     #[test]
-    fn however_many_sources_there_are_a_bounded_number_is_remembered_and_those_that_wait_longest_stay()
-     {
+    fn a_bounded_number_of_sources_is_remembered_and_those_that_wait_longest_stay() {
         let (mut throttle, now) = (SignInThrottle::default(), Instant::now());
         let (persistent, start) = (address([203, 0, 113, 1]), now - SECOND);
         for _ in 0..FREE + 1 {

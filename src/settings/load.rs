@@ -283,7 +283,10 @@ pub fn environment() -> BTreeMap<String, String> {
 fn is_of_kubernetes(key: &str, text: &str) -> bool {
     let is_address = text.starts_with("tcp://") || text.starts_with("udp://");
     let words: Vec<_> = key.split('_').collect();
-    let names_port = |words: &[&str]| matches!(words, ["port", number, "tcp" | "udp"] if number.parse::<u16>().is_ok());
+    let names_port = |words: &[&str]| match words {
+        ["port", number, "tcp" | "udp"] => number.parse::<u16>().is_ok(),
+        _ => false,
+    };
     let names_service = |words: &[&str]| matches!(words, ["service", "host" | "port"]);
     (is_address && key.ends_with("port"))
         || words.windows(3).any(names_port)

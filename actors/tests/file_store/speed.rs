@@ -55,7 +55,8 @@ async fn burst(store: &Store, channels: u64, entries: u64, per_milli: u64, log_l
     }
     flushed(store).await;
     println!(
-        "{channels} channels, {entries} entries in {:.1} s: noting {:.2} us each, writer {:.2} us of CPU each",
+        "{channels} channels, {entries} entries in {:.1} s: \
+         noting {:.2} us each, writer {:.2} us of CPU each",
         began.elapsed().as_secs_f64(),
         micros_for_each(noting, entries),
         micros_for_each(cpu_of("store"), entries),
@@ -115,7 +116,8 @@ async fn speed_of_a_start() {
     let entries: usize = kept.channels.iter().map(|(_, entries)| entries.len()).sum();
     let size = std::fs::metadata(&options.path).unwrap().len() >> 20;
     println!(
-        "{entries} entries, {} users, {} connections of {size} MiB: {:.2} s, {} MiB of memory more (highest in all: {} MiB)",
+        "{entries} entries, {} users, {} connections of {size} MiB: \
+         {:.2} s, {} MiB of memory more (highest in all: {} MiB)",
         kept.users.len(),
         kept.connections.len(),
         took.as_secs_f64(),

@@ -182,15 +182,18 @@ fn nchan_settings(folder: &TempDir, address: &SocketAddr) -> String {
     let folder = folder.path().display();
     format!(
         "load_module /usr/lib/nginx/modules/ngx_nchan_module.so;
-worker_processes 1; daemon off; pid {folder}/pid; error_log {folder}/errors crit; worker_rlimit_nofile 20000;
+worker_processes 1; daemon off; pid {folder}/pid; error_log {folder}/errors crit; \
+worker_rlimit_nofile 20000;
 events {{ worker_connections 16384; }}
 http {{
   access_log off; keepalive_requests 1000000000;
   nchan_max_reserved_memory 512M;
   server {{
     listen {address} backlog=4096;
-    location ~ ^/pub/([\\w-]+)$ {{ nchan_publisher; nchan_channel_id $1; nchan_message_buffer_length 100; client_max_body_size 2m; }}
-    location ~ ^/sub/([\\w-]+)$ {{ nchan_subscriber websocket; nchan_channel_id $1; nchan_subscriber_first_message newest; }}
+    location ~ ^/pub/([\\w-]+)$ {{ nchan_publisher; nchan_channel_id $1; \
+      nchan_message_buffer_length 100; client_max_body_size 2m; }}
+    location ~ ^/sub/([\\w-]+)$ {{ nchan_subscriber websocket; nchan_channel_id $1; \
+      nchan_subscriber_first_message newest; }}
   }}
 }}
 "

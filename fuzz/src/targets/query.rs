@@ -1,5 +1,5 @@
-//! Queries of `/listen`, `/ws`, `/sse` and `/disconnect`. The first line of an input is the target of
-//! the request, with its query; headers may follow.
+//! Queries of `/listen`, `/ws`, `/sse` and `/disconnect`. The first line of an input is the target
+//! of the request, with its query; headers may follow.
 
 use std::collections::BTreeMap;
 use std::net::{IpAddr, Ipv4Addr};

@@ -10,7 +10,12 @@ use crate::validation::rule::{Rule, by, text};
 
 /// The form of the texts that [`parse`] reads, for the description. The pattern also matches days
 /// and times that do not exist, which [`parse`] refuses.
-const PATTERN: &str = r"^[0-9]{4}-[0-9]{1,2}-[0-9]{1,2}[T ][0-9]{1,2}:[0-9]{1,2}(:[0-9]{1,2}(\.[0-9]{1,12})?)?(Z|[+-][0-9]{2}(:?[0-9]{2})?)?$";
+const PATTERN: &str = concat!(
+    r"^[0-9]{4}-[0-9]{1,2}-[0-9]{1,2}",
+    r"[T ]",
+    r"[0-9]{1,2}:[0-9]{1,2}(:[0-9]{1,2}(\.[0-9]{1,12})?)?",
+    r"(Z|[+-][0-9]{2}(:?[0-9]{2})?)?$",
+);
 
 /// Reads a date and time: `YYYY-MM-DD`, `T` or a blank, `hh:mm[:ss[.fraction]]`, then nothing, `Z`,
 /// or `±hh[[:]mm]`.
