@@ -2,8 +2,10 @@
 # runs the attacks at their full length. All of them install the programs that they need, and say
 # so.
 
-.PHONY: run test test-attack test-faults schemathesis soak fuzz fuzz-proof fuzz-coverage fuzz-corpus check deny install image dist dist-proof bench .tools .browser .clock .promtool .node \
-	.venv .original .python .schemathesis
+.PHONY: run test test-attack test-faults schemathesis soak bench \
+	fuzz fuzz-proof fuzz-coverage fuzz-corpus \
+	check deny install image dist dist-proof \
+	.tools .browser .clock .promtool .node .venv .original .python .schemathesis
 
 run: .tools
 	cargo run --release --locked -- --demo true
@@ -14,8 +16,9 @@ test: .tools .browser .clock .promtool .node .original .python .schemathesis
 
 # The attacks of `make test` at their full length, one after the other, against the release program.
 # This takes minutes.
-ATTACKS := activation:: chaos:: clock:: closes:: collisions:: copies:: delivery:: gaps:: idempotency:: logging:: long_work:: memory:: pings:: power_cut:: \
-	restarts:: slow_attack:: slow_requests:: speed:: stop_under_load:: store::power:: store::size:: storms:: upgrades::
+ATTACKS := activation:: chaos:: clock:: closes:: collisions:: copies:: delivery:: gaps:: \
+	idempotency:: logging:: long_work:: memory:: pings:: power_cut:: restarts:: slow_attack:: \
+	slow_requests:: speed:: stop_under_load:: store::power:: store::size:: storms:: upgrades::
 test-attack: .tools .clock .python
 	cargo build --release --locked
 	ATTACK=long CHANNELSTREAM_PROGRAM=$(CURDIR)/target/release/channelstream \
@@ -65,7 +68,8 @@ bench: .tools
 	@command -v nats-server >/dev/null && test -e /usr/lib/nginx/modules/ngx_nchan_module.so || { \
 		echo "installing what to compare with: nginx, libnginx-mod-nchan, nats-server"; \
 		if [ "$$(id -u)" = 0 ]; then SUDO=; else SUDO=sudo; fi; \
-		$$SUDO apt-get update -q && $$SUDO apt-get install -y -q --no-install-recommends nginx libnginx-mod-nchan nats-server; }
+		$$SUDO apt-get update -q && \
+		$$SUDO apt-get install -y -q --no-install-recommends nginx libnginx-mod-nchan nats-server; }
 	cargo build --release --locked --workspace
 	target/release/channelstream-bench compare
 
@@ -103,28 +107,36 @@ target/tools/bin/%:
 
 # Installs a browser for the tests of pages.
 .browser:
-	@command -v chromedriver >/dev/null && command -v chromium >/dev/null || { echo "installing a browser for the tests: chromium, chromium-driver"; \
+	@command -v chromedriver >/dev/null && command -v chromium >/dev/null || { \
+		echo "installing a browser for the tests: chromium, chromium-driver"; \
 		if [ "$$(id -u)" = 0 ]; then SUDO=; else SUDO=sudo; fi; \
-		$$SUDO apt-get update -q && $$SUDO apt-get install -y -q --no-install-recommends chromium chromium-driver; }
+		$$SUDO apt-get update -q && \
+		$$SUDO apt-get install -y -q --no-install-recommends chromium chromium-driver; }
 
 # Installs libfaketime for the tests that set a server's clock.
 .clock:
-	@test -n "$$(ls /usr/lib/*/faketime/libfaketimeMT.so.1 2>/dev/null)" || { echo "installing a clock that tests can set: faketime"; \
+	@test -n "$$(ls /usr/lib/*/faketime/libfaketimeMT.so.1 2>/dev/null)" || { \
+		echo "installing a clock that tests can set: faketime"; \
 		if [ "$$(id -u)" = 0 ]; then SUDO=; else SUDO=sudo; fi; \
-		$$SUDO apt-get update -q && $$SUDO apt-get install -y -q --no-install-recommends faketime; }
+		$$SUDO apt-get update -q && \
+		$$SUDO apt-get install -y -q --no-install-recommends faketime; }
 
 # Installs the tool of Prometheus that checks metrics, the dashboard and the alert rules, for their
 # tests.
 .promtool:
-	@command -v promtool >/dev/null || { echo "installing what checks metrics and alert rules: prometheus"; \
+	@command -v promtool >/dev/null || { \
+		echo "installing what checks metrics and alert rules: prometheus"; \
 		if [ "$$(id -u)" = 0 ]; then SUDO=; else SUDO=sudo; fi; \
-		$$SUDO apt-get update -q && $$SUDO apt-get install -y -q --no-install-recommends prometheus; }
+		$$SUDO apt-get update -q && \
+		$$SUDO apt-get install -y -q --no-install-recommends prometheus; }
 
 # Installs the Python modules that create the environments below.
 .venv:
-	@python3 -c "import ensurepip, venv" 2>/dev/null || { echo "installing what Python needs for the tests: python3-venv"; \
+	@python3 -c "import ensurepip, venv" 2>/dev/null || { \
+		echo "installing what Python needs for the tests: python3-venv"; \
 		if [ "$$(id -u)" = 0 ]; then SUDO=; else SUDO=sudo; fi; \
-		$$SUDO apt-get update -q && $$SUDO apt-get install -y -q --no-install-recommends python3-venv; }
+		$$SUDO apt-get update -q && \
+		$$SUDO apt-get install -y -q --no-install-recommends python3-venv; }
 
 # Creates the environment of the tests against the original. It is separate, because the original
 # needs old releases of its dependencies.
@@ -140,7 +152,8 @@ PYTHON := target/python
 .python: $(PYTHON)/ready
 $(PYTHON)/ready: clients/python/pyproject.toml tests/generated/requirements.txt | .venv
 	python3 -m venv $(PYTHON)
-	$(PYTHON)/bin/pip install -q --disable-pip-version-check -e "clients/python[test]" -r tests/generated/requirements.txt
+	$(PYTHON)/bin/pip install -q --disable-pip-version-check -e "clients/python[test]" \
+		-r tests/generated/requirements.txt
 	touch $@
 
 # Creates the environment of the tests that check answers against the description. It is separate,
@@ -149,7 +162,8 @@ SCHEMATHESIS := target/schemathesis
 .schemathesis: $(SCHEMATHESIS)/ready
 $(SCHEMATHESIS)/ready: tests/schemathesis/requirements.txt | .venv
 	python3 -m venv $(SCHEMATHESIS)
-	$(SCHEMATHESIS)/bin/pip install -q --disable-pip-version-check -r tests/schemathesis/requirements.txt
+	$(SCHEMATHESIS)/bin/pip install -q --disable-pip-version-check \
+		-r tests/schemathesis/requirements.txt
 	touch $@
 
 # Installs what the tests that run JavaScript need, and the programs that generate and compile the
@@ -157,9 +171,11 @@ $(SCHEMATHESIS)/ready: tests/schemathesis/requirements.txt | .venv
 NODE := target/node
 .node: $(NODE)/ready
 $(NODE)/ready: tests/generated/package.json tests/generated/package-lock.json
-	@command -v node >/dev/null && command -v npm >/dev/null || { echo "installing what runs JavaScript for the tests: nodejs, npm"; \
+	@command -v node >/dev/null && command -v npm >/dev/null || { \
+		echo "installing what runs JavaScript for the tests: nodejs, npm"; \
 		if [ "$$(id -u)" = 0 ]; then SUDO=; else SUDO=sudo; fi; \
-		$$SUDO apt-get update -q && $$SUDO apt-get install -y -q --no-install-recommends nodejs npm; }
+		$$SUDO apt-get update -q && \
+		$$SUDO apt-get install -y -q --no-install-recommends nodejs npm; }
 	mkdir -p $(NODE)
 	cp tests/generated/package.json tests/generated/package-lock.json $(NODE)
 	cd $(NODE) && npm ci --silent --no-audit --no-fund
@@ -167,7 +183,10 @@ $(NODE)/ready: tests/generated/package.json tests/generated/package-lock.json
 
 # Installs a compiler and linker for C, which some crates need to build.
 .tools:
-	@command -v cargo >/dev/null || { echo "cargo is missing: install Rust 1.95 or newer from https://rustup.rs"; exit 1; }
-	@command -v cc >/dev/null || { echo "installing a C compiler: build-essential"; \
+	@command -v cargo >/dev/null || { \
+		echo "cargo is missing: install Rust 1.95 or newer from https://rustup.rs"; exit 1; }
+	@command -v cc >/dev/null || { \
+		echo "installing a C compiler: build-essential"; \
 		if [ "$$(id -u)" = 0 ]; then SUDO=; else SUDO=sudo; fi; \
-		$$SUDO apt-get update -q && $$SUDO apt-get install -y -q --no-install-recommends build-essential; }
+		$$SUDO apt-get update -q && \
+		$$SUDO apt-get install -y -q --no-install-recommends build-essential; }

@@ -8,7 +8,9 @@ import sys
 from pathlib import Path
 
 BEGINNING = re.compile(r"^( *)(pub(\(.*?\))? )?(const )?fn |^( *)schema: \|\| \{")
-DESCRIBING = re.compile(r"schema: \|\||const fn|-> (RefOr<Schema>|Description|Vec<(Parameter|Description)>)")
+DESCRIBING = re.compile(
+    r"schema: \|\||const fn|-> (RefOr<Schema>|Description|Vec<(Parameter|Description)>)"
+)
 
 
 def describing_lines(source: str) -> set[int]:
@@ -19,7 +21,9 @@ def describing_lines(source: str) -> set[int]:
         if not BEGINNING.match(line) or line.rstrip().endswith(";"):
             continue
         indent = line[: len(line) - len(line.lstrip())]
-        last = next(number for number in range(first, len(lines)) if lines[number].startswith(indent + "}"))
+        last = next(
+            number for number in range(first, len(lines)) if lines[number].startswith(indent + "}")
+        )
         head = next(number for number in range(first, last + 1) if lines[number].endswith("{"))
         if DESCRIBING.search("\n".join(lines[first : head + 1])):
             found.update(range(first + 1, last + 2))

@@ -28,9 +28,19 @@ serve() {
     done
     ready_after=$(($(now) - began))
 }
-port=$(python3 -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])')
+port=$(python3 -c '
+import socket
+
+s = socket.socket()
+s.bind(("127.0.0.1", 0))
+print(s.getsockname()[1])
+')
 secret=0123456789abcdef0123456789abcdef
-settings=(CHANNELSTREAM_PORT="$port" CHANNELSTREAM_SECRET=$secret CHANNELSTREAM_ADMIN_SECRET=$secret)
+settings=(
+    CHANNELSTREAM_PORT="$port"
+    CHANNELSTREAM_SECRET=$secret
+    CHANNELSTREAM_ADMIN_SECRET=$secret
+)
 
 (cd "$dist" && sha256sum --check --quiet SHA256SUMS-amd64)
 echo "prove: the checksums fit"
@@ -49,7 +59,8 @@ id=11111111-1111-4111-8111-111111111111
 call /connect '{"username": "alice", "channels": ["news"], "conn_id": "'$id'"}' >/dev/null
 call /message '[{"user": "bob", "channel": "news", "message": {"text": "hello"}}]' >/dev/null
 curl -fsS "http://127.0.0.1:$port/listen?conn_id=$id" | grep -q hello
-echo "prove: the program serves in an empty root, ready after $ready_after ms; from its archive to the first message $(($(now) - began)) ms"
+echo "prove: the program serves in an empty root, ready after $ready_after ms;" \
+    "from its archive to the first message $(($(now) - began)) ms"
 
 echo "prove: the Python client"
 python3 -m venv "$folder/python"
