@@ -30,7 +30,8 @@ def main(address: str, signature: str) -> None:
         base_url=address, token=signature, prefix="", auth_header_name="x-channelstream-secret"
     )
     payload = Payload.from_dict({"text": "hello", "deep": {"list": [1, None, "two"]}})
-    answer = publish.sync(client=client, body=[MessageDraft(user="bob", channel="news", message=payload)])
+    draft = MessageDraft(user="bob", channel="news", message=payload)
+    answer = publish.sync(client=client, body=[draft])
     if not isinstance(answer, list):
         raise SystemExit(f"the message was refused: {answer}")
     message: AcceptedMessage = answer[0]

@@ -32,7 +32,11 @@ export function summary(event: Event): string {
 const [baseUrl = "", signature = ""] = process.argv.slice(2);
 const client = createClient<paths>({ baseUrl, headers: { "x-channelstream-secret": signature } });
 
-const draft: Draft = { user: "bob", channel: "news", message: { text: "hello", deep: { list: [1, null, "two"] } } };
+const draft: Draft = {
+  user: "bob",
+  channel: "news",
+  message: { text: "hello", deep: { list: [1, null, "two"] } },
+};
 const published = await client.POST("/message", { body: [draft] });
 if (published.data === undefined) {
   throw new Error(`the message was refused: ${JSON.stringify(published.error)}`);
