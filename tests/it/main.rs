@@ -68,6 +68,7 @@ mod seeds;
 mod server_sent_events;
 mod service_manager;
 mod shutdown;
+mod signing_page;
 mod slow_attack;
 mod slow_clients;
 mod slow_requests;
