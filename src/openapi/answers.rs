@@ -12,7 +12,7 @@ pub struct Refusal {
     /// The reason why the call was not done.
     #[schema(example = "The call is not signed: x-channelstream-secret is missing.")]
     request: String,
-    /// Always `unknown`: the call was done, but may be lost at the next start. Otherwise absent.
+    /// Always `unknown`: the call was done, but not stored, or its answer was too large. Or absent.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false, example = "unknown")]
     outcome: Option<&'static str>,
