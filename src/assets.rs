@@ -1,5 +1,6 @@
 //! Serves the files that pages load. The binary contains them. Their paths change whenever one of
-//! the files changes.
+//! the files changes. The files of the pages have the same folders as in `web`, and the files of
+//! the browser client lie beside these folders.
 
 use std::sync::LazyLock;
 
@@ -18,9 +19,11 @@ use sha1::{Digest, Sha1};
 #[exclude = "*.d.ts"]
 struct ClientFiles;
 
-/// The other files of this server's pages.
+/// The style sheets, scripts and images of this server's pages.
 #[derive(RustEmbed)]
-#[folder = "src/assets/"]
+#[folder = "web/"]
+#[include = "{demo,explorer,front,panel,shared,sign_in}/*"]
+#[exclude = "*.html"]
 struct PageFiles;
 
 fn find_file(name: &str) -> Option<EmbeddedFile> {
@@ -74,7 +77,7 @@ fn serve(app: &mut ServiceConfig, find: Find) {
     let files = scope("/static").wrap(Compress::default());
     app.service(
         files
-            .route("/{version}/{name}", get().to(serve_version))
+            .route("/{version}/{name:.+}", get().to(serve_version))
             .route("/{name}", get().to(serve_latest)),
     );
 }

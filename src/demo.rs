@@ -26,7 +26,7 @@ use crate::services::Services;
 
 /// The page of the chat.
 #[derive(Template)]
-#[template(path = "demo.html")]
+#[template(path = "demo/demo.html")]
 struct DemoPage {
     links: PageLinks,
 }

@@ -95,7 +95,7 @@ fn content_security_policy(styles: PageStyles) -> String {
 
 /// The front page, which tells visitors what this server is and links to its other pages.
 #[derive(Template)]
-#[template(path = "front.html")]
+#[template(path = "front/front.html")]
 struct FrontPage {
     links: PageLinks,
 }

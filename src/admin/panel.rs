@@ -17,7 +17,7 @@ use crate::services::Services;
 
 /// The panel's page.
 #[derive(Template)]
-#[template(path = "panel.html")]
+#[template(path = "panel/panel.html")]
 struct PanelPage {
     links: PageLinks,
 }

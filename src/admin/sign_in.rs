@@ -25,7 +25,7 @@ use crate::validation::query;
 
 /// The sign-in page.
 #[derive(Template)]
-#[template(path = "sign_in.html")]
+#[template(path = "sign_in/sign_in.html")]
 struct SignInPage<'a> {
     links: PageLinks,
     /// The error message about the last attempt; empty if there is none.

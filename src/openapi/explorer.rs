@@ -15,7 +15,7 @@ use crate::pages::{PageLinks, PageStyles, render_with_styles};
 
 /// The page to read and try the API.
 #[derive(Template)]
-#[template(path = "explorer.html")]
+#[template(path = "explorer/explorer.html")]
 struct ExplorerPage {
     links: PageLinks,
 }

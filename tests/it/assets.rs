@@ -13,9 +13,18 @@ use crate::support::server::Server;
 fn named(text: &str) -> Vec<String> {
     let quoted = text.split(['"', '\'']);
     quoted
-        .filter(|part| part.contains("static/") || part.starts_with("./"))
+        .filter(|part| {
+            part.contains("static/") || part.starts_with("./") || part.starts_with("../")
+        })
         .map(str::to_owned)
         .collect()
+}
+
+/// Returns the path that the file at `path` means by `name`.
+fn resolve(path: &str, name: &str) -> String {
+    let base = reqwest::Url::parse("http://server").unwrap();
+    let url = base.join(path).unwrap().join(name).unwrap();
+    url.path().to_owned()
 }
 
 async fn get(backend: &Backend, path: &str, header: (&str, &str)) -> (u16, HeaderMap, Vec<u8>) {
@@ -43,13 +52,10 @@ async fn front_page_panel_and_demo_are_small_compressed_and_kept() {
         assert_eq!(status, 200, "{path}");
         size += body.len();
         let text = String::from_utf8(body).unwrap();
-        let folder = path.rsplit_once('/').unwrap().0;
         for name in named(&text) {
-            let name = name
-                .strip_prefix("./")
-                .map_or(name.clone(), |name| format!("{folder}/{name}"));
+            let name = resolve(&path, &name);
             // The front page also mentions the client's own path, for people to read.
-            if name.matches('/').count() == 3 && found.insert(name.clone()) {
+            if name.matches('/').count() > 2 && found.insert(name.clone()) {
                 to_read.push(name);
             }
         }

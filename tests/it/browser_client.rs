@@ -40,7 +40,9 @@ const CONNECTION: &str = "
 
 /// Opens a window with a connection. The script `change` changes the connection before it connects.
 async fn connected(browser: &Browser, address: &str, change: &str) -> Window {
-    let window = browser.open(address, "/static/icon.svg").await;
+    let window = browser
+        .open(address, "/static/latest/shared/icon.svg")
+        .await;
     connect(&window, change).await;
     window
 }
@@ -281,7 +283,7 @@ async fn tabs_share_one_connection_and_the_next_takes_over() {
         .switch_to_window(follower.clone())
         .await
         .unwrap();
-    window.goto("/static/icon.svg").await;
+    window.goto("/static/latest/shared/icon.svg").await;
     connect(&window, share).await;
     assert_eq!(connections().await, 1);
     backend.say("demo:lobby", json!({"n": 1})).await;
@@ -361,7 +363,9 @@ async fn it_knows_who_is_here_and_ends_when_it_is_destroyed() {
 async fn waits_grow_and_are_never_the_same_for_all() {
     let server = Server::start(&[("demo", "true")]);
     let browser = Browser::start().await;
-    let window = browser.open(&server.address, "/static/icon.svg").await;
+    let window = browser
+        .open(&server.address, "/static/latest/shared/icon.svg")
+        .await;
     let waits = window
         .run(
             "const { Backoff } = await import('/static/backoff.js');
@@ -419,7 +423,9 @@ async fn its_types_name_all_that_there_is_and_nothing_else() {
     named.sort_unstable();
     let server = Server::start(&[("demo", "true")]);
     let browser = Browser::start().await;
-    let window = browser.open(&server.address, "/static/icon.svg").await;
+    let window = browser
+        .open(&server.address, "/static/latest/shared/icon.svg")
+        .await;
     let there = window
         .run(
             "const { ChannelStreamConnection } = await import('/static/channelstream.js');

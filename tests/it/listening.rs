@@ -137,7 +137,7 @@ async fn a_public_address_serves_clients_only_where_there_is_an_internal_one() {
         (Method::GET, "/admin/backup"),
         (Method::GET, "/api-explorer"),
         (Method::GET, "/openapi.json"),
-        (Method::GET, "/static/panel.js"),
+        (Method::GET, "/static/latest/panel/panel.js"),
         (Method::GET, "/demo"),
         (Method::GET, "/"),
     ] {

@@ -1,4 +1,4 @@
-import { element, isolated, name } from './element.js';
+import { element, isolated, name } from '../shared/element.js';
 import { section, sendForm } from './panel-parts.js';
 import { Table } from './panel-table.js';
 import { counted, link, shown, when, written } from './panel-words.js';

@@ -1,4 +1,4 @@
-import { element, fill, name } from './element.js';
+import { element, fill, name } from '../shared/element.js';
 
 /**
  * A table that changes in place. A row stays while its item is listed, and a cell stays while its

@@ -1,4 +1,4 @@
-import { Backoff } from './backoff.js';
+import { Backoff } from '../backoff.js';
 
 /** The largest number of samples that are kept. The server keeps the same number. */
 const REMEMBERED = 300;

@@ -1,5 +1,5 @@
 import { shown } from './demo-chat.js';
-import { element, isolated, name } from './element.js';
+import { element, isolated, name } from '../shared/element.js';
 
 const ABOUT = {
     '#demo:lobby': 'For everyone. Keeps the last 50 messages.',

@@ -1,4 +1,4 @@
-import { element, fill } from './element.js';
+import { element, fill } from '../shared/element.js';
 import { counted, written } from './panel-words.js';
 
 const TRANSPORTS = {

@@ -1,4 +1,4 @@
-import { element } from './element.js';
+import { element } from '../shared/element.js';
 import { Table } from './panel-table.js';
 import { link, when, written } from './panel-words.js';
 

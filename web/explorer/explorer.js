@@ -1,5 +1,5 @@
 import { mendSwaggerUi } from './explorer-access.js';
-import { ChannelStreamSigner } from './signer.js';
+import { ChannelStreamSigner } from '../signer.js';
 
 const root = document.querySelector('script[data-root]').dataset.root;
 const secret = document.getElementById('secret');

@@ -1,4 +1,4 @@
-import { element } from './element.js';
+import { element } from '../shared/element.js';
 
 /** Makes a section with a table under its title. */
 export function section(title, count, table) {

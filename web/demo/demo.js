@@ -1,4 +1,4 @@
-import { ChannelStreamConnection } from './channelstream.js';
+import { ChannelStreamConnection } from '../channelstream.js';
 import { Chat } from './demo-chat.js';
 import { View } from './demo-view.js';
 

@@ -1,4 +1,4 @@
-import { element, name } from './element.js';
+import { element, name } from '../shared/element.js';
 
 /** Makes a link to a view: `of` is the name of the channel or user. */
 export function link(view, of) {
