@@ -4,13 +4,13 @@
 
 .PHONY: run test test-attack test-faults schemathesis soak bench \
 	fuzz fuzz-proof fuzz-coverage fuzz-corpus \
-	check deny install image dist dist-proof \
-	.tools .browser .clock .promtool .node .venv .original .python .schemathesis
+	check web web-check deny install image dist dist-proof \
+	.tools .browser .clock .promtool .node .npm .web .venv .original .python .schemathesis
 
 run: .tools
 	cargo run --release --locked -- --demo true
 
-test: .tools .browser .clock .promtool .node .original .python .schemathesis
+test: .tools .browser .clock .promtool .node .original .python .schemathesis web-check
 	cargo test --workspace --locked
 	cd clients/python && ../../$(PYTHON)/bin/mypy && ../../$(PYTHON)/bin/pytest -q
 
@@ -62,6 +62,21 @@ check: .tools
 	cargo fmt --all --check
 	cargo clippy --workspace --all-targets --locked -- -D warnings
 	RUSTDOCFLAGS="-D warnings" cargo doc --workspace --no-deps --locked
+
+# The JavaScript and the style sheets of the pages and of the browser client. Browsers load these
+# files as they are, so nothing is built. `make web` formats them, and mends what the linter can
+# mend. `make web-check` says what is wrong, and runs the unit tests.
+SCRIPTS := 'web/**/*.{js,css}' 'clients/javascript/**/*.{js,ts}'
+PRETTIER = $(WEB)/node_modules/.bin/prettier --config web/prettier.config.js --log-level warn
+ESLINT = $(WEB)/node_modules/.bin/eslint --config $(WEB)/eslint.config.js web clients/javascript
+web: .web
+	$(PRETTIER) --write $(SCRIPTS)
+	$(ESLINT) --fix
+
+web-check: .web
+	$(PRETTIER) --check $(SCRIPTS)
+	$(ESLINT)
+	node --test web/test/*.test.js clients/javascript/test/*.test.js
 
 # Compares this server with nchan, NATS and a bare loop of writes (docs/performance.md).
 bench: .tools
@@ -170,16 +185,29 @@ $(SCHEMATHESIS)/ready: tests/schemathesis/requirements.txt | .venv
 # client in TypeScript.
 NODE := target/node
 .node: $(NODE)/ready
-$(NODE)/ready: tests/generated/package.json tests/generated/package-lock.json
+$(NODE)/ready: tests/generated/package.json tests/generated/package-lock.json | .npm
+	mkdir -p $(NODE)
+	cp tests/generated/package.json tests/generated/package-lock.json $(NODE)
+	cd $(NODE) && npm ci --silent --no-audit --no-fund
+	touch $@
+
+# Installs what checks and formats JavaScript. The linter reads its rules there, because they import
+# modules.
+WEB := target/web
+.web: $(WEB)/ready
+$(WEB)/ready: web/package.json web/package-lock.json web/eslint.config.js | .npm
+	mkdir -p $(WEB)
+	cp web/package.json web/package-lock.json web/eslint.config.js $(WEB)
+	cd $(WEB) && npm ci --silent --no-audit --no-fund
+	touch $@
+
+# Installs Node.
+.npm:
 	@command -v node >/dev/null && command -v npm >/dev/null || { \
 		echo "installing what runs JavaScript for the tests: nodejs, npm"; \
 		if [ "$$(id -u)" = 0 ]; then SUDO=; else SUDO=sudo; fi; \
 		$$SUDO apt-get update -q && \
 		$$SUDO apt-get install -y -q --no-install-recommends nodejs npm; }
-	mkdir -p $(NODE)
-	cp tests/generated/package.json tests/generated/package-lock.json $(NODE)
-	cd $(NODE) && npm ci --silent --no-audit --no-fund
-	touch $@
 
 # Installs a compiler and linker for C, which some crates need to build.
 .tools:

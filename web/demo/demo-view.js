@@ -74,8 +74,14 @@ export class View {
     draw(chat, connection, me) {
         this.#chat = chat;
         const channels = Object.keys(ABOUT);
-        this.#fill('channels', channels.map((key) => this.#channel(key, connection)));
-        this.#fill('private', chat.partners.map((key) => element('li', {}, this.#chooser(key))));
+        this.#fill(
+            'channels',
+            channels.map((key) => this.#channel(key, connection)),
+        );
+        this.#fill(
+            'private',
+            chat.partners.map((key) => element('li', {}, this.#chooser(key))),
+        );
         this.#at('no-private').hidden = chat.partners.length > 0;
         this.#at('title').replaceChildren(name(shown(chat.current)));
         this.#at('about').textContent = ABOUT[chat.current] ?? 'Only the two of you can read this.';
@@ -86,7 +92,10 @@ export class View {
             ? `Message to ${isolated(shown(chat.current))}`
             : 'Join the channel first';
         const place = chat.current.startsWith('#') ? chat.current.slice(1) : 'demo:lobby';
-        this.#fill('people', connection.users(place).map((person) => this.#person(person, me)));
+        this.#fill(
+            'people',
+            connection.users(place).map((person) => this.#person(person, me)),
+        );
         this.#drawMessages(connection, me);
     }
 
@@ -98,7 +107,10 @@ export class View {
         const list = this.#at('log');
         const isAtEnd = list.scrollHeight - list.scrollTop - list.clientHeight < 40;
         const messages = this.#chat.messages;
-        this.#fill('messages', messages.map((message) => this.#message(message, connection, me)));
+        this.#fill(
+            'messages',
+            messages.map((message) => this.#message(message, connection, me)),
+        );
         if (isAtEnd) {
             list.scrollTop = list.scrollHeight;
         }
@@ -159,7 +171,7 @@ export class View {
         const channel = key.slice(1);
         const isIn = connection.channels.includes(channel);
         const change = () =>
-            (isIn ? this.#wishes.unsubscribe(channel) : this.#wishes.subscribe(channel));
+            isIn ? this.#wishes.unsubscribe(channel) : this.#wishes.subscribe(channel);
         const changer = this.#button(isIn ? 'Leave' : 'Join', change);
         changer.setAttribute('aria-label', `${isIn ? 'Leave' : 'Join'} ${shown(channel)}`);
         return element('li', {}, this.#chooser(key), changer);

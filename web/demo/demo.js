@@ -22,26 +22,33 @@ const proofs = {
 };
 
 const view = new View(document, {
-    join: (username, color) => start({
-        username,
-        color,
-        status: 'here',
-        token: proofs.get(username),
-        channels: ['demo:lobby', 'demo:ideas'],
-    }),
+    join: (username, color) =>
+        start({
+            username,
+            color,
+            status: 'here',
+            token: proofs.get(username),
+            channels: ['demo:lobby', 'demo:ideas'],
+        }),
     leave,
     turned: () => draw(),
     send: (conversation, text) =>
         call(() => connection.message({ ...destination(conversation), text })),
-    edit: (message, text) => call(() => connection.edit({
-        ...destination(chat.conversationOf(message)),
-        uuid: message.uuid,
-        text,
-    })),
-    remove: (message) => call(() => connection.delete({
-        ...destination(chat.conversationOf(message)),
-        uuid: message.uuid,
-    })),
+    edit: (message, text) =>
+        call(() =>
+            connection.edit({
+                ...destination(chat.conversationOf(message)),
+                uuid: message.uuid,
+                text,
+            }),
+        ),
+    remove: (message) =>
+        call(() =>
+            connection.delete({
+                ...destination(chat.conversationOf(message)),
+                uuid: message.uuid,
+            }),
+        ),
     subscribe: (channel) => call(() => connection.subscribe([channel])),
     unsubscribe: (channel) => call(() => connection.unsubscribe([channel])),
     be: (change) => {

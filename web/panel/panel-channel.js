@@ -19,25 +19,37 @@ export class ChannelView {
     #facts = element('p', { role: 'status', className: 'muted' });
     #body = element('div', { hidden: true });
     #settings = element('form', { className: 'settings' });
-    #users = new Table('Members', [
-        { title: 'Name', text: ({ user }) => user, make: ({ user }) => link('user', user) },
-        { title: 'Public state', kind: 'code', text: ({ state }) => JSON.stringify(state) },
-    ], { key: ({ user }) => user, none: 'This channel has no members.' });
-    #history = new Table('History', [
-        {
-            title: 'Sent',
-            kind: 'time',
-            text: ({ timestamp, edited }) => when(timestamp) + (edited ? ', edited' : ''),
-        },
-        { title: 'User', text: ({ user }) => user, make: ({ user }) => link('user', user) },
-        { title: 'Message', kind: 'code', text: ({ message }) => message ?? '' },
-    ], { key: ({ uuid }) => uuid, none: 'The history has no messages.' });
-    #log = new Table('Log', [
-        { title: 'Offset', kind: 'number', text: ({ offset }) => written(offset) },
-        { title: 'Time', kind: 'time', text: ({ at }) => when(at) },
-        { title: 'Recipients', text: ({ route }) => audience(route) },
-        { title: 'Event', kind: 'code', text: ({ event }) => event ?? 'deleted' },
-    ], { key: ({ offset }) => offset, none: 'No recent events.' });
+    #users = new Table(
+        'Members',
+        [
+            { title: 'Name', text: ({ user }) => user, make: ({ user }) => link('user', user) },
+            { title: 'Public state', kind: 'code', text: ({ state }) => JSON.stringify(state) },
+        ],
+        { key: ({ user }) => user, none: 'This channel has no members.' },
+    );
+    #history = new Table(
+        'History',
+        [
+            {
+                title: 'Sent',
+                kind: 'time',
+                text: ({ timestamp, edited }) => when(timestamp) + (edited ? ', edited' : ''),
+            },
+            { title: 'User', text: ({ user }) => user, make: ({ user }) => link('user', user) },
+            { title: 'Message', kind: 'code', text: ({ message }) => message ?? '' },
+        ],
+        { key: ({ uuid }) => uuid, none: 'The history has no messages.' },
+    );
+    #log = new Table(
+        'Log',
+        [
+            { title: 'Offset', kind: 'number', text: ({ offset }) => written(offset) },
+            { title: 'Time', kind: 'time', text: ({ at }) => when(at) },
+            { title: 'Recipients', text: ({ route }) => audience(route) },
+            { title: 'Event', kind: 'code', text: ({ event }) => event ?? 'deleted' },
+        ],
+        { key: ({ offset }) => offset, none: 'No recent events.' },
+    );
     #counts = { users: element('span'), history: element('span'), log: element('span') };
 
     constructor(query, panel) {
@@ -47,24 +59,40 @@ export class ChannelView {
         const forget = element('button', { type: 'button' }, 'Clear channel');
         forget.onclick = () => this.#forget();
         this.#body.append(
-            element('div', { className: 'columns' },
+            element(
+                'div',
+                { className: 'columns' },
                 element('section', {}, element('h2', {}, 'Settings'), this.#settings),
-                element('section', {},
+                element(
+                    'section',
+                    {},
                     element('h2', {}, 'Send a message'),
-                    sendForm(panel, { channel: this.#channel })),
-                element('section', {},
+                    sendForm(panel, { channel: this.#channel }),
+                ),
+                element(
+                    'section',
+                    {},
                     element('h2', {}, 'Clear channel'),
-                    element('p', {},
-                        'Removes all members, and deletes the settings, the history and the log.'),
-                    forget)),
+                    element(
+                        'p',
+                        {},
+                        'Removes all members, and deletes the settings, the history and the log.',
+                    ),
+                    forget,
+                ),
+            ),
             section('Members', this.#counts.users, this.#users),
             section('History', this.#counts.history, this.#history),
-            section('Log', this.#counts.log, this.#log));
-        this.element = element('div', {},
+            section('Log', this.#counts.log, this.#log),
+        );
+        this.element = element(
+            'div',
+            {},
             element('p', {}, element('a', { href: '#view=channels' }, '← Channels')),
             element('h1', {}, name(this.#channel)),
             this.#facts,
-            this.#body);
+            this.#body,
+        );
         this.#buildSettings();
     }
 
@@ -76,8 +104,8 @@ export class ChannelView {
         }
         const users = counted(channel.total_users, 'user');
         const connections = counted(channel.total_connections, 'connection');
-        this.#facts.textContent =
-            `${users}, ${connections}, last active ${when(channel.last_active)}`;
+        const active = when(channel.last_active);
+        this.#facts.textContent = `${users}, ${connections}, last active ${active}`;
         this.#showSettings(channel.settings);
         this.#users.show(channel.users);
         this.#counts.users.textContent = shown(channel.users, channel.total_users, 'first');
@@ -89,7 +117,8 @@ export class ChannelView {
 
     #buildSettings() {
         const boxes = Object.entries(SETTINGS).map(([key, words]) =>
-            element('label', {}, element('input', { type: 'checkbox', name: key }), ` ${words}`));
+            element('label', {}, element('input', { type: 'checkbox', name: key }), ` ${words}`),
+        );
         const size = element('input', {
             type: 'number',
             name: 'history_size',
@@ -100,13 +129,14 @@ export class ChannelView {
         form.append(
             ...boxes,
             element('label', {}, 'Messages kept in the history ', size),
-            element('button', { className: 'primary' }, 'Save'));
+            element('button', { className: 'primary' }, 'Save'),
+        );
         // The server's values must not overwrite what the operator is changing.
-        form.oninput = () => form.dataset.isTouched = 'yes';
+        form.oninput = () => (form.dataset.isTouched = 'yes');
         form.onsubmit = async (event) => {
             event.preventDefault();
             const config = { history_size: size.valueAsNumber };
-            Object.keys(SETTINGS).forEach((key) => config[key] = form.elements[key].checked);
+            Object.keys(SETTINGS).forEach((key) => (config[key] = form.elements[key].checked));
             const body = { [this.#channel]: config };
             if (await this.#panel.act('channel_config', body, { done: 'Saved.' })) {
                 delete form.dataset.isTouched;
@@ -119,13 +149,14 @@ export class ChannelView {
         if (form.dataset.isTouched) {
             return;
         }
-        Object.keys(SETTINGS).forEach((key) => form.elements[key].checked = settings[key]);
+        Object.keys(SETTINGS).forEach((key) => (form.elements[key].checked = settings[key]));
         form.elements.history_size.value = settings.history_size;
     }
 
     async #forget() {
-        const question = `Clear the channel ${isolated(this.#channel)}? `
-            + 'This removes all members, and deletes the settings, the history and the log.';
+        const question =
+            `Clear the channel ${isolated(this.#channel)}? ` +
+            'This removes all members, and deletes the settings, the history and the log.';
         const body = { channel: this.#channel };
         if (await this.#panel.act('forget_channel', body, { question, deed: 'Clear' })) {
             location.hash = 'view=channels';

@@ -34,14 +34,20 @@ class List {
             clearTimeout(this.#typing);
             this.#typing = setTimeout(() => this.#search(), TYPING);
         };
-        const pages = element('nav', { ariaLabel: 'Pages', className: 'pages' },
+        const pages = element(
+            'nav',
+            { ariaLabel: 'Pages', className: 'pages' },
             this.#before,
             this.#found,
-            this.#after);
-        this.element = element('div', {},
+            this.#after,
+        );
+        this.element = element(
+            'div',
+            {},
             element('div', { className: 'title' }, element('h1', {}, title), this.#field),
             this.#table.element,
-            pages);
+            pages,
+        );
         this.turn(query);
     }
 
@@ -58,9 +64,10 @@ class List {
     show({ matching, items }) {
         this.#table.show(items);
         const offset = this.#offset();
-        const range = items.length > 0
-            ? `${written(offset + 1)} to ${written(offset + items.length)} of `
-            : '';
+        const range =
+            items.length > 0
+                ? `${written(offset + 1)} to ${written(offset + items.length)} of `
+                : '';
         this.#found.textContent = `${range}${written(matching)}`;
         this.#before.hidden = offset === 0;
         this.#before.href = this.#address({ offset: Math.max(0, offset - PAGE) });

@@ -62,12 +62,15 @@ export class NumbersView {
     section = 'numbers';
     #cards = CARDS.map((card) => new Card(card));
     #store = element('p', { id: 'store' });
-    element = element('div', {},
+    element = element(
+        'div',
+        {},
         element('h1', {}, 'Metrics'),
         element('p', { className: 'muted' }, 'The last five minutes, one value per second.'),
         element('div', { className: 'cards' }, ...this.#cards.map((card) => card.element)),
         element('h2', {}, 'Store'),
-        this.#store);
+        this.#store,
+    );
 
     numbers(samples) {
         if (samples.length > 0) {
@@ -81,20 +84,27 @@ export class NumbersView {
 /** Describes the state of the store in sentences. */
 function described({ file }) {
     if (!file) {
-        return 'Users, channels and messages are in memory only: '
-            + 'they are gone when the server stops (store = "memory").';
+        return (
+            'Users, channels and messages are in memory only: ' +
+            'they are gone when the server stops (store = "memory").'
+        );
     }
     const { bytes, waiting_bytes: waiting, seconds_since_commit: ago, error } = file;
     if (error) {
-        return `Calls that change something are refused. The reason: ${error}. `
-            + `Bytes waiting to be written: ${written(waiting)}.`;
+        return (
+            `Calls that change something are refused. The reason: ${error}. ` +
+            `Bytes waiting to be written: ${written(waiting)}.`
+        );
     }
     const age = ago < 1 ? 'less than a second' : counted(Math.round(ago), 'second');
-    const last = ago === null
-        ? 'Nothing has been written since the server started'
-        : `The last change was written ${age} ago`;
-    return `Everything is kept in a file of ${written(bytes)} bytes. ${last}. `
-        + `Bytes waiting to be written: ${written(waiting)}.`;
+    const last =
+        ago === null
+            ? 'Nothing has been written since the server started'
+            : `The last change was written ${age} ago`;
+    return (
+        `Everything is kept in a file of ${written(bytes)} bytes. ${last}. ` +
+        `Bytes waiting to be written: ${written(waiting)}.`
+    );
 }
 
 class Card {
@@ -110,11 +120,14 @@ class Card {
 
     constructor(card) {
         this.#card = card;
-        this.element = element('section', {},
+        this.element = element(
+            'section',
+            {},
             element('h2', {}, card.title),
             element('p', {}, this.#now, ` ${card.unit} `, this.#most),
             this.#graph,
-            this.#legend);
+            this.#legend,
+        );
         this.#legend.hidden = card.lines.length === 1;
     }
 
@@ -128,12 +141,19 @@ class Card {
         this.#now.textContent = written(totals.at(-1));
         this.#most.textContent = `(peak ${written(Math.max(...totals))})`;
         const top = Math.max(1, ...series.flat());
-        fill(this.#graph, series.map((values, index) =>
-            svg('polyline', { class: `line-${index}`, points: points(values, top) })));
-        fill(this.#legend, lines.map(([words], index) => {
-            const key = element('span', { className: `key line-${index}` });
-            return element('li', {}, key, `${words} ${written(series[index].at(-1))}`);
-        }));
+        fill(
+            this.#graph,
+            series.map((values, index) =>
+                svg('polyline', { class: `line-${index}`, points: points(values, top) }),
+            ),
+        );
+        fill(
+            this.#legend,
+            lines.map(([words], index) => {
+                const key = element('span', { className: `key line-${index}` });
+                return element('li', {}, key, `${words} ${written(series[index].at(-1))}`);
+            }),
+        );
     }
 }
 

@@ -14,15 +14,19 @@ export function sendForm(panel, address) {
         value: '{"text": ""}',
         spellcheck: false,
     });
-    const form = element('form', { className: 'send' },
+    const form = element(
+        'form',
+        { className: 'send' },
         element('label', {}, 'From ', from),
         element('label', {}, 'Message (a JSON object) ', text),
-        element('button', { className: 'primary' }, 'Send'));
+        element('button', { className: 'primary' }, 'Send'),
+    );
     const check = () => {
         try {
             const isObject = JSON.parse(text.value)?.constructor === Object;
             text.setCustomValidity(
-                isObject ? '' : 'The message must be a JSON object, such as {"text": "hello"}.');
+                isObject ? '' : 'The message must be a JSON object, such as {"text": "hello"}.',
+            );
         } catch (error) {
             text.setCustomValidity(`The message is not valid JSON: ${error.message}`);
         }

@@ -24,13 +24,20 @@ export class Table {
         this.#columns = columns;
         this.#key = key;
         this.#headings = columns.map(({ title, sort, kind = '' }) =>
-            element('th', { scope: 'col', className: kind },
-                sort ? element('a', {}, title) : title));
+            element(
+                'th',
+                { scope: 'col', className: kind },
+                sort ? element('a', {}, title) : title,
+            ),
+        );
         this.#none = element('p', { className: 'muted', hidden: true }, none);
-        const table = element('table', {},
+        const table = element(
+            'table',
+            {},
             element('caption', { className: 'seen-by-readers' }, caption),
             element('thead', {}, element('tr', {}, ...this.#headings)),
-            this.#body);
+            this.#body,
+        );
         // The frame can have the focus, so that keys scroll it too.
         const frame = { className: 'frame', tabIndex: 0, role: 'region', ariaLabel: caption };
         this.element = element('div', frame, table, this.#none);
@@ -49,7 +56,10 @@ export class Table {
             rows.set(key, row);
         });
         this.#rows = rows;
-        fill(this.#body, [...rows.values()].map((row) => row.element));
+        fill(
+            this.#body,
+            [...rows.values()].map((row) => row.element),
+        );
         this.#none.hidden = items.length > 0;
     }
 

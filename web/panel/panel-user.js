@@ -10,14 +10,18 @@ export class UserView {
     #panel;
     #facts = element('p', { role: 'status', className: 'muted' });
     #body = element('div', { hidden: true });
-    #state = new Table('State', [
-        { title: 'Key', text: ({ key }) => key },
-        { title: 'Value', kind: 'code', text: ({ value }) => value },
-        {
-            title: 'Visible to',
-            text: ({ isPublic }) => (isPublic ? 'everyone' : 'the application only'),
-        },
-    ], { key: ({ key }) => key, none: 'No state is set.' });
+    #state = new Table(
+        'State',
+        [
+            { title: 'Key', text: ({ key }) => key },
+            { title: 'Value', kind: 'code', text: ({ value }) => value },
+            {
+                title: 'Visible to',
+                text: ({ isPublic }) => (isPublic ? 'everyone' : 'the application only'),
+            },
+        ],
+        { key: ({ key }) => key, none: 'No state is set.' },
+    );
     #connections;
     #count = element('span');
 
@@ -25,32 +29,43 @@ export class UserView {
         this.#user = query.get('name') ?? '';
         this.#panel = panel;
         this.title = isolated(this.#user);
-        this.#connections = new Table('Connections', [
-            { title: 'ID', kind: 'code', text: ({ conn_id }) => conn_id },
-            { title: 'Transport', text: listening },
-            { title: 'Last seen', text: ({ silent_secs }) => `${written(silent_secs)} s ago` },
-            {
-                title: 'Channels',
-                text: ({ channels }) => JSON.stringify(channels),
-                make: ({ channels }) => links(channels),
-            },
-            {
-                title: 'Actions',
-                text: () => 'Disconnect',
-                make: ({ conn_id }) => this.#disconnecter(conn_id),
-            },
-        ], { key: ({ conn_id }) => conn_id, none: 'Not connected.' });
+        this.#connections = new Table(
+            'Connections',
+            [
+                { title: 'ID', kind: 'code', text: ({ conn_id }) => conn_id },
+                { title: 'Transport', text: listening },
+                { title: 'Last seen', text: ({ silent_secs }) => `${written(silent_secs)} s ago` },
+                {
+                    title: 'Channels',
+                    text: ({ channels }) => JSON.stringify(channels),
+                    make: ({ channels }) => links(channels),
+                },
+                {
+                    title: 'Actions',
+                    text: () => 'Disconnect',
+                    make: ({ conn_id }) => this.#disconnecter(conn_id),
+                },
+            ],
+            { key: ({ conn_id }) => conn_id, none: 'Not connected.' },
+        );
         this.#body.append(
             section('Connections', this.#count, this.#connections),
             section('State', '', this.#state),
-            element('section', {},
+            element(
+                'section',
+                {},
                 element('h2', {}, 'Send a private message'),
-                sendForm(panel, { pm_users: [this.#user] })));
-        this.element = element('div', {},
+                sendForm(panel, { pm_users: [this.#user] }),
+            ),
+        );
+        this.element = element(
+            'div',
+            {},
             element('p', {}, element('a', { href: '#view=users' }, '← Users')),
             element('h1', {}, name(this.#user)),
             this.#facts,
-            this.#body);
+            this.#body,
+        );
     }
 
     show(user) {
@@ -64,11 +79,13 @@ export class UserView {
         this.#connections.show(user.connections);
         this.#count.textContent = shown(user.connections, user.total_connections, 'first');
         const isPublic = (key) => user.public_keys.includes(key);
-        this.#state.show(Object.entries(user.state).map(([key, value]) => ({
-            key,
-            value: JSON.stringify(value),
-            isPublic: isPublic(key),
-        })));
+        this.#state.show(
+            Object.entries(user.state).map(([key, value]) => ({
+                key,
+                value: JSON.stringify(value),
+                isPublic: isPublic(key),
+            })),
+        );
     }
 
     #disconnecter(conn_id) {

@@ -7,13 +7,15 @@ import { UserView } from './panel-user.js';
 const { root } = document.querySelector('script[data-root]').dataset;
 const at = (id) => document.getElementById(id);
 
-const VIEWS = new Map(Object.entries({
-    numbers: NumbersView,
-    channels: ChannelList,
-    channel: ChannelView,
-    users: UserList,
-    user: UserView,
-}));
+const VIEWS = new Map(
+    Object.entries({
+        numbers: NumbersView,
+        channels: ChannelList,
+        channel: ChannelView,
+        users: UserList,
+        user: UserView,
+    }),
+);
 
 /** The functions of the panel that its views use. */
 const panel = {
@@ -118,5 +120,7 @@ function reasons(answer, field = '') {
         return /^(_schema|request|\d+|)$/.test(field) ? answer : `${field}: ${answer}`;
     }
     const name = (key) => (Array.isArray(answer) || /^\d+$/.test(key) ? field : key);
-    return Object.entries(answer).map(([key, part]) => reasons(part, name(key))).join(' ');
+    return Object.entries(answer)
+        .map(([key, part]) => reasons(part, name(key)))
+        .join(' ');
 }

@@ -1,6 +1,6 @@
 /** Makes an element. Strings among the children become text, never markup. */
-export function element(name, properties = {}, ...children) {
-    const made = Object.assign(document.createElement(name), properties);
+export function element(tag, properties = {}, ...children) {
+    const made = Object.assign(document.createElement(tag), properties);
     made.append(...children);
     return made;
 }

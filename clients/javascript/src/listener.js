@@ -1,4 +1,3 @@
-import { Backoff } from './backoff.js';
 import { openEventSource, openLongPoll, openWebSocket } from './transports.js';
 
 const OPENERS = { websocket: openWebSocket, sse: openEventSource, 'long-poll': openLongPoll };
@@ -40,7 +39,7 @@ export class Listener {
      * @param {(milliseconds: number) => void} hooks.waiting
      * @param {(end: object) => void} hooks.unknown the server does not know the connection; the
      * listener has stopped
-     * @param {Backoff} backoff
+     * @param {import('./backoff.js').Backoff} backoff
      */
     constructor(hooks, backoff) {
         this.#hooks = hooks;

@@ -1,0 +1,62 @@
+import assert from 'node:assert/strict';
+import { beforeEach, test } from 'node:test';
+
+import { Chat, shown } from '../demo/demo-chat.js';
+
+let chat;
+
+beforeEach(() => {
+    chat = new Chat('demo:alice');
+});
+
+const message = (uuid, more = {}) => ({
+    type: 'message',
+    uuid,
+    user: 'demo:bob',
+    channel: 'demo:lobby',
+    message: { text: uuid },
+    ...more,
+});
+
+test('names are shown without the prefix of the demo', () => {
+    assert.equal(shown('#demo:lobby'), '#lobby');
+    assert.equal(shown('demo:demo:'), 'demo:');
+});
+
+test('messages of the other conversations count as unread', () => {
+    chat.take(message('1'));
+    chat.take(message('2', { channel: 'demo:ideas' }));
+    chat.take(message('3', { channel: 'demo:ideas' }));
+    assert.deepEqual([...chat.unread], [['#demo:ideas', 2]]);
+    chat.turnTo('#demo:ideas');
+    assert.equal(chat.unread.size, 0);
+    assert.deepEqual(
+        chat.messages.map(({ uuid }) => uuid),
+        ['2', '3'],
+    );
+});
+
+test('both users find a private message under the name of the other one', () => {
+    chat.take(message('1', { channel: null, message: { text: 'hi', to: 'demo:alice' } }));
+    chat.take(message('2', { channel: null, user: 'demo:alice', message: { to: 'demo:carol' } }));
+    assert.deepEqual(chat.partners, ['@demo:bob', '@demo:carol']);
+});
+
+test('edits and deletions reach the message, and a gap is told', () => {
+    chat.take(message('1'));
+    chat.take(message('2'));
+    chat.take({ ...message('1'), type: 'message:edit', message: { text: 'new' }, edited: 'now' });
+    chat.take({ ...message('2'), type: 'message:delete' });
+    chat.take({ type: 'catchup:gap', channel: 'demo:lobby' });
+    const [edited, gap] = chat.messages;
+    assert.equal(edited.message.text, 'new');
+    assert.equal(edited.edited, 'now');
+    assert.match(gap.notice, /may be missing/);
+    assert.equal(chat.messages.length, 2);
+});
+
+test('the history that an answer brings is not shown twice', () => {
+    chat.take(message('1'));
+    chat.arrive({ channels: { 'demo:lobby': { history: [message('1'), message('2')] } } });
+    assert.equal(chat.messages.length, 2);
+});
