@@ -28,7 +28,11 @@ async fn the_explorer_makes_a_signed_call() {
             "200",
         )
         .await;
-    window.is_sound().await;
+    window.is_sound_everywhere("explorer").await;
+    // The last look was at a dark page.
+    let background =
+        "return getComputedStyle(document.querySelector('.swagger-ui')).backgroundColor";
+    assert_eq!(window.run(background).await, "rgb(21, 23, 26)");
 }
 
 #[tokio::test(flavor = "multi_thread")]

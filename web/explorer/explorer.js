@@ -8,6 +8,12 @@ document
     .getElementById('secret-form')
     .addEventListener('submit', (event) => event.preventDefault());
 
+// Swagger UI has colours for dark pages, which this class selects.
+const dark = matchMedia('(prefers-color-scheme: dark)');
+const followScheme = () => document.documentElement.classList.toggle('dark-mode', dark.matches);
+dark.addEventListener('change', followScheme);
+followScheme();
+
 /** Makes each signature unique, for a server that accepts each signature only once. */
 const nonce = () => crypto.getRandomValues(new Uint32Array(4)).join('-');
 

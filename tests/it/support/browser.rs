@@ -272,18 +272,37 @@ impl Window {
 
     /// Makes the window small, with touch input and dark pages.
     pub(crate) async fn looks_like_a_phone_in_the_dark(&self) {
-        let size = json!({"width": 390, "height": 844, "deviceScaleFactor": 2, "mobile": true});
-        self.driver
-            .handle()
-            .cmd(Cdp("Emulation.setDeviceMetricsOverride", size))
-            .await
-            .unwrap();
-        let dark = json!({"features": [{"name": "prefers-color-scheme", "value": "dark"}]});
-        self.driver
-            .handle()
-            .cmd(Cdp("Emulation.setEmulatedMedia", dark))
-            .await
-            .unwrap();
+        self.looks_like(390, "dark").await;
+    }
+
+    /// Gives the window this width, of a phone or of a desk, and this colour scheme.
+    async fn looks_like(&self, width: u32, scheme: &str) {
+        let is_phone = width < 500;
+        let size = json!({
+            "width": width,
+            "height": if is_phone { 844 } else { 800 },
+            "deviceScaleFactor": if is_phone { 2 } else { 1 },
+            "mobile": is_phone,
+        });
+        let scheme = json!({"features": [{"name": "prefers-color-scheme", "value": scheme}]});
+        for command in [
+            Cdp("Emulation.setDeviceMetricsOverride", size),
+            Cdp("Emulation.setEmulatedMedia", scheme),
+        ] {
+            self.driver.handle().cmd(command).await.unwrap();
+        }
+    }
+
+    /// Checks the page on a desk and on a phone, in light and dark, and saves a screenshot of each.
+    pub(crate) async fn is_sound_everywhere(&self, name: &str) {
+        for (width, kind) in [(1280, "desk"), (390, "phone")] {
+            for scheme in ["light", "dark"] {
+                self.looks_like(width, scheme).await;
+                self.fits().await;
+                self.is_sound().await;
+                self.screenshot(&format!("{name}-{kind}-{scheme}")).await;
+            }
+        }
     }
 
     /// Checks that the page is not wider than the screen.
