@@ -36,7 +36,7 @@ pub struct Services {
     pub sessions: Sessions,
     /// The throttle that slows down guesses of the panel's password.
     pub throttle: Addr<SignInThrottle>,
-    /// The monitor, which keeps the numbers of the last minutes for the panel.
+    /// The monitor, which keeps the numbers of the last hour for the panel.
     pub monitor: Addr<Monitor>,
     /// The counts for `/metrics`, besides the counters of the broker.
     pub metrics: Arc<Metrics>,

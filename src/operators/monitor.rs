@@ -1,46 +1,18 @@
-//! Takes a sample of the server's numbers once a second and keeps the samples of the last minutes.
-//! It does so even while no panel is open.
+//! Takes a sample of the server's numbers once a second and keeps the samples of the last hour. It
+//! does so even while no panel is open.
 
-use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
 use actix::prelude::*;
 use channelstream_actors::broker::Broker;
 use channelstream_actors::protocol::timestamp::Moment;
 use channelstream_actors::transport::ByTransport;
-use serde::Serialize;
 
 use crate::logging::refusals::count_refused;
+use crate::operators::samples::{Sample, Samples};
 use crate::operators::store_report::StoreReport;
 
 const INTERVAL: Duration = Duration::from_secs(1);
-
-/// The number of samples that are kept, which cover five minutes.
-const REMEMBERED: usize = 300;
-
-/// The numbers of the server in one second.
-#[derive(Clone, Debug, Serialize)]
-pub struct Sample {
-    /// The time at which the second ended, in microseconds since 1970.
-    pub at: u64,
-    /// The number of clients that listen.
-    listening: ByTransport<u64>,
-    /// The number of events that were sent to them, per second.
-    deliveries: ByTransport<u64>,
-    /// The number of messages that were published, per second.
-    messages: u64,
-    /// The number of times that a client's queue was full, per second.
-    full_queues: u64,
-    /// The number of clients that were closed for being too slow, per second.
-    too_slow: u64,
-    /// The number of calls that were answered with an error, per second.
-    refused: u64,
-    channels: usize,
-    users: u64,
-    connections: usize,
-    /// The state of the store at the end of the second.
-    store: StoreReport,
-}
 
 /// The counters of the server, since its start.
 #[derive(Clone, Copy, Default)]
@@ -73,8 +45,8 @@ pub(crate) struct ListSince(pub(crate) u64);
 /// The actor that takes a sample of the server's numbers every second. The server has one.
 pub struct Monitor {
     broker: Broker,
-    /// The last samples, oldest first; at most [`REMEMBERED`].
-    samples: VecDeque<Sample>,
+    /// The samples of the last hour.
+    samples: Samples,
     /// The counters at the last sample.
     before: CounterTotals,
     /// The time at which the last sample was taken.
@@ -86,7 +58,7 @@ impl Monitor {
     pub fn new(broker: Broker) -> Self {
         Self {
             broker,
-            samples: VecDeque::with_capacity(REMEMBERED),
+            samples: Samples::default(),
             before: CounterTotals::default(),
             at: Instant::now(),
         }
@@ -112,10 +84,7 @@ impl Monitor {
             connections: population.connections,
             store: StoreReport::of(self.broker.store()),
         };
-        if self.samples.len() == REMEMBERED {
-            self.samples.pop_front();
-        }
-        self.samples.push_back(sample);
+        self.samples.add(sample);
         (self.before, self.at) = (now, Instant::now());
     }
 }
@@ -132,14 +101,6 @@ impl Handler<ListSince> for Monitor {
     type Result = MessageResult<ListSince>;
 
     fn handle(&mut self, ListSince(moment): ListSince, _: &mut Context<Self>) -> Self::Result {
-        let is_after = |sample: &&Sample| sample.at > moment;
-        let newer: Vec<_> = self
-            .samples
-            .iter()
-            .rev()
-            .take_while(is_after)
-            .cloned()
-            .collect();
-        MessageResult(newer.into_iter().rev().collect())
+        MessageResult(self.samples.since(moment))
     }
 }

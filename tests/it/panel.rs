@@ -92,7 +92,7 @@ async fn an_operator_signs_in_looks_acts_and_signs_out() {
     window.says("[aria-label=History]", "from the panel").await;
     window.says("[aria-label=Log]", "from the panel").await;
     window.is_sound().await;
-    window.screenshot("panel-channel").await;
+    window.is_sound_everywhere("panel-channel").await;
 
     window.fill("input[name=history_size]", "3").await;
     window.click("input[name=notify_presence]").await;
@@ -202,14 +202,61 @@ async fn numbers_move_by_themselves() {
     })
     .await;
     window.says(".cards", "server-sent events 0").await;
-    window.is_sound().await;
-    window.screenshot("panel-numbers").await;
+    the_graphs_can_be_read(&window).await;
+    window.is_sound_everywhere("panel-numbers").await;
     stop.abort();
     polls.abort();
     eventually("messages stop", async || {
         number(&window, "Messages in").await == 0
     })
     .await;
+}
+
+/// Checks the axes, the ranges and the values under the pointer and by keys.
+async fn the_graphs_can_be_read(window: &Window) {
+    let labels = async |kind: &str| {
+        let script = format!(
+            "const graph = document.querySelectorAll('.graph')[1];
+             return [...graph.querySelectorAll('text.{kind}')].map((text) => text.textContent)"
+        );
+        window.run(&script).await.as_array().unwrap().clone()
+    };
+    assert_eq!(labels("value").await[0], "0");
+    assert!(labels("value").await.len() > 1);
+    for (minutes, marks) in [("15", 2..4), ("60", 3..5), ("5", 4..6)] {
+        window
+            .click_at(&format!("//fieldset/label[contains(., '{minutes} min')]"))
+            .await;
+        let label = "return document.querySelector('.plot').ariaLabel";
+        let label = window.run(label).await;
+        assert!(
+            label
+                .as_str()
+                .unwrap()
+                .contains(&format!("last {minutes} min")),
+            "{label}"
+        );
+        let shown = labels("time").await;
+        assert!(marks.contains(&shown.len()), "{minutes} minutes: {shown:?}");
+    }
+    let second = "(//div[@class='plot'])[2]";
+    window.point_at(second).await;
+    window
+        .says(".cards section:nth-of-type(2) .readout", "messages ")
+        .await;
+    window.point_at("//h1").await;
+    eventually("the values are hidden", async || {
+        let hidden = "return document.querySelectorAll('.readout')[1].hidden";
+        window.run(hidden).await == true
+    })
+    .await;
+    window
+        .run("document.querySelectorAll('.plot')[1].focus()")
+        .await;
+    window.press("\u{e012}").await; // The left arrow.
+    window
+        .says(".cards section:nth-of-type(2) .readout", "messages ")
+        .await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

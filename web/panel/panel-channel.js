@@ -17,7 +17,7 @@ export class ChannelView {
     #channel;
     #panel;
     #facts = element('p', { role: 'status', className: 'muted' });
-    #body = element('div', { hidden: true });
+    #body = element('div', { className: 'channel', hidden: true });
     #settings = element('form', { className: 'settings' });
     #users = new Table(
         'Members',

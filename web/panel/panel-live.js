@@ -1,7 +1,7 @@
 import { Backoff } from '../backoff.js';
 
-/** The largest number of samples that are kept. The server keeps the same number. */
-const REMEMBERED = 300;
+/** The time for which samples are kept, in microseconds. The server keeps as much. */
+const KEPT = 3_600_000_000;
 
 /** The first wait before the stream is opened again, in milliseconds, and the longest one. */
 const FIRST_WAIT = 1000;
@@ -40,7 +40,8 @@ export class Live {
             }
         };
         source.addEventListener('numbers', ({ data }) => {
-            this.samples = [...this.samples, ...JSON.parse(data)].slice(-REMEMBERED);
+            const samples = [...this.samples, ...JSON.parse(data)];
+            this.samples = samples.filter(({ at }) => at > samples.at(-1).at - KEPT);
             this.#listener.numbers(this.samples);
         });
         source.addEventListener('view', ({ data }) => this.#listener.view(JSON.parse(data)));

@@ -1,4 +1,6 @@
 import { element, fill } from '../shared/element.js';
+import { Graph } from './panel-graph.js';
+import { MINUTE, pointsOf } from './panel-series.js';
 import { counted, written } from './panel-words.js';
 
 const TRANSPORTS = {
@@ -46,38 +48,58 @@ const CARDS = [
     { title: 'Channels', unit: 'in total', lines: [['channels', (sample) => sample.channels]] },
 ];
 
-/**
- * The shortest time that a graph shows, in seconds. Just after the server's start most of the graph
- * is empty.
- */
-const SHORTEST = 60;
+/** The spans of time that the graphs can show, in minutes. */
+const RANGES = [5, 15, 60];
 
-/** The size of a graph's view box. */
-const WIDTH = 300;
-const HEIGHT = 60;
+/** The key under which the browser keeps the chosen range. */
+const CHOSEN = 'channelstream panel range';
 
 /** The view of the server's metrics, each with its values of the last minutes. */
 export class NumbersView {
     title = 'Metrics';
     section = 'numbers';
+    #range = RANGES.find((range) => String(range) === localStorage.getItem(CHOSEN)) ?? RANGES[0];
+    #samples = [];
     #cards = CARDS.map((card) => new Card(card));
     #store = element('p', { id: 'store' });
     element = element(
         'div',
         {},
-        element('h1', {}, 'Metrics'),
-        element('p', { className: 'muted' }, 'The last five minutes, one value per second.'),
+        element('div', { className: 'title' }, element('h1', {}, 'Metrics'), this.#makeRanges()),
         element('div', { className: 'cards' }, ...this.#cards.map((card) => card.element)),
+        element(
+            'p',
+            { className: 'muted' },
+            'One value per second. Before the last five minutes: the largest of ten seconds.',
+        ),
         element('h2', {}, 'Store'),
         this.#store,
     );
 
     numbers(samples) {
+        this.#samples = samples;
         if (samples.length > 0) {
-            this.#cards.forEach((card) => card.show(samples));
+            const to = samples.at(-1).at;
+            const span = { from: to - this.#range * MINUTE, to };
+            this.#cards.forEach((card) => card.show(samples, span));
             this.#store.textContent = described(samples.at(-1).store);
             this.#store.classList.toggle('warning', Boolean(samples.at(-1).store.file?.error));
         }
+    }
+
+    #makeRanges() {
+        const choices = RANGES.map((range) => {
+            const field = element('input', { type: 'radio', name: 'range', value: range });
+            field.checked = range === this.#range;
+            field.onchange = () => {
+                this.#range = range;
+                localStorage.setItem(CHOSEN, range);
+                this.numbers(this.#samples);
+            };
+            return element('label', {}, field, `${range} min`);
+        });
+        const legend = element('legend', { className: 'seen-by-readers' }, 'Time to show');
+        return element('fieldset', { className: 'choices' }, legend, ...choices);
     }
 }
 
@@ -111,62 +133,44 @@ class Card {
     #card;
     #now = element('b');
     #most = element('span', { className: 'muted' });
-    #graph = svg('svg', {
-        viewBox: `0 0 ${WIDTH} ${HEIGHT}`,
-        preserveAspectRatio: 'none',
-        'aria-hidden': 'true',
-    });
+    #graph;
     #legend = element('ul');
 
     constructor(card) {
         this.#card = card;
+        const words = card.lines.map(([word]) => word);
+        this.#graph = new Graph(card.title, words);
         this.element = element(
             'section',
             {},
             element('h2', {}, card.title),
             element('p', {}, this.#now, ` ${card.unit} `, this.#most),
-            this.#graph,
+            this.#graph.element,
             this.#legend,
         );
         this.#legend.hidden = card.lines.length === 1;
     }
 
-    show(samples) {
+    show(samples, span) {
         const { lines, isApart } = this.#card;
-        const series = lines.map(([, value]) => samples.map(value));
+        const values = lines.map(([, value]) => value);
         // The lines are the parts of one total. Where `isApart` is set they are metrics of their
         // own, and the first one is the card's value.
-        const sumAt = (index) => series.reduce((sum, values) => sum + values[index], 0);
-        const totals = isApart ? series[0] : samples.map((_, index) => sumAt(index));
-        this.#now.textContent = written(totals.at(-1));
-        this.#most.textContent = `(peak ${written(Math.max(...totals))})`;
-        const top = Math.max(1, ...series.flat());
-        fill(
-            this.#graph,
-            series.map((values, index) =>
-                svg('polyline', { class: `line-${index}`, points: points(values, top) }),
-            ),
-        );
+        const total = isApart
+            ? values[0]
+            : (sample) => values.reduce((sum, value) => sum + value(sample), 0);
+        const last = samples.at(-1);
+        this.#now.textContent = written(total(last));
+        const inSpan = samples.filter(({ at }) => at >= span.from);
+        const peak = inSpan.reduce((most, sample) => Math.max(most, total(sample)), 0);
+        this.#most.textContent = `(peak ${written(peak)})`;
+        this.#graph.show(pointsOf(samples, values, span), span);
         fill(
             this.#legend,
-            lines.map(([words], index) => {
+            lines.map(([words, value], index) => {
                 const key = element('span', { className: `key line-${index}` });
-                return element('li', {}, key, `${words} ${written(series[index].at(-1))}`);
+                return element('li', {}, key, `${words} ${written(value(last))}`);
             }),
         );
     }
-}
-
-/** Returns the points of a line. The latest value is at the right edge of the graph. */
-function points(values, top) {
-    const steps = Math.max(SHORTEST, values.length) - 1;
-    const x = (index) => WIDTH - ((values.length - 1 - index) * WIDTH) / steps;
-    const y = (value) => HEIGHT - 1 - (value / top) * (HEIGHT - 3);
-    return values.map((value, index) => `${x(index).toFixed(1)},${y(value).toFixed(1)}`).join(' ');
-}
-
-function svg(name, attributes) {
-    const made = document.createElementNS('http://www.w3.org/2000/svg', name);
-    Object.entries(attributes).forEach(([key, value]) => made.setAttribute(key, value));
-    return made;
 }

@@ -305,6 +305,14 @@ impl Window {
         }
     }
 
+    /// Moves the pointer over the element that this XPath finds.
+    pub(crate) async fn point_at(&self, path: &str) {
+        let element = self.driver.query(By::XPath(path)).first().await.unwrap();
+        let chain = self.driver.action_chain();
+        let moved = chain.move_to_element_center(&element);
+        moved.perform().await.unwrap();
+    }
+
     /// Checks that the page is not wider than the screen.
     pub(crate) async fn fits(&self) {
         let overflow = self
