@@ -1,17 +1,15 @@
 //! Tests of the demo in a real browser: two windows exchange messages.
 
 use reqwest::Method;
+use serde_json::json;
 
 use crate::support::browser::{Browser, Window};
 use crate::support::client::Backend;
+use crate::support::eventually;
 use crate::support::server::Server;
 
 async fn join(browser: &Browser, server: &Server, name: &str) -> Window {
-    let window = browser.open(&server.address, "/demo").await;
-    window.fill("#join input[name=username]", name).await;
-    window.click("#join button").await;
-    window.says("#connection", "Connected by").await;
-    window
+    browser.join_chat(&server.address, name).await
 }
 
 async fn say(window: &Window, text: &str) {
@@ -65,6 +63,7 @@ async fn messages_are_edited_deleted_and_found_again() {
         !bob.text("#messages").await.contains("Delete"),
         "others' messages cannot be changed"
     );
+    alice.point_at(&item("frist")).await;
     alice
         .click_at(&format!("{}//button[text()='Edit']", item("frist")))
         .await;
@@ -72,6 +71,7 @@ async fn messages_are_edited_deleted_and_found_again() {
     alice.click("#messages form button").await;
     bob.says("#messages", "first").await;
     bob.says("#messages", "edited").await;
+    alice.point_at(&item("second")).await;
     alice
         .click_at(&format!("{}//button[text()='Delete']", item("second")))
         .await;
@@ -82,6 +82,112 @@ async fn messages_are_edited_deleted_and_found_again() {
     assert!(!carol.text("#messages").await.contains("frist"));
     alice.is_sound().await;
     carol.is_sound().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_visitor_joins_at_once_and_can_change_the_name() {
+    let server = Server::start(&[("demo", "true")]);
+    let browser = Browser::start().await;
+    let mut names = Vec::new();
+    for _ in 0..2 {
+        let window = browser.open(&server.address, "/demo").await;
+        window.says("#connection", "Connected by").await;
+        window.says("#people", " (you)").await;
+        let you = "const items = [...document.querySelectorAll('#people li')];
+             const you = items.find((item) => item.textContent.endsWith(' (you)'));
+             return you.textContent.replace(' (you)', '')";
+        let name = window.run(you).await;
+        names.push((window, name.as_str().unwrap().to_owned()));
+    }
+    let ((window, name), (other, other_name)) = (&names[0], &names[1]);
+    assert_ne!(name, other_name);
+    window.says("#people", other_name).await;
+    window.click("#rename").await;
+    let field = window.find("#join input[name=username]").await;
+    assert_eq!(field.value().await.unwrap().as_deref(), Some(&**name));
+    window.is_sound_everywhere("demo-door").await;
+    window.fill("#join input[name=username]", "alice").await;
+    window.click("#join button").await;
+    window.says("#people", "alice (you)").await;
+    other.says("#people", "alice").await;
+    other.stops_saying("#people", name).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_pulled_plug_is_followed_by_catch_up() {
+    let server = Server::start(&[("demo", "true"), ("gc-conns-after", "600")]);
+    let browser = Browser::start().await;
+    let alice = join(&browser, &server, "alice").await;
+    let bob = join(&browser, &server, "bob").await;
+    for transport in ["websocket", "sse", "long-poll"] {
+        alice.choose("#transport", transport).await;
+        alice
+            .says("#connection", &format!("Connected by {transport}"))
+            .await;
+        alice.click("#plug").await;
+        alice.says("#connection", "Unplugged").await;
+        for text in ["one", "two"] {
+            say(&bob, &format!("{text} by {transport}")).await;
+        }
+        say(&alice, &format!("mine by {transport}")).await;
+        bob.says("#messages", &format!("mine by {transport}")).await;
+        assert!(
+            !alice
+                .text("#messages")
+                .await
+                .contains(&format!("two by {transport}"))
+        );
+        alice.click("#plug").await;
+        alice
+            .says("#connection", &format!("Connected by {transport}"))
+            .await;
+        alice.says("#catch-up", "Caught up: 3 messages").await;
+        for text in ["one", "two", "mine"] {
+            let count = "return [...document.querySelectorAll('#messages .is-caught-up .text')]
+                 .filter(({ textContent }) => textContent === arguments_text).length";
+            let text = format!("'{text} by {transport}'");
+            let count = alice.run(&count.replace("arguments_text", &text)).await;
+            assert_eq!(count, 1, "{text}");
+        }
+    }
+    // The note above the messages leaves the last one in view.
+    let end = "const log = document.getElementById('log');
+         return log.scrollHeight - log.scrollTop - log.clientHeight";
+    assert!(alice.run(end).await.as_f64().unwrap() < 2.0);
+    alice.is_sound_everywhere("demo-caught-up").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn messages_of_one_user_are_a_group_and_the_pointer_shows_what_can_be_done() {
+    let server = Server::start(&[("demo", "true")]);
+    let browser = Browser::start().await;
+    let alice = join(&browser, &server, "alice").await;
+    let bob = join(&browser, &server, "bob").await;
+    for (window, text) in [
+        (&alice, "one"),
+        (&alice, "two"),
+        (&bob, "three"),
+        (&alice, "four"),
+    ] {
+        say(window, text).await;
+        alice.says("#messages", text).await;
+    }
+    let groups = "const items = [...document.querySelectorAll('#messages li[data-uuid]')];
+         return items.map((item) => item.classList.contains('is-continued'))";
+    assert_eq!(alice.run(groups).await, json!([false, true, false, false]));
+    let opacity = "const item = document.querySelectorAll('#messages li[data-uuid]')[1];
+         return getComputedStyle(item.querySelector('.actions')).opacity";
+    assert_eq!(alice.run(opacity).await, "0");
+    alice.point_at(&item("two")).await;
+    eventually("the pointer shows the actions", async || {
+        alice.run(opacity).await == "1"
+    })
+    .await;
+    alice.screenshot("demo-actions").await;
+    // The messages of others have no actions.
+    bob.says("#messages", "four").await;
+    let actions = "return document.querySelectorAll('#messages .actions').length";
+    assert_eq!(bob.run(actions).await, 1);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -143,9 +249,7 @@ async fn a_name_in_use_is_refused_and_a_reload_keeps_ones_own() {
     let server = Server::start(&[("demo", "true")]);
     let browser = Browser::start().await;
     let alice = join(&browser, &server, "alice").await;
-    let other = browser.open(&server.address, "/demo").await;
-    other.fill("#join input[name=username]", "alice").await;
-    other.click("#join button").await;
+    let other = browser.open(&server.address, "/demo?name=alice").await;
     other.says("#join-error", "This name is taken").await;
     say(&alice, "before").await;
     alice.says("#messages", "before").await;
@@ -207,11 +311,14 @@ async fn a_phone_in_the_dark_shows_all_of_it() {
     window.looks_like_a_phone_in_the_dark().await;
     window.is_sound().await;
     window.fits().await;
-    window.goto("/demo").await;
-    window.fill("#join input[name=username]", "alice\n").await;
+    window.goto("/demo?name=alice").await;
     window.says("#connection", "Connected by").await;
     say(&window, "from a phone").await;
     window.says("#messages", "from a phone").await;
+    // The conversation fills the screen. What is set once is below it.
+    let places = "const place = (id) => document.getElementById(id).getBoundingClientRect();
+         return place('compose').bottom <= innerHeight && place('settings').top >= innerHeight";
+    assert_eq!(window.run(places).await, true);
     window.is_sound().await;
     window.fits().await;
     window.screenshot("demo-phone").await;
@@ -226,7 +333,7 @@ async fn the_front_page_leads_on() {
         .says("header", concat!("Version ", env!("CARGO_PKG_VERSION")))
         .await;
     window.is_sound().await;
-    window.screenshot("front").await;
+    window.is_sound_everywhere("front").await;
     for (link, path) in [
         ("demo", "/demo"),
         ("admin", "/admin/sign_in"),

@@ -6,6 +6,29 @@ export function shown(name) {
     return name.replace(/^([#@]?)demo:/, '$1');
 }
 
+/** The longest time between two messages of a group, in milliseconds. */
+const GROUPED = 5 * 60_000;
+
+/** Returns the time of a message or notice, which has no zone because it is UTC. */
+export function timeOf({ timestamp }) {
+    return new Date(`${timestamp}Z`);
+}
+
+/**
+ * Returns whether a message belongs to the group of the one before: the same user wrote both, soon
+ * after one another, and both came in the same way.
+ */
+export function isContinued(message, before) {
+    return (
+        before !== undefined &&
+        !before.notice &&
+        !message.notice &&
+        message.user === before.user &&
+        Boolean(message.catchup) === Boolean(before.catchup) &&
+        timeOf(message) - timeOf(before) < GROUPED
+    );
+}
+
 /**
  * The conversations of one user, by key: `#demo:lobby` is a channel, `@demo:bob` holds the private
  * messages exchanged with bob.

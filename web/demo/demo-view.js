@@ -1,4 +1,4 @@
-import { shown } from './demo-chat.js';
+import { isContinued, shown, timeOf } from './demo-chat.js';
 import { element, isolated, name } from '../shared/element.js';
 
 const ABOUT = {
@@ -13,6 +13,8 @@ export class View {
     #wishes;
     #chat;
     #editing = null;
+    /** Whether the last message is in view. */
+    #isAtEnd = true;
 
     /**
      * @param {Document} page
@@ -21,13 +23,17 @@ export class View {
     constructor(page, wishes) {
         this.#page = page;
         this.#wishes = wishes;
-        // Visitors start with different colours.
-        const colors = ['#0a5f7a', '#8a3b12', '#2f6b2f', '#6b2f7d', '#9a2a4d', '#5b5b12'];
-        this.#at('join').color.value = colors[Math.floor(Math.random() * colors.length)];
+        this.#on('log', 'scroll', ({ target }) => {
+            this.#isAtEnd = target.scrollHeight - target.scrollTop - target.clientHeight < 40;
+        });
+        // A note above the messages and the keyboard of a phone take space from them.
+        new ResizeObserver(() => this.#showEnd()).observe(this.#at('log'));
         this.#on('join', 'submit', ({ target }) => {
             wishes.join(target.username.value.trim(), target.color.value);
         });
         this.#on('leave', 'click', () => wishes.leave());
+        this.#on('rename', 'click', () => wishes.leave());
+        this.#on('plug', 'click', () => wishes.togglePlug());
         this.#on('transport', 'change', ({ target }) => wishes.listenBy(target.value));
         this.#on('status', 'change', ({ target }) => wishes.be({ status: target.value }));
         this.#on('color', 'change', ({ target }) => wishes.be({ color: target.value }));
@@ -41,10 +47,16 @@ export class View {
         });
     }
 
-    showDoor(reason) {
+    /** Shows the form to join, filled in for this guest. */
+    showDoor(reason, { username, color }) {
         this.#at('chat').hidden = true;
         this.#at('door').hidden = false;
         this.#at('join-error').textContent = reason;
+        const form = this.#at('join');
+        form.color.value = color;
+        form.username.value = username;
+        form.username.focus();
+        form.username.select();
     }
 
     showChat({ status, color }) {
@@ -60,11 +72,18 @@ export class View {
             listening: `Connected by ${transport}`,
             connecting: 'Connecting …',
             refused: 'Signed out',
+            closed: 'Unplugged',
             waiting: `Disconnected. Next attempt in ${Math.ceil((wait ?? 0) / 1000)} s`,
         };
         const place = this.#at('connection');
         place.textContent = words[status] ?? status;
         place.classList.toggle('is-listening', status === 'listening');
+    }
+
+    /** Shows whether the page is unplugged, and what that means for the user. */
+    showPlug(isUnplugged, words) {
+        this.#at('plug').textContent = isUnplugged ? 'Plug in' : 'Pull the plug';
+        this.#at('catch-up').textContent = words;
     }
 
     showError(reason) {
@@ -104,43 +123,54 @@ export class View {
         if (this.#editing && this.#page.body.contains(this.#editing)) {
             return;
         }
-        const list = this.#at('log');
-        const isAtEnd = list.scrollHeight - list.scrollTop - list.clientHeight < 40;
         const messages = this.#chat.messages;
-        this.#fill(
-            'messages',
-            messages.map((message) => this.#message(message, connection, me)),
-        );
-        if (isAtEnd) {
+        const items = messages.map((message, index) => {
+            const item = this.#message(message, connection, me);
+            item.classList.toggle('is-continued', isContinued(message, messages[index - 1]));
+            return item;
+        });
+        this.#fill('messages', items);
+        this.#showEnd();
+    }
+
+    /** Shows the last message, unless the user has scrolled to others. */
+    #showEnd() {
+        const list = this.#at('log');
+        if (this.#isAtEnd) {
             list.scrollTop = list.scrollHeight;
         }
     }
 
     #message(message, connection, me) {
-        const time = new Date(`${message.timestamp}Z`);
-        const about = [time.toLocaleTimeString([], { hour: '2-digit', minute: '2-digit' })];
-        if (message.edited) {
-            about.push('edited');
-        }
-        if (message.catchup) {
-            about.push('sent while you were offline');
-        }
-        const when = element('span', { className: 'about' }, about.join(' · '));
+        const clock = timeOf(message).toLocaleTimeString([], {
+            hour: '2-digit',
+            minute: '2-digit',
+        });
+        const when = element('span', { className: 'about' }, clock);
         const who = element('bdi', { className: 'who' }, shown(message.user ?? ''));
         if (message.notice) {
             return element('li', { className: 'is-notice' }, who, `${message.notice} `, when);
         }
-        const text = element('span', { className: 'text', dir: 'auto' }, message.message.text);
-        const item = element('li', {}, who, when);
+        const marks = [
+            message.edited && 'edited',
+            message.catchup && 'sent while you were offline',
+        ].filter(Boolean);
+        const item = element(
+            'li',
+            {},
+            who,
+            when,
+            element('span', { className: 'text', dir: 'auto' }, message.message.text),
+            element('span', { className: 'marks' }, marks.join(' · ')),
+        );
         item.style.borderColor = connection.userState(message.user).color ?? '';
+        item.classList.toggle('is-caught-up', Boolean(message.catchup));
         item.dataset.uuid = message.uuid;
         if (message.user === me.user) {
-            item.append(
-                this.#button('Edit', () => this.#edit(item, message)),
-                this.#button('Delete', () => this.#wishes.remove(message)),
-            );
+            const edit = this.#button('Edit', () => this.#edit(item, message));
+            const remove = this.#button('Delete', () => this.#wishes.remove(message));
+            item.append(element('span', { className: 'actions' }, edit, remove));
         }
-        item.append(text);
         return item;
     }
 
@@ -208,6 +238,7 @@ export class View {
     #turnTo(key) {
         this.#editing = null;
         this.#chat.turnTo(key);
+        this.#isAtEnd = true;
         this.#wishes.turned();
         this.#at('text').focus();
     }

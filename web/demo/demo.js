@@ -1,9 +1,13 @@
 import { ChannelStreamConnection } from '../channelstream.js';
 import { Chat } from './demo-chat.js';
+import { suggestedColor, suggestedName } from './demo-guest.js';
 import { View } from './demo-view.js';
 
 const root = document.querySelector('script[data-root]').dataset.root;
 const own = new URL(root, location.href);
+
+/** The number of names that are suggested to a guest if others have taken them. */
+const SUGGESTIONS = 5;
 
 /** The user of this tab, with the token that proves it. Kept across reloads. */
 const memory = {
@@ -22,14 +26,8 @@ const proofs = {
 };
 
 const view = new View(document, {
-    join: (username, color) =>
-        start({
-            username,
-            color,
-            status: 'here',
-            token: proofs.get(username),
-            channels: ['demo:lobby', 'demo:ideas'],
-        }),
+    join: (username, color) => joinAs(username, color),
+    togglePlug: () => (isUnplugged ? plugIn() : pullPlug()),
     leave,
     turned: () => draw(),
     send: (conversation, text) =>
@@ -64,11 +62,30 @@ const view = new View(document, {
 let me = memory.get();
 let chat;
 let connection;
+let isUnplugged = false;
+/** The number of messages that came by catch-up since the plug was pulled, or null. */
+let caughtUp = null;
 
-if (me) {
+// `/demo?name=alice` joins under that name. A reload then keeps the name that the user has by then.
+const asked = new URLSearchParams(location.search).get('name')?.trim();
+if (asked) {
+    history.replaceState(null, '', location.pathname);
+    joinAs(asked, suggestedColor());
+} else if (me) {
     start(me);
 } else {
-    view.showDoor('');
+    joinAsGuest(SUGGESTIONS);
+}
+
+function joinAs(username, color, suggestions = 0) {
+    const channels = ['demo:lobby', 'demo:ideas'];
+    const token = proofs.get(username);
+    start({ username, color, status: 'here', token, channels, suggestions });
+}
+
+/** Joins under a suggested name, and tries so many other names if that one is taken. */
+function joinAsGuest(suggestions) {
+    joinAs(suggestedName(), suggestedColor(), suggestions);
 }
 
 function remember(change) {
@@ -102,7 +119,7 @@ function start(joining) {
     }
 
     connection.connectCallback = (request, data) => {
-        remember({ token: data.token });
+        remember({ token: data.token, suggestions: 0 });
         proofs.set(me.username, data.token);
         chat.arrive(data.channels_info);
         view.showChat(me);
@@ -111,11 +128,17 @@ function start(joining) {
     connection.connectErrorCallback = (request, data) => {
         // Another attempt helps only when the server is unavailable (no answer, or 5xx).
         if (request.status >= 400 && request.status < 500) {
+            if (me.suggestions > 0) {
+                connection.destroy();
+                joinAsGuest(me.suggestions - 1);
+                return;
+            }
             turnAway(data?.error ?? 'You could not join the chat.');
         }
     };
     connection.listenMessageCallback = (events) => {
         events.forEach((event) => chat.take(event));
+        countCaughtUp(events);
         draw();
     };
     connection.subscribeCallback = (request, data) => {
@@ -131,6 +154,35 @@ function start(joining) {
     connection.connect();
 }
 
+/** Stops listening, as a lost network would. Calls to the application still work. */
+function pullPlug() {
+    if (connection.connectionId === null) {
+        return;
+    }
+    caughtUp = null;
+    isUnplugged = true;
+    connection.closeConnection();
+    view.showPlug(true, 'Messages wait on the server, your own too, until you plug in.');
+}
+
+/** Listens again, where the connection had stopped. */
+function plugIn() {
+    isUnplugged = false;
+    caughtUp = 0;
+    view.showPlug(false, '');
+    connection.startListening();
+}
+
+function countCaughtUp(events) {
+    const missed = events.filter(({ type, catchup }) => type === 'message' && catchup).length;
+    if (caughtUp === null || missed === 0) {
+        return;
+    }
+    caughtUp += missed;
+    const messages = caughtUp === 1 ? '1 message' : `${caughtUp} messages`;
+    view.showPlug(false, `Caught up: ${messages} came while the plug was pulled.`);
+}
+
 function leave() {
     connection.disconnect();
     turnAway('');
@@ -138,8 +190,11 @@ function leave() {
 
 function turnAway(reason) {
     connection.destroy();
+    isUnplugged = false;
+    caughtUp = null;
+    view.showPlug(false, '');
     memory.clear();
-    view.showDoor(reason);
+    view.showDoor(reason, me);
 }
 
 function draw() {

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { beforeEach, test } from 'node:test';
 
-import { Chat, shown } from '../demo/demo-chat.js';
+import { Chat, isContinued, shown } from '../demo/demo-chat.js';
 
 let chat;
 
@@ -59,4 +59,15 @@ test('the history that an answer brings is not shown twice', () => {
     chat.take(message('1'));
     chat.arrive({ channels: { 'demo:lobby': { history: [message('1'), message('2')] } } });
     assert.equal(chat.messages.length, 2);
+});
+
+test('messages of one user belong together if they are close and came in the same way', () => {
+    const at = (minute, more = {}) =>
+        message(String(minute), { timestamp: `2026-01-01T00:0${minute}:00`, ...more });
+    assert.equal(isContinued(at(1), undefined), false);
+    assert.equal(isContinued(at(1), at(0)), true);
+    assert.equal(isContinued(at(6), at(0)), false, 'too late');
+    assert.equal(isContinued(at(1, { user: 'demo:carol' }), at(0)), false);
+    assert.equal(isContinued(at(1, { catchup: true }), at(0)), false);
+    assert.equal(isContinued(at(1), at(0, { notice: 'joined' })), false);
 });

@@ -9,11 +9,7 @@ use crate::support::folder::Folder;
 use crate::support::server::Server;
 
 async fn join(browser: &Browser, server: &Server, name: &str) -> Window {
-    let window = browser.open(&server.address, "/demo").await;
-    window.fill("#join input[name=username]", name).await;
-    window.click("#join button").await;
-    window.says("#connection", "Connected by").await;
-    window
+    browser.join_chat(&server.address, name).await
 }
 
 async fn say(window: &Window, text: &str) {

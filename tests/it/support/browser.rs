@@ -61,6 +61,15 @@ impl Browser {
         }
     }
 
+    /// Opens a new window and joins the chat of the demo under this name.
+    pub(crate) async fn join_chat(&self, server: &str, name: &str) -> Window {
+        let page = reqwest::Url::parse_with_params("http://server/demo", [("name", name)]).unwrap();
+        let path = format!("/demo?{}", page.query().unwrap());
+        let window = self.open(server, &path).await;
+        window.says("#connection", "Connected by").await;
+        window
+    }
+
     /// Opens a new window on a page of this server.
     pub(crate) async fn open(&self, server: &str, path: &str) -> Window {
         let mut capabilities = DesiredCapabilities::chrome();
