@@ -13,6 +13,8 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use rust_embed::{EmbeddedFile, RustEmbed};
 use sha1::{Digest, Sha1};
 
+use crate::error_name::{ERROR_NAME, ErrorName};
+
 /// The files of the browser client.
 #[derive(RustEmbed)]
 #[folder = "clients/javascript/src/"]
@@ -105,6 +107,7 @@ fn answer(
 ) -> HttpResponse {
     let Some(file) = file else {
         return HttpResponse::NotFound()
+            .insert_header((ERROR_NAME, ErrorName::NotFound.as_str()))
             .content_type("text/plain; charset=utf-8")
             .body("There is no such file.\n");
     };

@@ -12,6 +12,7 @@ use channelstream_actors::limits::{LimitKind, LimitReached};
 use thiserror::Error;
 
 use crate::client_limits::TooOften;
+use crate::error_name::{ERROR_NAME, ErrorName};
 use crate::openapi::answers::Refusal;
 use crate::signature::SignatureFlaw;
 use crate::signature::verifier::NotVerified;
@@ -183,8 +184,8 @@ impl ApiError {
     }
 
     /// Creates the error of one wrong field.
-    pub fn field(name: &str, message: &str) -> Self {
-        Self::Invalid(Errors::part(name, Errors::message(message)))
+    pub fn field(name: ErrorName, field: &str, message: &str) -> Self {
+        Self::Invalid(Errors::part(field, Errors::message(name, message)))
     }
 
     /// Creates the error of an operation on a connection or user. `unknown` is the error of `field`
@@ -220,6 +221,48 @@ impl ApiError {
             }) => count(*kind),
             _ => {}
         }
+    }
+
+    /// Returns the name of the error. Only errors of fields without a message have none.
+    pub fn name(&self) -> Option<ErrorName> {
+        Some(match self {
+            Self::AddressNotAllowed { .. } => ErrorName::AddressNotAllowed,
+            Self::OriginNotAllowed { .. } => ErrorName::OriginNotAllowed,
+            Self::NotSigned | Self::NoCredentials => ErrorName::NotSigned,
+            Self::BadSignature(SignatureFlaw::Foreign) => ErrorName::BadSignature,
+            Self::BadSignature(SignatureFlaw::Old) => ErrorName::SignatureTooOld,
+            Self::BadSignature(SignatureFlaw::Ahead) => ErrorName::SignatureAhead,
+            Self::BadSignature(SignatureFlaw::OtherPath) => ErrorName::SignatureForOtherPath,
+            Self::BadSignature(SignatureFlaw::NoNonce) => ErrorName::SignatureWithoutNonce,
+            Self::BadSignature(SignatureFlaw::Used) => ErrorName::SignatureUsed,
+            Self::TooManySignatures => ErrorName::SignatureMemoryFull,
+            Self::Invalid(errors) | Self::InvalidQuery(errors) => return errors.error_name(),
+            Self::NotJson { .. } => ErrorName::NotJson,
+            Self::TooLarge { .. } => ErrorName::Limit(LimitKind::Body),
+            Self::TooLargeUnsigned { .. } => ErrorName::UnsignedBodyTooLarge,
+            Self::TooSlow(_) => ErrorName::TooSlow,
+            Self::BadQuery(_) => ErrorName::WrongParameter,
+            Self::UnknownConnection => ErrorName::UnknownConnection,
+            Self::NoUpgrade(_) => ErrorName::UpgradeRequired,
+            Self::Upgrade => ErrorName::UpgradeNotOffered,
+            Self::DefaultSecretBehindProxy { .. } => ErrorName::DefaultSecretBehindProxy,
+            Self::NotHttps => ErrorName::HttpsOnly,
+            Self::ForeignPage => ErrorName::ForeignPage,
+            Self::NoSession { .. } => ErrorName::SignInFirst,
+            Self::MayNotWatch { .. } => ErrorName::MetricsNotAllowed,
+            Self::Stopping => ErrorName::Stopping,
+            Self::Refused(Refused {
+                outcome: Outcome::Unknown,
+                ..
+            }) => ErrorName::OutcomeUnknown,
+            Self::Refused(Refused {
+                limit: Some(kind), ..
+            })
+            | Self::TooMany { kind, .. } => ErrorName::Limit(*kind),
+            Self::Refused(Refused { limit: None, .. }) => ErrorName::Busy,
+            Self::AnswerRefused(_) => ErrorName::AnswerTooLarge,
+            Self::Internal(_) => ErrorName::InternalError,
+        })
     }
 
     /// Returns the explanation that is missing in the answer's body, as printable ASCII. About a
@@ -307,7 +350,11 @@ impl From<LimitReached> for ApiError {
 impl From<NotConnected> for ApiError {
     fn from(error: NotConnected) -> Self {
         match error {
-            NotConnected::InUse(_) => Self::field("conn_id", "Connection id already in use."),
+            NotConnected::InUse(_) => Self::field(
+                ErrorName::ConnIdInUse,
+                "conn_id",
+                "Connection id already in use.",
+            ),
             NotConnected::Limit(reached) => reached.into(),
             NotConnected::Refused(refused) => refused.into(),
         }
@@ -345,6 +392,9 @@ impl ResponseError for ApiError {
 
     fn error_response(&self) -> HttpResponse {
         let mut response = HttpResponseBuilder::new(self.status_code());
+        if let Some(name) = self.name() {
+            response.insert_header((ERROR_NAME, name.as_str()));
+        }
         if let Some(hint) = self.hint() {
             response.insert_header((HINT, hint));
         }

@@ -27,8 +27,8 @@
 //!   change; [`operators`]: sessions, the sign-in throttle and the monitor; [`metrics`]: the counts
 //!   for `/metrics`;
 //! - [`extractors`]: the arguments of handlers; [`validation`]: from JSON to typed requests;
-//!   [`signature`]: the check of signatures; [`error`]: from errors to answers; [`answer`]: answers
-//!   that were encoded in advance;
+//!   [`signature`]: the check of signatures; [`error`]: from errors to answers; [`error_name`]: the
+//!   names of errors; [`answer`]: answers that were encoded in advance;
 //! - [`client_limits`], [`address_table`]: the limits on sockets, and on calls per address;
 //!   [`caller`]: where a request comes from; [`exchange`]: the state that a stream shares with its
 //!   requests; [`accepting`]: whether TCP connections are accepted, and how many have not sent a
@@ -49,6 +49,7 @@ pub mod cli;
 pub mod client_limits;
 pub mod demo;
 pub mod error;
+pub mod error_name;
 pub mod event_source;
 pub mod exchange;
 pub mod extractors;

@@ -2,6 +2,7 @@
 //! describes, and the page on which people read and try the API.
 
 pub mod answers;
+mod error_header;
 mod explorer;
 
 use std::sync::LazyLock;
@@ -72,6 +73,8 @@ static DESCRIPTION: LazyLock<String> = LazyLock::new(|| {
         .openapi(Description::openapi())
         .configure(calls::register)
         .split_for_parts();
+    error_header::add_schema(&mut description);
+    operations(&mut description).for_each(error_header::add_header);
     tell_absent_from_null(&mut description);
     join_lines(&mut description);
     // Cannot fail: all its keys are texts.

@@ -7,6 +7,7 @@ use utoipa_actix_web::service_config::ServiceConfig;
 
 use crate::admin::{panel, sign_in};
 use crate::api::{disconnect, info};
+use crate::error_name::{ERROR_NAME, ErrorName};
 use crate::{assets, calls, openapi};
 
 /// The paths that a listening socket serves.
@@ -54,6 +55,7 @@ fn at(path: &str) -> Resource {
 
 async fn not_found() -> HttpResponse {
     HttpResponse::NotFound()
+        .insert_header((ERROR_NAME, ErrorName::NotFound.as_str()))
         .content_type("text/plain; charset=utf-8")
         .body("Not found: no route for this method and path.\n")
 }

@@ -132,6 +132,51 @@ pub struct InUse;
 #[error("entries after the position are gone")]
 pub struct Lost;
 
+macro_rules! close_codes {
+    ($($(#[doc = $about:literal])+ $variant:ident = $code:literal;)+) => {
+        /// The code of a websocket's close frame, or of an event stream's event `close`.
+        /// `docs/errors.md` has a section for each of them.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+        #[repr(u16)]
+        pub enum CloseCode {
+            $($(#[doc = $about])+ $variant = $code,)+
+        }
+
+        impl CloseCode {
+            /// All codes.
+            pub const ALL: &'static [Self] = &[$(Self::$variant,)+];
+
+            /// Returns the code as a number.
+            pub const fn number(self) -> u16 {
+                self as u16
+            }
+        }
+    };
+}
+
+close_codes! {
+    /// The client or the application ended it.
+    Normal = 1000;
+    /// The client broke the websocket protocol.
+    ProtocolError = 1002;
+    /// The client sent too many frames.
+    TooManyFrames = 1008;
+    /// A frame of the client was too large.
+    TooBig = 1009;
+    /// The server restarts.
+    Restart = 1012;
+    /// The server has no room for the client.
+    TryLater = 1013;
+    /// A newer transport of the same connection took over.
+    Replaced = 4001;
+    /// The client read too slowly.
+    TooSlow = 4002;
+    /// The client was not heard from.
+    Idle = 4003;
+    /// The connection is unknown, or a fault of the server has ended it.
+    ConnectAgain = 4004;
+}
+
 /// The reason why a transport is closed (`protocol.md` §13). Websockets carry [`code`](Self::code)
 /// and [`reason`](Self::reason) in their close frame; a long-poll ends with an empty list.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -160,16 +205,16 @@ pub enum CloseReason {
 
 impl CloseReason {
     /// The code of the websocket close frame.
-    pub fn code(self) -> u16 {
+    pub fn code(self) -> CloseCode {
         match self {
-            Self::Disconnected => 1000,
-            Self::Restart { .. } => 1012,
-            Self::Full(_) => 1013,
-            Self::Replaced => 4001,
-            Self::TooSlow => 4002,
-            Self::Idle => 4003,
+            Self::Disconnected => CloseCode::Normal,
+            Self::Restart { .. } => CloseCode::Restart,
+            Self::Full(_) => CloseCode::TryLater,
+            Self::Replaced => CloseCode::Replaced,
+            Self::TooSlow => CloseCode::TooSlow,
+            Self::Idle => CloseCode::Idle,
             // Clients do the same in both cases: they connect again through the application.
-            Self::UnknownConnection | Self::Fault => 4004,
+            Self::UnknownConnection | Self::Fault => CloseCode::ConnectAgain,
         }
     }
 

@@ -11,6 +11,7 @@ use futures_util::stream::unfold;
 use uuid::Uuid;
 
 use crate::error::ApiError;
+use crate::error_name::ErrorName;
 use crate::extractors::operator::Operator;
 use crate::openapi::answers::{AdminErrors, CommonErrors, HttpsOnly, InvalidBody};
 use crate::services::Services;
@@ -43,6 +44,7 @@ pub(crate) async fn download_backup(
 ) -> Result<HttpResponse, ApiError> {
     let Store::File(store) = services.broker.store() else {
         return Err(ApiError::field(
+            ErrorName::NoBackupFile,
             "store",
             "There is no file to copy, since the setting store is memory.",
         ));

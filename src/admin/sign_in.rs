@@ -3,7 +3,8 @@
 use std::net::{IpAddr, Ipv4Addr};
 use std::time::Duration;
 
-use actix_web::http::{StatusCode, header};
+use actix_web::http::StatusCode;
+use actix_web::http::header::{self, HeaderName, HeaderValue};
 use actix_web::web::{Data, Payload};
 use actix_web::{HttpRequest, HttpResponse};
 use askama::Template;
@@ -13,6 +14,7 @@ use uuid::Uuid;
 
 use crate::caller::Caller;
 use crate::error::ApiError;
+use crate::error_name::{ERROR_NAME, ErrorName};
 use crate::extractors::body::read_body;
 use crate::extractors::operator::refuse_foreign_pages;
 use crate::logging::refusals::{RefusalKind, log_refusal};
@@ -74,9 +76,10 @@ fn answer_too_early(
     let message = format!("Too many attempts. Try again in {seconds} s.");
     let mut response = render_form(request, settings, &message)?;
     *response.status_mut() = StatusCode::TOO_MANY_REQUESTS;
-    response
-        .headers_mut()
-        .insert(header::RETRY_AFTER, seconds.into());
+    let name = HeaderValue::from_static(ErrorName::TooManySignIns.as_str());
+    let headers = response.headers_mut();
+    headers.insert(header::RETRY_AFTER, seconds.into());
+    headers.insert(HeaderName::from_static(ERROR_NAME), name);
     Ok(response)
 }
 

@@ -13,6 +13,7 @@ use serde_json::value::RawValue;
 
 use crate::answer::LargeJson;
 use crate::error::ApiError;
+use crate::error_name::ErrorName;
 use crate::extractors::body::Body;
 use crate::extractors::signed::Signed;
 use crate::openapi::answers::{CommonErrors, HttpsOnly, InvalidBody, SignedErrors};
@@ -143,9 +144,10 @@ impl FromBody for ConfigRequest {
 fn check_length(channel: &str) -> Result<(), Errors> {
     match channel.chars().count() {
         0..=CHANNEL => Ok(()),
-        length => Err(Errors::message(format!(
-            "The name of a channel has at most {CHANNEL} characters; got {length}."
-        ))),
+        length => Err(Errors::message(
+            ErrorName::WrongLength,
+            format!("The name of a channel has at most {CHANNEL} characters; got {length}."),
+        )),
     }
 }
 

@@ -10,6 +10,7 @@ use utoipa::IntoParams;
 use utoipa::openapi::path::{Parameter, ParameterIn};
 
 use crate::error::ApiError;
+use crate::error_name::ErrorName;
 use crate::extractors::body::Body;
 use crate::openapi::answers::{CommonErrors, HttpsOnly, InvalidBody};
 use crate::services::Services;
@@ -75,7 +76,8 @@ impl FromRequest for DisconnectQuery {
     fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
         let conn_id = match query(request).remove(CONN_ID.name) {
             None => Err(Errors::missing(CONN_ID.name, NULL)),
-            Some(text) => parse_uuid(&text).ok_or_else(|| Errors::message("Not a valid UUID.")),
+            Some(text) => parse_uuid(&text)
+                .ok_or_else(|| Errors::message(ErrorName::NotAUuid, "Not a valid UUID.")),
         };
         ready(match conn_id {
             Ok(conn_id) => Ok(Self {

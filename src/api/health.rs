@@ -6,6 +6,7 @@ use actix_web::{HttpResponse, get};
 use serde::Serialize;
 use utoipa::ToSchema;
 
+use crate::error_name::{ERROR_NAME, ErrorName};
 use crate::openapi::answers::CommonErrors;
 use crate::operators::store_report::StoreReport;
 use crate::services::Services;
@@ -110,13 +111,20 @@ pub(crate) async fn check_readiness(services: Data<Services>) -> HttpResponse {
 }
 
 fn answer_readiness(services: &Services) -> HttpResponse {
-    let (status, mut answer) = if services.is_ready() {
-        (Status::Ready, HttpResponse::Ok())
+    let (status, error) = if services.is_ready() {
+        (Status::Ready, None)
     } else if services.lifecycle.is_ready() {
-        (Status::Failing, HttpResponse::ServiceUnavailable())
+        (Status::Failing, Some(ErrorName::StoreFailing))
     } else {
-        (Status::Stopping, HttpResponse::ServiceUnavailable())
+        (Status::Stopping, Some(ErrorName::Stopping))
     };
+    let mut answer = match error {
+        None => HttpResponse::Ok(),
+        Some(_) => HttpResponse::ServiceUnavailable(),
+    };
+    if let Some(error) = error {
+        answer.insert_header((ERROR_NAME, error.as_str()));
+    }
     let store = StoreReport::of(services.broker.store());
     answer.json(Readiness { status, store })
 }

@@ -13,6 +13,7 @@ use utoipa::openapi::path::{Parameter as Description, ParameterIn};
 use utoipa::openapi::schema::{ObjectBuilder, Type};
 
 use crate::error::ApiError;
+use crate::error_name::ErrorName;
 use crate::extractors::body::read_request;
 use crate::validation::body::FromBody;
 use crate::validation::parameters::Parameter;
@@ -81,6 +82,7 @@ impl IdempotencyKey {
         match broker.once(self.key, self.body, answering).await? {
             Once::Answer(answer) => Ok(answer),
             Once::OtherBody => Err(ApiError::field(
+                ErrorName::KeyReused,
                 IDEMPOTENCY_KEY.name,
                 "The key was used for another body.",
             )),
@@ -110,6 +112,11 @@ fn read_key(headers: &HeaderMap) -> Result<Option<String>, ApiError> {
         return Ok(None);
     };
     let key = key.to_str().ok().and_then(IDEMPOTENCY_KEY.read);
-    key.map(Some)
-        .ok_or_else(|| ApiError::field(IDEMPOTENCY_KEY.name, IDEMPOTENCY_KEY.wrong))
+    key.map(Some).ok_or_else(|| {
+        ApiError::field(
+            ErrorName::WrongLength,
+            IDEMPOTENCY_KEY.name,
+            IDEMPOTENCY_KEY.wrong,
+        )
+    })
 }

@@ -18,6 +18,7 @@ use crate::answer::LargeJson;
 use crate::api::channel_config::channel_configs;
 use crate::api::info::info_options;
 use crate::error::ApiError;
+use crate::error_name::ErrorName;
 use crate::extractors::body::Body;
 use crate::extractors::signed::Signed;
 use crate::openapi::answers::{CommonErrors, HttpsOnly, InvalidBody, SignedErrors};
@@ -73,12 +74,13 @@ fn known_connection(fields: &mut impl Fields) -> Option<ConnId> {
     let conn_id = field("conn_id", ABOUT).example(r#""7d444840-9dc0-11d1-b245-5ffdce74fad2""#);
     let conn_id = fields.or_else(conn_id, uuid(), |facts| match &facts.conn_id {
         None => Err(Errors::explained(
+            ErrorName::MissingField,
             NULL,
             "the key \"conn_id\" is missing in both the body and the query.",
         )),
         Some(text) => parse_uuid(text)
             .map(ConnId::from)
-            .ok_or_else(|| Errors::message("Not a valid UUID.")),
+            .ok_or_else(|| Errors::message(ErrorName::NotAUuid, "Not a valid UUID.")),
     })?;
     fields.look_up("conn_id", Lookup::Connection(conn_id));
     Some(conn_id)

@@ -18,7 +18,8 @@ const HEADERS: [(HeaderName, &str); 4] = [
     // The headers that a page of another origin may read.
     (
         header::ACCESS_CONTROL_EXPOSE_HEADERS,
-        "X-Channelstream-Hint, X-Channelstream-Position, X-Request-Id, Retry-After",
+        "X-Channelstream-Error, X-Channelstream-Hint, X-Channelstream-Position, X-Request-Id, \
+         Retry-After",
     ),
     (header::ACCESS_CONTROL_MAX_AGE, "86400"),
 ];

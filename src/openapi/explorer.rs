@@ -10,6 +10,7 @@ use askama::Template;
 use utoipa_swagger_ui::Config;
 
 use crate::error::ApiError;
+use crate::error_name::{ERROR_NAME, ErrorName};
 use crate::extractors::operator::Operator;
 use crate::pages::{PageLinks, PageStyles, render_with_styles};
 
@@ -38,6 +39,7 @@ pub(super) async fn serve_file(name: Path<String>) -> HttpResponse {
                 .body(file.bytes.to_vec())
         }
         Ok(None) | Err(_) => HttpResponse::NotFound()
+            .insert_header((ERROR_NAME, ErrorName::NotFound.as_str()))
             .content_type("text/plain; charset=utf-8")
             .body("There is no such file.\n"),
     }

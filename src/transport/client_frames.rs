@@ -6,6 +6,7 @@
 //! kept, and the parser stops at the first violation.
 
 use bytes::{Buf, Bytes, BytesMut};
+use channelstream_actors::error::CloseCode;
 
 /// A frame of a client, reduced to what this server needs.
 #[derive(Debug, PartialEq, Eq)]
@@ -21,14 +22,14 @@ pub enum ClientFrame {
     /// A violation of the protocol. No frame follows it.
     Violation {
         /// The code of the close frame that the client gets.
-        code: u16,
+        code: CloseCode,
         /// The reason in the close frame, which says what was wrong.
         reason: &'static str,
     },
 }
 
 /// The code of the close frame for a frame that is too large.
-pub(super) const TOO_BIG_CODE: u16 = 1009;
+pub(super) const TOO_BIG_CODE: CloseCode = CloseCode::TooBig;
 
 const TOO_BIG: ClientFrame = ClientFrame::Violation {
     code: TOO_BIG_CODE,
@@ -36,7 +37,10 @@ const TOO_BIG: ClientFrame = ClientFrame::Violation {
 };
 
 fn protocol_error(reason: &'static str) -> ClientFrame {
-    ClientFrame::Violation { code: 1002, reason }
+    ClientFrame::Violation {
+        code: CloseCode::ProtocolError,
+        reason,
+    }
 }
 
 /// The parser of one websocket's frames.
@@ -221,7 +225,13 @@ mod tests {
         ] {
             let last = frames(bytes).pop();
             assert!(
-                matches!(last, Some(ClientFrame::Violation { code: 1002, .. })),
+                matches!(
+                    last,
+                    Some(ClientFrame::Violation {
+                        code: CloseCode::ProtocolError,
+                        ..
+                    })
+                ),
                 "{bytes:?}: {last:?}"
             );
         }

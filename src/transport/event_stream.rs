@@ -274,6 +274,6 @@ impl EventStream {
 fn encode_close(reason: CloseReason) -> String {
     format!(
         "event: close\ndata: {}\n\n",
-        serde_json::json!({"code": reason.code(), "reason": reason.reason()})
+        serde_json::json!({"code": reason.code().number(), "reason": reason.reason()})
     )
 }

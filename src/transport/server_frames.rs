@@ -2,6 +2,7 @@
 //! encoded from the broker.
 
 use bytes::Bytes;
+use channelstream_actors::error::CloseCode;
 
 /// The heartbeat, an empty list. It is a data frame, because proxies and pages accept no other
 /// frame as a sign of life.
@@ -15,11 +16,11 @@ const PONG: u8 = 0x8a;
 const LONGEST_PAYLOAD: usize = 125;
 
 /// Returns a close frame with its code and reason.
-pub(super) fn close(code: u16, reason: &str) -> Bytes {
+pub(super) fn close(code: CloseCode, reason: &str) -> Bytes {
     control(
         &[],
         CLOSE,
-        &[&code.to_be_bytes(), reason.as_bytes()].concat(),
+        &[&code.number().to_be_bytes(), reason.as_bytes()].concat(),
     )
 }
 

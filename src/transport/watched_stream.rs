@@ -18,6 +18,7 @@ use crate::transport::socket_handle::SocketHandle;
 /// The answer to a client whose head did not arrive in time.
 const TOO_LATE: &[u8] =
     b"HTTP/1.1 408 Request Timeout\r\nconnection: close\r\ncontent-type: application/json\r\n\
+x-channelstream-error: too-slow\r\n\
 content-length: 68\r\n\r\n\
 {\"request\": \"the head of the request took too long (head_timeout)\"}\n";
 

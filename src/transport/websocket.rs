@@ -9,7 +9,7 @@ use std::task::{Context as TaskContext, Poll};
 use actix::fut::ActorFuture;
 use actix::prelude::*;
 use bytes::Bytes;
-use channelstream_actors::error::CloseReason;
+use channelstream_actors::error::{CloseCode, CloseReason};
 use channelstream_actors::faults::strike;
 use channelstream_actors::limits::LimitKind;
 use channelstream_actors::outlet::{AwaitCapacity, Batch, End, Shut};
@@ -252,7 +252,7 @@ impl WebSocket {
             ClientFrame::Pong(payload) => self.take_pong(&payload, context),
             ClientFrame::Close => {
                 self.outlet.note_end(TransportEnd::Client);
-                self.close(1000, "", context);
+                self.close(CloseCode::Normal, "", context);
                 self.phase = self.phase.after_last_read();
             }
             ClientFrame::Violation { code, reason } => {
@@ -273,7 +273,7 @@ impl WebSocket {
             self.count_refusal(LimitKind::FramesPerSecond);
             self.outlet.note_end(TransportEnd::Violation);
             self.close(
-                1008,
+                CloseCode::TooManyFrames,
                 "too many frames in a second (frames_per_second)",
                 context,
             );
@@ -306,7 +306,7 @@ impl WebSocket {
 
     /// Sends a close frame, unless one was sent before. The websocket then ends after `close_grace`
     /// at the latest.
-    fn close(&mut self, code: u16, reason: &str, context: &mut Context<Self>) {
+    fn close(&mut self, code: CloseCode, reason: &str, context: &mut Context<Self>) {
         if self.phase.is_sending() {
             self.phase = self.phase.after_close_frame();
             self.io.push(server_frames::close(code, reason));

@@ -6,6 +6,7 @@ use super::errors::Errors;
 use super::facts::{Facts, Lookup};
 use super::fields::Table;
 use super::reader::BodyReader;
+use crate::error_name::ErrorName;
 
 /// A request type that is read from a body.
 pub trait FromBody: Send + Sized + 'static {
@@ -79,6 +80,7 @@ impl<T> Checked<T> {
 /// Creates the error about a connection that the broker does not know.
 pub fn unknown_connection() -> Errors {
     Errors::explained(
+        ErrorName::UnknownConnection,
         "Unknown connection",
         "there is no such connection: it was never opened, was disconnected, or was idle for too \
          long; call /connect again.",
@@ -88,6 +90,7 @@ pub fn unknown_connection() -> Errors {
 /// Creates the error about a user that the broker does not know.
 pub fn unknown_user() -> Errors {
     Errors::explained(
+        ErrorName::UnknownUser,
         "Unknown user",
         "there is no such user, or the user was forgotten; /connect creates users.",
     )

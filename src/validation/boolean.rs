@@ -5,6 +5,7 @@ use utoipa::openapi::schema::{AnyOfBuilder, ObjectBuilder, Type};
 
 use super::errors::Errors;
 use super::rule::{Rule, by_component};
+use crate::error_name::ErrorName;
 
 /// Reads a boolean, also in the spellings that the original server accepts. The description says
 /// that an absent boolean is `default`.
@@ -36,6 +37,9 @@ fn read_boolean(value: &RawValue) -> Result<bool, Errors> {
         }
         _ if number() == Some(1.0) => Ok(true),
         _ if number() == Some(0.0) => Ok(false),
-        _ => Err(Errors::message("Not a valid boolean.")),
+        _ => Err(Errors::message(
+            ErrorName::NotABoolean,
+            "Not a valid boolean.",
+        )),
     }
 }

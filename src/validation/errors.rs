@@ -15,6 +15,8 @@ use utoipa::openapi::schema::{
 use utoipa::openapi::{Ref, RefOr, Schema};
 use utoipa::{PartialSchema, ToSchema};
 
+use crate::error_name::ErrorName;
+
 /// The message about a field that is missing.
 pub const REQUIRED: &str = "Missing data for required field.";
 /// The message about a field that is null.
@@ -32,38 +34,34 @@ pub enum Errors {
 /// A message about one place.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ErrorMessage {
+    /// The name of the error, which also says which limit was reached.
+    name: ErrorName,
     text: String,
     hint: Option<String>,
-    /// The limit that was reached, if the message is about a limit.
-    limit: Option<LimitKind>,
 }
 
 impl Errors {
     /// Creates one message that needs no explanation.
-    pub fn message(text: impl Into<String>) -> Self {
+    pub fn message(name: ErrorName, text: impl Into<String>) -> Self {
         Self::Messages(vec![ErrorMessage {
+            name,
             text: text.into(),
             hint: None,
-            limit: None,
         }])
     }
 
     /// Creates one short message, with a hint that explains it.
-    pub fn explained(text: impl Into<String>, hint: impl Into<String>) -> Self {
+    pub fn explained(name: ErrorName, text: impl Into<String>, hint: impl Into<String>) -> Self {
         Self::Messages(vec![ErrorMessage {
+            name,
             text: text.into(),
             hint: Some(hint.into()),
-            limit: None,
         }])
     }
 
     /// Creates one message about a limit that was reached.
     pub fn limit(kind: LimitKind, text: impl Into<String>) -> Self {
-        Self::Messages(vec![ErrorMessage {
-            text: text.into(),
-            hint: None,
-            limit: Some(kind),
-        }])
+        Self::message(ErrorName::Limit(kind), text)
     }
 
     /// Creates a tree without errors.
@@ -95,12 +93,14 @@ impl Errors {
     /// Creates the error of a body or nested object of the wrong kind. `needed` says which kind it
     /// must be.
     pub fn wrong_kind_of_whole(text: &str, needed: &str, value: &RawValue) -> Self {
-        Self::part("_schema", Self::wrong_kind(text, needed, value))
+        let name = ErrorName::WrongBodyType;
+        Self::part("_schema", Self::wrong_kind(name, text, needed, value))
     }
 
     /// Creates the error of a value of the wrong kind. `needed` says which kind it must be.
-    pub fn wrong_kind(text: &str, needed: &str, value: &RawValue) -> Self {
+    pub fn wrong_kind(name: ErrorName, text: &str, needed: &str, value: &RawValue) -> Self {
         Self::explained(
+            name,
             text,
             format!("{needed} (got {}).", JsonKind::of(value).name()),
         )
@@ -108,7 +108,11 @@ impl Errors {
 
     /// Creates the error of a field that is missing.
     pub fn missing(name: &str, text: &str) -> Self {
-        Self::explained(text, format!("the key \"{name}\" is missing."))
+        Self::explained(
+            ErrorName::MissingField,
+            text,
+            format!("the key \"{name}\" is missing."),
+        )
     }
 
     /// Returns whether nothing is wrong.
@@ -155,12 +159,23 @@ impl Errors {
         })
     }
 
+    /// Returns the name of the tree's first error.
+    pub fn error_name(&self) -> Option<ErrorName> {
+        match self {
+            Self::Messages(messages) => messages.first().map(|message| message.name),
+            Self::Parts(parts) => parts.values().find_map(Self::error_name),
+        }
+    }
+
     /// Calls `count` for each limit that was reached.
     pub fn count_limits(&self, count: &mut impl FnMut(LimitKind)) {
         match self {
             Self::Messages(messages) => {
-                let limits = messages.iter().filter_map(|message| message.limit);
-                limits.for_each(count);
+                for message in messages {
+                    if let ErrorName::Limit(kind) = message.name {
+                        count(kind);
+                    }
+                }
             }
             Self::Parts(parts) => parts.values().for_each(|errors| errors.count_limits(count)),
         }
@@ -289,6 +304,9 @@ mod tests {
             nested.hint().as_deref(),
             Some("0.user: the key \"user\" is missing.")
         );
-        assert_eq!(Errors::message("Not a valid list.").hint(), None);
+        assert_eq!(
+            Errors::message(ErrorName::NotAList, "Not a valid list.").hint(),
+            None
+        );
     }
 }

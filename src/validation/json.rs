@@ -9,6 +9,7 @@ use serde_json::value::RawValue;
 
 use super::errors::{Errors, JsonKind, NULL};
 use super::rule::Rule;
+use crate::error_name::ErrorName;
 
 /// Applies a rule to a value that may not be null.
 ///
@@ -16,7 +17,7 @@ use super::rule::Rule;
 /// Fails when the value is null, and with the errors of the rule.
 pub fn not_null<T>(value: &RawValue, rule: &impl Rule<T>) -> Result<T, Errors> {
     if is_null(value) {
-        Err(Errors::message(NULL))
+        Err(Errors::message(ErrorName::NullField, NULL))
     } else {
         rule.read(value)
     }

@@ -6,6 +6,7 @@ use serde_json::value::RawValue;
 use utoipa::openapi::{Ref, RefOr, Schema};
 
 use super::errors::Errors;
+use crate::error_name::ErrorName;
 
 /// The schemas that other schemas refer to, by name.
 pub type Components = Vec<(String, RefOr<Schema>)>;
@@ -88,6 +89,12 @@ pub(super) fn by_component<T>(
 /// # Errors
 /// Fails when the value is not text.
 pub(super) fn text(value: &RawValue) -> Result<String, Errors> {
-    serde_json::from_str(value.get())
-        .map_err(|_| Errors::wrong_kind("Not a valid string.", "must be text", value))
+    serde_json::from_str(value.get()).map_err(|_| {
+        Errors::wrong_kind(
+            ErrorName::NotAText,
+            "Not a valid string.",
+            "must be text",
+            value,
+        )
+    })
 }

@@ -31,6 +31,7 @@ mod description;
 mod dialects;
 mod doors;
 mod drop_in;
+mod errors_page;
 mod explorer;
 mod faults;
 mod gaps;

@@ -5,6 +5,7 @@ use serde_json::value::RawValue;
 use time::{Date, Month, PrimitiveDateTime, Time, UtcOffset};
 use utoipa::openapi::schema::{ObjectBuilder, Type};
 
+use crate::error_name::ErrorName;
 use crate::validation::errors::Errors;
 use crate::validation::rule::{Rule, by, text};
 
@@ -24,7 +25,7 @@ pub fn datetime() -> impl Rule<Timestamp> {
         |value: &RawValue| {
             let text = text(value).ok();
             text.and_then(|text| parse(&text))
-                .ok_or_else(|| Errors::message("Not a valid datetime."))
+                .ok_or_else(|| Errors::message(ErrorName::NotADatetime, "Not a valid datetime."))
         },
         |_| {
             ObjectBuilder::new()

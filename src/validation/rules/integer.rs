@@ -4,6 +4,7 @@ use channelstream_actors::limits::Bound;
 use serde_json::value::RawValue;
 use utoipa::openapi::schema::{AnyOfBuilder, KnownFormat, ObjectBuilder, SchemaFormat, Type};
 
+use crate::error_name::ErrorName;
 use crate::validation::errors::Errors;
 use crate::validation::rule::{Rule, by_component, text};
 
@@ -44,8 +45,10 @@ pub fn history_size(default: u64, bound: Bound) -> impl Rule<u64> {
 
 /// Reads a whole number of at least 0.
 fn size(value: &RawValue) -> Result<u64, Errors> {
-    let number = integer(value).ok_or_else(|| Errors::message("Not a valid integer."))?;
-    u64::try_from(number).map_err(|_| Errors::message("Must be at least 0."))
+    let number = integer(value)
+        .ok_or_else(|| Errors::message(ErrorName::NotAnInteger, "Not a valid integer."))?;
+    u64::try_from(number)
+        .map_err(|_| Errors::message(ErrorName::NegativeNumber, "Must be at least 0."))
 }
 
 /// Reads a whole number as Python's `int()` does: fractions are cut off towards zero, and text may

@@ -4,6 +4,7 @@ use serde_json::value::RawValue;
 use utoipa::openapi::schema::ArrayBuilder;
 use utoipa::openapi::{RefOr, Schema};
 
+use crate::error_name::ErrorName;
 use crate::validation::errors::Errors;
 use crate::validation::json::not_null;
 use crate::validation::rule::{Components, Rule};
@@ -27,6 +28,7 @@ impl<T, R: Rule<T>> Rule<Vec<T>> for ListRule<R> {
     fn read(&self, value: &RawValue) -> Result<Vec<T>, Errors> {
         let items: Vec<&RawValue> = serde_json::from_str(value.get()).map_err(|_| {
             Errors::wrong_kind(
+                ErrorName::NotAList,
                 "Not a valid list.",
                 "must be a JSON list, even for a single value",
                 value,
@@ -42,10 +44,10 @@ impl<T, R: Rule<T>> Rule<Vec<T>> for ListRule<R> {
         }
         errors.into_result()?;
         if list.len() < self.least {
-            return Err(Errors::message(format!(
-                "Shorter than minimum length {}.",
-                self.least
-            )));
+            return Err(Errors::message(
+                ErrorName::ListTooShort,
+                format!("Shorter than minimum length {}.", self.least),
+            ));
         }
         Ok(list)
     }

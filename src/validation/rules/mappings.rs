@@ -9,6 +9,7 @@ use utoipa::PartialSchema;
 use utoipa::openapi::schema::{AdditionalProperties, ObjectBuilder};
 use utoipa::openapi::{RefOr, Schema};
 
+use crate::error_name::ErrorName;
 use crate::validation::errors::{Errors, JsonKind};
 use crate::validation::json::entries;
 use crate::validation::rule::{Rule, by_component};
@@ -19,7 +20,12 @@ pub(super) fn mapping<T>(
     rule: impl Fn(&RawValue) -> Result<T, Errors>,
 ) -> Result<BTreeMap<String, T>, Errors> {
     let entries = entries(value).ok_or_else(|| {
-        Errors::wrong_kind("Not a valid mapping type.", "must be a JSON object", value)
+        Errors::wrong_kind(
+            ErrorName::NotAMapping,
+            "Not a valid mapping type.",
+            "must be a JSON object",
+            value,
+        )
     })?;
     let mut errors = Errors::none();
     let mut map = BTreeMap::new();
@@ -46,6 +52,7 @@ pub fn payload(limit: usize) -> impl Rule<Payload> {
             let size = value.get().len();
             if JsonKind::of(value) != JsonKind::Object {
                 Err(Errors::wrong_kind(
+                    ErrorName::NotAMapping,
                     "Not a valid mapping type.",
                     "must be a JSON object",
                     value,

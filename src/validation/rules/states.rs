@@ -8,6 +8,7 @@ use utoipa::PartialSchema;
 use utoipa::openapi::schema::{ObjectBuilder, SchemaType, Type};
 
 use super::mappings::{mapping, mapping_schema};
+use crate::error_name::ErrorName;
 use crate::validation::errors::{Errors, JsonKind};
 use crate::validation::rule::{Rule, by, by_component, text};
 
@@ -41,6 +42,7 @@ fn read_state_value(value: &RawValue) -> Result<StateValue, Errors> {
         JsonKind::Text => text(value).map(|text| StateValue::Text(text.into())),
         JsonKind::Number => Ok(StateValue::Number(Number::new(value))),
         JsonKind::List | JsonKind::Object => Err(Errors::message(
+            ErrorName::NotAStateValue,
             "Value is not type of string, integer, boolean or float.",
         )),
     }

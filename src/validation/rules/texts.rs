@@ -3,6 +3,7 @@
 use serde_json::value::RawValue;
 use utoipa::openapi::schema::{ObjectBuilder, Type};
 
+use crate::error_name::ErrorName;
 use crate::validation::errors::Errors;
 use crate::validation::rule::{Rule, by, text};
 
@@ -21,9 +22,10 @@ pub fn name<T: From<Name>>(longest: usize) -> impl Rule<T> {
             if (1..=longest).contains(&text.chars().count()) {
                 Ok(T::from(Name(text)))
             } else {
-                Err(Errors::message(format!(
-                    "Length must be between 1 and {longest}."
-                )))
+                Err(Errors::message(
+                    ErrorName::WrongLength,
+                    format!("Length must be between 1 and {longest}."),
+                ))
             }
         },
         move |_| {

@@ -5,6 +5,7 @@ use utoipa::openapi::schema::{ObjectBuilder, SchemaFormat, Type};
 use utoipa::openapi::{RefOr, Schema};
 use uuid::Uuid;
 
+use crate::error_name::ErrorName;
 use crate::validation::errors::Errors;
 use crate::validation::rule::{Rule, by, text};
 
@@ -16,7 +17,7 @@ pub fn uuid<T: From<Uuid>>() -> impl Rule<T> {
             let text = text(value).ok();
             text.and_then(|text| parse_uuid(&text))
                 .map(T::from)
-                .ok_or_else(|| Errors::message("Not a valid UUID."))
+                .ok_or_else(|| Errors::message(ErrorName::NotAUuid, "Not a valid UUID."))
         },
         |_| uuid_schema(),
     )

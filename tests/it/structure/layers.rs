@@ -74,6 +74,7 @@ pub(super) const SERVER: Layers = Layers {
             "assets",
             "caller",
             "client_limits",
+            "error_name",
             "exchange",
             "lifecycle",
             "logging",
