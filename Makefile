@@ -5,12 +5,12 @@
 .PHONY: run test test-attack test-faults schemathesis soak bench \
 	fuzz fuzz-proof fuzz-coverage fuzz-corpus \
 	check web web-check deny install image dist dist-proof \
-	.tools .browser .clock .promtool .node .npm .web .venv .original .python .schemathesis
+	.tools .browser .clock .promtool .node .npm .web .venv .original .python .schemathesis .tutorials
 
 run: .tools
 	cargo run --release --locked -- --demo true
 
-test: .tools .browser .clock .promtool .node .original .python .schemathesis web-check
+test: .tools .browser .clock .promtool .node .original .python .schemathesis .tutorials web-check
 	cargo test --workspace --locked
 	cd clients/python && ../../$(PYTHON)/bin/mypy && ../../$(PYTHON)/bin/pytest -q
 
@@ -169,6 +169,17 @@ $(PYTHON)/ready: clients/python/pyproject.toml tests/generated/requirements.txt 
 	python3 -m venv $(PYTHON)
 	$(PYTHON)/bin/pip install -q --disable-pip-version-check -e "clients/python[test]" \
 		-r tests/generated/requirements.txt
+	touch $@
+
+# Builds the Python packages that the tutorials install, so that their tests need no network.
+TUTORIALS := target/tutorials
+.tutorials: $(TUTORIALS)/ready
+$(TUTORIALS)/ready: clients/python/pyproject.toml \
+		$(wildcard clients/python/src/channelstream_client/*.py) | .venv
+	rm -rf $(TUTORIALS)
+	python3 -m venv $(TUTORIALS)/tools
+	$(TUTORIALS)/tools/bin/pip wheel -q --disable-pip-version-check -w $(TUTORIALS)/wheels \
+		./clients/python flask django
 	touch $@
 
 # Creates the environment of the tests that check answers against the description. It is separate,

@@ -7,6 +7,7 @@ pub(crate) mod client;
 pub(crate) mod drain;
 pub(crate) mod event_stream;
 pub(crate) mod folder;
+pub(crate) mod guide;
 pub(crate) mod numbered;
 pub(crate) mod power_cut;
 pub(crate) mod proxy;
