@@ -4,8 +4,9 @@
 
 .PHONY: run test test-attack test-faults schemathesis soak bench \
 	fuzz fuzz-proof fuzz-coverage fuzz-corpus \
-	check web web-check deny install image dist dist-proof \
-	.tools .browser .clock .promtool .node .npm .web .venv .original .python .schemathesis .tutorials
+	check web web-check docs deny install image dist dist-proof \
+	.tools .browser .clock .promtool .node .npm .web .venv .original .python .schemathesis \
+	.tutorials
 
 run: .tools
 	cargo run --release --locked -- --demo true
@@ -116,6 +117,10 @@ dist-proof: dist
 # Checks licences, sources and bans of all dependencies: deny.toml.
 deny: .tools target/tools/bin/cargo-deny
 	target/tools/bin/cargo-deny check bans licenses sources
+
+# Builds the documentation as a site in target/docs, and checks its links.
+docs: .tools target/tools/bin/mdbook
+	packaging/docs.sh
 
 target/tools/bin/%:
 	cargo install --quiet --locked --root target/tools $*

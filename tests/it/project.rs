@@ -4,6 +4,21 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 
+/// Returns the files in a folder and in the folders below it.
+fn files_below(folder: &Path) -> Vec<PathBuf> {
+    let entries = fs::read_dir(folder).unwrap();
+    let paths = entries.map(|entry| entry.unwrap().path());
+    paths
+        .flat_map(|path| {
+            if path.is_dir() {
+                files_below(&path)
+            } else {
+                vec![path]
+            }
+        })
+        .collect()
+}
+
 /// Returns all text files that name targets of the Makefile or files of the project.
 fn pages() -> Vec<PathBuf> {
     let mut pages: Vec<PathBuf> = [
@@ -11,16 +26,18 @@ fn pages() -> Vec<PathBuf> {
         "CONTRIBUTING.md",
         "RELEASING.md",
         "SECURITY.md",
+        "CHANGELOG.md",
+        "clients/javascript/README.md",
+        "clients/python/README.md",
     ]
     .iter()
     .map(PathBuf::from)
     .collect();
     pages.push(".ci/run".into());
-    for folder in [".github/workflows", "docs", "docs/operations"] {
-        let entries = fs::read_dir(folder).unwrap();
-        let files = entries.map(|entry| entry.unwrap().path());
-        pages.extend(files.filter(|file| file.is_file()));
+    for folder in [".github/workflows", "docs"] {
+        pages.extend(files_below(Path::new(folder)));
     }
+    pages.retain(|page| page.extension().is_none_or(|end| end != "png"));
     pages
 }
 
@@ -90,6 +107,23 @@ fn every_file_that_a_page_links_to_exists() {
         }
     }
     assert!(found > 50, "found only {found} links");
+}
+
+#[test]
+fn the_site_lists_every_page_of_the_documentation() {
+    let summary = fs::read_to_string("docs/SUMMARY.md").unwrap();
+    let listed = summary.split("](").skip(1);
+    let listed: BTreeSet<PathBuf> = listed
+        .map(|rest| Path::new("docs").join(rest.split(')').next().unwrap()))
+        .collect();
+    let pages = files_below(Path::new("docs"));
+    let is_page = |file: &&PathBuf| file.extension().is_some_and(|end| end == "md");
+    let missing: Vec<&PathBuf> = pages
+        .iter()
+        .filter(is_page)
+        .filter(|page| !page.ends_with("SUMMARY.md") && !listed.contains(*page))
+        .collect();
+    assert!(missing.is_empty(), "docs/SUMMARY.md lacks {missing:?}");
 }
 
 /// Returns the anchors of all headings of a page.
