@@ -3,6 +3,7 @@
 
 use bytes::Bytes;
 use channelstream::fuzzing::{ClientFrame, ClientFrames};
+use channelstream_actors::error::CloseCode;
 
 use crate::effort::in_linear_time;
 
@@ -57,10 +58,10 @@ fn take_frame(rest: &mut &[u8], in_message: &mut bool) -> Option<ClientFrame> {
     let (first, second) = (*head.first()?, *head.last()?);
     let (is_final, opcode) = (first >> 7 == 1, first & 15);
     if first >> 4 & 7 != 0 {
-        return violation(1002, "reserved bits are set");
+        return violation(CloseCode::ProtocolError, "reserved bits are set");
     }
     if second >> 7 == 0 {
-        return violation(1002, "frame is not masked");
+        return violation(CloseCode::ProtocolError, "frame is not masked");
     }
     let length = match second & 127 {
         126 => take(rest, 2)?,
@@ -77,7 +78,10 @@ fn take_frame(rest: &mut &[u8], in_message: &mut bool) -> Option<ClientFrame> {
     };
     if opcode >= 8 {
         if !is_final || length > 125 {
-            return violation(1002, "control frame is fragmented or too long");
+            return violation(
+                CloseCode::ProtocolError,
+                "control frame is fragmented or too long",
+            );
         }
         let mask = take(rest, 4)?;
         let masked = take(rest, usize::try_from(length).ok()?)?;
@@ -87,17 +91,19 @@ fn take_frame(rest: &mut &[u8], in_message: &mut bool) -> Option<ClientFrame> {
             8 => Some(ClientFrame::Close),
             9 => Some(ClientFrame::Ping(payload)),
             10 => Some(ClientFrame::Pong(payload)),
-            _ => violation(1002, "unknown opcode"),
+            _ => violation(CloseCode::ProtocolError, "unknown opcode"),
         };
     }
     if length > LIMIT as u64 {
-        return violation(1009, "frame too large (frame_limit)");
+        return violation(CloseCode::TooBig, "frame too large (frame_limit)");
     }
     match opcode {
-        0 if !*in_message => return violation(1002, "continuation of nothing"),
-        1 | 2 if *in_message => return violation(1002, "message within a message"),
+        0 if !*in_message => return violation(CloseCode::ProtocolError, "continuation of nothing"),
+        1 | 2 if *in_message => {
+            return violation(CloseCode::ProtocolError, "message within a message");
+        }
         0..=2 => *in_message = !is_final,
-        _ => return violation(1002, "unknown opcode"),
+        _ => return violation(CloseCode::ProtocolError, "unknown opcode"),
     }
     // A frame that is cut off at the end of the stream is still to come.
     let payload = usize::try_from(length).ok()? + 4;
