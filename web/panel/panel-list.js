@@ -5,8 +5,21 @@ import { link, when, written } from './panel-words.js';
 /** The number of items on a page. */
 const PAGE = 100;
 
+/** The column that both lists end with. */
+const LAST_ACTIVE = {
+    title: 'Last active',
+    sort: 'last_active',
+    kind: 'time',
+    text: ({ last_active }) => when(last_active),
+};
+
 /** The time from the last keystroke to the search, in milliseconds. */
 const TYPING = 250;
+
+/** Returns the column of a number, which the server can sort by the same key. */
+function numberColumn(title, key) {
+    return { title, sort: key, kind: 'number', text: (row) => written(row[key]) };
+}
 
 /**
  * A list to search, sort and page through. The address of the page says which part is shown, and
@@ -112,30 +125,10 @@ export class ChannelList extends List {
                     text: (channel) => channel.name,
                     make: (channel) => link('channel', channel.name),
                 },
-                {
-                    title: 'Users',
-                    sort: 'users',
-                    kind: 'number',
-                    text: (channel) => written(channel.users),
-                },
-                {
-                    title: 'Connections',
-                    sort: 'connections',
-                    kind: 'number',
-                    text: (channel) => written(channel.connections),
-                },
-                {
-                    title: 'Events',
-                    sort: 'events',
-                    kind: 'number',
-                    text: (channel) => written(channel.events),
-                },
-                {
-                    title: 'Last active',
-                    sort: 'last_active',
-                    kind: 'time',
-                    text: (channel) => when(channel.last_active),
-                },
+                numberColumn('Users', 'users'),
+                numberColumn('Connections', 'connections'),
+                numberColumn('Events', 'events'),
+                LAST_ACTIVE,
             ],
         });
     }
@@ -155,23 +148,13 @@ export class UserList extends List {
                     text: ({ user }) => user,
                     make: ({ user }) => link('user', user),
                 },
-                {
-                    title: 'Connections',
-                    sort: 'connections',
-                    kind: 'number',
-                    text: ({ connections }) => written(connections),
-                },
+                numberColumn('Connections', 'connections'),
                 {
                     title: 'Public state',
                     kind: 'code',
                     text: ({ state }) => JSON.stringify(state),
                 },
-                {
-                    title: 'Last active',
-                    sort: 'last_active',
-                    kind: 'time',
-                    text: ({ last_active }) => when(last_active),
-                },
+                LAST_ACTIVE,
             ],
         });
     }
