@@ -24,7 +24,7 @@ struct ClientFiles;
 /// The style sheets, scripts and images of this server's pages.
 #[derive(RustEmbed)]
 #[folder = "web/"]
-#[include = "{demo,explorer,front,panel,shared,sign_in}/*"]
+#[include = "{demo,explorer,front,panel,shared}/*"]
 #[exclude = "*.html"]
 struct PageFiles;
 

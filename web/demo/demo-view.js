@@ -77,7 +77,7 @@ export class View {
         };
         const place = this.#at('connection');
         place.textContent = words[status] ?? status;
-        place.classList.toggle('is-listening', status === 'listening');
+        place.classList.toggle('is-live', status === 'listening');
     }
 
     /** Shows whether the page is unplugged, and what that means for the user. */
@@ -126,7 +126,13 @@ export class View {
         const messages = this.#chat.messages;
         const items = messages.map((message, index) => {
             const item = this.#message(message, connection, me);
-            item.classList.toggle('is-continued', isContinued(message, messages[index - 1]));
+            if (isContinued(message, messages[index - 1])) {
+                item.classList.add('is-continued');
+                // The name stays for screen readers.
+                for (const part of item.querySelectorAll('.who, .about')) {
+                    part.classList.add('seen-by-readers');
+                }
+            }
             return item;
         });
         this.#fill('messages', items);
