@@ -175,8 +175,8 @@ fn log_addresses(settings: &Settings, listeners: &Listeners) {
 
 /// Lists the pages that a browser on this machine can open, each with its address.
 fn list_links(settings: &Settings, address: SocketAddr) -> Vec<String> {
-    // With `enforce_https` no page is served over plain HTTP, and the server does not know the
-    // address at which the proxy serves the pages.
+    // Then no page is served over plain HTTP, and the server does not know the address at which the
+    // proxy serves the pages.
     if settings.enforce_https {
         return Vec::new();
     }

@@ -44,7 +44,7 @@ fn kind_of(folder: &Path, mounts: &str) -> Option<String> {
         let kind = kind.split(' ').next()?;
         folder.starts_with(&point).then(|| (point, kind.to_owned()))
     });
-    // Of several file systems that are mounted at the same place, only the last is visible.
+    // If several file systems are mounted at the same place, only the last is visible.
     let (_, kind) = mounts.max_by_key(|(point, _)| point.components().count())?;
     Some(kind)
 }
