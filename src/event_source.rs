@@ -25,15 +25,15 @@ pub fn answer() -> HttpResponseBuilder {
 /// The query parameter that names the last event that the client has read.
 pub const LAST_EVENT_ID: Parameter<String> = text(
     "last_event_id",
-    "The `id` of the last server-sent event that the page has read, or the position of the last \
-     long-poll that it has read.",
+    "The `id` of the last server-sent event that the page has read, or the \
+     `X-Channelstream-Position` of the last long-poll answer that it has read.",
 );
 
 /// The header with the same meaning as [`LAST_EVENT_ID`]. Browsers send it by themselves.
 pub const LAST_EVENT_ID_HEADER: Parameter<String> = text(
     "Last-Event-ID",
-    "The same as the parameter `last_event_id`, which is used if this header is absent. Browsers \
-     send it by themselves.",
+    "The same as the parameter `last_event_id`. The parameter is used if this header is absent. \
+     Browsers send this header by themselves.",
 );
 
 /// Returns the `id:` of the last event that the client has read. It is taken from the header

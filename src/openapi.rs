@@ -55,7 +55,7 @@ impl Modify for Security {
         (name = "channels",
             description = "Signed calls of applications that configure and show channels."),
         (name = "listening",
-            description = "Calls by which pages listen. Anyone who knows the `conn_id` can act as \
+            description = "Calls of pages that listen. Anyone who knows the `conn_id` can act as \
                            the connection."),
         (name = "operating",
             description = "Calls for operators and for programs that supervise the server."),

@@ -59,7 +59,7 @@ text_name! {
 }
 
 text_name! {
-    /// The name of a channel, of 1 to 256 characters; only `/channel_config` takes any length.
+    /// The name of a channel, of 1 to 256 characters; only `/channel_config` takes an empty name.
     ChannelName
 }
 

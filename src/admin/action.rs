@@ -123,8 +123,8 @@ describe_table!(ForgetRequest);
 
 /// Forgets a channel and everything that is stored for it.
 ///
-/// All connections leave the channel, and its settings, history and log are deleted. Answers
-/// whether there was such a channel.
+/// All connections leave the channel, and its settings, history and log are deleted. The answer
+/// says whether there was such a channel.
 #[utoipa::path(
     tag = "operating",
     operation_id = "forget_channel",

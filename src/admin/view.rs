@@ -24,7 +24,7 @@ const DEFAULT_LIMIT: usize = 100;
 
 const SEARCH: Parameter<String> = text(
     "search",
-    "A text that the names to show contain. Upper and lower case are treated as equal.",
+    "The text that a name must contain to be shown. Upper and lower case are treated as equal.",
 );
 
 const OFFSET: Parameter<usize> = Parameter {

@@ -46,17 +46,17 @@ impl Table for ConnectRequest {
     fn walk(fields: &mut impl Fields) -> Option<Self> {
         const USERNAME: &str = "The name of the user. A user who does not exist yet is created.";
         const USER_FIELD: &str =
-            "The name of the user, under the key that it had before version 0.7.";
+            "The name of the user, under the key that was used before version 0.7.";
         const CONN_ID: &str = "An id for the connection, in any usual spelling of a UUID. If it is \
                                absent, the server makes one. If the same user already has a \
                                connection with this id, that connection is kept.";
         const CHANNELS: &str = "The channels that the connection listens to. Channels that do not \
                                 exist are created.";
         const PUBLIC_KEYS: &str =
-            "The keys of the user's state that others may see. They replace the earlier ones.";
+            "The keys of the user's state that others may see. This list replaces the earlier one.";
         const FRESH_STATE: &str =
             "The values to set in the user's state if this call creates the user.";
-        const STATE: &str = "The values to set in the user's state in every case, after those of \
+        const STATE: &str = "The values to set in the user's state on every call, after those of \
                              `fresh_user_state`. No event is sent.";
         let limits = fields.facts().limits;
         // Before 0.7 the key was `user` (`protocol.md` §11).

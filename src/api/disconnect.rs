@@ -43,7 +43,7 @@ impl Table for DisconnectRequest {
 
 describe_table!(DisconnectRequest);
 
-/// Ends a connection that the body names.
+/// Ends the connection that the body names.
 ///
 /// The answer says whether there was such a connection.
 #[utoipa::path(
@@ -94,9 +94,9 @@ impl IntoParams for DisconnectQuery {
     }
 }
 
-/// Ends a connection that the query names.
+/// Ends the connection that the query names.
 ///
-/// The answer says whether there was such a connection. Every method except POST does this.
+/// The answer says whether there was such a connection. Every method except POST does the same.
 #[utoipa::path(
     tag = "listening",
     operation_id = "disconnect_by_query",
@@ -115,7 +115,7 @@ pub(crate) async fn disconnect_by_query(
     disconnect_by_any_method(services, query).await
 }
 
-/// Ends a connection that the query names, for requests with methods other than GET and POST.
+/// Ends the connection that the query names, for requests with methods other than GET and POST.
 pub async fn disconnect_by_any_method(
     services: Data<Services>,
     DisconnectQuery { conn_id }: DisconnectQuery,

@@ -190,7 +190,7 @@ pub(super) fn info_options(fields: &mut impl Fields) -> Option<InfoOptions> {
 
 /// Shows channels and their users.
 ///
-/// Without a body, all channels are shown. Every method does this.
+/// Without a body, all channels are shown. Every method does the same.
 #[utoipa::path(
     tag = "channels",
     operation_id = "info",

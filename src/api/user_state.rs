@@ -101,8 +101,8 @@ pub struct UserStateAnswer {
 
 /// Sets values in a user's state.
 ///
-/// The user's channels with `notify_state` get a `user_state_change` event with the public values
-/// that changed.
+/// Each channel of the user that has `notify_state` set gets a `user_state_change` event with the
+/// public values that changed.
 #[utoipa::path(
     tag = "users",
     operation_id = "user_state",

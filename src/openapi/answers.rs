@@ -1,18 +1,18 @@
-//! The answers to calls that are not done, for the description of the API. `error.rs` decides which
-//! error becomes which answer.
+//! The answers that report errors, for the description of the API. `error.rs` decides which error
+//! becomes which answer.
 
 use serde::Serialize;
 use utoipa::{IntoResponses, ToSchema};
 
 use crate::validation::errors::Errors;
 
-/// The answer to a call that was not done.
+/// The answer to a call that was refused, or whose outcome is unknown.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct Refusal {
-    /// The reason why the call was not done.
+    /// The reason for the refusal, or why the outcome is unknown.
     #[schema(example = "The call is not signed: x-channelstream-secret is missing.")]
     request: String,
-    /// Always `unknown`: the call was done, but not stored, or its answer was too large. Or absent.
+    /// Absent if nothing was done. `unknown` if done but not stored, or if the answer is too large.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false, example = "unknown")]
     outcome: Option<&'static str>,
@@ -75,7 +75,7 @@ pub enum InvalidBody {
     /// The request breaks rules, and nothing has changed. The answer names all wrong fields.
     #[response(status = 422, headers(
         ("X-Channelstream-Hint" = String, description = "An explanation of the first error whose \
-            message says little. It may be absent.")
+            message says too little. It is absent if every message says enough.")
     ))]
     Invalid(Errors),
 }
@@ -85,8 +85,8 @@ pub enum InvalidBody {
 pub enum InvalidQuery {
     /// A parameter of the query is wrong. The list says which one.
     #[response(status = 422, headers(
-        ("X-Channelstream-Hint" = String, description = "An explanation of the right form, if the \
-            `conn_id` is wrong. Otherwise it is absent.")
+        ("X-Channelstream-Hint" = String, description = "The right form of a `conn_id`, if the \
+            `conn_id` is wrong. Otherwise the header is absent.")
     ))]
     Invalid(Vec<String>),
 }
@@ -147,7 +147,7 @@ pub enum WatchErrors {
             `signature too old`, or another fault of the signature.")
     ))]
     BadSignature(Refusal),
-    /// The request has neither a session nor a signature, and its address is not in
+    /// The request has neither a session nor a signature, and the caller's address is not in
     /// `allow_posting_from` or is hidden by a proxy. A request that came through a proxy while the
     /// server uses a default secret gets the same answer.
     #[response(status = 403)]

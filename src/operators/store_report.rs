@@ -35,7 +35,7 @@ pub struct FileReport {
     /// The number of seconds since the last transaction. Null if none was written since the start.
     #[schema(required = true)]
     seconds_since_commit: Option<f64>,
-    /// The reason why the file cannot be written. Null while it can.
+    /// The reason why the file cannot be written. Null while it can be written.
     #[schema(required = true)]
     error: Option<String>,
 }

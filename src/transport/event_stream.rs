@@ -52,8 +52,8 @@ const EVENTS_PER_POSITION: u64 = 64;
 /// Listens for events by server-sent events.
 ///
 /// The `data` of each server-sent event is a list of events as JSON. Its `id` is the position of a
-/// page that has read it. Comments are heartbeats. An event of the type `close` says why the stream
-/// ends. While the server stops, a new stream ends at once with this event.
+/// page that has read this list. Comments are heartbeats. An event of the type `close` says why the
+/// stream ends. While the server stops, a new stream ends at once with this event.
 #[utoipa::path(
     tag = "listening",
     operation_id = "server_sent_events",

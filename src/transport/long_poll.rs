@@ -64,12 +64,12 @@ const LAST_WAIT: Duration = Duration::from_millis(500);
     params(ListenParams, PositionHeader, CallbackParams),
     responses(
         (status = 200,
-            description = "The events that arrived, as a list. With `callback` it is a script \
-                that passes the list to a function.",
+            description = "The events that arrived, as a list. With `callback` the answer is a \
+                script that passes the list to a function.",
             content((Vec<Event<'static>> = "application/json"), (String = "text/javascript")),
             headers(("X-Channelstream-Position" = String,
-                description = "The position of a client that has read this answer, for its next \
-                    `last_event_id`. It may be absent."))),
+                description = "The position of a client that has read this answer. The client \
+                    sends it as `last_event_id` with its next poll. The header may be absent."))),
         CommonErrors, HttpsOnly, InvalidQuery, ListenErrors, PollErrors,
     ),
 )]

@@ -33,7 +33,7 @@ pub fn describe<T: Table + ToSchema>() -> TableDescription {
     let mut either = AnyOfBuilder::new().description(Some(T::ABOUT));
     for (form, name) in [(newer, names.0), (Describer::of::<T>(Form::Older), names.1)] {
         let component = format!("{}By{}", T::name(), capitalized(name));
-        let about = format!("The form of this request with the key `{name}`.");
+        let about = format!("The form of the request that has the key `{name}`.");
         either = either.item(Ref::from_schema_name(&component));
         components.push((component, form.object(&about)));
     }

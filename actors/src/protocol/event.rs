@@ -69,7 +69,7 @@ event_type!(
 pub enum Event<'a> {
     /// A message that somebody sent.
     Message(MessageEvent<'a>),
-    /// An edit of a message, which clients show from now on.
+    /// An edit of a message. Clients show the edited message from now on.
     Edit(EditEvent<'a>),
     /// A deletion, after which clients remove the message.
     Deletion(DeletionEvent<'a>),
@@ -77,7 +77,7 @@ pub enum Event<'a> {
     Presence(PresenceEvent<'a>),
     /// The public state of a user changed.
     StateChange(StateChangeEvent<'a>),
-    /// Events that the client missed and that are gone.
+    /// A gap: events that the client missed are gone.
     Gap(GapEvent<'a>),
 }
 
@@ -102,7 +102,7 @@ pub struct MessageEvent<'a> {
     /// The time of the last edit; null if there was none.
     #[schema(required = true)]
     edited: Option<Timestamp>,
-    /// True if the client missed the event, or may have read it before.
+    /// True in catch-up: the client missed the event, or may already have read it.
     catchup: bool,
 }
 
@@ -194,7 +194,7 @@ pub fn deletion(deletion: &Deletion) -> EventBody {
     EventBody::encode(&Event::Deletion(event), None)
 }
 
-/// Whether a user's first connection came to a channel, or its last connection left.
+/// Whether the first connection of a user came to a channel, or the last one left.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, ToSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Action {
@@ -243,7 +243,7 @@ pub struct PresenceEvent<'a> {
     users: &'a [UserState],
     /// An object that says whether the user came or left.
     message: PresenceMessage,
-    /// True if the client missed this presence event, or may have read it before.
+    /// True in catch-up: the client missed this presence event, or may already have read it.
     catchup: bool,
 }
 
@@ -303,11 +303,11 @@ pub struct StateChangeEvent<'a> {
     channel: &'a ChannelName,
     /// The public state now, and what changed in it.
     message: StateChangeMessage<'a>,
-    /// True if the client missed this change, or may have read it before.
+    /// True in catch-up: the client missed this change, or may already have read it.
     catchup: bool,
 }
 
-/// A user's public state after a change, and the change.
+/// A user's public state after a change, and the values that changed.
 #[derive(Serialize, ToSchema)]
 pub struct StateChangeMessage<'a> {
     /// The public part of the user's state after the change.
@@ -335,7 +335,7 @@ pub fn state_change(event: &StateChange<'_>) -> EventBody {
     EventBody::encode(&Event::StateChange(event), None)
 }
 
-/// Events that the client missed are gone. It should ask its application for the current state.
+/// Events that the client missed are gone. The client should ask its application for the state.
 #[derive(Serialize, ToSchema)]
 pub struct GapEvent<'a> {
     /// The id of this gap event.

@@ -131,11 +131,11 @@ pub struct UserInfo {
     /// The public part of the listed user's state.
     #[schema(value_type = BTreeMap<String, StateValue>)]
     pub state: State,
-    /// The ids of the user's connections that are present.
+    /// The ids of the user's connections that count as present.
     pub connections: Vec<ConnId>,
 }
 
-/// The numbers of the server since it started.
+/// The current numbers of the server, and its totals since the start.
 #[derive(Clone, Debug, Serialize, ToSchema)]
 pub struct Totals {
     /// The number of users in memory, with or without connections.
@@ -146,7 +146,7 @@ pub struct Totals {
     pub total_connections: usize,
     /// The number of channels that exist.
     pub total_channels: usize,
-    /// The number of deliveries of messages: a message that three connections got counts three.
+    /// The number of deliveries. A message that three connections got counts as three.
     pub total_messages: u64,
     /// The number of messages that were published since the server started.
     pub total_unique_messages: u64,

@@ -45,10 +45,10 @@ impl From<Box<RawValue>> for Payload {
     }
 }
 
-/// The recipients of a message. A message without channel and recipients reaches nobody.
+/// The recipients of a message. A message with neither a channel nor `pm_users` reaches nobody.
 #[derive(Clone, Debug, Default, Serialize, ToSchema)]
 pub struct Address {
-    /// The recipients: in the channel only, or on all their connections if there is no channel.
+    /// The users who get the message: in the channel if there is one, or on all their connections.
     pub pm_users: Vec<UserName>,
     /// The users of the channel who do not get the message.
     pub exclude_users: Vec<UserName>,
@@ -111,12 +111,12 @@ pub struct Draft {
     pub message: Option<Payload>,
 }
 
-/// An accepted message, as `POST /message` answers it and the history keeps it.
+/// An accepted message, as `POST /message` returns it and the history keeps it.
 // Generators of clients confuse a type called `Message` with its field.
 #[derive(Clone, Debug, Serialize, ToSchema)]
 #[schema(as = AcceptedMessage)]
 pub struct Message {
-    /// The recipients, and whether history keeps the message.
+    /// The recipients, and whether the history keeps the message.
     #[serde(flatten)]
     pub address: Address,
     /// The id of the accepted message.
@@ -190,7 +190,7 @@ pub(crate) const SHARED: usize = 4 * size_of::<usize>();
 /// An accepted edit: the answer of `PATCH /message`.
 #[derive(Clone, Debug, Serialize, ToSchema)]
 pub struct Patch {
-    /// The recipients, and whether history keeps the message.
+    /// The recipients, and whether the history keeps the message.
     #[serde(flatten)]
     pub address: Address,
     /// The id of the message to edit.
@@ -232,7 +232,7 @@ impl Patch {
 /// An accepted deletion: the answer of `DELETE /message`.
 #[derive(Clone, Debug, Serialize, ToSchema)]
 pub struct Deletion {
-    /// The recipients, and whether history keeps the message.
+    /// The recipients, and whether the history keeps the message.
     #[serde(flatten)]
     pub address: Address,
     /// The id of the message to delete.

@@ -92,7 +92,7 @@ impl Serialize for StateValue {
 /// A user's whole state, or the public part of it. It is shared with channels and answers.
 pub type State = Arc<BTreeMap<String, StateValue>>;
 
-/// A value of a user's state that changed.
+/// A changed value of a user's state.
 #[derive(Clone, Debug, PartialEq, Serialize, ToSchema)]
 pub struct Change {
     /// The key of the value that changed.
