@@ -117,19 +117,20 @@ settings! {
     /// `[::]:8000` or `unix:/run/channelstream.sock`.
     listen: Vec<ListenAddress> = Vec::new();
     /// More addresses to listen on, for signed calls, the panel, the explorer, metrics and health
-    /// checks. When there are any, all other addresses serve only `/ws`, `/sse`, `/listen`,
+    /// checks. If there are any, all other addresses serve only `/ws`, `/sse`, `/listen`,
     /// `/disconnect` and the browser client.
     internal_listen: Vec<ListenAddress> = Vec::new();
     /// Allow a second server to listen on the same address (SO_REUSEPORT), so that it serves while
     /// this one stops. Both servers need this setting. When a server stops, the kernel resets the
-    /// connections that still wait in its queue. With a socket from systemd no connection is reset.
+    /// connections that the server has not accepted yet. With a socket from systemd no connection
+    /// is reset.
     reuse_port: bool = false;
     /// The secret that your application signs its calls with. A list, `["new", "old"]`, allows
     /// several secrets while you replace one. The server itself signs with the first.
     secret: SecretList = SecretList::from(KNOWN_SECRET);
     /// A file to read `secret` from, with one secret on each line. Empty: no file.
     secret_file: String = String::new();
-    /// The name to sign in to the admin panel with.
+    /// The user name for signing in to the admin panel.
     admin_user: String = "admin".to_owned();
     /// The password of the admin panel.
     admin_secret: Secret = Secret::from(KNOWN_ADMIN_SECRET);
@@ -161,8 +162,8 @@ settings! {
     /// Accept each signature only once. A repeated signature gets 401. The signed text must be
     /// `PATH|NONCE`, with a different nonce for each call.
     reject_replays: bool = false;
-    /// The largest size, in bytes, of the memory for signatures that `reject_replays` keeps, each
-    /// for 60 seconds. When the memory is full, signed calls get 503.
+    /// The largest size, in bytes, of the memory for the signatures that `reject_replays`
+    /// remembers. Each is remembered for 60 seconds. When the memory is full, signed calls get 503.
     replay_bytes: usize = 64 << 20;
     /// Answer 406 to every request that did not come by https.
     enforce_https: bool = false;
@@ -172,8 +173,9 @@ settings! {
     /// The addresses and networks of your reverse proxies. The server believes the headers in
     /// `proxy_headers` only if they come from these. Empty: the server believes no proxy header.
     trusted_proxies: Vec<Network> = Vec::new();
-    /// The headers that your reverse proxies set, and that the server believes from them. The list
-    /// may also name `x-script-name`, `x-scheme` and `x-url-scheme`, which the original believes.
+    /// The headers that your reverse proxies set. The server believes only these, and only from
+    /// `trusted_proxies`. The list may also name `x-script-name`, `x-scheme` and `x-url-scheme`,
+    /// which the original believes.
     proxy_headers: Vec<ProxyHeader> = vec![
         ProxyHeader::ForwardedFor,
         ProxyHeader::ForwardedProto,
@@ -218,32 +220,32 @@ settings! {
     /// The largest number of entries that each channel and each user keeps for clients that come
     /// back or are slow.
     log_length: usize = Limits::default().log_length;
-    /// The largest size, in bytes, of the entries that one channel or one user keeps for such
-    /// clients.
+    /// The largest size, in bytes, of the entries that one channel or one user keeps for clients
+    /// that come back or are slow.
     log_bytes: usize = Limits::default().log_bytes;
     /// The largest size, in bytes, of the messages in a channel's history. Beyond it the oldest
     /// messages are dropped.
     history_bytes: usize = Limits::default().history_bytes;
-    /// The largest size, in bytes, of the memory for `Idempotency-Key`. When the memory is full,
-    /// calls with new keys get 503.
+    /// The largest size, in bytes, of the memory for calls with an `Idempotency-Key`. When the
+    /// memory is full, calls with new keys get 503.
     idempotency_bytes: usize = Limits::default().idempotency_bytes;
     /// `memory` or `file`: where users, channels, messages and connections are kept. With `file` a
     /// server that starts again continues where it stopped.
     store: StoreKind = StoreKind::default();
     /// The path of the SQLite database that `store = "file"` uses. Its folder must exist.
     store_path: String = "channelstream.sqlite".to_owned();
-    /// `interval` or `always`. With `always` the server answers a call after its change is on the
-    /// disk. With `interval` a power cut can lose the last second.
+    /// `interval` or `always`. With `always` the server answers a call only after its change is on
+    /// the disk. With `interval` a power cut can lose the last second.
     store_sync: StoreSync = StoreSync::default();
-    /// The longest time, in seconds, after which a change is written to the file. A process that is
-    /// killed loses at most the changes of this time.
+    /// The longest time, in seconds, that a change waits before it is written to the file. A
+    /// process that is killed loses at most the changes of this time.
     store_flush_interval: Duration = Duration::from_millis(50);
     /// The largest size, in bytes, of the changes that wait for a file that cannot be written.
     /// Beyond it the changes are dropped, and the whole file is written anew when it can be written
     /// again.
     store_queue_bytes: usize = 64 << 20;
     /// Seconds for which a server with `store = "file"` waits for clients to return after a
-    /// restart. A shorter restart makes no user leave a channel.
+    /// restart. A user whose clients return within this time does not leave any channel.
     restart_grace: Duration = Limits::default().restart_grace;
     /// The largest number of message lists that wait for one client. Further messages stay in the
     /// log.
@@ -277,11 +279,11 @@ settings! {
     max_connections_per_address: usize = 1000;
     /// The largest number of channels. A call that would exceed it gets 503. 0: no limit.
     max_channels: usize = Limits::default().channels;
-    /// The largest number of users, including those that are offline for less than
+    /// The largest number of users, including users who have been offline for less than
     /// `gc_users_after`. A call that would exceed it gets 503. 0: no limit.
     max_users: usize = Limits::default().users;
-    /// The largest number of connections that a user may have, including those that are away for
-    /// less than `gc_conns_after`. A call that would exceed it gets 422. 0: no limit.
+    /// The largest number of connections that a user may have, including connections that have been
+    /// away for less than `gc_conns_after`. A call that would exceed it gets 422. 0: no limit.
     max_connections_per_user: usize = Limits::default().connections_per_user;
     /// The largest number of keys in a user's state. A call that would exceed it gets 422. 0: no
     /// limit.
@@ -295,16 +297,17 @@ settings! {
     /// The largest number of admin panels that may be open at once. Further panels get 503. Each
     /// panel reads all channels or users again and again. 0: no limit.
     open_panels: usize = 20;
-    /// The largest amount of memory that the server may count, in bytes: logs, histories, states,
-    /// and a fixed amount for each connection, user, channel and socket. Beyond it messages get
-    /// 503, and the largest logs and histories lose their oldest entries. 0: three quarters of the
-    /// memory of the control group or the machine.
+    /// The largest number of bytes that the server may hold in logs, histories and states, plus a
+    /// fixed amount for each connection, user, channel and socket. Beyond it messages get 503, and
+    /// the largest logs and histories lose their oldest entries. 0: three quarters of the memory of
+    /// the control group or the machine.
     memory_limit: usize = 0;
     /// The largest `history_size` that a channel may have. A call with a larger one gets 422. 0: no
     /// limit.
     history_size_max: usize = 10_000;
-    /// Seconds within which the head of a request must arrive; otherwise the request gets 408. The
-    /// time starts when the connection is made, and with the first byte of each later head.
+    /// Seconds within which the head of a request must arrive; otherwise the request gets 408. For
+    /// the first request the time starts when the connection is made. For each later request it
+    /// starts with the first byte of the head.
     head_timeout: Duration = Duration::from_secs(10);
     /// Seconds within which the body of a request must arrive; otherwise the request gets 408.
     body_timeout: Duration = Duration::from_secs(30);
@@ -331,8 +334,8 @@ settings! {
     /// Seconds for which the server continues to serve after it was told to stop, while `/ready`
     /// already answers 503. Set it to the time that a load balancer needs to notice.
     drain_notice: Duration = Duration::ZERO;
-    /// Seconds within which, when the server stops, running calls finish and all clients are closed
-    /// one after the other.
+    /// Seconds within which a stopping server finishes running calls and closes all clients one
+    /// after the other.
     drain_time: Duration = Duration::from_secs(5);
     /// The number of threads, at most 256. 0: one thread for each processor.
     workers: usize = 0;
