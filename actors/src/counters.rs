@@ -68,14 +68,14 @@ impl Counters {
         self.0.messages.load(Relaxed)
     }
 
-    /// Returns the number of entries of any kind that were sent to outlets. One entry to three
-    /// listening connections counts three.
+    /// Returns the number of entries of any kind that were sent to outlets. An entry that is sent
+    /// to three connections counts as three.
     pub fn deliveries(&self) -> ByTransport<u64> {
         self.0.deliveries.load()
     }
 
-    /// Returns the number of messages that were sent to outlets. One message to three listening
-    /// connections counts three.
+    /// Returns the number of messages that were sent to outlets. A message that is sent to three
+    /// connections counts as three.
     pub fn delivered_messages(&self) -> u64 {
         self.0.delivered_messages.load(Relaxed)
     }

@@ -155,7 +155,7 @@ macro_rules! close_codes {
 }
 
 close_codes! {
-    /// The client or the application ended it.
+    /// The client closed the websocket, or the connection was disconnected.
     Normal = 1000;
     /// The client broke the websocket protocol.
     ProtocolError = 1002;
@@ -197,7 +197,7 @@ pub enum CloseReason {
     Idle,
     /// The connection is not known. The client has to connect again through the application.
     UnknownConnection,
-    /// This limit of the server leaves no room for the client.
+    /// The server has no room for the client, because it has reached this limit.
     Full(LimitKind),
     /// A fault of the server has ended the connection, or an actor that it relied on.
     Fault,

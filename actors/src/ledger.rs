@@ -22,7 +22,8 @@ use crate::store::note::{CallRecord, Note};
 /// if a restart came in between.
 const REMEMBERED: Duration = Duration::from_secs(300);
 
-/// The number of bytes that a call takes besides its key and its answer.
+/// The number of bytes that a call takes besides its answer and its key, which is in two
+/// collections.
 const CALL_BYTES: usize = 2 * (size_of::<String>() + size_of::<Call>());
 
 /// Begins a call with this key. Sent by the broker.
@@ -55,7 +56,8 @@ pub(crate) enum Claimed {
 pub struct Claim {
     /// The time at which the call was first made.
     pub begun_at: Moment,
-    /// Whether a restart has interrupted the call, so that some of it may have been done.
+    /// Whether some of the call may have been done before, because a restart interrupted it or the
+    /// store could not keep it.
     pub is_repeat: bool,
     seed: Uuid,
 }
@@ -113,7 +115,8 @@ enum CallState {
 pub(crate) struct Ledger {
     common: Common,
     calls: HashMap<String, Call>,
-    /// The keys of calls that are not under way, in the order in which they are forgotten.
+    /// The keys of calls that were answered or interrupted, in the order in which they are
+    /// forgotten. An interrupted call may be under way again.
     done: VecDeque<(Moment, String)>,
     /// The count of the bytes that all calls hold together.
     held: HeldBytes,

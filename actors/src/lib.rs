@@ -52,8 +52,8 @@
 //! - `directories` and `directory`: find and create actors by name;
 //! - [`outlet`]: the contract between the broker and a socket;
 //! - [`store`]: keeps the actors' changes beyond the end of the process;
-//! - [`core`]: the rules, as plain structs without actors; the [`cursor`](core::cursor) of a
-//!   subscriber is one of them;
+//! - [`core`]: the rules, as plain structs without actors, for example the
+//!   [`cursor`](core::cursor) of a subscriber;
 //! - [`memory`]: counts the bytes that all of this takes, and limits them;
 //! - `room`: counts the actors, and reserves room for new ones;
 //! - [`protocol`]: the types that go over the wire; [`list`], [`name`], [`position`], [`limits`],
@@ -76,9 +76,10 @@
 //! - A connection begins, changes and ends only in its own actor. This actor alone keeps the
 //!   connection's channels, and it tells the user of each change in order. Otherwise a user could
 //!   keep a connection that has ended.
-//! - At most one transport of a connection is attached. The next one is attached after that one has
-//!   reported what its client has read. A transport holds its attachment as a value, and dropping
-//!   the value reports that nothing is known. Otherwise two transports would send the same entries.
+//! - At most one transport of a connection is attached. A new transport is attached only after the
+//!   former one has reported what its client has read. A transport holds its attachment as a value,
+//!   and dropping the value reports that nothing is known. Otherwise two transports would send the
+//!   same entries.
 //! - An actor leaves its directory only when no message is on its way to it and it has answered
 //!   every request. Otherwise a call would get no answer.
 

@@ -19,9 +19,9 @@ pub struct Limits {
     /// The time for which a user whose socket closed still counts as present, so that a page that
     /// is loaded again makes no presence event.
     pub presence_grace: Duration,
-    /// The time after its last activity at which a user without connections is forgotten.
+    /// The time without activity after which a user without connections is forgotten.
     pub user_lifetime: Duration,
-    /// The time after its last activity at which a channel without subscribers is forgotten.
+    /// The time without activity after which a channel without subscribers is forgotten.
     pub channel_lifetime: Duration,
     /// The interval at which users and channels drop old entries, and check whether they are to be
     /// forgotten.
@@ -44,8 +44,8 @@ pub struct Limits {
     pub handover: Duration,
     /// The largest number of bytes that the memory for `Idempotency-Key` holds.
     pub idempotency_bytes: usize,
-    /// The shortest time after a restart for which the server waits for a client before the
-    /// connection ends.
+    /// The shortest time for which the server, after a restart, waits for a client to return before
+    /// it ends the connection.
     pub restart_grace: Duration,
     /// The largest number of channels that a connection may be in.
     pub channels_per_connection: usize,

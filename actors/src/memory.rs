@@ -58,13 +58,13 @@ struct MemoryState {
     histories: AtomicUsize,
     /// The largest number of bytes that may be counted.
     limit: usize,
-    /// Whether too much was counted, and the count is not clearly below the limit again.
+    /// Whether too much was counted, and the count has not yet fallen clearly below the bound.
     is_full: AtomicBool,
     /// The number of times that logs and histories were trimmed because too much was counted.
     trims: AtomicU64,
 }
 
-/// The kind as which bytes are counted.
+/// The kind of bytes that are counted.
 #[derive(Clone, Copy, Debug)]
 enum Kind {
     Message,

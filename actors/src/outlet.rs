@@ -67,7 +67,7 @@ pub struct End {
     /// Whether the client is expected to listen again at once, as after a long-poll. Otherwise the
     /// client counts as lost.
     pub returns: bool,
-    /// The positions up to which the client has read as well, if its next transport is of the same
+    /// The positions that also count as read if the next transport of the client is of the same
     /// kind.
     pub presumed: Option<Presumed>,
 }
@@ -119,7 +119,7 @@ impl Attachment {
     }
 
     /// Tells the connection what the client has read for certain, so that the store can keep it. A
-    /// report may be lost, because the next report, or the end, says more.
+    /// lost report does no harm, because the next report, or the end, says more.
     pub fn report(&self, read: Report) {
         let stage = Stage::Read(read);
         // A full mailbox does no harm, because a report may be lost.
@@ -149,8 +149,7 @@ impl Drop for Attachment {
     }
 }
 
-/// A socket as the broker uses it from outside, when its outlet does not run because the socket is
-/// stuck.
+/// The access to a socket from outside its outlet, which does not run while the socket is stuck.
 pub trait Socket: Send + Sync + std::fmt::Debug {
     /// Ends the socket at once.
     fn cut(&self);
@@ -177,8 +176,8 @@ impl Socket for FormerSocket {
 }
 
 /// The bytes on their way to a client: they were sent to its outlet, and the socket has not taken
-/// them yet. Bytes that the outlet has taken still wait, because an actor takes its whole mailbox
-/// before the socket takes anything.
+/// them yet. Bytes that the outlet has taken from its mailbox still count, because an actor takes
+/// its whole mailbox before the socket takes anything.
 #[derive(Clone, Debug)]
 pub struct Queue(Arc<QueueState>);
 
@@ -322,8 +321,8 @@ impl Outlet {
         is_sent
     }
 
-    /// Tells the outlet to end. If it cannot, because its socket is stuck, the socket is cut after
-    /// `grace`.
+    /// Tells the outlet to end. If the outlet cannot end because its socket is stuck, the socket is
+    /// cut after `grace`.
     pub(crate) fn shut(&self, reason: CloseReason, grace: Duration) {
         #[expect(
             clippy::disallowed_methods,

@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 /// The life of a log's numbering. The first epoch is random and is created with the log. The next
-/// one begins when the log may have lost entries that clients have read, so that their offsets are
-/// given again. An offset means nothing in another epoch.
+/// one begins when the log may have lost entries that clients have read. The offsets of these
+/// entries are then given again. An offset means nothing in another epoch.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
 pub struct Epoch(u64);
 

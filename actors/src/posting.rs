@@ -18,9 +18,9 @@ use crate::protocol::message::{Deletion, Patch};
 
 /// Appends publications in the given order, and delivers them. Sent by the broker.
 ///
-/// The answer comes when the entries are ordered, kept and delivered, so what the sender does next
-/// comes after them everywhere. In a burst to many listeners the answer comes when the entries are
-/// ordered and kept.
+/// The answer comes when the entries are ordered, kept and delivered, so everything that the sender
+/// does next comes after them everywhere. In a burst to many listeners the answer comes when the
+/// entries are ordered and kept.
 #[derive(Message, Clone)]
 #[rtype(result = "()")]
 pub(crate) struct Publish {
@@ -31,8 +31,8 @@ pub(crate) struct Publish {
     /// The call that these publications belong to. It counts as pending until all of it is done,
     /// even if its caller has hung up.
     pub(crate) call: Arc<Counted>,
-    /// Whether some of these publications may have been published before a restart. Those are not
-    /// published again.
+    /// Whether an earlier attempt of the call may have published some of these publications. They
+    /// are then not published again.
     pub(crate) is_repeat: bool,
 }
 
@@ -152,8 +152,9 @@ pub(crate) trait LogActor: Actor<Context = Context<Self>> {
         }
     }
 
-    /// Changes the core in any other way, and then delivers the entries that it appended. Entries
-    /// that were published before the change are delivered first, as they were then.
+    /// Changes the core otherwise than by publishing, and then delivers the entries that it
+    /// appended. Entries that were published before the change are delivered first, as they were
+    /// then.
     fn change(&mut self, context: &mut Context<Self>, change: impl FnOnce(&mut Self::Core)) {
         self.catch_up(context);
         let (core, _) = self.parts();
@@ -202,9 +203,9 @@ pub(crate) trait LogActor: Actor<Context = Context<Self>> {
         delivery.is_up_to_date(conn_id, core.log())
     }
 
-    /// Asks each outlet that became full once for capacity. When the outlet answers, delivery to
-    /// its subscriber goes on. An outlet that is gone answers with an error, and its connection
-    /// detaches it.
+    /// Asks each outlet that became full to answer when it has capacity. Each is asked only once.
+    /// When the outlet answers, delivery to its subscriber goes on. An outlet that is gone answers
+    /// with an error, and its connection detaches it.
     fn ask_for_capacity(&mut self, context: &mut Context<Self>) {
         let (_, delivery) = self.parts();
         for full in delivery.take_full() {

@@ -60,10 +60,9 @@ impl Store {
         }
     }
 
-    /// Waits until the store has lost notes and can be written again. Then every actor must note
-    /// its whole state, with [`is_whole`](crate::core::record::LogChanges::is_whole), and after
-    /// that [`finish_rebuild`](Self::finish_rebuild) must be called. In memory mode it never
-    /// returns.
+    /// Waits until a store that has lost notes can be written again. Then every actor must note its
+    /// whole state, with [`is_whole`](crate::core::record::LogChanges::is_whole), and after that
+    /// [`finish_rebuild`](Self::finish_rebuild) must be called. In memory mode it never returns.
     pub async fn wait_for_rebuild(&self) {
         match self {
             Self::Memory => std::future::pending().await,

@@ -129,11 +129,11 @@ pub struct LogEntry {
     pub offset: u64,
     /// The time at which the entry was appended.
     pub at: Moment,
-    /// Whether a client that was not listening is shown the entry later.
+    /// Whether the entry is sent later to clients that were not listening.
     pub kept: bool,
     /// The users who may see the entry; `null` for everyone.
     pub route: Route,
-    /// The beginning of what clients read; `None` once the message was deleted.
+    /// The beginning of the event that clients read; `None` once the message was deleted.
     pub event: Option<String>,
 }
 

@@ -124,7 +124,8 @@ async fn an_unsigned_large_body_is_refused_all_the_same() {
         .body("x".repeat(10 << 20))
         .send()
         .await;
-    // The server may end the connection before everything was sent, but it must not accept it.
+    // The server may end the connection before the whole body was sent, but must not accept the
+    // call.
     assert!(response.map_or(true, |response| response.status() == 403));
 }
 
@@ -345,7 +346,7 @@ async fn answer_to(server: &Server, conn_id: &str, frame: &[u8]) -> Vec<u8> {
     answer
 }
 
-/// Returns whether this is a close frame with this code: 0x88, its length, the code.
+/// Returns whether the answer contains a close frame with this code: 0x88, the length, the code.
 fn is_closed_with(answer: &[u8], code: [u8; 2]) -> bool {
     answer
         .windows(4)

@@ -212,7 +212,7 @@ async fn numbers_move_by_themselves() {
     .await;
 }
 
-/// Checks the axes, the ranges and the values under the pointer and by keys.
+/// Checks the axes and the ranges of the graphs, and the values that the pointer and the keys show.
 async fn the_graphs_can_be_read(window: &Window) {
     let labels = async |kind: &str| {
         let script = format!(

@@ -26,8 +26,8 @@ impl Broker {
     ///
     /// # Errors
     /// Fails when too many calls are pending, or while the memory is full. Then nothing was
-    /// published. Fails too when the store could not keep the messages; [`Refused::outcome`] tells
-    /// this case.
+    /// published. Fails too when the store could not keep the messages; [`Refused::outcome`] then
+    /// says so.
     pub async fn publish(&self, drafts: Vec<Draft>) -> Result<Vec<Arc<Message>>, Refused> {
         let now = Moment::now();
         let accept = |draft| self.accepted(draft, now, MessageId::random);
@@ -111,7 +111,7 @@ impl Broker {
     ///
     /// # Errors
     /// Fails when too many calls are pending, or while the memory is full. Then nothing was edited.
-    /// Fails too when the store could not keep the edits; [`Refused::outcome`] tells this case.
+    /// Fails too when the store could not keep the edits; [`Refused::outcome`] then says so.
     pub async fn edit(&self, patches: Vec<Patch>) -> Result<(), Refused> {
         self.memory().accepts()?;
         let call = Arc::new(self.begin()?);
@@ -130,7 +130,7 @@ impl Broker {
     ///
     /// # Errors
     /// Fails when too many calls are pending. Then nothing was deleted. Fails too when the store
-    /// could not keep the deletions; [`Refused::outcome`] tells this case.
+    /// could not keep the deletions; [`Refused::outcome`] then says so.
     pub async fn delete(&self, deletions: Vec<Deletion>) -> Result<(), Refused> {
         let call = Arc::new(self.begin()?);
         self.send_in_order(

@@ -26,10 +26,10 @@ pub trait CallError: From<Refused> {
 
 impl Broker {
     /// Runs `call`, unless a call with this key and body was made before. In that case it returns
-    /// the earlier answer. `call` is given a [`Claim`]. With it, a repeat after a restart is the
-    /// same as the interrupted call. A caller that hangs up does not stop the call, because a
-    /// repeat must find its answer. When this returns, the changes of the call and its answer are
-    /// kept as safely as the settings ask for.
+    /// the earlier answer. `call` is given a [`Claim`], so that a repeat after a restart uses the
+    /// time and the ids of the interrupted call. A caller that hangs up does not stop the call,
+    /// because a repeat must find its answer. When this returns, the changes of the call and its
+    /// answer are kept as safely as the settings ask for.
     ///
     /// # Errors
     /// Returns the errors of `call`. The key is then free again, unless the outcome is

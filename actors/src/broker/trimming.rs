@@ -82,12 +82,13 @@ where
     }
 }
 
-/// Returns the size to which the largest are cut, so that all together lose `excess` bytes.
+/// Returns the size to which all larger sizes are cut, so that they lose `excess` bytes together.
 fn common_size(mut sizes: Vec<usize>, excess: usize) -> usize {
     sizes.sort_unstable_by(|a, b| b.cmp(a));
     let mut above = 0_usize;
     for (count, size) in sizes.iter().enumerate() {
-        // The difference is what all larger ones would lose if they were cut to this size.
+        // The difference is the number of bytes that all larger sizes would lose if they were cut
+        // to this size.
         if above - count * size >= excess {
             return (above - excess) / count.max(1);
         }

@@ -72,8 +72,8 @@ impl ConnectionCore {
     }
 
     /// Returns the values that the store keeps of the connection. The client was last heard from at
-    /// `last_heard`. `presumed` has the positions that it has read up to if its next transport is a
-    /// long-poll again. `returns_by` is the time by which a client that was told to wait must be
+    /// `last_heard`. `presumed` has the positions up to which it has read if its next transport is
+    /// a long-poll again. `returns_by` is the time by which a client that was told to wait must be
     /// back.
     pub fn record(
         &self,

@@ -32,7 +32,7 @@ impl Generation {
     }
 }
 
-/// The position that a client claims to have read up to when its transport begins.
+/// The position up to which a client claims to have read, as its transport begins.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Claim {
     /// The client brings no position.
@@ -43,12 +43,12 @@ pub enum Claim {
     ReadBefore {
         /// The offset after which the client goes on.
         offset: u64,
-        /// Whether the client has read beyond that offset. The entries that have these offsets now
-        /// are others, which it has missed.
+        /// Whether the client has read beyond that offset. The later offsets now belong to other
+        /// entries, and the client has missed those.
         is_beyond: bool,
     },
-    /// The client brings positions of logs that are gone, and none of this log. So the client has
-    /// missed entries that are lost.
+    /// The client brings positions of logs that no longer exist, and no position of this log. So it
+    /// has missed entries that are lost.
     Foreign,
 }
 
@@ -57,7 +57,7 @@ pub enum Claim {
 pub struct Beginning {
     /// The generation of the transport.
     pub generation: Generation,
-    /// The position that the client claims to have read up to.
+    /// The position up to which the client claims to have read.
     pub claim: Claim,
     /// Whether entries that are already in the log count as missed. They do not if a connection
     /// that is already listening subscribes to one more channel.
@@ -85,7 +85,7 @@ pub enum Next {
     },
     /// Nothing to send: all entries were sent, or no transport is attached.
     UpToDate,
-    /// No way to go on without a gap: entries after the position have left the log.
+    /// Delivery cannot go on without a gap: entries after the position have left the log.
     Lost,
 }
 
@@ -167,8 +167,8 @@ impl Cursor {
         self.position
     }
 
-    /// Returns whether entries before the position may be gone while it is not known whether the
-    /// client has read the event for this gap.
+    /// Returns whether the client must still be told of a gap: entries before the position may be
+    /// gone, and the client may not have read the event that says so.
     pub fn owes_gap(&self) -> bool {
         self.owes_gap
     }

@@ -15,7 +15,7 @@ pub struct Entry {
     pub offset: u64,
     /// The users who may see the event.
     pub route: Route,
-    /// Whether a client that was not listening when the entry was appended is sent the entry later.
+    /// Whether the entry is sent later to clients that were not listening when it was appended.
     /// False if the channel does not store frames.
     pub kept: bool,
     /// Whether the message was stored in the history of the channel. Stays true after the history
@@ -78,7 +78,7 @@ pub struct Record {
     pub id: MessageId,
     /// The users who may see the event.
     pub route: Route,
-    /// Whether a client that is not listening now is sent the event later.
+    /// Whether the event is sent later to clients that are not listening now.
     pub kept: bool,
     /// Whether the message was stored in the history.
     pub is_in_history: bool,

@@ -1,4 +1,4 @@
-//! The roster of a channel: the users who are present, as they have told the channel.
+//! The roster of a channel: the users who are present. The actors of the users report it.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -32,7 +32,7 @@ pub struct Member {
 pub enum MemberChange {
     /// No change: the roster has a newer update of this user.
     Stale,
-    /// The user's state or number of connections changed, or nothing did.
+    /// The user neither joined nor parted. Its state or number of connections may have changed.
     Updated,
     /// The user's first connection entered the channel.
     Joined,
@@ -101,8 +101,8 @@ impl Roster {
         }
     }
 
-    /// Forgets a user and the version of its last update, since the versions of its next actor
-    /// start again. Returns whether the user was present.
+    /// Forgets a user and the version of its last update, because its next actor counts versions
+    /// from the beginning. Returns whether the user was present.
     pub fn expel(&mut self, user: &UserName) -> bool {
         let Some(entry) = self.entries.remove(user) else {
             return false;

@@ -1,5 +1,5 @@
-//! The lists of users that `/info` and `/connect` answer. The list of a channel is encoded once and
-//! kept until the roster changes.
+//! The lists of users in the answers of `/info` and `/connect`. The list of a channel is encoded
+//! once and kept until the roster changes.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, OnceLock};

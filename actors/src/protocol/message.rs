@@ -132,15 +132,15 @@ pub struct Message {
     /// The time at which the message was last edited; null if it never was.
     #[schema(required = true)]
     pub edited: Option<Timestamp>,
-    /// The count of the message and its encoded form as memory (`memory.rs`).
+    /// The count of the memory that the message and its encoded form take (`memory.rs`).
     #[serde(skip)]
     #[schema(ignore)]
     pub held: OnceHeld,
 }
 
-/// The count of a message as memory. A message that is in several logs and histories counts once. A
-/// clone is another message that has no count of its own: the logs and histories that hold it count
-/// it.
+/// The count of the memory that a message takes. A message that is in several logs and histories
+/// counts once. A clone is a message without a count of its own: the logs and histories that hold
+/// it count it.
 #[derive(Debug, Default)]
 pub struct OnceHeld(Option<HeldBytes>);
 

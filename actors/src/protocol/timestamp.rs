@@ -17,8 +17,8 @@ use utoipa::{PartialSchema, ToSchema};
 pub struct Moment {
     /// The time of the wall clock, in microseconds since 1970, UTC.
     wall: u64,
-    /// The time for which the server has run, in microseconds: since this process first asked for
-    /// the time, and before that in the earlier processes that it continues.
+    /// The time for which the server has run, in microseconds. It begins when this process first
+    /// asks for the time, and includes the uptime of earlier processes that this process continues.
     uptime: u64,
 }
 
@@ -48,9 +48,9 @@ impl Moment {
         }
     }
 
-    /// Continues the uptime of an earlier process, in microseconds: from now on the uptime of this
-    /// process is never less. Lifetimes that began in the earlier process then go on, whatever the
-    /// wall clock says.
+    /// Continues the uptime of an earlier process, in microseconds. From now on the uptime of this
+    /// process is at least as large. Lifetimes that began in the earlier process then go on,
+    /// whatever the wall clock says.
     pub fn continue_from(uptime: u64) {
         FORMER_UPTIME.fetch_max(uptime.saturating_sub(process_uptime()), Relaxed);
     }

@@ -1,4 +1,4 @@
-//! Measures the CPU time of the store, and the duration of a start. Run these with
+//! Measures the CPU time of the store, and the duration of a start. Run the measurements with
 //! `cargo test --release -p channelstream-actors --test file_store -- --ignored --nocapture speed`.
 
 use std::path::Path;
@@ -12,7 +12,7 @@ use channelstream_actors::store::note::Note;
 
 use crate::things::{appended, channel, connection, entry, flushed, message, open, user};
 
-/// Returns the CPU time of this process's threads of this name.
+/// Returns the CPU time that all threads with this name have used in this process.
 fn cpu_of(name: &str) -> Duration {
     let threads = Path::new("/proc/self/task").read_dir().unwrap();
     let of_name = threads.filter_map(|thread| {
@@ -116,8 +116,8 @@ async fn speed_of_a_start() {
     let entries: usize = kept.channels.iter().map(|(_, entries)| entries.len()).sum();
     let size = std::fs::metadata(&options.path).unwrap().len() >> 20;
     println!(
-        "{entries} entries, {} users, {} connections of {size} MiB: \
-         {:.2} s, {} MiB of memory more (highest in all: {} MiB)",
+        "{entries} entries, {} users, {} connections in a file of {size} MiB: \
+         read in {:.2} s, {} MiB more memory (peak of the process: {} MiB)",
         kept.users.len(),
         kept.connections.len(),
         took.as_secs_f64(),

@@ -21,7 +21,7 @@ pub struct StoreSummary {
     pub path: PathBuf,
     /// The version of the tables.
     pub schema: i64,
-    /// The life of the file: 1 at first, and higher after each run that did not end in order.
+    /// A number that is 1 for a new file, and higher after each run that did not end in order.
     pub life: u64,
     /// Whether the last run ended in order; false while a server runs.
     pub is_clean: bool,
