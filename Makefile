@@ -17,9 +17,10 @@ test: .tools .browser .clock .promtool .node .original .python .schemathesis .tu
 
 # The attacks of `make test` at their full length, one after the other, against the release program.
 # This takes minutes.
-ATTACKS := activation:: chaos:: clock:: closes:: collisions:: copies:: delivery:: gaps:: \
-	idempotency:: logging:: long_work:: memory:: pings:: power_cut:: restarts:: slow_attack:: \
-	slow_requests:: speed:: stop_under_load:: store::power:: store::size:: storms:: upgrades::
+ATTACKS := activation:: chaos:: clock:: closes:: collisions:: concurrent_calls:: delivery:: \
+	gaps:: idempotency:: logging:: long_work:: memory:: pings:: power_cut:: restarts:: \
+	shared_encoding:: slow_attack:: slow_requests:: speed:: stop_under_load:: store::power:: \
+	store::size:: upgrades::
 test-attack: .tools .clock .python
 	cargo build --release --locked
 	ATTACK=long CHANNELSTREAM_PROGRAM=$(CURDIR)/target/release/channelstream \

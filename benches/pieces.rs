@@ -27,7 +27,7 @@ use channelstream_actors::outlet::{
     Attachment, AwaitCapacity, Batch, LastHeard, Outlet, Queue, Shut, Socket,
 };
 use channelstream_actors::protocol::event;
-use channelstream_actors::protocol::message::{Address, Draft, Message, OnceHeld, Payload};
+use channelstream_actors::protocol::message::{Address, Draft, Message, MessageMemory, Payload};
 use channelstream_actors::protocol::timestamp::Moment;
 use channelstream_actors::transport::Transport;
 use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
@@ -66,7 +66,7 @@ fn message() -> Arc<Message> {
         user,
         message,
         edited: None,
-        held: OnceHeld::default(),
+        held: MessageMemory::default(),
     })
 }
 

@@ -124,7 +124,7 @@ impl Drop for CountedConnection {
 /// A limit on the number of calls that each address may make in a second. An address that was quiet
 /// may make the calls of one second at once.
 #[derive(Debug)]
-pub struct Rates {
+pub struct RateLimit {
     /// The time until which each address has used up its calls, in nanoseconds since `start`.
     used_until: Table<AtomicU64>,
     start: Instant,
@@ -135,7 +135,7 @@ pub struct Rates {
 /// The longest time by which an address may use up its calls in advance.
 const BURST: Duration = Duration::from_secs(1);
 
-impl Rates {
+impl RateLimit {
     /// Creates a limit of `per_second` calls. Returns `None` for 0, which stands for no limit.
     pub fn new(per_second: usize) -> Option<Self> {
         let per_second = u64::try_from(per_second).ok().filter(|rate| *rate > 0)?;
@@ -186,7 +186,7 @@ mod tests {
     }
 
     #[test]
-    fn an_ipv6_client_is_its_first_64_bits() {
+    fn an_ipv6_client_is_identified_by_its_first_64_bits() {
         assert_eq!(key("2001:db8:1:2::1"), key("2001:db8:1:2:ffff::2"));
         assert_ne!(key("2001:db8:1:2::1"), key("2001:db8:1:3::1"));
         assert_ne!(key("203.0.113.9"), key("203.0.113.10"));
@@ -194,7 +194,7 @@ mod tests {
     }
 
     #[test]
-    fn an_address_has_as_many_connections_as_allowed_and_more_when_some_end() {
+    fn the_connections_of_an_address_are_limited() {
         let counts = ConnectionCounts::new(2);
         let (one, other) = (key("203.0.113.9"), key("203.0.113.10"));
         let begun: Vec<_> = (0..2).map(|_| counts.begin(one)).collect();
@@ -206,7 +206,7 @@ mod tests {
     }
 
     #[test]
-    fn many_addresses_do_not_use_up_what_one_may_have() {
+    fn many_addresses_do_not_use_up_the_limit_of_one() {
         let counts = ConnectionCounts::new(20);
         let others: Vec<_> = (0..200_000_u32)
             .map(|bits| counts.begin(AddressKey::of(IpAddr::V4(bits.into()))))
@@ -216,20 +216,22 @@ mod tests {
 
     #[test]
     fn a_rate_allows_a_burst_and_then_one_at_a_time() {
-        let rates = Rates::new(10).unwrap();
+        let rate_limit = RateLimit::new(10).unwrap();
         let (one, other) = (key("203.0.113.9"), key("203.0.113.10"));
         let second = nanos(BURST);
-        let burst = (0..10).filter(|_| rates.take_at(one, 0).is_ok()).count();
+        let burst = (0..10)
+            .filter(|_| rate_limit.take_at(one, 0).is_ok())
+            .count();
         assert_eq!(burst, 10);
-        assert_eq!(rates.take_at(one, 0), Err(Duration::from_millis(100)));
-        assert_eq!(rates.take_at(other, 0), Ok(()));
-        assert_eq!(rates.take_at(one, second / 10), Ok(()));
-        assert!(rates.take_at(one, second / 10).is_err());
-        assert_eq!(rates.take_at(one, 3 * second), Ok(()));
+        assert_eq!(rate_limit.take_at(one, 0), Err(Duration::from_millis(100)));
+        assert_eq!(rate_limit.take_at(other, 0), Ok(()));
+        assert_eq!(rate_limit.take_at(one, second / 10), Ok(()));
+        assert!(rate_limit.take_at(one, second / 10).is_err());
+        assert_eq!(rate_limit.take_at(one, 3 * second), Ok(()));
     }
 
     #[test]
-    fn a_rate_of_zero_is_none() {
-        assert!(Rates::new(0).is_none());
+    fn a_rate_of_zero_is_no_limit() {
+        assert!(RateLimit::new(0).is_none());
     }
 }

@@ -55,7 +55,7 @@ fn encode(value: &impl Serialize, request: &HttpRequest) -> Result<Pieces, ApiEr
         full: VecDeque::new(),
         last: Vec::new(),
         size: 0,
-        held: Services::of(request)?.broker.memory().pass(),
+        held: Services::of(request)?.broker.memory().hold_passing(),
         refused: None,
     };
     match serde_json::to_writer(&mut pieces, value) {

@@ -102,7 +102,7 @@ impl Caller {
 
 /// The headers that only proxies add, besides the headers that `proxy_headers` can name and those
 /// that begin with [`FORWARDED_PREFIX`].
-const FORWARDING: [&str; 3] = ["forwarded", "via", "x-real-ip"];
+const OTHER_PROXY_HEADERS: [&str; 3] = ["forwarded", "via", "x-real-ip"];
 
 /// The prefix of the other headers that proxies add.
 const FORWARDED_PREFIX: &str = "x-forwarded-";
@@ -112,7 +112,7 @@ const FORWARDED_PREFIX: &str = "x-forwarded-";
 pub fn is_address_certain(headers: &HeaderMap, peer: Option<IpAddr>, settings: &Settings) -> bool {
     let is_forwarding = |name: &str| {
         name.starts_with(FORWARDED_PREFIX)
-            || FORWARDING.contains(&name)
+            || OTHER_PROXY_HEADERS.contains(&name)
             || ProxyHeader::ALL.iter().any(|header| header.name() == name)
     };
     let is_forwarded = headers.keys().any(|name| is_forwarding(name.as_str()));
@@ -238,7 +238,7 @@ mod tests {
     }
 
     #[test]
-    fn an_address_is_certain_without_a_proxy_or_by_the_word_of_a_trusted_one() {
+    fn an_address_is_certain_without_a_proxy_or_from_a_trusted_proxy() {
         let is_certain = |peer: &str, header: Option<(&'static str, &'static str)>| {
             let settings = Settings {
                 trusted_proxies: Vec::parse("10.0.0.0/8").unwrap(),
@@ -253,7 +253,7 @@ mod tests {
         let forwarded_for = Some(("x-forwarded-for", "203.0.113.9"));
         assert!(is_certain("127.0.0.1", None) && is_certain("10.0.0.1", None));
         assert!(is_certain("10.0.0.1", forwarded_for) && !is_certain("127.0.0.1", forwarded_for));
-        for name in FORWARDING
+        for name in OTHER_PROXY_HEADERS
             .into_iter()
             .chain(["x-script-name", "x-scheme", "x-url-scheme"])
             .chain(["x-forwarded-host", "x-forwarded-port"])
@@ -264,7 +264,7 @@ mod tests {
     }
 
     #[test]
-    fn a_client_is_known_by_a_public_peer_or_by_what_a_trusted_proxy_names() {
+    fn a_client_is_known_by_a_public_address_or_from_a_trusted_proxy() {
         let forwarded = [("x-forwarded-for", "192.168.1.7")];
         let client = |peer: &str, proxies: &str, headers: &[_]| {
             let caller = read(peer, proxies, "x-forwarded-for", headers);
@@ -322,7 +322,7 @@ mod tests {
     }
 
     #[test]
-    fn only_the_headers_that_are_named_count_and_only_from_trusted_proxies() {
+    fn only_configured_headers_of_trusted_proxies_count() {
         let headers = [
             ("x-script-name", "/chan"),
             ("x-scheme", "https"),

@@ -22,7 +22,7 @@ use crate::settings::{
     FileFormat, KEYS, Loaded, Machine, SettingsError, SettingsFile, environment, load,
 };
 use crate::signature::Signer;
-use crate::signature::signer::NONCE_MARK;
+use crate::signature::signer::NONCE_SEPARATOR;
 
 /// The exit code for wrong settings: `EX_CONFIG` of sysexits.h.
 const WRONG_SETTINGS: u8 = 78;
@@ -209,7 +209,7 @@ fn dispatch(matches: &ArgMatches) -> Result<ExitCode, SettingsError> {
                 .get_one::<String>("text")
                 .map_or("channelstream", String::as_str);
             let signer = Signer::new(settings.secret.first().as_str());
-            let signature = if settings.reject_replays && !text.contains(NONCE_MARK) {
+            let signature = if settings.reject_replays && !text.contains(NONCE_SEPARATOR) {
                 signer.sign_call(text)
             } else {
                 signer.sign(text)
@@ -241,8 +241,8 @@ fn find_file(matches: &ArgMatches) -> Option<SettingsFile> {
     let in_this_folder = || Some(PathBuf::from(DEFAULT_FILE)).filter(|path| path.is_file());
     given("ini")
         .map(SettingsFile::Ini)
-        .or_else(|| given("config").map(SettingsFile::by_ending))
-        .or_else(|| variable("CHANNELSTREAM_CONFIG").map(SettingsFile::by_ending))
+        .or_else(|| given("config").map(SettingsFile::by_extension))
+        .or_else(|| variable("CHANNELSTREAM_CONFIG").map(SettingsFile::by_extension))
         .or_else(|| variable("CHANNELSTREAM_INI").map(SettingsFile::Ini))
         .or_else(|| in_this_folder().map(SettingsFile::Toml))
 }
@@ -280,7 +280,7 @@ fn check_config(matches: &ArgMatches) -> Result<ExitCode, SettingsError> {
     } = load_settings(matches)?;
     let warnings = settings.check()?;
     let machine = Machine::read();
-    settings.fit(&machine);
+    settings.derive_memory_limit(&machine);
     let remarks = remarks
         .into_iter()
         .map(|(_, remark)| remark)

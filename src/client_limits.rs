@@ -10,9 +10,9 @@ use std::sync::atomic::{
 use std::time::Duration;
 
 use channelstream_actors::limits::LimitKind;
-use channelstream_actors::memory::{HeldBytes, Memory, SOCKET};
+use channelstream_actors::memory::{HeldBytes, Memory, SOCKET_BYTES};
 
-use crate::address_table::{AddressKey, ConnectionCounts, CountedConnection, Rates};
+use crate::address_table::{AddressKey, ConnectionCounts, CountedConnection, RateLimit};
 use crate::caller::find_direct_client;
 use crate::settings::{Machine, Settings};
 
@@ -22,25 +22,25 @@ pub struct ClientLimits {
     sockets: Arc<AtomicUsize>,
     most_sockets: usize,
     by_address: Option<ConnectionCounts>,
-    unsigned: Option<Rates>,
-    signed: Option<Rates>,
+    unsigned: Option<RateLimit>,
+    signed: Option<RateLimit>,
     memory: Memory,
     /// Whether the log has reported that a peer is not counted.
-    has_told: AtomicBool,
+    has_logged: AtomicBool,
 }
 
 /// An open socket, which is counted until this value is dropped.
 #[derive(Debug)]
 pub struct OpenSocket {
     sockets: Arc<AtomicUsize>,
-    beyond: Option<LimitKind>,
-    _of_address: Option<CountedConnection>,
+    exceeded_limit: Option<LimitKind>,
+    _address_guard: Option<CountedConnection>,
     _memory: HeldBytes,
 }
 
 /// A client has called too often.
 #[derive(Clone, Copy, Debug)]
-pub struct TooOften {
+pub struct RateExceeded {
     /// The rate that the client exceeded.
     pub kind: LimitKind,
     /// The time after which the client may call again.
@@ -55,21 +55,21 @@ impl ClientLimits {
             sockets: Arc::default(),
             most_sockets: settings.most_sockets(&Machine::read()),
             by_address: (per_address > 0).then(|| ConnectionCounts::new(per_address)),
-            unsigned: Rates::new(settings.unsigned_rate),
-            signed: Rates::new(settings.signed_rate),
+            unsigned: RateLimit::new(settings.unsigned_rate),
+            signed: RateLimit::new(settings.signed_rate),
             memory,
-            has_told: AtomicBool::new(false),
+            has_logged: AtomicBool::new(false),
         }
     }
 
     /// Logs that the limits per address do not count a private peer, since it may be a proxy. Logs
     /// this once, and only where such a limit is set and no proxy is trusted.
-    pub fn tell_of_unknown_client(&self, peer: Option<IpAddr>, settings: &Settings) {
+    pub fn log_uncounted_client(&self, peer: Option<IpAddr>, settings: &Settings) {
         let is_counted = self.by_address.is_some() || self.unsigned.is_some();
         if is_counted
             && settings.trusted_proxies.is_empty()
             && let Some(peer) = peer.filter(|peer| !peer.to_canonical().is_loopback())
-            && !self.has_told.swap(true, Relaxed)
+            && !self.has_logged.swap(true, Relaxed)
         {
             log::info!(
                 "the limits per address do not apply to {peer}, which is a private address; \
@@ -79,30 +79,30 @@ impl ClientLimits {
     }
 
     /// Counts a socket that was accepted. It stays open even if it exceeds a limit, so that its
-    /// request gets an answer; [`OpenSocket::beyond`] then names the limit.
+    /// request gets an answer; [`OpenSocket::exceeded_limit`] then names the limit.
     pub fn open_socket(&self, peer: Option<IpAddr>, settings: &Settings) -> OpenSocket {
         let before = self.sockets.fetch_add(1, SeqCst);
         let client = find_direct_client(peer, settings).map(AddressKey::of);
-        let (of_address, is_beyond_address) = match (client, &self.by_address) {
+        let (address_guard, is_over_address_limit) = match (client, &self.by_address) {
             (Some(key), Some(counts)) => {
                 let counted = counts.begin(key);
-                let is_beyond = counted.is_none();
-                (counted, is_beyond)
+                let is_over_limit = counted.is_none();
+                (counted, is_over_limit)
             }
             _ => (None, false),
         };
-        let beyond = if is_beyond_address {
+        let exceeded_limit = if is_over_address_limit {
             Some(LimitKind::ConnectionsPerAddress)
         } else if self.most_sockets > 0 && before >= self.most_sockets {
             Some(LimitKind::Connections)
         } else {
-            (!self.memory.has_room_to_last()).then_some(LimitKind::Memory)
+            (!self.memory.has_room_for_lasting()).then_some(LimitKind::Memory)
         };
         OpenSocket {
             sockets: self.sockets.clone(),
-            beyond,
-            _of_address: of_address,
-            _memory: self.memory.last(SOCKET),
+            exceeded_limit,
+            _address_guard: address_guard,
+            _memory: self.memory.hold_lasting(SOCKET_BYTES),
         }
     }
 
@@ -123,22 +123,24 @@ impl ClientLimits {
     ///
     /// # Errors
     /// Fails when the address exceeds its rate of requests.
-    pub fn take_request(&self, address: IpAddr, is_signed: bool) -> Result<(), TooOften> {
-        let (rates, kind) = if is_signed {
+    pub fn count_request(&self, address: IpAddr, is_signed: bool) -> Result<(), RateExceeded> {
+        let (rate_limit, kind) = if is_signed {
             (&self.signed, LimitKind::SignedRate)
         } else {
             (&self.unsigned, LimitKind::UnsignedRate)
         };
-        let Some(rates) = rates else { return Ok(()) };
-        let taken = rates.take(AddressKey::of(address));
-        taken.map_err(|retry_after| TooOften { kind, retry_after })
+        let Some(rate_limit) = rate_limit else {
+            return Ok(());
+        };
+        let taken = rate_limit.take(AddressKey::of(address));
+        taken.map_err(|retry_after| RateExceeded { kind, retry_after })
     }
 }
 
 impl OpenSocket {
     /// Returns the limit that the socket exceeds, if any.
-    pub fn beyond(&self) -> Option<LimitKind> {
-        self.beyond
+    pub fn exceeded_limit(&self) -> Option<LimitKind> {
+        self.exceeded_limit
     }
 }
 
@@ -153,7 +155,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn sockets_beyond_a_limit_are_known() {
+    fn a_socket_over_a_limit_names_the_limit() {
         let settings = Settings {
             max_connections: 3,
             max_connections_per_address: 1,
@@ -161,16 +163,22 @@ mod tests {
         };
         let limits = ClientLimits::new(&settings, Memory::new(0));
         let open = |peer: &str| limits.open_socket(peer.parse().ok(), &settings);
-        let beyond = |socket: &OpenSocket| socket.beyond();
+        let exceeded_limit = |socket: &OpenSocket| socket.exceeded_limit();
         let first = open("203.0.113.9");
         let second = open("203.0.113.9");
         let per_address = Some(LimitKind::ConnectionsPerAddress);
-        assert_eq!((beyond(&first), beyond(&second)), (None, per_address));
+        assert_eq!(
+            (exceeded_limit(&first), exceeded_limit(&second)),
+            (None, per_address)
+        );
         let private = open("10.0.0.1");
         let one_more = open("10.0.0.1");
         let most = Some(LimitKind::Connections);
-        assert_eq!((beyond(&private), beyond(&one_more)), (None, most));
+        assert_eq!(
+            (exceeded_limit(&private), exceeded_limit(&one_more)),
+            (None, most)
+        );
         drop((first, second));
-        assert_eq!(beyond(&open("203.0.113.9")), None);
+        assert_eq!(exceeded_limit(&open("203.0.113.9")), None);
     }
 }

@@ -11,7 +11,7 @@ use channelstream_actors::error::{NotConnected, NotDone, Outcome, Refused};
 use channelstream_actors::limits::{LimitKind, LimitReached};
 use thiserror::Error;
 
-use crate::client_limits::TooOften;
+use crate::client_limits::RateExceeded;
 use crate::error_name::{ERROR_NAME, ErrorName};
 use crate::openapi::answers::Refusal;
 use crate::signature::SignatureFlaw;
@@ -122,7 +122,7 @@ pub enum ApiError {
          the admin panel may read the metrics; this request came from {address}{}",
         hidden_sender(.is_forwarded)
     )]
-    MayNotWatch {
+    MetricsNotAllowed {
         /// The address that was seen.
         address: String,
         /// Whether the request came through a proxy that does not say for certain who sent it.
@@ -249,7 +249,7 @@ impl ApiError {
             Self::NotHttps => ErrorName::HttpsOnly,
             Self::ForeignPage => ErrorName::ForeignPage,
             Self::NoSession { .. } => ErrorName::SignInFirst,
-            Self::MayNotWatch { .. } => ErrorName::MetricsNotAllowed,
+            Self::MetricsNotAllowed { .. } => ErrorName::MetricsNotAllowed,
             Self::Stopping => ErrorName::Stopping,
             Self::Refused(Refused {
                 outcome: Outcome::Unknown,
@@ -309,8 +309,8 @@ impl From<WrongParameter> for ApiError {
     }
 }
 
-impl From<TooOften> for ApiError {
-    fn from(TooOften { kind, retry_after }: TooOften) -> Self {
+impl From<RateExceeded> for ApiError {
+    fn from(RateExceeded { kind, retry_after }: RateExceeded) -> Self {
         Self::TooMany {
             kind,
             // Rounded up, so that a client that waits this long is not refused again.
@@ -369,7 +369,7 @@ impl ResponseError for ApiError {
             | Self::NotSigned
             | Self::NoCredentials
             | Self::DefaultSecretBehindProxy { .. }
-            | Self::MayNotWatch { .. }
+            | Self::MetricsNotAllowed { .. }
             | Self::ForeignPage => StatusCode::FORBIDDEN,
             Self::NotHttps => StatusCode::NOT_ACCEPTABLE,
             Self::BadSignature(_) | Self::UnknownConnection => StatusCode::UNAUTHORIZED,
@@ -449,7 +449,7 @@ impl ResponseError for ApiError {
             | Self::UnknownConnection
             | Self::OriginNotAllowed { .. }
             | Self::DefaultSecretBehindProxy { .. }
-            | Self::MayNotWatch { .. }
+            | Self::MetricsNotAllowed { .. }
             | Self::NotHttps
             | Self::ForeignPage => response.json(Refusal::of(self.to_string())),
         }

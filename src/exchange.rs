@@ -42,11 +42,11 @@ pub struct Exchange {
     /// The length of the body that the latest head announced, in bytes.
     announced: AtomicU64,
     /// The number of bytes that were read after the end of the latest head.
-    behind_head: AtomicU64,
+    bytes_after_head: AtomicU64,
     /// Whether the latest body was read to its end.
     body_has_ended: AtomicBool,
     /// Whether the reading has ended.
-    is_over: AtomicBool,
+    reading_has_ended: AtomicBool,
     /// The task that reads the stream.
     waker: AtomicWaker,
 }
@@ -62,9 +62,9 @@ impl Exchange {
     }
 
     /// Returns the limit that the socket of a request exceeds, if any.
-    pub fn limit_beyond(request: &HttpRequest) -> Option<LimitKind> {
+    pub fn exceeded_limit(request: &HttpRequest) -> Option<LimitKind> {
         let exchange = request.conn_data::<Arc<Self>>()?;
-        exchange.socket.as_ref()?.beyond()
+        exchange.socket.as_ref()?.exceeded_limit()
     }
 
     /// Notes that a request begins. Its head is complete.
@@ -93,7 +93,7 @@ impl Exchange {
     fn end(&self) {
         self.is_busy.store(false, Relaxed);
         // The stream must set a deadline for the rest of the body, or for the next head.
-        if self.has_rest() {
+        if self.has_pending_input() {
             self.waker.wake();
         }
     }
@@ -105,7 +105,7 @@ impl Exchange {
 
     /// Ends the reading. The stream is closed once the answer has ended.
     pub fn stop_reading(&self) {
-        self.is_over.store(true, Relaxed);
+        self.reading_has_ended.store(true, Relaxed);
         self.waker.wake();
     }
 
@@ -131,27 +131,27 @@ impl Exchange {
     }
 
     /// Returns whether the reading has ended.
-    pub fn is_over(&self) -> bool {
-        self.is_over.load(Relaxed)
+    pub fn has_reading_ended(&self) -> bool {
+        self.reading_has_ended.load(Relaxed)
     }
 
     /// Returns whether the client has not sent its whole chunked body, or has already sent a part
     /// of its next head.
-    pub fn has_rest(&self) -> bool {
+    pub fn has_pending_input(&self) -> bool {
         match self.announced.load(Relaxed) {
             UNKNOWN => !self.body_has_ended.load(Relaxed),
-            announced => self.behind_head.load(Relaxed) > announced,
+            announced => self.bytes_after_head.load(Relaxed) > announced,
         }
     }
 
     /// Counts bytes that were read after the end of the latest head.
-    pub fn add_behind_head(&self, bytes: usize) {
-        self.behind_head.fetch_add(bytes as u64, Relaxed);
+    pub fn add_bytes_after_head(&self, bytes: usize) {
+        self.bytes_after_head.fetch_add(bytes as u64, Relaxed);
     }
 
     /// Notes that the first bytes of a new head were read.
     pub fn begin_head(&self) {
-        self.behind_head.store(0, Relaxed);
+        self.bytes_after_head.store(0, Relaxed);
     }
 }
 

@@ -4,7 +4,7 @@
 pub use crate::extractors::body::check as check_body;
 pub use crate::middleware::proxy::identify_caller;
 pub use crate::transport::callback::CALLBACK;
-pub use crate::transport::client_frames::{ClientFrame, ClientFrames};
+pub use crate::transport::client_frames::{ClientFrame, ClientFrameParser};
 pub use crate::transport::listen_request::parse_conn_id;
 pub use crate::transport::position::{
     decode as decode_position, encode as encode_position, parse_request as parse_position,

@@ -23,9 +23,9 @@
 //!   panel; [`assets`]: the files that pages load;
 //! - [`middleware`]: the steps that every request passes before its handler; [`purpose`]: the
 //!   classes of requests;
-//! - [`services`]: the shared parts that handlers use; [`live`]: the settings in force, which can
-//!   change; [`operators`]: sessions, the sign-in throttle and the monitor; [`metrics`]: the counts
-//!   for `/metrics`;
+//! - [`services`]: the shared parts that handlers use; [`live_settings`]: the settings in force,
+//!   which can change; [`operators`]: sessions, the sign-in throttle and the monitor; [`metrics`]:
+//!   the counts for `/metrics`;
 //! - [`extractors`]: the arguments of handlers; [`validation`]: from JSON to typed requests;
 //!   [`signature`]: the check of signatures; [`error`]: from errors to answers; [`error_name`]: the
 //!   names of errors; [`answer`]: answers that were encoded in advance;
@@ -56,7 +56,7 @@ pub mod extractors;
 #[doc(hidden)]
 pub mod fuzzing;
 pub mod lifecycle;
-pub mod live;
+pub mod live_settings;
 pub mod logging;
 pub mod metrics;
 pub mod middleware;

@@ -18,7 +18,7 @@ pub enum Phase {
     Serving,
     /// The server will stop, but still serves everything. `/ready` answers 503, so that proxies
     /// send new clients elsewhere.
-    Noticed,
+    StopAnnounced,
     /// New calls that change something and new listeners are refused. Calls under way finish, their
     /// publications are delivered, and clients are closed one after the other.
     Draining,

@@ -30,7 +30,7 @@ const QUEUE_LENGTH: usize = 1024;
 const LONGEST_LINE: usize = 4096;
 
 /// The longest time that the end of the process waits for unwritten lines.
-const FLUSH_PATIENCE: Duration = Duration::from_secs(1);
+const FLUSH_TIMEOUT: Duration = Duration::from_secs(1);
 
 /// The number of lines that were dropped since the log last reported a number.
 static DROPPED: AtomicU64 = AtomicU64::new(0);
@@ -124,7 +124,7 @@ impl Log for Logger {
     }
 
     fn log(&self, record: &Record<'_>) {
-        if accept_errors::take_over(record) {
+        if accept_errors::replace_line(record) {
             return;
         }
         let level = match record.level() {
@@ -145,7 +145,7 @@ impl Log for Logger {
     }
 
     fn flush(&self) {
-        let deadline = Instant::now() + FLUSH_PATIENCE;
+        let deadline = Instant::now() + FLUSH_TIMEOUT;
         let (written, is_written) = sync_channel(1);
         let mut entry = QueueEntry::Flush(written);
         while let Err(TrySendError::Full(again)) = self.queue.try_send(entry) {

@@ -19,7 +19,7 @@ use actix_web::body::{BoxBody, MessageBody};
 use actix_web::dev::{ServiceRequest, ServiceResponse};
 use actix_web::http::{Method, header};
 use actix_web::middleware::Next;
-use channelstream_actors::request::carry;
+use channelstream_actors::request::run_in_scope;
 
 use self::admission::Admission;
 use crate::exchange::Exchange;
@@ -36,11 +36,11 @@ pub async fn handle(
     let services = Services::of(request.request())?.clone();
     let origin = request.headers().get(header::ORIGIN).cloned();
     // A socket that exceeds a limit is closed as soon as its request is answered.
-    let is_beyond = Exchange::limit_beyond(request.request()).is_some();
+    let is_over_limit = Exchange::exceeded_limit(request.request()).is_some();
     let id = request_id::identify(request.headers());
-    // The future is large. Pinning it here avoids a move into the scope of `carry`.
+    // The future is large. Pinning it here avoids a move into the scope of `run_in_scope`.
     let answered = pin!(answer(request, next, &services));
-    let mut response = carry(Some(id.clone()), answered).await?;
+    let mut response = run_in_scope(Some(id.clone()), answered).await?;
     request_id::add_header(response.headers_mut(), &id);
     let status = response.status().as_u16();
     services
@@ -49,10 +49,10 @@ pub async fn handle(
         .add(response.request().path(), status);
     cors::add_headers(
         response.headers_mut(),
-        &services.live.now().settings.allow_cors,
+        &services.live.current().settings.allow_cors,
         origin.as_ref(),
     );
-    if services.accepting.has_stopped() || is_beyond {
+    if services.accepting.has_stopped() || is_over_limit {
         end_connection(&mut response);
     }
     Ok(response)
@@ -75,10 +75,10 @@ async fn answer(
     if request.method() == Method::OPTIONS {
         return Ok(request.into_response(HttpResponse::Ok().finish()));
     }
-    if let Err(refusal) = proxy::identify_caller(&mut request, &services.live.now().settings) {
+    if let Err(refusal) = proxy::identify_caller(&mut request, &services.live.current().settings) {
         return Ok(request.error_response(refusal));
     }
-    let response = match Admission::decide(&mut request, services).await {
+    let response = match Admission::admit(&mut request, services).await {
         Ok(admission) => {
             let response = next.call(request).await?.map_into_boxed_body();
             admission.end(response)

@@ -75,7 +75,7 @@ static DESCRIPTION: LazyLock<String> = LazyLock::new(|| {
         .split_for_parts();
     error_header::add_schema(&mut description);
     operations(&mut description).for_each(error_header::add_header);
-    tell_absent_from_null(&mut description);
+    remove_null_from_optional_bodies(&mut description);
     join_lines(&mut description);
     // Cannot fail: all its keys are texts.
     description.to_json().unwrap_or_default()
@@ -83,7 +83,7 @@ static DESCRIPTION: LazyLock<String> = LazyLock::new(|| {
 
 /// Removes null from the schemas of bodies that may be absent. Such a body must not be null, but
 /// the attributes write both cases as an `Option`.
-fn tell_absent_from_null(description: &mut utoipa::openapi::OpenApi) {
+fn remove_null_from_optional_bodies(description: &mut utoipa::openapi::OpenApi) {
     for body in operations(description).filter_map(|call| call.request_body.as_mut()) {
         let RefOr::T(body) = body else { continue };
         if body.required == Some(Required::True) {

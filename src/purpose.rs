@@ -9,7 +9,7 @@ pub enum Purpose {
     /// A call that changes something. It needs a signature or a session.
     Change,
     /// A call that only reads. It needs a signature or a session.
-    Question,
+    Read,
     /// A page that begins to listen by server-sent events.
     Stream,
     /// A page that listens by long-poll.
@@ -17,7 +17,7 @@ pub enum Purpose {
     /// A page that opens a websocket. Only this request may be upgraded.
     Socket,
     /// Every other request: paths that anyone may request, and paths that do not exist.
-    Open,
+    Other,
 }
 
 /// Returns whether a request for this path asks for the server's health. Such a request comes from
@@ -36,11 +36,11 @@ impl Purpose {
             "/connect" | "/subscribe" | "/unsubscribe" | "/user_state" | "/user_status"
             | "/message" | "/channel_config" => Self::Change,
             "/admin/message" | "/admin/channel_config" | "/admin/forget_channel" => Self::Change,
-            "/info" | "/admin/disconnect" | "/admin/admin.json" | "/admin/backup" => Self::Question,
+            "/info" | "/admin/disconnect" | "/admin/admin.json" | "/admin/backup" => Self::Read,
             "/sse" => Self::Stream,
             "/listen" => Self::Poll,
             "/ws" if method == Method::GET => Self::Socket,
-            _ => Self::Open,
+            _ => Self::Other,
         }
     }
 }

@@ -21,7 +21,7 @@ pub use self::reload::ReadSettings;
 use crate::metrics::event_loop;
 use crate::process::find_local_address;
 use crate::routes::Exposure;
-use crate::server::application::Served;
+use crate::server::application::ListenerInfo;
 use crate::server::http_service::StreamLimits;
 use crate::server::listener::{ListenSocket, Listeners};
 use crate::server::service_manager::{Change, ServiceManager};
@@ -38,12 +38,12 @@ use crate::stop::{self, Signals, StopTimes};
 /// used, or when a second signal arrives.
 pub async fn serve(mut settings: Settings, read: Arc<ReadSettings>) -> std::io::Result<()> {
     raise_descriptor_limit();
-    settings.fit(&Machine::read());
+    settings.derive_memory_limit(&Machine::read());
     let listeners = listener::listen(&settings)?;
     let mut signals = Signals::new()?;
     let hangups = reload::catch_hangups()?;
     let manager = ServiceManager::find()?;
-    manager.tell(Change::Starting);
+    manager.notify(Change::Starting);
     // The sockets listen already, so clients that connect now wait until the store is read.
     let (store, kept) = tokio::select! {
         opened = store::open(&settings) => opened?,
@@ -55,7 +55,7 @@ pub async fn serve(mut settings: Settings, read: Arc<ReadSettings>) -> std::io::
     let threads = WorkerThreads::new(count_workers(&services.settings), services.broker.clone());
     let server = start_http(listeners, &services, &threads)?;
     manager.follow(services.lifecycle.clone(), threads);
-    manager.tell(Change::Ready);
+    manager.notify(Change::Ready);
     let stopped = stop::stop_at_signal(
         signals,
         server.handle(),
@@ -94,15 +94,15 @@ fn start_http(
         .disable_signals();
     for (index, listener) in listeners.all.into_iter().enumerate() {
         let (threads, stop, services) = (threads.clone(), stop.clone(), services.clone());
-        let served = Served {
+        let listener_info = ListenerInfo {
             exposure: listener.exposure,
             page_address,
         };
         let metrics = services.metrics.clone();
         // Every thread builds a service for each socket, but must be registered only once.
-        let enter = move || {
+        let register_thread = move || {
             if index == 0 {
-                threads.enter();
+                threads.register_current();
                 event_loop::watch(metrics.clone());
             }
         };
@@ -112,12 +112,12 @@ fn start_http(
         };
         builder = match listener.socket {
             ListenSocket::Tcp(socket) => builder.listen("http", socket, move || {
-                enter();
-                http_service::build(services.clone(), served, limits, stopping.clone())
+                register_thread();
+                http_service::build(services.clone(), listener_info, limits, stopping.clone())
             })?,
             ListenSocket::Unix(socket) => builder.listen_uds("http", socket, move || {
-                enter();
-                http_service::build(services.clone(), served, limits, stopping.clone())
+                register_thread();
+                http_service::build(services.clone(), listener_info, limits, stopping.clone())
             })?,
         };
     }

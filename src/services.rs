@@ -12,7 +12,7 @@ use crate::accepting::{Accepting, SocketOwner};
 use crate::client_limits::ClientLimits;
 use crate::error::ApiError;
 use crate::lifecycle::Lifecycle;
-use crate::live::Live;
+use crate::live_settings::LiveSettings;
 use crate::metrics::Metrics;
 use crate::operators::monitor::Monitor;
 use crate::operators::sessions::Sessions;
@@ -29,7 +29,7 @@ pub struct Services {
     /// that can change.
     pub settings: Settings,
     /// The settings that are in force now.
-    pub live: Live,
+    pub live: LiveSettings,
     /// The signatures that were used, for servers that accept each signature once.
     pub used_signatures: Addr<UsedSignatures>,
     /// The sessions of operators.
@@ -48,7 +48,7 @@ pub struct Services {
     /// The limits on the sockets and the calls of clients.
     pub client_limits: ClientLimits,
     /// A permit for each further panel that operators may open.
-    pub panel_room: Arc<Semaphore>,
+    pub panel_permits: Arc<Semaphore>,
     /// The time at which the server started.
     pub start_time: StartTime,
 }
@@ -58,7 +58,7 @@ impl Services {
     /// broker accepts no calls until its threads run.
     pub fn start(settings: Settings, broker: Broker, owner: SocketOwner) -> Self {
         Self {
-            live: Live::new(settings.clone()),
+            live: LiveSettings::new(settings.clone()),
             used_signatures: UsedSignatures::default().start(),
             sessions: Sessions::new(&settings),
             throttle: SignInThrottle::default().start(),
@@ -67,7 +67,7 @@ impl Services {
             lifecycle: Lifecycle::default(),
             accepting: Accepting::new(owner),
             client_limits: ClientLimits::new(&settings, broker.memory().clone()),
-            panel_room: Arc::new(Semaphore::new(match settings.open_panels {
+            panel_permits: Arc::new(Semaphore::new(match settings.open_panels {
                 0 => Semaphore::MAX_PERMITS,
                 most => most.min(Semaphore::MAX_PERMITS),
             })),

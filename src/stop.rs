@@ -3,7 +3,7 @@
 //!
 //! | phase | what happens | duration |
 //! | --- | --- | --- |
-//! | `Noticed` | `/ready` answers 503: proxies send new clients elsewhere | `drain_notice` |
+//! | `StopAnnounced` | `/ready` answers 503: proxies send new clients elsewhere | `drain_notice` |
 //! | | new connections wait for the next process, on a passed socket | at most a second |
 //! | `Draining` | calls under way finish; then clients are closed in turn | at most `drain_time` |
 //! | | clients confirm that they are closed | at most `close_grace` |
@@ -105,7 +105,7 @@ async fn stop_in_order(
         grace,
     }: StopTimes,
 ) {
-    lifecycle.enter(Phase::Noticed);
+    lifecycle.enter(Phase::StopAnnounced);
     if !notice.is_zero() {
         log::info!(
             "stopping: not ready any more; still serving for {} seconds (drain_notice)",

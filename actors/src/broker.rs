@@ -5,15 +5,15 @@
 //!
 //! Most operations are in submodules. `messages` publishes, edits and deletes messages. [`once`]
 //! runs a call once, however often it is made. `info` describes channels and users. `panel` serves
-//! the admin panel. `drain` ends all connections when the server stops, and `falling` ends the
+//! the admin panel. `drain` ends all connections when the server stops, and `panics` ends the
 //! connections that relied on an actor that a panic has ended.
 
 mod drain;
-mod falling;
 mod info;
 mod messages;
 pub mod once;
 mod panel;
+mod panics;
 mod restoring;
 mod room;
 mod trimming;
@@ -144,9 +144,9 @@ impl Broker {
             arbiter.spawn(async move { broker.answer_rebuilds().await });
             let broker = self.clone();
             arbiter.spawn(async move { broker.trim_when_full().await });
-            if let Some(fallen) = self.common.faults().collect() {
+            if let Some(panicked) = self.common.faults().receiver() {
                 let broker = self.clone();
-                arbiter.spawn(async move { broker.end_with_fallen(fallen).await });
+                arbiter.spawn(async move { broker.end_connections_of_panicked(panicked).await });
             }
         }
     }
@@ -157,8 +157,8 @@ impl Broker {
     }
 
     /// Waits until the changes made so far are kept as safely as the settings ask for.
-    async fn settled(&self) -> Result<(), Refused> {
-        Ok(self.common.store().settled().await?)
+    async fn wait_until_kept(&self) -> Result<(), Refused> {
+        Ok(self.common.store().wait_until_kept().await?)
     }
 
     /// Returns the counters.
@@ -185,7 +185,7 @@ impl Broker {
         fence(SeqCst);
         pending
             .filter(|_| !self.is_closed.load(SeqCst))
-            .ok_or(Refused::SOON)
+            .ok_or(Refused::TRY_AGAIN)
     }
 
     /// Waits for the answer of an actor. The call counts as pending until the answer comes, even if
@@ -223,13 +223,15 @@ impl Broker {
             set,
             channels,
             configs,
-            request: RequestId::to_log(),
+            request: RequestId::current_if_logged(),
         };
         let opened = self.connections.ask(conn_id, IfAbsent::Create, open);
         let opened = Self::wait((pending, room), opened)
             .await
-            .unwrap_or(Err(NotConnected::Refused(Refused::SOON)))?;
-        self.settled().await.map_err(NotConnected::Refused)?;
+            .unwrap_or(Err(NotConnected::Refused(Refused::TRY_AGAIN)))?;
+        self.wait_until_kept()
+            .await
+            .map_err(NotConnected::Refused)?;
         Ok(opened)
     }
 
@@ -290,7 +292,7 @@ impl Broker {
         let changed = Self::wait(pending, changed)
             .await
             .unwrap_or(Err(Unknown.into()))?;
-        self.settled().await?;
+        self.wait_until_kept().await?;
         Ok(changed)
     }
 
@@ -317,7 +319,7 @@ impl Broker {
         let set = Self::wait((pending, room), set)
             .await
             .ok_or(NotDone::Unknown(Unknown))??;
-        self.settled().await?;
+        self.wait_until_kept().await?;
         Ok(set)
     }
 
@@ -338,7 +340,7 @@ impl Broker {
                 .ask(channel, IfAbsent::Create, Configure(config))
         };
         join_all(configs.into_iter().map(ask)).await;
-        self.settled().await
+        self.wait_until_kept().await
     }
 
     /// Attaches a transport to a connection. `read` holds the positions up to which the client says
@@ -366,10 +368,10 @@ impl Broker {
     pub async fn disconnect(&self, conn_id: ConnId) -> Result<bool, Refused> {
         let close = Close {
             reason: CloseReason::Disconnected,
-            request: RequestId::to_log(),
+            request: RequestId::current_if_logged(),
         };
         let closed = self.connections.ask(conn_id, IfAbsent::Skip, close).await;
-        self.settled().await?;
+        self.wait_until_kept().await?;
         Ok(closed.unwrap_or(false))
     }
 }

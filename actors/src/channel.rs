@@ -15,8 +15,8 @@ use crate::delivery::{
     find_epochs,
 };
 use crate::directory::{Registered, Registration, impl_registered_handlers};
-use crate::faults::{ActorKind, Fallen, is_falling, strike};
-use crate::memory::{ActorBytes, ActorMemory, CHANNEL};
+use crate::faults::{ActorKind, PanickedActor, fail_point, is_panicking};
+use crate::memory::{ActorBytes, ActorMemory, CHANNEL_BYTES};
 use crate::name::{ChannelName, ConnId, Identity, MessageId, UserName};
 use crate::position::Position;
 use crate::posting::{Delete, Edit, GetTrimmable, LogActor, Publish, TrimTo};
@@ -47,7 +47,7 @@ pub(crate) struct UpdateMember {
 /// while it is dropped.
 #[derive(Message)]
 #[rtype(result = "()")]
-pub(crate) struct Expel(pub(crate) UserName);
+pub(crate) struct RemoveMember(pub(crate) UserName);
 
 /// Ends the place of a connection that a fault of the server has ended. Sent by the connection.
 #[derive(Message)]
@@ -118,7 +118,7 @@ impl Registered for Channel {
             core,
             delivery,
             listings: ListingCache::default(),
-            held: common.memory().of_actor(EMPTY),
+            held: common.memory().hold_for_actor(EMPTY),
         }
     }
 
@@ -127,7 +127,7 @@ impl Registered for Channel {
     }
 
     fn after_message(&mut self) {
-        self.held.tell(self.bytes());
+        self.held.update(self.bytes());
     }
 
     fn forgotten(name: &ChannelName, common: &Common) {
@@ -140,7 +140,7 @@ const EMPTY: ActorBytes = ActorBytes {
     log: 0,
     history: 0,
     entries: 0,
-    lasting: CHANNEL,
+    lasting: CHANNEL_BYTES,
 };
 
 /// Creates the core and the delivery of a channel that keeps no entries yet.
@@ -170,9 +170,9 @@ impl Actor for Channel {
 
 impl Drop for Channel {
     fn drop(&mut self) {
-        if is_falling() {
-            self.registration.report_fall();
-            self.common.faults().report(Fallen {
+        if is_panicking() {
+            self.registration.report_panic();
+            self.common.faults().report(PanickedActor {
                 kind: ActorKind::Channel,
                 connections: self.delivery.connections(),
             });
@@ -199,7 +199,7 @@ impl Channel {
         if self.core.sweep(now) {
             self.note();
         }
-        self.held.tell(self.bytes());
+        self.held.update(self.bytes());
         self.delivery.sweep();
         self.listings.clear();
         let lifetime: Duration = self.common.limits().channel_lifetime;
@@ -229,7 +229,7 @@ impl Handler<Publish> for Channel {
     type Result = PublishAnswer;
 
     fn handle(&mut self, publish: Publish, context: &mut Context<Self>) -> PublishAnswer {
-        strike("channel", self.registration.name().as_str());
+        fail_point("channel", self.registration.name().as_str());
         LogActor::publish(self, publish, context, |core, publications| {
             core.publish(publications, Moment::now());
         })
@@ -308,15 +308,15 @@ impl Handler<UpdateMember> for Channel {
     }
 }
 
-impl Handler<Expel> for Channel {
+impl Handler<RemoveMember> for Channel {
     type Result = ();
 
-    fn handle(&mut self, Expel(user): Expel, context: &mut Context<Self>) {
+    fn handle(&mut self, RemoveMember(user): RemoveMember, context: &mut Context<Self>) {
         let stamp = Stamp {
             now: Moment::now(),
             id: MessageId::random(),
         };
-        self.change(context, |core| core.expel(&user, stamp));
+        self.change(context, |core| core.remove_member(&user, stamp));
     }
 }
 

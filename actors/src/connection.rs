@@ -20,7 +20,7 @@ use std::time::{Duration, Instant};
 use actix::prelude::*;
 use tokio::sync::oneshot;
 
-use self::life::{Arrival, Life, Unserved};
+use self::life::{Life, NewTransport, Unserved};
 use self::places::Places;
 use crate::channel::LeavePlace;
 use crate::core::connection::{Positions, Subscriptions};
@@ -29,8 +29,8 @@ use crate::core::record::ConnectionRecord;
 use crate::core::user::ConnectState;
 use crate::directory::{IfAbsent, Registered, Registration, impl_registered_handlers};
 use crate::error::{CloseReason, NotConnected, NotDone, Unknown};
-use crate::faults::{ActorKind, Fallen, is_falling};
-use crate::memory::{CONNECTION, HeldBytes, PLACE};
+use crate::faults::{ActorKind, PanickedActor, is_panicking};
+use crate::memory::{CONNECTION_BYTES, HeldBytes, PLACE_BYTES};
 use crate::name::{ChannelName, ConnId, UserName};
 use crate::outlet::{Attachment, Outlet, Progress, Stage};
 use crate::position::Report;
@@ -121,7 +121,7 @@ pub(crate) struct Restore {
     /// The positions of the client in the logs as they are now.
     pub(crate) read: Positions,
     /// The shortest time for which the connection waits for its client.
-    pub(crate) spared: Duration,
+    pub(crate) shortest_wait: Duration,
 }
 
 /// Notes the connection in the store again, because the store has lost earlier notes. Sent by the
@@ -139,7 +139,7 @@ pub(crate) struct Connection {
     life: Option<Life>,
     /// The number of lives so far. It keeps a late answer to an earlier life from changing this
     /// one.
-    lives: u64,
+    life_number: u64,
     /// The generation of the latest transport.
     generation: Generation,
     /// The number of messages that are not answered yet. The actor does not stop before all are
@@ -161,10 +161,10 @@ impl Registered for Connection {
             registration,
             needs: needs.clone(),
             life: None,
-            lives: 0,
+            life_number: 0,
             generation: Generation::default(),
             unanswered: 0,
-            held: needs.common.memory().last(CONNECTION),
+            held: needs.common.memory().hold_lasting(CONNECTION_BYTES),
             suspension: None,
         }
     }
@@ -175,11 +175,11 @@ impl Registered for Connection {
 
     fn after_message(&mut self) {
         let places = self.life.as_ref().map_or(0, |life| life.core.place_count());
-        self.held.set(CONNECTION + places * PLACE);
+        self.held.set(CONNECTION_BYTES + places * PLACE_BYTES);
         self.stop_if_ended();
     }
 
-    fn fallen(conn_id: &ConnId, needs: &ConnectionNeeds) {
+    fn after_panic(conn_id: &ConnId, needs: &ConnectionNeeds) {
         (needs.common.store()).note(|| Note::ConnectionEnded(*conn_id));
     }
 }
@@ -190,9 +190,9 @@ impl Actor for Connection {
 
 impl Drop for Connection {
     fn drop(&mut self) {
-        if is_falling() {
-            self.registration.report_fall();
-            self.needs.common.faults().report(Fallen {
+        if is_panicking() {
+            self.registration.report_panic();
+            self.needs.common.faults().report(PanickedActor {
                 kind: ActorKind::Connection,
                 connections: Vec::new(),
             });
@@ -211,8 +211,10 @@ impl Connection {
     }
 
     /// Returns the life that an answer is for, unless it has ended meanwhile.
-    fn life(&mut self, lives: u64) -> Option<&mut Life> {
-        self.life.as_mut().filter(|_| self.lives == lives)
+    fn life(&mut self, life_number: u64) -> Option<&mut Life> {
+        self.life
+            .as_mut()
+            .filter(|_| self.life_number == life_number)
     }
 
     /// Returns the logs in which the connection has a place now.
@@ -229,10 +231,10 @@ impl Connection {
     /// Waits, and then closes the connection if its deadline has passed. If the client was heard
     /// from meanwhile, the same timer waits for the new deadline.
     fn watch_deadline(&self, wait: Duration, context: &mut Context<Self>) {
-        let lives = self.lives;
+        let life_number = self.life_number;
         context.run_later(wait, move |connection, context| {
             let idle = connection.needs.common.limits().idle;
-            let Some(life) = connection.life(lives) else {
+            let Some(life) = connection.life(life_number) else {
                 return;
             };
             let deadline = life.deadline(idle);
@@ -259,8 +261,8 @@ impl Connection {
     }
 
     /// Ends a life, unless it has ended meanwhile.
-    fn close_life(&mut self, lives: u64, reason: CloseReason) {
-        if self.life(lives).is_some() {
+    fn close_life(&mut self, life_number: u64, reason: CloseReason) {
+        if self.life(life_number).is_some() {
             self.close(reason);
         }
     }
@@ -295,9 +297,9 @@ impl Connection {
     }
 
     /// Notes the client's positions in the store, as the logs have answered them.
-    fn note_positions(&mut self, lives: u64, positions: Positions) {
+    fn note_positions(&mut self, life_number: u64, positions: Positions) {
         if self.needs.common.store().keeps()
-            && let Some(life) = self.life(lives)
+            && let Some(life) = self.life(life_number)
         {
             life.core.set_positions(positions);
             self.note();
@@ -305,14 +307,14 @@ impl Connection {
     }
 
     /// Notes the places that the connection has taken. They stay new if no transport listens.
-    fn note_new_places(&mut self, lives: u64, mut positions: Positions) {
+    fn note_new_places(&mut self, life_number: u64, mut positions: Positions) {
         if self.needs.common.store().keeps()
-            && (self.life(lives)).is_some_and(|life| life.outlet().is_none())
+            && (self.life(life_number)).is_some_and(|life| life.outlet().is_none())
         {
             let taken = positions.channels.values().chain(&positions.private);
             positions.new_places = taken.map(|(epoch, _)| *epoch).collect();
         }
-        self.note_positions(lives, positions);
+        self.note_positions(life_number, positions);
     }
 
     /// Offers its directory to stop, if the connection has ended and no message is unanswered.
@@ -373,14 +375,14 @@ impl Handler<AttachOutlet> for Connection {
         if (self.life.as_ref()).is_some_and(|life| !life.is_suspended()) {
             self.generation = self.generation.next();
             let attachment = Attachment::new(self.generation, context.address().recipient());
-            let arrival = Arrival {
+            let transport = NewTransport {
                 generation: self.generation,
                 outlet: outlet.into(),
                 read,
                 attachment,
                 reply,
             };
-            self.arrive(arrival, context);
+            self.add_transport(transport, context);
         }
         self.answer_after(attached, |attached, _| attached.map_err(|_| Unknown))
     }
@@ -391,7 +393,7 @@ impl Handler<Progress> for Connection {
 
     fn handle(&mut self, progress: Progress, context: &mut Context<Self>) {
         match progress.stage {
-            Stage::Ended(end) => self.depart(progress.generation, end, context),
+            Stage::Ended(end) => self.end_transport(progress.generation, end, context),
             // A certain report never becomes wrong, so it does not matter which transport sends it.
             Stage::Read(read) => {
                 if let Some(life) = &mut self.life

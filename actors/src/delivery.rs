@@ -78,12 +78,12 @@ pub(crate) struct FindEpochs(pub(crate) Report);
 /// Asks where the connection's cursor stands. Once no transport is attached, the position says how
 /// far the client is known to have read. Sent by the connection.
 #[derive(Message, Clone, Copy)]
-#[rtype(result = "Option<Standing>")]
+#[rtype(result = "Option<CursorState>")]
 pub(crate) struct GetPosition(pub(crate) ConnId);
 
-/// The place where a connection's cursor stands.
+/// The state of a connection's cursor.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Standing {
+pub(crate) struct CursorState {
     pub(crate) position: Position,
     /// Whether the client must still be told that entries before the position may be gone.
     pub(crate) owes_gap: bool,
@@ -180,9 +180,9 @@ impl Delivery {
     }
 
     /// Returns where a connection's cursor stands, if it has a place.
-    pub(crate) fn position(&self, conn_id: ConnId, log: &Log) -> Option<Standing> {
+    pub(crate) fn position(&self, conn_id: ConnId, log: &Log) -> Option<CursorState> {
         let cursor = &self.subscribers.get(&conn_id)?.cursor;
-        Some(Standing {
+        Some(CursorState {
             position: (log.epoch(), cursor.position()),
             owes_gap: cursor.owes_gap(),
             is_new: cursor.is_new(),
@@ -251,18 +251,18 @@ impl Delivery {
             .is_none_or(|subscriber| subscriber.cursor.has_all(log))
     }
 
-    /// Returns whether the delivery of new entries was put off.
-    pub(crate) fn has_put_off(&self) -> bool {
-        self.schedule.has_put_off()
+    /// Returns whether the delivery of new entries was deferred.
+    pub(crate) fn is_deferred(&self) -> bool {
+        self.schedule.is_deferred()
     }
 
-    /// Puts off the delivery of new entries. Returns the time at which the actor must deliver them;
+    /// Defers the delivery of new entries. Returns the time at which the actor must deliver them;
     /// `None` if the actor knows it already.
-    pub(crate) fn put_off(&mut self) -> Option<Wakeup> {
-        self.schedule.put_off(self.listening)
+    pub(crate) fn defer(&mut self) -> Option<Wakeup> {
+        self.schedule.defer(self.listening)
     }
 
-    /// Returns the time at which to answer a call whose entries were just put off.
+    /// Returns the time at which to answer a call whose entries were just deferred.
     pub(crate) fn publish_answer(&self) -> PublishAnswer {
         self.schedule.answer()
     }
@@ -329,11 +329,11 @@ impl Delivery {
             sent,
             messages,
             gaps,
-            cut_off,
+            removed_outlets,
         } = pass.totals;
         self.common.counters().count_deliveries(&sent, messages);
         self.common.counters().count_gaps(gaps);
-        self.listening -= cut_off;
+        self.listening -= removed_outlets;
     }
 }
 

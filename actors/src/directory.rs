@@ -17,9 +17,7 @@ use actix::prelude::*;
 use crate::room::Room;
 
 /// An actor that a directory keeps under a name.
-pub(crate) trait Registered:
-    Actor<Context = Context<Self>> + Handler<Retire> + Sized
-{
+pub(crate) trait Registered: Actor<Context = Context<Self>> + Handler<Stop> + Sized {
     /// The type of the actor's name.
     type Name: Clone + Eq + Hash + Send + Sync + Unpin + 'static;
 
@@ -41,7 +39,7 @@ pub(crate) trait Registered:
     fn forgotten(_: &Self::Name, _: &Self::Needs) {}
 
     /// Called when the directory has forgotten an actor that a panic has ended.
-    fn fallen(name: &Self::Name, needs: &Self::Needs) {
+    fn after_panic(name: &Self::Name, needs: &Self::Needs) {
         Self::forgotten(name, needs);
     }
 }
@@ -69,17 +67,17 @@ impl<A: Registered> Registration<A> {
     /// Tells the directory that the actor is no longer needed. The directory forgets the actor
     /// unless more messages are on their way to it.
     pub(crate) fn offer_to_stop(&self) {
-        let idle = Idle {
+        let offer = OfferToStop {
             name: self.name.clone(),
             handled: self.handled,
         };
-        tell(&self.directory, idle);
+        tell(&self.directory, offer);
     }
 
     /// Tells the directory that a panic has ended the actor. The directory then frees the name.
-    pub(crate) fn report_fall(&self) {
+    pub(crate) fn report_panic(&self) {
         let name = self.name.clone();
-        tell(&self.directory, Fell { name });
+        tell(&self.directory, ReportPanic { name });
     }
 }
 
@@ -104,10 +102,10 @@ macro_rules! impl_registered_handlers {
             }
         }
 
-        impl actix::Handler<$crate::directory::Retire> for $actor {
+        impl actix::Handler<$crate::directory::Stop> for $actor {
             type Result = ();
 
-            fn handle(&mut self, _: $crate::directory::Retire, context: &mut actix::Context<Self>) {
+            fn handle(&mut self, _: $crate::directory::Stop, context: &mut actix::Context<Self>) {
                 actix::ActorContext::stop(context);
             }
         }
@@ -158,7 +156,7 @@ impl<M: Message> Forwarded<M> {
 /// Tells the directory that an actor is no longer needed and has handled this many messages.
 #[derive(Message)]
 #[rtype(result = "()")]
-pub(crate) struct Idle<A: Registered> {
+pub(crate) struct OfferToStop<A: Registered> {
     name: A::Name,
     handled: u64,
 }
@@ -166,14 +164,14 @@ pub(crate) struct Idle<A: Registered> {
 /// Tells the directory that a panic has ended the actor of this name.
 #[derive(Message)]
 #[rtype(result = "()")]
-pub(crate) struct Fell<A: Registered> {
+pub(crate) struct ReportPanic<A: Registered> {
     name: A::Name,
 }
 
 /// Stops an actor. The directory has forgotten it, so no more messages come.
 #[derive(Message)]
 #[rtype(result = "()")]
-pub(crate) struct Retire;
+pub(crate) struct Stop;
 
 /// Asks for the names of all actors of the directory.
 #[derive(Message)]
@@ -248,8 +246,8 @@ impl<A: Registered> Directory<A> {
             }
             entry => entry,
         };
-        if let Entry::Occupied(fallen) = &entry {
-            A::fallen(fallen.key(), &self.needs);
+        if let Entry::Occupied(panicked) = &entry {
+            A::after_panic(panicked.key(), &self.needs);
         }
         match (if_absent, entry) {
             (IfAbsent::Create, entry) => {
@@ -300,29 +298,29 @@ where
     }
 }
 
-impl<A: Registered> Handler<Idle<A>> for Directory<A> {
+impl<A: Registered> Handler<OfferToStop<A>> for Directory<A> {
     type Result = ();
 
-    fn handle(&mut self, Idle { name, handled }: Idle<A>, _: &mut Context<Self>) {
+    fn handle(&mut self, OfferToStop { name, handled }: OfferToStop<A>, _: &mut Context<Self>) {
         if let Entry::Occupied(slot) = self.slots.entry(name)
             && slot.get().forwarded == handled
         {
             A::forgotten(slot.key(), &self.needs);
-            tell(&slot.remove().address, Retire);
+            tell(&slot.remove().address, Stop);
             self.room.remove();
         }
     }
 }
 
-impl<A: Registered> Handler<Fell<A>> for Directory<A> {
+impl<A: Registered> Handler<ReportPanic<A>> for Directory<A> {
     type Result = ();
 
-    fn handle(&mut self, Fell { name }: Fell<A>, _: &mut Context<Self>) {
+    fn handle(&mut self, ReportPanic { name }: ReportPanic<A>, _: &mut Context<Self>) {
         // If a message for the name came before this report, the name already has a new actor.
         if let Entry::Occupied(slot) = self.slots.entry(name)
             && !slot.get().address.connected()
         {
-            A::fallen(slot.key(), &self.needs);
+            A::after_panic(slot.key(), &self.needs);
             slot.remove();
             self.room.remove();
         }

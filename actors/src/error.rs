@@ -34,7 +34,7 @@ pub enum Outcome {
 
 impl Refused {
     /// A refusal without a limit. Nothing was done, and the caller may try again in a second.
-    pub const SOON: Self = Self {
+    pub const TRY_AGAIN: Self = Self {
         limit: None,
         retry_after: Duration::from_secs(1),
         outcome: Outcome::NotDone,
@@ -45,7 +45,7 @@ impl Refused {
     pub const fn full(limit: LimitKind) -> Self {
         Self {
             limit: Some(limit),
-            ..Self::SOON
+            ..Self::TRY_AGAIN
         }
     }
 }
@@ -62,11 +62,11 @@ impl fmt::Display for DescribeLimit {
     }
 }
 
-impl From<Unsettled> for Refused {
-    fn from(_: Unsettled) -> Self {
+impl From<NotKept> for Refused {
+    fn from(_: NotKept) -> Self {
         Self {
             outcome: Outcome::Unknown,
-            ..Self::SOON
+            ..Self::TRY_AGAIN
         }
     }
 }
@@ -75,7 +75,7 @@ impl From<Unsettled> for Refused {
 /// start.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
 #[error("the call was done, but the store could not keep it")]
-pub struct Unsettled;
+pub struct NotKept;
 
 /// The reason why a connection was not opened.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

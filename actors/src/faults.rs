@@ -35,7 +35,7 @@ impl ActorKind {
 
 /// An actor that a panic has ended.
 #[derive(Debug)]
-pub(crate) struct Fallen {
+pub(crate) struct PanickedActor {
     pub(crate) kind: ActorKind,
     /// The connections that relied on the actor and end with it.
     pub(crate) connections: Vec<ConnId>,
@@ -43,26 +43,26 @@ pub(crate) struct Fallen {
 
 /// The place where actors that a panic ends are reported. Clones share it.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct Faults(Arc<OnceLock<UnboundedSender<Fallen>>>);
+pub(crate) struct Faults(Arc<OnceLock<UnboundedSender<PanickedActor>>>);
 
 impl Faults {
     /// Returns a receiver of the reports from now on. Only the first caller gets one.
-    pub(crate) fn collect(&self) -> Option<UnboundedReceiver<Fallen>> {
-        let (sender, fallen) = unbounded_channel();
-        self.0.set(sender).ok().map(|()| fallen)
+    pub(crate) fn receiver(&self) -> Option<UnboundedReceiver<PanickedActor>> {
+        let (sender, panicked) = unbounded_channel();
+        self.0.set(sender).ok().map(|()| panicked)
     }
 
     /// Reports an actor that a panic ends.
-    pub(crate) fn report(&self, fallen: Fallen) {
+    pub(crate) fn report(&self, panicked: PanickedActor) {
         if let Some(sender) = self.0.get() {
             // An error means that the server is ending.
-            let _ = sender.send(fallen);
+            let _ = sender.send(panicked);
         }
     }
 }
 
 /// Returns whether a panic is the reason why an actor is dropped now.
-pub(crate) fn is_falling() -> bool {
+pub(crate) fn is_panicking() -> bool {
     std::thread::panicking()
 }
 
@@ -73,14 +73,14 @@ pub(crate) fn is_falling() -> bool {
     clippy::panic,
     reason = "tests use it to show that a panic ends one actor only"
 )]
-pub fn strike(place: &str, name: &str) {
-    static STRUCK: OnceLock<Option<String>> = OnceLock::new();
-    let struck = STRUCK.get_or_init(|| std::env::var("FAULT_AT").ok());
+pub fn fail_point(place: &str, name: &str) {
+    static FAULT_AT: OnceLock<Option<String>> = OnceLock::new();
+    let fault_at = FAULT_AT.get_or_init(|| std::env::var("FAULT_AT").ok());
     let is_here = |at: &str| {
-        let (struck_place, struck_name) = at.split_once(':').unwrap_or((at, ""));
-        struck_place == place && struck_name == name
+        let (fault_place, fault_name) = at.split_once(':').unwrap_or((at, ""));
+        fault_place == place && fault_name == name
     };
-    if struck
+    if fault_at
         .as_deref()
         .is_some_and(|all| all.split(',').any(is_here))
     {
@@ -91,4 +91,4 @@ pub fn strike(place: &str, name: &str) {
 /// Does nothing in release builds.
 #[cfg(not(debug_assertions))]
 #[inline(always)]
-pub fn strike(_: &str, _: &str) {}
+pub fn fail_point(_: &str, _: &str) {}

@@ -57,8 +57,8 @@
 //! - [`memory`]: counts the bytes that all of this takes, and limits them;
 //! - `room`: counts the actors, and reserves room for new ones;
 //! - [`protocol`]: the types that go over the wire; [`list`], [`name`], [`position`], [`limits`],
-//!   [`error`], [`faults`], [`counters`], [`transport`], [`request`] and [`patience`]: used by all
-//!   modules above.
+//!   [`error`], [`faults`], [`counters`], [`transport`], [`request`] and [`stepped_sleep`]: used by
+//!   all modules above.
 //!
 //! # Invariants
 //!
@@ -100,12 +100,12 @@ pub mod list;
 pub mod memory;
 pub mod name;
 pub mod outlet;
-pub mod patience;
 pub mod position;
 mod posting;
 pub mod protocol;
 pub mod request;
 mod room;
+pub mod stepped_sleep;
 pub mod store;
 pub mod transport;
 mod user;

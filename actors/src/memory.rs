@@ -24,23 +24,23 @@ use crate::error::Refused;
 use crate::limits::LimitKind;
 
 /// The number of bytes that a channel takes besides its entries.
-pub(crate) const CHANNEL: usize = 4 << 10;
+pub(crate) const CHANNEL_BYTES: usize = 4 << 10;
 
 /// The number of bytes that a user takes besides its private entries and its state.
-pub(crate) const USER: usize = 3 << 10;
+pub(crate) const USER_BYTES: usize = 3 << 10;
 
 /// The number of bytes that a connection takes besides its places.
-pub(crate) const CONNECTION: usize = 3 << 10;
+pub(crate) const CONNECTION_BYTES: usize = 3 << 10;
 
 /// The number of bytes that a place of a connection in a channel takes in the channel and in the
 /// connection together.
-pub(crate) const PLACE: usize = 768;
+pub(crate) const PLACE_BYTES: usize = 768;
 
 /// The number of bytes that a value of a state takes besides its key and the value itself.
-pub(crate) const STATE_VALUE: usize = 128;
+pub(crate) const STATE_VALUE_BYTES: usize = 128;
 
 /// The number of bytes that an open socket takes.
-pub const SOCKET: usize = 16 << 10;
+pub const SOCKET_BYTES: usize = 16 << 10;
 
 /// The counts of a broker's memory. Clones share them.
 #[derive(Clone, Debug)]
@@ -182,7 +182,7 @@ impl Memory {
     }
 
     /// Returns whether there is room for more lasting bytes.
-    pub fn has_room_to_last(&self) -> bool {
+    pub fn has_room_for_lasting(&self) -> bool {
         self.0.lasting.load(Relaxed) <= self.0.limit / 4 * 3 && !self.is_full()
     }
 
@@ -191,8 +191,8 @@ impl Memory {
     /// # Errors
     /// Fails when there is no room for more lasting bytes, or while the memory is full.
     pub(crate) fn reserve(&self, bytes: usize) -> Result<HeldBytes, Refused> {
-        let reserved = self.last(bytes);
-        if self.has_room_to_last() {
+        let reserved = self.hold_lasting(bytes);
+        if self.has_room_for_lasting() {
             Ok(reserved)
         } else {
             Err(FULL)
@@ -200,27 +200,27 @@ impl Memory {
     }
 
     /// Begins to count the bytes that an actor holds. The actor reports each change.
-    pub(crate) fn of_actor(&self, now: ActorBytes) -> ActorMemory {
+    pub(crate) fn hold_for_actor(&self, now: ActorBytes) -> ActorMemory {
         let mut held = ActorMemory {
             memory: self.clone(),
             counted: ActorBytes::default(),
         };
-        held.tell(now);
+        held.update(now);
         held
     }
 
     /// Counts the bytes of a message.
-    pub(crate) fn keep(&self, bytes: usize) -> HeldBytes {
+    pub(crate) fn hold_message(&self, bytes: usize) -> HeldBytes {
         self.hold(Kind::Message, bytes)
     }
 
     /// Counts lasting bytes, even if there is no room for them.
-    pub fn last(&self, bytes: usize) -> HeldBytes {
+    pub fn hold_lasting(&self, bytes: usize) -> HeldBytes {
         self.hold(Kind::Lasting, bytes)
     }
 
     /// Begins to count passing bytes, from zero.
-    pub fn pass(&self) -> HeldBytes {
+    pub fn hold_passing(&self) -> HeldBytes {
         self.hold(Kind::Passing, 0)
     }
 
@@ -305,7 +305,7 @@ impl ActorBytes {
 
 impl ActorMemory {
     /// Counts the bytes of the actor from now on.
-    pub(crate) fn tell(&mut self, now: ActorBytes) {
+    pub(crate) fn update(&mut self, now: ActorBytes) {
         if now == self.counted {
             return;
         }
@@ -320,7 +320,7 @@ impl ActorMemory {
 
 impl Drop for ActorMemory {
     fn drop(&mut self) {
-        self.tell(ActorBytes::default());
+        self.update(ActorBytes::default());
     }
 }
 
@@ -329,9 +329,9 @@ mod tests {
     use super::*;
 
     #[test]
-    fn it_is_full_with_more_than_seven_eighths_and_until_5_percent_of_them_are_free() {
+    fn memory_is_full_above_seven_eighths_and_until_5_percent_are_free() {
         let memory = Memory::new(8000);
-        let mut held = memory.keep(7000);
+        let mut held = memory.hold_message(7000);
         assert!(!memory.is_full());
         held.set(7001);
         assert_eq!(memory.accepts(), Err(FULL));
@@ -342,7 +342,7 @@ mod tests {
         assert!(!memory.is_full());
         held.set(7000);
         assert!(!memory.is_full());
-        let more = memory.of_actor(ActorBytes {
+        let more = memory.hold_for_actor(ActorBytes {
             entries: 500,
             log: 3,
             history: 4,
@@ -356,14 +356,14 @@ mod tests {
     }
 
     #[test]
-    fn what_lasts_takes_three_quarters_at_most() {
+    fn lasting_bytes_take_at_most_three_quarters() {
         let memory = Memory::new(1000);
-        let _actor = memory.of_actor(ActorBytes {
+        let _actor = memory.hold_for_actor(ActorBytes {
             lasting: 700,
             ..ActorBytes::default()
         });
         let reserved = memory.reserve(50);
-        assert!(reserved.is_ok() && memory.has_room_to_last());
+        assert!(reserved.is_ok() && memory.has_room_for_lasting());
         assert!(memory.reserve(1).is_err());
         assert_eq!(memory.accepts(), Ok(()));
         drop(reserved);
@@ -372,10 +372,10 @@ mod tests {
     }
 
     #[test]
-    fn what_passes_is_refused_itself_and_fills_nothing() {
+    fn passing_bytes_are_refused_and_do_not_make_memory_full() {
         let memory = Memory::new(1000);
-        let _kept = memory.keep(800);
-        let mut passing = memory.pass();
+        let _kept = memory.hold_message(800);
+        let mut passing = memory.hold_passing();
         assert_eq!(passing.try_set(200), Ok(()));
         assert!(passing.try_set(201).is_err());
         assert_eq!((memory.counted(), memory.is_full()), (1000, false));
@@ -385,10 +385,10 @@ mod tests {
     }
 
     #[test]
-    fn without_a_limit_it_is_never_full() {
+    fn memory_without_a_limit_is_never_full() {
         let memory = Memory::new(0);
-        let _held = memory.keep(usize::MAX / 2);
-        assert!(!memory.is_full() && memory.has_room_to_last());
+        let _held = memory.hold_message(usize::MAX / 2);
+        assert!(!memory.is_full() && memory.has_room_for_lasting());
         assert_eq!((memory.limit(), memory.excess()), (None, 0));
     }
 }

@@ -25,8 +25,8 @@ use actix::prelude::*;
 use crate::core::cursor::Generation;
 use crate::error::CloseReason;
 use crate::list::List;
-use crate::patience::wait_patiently;
 use crate::position::{Epoch, Report};
+use crate::stepped_sleep::sleep_in_steps;
 use crate::transport::Transport;
 
 /// Delivers entries. They were encoded once, and many outlets share them.
@@ -331,7 +331,7 @@ impl Outlet {
         self.shut.do_send(Shut(reason));
         let (shut, socket) = (self.shut.clone(), self.socket.clone());
         actix::spawn(async move {
-            wait_patiently(grace).await;
+            sleep_in_steps(grace).await;
             // The socket may serve other requests once its poll has ended.
             if shut.connected() {
                 socket.cut();

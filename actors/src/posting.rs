@@ -119,7 +119,7 @@ pub(crate) trait LogActor: Actor<Context = Context<Self>> {
         if !publications.is_empty() {
             append(core, publications);
         }
-        match delivery.put_off() {
+        match delivery.defer() {
             Some(Wakeup::After(hold)) => {
                 context.run_later(hold, |actor, context| actor.catch_up(context));
             }
@@ -165,10 +165,10 @@ pub(crate) trait LogActor: Actor<Context = Context<Self>> {
         self.ask_for_capacity(context);
     }
 
-    /// Delivers the entries whose delivery was put off.
+    /// Delivers the entries whose delivery was deferred.
     fn catch_up(&mut self, context: &mut Context<Self>) {
         let (_, delivery) = self.parts();
-        if delivery.has_put_off() {
+        if delivery.is_deferred() {
             self.note_changes();
             let (core, delivery) = self.parts();
             delivery.deliver(core.log());

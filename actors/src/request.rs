@@ -34,7 +34,7 @@ impl RequestId {
     /// Returns the same as [`current`](Self::current), but only while single connections are logged
     /// (level `debug`). Otherwise the messages to actors carry no id, so that they cost nothing
     /// more.
-    pub fn to_log() -> Option<Self> {
+    pub fn current_if_logged() -> Option<Self> {
         log::log_enabled!(log::Level::Debug)
             .then(Self::current)
             .flatten()
@@ -42,7 +42,7 @@ impl RequestId {
 }
 
 /// Runs a future in the scope of a request, if there is one.
-pub async fn carry<F: Future>(request: Option<RequestId>, future: F) -> F::Output {
+pub async fn run_in_scope<F: Future>(request: Option<RequestId>, future: F) -> F::Output {
     match request {
         Some(request) => CURRENT.scope(request, future).await,
         None => future.await,

@@ -66,7 +66,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_is_reserved_takes_room_until_it_is_dropped() {
+    fn a_reservation_takes_room_until_it_is_dropped() {
         let room = Room::default();
         room.add();
         let reserved = room.reserve(2, 3);

@@ -8,7 +8,7 @@
 pub mod file;
 pub mod note;
 
-use crate::error::{Refused, Unsettled};
+use crate::error::{NotKept, Refused};
 use crate::store::file::{FileStore, StoreStatus};
 use crate::store::note::Note;
 
@@ -53,10 +53,10 @@ impl Store {
     ///
     /// # Errors
     /// Fails when the change was done, but could not be kept.
-    pub async fn settled(&self) -> Result<(), Unsettled> {
+    pub async fn wait_until_kept(&self) -> Result<(), NotKept> {
         match self {
             Self::Memory => Ok(()),
-            Self::File(file) => file.settled().await,
+            Self::File(file) => file.wait_until_kept().await,
         }
     }
 

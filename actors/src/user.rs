@@ -14,7 +14,7 @@ use std::future::ready;
 use actix::prelude::*;
 
 use self::update_queue::UpdateQueue;
-use crate::channel::{Channel, Expel};
+use crate::channel::{Channel, RemoveMember};
 use crate::common::Common;
 use crate::core::connection::Positions;
 use crate::core::user::{
@@ -26,9 +26,9 @@ use crate::delivery::{Delivery, RestoredPlace};
 use crate::directories::Directories;
 use crate::directory::{IfAbsent, Registered, Registration, impl_registered_handlers};
 use crate::error::Unknown;
-use crate::faults::{ActorKind, Fallen, is_falling, strike};
+use crate::faults::{ActorKind, PanickedActor, fail_point, is_panicking};
 use crate::limits::LimitReached;
-use crate::memory::{ActorBytes, ActorMemory, USER};
+use crate::memory::{ActorBytes, ActorMemory, USER_BYTES};
 use crate::name::{ChannelName, ConnId, Identity, UserName};
 use crate::posting::LogActor;
 use crate::protocol::info::UserInfo;
@@ -188,7 +188,7 @@ impl Registered for User {
             delivery,
             updates: UpdateQueue::default(),
             online: None,
-            held: needs.common.memory().of_actor(EMPTY),
+            held: needs.common.memory().hold_for_actor(EMPTY),
         }
     }
 
@@ -197,7 +197,7 @@ impl Registered for User {
     }
 
     fn after_message(&mut self) {
-        self.held.tell(self.bytes());
+        self.held.update(self.bytes());
     }
 
     fn forgotten(name: &UserName, needs: &UserNeeds) {
@@ -210,7 +210,7 @@ const EMPTY: ActorBytes = ActorBytes {
     log: 0,
     history: 0,
     entries: 0,
-    lasting: USER,
+    lasting: USER_BYTES,
 };
 
 impl Actor for User {
@@ -223,14 +223,14 @@ impl Actor for User {
 
 impl Drop for User {
     fn drop(&mut self) {
-        if is_falling() {
+        if is_panicking() {
             // Sent now, before a new actor with this name can update the channels.
             for channel in self.core.present_in() {
-                let expel = Expel(self.core.name().clone());
-                (self.needs.channels).tell(channel.clone(), IfAbsent::Skip, expel);
+                let remove = RemoveMember(self.core.name().clone());
+                (self.needs.channels).tell(channel.clone(), IfAbsent::Skip, remove);
             }
-            self.registration.report_fall();
-            self.needs.common.faults().report(Fallen {
+            self.registration.report_panic();
+            self.needs.common.faults().report(PanickedActor {
                 kind: ActorKind::User,
                 connections: self.core.connections().keys().copied().collect(),
             });
@@ -244,7 +244,7 @@ impl User {
         if self.core.sweep(now) {
             self.note();
         }
-        self.held.tell(self.bytes());
+        self.held.update(self.bytes());
         self.delivery.sweep();
         let lifetime = self.needs.common.limits().user_lifetime;
         if self.core.is_offline() && now.since(self.core.last_active()) >= lifetime {
@@ -263,7 +263,7 @@ impl User {
 
     /// Answers once all updates in the queue were sent and answered. `answer` is given the places
     /// that were taken in the channels.
-    fn answer_when_told<T: 'static>(
+    fn answer_after_updates<T: 'static>(
         &mut self,
         answer: impl FnOnce(Positions) -> T + 'static,
         context: &mut Context<Self>,
@@ -354,7 +354,7 @@ impl Handler<AddConnection> for User {
             positions.private = private;
             Ok((connected, positions))
         };
-        self.answer_when_told(answer, context)
+        self.answer_after_updates(answer, context)
     }
 }
 
@@ -364,7 +364,7 @@ impl Handler<AddSubscriptions> for User {
     fn handle(&mut self, add: AddSubscriptions, context: &mut Context<Self>) -> Self::Result {
         let updates = self.core.subscribe(add.conn_id, add.added, Moment::now());
         let answer = updates.map(|updates| self.updates.push(updates, add.configs));
-        self.answer_when_told(move |positions| answer.map(|()| positions), context)
+        self.answer_after_updates(move |positions| answer.map(|()| positions), context)
     }
 }
 
@@ -375,7 +375,7 @@ impl Handler<RemoveSubscriptions> for User {
         let RemoveSubscriptions { conn_id, removed } = remove;
         let updates = self.core.unsubscribe(conn_id, removed, Moment::now());
         let answer = updates.map(|updates| self.updates.push(updates, Configs::default()));
-        self.answer_when_told(move |_| answer, context)
+        self.answer_after_updates(move |_| answer, context)
     }
 }
 
@@ -414,7 +414,7 @@ impl Handler<SetState> for User {
     type Result = ResponseFuture<Result<StateChanged, LimitReached>>;
 
     fn handle(&mut self, set: SetState, context: &mut Context<Self>) -> Self::Result {
-        strike("user", self.core.name().as_str());
+        fail_point("user", self.core.name().as_str());
         let bounds = self.needs.common.limits().state();
         if let Err(reached) = self.core.state().check(&[&set.values], bounds) {
             return Box::pin(ready(Err(reached)));
@@ -424,7 +424,7 @@ impl Handler<SetState> for User {
             .set_state(set.values, set.public_keys, Moment::now());
         self.note();
         self.updates.push(updates, Configs::default());
-        self.answer_when_told(|_| Ok(changed), context)
+        self.answer_after_updates(|_| Ok(changed), context)
     }
 }
 

@@ -26,7 +26,7 @@ use channelstream_actors::limits::Retention;
 use channelstream_actors::name::{MessageId, UserName};
 use channelstream_actors::position::Epoch;
 use channelstream_actors::protocol::event;
-use channelstream_actors::protocol::message::{Address, Message, OnceHeld};
+use channelstream_actors::protocol::message::{Address, Message, MessageMemory};
 use channelstream_actors::protocol::timestamp::Moment;
 use proptest::prelude::*;
 use proptest::test_runner::{TestError, TestRunner};
@@ -61,7 +61,7 @@ enum Step {
     /// A newer transport attaches although the older one has not reported.
     TakeOver { subscriber: usize, room: usize },
     /// A message about an older transport arrives late.
-    Straggler { subscriber: usize, begin: bool },
+    LateMessage { subscriber: usize, begin: bool },
 }
 
 fn step() -> impl Strategy<Value = Step> {
@@ -78,7 +78,7 @@ fn step() -> impl Strategy<Value = Step> {
         1 => (subscriber(), 1..6_usize)
             .prop_map(|(subscriber, room)| Step::TakeOver { subscriber, room }),
         1 => (subscriber(), any::<bool>())
-            .prop_map(|(subscriber, begin)| Step::Straggler { subscriber, begin }),
+            .prop_map(|(subscriber, begin)| Step::LateMessage { subscriber, begin }),
     ]
 }
 
@@ -170,7 +170,7 @@ impl World {
             user: user(0),
             message: None,
             edited: None,
-            held: OnceHeld::default(),
+            held: MessageMemory::default(),
         };
         let body = event::message(&message);
         self.log.push(
@@ -351,7 +351,7 @@ impl World {
         subscriber.cursor.end(transport.generation, None);
     }
 
-    fn straggler(&mut self, index: usize, begin: bool) {
+    fn late_message(&mut self, index: usize, begin: bool) {
         let Subscriber {
             cursor,
             generation,
@@ -373,7 +373,7 @@ impl World {
             // The end of a transport overtakes its beginning.
             *generation = generation.next();
             cursor.end(*generation, None);
-            self.straggler(index, true);
+            self.late_message(index, true);
         } else {
             cursor.end(Generation::default(), Some(0));
         }
@@ -414,7 +414,7 @@ impl World {
                 self.attach(subscriber, room, 0);
             }
             Step::TakeOver { .. } => {}
-            Step::Straggler { subscriber, begin } => self.straggler(subscriber, begin),
+            Step::LateMessage { subscriber, begin } => self.late_message(subscriber, begin),
         }
     }
 

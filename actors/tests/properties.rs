@@ -20,7 +20,7 @@ use channelstream_actors::core::visible_state::Values;
 use channelstream_actors::limits::Retention;
 use channelstream_actors::name::{ChannelName, ConnId, Identity, MessageId, UserName};
 use channelstream_actors::protocol::config::ChannelConfig;
-use channelstream_actors::protocol::message::{Address, Deletion, Message, OnceHeld, Patch};
+use channelstream_actors::protocol::message::{Address, Deletion, Message, MessageMemory, Patch};
 use channelstream_actors::protocol::state::StateValue;
 use channelstream_actors::protocol::timestamp::Moment;
 use proptest::prelude::*;
@@ -160,7 +160,7 @@ struct World {
     messages: Vec<MessageId>,
     told: Vec<ChannelUpdate>,
     /// The channels of each connection, and whether it is present.
-    truth: HashMap<(usize, usize), (BTreeSet<usize>, bool)>,
+    expected: HashMap<(usize, usize), (BTreeSet<usize>, bool)>,
     clock: u64,
 }
 
@@ -195,7 +195,7 @@ impl World {
             channels: (0..CHANNELS).map(channel).collect(),
             messages: Vec::new(),
             told: Vec::new(),
-            truth: HashMap::new(),
+            expected: HashMap::new(),
             clock: 0,
         }
     }
@@ -250,7 +250,7 @@ impl World {
                 let updates =
                     self.users[user].connect(conn_id, ConnectState::default(), connected, now);
                 self.tell(updates);
-                let (here, present) = self.truth.entry((user, connection)).or_default();
+                let (here, present) = self.expected.entry((user, connection)).or_default();
                 here.extend(channels);
                 *present = true;
             }
@@ -263,9 +263,12 @@ impl World {
                 let added = core.map_or_else(Vec::new, |core| core.subscribe(names(&channels)));
                 let result =
                     self.users[user].subscribe(Self::conn_id(user, connection), added, now);
-                assert_eq!(result.is_ok(), self.truth.contains_key(&(user, connection)));
+                assert_eq!(
+                    result.is_ok(),
+                    self.expected.contains_key(&(user, connection))
+                );
                 if let (Ok(updates), Some((here, _))) =
-                    (result, self.truth.get_mut(&(user, connection)))
+                    (result, self.expected.get_mut(&(user, connection)))
                 {
                     here.extend(channels);
                     self.tell(updates);
@@ -281,7 +284,7 @@ impl World {
                 let result =
                     self.users[user].unsubscribe(Self::conn_id(user, connection), removed, now);
                 if let (Ok(updates), Some((here, _))) =
-                    (result, self.truth.get_mut(&(user, connection)))
+                    (result, self.expected.get_mut(&(user, connection)))
                 {
                     here.retain(|channel| !channels.contains(channel));
                     self.tell(updates);
@@ -300,7 +303,7 @@ impl World {
                     let updates = self.users[user].set_present(conn_id, present, channels, now);
                     self.tell(updates);
                 }
-                if let Some((_, is_present)) = self.truth.get_mut(&(user, connection)) {
+                if let Some((_, is_present)) = self.expected.get_mut(&(user, connection)) {
                     *is_present = present;
                 }
             }
@@ -310,7 +313,7 @@ impl World {
                 let conn_id = Self::conn_id(user, connection);
                 let updates = self.users[user].close(conn_id, channels, now);
                 self.tell(updates);
-                self.truth.remove(&(user, connection));
+                self.expected.remove(&(user, connection));
             }
             Operation::SetState { user, value } => {
                 let values = Values::from([("key".to_owned(), StateValue::Bool(value))]);
@@ -338,7 +341,7 @@ impl World {
                     user: user_name(0),
                     message: None,
                     edited: None,
-                    held: OnceHeld::default(),
+                    held: MessageMemory::default(),
                 };
                 let core = self.channels.get_mut(&channel_name(channel)).unwrap();
                 core.publish(vec![Publication::new(Arc::new(message))], now);
@@ -398,7 +401,7 @@ impl World {
                 |((user, _), (channels, present)): (&(usize, usize), &(BTreeSet<usize>, bool))| {
                     (*present && channels.contains(&index)).then(|| user_name(*user))
                 };
-            let connections: Vec<_> = self.truth.iter().filter_map(here).collect();
+            let connections: Vec<_> = self.expected.iter().filter_map(here).collect();
             let users: BTreeSet<_> = connections.iter().cloned().collect();
             assert_eq!(
                 core.roster()
@@ -446,7 +449,7 @@ proptest! {
     #![proptest_config(ProptestConfig { cases: 400, ..ProptestConfig::default() })]
 
     #[test]
-    fn what_must_hold_holds_after_every_operation(
+    fn the_invariants_hold_after_every_operation(
         operations in prop::collection::vec(operation(), 1..60),
     ) {
         let mut world = World::new();
@@ -494,7 +497,7 @@ proptest! {
                             user: user_name(0),
                             message: None,
                             edited: None,
-                            held: OnceHeld::default(),
+                            held: MessageMemory::default(),
                         };
                         core.publish(vec![Publication::new(Arc::new(message))], now);
                         routes.push(only);

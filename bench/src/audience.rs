@@ -11,14 +11,14 @@ use tokio::time::{Instant, sleep};
 
 use crate::progress::Progress;
 use crate::stamp::Stamp;
-use crate::subscriber::{Ears, Subscriber};
+use crate::subscriber::{SharedState, Subscriber};
 use crate::tally::{Plan, Receipts, Tally};
-use crate::target::{PublisherPool, Seat, Target, WebSocket};
+use crate::target::{PublisherPool, SubscriberSpec, Target, WebSocket};
 
 /// The number of subscribers that connect at the same time.
-const DOORS: usize = 16;
+const CONCURRENT_CONNECTS: usize = 16;
 
-const ROLL_CALL_PATIENCE: Duration = Duration::from_secs(60);
+const PROBE_TIMEOUT: Duration = Duration::from_secs(60);
 
 /// All subscribers of a run.
 pub(crate) struct Audience {
@@ -27,29 +27,29 @@ pub(crate) struct Audience {
 }
 
 impl Audience {
-    /// Opens `each` websockets for each channel of the plan. Must run within a `LocalSet`.
-    pub(crate) async fn gather(
+    /// Opens `per_channel` websockets for each channel of the plan. Must run within a `LocalSet`.
+    pub(crate) async fn connect(
         target: &Target,
         plan: Plan,
-        each: usize,
-        ears: &Rc<Ears>,
+        per_channel: usize,
+        shared: &Rc<SharedState>,
         progress: &Progress,
     ) -> Result<Self> {
-        let seats = (0..plan.channels * each).map(|subscriber| Seat {
+        let specs = (0..plan.channels * per_channel).map(|subscriber| SubscriberSpec {
             channel: subscriber % plan.channels,
             subscriber,
-            is_narrow: false,
+            has_small_buffer: false,
         });
         let mut audience = Self {
             receipts: Vec::new(),
             tasks: JoinSet::new(),
         };
-        for (seat, socket) in open(target, seats.collect(), progress).await? {
-            let receipts = Rc::new(RefCell::new(Receipts::new(plan, seat.channel)));
+        for (spec, socket) in open(target, specs.collect(), progress).await? {
+            let receipts = Rc::new(RefCell::new(Receipts::new(plan, spec.channel)));
             audience.receipts.push(receipts.clone());
             audience
                 .tasks
-                .spawn_local(Subscriber::new(ears.clone(), socket, receipts).listen());
+                .spawn_local(Subscriber::new(shared.clone(), socket, receipts).listen());
         }
         Ok(audience)
     }
@@ -61,7 +61,7 @@ impl Audience {
 
     /// Publishes to each channel until every subscriber has received something. An open socket does
     /// not yet mean that the subscription is in effect.
-    pub(crate) async fn call_roll(
+    pub(crate) async fn wait_until_subscribed(
         &self,
         plan: Plan,
         publishers: &PublisherPool,
@@ -72,12 +72,12 @@ impl Audience {
             return Ok(());
         }
         let mut publisher = publishers.publisher().await?;
-        let end = Instant::now() + ROLL_CALL_PATIENCE;
-        while tally.present() < self.len() {
+        let end = Instant::now() + PROBE_TIMEOUT;
+        while tally.probed() < self.len() {
             for channel in 0..plan.channels {
                 let mut message = Vec::new();
                 Stamp {
-                    slot: Stamp::ROLL_CALL,
+                    slot: Stamp::PROBE,
                     number: 0,
                     micros: 0,
                 }
@@ -88,7 +88,7 @@ impl Audience {
             if Instant::now() > end {
                 bail!(
                     "only {} of {} subscribers receive anything",
-                    tally.present(),
+                    tally.probed(),
                     self.len()
                 );
             }
@@ -108,25 +108,25 @@ impl Audience {
 /// Opens websockets, several at once.
 pub(crate) async fn open(
     target: &Target,
-    seats: Vec<Seat>,
+    specs: Vec<SubscriberSpec>,
     progress: &Progress,
-) -> Result<Vec<(Seat, WebSocket)>> {
-    let count = seats.len();
+) -> Result<Vec<(SubscriberSpec, WebSocket)>> {
+    let count = specs.len();
     let bar = progress.bar("connecting", count as u64);
-    let seats = Rc::new(RefCell::new(seats));
-    let door = || async {
+    let specs = Rc::new(RefCell::new(specs));
+    let worker = || async {
         let (mut backend, mut sockets) = (target.backend().await?, Vec::new());
         loop {
-            let Some(seat) = seats.borrow_mut().pop() else {
+            let Some(spec) = specs.borrow_mut().pop() else {
                 break;
             };
-            let conn_id = target.enter(&mut backend, seat).await?;
-            sockets.push((seat, target.listen(conn_id, seat).await?));
+            let conn_id = target.enter(&mut backend, spec).await?;
+            sockets.push((spec, target.listen(conn_id, spec).await?));
             bar.inc(1);
         }
         anyhow::Ok(sockets)
     };
-    let sockets = try_join_all((0..DOORS.min(count)).map(|_| door())).await?;
+    let sockets = try_join_all((0..CONCURRENT_CONNECTS.min(count)).map(|_| worker())).await?;
     bar.finish_and_clear();
     Ok(sockets.into_iter().flatten().collect())
 }

@@ -84,7 +84,7 @@ struct Server {
 }
 
 /// The pause between two rounds of reading.
-const NAP: Duration = Duration::from_micros(200);
+const READ_PAUSE: Duration = Duration::from_micros(200);
 
 /// Runs the command line of this process.
 pub(crate) fn run() -> Result<()> {
@@ -122,11 +122,11 @@ pub(crate) fn run() -> Result<()> {
 /// Runs the scenario on one thread.
 pub(crate) fn measure(scenario: &Scenario, bench: &Bench) -> Result<Report> {
     let mut runtime = tokio::runtime::Builder::new_current_thread();
-    if scenario.is_batched() {
+    if scenario.measures_throughput() {
         // The server's write would wake a sleeping reader, at the server's expense and again for
         // each message. Clients on other machines do not cause this. So the clients here read in
         // short rounds, whatever server is measured.
-        runtime.on_thread_park(|| std::thread::sleep(NAP));
+        runtime.on_thread_park(|| std::thread::sleep(READ_PAUSE));
     }
     let runtime = runtime.enable_all().build()?;
     LocalSet::new().block_on(&runtime, scenario.run(bench))

@@ -14,7 +14,7 @@ use comfy_table::presets::ASCII_MARKDOWN;
 use serde::Serialize;
 
 use crate::cli::measure;
-use crate::report::readable;
+use crate::report::format_number;
 use crate::scenario::{Common, Scenario};
 
 pub(crate) use contender::{Contender, free_address};
@@ -44,7 +44,7 @@ pub(crate) struct Compare {
 }
 
 /// A scenario, and the servers that take part.
-struct Match {
+struct Comparison {
     name: String,
     scenario: Scenario,
     contenders: Vec<Contender>,
@@ -55,13 +55,13 @@ struct Match {
 const PER_CPU: &[&str] = &["delivered per CPU second"];
 const LATENCY: &[&str] = &["latency p50", "latency p99", "latency p99.9"];
 
-fn matches(seconds: f64) -> Vec<Match> {
+fn comparisons(seconds: f64) -> Vec<Comparison> {
     use Contender::{Channelstream, Limit, LimitMerge, Nats, Nchan, OneWorker};
     let common = Common { size: 200, seconds };
-    let fanout = |subscribers, in_flight, contenders: &[Contender]| Match {
+    let fanout = |subscribers, in_flight, contenders: &[Contender]| Comparison {
         name: format!(
             "fanout, {} subscribers, k={in_flight}",
-            readable(subscribers as f64)
+            format_number(subscribers as f64)
         ),
         scenario: Scenario::Fanout {
             subscribers,
@@ -71,7 +71,7 @@ fn matches(seconds: f64) -> Vec<Match> {
         contenders: contenders.to_vec(),
         figures: PER_CPU,
     };
-    let paced = |name: &str, channels, subscribers, rate| Match {
+    let paced = |name: &str, channels, subscribers, rate| Comparison {
         name: name.to_owned(),
         scenario: Scenario::Paced {
             channels,
@@ -95,7 +95,7 @@ fn matches(seconds: f64) -> Vec<Match> {
             &[Channelstream, OneWorker, Nchan, Nats, LimitMerge],
         ),
         fanout(10_000, 1, &[Channelstream, OneWorker, Nchan, Limit]),
-        Match {
+        Comparison {
             name: "channels, 2,000 of 5, 8 publishers".to_owned(),
             scenario: Scenario::Channels {
                 channels: 2000,
@@ -106,7 +106,7 @@ fn matches(seconds: f64) -> Vec<Match> {
             contenders: vec![Channelstream, OneWorker, Nchan],
             figures: PER_CPU,
         },
-        Match {
+        Comparison {
             name: "publish, 32 publishers".to_owned(),
             scenario: Scenario::Publish {
                 publishers: 32,
@@ -116,7 +116,7 @@ fn matches(seconds: f64) -> Vec<Match> {
             contenders: vec![Channelstream, OneWorker, Nchan],
             figures: &["published", "published per CPU second"],
         },
-        Match {
+        Comparison {
             name: "publish to 1 subscriber, 16 callers".to_owned(),
             scenario: Scenario::Publish {
                 publishers: 16,
@@ -127,11 +127,11 @@ fn matches(seconds: f64) -> Vec<Match> {
             figures: &["published", "publish latency p50", "publish latency p99"],
         },
         paced("paced, 50/s to 1,000", 1, 1000, 50.0),
-        Match {
+        Comparison {
             contenders: vec![Channelstream, OneWorker, Nchan],
             ..paced("paced, 500/s over 500 channels of 20", 500, 20, 500.0)
         },
-        Match {
+        Comparison {
             name: "idle, 10,000, a burst of 1 MB".to_owned(),
             scenario: Scenario::Idle {
                 subscribers: 10_000,
@@ -145,7 +145,7 @@ fn matches(seconds: f64) -> Vec<Match> {
                 "memory for each after the burst",
             ],
         },
-        Match {
+        Comparison {
             name: "idle, 10,000".to_owned(),
             scenario: Scenario::Idle {
                 subscribers: 10_000,
@@ -155,7 +155,7 @@ fn matches(seconds: f64) -> Vec<Match> {
             contenders: vec![Nchan, Nats],
             figures: &["memory for each"],
         },
-        Match {
+        Comparison {
             name: "stalled, 100 beside 900".to_owned(),
             scenario: Scenario::Stalled {
                 subscribers: 900,
@@ -170,7 +170,7 @@ fn matches(seconds: f64) -> Vec<Match> {
                 "memory for each silent",
             ],
         },
-        Match {
+        Comparison {
             name: "churn, 32 clients".to_owned(),
             scenario: Scenario::Churn {
                 clients: 32,
@@ -206,35 +206,40 @@ pub(crate) fn compare(options: &Compare, as_json: bool) -> Result<()> {
         Some(server) => server.clone(),
         None => std::env::current_exe()?.with_file_name("channelstream"),
     };
-    let mut matches = matches(options.seconds);
-    matches.retain(|game| {
-        options.only.is_empty() || options.only.iter().any(|name| name == game.scenario.name())
+    let mut comparisons = comparisons(options.seconds);
+    comparisons.retain(|comparison| {
+        options.only.is_empty()
+            || options
+                .only
+                .iter()
+                .any(|name| name == comparison.scenario.name())
     });
     if let Some(other) = &options.against {
-        return paired::compare(&matches, options.rounds, [&server, other], as_json);
+        return paired::compare(&comparisons, options.rounds, [&server, other], as_json);
     }
     let takes_part =
         |contender: &Contender| options.servers.is_empty() || options.servers.contains(contender);
-    matches
+    comparisons
         .iter_mut()
-        .for_each(|game| game.contenders.retain(takes_part));
-    let mut lines: Vec<Vec<Line>> = matches.iter().map(empty_lines).collect();
+        .for_each(|comparison| comparison.contenders.retain(takes_part));
+    let mut lines: Vec<Vec<Line>> = comparisons.iter().map(empty_lines).collect();
     for round in 1..=options.rounds {
-        for (game, lines) in matches.iter().zip(&mut lines) {
-            for contender in &game.contenders {
+        for (comparison, lines) in comparisons.iter().zip(&mut lines) {
+            for contender in &comparison.contenders {
                 eprintln!(
                     "round {round} of {}: {}, {}",
                     options.rounds,
-                    game.name,
+                    comparison.name,
                     contender.name()
                 );
                 // A server that fails ends the run, so that it is never silently missing from the
                 // table.
-                let report = contender
-                    .start(&server)
-                    .and_then(|running| measure(&game.scenario, &running.bench(&game.name)?));
-                match report.with_context(|| format!("{} in {}", contender.name(), game.name)) {
-                    Ok(report) => note(lines, *contender, &report),
+                let report = contender.start(&server).and_then(|running| {
+                    measure(&comparison.scenario, &running.bench(&comparison.name)?)
+                });
+                match report.with_context(|| format!("{} in {}", contender.name(), comparison.name))
+                {
+                    Ok(report) => record(lines, *contender, &report),
                     Err(error) => eprintln!("{error:#}"),
                 }
             }
@@ -276,18 +281,18 @@ pub(crate) fn compare(options: &Compare, as_json: bool) -> Result<()> {
     }
 }
 
-fn empty_lines(game: &Match) -> Vec<Line> {
+fn empty_lines(comparison: &Comparison) -> Vec<Line> {
     let line = |figure: &&'static str| Line {
-        scenario: game.name.clone(),
+        scenario: comparison.name.clone(),
         figure,
         unit: "",
         servers: BTreeMap::new(),
         faults: BTreeMap::new(),
     };
-    game.figures.iter().map(line).collect()
+    comparison.figures.iter().map(line).collect()
 }
 
-fn note(lines: &mut [Line], contender: Contender, report: &crate::report::Report) {
+fn record(lines: &mut [Line], contender: Contender, report: &crate::report::Report) {
     let faults = report.faults();
     for line in lines {
         if let Some(figure) = report
@@ -328,9 +333,13 @@ fn table(lines: &[Line]) -> Table {
         let cell = |contender: &Contender| match (line.servers.get(contender), own) {
             (None, _) => String::new(),
             (Some(theirs), Some(own)) if *contender != Contender::Channelstream => {
-                format!("{} ({:.2})", readable(theirs.median), own / theirs.median)
+                format!(
+                    "{} ({:.2})",
+                    format_number(theirs.median),
+                    own / theirs.median
+                )
             }
-            (Some(theirs), _) => readable(theirs.median),
+            (Some(theirs), _) => format_number(theirs.median),
         };
         let figure = format!("{}, {}", line.figure, line.unit);
         let cells = Contender::value_variants().iter().map(cell);

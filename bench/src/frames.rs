@@ -105,7 +105,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn frames_of_all_lengths_come_back_and_a_part_of_one_waits() {
+    fn frames_of_all_lengths_are_split_and_a_partial_frame_is_not() {
         for length in [0, 125, 126, 65_535, 65_536] {
             let payload = vec![b'x'; length];
             let frame = to_client(&payload);

@@ -31,9 +31,9 @@ impl Http {
     /// Sends a whole request, and waits for its answer.
     pub(crate) async fn call(&mut self, request: &[u8]) -> Result<Answer> {
         self.stream.write_all(request).await?;
-        let head = self.head().await?;
+        let head = self.read_head().await?;
         while self.buffer.len() < head.end + head.content_length {
-            self.more().await?;
+            self.read_more().await?;
         }
         let rest = self.buffer.split_off(head.end + head.content_length);
         let body = self.buffer.split_off(head.end);
@@ -48,7 +48,7 @@ impl Http {
     /// websocket that were already read.
     pub(crate) async fn upgrade(mut self, request: &[u8]) -> Result<(TcpStream, Vec<u8>)> {
         self.stream.write_all(request).await?;
-        let head = self.head().await?;
+        let head = self.read_head().await?;
         if head.status != 101 {
             bail!(
                 "the websocket was refused: status {}, {}",
@@ -59,16 +59,16 @@ impl Http {
         Ok((self.stream, self.buffer.split_off(head.end)))
     }
 
-    async fn head(&mut self) -> Result<Head> {
+    async fn read_head(&mut self) -> Result<Head> {
         loop {
             if let Some(head) = Head::parse(&self.buffer)? {
                 return Ok(head);
             }
-            self.more().await?;
+            self.read_more().await?;
         }
     }
 
-    async fn more(&mut self) -> Result<()> {
+    async fn read_more(&mut self) -> Result<()> {
         let read = self.stream.read_buf(&mut self.buffer).await?;
         ensure!(
             read > 0,

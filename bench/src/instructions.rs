@@ -39,8 +39,8 @@ pub(crate) struct Instructions {
 }
 
 /// The number of websockets on the smaller of the two channels that show the cost of a delivery.
-const FEW: u32 = 20;
-const MANY: u32 = 100;
+const FEW_LISTENERS: u32 = 20;
+const MANY_LISTENERS: u32 = 100;
 
 /// The number of calls for each message. A message to websockets takes longer to count than a call,
 /// so fewer are sent.
@@ -71,11 +71,11 @@ impl Instructions {
             let count = self.count(server, self.calls, make).await?;
             report.add(call.name(), count, "per call");
         }
-        let few = self.count_message(server, FEW).await?;
-        let many = self.count_message(server, MANY).await?;
+        let few = self.count_message(server, FEW_LISTENERS).await?;
+        let many = self.count_message(server, MANY_LISTENERS).await?;
         report.add("POST /message, 20 websockets", few, "per call");
         report.add("POST /message, 100 websockets", many, "per call");
-        let delivery = (many - few) / f64::from(MANY - FEW);
+        let delivery = (many - few) / f64::from(MANY_LISTENERS - FEW_LISTENERS);
         report.add("delivery to a websocket", delivery, "per delivery");
         Ok(report)
     }
@@ -106,9 +106,9 @@ impl Instructions {
         for _ in 0..self.rounds {
             server.start_counting().await?;
             repeat(calls).await?;
-            let once = server.counted().await?;
+            let once = server.take_count().await?;
             repeat(2 * calls).await?;
-            let twice = server.counted().await?;
+            let twice = server.take_count().await?;
             counts.push((twice - once) / f64::from(calls));
         }
         Ok(median(&counts))

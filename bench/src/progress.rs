@@ -30,7 +30,7 @@ impl Progress {
     }
 
     /// Waits for this time, and shows a bar.
-    pub(crate) async fn pass(&self, step: &str, time: Duration) {
+    pub(crate) async fn wait(&self, step: &str, time: Duration) {
         let bar = self.bar(
             &format!("{step}, tenths of a second"),
             u64::try_from(time.as_millis() / 100).unwrap_or_default(),

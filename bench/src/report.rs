@@ -84,7 +84,11 @@ impl Report {
         let mut table = Table::new();
         table.load_preset(NOTHING);
         for Figure { name, value, unit } in &self.figures {
-            table.add_row([(*name).to_owned(), readable(*value), (*unit).to_owned()]);
+            table.add_row([
+                (*name).to_owned(),
+                format_number(*value),
+                (*unit).to_owned(),
+            ]);
         }
         if let Some(column) = table.column_mut(1) {
             column.set_cell_alignment(comfy_table::CellAlignment::Right);
@@ -94,7 +98,7 @@ impl Report {
 }
 
 /// Formats a number with three significant digits, and with separators of thousands.
-pub(crate) fn readable(value: f64) -> String {
+pub(crate) fn format_number(value: f64) -> String {
     let decimals = match value.abs() {
         100.0.. => 0,
         10.0..100.0 => 1,
@@ -103,12 +107,12 @@ pub(crate) fn readable(value: f64) -> String {
     let text = format!("{value:.decimals$}");
     let (whole, fraction) = text.split_once('.').unwrap_or((&text, ""));
     if fraction.bytes().all(|digit| digit == b'0') && value == value.trunc() || decimals == 0 {
-        return grouped(whole);
+        return group_thousands(whole);
     }
-    format!("{}.{fraction}", grouped(whole))
+    format!("{}.{fraction}", group_thousands(whole))
 }
 
-fn grouped(digits: &str) -> String {
+fn group_thousands(digits: &str) -> String {
     let mut text = String::new();
     for (index, digit) in digits.chars().enumerate() {
         if index > 0 && (digits.len() - index).is_multiple_of(3) && !text.ends_with('-') {
@@ -133,7 +137,7 @@ mod tests {
             (2_870_123.4, "2,870,123"),
             (-1234.0, "-1,234"),
         ] {
-            assert_eq!(readable(value), text);
+            assert_eq!(format_number(value), text);
         }
     }
 }

@@ -15,7 +15,7 @@ use crate::target::Target;
 
 pub(crate) use churn::Churn;
 pub(crate) use idle::Idle;
-pub(crate) use load::{Load, Pace, Running};
+pub(crate) use load::{Load, Pace, RunningLoad};
 pub(crate) use stalled::Stalled;
 
 /// The load to put on the server.
@@ -148,7 +148,7 @@ impl Scenario {
     }
 
     /// Returns whether the scenario measures a number of deliveries, rather than the time of each.
-    pub(crate) fn is_batched(&self) -> bool {
+    pub(crate) fn measures_throughput(&self) -> bool {
         matches!(
             self,
             Self::Fanout { .. } | Self::Channels { .. } | Self::Stalled { .. } | Self::Idle { .. }

@@ -13,7 +13,7 @@ const LENGTH: usize = 4 + 10 + 14;
 /// The stamp of a message.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Stamp {
-    /// The publisher, or [`Stamp::ROLL_CALL`] for a message that only finds out who listens.
+    /// The publisher, or [`Stamp::PROBE`] for a message that only finds out who listens.
     pub(crate) slot: u16,
     /// The number of the message among those of its publisher, from 0.
     pub(crate) number: u32,
@@ -23,7 +23,7 @@ pub(crate) struct Stamp {
 
 impl Stamp {
     /// The publisher number of messages that are not counted.
-    pub(crate) const ROLL_CALL: u16 = 9999;
+    pub(crate) const PROBE: u16 = 9999;
 
     /// The smallest message that can carry a stamp, in bytes.
     pub(crate) const MIN_MESSAGE: usize = MARK.len() + LENGTH + 14;
@@ -85,7 +85,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_message_has_the_size_asked_for_and_its_stamp_is_found_in_a_list() {
+    fn a_message_has_the_requested_size_and_its_stamp_is_found_in_a_list() {
         let stamps = [
             Stamp {
                 slot: 7,

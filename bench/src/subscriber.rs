@@ -19,7 +19,7 @@ use crate::target::WebSocket;
 const LARGE_FRAME: u64 = 256 << 10;
 
 /// The state that all subscribers of a run share.
-pub(crate) struct Ears {
+pub(crate) struct SharedState {
     tally: Rc<Tally>,
     finder: StampFinder,
     /// The buffer for reading. All subscribers use it one after the other, so that thousands of
@@ -27,7 +27,7 @@ pub(crate) struct Ears {
     buffer: RefCell<Vec<u8>>,
 }
 
-impl Ears {
+impl SharedState {
     /// Returns the shared state of a run.
     pub(crate) fn new(tally: Rc<Tally>) -> Rc<Self> {
         Rc::new(Self {
@@ -40,7 +40,7 @@ impl Ears {
 
 /// A subscriber.
 pub(crate) struct Subscriber {
-    ears: Rc<Ears>,
+    shared: Rc<SharedState>,
     stream: TcpStream,
     /// The beginning of a frame whose rest has not arrived.
     rest: Vec<u8>,
@@ -51,9 +51,13 @@ pub(crate) struct Subscriber {
 
 impl Subscriber {
     /// Listens on this socket.
-    pub(crate) fn new(ears: Rc<Ears>, socket: WebSocket, receipts: Rc<RefCell<Receipts>>) -> Self {
+    pub(crate) fn new(
+        shared: Rc<SharedState>,
+        socket: WebSocket,
+        receipts: Rc<RefCell<Receipts>>,
+    ) -> Self {
         Self {
-            ears,
+            shared,
             stream: socket.stream,
             rest: socket.read,
             to_skip: 0,
@@ -68,8 +72,8 @@ impl Subscriber {
 
     /// Reads once. Returns whether more may come.
     fn poll_read(&mut self, context: &mut Context<'_>) -> Poll<bool> {
-        let ears = self.ears.clone();
-        let mut buffer = ears.buffer.borrow_mut();
+        let shared = self.shared.clone();
+        let mut buffer = shared.buffer.borrow_mut();
         let mut buffer = ReadBuf::new(&mut buffer);
         if ready!(Pin::new(&mut self.stream).poll_read(context, &mut buffer)).is_err()
             || buffer.filled().is_empty()
@@ -77,17 +81,17 @@ impl Subscriber {
             return Poll::Ready(false);
         }
         let is_open = if self.rest.is_empty() {
-            self.take(buffer.filled())
+            self.read_frames(buffer.filled())
         } else {
             let mut bytes = std::mem::take(&mut self.rest);
             bytes.extend_from_slice(buffer.filled());
-            self.take(&bytes)
+            self.read_frames(&bytes)
         };
         Poll::Ready(is_open)
     }
 
     /// Reads frames from the bytes. Returns whether more may come.
-    fn take(&mut self, bytes: &[u8]) -> bool {
+    fn read_frames(&mut self, bytes: &[u8]) -> bool {
         let skipped = self.to_skip.min(bytes.len() as u64);
         self.to_skip -= skipped;
         let mut bytes = bytes
@@ -99,10 +103,10 @@ impl Subscriber {
                     self.receive(frame.payload);
                     // NATS has its own form of pings.
                     if frame.payload.starts_with(b"PING\r\n") {
-                        self.say(Opcode::Data, b"PONG\r\n");
+                        self.send(Opcode::Data, b"PONG\r\n");
                     }
                 }
-                Opcode::Ping => self.say(Opcode::Pong, frame.payload),
+                Opcode::Ping => self.send(Opcode::Pong, frame.payload),
                 Opcode::Pong => {}
                 Opcode::Close => return false,
             }
@@ -118,15 +122,15 @@ impl Subscriber {
     }
 
     fn receive(&self, text: &[u8]) {
-        let now = self.ears.tally.micros();
+        let now = self.shared.tally.micros();
         let mut receipts = self.receipts.borrow_mut();
-        for stamp in self.ears.finder.find(text) {
-            self.ears.tally.receive(&mut receipts, stamp, now);
+        for stamp in self.shared.finder.find(text) {
+            self.shared.tally.receive(&mut receipts, stamp, now);
         }
     }
 
     /// Sends a few bytes. A server will close a socket that has no room even for these.
-    fn say(&self, opcode: Opcode, payload: &[u8]) {
+    fn send(&self, opcode: Opcode, payload: &[u8]) {
         let _ = self.stream.try_write(&to_server(opcode, payload));
         acknowledge_when_reading(&self.stream);
     }

@@ -48,7 +48,7 @@ pub(crate) struct Receipts {
     /// The publishers and numbers of messages that later ones have overtaken. It is empty unless
     /// the server makes a mistake.
     skipped: Vec<(usize, u32)>,
-    has_answered_roll_call: bool,
+    has_received_probe: bool,
 }
 
 /// The numbers of wrong deliveries.
@@ -64,20 +64,20 @@ pub(crate) struct Faults {
 
 /// A publisher's message that is on its way.
 #[derive(Default)]
-struct Flight {
+struct PendingMessage {
     number: Cell<u32>,
     missing: Cell<usize>,
-    landed: Notify,
+    received: Notify,
 }
 
 /// The counts of a run, shared by all its tasks.
 pub(crate) struct Tally {
     start: Instant,
-    flights: Vec<Flight>,
+    pending: Vec<PendingMessage>,
     deliveries: Cell<u64>,
     doubled: Cell<u64>,
     disordered: Cell<u64>,
-    present: Cell<usize>,
+    probed: Cell<usize>,
     latency: RefCell<Histogram<u64>>,
     answers: RefCell<Histogram<u64>>,
 }
@@ -92,7 +92,7 @@ impl Receipts {
             plan,
             next,
             skipped: Vec::new(),
-            has_answered_roll_call: false,
+            has_received_probe: false,
         }
     }
 
@@ -110,11 +110,11 @@ impl Tally {
     pub(crate) fn new(plan: Plan) -> Result<Self> {
         Ok(Self {
             start: Instant::now(),
-            flights: (0..plan.slots).map(|_| Flight::default()).collect(),
+            pending: (0..plan.slots).map(|_| PendingMessage::default()).collect(),
             deliveries: Cell::default(),
             doubled: Cell::default(),
             disordered: Cell::default(),
-            present: Cell::default(),
+            probed: Cell::default(),
             // The range is up to a minute, in microseconds. Three digits are more than a shared
             // machine can repeat.
             latency: RefCell::new(Histogram::new_with_max(60_000_000, 3)?),
@@ -128,32 +128,32 @@ impl Tally {
     }
 
     /// Records that a publisher sends a message that this many subscribers must receive.
-    pub(crate) fn depart(&self, slot: usize, number: u32, receivers: usize) {
-        if let Some(flight) = self.flights.get(slot) {
-            flight.number.set(number);
-            flight.missing.set(receivers);
+    pub(crate) fn record_sent(&self, slot: usize, number: u32, receivers: usize) {
+        if let Some(message) = self.pending.get(slot) {
+            message.number.set(number);
+            message.missing.set(receivers);
         }
     }
 
     /// Waits until all subscribers have received the publisher's message.
-    pub(crate) async fn landed(&self, slot: usize) {
-        if let Some(flight) = self.flights.get(slot) {
-            while flight.missing.get() > 0 {
-                flight.landed.notified().await;
+    pub(crate) async fn wait_until_received(&self, slot: usize) {
+        if let Some(message) = self.pending.get(slot) {
+            while message.missing.get() > 0 {
+                message.received.notified().await;
             }
         }
     }
 
     /// Records that a subscriber has received a message.
     pub(crate) fn receive(&self, receipts: &mut Receipts, stamp: Stamp, now: u64) {
-        if stamp.slot == Stamp::ROLL_CALL {
-            if !std::mem::replace(&mut receipts.has_answered_roll_call, true) {
-                increase(&self.present);
+        if stamp.slot == Stamp::PROBE {
+            if !std::mem::replace(&mut receipts.has_received_probe, true) {
+                increase(&self.probed);
             }
             return;
         }
         let slot = usize::from(stamp.slot);
-        let (Some(next), Some(flight)) = (receipts.next.get_mut(slot), self.flights.get(slot))
+        let (Some(next), Some(message)) = (receipts.next.get_mut(slot), self.pending.get(slot))
         else {
             return;
         };
@@ -180,17 +180,17 @@ impl Tally {
         self.latency
             .borrow_mut()
             .saturating_record(now.saturating_sub(stamp.micros).max(1));
-        if stamp.number == flight.number.get() && flight.missing.get() > 0 {
-            flight.missing.set(flight.missing.get() - 1);
-            if flight.missing.get() == 0 {
-                flight.landed.notify_one();
+        if stamp.number == message.number.get() && message.missing.get() > 0 {
+            message.missing.set(message.missing.get() - 1);
+            if message.missing.get() == 0 {
+                message.received.notify_one();
             }
         }
     }
 
-    /// Returns the number of subscribers that have received a roll call.
-    pub(crate) fn present(&self) -> usize {
-        self.present.get()
+    /// Returns the number of subscribers that have received a probe.
+    pub(crate) fn probed(&self) -> usize {
+        self.probed.get()
     }
 
     /// Returns the number of messages that were delivered so far, to all subscribers together.
@@ -209,7 +209,7 @@ impl Tally {
     }
 
     /// Records that a publication was answered after this many microseconds.
-    pub(crate) fn note_answer(&self, micros: u64) {
+    pub(crate) fn record_answer(&self, micros: u64) {
         self.answers.borrow_mut().saturating_record(micros.max(1));
     }
 

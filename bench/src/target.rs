@@ -64,15 +64,15 @@ pub(crate) struct WebSocket {
     pub(crate) read: Vec<u8>,
 }
 
-/// The place of a subscriber.
+/// The description of a subscriber to connect.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Seat {
+pub(crate) struct SubscriberSpec {
     /// The number of the channel.
     pub(crate) channel: usize,
     /// The number of the subscriber, over all channels.
     pub(crate) subscriber: usize,
     /// Whether the client has as small a buffer as possible, for a client that will not read.
-    pub(crate) is_narrow: bool,
+    pub(crate) has_small_buffer: bool,
 }
 
 impl Target {
@@ -137,10 +137,10 @@ impl Target {
 
     /// Does what must come before a subscriber can listen. For this server it is the application's
     /// signed call to `/connect`. The other servers have no such step.
-    pub(crate) async fn enter(&self, backend: &mut Http, seat: Seat) -> Result<Uuid> {
+    pub(crate) async fn enter(&self, backend: &mut Http, spec: SubscriberSpec) -> Result<Uuid> {
         let conn_id = Uuid::new_v4();
         if self.kind == Kind::Channelstream {
-            let (channel, user) = (self.channel(seat.channel), self.user(seat.subscriber));
+            let (channel, user) = (self.channel(spec.channel), self.user(spec.subscriber));
             // Asks for no list of all users, which would grow with each of them.
             let info = r#""info":{"include_users":false,"include_history":false}"#;
             let body = format!(
@@ -160,11 +160,11 @@ impl Target {
     }
 
     /// Opens the websocket of a subscriber that has entered.
-    pub(crate) async fn listen(&self, conn_id: Uuid, seat: Seat) -> Result<WebSocket> {
-        let stream = connect(self.address, seat.is_narrow).await?;
+    pub(crate) async fn listen(&self, conn_id: Uuid, spec: SubscriberSpec) -> Result<WebSocket> {
+        let stream = connect(self.address, spec.has_small_buffer).await?;
         let path = match self.kind {
             Kind::Channelstream => format!("/ws?conn_id={conn_id}"),
-            Kind::Nchan => format!("/sub/{}", self.channel(seat.channel)),
+            Kind::Nchan => format!("/sub/{}", self.channel(spec.channel)),
             Kind::Nats | Kind::Limit => "/".to_owned(),
         };
         let request = format!(
@@ -176,7 +176,7 @@ impl Target {
         if self.kind == Kind::Nats {
             let commands = format!(
                 "CONNECT {{\"verbose\":false}}\r\nSUB {} 1\r\nPING\r\n",
-                self.channel(seat.channel)
+                self.channel(spec.channel)
             );
             stream
                 .write_all(&to_server(Opcode::Data, commands.as_bytes()))
@@ -246,7 +246,7 @@ impl Target {
 
 /// Opens a socket. The server may still be starting, or may have more sockets to accept than it
 /// can. So a refusal is tried again for a while.
-async fn connect(address: SocketAddr, is_narrow: bool) -> Result<TcpStream> {
+async fn connect(address: SocketAddr, has_small_buffer: bool) -> Result<TcpStream> {
     let mut tries = 0;
     loop {
         let socket = if address.is_ipv4() {
@@ -254,7 +254,7 @@ async fn connect(address: SocketAddr, is_narrow: bool) -> Result<TcpStream> {
         } else {
             TcpSocket::new_v6()
         }?;
-        if is_narrow {
+        if has_small_buffer {
             socket.set_recv_buffer_size(4096)?;
         }
         match socket.connect(address).await {

@@ -14,5 +14,5 @@ thread_local! {
 pub(crate) fn write(ending: &str, text: &[u8]) -> SettingsFile {
     let path: PathBuf = FOLDER.with(|folder| folder.path().join(format!("settings.{ending}")));
     std::fs::write(&path, text).expect("a settings file can be written");
-    SettingsFile::by_ending(path)
+    SettingsFile::by_extension(path)
 }

@@ -6,8 +6,8 @@
 //! `docs/fuzzing.md` says what each of them asserts.
 //!
 //! - [`TARGETS`]: all targets by name; `targets`: a file for each;
-//! - `head`: requests from text; `refusal`: the common form of every refusal; `effort`: the longest
-//!   time of a parser; `files`: settings files for one run.
+//! - `head`: requests from text; `refusal`: the common form of every refusal; `time_limit`: the
+//!   longest time of a parser; `files`: settings files for one run.
 
 #![expect(
     clippy::expect_used,
@@ -15,10 +15,10 @@
     reason = "a target fails by a panic"
 )]
 
-mod effort;
 mod files;
 mod head;
 mod refusal;
 mod targets;
+mod time_limit;
 
 pub use self::targets::{TARGETS, Target};

@@ -10,7 +10,7 @@ use channelstream_actors::protocol::message::Message;
 use crate::answer::JsonText;
 use crate::api::channel_config::{self, ChannelSettings, ConfigRequest};
 use crate::api::disconnect::DisconnectRequest;
-use crate::api::idempotency::RepeatableBody;
+use crate::api::idempotency::IdempotentBody;
 use crate::api::message::{self, MessageDraft, MessageRequest};
 use crate::error::ApiError;
 use crate::extractors::body::Body;
@@ -38,7 +38,7 @@ use crate::validation::rules::any_text;
 pub(crate) async fn publish_messages(
     _: Operator,
     services: Data<Services>,
-    call: RepeatableBody<MessageRequest>,
+    call: IdempotentBody<MessageRequest>,
 ) -> Result<JsonText, ApiError> {
     message::publish(&services.broker, call).await
 }
@@ -111,7 +111,7 @@ impl Table for ForgetRequest {
     type Value = Self;
     const ABOUT: &'static str = "A channel to forget, with everything that is stored for it.";
 
-    fn walk(fields: &mut impl Fields) -> Option<Self> {
+    fn visit_fields(fields: &mut impl Fields) -> Option<Self> {
         let channel = field("channel", "The name of the channel to forget.").example(r#""news""#);
         fields.required(channel, any_text()).map(|channel| Self {
             channel: ChannelName::new(channel),

@@ -28,7 +28,7 @@ const INTERVAL: Duration = Duration::from_secs(1);
 
 /// The pause between two reads of a view, as a multiple of the time that a read takes. With many
 /// channels a read is expensive.
-const REST: u32 = 20;
+const PAUSE_FACTOR: u32 = 20;
 
 /// The stream of events that an open panel receives.
 struct PanelStream {
@@ -41,7 +41,7 @@ struct PanelStream {
     /// The time at which the view is read again.
     read_at: Instant,
     /// The permit for one of the panels that may be open at once (`open_panels`).
-    _room: OwnedSemaphorePermit,
+    _permit: OwnedSemaphorePermit,
 }
 
 /// Streams what the panel shows, as server-sent events.
@@ -70,8 +70,8 @@ pub(crate) async fn stream_live(
     view: View,
     request: HttpRequest,
 ) -> Result<HttpResponse, ApiError> {
-    let room = services.panel_room.clone().try_acquire_owned();
-    let room = room.map_err(|_| Refused::full(LimitKind::OpenPanels))?;
+    let permit = services.panel_permits.clone().try_acquire_owned();
+    let permit = permit.map_err(|_| Refused::full(LimitKind::OpenPanels))?;
     let known = event_source::last_event_id(&request)
         .and_then(|id| id.parse().ok())
         .unwrap_or_default();
@@ -81,7 +81,7 @@ pub(crate) async fn stream_live(
         known,
         shown: String::new(),
         read_at: Instant::now(),
-        _room: room,
+        _permit: permit,
     };
     let events = unfold(panel, |mut panel| async move {
         let events = panel.next().await?;
@@ -134,7 +134,7 @@ impl PanelStream {
         let seen = self.view.read(&self.services.broker).await;
         // The pause is a little shorter than the interval, so that the view is due at the next
         // check.
-        self.read_at = Instant::now() + (start.elapsed() * REST).max(INTERVAL * 9 / 10);
+        self.read_at = Instant::now() + (start.elapsed() * PAUSE_FACTOR).max(INTERVAL * 9 / 10);
         if seen == self.shown {
             return String::new();
         }

@@ -44,8 +44,8 @@ pub async fn show_form(
     request: HttpRequest,
     services: Data<Services>,
 ) -> Result<HttpResponse, ApiError> {
-    let in_force = services.live.snapshot();
-    render_form(&request, &in_force.settings, "")
+    let current = services.live.snapshot();
+    render_form(&request, &current.settings, "")
 }
 
 /// Renders the form, with an error message about the last attempt.
@@ -57,7 +57,7 @@ fn render_form(
     // A server with the default password can be reached only from its own machine. Its page shows
     // the name and the password, so that someone who tries the server need not search for them.
     let known_user = settings
-        .has_known_admin_secret()
+        .has_default_admin_secret()
         .then_some(settings.admin_user.as_str());
     render(&SignInPage {
         links: PageLinks::of(request),
@@ -115,8 +115,8 @@ pub async fn sign_in(
     services: Data<Services>,
 ) -> Result<HttpResponse, ApiError> {
     refuse_foreign_pages(&request)?;
-    let in_force = services.live.snapshot();
-    let settings = &in_force.settings;
+    let current = services.live.snapshot();
+    let settings = &current.settings;
     let device = services.sessions.devices().of(&request);
     let source = device.map_or_else(
         || AttemptSource::Address(find_address(&request)),

@@ -6,7 +6,7 @@ use channelstream_actors::protocol::message::Address;
 use crate::validation::fields::{Fields, field};
 use crate::validation::rules::{CHANNEL, USER, bounded, list, name};
 
-/// Walks over the fields that make up an [`Address`].
+/// Visits the fields that make up an [`Address`].
 pub(super) fn address(fields: &mut impl Fields) -> Option<Address> {
     const CHANNEL_FIELD: &str = "The channel that gets the message. If it is null or absent, the \
                                  message is private: only the users in `pm_users` get it.";

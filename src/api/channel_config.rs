@@ -35,7 +35,7 @@ impl Table for ChannelSettings {
     const ABOUT: &'static str =
         "The settings of a channel. Settings that are left out get their default values.";
 
-    fn walk(fields: &mut impl Fields) -> Option<ChannelConfig> {
+    fn visit_fields(fields: &mut impl Fields) -> Option<ChannelConfig> {
         const NOTIFY_PRESENCE: &str =
             "Whether the channel gets `presence` events when users come and go.";
         const STORE_HISTORY: &str =
@@ -80,7 +80,7 @@ impl Table for ChannelSettings {
 
 describe_table!(ChannelSettings);
 
-/// Walks over the field `channel_configs` of other calls.
+/// Visits the field `channel_configs` of other calls.
 pub(super) fn channel_configs(
     fields: &mut impl Fields,
 ) -> Option<HashMap<ChannelName, ChannelConfig>> {

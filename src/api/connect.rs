@@ -43,7 +43,7 @@ impl Table for ConnectRequest {
     type Value = Self;
     const ABOUT: &'static str = "A connection to open for a user.";
 
-    fn walk(fields: &mut impl Fields) -> Option<Self> {
+    fn visit_fields(fields: &mut impl Fields) -> Option<Self> {
         const USERNAME: &str = "The name of the user. A user who does not exist yet is created.";
         const USER_FIELD: &str =
             "The name of the user, under the key that was used before version 0.7.";

@@ -25,7 +25,7 @@ impl Table for MessageDeletion {
     type Value = Deletion;
     const ABOUT: &'static str = "A message to delete, and the users who are notified.";
 
-    fn walk(fields: &mut impl Fields) -> Option<Deletion> {
+    fn visit_fields(fields: &mut impl Fields) -> Option<Deletion> {
         const UUID: &str = "The id of the message to delete, in any usual spelling of a UUID.";
         let address = address(fields);
         let uuid = fields.required(

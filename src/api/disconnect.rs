@@ -31,7 +31,7 @@ impl Table for DisconnectRequest {
     type Value = Self;
     const ABOUT: &'static str = "A connection to end for good.";
 
-    fn walk(fields: &mut impl Fields) -> Option<Self> {
+    fn visit_fields(fields: &mut impl Fields) -> Option<Self> {
         const CONN_ID: &str = "The id of the connection to end, in any usual spelling of a UUID.";
         let conn_id =
             field("conn_id", CONN_ID).example(r#""7d444840-9dc0-11d1-b245-5ffdce74fad2""#);

@@ -27,7 +27,7 @@ impl Table for MessagePatch {
     const ABOUT: &'static str = "A message to edit, and the users who are notified. Fields that \
                                  are absent stay unchanged.";
 
-    fn walk(fields: &mut impl Fields) -> Option<Patch> {
+    fn visit_fields(fields: &mut impl Fields) -> Option<Patch> {
         const UUID: &str = "The id of the message to edit, in any usual spelling of a UUID.";
         const TIMESTAMP: &str = "A new time for the message.";
         const USER_FIELD: &str = "A new sender of the message.";

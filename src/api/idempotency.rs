@@ -41,9 +41,9 @@ const IDEMPOTENCY_KEY: Parameter<String> = Parameter {
 const LONGEST_KEY: usize = 256;
 
 /// The header `Idempotency-Key`, as a parameter in the description of the API.
-pub(crate) struct RepeatHeader;
+pub(crate) struct IdempotencyHeader;
 
-impl IntoParams for RepeatHeader {
+impl IntoParams for IdempotencyHeader {
     fn into_params(_: impl Fn() -> Option<ParameterIn>) -> Vec<Description> {
         vec![IDEMPOTENCY_KEY.header()]
     }
@@ -51,7 +51,7 @@ impl IntoParams for RepeatHeader {
 
 /// The body of a call that is safe to repeat, with the key of the call.
 #[derive(Debug)]
-pub(crate) struct RepeatableBody<T> {
+pub(crate) struct IdempotentBody<T> {
     /// The request that the body holds.
     pub(crate) request: T,
     /// The key, if the call has one.
@@ -90,7 +90,7 @@ impl IdempotencyKey {
     }
 }
 
-impl<T: FromBody> FromRequest for RepeatableBody<T> {
+impl<T: FromBody> FromRequest for IdempotentBody<T> {
     type Error = ApiError;
     type Future = LocalBoxFuture<'static, Result<Self, ApiError>>;
 

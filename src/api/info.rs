@@ -40,7 +40,7 @@ impl Table for InfoQuery {
     const ABOUT: &'static str =
         "The channels to show, and the parts of each channel that are shown.";
 
-    fn walk(fields: &mut impl Fields) -> Option<InfoRequest> {
+    fn visit_fields(fields: &mut impl Fields) -> Option<InfoRequest> {
         const WITH_HISTORY: &str = "Whether the history of each channel is shown.";
         const WITH_USERS: &str = "Whether the users of each channel are shown.";
         const CHANNELS: &str = "The channels to show. If the list is absent, all channels are \
@@ -81,7 +81,7 @@ impl Table for InfoRequest {
     type Value = Self;
     const ABOUT: &'static str = "The channels to show, under the key `info`.";
 
-    fn walk(fields: &mut impl Fields) -> Option<Self> {
+    fn visit_fields(fields: &mut impl Fields) -> Option<Self> {
         const INFO: &str = "The object that says which channels and which parts of them to show.";
         let limits = fields.facts().limits;
         fields.required(
@@ -101,7 +101,7 @@ impl Table for OlderInfoRequest {
     type Value = InfoRequest;
     const ABOUT: &'static str = "The channels to show, in the form of older releases.";
 
-    fn walk(fields: &mut impl Fields) -> Option<InfoRequest> {
+    fn visit_fields(fields: &mut impl Fields) -> Option<InfoRequest> {
         const CHANNELS: &str =
             "The channels to show if `info` is absent. An empty list means all channels.";
         let most = fields.facts().limits.channels;
@@ -178,7 +178,7 @@ impl FromBody for InfoBody {
     }
 }
 
-/// Walks over the field `info` of other calls. Only `/info` uses its `channels`, but the list must
+/// Visits the field `info` of other calls. Only `/info` uses its `channels`, but the list must
 /// be valid in every call.
 pub(super) fn info_options(fields: &mut impl Fields) -> Option<InfoOptions> {
     const ABOUT: &str = "The parts of the channels that the answer shows.";

@@ -11,7 +11,7 @@ use serde_json::value::RawValue;
 
 use crate::answer::JsonText;
 use crate::api::address::address;
-use crate::api::idempotency::{RepeatHeader, RepeatableBody};
+use crate::api::idempotency::{IdempotencyHeader, IdempotentBody};
 use crate::error::ApiError;
 use crate::extractors::signed::Signed;
 use crate::openapi::answers::{CommonErrors, HttpsOnly, InvalidBody, SignedErrors};
@@ -30,7 +30,7 @@ impl Table for MessageDraft {
     type Value = Draft;
     const ABOUT: &'static str = "A message to publish, and its recipients.";
 
-    fn walk(fields: &mut impl Fields) -> Option<Draft> {
+    fn visit_fields(fields: &mut impl Fields) -> Option<Draft> {
         const UUID: &str = "An id for the message, in any usual spelling of a UUID. If it is \
                             absent, the server makes one.";
         const TIMESTAMP: &str = "A time for the message. The default is the current time.";
@@ -77,7 +77,7 @@ impl FromBody for MessageRequest {
     tag = "messages",
     operation_id = "publish",
     request_body(content = Vec<MessageDraft>, description = "The messages to publish, as a list."),
-    params(RepeatHeader),
+    params(IdempotencyHeader),
     responses(
         (status = 200, description = "The messages as they were accepted.", body = Vec<Message>),
         CommonErrors, HttpsOnly, InvalidBody, SignedErrors,
@@ -88,7 +88,7 @@ impl FromBody for MessageRequest {
 pub(crate) async fn publish_messages(
     _: Signed,
     services: Data<Services>,
-    call: RepeatableBody<MessageRequest>,
+    call: IdempotentBody<MessageRequest>,
 ) -> Result<JsonText, ApiError> {
     publish(&services.broker, call).await
 }
@@ -96,7 +96,7 @@ pub(crate) async fn publish_messages(
 /// Publishes messages for the API and for the panel.
 pub(crate) async fn publish(
     broker: &Broker,
-    RepeatableBody { request, key }: RepeatableBody<MessageRequest>,
+    IdempotentBody { request, key }: IdempotentBody<MessageRequest>,
 ) -> Result<JsonText, ApiError> {
     let answer = match key {
         None => encode(&broker.publish(request.0).await?)?,

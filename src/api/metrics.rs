@@ -4,11 +4,11 @@ use actix_web::web::{Data, block};
 use actix_web::{HttpResponse, get};
 
 use crate::error::ApiError;
-use crate::extractors::watcher::Watcher;
+use crate::extractors::metrics_reader::MetricsReader;
 use crate::logging::panics;
 use crate::metrics::exposition::{CONTENT_TYPE, Numbers, encode};
 use crate::metrics::process::ProcessNumbers;
-use crate::openapi::answers::{CommonErrors, HttpsOnly, WatchErrors};
+use crate::openapi::answers::{CommonErrors, HttpsOnly, MetricsErrors};
 use crate::services::Services;
 
 /// Returns the server's metrics, in the text format of Prometheus.
@@ -22,12 +22,12 @@ use crate::services::Services;
     responses(
         (status = 200, body = String, content_type = "text/plain",
             description = "The metrics, in version 0.0.4 of the text format of Prometheus."),
-        CommonErrors, HttpsOnly, WatchErrors,
+        CommonErrors, HttpsOnly, MetricsErrors,
     ),
 )]
 #[get("/metrics")]
 pub(crate) async fn show_metrics(
-    _: Watcher,
+    _: MetricsReader,
     services: Data<Services>,
 ) -> Result<HttpResponse, ApiError> {
     let process = block(ProcessNumbers::read).await;

@@ -29,7 +29,7 @@ use crate::validation::errors::{Errors, NULL};
 use crate::validation::facts::Lookup;
 use crate::validation::fields::{Fields, Table, field};
 use crate::validation::parameters::CONN_ID;
-use crate::validation::rules::{CHANNEL, bounded, filled_list, name, parse_uuid, uuid};
+use crate::validation::rules::{CHANNEL, bounded, name, non_empty_list, parse_uuid, uuid};
 
 /// The request of `/subscribe` and `/unsubscribe`.
 #[derive(Debug)]
@@ -44,14 +44,14 @@ impl Table for SubscribeRequest {
     type Value = Self;
     const ABOUT: &'static str = "A connection, and the channels that it subscribes to or leaves.";
 
-    fn walk(fields: &mut impl Fields) -> Option<Self> {
+    fn visit_fields(fields: &mut impl Fields) -> Option<Self> {
         const CHANNELS: &str =
             "The channels that the connection subscribes to or leaves. At least one is required.";
         let most = fields.facts().limits.channels;
         let conn_id = known_connection(fields);
         let channels = fields.required(
             field("channels", CHANNELS).example(r#"["news"]"#),
-            bounded(filled_list(name(CHANNEL)), most, Vec::len),
+            bounded(non_empty_list(name(CHANNEL)), most, Vec::len),
         );
         let channel_configs = channel_configs(fields);
         let info = info_options(fields);
@@ -66,7 +66,7 @@ impl Table for SubscribeRequest {
 
 describe_table!(SubscribeRequest);
 
-/// Walks over the field `conn_id`. The id in the body takes precedence over the id in the query. If
+/// Visits the field `conn_id`. The id in the body takes precedence over the id in the query. If
 /// both are absent, the field counts as null.
 fn known_connection(fields: &mut impl Fields) -> Option<ConnId> {
     const ABOUT: &str = "The id of an open connection, in any usual spelling of a UUID. It may be \

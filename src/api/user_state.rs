@@ -36,7 +36,7 @@ impl Table for UserStateRequest {
     type Value = Self;
     const ABOUT: &'static str = "Values to set in the state of a user.";
 
-    fn walk(fields: &mut impl Fields) -> Option<Self> {
+    fn visit_fields(fields: &mut impl Fields) -> Option<Self> {
         const STATE: &str = "The values to set. Keys that are not named stay unchanged.";
         const PUBLIC_KEYS: &str = "The keys of the state that others may see. If the list is \
                                    absent or null, the public keys stay unchanged.";
@@ -60,7 +60,7 @@ impl Table for UserStateRequest {
 
 describe_table!(UserStateRequest);
 
-/// Walks over the field `user`, whose user must be known. A name of the wrong length gets two
+/// Visits the field `user`, whose user must be known. A name of the wrong length gets two
 /// errors: about its length, and about the unknown user.
 fn known_user(fields: &mut impl Fields) -> Option<UserName> {
     const ABOUT: &str = "The name of a known user.";
@@ -131,7 +131,7 @@ impl Table for UserStatusRequest {
     type Value = Self;
     const ABOUT: &'static str = "The value `status` to set in the state of a user.";
 
-    fn walk(fields: &mut impl Fields) -> Option<Self> {
+    fn visit_fields(fields: &mut impl Fields) -> Option<Self> {
         const STATUS: &str = "The value to set under the key `status`.";
         let user = known_user(fields);
         let status = fields.required(

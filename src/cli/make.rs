@@ -22,7 +22,7 @@ use crate::settings::{
 pub(super) fn make(matches: &ArgMatches, format: FileFormat) -> Result<ExitCode, SettingsError> {
     let output = matches.get_one::<String>("output");
     let format = output
-        .and_then(|path| FileFormat::by_ending(Path::new(path)))
+        .and_then(|path| FileFormat::by_extension(Path::new(path)))
         .unwrap_or(format);
     let mut given = environment();
     if let Some(json) = matches.get_one::<String>("json") {

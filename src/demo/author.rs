@@ -9,9 +9,9 @@ use uuid::{Builder, Uuid};
 use crate::signature::signer::create_mac;
 
 /// The key that creates and checks such ids.
-pub(super) struct Authors(Hmac<Sha1>);
+pub(super) struct AuthorKey(Hmac<Sha1>);
 
-impl Authors {
+impl AuthorKey {
     pub(super) fn new(secret: &str) -> Self {
         let key = Sha1::new()
             .chain_update("demo authors")
@@ -26,7 +26,7 @@ impl Authors {
     }
 
     /// Returns whether this user wrote the message with this id.
-    pub(super) fn wrote(&self, user: &str, id: Uuid) -> bool {
+    pub(super) fn is_author(&self, user: &str, id: Uuid) -> bool {
         self.with_proof(id.as_u64_pair().0, user) == id
     }
 
@@ -58,11 +58,13 @@ mod tests {
 
     #[test]
     fn an_id_proves_its_author_and_no_other() {
-        let authors = Authors::new("secret");
-        let id = authors.make_id("alice");
-        assert!(authors.wrote("alice", id));
-        assert!(!authors.wrote("alicf", id) && !authors.wrote("alice", Uuid::new_v4()));
-        assert!(!Authors::new("other").wrote("alice", id));
-        assert_ne!(id, authors.make_id("alice"));
+        let author_key = AuthorKey::new("secret");
+        let id = author_key.make_id("alice");
+        assert!(author_key.is_author("alice", id));
+        assert!(
+            !author_key.is_author("alicf", id) && !author_key.is_author("alice", Uuid::new_v4())
+        );
+        assert!(!AuthorKey::new("other").is_author("alice", id));
+        assert_ne!(id, author_key.make_id("alice"));
     }
 }

@@ -10,10 +10,10 @@ use subtle::ConstantTimeEq;
 use uuid::Uuid;
 
 use crate::accepting::Accepting;
-use crate::demo::author::Authors;
+use crate::demo::author::AuthorKey;
 use crate::demo::error::DemoError;
 use crate::demo::member::{DemoMember, Tokens};
-use crate::live::Live;
+use crate::live_settings::LiveSettings;
 use crate::process::find_local_address;
 use crate::services::Services;
 use crate::signature::{HEADER, Signer};
@@ -39,10 +39,10 @@ pub fn is_own_call(headers: &HeaderMap) -> bool {
 pub(super) struct Backend {
     http: awc::Client,
     url: String,
-    live: Live,
+    live: LiveSettings,
     accepting: Accepting,
     pub(super) tokens: Tokens,
-    pub(super) authors: Authors,
+    pub(super) author_key: AuthorKey,
 }
 
 impl Backend {
@@ -55,7 +55,7 @@ impl Backend {
             live: services.live.clone(),
             accepting: services.accepting.clone(),
             tokens: Tokens::new(secret),
-            authors: Authors::new(secret),
+            author_key: AuthorKey::new(secret),
         }
     }
 
@@ -94,8 +94,8 @@ impl Backend {
 
     /// Signs a call with the secret that is in force now.
     fn sign(&self, path: &str) -> String {
-        let in_force = self.live.now();
-        Signer::new(in_force.settings.secret.first().as_str()).sign_call(path)
+        let current = self.live.current();
+        Signer::new(current.settings.secret.first().as_str()).sign_call(path)
     }
 
     /// Returns the owner of a name, or `None` if the server does not know the user.

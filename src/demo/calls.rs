@@ -30,10 +30,10 @@ impl<T: DeserializeOwned + 'static> FromRequest for PageJson<T> {
         Box::pin(async move {
             let bytes = read_body(&request, payload)
                 .await
-                .map_err(|error| DemoError::Bad(error.to_string()))?;
+                .map_err(|error| DemoError::Invalid(error.to_string()))?;
             serde_json::from_slice(&bytes)
                 .map(Self)
-                .map_err(|error| DemoError::Bad(error.to_string()))
+                .map_err(|error| DemoError::Invalid(error.to_string()))
         })
     }
 }
@@ -166,7 +166,7 @@ pub(super) async fn publish(
     PageJson(message): PageJson<DemoMessage>,
 ) -> Result<Json<Value>, DemoError> {
     let DemoMember { user, .. } = backend.member(&message.token).await?;
-    let id = backend.authors.make_id(&user);
+    let id = backend.author_key.make_id(&user);
     let parts = json!({"uuid": id, "user": user, "message": message.content()?});
     send(&backend, Method::POST, parts, message.destination(&user)?).await
 }
@@ -197,10 +197,10 @@ pub(super) async fn delete(
 /// Fails when the caller is not the author.
 async fn find_author(backend: &Backend, message: &DemoMessage) -> Result<String, DemoError> {
     let DemoMember { user, .. } = backend.member(&message.token).await?;
-    if backend.authors.wrote(&user, message.uuid) {
+    if backend.author_key.is_author(&user, message.uuid) {
         Ok(user)
     } else {
-        Err(DemoError::NotYours)
+        Err(DemoError::NotAuthor)
     }
 }
 

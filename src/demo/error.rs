@@ -9,11 +9,11 @@ use thiserror::Error;
 #[derive(Debug, Error)]
 pub(super) enum DemoError {
     #[error("{0}")]
-    Bad(String),
+    Invalid(String),
     #[error("Join the chat first.")]
     NoToken,
     #[error("Only the author of a message may change it.")]
-    NotYours,
+    NotAuthor,
     #[error("This connection belongs to somebody else.")]
     OtherConnection,
     #[error("This name is taken. Choose another name.")]
@@ -30,9 +30,9 @@ pub(super) enum DemoError {
 impl ResponseError for DemoError {
     fn status_code(&self) -> StatusCode {
         match self {
-            Self::Bad(_) => StatusCode::UNPROCESSABLE_ENTITY,
+            Self::Invalid(_) => StatusCode::UNPROCESSABLE_ENTITY,
             Self::NoToken => StatusCode::UNAUTHORIZED,
-            Self::NotYours | Self::OtherConnection => StatusCode::FORBIDDEN,
+            Self::NotAuthor | Self::OtherConnection => StatusCode::FORBIDDEN,
             Self::NameTaken => StatusCode::CONFLICT,
             Self::Refused { status, .. } => *status,
             Self::Stopping => StatusCode::SERVICE_UNAVAILABLE,

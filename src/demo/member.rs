@@ -81,7 +81,7 @@ mod tests {
     }
 
     #[test]
-    fn a_token_names_its_member_whatever_the_name() {
+    fn a_token_names_its_member() {
         let tokens = Tokens::new("secret");
         for user in ["demo:alice", "demo:two words . and a dot", "demo:demo:x"] {
             let member = member(user);
@@ -90,7 +90,7 @@ mod tests {
     }
 
     #[test]
-    fn a_token_of_another_server_or_for_a_user_of_an_application_is_worth_nothing() {
+    fn a_token_of_another_server_or_for_a_user_of_an_application_is_refused() {
         let tokens = Tokens::new("secret");
         assert_eq!(
             tokens.read(&Tokens::new("other").issue(&member("demo:alice"))),

@@ -38,7 +38,7 @@ pub(super) fn refuse_other_channels(channels: &[String]) -> Result<(), DemoError
         .iter()
         .find(|channel| !CHANNELS.contains(&channel.as_str()))
     {
-        Some(other) => Err(DemoError::Bad(format!(
+        Some(other) => Err(DemoError::Invalid(format!(
             "The demo has no channel {other:?}. Its channels are {}.",
             CHANNELS.join(", ")
         ))),
@@ -106,10 +106,10 @@ impl DemoMessage {
             (Some(channel), None) => refuse_other_channels(std::slice::from_ref(channel))
                 .map(|()| json!({"channel": channel})),
             (None, Some(to)) if is_of_demo(to) => Ok(json!({"pm_users": [user, to]})),
-            (None, Some(to)) => Err(DemoError::Bad(format!(
+            (None, Some(to)) => Err(DemoError::Invalid(format!(
                 "The demo has no user {to:?}. The names of its users begin with \"{PREFIX}\"."
             ))),
-            _ => Err(DemoError::Bad(
+            _ => Err(DemoError::Invalid(
                 "A message needs either a channel of the demo or a user.".to_owned(),
             )),
         }
@@ -122,7 +122,7 @@ impl DemoMessage {
     pub(super) fn content(&self) -> Result<Value, DemoError> {
         let text = self.text.trim();
         if text.is_empty() || text.chars().count() > LONGEST_TEXT {
-            return Err(DemoError::Bad(format!(
+            return Err(DemoError::Invalid(format!(
                 "A message must have 1 to {LONGEST_TEXT} characters."
             )));
         }
@@ -138,7 +138,7 @@ impl JoinRequest {
     pub(super) fn user(&self) -> Result<String, DemoError> {
         let name = self.username.trim();
         if name.is_empty() || name.chars().count() > LONGEST_NAME {
-            return Err(DemoError::Bad(format!(
+            return Err(DemoError::Invalid(format!(
                 "A name must have 1 to {LONGEST_NAME} characters."
             )));
         }

@@ -110,7 +110,7 @@ pub async fn read(
             Some(chunk) => chunk,
             None => {
                 let deadline =
-                    *begun_at.get_or_insert_with(Instant::now) + patience(size, settings);
+                    *begun_at.get_or_insert_with(Instant::now) + time_limit(size, settings);
                 let Ok(chunk) = timeout_at(deadline, payload.next()).await else {
                     if let Some(exchange) = exchange {
                         exchange.stop_reading();
@@ -158,13 +158,13 @@ pub async fn read(
 /// Fails when there is no memory left for the body.
 fn hold(request: &HttpRequest, held: &mut Option<HeldBytes>, size: usize) -> Result<(), ApiError> {
     let memory = Services::of(request)?.broker.memory();
-    let held = held.get_or_insert_with(|| memory.pass());
+    let held = held.get_or_insert_with(|| memory.hold_passing());
     Ok(held.try_set(size.saturating_mul(READ_FACTOR))?)
 }
 
 /// Returns the time that a body, of which `size` bytes have arrived, may take, counted from its
 /// beginning. After that time the server gives it up.
-fn patience(size: usize, settings: &Settings) -> Duration {
+fn time_limit(size: usize, settings: &Settings) -> Duration {
     if settings.body_rate == 0 {
         return settings.body_timeout;
     }
@@ -173,7 +173,7 @@ fn patience(size: usize, settings: &Settings) -> Duration {
 }
 
 fn too_slow(size: usize, settings: &Settings) -> ApiError {
-    ApiError::TooSlow(if patience(size, settings) < settings.body_timeout {
+    ApiError::TooSlow(if time_limit(size, settings) < settings.body_timeout {
         format!(
             "came more slowly than {} bytes a second (body_rate)",
             settings.body_rate
@@ -191,9 +191,9 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_body_is_waited_for_as_long_as_its_rate_is_kept() {
+    fn the_time_limit_of_a_body_grows_with_its_size() {
         let settings = Settings::default();
-        let seconds = |size| patience(size, &settings).as_secs_f64();
+        let seconds = |size| time_limit(size, &settings).as_secs_f64();
         assert_eq!(
             (
                 seconds(0),
@@ -203,10 +203,10 @@ mod tests {
             ),
             (5.0, 5.0, 10.0, 30.0)
         );
-        let unhurried = Settings {
+        let without_rate = Settings {
             body_rate: 0,
             ..settings
         };
-        assert_eq!(patience(0, &unhurried).as_secs(), 30);
+        assert_eq!(time_limit(0, &without_rate).as_secs(), 30);
     }
 }

@@ -7,7 +7,7 @@ use futures_util::future::{Either, LocalBoxFuture, Ready, ready};
 use crate::error::ApiError;
 use crate::services::Services;
 use crate::signature::SignatureFlaw;
-use crate::signature::replays::{Accept, NotFresh};
+use crate::signature::replays::{Accept, NotAccepted};
 
 /// Proof that a request is signed and comes from an allowed address. In a handler's arguments it
 /// precedes the body, so the signature is checked before the body is read.
@@ -34,23 +34,23 @@ pub(super) fn verify(request: &HttpRequest) -> Verification {
         Ok(services) => services,
         Err(error) => return Either::Left(ready(Err(error))),
     };
-    let in_force = services.live.now();
-    let signature = match in_force.verifier.verify(request) {
+    let current = services.live.current();
+    let signature = match current.verifier.verify(request) {
         Ok(signature) => signature,
         Err(error) => return Either::Left(ready(Err(error.into()))),
     };
-    if !in_force.settings.reject_replays {
+    if !current.settings.reject_replays {
         return Either::Left(ready(Ok(Signed)));
     }
     let accepted = services.used_signatures.send(Accept {
         signature,
-        limit: in_force.settings.replay_bytes,
+        limit: current.settings.replay_bytes,
     });
     Either::Right(Box::pin(async move {
         match accepted.await {
             Ok(Ok(())) => Ok(Signed),
-            Ok(Err(NotFresh::Used)) => Err(ApiError::BadSignature(SignatureFlaw::Used)),
-            Ok(Err(NotFresh::Full)) => Err(ApiError::TooManySignatures),
+            Ok(Err(NotAccepted::Used)) => Err(ApiError::BadSignature(SignatureFlaw::Used)),
+            Ok(Err(NotAccepted::Full)) => Err(ApiError::TooManySignatures),
             Err(_) => Err(ApiError::Internal(
                 "the actor that remembers signatures has stopped",
             )),

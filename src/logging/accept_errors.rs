@@ -22,12 +22,12 @@ static NEXT: AtomicU64 = AtomicU64::new(0);
 ///
 /// The new line is a warning and not an error, since strangers can cause it by opening very many
 /// connections.
-pub(super) fn take_over(record: &Record<'_>) -> bool {
+pub(super) fn replace_line(record: &Record<'_>) -> bool {
     if !record.target().starts_with("actix_server") {
         return false;
     }
-    let said = record.args().to_string();
-    let Some(error) = said.strip_prefix(PREFIX) else {
+    let line = record.args().to_string();
+    let Some(error) = line.strip_prefix(PREFIX) else {
         return false;
     };
     static FIRST: OnceLock<Instant> = OnceLock::new();
@@ -53,9 +53,9 @@ mod tests {
     use super::*;
 
     #[test]
-    fn it_is_said_at_once_and_then_every_ten_seconds() {
+    fn the_warning_is_logged_at_once_and_then_every_ten_seconds() {
         let seconds = Duration::from_secs;
-        let said: Vec<_> = (0..31).filter(|now| is_due(seconds(*now))).collect();
-        assert_eq!(said, [0, 10, 20, 30]);
+        let logged: Vec<_> = (0..31).filter(|now| is_due(seconds(*now))).collect();
+        assert_eq!(logged, [0, 10, 20, 30]);
     }
 }

@@ -63,7 +63,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_systems_words_are_read() {
+    fn the_texts_of_the_system_are_parsed() {
         let status = "Name:\tx\nVmRSS:\t    2048 kB\nThreads:\t3\n";
         assert_eq!(parse_resident(status), Some(2 << 20));
         let stat = "7 (a ) b) S 1 7 7 0 -1 4194304 100 0 0 0 250 50 0 0 20 0 3 0 1";

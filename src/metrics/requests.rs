@@ -123,7 +123,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn paths_and_statuses_are_found_and_what_is_not_known_is_other() {
+    fn requests_are_counted_by_path_and_status_and_unknown_ones_as_other() {
         assert!(PATHS.is_sorted() && STATUSES.is_sorted());
         let counts = RequestCounts::default();
         for (path, status) in [

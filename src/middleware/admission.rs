@@ -7,7 +7,7 @@ use actix_web::body::BoxBody;
 use actix_web::dev::{Payload, ServiceRequest, ServiceResponse};
 use actix_web::http::StatusCode;
 use channelstream_actors::error::Refused;
-use channelstream_actors::faults::strike;
+use channelstream_actors::faults::fail_point;
 use channelstream_actors::limits::LimitKind;
 
 use crate::caller::{Caller, find_direct_client};
@@ -36,11 +36,11 @@ impl Admission {
     ///
     /// # Errors
     /// Fails when the request is not admitted. The error contains the reason.
-    pub(super) async fn decide(
+    pub(super) async fn admit(
         request: &mut ServiceRequest,
         services: &Services,
     ) -> Result<Self, ApiError> {
-        strike("request", request.path());
+        fail_point("request", request.path());
         let purpose = Purpose::of(request.method(), request.path());
         if purpose != Purpose::Socket && request.extensions().contains::<Upgrading>() {
             return Err(ApiError::Upgrade);
@@ -55,12 +55,12 @@ impl Admission {
             // A poll may wait for a long time. While the server stops, the handler answers with the
             // events that wait for the client, or refuses the poll.
             Purpose::Poll => None,
-            Purpose::Question | Purpose::Open => None,
+            Purpose::Read | Purpose::Other => None,
         };
         match purpose {
             // The handler reads the body after the check of the signature.
-            Purpose::Change | Purpose::Question => {}
-            Purpose::Stream | Purpose::Poll | Purpose::Socket | Purpose::Open => {
+            Purpose::Change | Purpose::Read => {}
+            Purpose::Stream | Purpose::Poll | Purpose::Socket | Purpose::Other => {
                 read_small_body(request, &services.settings).await?
             }
         }
@@ -100,18 +100,18 @@ fn check_client(
     if is_probe(request.path()) {
         return Ok(());
     }
-    let is_signed = matches!(purpose, Purpose::Change | Purpose::Question);
+    let is_signed = matches!(purpose, Purpose::Change | Purpose::Read);
     let client = Caller::of(request.request()).client;
-    let (limits, settings) = (&services.client_limits, &services.live.now().settings);
+    let (limits, settings) = (&services.client_limits, &services.live.current().settings);
     let peer = request.peer_addr().map(|peer| peer.ip());
     match client {
-        Some(address) => limits.take_request(address, is_signed)?,
-        None => limits.tell_of_unknown_client(peer, settings),
+        Some(address) => limits.count_request(address, is_signed)?,
+        None => limits.log_uncounted_client(peer, settings),
     }
     if is_signed {
         return Ok(());
     }
-    match Exchange::limit_beyond(request.request()) {
+    match Exchange::exceeded_limit(request.request()) {
         Some(kind @ LimitKind::ConnectionsPerAddress) => return Err(ApiError::too_many(kind)),
         Some(kind) if purpose == Purpose::Poll => return Err(Refused::full(kind).into()),
         _ => {}

@@ -12,7 +12,7 @@ use crate::settings::Settings;
 
 /// The headers that show that a request came through a proxy. `X-Forwarded-For` is not in the list,
 /// because clients of the original may send it by itself and must get an answer (`protocol.md` §2).
-static MARKS: [HeaderName; 5] = [
+static PROXY_ONLY_HEADERS: [HeaderName; 5] = [
     header::FORWARDED,
     HeaderName::from_static("x-forwarded-host"),
     HeaderName::from_static("x-forwarded-proto"),
@@ -32,7 +32,10 @@ pub(super) fn check(headers: &HeaderMap, settings: &Settings) -> Result<(), ApiE
     if !settings.trusted_proxies.is_empty() {
         return Ok(());
     }
-    let Some(mark) = MARKS.iter().find(|mark| headers.contains_key(*mark)) else {
+    let Some(header) = PROXY_ONLY_HEADERS
+        .iter()
+        .find(|header| headers.contains_key(*header))
+    else {
         return Ok(());
     };
     let defaults = settings.default_secrets();
@@ -40,7 +43,7 @@ pub(super) fn check(headers: &HeaderMap, settings: &Settings) -> Result<(), ApiE
         return Ok(());
     }
     let refusal = ApiError::DefaultSecretBehindProxy {
-        header: mark.as_str(),
+        header: header.as_str(),
         secrets: defaults.join(" and "),
     };
     if !IS_LOGGED.swap(true, Ordering::Relaxed) {

@@ -44,7 +44,7 @@ fn record_error(error: &ApiError, path: &str) {
                 origin.escape_debug()
             ),
         ),
-        ApiError::MayNotWatch { .. } => log_refusal(
+        ApiError::MetricsNotAllowed { .. } => log_refusal(
             RefusalKind::Address,
             format_args!("refused a request for {path}: {error}"),
         ),

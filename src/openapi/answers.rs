@@ -140,7 +140,7 @@ pub enum PollErrors {
 
 /// The errors that a request for the metrics may get.
 #[derive(IntoResponses)]
-pub enum WatchErrors {
+pub enum MetricsErrors {
     /// The signature is wrong, malformed, more than 60 seconds old, or refused by a setting.
     #[response(status = 401, headers(
         ("X-Channelstream-Hint" = String, description = "The reason: `signature does not match`, \
@@ -151,7 +151,7 @@ pub enum WatchErrors {
     /// `allow_posting_from` or is hidden by a proxy. A request that came through a proxy while the
     /// server uses a default secret gets the same answer.
     #[response(status = 403)]
-    MayNotWatch(Refusal),
+    NotAllowed(Refusal),
     /// The memory for the signatures of `reject_replays` is full (`replay_bytes`).
     #[response(status = 503, headers(
         ("Retry-After" = u64, description = "The number of seconds after which to try again.")

@@ -128,7 +128,7 @@ mod tests {
     }
 
     #[test]
-    fn an_hour_is_kept_however_long_the_server_runs() {
+    fn only_the_last_hour_is_kept() {
         let samples = after(20_000).since(0);
         assert!(samples.len() <= SECONDS + MERGED + OLDER);
         let [first, last] = [samples.first(), samples.last()].map(|sample| sample.unwrap().at);
@@ -160,7 +160,7 @@ mod tests {
     }
 
     #[test]
-    fn samples_after_a_time_do_not_come_twice() {
+    fn samples_are_not_returned_twice() {
         let samples = after(1000);
         let known = samples.since(0).last().unwrap().at;
         assert!(samples.since(known).is_empty());

@@ -9,7 +9,7 @@ use actix::prelude::*;
 use uuid::Uuid;
 
 /// The number of failures without a wait, because people mistype.
-const FREE: u32 = 5;
+const FREE_FAILURES: u32 = 5;
 
 /// The wait after the next failure. Each further failure doubles it.
 const FIRST_WAIT: Duration = Duration::from_millis(500);
@@ -18,7 +18,7 @@ const FIRST_WAIT: Duration = Duration::from_millis(500);
 const LONGEST_WAIT: Duration = Duration::from_secs(60);
 
 /// The time for which failures count after the wait that they caused.
-const MEMORY: Duration = Duration::from_secs(15 * 60);
+const FAILURE_LIFETIME: Duration = Duration::from_secs(15 * 60);
 
 /// The most sources that are remembered.
 const CAPACITY: usize = 10_000;
@@ -36,7 +36,7 @@ pub(crate) enum AttemptSource {
 impl AttemptSource {
     /// Returns the source under which failures are counted. For IPv6 this is the network of the
     /// first 64 bits, because one client has all of its addresses.
-    fn whole(self) -> Self {
+    fn normalize(self) -> Self {
         match self {
             Self::Device(id) => Self::Device(id),
             Self::Address(address) => Self::Address(match address.to_canonical() {
@@ -80,7 +80,7 @@ pub struct SignInThrottle {
 
 impl SignInThrottle {
     fn attempt(&mut self, source: AttemptSource, now: Instant) -> Result<(), Wait> {
-        let source = source.whole();
+        let source = source.normalize();
         if self.records.len() >= CAPACITY && !self.records.contains_key(&source) {
             self.forget_some(now);
         }
@@ -88,7 +88,7 @@ impl SignInThrottle {
             failures: 0,
             until: now,
         });
-        if record.until + MEMORY < now {
+        if record.until + FAILURE_LIFETIME < now {
             record.failures = 0;
         }
         if let Some(left) = record
@@ -100,17 +100,17 @@ impl SignInThrottle {
         }
         let wait = record
             .failures
-            .checked_sub(FREE)
+            .checked_sub(FREE_FAILURES)
             .map_or(Duration::ZERO, |more| {
                 FIRST_WAIT * 2u32.saturating_pow(more)
             });
-        record.failures = (record.failures + 1).min(FREE + 16);
+        record.failures = (record.failures + 1).min(FREE_FAILURES + 16);
         record.until = now + wait.min(LONGEST_WAIT);
         Ok(())
     }
 
     fn succeeded(&mut self, source: AttemptSource) {
-        self.records.remove(&source.whole());
+        self.records.remove(&source.normalize());
     }
 
     /// Forgets the sources that need not wait. If at least half of [`CAPACITY`] remain, also
@@ -161,7 +161,7 @@ mod tests {
     fn waits_grow_with_each_failure_and_are_forgotten() {
         let (mut throttle, mut now) = (SignInThrottle::default(), Instant::now());
         let first = address([203, 0, 113, 1]);
-        for _ in 0..FREE {
+        for _ in 0..FREE_FAILURES {
             assert_eq!(throttle.attempt(first, now), Ok(()));
         }
         for wait in [0.5, 1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 60.0, 60.0] {
@@ -176,8 +176,8 @@ mod tests {
             throttle.attempt(AttemptSource::Device(Uuid::new_v4()), now),
             Ok(())
         );
-        now += MEMORY + LONGEST_WAIT;
-        for _ in 0..=FREE {
+        now += FAILURE_LIFETIME + LONGEST_WAIT;
+        for _ in 0..=FREE_FAILURES {
             assert_eq!(throttle.attempt(first, now), Ok(()));
         }
         assert_eq!(throttle.attempt(first, now), Err(Wait(FIRST_WAIT)));
@@ -192,7 +192,7 @@ mod tests {
             AttemptSource::Device(Uuid::new_v4()),
             AttemptSource::Device(Uuid::new_v4()),
         );
-        for _ in 0..=FREE {
+        for _ in 0..=FREE_FAILURES {
             assert_eq!(throttle.attempt(device, now), Ok(()));
         }
         assert_eq!(throttle.attempt(device, now), Err(Wait(FIRST_WAIT)));
@@ -200,10 +200,10 @@ mod tests {
     }
 
     #[test]
-    fn a_network_of_addresses_is_one() {
+    fn the_addresses_of_an_ipv6_network_share_a_wait() {
         let (mut throttle, now) = (SignInThrottle::default(), Instant::now());
         let last = |last: u16| address([0x2001, 0xdb8, 0, 1, 0, 0, 0, last]);
-        for number in 0..=FREE {
+        for number in 0..=FREE_FAILURES {
             assert_eq!(throttle.attempt(last(number as u16), now), Ok(()));
         }
         assert!(throttle.attempt(last(2), now).is_err());
@@ -214,16 +214,16 @@ mod tests {
     }
 
     #[test]
-    fn a_bounded_number_of_sources_is_remembered_and_those_that_wait_longest_stay() {
+    fn the_number_of_sources_is_bounded_and_the_longest_waits_stay() {
         let (mut throttle, now) = (SignInThrottle::default(), Instant::now());
         let (persistent, start) = (address([203, 0, 113, 1]), now - SECOND);
-        for _ in 0..FREE + 1 {
+        for _ in 0..FREE_FAILURES + 1 {
             throttle.attempt(persistent, start).unwrap();
         }
         // The second wait, of a second, is longer than the first ones of all others.
         throttle.attempt(persistent, now).unwrap();
         for number in 0..25_000u32 {
-            (0..=FREE).for_each(|_| {
+            (0..=FREE_FAILURES).for_each(|_| {
                 throttle
                     .attempt(address(number.to_be_bytes()), now)
                     .unwrap()

@@ -16,7 +16,7 @@ use crate::services::Services;
 
 /// The facts about a listening socket that its application needs.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Served {
+pub(super) struct ListenerInfo {
     pub(super) exposure: Exposure,
     /// The first TCP address at which the server serves calls and pages, if any.
     pub(super) page_address: Option<SocketAddr>,
@@ -25,7 +25,7 @@ pub(super) struct Served {
 /// Builds the application of one thread for the connections of a socket.
 pub(super) fn build(
     services: Data<Services>,
-    served: Served,
+    listener_info: ListenerInfo,
 ) -> impl ServiceFactory<
     Request,
     Config = (),
@@ -38,10 +38,13 @@ pub(super) fn build(
     let app = App::new()
         .app_data(services.clone())
         .configure(|app| {
-            if served.exposure == Exposure::Clients {
+            if listener_info.exposure == Exposure::Clients {
                 return client_routes(app);
             }
-            if let Some(address) = served.page_address.filter(|_| services.settings.demo) {
+            if let Some(address) = listener_info
+                .page_address
+                .filter(|_| services.settings.demo)
+            {
                 demo::routes(app, &services, address);
             }
             routes(app);

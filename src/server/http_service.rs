@@ -13,7 +13,7 @@ use actix_web::Error;
 use actix_web::web::Data;
 
 use crate::exchange::{Exchange, watch};
-use crate::server::application::{self, Served};
+use crate::server::application::{self, ListenerInfo};
 use crate::services::Services;
 use crate::transport::client_stream::ClientStream;
 use crate::transport::socket_handle::SocketHandle;
@@ -28,7 +28,7 @@ const WRITE_BUFFER: usize = 8 << 10;
 const KEEP_ALIVE: Duration = Duration::from_secs(75);
 
 /// The longest time that the head of a request may take on a socket that exceeds a limit.
-const HEAD_BEYOND_LIMITS: Duration = Duration::from_secs(1);
+const OVER_LIMIT_HEAD_TIMEOUT: Duration = Duration::from_secs(1);
 
 /// The deadlines of a stream.
 #[derive(Clone, Copy, Debug)]
@@ -43,7 +43,7 @@ pub(super) struct StreamLimits {
 /// completes when idle connections must close.
 pub(super) fn build<S, F>(
     services: Data<Services>,
-    served: Served,
+    listener_info: ListenerInfo,
     limits: StreamLimits,
     stopping: impl Fn() -> F + 'static,
 ) -> impl ServiceFactory<S, Config = (), Response = (), InitError = ()>
@@ -53,7 +53,8 @@ where
 {
     let (accepting, counted) = (services.accepting.clone(), services.clone());
     // The first answers ordinary requests, the second answers requests whose stream leaves HTTP.
-    let [answers, upgrades] = [(), ()].map(|()| application::build(services.clone(), served));
+    let [answers, upgrades] =
+        [(), ()].map(|()| application::build(services.clone(), listener_info));
     let upgrades = Rc::new(upgrades);
     let upgrade = fn_factory(move || {
         let upgrades = upgrades.clone();
@@ -91,11 +92,11 @@ where
         let stream = stream.into();
         let peer = stream.peer();
         let address = peer.map(|peer| peer.ip());
-        let settings = &counted.live.now().settings;
+        let settings = &counted.live.current().settings;
         let socket = counted.client_limits.open_socket(address, settings);
-        let head_timeout = match socket.beyond() {
+        let head_timeout = match socket.exceeded_limit() {
             // The socket uses a descriptor that other clients may need.
-            Some(_) => limits.head_timeout.min(HEAD_BEYOND_LIMITS),
+            Some(_) => limits.head_timeout.min(OVER_LIMIT_HEAD_TIMEOUT),
             None => limits.head_timeout,
         };
         let exchange = Exchange::new(accepting.begin_connection(), socket);

@@ -29,7 +29,7 @@ pub(super) async fn reload_at_hangups(
     manager: ServiceManager,
 ) {
     while hangups.recv().await.is_some() {
-        manager.tell(Change::Reloading);
+        manager.notify(Change::Reloading);
         let read = read.clone();
         // Reading files may block, so it runs on a thread that serves no clients.
         match block(move || read()).await {
@@ -38,7 +38,7 @@ pub(super) async fn reload_at_hangups(
             Err(error) => log::error!("the settings could not be read again: {error}"),
         }
         // This is sent even if the settings were refused: the server goes on with those in force.
-        manager.tell(Change::Ready);
+        manager.notify(Change::Ready);
     }
     std::future::pending().await
 }
@@ -48,9 +48,9 @@ fn reload(loaded: Loaded, services: &Services) {
         mut settings,
         remarks,
     } = loaded;
-    settings.fit(&Machine::read());
-    let in_force = services.live.snapshot();
-    let reloaded = match in_force.settings.reload(&settings) {
+    settings.derive_memory_limit(&Machine::read());
+    let current = services.live.snapshot();
+    let reloaded = match current.settings.reload(&settings) {
         Ok(reloaded) => reloaded,
         Err(error) => return refuse(&error),
     };

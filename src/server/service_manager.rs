@@ -34,7 +34,7 @@ pub(super) enum Change {
     /// The settings are read again.
     Reloading,
     /// A stop has begun, but everything is still served.
-    Noticed,
+    StopAnnounced,
     /// Clients are being closed.
     Draining,
     /// Every thread has answered.
@@ -64,7 +64,7 @@ impl ServiceManager {
     }
 
     /// Tells the service manager of a change. Returns at once.
-    pub(super) fn tell(&self, change: Change) {
+    pub(super) fn notify(&self, change: Change) {
         if let Some(sender) = &self.0 {
             // The change is dropped if too many wait already.
             let _ = sender.try_send(change);
@@ -79,29 +79,33 @@ impl ServiceManager {
         }
         let manager = self.clone();
         actix::spawn(async move {
-            lifecycle.wait_for(Phase::Noticed).await;
-            manager.tell(Change::Noticed);
+            lifecycle.wait_for(Phase::StopAnnounced).await;
+            manager.notify(Change::StopAnnounced);
             lifecycle.wait_for(Phase::Draining).await;
-            manager.tell(Change::Draining);
+            manager.notify(Change::Draining);
         });
-        let patience = sd_notify::watchdog_enabled().filter(|patience| !patience.is_zero());
-        if let Some(patience) = patience {
-            actix::spawn(watch_threads(self.clone(), threads, patience));
+        let watchdog_timeout = sd_notify::watchdog_enabled().filter(|timeout| !timeout.is_zero());
+        if let Some(watchdog_timeout) = watchdog_timeout {
+            actix::spawn(watch_threads(self.clone(), threads, watchdog_timeout));
         }
     }
 }
 
 /// Tells the service manager again and again that the server is alive, each time after all threads
 /// have answered. While a thread does not answer, nothing is sent, and the service manager restarts
-/// the server after `patience`.
-async fn watch_threads(manager: ServiceManager, threads: WorkerThreads, patience: Duration) {
+/// the server after `watchdog_timeout`.
+async fn watch_threads(
+    manager: ServiceManager,
+    threads: WorkerThreads,
+    watchdog_timeout: Duration,
+) {
     loop {
         if threads.all_answer().await {
-            manager.tell(Change::Alive);
+            manager.notify(Change::Alive);
         }
-        // A quarter of `patience` leaves time for two late rounds before the service manager
-        // restarts the server.
-        sleep(patience / 4).await;
+        // A quarter of `watchdog_timeout` leaves time for two late rounds before the service
+        // manager restarts the server.
+        sleep(watchdog_timeout / 4).await;
     }
 }
 
@@ -110,7 +114,7 @@ fn send_all(changes: &Receiver<Change>) {
     let mut is_stopping = false;
     let mut has_failed = false;
     for change in changes {
-        is_stopping |= matches!(change, Change::Noticed | Change::Draining);
+        is_stopping |= matches!(change, Change::StopAnnounced | Change::Draining);
         // A reload that ends during a stop does not make the server ready again.
         if is_stopping && matches!(change, Change::Ready | Change::Reloading) {
             continue;
@@ -136,7 +140,7 @@ fn send(change: Change) -> std::io::Result<()> {
             NotifyState::monotonic_usec_now()?,
             Status("Reading the settings again."),
         ]),
-        Change::Noticed => sd_notify::notify(&[
+        Change::StopAnnounced => sd_notify::notify(&[
             Stopping,
             Status("Stopping: not ready any more, but still serving."),
         ]),

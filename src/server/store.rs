@@ -12,7 +12,7 @@ use tokio::sync::oneshot;
 use crate::settings::{Settings, StoreKind, StoreSync};
 
 /// The time that the former process may hold the file beyond the time of an orderly stop.
-const LATE: Duration = Duration::from_secs(10);
+const EXTRA_LOCK_WAIT: Duration = Duration::from_secs(10);
 
 /// Opens the store and reads its contents. This may wait until the former process has ended. It
 /// runs on its own thread, so that the server can still react to signals.
@@ -47,7 +47,7 @@ fn file_options(settings: &Settings) -> Option<FileOptions> {
             },
             flush_interval: settings.store_flush_interval,
             queue_bytes: settings.store_queue_bytes,
-            lock_wait: drain + LATE,
+            lock_wait: drain + EXTRA_LOCK_WAIT,
         }),
     }
 }

@@ -16,8 +16,8 @@ pub(super) struct WorkerThreads(Arc<WorkerThreadsState>);
 struct WorkerThreadsState {
     /// One place for each thread, filled in the order in which the threads start.
     handles: Vec<OnceLock<ArbiterHandle>>,
-    /// The number of threads that have entered, including those that restarted after a panic.
-    entered: AtomicUsize,
+    /// The number of threads that have registered, including those that restarted after a panic.
+    registered: AtomicUsize,
     broker: Broker,
 }
 
@@ -27,7 +27,7 @@ impl WorkerThreads {
         let handles = (0..count).map(|_| OnceLock::new()).collect();
         Self(Arc::new(WorkerThreadsState {
             handles,
-            entered: AtomicUsize::new(0),
+            registered: AtomicUsize::new(0),
             broker,
         }))
     }
@@ -55,14 +55,14 @@ impl WorkerThreads {
 
     /// Registers the current thread. Each thread calls this before any connection is accepted. The
     /// threads start one after the other, and the last one starts the broker.
-    pub(super) fn enter(&self) {
+    pub(super) fn register_current(&self) {
         let WorkerThreadsState {
             handles,
-            entered,
+            registered,
             broker,
         } = &*self.0;
         // A thread that restarts after a panic gets no place, so it does not host actors.
-        let Some(place) = handles.get(entered.fetch_add(1, Ordering::AcqRel)) else {
+        let Some(place) = handles.get(registered.fetch_add(1, Ordering::AcqRel)) else {
             return;
         };
         place.get_or_init(Arbiter::current);
@@ -90,12 +90,12 @@ mod tests {
         assert!(!threads.all_answer().await, "no thread has started");
         let arbiters = [(), ()].map(|()| Arbiter::new());
         for arbiter in &arbiters {
-            let (threads, (entered, has_entered)) = (threads.clone(), oneshot::channel());
+            let (threads, (registered, has_registered)) = (threads.clone(), oneshot::channel());
             arbiter.spawn_fn(move || {
-                threads.enter();
-                let _ = entered.send(());
+                threads.register_current();
+                let _ = registered.send(());
             });
-            assert!(has_entered.await.is_ok());
+            assert!(has_registered.await.is_ok());
         }
         assert!(threads.all_answer().await);
 

@@ -25,7 +25,7 @@ impl Settings {
     pub fn check(&self) -> Result<Vec<String>, SettingsError> {
         let mut findings = CheckFindings::default();
         self.check_secrets(&mut findings);
-        if !self.has_sound_idle() {
+        if !self.has_valid_idle_time() {
             findings.problems.push(format!(
                 "gc_conns_after = {}: {}",
                 self.gc_conns_after.to_masked(),
@@ -128,7 +128,7 @@ impl Settings {
     }
 
     /// Returns whether every healthy client gives a sign of life before it counts as idle.
-    fn has_sound_idle(&self) -> bool {
+    fn has_valid_idle_time(&self) -> bool {
         self.gc_conns_after > self.longest_silence()
     }
 
@@ -153,7 +153,7 @@ impl Settings {
     ///
     /// Returns a remark that says what was wrong and what was done.
     pub(super) fn raise_idle(&mut self) -> Option<String> {
-        if self.has_sound_idle() {
+        if self.has_valid_idle_time() {
             return None;
         }
         let (given, rule) = (self.gc_conns_after.to_masked(), self.describe_idle_rule());

@@ -20,8 +20,8 @@ pub enum SettingsFile {
 
 impl SettingsFile {
     /// Chooses the format by the extension of the file's name: `.ini`, or TOML for any other.
-    pub fn by_ending(path: PathBuf) -> Self {
-        if path.extension().is_some_and(|ending| ending == "ini") {
+    pub fn by_extension(path: PathBuf) -> Self {
+        if path.extension().is_some_and(|extension| extension == "ini") {
             Self::Ini(path)
         } else {
             Self::Toml(path)

@@ -10,7 +10,7 @@ pub(super) enum FormerKey {
     /// key.
     Ignored(&'static str),
     /// This server reads the key.
-    CountsNow,
+    ReadNow,
 }
 
 /// The effect of keys that only older releases knew.
@@ -18,7 +18,7 @@ const OLD: &str = "has no effect; it is a key of older releases";
 
 /// The keys for which the original accepted any value. This server therefore accepts values without
 /// effect for them too, with a warning.
-const TAKEN_AS_THEY_ARE: &[&str] = &[
+const ANY_VALUE_KEYS: &[&str] = &[
     "allow_posting_from",
     "allow_cors",
     "debug",
@@ -66,7 +66,7 @@ const IGNORED: &[(&str, &str)] = &[
 
 /// The keys that some release of the original or its documentation named but did not read, and that
 /// this server reads.
-const COUNTING_NOW: &[&str] = &[
+const NOW_READ_KEYS: &[&str] = &[
     "gc_conns_after",
     "gc_channels_after",
     "wake_connections_after",
@@ -75,7 +75,7 @@ const COUNTING_NOW: &[&str] = &[
 
 /// Returns whether the original accepted any value for a key.
 pub(super) fn takes_any_value(key: &str) -> bool {
-    TAKEN_AS_THEY_ARE.contains(&key)
+    ANY_VALUE_KEYS.contains(&key)
 }
 
 /// Returns the treatment of a key, or `None` if the original reads it or never knew it.
@@ -83,15 +83,15 @@ pub(super) fn find(key: &str) -> Option<FormerKey> {
     if let Some((_, effect)) = IGNORED.iter().find(|(name, _)| *name == key) {
         return Some(FormerKey::Ignored(effect));
     }
-    COUNTING_NOW.contains(&key).then_some(FormerKey::CountsNow)
+    NOW_READ_KEYS.contains(&key).then_some(FormerKey::ReadNow)
 }
 
 /// Returns whether an unknown key is probably a known key with a typing error: at most one letter
 /// in four, and at most two in all, is added, missing, wrong or swapped with its neighbour.
 pub(super) fn is_mistyped(key: &str) -> bool {
-    let slips = |known: &str| strsim::osa_distance(key, known);
+    let distance = |known: &str| strsim::osa_distance(key, known);
     KEYS.iter()
-        .any(|known| (1..=(known.name.len() / 4).min(2)).contains(&slips(known.name)))
+        .any(|known| (1..=(known.name.len() / 4).min(2)).contains(&distance(known.name)))
 }
 
 #[cfg(test)]
@@ -99,7 +99,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_slip_is_told_from_another_key() {
+    fn a_typing_error_is_distinguished_from_another_key() {
         for key in [
             "prot",
             "ports",

@@ -44,9 +44,9 @@ pub(super) fn read(text: &str, section: &str) -> Result<IniValues, String> {
     values
         .values_mut()
         .for_each(|value| value.truncate(value.trim_end().len()));
-    let mut room = LARGEST;
+    let mut bytes_left = LARGEST;
     let interpolated = |(key, text): (&String, &String)| {
-        let text = interpolate(text, &values, 1, &mut room);
+        let text = interpolate(text, &values, 1, &mut bytes_left);
         text.map(|text| (key.clone(), text))
             .map_err(|reason| format!("{key}: {reason}"))
     };
@@ -73,8 +73,8 @@ impl IniParser {
             .chars()
             .take_while(|letter| letter.is_whitespace())
             .count();
-        let goes_on = text.is_empty() || indent > self.indent;
-        if let Some(value) = self.value_that_goes_on().filter(|_| goes_on) {
+        let is_continued = text.is_empty() || indent > self.indent;
+        if let Some(value) = self.continued_value().filter(|_| is_continued) {
             value.push('\n');
             value.push_str(text);
             return Ok(());
@@ -92,7 +92,7 @@ impl IniParser {
         }
     }
 
-    fn value_that_goes_on(&mut self) -> Option<&mut String> {
+    fn continued_value(&mut self) -> Option<&mut String> {
         self.sections
             .get_mut(self.section.as_ref()?)?
             .get_mut(self.key.as_ref()?)
@@ -133,15 +133,15 @@ impl IniParser {
     }
 }
 
-/// Replaces the references in a text by the values that they name. `room` is the number of bytes
-/// that all texts together may still have.
+/// Replaces the references in a text by the values that they name. `bytes_left` is the number of
+/// bytes that all texts together may still have.
 fn interpolate(
     text: &str,
     values: &IniValues,
     depth: usize,
-    room: &mut usize,
+    bytes_left: &mut usize,
 ) -> Result<String, String> {
-    *room = room.checked_sub(text.len()).ok_or_else(|| {
+    *bytes_left = bytes_left.checked_sub(text.len()).ok_or_else(|| {
         format!("all values together, with their references replaced, exceed {LARGEST} bytes")
     })?;
     if depth > DEEPEST {
@@ -161,7 +161,7 @@ fn interpolate(
             .and_then(|after| after.split_once(")s"))
         {
             let value = values.get(&name.to_lowercase()).ok_or(STRAY_PERCENT)?;
-            out.push_str(&interpolate(value, values, depth + 1, room)?);
+            out.push_str(&interpolate(value, values, depth + 1, bytes_left)?);
             rest = after;
         } else {
             return Err(STRAY_PERCENT.to_owned());
@@ -198,7 +198,7 @@ mod tests {
     }
 
     #[test]
-    fn values_go_on_in_lines_that_are_indented_further() {
+    fn a_value_continues_on_lines_that_are_indented_further() {
         assert_eq!(
             value("x = 1,\n  2,\n\n  # no\n  3\ny = 4\n", "x").as_deref(),
             Ok("1,\n2,\n\n3")
@@ -208,7 +208,7 @@ mod tests {
     }
 
     #[test]
-    fn keys_of_the_defaults_count_and_values_may_name_others() {
+    fn defaults_apply_and_references_are_replaced() {
         let text = "[DEFAULT]\nroot = /srv\n[a]\nX: %(Root)s/%(name)s\nname = 100%%\n[b]\nx = 1\n";
         assert_eq!(
             read(text, "a").map(|values| values["x"].clone()).as_deref(),
@@ -217,7 +217,7 @@ mod tests {
     }
 
     #[test]
-    fn what_python_refuses_is_refused() {
+    fn a_file_that_python_refuses_is_refused() {
         for (text, reason) in [
             ("x = 1\nX = 2\n", "line 3: duplicate key x"),
             ("x = 1\n[a]\n", "line 3: duplicate section [a]"),
@@ -255,7 +255,7 @@ mod tests {
     }
 
     #[test]
-    fn values_that_name_each_other_stay_small() {
+    fn the_size_of_replaced_references_is_bounded() {
         let line = |level: u8| {
             let name = format!("%({})s", level + 1);
             format!("{level} = {}\n", name.repeat(10))
@@ -270,7 +270,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_written_is_read_again() {
+    fn an_escaped_value_is_read_back() {
         for text in ["plain", "100%", "%(x)s", "a=b:c#d;e", "[x]", ""] {
             assert_eq!(
                 value(&format!("x = {}\n", escape(text).unwrap()), "x").as_deref(),

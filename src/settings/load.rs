@@ -16,7 +16,7 @@ const PREFIX: &str = "CHANNELSTREAM_";
 
 /// The smallest length, in bytes, of a secret for which texts that contain it are masked. Shorter
 /// secrets occur inside many ordinary words.
-const TELLING: usize = 4;
+const SHORTEST_MASKED_SECRET: usize = 4;
 
 /// The keys that must fit together: the time after which a silent connection ends, and the times
 /// for which healthy connections may be silent.
@@ -117,7 +117,7 @@ impl SettingsReader {
         // The value of another key may contain a secret, since `%(secret)s` inserts it.
         let secrets = values
             .iter()
-            .filter(|(key, value)| is_secret(key) && value.text.len() >= TELLING);
+            .filter(|(key, value)| is_secret(key) && value.text.len() >= SHORTEST_MASKED_SECRET);
         let secrets: Vec<_> = secrets.map(|(_, value)| value.text.as_str()).collect();
         for (key, value) in values {
             self.set_key_of_file(file, key, value, &secrets);

@@ -4,7 +4,7 @@
 use std::fs;
 use std::path::Path;
 
-use channelstream_actors::memory::SOCKET;
+use channelstream_actors::memory::SOCKET_BYTES;
 
 use super::table::Settings;
 
@@ -82,7 +82,7 @@ impl Settings {
     }
 
     /// Sets `memory_limit`, if it is 0, to three quarters of the memory that the process may use.
-    pub fn fit(&mut self, machine: &Machine) {
+    pub fn derive_memory_limit(&mut self, machine: &Machine) {
         if self.memory_limit == 0
             && let Some(memory) = machine.memory
         {
@@ -113,7 +113,7 @@ impl Settings {
             each(self.max_channels, kept),
             each(self.max_users, self.log_bytes),
             each(self.max_users, self.state_bytes),
-            each(self.most_sockets(machine), SOCKET),
+            each(self.most_sockets(machine), SOCKET_BYTES),
             in_gibibytes(self.idempotency_bytes),
         )
     }
@@ -143,7 +143,7 @@ mod tests {
     const MEMINFO: (&str, &str) = ("proc/meminfo", "MemTotal:       1000 kB\nMemFree: 1 kB\n");
 
     #[test]
-    fn the_smallest_group_counts_and_else_the_machine() {
+    fn the_memory_is_that_of_the_smallest_group_or_of_the_machine() {
         assert_eq!(read("machine", &[MEMINFO]), Some(1_024_000));
         let newer = ("proc/self/cgroup", "0::/a/b\n");
         let groups = [
@@ -168,13 +168,13 @@ mod tests {
     }
 
     #[test]
-    fn what_is_left_to_the_server_follows_from_the_machine() {
+    fn limits_that_are_not_set_follow_from_the_machine() {
         let machine = Machine {
             descriptors: Some(1024),
             memory: Some(1000),
         };
         let mut settings = Settings::default();
-        settings.fit(&machine);
+        settings.derive_memory_limit(&machine);
         let sockets = settings.most_sockets(&machine);
         assert_eq!((sockets, settings.memory_limit), (960, 750));
         let mut given = Settings {
@@ -182,7 +182,7 @@ mod tests {
             memory_limit: 6,
             ..Settings::default()
         };
-        given.fit(&machine);
+        given.derive_memory_limit(&machine);
         let sockets = given.most_sockets(&machine);
         assert_eq!((sockets, given.memory_limit), (5, 6));
     }

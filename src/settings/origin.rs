@@ -18,14 +18,16 @@ impl Origin {
     pub fn allows(&self, origin: &[u8]) -> bool {
         match self {
             Self::Whole(whole) => origin.eq_ignore_ascii_case(whole.as_bytes()),
-            Self::Host(host) => std::str::from_utf8(origin).is_ok_and(|origin| is_at(origin, host)),
+            Self::Host(host) => {
+                std::str::from_utf8(origin).is_ok_and(|origin| has_host(origin, host))
+            }
             Self::Nothing(_) => false,
         }
     }
 }
 
 /// Returns whether an origin has this host, or this host and port.
-fn is_at(origin: &str, host: &str) -> bool {
+fn has_host(origin: &str, host: &str) -> bool {
     let Some((_, found)) = origin.split_once("://") else {
         return false;
     };
@@ -138,7 +140,7 @@ mod tests {
     }
 
     #[test]
-    fn what_can_never_match_is_refused() {
+    fn an_item_that_can_never_match_is_refused() {
         for item in [
             "*",
             "https://*",

@@ -2,10 +2,10 @@
 
 use std::time::Duration;
 
-use super::store::words;
+use super::store::setting_enum;
 use super::value::SettingValue;
 
-words! {
+setting_enum! {
     /// The texts that a caller may sign.
     SignatureScope {
         /// Any text.

@@ -3,7 +3,7 @@
 
 use super::value::SettingValue;
 
-macro_rules! words {
+macro_rules! setting_enum {
     (
         $(#[doc = $about:literal])+
         $name:ident { $($(#[$meaning:meta])+ $variant:ident = $word:literal,)+ }
@@ -33,9 +33,9 @@ macro_rules! words {
     };
 }
 
-pub(super) use words;
+pub(super) use setting_enum;
 
-words! {
+setting_enum! {
     /// The place where users, channels, messages and connections are kept.
     StoreKind {
         /// The memory. Everything is lost when the server stops.
@@ -47,7 +47,7 @@ words! {
     "expected memory or file"
 }
 
-words! {
+setting_enum! {
     /// The time at which the server answers a call that changed something.
     StoreSync {
         /// Immediately after the change in memory. The change reaches the disk a moment later.

@@ -19,10 +19,10 @@ use super::store::{StoreKind, StoreSync};
 use super::value::{LogLevel, Scheme, SettingValue, SignatureChecker, ValueRemark};
 
 /// The default of `secret`, which everyone knows.
-const KNOWN_SECRET: &str = "secret";
+const DEFAULT_SECRET: &str = "secret";
 
 /// The default of `admin_secret`, which everyone knows.
-const KNOWN_ADMIN_SECRET: &str = "admin_secret";
+const DEFAULT_ADMIN_SECRET: &str = "admin_secret";
 
 /// The name and meaning of a setting, without its value.
 #[derive(Clone, Copy, Debug)]
@@ -127,13 +127,13 @@ settings! {
     reuse_port: bool = false;
     /// The secret that your application signs its calls with. A list, `["new", "old"]`, allows
     /// several secrets while you replace one. The server itself signs with the first.
-    secret: SecretList = SecretList::from(KNOWN_SECRET);
+    secret: SecretList = SecretList::from(DEFAULT_SECRET);
     /// A file to read `secret` from, with one secret on each line. Empty: no file.
     secret_file: String = String::new();
     /// The user name for signing in to the admin panel.
     admin_user: String = "admin".to_owned();
     /// The password of the admin panel.
-    admin_secret: Secret = Secret::from(KNOWN_ADMIN_SECRET);
+    admin_secret: Secret = Secret::from(DEFAULT_ADMIN_SECRET);
     /// A file to read `admin_secret` from. Empty: no file.
     admin_secret_file: String = String::new();
     /// The secret that signs the session cookie of the panel. Empty: a new random secret at each
@@ -212,7 +212,8 @@ settings! {
     wake_connections_after: Duration = Duration::from_secs(5);
     /// Seconds for which a long-poll that has a message waits for more messages.
     gather_time: Duration = Duration::from_millis(250);
-    /// The number of a channel's last frames that a client gets when it listens for the first time.
+    /// The largest number of a channel's frames that a client gets when it listens for the first
+    /// time: the latest since it subscribed.
     channel_frames: usize = Limits::default().channel_frames;
     /// The number of a user's last private messages that a client gets when it listens for the
     /// first time.
@@ -312,7 +313,7 @@ settings! {
     /// Seconds within which the body of a request must arrive; otherwise the request gets 408.
     body_timeout: Duration = Duration::from_secs(30);
     /// The lowest average rate at which a body must arrive, in bytes per second, once 5 seconds
-    /// have passed. A slower body gets 408.
+    /// have passed. A slower body gets 408. 0: no lowest rate.
     body_rate: usize = 1024;
     /// The largest websocket frame that a client may send, in bytes. A larger frame closes the
     /// websocket with 1009.
@@ -378,9 +379,9 @@ impl Settings {
                 "secret",
                 self.secret
                     .iter()
-                    .any(|secret| secret.as_str() == KNOWN_SECRET),
+                    .any(|secret| secret.as_str() == DEFAULT_SECRET),
             ),
-            ("admin_secret", self.has_known_admin_secret()),
+            ("admin_secret", self.has_default_admin_secret()),
         ];
         is_default
             .into_iter()
@@ -390,8 +391,8 @@ impl Settings {
 
     /// Returns whether `admin_secret` is the default, which everyone knows. Such a server can be
     /// reached only from its own machine, since [`check`](Self::check) refuses it elsewhere.
-    pub fn has_known_admin_secret(&self) -> bool {
-        self.admin_secret.as_str() == KNOWN_ADMIN_SECRET
+    pub fn has_default_admin_secret(&self) -> bool {
+        self.admin_secret.as_str() == DEFAULT_ADMIN_SECRET
     }
 }
 

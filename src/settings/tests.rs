@@ -13,7 +13,7 @@ fn variables(pairs: &[(&str, &str)]) -> BTreeMap<String, String> {
 fn file(name: &str, text: &str) -> SettingsFile {
     let path = std::env::temp_dir().join(format!("{}-{name}", uuid::Uuid::new_v4()));
     std::fs::write(&path, text).unwrap();
-    SettingsFile::by_ending(path)
+    SettingsFile::by_extension(path)
 }
 
 #[test]
@@ -66,7 +66,7 @@ fn later_sources_win() {
 }
 
 #[test]
-fn a_wrong_file_names_all_that_is_wrong() {
+fn the_error_about_a_file_names_all_problems() {
     let file = file("b.toml", "prot = 1\nenforce_https = \"maybe\"\n");
     let error = load(Some(&file), BTreeMap::new(), &[])
         .unwrap_err()
@@ -147,7 +147,7 @@ fn ini_files_are_read_as_python_reads_them() {
 }
 
 #[test]
-fn what_kubernetes_sets_is_passed_over_and_other_unknown_variables_warn() {
+fn variables_of_kubernetes_are_ignored_and_other_unknown_ones_warn() {
     let set = [
         ("port", "tcp://10.0.0.1:8000"),
         ("service_host", "10.0.0.1"),
@@ -170,7 +170,7 @@ fn what_kubernetes_sets_is_passed_over_and_other_unknown_variables_warn() {
 }
 
 #[test]
-fn known_secrets_are_refused_where_others_can_reach_the_server() {
+fn default_secrets_are_refused_where_others_can_reach_the_server() {
     let local = Settings::default();
     assert_eq!(local.check().unwrap().len(), 2);
     let open = Settings {
@@ -186,7 +186,7 @@ fn known_secrets_are_refused_where_others_can_reach_the_server() {
 }
 
 #[test]
-fn zeros_allow_everyone_and_networks_their_own() {
+fn zeros_allow_all_addresses_and_a_network_allows_its_own() {
     let all = Network::parse("0.0.0.0").unwrap();
     let some = Network::parse("10.0.0.0/8").unwrap();
     let v6: IpAddr = "::ffff:10.1.2.3".parse().unwrap();
@@ -200,7 +200,7 @@ fn the_environment_is_read_by_prefix() {
 }
 
 #[test]
-fn a_value_with_control_characters_is_written_so_that_it_is_read_again() {
+fn a_value_with_control_characters_is_read_back() {
     let settings = Settings {
         host: "a\u{7f}b\u{1}\t\"".to_owned(),
         ..Settings::default()

@@ -19,7 +19,7 @@ pub enum FileFormat {
 
 impl FileFormat {
     /// Chooses the format by the extension of the file's name. Returns `None` if it is not known.
-    pub fn by_ending(path: &Path) -> Option<Self> {
+    pub fn by_extension(path: &Path) -> Option<Self> {
         match path.extension()?.to_str()? {
             "toml" => Some(Self::Toml),
             "ini" => Some(Self::Ini),

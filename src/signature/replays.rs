@@ -24,7 +24,7 @@ pub struct ValidSignature {
 
 /// The reason why a signature is not accepted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum NotFresh {
+pub enum NotAccepted {
     /// The signature was accepted before.
     Used,
     /// The memory for used signatures is full.
@@ -33,7 +33,7 @@ pub enum NotFresh {
 
 /// A request to accept a signature once.
 #[derive(Clone, Copy, Debug, Message)]
-#[rtype(result = "Result<(), NotFresh>")]
+#[rtype(result = "Result<(), NotAccepted>")]
 pub struct Accept {
     /// The signature.
     pub signature: ValidSignature,
@@ -56,15 +56,15 @@ impl UsedSignatures {
         signature: ValidSignature,
         limit: usize,
         now: u64,
-    ) -> Result<(), NotFresh> {
+    ) -> Result<(), NotAccepted> {
         self.forget_expired(now);
         let ValidSignature { mac, signed_at } = signature;
         let is_used = |macs: &HashSet<_>| macs.contains(&mac);
         if self.by_second.get(&signed_at).is_some_and(is_used) {
-            return Err(NotFresh::Used);
+            return Err(NotAccepted::Used);
         }
         if (self.count + 1) * ENTRY_BYTES > limit {
-            return Err(NotFresh::Full);
+            return Err(NotAccepted::Full);
         }
         self.by_second.entry(signed_at).or_default().insert(mac);
         self.count += 1;
@@ -87,7 +87,7 @@ impl Actor for UsedSignatures {
 }
 
 impl Handler<Accept> for UsedSignatures {
-    type Result = Result<(), NotFresh>;
+    type Result = Result<(), NotAccepted>;
 
     fn handle(
         &mut self,
@@ -116,7 +116,7 @@ mod tests {
         assert_eq!(used.accept(signature(1, 100), limit, 100), Ok(()));
         for now in [100, 101, 160] {
             let again = used.accept(signature(1, 100), limit, now);
-            assert_eq!(again, Err(NotFresh::Used), "{now}");
+            assert_eq!(again, Err(NotAccepted::Used), "{now}");
         }
         assert_eq!(used.accept(signature(2, 100), limit, 160), Ok(()));
         used.forget_expired(161);
@@ -124,16 +124,16 @@ mod tests {
     }
 
     #[test]
-    fn memory_is_bounded_and_comes_back() {
+    fn the_memory_is_bounded_and_is_freed() {
         let mut used = UsedSignatures::default();
         let limit = 2 * ENTRY_BYTES;
         assert_eq!(used.accept(signature(1, 100), limit, 100), Ok(()));
         assert_eq!(used.accept(signature(2, 130), limit, 130), Ok(()));
         let third = signature(3, 130);
-        assert_eq!(used.accept(third, limit, 130), Err(NotFresh::Full));
+        assert_eq!(used.accept(third, limit, 130), Err(NotAccepted::Full));
         assert_eq!(
             used.accept(signature(1, 100), limit, 130),
-            Err(NotFresh::Used)
+            Err(NotAccepted::Used)
         );
         assert_eq!(used.accept(third, limit, 161), Ok(()));
     }
@@ -143,6 +143,6 @@ mod tests {
         let mut used = UsedSignatures::default();
         assert_eq!(used.accept(signature(1, 5000), 1000, 100), Ok(()));
         let again = used.accept(signature(1, 5000), 1000, 5060);
-        assert_eq!(again, Err(NotFresh::Used));
+        assert_eq!(again, Err(NotAccepted::Used));
     }
 }

@@ -16,7 +16,7 @@ pub const HEADER: &str = "x-channelstream-secret";
 pub(super) const MAX_AGE: Duration = Duration::from_secs(60);
 
 /// The separator between the path and the nonce in a signed text.
-pub const NONCE_MARK: char = '|';
+pub const NONCE_SEPARATOR: char = '|';
 
 /// The length of a signature's HMAC, in bytes.
 pub(super) const MAC_BYTES: usize = 20;
@@ -63,7 +63,7 @@ pub enum SignatureFlaw {
 
 /// The content of a signature that was made with the right secret.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Opened<'a> {
+pub(super) struct SignedContent<'a> {
     /// The text that was signed.
     pub(super) text: &'a str,
     /// The time at which it was signed, in seconds since 1970.
@@ -106,7 +106,10 @@ impl Signer {
     /// Signs the path of a call with a random nonce, so that each call has a different signature
     /// (`reject_replays`).
     pub fn sign_call(&self, path: &str) -> String {
-        self.sign(&format!("{path}{NONCE_MARK}{}", Uuid::new_v4().simple()))
+        self.sign(&format!(
+            "{path}{NONCE_SEPARATOR}{}",
+            Uuid::new_v4().simple()
+        ))
     }
 
     /// Checks that a signature was made with this secret, at any time. A signature without a
@@ -128,7 +131,7 @@ impl Signer {
     }
 
     /// Returns the content of a signature, or `None` if it was not made with this secret.
-    pub(super) fn open<'a>(&self, signature: &'a str) -> Option<Opened<'a>> {
+    pub(super) fn open<'a>(&self, signature: &'a str) -> Option<SignedContent<'a>> {
         let (signed, mac) = signature.rsplit_once('.')?;
         let mac = decode(mac)?;
         // `verify_slice` compares the bytes in constant time.
@@ -140,7 +143,7 @@ impl Signer {
         }
         let (text, timestamp) = signed.rsplit_once('.')?;
         let bytes = decode(timestamp).filter(|bytes| bytes.len() <= size_of::<u64>())?;
-        Some(Opened {
+        Some(SignedContent {
             text,
             signed_at: bytes
                 .iter()
@@ -191,7 +194,7 @@ mod tests {
     const RECORDED: &str = "channelstream.awCsHQ.W11cNagMMZSrL45zYa0hvA_gnTk";
 
     #[test]
-    fn takes_what_the_original_signed() {
+    fn a_signature_of_the_original_is_valid() {
         let signer = Signer::new("secret");
         let opened = signer.open(RECORDED).unwrap();
         assert_eq!(
@@ -210,7 +213,7 @@ mod tests {
     }
 
     #[test]
-    fn takes_either_alphabet_with_and_without_padding() {
+    fn both_alphabets_are_read_with_and_without_padding() {
         let signer = Signer::new("secret");
         for signature in [
             "channelstream.awCsHQ.W11cNagMMZSrL45zYa0hvA/gnTk",
@@ -245,14 +248,14 @@ mod tests {
     }
 
     #[test]
-    fn takes_its_own_and_texts_with_dots() {
+    fn own_signatures_are_valid_also_for_texts_with_dots() {
         let signer = Signer::new("s");
         assert_eq!(signer.check(&signer.sign("/message")), Ok(()));
         assert_eq!(signer.check(&signer.sign("a.b.c")), Ok(()));
     }
 
     #[test]
-    fn refuses_what_is_no_signature() {
+    fn other_texts_are_refused() {
         let signer = Signer::new("secret");
         for text in [
             "",

@@ -1,6 +1,6 @@
 //! Checks signatures with several secrets, so that a secret can be replaced while calls continue.
 
-use super::signer::{Opened, Signer};
+use super::signer::{SignedContent, Signer};
 use crate::settings::{Secret, SecretList};
 
 /// The signers of all secrets in force.
@@ -15,7 +15,7 @@ impl Signers {
     }
 
     /// Returns the content of a signature, or `None` if no secret matches.
-    pub(super) fn open<'a>(&self, signature: &'a str) -> Option<Opened<'a>> {
+    pub(super) fn open<'a>(&self, signature: &'a str) -> Option<SignedContent<'a>> {
         // Every secret is tried, so the duration of a check does not reveal which one matched.
         let mut result = None;
         for signer in &self.0 {

@@ -7,7 +7,9 @@ use actix_web::HttpRequest;
 use actix_web::http::header::HeaderName;
 
 use super::replays::ValidSignature;
-use super::signer::{HEADER, MAX_AGE, NONCE_MARK, Opened, SignatureFlaw, seconds_since_1970};
+use super::signer::{
+    HEADER, MAX_AGE, NONCE_SEPARATOR, SignatureFlaw, SignedContent, seconds_since_1970,
+};
 use super::signers::Signers;
 use crate::caller::Caller;
 use crate::settings::{Network, Settings, SignatureScope};
@@ -68,7 +70,7 @@ impl SignatureVerifier {
         signature: &str,
         request: &HttpRequest,
     ) -> Result<ValidSignature, SignatureFlaw> {
-        let Opened {
+        let SignedContent {
             text,
             signed_at,
             mac,
@@ -108,7 +110,7 @@ impl SignatureVerifier {
 /// Returns whether the signed text is the path of the request. The path counts with and without the
 /// prefix of a reverse proxy.
 fn is_for_path(text: &str, request: &HttpRequest) -> bool {
-    let signed = text.split(NONCE_MARK).next().unwrap_or_default();
+    let signed = text.split(NONCE_SEPARATOR).next().unwrap_or_default();
     let path = request.path();
     signed == path
         || signed
@@ -117,7 +119,7 @@ fn is_for_path(text: &str, request: &HttpRequest) -> bool {
 }
 
 fn has_nonce(text: &str) -> bool {
-    text.split_once(NONCE_MARK)
+    text.split_once(NONCE_SEPARATOR)
         .is_some_and(|(_, nonce)| !nonce.is_empty())
 }
 
@@ -147,7 +149,7 @@ mod tests {
     }
 
     #[test]
-    fn the_text_up_to_the_nonce_is_the_path_where_the_settings_say_so() {
+    fn the_text_up_to_the_nonce_is_the_path_if_the_scope_is_path() {
         let any = verifier(|_| {});
         let path = verifier(|settings| settings.signature_scope = SignatureScope::Path);
         let request = TestRequest::with_uri("/message?x=1").to_http_request();
@@ -187,7 +189,7 @@ mod tests {
     }
 
     #[test]
-    fn two_spellings_of_a_signature_are_one() {
+    fn two_spellings_of_a_signature_are_equal() {
         let strict = verifier(|settings| settings.reject_replays = true);
         let request = TestRequest::with_uri("/message").to_http_request();
         let signer = Signer::new("secret");

@@ -53,7 +53,7 @@ pub(super) struct AttachedOutlet {
     /// The guard that counts the transport as open.
     _listening: Counted,
     /// The guard that counts the client for its address.
-    _of_address: Option<CountedConnection>,
+    _address_guard: Option<CountedConnection>,
 }
 
 impl AttachedOutlet {
@@ -77,7 +77,7 @@ impl AttachedOutlet {
             conn_id,
             position,
             socket,
-            of_address,
+            address_guard,
         } = request;
         let listening = services.broker.counters().listen(transport);
         let queue_bytes = services.settings.queue_bytes;
@@ -104,7 +104,7 @@ impl AttachedOutlet {
             services,
             transport,
             conn_id,
-            request: RequestId::to_log(),
+            request: RequestId::current_if_logged(),
             end: None,
             socket,
             queue,
@@ -113,7 +113,7 @@ impl AttachedOutlet {
             attachment: Some(attachment),
             reported_at: Instant::now(),
             _listening: listening,
-            _of_address: of_address,
+            _address_guard: address_guard,
         })
     }
 

@@ -44,7 +44,7 @@ fn protocol_error(reason: &'static str) -> ClientFrame {
 }
 
 /// The parser of one websocket's frames.
-pub struct ClientFrames {
+pub struct ClientFrameParser {
     /// The bytes that were read but not parsed yet: at most an incomplete header or control frame,
     /// followed by the bytes of the last read.
     buffer: BytesMut,
@@ -58,7 +58,7 @@ pub struct ClientFrames {
     limit: u64,
 }
 
-impl ClientFrames {
+impl ClientFrameParser {
     /// Returns a parser that refuses frames whose payload is longer than `limit` bytes.
     pub fn new(limit: usize) -> Self {
         Self {
@@ -176,7 +176,7 @@ mod tests {
     use super::*;
 
     fn frames(bytes: &[u8]) -> Vec<ClientFrame> {
-        let mut parser = ClientFrames::new(4096);
+        let mut parser = ClientFrameParser::new(4096);
         let mut frames = Vec::new();
         // The bytes are fed one by one, because a frame may be cut anywhere.
         for byte in bytes {

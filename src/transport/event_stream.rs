@@ -69,13 +69,13 @@ pub(crate) async fn open(
     request: HttpRequest,
     services: Data<Services>,
 ) -> Result<HttpResponse, ApiError> {
-    page_origin::check(&request, &services.live.now().settings.allow_origins)?;
+    page_origin::check(&request, &services.live.current().settings.allow_origins)?;
     let listen = ListenRequest::parse(&request)?;
     let lifecycle = services.lifecycle.clone();
     if lifecycle.is_draining() {
         return Ok(answer_closed(STOPPING));
     }
-    if let Some(limit) = ListenRequest::limit_beyond(&request, &services) {
+    if let Some(limit) = ListenRequest::exceeded_limit(&request, &services) {
         return Ok(answer_closed(CloseReason::Full(limit)));
     }
     let context = Context::new();

@@ -11,7 +11,7 @@ use std::task::{Context, Poll, Wake, Waker, ready};
 use bytes::{Buf, Bytes};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
-use crate::transport::client_frames::{ClientFrame, ClientFrames};
+use crate::transport::client_frames::{ClientFrame, ClientFrameParser};
 use crate::transport::watched_stream::WatchedStream;
 
 /// The number of bytes that are read at a time. It is small because clients send little.
@@ -29,7 +29,7 @@ pub(super) struct FrameIo {
     /// The waker that the stream gets. It is created by the first call of
     /// [`set_task`](Self::set_task).
     waker: Option<NotingWaker>,
-    received: ClientFrames,
+    received: ClientFrameParser,
     /// The frames that the socket has not taken yet. The frames of lists are shared with other
     /// outlets. The [`Queue`](channelstream_actors::outlet::Queue) bounds the bytes that may wait.
     unsent: VecDeque<Bytes>,
@@ -39,7 +39,7 @@ impl FrameIo {
     /// Takes a stream from which the bytes `read` were read already. Frames of the client whose
     /// payload is longer than `frame_limit` bytes are refused.
     pub(super) fn new(stream: WatchedStream, read: &[u8], frame_limit: usize) -> Self {
-        let mut received = ClientFrames::new(frame_limit);
+        let mut received = ClientFrameParser::new(frame_limit);
         received.feed(read);
         Self {
             stream,

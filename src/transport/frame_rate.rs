@@ -53,7 +53,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_first_frame_beyond_the_limit_is_told_unless_a_second_has_passed() {
+    fn a_frame_over_the_limit_is_reported_unless_a_second_has_passed() {
         let mut rate = FrameRate::new(3);
         let within: Vec<_> = (0..4).map(|_| rate.is_exceeded_by_next()).collect();
         assert_eq!(within, [false, false, false, true]);

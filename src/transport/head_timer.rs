@@ -39,14 +39,14 @@ impl HeadTimer {
     pub(super) fn note_read(&mut self, bytes: &[u8], exchange: &Exchange) {
         self.update(exchange);
         if exchange.is_busy() {
-            exchange.add_behind_head(bytes.len());
+            exchange.add_bytes_after_head(bytes.len());
             return;
         }
         if self.begun_at.is_none() {
             self.begun_at = Some(Instant::now());
             exchange.begin_head();
         }
-        exchange.add_behind_head(self.scan.count_behind_head(bytes));
+        exchange.add_bytes_after_head(self.scan.count_bytes_after_head(bytes));
     }
 
     /// Returns whether a head has begun and its deadline has passed. If the deadline is in the
@@ -70,7 +70,7 @@ impl HeadTimer {
             self.timer = None;
             self.scan = HeadScan::default();
         }
-        if self.begun_at.is_none() && !exchange.is_busy() && exchange.has_rest() {
+        if self.begun_at.is_none() && !exchange.is_busy() && exchange.has_pending_input() {
             self.begun_at = Some(Instant::now());
         }
     }
@@ -87,7 +87,7 @@ struct HeadScan {
 
 impl HeadScan {
     /// Scans the next bytes. Returns the number of bytes after the end of the head.
-    fn count_behind_head(&mut self, bytes: &[u8]) -> usize {
+    fn count_bytes_after_head(&mut self, bytes: &[u8]) -> usize {
         let mut rest = bytes.iter();
         while !self.has_ended {
             match rest.next() {
@@ -118,17 +118,17 @@ mod tests {
             let (first, second) = bytes.split_at(cut);
             let mut scan = HeadScan::default();
             assert_eq!(
-                scan.count_behind_head(first) + scan.count_behind_head(second),
+                scan.count_bytes_after_head(first) + scan.count_bytes_after_head(second),
                 b"body\r\n\r\n".len(),
                 "cut at {cut}"
             );
         }
         assert_eq!(
-            HeadScan::default().count_behind_head(b"GET / HTTP/1.0\n\nx"),
+            HeadScan::default().count_bytes_after_head(b"GET / HTTP/1.0\n\nx"),
             1
         );
         assert_eq!(
-            HeadScan::default().count_behind_head(b"GET / HTTP/1.0\r\nHost: x\r\n"),
+            HeadScan::default().count_bytes_after_head(b"GET / HTTP/1.0\r\nHost: x\r\n"),
             0
         );
     }

@@ -64,7 +64,7 @@ impl Heartbeats {
     where
         A: Actor<Context = Context<A>> + Handler<SendHeartbeat>,
     {
-        tell_timer(StartHeartbeats {
+        send_to_timer(StartHeartbeats {
             id: self.0,
             outlet: context.address().recipient(),
             interval,
@@ -73,11 +73,11 @@ impl Heartbeats {
 
     /// Stops the heartbeats that [`start`](Self::start) began.
     pub(super) fn stop(&self) {
-        tell_timer(StopHeartbeats(self.0));
+        send_to_timer(StopHeartbeats(self.0));
     }
 }
 
-fn tell_timer<M>(message: M)
+fn send_to_timer<M>(message: M)
 where
     M: Message + Send + 'static,
     M::Result: Send,

@@ -52,18 +52,18 @@ pub(super) struct ListenRequest {
     /// The socket on which the request arrived.
     pub(super) socket: Arc<SocketHandle>,
     /// The guard that counts a client behind a proxy for its address. `None` for other clients.
-    pub(super) of_address: Option<CountedConnection>,
+    pub(super) address_guard: Option<CountedConnection>,
 }
 
 impl ListenRequest {
     /// Returns the limit of the server that the socket of a request exceeds, if any. Counts the
     /// refusal that follows from it.
-    pub(super) fn limit_beyond(request: &HttpRequest, services: &Services) -> Option<LimitKind> {
-        let beyond = Exchange::limit_beyond(request);
-        if let Some(kind) = beyond {
+    pub(super) fn exceeded_limit(request: &HttpRequest, services: &Services) -> Option<LimitKind> {
+        let exceeded = Exchange::exceeded_limit(request);
+        if let Some(kind) = exceeded {
             services.broker.counters().count_limit_refusal(kind);
         }
-        beyond
+        exceeded
     }
 
     /// Reads the query, and the position from the header or the query.
@@ -79,7 +79,7 @@ impl ListenRequest {
             conn_id,
             position: position::parse_request(request),
             socket: socket.clone(),
-            of_address: request.extensions_mut().remove(),
+            address_guard: request.extensions_mut().remove(),
         })
     }
 }

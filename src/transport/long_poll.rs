@@ -21,8 +21,8 @@ use bytes::Bytes;
 use bytestring::ByteString;
 use channelstream_actors::error::{CloseReason, Unknown};
 use channelstream_actors::outlet::{AwaitCapacity, Batch, End, Presumed, Shut};
-use channelstream_actors::patience::wait_patiently;
 use channelstream_actors::protocol::event::Event;
+use channelstream_actors::stepped_sleep::sleep_in_steps;
 use channelstream_actors::transport::Transport;
 use tokio::sync::oneshot;
 
@@ -83,7 +83,7 @@ pub(crate) async fn listen(
         .take(&mut query(&request))?
         .filter(|name| !name.is_empty());
     let socket = listen.socket.clone();
-    socket.watch_closely();
+    socket.enable_probe();
     let context = Context::new();
     let address: Addr<LongPoll> = context.address();
     let transport = Transport::LongPoll;
@@ -213,8 +213,8 @@ impl Handler<Batch> for LongPoll {
         } else if let Some(left) = self.gatherings_left.checked_sub(1) {
             self.gatherings_left = left;
             context.cancel_future(self.timer);
-            let lull = self.outlet.services.settings.gather_time;
-            self.timer = context.run_later(lull, |poll, _| poll.answer());
+            let gather_time = self.outlet.services.settings.gather_time;
+            self.timer = context.run_later(gather_time, |poll, _| poll.answer());
         }
     }
 }
@@ -242,7 +242,7 @@ impl Handler<Shut> for LongPoll {
             self.detach(reason != CloseReason::Replaced);
         } else {
             let handover = self.outlet.services.broker.limits().handover;
-            let wait = wait_patiently(handover).into_actor(self);
+            let wait = sleep_in_steps(handover).into_actor(self);
             context.spawn(wait.map(|(), poll, _| poll.detach(false)));
         }
     }

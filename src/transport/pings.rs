@@ -34,11 +34,11 @@ const PACE_MILLIS: Range<u64> = 60..90;
 const EVENTS_PER_PING: u64 = 64;
 
 /// The size in bytes above which a frame probably belongs to a catch-up, so that more frames follow
-/// it. Its ping is sent [`BACKLOG_TIME`] later, when the client was sent all of them.
-const BACKLOG: usize = 8 << 10;
+/// it. Its ping is sent [`CATCH_UP_DELAY`] later, when the client was sent all of them.
+const CATCH_UP_FRAME_BYTES: usize = 8 << 10;
 
 /// The time from a long frame to the ping that follows it.
-const BACKLOG_TIME: Duration = Duration::from_millis(25);
+const CATCH_UP_DELAY: Duration = Duration::from_millis(25);
 
 /// The pings of one websocket. At most one ping is open, which means that its pong has not arrived.
 pub(super) struct Pings {
@@ -84,23 +84,23 @@ impl Pings {
 
     /// Returns `frame` followed by the next ping. Its pong will confirm everything that `read` has
     /// noted as sent so far.
-    pub(super) fn send_behind(&mut self, frame: &[u8], read: &mut ReadProgress) -> Bytes {
+    pub(super) fn append_ping(&mut self, frame: &[u8], read: &mut ReadProgress) -> Bytes {
         self.number += 1;
         self.is_open = true;
         self.sent_at = Instant::now();
         self.reminder.cancel();
         read.ask();
-        server_frames::ping_behind(frame, self.number.to_string().as_bytes())
+        server_frames::append_ping(frame, self.number.to_string().as_bytes())
     }
 
     /// Returns the next ping if it is due: no ping is open, and events were sent since the last
     /// ping. Sets the reminder if the ping is due later.
-    pub(super) fn send_due(&mut self, read: &mut ReadProgress) -> Option<Bytes> {
+    pub(super) fn take_due(&mut self, read: &mut ReadProgress) -> Option<Bytes> {
         if self.is_open || read.unasked() == 0 {
             return None;
         }
         if self.is_due(Instant::now(), read) {
-            return Some(self.send_behind(&[], read));
+            return Some(self.append_ping(&[], read));
         }
         self.reminder.set_if_unset(self.sent_at + PING_AFTER);
         None
@@ -114,8 +114,8 @@ impl Pings {
             return false;
         }
         let now = Instant::now();
-        let delay = if frame_bytes > BACKLOG {
-            BACKLOG_TIME
+        let delay = if frame_bytes > CATCH_UP_FRAME_BYTES {
+            CATCH_UP_DELAY
         } else if self.is_due(now, read) {
             return true;
         } else {

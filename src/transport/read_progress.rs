@@ -115,7 +115,7 @@ mod tests {
     }
 
     #[test]
-    fn only_what_was_sent_before_an_answered_question_is_confirmed() {
+    fn an_answer_confirms_only_what_was_sent_before_its_question() {
         let (a, b) = (Epoch::random(), Epoch::random());
         let mut read = ReadProgress::default();
         read.add_sent(&batch(a, 5, 7));

@@ -26,7 +26,7 @@ pub(super) fn close(code: CloseCode, reason: &str) -> Bytes {
 
 /// Returns `frame` followed by a ping, in one piece, which is less work for the kernel than two
 /// pieces.
-pub(super) fn ping_behind(frame: &[u8], payload: &[u8]) -> Bytes {
+pub(super) fn append_ping(frame: &[u8], payload: &[u8]) -> Bytes {
     control(frame, PING, payload)
 }
 

@@ -35,7 +35,7 @@ pub struct SocketHandle {
     /// dropped.
     progress: Notify,
     /// Whether `probe` is wanted.
-    is_probed: AtomicBool,
+    is_probe_enabled: AtomicBool,
     /// A second descriptor of the socket, which is used to ask the kernel for a reset. The kernel
     /// knows of a reset before the stream's task notices it. Without this, a client that resets a
     /// long-poll and comes back at once would wrongly count as having read the answer.
@@ -45,8 +45,8 @@ pub struct SocketHandle {
 impl SocketHandle {
     /// Lets [`was_reset`](Socket::was_reset) ask the kernel, from the next write on. This costs a
     /// second descriptor.
-    pub(super) fn watch_closely(&self) {
-        self.is_probed.store(true, Ordering::Release);
+    pub(super) fn enable_probe(&self) {
+        self.is_probe_enabled.store(true, Ordering::Release);
     }
 
     /// Waits until `condition` is true or the stream is dropped. Checks the condition each time the
@@ -93,7 +93,7 @@ impl SocketHandle {
 
     /// Returns whether the second descriptor is wanted and not open yet.
     pub(super) fn wants_probe(&self) -> bool {
-        self.is_probed.load(Ordering::Acquire) && self.probe.get().is_none()
+        self.is_probe_enabled.load(Ordering::Acquire) && self.probe.get().is_none()
     }
 
     /// Opens the second descriptor.

@@ -3,12 +3,12 @@
 //! 1. actix-http parses the head of a request that asks for an upgrade, and hands over the stream.
 //!    [`answer`] marks the request and lets the application answer it like any other request,
 //!    through all its middleware.
-//! 2. The handler, `open`, attaches an outlet to the connection and puts a `Takeover` into its
-//!    response.
-//! 3. [`answer`] writes the response. Without a takeover it then closes the stream.
-//! 4. `Takeover::run` gives the stream to the websocket's actor. This frees everything that served
-//!    HTTP on the stream: the state and two buffers of 8 KB, which is more memory than the rest of
-//!    an idle websocket needs.
+//! 2. The handler, `open`, attaches an outlet to the connection and puts an `UpgradeOutcome` into
+//!    its response.
+//! 3. [`answer`] writes the response. Without an `UpgradeOutcome` it then closes the stream.
+//! 4. `UpgradeOutcome::run` gives the stream to the websocket's actor. This frees everything that
+//!    served HTTP on the stream: the state and two buffers of 8 KB, which is more memory than the
+//!    rest of an idle websocket needs.
 
 use std::io;
 use std::sync::Arc;
@@ -78,14 +78,14 @@ where
         Ok(response) => response.into().map_into_boxed_body(),
         Err(error) => error.into(),
     };
-    let takeover = response.extensions_mut().remove::<Takeover>();
+    let outcome = response.extensions_mut().remove::<UpgradeOutcome>();
     let parts = framed.into_parts();
     let (mut stream, mut codec, mut answer) = (parts.io, parts.codec, parts.write_buf);
-    if let Some(takeover) = takeover {
+    if let Some(outcome) = outcome {
         let head = Message::Item((response.drop_body(), BodySize::None));
         codec.encode(head, &mut answer)?;
         stream.write_all(&answer).await?;
-        takeover.run(stream, &parts.read_buf).await
+        outcome.run(stream, &parts.read_buf).await
     } else {
         encode_last(response, &mut codec, &mut answer).await?;
         stream.write_all(&answer).await?;
@@ -118,7 +118,7 @@ pub(crate) async fn open(
     request: HttpRequest,
     services: Data<Services>,
 ) -> Result<HttpResponse, ApiError> {
-    page_origin::check(&request, &services.live.now().settings.allow_origins)?;
+    page_origin::check(&request, &services.live.current().settings.allow_origins)?;
     let listen = ListenRequest::parse(&request)?;
     let mut response =
         ws::handshake(&request).map_err(|error| ApiError::NoUpgrade(error.to_string()))?;
@@ -126,32 +126,32 @@ pub(crate) async fn open(
         // actix-http does not hand over the stream of a request with a chunked body.
         return Err(ApiError::NoUpgrade("it must not have a body".to_owned()));
     }
-    let takeover = if services.lifecycle.is_draining() {
-        Takeover::Refused(STOPPING)
-    } else if let Some(limit) = ListenRequest::limit_beyond(&request, &services) {
-        Takeover::Refused(CloseReason::Full(limit))
+    let outcome = if services.lifecycle.is_draining() {
+        UpgradeOutcome::Refused(STOPPING)
+    } else if let Some(limit) = ListenRequest::exceeded_limit(&request, &services) {
+        UpgradeOutcome::Refused(CloseReason::Full(limit))
     } else {
         attach(listen, services).await
     };
     let mut response = response
         .insert_header((header::CACHE_CONTROL, "no-store"))
         .finish();
-    response.extensions_mut().insert(takeover);
+    response.extensions_mut().insert(outcome);
     Ok(response)
 }
 
 /// Attaches the websocket before its client learns that it is open. Everything that is published
 /// after that arrives at once, not as catch-up.
-async fn attach(request: ListenRequest, services: Data<Services>) -> Takeover {
+async fn attach(request: ListenRequest, services: Data<Services>) -> UpgradeOutcome {
     let context = Context::new();
     let address: Addr<WebSocket> = context.address();
     let transport = Transport::Websocket;
     let lifecycle = services.lifecycle.clone();
     match AttachedOutlet::attach(transport, request, &address, services).await {
-        Ok(outlet) => Takeover::Attached(Box::new(AttachedWebSocket { context, outlet })),
+        Ok(outlet) => UpgradeOutcome::Attached(Box::new(AttachedWebSocket { context, outlet })),
         Err(Unknown) => {
             log::debug!("a websocket asked for an unknown connection");
-            Takeover::Refused(if lifecycle.is_draining() {
+            UpgradeOutcome::Refused(if lifecycle.is_draining() {
                 STOPPING
             } else {
                 CloseReason::UnknownConnection
@@ -162,7 +162,7 @@ async fn attach(request: ListenRequest, services: Data<Services>) -> Takeover {
 
 /// The use of a stream after its handshake is answered. The handler passes it to [`answer`] in the
 /// extensions of the response.
-enum Takeover {
+enum UpgradeOutcome {
     /// The stream becomes the stream of this websocket.
     Attached(Box<AttachedWebSocket>),
     /// The client gets a close frame with the reason, and the stream ends.
@@ -177,7 +177,7 @@ struct AttachedWebSocket {
     outlet: AttachedOutlet,
 }
 
-impl Takeover {
+impl UpgradeOutcome {
     /// Takes the stream, from which the bytes `read` were read already.
     async fn run(self, mut stream: WatchedStream, read: &[u8]) -> io::Result<()> {
         stream.leave_http();

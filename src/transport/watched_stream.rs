@@ -16,7 +16,7 @@ use crate::transport::head_timer::HeadTimer;
 use crate::transport::socket_handle::SocketHandle;
 
 /// The answer to a client whose head did not arrive in time.
-const TOO_LATE: &[u8] =
+const HEAD_TIMEOUT_ANSWER: &[u8] =
     b"HTTP/1.1 408 Request Timeout\r\nconnection: close\r\ncontent-type: application/json\r\n\
 x-channelstream-error: too-slow\r\n\
 content-length: 68\r\n\r\n\
@@ -30,7 +30,8 @@ pub struct WatchedStream {
     exchange: Arc<Exchange>,
     /// The deadline of heads. `None` once no request follows on the stream.
     head: Option<HeadTimer>,
-    /// Whether a head did not arrive in time. The client gets [`TOO_LATE`] when the stream ends.
+    /// Whether a head did not arrive in time. The client gets [`HEAD_TIMEOUT_ANSWER`] when the
+    /// stream ends.
     is_late: bool,
 }
 
@@ -84,12 +85,12 @@ impl WatchedStream {
 
     /// Returns whether the stream waits for no more bytes. Reads then return as if the client had
     /// sent its last byte. If the answer is no, the task is woken at the deadline of the head.
-    fn is_given_up(&mut self, context: &mut Context<'_>) -> bool {
+    fn must_stop_reading(&mut self, context: &mut Context<'_>) -> bool {
         let Some(head) = &mut self.head else {
             return false;
         };
         self.is_late = self.is_late || head.is_late(&self.exchange, context);
-        self.is_late || self.exchange.is_over()
+        self.is_late || self.exchange.has_reading_ended()
     }
 
     /// Registers the task, so that it is woken if the socket is cut. Fails if the socket was cut
@@ -138,7 +139,7 @@ impl AsyncRead for WatchedStream {
         self.check_cut(context)?;
         if self.head.is_some() {
             self.exchange.register(context);
-            if self.is_late || self.exchange.is_over() {
+            if self.is_late || self.exchange.has_reading_ended() {
                 self.handle.note_end();
                 return Poll::Ready(Ok(()));
             }
@@ -154,7 +155,7 @@ impl AsyncRead for WatchedStream {
                 }
             }
             Poll::Ready(Ok(())) if buffer.remaining() > 0 => self.handle.note_end(),
-            Poll::Pending if self.is_given_up(context) => {
+            Poll::Pending if self.must_stop_reading(context) => {
                 self.handle.note_end();
                 return Poll::Ready(Ok(()));
             }
@@ -201,7 +202,7 @@ impl AsyncWrite for WatchedStream {
         }
         if std::mem::take(&mut self.is_late) {
             // If the socket does not take these few bytes, its client does not read.
-            let _ = Pin::new(&mut self.stream).poll_write(context, TOO_LATE);
+            let _ = Pin::new(&mut self.stream).poll_write(context, HEAD_TIMEOUT_ANSWER);
         }
         let result = Pin::new(&mut self.stream).poll_shutdown(context);
         self.note_error(result)

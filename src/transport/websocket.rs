@@ -10,10 +10,10 @@ use actix::fut::ActorFuture;
 use actix::prelude::*;
 use bytes::Bytes;
 use channelstream_actors::error::{CloseCode, CloseReason};
-use channelstream_actors::faults::strike;
+use channelstream_actors::faults::fail_point;
 use channelstream_actors::limits::LimitKind;
 use channelstream_actors::outlet::{AwaitCapacity, Batch, End, Shut};
-use channelstream_actors::patience::wait_patiently;
+use channelstream_actors::stepped_sleep::sleep_in_steps;
 
 use crate::metrics::transport_ends::TransportEnd;
 use crate::transport::attached_outlet::AttachedOutlet;
@@ -26,7 +26,7 @@ use crate::transport::server_frames::{self, HEARTBEAT};
 
 /// The longest frame, in bytes, that is copied into one piece with the ping that follows it. One
 /// piece is less work for the kernel than two.
-const COPIED_WITH_PING: usize = 1 << 10;
+const LONGEST_COPIED_FRAME: usize = 1 << 10;
 
 /// The actor of an open websocket.
 pub(super) struct WebSocket {
@@ -108,7 +108,7 @@ impl Handler<Batch> for WebSocket {
     type Result = ();
 
     fn handle(&mut self, batch: Batch, _: &mut Self::Context) {
-        strike("websocket", "");
+        fail_point("websocket", "");
         if self.phase.is_sending() {
             self.outlet.read.add_sent(&batch);
             self.send_list(batch.list.frame());
@@ -157,7 +157,7 @@ impl Handler<Shut> for WebSocket {
             self.send_with_ping(&[]);
             if reason == CloseReason::Replaced {
                 let handover = self.outlet.services.broker.limits().handover;
-                let wait = wait_patiently(handover).into_actor(self);
+                let wait = sleep_in_steps(handover).into_actor(self);
                 context.spawn(wait.map(|(), socket, _| socket.outlet.detach(End::default())));
             }
         }
@@ -185,8 +185,8 @@ impl WebSocket {
     fn send_list(&mut self, frame: &Bytes) {
         if !self.pings.is_due_with(frame.len(), &self.outlet.read) {
             self.io.push(frame.clone());
-        } else if frame.len() <= COPIED_WITH_PING {
-            let both = self.pings.send_behind(frame, &mut self.outlet.read);
+        } else if frame.len() <= LONGEST_COPIED_FRAME {
+            let both = self.pings.append_ping(frame, &mut self.outlet.read);
             self.outlet.queue.add(both.len() - frame.len());
             self.io.push(both);
         } else {
@@ -197,14 +197,14 @@ impl WebSocket {
 
     /// Sends a frame followed by the next ping. The queue has not counted either of them yet.
     fn send_with_ping(&mut self, frame: &[u8]) {
-        let bytes = self.pings.send_behind(frame, &mut self.outlet.read);
+        let bytes = self.pings.append_ping(frame, &mut self.outlet.read);
         self.send(bytes);
     }
 
     /// Sends the next ping if it is due.
     fn send_due_ping(&mut self) {
         if self.phase.is_sending()
-            && let Some(ping) = self.pings.send_due(&mut self.outlet.read)
+            && let Some(ping) = self.pings.take_due(&mut self.outlet.read)
         {
             self.send(ping);
         }

@@ -35,7 +35,7 @@ impl<T> Checked<T> {
     pub fn object<Of: Table<Value = T>>(body: &RawValue, facts: &Facts) -> Self {
         match BodyReader::new(body, facts) {
             Ok(mut fields) => {
-                let request = Of::walk(&mut fields);
+                let request = Of::visit_fields(&mut fields);
                 let (errors, lookups) = fields.into_findings();
                 Self {
                     request,

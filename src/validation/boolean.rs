@@ -4,14 +4,14 @@ use serde_json::value::RawValue;
 use utoipa::openapi::schema::{AnyOfBuilder, ObjectBuilder, Type};
 
 use super::errors::Errors;
-use super::rule::{Rule, by_component};
+use super::rule::{Rule, make_component_rule};
 use crate::error_name::ErrorName;
 
 /// Reads a boolean, also in the spellings that the original server accepts. The description says
 /// that an absent boolean is `default`.
 pub(super) fn boolean(default: bool) -> impl Rule<bool> {
     let name = if default { "FlagOn" } else { "FlagOff" };
-    by_component(read_boolean, name, move || {
+    make_component_rule(read_boolean, name, move || {
         let of = |kind| ObjectBuilder::new().schema_type(kind);
         let about = format!(
             "A boolean, which may also be a number or text. If it is absent, it is {default}."

@@ -68,7 +68,7 @@ enum Form {
     Older,
 }
 
-/// A walk over the fields of a table, with the description so far.
+/// A visitor of the fields of a table, with the description so far.
 struct Describer {
     facts: Facts,
     form: Form,
@@ -89,7 +89,7 @@ impl Describer {
             example: Map::new(),
             components: Components::new(),
         };
-        T::walk(&mut describer);
+        T::visit_fields(&mut describer);
         describer
     }
 

@@ -18,9 +18,9 @@ pub trait Table {
     /// The meaning of the object, for the description.
     const ABOUT: &'static str;
 
-    /// Walks over all fields. Returns `None` if one of them is wrong, or if the fields are only
+    /// Visits all fields. Returns `None` if one of them is wrong, or if the fields are only
     /// described.
-    fn walk(fields: &mut impl Fields) -> Option<Self::Value>;
+    fn visit_fields(fields: &mut impl Fields) -> Option<Self::Value>;
 }
 
 /// A field of a [`Table`].
@@ -59,7 +59,7 @@ pub trait Fields {
     /// Returns the facts that the rules may use besides the body.
     fn facts(&self) -> &Facts;
 
-    /// Walks over a required field. `missing` is the message if the field is absent.
+    /// Visits a required field. `missing` is the message if the field is absent.
     fn required_or<T>(
         &mut self,
         field: Field,
@@ -67,7 +67,7 @@ pub trait Fields {
         missing: &'static str,
     ) -> Option<T>;
 
-    /// Walks over a field that may be absent. If it is absent, `absent` returns the value or an
+    /// Visits a field that may be absent. If it is absent, `absent` returns the value or an
     /// error. A null does not count as absent.
     fn or_else<T>(
         &mut self,
@@ -76,11 +76,11 @@ pub trait Fields {
         absent: impl FnOnce(&Facts) -> Result<T, Errors>,
     ) -> Option<T>;
 
-    /// Walks over a field that may be absent or null. A wrong value also counts as absent, but its
+    /// Visits a field that may be absent or null. A wrong value also counts as absent, but its
     /// error is noted, so the request is refused.
     fn nullable<T>(&mut self, field: Field, rule: impl Rule<T>) -> Option<T>;
 
-    /// Walks over a required field that has two names. If both names are present, the first one is
+    /// Visits a required field that has two names. If both names are present, the first one is
     /// used.
     fn either<T>(&mut self, newer: Field, older: Field, rule: impl Rule<T>) -> Option<T>;
 
@@ -88,23 +88,23 @@ pub trait Fields {
     /// is wrong.
     fn look_up(&mut self, name: &'static str, lookup: Lookup);
 
-    /// Walks over a required field.
+    /// Visits a required field.
     fn required<T>(&mut self, field: Field, rule: impl Rule<T>) -> Option<T> {
         self.required_or(field, rule, REQUIRED)
     }
 
-    /// Walks over a field that may be absent. A wrong value also counts as absent, but its error is
+    /// Visits a field that may be absent. A wrong value also counts as absent, but its error is
     /// noted, so the request is refused.
     fn optional<T>(&mut self, field: Field, rule: impl Rule<T>) -> Option<T> {
         self.or_else(field, rule.map(Some), |_| Ok(None)).flatten()
     }
 
-    /// Walks over a field that is empty if it is absent.
+    /// Visits a field that is empty if it is absent.
     fn or_empty<T: Default>(&mut self, field: Field, rule: impl Rule<T>) -> Option<T> {
         self.or_else(field, rule, |_| Ok(T::default()))
     }
 
-    /// Walks over a boolean that is `default` if it is absent.
+    /// Visits a boolean that is `default` if it is absent.
     fn flag(&mut self, field: Field, default: bool) -> Option<bool> {
         self.or_else(field, boolean(default), |_| Ok(default))
     }

@@ -65,7 +65,7 @@ where
 }
 
 /// Makes a rule from two functions.
-pub(super) fn by<T>(
+pub(super) fn make_rule<T>(
     read: impl Fn(&RawValue) -> Result<T, Errors>,
     schema: impl Fn(&mut Components) -> RefOr<Schema>,
 ) -> impl Rule<T> {
@@ -73,12 +73,12 @@ pub(super) fn by<T>(
 }
 
 /// Makes a rule whose schema is a component of the description, with this name.
-pub(super) fn by_component<T>(
+pub(super) fn make_component_rule<T>(
     read: impl Fn(&RawValue) -> Result<T, Errors>,
     name: &'static str,
     schema: impl Fn() -> RefOr<Schema>,
 ) -> impl Rule<T> {
-    by(read, move |components| {
+    make_rule(read, move |components| {
         components.push((name.to_owned(), schema()));
         Ref::from_schema_name(name).into()
     })

@@ -14,7 +14,7 @@ mod uuids;
 pub use self::bounds::bounded;
 pub use self::datetime::datetime;
 pub use self::integer::history_size;
-pub use self::lists::{filled_list, list};
+pub use self::lists::{list, non_empty_list};
 pub use self::mappings::payload;
 pub use self::objects::{mapping_of, object};
 pub use self::states::{state, state_value_not_null};

@@ -30,7 +30,7 @@ const PASS_SOCKET: &str = r#"exec 3<&0 0</dev/null; LISTEN_PID=$$ exec "$0" "$@"
 
 /// The longest time that a client waits for an answer. The replacement of a server must not take
 /// longer.
-const PATIENCE: Duration = Duration::from_secs(20);
+const TIMEOUT: Duration = Duration::from_secs(20);
 
 /// Returns the command that starts the server with a socket, as systemd does.
 fn with_socket(socket: impl Into<OwnedFd>, count: &str, flags: &[&str]) -> Command {
@@ -47,9 +47,9 @@ fn with_socket(socket: impl Into<OwnedFd>, count: &str, flags: &[&str]) -> Comma
 }
 
 /// A service manager. It keeps the listening socket open while servers come and go.
-struct Manager(TcpListener);
+struct ServiceManager(TcpListener);
 
-impl Manager {
+impl ServiceManager {
     fn new() -> Self {
         Self(TcpListener::bind("127.0.0.1:0").unwrap())
     }
@@ -68,7 +68,7 @@ impl Manager {
 
 /// The counts and faults that clients have seen.
 #[derive(Debug, Default)]
-struct Seen {
+struct Outcomes {
     /// The number of requests that were answered 200.
     served: usize,
     /// The number of requests that were answered 503 with `Retry-After`.
@@ -80,7 +80,7 @@ struct Seen {
     faults: Vec<String>,
 }
 
-impl Seen {
+impl Outcomes {
     fn add(&mut self, other: Self) {
         self.served += other.served;
         self.refused += other.refused;
@@ -148,7 +148,7 @@ async fn ask(stream: &mut TcpStream, path: &str) -> Result<String, NoAnswer> {
         stream.read_exact(&mut vec![0; length]).await?;
         Ok(head)
     };
-    let result: Result<_, std::io::Error> = timeout(PATIENCE, exchange)
+    let result: Result<_, std::io::Error> = timeout(TIMEOUT, exchange)
         .await
         .unwrap_or_else(|_| Err(ErrorKind::TimedOut.into()));
     result.map_err(|error| match error.kind() {
@@ -162,8 +162,8 @@ async fn ask(stream: &mut TcpStream, path: &str) -> Result<String, NoAnswer> {
 }
 
 /// Makes a new connection for each request.
-async fn ask_on_new_connections(address: String, path: &str, is_over: Arc<AtomicBool>) -> Seen {
-    let mut seen = Seen::default();
+async fn ask_on_new_connections(address: String, path: &str, is_over: Arc<AtomicBool>) -> Outcomes {
+    let mut seen = Outcomes::default();
     while !is_over.load(SeqCst) {
         let start = Instant::now();
         match TcpStream::connect(&address).await {
@@ -180,8 +180,12 @@ async fn ask_on_new_connections(address: String, path: &str, is_over: Arc<Atomic
 }
 
 /// Makes all requests on one connection, until the server closes it.
-async fn ask_on_kept_connections(address: String, path: &str, is_over: Arc<AtomicBool>) -> Seen {
-    let mut seen = Seen::default();
+async fn ask_on_kept_connections(
+    address: String,
+    path: &str,
+    is_over: Arc<AtomicBool>,
+) -> Outcomes {
+    let mut seen = Outcomes::default();
     while !is_over.load(SeqCst) {
         let mut stream = match TcpStream::connect(&address).await {
             Ok(stream) => stream,
@@ -214,7 +218,7 @@ async fn ask_on_kept_connections(address: String, path: &str, is_over: Arc<Atomi
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn no_client_is_refused_or_reset_while_servers_replace_each_other() {
-    let manager = Manager::new();
+    let manager = ServiceManager::new();
     let is_over = Arc::new(AtomicBool::new(false));
     let (mut fresh, mut kept) = (Vec::new(), Vec::new());
     for path in ["/health", "/message"] {
@@ -257,10 +261,10 @@ async fn no_client_is_refused_or_reset_while_servers_replace_each_other() {
 }
 
 /// Returns what all of these clients have seen together.
-async fn join(clients: Vec<JoinHandle<Seen>>) -> Seen {
-    let mut all = Seen::default();
+async fn join(clients: Vec<JoinHandle<Outcomes>>) -> Outcomes {
+    let mut all = Outcomes::default();
     for client in clients {
-        let seen = timeout(2 * PATIENCE, client).await;
+        let seen = timeout(2 * TIMEOUT, client).await;
         all.add(seen.expect("a client never ended").unwrap());
     }
     all
@@ -268,7 +272,7 @@ async fn join(clients: Vec<JoinHandle<Seen>>) -> Seen {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn an_accepted_connection_is_served_in_the_stop_and_a_new_one_waits_for_the_next_server() {
-    let manager = Manager::new();
+    let manager = ServiceManager::new();
     let mut server = manager.start_server();
     let mut accepted = TcpStream::connect(manager.address()).await.unwrap();
     let mut kept = TcpStream::connect(manager.address()).await.unwrap();
@@ -292,7 +296,7 @@ async fn an_accepted_connection_is_served_in_the_stop_and_a_new_one_waits_for_th
     assert_eq!(nothing.kind(), ErrorKind::WouldBlock);
     let _next = manager.start_server();
     let mut answer = [0; 12];
-    timeout(PATIENCE, new.read_exact(&mut answer))
+    timeout(TIMEOUT, new.read_exact(&mut answer))
         .await
         .unwrap()
         .unwrap();
@@ -301,7 +305,7 @@ async fn an_accepted_connection_is_served_in_the_stop_and_a_new_one_waits_for_th
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_demo_does_not_wait_for_the_next_server() {
-    let manager = Manager::new();
+    let manager = ServiceManager::new();
     let socket = manager.0.try_clone().unwrap();
     let mut server = Server::run(with_socket(socket, "1", &["--demo", "true"]));
     // The server waits for the first request on this connection.
@@ -315,7 +319,7 @@ async fn the_demo_does_not_wait_for_the_next_server() {
     let request = format!("{head}Content-Length: {}\r\n\r\n{body}", body.len());
     kept.write_all(request.as_bytes()).await.unwrap();
     let mut answer = String::new();
-    timeout(PATIENCE, kept.read_to_string(&mut answer))
+    timeout(TIMEOUT, kept.read_to_string(&mut answer))
         .await
         .unwrap()
         .unwrap();
@@ -326,7 +330,7 @@ async fn the_demo_does_not_wait_for_the_next_server() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_connection_that_never_sends_a_request_does_not_hold_up_the_stop() {
-    let manager = Manager::new();
+    let manager = ServiceManager::new();
     let mut server = manager.start_server();
     let _silent = TcpStream::connect(manager.address()).await.unwrap();
     let _accepted = Backend::of(&server).connect("alice", &["room"]).await;
@@ -342,7 +346,7 @@ async fn a_connection_that_never_sends_a_request_does_not_hold_up_the_stop() {
 }
 
 #[test]
-fn what_is_not_one_listening_tcp_socket_is_refused_with_what_to_do() {
+fn anything_but_one_listening_tcp_socket_is_refused_with_advice() {
     let tcp = || TcpListener::bind("127.0.0.1:0").unwrap();
     let listener = tcp();
     let connected = std::net::TcpStream::connect(listener.local_addr().unwrap()).unwrap();
@@ -390,7 +394,7 @@ fn a_passed_socket_that_others_can_reach_needs_secrets_of_its_own() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_passed_socket_serves_clients_only_where_there_is_an_internal_address() {
-    let manager = Manager::new();
+    let manager = ServiceManager::new();
     let socket = manager.0.try_clone().unwrap();
     let flags = [
         "--internal-listen",

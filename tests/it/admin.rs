@@ -59,7 +59,7 @@ async fn guessing_takes_longer_each_time_and_the_right_password_ends_it() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn pages_of_other_sites_cannot_act_for_who_is_signed_in() {
+async fn pages_of_other_sites_cannot_act_for_a_signed_in_operator() {
     let server = Server::start(&[]);
     let backend = Backend::of(&server);
     let cookie = sign_in(&backend, "admin_secret").await.headers()["set-cookie"]
@@ -102,7 +102,7 @@ async fn pages_of_other_sites_cannot_act_for_who_is_signed_in() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn who_has_signed_out_stays_out_with_the_same_cookie_too() {
+async fn a_cookie_is_invalid_after_signing_out() {
     let server = Server::start(&[("cookie-secret", "of our own")]);
     let backend = Backend::of(&server);
     let (first, second) = (session(&backend).await, session(&backend).await);
@@ -127,7 +127,7 @@ async fn who_has_signed_out_stays_out_with_the_same_cookie_too() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_the_panel_does_needs_a_session_and_a_page_of_ours() {
+async fn actions_of_the_panel_need_a_session_and_a_page_of_this_server() {
     let server = Server::start(&[]);
     let backend = Backend::of(&server);
     let cookie = session(&backend).await;
@@ -191,7 +191,7 @@ async fn what_the_panel_does_needs_a_session_and_a_page_of_ours() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_channel_is_forgotten_with_all_that_it_keeps_and_those_who_are_in_it_go_on() {
+async fn a_forgotten_channel_loses_its_data_and_its_users_stay_connected() {
     let server = Server::start(&[]);
     let backend = Backend::of(&server);
     let config = json!({"news": {"store_history": true}});
@@ -242,7 +242,7 @@ async fn a_channel_is_forgotten_with_all_that_it_keeps_and_those_who_are_in_it_g
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn the_numbers_come_page_by_page_where_asked_for() {
+async fn admin_json_is_paged_on_request() {
     let server = Server::start(&[]);
     let backend = Backend::of(&server);
     for name in ["ann", "Anna", "bob"] {
@@ -306,7 +306,7 @@ async fn the_numbers_come_page_by_page_where_asked_for() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn an_open_panel_does_not_hold_up_the_end() {
+async fn an_open_panel_does_not_delay_the_stop() {
     let mut server = Server::start(&[]);
     let backend = Backend::of(&server);
     let mut live = backend

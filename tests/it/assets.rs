@@ -119,7 +119,7 @@ async fn front_page_panel_and_demo_are_small_compressed_and_kept() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn the_front_page_and_the_demo_are_there_only_when_asked_for() {
+async fn the_front_page_and_the_demo_are_off_by_default() {
     let own = [("secret", "of our own"), ("admin-secret", "of our own")];
     for (flags, status) in [
         (&[][..], 404),

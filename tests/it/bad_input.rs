@@ -117,7 +117,7 @@ async fn large_bodies_are_refused_with_the_limit() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn an_unsigned_large_body_is_refused_all_the_same() {
+async fn a_large_unsigned_body_is_refused_too() {
     let server = Server::start(&[]);
     let response = Backend::of(&server)
         .unsigned(Method::POST, "/message")
@@ -162,7 +162,7 @@ async fn absurd_numbers_are_refused() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn all_that_is_wrong_is_named_at_once() {
+async fn all_errors_of_a_body_are_named_at_once() {
     let server = Server::start(&[]);
     let backend = Backend::of(&server);
     let subscribe = json!({
@@ -214,7 +214,7 @@ async fn any_content_type_is_read_as_json() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn queries_without_sense_get_a_reason() {
+async fn invalid_queries_get_a_reason() {
     let server = Server::start(&[]);
     let backend = Backend::of(&server);
     for path in [

@@ -8,11 +8,11 @@ use serde_json::{Value, json};
 use crate::support::browser::{Browser, Window};
 use crate::support::client::Backend;
 use crate::support::eventually;
-use crate::support::proxy::Wire;
+use crate::support::proxy::Proxy;
 use crate::support::server::Server;
 
-/// A script that makes `connection`. The connection adds what it receives to `heard`, and its
-/// changes of status to `fate`.
+/// A script that makes `connection`. The connection adds what it receives to `received`, and its
+/// changes of status to `statuses`.
 const CONNECTION: &str = "
     const { ChannelStreamConnection } = await import('/static/channelstream.js');
     const connection = window.connection = new ChannelStreamConnection();
@@ -27,10 +27,10 @@ const CONNECTION: &str = "
     connection.disconnectUrl = '/disconnect';
     connection.websocketUrl = `ws://${location.host}/ws`;
     connection.increaseBounceIv = 20;
-    window.heard = [];
-    window.fate = [];
-    connection.on('message', ({ message }) => heard.push(message.n ?? message.text));
-    connection.on('status', (status) => fate.push(status));
+    window.received = [];
+    window.statuses = [];
+    connection.on('message', ({ message }) => received.push(message.n ?? message.text));
+    connection.on('status', (status) => statuses.push(status));
     const withToken = ({ body }) => Object.assign(body, { token: window.token ?? '' });
     for (const kind of Object.keys(connection.mutators)) {
         if (kind !== 'disconnect') connection.addMutator(kind, withToken);
@@ -39,7 +39,7 @@ const CONNECTION: &str = "
 ";
 
 /// Opens a window with a connection. The script `change` changes the connection before it connects.
-async fn connected(browser: &Browser, address: &str, change: &str) -> Window {
+async fn open_connected(browser: &Browser, address: &str, change: &str) -> Window {
     let window = browser
         .open(address, "/static/latest/shared/icon.svg")
         .await;
@@ -51,25 +51,25 @@ async fn connect(window: &Window, change: &str) {
     window
         .run(&format!("{CONNECTION} {change}; connection.connect();"))
         .await;
-    listens(window).await;
+    wait_until_listening(window).await;
 }
 
-async fn listens(window: &Window) {
+async fn wait_until_listening(window: &Window) {
     eventually("it listens", async || {
         window.run("return connection.status === 'listening'").await == true
     })
     .await;
 }
 
-async fn hears(window: &Window, expected: Value) {
-    eventually(&format!("{expected} is heard"), async || {
-        window.run("return heard").await == expected
+async fn wait_for_messages(window: &Window, expected: Value) {
+    eventually(&format!("{expected} is received"), async || {
+        window.run("return received").await == expected
     })
     .await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn it_listens_by_the_best_transport_that_works() {
+async fn the_client_uses_the_best_transport_that_works() {
     let server = Server::start(&[("demo", "true")]);
     let (browser, backend) = (Browser::start().await, Backend::of(&server));
     let nowhere = "connection.websocketUrl = `ws://${location.host}/nowhere`";
@@ -93,40 +93,40 @@ async fn it_listens_by_the_best_transport_that_works() {
     {
         // A name belongs to the window that took it first.
         let change = format!("connection.username = 'alice' + {number}; {change}");
-        let window = connected(&browser, &server.address, &change).await;
+        let window = open_connected(&browser, &server.address, &change).await;
         assert_eq!(
             window.run("return connection.transport").await,
             transport,
             "{change}"
         );
         backend.say("demo:lobby", json!({"n": 1})).await;
-        hears(&window, json!([1])).await;
+        wait_for_messages(&window, json!([1])).await;
         window.run("await connection.disconnect()").await;
         window.close().await;
     }
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn it_goes_on_where_it_was_when_the_wire_is_cut() {
+async fn the_client_resumes_when_its_connections_are_cut() {
     const MESSAGES: u64 = 300;
     let server = Server::start(&[("demo", "true")]);
-    let wire = Wire::to(&server.address).await;
+    let proxy = Proxy::to(&server.address).await;
     let (browser, backend) = (Browser::start().await, Backend::of(&server));
     for transport in ["websocket", "sse", "long-poll"] {
         let change = format!(
             "connection.username = 'alice by {transport}'; connection.transports = ['{transport}']"
         );
-        let window = connected(&browser, &wire.address, &change).await;
+        let window = open_connected(&browser, &proxy.address, &change).await;
         for n in 0..MESSAGES {
             backend.say("demo:lobby", json!({"n": n})).await;
             if n % 60 == 30 {
-                wire.cut();
+                proxy.cut();
             }
             tokio::time::sleep(Duration::from_millis(2)).await;
         }
-        hears(&window, (0..MESSAGES).collect()).await;
+        wait_for_messages(&window, (0..MESSAGES).collect()).await;
         let connects = window
-            .run("return fate.filter(({ status }) => status === 'connecting').length")
+            .run("return statuses.filter(({ status }) => status === 'connecting').length")
             .await;
         assert_eq!(connects, 1, "{transport}: the connection was still known");
         window.run("await connection.disconnect()").await;
@@ -135,39 +135,40 @@ async fn it_goes_on_where_it_was_when_the_wire_is_cut() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn it_connects_anew_when_the_server_has_forgotten_it() {
+async fn the_client_connects_anew_when_the_server_has_forgotten_it() {
     let mut server = Server::start(&[("demo", "true")]);
     let (browser, backend) = (Browser::start().await, Backend::of(&server));
-    let window = connected(&browser, &server.address, "").await;
+    let window = open_connected(&browser, &server.address, "").await;
     server.restart();
-    let is_connected_again = "const tries = fate.filter(({ status }) => status === 'connecting');
+    let is_connected_again =
+        "const tries = statuses.filter(({ status }) => status === 'connecting');
          return connection.connected && tries.length === 2";
     eventually("the client is connected again", async || {
         window.run(is_connected_again).await == true
     })
     .await;
     backend.say("demo:lobby", json!({"n": 1})).await;
-    hears(&window, json!([1])).await;
+    wait_for_messages(&window, json!([1])).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn it_heeds_the_wait_that_a_stopping_server_names_and_hurries_when_the_network_is_back() {
+async fn the_client_waits_as_a_stopping_server_asks_or_until_the_network_is_back() {
     let mut server = Server::start(&[("demo", "true")]);
     let browser = Browser::start().await;
-    let window = connected(&browser, &server.address, "").await;
+    let window = open_connected(&browser, &server.address, "").await;
     let (status, mut server) = tokio::task::spawn_blocking(move || (server.terminate(), server))
         .await
         .unwrap();
     assert!(status.success());
     eventually("it waits", async || {
         window
-            .run("return fate.some(({ status }) => status === 'waiting')")
+            .run("return statuses.some(({ status }) => status === 'waiting')")
             .await
             == true
     })
     .await;
     let wait = window
-        .run("return fate.find(({ status }) => status === 'waiting').wait")
+        .run("return statuses.find(({ status }) => status === 'waiting').wait")
         .await
         .as_f64()
         .unwrap();
@@ -179,7 +180,7 @@ async fn it_heeds_the_wait_that_a_stopping_server_names_and_hurries_when_the_net
     window.run("connection.increaseBounceIv = 50_000").await;
     eventually("the client waits for long", async || {
         window
-            .run("return fate.at(-1).status === 'waiting' && fate.at(-1).wait > 20_000")
+            .run("return statuses.at(-1).status === 'waiting' && statuses.at(-1).wait > 20_000")
             .await
             == true
     })
@@ -188,14 +189,14 @@ async fn it_heeds_the_wait_that_a_stopping_server_names_and_hurries_when_the_net
     window
         .run("window.dispatchEvent(new Event('online'))")
         .await;
-    listens(&window).await;
+    wait_until_listening(&window).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_page_of_the_original_works() {
     let server = Server::start(&[("demo", "true")]);
     let browser = Browser::start().await;
-    let window = connected(&browser, &server.address, "").await;
+    let window = open_connected(&browser, &server.address, "").await;
     let told = window
         .run(
             "const told = [];
@@ -212,7 +213,7 @@ async fn a_page_of_the_original_works() {
              connection.channelsChangedCallback = (channels) =>
                  told.push(['channelsChangedCallback', channels]);
              connection.listenMessageCallback = (messages) =>
-                 messages.forEach(({ type }) => told.push(['heard', type]));
+                 messages.forEach(({ type }) => told.push(['received', type]));
              const until = async (count) => {
                  while (told.length < count) await new Promise((go) => setTimeout(go, 10));
              };
@@ -240,7 +241,7 @@ async fn a_page_of_the_original_works() {
     assert_eq!(
         both,
         [
-            json!(["heard", "message"]),
+            json!(["received", "message"]),
             json!(["messageCallback", 200, "object"])
         ]
     );
@@ -269,7 +270,7 @@ async fn tabs_share_one_connection_and_the_next_takes_over() {
     let server = Server::start(&[("demo", "true")]);
     let (browser, backend) = (Browser::start().await, Backend::of(&server));
     let share = "connection.shareAs = 'app'; connection.transports = ['sse']";
-    let window = connected(&browser, &server.address, share).await;
+    let window = open_connected(&browser, &server.address, share).await;
     let leader = window.driver.window().await.unwrap();
     let follower = window.driver.new_tab().await.unwrap();
     let connections = async || {
@@ -287,24 +288,24 @@ async fn tabs_share_one_connection_and_the_next_takes_over() {
     connect(&window, share).await;
     assert_eq!(connections().await, 1);
     backend.say("demo:lobby", json!({"n": 1})).await;
-    hears(&window, json!([1])).await;
+    wait_for_messages(&window, json!([1])).await;
     let users = window.run("return connection.users('demo:lobby')").await;
     assert_eq!(users[0]["user"], "demo:alice");
     window.driver.switch_to_window(leader).await.unwrap();
-    hears(&window, json!([1])).await;
+    wait_for_messages(&window, json!([1])).await;
     window.driver.close_window().await.unwrap();
     backend.say("demo:lobby", json!({"n": 2})).await;
     window.driver.switch_to_window(follower).await.unwrap();
     backend.say("demo:lobby", json!({"n": 3})).await;
-    hears(&window, json!([1, 2, 3])).await;
+    wait_for_messages(&window, json!([1, 2, 3])).await;
     assert_eq!(connections().await, 1);
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn it_knows_who_is_here_and_ends_when_it_is_destroyed() {
+async fn the_client_knows_the_roster_and_ends_when_it_is_destroyed() {
     let server = Server::start(&[("demo", "true"), ("presence-grace", "0.1")]);
     let (browser, backend) = (Browser::start().await, Backend::of(&server));
-    let window = connected(&browser, &server.address, "").await;
+    let window = open_connected(&browser, &server.address, "").await;
     let users = async || window.run("return connection.users('demo:lobby')").await;
     let state = json!({"color": "red", "secret": 1});
     let bob = json!({
@@ -356,11 +357,11 @@ async fn it_knows_who_is_here_and_ends_when_it_is_destroyed() {
         info["channels"]["demo:lobby"]["total_users"] == 0
     })
     .await;
-    assert_eq!(window.run("return heard").await, json!([]));
+    assert_eq!(window.run("return received").await, json!([]));
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn waits_grow_and_are_never_the_same_for_all() {
+async fn delays_between_attempts_grow_and_are_random() {
     let server = Server::start(&[("demo", "true")]);
     let browser = Browser::start().await;
     let window = browser
@@ -396,7 +397,7 @@ async fn waits_grow_and_are_never_the_same_for_all() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn its_types_name_all_that_there_is_and_nothing_else() {
+async fn the_types_of_the_client_name_exactly_its_members() {
     let types = include_str!("../../clients/javascript/src/channelstream.d.ts");
     let class = types
         .split("export class ChannelStreamConnection {")

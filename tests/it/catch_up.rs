@@ -10,7 +10,7 @@ use crate::support::numbered::Publishers;
 use crate::support::server::Server;
 use crate::support::websocket::WebSocket;
 
-const SOON: Duration = Duration::from_secs(5);
+const TIMEOUT: Duration = Duration::from_secs(5);
 
 fn numbers(events: &[Value]) -> Vec<u64> {
     events
@@ -28,14 +28,16 @@ async fn a_client_that_returns_gets_what_it_missed_and_nothing_twice() {
     backend.say("room", json!({"n": 1})).await;
     assert_eq!(socket.event().await["catchup"], false);
     // Only the answer to a ping shows that the client has received the event.
-    socket.pinged().await;
+    socket.wait_for_ping().await;
     socket.close();
-    assert!(socket.ended(SOON).await.is_some());
+    assert!(socket.ended(TIMEOUT).await.is_some());
     for n in 2..150 {
         backend.say("room", json!({"n": n})).await;
     }
     let mut socket = WebSocket::open(&server.address, &conn_id).await.unwrap();
-    let events = socket.events(148, SOON, Duration::from_millis(100)).await;
+    let events = socket
+        .events(148, TIMEOUT, Duration::from_millis(100))
+        .await;
     assert_eq!(numbers(&events), (2..150).collect::<Vec<_>>());
     assert!(events.iter().all(|event| event["catchup"] == true));
     backend.say("room", json!({"n": 150})).await;
@@ -43,7 +45,7 @@ async fn a_client_that_returns_gets_what_it_missed_and_nothing_twice() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn entries_that_are_gone_are_told_as_a_gap() {
+async fn dropped_entries_are_reported_as_a_gap() {
     let server = Server::start(&[("log-length", "20"), ("channel-frames", "20")]);
     let backend = Backend::of(&server);
     let conn_id = backend.connect("alice", &["room"]).await;
@@ -88,7 +90,7 @@ async fn entries_for_others_leave_no_gap() {
         backend.post("/message", message).await;
     }
     socket.close();
-    assert!(socket.ended(SOON).await.is_some());
+    assert!(socket.ended(TIMEOUT).await.is_some());
     let events = backend
         .listen(&conn_id)
         .await
@@ -99,7 +101,7 @@ async fn entries_for_others_leave_no_gap() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn only_what_was_said_since_the_subscription_is_caught_up() {
+async fn catch_up_begins_at_the_subscription() {
     let server = Server::start(&[]);
     let backend = Backend::of(&server);
     let conn_id = backend.connect("alice", &[]).await;
@@ -144,7 +146,7 @@ async fn messages_of_one_call_to_several_places_arrive_in_their_order() {
         backend
             .post("/message", (0..20).map(message).collect())
             .await;
-        let events = socket.events(20, SOON, Duration::ZERO).await;
+        let events = socket.events(20, TIMEOUT, Duration::ZERO).await;
         assert_eq!(
             numbers(&events),
             (round as u64 * 20..round as u64 * 20 + 20).collect::<Vec<_>>()
@@ -155,7 +157,7 @@ async fn messages_of_one_call_to_several_places_arrive_in_their_order() {
 /// In a crowded channel, entries of a burst wait to be delivered together. Later messages of the
 /// same call must not overtake them.
 #[tokio::test(flavor = "multi_thread")]
-async fn messages_of_one_call_keep_their_order_in_a_burst_to_a_crowd() {
+async fn messages_of_one_call_keep_their_order_in_a_burst_to_many_clients() {
     let server = Server::start(&[("workers", "4")]);
     let backend = Backend::of(&server);
     let mut crowd = Vec::new();
@@ -196,7 +198,7 @@ async fn messages_of_one_call_keep_their_order_in_a_burst_to_a_crowd() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn edits_and_deletions_reach_what_is_still_to_be_caught_up() {
+async fn edits_and_deletions_change_missed_messages() {
     let server = Server::start(&[]);
     let backend = Backend::of(&server);
     let conn_id = backend.connect("alice", &["room"]).await;

@@ -5,14 +5,14 @@
 //! `FAULTS_SEED=n` repeats the actions of clients, guests and publishers. Their timing depends on
 //! the machine.
 
+mod checks;
 mod client;
+mod faulty_server;
 mod http;
 mod listener;
 mod publisher;
 mod record;
-mod rest;
 mod strangers;
-mod trouble;
 mod world;
 
 use std::sync::Arc;
@@ -22,11 +22,11 @@ use std::time::{Duration, Instant};
 use tokio::net::TcpStream;
 use tokio::task::JoinHandle;
 
+use self::checks::Resources;
 use self::client::Client;
+use self::faulty_server::{FaultyServer, Kill};
 use self::listener::{Kind, Place};
-use self::record::{Accepted, Seen};
-use self::rest::Needs;
-use self::trouble::{Kill, Trouble};
+use self::record::{Accepted, ClientRecord};
 use self::world::{Plan, World};
 use crate::support::client::Backend;
 use crate::support::random::Random;
@@ -40,10 +40,10 @@ fn flushed() -> Duration {
 }
 
 /// The longest time that the last messages may take to reach every client.
-const PATIENCE: Duration = Duration::from_secs(60);
+const TIMEOUT: Duration = Duration::from_secs(60);
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
-async fn among_all_faults_nothing_that_was_accepted_is_lost_where_the_store_always_syncs() {
+async fn accepted_messages_survive_all_faults_if_the_store_always_syncs() {
     let run = run("always").await;
     for (client, seen) in run.seen.iter().enumerate() {
         assert!(
@@ -55,21 +55,21 @@ async fn among_all_faults_nothing_that_was_accepted_is_lost_where_the_store_alwa
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
-async fn among_all_faults_only_what_was_accepted_a_moment_before_a_kill_is_lost_and_told() {
+async fn only_messages_accepted_just_before_a_kill_are_lost_and_reported_as_gaps() {
     let run = run("interval").await;
     for (client, seen) in run.seen.iter().enumerate() {
         for missing in &seen.missing {
             let (answered, _) = run.accepted.answered(&missing.message);
             // An answer may be read just after the kill of the server that sent it.
             let kills = run.kills.iter();
-            let kill = kills.min_by_key(|kill| kill.away(answered)).unwrap();
-            let away = kill.away(answered);
+            let kill = kills.min_by_key(|kill| kill.distance(answered)).unwrap();
+            let away = kill.distance(answered);
             assert!(
                 away <= flushed(),
                 "client {client}: {missing:?} was answered {away:?} from a kill"
             );
             assert!(
-                seen.was_told(missing, kill.sent),
+                seen.got_gap(missing, kill.sent),
                 "client {client} got no gap for {missing:?}"
             );
         }
@@ -79,7 +79,7 @@ async fn among_all_faults_only_what_was_accepted_a_moment_before_a_kill_is_lost_
 /// The record of a run: what was done, and what the clients saw.
 struct Run {
     accepted: Accepted,
-    seen: Vec<Seen>,
+    seen: Vec<ClientRecord>,
     kills: Vec<Kill>,
 }
 
@@ -88,14 +88,14 @@ async fn run(sync: &str) -> Run {
     let plan = Plan::new();
     println!("{sync}: FAULTS_SEED={} {plan:?}", plan.seed);
     let world = Arc::new(World::new(plan.clone()));
-    let mut trouble = Trouble::start(sync);
-    let address = trouble.server.address.clone();
+    let mut faulty_server = FaultyServer::start(sync);
+    let address = faulty_server.server.address.clone();
     let backend = Backend::at(&address);
-    let before = Needs::of(&trouble.server, &backend).await;
-    let clients = enter(&world, &backend, &address).await;
+    let before = Resources::of(&faulty_server.server, &backend).await;
+    let clients = connect_clients(&world, &backend, &address).await;
     let clients: Vec<_> = clients
         .into_iter()
-        .map(|client| tokio::spawn(client.live()))
+        .map(|client| tokio::spawn(client.run()))
         .collect();
     let every = Duration::from_millis(scaled(60, 500));
     let publishers: Vec<_> = (0..plan.publishers)
@@ -106,50 +106,51 @@ async fn run(sync: &str) -> Run {
         .map(|forger| strangers::forge(world.clone(), backend.clone(), forger))
         .map(tokio::spawn)
         .collect();
-    trouble = trouble.make_until_the_last_stop(plan.rounds).await;
+    faulty_server = faulty_server.run_until_last_stop(plan.rounds).await;
     let guests: Vec<_> = (0..plan.guests)
         .map(|guest| strangers::visit(world.clone(), backend.clone(), address.clone(), guest))
         .map(tokio::spawn)
         .collect();
-    trouble = trouble.make_to_the_end().await;
-    world.calm_down();
+    faulty_server = faulty_server.run_to_end().await;
+    world.end_faults();
     let mut accepted = Accepted::default();
     for publisher in publishers {
         accepted.add(publisher.await.unwrap());
     }
-    all_of(forgers).await;
-    let mut forgotten: Vec<TcpStream> = all_of(guests).await.into_iter().flatten().collect();
+    join_all(forgers).await;
+    let mut abandoned: Vec<TcpStream> = join_all(guests).await.into_iter().flatten().collect();
     for place in plan.places() {
         publisher::end(&backend, &place).await;
     }
     let start = Instant::now();
-    while world.done.load(Relaxed) < plan.clients && start.elapsed() < PATIENCE {
+    while world.done.load(Relaxed) < plan.clients && start.elapsed() < TIMEOUT {
         tokio::time::sleep(Duration::from_millis(20)).await;
     }
     let is_done = world.done.load(Relaxed) == plan.clients;
     if is_done {
-        rest::everyone_is_there(&backend, &plan).await;
+        checks::wait_for_all_clients(&backend, &plan).await;
     }
-    world.send_away();
+    world.stop_clients();
     let mut seen = Vec::new();
-    for (client, sockets) in all_of(clients).await {
+    for (client, sockets) in join_all(clients).await {
         seen.push(client);
-        forgotten.extend(sockets);
+        abandoned.extend(sockets);
     }
-    tell(&world, &accepted, &mut seen, &trouble);
+    report(&world, &accepted, &mut seen, &faulty_server);
     // Connections that the calls of this test kept open are closed with the backend.
     drop(backend);
     let backend = Backend::at(&address);
-    let trouble = rest::nothing_is_left(trouble, &backend, forgotten, (&before, &plan)).await;
-    check_faults(&world, &trouble);
+    let faulty_server =
+        checks::wait_until_empty(faulty_server, &backend, abandoned, (&before, &plan)).await;
+    check_faults(&world, &faulty_server);
     Run {
         accepted,
         seen,
-        kills: trouble.kills,
+        kills: faulty_server.kills,
     }
 }
 
-async fn all_of<T>(tasks: Vec<JoinHandle<T>>) -> Vec<T> {
+async fn join_all<T>(tasks: Vec<JoinHandle<T>>) -> Vec<T> {
     let mut ends = Vec::new();
     for task in tasks {
         ends.push(task.await.unwrap());
@@ -158,7 +159,7 @@ async fn all_of<T>(tasks: Vec<JoinHandle<T>>) -> Vec<T> {
 }
 
 /// Connects the clients.
-async fn enter(world: &Arc<World>, backend: &Backend, address: &str) -> Vec<Client> {
+async fn connect_clients(world: &Arc<World>, backend: &Backend, address: &str) -> Vec<Client> {
     let plan = &world.plan;
     let mut clients = Vec::new();
     for index in 0..plan.clients {
@@ -175,29 +176,34 @@ async fn enter(world: &Arc<World>, backend: &Backend, address: &str) -> Vec<Clie
             world: world.clone(),
             backend: backend.clone(),
             place,
-            seen: Seen::new(&user, &channels),
+            seen: ClientRecord::new(&user, &channels),
             random: Random::new(plan.seed ^ index as u64),
-            forgotten: Vec::new(),
+            abandoned: Vec::new(),
         });
     }
     clients
 }
 
 /// Prints the results, and checks what each client has read.
-fn tell(world: &World, accepted: &Accepted, seen: &mut [Seen], trouble: &Trouble) {
+fn report(
+    world: &World,
+    accepted: &Accepted,
+    seen: &mut [ClientRecord],
+    faulty_server: &FaultyServer,
+) {
     seen.iter_mut().for_each(|seen| seen.close(accepted));
-    let sum = |count: fn(&Seen) -> usize| seen.iter().map(count).sum::<usize>();
+    let sum = |count: fn(&ClientRecord) -> usize| seen.iter().map(count).sum::<usize>();
     println!(
         "accepted {}, repeats {}, gaps {}, missing {}, too slow {}, delivered and lost {}",
         accepted.count(),
         sum(|seen| seen.repeats),
-        sum(Seen::gaps),
+        sum(ClientRecord::gaps),
         sum(|seen| seen.missing.len()),
         world.tally.too_slow.load(Relaxed),
         sum(|seen| seen.unmarked.len()),
     );
     println!(
-        "{:?}, forgeries {}, guests {}, {trouble:?}",
+        "{:?}, forgeries {}, guests {}, {faulty_server:?}",
         world.tally.faults(),
         world.tally.forgeries.load(Relaxed),
         world.tally.vanished.load(Relaxed),
@@ -228,14 +234,17 @@ fn tell(world: &World, accepted: &Accepted, seen: &mut [Seen], trouble: &Trouble
 }
 
 /// Checks that every fault has really happened.
-fn check_faults(world: &World, trouble: &Trouble) {
+fn check_faults(world: &World, faulty_server: &FaultyServer) {
     let least = world.plan.clients / 15;
     for (fault, count) in world.tally.faults() {
         assert!(count >= least, "{fault} happened {count} times only");
     }
     let rounds = world.plan.rounds;
-    assert_eq!(trouble.kills.len(), rounds);
-    assert_eq!((trouble.stops, trouble.reloads), (rounds, 2 * rounds));
+    assert_eq!(faulty_server.kills.len(), rounds);
+    assert_eq!(
+        (faulty_server.stops, faulty_server.reloads),
+        (rounds, 2 * rounds)
+    );
     let (forgeries, guests) = (&world.tally.forgeries, &world.tally.vanished);
     assert!(forgeries.load(Relaxed) >= 100);
     assert!(guests.load(Relaxed) >= world.plan.guests);

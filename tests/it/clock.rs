@@ -14,7 +14,7 @@ use crate::support::websocket::WebSocket;
 
 /// Makes a channel with a history and a user with a state, both without connections. Returns the
 /// websocket of another user, who listens elsewhere.
-async fn left_behind(server: &Server, backend: &Backend) -> WebSocket {
+async fn set_up(server: &Server, backend: &Backend) -> WebSocket {
     let config = json!({"room": {"store_history": true}});
     let connect = json!({
         "username": "alice",
@@ -32,7 +32,7 @@ async fn left_behind(server: &Server, backend: &Backend) -> WebSocket {
 }
 
 /// Returns the channel's history, and alice's state once she connects again.
-async fn what_is_left(backend: &Backend) -> (Value, Value) {
+async fn read_state(backend: &Backend) -> (Value, Value) {
     let info = backend
         .post("/info", json!({"info": {"channels": ["room"]}}))
         .await;
@@ -55,10 +55,10 @@ async fn day_of_a_message(backend: &Backend, bob: &mut WebSocket) -> String {
 }
 
 /// Sets the clock, and checks what is left after some sweeps.
-async fn jump(shift: &str) {
+async fn check_clock_jump(shift: &str) {
     let (server, clock) = WallClock::start(&[("sweep-interval", "0.1")]);
     let backend = Backend::of(&server);
-    let mut bob = left_behind(&server, &backend).await;
+    let mut bob = set_up(&server, &backend).await;
     let today = day_of_a_message(&backend, &mut bob).await;
     clock.set(shift);
     eventually("messages have the time of the new clock", async || {
@@ -77,7 +77,7 @@ async fn jump(shift: &str) {
             .await
             .is_none()
     );
-    let left = what_is_left(&backend).await;
+    let left = read_state(&backend).await;
     println!("the clock jumps by {shift} from {today} to {there}: history and state are {left:?}");
     assert_eq!(
         left,
@@ -88,12 +88,12 @@ async fn jump(shift: &str) {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn channels_and_users_are_still_there_when_the_clock_jumps_four_days_ahead() {
-    jump("+4d").await;
+    check_clock_jump("+4d").await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn channels_and_users_are_still_there_when_the_clock_jumps_four_days_back() {
-    jump("-4d").await;
+    check_clock_jump("-4d").await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -105,7 +105,7 @@ async fn users_and_channels_are_forgotten_in_time_when_the_clock_was_set_back() 
     ];
     let (server, clock) = WallClock::start(&lives);
     let backend = Backend::of(&server);
-    let mut bob = left_behind(&server, &backend).await;
+    let mut bob = set_up(&server, &backend).await;
     let today = day_of_a_message(&backend, &mut bob).await;
     clock.set("-4d");
     eventually("messages have the time of the new clock", async || {

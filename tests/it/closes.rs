@@ -9,30 +9,30 @@ use serde_json::{Value, json};
 
 use self::page::{EventsPage, Page, Place, PollPage, WebSocketPage};
 use crate::support::client::Backend;
-use crate::support::numbered::{Ledger, Publishers};
+use crate::support::numbered::{ClientRecord, Publishers};
 use crate::support::scale::scaled;
 use crate::support::server::Server;
-use crate::support::slow_wire::SlowWire;
+use crate::support::slow_proxy::SlowProxy;
 
 /// The delay from the client to the server, and the delay back.
 const DELAY: Duration = Duration::from_millis(50);
 
 /// The longest time until messages on their way have arrived.
-const PATIENCE: Duration = Duration::from_secs(20);
+const TIMEOUT: Duration = Duration::from_secs(20);
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_page_that_closes_its_websocket_and_returns_loses_nothing() {
-    close_again_and_again::<WebSocketPage>().await;
+    close_repeatedly::<WebSocketPage>().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_page_that_drops_its_event_stream_and_returns_loses_nothing() {
-    close_again_and_again::<EventsPage>().await;
+    close_repeatedly::<EventsPage>().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_page_that_drops_its_polls_and_returns_loses_nothing() {
-    close_again_and_again::<PollPage>().await;
+    close_repeatedly::<PollPage>().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -52,18 +52,18 @@ async fn a_page_that_was_quiet_before_it_dropped_its_poll_gets_nothing_twice() {
 
 /// Starts a server, and returns it with a backend beside it and the place of a distant client who
 /// listens to `room`.
-async fn far_away() -> (Server, Backend, Place) {
+async fn start_with_distant_client() -> (Server, Backend, Place) {
     // Messages are already published when a first poll arrives. The poll gets at most this many of
     // them.
     let server = Server::start(&[("channel-frames", "10000")]);
     let backend = Backend::of(&server);
-    let wire = SlowWire::to(&server.address, DELAY).await;
+    let proxy = SlowProxy::to(&server.address, DELAY).await;
     let conn_id = backend.connect("alice", &["room"]).await;
     (
         server,
         backend,
         Place {
-            address: wire.address,
+            address: proxy.address,
             conn_id,
         },
     )
@@ -71,7 +71,7 @@ async fn far_away() -> (Server, Backend, Place) {
 
 /// Closes ten times while 2,000 messages a second are published. In the long form this runs ten
 /// times.
-async fn close_again_and_again<P: Page>() {
+async fn close_repeatedly<P: Page>() {
     for _ in 0..scaled(1, 10) {
         close_ten_times::<P>().await;
     }
@@ -79,31 +79,31 @@ async fn close_again_and_again<P: Page>() {
 
 async fn close_ten_times<P: Page>() {
     let (closes, between) = (10, 400);
-    let (_server, backend, place) = far_away().await;
+    let (_server, backend, place) = start_with_distant_client().await;
     let mut page = P::open(&place).await;
     let publishers = Publishers::start(&backend, "room", 4, 2000);
-    let mut ledger = Ledger::default();
+    let mut record = ClientRecord::default();
     for close in 0..closes {
-        let enough = ledger.read + between;
-        while ledger.read < enough {
-            ledger.note_all(&soon(&mut page).await);
+        let enough = record.read + between;
+        while record.read < enough {
+            record.note_all(&read_in_time(&mut page).await);
         }
-        page = tokio::time::timeout(PATIENCE, page.come_back(&place, close))
+        page = tokio::time::timeout(TIMEOUT, page.come_back(&place, close))
             .await
             .expect("the page cannot come back");
     }
     let sent = publishers.stop().await;
-    while !ledger.is_complete() {
-        ledger.note_all(&soon(&mut page).await);
+    while !record.is_complete() {
+        record.note_all(&read_in_time(&mut page).await);
     }
-    let (name, lost) = (P::NAME, ledger.lost(sent));
-    let Ledger {
+    let (name, lost) = (P::NAME, record.lost(sent));
+    let ClientRecord {
         repeated,
         doubled,
         disordered,
         gaps,
         ..
-    } = ledger;
+    } = record;
     println!(
         "{name}, {closes} closes: {lost} of {sent} lost, {gaps} gaps, \
          {repeated} repeated, {doubled} doubled, {disordered} late"
@@ -115,8 +115,8 @@ async fn close_ten_times<P: Page>() {
     );
 }
 
-async fn soon(page: &mut impl Page) -> Vec<Value> {
-    tokio::time::timeout(PATIENCE, page.read())
+async fn read_in_time(page: &mut impl Page) -> Vec<Value> {
+    tokio::time::timeout(TIMEOUT, page.read())
         .await
         .expect("nothing more comes")
 }
@@ -124,14 +124,14 @@ async fn soon(page: &mut impl Page) -> Vec<Value> {
 /// Closes after 300 ms in which nothing was sent.
 async fn close_when_quiet<P: Page>() {
     let rounds = scaled(6, 60);
-    let (_server, backend, place) = far_away().await;
+    let (_server, backend, place) = start_with_distant_client().await;
     let mut page = P::open(&place).await;
     let (mut number, mut round, mut twice) = (0, 0, 0);
     while round < rounds {
         number += 1;
         backend.say("room", json!({"n": number})).await;
         twice += read_up_to(&mut page, number).await;
-        let was_steady = be_quiet(&mut page, round).await;
+        let was_steady = listen_quietly(&mut page, round).await;
         page = page.come_back(&place, 0).await;
         number += 1;
         backend.say("room", json!({"n": number})).await;
@@ -155,7 +155,7 @@ async fn read_up_to(page: &mut impl Page, last: u64) -> usize {
     let mut numbers = Vec::new();
     while numbers.last() != Some(&last) {
         numbers.extend(
-            soon(page)
+            read_in_time(page)
                 .await
                 .iter()
                 .filter_map(|event| event["message"]["n"].as_u64()),
@@ -165,7 +165,7 @@ async fn read_up_to(page: &mut impl Page, last: u64) -> usize {
 }
 
 /// Listens for 300 ms without messages. Returns whether this machine kept its timers meanwhile.
-async fn be_quiet(page: &mut impl Page, way: usize) -> bool {
+async fn listen_quietly(page: &mut impl Page, way: usize) -> bool {
     let watch = async {
         let mut longest = Duration::ZERO;
         for _ in 0..30 {

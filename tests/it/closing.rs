@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use serde_json::{Value, json};
 use tokio::sync::Semaphore;
 
-use crate::connecting::{PAGE, becomes, open};
+use crate::connecting::{PAGE, open, wait_for_status};
 use crate::support::application::{Application, Call};
 use crate::support::browser::{Browser, Window};
 use crate::support::client::Backend;
@@ -49,7 +49,7 @@ async fn a_page_that_disconnects_while_it_connects_names_no_connection_and_can_c
     );
     permits.add_permits(2);
     window.run("connection.connect()").await;
-    becomes(&window, "listening").await;
+    wait_for_status(&window, "listening").await;
     // The id that was disconnected is not used again. Later calls wait for the next connection.
     let before = window
         .run(
@@ -94,18 +94,21 @@ async fn a_page_that_disconnects_when_it_is_told_of_the_connection_does_not_list
 async fn a_page_that_does_not_want_to_come_back_is_closed_by_the_end_unless_it_listens_anew() {
     let (_server, _browser, _application, window) = open_page().await;
     window.run("connection.connect()").await;
-    becomes(&window, "listening").await;
+    wait_for_status(&window, "listening").await;
     let breaks = "connection.websocket.dispatchEvent(new CloseEvent('close', { code: 1006 }))";
     window
         .run(&format!(
             "connection.shouldReconnect = false;
              connection.listenCloseCallback = () => connection.startListening();
-             fate.length = 0;
+             statuses.length = 0;
              {breaks};"
         ))
         .await;
     eventually("the client listens again", async || {
-        window.run("return fate.map(({ status }) => status)").await == json!(["listening"])
+        window
+            .run("return statuses.map(({ status }) => status)")
+            .await
+            == json!(["listening"])
     })
     .await;
     let status = window
@@ -143,7 +146,7 @@ async fn an_answer_without_an_id_is_a_failure_and_one_without_channels_changes_n
              connection.connect();",
         )
         .await;
-    becomes(&window, "listening").await;
+    wait_for_status(&window, "listening").await;
     assert_eq!(
         window.run("return told").await,
         json!([[200, null], [200, "signed in"], [200, {}]])
@@ -159,7 +162,7 @@ async fn an_answer_without_an_id_is_a_failure_and_one_without_channels_changes_n
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_call_carries_what_it_was_given_whatever_the_page_does_with_it_afterwards() {
+async fn a_call_keeps_its_arguments_when_the_page_changes_them_afterwards() {
     let (_server, _browser, mut application, window) = open_page().await;
     window
         .run(
@@ -185,25 +188,25 @@ async fn a_call_carries_what_it_was_given_whatever_the_page_does_with_it_afterwa
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_retry_waits_also_when_a_callback_passes_on_what_it_was_given() {
+async fn a_retry_waits_when_a_callback_passes_its_arguments_on() {
     let (_server, _browser, _application, window) = open_page().await;
     let waits = window
         .run(
             "connection.increaseBounceIv = 50_000;
              connection.retryConnection({ status: 500 }, 'no');
-             return [connection.status, fate.at(-1).wait > 20_000];",
+             return [connection.status, statuses.at(-1).wait > 20_000];",
         )
         .await;
     assert_eq!(waits, json!(["waiting", true]));
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn connecting_a_shared_connection_again_asks_as_the_user_of_now() {
+async fn connecting_a_shared_connection_again_uses_the_current_user() {
     let (_server, _browser, mut application, window) = open_page().await;
     window
         .run("connection.shareAs = 'app'; connection.connect()")
         .await;
-    becomes(&window, "listening").await;
+    wait_for_status(&window, "listening").await;
     assert_eq!(application.call().await.body["username"], "alice");
     window
         .run("connection.closeConnection(); connection.username = 'bob'; connection.connect()")

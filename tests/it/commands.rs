@@ -68,7 +68,7 @@ fn sign_prints_a_signature() {
 }
 
 #[test]
-fn health_tells_by_its_exit_code() {
+fn health_reports_by_its_exit_code() {
     let server = Server::start(&[]);
     let port = server.address.split(':').nth(1).unwrap().to_owned();
     assert_eq!(
@@ -285,7 +285,7 @@ fn an_idle_deadline_that_would_close_healthy_connections_is_refused() {
 }
 
 #[test]
-fn in_an_ini_file_a_too_short_idle_deadline_is_raised_and_warned_of() {
+fn a_too_short_idle_deadline_in_an_ini_file_is_raised_and_warned_of() {
     for (text, from, to) in [
         ("gc_conns_after = 3", "3", "6"),
         ("gc_conns_after = 5", "5", "6"),

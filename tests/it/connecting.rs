@@ -15,7 +15,7 @@ use crate::support::server::Server;
 
 pub(crate) const PAGE: &str = "<!doctype html><title>A page</title><link rel=icon href=data:,>";
 
-/// Opens a page and makes `connection`, which adds its changes of status to `fate`.
+/// Opens a page and makes `connection`, which adds its changes of status to `statuses`.
 pub(crate) async fn open(browser: &Browser, application: &Application, server: &Server) -> Window {
     let window = browser.open(&application.address, "/").await;
     prepare(&window, server).await;
@@ -36,15 +36,17 @@ async fn prepare(window: &Window, server: &Server) {
              }}
              connection.websocketUrl = 'ws://{push}/ws';
              connection.increaseBounceIv = 20;
-             window.fate = [];
-             connection.on('status', (status) => fate.push({{ ...status, at: performance.now() }}));
-             window.heard = [];
-             connection.on('message', ({{ message }}) => heard.push(message.n));"
+             window.statuses = [];
+             connection.on('status', (status) =>
+                 statuses.push({{ ...status, at: performance.now() }}),
+             );
+             window.received = [];
+             connection.on('message', ({{ message }}) => received.push(message.n));"
         ))
         .await;
 }
 
-pub(crate) async fn becomes(window: &Window, status: &str) {
+pub(crate) async fn wait_for_status(window: &Window, status: &str) {
     eventually(&format!("it is {status}"), async || {
         window.run("return connection.status").await == status
     })
@@ -172,7 +174,7 @@ async fn async_mutators_are_awaited_and_one_that_fails_fails_its_call() {
              connection.connect();",
         )
         .await;
-    becomes(&window, "listening").await;
+    wait_for_status(&window, "listening").await;
     window
         .run("await connection.message({ user: 'alice', channel: 'lobby', message: { n: 1 } })")
         .await;
@@ -224,13 +226,14 @@ async fn an_application_that_refuses_is_asked_again_only_by_connect() {
     for code in [401, 403, 410] {
         status.store(code, Ordering::Relaxed);
         window
-            .run("fate.length = told.length = 0; connection.connect()")
+            .run("statuses.length = told.length = 0; connection.connect()")
             .await;
-        becomes(&window, "refused").await;
+        wait_for_status(&window, "refused").await;
         let reason = format!("not with {code}");
         let last = window
             .run(
-                "const { status, reason, code } = fate.at(-1); return [status, reason, code, told]",
+                "const { status, reason, code } = statuses.at(-1);
+                 return [status, reason, code, told]",
             )
             .await;
         assert_eq!(last, json!(["refused", reason, code, [[code, reason]]]));
@@ -243,7 +246,7 @@ async fn an_application_that_refuses_is_asked_again_only_by_connect() {
             )
             .await;
         assert_eq!(
-            window.run("return fate.length").await,
+            window.run("return statuses.length").await,
             2,
             "connecting, refused"
         );
@@ -251,12 +254,14 @@ async fn an_application_that_refuses_is_asked_again_only_by_connect() {
     }
     // Another status leads to another attempt.
     status.store(500, Ordering::Relaxed);
-    window.run("fate.length = 0; connection.connect()").await;
+    window
+        .run("statuses.length = 0; connection.connect()")
+        .await;
     for _ in 0..3 {
         application.call().await;
     }
     status.store(200, Ordering::Relaxed);
-    becomes(&window, "listening").await;
+    wait_for_status(&window, "listening").await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -279,7 +284,7 @@ async fn tabs_that_share_a_refused_connection_are_refused_together_until_one_con
     let share = "connection.shareAs = 'app'; connection.connect()";
     let window = open(&browser, &application, &server).await;
     window.run(share).await;
-    becomes(&window, "refused").await;
+    wait_for_status(&window, "refused").await;
     let leader = window.driver.window().await.unwrap();
     let follower = window.driver.new_tab().await.unwrap();
     window.driver.switch_to_window(follower).await.unwrap();
@@ -287,14 +292,14 @@ async fn tabs_that_share_a_refused_connection_are_refused_together_until_one_con
     prepare(&window, &server).await;
     window.run(share).await;
     eventually("it is told why", async || {
-        window.run("return fate.at(-1).reason").await == "sign in"
+        window.run("return statuses.at(-1).reason").await == "sign in"
     })
     .await;
     is_signed_in.store(true, Ordering::Relaxed);
     window.run("connection.connect()").await;
-    becomes(&window, "listening").await;
+    wait_for_status(&window, "listening").await;
     window.driver.switch_to_window(leader).await.unwrap();
-    becomes(&window, "listening").await;
+    wait_for_status(&window, "listening").await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -305,26 +310,26 @@ async fn a_websocket_that_tells_of_an_error_and_of_no_close_has_ended() {
     let application = Application::passing_on(PAGE, &server).await;
     let window = open(&browser, &application, &server).await;
     window.run("connection.connect()").await;
-    becomes(&window, "listening").await;
+    wait_for_status(&window, "listening").await;
     let waited = window
         .run(
             "const broken = connection.websocket;
              const start = performance.now();
-             fate.length = 0;
+             statuses.length = 0;
              broken.dispatchEvent(new Event('error'));
-             while (fate.at(-1)?.status !== 'listening') {
+             while (statuses.at(-1)?.status !== 'listening') {
                  await new Promise((go) => setTimeout(go, 10));
                  if (performance.now() - start > 10_000) return 'it stays deaf';
              }
              const isClosed = broken.readyState > WebSocket.OPEN;
              const isReplaced = connection.websocket !== broken && isClosed;
-             return isReplaced ? fate.map(({ status }) => status) : 'the old one';",
+             return isReplaced ? statuses.map(({ status }) => status) : 'the old one';",
         )
         .await;
     assert_eq!(waited, json!(["waiting", "listening"]));
     publisher.say("lobby", json!({"n": 1})).await;
-    eventually("the message is heard", async || {
-        window.run("return heard").await == json!([1])
+    eventually("the message is received", async || {
+        window.run("return received").await == json!([1])
     })
     .await;
 }

@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use self::clients::{Client, Seen, Tally};
+use self::clients::{Client, ClientRecord, Tally};
 use crate::support::client::Backend;
 use crate::support::server::Server;
 
@@ -23,7 +23,7 @@ const MESSAGES: usize = 1000;
 const PER_CALL: usize = 5;
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
-async fn nothing_is_lost_or_out_of_order_while_clients_drop_and_return() {
+async fn messages_stay_complete_and_in_order_while_clients_drop_and_return() {
     let server = Server::start(&[]);
     let backend = Backend::of(&server);
     let published = Arc::new(AtomicBool::new(false));
@@ -49,7 +49,7 @@ async fn nothing_is_lost_or_out_of_order_while_clients_drop_and_return() {
     published.store(true, Ordering::Relaxed);
     let mut total = Tally::default();
     for (index, client) in clients.into_iter().enumerate() {
-        let seen: Seen = tokio::time::timeout(Duration::from_secs(60), client)
+        let seen: ClientRecord = tokio::time::timeout(Duration::from_secs(60), client)
             .await
             .expect("a client did not receive all messages")
             .unwrap();

@@ -23,24 +23,24 @@ async fn two_windows_talk_by_each_transport() {
     let browser = Browser::start().await;
     let alice = join(&browser, &server, "alice").await;
     let bob = join(&browser, &server, "bob").await;
-    alice.says("#people", "bob").await;
-    bob.says("#people", "alice").await;
+    alice.wait_for_text("#people", "bob").await;
+    bob.wait_for_text("#people", "alice").await;
     for transport in ["websocket", "sse", "long-poll"] {
         alice.choose("#transport", transport).await;
-        alice.says("#connection", transport).await;
+        alice.wait_for_text("#connection", transport).await;
         bob.choose("#transport", transport).await;
-        bob.says("#connection", transport).await;
+        bob.wait_for_text("#connection", transport).await;
         say(&alice, &format!("hello by {transport}")).await;
-        bob.says("#messages", &format!("hello by {transport}"))
+        bob.wait_for_text("#messages", &format!("hello by {transport}"))
             .await;
         say(&bob, &format!("hello too by {transport}")).await;
         alice
-            .says("#messages", &format!("hello too by {transport}"))
+            .wait_for_text("#messages", &format!("hello too by {transport}"))
             .await;
     }
     alice.screenshot("demo").await;
-    alice.is_sound().await;
-    bob.is_sound().await;
+    alice.assert_sound().await;
+    bob.assert_sound().await;
     alice.close().await;
     bob.close().await;
 }
@@ -58,7 +58,7 @@ async fn messages_are_edited_deleted_and_found_again() {
     let bob = join(&browser, &server, "bob").await;
     say(&alice, "frist").await;
     say(&alice, "second").await;
-    bob.says("#messages", "second").await;
+    bob.wait_for_text("#messages", "second").await;
     assert!(
         !bob.text("#messages").await.contains("Delete"),
         "others' messages cannot be changed"
@@ -69,19 +69,19 @@ async fn messages_are_edited_deleted_and_found_again() {
         .await;
     alice.fill("#messages form input", "first").await;
     alice.click("#messages form button").await;
-    bob.says("#messages", "first").await;
-    bob.says("#messages", "edited").await;
+    bob.wait_for_text("#messages", "first").await;
+    bob.wait_for_text("#messages", "edited").await;
     alice.point_at(&item("second")).await;
     alice
         .click_at(&format!("{}//button[text()='Delete']", item("second")))
         .await;
-    bob.stops_saying("#messages", "second").await;
+    bob.wait_until_text_is_gone("#messages", "second").await;
     // A user who comes later sees the edited message.
     let carol = join(&browser, &server, "carol").await;
-    carol.says("#messages", "first").await;
+    carol.wait_for_text("#messages", "first").await;
     assert!(!carol.text("#messages").await.contains("frist"));
-    alice.is_sound().await;
-    carol.is_sound().await;
+    alice.assert_sound().await;
+    carol.assert_sound().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -91,8 +91,8 @@ async fn a_visitor_joins_at_once_and_can_change_the_name() {
     let mut names = Vec::new();
     for _ in 0..2 {
         let window = browser.open(&server.address, "/demo").await;
-        window.says("#connection", "Connected by").await;
-        window.says("#people", " (you)").await;
+        window.wait_for_text("#connection", "Connected by").await;
+        window.wait_for_text("#people", " (you)").await;
         let you = "const items = [...document.querySelectorAll('#people li')];
              const you = items.find((item) => item.textContent.endsWith(' (you)'));
              return you.textContent.replace(' (you)', '')";
@@ -101,20 +101,20 @@ async fn a_visitor_joins_at_once_and_can_change_the_name() {
     }
     let ((window, name), (other, other_name)) = (&names[0], &names[1]);
     assert_ne!(name, other_name);
-    window.says("#people", other_name).await;
+    window.wait_for_text("#people", other_name).await;
     window.click("#rename").await;
     let field = window.find("#join input[name=username]").await;
     assert_eq!(field.value().await.unwrap().as_deref(), Some(&**name));
-    window.is_sound_everywhere("demo-door").await;
+    window.assert_sound_on_all_screens("demo-door").await;
     window.fill("#join input[name=username]", "alice").await;
     window.click("#join button").await;
-    window.says("#people", "alice (you)").await;
-    other.says("#people", "alice").await;
-    other.stops_saying("#people", name).await;
+    window.wait_for_text("#people", "alice (you)").await;
+    other.wait_for_text("#people", "alice").await;
+    other.wait_until_text_is_gone("#people", name).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_pulled_plug_is_followed_by_catch_up() {
+async fn an_unplugged_client_catches_up_afterwards() {
     let server = Server::start(&[("demo", "true"), ("gc-conns-after", "600")]);
     let browser = Browser::start().await;
     let alice = join(&browser, &server, "alice").await;
@@ -122,15 +122,16 @@ async fn a_pulled_plug_is_followed_by_catch_up() {
     for transport in ["websocket", "sse", "long-poll"] {
         alice.choose("#transport", transport).await;
         alice
-            .says("#connection", &format!("Connected by {transport}"))
+            .wait_for_text("#connection", &format!("Connected by {transport}"))
             .await;
         alice.click("#plug").await;
-        alice.says("#connection", "Unplugged").await;
+        alice.wait_for_text("#connection", "Unplugged").await;
         for text in ["one", "two"] {
             say(&bob, &format!("{text} by {transport}")).await;
         }
         say(&alice, &format!("mine by {transport}")).await;
-        bob.says("#messages", &format!("mine by {transport}")).await;
+        bob.wait_for_text("#messages", &format!("mine by {transport}"))
+            .await;
         assert!(
             !alice
                 .text("#messages")
@@ -139,9 +140,11 @@ async fn a_pulled_plug_is_followed_by_catch_up() {
         );
         alice.click("#plug").await;
         alice
-            .says("#connection", &format!("Connected by {transport}"))
+            .wait_for_text("#connection", &format!("Connected by {transport}"))
             .await;
-        alice.says("#catch-up", "Caught up: 3 messages").await;
+        alice
+            .wait_for_text("#catch-up", "Caught up: 3 messages")
+            .await;
         for text in ["one", "two", "mine"] {
             let count = "return [...document.querySelectorAll('#messages .is-caught-up .text')]
                  .filter(({ textContent }) => textContent === arguments_text).length";
@@ -154,11 +157,11 @@ async fn a_pulled_plug_is_followed_by_catch_up() {
     let end = "const log = document.getElementById('log');
          return log.scrollHeight - log.scrollTop - log.clientHeight";
     assert!(alice.run(end).await.as_f64().unwrap() < 2.0);
-    alice.is_sound_everywhere("demo-caught-up").await;
+    alice.assert_sound_on_all_screens("demo-caught-up").await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn messages_of_one_user_are_a_group_and_the_pointer_shows_what_can_be_done() {
+async fn messages_of_one_user_are_grouped_and_the_pointer_shows_their_actions() {
     let server = Server::start(&[("demo", "true")]);
     let browser = Browser::start().await;
     let alice = join(&browser, &server, "alice").await;
@@ -170,7 +173,7 @@ async fn messages_of_one_user_are_a_group_and_the_pointer_shows_what_can_be_done
         (&alice, "four"),
     ] {
         say(window, text).await;
-        alice.says("#messages", text).await;
+        alice.wait_for_text("#messages", text).await;
     }
     let groups = "const items = [...document.querySelectorAll('#messages li[data-uuid]')];
          return items.map((item) => item.classList.contains('is-continued'))";
@@ -185,13 +188,13 @@ async fn messages_of_one_user_are_a_group_and_the_pointer_shows_what_can_be_done
     .await;
     alice.screenshot("demo-actions").await;
     // The messages of others have no actions.
-    bob.says("#messages", "four").await;
+    bob.wait_for_text("#messages", "four").await;
     let actions = "return document.querySelectorAll('#messages .actions').length";
     assert_eq!(bob.run(actions).await, 1);
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_is_private_is_read_by_two() {
+async fn private_messages_are_shown_to_two_users_only() {
     let server = Server::start(&[("demo", "true")]);
     let browser = Browser::start().await;
     let alice = join(&browser, &server, "alice").await;
@@ -201,17 +204,17 @@ async fn what_is_private_is_read_by_two() {
         .click_at("//ul[@id='people']//button[contains(., 'bob')]")
         .await;
     say(&alice, "between us").await;
-    alice.says("#messages", "between us").await;
-    bob.says("#private", "@alice").await;
-    bob.says("#private", "1 new").await;
+    alice.wait_for_text("#messages", "between us").await;
+    bob.wait_for_text("#private", "@alice").await;
+    bob.wait_for_text("#private", "1 new").await;
     bob.click("#private button").await;
-    bob.says("#messages", "between us").await;
+    bob.wait_for_text("#messages", "between us").await;
     say(&alice, "and this").await;
-    bob.says("#messages", "and this").await;
+    bob.wait_for_text("#messages", "and this").await;
     say(&carol, "hello all").await;
-    carol.says("#messages", "hello all").await;
+    carol.wait_for_text("#messages", "hello all").await;
     assert_eq!(carol.text("#private").await, "");
-    bob.is_sound().await;
+    bob.assert_sound().await;
     bob.screenshot("demo-private").await;
 }
 
@@ -222,7 +225,8 @@ async fn channels_are_joined_and_left_and_states_are_seen() {
     let alice = join(&browser, &server, "alice").await;
     let bob = join(&browser, &server, "bob").await;
     alice.choose_text("#status", "Busy").await;
-    bob.says("#people", "alice (\u{2068}busy\u{2069})").await;
+    bob.wait_for_text("#people", "alice (\u{2068}busy\u{2069})")
+        .await;
     for window in [&alice, &bob] {
         window.click("button[aria-label='Join quiet']").await;
         window.find("button[aria-label='Leave quiet']").await;
@@ -231,17 +235,17 @@ async fn channels_are_joined_and_left_and_states_are_seen() {
             .await;
     }
     say(&alice, "hush").await;
-    bob.says("#messages", "hush").await;
+    bob.wait_for_text("#messages", "hush").await;
     bob.click("button[aria-label='Leave quiet']").await;
     bob.find("button[aria-label='Join quiet']").await;
     alice.click("#leave").await;
     alice.find("#join").await;
     bob.click_at("//ul[@id='channels']//button[contains(., '#lobby')]")
         .await;
-    bob.says("#messages", "aliceleft").await;
-    bob.stops_saying("#people", "alice").await;
-    bob.is_sound().await;
-    alice.is_sound().await;
+    bob.wait_for_text("#messages", "aliceleft").await;
+    bob.wait_until_text_is_gone("#people", "alice").await;
+    bob.assert_sound().await;
+    alice.assert_sound().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -250,13 +254,15 @@ async fn a_name_in_use_is_refused_and_a_reload_keeps_ones_own() {
     let browser = Browser::start().await;
     let alice = join(&browser, &server, "alice").await;
     let other = browser.open(&server.address, "/demo?name=alice").await;
-    other.says("#join-error", "This name is taken").await;
+    other
+        .wait_for_text("#join-error", "This name is taken")
+        .await;
     say(&alice, "before").await;
-    alice.says("#messages", "before").await;
+    alice.wait_for_text("#messages", "before").await;
     alice.driver.refresh().await.unwrap();
-    alice.says("#connection", "Connected by").await;
-    alice.says("#messages", "before").await;
-    alice.is_sound().await;
+    alice.wait_for_text("#connection", "Connected by").await;
+    alice.wait_for_text("#messages", "before").await;
+    alice.assert_sound().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -271,69 +277,69 @@ async fn hostile_names_and_messages_are_text() {
     let bob = join(&browser, &server, "bob").await;
     for name in &names {
         let window = join(&browser, &server, name).await;
-        bob.says("#people", name).await;
+        bob.wait_for_text("#people", name).await;
         say(
             &window,
             &format!("<img src=x onerror=\"document.title = 'hacked'\"> \u{202e}{name}"),
         )
         .await;
-        bob.says(
+        bob.wait_for_text(
             "#messages",
             &format!("<img src=x onerror=\"document.title = 'hacked'\"> \u{202e}{name}"),
         )
         .await;
-        window.is_sound().await;
+        window.assert_sound().await;
     }
     assert_eq!(bob.driver.title().await.unwrap(), "Chat – Channelstream");
-    bob.is_sound().await;
+    bob.assert_sound().await;
     bob.screenshot("demo-hostile").await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_killed_and_restarted_server_is_survived() {
+async fn the_demo_survives_a_killed_and_restarted_server() {
     let mut server = Server::start(&[("demo", "true")]);
     let browser = Browser::start().await;
     let alice = join(&browser, &server, "alice").await;
     let bob = join(&browser, &server, "bob").await;
     server.restart();
-    alice.says("#connection", "Connected by").await;
-    bob.says("#connection", "Connected by").await;
-    alice.says("#people", "bob").await;
+    alice.wait_for_text("#connection", "Connected by").await;
+    bob.wait_for_text("#connection", "Connected by").await;
+    alice.wait_for_text("#people", "bob").await;
     say(&alice, "still here").await;
-    bob.says("#messages", "still here").await;
+    bob.wait_for_text("#messages", "still here").await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_phone_in_the_dark_shows_all_of_it() {
+async fn the_demo_works_on_a_dark_phone() {
     let server = Server::start(&[("demo", "true")]);
     let browser = Browser::start().await;
     let window = browser.open(&server.address, "/").await;
-    window.looks_like_a_phone_in_the_dark().await;
-    window.is_sound().await;
-    window.fits().await;
+    window.emulate_dark_phone().await;
+    window.assert_sound().await;
+    window.assert_fits().await;
     window.goto("/demo?name=alice").await;
-    window.says("#connection", "Connected by").await;
+    window.wait_for_text("#connection", "Connected by").await;
     say(&window, "from a phone").await;
-    window.says("#messages", "from a phone").await;
+    window.wait_for_text("#messages", "from a phone").await;
     // The conversation fills the screen. What is set once is below it.
     let places = "const place = (id) => document.getElementById(id).getBoundingClientRect();
          return place('compose').bottom <= innerHeight && place('settings').top >= innerHeight";
     assert_eq!(window.run(places).await, true);
-    window.is_sound().await;
-    window.fits().await;
+    window.assert_sound().await;
+    window.assert_fits().await;
     window.screenshot("demo-phone").await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn the_front_page_leads_on() {
+async fn the_links_of_the_front_page_work() {
     let server = Server::start(&[("demo", "true")]);
     let browser = Browser::start().await;
     let window = browser.open(&server.address, "/").await;
     window
-        .says("header", concat!("Version ", env!("CARGO_PKG_VERSION")))
+        .wait_for_text("header", concat!("Version ", env!("CARGO_PKG_VERSION")))
         .await;
-    window.is_sound().await;
-    window.is_sound_everywhere("front").await;
+    window.assert_sound().await;
+    window.assert_sound_on_all_screens("front").await;
     for (link, path) in [
         ("demo", "/demo"),
         ("admin", "/admin/sign_in"),
@@ -341,8 +347,8 @@ async fn the_front_page_leads_on() {
     ] {
         window.goto("/").await;
         window.click(&format!(".cards a[href='/{link}']")).await;
-        window.arrives(path).await;
-        window.is_sound().await;
+        window.wait_for_page(path).await;
+        window.assert_sound().await;
     }
 }
 

@@ -105,7 +105,7 @@ async fn descriptions_are_whole_sentences_and_each_is_about_one_thing() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn only_the_applications_object_and_state_are_free() {
+async fn only_objects_and_states_of_the_application_have_a_free_form() {
     let description = described().await;
     let mut free = Vec::new();
     visit(&description, &mut Vec::new(), &mut |path, value| {
@@ -175,7 +175,7 @@ async fn every_call_names_each_answer_that_it_can_give() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_callers_may_send_in_other_ways_is_described() {
+async fn alternative_forms_of_requests_are_described() {
     let description = described().await;
     let schemas = &description["components"]["schemas"];
     let subscribe = &description["paths"]["/subscribe"]["post"];
@@ -276,7 +276,7 @@ async fn the_examples_of_requests_are_accepted() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn events_are_as_they_are_described() {
+async fn events_match_their_description() {
     let server = Server::start(&[]);
     let backend = Backend::of(&server);
     let description = description(&backend).await;
@@ -368,7 +368,7 @@ async fn events_are_as_they_are_described() {
 /// A change to the description changes this snapshot, for review. `INSTA_UPDATE=always` accepts the
 /// new one.
 #[tokio::test(flavor = "multi_thread")]
-async fn the_description_is_as_it_was_reviewed() {
+async fn the_description_matches_the_reviewed_snapshot() {
     let mut description = described().await;
     description["info"]["version"] = json!("any");
     insta::assert_json_snapshot!("description", description);

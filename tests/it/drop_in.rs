@@ -178,7 +178,7 @@ async fn a_callback_may_be_an_item_of_a_list() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn nothing_is_at_the_root_unless_the_demo_is_on() {
+async fn the_root_is_not_found_unless_the_demo_is_on() {
     let status = async |server: &Server| {
         Backend::of(server)
             .unsigned(Method::GET, "/")

@@ -91,7 +91,7 @@ fn first_text(answer: &Value) -> String {
 }
 
 /// Checks that the answer names this error, and that the page tells its status and text.
-async fn is_as_on_the_page(name: &str, request: RequestBuilder) {
+async fn assert_documented(name: &str, request: RequestBuilder) {
     let answer = request.send().await.unwrap();
     let (status, headers) = (answer.status().as_u16(), answer.headers().clone());
     let text = answer.text().await.unwrap();
@@ -190,7 +190,7 @@ async fn answers_name_their_error_and_the_page_quotes_them() {
             user("channels", json!(["a", "b", "c"])),
         ),
     ] {
-        is_as_on_the_page(name, request).await;
+        assert_documented(name, request).await;
     }
 }
 
@@ -219,6 +219,6 @@ async fn refusals_by_settings_name_their_error() {
             backend.unsigned(Method::GET, "/health").header("via", "1"),
         ),
     ] {
-        is_as_on_the_page(name, request).await;
+        assert_documented(name, request).await;
     }
 }

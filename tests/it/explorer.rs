@@ -12,7 +12,7 @@ async fn the_explorer_makes_a_signed_call() {
     let browser = Browser::start().await;
     let window = browser.open(&server.address, "/api-explorer").await;
     window.sign_in("panel").await;
-    window.arrives("/api-explorer").await;
+    window.wait_for_page("/api-explorer").await;
     window.find("#operations-channels-info").await;
     window.screenshot("explorer").await;
     window.fill("#secret", "a secret of our own").await;
@@ -23,12 +23,12 @@ async fn the_explorer_makes_a_signed_call() {
         .click("#operations-channels-info button.execute")
         .await;
     window
-        .says(
+        .wait_for_text(
             "#operations-channels-info .live-responses-table .response .response-col_status",
             "200",
         )
         .await;
-    window.is_sound_everywhere("explorer").await;
+    window.assert_sound_on_all_screens("explorer").await;
     // The last look was at a dark page.
     let background =
         "return getComputedStyle(document.querySelector('.swagger-ui')).backgroundColor";
@@ -36,7 +36,7 @@ async fn the_explorer_makes_a_signed_call() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn every_path_is_described_and_everything_described_is_there() {
+async fn every_path_is_described_and_every_described_path_exists() {
     let server = Server::start(&[]);
     let backend = Backend::of(&server);
     let description: serde_json::Value = backend

@@ -9,7 +9,7 @@ use std::time::Duration;
 use reqwest::Method;
 use serde_json::{Value, json};
 
-use crate::metrics::reading::Numbers;
+use crate::metrics::reading::Metrics;
 use crate::support::client::Backend;
 use crate::support::event_stream::EventStream;
 use crate::support::eventually;
@@ -17,7 +17,7 @@ use crate::support::folder::Folder;
 use crate::support::server::Server;
 use crate::support::websocket::WebSocket;
 
-const SOON: Duration = Duration::from_secs(10);
+const TIMEOUT: Duration = Duration::from_secs(10);
 
 /// Starts a server that panics at these places.
 fn server_with(faults: &str, flags: &[(&str, &str)]) -> (Server, Backend) {
@@ -27,20 +27,20 @@ fn server_with(faults: &str, flags: &[(&str, &str)]) -> (Server, Backend) {
 }
 
 /// Waits for a close that tells a page to connect again.
-async fn connects_again(socket: &mut WebSocket) {
-    let (code, reason) = socket.ended(SOON).await.flatten().unwrap();
+async fn wait_for_close(socket: &mut WebSocket) {
+    let (code, reason) = socket.ended(TIMEOUT).await.flatten().unwrap();
     assert_eq!(code, 4004, "{reason}");
     assert!(reason.starts_with("a fault of the server"), "{reason}");
 }
 
 /// Waits until the server has counted this many failed actors of a kind, and as many panics.
-async fn counted(backend: &Backend, kind: &str, actors: f64) {
+async fn wait_for_failed_actors(backend: &Backend, kind: &str, actors: f64) {
     let name = format!("channelstream_actor_faults_total{{kind=\"{kind}\"}}");
     eventually("the fault is counted", async || {
-        Numbers::read(backend).await.get(&name) == actors
+        Metrics::read(backend).await.get(&name) == actors
     })
     .await;
-    let panics = Numbers::read(backend).await;
+    let panics = Metrics::read(backend).await;
     assert_eq!(panics.get("channelstream_panics_total"), actors);
 }
 
@@ -57,13 +57,13 @@ async fn users_of(backend: &Backend, channel: &str) -> Value {
     info["channels"][channel]["users"].clone()
 }
 
-async fn population(backend: &Backend) -> [f64; 3] {
-    let numbers = Numbers::read(backend).await;
+async fn actor_counts(backend: &Backend) -> [f64; 3] {
+    let numbers = Metrics::read(backend).await;
     ["channel", "user", "connection"]
         .map(|kind| numbers.get(&format!("channelstream_actors{{kind=\"{kind}\"}}")))
 }
 
-async fn a_channel_falls(flags: &[(&str, &str)]) {
+async fn check_channel_panic(flags: &[(&str, &str)]) {
     let (server, backend) = server_with("channel:bad", flags);
     let config = json!({"bad": {"notify_presence": true}});
     let connect =
@@ -78,7 +78,7 @@ async fn a_channel_falls(flags: &[(&str, &str)]) {
     backend.say("good", json!({"n": 1})).await;
     // An event before it shows that carol has joined.
     while events
-        .soon()
+        .expect_next()
         .await
         .list()
         .iter()
@@ -89,7 +89,7 @@ async fn a_channel_falls(flags: &[(&str, &str)]) {
 
     let mut alices = WebSocket::open(&server.address, &alice).await.unwrap();
     backend.say("bad", json!({"n": 2})).await;
-    connects_again(&mut alices).await;
+    wait_for_close(&mut alices).await;
     // A client that was away also finds its connection ended, and not a dead place in the channel.
     eventually(
         "the connection of the absent client has ended",
@@ -128,26 +128,26 @@ async fn a_channel_falls(flags: &[(&str, &str)]) {
     backend.say("good", json!({"n": 3})).await;
     assert_eq!(bobs.event().await["message"]["n"], 3);
     assert_eq!(alices.event().await["message"]["n"], 3);
-    counted(&backend, "channel", 1.0).await;
-    let numbers = Numbers::read(&backend).await;
+    wait_for_failed_actors(&backend, "channel", 1.0).await;
+    let numbers = Metrics::read(&backend).await;
     let closes = "channelstream_connection_closes_total{reason=\"fault\"}";
     assert_eq!(numbers.get(closes), 2.0);
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_channel_that_panics_takes_down_nobody_elses() {
-    a_channel_falls(&[]).await;
+async fn a_channel_that_panics_ends_no_other_channel() {
+    check_channel_panic(&[]).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_channel_that_panics_takes_down_nobody_elses_with_a_store() {
+async fn a_channel_that_panics_ends_no_other_channel_with_a_store() {
     let folder = Folder::new();
     let path = folder.path("state.sqlite");
-    a_channel_falls(&[("store", "file"), ("store-path", &path)]).await;
+    check_channel_panic(&[("store", "file"), ("store-path", &path)]).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_channel_that_panics_with_more_on_its_way_ends_once() {
+async fn a_channel_that_panics_with_more_messages_waiting_ends_once() {
     let (server, backend) = server_with("channel:bad", &[("workers", "1")]);
     let conn_id = backend.connect("alice", &["bad"]).await;
     let mut socket = WebSocket::open(&server.address, &conn_id).await.unwrap();
@@ -155,12 +155,12 @@ async fn a_channel_that_panics_with_more_on_its_way_ends_once() {
     // process.
     let says = (0..200).map(|n| backend.say("bad", json!({"n": n})));
     futures_util::future::join_all(says).await;
-    connects_again(&mut socket).await;
+    wait_for_close(&mut socket).await;
     assert_eq!(try_post(&backend, "/info", json!({"info": {}})).await, 200);
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_user_that_panics_takes_down_its_connections_and_no_one_else() {
+async fn a_user_that_panics_ends_its_connections_and_no_other_user() {
     let (server, backend) = server_with("user:alice", &[]);
     let config = json!({"room": {"notify_presence": true}});
     backend.post("/channel_config", config).await;
@@ -171,7 +171,7 @@ async fn a_user_that_panics_takes_down_its_connections_and_no_one_else() {
     assert_eq!(bobs.event().await["message"]["action"], "joined");
     let state = json!({"user": "alice", "user_state": {"a": 1}});
     assert_ne!(try_post(&backend, "/user_state", state).await, 200);
-    connects_again(&mut alices).await;
+    wait_for_close(&mut alices).await;
     assert_eq!(bobs.event().await["message"]["action"], "parted");
     assert_eq!(users_of(&backend, "room").await, json!(["bob"]));
 
@@ -183,12 +183,12 @@ async fn a_user_that_panics_takes_down_its_connections_and_no_one_else() {
     backend.say("room", json!({"n": 1})).await;
     assert_eq!(alices.event().await["message"]["n"], 1);
     assert_eq!(bobs.event().await["message"]["n"], 1);
-    counted(&backend, "user", 1.0).await;
-    assert_eq!(population(&backend).await, [1.0, 2.0, 2.0]);
+    wait_for_failed_actors(&backend, "user", 1.0).await;
+    assert_eq!(actor_counts(&backend).await, [1.0, 2.0, 2.0]);
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_connection_that_panics_takes_down_nothing_else_of_its_user() {
+async fn a_connection_that_panics_ends_nothing_else_of_its_user() {
     let (server, backend) = server_with("connection:bad", &[]);
     let [one, other] = ["one", "other"].map(|_| backend.connect("alice", &["room"]));
     let (one, other) = (one.await, other.await);
@@ -196,27 +196,27 @@ async fn a_connection_that_panics_takes_down_nothing_else_of_its_user() {
     let mut others = WebSocket::open(&server.address, &other).await.unwrap();
     let subscribe = json!({"conn_id": one, "channels": ["bad"]});
     assert_ne!(try_post(&backend, "/subscribe", subscribe).await, 200);
-    connects_again(&mut ones).await;
+    wait_for_close(&mut ones).await;
     eventually("the connection has left", async || {
-        population(&backend).await == [1.0, 1.0, 1.0]
+        actor_counts(&backend).await == [1.0, 1.0, 1.0]
     })
     .await;
     backend.say("room", json!({"n": 1})).await;
     assert_eq!(others.event().await["message"]["n"], 1);
-    counted(&backend, "connection", 1.0).await;
+    wait_for_failed_actors(&backend, "connection", 1.0).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_socket_that_panics_is_lost_and_its_client_goes_on_where_it_was() {
+async fn a_socket_that_panics_is_lost_and_its_client_resumes() {
     let (server, backend) = server_with("websocket", &[]);
     let conn_id = backend.connect("alice", &["room"]).await;
     let mut socket = WebSocket::open(&server.address, &conn_id).await.unwrap();
     backend.say("room", json!({"n": 1})).await;
-    assert_eq!(socket.ended(SOON).await, Some(None), "without a word");
+    assert_eq!(socket.ended(TIMEOUT).await, Some(None), "without a word");
     let events: Vec<Value> = backend.listen(&conn_id).await.json().await.unwrap();
     assert_eq!(events[0]["message"]["n"], 1);
     assert_eq!(events[0]["catchup"], true);
-    let numbers = Numbers::read(&backend).await;
+    let numbers = Metrics::read(&backend).await;
     assert_eq!(numbers.get("channelstream_panics_total"), 1.0);
 }
 
@@ -231,7 +231,7 @@ async fn a_request_that_panics_closes_its_connection_and_no_other() {
     }
     backend.say("room", json!({"n": 1})).await;
     assert_eq!(socket.event().await["message"]["n"], 1);
-    let numbers = Numbers::read(&backend).await;
+    let numbers = Metrics::read(&backend).await;
     assert!(numbers.get("channelstream_panics_total") >= 3.0);
     server.log_line("a fault of the server has ended one actor, socket or request");
 }

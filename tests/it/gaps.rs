@@ -40,7 +40,7 @@ async fn position(backend: &Backend, user: &str, conn_id: &str, channels: &[&str
         )
         .await;
     while stream
-        .soon()
+        .expect_next()
         .await
         .list()
         .iter()
@@ -61,10 +61,10 @@ async fn gaps(
     let listening = async {
         match way {
             Way::SseHeader => {
-                by_events(sse(backend, conn_id).header("Last-Event-ID", position)).await
+                read_event_stream(sse(backend, conn_id).header("Last-Event-ID", position)).await
             }
             Way::SseQuery => {
-                by_events(sse(backend, conn_id).query(&[("last_event_id", position)])).await
+                read_event_stream(sse(backend, conn_id).query(&[("last_event_id", position)])).await
             }
             Way::WebSocket => {
                 let url = format!(
@@ -102,11 +102,11 @@ async fn gaps(
     gaps
 }
 
-async fn by_events(request: RequestBuilder) -> Vec<Value> {
+async fn read_event_stream(request: RequestBuilder) -> Vec<Value> {
     let mut stream = EventStream::open(request).await;
     let mut events = Vec::new();
     while !has_marker(&events) {
-        events.extend(stream.soon().await.list());
+        events.extend(stream.expect_next().await.list());
     }
     events
 }
@@ -119,7 +119,7 @@ fn has_marker(events: &[Value]) -> bool {
 
 /// Sends the last message, after which no gap is expected. It waits for the client in the private
 /// log, which is sent last.
-async fn mark(backend: &Backend, user: &str) {
+async fn send_marker(backend: &Backend, user: &str) {
     backend
         .post(
             "/message",
@@ -128,7 +128,7 @@ async fn mark(backend: &Backend, user: &str) {
         .await;
 }
 
-fn one_each(channels: &[&str]) -> BTreeMap<String, u64> {
+fn one_gap_each(channels: &[&str]) -> BTreeMap<String, u64> {
     channels
         .iter()
         .map(|&channel| (channel.to_owned(), 1))
@@ -136,7 +136,7 @@ fn one_each(channels: &[&str]) -> BTreeMap<String, u64> {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn who_returns_after_a_restart_is_told_of_one_gap_in_each_log() {
+async fn a_client_that_returns_after_a_restart_gets_one_gap_for_each_log() {
     let mut server = Server::start(&[]);
     let backend = Backend::of(&server);
     let conn_id = backend.connect("alice", &["hall", "room"]).await;
@@ -146,10 +146,10 @@ async fn who_returns_after_a_restart_is_told_of_one_gap_in_each_log() {
     for way in WAYS {
         let backend = Backend::of(&server);
         let conn_id = backend.connect("alice", &["hall", "room"]).await;
-        mark(&backend, "alice").await;
+        send_marker(&backend, "alice").await;
         let gaps = gaps(&server, &backend, way, &conn_id, &position).await;
         println!("{way:?} with a position from before the restart: gaps in {gaps:?}");
-        if gaps != one_each(&["hall", "null", "room"]) {
+        if gaps != one_gap_each(&["hall", "null", "room"]) {
             wrong.push((way, gaps));
         }
     }
@@ -157,7 +157,7 @@ async fn who_returns_after_a_restart_is_told_of_one_gap_in_each_log() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn who_returns_in_the_same_life_is_told_of_no_gap() {
+async fn a_client_that_returns_in_the_same_epochs_gets_no_gap() {
     let server = Server::start(&[]);
     let backend = Backend::of(&server);
     for way in WAYS {
@@ -170,17 +170,17 @@ async fn who_returns_in_the_same_life_is_told_of_no_gap() {
                 json!({"conn_id": conn_id, "channels": ["yard"]}),
             )
             .await;
-        mark(&backend, "alice").await;
+        send_marker(&backend, "alice").await;
         assert_eq!(
             gaps(&server, &backend, way, &conn_id, &position).await,
-            one_each(&[]),
+            one_gap_each(&[]),
             "{way:?}"
         );
     }
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_position_that_names_some_logs_of_this_life_leaves_gaps_in_the_others_only() {
+async fn a_position_with_some_present_epochs_leaves_gaps_in_the_other_logs_only() {
     let server = Server::start(&[]);
     let backend = Backend::of(&server);
     let mut wrong = Vec::new();
@@ -197,12 +197,12 @@ async fn a_position_that_names_some_logs_of_this_life_leaves_gaps_in_the_others_
                 json!({"conn_id": conn_id, "channels": ["hall"]}),
             )
             .await;
-        mark(&backend, "alice").await;
+        send_marker(&backend, "alice").await;
         let gaps = gaps(&server, &backend, way, &conn_id, &position).await;
         println!(
             "{way:?} with a position that names a former epoch of a channel: gaps in {gaps:?}"
         );
-        if gaps != one_each(&["hall"]) {
+        if gaps != one_gap_each(&["hall"]) {
             wrong.push((way, gaps));
         }
     }

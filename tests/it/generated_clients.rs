@@ -68,7 +68,7 @@ async fn listener(server: &Server, backend: &Backend) -> (WebSocket, String, Str
     )
 }
 
-async fn hears_the_message(mut socket: WebSocket) {
+async fn assert_message_arrives(mut socket: WebSocket) {
     let event: Value = socket.event().await;
     assert_eq!(
         (&event["type"], &event["user"], &event["channel"]),
@@ -116,7 +116,7 @@ async fn a_client_generated_in_typescript_compiles_and_publishes_a_message() {
         &["publish.js", &address, &signature],
     )
     .await;
-    hears_the_message(socket).await;
+    assert_message_arrives(socket).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -160,5 +160,5 @@ async fn a_client_generated_in_python_passes_the_type_checker_and_publishes_a_me
         &["publish.py", &address, &signature],
     )
     .await;
-    hears_the_message(socket).await;
+    assert_message_arrives(socket).await;
 }

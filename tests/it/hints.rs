@@ -90,7 +90,7 @@ async fn a_stranger_learns_of_a_signature_only_whether_it_matches_and_is_new() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn terse_answers_name_the_place_and_what_is_needed_there() {
+async fn hints_name_the_place_and_the_expected_value() {
     let server = Server::start(&[]);
     let backend = Backend::of(&server);
     let unknown = "7d444840-9dc0-11d1-b245-5ffdce74fad2";

@@ -13,10 +13,10 @@ use crate::support::scale::scaled;
 use crate::support::server::Server;
 use crate::support::websocket::WebSocket;
 
-const AT_ONCE: usize = 32;
+const CONCURRENCY: usize = 32;
 
 /// Makes a call with this key. Returns its status and body.
-async fn keyed(backend: &Backend, key: &str, body: &Value) -> (StatusCode, String) {
+async fn call_with_key(backend: &Backend, key: &str, body: &Value) -> (StatusCode, String) {
     let request = backend
         .request(Method::POST, "/message")
         .header("Idempotency-Key", key)
@@ -27,15 +27,20 @@ async fn keyed(backend: &Backend, key: &str, body: &Value) -> (StatusCode, Strin
 
 /// Makes calls with other keys, to a channel without subscribers. Returns the number of calls that
 /// were answered with 200.
-async fn others(backend: &Backend, count: usize) -> usize {
+async fn call_with_other_keys(backend: &Backend, count: usize) -> usize {
     let call = |index| {
         let backend = backend.clone();
         tokio::spawn(async move {
             let body = json!([{"user": "b", "channel": "nowhere", "message": {"index": index}}]);
-            keyed(&backend, &format!("other-{index}"), &body).await.0 == 200
+            call_with_key(&backend, &format!("other-{index}"), &body)
+                .await
+                .0
+                == 200
         })
     };
-    let done = stream::iter(0..count).map(call).buffer_unordered(AT_ONCE);
+    let done = stream::iter(0..count)
+        .map(call)
+        .buffer_unordered(CONCURRENCY);
     done.filter(|is_done| std::future::ready(*is_done.as_ref().unwrap()))
         .count()
         .await
@@ -49,7 +54,7 @@ async fn listener(server: &Server, backend: &Backend) -> WebSocket {
 
 /// Returns the rounds whose messages have arrived, each as often as it was delivered, until a last
 /// message arrives.
-async fn heard(backend: &Backend, listener: &mut WebSocket) -> Vec<u64> {
+async fn received_rounds(backend: &Backend, listener: &mut WebSocket) -> Vec<u64> {
     backend.say("room", json!({"is_last": true})).await;
     let mut rounds = Vec::new();
     loop {
@@ -71,11 +76,11 @@ async fn a_key_is_remembered_while_20_000_others_come() {
     let server = Server::start(&[]);
     let backend = Backend::of(&server);
     let mut listener = listener(&server, &backend).await;
-    let first = keyed(&backend, "mine", &round(1)).await;
+    let first = call_with_key(&backend, "mine", &round(1)).await;
     let start = Instant::now();
-    assert_eq!(others(&backend, count).await, count);
-    let again = keyed(&backend, "mine", &round(1)).await;
-    let times = heard(&backend, &mut listener).await.len();
+    assert_eq!(call_with_other_keys(&backend, count).await, count);
+    let again = call_with_key(&backend, "mine", &round(1)).await;
+    let times = received_rounds(&backend, &mut listener).await.len();
     println!(
         "after {count} other keyed calls in {:?}, the repeat was delivered {} times",
         start.elapsed(),
@@ -97,7 +102,7 @@ async fn repeats_at_the_same_time_are_delivered_once_and_answered_alike() {
         let calls: Vec<JoinHandle<_>> = (0..3)
             .map(|_| {
                 let (backend, key, body) = (backend.clone(), key.clone(), body.clone());
-                tokio::spawn(async move { keyed(&backend, &key, &body).await })
+                tokio::spawn(async move { call_with_key(&backend, &key, &body).await })
             })
             .collect();
         let mut answers = Vec::new();
@@ -107,13 +112,13 @@ async fn repeats_at_the_same_time_are_delivered_once_and_answered_alike() {
         assert_eq!(answers[0].0, 200, "{answers:?}");
         different += u64::from(answers.iter().any(|answer| *answer != answers[0]));
     }
-    let heard = heard(&backend, &mut listener).await;
+    let received = received_rounds(&backend, &mut listener).await;
     println!(
         "{rounds} rounds of three calls with one key: {} deliveries, \
          {different} with different answers",
-        heard.len()
+        received.len()
     );
-    assert_eq!((heard, different), ((0..rounds).collect::<Vec<_>>(), 0));
+    assert_eq!((received, different), ((0..rounds).collect::<Vec<_>>(), 0));
 }
 
 /// Returns a call that takes a while, since its messages visit two channels in turn. Its first
@@ -137,18 +142,20 @@ async fn a_repeat_of_a_long_call_waits_for_it_while_12_000_others_come() {
     let backend = Backend::of(&server);
     backend.connect("b", &["left", "right"]).await;
     let mut listener = listener(&server, &backend).await;
-    let (mut heard_of, mut different) = (Vec::new(), 0);
+    let (mut received, mut different) = (Vec::new(), 0);
     for number in 0..rounds {
         let body = long_call(number, length);
         let call = || {
             let (backend, body) = (backend.clone(), body.clone());
-            tokio::spawn(async move { keyed(&backend, &format!("long-{number}"), &body).await })
+            tokio::spawn(
+                async move { call_with_key(&backend, &format!("long-{number}"), &body).await },
+            )
         };
         let first = call();
         // The call is under way as soon as its first message has arrived.
-        heard_of.push(listener.event().await["message"]["round"].as_u64().unwrap());
+        received.push(listener.event().await["message"]["round"].as_u64().unwrap());
         let early = call();
-        others(&backend, count).await;
+        call_with_other_keys(&backend, count).await;
         let is_under_way = !first.is_finished();
         let late = call();
         let (first, early, late) = (
@@ -162,12 +169,12 @@ async fn a_repeat_of_a_long_call_waits_for_it_while_12_000_others_come() {
         );
         different += u64::from(early != first) + u64::from(late != first);
     }
-    heard_of.extend(heard(&backend, &mut listener).await);
+    received.extend(received_rounds(&backend, &mut listener).await);
     println!(
         "{rounds} long calls, each repeated twice: {} deliveries, {different} different answers",
-        heard_of.len()
+        received.len()
     );
-    assert_eq!((heard_of, different), ((0..rounds).collect::<Vec<_>>(), 0));
+    assert_eq!((received, different), ((0..rounds).collect::<Vec<_>>(), 0));
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -181,35 +188,35 @@ async fn a_caller_that_hangs_up_finds_the_answer_when_it_repeats_its_call() {
     let backend = Backend::of(&server);
     backend.connect("b", &["left", "right"]).await;
     let mut listener = listener(&server, &backend).await;
-    let (mut heard_of, mut hung_up) = (Vec::new(), 0);
+    let (mut received, mut hung_up) = (Vec::new(), 0);
     for number in 0..rounds {
         let (key, body) = (format!("key-{number}"), long_call(number, length));
         let first = tokio::spawn({
             let (backend, key, body) = (Backend::of(&server), key.clone(), body.clone());
-            async move { keyed(&backend, &key, &body).await }
+            async move { call_with_key(&backend, &key, &body).await }
         });
-        heard_of.push(listener.event().await["message"]["round"].as_u64().unwrap());
+        received.push(listener.event().await["message"]["round"].as_u64().unwrap());
         hung_up += u64::from(!first.is_finished());
         first.abort();
-        let (status, answer) = keyed(&backend, &key, &body).await;
+        let (status, answer) = call_with_key(&backend, &key, &body).await;
         assert_eq!(status, 200, "{answer}");
         let answer: Vec<Value> = serde_json::from_str(&answer).unwrap();
         assert_eq!(answer.len(), length + 1);
     }
-    heard_of.extend(heard(&backend, &mut listener).await);
+    received.extend(received_rounds(&backend, &mut listener).await);
     println!(
         "{rounds} calls, in {hung_up} of them the caller hung up early and repeated: {} deliveries",
-        heard_of.len()
+        received.len()
     );
-    assert_eq!(heard_of, (0..rounds).collect::<Vec<_>>());
+    assert_eq!(received, (0..rounds).collect::<Vec<_>>());
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn when_the_memory_for_keys_is_full_new_keys_are_refused_and_known_ones_answered() {
+async fn new_keys_are_refused_and_known_ones_answered_while_the_memory_for_keys_is_full() {
     let server = Server::start(&[("idempotency-bytes", "65536")]);
     let backend = Backend::of(&server);
     let mut listener = listener(&server, &backend).await;
-    let first = keyed(&backend, "key-0", &round(0)).await;
+    let first = call_with_key(&backend, "key-0", &round(0)).await;
     let mut last = 0;
     let refused = loop {
         last += 1;
@@ -230,22 +237,22 @@ async fn when_the_memory_for_keys_is_full_new_keys_are_refused_and_known_ones_an
         .parse()
         .unwrap();
     assert!((1..=300).contains(&after), "{after}");
-    assert_eq!(keyed(&backend, "key-0", &round(0)).await, first);
+    assert_eq!(call_with_key(&backend, "key-0", &round(0)).await, first);
     assert_eq!(
-        keyed(&backend, "key-0", &round(1)).await.0,
+        call_with_key(&backend, "key-0", &round(1)).await.0,
         422,
         "another body"
     );
     backend.post("/message", round(last)).await;
     assert_eq!(
-        heard(&backend, &mut listener).await,
+        received_rounds(&backend, &mut listener).await,
         (0..=last).collect::<Vec<_>>()
     );
     // A call that could never fit is also refused. It does not remove others to make room.
     let large =
         json!([{"user": "b", "channel": "room", "message": {"filler": "x".repeat(100_000)}}]);
-    assert_eq!(keyed(&backend, "large", &large).await.0, 503);
-    assert_eq!(keyed(&backend, "key-0", &round(0)).await, first);
+    assert_eq!(call_with_key(&backend, "large", &large).await.0, 503);
+    assert_eq!(call_with_key(&backend, "key-0", &round(0)).await, first);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -254,10 +261,13 @@ async fn a_call_that_was_refused_leaves_its_key_free() {
     let backend = Backend::of(&server);
     let mut listener = listener(&server, &backend).await;
     let wrong = json!([{"channel": "room", "message": {"round": 1}}]);
-    assert_eq!(keyed(&backend, "k", &wrong).await.0, 422);
-    let done = tokio::time::timeout(Duration::from_secs(10), keyed(&backend, "k", &round(1)))
-        .await
-        .unwrap();
+    assert_eq!(call_with_key(&backend, "k", &wrong).await.0, 422);
+    let done = tokio::time::timeout(
+        Duration::from_secs(10),
+        call_with_key(&backend, "k", &round(1)),
+    )
+    .await
+    .unwrap();
     assert_eq!(done.0, 200);
-    assert_eq!(heard(&backend, &mut listener).await, [1]);
+    assert_eq!(received_rounds(&backend, &mut listener).await, [1]);
 }

@@ -218,7 +218,7 @@ fn keys_and_values_without_effect_are_warned_of_and_do_not_stop_the_start() {
 }
 
 #[test]
-fn config_check_lists_what_counts_here_and_did_not_in_the_original() {
+fn config_check_lists_keys_that_the_original_ignored() {
     let path = own(
         "gc_conns_after = 60\ngc_channels_after = 3600\nwake_connections_after = 20\n\
          allow_posting_from = ::1, 10.0.0.0/8",

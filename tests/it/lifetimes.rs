@@ -11,7 +11,7 @@ use crate::support::eventually;
 use crate::support::server::Server;
 use crate::support::websocket::WebSocket;
 
-const SOON: Duration = Duration::from_secs(5);
+const TIMEOUT: Duration = Duration::from_secs(5);
 
 /// The settings that a short `gc_conns_after` needs: healthy clients show more often that they are
 /// alive.
@@ -32,7 +32,7 @@ async fn watched_room(server: &Server, backend: &Backend) -> WebSocket {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_page_reload_tells_nobody() {
+async fn a_page_reload_causes_no_presence_event() {
     let server = Server::start(&[]);
     let backend = Backend::of(&server);
     let mut watcher = watched_room(&server, &backend).await;
@@ -40,7 +40,7 @@ async fn a_page_reload_tells_nobody() {
     let mut socket = WebSocket::open(&server.address, &conn_id).await.unwrap();
     assert_eq!(watcher.event().await["message"]["action"], "joined");
     socket.close();
-    assert!(socket.ended(SOON).await.is_some());
+    assert!(socket.ended(TIMEOUT).await.is_some());
     let _again = WebSocket::open(&server.address, &conn_id).await.unwrap();
     assert_eq!(
         watcher
@@ -51,7 +51,7 @@ async fn a_page_reload_tells_nobody() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_reload_with_a_new_connection_tells_nobody_either() {
+async fn a_reload_with_a_new_connection_causes_no_presence_event() {
     let server = Server::start(&[]);
     let backend = Backend::of(&server);
     let mut watcher = watched_room(&server, &backend).await;
@@ -60,7 +60,7 @@ async fn a_reload_with_a_new_connection_tells_nobody_either() {
         .unwrap();
     assert_eq!(watcher.event().await["message"]["action"], "joined");
     socket.close();
-    assert!(socket.ended(SOON).await.is_some());
+    assert!(socket.ended(TIMEOUT).await.is_some());
     let _again = WebSocket::open(&server.address, &backend.connect("alice", &["room"]).await)
         .await
         .unwrap();
@@ -73,7 +73,7 @@ async fn a_reload_with_a_new_connection_tells_nobody_either() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn who_connects_again_within_the_grace_does_not_part() {
+async fn a_user_who_connects_again_within_the_grace_does_not_part() {
     let server = Server::start(&[("presence-grace", "0.5")]);
     let backend = Backend::of(&server);
     let mut watcher = watched_room(&server, &backend).await;
@@ -81,7 +81,7 @@ async fn who_connects_again_within_the_grace_does_not_part() {
     let mut socket = WebSocket::open(&server.address, &conn_id).await.unwrap();
     assert_eq!(watcher.event().await["message"]["action"], "joined");
     socket.close();
-    assert!(socket.ended(SOON).await.is_some());
+    assert!(socket.ended(TIMEOUT).await.is_some());
     backend
         .post(
             "/connect",
@@ -104,7 +104,7 @@ async fn a_lost_socket_parts_after_the_grace_and_joins_again_when_it_is_back() {
     let conn_id = backend.connect("alice", &["room"]).await;
     let mut socket = WebSocket::open(&server.address, &conn_id).await.unwrap();
     socket.close();
-    assert!(socket.ended(SOON).await.is_some());
+    assert!(socket.ended(TIMEOUT).await.is_some());
     assert_eq!(watcher.event().await["message"]["action"], "joined");
     assert_eq!(watcher.event().await["message"]["action"], "parted");
     backend.say("room", json!({"n": 1})).await;
@@ -190,7 +190,7 @@ async fn a_websocket_whose_client_stops_answering_is_closed_as_idle_while_its_so
             .unwrap();
     }
     let start = Instant::now();
-    let close = tokio::time::timeout(SOON, frame(&mut stream, CLOSE))
+    let close = tokio::time::timeout(TIMEOUT, frame(&mut stream, CLOSE))
         .await
         .expect("a close frame");
     assert_eq!(u16::from_be_bytes([close[0], close[1]]), 4003);
@@ -260,7 +260,7 @@ async fn a_disconnect_is_final() {
         false
     );
     backend.say("room", json!({"n": 1})).await;
-    assert_eq!(socket.ended(SOON).await.flatten().unwrap().0, 1000);
+    assert_eq!(socket.ended(TIMEOUT).await.flatten().unwrap().0, 1000);
     assert_eq!(backend.listen(&conn_id).await.status(), 401);
 }
 
@@ -288,7 +288,7 @@ async fn state_and_presence_events_of_several_channels_come_in_the_order_of_thei
         )
         .await;
     backend.post("/disconnect", json!({"conn_id": alice})).await;
-    let events = watcher.events(27, SOON, Duration::ZERO).await;
+    let events = watcher.events(27, TIMEOUT, Duration::ZERO).await;
     let channels: Vec<_> = events
         .iter()
         .map(|event| event["channel"].as_str().unwrap())

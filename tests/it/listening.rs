@@ -45,7 +45,7 @@ async fn status(address: &str, method: Method, path: &str) -> u16 {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn clients_and_calls_come_by_every_address_in_the_list() {
+async fn every_address_in_the_list_serves_clients_and_calls() {
     let path = free_path();
     let listen = format!("127.0.0.1:0, [::1]:0, unix:{}", path.display());
     let server = Server::start(&[("listen", &listen), ("presence-grace", "0.05")]);

@@ -30,7 +30,7 @@ fn line_of(server: &Server, message: &str) -> Value {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn as_json_every_line_is_one_object_with_its_fields() {
+async fn every_line_in_json_is_one_object_with_its_fields() {
     let flags = [("log-format", "json"), ("log-level", "DEBUG")];
     let mut server = Server::start(&flags);
     let backend = Backend::of(&server);
@@ -101,7 +101,7 @@ async fn a_request_has_the_id_that_it_brings_or_a_new_one() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn lines_about_a_request_name_it_also_those_that_actors_write() {
+async fn lines_about_a_request_have_its_id_even_if_actors_write_them() {
     let flags = [("log-format", "json"), ("log-level", "DEBUG")];
     let server = Server::start(&flags);
     let backend = Backend::of(&server);

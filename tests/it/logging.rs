@@ -12,7 +12,7 @@ use crate::support::server::{Server, command};
 use crate::support::websocket::WebSocket;
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_server_whose_log_nobody_reads_goes_on_and_tells_later_what_it_dropped() {
+async fn an_unread_log_does_not_block_the_server_and_dropped_lines_are_reported() {
     let server = Server::start_with(&[], &[("RUST_LOG", "trace")]);
     let backend = Backend::of(&server);
     server.leave_log_unread(true);
@@ -75,7 +75,7 @@ async fn refused_calls_are_summed_up_once_a_second() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_is_no_http_is_no_error_of_the_server() {
+async fn bytes_that_are_not_http_are_not_a_server_error() {
     let server = Server::start_with(&[("head-timeout", "0.5")], &[("RUST_LOG", "debug")]);
     for garbage in [
         "\u{16}\u{3}\u{1}\u{2}\u{0}\u{1}\u{0}\u{1}\r\n\r\n",
@@ -117,7 +117,7 @@ async fn what_is_no_http_is_no_error_of_the_server() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn at_debug_each_connect_message_and_disconnect_has_a_line_without_bodies_or_secrets() {
+async fn each_connect_message_and_disconnect_has_a_debug_line_without_bodies_or_secrets() {
     let mut server = Server::start(&[("log-level", "DEBUG"), ("presence-grace", "0.1")]);
     let backend = Backend::of(&server);
     let conn_id = backend.connect("ali\nce", &["news"]).await;

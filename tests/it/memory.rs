@@ -42,7 +42,7 @@ async fn fill(backend: &Backend, size: u64, bytes: u64, draft: impl Fn(u64, Stri
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn the_log_of_a_channel_holds_what_log_bytes_says_with_messages_of_every_size() {
+async fn log_bytes_limits_the_log_of_a_channel_with_messages_of_every_size() {
     // With more channels, the memory for the server itself and its allocator has a smaller part in
     // each figure.
     let (channels, log_bytes) = (scaled(4, 16), 8 * MB);
@@ -93,7 +93,7 @@ async fn the_log_of_a_channel_holds_what_log_bytes_says_with_messages_of_every_s
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn the_private_log_of_a_user_holds_what_log_bytes_says() {
+async fn log_bytes_limits_the_private_log_of_a_user() {
     let (users, log_bytes) = (4, 8 * MB);
     let (server, backend) = start(&[]);
     fill(
@@ -181,7 +181,7 @@ async fn a_history_holds_8_megabytes_and_the_oldest_messages_go_first() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_history_holds_what_history_bytes_says() {
+async fn history_bytes_limits_a_history() {
     let (server, backend) = start(&[("history-bytes", "1048576"), ("message-limit", "1000000")]);
     let (numbers, bytes) = filled_history(&server, &backend).await;
     assert!(

@@ -9,7 +9,7 @@ use std::time::Duration;
 use reqwest::Method;
 use serde_json::json;
 
-use self::reading::Numbers;
+use self::reading::Metrics;
 use crate::description::description;
 use crate::support::client::Backend;
 use crate::support::eventually;
@@ -18,10 +18,10 @@ use crate::support::server::Server;
 use crate::support::websocket::WebSocket;
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_happens_is_counted_and_no_name_is_told() {
+async fn metrics_count_events_and_reveal_no_name() {
     let server = Server::start(&[("sweep-interval", "0.1"), ("presence-grace", "0.1")]);
     let backend = Backend::of(&server);
-    let before = Numbers::read(&backend).await;
+    let before = Metrics::read(&backend).await;
     assert_eq!(before.get("channelstream_messages_published_total"), 0.0);
     let alice = backend.connect("alice", &["news"]).await;
     backend.connect("bob", &["news", "cricket"]).await;
@@ -84,7 +84,7 @@ async fn what_happens_is_counted_and_no_name_is_told() {
     ];
     let mut wrong = Vec::new();
     eventually("all numbers are as expected", async || {
-        let now = Numbers::read(&backend).await;
+        let now = Metrics::read(&backend).await;
         let is_wrong = |(name, value): &&(&str, f64)| now.find(name) != Some(*value);
         wrong = expected
             .iter()
@@ -109,14 +109,14 @@ async fn what_happens_is_counted_and_no_name_is_told() {
         wrong.is_empty() && is_alive
     })
     .await;
-    let text = Numbers::read(&backend).await.text;
+    let text = Metrics::read(&backend).await.text;
     for name in ["alice", "bob", "news", "cricket"] {
         assert!(!text.contains(name), "found {name} in {text}");
     }
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_channels_hold_is_counted_until_they_are_forgotten() {
+async fn the_bytes_of_channels_are_counted_until_they_are_forgotten() {
     let server = Server::start(&[
         ("sweep-interval", "0.1"),
         ("gc-channels-after", "0.2"),
@@ -130,7 +130,7 @@ async fn what_channels_hold_is_counted_until_they_are_forgotten() {
     let id = backend.connect("alice", &["news"]).await;
     backend.say("news", json!({"text": "x".repeat(5000)})).await;
     let held = async || {
-        let now = Numbers::read(&backend).await;
+        let now = Metrics::read(&backend).await;
         let names = ["channelstream_log_bytes", "channelstream_history_bytes"];
         names.map(|name| now.get(name))
     };
@@ -163,7 +163,7 @@ async fn a_gap_that_a_client_is_told_of_is_counted() {
     let mut back = WebSocket::open(&server.address, &id).await.unwrap();
     back.event().await;
     eventually("the gap is counted", async || {
-        Numbers::read(&backend)
+        Metrics::read(&backend)
             .await
             .get("channelstream_gaps_total")
             == 1.0
@@ -172,9 +172,9 @@ async fn a_gap_that_a_client_is_told_of_is_counted() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn the_store_is_there_with_a_file_and_the_documentation_explains_every_number() {
+async fn store_metrics_need_a_file_and_every_metric_is_documented() {
     let memory = Server::start(&[]);
-    let text = Numbers::read(&Backend::of(&memory)).await.text;
+    let text = Metrics::read(&Backend::of(&memory)).await.text;
     assert!(!text.contains("channelstream_store_"), "{text}");
     let folder = Folder::new();
     let path = folder.path("state.sqlite");
@@ -182,14 +182,14 @@ async fn the_store_is_there_with_a_file_and_the_documentation_explains_every_num
     let backend = Backend::of(&server);
     backend.connect("alice", &["news"]).await;
     eventually("a transaction is counted", async || {
-        let now = Numbers::read(&backend).await;
+        let now = Metrics::read(&backend).await;
         now.get("channelstream_store_commits_total") > 0.0
             && now.get("channelstream_store_file_bytes") > 1000.0
             && now.get("channelstream_store_writable") == 1.0
             && now.get("channelstream_store_last_commit_age_seconds") < 20.0
     })
     .await;
-    let now = Numbers::read(&backend).await;
+    let now = Metrics::read(&backend).await;
     let told: Vec<_> = now
         .types()
         .iter()
@@ -212,7 +212,7 @@ async fn the_store_is_there_with_a_file_and_the_documentation_explains_every_num
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn the_probes_have_the_names_of_supervisors_too() {
+async fn probes_are_also_at_the_paths_of_supervisors() {
     let mut server = Server::start(&[("drain-notice", "20"), ("enforce-https", "true")]);
     let backend = Backend::of(&server);
     let get = async |path: &str| {
@@ -248,7 +248,7 @@ async fn every_path_of_the_description_is_counted_by_its_own_name() {
         // A stream would not end, so the test waits only for the head of the answer.
         drop(backend.request(Method::GET, path).send().await.unwrap());
     }
-    let text = Numbers::read(&backend).await.text;
+    let text = Metrics::read(&backend).await.text;
     for path in paths {
         let name = format!("channelstream_http_requests_total{{path=\"{path}\",");
         assert!(text.contains(&name), "{path} is not counted");

@@ -20,14 +20,14 @@ async fn open(browser: &Browser, server: &Server) -> Window {
     let application =
         Application::passing_on(&PAGE.replace("{push}", &server.address), server).await;
     let window = browser.open(&application.address, "/").await;
-    window.says("#state", "ready").await;
+    window.wait_for_text("#state", "ready").await;
     window
 }
 
 /// Returns the arguments of the page's callbacks since the last call, once there are this many.
-async fn told(window: &Window, count: usize) -> Vec<Value> {
-    let told = window.run(&format!("return tells({count})")).await;
-    told.as_array().unwrap().clone()
+async fn callback_arguments(window: &Window, count: usize) -> Vec<Value> {
+    let calls = window.run(&format!("return tells({count})")).await;
+    calls.as_array().unwrap().clone()
 }
 
 const CONNECTED: &str = "channels,channels_info,conn_id,public_state,state,username";
@@ -39,7 +39,7 @@ async fn every_callback_gets_what_the_original_gave_it() {
     let window = open(&browser, &server).await;
     window.run("connection.connect()").await;
     assert_eq!(
-        told(&window, 4).await,
+        callback_arguments(&window, 4).await,
         [
             json!(["channelsChangedCallback", ["lobby"]]),
             json!(["connectCallback", "request 200", CONNECTED]),
@@ -47,17 +47,19 @@ async fn every_callback_gets_what_the_original_gave_it() {
             json!(["listenOpenedCallback", "open"]),
         ]
     );
-    window.says("#state", "connected as alice, true").await;
+    window
+        .wait_for_text("#state", "connected as alice, true")
+        .await;
     backend.say("lobby", json!({"text": "hello"})).await;
     assert_eq!(
-        told(&window, 1).await,
+        callback_arguments(&window, 1).await,
         [json!(["listenMessageCallback", ["message"]])]
     );
     window
         .run("connection.subscribe(connection.calculateSubscribe(['lobby', 'quiet']))")
         .await;
     assert_eq!(
-        told(&window, 2).await,
+        callback_arguments(&window, 2).await,
         [
             json!(["channelsChangedCallback", ["lobby", "quiet"]]),
             json!([
@@ -71,7 +73,7 @@ async fn every_callback_gets_what_the_original_gave_it() {
         .run("connection.unsubscribe(connection.calculateUnsubscribe(['quiet', 'other']))")
         .await;
     assert_eq!(
-        told(&window, 2).await,
+        callback_arguments(&window, 2).await,
         [
             json!(["channelsChangedCallback", ["lobby"]]),
             json!([
@@ -93,7 +95,7 @@ async fn every_callback_gets_what_the_original_gave_it() {
         )
         .await;
     // The order of the answers is not defined.
-    let mut calls = told(&window, 5).await;
+    let mut calls = callback_arguments(&window, 5).await;
     calls.sort_by_key(Value::to_string);
     assert_eq!(
         calls,
@@ -111,26 +113,26 @@ async fn every_callback_gets_what_the_original_gave_it() {
     );
     window.run("connection.disconnect()").await;
     assert_eq!(
-        told(&window, 2).await,
+        callback_arguments(&window, 2).await,
         [
             json!(["connectionClosedCallback"]),
             json!(["disconnectCallback", "request 200", true])
         ]
     );
     assert_eq!(
-        window.complaints().await.len(),
+        window.console_problems().await.len(),
         1,
         "nothing but the refused message"
     );
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn ends_and_errors_are_told_by_the_browsers_own_events() {
+async fn ends_and_errors_are_reported_by_events_of_the_browser() {
     let server = Server::start(&[]);
     let (browser, backend) = (Browser::start().await, Backend::of(&server));
     let window = open(&browser, &server).await;
     window.run("connection.connect()").await;
-    told(&window, 4).await;
+    callback_arguments(&window, 4).await;
     let disconnect = async || {
         let conn_id = window.run("return connection.connectionId").await;
         backend
@@ -148,7 +150,7 @@ async fn ends_and_errors_are_told_by_the_browsers_own_events() {
         json!(["listenOpenedCallback", "open"]),
     ];
     assert_eq!(
-        told(&window, 5).await,
+        callback_arguments(&window, 5).await,
         [&[json!(["listenCloseCallback", "close 1000"])], &again[..]].concat()
     );
     // Nothing listens at this address. The browser reports an error and a close, and the page falls
@@ -160,7 +162,7 @@ async fn ends_and_errors_are_told_by_the_browsers_own_events() {
              connection.startListening()",
         )
         .await;
-    let failing = told(&window, 3).await;
+    let failing = callback_arguments(&window, 3).await;
     assert_eq!(
         failing[..3],
         [
@@ -173,35 +175,38 @@ async fn ends_and_errors_are_told_by_the_browsers_own_events() {
     window
         .run("connection.shouldReconnect = false; connection.openLongPoll(); tells(0)")
         .await;
-    let opened = told(&window, 1).await;
+    let opened = callback_arguments(&window, 1).await;
     assert_eq!(
         opened.last().unwrap(),
         &json!(["listenOpenedCallback", "request 0"])
     );
     disconnect().await;
     assert_eq!(
-        told(&window, 1).await,
+        callback_arguments(&window, 1).await,
         [json!(["listenErrorCallback", "request 401", "request"])]
     );
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn it_listens_by_the_transport_that_the_page_opens() {
+async fn the_client_uses_the_transport_that_the_page_opens() {
     let server = Server::start(&[]);
     let (browser, backend) = (Browser::start().await, Backend::of(&server));
     let window = open(&browser, &server).await;
     window.run("connection.connect()").await;
-    told(&window, 4).await;
+    callback_arguments(&window, 4).await;
     for (open, transport) in [
         ("openLongPoll", "long-poll"),
         ("openWebsocket", "websocket"),
     ] {
         window.run(&format!("connection.{open}()")).await;
-        assert_eq!(told(&window, 1).await[0][0], "listenOpenedCallback");
+        assert_eq!(
+            callback_arguments(&window, 1).await[0][0],
+            "listenOpenedCallback"
+        );
         assert_eq!(window.run("return connection.transport").await, transport);
         backend.say("lobby", json!({"by": transport})).await;
         assert_eq!(
-            told(&window, 1).await,
+            callback_arguments(&window, 1).await,
             [json!(["listenMessageCallback", ["message"]])],
             "{transport}"
         );
@@ -218,7 +223,7 @@ async fn a_page_may_have_a_websocket_of_its_own_and_give_signs_of_life_on_it() {
     let browser = Browser::start().await;
     let window = open(&browser, &server).await;
     window.run("connection.connect()").await;
-    told(&window, 4).await;
+    callback_arguments(&window, 4).await;
     let beaten = window
         .run(
             "connection.closeConnection();
@@ -253,7 +258,7 @@ async fn a_page_may_have_a_websocket_of_its_own_and_give_signs_of_life_on_it() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn its_signer_signs_as_the_server_does() {
+async fn the_signer_signs_as_the_server_does() {
     let server = Server::start(&[]);
     let (browser, backend) = (Browser::start().await, Backend::of(&server));
     let window = open(&browser, &server).await;

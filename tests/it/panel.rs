@@ -17,8 +17,8 @@ const UUID: &str = "7a6ff0f0-2b1d-4a53-9b7e-0a4b4e7a1a11";
 async fn sign_in(browser: &Browser, server: &Server) -> Window {
     let window = browser.open(&server.address, "/admin").await;
     window.sign_in("admin_secret").await;
-    window.arrives("/admin").await;
-    window.says("#status", "live").await;
+    window.wait_for_page("/admin").await;
+    window.wait_for_text("#status", "live").await;
     window
 }
 
@@ -60,23 +60,23 @@ async fn an_operator_signs_in_looks_acts_and_signs_out() {
 
     // A thousand channels: the panel shows the requested page in the requested order.
     window.click_at("//nav//a[text()='Channels']").await;
-    window.says(".pages", "1 to 100 of 1,000").await;
-    window.is_sound().await;
+    window.wait_for_text(".pages", "1 to 100 of 1,000").await;
+    window.assert_sound().await;
     window.screenshot("panel-channels").await;
     window.click_at("//a[text()='Next →']").await;
-    window.says(".pages", "101 to 200 of 1,000").await;
+    window.wait_for_text(".pages", "101 to 200 of 1,000").await;
     assert!(
         first_row(&window).await.starts_with("room-0100"),
         "{}",
         first_row(&window).await
     );
     window.click_at("//th/a[text()='Users']").await;
-    window.says("tbody tr", "room-0007").await;
+    window.wait_for_text("tbody tr", "room-0007").await;
     window.fill("input[type=search]", "OOM-0008").await;
-    window.says(".pages", "1 to 1 of 1").await;
+    window.wait_for_text(".pages", "1 to 1 of 1").await;
     window.click_at("//td//a[.='room-0008']").await;
-    window.says("h1", "room-0008").await;
-    window.says("main", "1 user, 1 connection, ").await;
+    window.wait_for_text("h1", "room-0008").await;
+    window.wait_for_text("main", "1 user, 1 connection, ").await;
 
     // A message from this page is sent, and appears here without a reload.
     window
@@ -88,16 +88,20 @@ async fn an_operator_signs_in_looks_acts_and_signs_out() {
         (&event["message"]["text"], &event["channel"]),
         (&json!("from the panel"), &json!("room-0008"))
     );
-    window.says("#notice", "Sent.").await;
-    window.says("[aria-label=History]", "from the panel").await;
-    window.says("[aria-label=Log]", "from the panel").await;
-    window.is_sound().await;
-    window.is_sound_everywhere("panel-channel").await;
+    window.wait_for_text("#notice", "Sent.").await;
+    window
+        .wait_for_text("[aria-label=History]", "from the panel")
+        .await;
+    window
+        .wait_for_text("[aria-label=Log]", "from the panel")
+        .await;
+    window.assert_sound().await;
+    window.assert_sound_on_all_screens("panel-channel").await;
 
     window.fill("input[name=history_size]", "3").await;
     window.click("input[name=notify_presence]").await;
     window.click(".settings button").await;
-    window.says("#notice", "Saved.").await;
+    window.wait_for_text("#notice", "Saved.").await;
     let info = backend
         .post("/info", json!({"info": {"channels": ["room-0008"]}}))
         .await;
@@ -108,50 +112,52 @@ async fn an_operator_signs_in_looks_acts_and_signs_out() {
     );
 
     window.click_at("//td//a[.='alice']").await;
-    window.says("h1", "alice").await;
-    window.says("[aria-label=Connections]", "websocket").await;
+    window.wait_for_text("h1", "alice").await;
     window
-        .says("[aria-label=Connections]", "room-0007 room-0008")
+        .wait_for_text("[aria-label=Connections]", "websocket")
         .await;
-    window.is_sound().await;
+    window
+        .wait_for_text("[aria-label=Connections]", "room-0007 room-0008")
+        .await;
+    window.assert_sound().await;
     window.screenshot("panel-user").await;
     window.click_at("//button[text()='Disconnect']").await;
-    window.says("#question-text", &conn_id).await;
-    window.is_sound().await;
+    window.wait_for_text("#question-text", &conn_id).await;
+    window.assert_sound().await;
     window.click("#question-yes").await;
     assert!(
         alice.ended(Duration::from_secs(10)).await.is_some(),
         "the connection was not ended"
     );
-    window.says("#notice", "Disconnected.").await;
+    window.wait_for_text("#notice", "Disconnected.").await;
     window
-        .says("[aria-label=Connections]", "Not connected.")
+        .wait_for_text("[aria-label=Connections]", "Not connected.")
         .await;
 
     window.goto("/admin#view=channel&name=room-0009").await;
     window.click_at("//button[text()='Clear channel']").await;
     window.click("#question-yes").await;
-    window.says(".pages", "of 999").await;
+    window.wait_for_text(".pages", "of 999").await;
 
     // This address has a typing error.
     window.goto("/admin#view=channels&offset=some").await;
     window
-        .says("#notice", "offset must be a whole number")
+        .wait_for_text("#notice", "offset must be a whole number")
         .await;
-    window.complaints().await;
+    window.console_problems().await;
     window.goto("/admin#view=channels").await;
-    window.says(".pages", "of 999").await;
+    window.wait_for_text(".pages", "of 999").await;
     assert_eq!(window.text("#notice").await, "");
 
     window.click_at("//button[text()='Sign out']").await;
-    window.arrives("/admin/sign_in").await;
+    window.wait_for_page("/admin/sign_in").await;
     window.goto("/admin").await;
-    window.arrives("/admin/sign_in").await;
-    window.is_sound().await;
+    window.wait_for_page("/admin/sign_in").await;
+    window.assert_sound().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn numbers_move_by_themselves() {
+async fn numbers_update_by_themselves() {
     let server = Server::start(&[]);
     let (backend, browser) = (Backend::of(&server), Browser::start().await);
     let window = sign_in(&browser, &server).await;
@@ -201,9 +207,9 @@ async fn numbers_move_by_themselves() {
         window.run(remembered).await.as_u64() >= Some(15)
     })
     .await;
-    window.says(".cards", "server-sent events 0").await;
-    the_graphs_can_be_read(&window).await;
-    window.is_sound_everywhere("panel-numbers").await;
+    window.wait_for_text(".cards", "server-sent events 0").await;
+    check_graphs(&window).await;
+    window.assert_sound_on_all_screens("panel-numbers").await;
     stop.abort();
     polls.abort();
     eventually("messages stop", async || {
@@ -213,7 +219,7 @@ async fn numbers_move_by_themselves() {
 }
 
 /// Checks the axes and the ranges of the graphs, and the values that the pointer and the keys show.
-async fn the_graphs_can_be_read(window: &Window) {
+async fn check_graphs(window: &Window) {
     let labels = async |kind: &str| {
         let script = format!(
             "const graph = document.querySelectorAll('.graph')[1];
@@ -242,7 +248,7 @@ async fn the_graphs_can_be_read(window: &Window) {
     let second = "(//div[@class='plot'])[2]";
     window.point_at(second).await;
     window
-        .says(".cards section:nth-of-type(2) .readout", "messages ")
+        .wait_for_text(".cards section:nth-of-type(2) .readout", "messages ")
         .await;
     window.point_at("//h1").await;
     eventually("the values are hidden", async || {
@@ -255,7 +261,7 @@ async fn the_graphs_can_be_read(window: &Window) {
         .await;
     window.press("\u{e012}").await; // The left arrow.
     window
-        .says(".cards section:nth-of-type(2) .readout", "messages ")
+        .wait_for_text(".cards section:nth-of-type(2) .readout", "messages ")
         .await;
 }
 
@@ -294,42 +300,42 @@ async fn hostile_names_are_text() {
         window
             .click_at(&format!("//td//a[.={}]", xpath_text(name)))
             .await;
-        window.says("h1", name).await;
-        window.says("[aria-label=History]", "first").await;
-        window.says("[aria-label=History]", name).await;
+        window.wait_for_text("h1", name).await;
+        window.wait_for_text("[aria-label=History]", "first").await;
+        window.wait_for_text("[aria-label=History]", name).await;
         window
-            .says("[aria-label=Log]", &format!("\u{2068}{name}\u{2069}"))
+            .wait_for_text("[aria-label=Log]", &format!("\u{2068}{name}\u{2069}"))
             .await;
-        window.says("[aria-label=Members]", name).await;
-        window.is_sound().await;
+        window.wait_for_text("[aria-label=Members]", name).await;
+        window.assert_sound().await;
         window
             .click_at(&format!(
                 "//section[h2[starts-with(., 'Members')]]//td//a[.={}]",
                 xpath_text(name)
             ))
             .await;
-        window.says("[aria-label=Connections]", name).await;
-        window.says("[aria-label=State]", name).await;
-        window.is_sound().await;
+        window.wait_for_text("[aria-label=Connections]", name).await;
+        window.wait_for_text("[aria-label=State]", name).await;
+        window.assert_sound().await;
         window.goto("/admin#view=users").await;
-        window.says("tbody", name).await;
-        window.is_sound().await;
+        window.wait_for_text("tbody", name).await;
+        window.assert_sound().await;
         assert_eq!(
             window.driver.title().await.unwrap(),
             "Users – Channelstream"
         );
     }
     window.screenshot("panel-hostile").await;
-    window.looks_like_a_phone_in_the_dark().await;
+    window.emulate_dark_phone().await;
     for view in [
         "view=users".to_owned(),
         format!("view=channel&name={}", "x".repeat(256)),
         format!("view=user&name={}", "x".repeat(256)),
     ] {
         window.goto(&format!("/admin#{view}")).await;
-        window.says("main", &"x".repeat(256)).await;
-        window.fits().await;
-        window.is_sound().await;
+        window.wait_for_text("main", &"x".repeat(256)).await;
+        window.assert_fits().await;
+        window.assert_sound().await;
     }
     window.screenshot("panel-hostile-phone").await;
 }
@@ -341,46 +347,46 @@ fn xpath_text(text: &str) -> String {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_restarted_server_is_survived_and_a_lost_session_noticed() {
+async fn the_panel_survives_a_restart_and_notices_a_lost_session() {
     let mut server = Server::start(&[("cookie-secret", "stays the same")]);
     let browser = Browser::start().await;
     let window = sign_in(&browser, &server).await;
     server.restart();
     Backend::of(&server).connect("alice", &["reborn"]).await;
     window.goto("/admin#view=channels").await;
-    window.says("tbody", "reborn").await;
-    window.says("#status", "live").await;
+    window.wait_for_text("tbody", "reborn").await;
+    window.wait_for_text("#status", "live").await;
     window.driver.delete_all_cookies().await.unwrap();
     window.goto("/admin#view=users").await;
-    window.arrives("/admin/sign_in").await;
+    window.wait_for_page("/admin/sign_in").await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn the_panel_is_used_by_keys_on_a_phone_in_the_dark() {
+async fn the_panel_works_by_keyboard_on_a_dark_phone() {
     let server = Server::start(&[]);
     let (backend, browser) = (Backend::of(&server), Browser::start().await);
     make_channels(&backend, 5).await;
     let window = browser.open(&server.address, "/admin").await;
-    window.looks_like_a_phone_in_the_dark().await;
-    window.arrives("/admin/sign_in").await;
+    window.emulate_dark_phone().await;
+    window.wait_for_page("/admin/sign_in").await;
     window.press("admin\tadmin_secret\n").await;
-    window.arrives("/admin").await;
-    window.says("#status", "live").await;
-    window.is_sound().await;
+    window.wait_for_page("/admin").await;
+    window.wait_for_text("#status", "live").await;
+    window.assert_sound().await;
     window.screenshot("panel-phone-numbers").await;
     window.tab_to("Channels").await;
     window.press("\n").await;
-    window.says(".pages", "of 5").await;
+    window.wait_for_text(".pages", "of 5").await;
     window.tab_to("room-0003").await;
     window.press("\n").await;
-    window.says("h1", "room-0003").await;
-    window.is_sound().await;
+    window.wait_for_text("h1", "room-0003").await;
+    window.assert_sound().await;
     window.screenshot("panel-phone").await;
     window.tab_to("Clear channel").await;
     window.press(" ").await;
     window.tab_to("Clear").await;
     window.press("\n").await;
-    window.says(".pages", "of 4").await;
-    window.fits().await;
-    window.is_sound().await;
+    window.wait_for_text(".pages", "of 4").await;
+    window.assert_fits().await;
+    window.assert_sound().await;
 }

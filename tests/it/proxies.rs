@@ -10,7 +10,7 @@ use crate::support::server::{Server, command};
 use crate::support::websocket::WebSocket;
 
 #[tokio::test(flavor = "multi_thread")]
-async fn enforce_https_takes_the_proxys_word_for_websockets_too() {
+async fn enforce_https_trusts_the_proxy_for_websockets_too() {
     let server = Server::start(&[
         ("enforce-https", "true"),
         ("trusted-proxies", "127.0.0.1"),
@@ -292,7 +292,7 @@ fn the_examples_for_proxies_set_or_clear_each_of_the_headers() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_forwarded_address_with_a_port_is_the_callers_and_an_unreadable_one_is_nobodys() {
+async fn a_forwarded_address_may_have_a_port_and_an_unreadable_one_is_unknown() {
     let server = Server::start(&[
         ("trusted-proxies", "127.0.0.1"),
         ("allow-posting-from", "198.51.100.5, 2001:db8::/32"),
@@ -344,7 +344,7 @@ async fn a_forwarded_address_with_a_port_is_the_callers_and_an_unreadable_one_is
 }
 
 /// Headers that show that a request came through a proxy.
-const MARKS: [&str; 5] = [
+const FORWARDING_HEADERS: [&str; 5] = [
     "forwarded",
     "x-forwarded-host",
     "x-forwarded-proto",
@@ -353,7 +353,7 @@ const MARKS: [&str; 5] = [
 ];
 
 #[tokio::test(flavor = "multi_thread")]
-async fn nothing_passes_a_proxy_while_a_default_secret_is_in_force() {
+async fn requests_through_a_proxy_are_refused_while_a_default_secret_is_in_force() {
     let own = ("secret", "a secret of our own");
     for (flags, key) in [
         (&[][..], "secret and admin_secret"),
@@ -369,7 +369,7 @@ async fn nothing_passes_a_proxy_while_a_default_secret_is_in_force() {
             "/health",
             "/nowhere",
         ] {
-            for mark in MARKS {
+            for mark in FORWARDING_HEADERS {
                 let response = backend
                     .request(Method::GET, path)
                     .header(mark, "x")
@@ -415,15 +415,14 @@ async fn nothing_passes_a_proxy_while_a_default_secret_is_in_force() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_proxy_passes_with_own_secrets_or_when_it_is_trusted_and_forwarded_for_alone_always_does()
-{
+async fn a_proxy_is_accepted_with_own_secrets_or_if_trusted_and_forwarded_for_alone_always_is() {
     let own = [
         ("secret", "a secret of our own"),
         ("admin-secret", "another one of our own"),
     ];
     for flags in [&own[..], &[("trusted-proxies", "127.0.0.1")]] {
         let server = Server::start(flags);
-        for mark in MARKS {
+        for mark in FORWARDING_HEADERS {
             let request = Backend::of(&server)
                 .unsigned(Method::GET, "/admin/sign_in")
                 .header(mark, "x");

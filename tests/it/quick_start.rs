@@ -47,11 +47,11 @@ async fn the_page_of_the_quick_start_shows_the_first_message() {
     let window = browser.open(&server.address, "/health").await;
     let file = format!("file://{}", folder.path("page.html"));
     window.driver.goto(file).await.unwrap();
-    window.says("#status", "Waiting").await;
+    window.wait_for_text("#status", "Waiting").await;
     run(connect).await;
-    window.says("#status", "Connected.").await;
+    window.wait_for_text("#status", "Connected.").await;
     run(publish).await;
-    window.says("#news", "bob: Hello").await;
+    window.wait_for_text("#news", "bob: Hello").await;
     let channels = run(info).await;
     assert!(channels.contains("alice"), "{channels}");
     window.close().await;

@@ -55,7 +55,7 @@ async fn the_log_tells_an_old_signature_from_a_wrong_one() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn age_is_not_looked_at_without_validate_requests() {
+async fn the_age_of_a_signature_is_ignored_without_validate_requests() {
     let server = Server::start(&[("validate-requests", "false")]);
     let request = Backend::of(&server)
         .unsigned(Method::POST, "/info")

@@ -143,7 +143,7 @@ async fn a_secret_in_a_file_of_its_own_is_read_again() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_cannot_change_is_named_and_the_rest_counts_at_once() {
+async fn unchangeable_settings_are_named_and_the_others_apply_at_once() {
     let path = file("partly.toml", &settings(&[OLD], ""));
     let server = Server::start(&[("config", &path)]);
     let more = "workers = 3\nclose_grace = 2\nallow_origins = [\"https://app.example\"]\n";

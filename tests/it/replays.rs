@@ -52,7 +52,7 @@ async fn a_signature_is_accepted_once_however_it_is_spelt() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn of_many_copies_at_once_one_is_accepted() {
+async fn one_of_many_simultaneous_copies_is_accepted() {
     let server = Server::start(&[("reject-replays", "true")]);
     let backend = Backend::of(&server);
     let signature = sign("secret", "/message|same", now());
@@ -111,7 +111,7 @@ async fn a_signature_counts_for_its_path_and_not_from_the_future() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_the_server_signs_itself_is_accepted_where_signatures_count_once() {
+async fn signatures_of_the_server_itself_are_accepted_with_reject_replays() {
     let flags = [
         ("reject-replays", "true"),
         ("signature-scope", "path"),

@@ -13,7 +13,7 @@ use serde_json::json;
 use tokio::task::spawn_blocking;
 
 use self::clients::{Client, Transport};
-use self::record::{Publisher, Seen};
+use self::record::{ClientRecord, Publisher};
 use crate::support::client::Backend;
 use crate::support::folder::Folder;
 use crate::support::scale::scaled;
@@ -36,14 +36,14 @@ enum Stop {
 
 /// The record of a run: what was done, and what each client and publisher saw.
 struct Run {
-    seen: Vec<Seen>,
+    seen: Vec<ClientRecord>,
     publishers: Vec<Publisher>,
     /// The period of each stop, from the signal until the server had ended.
     stops: Vec<(Instant, Instant)>,
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
-async fn after_restarts_nothing_is_missing_repeated_or_out_of_order_and_nobody_has_parted() {
+async fn messages_are_complete_and_in_order_after_restarts_and_nobody_has_parted() {
     let run = run(Stop::InOrder).await;
     for (client, seen) in run.seen.iter().enumerate() {
         assert_eq!(seen.faults, Vec::<String>::new(), "client {client}");
@@ -65,7 +65,7 @@ async fn after_restarts_nothing_is_missing_repeated_or_out_of_order_and_nobody_h
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
-async fn after_kills_all_is_there_that_was_answered_a_moment_before_and_gaps_tell_the_rest() {
+async fn messages_answered_a_moment_before_a_kill_are_kept_and_gaps_report_the_others() {
     let run = run(Stop::Killed).await;
     let was_at_risk = |answered: Instant| {
         let mut stops = run.stops.iter();

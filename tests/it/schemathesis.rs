@@ -24,7 +24,7 @@ fn phases() -> &'static str {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn no_answer_is_outside_the_description() {
+async fn every_answer_matches_the_description() {
     let (examples, cases) = size();
     let run = Run::new(Limits::OutOfReach).await;
     let report = run

@@ -12,7 +12,7 @@ use crate::support::eventually;
 use crate::support::server::Server;
 use crate::support::websocket::WebSocket;
 
-const SOON: Duration = Duration::from_secs(5);
+const TIMEOUT: Duration = Duration::from_secs(5);
 
 async fn open(backend: &Backend, conn_id: &str, last_id: &str) -> EventStream {
     let request = backend.unsigned(Method::GET, &format!("/sse?conn_id={conn_id}"));
@@ -45,7 +45,7 @@ fn numbers(events: &[Value]) -> Vec<u64> {
 async fn read_up_to(stream: &mut EventStream, last: u64) -> (Vec<u64>, bool) {
     let (mut read, mut all_caught_up) = (Vec::new(), true);
     while read.last() != Some(&last) {
-        let list = stream.soon().await.list();
+        let list = stream.expect_next().await.list();
         all_caught_up &= list.iter().all(|event| event["catchup"] == true);
         read.extend(numbers(&list));
     }
@@ -91,7 +91,7 @@ async fn a_page_without_a_last_id_gets_all_since_its_stream_began() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_stream_says_how_it_is_to_be_treated_and_that_it_is_alive() {
+async fn a_stream_has_its_headers_a_retry_delay_and_heartbeats() {
     let (_server, backend, _, mut stream) = listening(&[("heartbeat-interval", "0.2")]).await;
     assert_eq!(stream.header("content-type"), "text/event-stream");
     assert_eq!(stream.header("cache-control"), "no-store, no-transform");
@@ -99,7 +99,7 @@ async fn a_stream_says_how_it_is_to_be_treated_and_that_it_is_alive() {
     assert_eq!(stream.header("access-control-allow-origin"), "*");
     eventually("a heartbeat comes", async || {
         backend.say("room", json!({"n": 1})).await;
-        stream.soon().await;
+        stream.expect_next().await;
         stream.comments >= 1
     })
     .await;
@@ -119,7 +119,7 @@ async fn line_breaks_in_a_callers_json_do_not_end_an_event() {
         .unwrap();
     assert_eq!(answer.status(), 200);
     assert_eq!(
-        stream.soon().await.list()[0]["message"],
+        stream.expect_next().await.list()[0]["message"],
         json!({"text": "a\nb\u{2028}"})
     );
 }
@@ -151,7 +151,7 @@ async fn a_websocket_takes_over_where_the_stream_was_read_to() {
         server.address, stream.last_id
     );
     let mut socket = WebSocket::open_with(&url).await.unwrap();
-    let goodbye = stream.soon().await;
+    let goodbye = stream.expect_next().await;
     assert_eq!(goodbye.name, "close");
     assert_eq!(
         serde_json::from_str::<Value>(&goodbye.data).unwrap()["code"],
@@ -159,7 +159,7 @@ async fn a_websocket_takes_over_where_the_stream_was_read_to() {
     );
     assert_eq!(stream.next().await, None);
     backend.say("room", json!({"n": 2})).await;
-    let events = socket.events(1, SOON, Duration::from_millis(200)).await;
+    let events = socket.events(1, TIMEOUT, Duration::from_millis(200)).await;
     assert_eq!(numbers(&events), [2]);
 }
 
@@ -173,13 +173,16 @@ async fn a_disconnected_stream_is_told_so_and_ends() {
         .unwrap();
     assert_eq!(gone.text().await.unwrap(), "true");
     assert_eq!(
-        (stream.soon().await.name.as_str(), stream.next().await),
+        (
+            stream.expect_next().await.name.as_str(),
+            stream.next().await
+        ),
         ("close", None)
     );
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_page_that_leaves_is_missed_soon() {
+async fn a_user_whose_page_leaves_parts_soon() {
     let server = Server::start(&[("presence-grace", "0.2")]);
     let backend = Backend::of(&server);
     let config = json!({"room": {"notify_presence": true}});
@@ -191,13 +194,13 @@ async fn a_page_that_leaves_is_missed_soon() {
     let mut watcher = open(&backend, &watcher, "").await;
     let conn_id = backend.connect("alice", &["room"]).await;
     let stream = open(&backend, &conn_id, "").await;
-    let joined = watcher.soon().await.list();
+    let joined = watcher.expect_next().await.list();
     assert_eq!(
         (&joined[0]["user"], &joined[0]["message"]["action"]),
         (&json!("alice"), &json!("joined"))
     );
     drop(stream);
-    let parted = watcher.soon().await.list();
+    let parted = watcher.expect_next().await.list();
     assert_eq!(
         (&parted[0]["user"], &parted[0]["message"]["action"]),
         (&json!("alice"), &json!("parted"))

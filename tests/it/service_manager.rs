@@ -12,12 +12,12 @@ use crate::support::server::{Server, settings_file};
 use crate::support::signing::now;
 
 /// A service manager, with the socket to which the server writes.
-struct Manager {
+struct ServiceManager {
     socket: UnixDatagram,
     path: PathBuf,
 }
 
-impl Manager {
+impl ServiceManager {
     fn new() -> Self {
         let path = std::env::temp_dir().join(format!("{}.notify", uuid::Uuid::new_v4()));
         let socket = UnixDatagram::bind(&path).unwrap();
@@ -58,7 +58,7 @@ impl Manager {
     }
 }
 
-impl Drop for Manager {
+impl Drop for ServiceManager {
     fn drop(&mut self) {
         let _ = std::fs::remove_file(&self.path);
     }
@@ -74,7 +74,7 @@ fn uptime() -> f64 {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_service_manager_is_told_of_start_reload_and_stop() {
-    let manager = Manager::new();
+    let manager = ServiceManager::new();
     let text = |size: u32| format!("message_limit = {size}\n");
     let settings = settings_file("notify.toml", &text(1000));
     let mut server = manager.start_server(&[("config", &settings)], &[]);
@@ -106,8 +106,8 @@ async fn the_service_manager_is_told_of_start_reload_and_stop() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn the_watchdog_hears_of_a_server_whose_threads_answer() {
-    let manager = Manager::new();
+async fn the_watchdog_is_notified_while_all_threads_answer() {
+    let manager = ServiceManager::new();
     let _server = manager.start_server(&[], &[("WATCHDOG_USEC", "200000")]);
     manager.wait_for("READY=1");
     for _ in 0..5 {
@@ -116,8 +116,8 @@ async fn the_watchdog_hears_of_a_server_whose_threads_answer() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn the_watchdog_hears_nothing_that_it_did_not_ask_for() {
-    let manager = Manager::new();
+async fn the_watchdog_of_another_process_is_not_notified() {
+    let manager = ServiceManager::new();
     // The variables are meant for another process.
     let mut server = manager.start_server(&[], &[("WATCHDOG_USEC", "1000"), ("WATCHDOG_PID", "1")]);
     manager.wait_for("READY=1");
@@ -130,8 +130,8 @@ async fn the_watchdog_hears_nothing_that_it_did_not_ask_for() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_service_manager_that_reads_nothing_stops_nobody() {
-    let manager = Manager::new();
+async fn a_service_manager_that_does_not_read_blocks_nothing() {
+    let manager = ServiceManager::new();
     // These are more messages than the socket and the server's own queue hold.
     let mut server = manager.start_server(&[], &[("WATCHDOG_USEC", "2000")]);
     let client = reqwest::Client::builder().no_proxy().build().unwrap();

@@ -52,7 +52,7 @@ async fn sigterm_says_goodbye_to_every_client_and_ends_in_time() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn an_event_stream_ends_with_a_word_when_the_server_stops() {
+async fn an_event_stream_ends_with_a_close_event_when_the_server_stops() {
     let mut server = Server::start(&[]);
     let backend = Backend::of(&server);
     let conn_id = backend.connect("alice", &["room"]).await;
@@ -67,7 +67,7 @@ async fn an_event_stream_ends_with_a_word_when_the_server_stops() {
         "{status} after {:?}",
         start.elapsed()
     );
-    let goodbye = stream.soon().await;
+    let goodbye = stream.expect_next().await;
     assert!(
         goodbye.name == "close" && goodbye.data.contains("1012"),
         "{goodbye:?}"
@@ -90,7 +90,7 @@ async fn a_poll_ends_with_an_answer_when_the_server_stops() {
 }
 
 /// Waits until the server reports that it is about to stop.
-async fn is_stopping(backend: &Backend) {
+async fn wait_until_stopping(backend: &Backend) {
     eventually("the server is not ready", async || {
         backend
             .unsigned(Method::GET, "/ready")
@@ -145,7 +145,7 @@ async fn a_server_that_gives_notice_serves_all_until_the_notice_is_over() {
     let mut socket = WebSocket::open(&server.address, &conn_id).await.unwrap();
     let start = Instant::now();
     server.begin_stop();
-    is_stopping(&backend).await;
+    wait_until_stopping(&backend).await;
     backend.say("room", json!({"n": 1})).await;
     assert_eq!(socket.event().await["message"]["n"], 1);
     let other = backend.connect("bob", &["room"]).await;
@@ -170,7 +170,7 @@ async fn a_server_that_gives_notice_serves_all_until_the_notice_is_over() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn while_clients_are_closed_questions_are_answered_and_changes_are_refused() {
+async fn reads_are_answered_and_changes_refused_while_clients_are_closed() {
     let mut server = Server::start(&[("drain-time", "4"), ("demo", "true")]);
     let backend = Backend::of(&server);
     let known = backend.connect("alice", &["side"]).await;
@@ -181,7 +181,7 @@ async fn while_clients_are_closed_questions_are_answered_and_changes_are_refused
     publish_8_megabytes(&backend).await;
     let start = Instant::now();
     server.begin_stop();
-    is_stopping(&backend).await;
+    wait_until_stopping(&backend).await;
     for (method, path) in [
         (Method::POST, "/connect"),
         (Method::POST, "/subscribe"),
@@ -234,11 +234,11 @@ async fn while_clients_are_closed_questions_are_answered_and_changes_are_refused
     }
     let mut panel =
         EventStream::open(backend.request(Method::GET, "/admin/live?view=channels")).await;
-    assert!(!panel.soon().await.data.is_empty());
+    assert!(!panel.expect_next().await.data.is_empty());
     for conn_id in [known, uuid::Uuid::new_v4().to_string()] {
         let listen = backend.unsigned(Method::GET, &format!("/sse?conn_id={conn_id}"));
         let mut stream = EventStream::open(listen).await;
-        let close = stream.soon().await;
+        let close = stream.expect_next().await;
         assert_eq!(close.name, "close");
         assert!(close.data.contains("1012"), "{}", close.data);
         assert_eq!((stream.next().await, stream.retry), (None, Some(1000)));
@@ -360,7 +360,7 @@ async fn a_client_between_two_polls_gets_what_was_accepted_meanwhile() {
     );
     backend.say("room", json!({"n": 2})).await;
     server.begin_stop();
-    is_stopping(&backend).await;
+    wait_until_stopping(&backend).await;
     // The client is not as fast as it could be.
     tokio::time::sleep(Duration::from_millis(300)).await;
     let last = backend.listen(&conn_id).await;
@@ -403,7 +403,7 @@ async fn a_call_that_is_under_way_when_the_stop_begins_is_finished_and_delivered
         .unwrap();
     tokio::time::sleep(Duration::from_millis(200)).await;
     server.begin_stop();
-    is_stopping(&backend).await;
+    wait_until_stopping(&backend).await;
     raw.send(second).await;
     assert!(raw.answer().await.starts_with("http/1.1 200"));
     assert_eq!(socket.event().await["message"]["n"], 1);
@@ -452,7 +452,7 @@ async fn a_second_signal_ends_the_server_at_once() {
     let backend = Backend::of(&server);
     let start = Instant::now();
     server.begin_stop();
-    is_stopping(&backend).await;
+    wait_until_stopping(&backend).await;
     server.begin_stop();
     assert!(!server.end().await.success());
     assert!(

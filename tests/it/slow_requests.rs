@@ -16,7 +16,7 @@ const HEAD: &str = "GET /health HTTP/1.1\r\nHost: x\r\nX-Filler: ";
 const WHOLE: &str = "GET /health HTTP/1.1\r\nHost: x\r\n\r\n";
 
 /// Returns single letters without an end.
-fn drip() -> impl Iterator<Item = String> {
+fn endless_letters() -> impl Iterator<Item = String> {
     std::iter::repeat_n("x".to_owned(), 10_000)
 }
 
@@ -51,7 +51,7 @@ async fn a_head_that_does_not_arrive_ends_with_408() {
     let (silent, stalled, dripping) = tokio::join!(
         silent.ending(),
         stalled.ending(),
-        dripping.ending_while_sending(drip(), PAUSE)
+        dripping.ending_while_sending(endless_letters(), PAUSE)
     );
     assert_timed_out("silent", &silent, limit);
     assert_timed_out("stalled", &stalled, limit);
@@ -77,7 +77,7 @@ async fn a_later_head_that_does_not_arrive_ends_with_408_too() {
     dripping.send(HEAD).await;
     let (stalled, dripping) = tokio::join!(
         stalled.ending(),
-        dripping.ending_while_sending(drip(), PAUSE)
+        dripping.ending_while_sending(endless_letters(), PAUSE)
     );
     assert_timed_out("stalled", &stalled, limit);
     assert_timed_out("byte by byte", &dripping, limit);
@@ -134,7 +134,7 @@ async fn a_body_that_does_not_arrive_ends_with_408_and_the_socket_with_it() {
             }));
             let mut raw = Raw::open(&server).await;
             raw.send(&format!("{}{part}", post(path, length))).await;
-            let drip = drip().map(move |letter| {
+            let letters = endless_letters().map(move |letter| {
                 if length.starts_with('C') {
                     letter
                 } else {
@@ -144,7 +144,7 @@ async fn a_body_that_does_not_arrive_ends_with_408_and_the_socket_with_it() {
             let ending = async move {
                 (
                     format!("{path}, {length}, dripping"),
-                    raw.ending_while_sending(drip, PAUSE).await,
+                    raw.ending_while_sending(letters, PAUSE).await,
                 )
             };
             endings.push(tokio::spawn(ending));
@@ -292,7 +292,7 @@ async fn a_signed_body_may_be_large_and_an_unsigned_one_of_the_same_path_is_not_
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_slow_requests_hold_is_freed_when_they_end() {
+async fn resources_of_slow_requests_are_freed_when_they_end() {
     let server = Server::start(&[("head-timeout", "0.3"), ("body-timeout", "0.3")]);
     // 20 MB of heads and bodies that do not end.
     let wave = async || {

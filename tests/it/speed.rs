@@ -99,7 +99,7 @@ async fn cost(server: &Server, backend: &Backend, path: &str, body: &Value) -> D
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn who_enters_a_channel_of_thousands_is_told_of_them_at_little_cost() {
+async fn a_list_of_thousands_of_users_costs_little() {
     let users = scaled(3000, 8000);
     // The time that a call may cost for each user in its answer.
     let each = Duration::from_nanos(800);

@@ -30,7 +30,7 @@ fn ids(events: &[Value]) -> impl Iterator<Item = String> {
 
 /// The record of what a client has seen until its end.
 #[derive(Default)]
-struct Seen {
+struct ClientRecord {
     ids: Ids,
     faults: Vec<String>,
 }
@@ -81,7 +81,7 @@ async fn round_of_load() -> Result<(usize, Duration), Vec<String>> {
         .collect();
     let returning: Vec<_> = (0..RETURNING)
         .map(|index| {
-            tokio::spawn(return_at_once(
+            tokio::spawn(keep_reconnecting(
                 backend.clone(),
                 server.address.clone(),
                 index,
@@ -166,8 +166,8 @@ async fn publish(backend: Backend) -> Ids {
     }
 }
 
-async fn by_websocket(mut socket: WebSocket) -> Seen {
-    let mut seen = Seen::default();
+async fn by_websocket(mut socket: WebSocket) -> ClientRecord {
+    let mut seen = ClientRecord::default();
     let end = socket.ended(Duration::from_secs(60)).await.flatten();
     if end.as_ref().is_none_or(|(code, _)| *code != 1012) {
         seen.faults.push(format!("ended with {end:?}"));
@@ -178,8 +178,8 @@ async fn by_websocket(mut socket: WebSocket) -> Seen {
     seen
 }
 
-async fn by_event_stream(mut stream: EventStream) -> Seen {
-    let mut seen = Seen::default();
+async fn by_event_stream(mut stream: EventStream) -> ClientRecord {
+    let mut seen = ClientRecord::default();
     while let Some(event) = stream.next().await {
         if event.name == "close" {
             if !event.data.contains("1012") {
@@ -194,8 +194,8 @@ async fn by_event_stream(mut stream: EventStream) -> Seen {
 }
 
 /// Polls again as soon as it has an answer.
-async fn by_poll(backend: Backend, conn_id: String, is_stopping: Arc<AtomicBool>) -> Seen {
-    let mut seen = Seen::default();
+async fn by_poll(backend: Backend, conn_id: String, is_stopping: Arc<AtomicBool>) -> ClientRecord {
+    let mut seen = ClientRecord::default();
     loop {
         let was_stopping = is_stopping.load(SeqCst);
         let answer = backend
@@ -223,8 +223,8 @@ async fn by_poll(backend: Backend, conn_id: String, is_stopping: Arc<AtomicBool>
 }
 
 /// Opens a websocket and connects again whenever the websocket ends, until the server has ended.
-async fn return_at_once(backend: Backend, address: String, index: usize) -> Seen {
-    let mut seen = Seen::default();
+async fn keep_reconnecting(backend: Backend, address: String, index: usize) -> ClientRecord {
+    let mut seen = ClientRecord::default();
     let mut conn_id = backend
         .connect(&format!("returning-{index}"), &["room"])
         .await;

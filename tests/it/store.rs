@@ -141,7 +141,7 @@ async fn users_channels_states_and_histories_are_the_same_after_a_stop_and_after
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn edits_deletions_and_forgotten_channels_last() {
+async fn edits_deletions_and_forgotten_channels_survive_restarts() {
     let folder = Folder::new();
     let server = start(&folder, &[]);
     let backend = Backend::of(&server);
@@ -211,7 +211,7 @@ async fn edits_deletions_and_forgotten_channels_last() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn who_does_not_come_back_parts_once_and_not_before_the_grace_is_over() {
+async fn a_user_who_does_not_come_back_parts_once_after_the_grace() {
     let folder = Folder::new();
     let flags = [
         ("restart-grace", "3"),
@@ -261,7 +261,7 @@ async fn who_does_not_come_back_parts_once_and_not_before_the_grace_is_over() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_position_beyond_what_was_kept_is_told_of_a_gap_and_misses_nothing_new() {
+async fn a_position_beyond_the_kept_log_gets_a_gap_and_every_new_message() {
     let folder = Folder::new();
     // Before the kill, only the orderly stop writes to the file.
     let server = start(&folder, &[("store-flush-interval", "60")]);
@@ -273,7 +273,7 @@ async fn a_position_beyond_what_was_kept_is_told_of_a_gap_and_misses_nothing_new
     let mut stream =
         crate::support::event_stream::EventStream::open(backend.unsigned(Method::GET, &url)).await;
     while stream
-        .soon()
+        .expect_next()
         .await
         .list()
         .iter()
@@ -281,7 +281,7 @@ async fn a_position_beyond_what_was_kept_is_told_of_a_gap_and_misses_nothing_new
     {}
     for n in 2..5 {
         backend.say("room", json!({"n": n})).await;
-        stream.soon().await;
+        stream.expect_next().await;
     }
     let last_id = stream.last_id.clone();
     let server = crashed(server).await;
@@ -295,7 +295,7 @@ async fn a_position_beyond_what_was_kept_is_told_of_a_gap_and_misses_nothing_new
     let mut stream = crate::support::event_stream::EventStream::open(request).await;
     let (mut gaps, mut numbers) = (0, Vec::new());
     while numbers.len() < 3 {
-        for event in stream.soon().await.list() {
+        for event in stream.expect_next().await.list() {
             match event["message"]["n"].as_u64() {
                 Some(n) => numbers.push(n),
                 None => {

@@ -4,7 +4,7 @@ pub(crate) mod agreement;
 pub(crate) mod application;
 pub(crate) mod browser;
 pub(crate) mod client;
-pub(crate) mod drain;
+pub(crate) mod discarding_client;
 pub(crate) mod event_stream;
 pub(crate) mod folder;
 pub(crate) mod guide;
@@ -17,7 +17,7 @@ pub(crate) mod raw_socket;
 pub(crate) mod scale;
 pub(crate) mod server;
 pub(crate) mod signing;
-pub(crate) mod slow_wire;
+pub(crate) mod slow_proxy;
 pub(crate) mod wall_clock;
 pub(crate) mod watch;
 pub(crate) mod websocket;
@@ -25,13 +25,13 @@ pub(crate) mod websocket;
 use std::time::{Duration, Instant};
 
 /// The longest time that a condition may take to become true. After it, the test fails.
-const PATIENCE: Duration = Duration::from_secs(20);
+const TIMEOUT: Duration = Duration::from_secs(20);
 
 /// Waits until a condition is true. Tests wait for conditions, never for a fixed time.
 pub(crate) async fn eventually(what: &str, mut condition: impl AsyncFnMut() -> bool) {
     let start = Instant::now();
     while !condition().await {
-        assert!(start.elapsed() < PATIENCE, "timed out waiting until {what}");
+        assert!(start.elapsed() < TIMEOUT, "timed out waiting until {what}");
         tokio::time::sleep(Duration::from_millis(10)).await;
     }
 }

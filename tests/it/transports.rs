@@ -11,14 +11,14 @@ use crate::support::client::Backend;
 use crate::support::server::Server;
 use crate::support::websocket::WebSocket;
 
-const SOON: Duration = Duration::from_secs(5);
+const TIMEOUT: Duration = Duration::from_secs(5);
 
 #[tokio::test(flavor = "multi_thread")]
 async fn an_unknown_connection_is_told_to_connect_again() {
     let server = Server::start(&[]);
     let unknown = Uuid::new_v4().to_string();
     let mut socket = WebSocket::open(&server.address, &unknown).await.unwrap();
-    assert_eq!(socket.ended(SOON).await.flatten().unwrap().0, 4004);
+    assert_eq!(socket.ended(TIMEOUT).await.flatten().unwrap().0, 4004);
     let response = Backend::of(&server).listen(&unknown).await;
     assert_eq!(response.status(), 401);
     assert!(response.text().await.unwrap().contains("connect again"));
@@ -33,9 +33,9 @@ async fn the_newer_of_two_websockets_wins() {
     backend.say("room", json!({"n": 1})).await;
     assert_eq!(older.event().await["message"]["n"], 1);
     let mut newer = WebSocket::open(&server.address, &conn_id).await.unwrap();
-    assert_eq!(older.ended(SOON).await.flatten().unwrap().0, 4001);
+    assert_eq!(older.ended(TIMEOUT).await.flatten().unwrap().0, 4001);
     backend.say("room", json!({"n": 2})).await;
-    let events = newer.events(1, SOON, Duration::from_millis(200)).await;
+    let events = newer.events(1, TIMEOUT, Duration::from_millis(200)).await;
     assert_eq!(
         events
             .iter()
@@ -65,12 +65,15 @@ async fn the_newer_of_two_polls_wins_and_the_older_ends_at_once() {
     tokio::time::sleep(Duration::from_millis(200)).await;
     let second = poll();
     assert_eq!(
-        tokio::time::timeout(SOON, first).await.unwrap().unwrap(),
+        tokio::time::timeout(TIMEOUT, first).await.unwrap().unwrap(),
         Vec::<Value>::new()
     );
     backend.say("room", json!({"n": 1})).await;
     assert_eq!(
-        tokio::time::timeout(SOON, second).await.unwrap().unwrap()[0]["message"]["n"],
+        tokio::time::timeout(TIMEOUT, second)
+            .await
+            .unwrap()
+            .unwrap()[0]["message"]["n"],
         1
     );
 }
@@ -87,7 +90,7 @@ async fn a_websocket_takes_over_from_a_poll() {
     tokio::time::sleep(Duration::from_millis(200)).await;
     let mut socket = WebSocket::open(&server.address, &conn_id).await.unwrap();
     assert_eq!(
-        tokio::time::timeout(SOON, poll).await.unwrap().unwrap(),
+        tokio::time::timeout(TIMEOUT, poll).await.unwrap().unwrap(),
         "[]"
     );
     backend.say("room", json!({"n": 1})).await;
@@ -95,7 +98,7 @@ async fn a_websocket_takes_over_from_a_poll() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn an_answer_for_a_script_is_one() {
+async fn an_answer_with_a_callback_is_a_script() {
     let server = Server::start(&[]);
     let backend = Backend::of(&server);
     let conn_id = backend.connect("alice", &["room"]).await;
@@ -117,7 +120,7 @@ async fn an_answer_for_a_script_is_one() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_message_is_passed_on_as_it_stands() {
+async fn a_message_is_passed_on_unchanged() {
     let server = Server::start(&[]);
     let backend = Backend::of(&server);
     let conn_id = backend.connect("alice", &["room"]).await;

@@ -3,22 +3,24 @@
 //! real browser.
 
 use crate::support::browser::{Browser, Window};
-use crate::support::guide::Guided;
+use crate::support::guide::GuideApplication;
 
 /// Lets two windows chat with each other. A third window, which comes later, shows what was written
 /// before.
-async fn chat(application: Guided) {
+async fn chat(application: GuideApplication) {
     let browser = Browser::start().await;
     let open = async || browser.open(&application.address, "/").await;
     let (writer, reader) = (open().await, open().await);
     for (window, other, text) in [(&writer, &reader, "hello"), (&reader, &writer, "<i>hi</i>")] {
         say(window, text).await;
         for window in [window, other] {
-            window.says("#messages", &format!(": {text}")).await;
+            window
+                .wait_for_text("#messages", &format!(": {text}"))
+                .await;
         }
     }
     let late = open().await;
-    late.says("#messages", ": hello").await;
+    late.wait_for_text("#messages", ": hello").await;
     for window in [writer, reader, late] {
         window.close().await;
     }
@@ -32,49 +34,49 @@ async fn say(window: &Window, text: &str) {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_tutorial_for_flask_leads_to_a_chat() {
-    chat(Guided::follow(include_str!("../../docs/tutorials/flask.md")).await).await;
+    chat(GuideApplication::follow(include_str!("../../docs/tutorials/flask.md")).await).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_tutorial_for_django_leads_to_a_chat() {
-    chat(Guided::follow(include_str!("../../docs/tutorials/django.md")).await).await;
+    chat(GuideApplication::follow(include_str!("../../docs/tutorials/django.md")).await).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_tutorial_for_node_leads_to_a_chat() {
-    chat(Guided::follow(include_str!("../../docs/tutorials/node.md")).await).await;
+    chat(GuideApplication::follow(include_str!("../../docs/tutorials/node.md")).await).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_recipe_for_notifications_shows_them_at_once_and_after_loading_again() {
     let page = include_str!("../../docs/recipes/notifications.md");
-    let application = Guided::with_flask(page).await;
+    let application = GuideApplication::with_flask(page).await;
     let browser = Browser::start().await;
     let window = browser.open(&application.address, "/").await;
-    window.says("#count", "0").await;
+    window.wait_for_text("#count", "0").await;
     window.click("button").await;
-    window.says("#notifications", "on its way").await;
-    window.says("#count", "1").await;
+    window.wait_for_text("#notifications", "on its way").await;
+    window.wait_for_text("#count", "1").await;
     window.goto("/").await;
-    window.says("#count", "1").await;
+    window.wait_for_text("#count", "1").await;
     window.click("button").await;
-    window.says("#count", "2").await;
+    window.wait_for_text("#count", "2").await;
     window.close().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_recipe_for_a_chat_lets_authors_change_and_delete() {
     let page = include_str!("../../docs/recipes/chat.md");
-    let application = Guided::with_flask(page).await;
+    let application = GuideApplication::with_flask(page).await;
     let browser = Browser::start().await;
     let open = async || browser.open(&application.address, "/").await;
     let (writer, reader) = (open().await, open().await);
     say(&writer, "hello").await;
-    reader.says("#messages", ": hello").await;
+    reader.wait_for_text("#messages", ": hello").await;
     writer.click_at("//button[.='Shout']").await;
-    reader.says("#messages", ": HELLO!").await;
+    reader.wait_for_text("#messages", ": HELLO!").await;
     writer.click_at("//button[.='Delete']").await;
-    reader.stops_saying("#messages", "HELLO").await;
+    reader.wait_until_text_is_gone("#messages", "HELLO").await;
     for window in [writer, reader] {
         window.close().await;
     }
@@ -83,27 +85,27 @@ async fn the_recipe_for_a_chat_lets_authors_change_and_delete() {
 #[tokio::test(flavor = "multi_thread")]
 async fn the_recipe_for_a_dashboard_shows_values() {
     let page = include_str!("../../docs/recipes/dashboard.md");
-    let application = Guided::with_flask(page).await;
+    let application = GuideApplication::with_flask(page).await;
     let browser = Browser::start().await;
     let window = browser.open(&application.address, "/").await;
-    window.says("#load", ".").await;
+    window.wait_for_text("#load", ".").await;
     let first = window.text("#time").await;
     assert!(first.contains(':'), "{first}");
-    window.stops_saying("#time", &first).await;
+    window.wait_until_text_is_gone("#time", &first).await;
     window.close().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_recipe_for_presence_shows_who_is_there_and_away() {
     let page = include_str!("../../docs/recipes/presence.md");
-    let application = Guided::with_flask(page).await;
+    let application = GuideApplication::with_flask(page).await;
     let browser = Browser::start().await;
     let open = async || browser.open(&application.address, "/").await;
     let (first, second) = (open().await, open().await);
-    second.says("#users", "(here)guest-").await;
+    second.wait_for_text("#users", "(here)guest-").await;
     first.click("button").await;
-    second.says("#users", "(away)").await;
+    second.wait_for_text("#users", "(away)").await;
     first.close().await;
-    second.stops_saying("#users", "(away)").await;
+    second.wait_until_text_is_gone("#users", "(away)").await;
     second.close().await;
 }

@@ -24,7 +24,7 @@ async fn transport(backend: &Backend, user: &str) -> Value {
     )
     .await;
     loop {
-        let event = panel.soon().await;
+        let event = panel.expect_next().await;
         if event.name == "view" {
             let view: Value = serde_json::from_str(&event.data).unwrap();
             return view["connections"][0]["transport"].clone();

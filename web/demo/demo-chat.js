@@ -2,7 +2,7 @@
  * Returns the name of a user, a channel or a conversation as the page shows it: without `demo:`,
  * which all names of the demo begin with.
  */
-export function shown(name) {
+export function displayName(name) {
     return name.replace(/^([#@]?)demo:/, '$1');
 }
 
@@ -52,7 +52,7 @@ export class Chat {
     }
 
     /** Shows a conversation. */
-    turnTo(key) {
+    select(key) {
         this.#conversation(key);
         this.current = key;
         this.unread.delete(key);
@@ -70,7 +70,7 @@ export class Chat {
     }
 
     /** Adds the history from the application's answer: `channels_info`. */
-    arrive(info) {
+    addHistory(info) {
         for (const channel of Object.values(info?.channels ?? {})) {
             for (const message of channel.history) {
                 this.#put(message);
@@ -79,7 +79,7 @@ export class Chat {
     }
 
     /** Applies an event from the server to the conversations. */
-    take(event) {
+    apply(event) {
         if (event.type === 'message') {
             this.#put(event);
             this.#count(this.conversationOf(event), event);

@@ -1,4 +1,4 @@
-import { isContinued, shown, timeOf } from './demo-chat.js';
+import { displayName, isContinued, timeOf } from './demo-chat.js';
 import { element, isolated, name } from '../shared/element.js';
 
 const ABOUT = {
@@ -10,7 +10,7 @@ const ABOUT = {
 /** The page of the chat. It shows everything that users write as text, never as markup. */
 export class View {
     #page;
-    #wishes;
+    #actions;
     #chat;
     #editing = null;
     /** Whether the last message is in view. */
@@ -18,39 +18,39 @@ export class View {
 
     /**
      * @param {Document} page
-     * @param {object} wishes the functions to call when the user asks for something
+     * @param {object} actions the functions to call when the user asks for something
      */
-    constructor(page, wishes) {
+    constructor(page, actions) {
         this.#page = page;
-        this.#wishes = wishes;
+        this.#actions = actions;
         this.#on('log', 'scroll', ({ target }) => {
             this.#isAtEnd = target.scrollHeight - target.scrollTop - target.clientHeight < 40;
         });
         // A note above the messages and the keyboard of a phone take space from them.
         new ResizeObserver(() => this.#showEnd()).observe(this.#at('log'));
         this.#on('join', 'submit', ({ target }) => {
-            wishes.join(target.username.value.trim(), target.color.value);
+            actions.join(target.username.value.trim(), target.color.value);
         });
-        this.#on('leave', 'click', () => wishes.leave());
-        this.#on('rename', 'click', () => wishes.leave());
-        this.#on('plug', 'click', () => wishes.togglePlug());
-        this.#on('transport', 'change', ({ target }) => wishes.listenBy(target.value));
-        this.#on('status', 'change', ({ target }) => wishes.be({ status: target.value }));
-        this.#on('color', 'change', ({ target }) => wishes.be({ color: target.value }));
+        this.#on('leave', 'click', () => actions.leave());
+        this.#on('rename', 'click', () => actions.leave());
+        this.#on('plug', 'click', () => actions.togglePlug());
+        this.#on('transport', 'change', ({ target }) => actions.setTransport(target.value));
+        this.#on('status', 'change', ({ target }) => actions.changeState({ status: target.value }));
+        this.#on('color', 'change', ({ target }) => actions.changeState({ color: target.value }));
         this.#on('compose', 'submit', async () => {
             const field = this.#at('text');
             const text = field.value.trim();
             if (text) {
-                await wishes.send(this.#chat.current, text);
+                await actions.send(this.#chat.current, text);
                 field.value = '';
             }
         });
     }
 
     /** Shows the form to join, filled in for this guest. */
-    showDoor(reason, { username, color }) {
+    showJoinForm(reason, { username, color }) {
         this.#at('chat').hidden = true;
-        this.#at('door').hidden = false;
+        this.#at('join-page').hidden = false;
         this.#at('join-error').textContent = reason;
         const form = this.#at('join');
         form.color.value = color;
@@ -60,7 +60,7 @@ export class View {
     }
 
     showChat({ status, color }) {
-        this.#at('door').hidden = true;
+        this.#at('join-page').hidden = true;
         this.#at('chat').hidden = false;
         this.#at('status').value = status;
         this.#at('color').value = color;
@@ -99,16 +99,16 @@ export class View {
         );
         this.#fill(
             'private',
-            chat.partners.map((key) => element('li', {}, this.#chooser(key))),
+            chat.partners.map((key) => element('li', {}, this.#conversationButton(key))),
         );
         this.#at('no-private').hidden = chat.partners.length > 0;
-        this.#at('title').replaceChildren(name(shown(chat.current)));
+        this.#at('title').replaceChildren(name(displayName(chat.current)));
         this.#at('about').textContent = ABOUT[chat.current] ?? 'Only the two of you can read this.';
         const isIn =
             chat.current.startsWith('@') || connection.channels.includes(chat.current.slice(1));
         this.#at('text').disabled = !isIn;
         this.#at('text').placeholder = isIn
-            ? `Message to ${isolated(shown(chat.current))}`
+            ? `Message to ${isolated(displayName(chat.current))}`
             : 'Join the channel first';
         const place = chat.current.startsWith('#') ? chat.current.slice(1) : 'demo:lobby';
         this.#fill(
@@ -130,7 +130,7 @@ export class View {
                 item.classList.add('is-continued');
                 // The name stays for screen readers.
                 for (const part of item.querySelectorAll('.who, .about')) {
-                    part.classList.add('seen-by-readers');
+                    part.classList.add('visually-hidden');
                 }
             }
             return item;
@@ -153,7 +153,7 @@ export class View {
             minute: '2-digit',
         });
         const when = element('span', { className: 'about' }, clock);
-        const who = element('bdi', { className: 'who' }, shown(message.user ?? ''));
+        const who = element('bdi', { className: 'who' }, displayName(message.user ?? ''));
         if (message.notice) {
             return element('li', { className: 'is-notice' }, who, `${message.notice} `, when);
         }
@@ -174,7 +174,7 @@ export class View {
         item.dataset.uuid = message.uuid;
         if (message.user === me.user) {
             const edit = this.#button('Edit', () => this.#edit(item, message));
-            const remove = this.#button('Delete', () => this.#wishes.remove(message));
+            const remove = this.#button('Delete', () => this.#actions.remove(message));
             item.append(element('span', { className: 'actions' }, edit, remove));
         }
         return item;
@@ -191,7 +191,7 @@ export class View {
         form.onsubmit = (event) => {
             event.preventDefault();
             done();
-            this.#wishes.edit(message, field.value);
+            this.#actions.edit(message, field.value);
         };
         form.addEventListener('keydown', ({ key }) => {
             if (key === 'Escape') {
@@ -207,23 +207,23 @@ export class View {
         const channel = key.slice(1);
         const isIn = connection.channels.includes(channel);
         const change = () =>
-            isIn ? this.#wishes.unsubscribe(channel) : this.#wishes.subscribe(channel);
-        const changer = this.#button(isIn ? 'Leave' : 'Join', change);
-        changer.setAttribute('aria-label', `${isIn ? 'Leave' : 'Join'} ${shown(channel)}`);
-        return element('li', {}, this.#chooser(key), changer);
+            isIn ? this.#actions.unsubscribe(channel) : this.#actions.subscribe(channel);
+        const button = this.#button(isIn ? 'Leave' : 'Join', change);
+        button.setAttribute('aria-label', `${isIn ? 'Leave' : 'Join'} ${displayName(channel)}`);
+        return element('li', {}, this.#conversationButton(key), button);
     }
 
     /** Makes the button that shows a conversation. */
-    #chooser(key) {
-        const chooser = element('button', { type: 'button' }, name(shown(key)));
-        chooser.setAttribute('aria-current', String(key === this.#chat.current));
+    #conversationButton(key) {
+        const button = element('button', { type: 'button' }, name(displayName(key)));
+        button.setAttribute('aria-current', String(key === this.#chat.current));
         const unread = this.#chat.unread.get(key);
         if (unread) {
-            const word = element('span', { className: 'seen-by-readers' }, ' new');
-            chooser.append(' ', element('span', { className: 'unread' }, String(unread), word));
+            const word = element('span', { className: 'visually-hidden' }, ' new');
+            button.append(' ', element('span', { className: 'unread' }, String(unread), word));
         }
-        chooser.onclick = () => this.#turnTo(key);
-        return chooser;
+        button.onclick = () => this.#select(key);
+        return button;
     }
 
     #person({ user, state }, me) {
@@ -231,21 +231,25 @@ export class View {
         dot.style.background = state.color ?? '';
         const status =
             state.status && state.status !== 'here' ? ` (${isolated(state.status)})` : '';
-        const words = [dot, name(shown(user)), `${status}${user === me.user ? ' (you)' : ''}`];
+        const words = [
+            dot,
+            name(displayName(user)),
+            `${status}${user === me.user ? ' (you)' : ''}`,
+        ];
         if (user === me.user) {
             return element('li', {}, ...words);
         }
         const properties = { type: 'button', title: 'Send a private message' };
-        const chooser = element('button', properties, ...words);
-        chooser.onclick = () => this.#turnTo(`@${user}`);
-        return element('li', {}, chooser);
+        const button = element('button', properties, ...words);
+        button.onclick = () => this.#select(`@${user}`);
+        return element('li', {}, button);
     }
 
-    #turnTo(key) {
+    #select(key) {
         this.#editing = null;
-        this.#chat.turnTo(key);
+        this.#chat.select(key);
         this.#isAtEnd = true;
-        this.#wishes.turned();
+        this.#actions.redraw();
         this.#at('text').focus();
     }
 

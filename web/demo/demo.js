@@ -10,7 +10,7 @@ const own = new URL(root, location.href);
 const SUGGESTIONS = 5;
 
 /** The user of this tab, with the token that proves it. Kept across reloads. */
-const memory = {
+const savedUser = {
     get: () => JSON.parse(sessionStorage.getItem('channelstream demo') ?? 'null'),
     set: (me) => sessionStorage.setItem('channelstream demo', JSON.stringify(me)),
     clear: () => sessionStorage.removeItem('channelstream demo'),
@@ -20,7 +20,7 @@ const memory = {
  * The tokens of the names that this browser took. They are kept longer than the tab, so that the
  * user can leave and join again under the same name.
  */
-const proofs = {
+const savedTokens = {
     get: (username) => localStorage.getItem(`channelstream demo ${username}`) ?? '',
     set: (username, token) => localStorage.setItem(`channelstream demo ${username}`, token),
 };
@@ -29,7 +29,7 @@ const view = new View(document, {
     join: (username, color) => joinAs(username, color),
     togglePlug: () => (isUnplugged ? plugIn() : pullPlug()),
     leave,
-    turned: () => draw(),
+    redraw: () => draw(),
     send: (conversation, text) =>
         call(() => connection.message({ ...destination(conversation), text })),
     edit: (message, text) =>
@@ -49,17 +49,17 @@ const view = new View(document, {
         ),
     subscribe: (channel) => call(() => connection.subscribe([channel])),
     unsubscribe: (channel) => call(() => connection.unsubscribe([channel])),
-    be: (change) => {
+    changeState: (change) => {
         remember(change);
         call(() => connection.updateUserState(change));
     },
-    listenBy: (transport) => {
+    setTransport: (transport) => {
         connection.transports = transport ? [transport] : ['websocket', 'sse', 'long-poll'];
         connection.startListening();
     },
 });
 
-let me = memory.get();
+let me = savedUser.get();
 let chat;
 let connection;
 let isUnplugged = false;
@@ -67,10 +67,10 @@ let isUnplugged = false;
 let caughtUp = null;
 
 // `/demo?name=alice` joins under that name. A reload then keeps the name that the user has by then.
-const asked = new URLSearchParams(location.search).get('name')?.trim();
-if (asked) {
+const requestedName = new URLSearchParams(location.search).get('name')?.trim();
+if (requestedName) {
     history.replaceState(null, '', location.pathname);
-    joinAs(asked, suggestedColor());
+    joinAs(requestedName, suggestedColor());
 } else if (me) {
     start(me);
 } else {
@@ -79,7 +79,7 @@ if (asked) {
 
 function joinAs(username, color, suggestions = 0) {
     const channels = ['demo:lobby', 'demo:ideas'];
-    const token = proofs.get(username);
+    const token = savedTokens.get(username);
     start({ username, color, status: 'here', token, channels, suggestions });
 }
 
@@ -90,7 +90,7 @@ function joinAsGuest(suggestions) {
 
 function remember(change) {
     me = { ...me, ...change };
-    memory.set(me);
+    savedUser.set(me);
 }
 
 function start(joining) {
@@ -120,8 +120,8 @@ function start(joining) {
 
     connection.connectCallback = (request, data) => {
         remember({ token: data.token, suggestions: 0 });
-        proofs.set(me.username, data.token);
-        chat.arrive(data.channels_info);
+        savedTokens.set(me.username, data.token);
+        chat.addHistory(data.channels_info);
         view.showChat(me);
         draw();
     };
@@ -133,16 +133,16 @@ function start(joining) {
                 joinAsGuest(me.suggestions - 1);
                 return;
             }
-            turnAway(data?.error ?? 'You could not join the chat.');
+            returnToJoinForm(data?.error ?? 'You could not join the chat.');
         }
     };
     connection.listenMessageCallback = (events) => {
-        events.forEach((event) => chat.take(event));
+        events.forEach((event) => chat.apply(event));
         countCaughtUp(events);
         draw();
     };
     connection.subscribeCallback = (request, data) => {
-        chat.arrive(data.channels_info);
+        chat.addHistory(data.channels_info);
         draw();
     };
     connection.on('status', (status) => view.showConnection(status));
@@ -185,16 +185,16 @@ function countCaughtUp(events) {
 
 function leave() {
     connection.disconnect();
-    turnAway('');
+    returnToJoinForm('');
 }
 
-function turnAway(reason) {
+function returnToJoinForm(reason) {
     connection.destroy();
     isUnplugged = false;
     caughtUp = null;
     view.showPlug(false, '');
-    memory.clear();
-    view.showDoor(reason, me);
+    savedUser.clear();
+    view.showJoinForm(reason, me);
 }
 
 function draw() {

@@ -2,7 +2,7 @@
  * Adds what Swagger UI lacks for users of screen readers and keyboards: names for its fields and
  * buttons, and a way to focus the areas that scroll.
  */
-function mend() {
+function fixAccessibility() {
     for (const button of document.querySelectorAll('.swagger-ui button:not([aria-label])')) {
         if (!button.textContent.trim()) {
             const title = button.title || button.closest('[title]')?.title;
@@ -31,9 +31,9 @@ function mend() {
     }
 }
 
-/** Mends Swagger UI now, and again whenever it draws something. */
-export function mendSwaggerUi() {
-    mend();
+/** Fixes Swagger UI now, and again whenever it draws something. */
+export function fixSwaggerUi() {
+    fixAccessibility();
     const options = { childList: true, subtree: true };
-    new MutationObserver(mend).observe(document.getElementById('api'), options);
+    new MutationObserver(fixAccessibility).observe(document.getElementById('api'), options);
 }

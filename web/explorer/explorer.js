@@ -1,4 +1,4 @@
-import { mendSwaggerUi } from './explorer-access.js';
+import { fixSwaggerUi } from './explorer-access.js';
 import { ChannelStreamSigner } from '../signer.js';
 
 const root = document.querySelector('script[data-root]').dataset.root;
@@ -34,4 +34,4 @@ window.SwaggerUIBundle({
         return request;
     },
 });
-mendSwaggerUi();
+fixSwaggerUi();

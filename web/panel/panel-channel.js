@@ -1,7 +1,7 @@
 import { element, isolated, name } from '../shared/element.js';
 import { section, sendForm } from './panel-parts.js';
 import { Table } from './panel-table.js';
-import { counted, link, shown, when, written } from './panel-words.js';
+import { formatCount, formatNumber, formatTime, formatTotal, link } from './panel-words.js';
 
 const SETTINGS = {
     notify_presence: 'Send join and leave events',
@@ -25,7 +25,7 @@ export class ChannelView {
             { title: 'Name', text: ({ user }) => user, make: ({ user }) => link('user', user) },
             { title: 'Public state', kind: 'code', text: ({ state }) => JSON.stringify(state) },
         ],
-        { key: ({ user }) => user, none: 'This channel has no members.' },
+        { key: ({ user }) => user, emptyText: 'This channel has no members.' },
     );
     #history = new Table(
         'History',
@@ -33,22 +33,22 @@ export class ChannelView {
             {
                 title: 'Sent',
                 kind: 'time',
-                text: ({ timestamp, edited }) => when(timestamp) + (edited ? ', edited' : ''),
+                text: ({ timestamp, edited }) => formatTime(timestamp) + (edited ? ', edited' : ''),
             },
             { title: 'User', text: ({ user }) => user, make: ({ user }) => link('user', user) },
             { title: 'Message', kind: 'code', text: ({ message }) => message ?? '' },
         ],
-        { key: ({ uuid }) => uuid, none: 'The history has no messages.' },
+        { key: ({ uuid }) => uuid, emptyText: 'The history has no messages.' },
     );
     #log = new Table(
         'Log',
         [
-            { title: 'Offset', kind: 'number', text: ({ offset }) => written(offset) },
-            { title: 'Time', kind: 'time', text: ({ at }) => when(at) },
+            { title: 'Offset', kind: 'number', text: ({ offset }) => formatNumber(offset) },
+            { title: 'Time', kind: 'time', text: ({ at }) => formatTime(at) },
             { title: 'Recipients', text: ({ route }) => audience(route) },
             { title: 'Event', kind: 'code', text: ({ event }) => event ?? 'deleted' },
         ],
-        { key: ({ offset }) => offset, none: 'No recent events.' },
+        { key: ({ offset }) => offset, emptyText: 'No recent events.' },
     );
     #counts = { users: element('span'), history: element('span'), log: element('span') };
 
@@ -102,22 +102,32 @@ export class ChannelView {
             this.#facts.textContent = 'There is no such channel.';
             return;
         }
-        const users = counted(channel.total_users, 'user');
-        const connections = counted(channel.total_connections, 'connection');
-        const active = when(channel.last_active);
+        const users = formatCount(channel.total_users, 'user');
+        const connections = formatCount(channel.total_connections, 'connection');
+        const active = formatTime(channel.last_active);
         this.#facts.textContent = `${users}, ${connections}, last active ${active}`;
         this.#showSettings(channel.settings);
         this.#users.show(channel.users);
-        this.#counts.users.textContent = shown(channel.users, channel.total_users, 'first');
+        this.#counts.users.textContent = formatTotal(channel.users, channel.total_users, 'first');
         this.#history.show(channel.history.reverse());
-        this.#counts.history.textContent = shown(channel.history, channel.total_history, 'last');
+        this.#counts.history.textContent = formatTotal(
+            channel.history,
+            channel.total_history,
+            'last',
+        );
         this.#log.show(channel.log.reverse());
-        this.#counts.log.textContent = shown(channel.log, channel.total_log, 'last');
+        this.#counts.log.textContent = formatTotal(channel.log, channel.total_log, 'last');
     }
 
     #buildSettings() {
         const boxes = Object.entries(SETTINGS).map(([key, words]) =>
-            element('label', {}, element('input', { type: 'checkbox', name: key }), ` ${words}`),
+            element(
+                'label',
+                {},
+                element('input', { type: 'checkbox', name: key }),
+                ` ${words} `,
+                element('code', {}, key),
+            ),
         );
         const size = element('input', {
             type: 'number',
@@ -128,7 +138,7 @@ export class ChannelView {
         const form = this.#settings;
         form.append(
             ...boxes,
-            element('label', {}, 'Messages kept in the history ', size),
+            element('label', {}, 'Messages kept in the history ', size, element('code', {}, size.name)),
             element('button', { className: 'primary' }, 'Save'),
         );
         // The server's values must not overwrite what the operator is changing.
@@ -158,7 +168,7 @@ export class ChannelView {
             `Clear the channel ${isolated(this.#channel)}? ` +
             'This removes all members, and deletes the settings, the history and the log.';
         const body = { channel: this.#channel };
-        if (await this.#panel.act('forget_channel', body, { question, deed: 'Clear' })) {
+        if (await this.#panel.act('forget_channel', body, { question, action: 'Clear' })) {
             location.hash = 'view=channels';
         }
     }

@@ -1,6 +1,6 @@
 import { element } from '../shared/element.js';
 import { gridOf, marksOf, nearest, runsOf } from './panel-series.js';
-import { written } from './panel-words.js';
+import { formatNumber } from './panel-words.js';
 
 /** The height of a graph and the space around its lines, in pixels. */
 const HEIGHT = 150;
@@ -148,7 +148,7 @@ export class Graph {
             line.setAttribute('x1', x);
             line.setAttribute('x2', x);
             const values = point.values.map(
-                (value, index) => `${this.#words[index]} ${written(value)}`,
+                (value, index) => `${this.#words[index]} ${formatNumber(value)}`,
             );
             this.#readout.textContent = [clock(point.at, true), ...values].join('\n');
             // The values must not cover the moment that they belong to.

@@ -1,6 +1,6 @@
 import { element } from '../shared/element.js';
 import { Table } from './panel-table.js';
-import { link, when, written } from './panel-words.js';
+import { formatNumber, formatTime, link } from './panel-words.js';
 
 /** The number of items on a page. */
 const PAGE = 100;
@@ -10,15 +10,15 @@ const LAST_ACTIVE = {
     title: 'Last active',
     sort: 'last_active',
     kind: 'time',
-    text: ({ last_active }) => when(last_active),
+    text: ({ last_active }) => formatTime(last_active),
 };
 
 /** The time from the last keystroke to the search, in milliseconds. */
-const TYPING = 250;
+const SEARCH_DELAY = 250;
 
 /** Returns the column of a number, which the server can sort by the same key. */
 function numberColumn(title, key) {
-    return { title, sort: key, kind: 'number', text: (row) => written(row[key]) };
+    return { title, sort: key, kind: 'number', text: (row) => formatNumber(row[key]) };
 }
 
 /**
@@ -35,24 +35,24 @@ class List {
         placeholder: 'Search by name',
     });
     #found = element('p', { role: 'status', className: 'muted' });
-    #before = element('a', {}, '← Previous');
-    #after = element('a', {}, 'Next →');
-    #typing;
+    #previous = element('a', {}, '← Previous');
+    #next = element('a', {}, 'Next →');
+    #searchTimer;
 
-    constructor(query, { title, section, columns, key, none }) {
+    constructor(query, { title, section, columns, key, emptyText }) {
         this.title = title;
         this.section = section;
-        this.#table = new Table(title, columns, { key, none });
+        this.#table = new Table(title, columns, { key, emptyText });
         this.#field.oninput = () => {
-            clearTimeout(this.#typing);
-            this.#typing = setTimeout(() => this.#search(), TYPING);
+            clearTimeout(this.#searchTimer);
+            this.#searchTimer = setTimeout(() => this.#search(), SEARCH_DELAY);
         };
         const pages = element(
             'nav',
             { ariaLabel: 'Pages', className: 'pages' },
-            this.#before,
+            this.#previous,
             this.#found,
-            this.#after,
+            this.#next,
         );
         this.element = element(
             'div',
@@ -61,17 +61,17 @@ class List {
             this.#table.element,
             pages,
         );
-        this.turn(query);
+        this.setQuery(query);
     }
 
     /** Shows another part of the same list. */
-    turn(query) {
+    setQuery(query) {
         this.#query = query;
         // A field that the operator is typing in is not overwritten.
         if (document.activeElement !== this.#field) {
             this.#field.value = query.get('search') ?? '';
         }
-        this.#table.sorted(query.get('sort') ?? 'name', (sort) => this.#address({ sort }));
+        this.#table.showSorting(query.get('sort') ?? 'name', (sort) => this.#address({ sort }));
     }
 
     show({ matching, items }) {
@@ -79,13 +79,13 @@ class List {
         const offset = this.#offset();
         const range =
             items.length > 0
-                ? `${written(offset + 1)} to ${written(offset + items.length)} of `
+                ? `${formatNumber(offset + 1)} to ${formatNumber(offset + items.length)} of `
                 : '';
-        this.#found.textContent = `${range}${written(matching)}`;
-        this.#before.hidden = offset === 0;
-        this.#before.href = this.#address({ offset: Math.max(0, offset - PAGE) });
-        this.#after.hidden = offset + items.length >= matching;
-        this.#after.href = this.#address({ offset: offset + PAGE });
+        this.#found.textContent = `${range}${formatNumber(matching)}`;
+        this.#previous.hidden = offset === 0;
+        this.#previous.href = this.#address({ offset: Math.max(0, offset - PAGE) });
+        this.#next.hidden = offset + items.length >= matching;
+        this.#next.href = this.#address({ offset: offset + PAGE });
     }
 
     #search() {
@@ -117,7 +117,7 @@ export class ChannelList extends List {
             title: 'Channels',
             section: 'channels',
             key: (channel) => channel.name,
-            none: 'No channels found.',
+            emptyText: 'No channels found.',
             columns: [
                 {
                     title: 'Name',
@@ -140,7 +140,7 @@ export class UserList extends List {
             title: 'Users',
             section: 'users',
             key: (user) => user.user,
-            none: 'No users found.',
+            emptyText: 'No users found.',
             columns: [
                 {
                     title: 'Name',

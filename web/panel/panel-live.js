@@ -36,7 +36,7 @@ export class Live {
             this.#listener.status(false);
             // The stream is closed when the browser does not try again by itself.
             if (source.readyState === EventSource.CLOSED) {
-                this.#timer = setTimeout(() => this.#comeBack(), this.#backoff.next());
+                this.#timer = setTimeout(() => this.#reopen(), this.#backoff.next());
             }
         };
         source.addEventListener('numbers', ({ data }) => {
@@ -51,7 +51,7 @@ export class Live {
      * Opens the stream again, after a request that finds out why the stream was refused: an
      * `EventSource` does not say it.
      */
-    async #comeBack() {
+    async #reopen() {
         const refused = this.#source;
         try {
             const response = await fetch(this.#url(), { redirect: 'manual' });
@@ -71,7 +71,7 @@ export class Live {
             if (response.status === 503) {
                 // The server is stopping, or the allowed number of panels is open.
                 this.#listener.status(false, (await response.json()).request);
-                this.#timer = setTimeout(() => this.#comeBack(), this.#backoff.next());
+                this.#timer = setTimeout(() => this.#reopen(), this.#backoff.next());
                 return;
             }
             await response.body.cancel();
@@ -82,8 +82,8 @@ export class Live {
     }
 
     #url() {
-        const asked = new URLSearchParams(this.#query);
-        asked.set('last_event_id', this.samples.at(-1)?.at ?? 0);
-        return `${this.#root}admin/live?${asked}`;
+        const parameters = new URLSearchParams(this.#query);
+        parameters.set('last_event_id', this.samples.at(-1)?.at ?? 0);
+        return `${this.#root}admin/live?${parameters}`;
     }
 }

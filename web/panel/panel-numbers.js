@@ -1,7 +1,7 @@
 import { element, fill } from '../shared/element.js';
 import { Graph } from './panel-graph.js';
 import { MINUTE, pointsOf } from './panel-series.js';
-import { counted, written } from './panel-words.js';
+import { formatCount, formatNumber } from './panel-words.js';
 
 const TRANSPORTS = {
     websocket: 'websocket',
@@ -43,7 +43,7 @@ const CARDS = [
             ['users', (sample) => sample.users],
             ['connections', (sample) => sample.connections],
         ],
-        isApart: true,
+        areIndependent: true,
     },
     { title: 'Channels', unit: 'in total', lines: [['channels', (sample) => sample.channels]] },
 ];
@@ -52,13 +52,13 @@ const CARDS = [
 const RANGES = [5, 15, 60];
 
 /** The key under which the browser keeps the chosen range. */
-const CHOSEN = 'channelstream panel range';
+const RANGE_KEY = 'channelstream panel range';
 
 /** The view of the server's metrics, each with its values of the last minutes. */
 export class NumbersView {
     title = 'Metrics';
     section = 'numbers';
-    #range = RANGES.find((range) => String(range) === localStorage.getItem(CHOSEN)) ?? RANGES[0];
+    #range = RANGES.find((range) => String(range) === localStorage.getItem(RANGE_KEY)) ?? RANGES[0];
     #samples = [];
     #cards = CARDS.map((card) => new Card(card));
     #store = element('p', { id: 'store' });
@@ -82,7 +82,7 @@ export class NumbersView {
             const to = samples.at(-1).at;
             const span = { from: to - this.#range * MINUTE, to };
             this.#cards.forEach((card) => card.show(samples, span));
-            this.#store.textContent = described(samples.at(-1).store);
+            this.#store.textContent = describeStore(samples.at(-1).store);
             this.#store.classList.toggle('warning', Boolean(samples.at(-1).store.file?.error));
         }
     }
@@ -93,18 +93,18 @@ export class NumbersView {
             field.checked = range === this.#range;
             field.onchange = () => {
                 this.#range = range;
-                localStorage.setItem(CHOSEN, range);
+                localStorage.setItem(RANGE_KEY, range);
                 this.numbers(this.#samples);
             };
             return element('label', {}, field, `${range} min`);
         });
-        const legend = element('legend', { className: 'seen-by-readers' }, 'Time to show');
+        const legend = element('legend', { className: 'visually-hidden' }, 'Time to show');
         return element('fieldset', { className: 'choices' }, legend, ...choices);
     }
 }
 
 /** Describes the state of the store in sentences. */
-function described({ file }) {
+function describeStore({ file }) {
     if (!file) {
         return (
             'Users, channels and messages are in memory only: ' +
@@ -115,24 +115,24 @@ function described({ file }) {
     if (error) {
         return (
             `Calls that change something are refused. The reason: ${error}. ` +
-            `Bytes waiting to be written: ${written(waiting)}.`
+            `Bytes waiting to be written: ${formatNumber(waiting)}.`
         );
     }
-    const age = ago < 1 ? 'less than a second' : counted(Math.round(ago), 'second');
+    const age = ago < 1 ? 'less than a second' : formatCount(Math.round(ago), 'second');
     const last =
         ago === null
             ? 'Nothing has been written since the server started'
             : `The last change was written ${age} ago`;
     return (
-        `Everything is kept in a file of ${written(bytes)} bytes. ${last}. ` +
-        `Bytes waiting to be written: ${written(waiting)}.`
+        `Everything is kept in a file of ${formatNumber(bytes)} bytes. ${last}. ` +
+        `Bytes waiting to be written: ${formatNumber(waiting)}.`
     );
 }
 
 class Card {
     #card;
     #now = element('b');
-    #most = element('span', { className: 'muted' });
+    #peak = element('span', { className: 'muted' });
     #graph;
     #legend = element('ul');
 
@@ -144,7 +144,7 @@ class Card {
             'section',
             {},
             element('h2', {}, card.title),
-            element('p', {}, this.#now, ` ${card.unit} `, this.#most),
+            element('p', {}, this.#now, ` ${card.unit} `, this.#peak),
             this.#graph.element,
             this.#legend,
         );
@@ -152,24 +152,24 @@ class Card {
     }
 
     show(samples, span) {
-        const { lines, isApart } = this.#card;
+        const { lines, areIndependent } = this.#card;
         const values = lines.map(([, value]) => value);
-        // The lines are the parts of one total. Where `isApart` is set they are metrics of their
-        // own, and the first one is the card's value.
-        const total = isApart
+        // The lines are the parts of one total. Where `areIndependent` is set they are metrics of
+        // their own, and the first one is the card's value.
+        const total = areIndependent
             ? values[0]
             : (sample) => values.reduce((sum, value) => sum + value(sample), 0);
         const last = samples.at(-1);
-        this.#now.textContent = written(total(last));
+        this.#now.textContent = formatNumber(total(last));
         const inSpan = samples.filter(({ at }) => at >= span.from);
         const peak = inSpan.reduce((most, sample) => Math.max(most, total(sample)), 0);
-        this.#most.textContent = `(peak ${written(peak)})`;
+        this.#peak.textContent = `(peak ${formatNumber(peak)})`;
         this.#graph.show(pointsOf(samples, values, span), span);
         fill(
             this.#legend,
             lines.map(([words, value], index) => {
                 const key = element('span', { className: `key line-${index}` });
-                return element('li', {}, key, `${words} ${written(value(last))}`);
+                return element('li', {}, key, `${words} ${formatNumber(value(last))}`);
             }),
         );
     }

@@ -18,9 +18,9 @@ export class Table {
     #body = element('tbody');
     #rows = new Map();
     #headings;
-    #none;
+    #emptyNote;
 
-    constructor(caption, columns, { key, none }) {
+    constructor(caption, columns, { key, emptyText }) {
         this.#columns = columns;
         this.#key = key;
         this.#headings = columns.map(({ title, sort, kind = '' }) =>
@@ -30,17 +30,17 @@ export class Table {
                 sort ? element('a', {}, title) : title,
             ),
         );
-        this.#none = element('p', { className: 'muted', hidden: true }, none);
+        this.#emptyNote = element('p', { className: 'muted', hidden: true }, emptyText);
         const table = element(
             'table',
             {},
-            element('caption', { className: 'seen-by-readers' }, caption),
+            element('caption', { className: 'visually-hidden' }, caption),
             element('thead', {}, element('tr', {}, ...this.#headings)),
             this.#body,
         );
         // The frame can have the focus, so that keys scroll it too.
         const frame = { className: 'frame', tabIndex: 0, role: 'region', ariaLabel: caption };
-        this.element = element('div', frame, table, this.#none);
+        this.element = element('div', frame, table, this.#emptyNote);
     }
 
     show(items) {
@@ -60,18 +60,18 @@ export class Table {
             this.#body,
             [...rows.values()].map((row) => row.element),
         );
-        this.#none.hidden = items.length > 0;
+        this.#emptyNote.hidden = items.length > 0;
     }
 
     /**
      * Marks the column that the table is sorted by, and links the headings of the columns that can
-     * be sorted by. `sortedBy` returns the address of the table sorted by such a column.
+     * be sorted by. `addressOf` returns the address of the table sorted by such a column.
      */
-    sorted(by, sortedBy) {
+    showSorting(by, addressOf) {
         this.#columns.forEach(({ sort }, index) => {
             const heading = this.#headings[index];
             if (sort) {
-                heading.firstElementChild.href = sortedBy(sort);
+                heading.firstElementChild.href = addressOf(sort);
                 const order = by === 'name' ? 'ascending' : 'descending';
                 heading.ariaSort = sort === by ? order : null;
             }
@@ -82,7 +82,7 @@ export class Table {
 class Row {
     #columns;
     #cells;
-    #said = [];
+    #texts = [];
 
     constructor(columns) {
         this.#columns = columns;
@@ -92,18 +92,18 @@ class Row {
 
     show(item) {
         this.#columns.forEach((column, index) => {
-            const said = column.text(item);
-            if (said !== this.#said[index]) {
-                this.#said[index] = said;
-                this.#cells[index].replaceChildren(...content(column, item, said));
+            const text = column.text(item);
+            if (text !== this.#texts[index]) {
+                this.#texts[index] = text;
+                this.#cells[index].replaceChildren(...content(column, item, text));
             }
         });
     }
 }
 
-function content({ make, kind }, item, said) {
+function content({ make, kind }, item, text) {
     if (make) {
         return [make(item)].flat();
     }
-    return [kind === 'code' ? element('code', {}, name(said)) : name(said)];
+    return [kind === 'code' ? element('code', {}, name(text)) : name(text)];
 }

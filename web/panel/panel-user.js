@@ -1,7 +1,7 @@
 import { element, isolated, name } from '../shared/element.js';
 import { section, sendForm } from './panel-parts.js';
 import { Table } from './panel-table.js';
-import { counted, link, shown, when, written } from './panel-words.js';
+import { formatCount, formatNumber, formatTime, formatTotal, link } from './panel-words.js';
 
 /** The view of a user: the state and the connections, and the actions on them. */
 export class UserView {
@@ -20,7 +20,7 @@ export class UserView {
                 text: ({ isPublic }) => (isPublic ? 'everyone' : 'the application only'),
             },
         ],
-        { key: ({ key }) => key, none: 'No state is set.' },
+        { key: ({ key }) => key, emptyText: 'No state is set.' },
     );
     #connections;
     #count = element('span');
@@ -33,20 +33,23 @@ export class UserView {
             'Connections',
             [
                 { title: 'ID', kind: 'code', text: ({ conn_id }) => conn_id },
-                { title: 'Transport', text: listening },
-                { title: 'Last seen', text: ({ silent_secs }) => `${written(silent_secs)} s ago` },
+                { title: 'Transport', text: transportText },
+                {
+                    title: 'Last seen',
+                    text: ({ silent_secs }) => `${formatNumber(silent_secs)} s ago`,
+                },
                 {
                     title: 'Channels',
                     text: ({ channels }) => JSON.stringify(channels),
-                    make: ({ channels }) => links(channels),
+                    make: ({ channels }) => channelLinks(channels),
                 },
                 {
                     title: 'Actions',
                     text: () => 'Disconnect',
-                    make: ({ conn_id }) => this.#disconnecter(conn_id),
+                    make: ({ conn_id }) => this.#disconnectButton(conn_id),
                 },
             ],
-            { key: ({ conn_id }) => conn_id, none: 'Not connected.' },
+            { key: ({ conn_id }) => conn_id, emptyText: 'Not connected.' },
         );
         this.#body.append(
             section('Connections', this.#count, this.#connections),
@@ -74,10 +77,10 @@ export class UserView {
             this.#facts.textContent = 'There is no such user.';
             return;
         }
-        const connections = counted(user.total_connections, 'connection');
-        this.#facts.textContent = `${connections}, last active ${when(user.last_active)}`;
+        const connections = formatCount(user.total_connections, 'connection');
+        this.#facts.textContent = `${connections}, last active ${formatTime(user.last_active)}`;
         this.#connections.show(user.connections);
-        this.#count.textContent = shown(user.connections, user.total_connections, 'first');
+        this.#count.textContent = formatTotal(user.connections, user.total_connections, 'first');
         const isPublic = (key) => user.public_keys.includes(key);
         this.#state.show(
             Object.entries(user.state).map(([key, value]) => ({
@@ -88,22 +91,22 @@ export class UserView {
         );
     }
 
-    #disconnecter(conn_id) {
+    #disconnectButton(conn_id) {
         const properties = { type: 'button', ariaLabel: `Disconnect ${conn_id}` };
         const button = element('button', properties, 'Disconnect');
         const question = `Disconnect ${conn_id}? Its page may connect again.`;
-        const words = { question, deed: 'Disconnect', done: 'Disconnected.' };
+        const words = { question, action: 'Disconnect', done: 'Disconnected.' };
         button.onclick = () => this.#panel.act('disconnect', { conn_id }, words);
         return button;
     }
 }
 
-function listening({ transport, is_present }) {
+function transportText({ transport, is_present }) {
     return transport ?? (is_present ? 'none at the moment' : 'none (connection lost)');
 }
 
 /** Makes links to the first 20 channels, and says how many more there are. */
-function links(channels) {
+function channelLinks(channels) {
     const first = channels.slice(0, 20).flatMap((channel) => [link('channel', channel), ' ']);
     return channels.length > 20 ? [...first, `and ${channels.length - 20} more`] : first;
 }

@@ -6,20 +6,21 @@ export function link(view, of) {
 }
 
 /** Returns a number with separators between the thousands. */
-export const written = (number) => number.toLocaleString('en');
+export const formatNumber = (number) => number.toLocaleString('en');
 
 /** Returns a number with its noun: `1 user`, `2 users`. */
-export const counted = (number, thing) => `${written(number)} ${thing}${number === 1 ? '' : 's'}`;
+export const formatCount = (number, thing) =>
+    `${formatNumber(number)} ${thing}${number === 1 ? '' : 's'}`;
 
 /** Returns the total and, where not all items are shown, which of them are: `first` or `last`. */
-export function shown(items, total, which) {
+export function formatTotal(items, total, which) {
     return items.length < total
-        ? `${written(total)} (the ${which} ${items.length} are shown)`
-        : written(total);
+        ? `${formatNumber(total)} (the ${which} ${items.length} are shown)`
+        : formatNumber(total);
 }
 
 /** Returns a server's timestamp in the reader's time zone, with the day unless that is today. */
-export function when(timestamp) {
+export function formatTime(timestamp) {
     const hasZone = /[+-]\d\d:\d\d$/.test(timestamp);
     const date = new Date(hasZone ? timestamp : `${timestamp}Z`);
     const isToday = date.toDateString() === new Date().toDateString();

@@ -21,14 +21,14 @@ const VIEWS = new Map(
 const panel = {
     /**
      * Makes a call to the server and shows `done`, or the reason why it failed. First asks the
-     * operator `question`, if one is given, with a button labelled `deed`.
+     * operator `question`, if one is given, with a button labelled `action`.
      * @returns {Promise<any>} the server's answer; undefined if the call was not made or failed
      */
-    async act(path, body, { question, deed, done = '' }) {
-        if (question && !(await confirmed(question, deed))) {
+    async act(path, body, { question, action, done = '' }) {
+        if (question && !(await confirmed(question, action))) {
             return undefined;
         }
-        say('');
+        showNotice('');
         try {
             const response = await fetch(`${root}admin/${path}`, {
                 method: 'POST',
@@ -43,12 +43,12 @@ const panel = {
             const answer = await response.json();
             if (response.ok) {
                 // The answer is false where there was nothing to do.
-                say(answer ? done : '');
+                showNotice(answer ? done : '');
                 return answer;
             }
-            say(`The call failed: ${reasons(answer)}`, true);
+            showNotice(`The call failed: ${reasons(answer)}`, true);
         } catch {
-            say('The call failed: the server cannot be reached.', true);
+            showNotice('The call failed: the server cannot be reached.', true);
         }
         return undefined;
     },
@@ -62,23 +62,23 @@ const live = new Live(root, {
         at('status').textContent = isLive ? 'live' : reason;
         at('status').classList.toggle('is-live', isLive);
     },
-    refused: (answer) => say(`This view cannot be shown: ${reasons(answer)}`, true),
+    refused: (answer) => showNotice(`This view cannot be shown: ${reasons(answer)}`, true),
     signIn,
 });
 
-window.addEventListener('hashchange', turn);
-turn();
+window.addEventListener('hashchange', showView);
+showView();
 
 /** Shows the view that the address names. The address has the parameters of `/admin/live`. */
-function turn() {
-    say('');
+function showView() {
+    showNotice('');
     let query = new URLSearchParams(location.hash.slice(1));
     if (!VIEWS.has(query.get('view'))) {
         query = new URLSearchParams({ view: 'numbers' });
     }
     const View = VIEWS.get(query.get('view'));
-    if (view?.constructor === View && view.turn) {
-        view.turn(query);
+    if (view?.constructor === View && view.setQuery) {
+        view.setQuery(query);
     } else {
         view = new View(query, panel);
         at('view').replaceChildren(view.element);
@@ -94,7 +94,7 @@ function turn() {
     live.open(query);
 }
 
-function say(text, isError = false) {
+function showNotice(text, isError = false) {
     at('notice').textContent = text;
     at('notice').classList.toggle('error', isError);
 }
@@ -103,9 +103,9 @@ function signIn() {
     location.assign(`${root}admin/sign_in`);
 }
 
-function confirmed(question, deed) {
+function confirmed(question, action) {
     at('question-text').textContent = question;
-    at('question-yes').textContent = deed;
+    at('question-yes').textContent = action;
     at('question').returnValue = '';
     at('question').showModal();
     return new Promise((done) => {

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { beforeEach, test } from 'node:test';
 
-import { Chat, isContinued, shown } from '../demo/demo-chat.js';
+import { Chat, displayName, isContinued } from '../demo/demo-chat.js';
 
 let chat;
 
@@ -19,16 +19,16 @@ const message = (uuid, more = {}) => ({
 });
 
 test('names are shown without the prefix of the demo', () => {
-    assert.equal(shown('#demo:lobby'), '#lobby');
-    assert.equal(shown('demo:demo:'), 'demo:');
+    assert.equal(displayName('#demo:lobby'), '#lobby');
+    assert.equal(displayName('demo:demo:'), 'demo:');
 });
 
 test('messages of the other conversations count as unread', () => {
-    chat.take(message('1'));
-    chat.take(message('2', { channel: 'demo:ideas' }));
-    chat.take(message('3', { channel: 'demo:ideas' }));
+    chat.apply(message('1'));
+    chat.apply(message('2', { channel: 'demo:ideas' }));
+    chat.apply(message('3', { channel: 'demo:ideas' }));
     assert.deepEqual([...chat.unread], [['#demo:ideas', 2]]);
-    chat.turnTo('#demo:ideas');
+    chat.select('#demo:ideas');
     assert.equal(chat.unread.size, 0);
     assert.deepEqual(
         chat.messages.map(({ uuid }) => uuid),
@@ -37,17 +37,17 @@ test('messages of the other conversations count as unread', () => {
 });
 
 test('both users find a private message under the name of the other one', () => {
-    chat.take(message('1', { channel: null, message: { text: 'hi', to: 'demo:alice' } }));
-    chat.take(message('2', { channel: null, user: 'demo:alice', message: { to: 'demo:carol' } }));
+    chat.apply(message('1', { channel: null, message: { text: 'hi', to: 'demo:alice' } }));
+    chat.apply(message('2', { channel: null, user: 'demo:alice', message: { to: 'demo:carol' } }));
     assert.deepEqual(chat.partners, ['@demo:bob', '@demo:carol']);
 });
 
 test('edits and deletions reach the message, and a gap is told', () => {
-    chat.take(message('1'));
-    chat.take(message('2'));
-    chat.take({ ...message('1'), type: 'message:edit', message: { text: 'new' }, edited: 'now' });
-    chat.take({ ...message('2'), type: 'message:delete' });
-    chat.take({ type: 'catchup:gap', channel: 'demo:lobby' });
+    chat.apply(message('1'));
+    chat.apply(message('2'));
+    chat.apply({ ...message('1'), type: 'message:edit', message: { text: 'new' }, edited: 'now' });
+    chat.apply({ ...message('2'), type: 'message:delete' });
+    chat.apply({ type: 'catchup:gap', channel: 'demo:lobby' });
     const [edited, gap] = chat.messages;
     assert.equal(edited.message.text, 'new');
     assert.equal(edited.edited, 'now');
@@ -56,8 +56,8 @@ test('edits and deletions reach the message, and a gap is told', () => {
 });
 
 test('the history that an answer brings is not shown twice', () => {
-    chat.take(message('1'));
-    chat.arrive({ channels: { 'demo:lobby': { history: [message('1'), message('2')] } } });
+    chat.apply(message('1'));
+    chat.addHistory({ channels: { 'demo:lobby': { history: [message('1'), message('2')] } } });
     assert.equal(chat.messages.length, 2);
 });
 

@@ -1,21 +1,21 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 
-import { counted, link, shown, when, written } from '../panel/panel-words.js';
+import { formatCount, formatNumber, formatTime, formatTotal, link } from '../panel/panel-words.js';
 import { openPage } from './page.js';
 
 openPage();
 
 test('numbers have separators, and their nouns agree', () => {
-    assert.equal(written(1234567), '1,234,567');
-    assert.equal(counted(1, 'user'), '1 user');
-    assert.equal(counted(0, 'user'), '0 users');
-    assert.equal(counted(1000, 'user'), '1,000 users');
+    assert.equal(formatNumber(1234567), '1,234,567');
+    assert.equal(formatCount(1, 'user'), '1 user');
+    assert.equal(formatCount(0, 'user'), '0 users');
+    assert.equal(formatCount(1000, 'user'), '1,000 users');
 });
 
 test('a total says which items are shown, unless all are', () => {
-    assert.equal(shown(['a', 'b'], 2, 'first'), '2');
-    assert.equal(shown(['a', 'b'], 1500, 'last'), '1,500 (the last 2 are shown)');
+    assert.equal(formatTotal(['a', 'b'], 2, 'first'), '2');
+    assert.equal(formatTotal(['a', 'b'], 1500, 'last'), '1,500 (the last 2 are shown)');
 });
 
 test('a link survives every character of a name', () => {
@@ -28,8 +28,8 @@ test('a link survives every character of a name', () => {
 
 test('a time has its day, unless that is today', () => {
     const now = new Date();
-    assert.equal(when(now.toISOString().slice(0, -1)), now.toLocaleTimeString());
+    assert.equal(formatTime(now.toISOString().slice(0, -1)), now.toLocaleTimeString());
     const old = new Date('2020-02-03T04:05:06Z');
-    assert.equal(when('2020-02-03T04:05:06'), old.toLocaleString());
-    assert.equal(when('2020-02-03T05:05:06+01:00'), old.toLocaleString());
+    assert.equal(formatTime('2020-02-03T04:05:06'), old.toLocaleString());
+    assert.equal(formatTime('2020-02-03T05:05:06+01:00'), old.toLocaleString());
 });

@@ -15,7 +15,7 @@ use crate::ledger::Claim;
 use crate::name::{ChannelName, MessageId};
 use crate::posting::{Delete, Edit, Publish};
 use crate::protocol::event::EventBody;
-use crate::protocol::message::{Deletion, Destination, Draft, Message, OnceHeld, Patch};
+use crate::protocol::message::{Deletion, Destination, Draft, Message, MessageMemory, Patch};
 use crate::protocol::timestamp::Moment;
 use crate::user::User;
 
@@ -33,7 +33,7 @@ impl Broker {
         let accept = |draft| self.accepted(draft, now, MessageId::random);
         let messages = addressed(drafts).map(accept).map(Arc::new).collect();
         let messages = self.publish_accepted(messages, false).await?;
-        self.settled().await?;
+        self.wait_until_kept().await?;
         Ok(messages)
     }
 
@@ -100,10 +100,10 @@ impl Broker {
             user: draft.user,
             message: draft.message,
             edited: None,
-            held: OnceHeld::default(),
+            held: MessageMemory::default(),
         };
         let size = message.size() + EventBody::most_size(message.message.as_ref());
-        message.held = self.memory().keep(size).into();
+        message.held = self.memory().hold_message(size).into();
         message
     }
 
@@ -123,7 +123,7 @@ impl Broker {
             call,
         )
         .await;
-        self.settled().await
+        self.wait_until_kept().await
     }
 
     /// Deletes messages in the given order.
@@ -141,7 +141,7 @@ impl Broker {
             call,
         )
         .await;
-        self.settled().await
+        self.wait_until_kept().await
     }
 
     /// Sends messages to their destinations one after the other, so that a client that listens to
@@ -173,7 +173,7 @@ where
     User: Handler<Forwarded<M>>,
 {
     match destination {
-        Destination::Nowhere => {}
+        Destination::Nobody => {}
         Destination::Channel(channel) => {
             broker.channels.ask(channel, IfAbsent::Skip, message).await;
         }
@@ -206,7 +206,7 @@ fn log_accepted(
 fn addressed(drafts: Vec<Draft>) -> impl Iterator<Item = Draft> {
     drafts
         .into_iter()
-        .filter(|draft| !draft.address.leads_nowhere())
+        .filter(|draft| !draft.address.reaches_nobody())
 }
 
 /// Groups messages that follow one another and have the same destination.

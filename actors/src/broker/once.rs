@@ -5,7 +5,7 @@ use bytestring::ByteString;
 use crate::broker::Broker;
 use crate::error::{Outcome, Refused};
 use crate::ledger::{CallEnd, ClaimKey, Claimed, Settle};
-use crate::request::{RequestId, carry};
+use crate::request::{RequestId, run_in_scope};
 
 pub use crate::ledger::Claim;
 
@@ -46,13 +46,16 @@ impl Broker {
         F: Future<Output = Result<ByteString, E>> + 'static,
     {
         let (broker, ledger) = (self.clone(), self.ledger.get().cloned());
-        let ledger = ledger.ok_or(Refused::SOON)?;
+        let ledger = ledger.ok_or(Refused::TRY_AGAIN)?;
         let steps = async move {
             let claim_key = ClaimKey {
                 key: key.clone(),
                 digest,
             };
-            let claimed = ledger.send(claim_key).await.map_err(|_| Refused::SOON)?;
+            let claimed = ledger
+                .send(claim_key)
+                .await
+                .map_err(|_| Refused::TRY_AGAIN)?;
             let answer = match claimed? {
                 Claimed::Done(answer) => answer,
                 Claimed::OtherBody => return Ok(Once::OtherBody),
@@ -67,11 +70,11 @@ impl Broker {
                     answer?
                 }
             };
-            broker.settled().await?;
+            broker.wait_until_kept().await?;
             Ok(Once::Answer(answer))
         };
-        actix::spawn(carry(RequestId::current(), steps))
+        actix::spawn(run_in_scope(RequestId::current(), steps))
             .await
-            .unwrap_or_else(|_| Err(Refused::SOON.into()))
+            .unwrap_or_else(|_| Err(Refused::TRY_AGAIN.into()))
     }
 }

@@ -19,7 +19,7 @@ use crate::view::{ChannelDetail, ChannelSummary, Page, Selection, Sort, UserDeta
 
 /// The number of attempts to unsubscribe all connections from a channel that is to be forgotten.
 /// Other connections may subscribe meanwhile.
-const ROUNDS: usize = 8;
+const ATTEMPTS: usize = 8;
 
 impl Broker {
     /// Returns the number of actors of each kind.
@@ -55,7 +55,7 @@ impl Broker {
             };
             let is_wanted = matcher(&selection);
             users.retain(|user| is_wanted(user.user.as_str()));
-            cut(users, &selection).items
+            page_of_items(users, &selection).items
         });
         let users = sorted.await.unwrap_or_default();
         Totals {
@@ -136,7 +136,7 @@ impl Broker {
     /// # Errors
     /// Fails when other connections keep subscribing.
     pub async fn forget_channel(&self, name: ChannelName) -> Result<bool, Refused> {
-        for _ in 0..ROUNDS {
+        for _ in 0..ATTEMPTS {
             match self
                 .channels
                 .ask(name.clone(), IfAbsent::Skip, ForgetChannel)
@@ -152,7 +152,7 @@ impl Broker {
                 }
             }
         }
-        Err(Refused::SOON)
+        Err(Refused::TRY_AGAIN)
     }
 }
 
@@ -187,7 +187,7 @@ where
     let sorted = spawn_blocking(move || {
         // The sort is stable, so equal items stay in the order of names.
         items.sort_by_key(|item| std::cmp::Reverse(by_what(item, selection.sort)));
-        cut(items, &selection)
+        page_of_items(items, &selection)
     });
     sorted.await.unwrap_or_default()
 }
@@ -198,7 +198,7 @@ fn matcher(selection: &Selection) -> impl Fn(&str) -> bool + use<> {
     move |name| search.is_empty() || name.to_lowercase().contains(&search)
 }
 
-fn cut<T>(items: Vec<T>, selection: &Selection) -> Page<T> {
+fn page_of_items<T>(items: Vec<T>, selection: &Selection) -> Page<T> {
     Page {
         matching: items.len(),
         items: items
@@ -219,7 +219,7 @@ async fn page_of_names<N: AsRef<str> + Ord + Send + 'static>(
         let is_wanted = matcher(&selection);
         names.retain(|name| is_wanted(name.as_ref()));
         names.sort_unstable();
-        cut(names, &selection)
+        page_of_items(names, &selection)
     });
     page.await.unwrap_or_default()
 }

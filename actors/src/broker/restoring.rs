@@ -132,11 +132,11 @@ impl Actors {
                 let mut epochs = epochs.iter();
                 epochs.any(|epoch| log.locate((*epoch, 0)).is_some())
             };
-            let returns = Returns {
+            let flags = CursorFlags {
                 is_new: has_its(&record.new_places) || !record.has_listened,
                 owes_gap: has_its(&record.owed_gaps) || may_miss_entries,
             };
-            let cursor = restore_cursor(position, returns, log);
+            let cursor = restore_cursor(position, flags, log);
             let position = (log.epoch(), cursor.position());
             read.owed_gaps
                 .extend(cursor.owes_gap().then_some(log.epoch()));
@@ -172,7 +172,7 @@ impl Actors {
         let restored = RestoreConnection {
             record,
             read,
-            spared: returns.max(limits.restart_grace).max(limits.idle),
+            shortest_wait: returns.max(limits.restart_grace).max(limits.idle),
         };
         self.connections.push((conn_id, restored));
     }
@@ -198,9 +198,9 @@ fn restore_channel(core: ChannelCore, is_new: bool) -> RestoreChannel {
     }
 }
 
-/// The state in which a subscriber comes back after a restart.
+/// The flags with which a cursor is restored after a restart.
 #[derive(Clone, Copy)]
-struct Returns {
+struct CursorFlags {
     /// Whether no transport has begun at the subscriber's place.
     is_new: bool,
     /// Whether the client is to be told that entries may be gone.
@@ -209,8 +209,8 @@ struct Returns {
 
 /// Returns the cursor of a subscriber after a restart. If its position is not known, a new
 /// subscriber is sent the entries from now on, and any other one is sent all entries that are left.
-fn restore_cursor(position: Option<Position>, returns: Returns, log: &Log) -> Cursor {
-    let Returns { is_new, owes_gap } = returns;
+fn restore_cursor(position: Option<Position>, flags: CursorFlags, log: &Log) -> Cursor {
+    let CursorFlags { is_new, owes_gap } = flags;
     let (offset, is_lost) = match position.and_then(|position| log.locate(position)) {
         Some(Located::Here(offset) | Located::Before(offset)) => (offset, false),
         Some(Located::Beyond(offset)) => (offset, true),

@@ -6,7 +6,7 @@ use crate::core::user::ConnectState;
 use crate::core::visible_state::size_of_values;
 use crate::error::Refused;
 use crate::limits::LimitKind;
-use crate::memory::{CHANNEL, CONNECTION, HeldBytes, PLACE, USER};
+use crate::memory::{CHANNEL_BYTES, CONNECTION_BYTES, HeldBytes, PLACE_BYTES, USER_BYTES};
 use crate::name::{ChannelName, ConnId, UserName};
 use crate::room::Reserved;
 
@@ -31,7 +31,9 @@ impl Broker {
     ) -> Result<RoomOfCall, Refused> {
         let limits = self.limits();
         let state = size_of_values(&set.fresh_state) + size_of_values(&set.state);
-        let mut room = self.room(channels, CONNECTION + USER + state).await?;
+        let mut room = self
+            .room(channels, CONNECTION_BYTES + USER_BYTES + state)
+            .await?;
         let conn_id = [conn_id];
         let connection = self.connections.reserve(&conn_id, limits.connections);
         let connection = connection.await;
@@ -57,7 +59,7 @@ impl Broker {
 
     /// Reserves room for channels, for a place in each of them, and for `besides` more bytes.
     async fn room(&self, channels: &[ChannelName], besides: usize) -> Result<RoomOfCall, Refused> {
-        let bytes = channels.len() * (CHANNEL + PLACE) + besides;
+        let bytes = channels.len() * (CHANNEL_BYTES + PLACE_BYTES) + besides;
         let memory = self.memory().reserve(bytes)?;
         let channels = self.channels.reserve(channels, self.limits().channels);
         let channels = channels

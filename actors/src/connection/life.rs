@@ -29,7 +29,7 @@ pub(super) struct Life {
     grace: Option<SpawnHandle>,
     /// The time before which the connection does not end although its client is away. The client
     /// may not know yet that the server is back.
-    spared_until: Option<Instant>,
+    ends_not_before: Option<Instant>,
     /// True once the server stops and the client is to come back to the next process.
     is_suspended: bool,
 }
@@ -37,12 +37,15 @@ pub(super) struct Life {
 /// The transports of a connection.
 enum Transports {
     /// No transport listens.
-    None(Departure),
+    None(LastEnd),
     /// One transport listens.
     One(Listening),
     /// One transport listens and was told to end. The next transport is attached when that one has
     /// reported.
-    Two { ending: Listening, next: Arrival },
+    Two {
+        ending: Listening,
+        next: NewTransport,
+    },
 }
 
 /// A transport that listens.
@@ -52,7 +55,7 @@ struct Listening {
 }
 
 /// A transport that is to be attached.
-pub(super) struct Arrival {
+pub(super) struct NewTransport {
     pub(super) generation: Generation,
     pub(super) outlet: Arc<Outlet>,
     /// The positions up to which the client says that it has read.
@@ -65,17 +68,17 @@ pub(super) struct Arrival {
 
 /// The end of the latest transport.
 #[derive(Default)]
-pub(super) struct Departure {
+pub(super) struct LastEnd {
     /// Whether the client is expected back at once, as after a long-poll.
     returns: bool,
     /// The positions up to which the client has read if it polls again.
     presumed: Option<Presumed>,
 }
 
-/// The next step for a transport that arrives.
-pub(super) enum Arrived {
+/// The next step for a new transport.
+pub(super) enum AttachStep {
     /// The transport is attached now.
-    Attach(Arrival),
+    Attach(NewTransport),
     /// The transport waits until the transport of this generation has reported.
     WaitFor(Generation),
     /// The transport waits in place of another one that was waiting.
@@ -83,9 +86,9 @@ pub(super) enum Arrived {
 }
 
 /// The next step after a transport has ended.
-pub(super) enum Departed {
+pub(super) enum AfterEnd {
     /// The next transport is attached.
-    Next(Arrival),
+    Next(NewTransport),
     /// The client is expected back at once.
     Returns,
     /// The socket is lost.
@@ -103,10 +106,10 @@ pub(crate) struct Activity {
     pub(crate) silent: Duration,
 }
 
-impl Arrival {
+impl NewTransport {
     /// Tells the transport to end before it begins. The transport handles this as soon as it
     /// listens.
-    fn turn_away(self, reason: CloseReason, grace: Duration) {
+    fn refuse(self, reason: CloseReason, grace: Duration) {
         self.outlet.shut(reason, grace);
         self.reply.send(self.attachment).ok();
     }
@@ -116,20 +119,20 @@ impl Life {
     pub(super) fn new(user: UserName) -> Self {
         Self {
             core: ConnectionCore::new(user),
-            transports: Transports::None(Departure::default()),
+            transports: Transports::None(LastEnd::default()),
             quiet_since: Instant::now(),
             grace: None,
-            spared_until: None,
+            ends_not_before: None,
             is_suspended: false,
         }
     }
 
     /// Creates a life that goes on after a restart. Its client is away, and the connection waits
-    /// for it at least until `spared_until`.
+    /// for it at least until `ends_not_before`.
     pub(super) fn restore(
         core: ConnectionCore,
         presumed: Vec<Position>,
-        spared_until: Instant,
+        ends_not_before: Instant,
     ) -> Self {
         let presumed = (!presumed.is_empty()).then(|| Presumed {
             report: presumed.into(),
@@ -137,13 +140,13 @@ impl Life {
         });
         Self {
             core,
-            transports: Transports::None(Departure {
+            transports: Transports::None(LastEnd {
                 returns: false,
                 presumed,
             }),
             quiet_since: Instant::now(),
             grace: None,
-            spared_until: Some(spared_until),
+            ends_not_before: Some(ends_not_before),
             is_suspended: false,
         }
     }
@@ -154,7 +157,7 @@ impl Life {
     /// that are certain are kept.
     pub(super) fn record(&self, returns_by: Option<Moment>) -> ConnectionRecord {
         let presumed = match &self.transports {
-            Transports::None(Departure {
+            Transports::None(LastEnd {
                 presumed: Some(presumed),
                 ..
             }) if returns_by.is_some() && !presumed.socket.was_reset() => presumed.report.to_vec(),
@@ -168,7 +171,7 @@ impl Life {
     /// may be silent for `idle`.
     pub(super) fn deadline(&self, idle: Duration) -> Instant {
         let deadline = self.last_heard() + idle;
-        self.spared_until
+        self.ends_not_before
             .map_or(deadline, |until| until.max(deadline))
     }
 
@@ -181,10 +184,10 @@ impl Life {
     /// one.
     pub(super) fn suspend(&mut self, reason: CloseReason, grace: Duration) -> Option<Generation> {
         self.is_suspended = true;
-        let transports = Transports::None(Departure::default());
+        let transports = Transports::None(LastEnd::default());
         self.transports = match std::mem::replace(&mut self.transports, transports) {
             Transports::Two { ending, next } => {
-                next.turn_away(reason, grace);
+                next.refuse(reason, grace);
                 Transports::One(ending)
             }
             transports => transports,
@@ -196,7 +199,7 @@ impl Life {
 
     /// Notes that the client was heard from through its application. Returns the channels of the
     /// connection if the client did not count as present before.
-    pub(super) fn come_back<A>(&mut self, context: &mut Context<A>) -> Vec<ChannelName>
+    pub(super) fn mark_present<A>(&mut self, context: &mut Context<A>) -> Vec<ChannelName>
     where
         A: Actor<Context = Context<A>>,
     {
@@ -246,7 +249,7 @@ impl Life {
             Transports::One(listening) => listening.outlet.shut(reason, grace),
             Transports::Two { ending, next } => {
                 ending.outlet.shut(reason, grace);
-                next.turn_away(reason, grace);
+                next.refuse(reason, grace);
             }
         }
     }
@@ -258,7 +261,7 @@ impl Life {
             Transports::One(listening) => Unserved::Entries(Some(listening.outlet.queue.clone())),
             // A client that polls is between two polls, and is waited for. A client that is away is
             // not.
-            Transports::None(Departure { returns: true, .. })
+            Transports::None(LastEnd { returns: true, .. })
                 if self.quiet_since.elapsed() < close_grace =>
             {
                 Unserved::Entries(None)
@@ -269,28 +272,32 @@ impl Life {
 
     /// Notes that a transport has arrived. If another transport listens, that one is told to end
     /// first.
-    pub(super) fn arrive(&mut self, arrival: Arrival, close_grace: Duration) -> Arrived {
-        match std::mem::replace(&mut self.transports, Transports::None(Departure::default())) {
-            Transports::None(departure) => {
-                self.transports = Transports::None(departure);
-                Arrived::Attach(arrival)
+    pub(super) fn add_transport(
+        &mut self,
+        transport: NewTransport,
+        close_grace: Duration,
+    ) -> AttachStep {
+        match std::mem::replace(&mut self.transports, Transports::None(LastEnd::default())) {
+            Transports::None(last_end) => {
+                self.transports = Transports::None(last_end);
+                AttachStep::Attach(transport)
             }
             Transports::One(ending) => {
                 ending.outlet.shut(CloseReason::Replaced, close_grace);
                 let generation = ending.generation;
                 self.transports = Transports::Two {
                     ending,
-                    next: arrival,
+                    next: transport,
                 };
-                Arrived::WaitFor(generation)
+                AttachStep::WaitFor(generation)
             }
             Transports::Two { ending, next } => {
-                next.turn_away(CloseReason::Replaced, close_grace);
+                next.refuse(CloseReason::Replaced, close_grace);
                 self.transports = Transports::Two {
                     ending,
-                    next: arrival,
+                    next: transport,
                 };
-                Arrived::Waits
+                AttachStep::Waits
             }
         }
     }
@@ -310,28 +317,28 @@ impl Life {
         self.core.listen();
         let listening = Transports::One(Listening { generation, outlet });
         match std::mem::replace(&mut self.transports, listening) {
-            Transports::None(departure) => departure.presumed,
+            Transports::None(last_end) => last_end.presumed,
             Transports::One(_) | Transports::Two { .. } => None,
         }
     }
 
     /// Notes that the transport of this generation has ended. Returns the next step; `None` if that
     /// transport does not listen any more.
-    pub(super) fn depart(&mut self, generation: Generation, end: End) -> Option<Departed> {
+    pub(super) fn end_transport(&mut self, generation: Generation, end: End) -> Option<AfterEnd> {
         let listening = self.listening()?;
         if listening.generation != generation {
             return None;
         }
         self.quiet_since = Instant::now();
-        let departure = Departure {
+        let last_end = LastEnd {
             returns: end.returns,
             presumed: end.presumed,
         };
-        let before = std::mem::replace(&mut self.transports, Transports::None(departure));
+        let before = std::mem::replace(&mut self.transports, Transports::None(last_end));
         Some(match before {
-            Transports::Two { next, .. } => Departed::Next(next),
-            Transports::One(_) | Transports::None(_) if end.returns => Departed::Returns,
-            Transports::One(_) | Transports::None(_) => Departed::Lost,
+            Transports::Two { next, .. } => AfterEnd::Next(next),
+            Transports::One(_) | Transports::None(_) if end.returns => AfterEnd::Returns,
+            Transports::One(_) | Transports::None(_) => AfterEnd::Lost,
         })
     }
 

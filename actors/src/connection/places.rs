@@ -7,7 +7,7 @@ use futures_util::future::join_all;
 use crate::channel::Channel;
 use crate::common::Common;
 use crate::core::connection::Positions;
-use crate::delivery::{Attach, Detach, FindEpochs, GetPosition, IsUpToDate, Standing};
+use crate::delivery::{Attach, CursorState, Detach, FindEpochs, GetPosition, IsUpToDate};
 use crate::directories::{Directories, SLICE};
 use crate::directory::IfAbsent;
 use crate::name::{ChannelName, ConnId, UserName};
@@ -61,16 +61,16 @@ impl Places {
                     .ask(channel.clone(), IfAbsent::Skip, asked)
             };
             let answers = join_all(slice.iter().map(ask)).await;
-            for (channel, standing) in slice.iter().zip(answers.into_iter().map(Option::flatten)) {
-                let place = standing.map(|standing| (channel.clone(), standing.position));
+            for (channel, state) in slice.iter().zip(answers.into_iter().map(Option::flatten)) {
+                let place = state.map(|state| (channel.clone(), state.position));
                 positions.channels.extend(place);
-                note_standing(&mut positions, standing);
+                note_cursor_state(&mut positions, state);
             }
         }
         let private = self.needs.users.ask(self.user, IfAbsent::Skip, asked);
-        let standing = private.await.flatten();
-        positions.private = standing.map(|standing| standing.position);
-        note_standing(&mut positions, standing);
+        let state = private.await.flatten();
+        positions.private = state.map(|state| state.position);
+        note_cursor_state(&mut positions, state);
         positions
     }
 
@@ -120,12 +120,12 @@ impl Places {
 }
 
 /// Notes the facts about a log that the position alone does not contain.
-fn note_standing(positions: &mut Positions, standing: Option<Standing>) {
-    let Some(Standing {
+fn note_cursor_state(positions: &mut Positions, state: Option<CursorState>) {
+    let Some(CursorState {
         position: (epoch, _),
         owes_gap,
         is_new,
-    }) = standing
+    }) = state
     else {
         return;
     };

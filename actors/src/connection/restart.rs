@@ -12,12 +12,12 @@ use crate::connection::{Connection, NoteWhole, Restore, Suspend, log_end};
 use crate::core::connection::{ConnectionCore, Positions};
 use crate::error::CloseReason;
 use crate::outlet::End;
-use crate::patience::wait_patiently;
 use crate::protocol::timestamp::Moment;
+use crate::stepped_sleep::sleep_in_steps;
 use crate::store::note::Note;
 
 /// The time by which a client may come back later than it was told before its connection ends.
-const LATE: Duration = Duration::from_secs(15);
+const RETURN_GRACE: Duration = Duration::from_secs(15);
 
 impl Handler<NoteWhole> for Connection {
     type Result = ();
@@ -34,7 +34,7 @@ impl Handler<Restore> for Connection {
         let Restore {
             mut record,
             read,
-            spared,
+            shortest_wait,
         } = restore;
         let presumed = std::mem::take(&mut record.presumed);
         let core = ConnectionCore::restore(record, read);
@@ -42,9 +42,13 @@ impl Handler<Restore> for Connection {
             connection:% = self.conn_id().short(), user = core.user().as_str();
             "connected as before the restart"
         );
-        self.lives += 1;
-        self.life = Some(Life::restore(core, presumed, Instant::now() + spared));
-        let wait = self.needs.common.limits().idle.max(spared);
+        self.life_number += 1;
+        self.life = Some(Life::restore(
+            core,
+            presumed,
+            Instant::now() + shortest_wait,
+        ));
+        let wait = self.needs.common.limits().idle.max(shortest_wait);
         self.watch_deadline(wait, context);
     }
 }
@@ -66,9 +70,9 @@ impl Handler<Suspend> for Connection {
         if let Some(generation) = life.suspend(reason, close_grace) {
             self.suspension = Some(ended);
             // A stuck transport does not report, so what its client has read is unknown.
-            let stuck = wait_patiently(close_grace * 2).into_actor(self);
+            let stuck = sleep_in_steps(close_grace * 2).into_actor(self);
             context.spawn(stuck.map(move |(), connection, context| {
-                connection.depart(generation, End::default(), context);
+                connection.end_transport(generation, End::default(), context);
             }));
         }
         let asked = reported.into_actor(self).then(|_, connection, _| {
@@ -83,7 +87,7 @@ impl Handler<Suspend> for Connection {
         });
         self.unanswered += 1;
         Box::pin(asked.map(move |positions, connection, _| {
-            connection.end_until_restart(positions, Duration::from_secs(wait) + LATE);
+            connection.end_until_restart(positions, Duration::from_secs(wait) + RETURN_GRACE);
             connection.unanswered -= 1;
             connection.stop_if_ended();
         }))

@@ -9,7 +9,7 @@ use crate::core::user::ConnectedChannels;
 use crate::delivery::{Attach, AttachReason};
 use crate::directory::IfAbsent;
 use crate::error::{CloseReason, InUse, NotConnected, NotDone, Refused, Unknown};
-use crate::faults::strike;
+use crate::faults::fail_point;
 use crate::limits::LimitReached;
 use crate::name::ChannelName;
 use crate::request::log_for;
@@ -36,11 +36,11 @@ impl Handler<Open> for Connection {
         }
         let is_new = self.life.is_none();
         if is_new {
-            self.lives += 1;
+            self.life_number += 1;
             self.needs.common.counters().count_connection();
             self.watch_deadline(self.needs.common.limits().idle, context);
         }
-        let (conn_id, lives) = (self.conn_id(), self.lives);
+        let (conn_id, life_number) = (self.conn_id(), self.life_number);
         let what = if self.life.is_none() {
             "connected"
         } else {
@@ -53,7 +53,7 @@ impl Handler<Open> for Connection {
             );
         });
         let life = self.life.get_or_insert_with(|| Life::new(user.clone()));
-        let returning = life.come_back(context);
+        let returning = life.mark_present(context);
         let added = life.core.subscribe(channels);
         self.note();
         let add = AddConnection {
@@ -69,15 +69,15 @@ impl Handler<Open> for Connection {
         self.answer_after(asked, move |answer, connection| {
             let Some(answer) = answer else {
                 // A panic has ended the user before it knew the connection.
-                connection.close_life(lives, CloseReason::Fault);
-                return Err(NotConnected::Refused(Refused::SOON));
+                connection.close_life(life_number, CloseReason::Fault);
+                return Err(NotConnected::Refused(Refused::TRY_AGAIN));
             };
             let (connected, positions) = answer.map_err(|reached| {
-                connection.undo_open(lives, is_new, added.clone());
+                connection.undo_open(life_number, is_new, added.clone());
                 NotConnected::Limit(reached)
             })?;
-            connection.note_new_places(lives, positions);
-            connection.listen_to(lives, added);
+            connection.note_new_places(life_number, positions);
+            connection.listen_to(life_number, added);
             Ok(connected)
         })
     }
@@ -88,8 +88,8 @@ impl Handler<Subscribe> for Connection {
 
     fn handle(&mut self, subscribe: Subscribe, _: &mut Context<Self>) -> Self::Result {
         let Subscribe { channels, configs } = subscribe;
-        (channels.iter()).for_each(|channel| strike("connection", channel.as_str()));
-        let (conn_id, lives) = (self.conn_id(), self.lives);
+        (channels.iter()).for_each(|channel| fail_point("connection", channel.as_str()));
+        let (conn_id, life_number) = (self.conn_id(), self.life_number);
         let checked = self.check_channels(&channels);
         let Some(life) = &mut self.life else {
             return Box::pin(actix::fut::ready(Err(Unknown.into())));
@@ -109,8 +109,8 @@ impl Handler<Subscribe> for Connection {
         let asked = self.needs.users.ask(user, IfAbsent::Skip, add);
         self.answer_after(asked, move |answer, connection| {
             let positions = answer.unwrap_or(Err(Unknown))?;
-            connection.note_new_places(lives, positions);
-            connection.listen_to(lives, added);
+            connection.note_new_places(life_number, positions);
+            connection.listen_to(life_number, added);
             Ok(subscriptions)
         })
     }
@@ -151,9 +151,11 @@ impl Connection {
 
     /// Undoes the opening of the connection, which its user has refused. A connection that was open
     /// before only leaves the channels that were `added`.
-    fn undo_open(&mut self, lives: u64, was_new: bool, added: Vec<ChannelName>) {
+    fn undo_open(&mut self, life_number: u64, was_new: bool, added: Vec<ChannelName>) {
         let conn_id = self.conn_id();
-        let Some(life) = self.life(lives) else { return };
+        let Some(life) = self.life(life_number) else {
+            return;
+        };
         let removed = life.core.unsubscribe(added);
         if was_new {
             self.close(CloseReason::Disconnected);
@@ -166,9 +168,11 @@ impl Connection {
     }
 
     /// Attaches the transport that listens, if there is one, to channels that were added.
-    fn listen_to(&mut self, lives: u64, added: Vec<ChannelName>) {
+    fn listen_to(&mut self, life_number: u64, added: Vec<ChannelName>) {
         let (conn_id, channels) = (self.conn_id(), self.needs.channels.clone());
-        let Some(life) = self.life(lives) else { return };
+        let Some(life) = self.life(life_number) else {
+            return;
+        };
         let Some((generation, outlet)) = life.outlet() else {
             return;
         };

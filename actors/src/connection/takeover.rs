@@ -10,52 +10,56 @@ use actix::prelude::*;
 use tokio::time::sleep;
 
 use crate::connection::Connection;
-use crate::connection::life::{Arrival, Arrived, Departed};
+use crate::connection::life::{AfterEnd, AttachStep, NewTransport};
 use crate::core::cursor::Generation;
 use crate::delivery::{Attach, AttachReason, Detach};
 use crate::directory::IfAbsent;
 use crate::outlet::{End, Outlet, Presumed};
-use crate::patience::wait_patiently;
 use crate::position::Report;
+use crate::stepped_sleep::sleep_in_steps;
 use crate::transport::Transport;
 use crate::user::SetPresence;
 
 /// The time by which the reset of the previous poll's socket may arrive later than a new poll. A
 /// poll gathers events for longer than that.
-const RESET_IS_LATE: Duration = Duration::from_millis(50);
+const RESET_DELAY: Duration = Duration::from_millis(50);
 
 /// The interval at which that socket is checked for a reset meanwhile.
 const RESET_CHECK: Duration = Duration::from_millis(5);
 
 impl Connection {
-    /// Handles the arrival of a transport. It is attached at once, or when the older one has
-    /// reported.
-    pub(super) fn arrive(&mut self, arrival: Arrival, context: &mut Context<Self>) {
+    /// Handles a new transport. It is attached at once, or when the older one has reported.
+    pub(super) fn add_transport(&mut self, transport: NewTransport, context: &mut Context<Self>) {
         let (close_grace, handover) = {
             let limits = self.needs.common.limits();
             (limits.close_grace, limits.handover)
         };
         let Some(life) = &mut self.life else { return };
-        match life.arrive(arrival, close_grace) {
-            Arrived::Attach(arrival) => self.attach(arrival, context),
-            Arrived::WaitFor(generation) => {
+        match life.add_transport(transport, close_grace) {
+            AttachStep::Attach(transport) => self.attach(transport, context),
+            AttachStep::WaitFor(generation) => {
                 self.needs.common.counters().count_takeover();
-                let wait = wait_patiently(handover * 2).into_actor(self);
+                let wait = sleep_in_steps(handover * 2).into_actor(self);
                 context.spawn(wait.map(move |(), connection, context| {
                     // A stuck transport does not report, so what its client has read is unknown.
-                    connection.depart(generation, End::default(), context);
+                    connection.end_transport(generation, End::default(), context);
                 }));
             }
-            Arrived::Waits => self.needs.common.counters().count_takeover(),
+            AttachStep::Waits => self.needs.common.counters().count_takeover(),
         }
     }
 
     /// Handles the end of a transport. All cursors go back to what its client has read, and the
     /// next transport may begin.
-    pub(super) fn depart(&mut self, generation: Generation, end: End, context: &mut Context<Self>) {
+    pub(super) fn end_transport(
+        &mut self,
+        generation: Generation,
+        end: End,
+        context: &mut Context<Self>,
+    ) {
         let (conn_id, report) = (self.conn_id(), end.report.clone());
         let Some(life) = &mut self.life else { return };
-        let Some(departed) = life.depart(generation, end) else {
+        let Some(after_end) = life.end_transport(generation, end) else {
             return;
         };
         let detach = Detach {
@@ -77,19 +81,19 @@ impl Connection {
             suspension.send(()).ok();
             return;
         }
-        match departed {
-            Departed::Next(next) => self.attach(next, context),
-            Departed::Returns => {}
-            Departed::Lost => self.begin_grace(context),
+        match after_end {
+            AfterEnd::Next(next) => self.attach(next, context),
+            AfterEnd::Returns => {}
+            AfterEnd::Lost => self.begin_grace(context),
         }
     }
 
     /// Starts a timer after the socket is lost. If no transport comes in time, the connection
     /// counts as absent.
     fn begin_grace(&mut self, context: &mut Context<Self>) {
-        let (lives, grace) = (self.lives, self.needs.common.limits().presence_grace);
+        let (life_number, grace) = (self.life_number, self.needs.common.limits().presence_grace);
         let timer = context.run_later(grace, move |connection, _| {
-            if connection.life(lives).is_some() {
+            if connection.life(life_number).is_some() {
                 connection.set_present(false);
             }
         });
@@ -119,15 +123,15 @@ impl Connection {
     /// A transport that is given up before this is done is detached from some of the logs before it
     /// is attached to them. These logs know from its generation that it has ended, and do not
     /// attach it any more.
-    fn attach(&mut self, arrival: Arrival, context: &mut Context<Self>) {
-        let Arrival {
+    fn attach(&mut self, transport: NewTransport, context: &mut Context<Self>) {
+        let NewTransport {
             generation,
             outlet,
             read,
             attachment,
             reply,
-        } = arrival;
-        let (conn_id, lives) = (self.conn_id(), self.lives);
+        } = transport;
+        let (conn_id, life_number) = (self.conn_id(), self.life_number);
         let Some(life) = &mut self.life else { return };
         outlet.last_heard.note();
         let presumed = life.listen(generation, outlet.clone(), context);
@@ -149,7 +153,7 @@ impl Connection {
         };
         let attached = attached.into_actor(self);
         context.spawn(attached.map(move |positions, connection, _| {
-            connection.note_positions(lives, positions);
+            connection.note_positions(life_number, positions);
             reply.send(attachment).ok();
         }));
     }
@@ -165,7 +169,7 @@ async fn resolve_presumed(read: Report, outlet: &Outlet, presumed: Presumed) -> 
         return read;
     }
     if !std::ptr::addr_eq(Arc::as_ptr(&outlet.socket), Arc::as_ptr(&socket)) {
-        let end = Instant::now() + RESET_IS_LATE;
+        let end = Instant::now() + RESET_DELAY;
         while !socket.was_reset() && Instant::now() < end {
             sleep(RESET_CHECK).await;
         }

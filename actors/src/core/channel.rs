@@ -249,8 +249,8 @@ impl ChannelCore {
 
     /// Removes a user whose actor has panicked from the roster. The other users learn that this
     /// user parted.
-    pub fn expel(&mut self, user: &UserName, stamp: Stamp) {
-        if self.roster.expel(user) {
+    pub fn remove_member(&mut self, user: &UserName, stamp: Stamp) {
+        if self.roster.remove(user) {
             let member = Member {
                 user: user.clone(),
                 version: 0,

@@ -17,7 +17,7 @@
 //! The position moves back only when a transport ends and its client has read less than was sent.
 
 use crate::core::log::Log;
-use crate::core::planted::{Fault, has};
+use crate::core::planted::{Fault, is_planted};
 
 /// The number of a transport of a connection. A transport with a higher generation replaces one
 /// with a lower generation.
@@ -101,7 +101,7 @@ pub struct Cursor {
     position: u64,
     /// True if entries between `attached` and `position` are gone and the gap has not been sent to
     /// the client yet.
-    has_untold_gap: bool,
+    has_unsent_gap: bool,
     /// True if entries before `position` may be gone and it is not known whether the client has
     /// read the event for this gap.
     owes_gap: bool,
@@ -124,7 +124,7 @@ impl Cursor {
             attached: position,
             sent: position,
             position,
-            has_untold_gap: false,
+            has_unsent_gap: false,
             owes_gap: false,
             gap_end: position,
             missed_up_to: 0,
@@ -142,7 +142,7 @@ impl Cursor {
             attached: position,
             sent: position,
             position,
-            has_untold_gap: false,
+            has_unsent_gap: false,
             owes_gap,
             gap_end: position,
             missed_up_to: 0,
@@ -201,7 +201,7 @@ impl Cursor {
         if generation <= self.generation {
             return false;
         }
-        if self.is_attached && !has(Fault::Takeover) {
+        if self.is_attached && !is_planted(Fault::Takeover) {
             // The older transport has not reported, so it is not known what its client has read.
             self.rewind(None);
         }
@@ -248,8 +248,8 @@ impl Cursor {
         }
         self.gap_end = self.position;
         self.is_new = false;
-        self.has_untold_gap = has_gap && !has(Fault::Gap);
-        self.missed_up_to = if missed && !has(Fault::Mark) {
+        self.has_unsent_gap = has_gap && !is_planted(Fault::Gap);
+        self.missed_up_to = if missed && !is_planted(Fault::Mark) {
             log.end()
         } else {
             self.position
@@ -263,7 +263,7 @@ impl Cursor {
             Next::UpToDate
         } else if self.position < log.oldest_position() {
             Next::Lost
-        } else if self.has_untold_gap {
+        } else if self.has_unsent_gap {
             Next::Gap {
                 after: self.attached.saturating_sub(u64::from(self.owes_gap)),
                 last: self.position,
@@ -288,8 +288,8 @@ impl Cursor {
     /// Notes that everything up to `last` was queued on the transport: a gap, if one was due, or
     /// the entries.
     pub fn sent(&mut self, last: u64) {
-        self.has_untold_gap = false;
-        self.position = last + u64::from(has(Fault::Position));
+        self.has_unsent_gap = false;
+        self.position = last + u64::from(is_planted(Fault::Position));
         self.sent = self.position;
     }
 
@@ -317,14 +317,14 @@ impl Cursor {
     fn rewind(&mut self, read: Option<u64>) {
         // The owed gap lies before `gap_end`, so a client that has read up to `gap_end` knows of
         // it.
-        self.owes_gap &= self.has_untold_gap || read.is_none_or(|read| read < self.gap_end);
+        self.owes_gap &= self.has_unsent_gap || read.is_none_or(|read| read < self.gap_end);
         let read = read.unwrap_or(self.attached);
-        if self.has_untold_gap || self.owes_gap {
+        if self.has_unsent_gap || self.owes_gap {
             self.position = self.attached;
-        } else if read < self.sent && !has(Fault::Report) {
+        } else if read < self.sent && !is_planted(Fault::Report) {
             self.position = read.max(self.attached);
         }
-        self.has_untold_gap = false;
+        self.has_unsent_gap = false;
         self.attached = self.position;
         self.sent = self.position;
     }

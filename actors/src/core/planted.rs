@@ -40,12 +40,12 @@ pub fn plant(fault: Option<Fault>) {
 
 /// Returns whether a fault is planted.
 #[cfg(debug_assertions)]
-pub(super) fn has(fault: Fault) -> bool {
+pub(super) fn is_planted(fault: Fault) -> bool {
     PLANTED.get() == Some(fault)
 }
 
 /// Returns whether a fault is planted.
 #[cfg(not(debug_assertions))]
-pub(super) const fn has(_: Fault) -> bool {
+pub(super) const fn is_planted(_: Fault) -> bool {
     false
 }

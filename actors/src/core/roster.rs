@@ -103,7 +103,7 @@ impl Roster {
 
     /// Forgets a user and the version of its last update, because its next actor counts versions
     /// from the beginning. Returns whether the user was present.
-    pub fn expel(&mut self, user: &UserName) -> bool {
+    pub fn remove(&mut self, user: &UserName) -> bool {
         let Some(entry) = self.entries.remove(user) else {
             return false;
         };

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, HashSet};
 use std::sync::Arc;
 
 use crate::limits::{LimitReached, StateBounds};
-use crate::memory::STATE_VALUE;
+use crate::memory::STATE_VALUE_BYTES;
 use crate::protocol::state::{Change, State, StateValue};
 
 /// The values that a caller sets, by key.
@@ -145,7 +145,7 @@ impl VisibleState {
 
 /// Returns the approximate number of bytes that values take in a state.
 pub fn size_of_values(values: &Values) -> usize {
-    let size = |(key, value): (&String, &StateValue)| STATE_VALUE + key.len() + value.size();
+    let size = |(key, value): (&String, &StateValue)| STATE_VALUE_BYTES + key.len() + value.size();
     values.iter().map(size).sum()
 }
 
@@ -172,7 +172,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_there_counts_with_what_is_set() {
+    fn existing_values_count_with_new_values() {
         let mut state = VisibleState::default();
         state.set(values(&[("a", "1234")]), None);
         assert_eq!(check(&state, &[("b", "1234")]), None);
@@ -191,7 +191,7 @@ mod tests {
     }
 
     #[test]
-    fn a_state_that_is_too_large_already_may_shrink() {
+    fn an_oversized_state_may_shrink() {
         let mut state = VisibleState::default();
         state.set(values(&[("a", "1234567890"), ("b", ""), ("c", "")]), None);
         assert_eq!(check(&state, &[("a", "12345678")]), None);

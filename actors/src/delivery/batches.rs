@@ -171,7 +171,7 @@ mod tests {
     use crate::name::MessageId;
     use crate::position::Epoch;
     use crate::protocol::event;
-    use crate::protocol::message::{Address, Message, OnceHeld};
+    use crate::protocol::message::{Address, Message, MessageMemory};
     use crate::protocol::timestamp::Moment;
 
     const LENGTH: u64 = 30;
@@ -212,7 +212,7 @@ mod tests {
                 user: user("x"),
                 message: None,
                 edited: None,
-                held: OnceHeld::default(),
+                held: MessageMemory::default(),
             };
             let body = event::message(&message);
             log.push(
@@ -231,7 +231,7 @@ mod tests {
     }
 
     #[test]
-    fn a_shared_batch_is_what_each_user_would_get_alone() {
+    fn a_shared_batch_equals_the_batch_for_each_user_alone() {
         let (log, _) = log();
         let mut batches = BatchCache::default();
         for after in [0, 3, 17] {

@@ -35,7 +35,7 @@ pub(super) struct PassTotals {
     /// The number of these events that say that entries are gone.
     pub(super) gaps: u64,
     /// The number of subscribers that lost their outlet.
-    pub(super) cut_off: usize,
+    pub(super) removed_outlets: usize,
 }
 
 impl Pass<'_> {
@@ -65,7 +65,7 @@ impl Pass<'_> {
                     .get(self.log, after, missed_up_to, &subscriber.user),
             };
             let Ok(batch) = batch else {
-                self.cut_off(subscriber);
+                self.remove_outlet(subscriber);
                 return;
             };
             let (last, count, messages) = (batch.last, batch.count, batch.messages);
@@ -111,9 +111,9 @@ impl Pass<'_> {
 
     /// Removes the outlet of a subscriber whose unread entries have left the log. The outlet may be
     /// stuck and unable to tell its client; then its socket is cut.
-    fn cut_off(&mut self, subscriber: &mut Subscriber) {
+    fn remove_outlet(&mut self, subscriber: &mut Subscriber) {
         if let Some(attached) = subscriber.outlet.take() {
-            self.totals.cut_off += 1;
+            self.totals.removed_outlets += 1;
             self.common.counters().count_too_slow();
             attached
                 .outlet

@@ -13,16 +13,16 @@ const HOLD: Duration = Duration::from_millis(1);
 
 /// The time after a delivery of several entries together in which more such deliveries are
 /// expected.
-const BURST_MEMORY: Duration = Duration::from_millis(25);
+const BURST_WINDOW: Duration = Duration::from_millis(25);
 
 /// The smallest number of listening subscribers for which a batch waits. With fewer, the writes
 /// that the wait saves cost less than the wait.
 const HOLD_LISTENERS: usize = 32;
 
-/// The time at which entries that were put off are delivered.
+/// The time at which entries that were deferred are delivered.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 enum Due {
-    /// Nothing was put off.
+    /// Nothing was deferred.
     #[default]
     Nothing,
     /// When the actor's mailbox is empty.
@@ -31,7 +31,7 @@ enum Due {
     AfterHold,
 }
 
-/// The time at which the actor must deliver entries that were put off.
+/// The time at which the actor must deliver entries that were deferred.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum Wakeup {
     /// When its mailbox is empty.
@@ -40,7 +40,7 @@ pub(crate) enum Wakeup {
     After(Duration),
 }
 
-/// The callers that wait until entries that were put off are delivered.
+/// The callers that wait until entries that were deferred are delivered.
 type Waiting = Rc<RefCell<Vec<OneshotSender<()>>>>;
 
 /// The time at which a publishing call is answered.
@@ -48,19 +48,19 @@ pub(crate) enum PublishAnswer {
     /// Now. The entries are delivered, or they wait for more entries and no call waits with them.
     AtOnce,
     /// When the entries are delivered.
-    WhenHandedOn(Waiting),
+    WhenDelivered(Waiting),
 }
 
 impl<A: Actor, M: Message<Result = ()>> MessageResponse<A, M> for PublishAnswer {
     fn handle(self, _: &mut A::Context, reply: Option<OneshotSender<()>>) {
         match self {
             Self::AtOnce => drop(reply.map(|reply| reply.send(()))),
-            Self::WhenHandedOn(waiting) => waiting.borrow_mut().extend(reply),
+            Self::WhenDelivered(waiting) => waiting.borrow_mut().extend(reply),
         }
     }
 }
 
-/// The state of a log's delivery: the entries that were put off, and the time at which they are
+/// The state of a log's delivery: the entries that were deferred, and the time at which they are
 /// due.
 #[derive(Default)]
 pub(super) struct Schedule {
@@ -70,29 +70,29 @@ pub(super) struct Schedule {
     /// delivery had one entry.
     grouped_at: Option<Instant>,
     /// The end of the log at the latest delivery.
-    handed_on: u64,
+    delivered_up_to: u64,
 }
 
 impl Schedule {
-    /// Returns whether entries were put off.
-    pub(super) fn has_put_off(&self) -> bool {
+    /// Returns whether entries were deferred.
+    pub(super) fn is_deferred(&self) -> bool {
         self.due != Due::Nothing
     }
 
-    /// Puts off the delivery. Returns the time at which the actor must deliver; `None` if the actor
+    /// Defers the delivery. Returns the time at which the actor must deliver; `None` if the actor
     /// knows it already.
     ///
     /// Several publishers that go on one after the other publish in bursts. If the first entry of a
     /// burst were sent alone, it would cost each subscriber a write of its own, and a write costs
     /// more than everything else. A single message never waits, and neither does a message for few
     /// listeners.
-    pub(super) fn put_off(&mut self, listeners: usize) -> Option<Wakeup> {
-        if self.has_put_off() {
+    pub(super) fn defer(&mut self, listeners: usize) -> Option<Wakeup> {
+        if self.is_deferred() {
             return None;
         }
         let is_burst = self
             .grouped_at
-            .is_some_and(|at| at.elapsed() < BURST_MEMORY);
+            .is_some_and(|at| at.elapsed() < BURST_WINDOW);
         if is_burst && listeners >= HOLD_LISTENERS {
             self.due = Due::AfterHold;
             Some(Wakeup::After(HOLD))
@@ -102,10 +102,10 @@ impl Schedule {
         }
     }
 
-    /// Returns the time at which to answer a call whose entries were just put off.
+    /// Returns the time at which to answer a call whose entries were just deferred.
     pub(super) fn answer(&self) -> PublishAnswer {
         match self.due {
-            Due::AfterMailbox => PublishAnswer::WhenHandedOn(self.waiting.clone()),
+            Due::AfterMailbox => PublishAnswer::WhenDelivered(self.waiting.clone()),
             Due::Nothing | Due::AfterHold => PublishAnswer::AtOnce,
         }
     }
@@ -113,8 +113,8 @@ impl Schedule {
     /// Begins a delivery, and returns the number of new entries. `end` is the end of the log.
     pub(super) fn begin(&mut self, end: u64) -> u64 {
         self.due = Due::Nothing;
-        let new = end - self.handed_on;
-        self.handed_on = end;
+        let new = end - self.delivered_up_to;
+        self.delivered_up_to = end;
         if new > 0 {
             self.grouped_at = (new > 1).then(Instant::now);
         }

@@ -168,7 +168,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_limit_allows_its_own_number_and_names_its_setting_beyond() {
+    fn a_limit_allows_its_value_and_its_error_names_the_setting() {
         let bound = Bound::new(LimitKind::ChannelsPerCall, 3);
         assert_eq!(bound.check(3), Ok(()));
         assert_eq!(

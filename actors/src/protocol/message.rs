@@ -67,12 +67,12 @@ pub enum Destination {
     /// All connections of these users, each user once.
     Users(Vec<UserName>),
     /// Nobody.
-    Nowhere,
+    Nobody,
 }
 
 impl Address {
     /// Returns whether the address has neither a channel nor recipients.
-    pub fn leads_nowhere(&self) -> bool {
+    pub fn reaches_nobody(&self) -> bool {
         self.channel.is_none() && self.pm_users.is_empty()
     }
 
@@ -83,7 +83,7 @@ impl Address {
             return Destination::Channel(channel.clone());
         }
         if self.pm_users.is_empty() {
-            return Destination::Nowhere;
+            return Destination::Nobody;
         }
         let mut seen = HashSet::with_capacity(self.pm_users.len());
         let users = self
@@ -135,22 +135,22 @@ pub struct Message {
     /// The count of the memory that the message and its encoded form take (`memory.rs`).
     #[serde(skip)]
     #[schema(ignore)]
-    pub held: OnceHeld,
+    pub held: MessageMemory,
 }
 
 /// The count of the memory that a message takes. A message that is in several logs and histories
 /// counts once. A clone is a message without a count of its own: the logs and histories that hold
 /// it count it.
 #[derive(Debug, Default)]
-pub struct OnceHeld(Option<HeldBytes>);
+pub struct MessageMemory(Option<HeldBytes>);
 
-impl From<HeldBytes> for OnceHeld {
+impl From<HeldBytes> for MessageMemory {
     fn from(held: HeldBytes) -> Self {
         Self(Some(held))
     }
 }
 
-impl Clone for OnceHeld {
+impl Clone for MessageMemory {
     fn clone(&self) -> Self {
         Self(None)
     }
@@ -165,15 +165,15 @@ impl Message {
 
     /// Returns the number of bytes of memory that the message takes.
     pub fn size(&self) -> usize {
-        let text = |text: &str| SHARED + text.len();
+        let text = |text: &str| ARC_BYTES + text.len();
         let name = |name: &UserName| size_of::<UserName>() + text(name.as_str());
         let names = |users: &[UserName]| users.iter().map(name).sum::<usize>();
         let channel = self.address.channel.as_ref();
         let payload = self
             .message
             .as_ref()
-            .map_or(0, |payload| SHARED + payload.get().len());
-        SHARED
+            .map_or(0, |payload| ARC_BYTES + payload.get().len());
+        ARC_BYTES
             + size_of::<Self>()
             + payload
             + channel.map_or(0, |channel| text(channel.as_str()))
@@ -185,7 +185,7 @@ impl Message {
 
 /// The number of bytes that an [`Arc`](std::sync::Arc) takes besides its value: its two counts, and
 /// the overhead of the allocator.
-pub(crate) const SHARED: usize = 4 * size_of::<usize>();
+pub(crate) const ARC_BYTES: usize = 4 * size_of::<usize>();
 
 /// An accepted edit: the answer of `PATCH /message`.
 #[derive(Clone, Debug, Serialize, ToSchema)]

@@ -239,7 +239,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_clock_that_is_set_changes_no_duration() {
+    fn setting_the_clock_changes_no_duration() {
         let day = 86_400_000_000;
         let before = Moment {
             wall: 5 * day,
@@ -254,7 +254,7 @@ mod tests {
     }
 
     #[test]
-    fn the_uptime_goes_on_from_an_earlier_one() {
+    fn the_uptime_continues_from_an_earlier_one() {
         let far = Moment::now().uptime_micros() + 3_600_000_000;
         Moment::continue_from(far);
         Moment::continue_from(17);
@@ -263,7 +263,7 @@ mod tests {
     }
 
     #[test]
-    fn reads_what_it_prints() {
+    fn a_printed_timestamp_is_parsed_again() {
         for text in [
             "1970-01-01T00:00:01",
             "2026-11-27T12:34:56.000001",
@@ -286,7 +286,7 @@ mod tests {
     }
 
     #[test]
-    fn prints_as_python_does() {
+    fn timestamps_are_printed_as_in_python() {
         assert_eq!(
             Timestamp::from(Moment::from_micros(1_000_000)).to_string(),
             "1970-01-01T00:00:01"

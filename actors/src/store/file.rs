@@ -48,10 +48,10 @@ use self::load::Loaded;
 use self::lock::StoreLock;
 use self::place::Place;
 use self::queue::{Order, Queue};
-use self::status::WorkBoard;
+use self::status::SharedWriterStatus;
 use self::tables::Tables;
 use self::writer::{Parts, Writer};
-use crate::error::{Refused, Unsettled};
+use crate::error::{NotKept, Refused};
 use crate::store::note::{Kept, Note};
 
 /// A store that writes a file. Cloning is cheap. When the last clone is dropped without
@@ -62,7 +62,7 @@ pub struct FileStore(Arc<Handle>);
 #[derive(Debug)]
 struct Handle {
     queue: Arc<Queue>,
-    board: Arc<WorkBoard>,
+    status: Arc<SharedWriterStatus>,
     path: PathBuf,
     durability: Durability,
 }
@@ -105,13 +105,13 @@ impl FileStore {
         let identity = identity.ok_or_else(|| OpenError::NoFile(path.to_owned()))?;
         let handle = Handle {
             queue: Arc::new(Queue::new(options)),
-            board: Arc::default(),
+            status: Arc::default(),
             path: path.to_owned(),
             durability: options.durability,
         };
         let writer = Writer::new(Parts {
             queue: handle.queue.clone(),
-            board: handle.board.clone(),
+            status: handle.status.clone(),
             lock,
             identity,
             meta,
@@ -136,8 +136,8 @@ impl FileStore {
     }
 
     /// Waits until all earlier notes are kept as safely as the options ask for.
-    pub(super) async fn settled(&self) -> Result<(), Unsettled> {
-        self.0.queue.settled().await
+    pub(super) async fn wait_until_kept(&self) -> Result<(), NotKept> {
+        self.0.queue.wait_until_kept().await
     }
 
     /// Waits until every actor must note its whole state.
@@ -163,8 +163,8 @@ impl FileStore {
     ///
     /// # Errors
     /// Fails when the notes could not be written.
-    pub async fn commit_now(&self) -> Result<(), Unsettled> {
-        self.0.queue.committed().await
+    pub async fn commit_now(&self) -> Result<(), NotKept> {
+        self.0.queue.wait_until_committed().await
     }
 
     /// Ends the store as if the process had been killed: notes that were not written are lost.
@@ -194,17 +194,17 @@ impl FileStore {
     /// Returns the status of the store.
     pub fn status(&self) -> StoreStatus {
         let backlog = self.0.queue.backlog();
-        let work = self.0.board.read();
+        let status = self.0.status.read();
         StoreStatus {
             path: self.0.path.clone(),
             durability: self.0.durability,
-            file_bytes: work.file_bytes,
-            wal_bytes: work.wal_bytes,
+            file_bytes: status.file_bytes,
+            wal_bytes: status.wal_bytes,
             waiting_notes: backlog.notes,
             waiting_bytes: backlog.bytes,
-            last_commit: work.last_commit.map(|time| time.elapsed()),
-            commits: work.commits,
-            error: work.error,
+            last_commit: status.last_commit.map(|time| time.elapsed()),
+            commits: status.commits,
+            error: status.error,
             is_ready: self.accepts().is_ok(),
         }
     }

@@ -11,7 +11,7 @@ use crate::world::{Checked, Read, World};
 impl World {
     /// Compares what both brokers show and have sent after a step.
     pub(crate) async fn compare(&mut self, mut step: Step, says: &Read) -> Checked {
-        let (memory, file) = (self.memory.look().await, self.file.look().await);
+        let (memory, file) = (self.memory.read_shown().await, self.file.read_shown().await);
         for connection in 0..CONNECTIONS {
             let begins = match &step.operation {
                 Operation::Attach {
@@ -24,7 +24,7 @@ impl World {
             }
         }
         self.steps.push(step);
-        self.gaps.keep(&self.memory.seats().await);
+        self.gaps.keep(&self.memory.occupied_places().await);
         agree(&memory, &file)
     }
 
@@ -63,8 +63,9 @@ impl World {
         }
         self.compare_gaps(connection, &memory, &file, begins)?;
         for sent in &file {
-            let beyond = self.gaps.beyond(connection, &sent.log);
-            let is_again = !sent.is_gap && beyond.is_some_and(|beyond| sent.after < beyond);
+            let known_lost = self.gaps.known_lost(connection, &sent.log);
+            let is_again =
+                !sent.is_gap && known_lost.is_some_and(|known_lost| sent.after < known_lost);
             self.counts.offsets_again += usize::from(is_again);
             self.check_order(connection, sent)?;
         }
@@ -100,10 +101,10 @@ impl World {
             is_right |= self.setup.is_short && self.counts.crashes > 0 && found == 1;
             if let Some(says) = begins {
                 let is_named = self.file.names_now(&says.file, &log);
-                let is_beyond = self.gaps.beyond(connection, &log).is_some()
+                let is_known_lost = self.gaps.known_lost(connection, &log).is_some()
                     && !says.file.is_empty()
                     && !is_named;
-                if self.gaps.is_owed(connection, &log) || is_beyond {
+                if self.gaps.is_owed(connection, &log) || is_known_lost {
                     is_right = found == 1;
                     self.counts.owed_gaps += found;
                 } else if is_named && !self.memory.names_now(&says.memory, &log) {
@@ -156,7 +157,7 @@ impl World {
     fn note_read(&mut self, connection: usize) {
         let memory = self.memory.take_read(connection);
         for (log, last, is_all) in self.file.take_read(connection) {
-            self.gaps.clear_beyond(connection, &log.name);
+            self.gaps.clear_known_lost(connection, &log.name);
             let in_memory = self.memory.epoch(&log);
             self.memory.forget_others(connection, &log.name, in_memory);
             // One client may have read a gap, or may be sent more that is not for it. A log that

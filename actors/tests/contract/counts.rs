@@ -69,7 +69,7 @@ counts! {
     owed_gaps,
     gaps_read,
     /// Clients that knew entries beyond those that were kept.
-    beyond,
+    known_lost,
     /// Batches of entries whose offsets their clients knew from lost entries.
     offsets_again,
 }

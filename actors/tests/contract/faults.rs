@@ -35,7 +35,7 @@ impl World {
     pub(crate) async fn restart(&mut self, returns: Return) -> Checked {
         self.counts.restarts += 1;
         let former = self.listening();
-        let before = self.file.look().await.exact;
+        let before = self.file.read_shown().await.exact;
         let step = self.step(Operation::Restart(returns));
         self.memory.perform(&step, Report::default()).await;
         self.memory.settle(self.setup).await;
@@ -55,7 +55,7 @@ impl World {
             return Err("an orderly stop counts as a crash".to_owned());
         }
         self.file.settle(self.setup).await;
-        let after = self.file.look().await.exact;
+        let after = self.file.read_shown().await.exact;
         if before != after {
             return Err(format!(
                 "a restart has changed what the broker shows\n{}",
@@ -92,7 +92,7 @@ impl World {
             return Err(format!("entries may be missing: {may_miss_entries}"));
         }
         self.file.settle(self.setup).await;
-        let (shown, file) = (self.memory.look().await, self.file.look().await);
+        let (shown, file) = (self.memory.read_shown().await, self.file.read_shown().await);
         agree(&shown, &file).map_err(|error| format!("after a crash {error}"))?;
         self.file.count_logs_as(&self.memory);
         self.file.users = self.memory.users;
@@ -102,7 +102,7 @@ impl World {
             self.take_knowledge(connection, &memory, &ends);
         }
         if !self.setup.is_durable {
-            self.gaps.owe(self.memory.seats().await);
+            self.gaps.owe(self.memory.occupied_places().await);
         }
         self.steps.push(step);
         self.committed = self.steps.len();
@@ -122,7 +122,7 @@ impl World {
             let brings = self.memory.report(&step.brings);
             self.memory.perform(step, brings).await;
             self.memory.settle(self.setup).await;
-            self.memory.look().await;
+            self.memory.read_shown().await;
             for connection in 0..CONNECTIONS {
                 self.memory.take_delivered(connection);
                 self.memory.clients[connection].take_ends();
@@ -144,14 +144,14 @@ impl World {
 
     /// Gives the client of a connection what it knew before a crash.
     fn take_knowledge(&mut self, connection: usize, before: &Side, ends: &BTreeMap<String, u64>) {
-        let (beyond, unnamed) = self.memory.take_knowledge(connection, before, ends);
-        for (log, offset) in beyond {
-            self.counts.beyond += 1;
-            self.gaps.set_beyond(connection, &log, offset);
+        let (known_lost, unnamed) = self.memory.take_knowledge(connection, before, ends);
+        for (log, offset) in known_lost {
+            self.counts.known_lost += 1;
+            self.gaps.set_known_lost(connection, &log, offset);
         }
         for log in unnamed {
             self.file.forget(connection, &log);
-            self.gaps.clear_beyond(connection, &log.name);
+            self.gaps.clear_known_lost(connection, &log.name);
         }
     }
 

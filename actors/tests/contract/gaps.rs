@@ -16,7 +16,7 @@ pub(crate) struct Gaps {
     owed: BTreeMap<PlaceOf, Option<Position>>,
     /// The logs of which a client knows lost entries, and nothing later. The value is the offset
     /// that the client knows.
-    beyond: BTreeMap<PlaceOf, u64>,
+    known_lost: BTreeMap<PlaceOf, u64>,
 }
 
 impl Gaps {
@@ -26,18 +26,18 @@ impl Gaps {
     }
 
     /// Records that a client knows lost entries, up to this offset.
-    pub(crate) fn set_beyond(&mut self, connection: usize, log: &str, offset: u64) {
-        self.beyond.insert((connection, log.to_owned()), offset);
+    pub(crate) fn set_known_lost(&mut self, connection: usize, log: &str, offset: u64) {
+        self.known_lost.insert((connection, log.to_owned()), offset);
     }
 
     /// Records that a client has read a part of a log in its present epoch.
-    pub(crate) fn clear_beyond(&mut self, connection: usize, log: &str) {
-        self.beyond.remove(&(connection, log.to_owned()));
+    pub(crate) fn clear_known_lost(&mut self, connection: usize, log: &str) {
+        self.known_lost.remove(&(connection, log.to_owned()));
     }
 
     /// Returns the offset up to which a client knows entries that are lost.
-    pub(crate) fn beyond(&self, connection: usize, log: &str) -> Option<u64> {
-        self.beyond.get(&(connection, log.to_owned())).copied()
+    pub(crate) fn known_lost(&self, connection: usize, log: &str) -> Option<u64> {
+        self.known_lost.get(&(connection, log.to_owned())).copied()
     }
 
     pub(crate) fn is_owed(&self, connection: usize, log: &str) -> bool {
@@ -79,6 +79,6 @@ impl Gaps {
 
     /// Records that a client has forgotten everything.
     pub(crate) fn forget(&mut self, connection: usize) {
-        self.beyond.retain(|place, _| place.0 != connection);
+        self.known_lost.retain(|place, _| place.0 != connection);
     }
 }

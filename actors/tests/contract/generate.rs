@@ -133,7 +133,7 @@ fn attach() -> impl Strategy<Value = Operation> {
         )
 }
 
-fn talk() -> impl Strategy<Value = Operation> {
+fn publish_or_configure() -> impl Strategy<Value = Operation> {
     let drafts = || vec(draft(), 1..4);
     let once = (0..KEYS, drafts(), prop::bool::weighted(0.1));
     let once = once.prop_map(|(key, drafts, has_other_body)| Operation::Once {
@@ -164,7 +164,7 @@ fn talk() -> impl Strategy<Value = Operation> {
     ]
 }
 
-fn come_and_go() -> impl Strategy<Value = Operation> {
+fn connect_or_subscribe() -> impl Strategy<Value = Operation> {
     let connection = || 0..CONNECTIONS;
     let subscribe = (connection(), channels(), option::weighted(0.3, config()));
     let subscribe = subscribe.prop_map(|(connection, channels, config)| Operation::Subscribe {
@@ -188,7 +188,7 @@ fn come_and_go() -> impl Strategy<Value = Operation> {
     ]
 }
 
-fn listen() -> impl Strategy<Value = Operation> {
+fn attach_or_read() -> impl Strategy<Value = Operation> {
     let ending = prop_oneof![
         3 => Just(Ending::Reported),
         1 => Just(Ending::Dropped),
@@ -221,9 +221,9 @@ fn operation() -> impl Strategy<Value = Operation> {
         })
     };
     prop_oneof![
-        14 => talk(),
-        10 => come_and_go(),
-        18 => listen(),
+        14 => publish_or_configure(),
+        10 => connect_or_subscribe(),
+        18 => attach_or_read(),
         4 => Just(Operation::Commit),
         2 => returns().prop_map(Operation::Restart),
         2 => returns().prop_map(Operation::Crash),

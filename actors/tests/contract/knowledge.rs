@@ -34,7 +34,7 @@ impl Side {
             | Operation::Attach { connection, .. } => self.clients[*connection].touch(),
             Operation::Forget { channel } => {
                 let name = channel_name(*channel);
-                for (connection, log) in self.seats().await {
+                for (connection, log) in self.occupied_places().await {
                     if log == name.as_str() {
                         self.clients[connection].touch();
                     }
@@ -157,7 +157,7 @@ impl Side {
         before: &Self,
         ends: &BTreeMap<String, u64>,
     ) -> (Vec<(String, u64)>, Vec<Log>) {
-        let (mut beyond, mut unnamed) = (Vec::new(), Vec::new());
+        let (mut known_lost, mut unnamed) = (Vec::new(), Vec::new());
         let mut now = Known::new();
         for (epoch, offset) in before.known(connection).iter().copied() {
             let log = before.epochs.get(&epoch).unwrap();
@@ -171,7 +171,7 @@ impl Side {
             } else if let Some(present) = self.epoch(log) {
                 let end = ends.get(&log.name).copied().unwrap_or_default();
                 if offset > end {
-                    beyond.push((log.name.clone(), offset));
+                    known_lost.push((log.name.clone(), offset));
                 }
                 now.insert(present, offset.min(end));
             } else {
@@ -179,6 +179,6 @@ impl Side {
             }
         }
         *self.clients[connection].known.borrow_mut() = now;
-        (beyond, unnamed)
+        (known_lost, unnamed)
     }
 }

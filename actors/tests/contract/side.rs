@@ -25,7 +25,7 @@ const TURNS: usize = 64;
 const TIMER: Duration = Duration::from_millis(2);
 
 /// The number of times that a test waits for such a timer. The machine may be busy.
-const MOST_TIMERS: usize = 1000;
+const MAX_TIMER_WAITS: usize = 1000;
 
 /// A log. The number of former logs with its name tells it from those.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -138,8 +138,8 @@ impl Side {
     /// Waits until no message is pending any more.
     pub(crate) async fn settle(&self, setup: Setup) {
         turn().await;
-        for _ in 0..MOST_TIMERS {
-            if !setup.parts_at_once || !self.has_lost_unnoticed().await {
+        for _ in 0..MAX_TIMER_WAITS {
+            if !setup.parts_at_once || !self.has_unnoticed_loss().await {
                 break;
             }
             sleep(TIMER).await;
@@ -148,7 +148,7 @@ impl Side {
     }
 
     /// Returns whether a client that has just lost its transport still counts as present.
-    async fn has_lost_unnoticed(&self) -> bool {
+    async fn has_unnoticed_loss(&self) -> bool {
         let clients = self.clients.iter().enumerate();
         let lost = clients.filter(|(_, client)| client.is_lost() && client.listens().is_none());
         let lost: Vec<_> = lost.map(|(connection, _)| conn_id(connection)).collect();
@@ -163,7 +163,7 @@ impl Side {
     }
 
     /// Returns the information that the broker shows, and records the logs that exist.
-    pub(crate) async fn look(&mut self) -> Shown {
+    pub(crate) async fn read_shown(&mut self) -> Shown {
         let info = self.broker.info(None, &InfoOptions::default()).await;
         let info = json!(info);
         let (mut channels, mut users) = (Vec::new(), Vec::new());
@@ -254,19 +254,19 @@ impl Side {
     }
 
     /// Returns the connections that have a place in a log, with the name of the log.
-    pub(crate) async fn seats(&self) -> BTreeSet<(usize, String)> {
-        let mut seats = BTreeSet::new();
+    pub(crate) async fn occupied_places(&self) -> BTreeSet<(usize, String)> {
+        let mut places = BTreeSet::new();
         for user in 0..USERS {
             let detail = self.broker.inspect_user(user_name(user)).await;
             for connection in detail.into_iter().flat_map(|detail| detail.connections) {
                 let index = (0..CONNECTIONS).find(|index| conn_id(*index) == connection.conn_id);
                 let index = index.unwrap();
-                seats.insert((index, format!("@{}", user_name(user))));
+                places.insert((index, format!("@{}", user_name(user))));
                 let channels = connection.channels.iter();
-                seats.extend(channels.map(|channel| (index, channel.to_string())));
+                places.extend(channels.map(|channel| (index, channel.to_string())));
             }
         }
-        seats
+        places
     }
 }
 

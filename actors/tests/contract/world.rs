@@ -113,8 +113,8 @@ impl World {
     /// things.
     async fn forget(&mut self, channel: usize) -> Checked {
         let name = channel_name(channel).to_string();
-        let seats = self.memory.seats().await.into_iter();
-        let here = seats.filter(|(_, log)| *log == name).skip(1);
+        let places = self.memory.occupied_places().await.into_iter();
+        let here = places.filter(|(_, log)| *log == name).skip(1);
         for (connection, _) in here {
             let channels = vec![channel];
             self.both(Operation::Unsubscribe {
@@ -291,7 +291,7 @@ impl World {
             };
             self.both(attach).await?;
         }
-        let shown = self.file.look().await;
+        let shown = self.file.read_shown().await;
         Model::of(&self.steps).compare(&shown.info, &self.file.ids, self.setup)
     }
 }

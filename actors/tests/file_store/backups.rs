@@ -10,7 +10,7 @@ use channelstream_actors::store::Store;
 use channelstream_actors::store::file::{BackupError, backup, check, show};
 use channelstream_actors::store::note::Note;
 
-use crate::things::{channel, flushed, kept, open, options, post, texts};
+use crate::support::{channel, flushed, kept, open, options, post, texts};
 
 async fn back_up(store: &Store, to: &Path) -> Result<(), BackupError> {
     let Store::File(file) = store else {
@@ -115,7 +115,7 @@ async fn a_backup_that_cannot_be_made_leaves_nothing() {
 }
 
 #[tokio::test]
-async fn what_was_deleted_is_in_no_file_after_a_stop() {
+async fn deleted_data_is_in_no_file_after_a_stop() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("store.db");
     let (store, _) = open(&options(&path));

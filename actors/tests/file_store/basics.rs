@@ -12,13 +12,13 @@ use channelstream_actors::store::file::{Durability, FileOptions};
 use channelstream_actors::store::note::{CallRecord, Note};
 use uuid::Uuid;
 
-use crate::things::{
+use crate::support::{
     appended, channel, connection, entries, entry, flushed, kept, message, open, options, post,
     text, texts, user,
 };
 
 #[tokio::test]
-async fn everything_comes_back_as_it_was_noted() {
+async fn noted_records_come_back_unchanged() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("store.db");
     let (store, before) = open(&options(&path));
@@ -79,7 +79,7 @@ async fn everything_comes_back_as_it_was_noted() {
 }
 
 #[tokio::test]
-async fn what_was_forgotten_does_not_come_back() {
+async fn forgotten_data_does_not_come_back() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("store.db");
     let (store, _) = open(&options(&path));
@@ -160,7 +160,7 @@ async fn entries_of_many_notes_add_up_and_edits_reach_them() {
 }
 
 #[tokio::test]
-async fn a_whole_log_takes_the_place_of_what_was_there() {
+async fn a_whole_log_replaces_stored_entries() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("store.db");
     let (store, _) = open(&options(&path));
@@ -177,7 +177,7 @@ async fn a_whole_log_takes_the_place_of_what_was_there() {
 }
 
 #[tokio::test]
-async fn only_what_the_log_or_the_history_holds_comes_back() {
+async fn only_entries_of_the_log_or_the_history_come_back() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("store.db");
     let (store, _) = open(&options(&path));
@@ -255,7 +255,7 @@ async fn entries_can_be_missing_only_where_calls_are_answered_before_the_disk_ha
     };
     let (store, _) = open(&always);
     post(&store, "news", &[(1, "one")]);
-    assert_eq!(store.settled().await, Ok(()));
+    assert_eq!(store.wait_until_kept().await, Ok(()));
     drop(store);
     let (store, after) = open(&options(&path));
     assert!(!after.may_miss_entries);
@@ -299,7 +299,7 @@ async fn files_are_for_the_owner_only() {
 }
 
 #[tokio::test]
-async fn what_is_noted_after_the_end_is_ignored() {
+async fn notes_after_the_end_are_ignored() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("store.db");
     let (store, _) = open(&options(&path));

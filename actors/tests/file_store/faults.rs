@@ -6,14 +6,16 @@ use std::process::Command;
 use std::time::Duration;
 
 use channelstream_actors::core::record::LogChanges;
-use channelstream_actors::error::Unsettled;
+use channelstream_actors::error::NotKept;
 use channelstream_actors::name::ChannelName;
 use channelstream_actors::store::Store;
 use channelstream_actors::store::file::{Durability, FileOptions};
 use channelstream_actors::store::note::Note;
 use rusqlite::Connection;
 
-use crate::things::{appended, channel, entries, flushed, kept, open, options, post, texts, until};
+use crate::support::{
+    appended, channel, entries, flushed, kept, open, options, post, texts, until,
+};
 
 /// Waits until the store refuses calls, and returns the reason.
 async fn refused(store: &Store) -> String {
@@ -34,7 +36,7 @@ async fn accepted(store: &Store) {
 }
 
 /// Notes the whole of a channel.
-fn whole(store: &Store, name: &str, texts: &[(u64, &str)]) {
+fn note_whole_channel(store: &Store, name: &str, texts: &[(u64, &str)]) {
     let changes = LogChanges {
         is_whole: true,
         ..appended(entries(name, texts))
@@ -44,7 +46,7 @@ fn whole(store: &Store, name: &str, texts: &[(u64, &str)]) {
 }
 
 /// Opens the file as another process would, and keeps everybody else from writing it.
-fn occupy(path: &Path) -> Connection {
+fn lock_file(path: &Path) -> Connection {
     let other = Connection::open(path).unwrap();
     other.execute_batch("BEGIN IMMEDIATE").unwrap();
     other
@@ -59,23 +61,23 @@ async fn calls_are_refused_until_the_file_can_be_written_again() {
         ..options(&path)
     };
     let (store, _) = open(&always);
-    let other = occupy(&path);
+    let other = lock_file(&path);
     post(&store, "news", &[(1, "one")]);
     assert!(store.accepts().is_ok());
-    assert_eq!(store.settled().await, Err(Unsettled));
+    assert_eq!(store.wait_until_kept().await, Err(NotKept));
     let error = refused(&store).await;
     assert!(error.contains("locked"), "{error}");
     // Noted changes stay, and more are added.
     post(&store, "news", &[(2, "two")]);
     drop(other);
-    assert_eq!(store.settled().await, Ok(()));
+    assert_eq!(store.wait_until_kept().await, Ok(()));
     accepted(&store).await;
     drop(store);
     assert_eq!(texts(&kept(&path).await), ["one", "two"]);
 }
 
 #[tokio::test]
-async fn what_waits_beyond_its_bound_is_dropped_and_written_anew() {
+async fn waiting_notes_above_the_limit_are_dropped_and_written_anew() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("store.db");
     let bounded = FileOptions {
@@ -85,7 +87,7 @@ async fn what_waits_beyond_its_bound_is_dropped_and_written_anew() {
     let (store, _) = open(&bounded);
     post(&store, "old", &[(1, "one")]);
     flushed(&store).await;
-    let other = occupy(&path);
+    let other = lock_file(&path);
     let text = "x".repeat(1000);
     let mut offset = 0;
     while store.status().unwrap().waiting_bytes <= 50_000 {
@@ -105,7 +107,7 @@ async fn what_waits_beyond_its_bound_is_dropped_and_written_anew() {
     drop(other);
     store.wait_for_rebuild().await;
     assert!(store.accepts().is_err());
-    whole(&store, "news", &[(5, "five")]);
+    note_whole_channel(&store, "news", &[(5, "five")]);
     post(&store, "news", &[(6, "six")]);
     store.finish_rebuild();
     accepted(&store).await;
@@ -115,7 +117,7 @@ async fn what_waits_beyond_its_bound_is_dropped_and_written_anew() {
 }
 
 #[tokio::test]
-async fn a_rebuild_counts_only_if_it_is_the_last_that_was_asked_for() {
+async fn only_the_last_requested_rebuild_counts() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("store.db");
     let (store, _) = open(&options(&path));
@@ -144,7 +146,7 @@ async fn a_rebuild_counts_only_if_it_is_the_last_that_was_asked_for() {
         "the actors have not noted everything again"
     );
     store.wait_for_rebuild().await;
-    whole(&store, "news", &[(1, "one")]);
+    note_whole_channel(&store, "news", &[(1, "one")]);
     store.finish_rebuild();
     accepted(&store).await;
     store.close().await;
@@ -162,7 +164,7 @@ async fn a_new_file_takes_the_place_of_one_that_was_removed() {
     let error = refused(&store).await;
     assert!(error.contains("was removed"), "{error}");
     store.wait_for_rebuild().await;
-    whole(&store, "news", &[(1, "new one")]);
+    note_whole_channel(&store, "news", &[(1, "new one")]);
     store.finish_rebuild();
     accepted(&store).await;
     post(&store, "news", &[(2, "two")]);
@@ -235,7 +237,7 @@ impl Drop for SmallDisk {
 }
 
 #[tokio::test]
-async fn a_full_disk_is_survived() {
+async fn the_store_survives_a_full_disk() {
     let folder = tempfile::tempdir().unwrap();
     let Some(disk) = SmallDisk::mount(folder.path(), "64m") else {
         println!("not run: mounting is not allowed here");

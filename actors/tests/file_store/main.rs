@@ -12,4 +12,4 @@ mod basics;
 mod faults;
 mod opening;
 mod speed;
-mod things;
+mod support;

@@ -7,7 +7,7 @@ use std::time::Duration;
 use channelstream_actors::store::file::{FileOptions, OpenError, check, show};
 use rusqlite::Connection;
 
-use crate::things::{entries, flushed, kept, open, options, post, texts, try_open};
+use crate::support::{entries, flushed, kept, open, options, post, texts, try_open};
 
 /// Tries to open a store, and returns the error text.
 fn refused(options: &FileOptions) -> String {
@@ -37,7 +37,7 @@ async fn a_folder_that_cannot_be_written_is_named() {
 }
 
 #[tokio::test]
-async fn what_is_not_a_database_is_left_alone() {
+async fn a_file_that_is_no_database_is_left_alone() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("store.db");
     let text = "This is a letter and not a database.\n".repeat(500);
@@ -167,7 +167,7 @@ async fn a_row_that_cannot_be_read_is_named() {
 }
 
 #[tokio::test]
-async fn a_check_finds_what_fits_together_no_more() {
+async fn a_check_finds_inconsistencies() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("store.db");
     let (store, _) = open(&options(&path));
@@ -194,7 +194,7 @@ async fn a_check_finds_what_fits_together_no_more() {
 }
 
 #[tokio::test]
-async fn show_counts_what_is_there() {
+async fn show_counts_the_contents_of_the_store() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("store.db");
     assert!(matches!(show(&path), Err(OpenError::NoFile(_))));
@@ -203,9 +203,9 @@ async fn show_counts_what_is_there() {
     let mut in_log = entries("news", &[(1, "one"), (2, "two"), (3, "three")]);
     in_log[0].is_in_history = true;
     in_log[2].is_in_history = true;
-    let mut record = crate::things::channel("news", 2, 3);
+    let mut record = crate::support::channel("news", 2, 3);
     record.history_start = 0;
-    let changes = crate::things::appended(in_log);
+    let changes = crate::support::appended(in_log);
     store.note(|| channelstream_actors::store::note::Note::Channel(record, changes));
     flushed(&store).await;
     let summary = show(&path).unwrap();

@@ -10,7 +10,7 @@ use channelstream_actors::store::Store;
 use channelstream_actors::store::file::FileOptions;
 use channelstream_actors::store::note::Note;
 
-use crate::things::{appended, channel, connection, entry, flushed, message, open, user};
+use crate::support::{appended, channel, connection, entry, flushed, message, open, user};
 
 /// Returns the CPU time that all threads with this name have used in this process.
 fn cpu_of(name: &str) -> Duration {

@@ -42,7 +42,7 @@ pub(crate) enum Contender {
 }
 
 /// A server that was started.
-pub(crate) struct Running {
+pub(crate) struct RunningServer {
     child: Child,
     target: Target,
     /// The folder of its settings.
@@ -72,7 +72,7 @@ impl Contender {
     ///
     /// A variable sets the size limit of a message, because older programs ignore a variable that
     /// they do not know. The burst of `idle` is larger than the default.
-    pub(crate) fn start(self, server: &Path) -> Result<Running> {
+    pub(crate) fn start(self, server: &Path) -> Result<RunningServer> {
         let folder = tempfile::tempdir()?;
         let (address, second) = (free_address()?, free_address()?);
         let port = address.port().to_string();
@@ -92,7 +92,7 @@ impl Contender {
             }
             Self::Nchan => {
                 let mut command = Command::new("nginx");
-                command.arg("-c").arg(written(
+                command.arg("-c").arg(write_file(
                     &folder,
                     "nginx.conf",
                     &nchan_settings(&folder, &address),
@@ -101,7 +101,7 @@ impl Contender {
             }
             Self::Nats => {
                 let mut command = Command::new("nats-server");
-                command.arg("-c").arg(written(
+                command.arg("-c").arg(write_file(
                     &folder,
                     "nats.conf",
                     &nats_settings(&address, &second),
@@ -125,7 +125,7 @@ impl Contender {
             format!("{} does not start: check that it is installed", self.name())
         })?;
         let publish_address = if self == Self::Nats { second } else { address };
-        Ok(Running {
+        Ok(RunningServer {
             child,
             target: Target::new(kind, address, Some(publish_address), SECRET),
             _folder: folder,
@@ -133,7 +133,7 @@ impl Contender {
     }
 }
 
-impl Running {
+impl RunningServer {
     /// Returns what a scenario needs to measure the server.
     pub(crate) fn bench(&self, title: &str) -> Result<Bench> {
         self.target.wait_until_open()?;
@@ -146,7 +146,7 @@ impl Running {
     }
 }
 
-impl Drop for Running {
+impl Drop for RunningServer {
     fn drop(&mut self) {
         // The server gets SIGTERM rather than SIGKILL, because nginx would leave its worker behind.
         // It uses the shell's own `kill`, since a small machine may have no other.
@@ -170,7 +170,7 @@ pub(crate) fn free_address() -> Result<SocketAddr> {
     Ok(TcpListener::bind("127.0.0.1:0")?.local_addr()?)
 }
 
-fn written(folder: &TempDir, name: &str, text: &str) -> Result<std::path::PathBuf> {
+fn write_file(folder: &TempDir, name: &str, text: &str) -> Result<std::path::PathBuf> {
     let path = folder.path().join(name);
     fs::write(&path, text)?;
     Ok(path)

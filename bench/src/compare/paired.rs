@@ -10,9 +10,9 @@ use comfy_table::presets::ASCII_MARKDOWN;
 use serde::Serialize;
 
 use super::contender::Contender;
-use super::{Match, median};
+use super::{Comparison, median};
 use crate::cli::measure;
-use crate::report::{Report, readable};
+use crate::report::{Report, format_number};
 
 /// One figure of one scenario.
 #[derive(Serialize)]
@@ -31,27 +31,28 @@ struct Line {
 /// Runs the scenarios in which this server takes part, and prints the result. The first program is
 /// this build.
 pub(super) fn compare(
-    matches: &[Match],
+    comparisons: &[Comparison],
     rounds: usize,
     programs: [&Path; 2],
     as_json: bool,
 ) -> Result<()> {
     let mut lines = Vec::new();
     let mut faults = 0.0;
-    for game in matches
+    for comparison in comparisons
         .iter()
-        .filter(|game| game.contenders.contains(&Contender::Channelstream))
+        .filter(|comparison| comparison.contenders.contains(&Contender::Channelstream))
     {
         let mut pairs = Vec::new();
         for round in 1..=rounds {
-            eprintln!("round {round} of {rounds}: {}", game.name);
-            pairs.push(pair(game, programs, round.is_multiple_of(2))?);
+            eprintln!("round {round} of {rounds}: {}", comparison.name);
+            pairs.push(pair(comparison, programs, round.is_multiple_of(2))?);
         }
         faults += pairs.iter().flatten().map(Report::faults).sum::<f64>();
         lines.extend(
-            game.figures
+            comparison
+                .figures
                 .iter()
-                .filter_map(|figure| line(&game.name, figure, &pairs)),
+                .filter_map(|figure| line(&comparison.name, figure, &pairs)),
         );
     }
     if as_json {
@@ -69,11 +70,15 @@ pub(super) fn compare(
 }
 
 /// Measures both builds, the second one first if `is_reversed` is set.
-fn pair(game: &Match, [this, other]: [&Path; 2], is_reversed: bool) -> Result<[Report; 2]> {
+fn pair(
+    comparison: &Comparison,
+    [this, other]: [&Path; 2],
+    is_reversed: bool,
+) -> Result<[Report; 2]> {
     let run = |program: &Path| {
         let running = Contender::Channelstream.start(program)?;
-        let report = measure(&game.scenario, &running.bench(&game.name)?);
-        report.with_context(|| format!("{} in {}", program.display(), game.name))
+        let report = measure(&comparison.scenario, &running.bench(&comparison.name)?);
+        report.with_context(|| format!("{} in {}", program.display(), comparison.name))
     };
     if is_reversed {
         let second = run(other)?;
@@ -114,7 +119,7 @@ fn table(lines: &[Line], rounds: usize) -> Table {
     table.set_header(header.chain(numbers).chain(["median ratio".to_owned()]));
     for line in lines {
         let column = |of: fn(&[f64; 2]) -> f64| {
-            readable(median(&line.rounds.iter().map(of).collect::<Vec<_>>()))
+            format_number(median(&line.rounds.iter().map(of).collect::<Vec<_>>()))
         };
         let ratios = line
             .ratios

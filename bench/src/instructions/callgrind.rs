@@ -24,7 +24,7 @@ const QUIET: &[&str] = &[
 ];
 
 /// The number of times that the tool waits for the server to start, for five seconds each.
-const PATIENCE: u32 = 12;
+const START_ATTEMPTS: u32 = 12;
 
 /// The time for which the idle server is watched.
 const IDLE: Duration = Duration::from_secs(3);
@@ -90,7 +90,7 @@ impl Callgrind {
         let mut tries = 0;
         while let Err(error) = self.target.wait_until_open() {
             tries += 1;
-            if tries == PATIENCE || self.child.try_wait()?.is_some() {
+            if tries == START_ATTEMPTS || self.child.try_wait()?.is_some() {
                 let log = fs::read_to_string(self.folder.path().join("log"))?;
                 return Err(error.context(log));
             }
@@ -108,7 +108,7 @@ impl Callgrind {
         self.start_counting().await?;
         let begin = self.since.get();
         sleep(IDLE).await;
-        let idle = self.counted().await?;
+        let idle = self.take_count().await?;
         let seconds = (self.since.get() - begin).as_secs_f64();
         self.idle.set(idle / seconds);
         Ok(())
@@ -124,7 +124,7 @@ impl Callgrind {
 
     /// Returns the instructions since the last count, without those that the idle server executes,
     /// and sets the count to zero.
-    pub(super) async fn counted(&self) -> Result<f64> {
+    pub(super) async fn take_count(&self) -> Result<f64> {
         sleep(SETTLING).await;
         self.command("dump")?;
         let seconds = self.since.replace(Instant::now()).elapsed().as_secs_f64();

@@ -5,7 +5,7 @@ use anyhow::{Result, ensure};
 use uuid::Uuid;
 
 use crate::http::Http;
-use crate::target::{Seat, Target};
+use crate::target::{SubscriberSpec, Target};
 
 /// The kinds of calls, in the order in which they are counted.
 #[derive(Clone, Copy, Debug)]
@@ -28,7 +28,7 @@ mod channel {
 }
 
 /// The number of users in the channel that `/info` is asked for.
-const SHOWN: usize = 10;
+const INFO_USERS: usize = 10;
 
 /// The first number of the users who only connect.
 const FIRST_TO_CONNECT: usize = 1000;
@@ -83,7 +83,7 @@ impl Calls {
         let body = format!(r#"{{"{channel}":{{}}}}"#);
         calls.post("/channel_config", &body).await?;
         calls.enter(channel::OF_STATE, 0).await?;
-        for user in 0..SHOWN {
+        for user in 0..INFO_USERS {
             calls.enter(channel::OF_INFO, user + 1).await?;
         }
         Ok(calls)
@@ -129,12 +129,12 @@ impl Calls {
     }
 
     async fn enter(&mut self, channel: usize, subscriber: usize) -> Result<Uuid> {
-        let seat = Seat {
+        let spec = SubscriberSpec {
             channel,
             subscriber,
-            is_narrow: false,
+            has_small_buffer: false,
         };
-        self.target.enter(&mut self.backend, seat).await
+        self.target.enter(&mut self.backend, spec).await
     }
 
     /// Subscribes or unsubscribes a connection. The answer has no list of users, which would grow.

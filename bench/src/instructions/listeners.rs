@@ -10,7 +10,7 @@ use crate::audience;
 use crate::frames::{Opcode, split};
 use crate::progress::Progress;
 use crate::stamp::{Stamp, StampFinder};
-use crate::target::{Publisher, PublisherPool, Seat, Target, WebSocket};
+use crate::target::{Publisher, PublisherPool, SubscriberSpec, Target, WebSocket};
 
 /// The size of a message in bytes, without the server's envelope.
 const SIZE: usize = 200;
@@ -32,13 +32,13 @@ impl Listeners {
     /// Opens this many websockets.
     pub(super) async fn open(target: &Target, count: u32) -> Result<Self> {
         let channel = FIRST_CHANNEL + usize::try_from(count)?;
-        let seats = (0..usize::try_from(count)?).map(|subscriber| Seat {
+        let specs = (0..usize::try_from(count)?).map(|subscriber| SubscriberSpec {
             channel,
             subscriber: channel * FIRST_CHANNEL + subscriber,
-            is_narrow: false,
+            has_small_buffer: false,
         });
         let progress = Progress::new("instructions");
-        let sockets = audience::open(target, seats.collect(), &progress).await?;
+        let sockets = audience::open(target, specs.collect(), &progress).await?;
         Ok(Self {
             sockets: sockets.into_iter().map(|(_, socket)| socket).collect(),
             publisher: PublisherPool::new(target).await?.publisher().await?,
@@ -70,16 +70,16 @@ impl Listeners {
 async fn receive(socket: &mut WebSocket, stamp: Stamp, finder: &StampFinder) -> Result<()> {
     loop {
         let mut rest = socket.read.as_slice();
-        let mut has_come = false;
+        let mut has_arrived = false;
         while let Some(frame) = split(&mut rest) {
             ensure!(
                 frame.opcode != Opcode::Close,
                 "the server closed a websocket that listened"
             );
-            has_come |= finder.find(frame.payload).any(|found| found == stamp);
+            has_arrived |= finder.find(frame.payload).any(|found| found == stamp);
         }
         socket.read = rest.to_vec();
-        if has_come {
+        if has_arrived {
             return Ok(());
         }
         let read = socket.stream.read_buf(&mut socket.read).await?;

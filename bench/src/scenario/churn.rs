@@ -13,7 +13,7 @@ use crate::frames::{Opcode, to_server};
 use crate::process::own_cpu;
 use crate::report::Report;
 use crate::scenario::Bench;
-use crate::target::{Seat, Target};
+use crate::target::{SubscriberSpec, Target};
 
 /// The time after which a server has forgotten the clients that left.
 const SETTLING: Duration = Duration::from_secs(20);
@@ -30,14 +30,14 @@ impl Churn {
     /// compares the memory at the end of the first period and at the end of the second.
     pub(crate) async fn run(self, bench: &Bench) -> Result<Report> {
         self.cycles(bench, "warming up").await?;
-        bench.progress.pass("settling", SETTLING).await;
+        bench.progress.wait("settling", SETTLING).await;
         let before = bench.processes.usage()?;
         let (begin, own) = (Instant::now(), own_cpu());
         let cycles = self.cycles(bench, "measuring").await?;
         let seconds = begin.elapsed().as_secs_f64();
         let own = own_cpu() - own;
         let peak = bench.processes.usage()?;
-        bench.progress.pass("settling", SETTLING).await;
+        bench.progress.wait("settling", SETTLING).await;
         let after = bench.processes.usage()?;
         let mut report = Report::new("churn", bench.target.kind());
         report.add("cycles", f64::from(cycles) / seconds, "per second");
@@ -70,13 +70,13 @@ impl Churn {
                 while Instant::now() < end {
                     // The names of users repeat, since a server remembers a user who has left,
                     // which is not a leak.
-                    let seat = Seat {
+                    let spec = SubscriberSpec {
                         channel: number % 100,
                         subscriber: number,
-                        is_narrow: false,
+                        has_small_buffer: false,
                     };
                     cycles.set(cycles.get() + 1);
-                    cycle(target, &mut backend, seat)
+                    cycle(target, &mut backend, spec)
                         .await
                         .context("a cycle of connecting and leaving")?;
                 }
@@ -88,16 +88,20 @@ impl Churn {
             all,
             bench
                 .progress
-                .pass(step, Duration::from_secs_f64(self.seconds))
+                .wait(step, Duration::from_secs_f64(self.seconds))
         );
         done?;
         Ok(cycles.get())
     }
 }
 
-async fn cycle(target: &Target, backend: &mut crate::http::Http, seat: Seat) -> Result<()> {
-    let conn_id = target.enter(backend, seat).await?;
-    let mut socket = target.listen(conn_id, seat).await?;
+async fn cycle(
+    target: &Target,
+    backend: &mut crate::http::Http,
+    spec: SubscriberSpec,
+) -> Result<()> {
+    let conn_id = target.enter(backend, spec).await?;
+    let mut socket = target.listen(conn_id, spec).await?;
     target.leave(backend, conn_id).await?;
     // The server may have closed the socket by now.
     let _ = socket

@@ -10,7 +10,7 @@ use crate::process::Usage;
 use crate::report::Report;
 use crate::scenario::Bench;
 use crate::stamp::Stamp;
-use crate::subscriber::Ears;
+use crate::subscriber::SharedState;
 use crate::tally::{Plan, Tally};
 use crate::target::PublisherPool;
 
@@ -38,28 +38,28 @@ impl Idle {
             slots: 1,
         };
         let tally = Rc::new(Tally::new(plan)?);
-        let ears = Ears::new(tally.clone());
-        let audience = Audience::gather(
+        let shared = SharedState::new(tally.clone());
+        let audience = Audience::connect(
             &bench.target,
             plan,
             self.subscribers,
-            &ears,
+            &shared,
             &bench.progress,
         )
         .await?;
         let mut report = Report::new("idle", bench.target.kind());
-        let share = |usage: Usage, before: Usage| {
+        let kilobytes_each = |usage: Usage, before: Usage| {
             (usage.memory as f64 - before.memory as f64) / 1024.0 / audience.len().max(1) as f64
         };
-        bench.progress.pass("settling", SETTLING).await;
+        bench.progress.wait("settling", SETTLING).await;
         let settled = bench.processes.usage()?;
         bench
             .progress
-            .pass("looking on", Duration::from_secs_f64(self.seconds))
+            .wait("looking on", Duration::from_secs_f64(self.seconds))
             .await;
         let after = bench.processes.usage()?;
         if let (Some(before), Some(settled), Some(after)) = (before, settled, after) {
-            report.add("memory for each", share(after, before), "KB");
+            report.add("memory for each", kilobytes_each(after, before), "KB");
             report.add(
                 "heartbeats",
                 100.0 * (after.cpu - settled.cpu) / self.seconds,
@@ -76,19 +76,19 @@ impl Idle {
                     micros: tally.micros(),
                 }
                 .write(BURST_BYTES, &mut message);
-                tally.depart(0, number, audience.len());
+                tally.record_sent(0, number, audience.len());
                 publisher.publish(0, &message).await?;
-                tally.landed(0).await;
+                tally.wait_until_received(0).await;
             }
-            bench.progress.pass("settling", SETTLING).await;
+            bench.progress.wait("settling", SETTLING).await;
             bench
                 .progress
-                .pass("looking on", Duration::from_secs_f64(self.seconds))
+                .wait("looking on", Duration::from_secs_f64(self.seconds))
                 .await;
             if let (Some(before), Some(after)) = (before, bench.processes.usage()?) {
                 report.add(
                     "memory for each after the burst",
-                    share(after, before),
+                    kilobytes_each(after, before),
                     "KB",
                 );
             }

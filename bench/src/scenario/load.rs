@@ -15,15 +15,15 @@ use crate::process::{Usage, own_cpu};
 use crate::report::Report;
 use crate::scenario::{Bench, Common};
 use crate::stamp::Stamp;
-use crate::subscriber::Ears;
+use crate::subscriber::SharedState;
 use crate::tally::{Faults, Plan, Tally};
 use crate::target::{Publisher, PublisherPool};
 
 /// The time after which the run ends with an error if a message has not reached all subscribers.
-const PATIENCE: Duration = Duration::from_secs(30);
+const DELIVERY_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// The time after the last publication after which a missing message counts as lost.
-const LAST_CALL: Duration = Duration::from_secs(10);
+const LOST_AFTER: Duration = Duration::from_secs(10);
 
 const WARM_UP: Duration = Duration::from_secs(1);
 
@@ -50,7 +50,7 @@ pub(crate) struct Load {
 }
 
 /// A load that is running.
-pub(crate) struct Running {
+pub(crate) struct RunningLoad {
     load: Load,
     tally: Rc<Tally>,
     audience: Audience,
@@ -87,7 +87,7 @@ impl Load {
         if is_answered && self.subscribers > 0 && !bench.target.kind().answers() {
             bail!("this kind of server does not answer publications");
         }
-        let running = Running::start(self, bench).await?;
+        let running = RunningLoad::start(self, bench).await?;
         let interval = running.measure(bench, "measuring").await?;
         let (latency, answers) = (running.tally.take_latency(), running.tally.take_answers());
         let faults = running.end().await?;
@@ -163,23 +163,23 @@ impl Load {
     }
 }
 
-impl Running {
+impl RunningLoad {
     /// Connects the subscribers, begins to publish, and warms up.
     pub(crate) async fn start(load: Load, bench: &Bench) -> Result<Self> {
         let plan = load.plan();
         let tally = Rc::new(Tally::new(plan)?);
-        let ears = Ears::new(tally.clone());
-        let audience = Audience::gather(
+        let shared = SharedState::new(tally.clone());
+        let audience = Audience::connect(
             &bench.target,
             plan,
             load.subscribers,
-            &ears,
+            &shared,
             &bench.progress,
         )
         .await?;
         let pool = PublisherPool::new(&bench.target).await?;
         audience
-            .call_roll(plan, &pool, load.common.size, &tally)
+            .wait_until_subscribed(plan, &pool, load.common.size, &tally)
             .await?;
         let sent: Vec<Rc<Cell<u32>>> = (0..plan.slots).map(|_| Rc::default()).collect();
         let is_over = Rc::<Cell<bool>>::default();
@@ -215,7 +215,7 @@ impl Running {
         self.tally.take_answers();
         bench
             .progress
-            .pass(step, Duration::from_secs_f64(self.load.common.seconds))
+            .wait(step, Duration::from_secs_f64(self.load.common.seconds))
             .await;
         let after = self.moment(bench)?;
         let cpu = before
@@ -248,7 +248,7 @@ impl Running {
             publisher?;
         }
         let sent: Vec<u32> = self.sent.iter().map(|sent| sent.get()).collect();
-        let end = Instant::now() + LAST_CALL;
+        let end = Instant::now() + LOST_AFTER;
         while self.audience.missing(&sent) > 0 && Instant::now() < end {
             sleep(Duration::from_millis(20)).await;
         }
@@ -289,20 +289,22 @@ impl Publishing {
                 micros: self.tally.micros(),
             };
             stamp.write(self.load.common.size, &mut message);
-            self.tally.depart(self.slot, number, self.load.subscribers);
+            self.tally
+                .record_sent(self.slot, number, self.load.subscribers);
             self.sent.set(number + 1);
             let asked = self.tally.micros();
             self.publisher
                 .publish(self.plan.channel_of(self.slot, number), &message)
                 .await
                 .context("publishing")?;
-            self.tally.note_answer(self.tally.micros() - asked);
+            self.tally.record_answer(self.tally.micros() - asked);
             if matches!(self.load.pace, Pace::WhenReceived) {
-                let landed = timeout(PATIENCE, self.tally.landed(self.slot)).await;
-                landed.map_err(|_| {
+                let received =
+                    timeout(DELIVERY_TIMEOUT, self.tally.wait_until_received(self.slot)).await;
+                received.map_err(|_| {
                     anyhow!(
                         "a message did not reach all subscribers within {} seconds",
-                        PATIENCE.as_secs()
+                        DELIVERY_TIMEOUT.as_secs()
                     )
                 })?;
             }

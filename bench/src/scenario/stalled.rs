@@ -7,9 +7,9 @@ use tokio::time::{Duration, sleep};
 
 use crate::audience::open;
 use crate::report::Report;
-use crate::scenario::load::{Interval, Load, Pace, Running};
+use crate::scenario::load::{Interval, Load, Pace, RunningLoad};
 use crate::scenario::{Bench, Common};
-use crate::target::Seat;
+use crate::target::SubscriberSpec;
 
 /// The scenario of clients that do not read.
 #[derive(Clone, Copy, Debug)]
@@ -36,31 +36,32 @@ impl Stalled {
             pace: Pace::WhenReceived,
             common,
         };
-        let running = Running::start(load, bench).await?;
-        let others = async |is_narrow| {
-            let seat = |number| Seat {
+        let running = RunningLoad::start(load, bench).await?;
+        let open_others = async |has_small_buffer| {
+            let spec = |number| SubscriberSpec {
                 channel: 0,
                 subscriber: subscribers + number,
-                is_narrow,
+                has_small_buffer,
             };
             open(
                 &bench.target,
-                (0..stalled).map(seat).collect(),
+                (0..stalled).map(spec).collect(),
                 &bench.progress,
             )
             .await
         };
         let mut readers = JoinSet::new();
-        for (_, mut socket) in others(false).await? {
+        for (_, mut socket) in open_others(false).await? {
             readers.spawn_local(async move {
                 tokio::io::copy(&mut socket.stream, &mut tokio::io::sink()).await
             });
         }
-        let (all_read, memory_then) = watched(&running, bench, "all read").await?;
+        let (all_read, memory_then) = measure_with_memory(&running, bench, "all read").await?;
         readers.shutdown().await;
         // These sockets stay open and are never read.
-        let silent = others(true).await?;
-        let (some_read, memory_now) = watched(&running, bench, "beside the silent").await?;
+        let silent = open_others(true).await?;
+        let (some_read, memory_now) =
+            measure_with_memory(&running, bench, "beside the silent").await?;
         let faults = running.end().await?;
         let mut report = Report::new("stalled", bench.target.kind());
         let rate = |interval: &Interval| interval.deliveries as f64 / interval.seconds;
@@ -91,7 +92,11 @@ impl Stalled {
 }
 
 /// Returns the interval, and the server's highest memory in it.
-async fn watched(running: &Running, bench: &Bench, step: &str) -> Result<(Interval, Option<u64>)> {
+async fn measure_with_memory(
+    running: &RunningLoad,
+    bench: &Bench,
+    step: &str,
+) -> Result<(Interval, Option<u64>)> {
     let mut highest = None;
     let watch = async {
         loop {

@@ -3,25 +3,25 @@
 use comfy_table::presets::NOTHING;
 use comfy_table::{CellAlignment, Table};
 
-use crate::report::readable;
+use crate::report::format_number;
 use crate::soak::sample::Sample;
 
 /// The allowed growth, as a share of the first value.
 const TOLERANCE: f64 = 0.02;
 
 /// The allowed growth of counted things, where 2 % would be less than one or two.
-const FEW: f64 = 2.0;
+const COUNT_TOLERANCE: f64 = 2.0;
 
 /// A row: its name, the least growth that counts, and the function that returns its value.
 type Row = (&'static str, f64, fn(&Sample) -> f64);
 
 const ROWS: [Row; 6] = [
     ("resident memory, KB", 0.0, |it| it.memory as f64 / 1024.0),
-    ("descriptors", FEW, |it| it.descriptors as f64),
-    ("threads", FEW, |it| it.threads as f64),
-    ("channels", FEW, |it| actors(it, 0)),
-    ("users", FEW, |it| actors(it, 1)),
-    ("connections", FEW, |it| actors(it, 2)),
+    ("descriptors", COUNT_TOLERANCE, |it| it.descriptors as f64),
+    ("threads", COUNT_TOLERANCE, |it| it.threads as f64),
+    ("channels", COUNT_TOLERANCE, |it| actors(it, 0)),
+    ("users", COUNT_TOLERANCE, |it| actors(it, 1)),
+    ("connections", COUNT_TOLERANCE, |it| actors(it, 2)),
 ];
 
 fn actors(sample: &Sample, kind: usize) -> f64 {
@@ -37,7 +37,7 @@ struct Change {
     name: &'static str,
     first: f64,
     last: f64,
-    may_be: f64,
+    limit: f64,
 }
 
 impl Growth {
@@ -48,14 +48,14 @@ impl Growth {
             samples.get(..tenth).unwrap_or(samples),
             samples.get(samples.len() - tenth..).unwrap_or(samples),
         );
-        let change = |(name, few, value): Row| {
+        let change = |(name, least, value): Row| {
             let (first, last) = (median(first, value), median(last, value));
-            let may_be = first + few.max(first * TOLERANCE);
+            let limit = first + least.max(first * TOLERANCE);
             Change {
                 name,
                 first,
                 last,
-                may_be,
+                limit,
             }
         };
         Self {
@@ -64,11 +64,11 @@ impl Growth {
     }
 
     /// Returns the names and values of what has grown too much.
-    pub(crate) fn what_grew(&self) -> Vec<String> {
-        let grown = self.rows.iter().filter(|row| row.last > row.may_be);
+    pub(crate) fn grown_values(&self) -> Vec<String> {
+        let grown = self.rows.iter().filter(|row| row.last > row.limit);
         grown
             .map(|row| {
-                let (first, last) = (readable(row.first), readable(row.last));
+                let (first, last) = (format_number(row.first), format_number(row.last));
                 format!("{} from {first} to {last}", row.name)
             })
             .collect()
@@ -84,8 +84,8 @@ impl Growth {
             let growth = if row.last == row.first { 0.0 } else { growth };
             table.add_row([
                 row.name.to_owned(),
-                readable(row.first),
-                readable(row.last),
+                format_number(row.first),
+                format_number(row.last),
                 format!("{growth:+.1} %"),
             ]);
         }
@@ -121,23 +121,23 @@ mod tests {
     }
 
     #[test]
-    fn what_stays_as_it_is_has_not_grown() {
+    fn fluctuation_is_not_growth() {
         let flat = samples(|sample, second| sample.memory += (second % 7) << 18);
         assert_eq!(
-            Growth::between_tenths(&flat).what_grew(),
+            Growth::between_tenths(&flat).grown_values(),
             Vec::<String>::new()
         );
     }
 
     #[test]
-    fn what_grows_is_named() {
+    fn growth_is_reported() {
         let growing = samples(|sample, second| {
             sample.memory += second << 15;
             sample.threads += second / 20;
             sample.actors[2] += second;
         });
         assert_eq!(
-            Growth::between_tenths(&growing).what_grew(),
+            Growth::between_tenths(&growing).grown_values(),
             [
                 "resident memory, KB from 102,560 to 105,440",
                 "threads from 4 to 8",

@@ -23,10 +23,10 @@ pub(crate) struct PublisherPool {
 /// A publisher.
 pub(crate) struct Publisher {
     target: Target,
-    way: Way,
+    connection: Connection,
 }
 
-enum Way {
+enum Connection {
     Http(Http),
     Stream(Rc<Outbox>),
 }
@@ -63,13 +63,13 @@ impl PublisherPool {
 
     /// Returns another publisher.
     pub(crate) async fn publisher(&self) -> Result<Publisher> {
-        let way = match &self.shared {
-            Some(outbox) => Way::Stream(outbox.clone()),
-            None => Way::Http(self.target.backend().await?),
+        let connection = match &self.shared {
+            Some(outbox) => Connection::Stream(outbox.clone()),
+            None => Connection::Http(self.target.backend().await?),
         };
         Ok(Publisher {
             target: self.target.clone(),
-            way,
+            connection,
         })
     }
 }
@@ -78,8 +78,8 @@ impl Publisher {
     /// Publishes a message. Returns when the server has accepted it, if its protocol has an answer.
     pub(crate) async fn publish(&mut self, channel: usize, message: &[u8]) -> Result<()> {
         let request = self.target.publication(channel, message)?;
-        match &mut self.way {
-            Way::Http(http) => {
+        match &mut self.connection {
+            Connection::Http(http) => {
                 let answer = http.call(&request).await?;
                 let text = String::from_utf8_lossy(&answer.body);
                 ensure!(
@@ -88,7 +88,7 @@ impl Publisher {
                     answer.status
                 );
             }
-            Way::Stream(outbox) => outbox.put(&request),
+            Connection::Stream(outbox) => outbox.put(&request),
         }
         Ok(())
     }

@@ -29,13 +29,13 @@ def name() -> str:
     return f"test-{uuid.uuid4()}"
 
 
-def heard(client: Client, conn_id: str) -> list[dict[str, Any]]:
+def poll(client: Client, conn_id: str) -> list[dict[str, Any]]:
     """Returns the events that a page would read."""
     answer = client._http.get(f"{client._url}/listen", params={"conn_id": conn_id})
     return answer.raise_for_status().json()
 
 
-def test_a_message_reaches_those_who_listen(client: Client) -> None:
+def test_a_message_reaches_its_recipients(client: Client) -> None:
     channel, alice = name(), name()
     connected = client.connect(alice, channels=[channel])
     assert (connected.username, list(connected.channels)) == (alice, [channel])
@@ -46,7 +46,7 @@ def test_a_message_reaches_those_who_listen(client: Client) -> None:
         Draft(user="bob", message={"goes": "nowhere"}),
     )
     assert [message.message for message in sent] == [{"text": "hällo"}, {"n": 1}]
-    events = heard(client, connected.conn_id)
+    events = poll(client, connected.conn_id)
     assert [event["message"] for event in events] == [{"text": "hällo"}, {"n": 1}]
     assert [event["uuid"] for event in events] == [message.uuid for message in sent]
 
@@ -80,7 +80,7 @@ def test_channels_are_joined_and_left(client: Client) -> None:
     assert client.disconnect(conn_id) is False
 
 
-def test_states_are_set_and_told(client: Client) -> None:
+def test_states_are_set_and_returned(client: Client) -> None:
     user, channel = name(), name()
     client.connect(
         user,
@@ -93,8 +93,8 @@ def test_states_are_set_and_told(client: Client) -> None:
     assert changed.changed_state == {"color": "blue"}
     assert changed.user_state == {"color": "blue", "age": 3, "here": True}
     assert changed.public_keys == ["color"]
-    told = client.info([channel], return_public_state=True).users
-    assert [(user.user, user.state) for user in told] == [(user, {"color": "blue"})]
+    users = client.info([channel], return_public_state=True).users
+    assert [(user.user, user.state) for user in users] == [(user, {"color": "blue"})]
 
 
 def test_errors_name_the_fields(client: Client, server: Server) -> None:
@@ -112,12 +112,12 @@ def test_a_repeated_key_delivers_nothing_twice(client: Client) -> None:
     conn_id = client.connect(name(), channels=[channel]).conn_id
     draft, key = Draft(user="bob", channel=channel, message={"n": 1}), uuid.uuid4().hex
     assert client.publish(draft, idempotency_key=key) == client.publish(draft, idempotency_key=key)
-    assert len(heard(client, conn_id)) == 1
+    assert len(poll(client, conn_id)) == 1
     with pytest.raises(Invalid, match="Idempotency-Key"):
         client.publish(Draft(user="eve", channel=channel), idempotency_key=key)
 
 
-def test_a_server_that_restarts_is_waited_for() -> None:
+def test_a_client_waits_for_a_restarting_server() -> None:
     server = Server()
     with Client(server.url, "secret", attempts=10) as client:
         client.info()
@@ -130,12 +130,14 @@ def test_a_server_that_restarts_is_waited_for() -> None:
         restarted[0].stop()
 
 
-def test_a_server_that_is_gone_is_unreachable() -> None:
+def test_a_missing_server_is_unreachable() -> None:
     with Client("http://127.0.0.1:9", "secret", attempts=2) as client, pytest.raises(Unreachable):
         client.info()
 
 
-def broken(answers: list[httpx.Response | Exception]) -> tuple[Client, list[httpx.Request]]:
+def client_with_answers(
+    answers: list[httpx.Response | Exception],
+) -> tuple[Client, list[httpx.Request]]:
     """Returns a client whose calls get these answers, and the list of the requests it sends."""
     sent: list[httpx.Request] = []
 
@@ -150,28 +152,28 @@ def broken(answers: list[httpx.Response | Exception]) -> tuple[Client, list[http
     return Client("http://server", "secret", http=http), sent
 
 
-def test_what_was_lost_on_the_way_is_sent_again_with_the_same_key() -> None:
-    client, sent = broken([httpx.ReadTimeout("lost"), httpx.Response(200, json=[])])
+def test_a_lost_publish_is_repeated_with_the_same_key() -> None:
+    client, sent = client_with_answers([httpx.ReadTimeout("lost"), httpx.Response(200, json=[])])
     client.publish(Draft(user="bob", channel="c"))
     first, second = sent
     assert first.headers["Idempotency-Key"] == second.headers["Idempotency-Key"]
     assert first.content == second.content
 
 
-def test_what_would_be_told_twice_is_not_sent_again() -> None:
-    client, sent = broken([httpx.ReadTimeout("lost")])
+def test_a_lost_edit_is_not_repeated() -> None:
+    client, sent = client_with_answers([httpx.ReadTimeout("lost")])
     with pytest.raises(Unreachable):
         client.edit(uuid.uuid4(), channel="c", message={})
     assert len(sent) == 1
 
 
-def test_the_wait_that_a_server_names_is_heeded() -> None:
+def test_the_client_waits_for_retry_after() -> None:
     busy = httpx.Response(503, headers={"Retry-After": "1"}, json={"request": "busy"})
-    client, sent = broken([busy, httpx.Response(200, json=[])])
+    client, sent = client_with_answers([busy, httpx.Response(200, json=[])])
     start = time.monotonic()
     client.publish(Draft(user="bob", channel="c"))
     assert len(sent) == 2 and time.monotonic() - start >= 1
-    client, _ = broken([busy, busy, busy])
+    client, _ = client_with_answers([busy, busy, busy])
     with pytest.raises(Unavailable) as unavailable:
         client.info()
     assert unavailable.value.retry_after == 1
@@ -216,7 +218,7 @@ def answer_each(listener: socket.socket, heads: list[bytes], answer: bytes) -> N
     "answer",
     [b"", b"this is not HTTP\r\n\r\n", b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\n[{"],
 )
-async def test_the_async_client_sends_again_what_was_lost_but_no_edit(answer: bytes) -> None:
+async def test_the_async_client_repeats_a_lost_publish_but_no_edit(answer: bytes) -> None:
     heads: list[bytes] = []
     with socket.create_server(("127.0.0.1", 0)) as listener:
         thread = threading.Thread(target=answer_each, args=(listener, heads, answer))
@@ -232,7 +234,7 @@ async def test_the_async_client_sends_again_what_was_lost_but_no_edit(answer: by
     assert heads == [b"POST /message HTTP/1.1"] * 2 + [b"PATCH /message HTTP/1.1"]
 
 
-async def test_an_edit_that_could_not_be_sent_is_sent_again_by_the_async_client() -> None:
+async def test_the_async_client_repeats_an_edit_that_was_not_sent() -> None:
     async with AsyncClient("http://127.0.0.1:9", "secret", attempts=2) as client:
         start = time.monotonic()
         with pytest.raises(Unreachable):

@@ -18,14 +18,14 @@ def description(server: Server) -> dict[str, Any]:
     return httpx.get(f"{server.url}/openapi.json", headers=headers).raise_for_status().json()
 
 
-def test_it_is_valid(server: Server) -> None:
+def test_the_description_is_valid(server: Server) -> None:
     spec = description(server)
     assert spec["openapi"].startswith("3.1.")
     errors = list(OpenAPIV31SpecValidator(spec).iter_errors())
     assert [error.message for error in errors] == []
 
 
-def test_it_knows_every_call(server: Server) -> None:
+def test_the_description_has_every_call(server: Server) -> None:
     paths = description(server)["paths"]
     examples: list[Call[Any]] = [
         calls.connect("alice"),

@@ -11,7 +11,7 @@ from types import ModuleType
 import httpx
 import pytest
 from conftest import Server
-from test_client import heard
+from test_client import poll
 
 from channelstream_client import Client
 
@@ -37,7 +37,7 @@ def test_flask(example: ModuleType, client: Client) -> None:
     assert b"channelstream.js" in browser.get("/").data
     connected = browser.post("/push/connect").get_json()
     assert browser.post("/push/message", json={"text": "hello"}).status_code == 204
-    events = [event for event in heard(client, connected["conn_id"]) if event["type"] == "message"]
+    events = [event for event in poll(client, connected["conn_id"]) if event["type"] == "message"]
     texts = [(event["user"], event["message"]) for event in events]
     assert texts == [(connected["username"], {"text": "hello"})]
 
@@ -55,7 +55,7 @@ async def test_fastapi(example: ModuleType, client: Client) -> None:
         assert (await browser.post("/push/message", json={"text": "hello"})).status_code == 204
         assert (await browser.post("/push/message", json={"text": ""})).status_code == 422
         assert (await browser.post("/push/connect", headers={"x-user": ""})).status_code == 401
-    events = [event for event in heard(client, connected["conn_id"]) if event["type"] == "message"]
+    events = [event for event in poll(client, connected["conn_id"]) if event["type"] == "message"]
     assert [(event["user"], event["message"]) for event in events] == [("alice", {"text": "hello"})]
 
 
@@ -69,6 +69,6 @@ def test_django(example: ModuleType, client: Client) -> None:
     connected = browser.post("/push/connect").json()
     answer = browser.post("/push/message", {"text": "hello"}, content_type="application/json")
     assert answer.status_code == 204
-    events = [event for event in heard(client, connected["conn_id"]) if event["type"] == "message"]
+    events = [event for event in poll(client, connected["conn_id"]) if event["type"] == "message"]
     texts = [(event["user"], event["message"]) for event in events]
     assert texts == [(connected["username"], {"text": "hello"})]

@@ -19,7 +19,7 @@ def strict_server() -> Iterator[Server]:
     server.stop()
 
 
-def test_nonces_make_each_call_another_one(strict_server: Server) -> None:
+def test_nonces_make_each_signature_unique(strict_server: Server) -> None:
     with Client(strict_server.url, "secret", nonces=True) as client:
         for _ in range(3):
             connected = client.connect("alice", channels=["news"])

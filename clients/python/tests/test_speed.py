@@ -16,7 +16,7 @@ ROUNDS = 7
 DRAFT = Draft(user="bob", channel="speed", message={"text": "hello"})
 
 
-def published_one_after_the_other(client: Client) -> float:
+def sync_publish_rate(client: Client) -> float:
     """Returns the number of messages that the sync client publishes per second."""
     start = time.perf_counter()
     for _ in range(CALLS):
@@ -24,7 +24,7 @@ def published_one_after_the_other(client: Client) -> float:
     return CALLS / (time.perf_counter() - start)
 
 
-async def published_at_once(client: AsyncClient) -> float:
+async def async_publish_rate(client: AsyncClient) -> float:
     """Returns the number of messages that the async client publishes per second."""
 
     async def publish_some() -> None:
@@ -46,8 +46,8 @@ async def test_300_async_calls_at_once_are_as_fast_as_sync_calls_one_after_the_o
             # The clients take turns, so that other work on the machine slows both. The best round
             # of each is the one that was slowed the least.
             for _ in range(ROUNDS):
-                one_by_one.append(published_one_after_the_other(one))
-                at_once.append(await published_at_once(many))
+                one_by_one.append(sync_publish_rate(one))
+                at_once.append(await async_publish_rate(many))
     sync_rate, async_rate = max(one_by_one), max(at_once)
     print(f"publishes per second: {sync_rate:.0f} sync, {async_rate:.0f} async")
     # A tenth is left to chance. With the connections of httpx the async rate was a fifth to an

@@ -22,8 +22,8 @@ use channelstream_actors::protocol::timestamp::Timestamp;
 use serde_json::Value;
 use serde_json::value::RawValue;
 
-use crate::effort::in_linear_time;
 use crate::refusal;
+use crate::time_limit::in_linear_time;
 
 /// The largest size of a message in bytes.
 const MESSAGE_LIMIT: usize = 64;

@@ -2,10 +2,10 @@
 //! are read at once.
 
 use bytes::Bytes;
-use channelstream::fuzzing::{ClientFrame, ClientFrames};
+use channelstream::fuzzing::{ClientFrame, ClientFrameParser};
 use channelstream_actors::error::CloseCode;
 
-use crate::effort::in_linear_time;
+use crate::time_limit::in_linear_time;
 
 /// The longest payload that is accepted.
 const LIMIT: usize = 300;
@@ -25,7 +25,7 @@ pub(super) fn run(input: &[u8]) {
 }
 
 fn parse(stream: &[u8], piece: usize) -> Vec<ClientFrame> {
-    let mut parser = ClientFrames::new(LIMIT);
+    let mut parser = ClientFrameParser::new(LIMIT);
     let mut frames = Vec::new();
     for bytes in stream.chunks(piece) {
         parser.feed(bytes);

@@ -6,8 +6,8 @@ use channelstream::event_source::last_event_id;
 use channelstream::fuzzing::{decode_position, encode_position, parse_position};
 use channelstream_actors::position::Report;
 
-use crate::effort::in_linear_time;
 use crate::head::{percent_encode, with_target};
+use crate::time_limit::in_linear_time;
 
 /// Asserts that a position prints back as it was read, that every printed position can be read
 /// again, and that the header and the query are read in the same way.

@@ -9,7 +9,7 @@ use channelstream::caller::{Caller, is_address_certain, is_believed};
 use channelstream::fuzzing::identify_caller;
 use channelstream::settings::{Network, ProxyHeader, SettingValue, Settings};
 
-use crate::effort::in_linear_time;
+use crate::time_limit::in_linear_time;
 use crate::{head, refusal};
 
 const TRUSTED: &str = "10.0.0.0/8, ::1";
@@ -32,8 +32,8 @@ pub(super) fn run(input: &[u8]) {
     let rest = rest.get(1..).unwrap_or_default();
     for settings in [
         Settings::default(),
-        believing("x-forwarded-for"),
-        believing_all(),
+        settings_with_headers("x-forwarded-for"),
+        settings_with_all_headers(),
     ] {
         if let Some(request) = head::read(rest, SocketAddr::new(peer, 1)) {
             let request = request.to_srv_request();
@@ -42,7 +42,7 @@ pub(super) fn run(input: &[u8]) {
     }
 }
 
-fn believing(headers: &str) -> Settings {
+fn settings_with_headers(headers: &str) -> Settings {
     Settings {
         trusted_proxies: SettingValue::parse(TRUSTED).unwrap_or_default(),
         proxy_headers: SettingValue::parse(headers).unwrap_or_default(),
@@ -50,14 +50,14 @@ fn believing(headers: &str) -> Settings {
     }
 }
 
-fn believing_all() -> Settings {
+fn settings_with_all_headers() -> Settings {
     let names: Vec<_> = ProxyHeader::ALL
         .iter()
         .map(|header| header.name())
         .collect();
     Settings {
         enforce_https: true,
-        ..believing(&names.join(","))
+        ..settings_with_headers(&names.join(","))
     }
 }
 

@@ -11,7 +11,7 @@ use channelstream::fuzzing::{CALLBACK, parse_conn_id, parse_position};
 use channelstream::validation::query;
 use futures_util::FutureExt;
 
-use crate::effort::in_linear_time;
+use crate::time_limit::in_linear_time;
 use crate::{head, refusal};
 
 /// The longest name of a callback function, in characters.

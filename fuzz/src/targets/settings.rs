@@ -7,8 +7,8 @@ use channelstream::settings::{
 };
 use log::Level;
 
-use crate::effort::in_linear_time;
 use crate::files;
+use crate::time_limit::in_linear_time;
 
 /// A secret that no message may hold.
 const SECRET: &str = "kept-from-everyone-0123456789";

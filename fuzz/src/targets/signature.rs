@@ -11,8 +11,8 @@ use channelstream::settings::{SettingValue, Settings, SignatureScope};
 use channelstream::signature::verifier::SignatureVerifier;
 use channelstream::signature::{HEADER, Signer};
 
-use crate::effort::in_linear_time;
 use crate::head::{percent_encode, with_target};
+use crate::time_limit::in_linear_time;
 
 const SECRET: &str = "the secret of this target";
 
@@ -50,8 +50,8 @@ pub(super) fn run(input: &[u8]) {
 }
 
 /// Asserts that a signature is valid, or not, alone and in a request.
-fn check_everywhere(signer: &Signer, signature: &str, counts: bool) {
-    assert_eq!(signer.check(signature).is_ok(), counts, "{signature:?}");
+fn check_everywhere(signer: &Signer, signature: &str, is_valid: bool) {
+    assert_eq!(signer.check(signature).is_ok(), is_valid, "{signature:?}");
     let peer = (IpAddr::V4(Ipv4Addr::LOCALHOST), 1).into();
     let by_query = with_target(&format!(
         "/message?secret={}",
@@ -67,7 +67,7 @@ fn check_everywhere(signer: &Signer, signature: &str, counts: bool) {
         let verified = LENIENT.verify(&request);
         assert_eq!(
             verified.is_ok(),
-            counts && !signature.is_empty(),
+            is_valid && !signature.is_empty(),
             "{verified:?}"
         );
         let is_for_call = || {
@@ -75,7 +75,7 @@ fn check_everywhere(signer: &Signer, signature: &str, counts: bool) {
             text.strip_prefix("/message|")
                 .is_some_and(|nonce| !nonce.is_empty())
         };
-        assert_eq!(STRICT.verify(&request).is_ok(), counts && is_for_call());
+        assert_eq!(STRICT.verify(&request).is_ok(), is_valid && is_for_call());
     }
 }
 

@@ -7,7 +7,7 @@ use utoipa::openapi::schema::{ObjectBuilder, Type};
 
 use crate::error_name::ErrorName;
 use crate::validation::errors::Errors;
-use crate::validation::rule::{Rule, by, text};
+use crate::validation::rule::{Rule, make_rule, text};
 
 /// The form of the texts that [`parse`] reads, for the description. The pattern also matches days
 /// and times that do not exist, which [`parse`] refuses.
@@ -21,7 +21,7 @@ const PATTERN: &str = concat!(
 /// Reads a date and time: `YYYY-MM-DD`, `T` or a blank, `hh:mm[:ss[.fraction]]`, then nothing, `Z`,
 /// or `±hh[[:]mm]`.
 pub fn datetime() -> impl Rule<Timestamp> {
-    by(
+    make_rule(
         |value: &RawValue| {
             let text = text(value).ok();
             text.and_then(|text| parse(&text))
@@ -39,14 +39,14 @@ pub fn datetime() -> impl Rule<Timestamp> {
 fn parse(text: &str) -> Option<Timestamp> {
     let mut rest = text;
     let year = digits(&mut rest, 4, 4)?;
-    let month = after(&mut rest, "-", 1, 2)?;
-    let day = after(&mut rest, "-", 1, 2)?;
+    let month = digits_after(&mut rest, "-", 1, 2)?;
+    let day = digits_after(&mut rest, "-", 1, 2)?;
     rest = rest.strip_prefix(['T', ' '])?;
     let hour = digits(&mut rest, 1, 2)?;
-    let minute = after(&mut rest, ":", 1, 2)?;
+    let minute = digits_after(&mut rest, ":", 1, 2)?;
     let (mut second, mut micros) = (0, 0);
     if rest.starts_with(':') {
-        second = after(&mut rest, ":", 1, 2)?;
+        second = digits_after(&mut rest, ":", 1, 2)?;
         if let Some(fraction) = rest.strip_prefix('.') {
             let length = fraction.bytes().take_while(u8::is_ascii_digit).count();
             let digits = fraction
@@ -95,7 +95,7 @@ fn offset(text: &str) -> Option<UtcOffset> {
     UtcOffset::from_hms(sign * hours, sign * minutes, 0).ok()
 }
 
-fn after(rest: &mut &str, separator: &str, least: usize, most: usize) -> Option<u32> {
+fn digits_after(rest: &mut &str, separator: &str, least: usize, most: usize) -> Option<u32> {
     *rest = rest.strip_prefix(separator)?;
     digits(rest, least, most)
 }

@@ -6,10 +6,10 @@ use utoipa::openapi::schema::{AnyOfBuilder, KnownFormat, ObjectBuilder, SchemaFo
 
 use crate::error_name::ErrorName;
 use crate::validation::errors::Errors;
-use crate::validation::rule::{Rule, by_component, text};
+use crate::validation::rule::{Rule, make_component_rule, text};
 
 /// The smallest number that is too large: 2^63.
-const BEYOND: f64 = 9_223_372_036_854_775_808.0;
+const TOO_LARGE: f64 = 9_223_372_036_854_775_808.0;
 
 /// Reads the number of messages in a history, which is at least 0 and within `bound`. The
 /// description says that an absent number is `default`.
@@ -19,7 +19,7 @@ pub fn history_size(default: u64, bound: Bound) -> impl Rule<u64> {
         bound.check(usize::try_from(size).unwrap_or(usize::MAX))?;
         Ok(size)
     };
-    by_component(read, "HistorySize", move || {
+    make_component_rule(read, "HistorySize", move || {
         let of = |kind| ObjectBuilder::new().schema_type(kind);
         let about = "The number of messages that a history keeps. Fractions are cut off, text is \
                      read as a whole number, and true counts as 1.";
@@ -33,7 +33,7 @@ pub fn history_size(default: u64, bound: Bound) -> impl Rule<u64> {
             .item(
                 of(Type::Number)
                     .exclusive_minimum(Some(-1))
-                    .exclusive_maximum(Some(BEYOND)),
+                    .exclusive_maximum(Some(TOO_LARGE)),
             )
             .item(of(Type::String).pattern(Some(r"^\s*\+?[0-9]+(_[0-9]+)*\s*$")))
             .item(of(Type::Boolean))
@@ -64,7 +64,7 @@ fn integer(value: &RawValue) -> Option<i64> {
             let number = raw.parse::<f64>().ok()?.trunc();
             // Every float below 2^63 in size is exact as an i64.
             #[expect(clippy::cast_possible_truncation, reason = "the range is checked")]
-            (number.abs() < BEYOND).then_some(number as i64)
+            (number.abs() < TOO_LARGE).then_some(number as i64)
         }),
         _ => None,
     }

@@ -15,7 +15,7 @@ pub fn list<T>(rule: impl Rule<T>) -> impl Rule<Vec<T>> {
 }
 
 /// Reads a list with at least one item.
-pub fn filled_list<T>(rule: impl Rule<T>) -> impl Rule<Vec<T>> {
+pub fn non_empty_list<T>(rule: impl Rule<T>) -> impl Rule<Vec<T>> {
     ListRule { rule, least: 1 }
 }
 

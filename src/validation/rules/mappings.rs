@@ -12,7 +12,7 @@ use utoipa::openapi::{RefOr, Schema};
 use crate::error_name::ErrorName;
 use crate::validation::errors::{Errors, JsonKind};
 use crate::validation::json::entries;
-use crate::validation::rule::{Rule, by_component};
+use crate::validation::rule::{Rule, make_component_rule};
 
 /// Reads an object with any keys. `rule` reads each value, also null.
 pub(super) fn mapping<T>(
@@ -47,7 +47,7 @@ pub(super) fn mapping_schema(values: RefOr<Schema>) -> RefOr<Schema> {
 
 /// Reads the application's object of at most `limit` bytes, and keeps its text unchanged.
 pub fn payload(limit: usize) -> impl Rule<Payload> {
-    by_component(
+    make_component_rule(
         move |value: &RawValue| {
             let size = value.get().len();
             if JsonKind::of(value) != JsonKind::Object {

@@ -12,13 +12,13 @@ use crate::validation::facts::{CallLimits, Facts};
 use crate::validation::fields::Table;
 use crate::validation::json::not_null;
 use crate::validation::reader::BodyReader;
-use crate::validation::rule::{Rule, by};
+use crate::validation::rule::{Rule, make_rule};
 
 /// Reads an object whose values are objects of one table. A null value is refused.
 pub fn mapping_of<T: Table + ToSchema>(
     limits: CallLimits,
 ) -> impl Rule<BTreeMap<String, T::Value>> {
-    by(
+    make_rule(
         move |value: &RawValue| mapping(value, |value| not_null(value, &object::<T>(limits))),
         move |components| mapping_schema(object::<T>(limits).schema(components)),
     )
@@ -26,16 +26,16 @@ pub fn mapping_of<T: Table + ToSchema>(
 
 /// Reads a nested object. Besides the object, its rules use only the limits of a call.
 pub fn object<T: Table + ToSchema>(limits: CallLimits) -> impl Rule<T::Value> {
-    by(
+    make_rule(
         move |value: &RawValue| {
             let facts = Facts {
                 limits,
                 ..Facts::default()
             };
             let mut fields = BodyReader::new(value, &facts)?;
-            let object = T::walk(&mut fields);
-            // A wrong optional field counts as absent, so `walk` may return an object although
-            // there are errors.
+            let object = T::visit_fields(&mut fields);
+            // A wrong optional field counts as absent, so `visit_fields` may return an object
+            // although there are errors.
             let (errors, _) = fields.into_findings();
             object.filter(|_| errors.is_empty()).ok_or(errors)
         },

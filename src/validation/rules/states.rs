@@ -10,11 +10,11 @@ use utoipa::openapi::schema::{ObjectBuilder, SchemaType, Type};
 use super::mappings::{mapping, mapping_schema};
 use crate::error_name::ErrorName;
 use crate::validation::errors::{Errors, JsonKind};
-use crate::validation::rule::{Rule, by, by_component, text};
+use crate::validation::rule::{Rule, make_component_rule, make_rule, text};
 
 /// Reads the values of a user's state.
 pub fn state() -> impl Rule<BTreeMap<String, StateValue>> {
-    by(
+    make_rule(
         |value: &RawValue| mapping(value, read_state_value),
         |components| mapping_schema(state_value().schema(components)),
     )
@@ -22,12 +22,12 @@ pub fn state() -> impl Rule<BTreeMap<String, StateValue>> {
 
 /// Reads one state value: text, number, boolean or null.
 fn state_value() -> impl Rule<StateValue> {
-    by_component(read_state_value, "StateValue", StateValue::schema)
+    make_component_rule(read_state_value, "StateValue", StateValue::schema)
 }
 
 /// Reads one state value in a field that may not be null.
 pub fn state_value_not_null() -> impl Rule<StateValue> {
-    by(read_state_value, |_| {
+    make_rule(read_state_value, |_| {
         let types = [Type::String, Type::Number, Type::Boolean];
         ObjectBuilder::new()
             .schema_type(SchemaType::from_iter(types))

@@ -5,18 +5,18 @@ use utoipa::openapi::schema::{ObjectBuilder, Type};
 
 use crate::error_name::ErrorName;
 use crate::validation::errors::Errors;
-use crate::validation::rule::{Rule, by, text};
+use crate::validation::rule::{Rule, make_rule, text};
 
 /// Reads text of any length.
 pub fn any_text() -> impl Rule<String> {
-    by(text, |_| {
+    make_rule(text, |_| {
         ObjectBuilder::new().schema_type(Type::String).into()
     })
 }
 
 /// Reads a name: text of 1 to `longest` characters.
 pub fn name<T: From<Name>>(longest: usize) -> impl Rule<T> {
-    by(
+    make_rule(
         move |value: &RawValue| {
             let text = text(value)?;
             if (1..=longest).contains(&text.chars().count()) {

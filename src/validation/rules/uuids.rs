@@ -7,12 +7,12 @@ use uuid::Uuid;
 
 use crate::error_name::ErrorName;
 use crate::validation::errors::Errors;
-use crate::validation::rule::{Rule, by, text};
+use crate::validation::rule::{Rule, make_rule, text};
 
 /// Reads a UUID in any spelling that Python reads: upper case, without dashes, in braces, with
 /// `urn:uuid:`.
 pub fn uuid<T: From<Uuid>>() -> impl Rule<T> {
-    by(
+    make_rule(
         |value: &RawValue| {
             let text = text(value).ok();
             text.and_then(|text| parse_uuid(&text))

@@ -9,8 +9,8 @@ use serde_json::json;
 use tokio::net::TcpStream;
 use tokio::time::{Instant, sleep, timeout, timeout_at};
 
-use super::listener::{End, Heard, Kind, Listener, Place};
-use super::record::Seen;
+use super::listener::{End, Kind, Listener, Place, Received};
+use super::record::ClientRecord;
 use super::world::{Fault, World};
 use crate::support::client::Backend;
 use crate::support::random::Random;
@@ -20,23 +20,23 @@ use crate::support::scale::scaled;
 const PAUSE: Duration = Duration::from_millis(50);
 
 /// The longest time that a transport may stay open after a newer one has attached.
-const TAKEOVER: Duration = Duration::from_secs(10);
+const TAKEOVER_TIMEOUT: Duration = Duration::from_secs(10);
 
 pub(super) struct Client {
     pub(super) world: Arc<World>,
     pub(super) backend: Backend,
     pub(super) place: Place,
-    pub(super) seen: Seen,
+    pub(super) seen: ClientRecord,
     pub(super) random: Random,
     /// Sockets that are open and that nobody reads or writes any more.
-    pub(super) forgotten: Vec<TcpStream>,
+    pub(super) abandoned: Vec<TcpStream>,
 }
 
 impl Client {
     /// Listens while faults happen, then without faults until everything has arrived, and leaves.
-    pub(super) async fn live(mut self) -> (Seen, Vec<TcpStream>) {
+    pub(super) async fn run(mut self) -> (ClientRecord, Vec<TcpStream>) {
         let mut listener = None;
-        while self.world.is_raging() && self.seen.faults.is_empty() {
+        while self.world.has_faults() && self.seen.faults.is_empty() {
             listener = self.step(listener).await;
         }
         let mut is_counted = false;
@@ -49,23 +49,23 @@ impl Client {
             }
         }
         self.leave(listener).await;
-        (self.seen, self.forgotten)
+        (self.seen, self.abandoned)
     }
 
     /// Opens a second transport while this one is open. Returns the one that is open afterwards.
-    async fn double(&mut self, mut older: Listener) -> Option<Listener> {
+    async fn open_second(&mut self, mut older: Listener) -> Option<Listener> {
         let place = self.place.clone();
         let mut opening = pin!(place.open());
         let newer = tokio::select! {
             newer = &mut opening => newer,
-            () = self.drain(&mut older) => {
+            () = self.read_to_end(&mut older) => {
                 let newer = opening.await;
                 return self.opened(newer).await;
             }
         };
         match newer {
             Ok(newer) => {
-                self.drain(&mut older).await;
+                self.read_to_end(&mut older).await;
                 Some(newer)
             }
             // The server cannot take it at this moment, and then the older one stays.
@@ -89,12 +89,12 @@ impl Client {
                 return Some(listener);
             }
             Fault::HalfOpen => {
-                self.forgotten.push(listener.into_stream());
+                self.abandoned.push(listener.into_stream());
                 // The next transport tells the server that this one is dead.
                 return self.open().await;
             }
             Fault::Double => {
-                return self.double(listener).await;
+                return self.open_second(listener).await;
             }
         }
         sleep(Duration::from_millis(self.random.below(250))).await;
@@ -108,13 +108,13 @@ impl Client {
             None => self.open().await?,
         };
         let until = Instant::now() + stay;
-        while let Ok(heard) = timeout_at(until, listener.next()).await {
-            match heard {
-                Heard::List(events, position) => {
+        while let Ok(received) = timeout_at(until, listener.next()).await {
+            match received {
+                Received::List(events, position) => {
                     self.note(&events, position);
                     listener.go_on(&self.place).await;
                 }
-                Heard::End(end) => {
+                Received::End(end) => {
                     self.ended(end).await;
                     return None;
                 }
@@ -146,21 +146,21 @@ impl Client {
     }
 
     /// Reads a transport until it ends, since a newer one has attached.
-    async fn drain(&mut self, listener: &mut Listener) {
+    async fn read_to_end(&mut self, listener: &mut Listener) {
         let read = async {
-            while let Heard::List(events, position) = listener.next().await {
+            while let Received::List(events, position) = listener.next().await {
                 self.note(&events, position);
                 if self.place.kind == Kind::LongPoll {
                     break;
                 }
             }
         };
-        let is_late = timeout(TAKEOVER, read).await.is_err();
+        let is_late = timeout(TAKEOVER_TIMEOUT, read).await.is_err();
         // The data that the server has sent to a narrow socket may take long to arrive, even after
         // the server has ended.
         if is_late && !self.place.is_narrow {
             self.seen
-                .blame("its older transport never ended".to_owned());
+                .add_fault("its older transport never ended".to_owned());
         }
     }
 
@@ -171,7 +171,7 @@ impl Client {
             // The server restarts, or is not running.
             End::Lost | End::Closed(1012) | End::Refused(503) => {}
             End::Closed(4002) => drop(self.world.tally.too_slow.fetch_add(1, Relaxed)),
-            end => self.seen.blame(format!("its transport ended: {end:?}")),
+            end => self.seen.add_fault(format!("its transport ended: {end:?}")),
         }
         sleep(PAUSE).await;
     }
@@ -187,15 +187,15 @@ impl Client {
                 self.backend.post("/disconnect", conn_id).await;
             }
             1 => listener.reset(),
-            _ => vanish(listener, &mut self.forgotten),
+            _ => vanish(listener, &mut self.abandoned),
         }
     }
 }
 
 /// Leaves the socket open for ever, if the server can detect this.
-pub(super) fn vanish(listener: Listener, forgotten: &mut Vec<TcpStream>) {
-    if listener.can_be_missed() {
-        forgotten.push(listener.into_stream());
+pub(super) fn vanish(listener: Listener, abandoned: &mut Vec<TcpStream>) {
+    if listener.is_loss_detectable() {
+        abandoned.push(listener.into_stream());
     } else {
         listener.reset();
     }

@@ -15,7 +15,7 @@ use super::http::Http;
 
 /// The longest time that a server may take to accept a client. It is longer than an orderly stop
 /// takes.
-const PATIENCE: Duration = Duration::from_secs(15);
+const TIMEOUT: Duration = Duration::from_secs(15);
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Kind {
@@ -51,7 +51,7 @@ pub(super) enum Listener {
 
 /// The next thing that a client receives.
 #[derive(Debug)]
-pub(super) enum Heard {
+pub(super) enum Received {
     /// A list of events, and the position after it, if the server sent one.
     List(Vec<Value>, Option<String>),
     End(End),
@@ -71,7 +71,7 @@ pub(super) enum End {
 impl Place {
     /// Opens a transport. For a poll, this sends the request.
     pub(super) async fn open(&self) -> Result<Listener, End> {
-        let opening = tokio::time::timeout(PATIENCE, self.try_open());
+        let opening = tokio::time::timeout(TIMEOUT, self.try_open());
         opening.await.unwrap_or(Err(End::Lost))
     }
 
@@ -130,8 +130,8 @@ impl Place {
 
 impl Listener {
     /// Waits for the next event. The call may be cancelled without a loss.
-    pub(super) async fn next(&mut self) -> Heard {
-        let heard = match self {
+    pub(super) async fn next(&mut self) -> Received {
+        let received = match self {
             Self::Websocket {
                 socket,
                 has_answered,
@@ -139,7 +139,7 @@ impl Listener {
             Self::EventStream { http, text } => next_of_stream(http, text).await,
             Self::LongPoll(http) => next_of_poll(http).await,
         };
-        heard.unwrap_or(Heard::End(End::Lost))
+        received.unwrap_or(Received::End(End::Lost))
     }
 
     /// Asks for more, if this kind of transport needs it.
@@ -165,7 +165,7 @@ impl Listener {
     /// Returns whether the server can detect by itself that the client has vanished. The kernel of
     /// this machine still accepts data for the client. So the server cannot detect it for a client
     /// that has never sent anything.
-    pub(super) fn can_be_missed(&self) -> bool {
+    pub(super) fn is_loss_detectable(&self) -> bool {
         match self {
             Self::Websocket { has_answered, .. } => *has_answered,
             Self::EventStream { .. } => false,
@@ -186,22 +186,22 @@ impl Listener {
 async fn next_of_websocket(
     socket: &mut WebSocketStream<TcpStream>,
     has_answered: &mut bool,
-) -> Heard {
+) -> Received {
     loop {
         match socket.next().await {
-            Some(Ok(Message::Text(text))) => return Heard::List(list(&text), None),
+            Some(Ok(Message::Text(text))) => return Received::List(list(&text), None),
             // The answer would otherwise wait in the sink, where a close would overtake it.
             Some(Ok(Message::Ping(_))) => *has_answered |= socket.flush().await.is_ok(),
             Some(Ok(Message::Close(Some(close)))) => {
-                return Heard::End(End::Closed(close.code.into()));
+                return Received::End(End::Closed(close.code.into()));
             }
             Some(Ok(_)) => {}
-            Some(Err(_)) | None => return Heard::End(End::Lost),
+            Some(Err(_)) | None => return Received::End(End::Lost),
         }
     }
 }
 
-async fn next_of_stream(http: &mut Http, text: &mut String) -> io::Result<Heard> {
+async fn next_of_stream(http: &mut Http, text: &mut String) -> io::Result<Received> {
     loop {
         while let Some((block, rest)) = text.split_once("\n\n") {
             let (block, rest) = (block.to_owned(), rest.to_owned());
@@ -212,27 +212,27 @@ async fn next_of_stream(http: &mut Http, text: &mut String) -> io::Result<Heard>
                 (Some("close"), Some(data)) => {
                     let close: Value = serde_json::from_str(data).unwrap();
                     let code = close["code"].as_u64().unwrap();
-                    return Ok(Heard::End(End::Closed(code.try_into().unwrap())));
+                    return Ok(Received::End(End::Closed(code.try_into().unwrap())));
                 }
                 (None, Some(data)) => {
                     let position = field("id: ").map(str::to_owned);
-                    return Ok(Heard::List(list(data), position));
+                    return Ok(Received::List(list(data), position));
                 }
                 _ => {}
             }
         }
         match http.chunk().await? {
             Some(chunk) => text.push_str(str::from_utf8(&chunk).unwrap()),
-            None => return Ok(Heard::End(End::Lost)),
+            None => return Ok(Received::End(End::Lost)),
         }
     }
 }
 
-async fn next_of_poll(http: &mut Http) -> io::Result<Heard> {
+async fn next_of_poll(http: &mut Http) -> io::Result<Received> {
     let (head, body) = http.answer().await?;
     Ok(match head.status {
-        200 => Heard::List(list(&body), head.position),
-        status => Heard::End(End::Refused(status)),
+        200 => Received::List(list(&body), head.position),
+        status => Received::End(End::Refused(status)),
     })
 }
 

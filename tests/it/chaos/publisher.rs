@@ -26,7 +26,7 @@ pub(super) async fn publish(
     let mut accepted = Accepted::default();
     let mut counts: HashMap<String, u64> = HashMap::new();
     let mut call = 0;
-    while world.is_raging() {
+    while world.has_faults() {
         let mut drafts = Vec::new();
         let mut places = Vec::new();
         for _ in 0..=random.below(PER_CALL) {

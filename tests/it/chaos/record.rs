@@ -24,7 +24,7 @@ pub(super) struct Accepted {
 
 /// The record of what a client has read.
 #[derive(Debug, Default)]
-pub(super) struct Seen {
+pub(super) struct ClientRecord {
     /// The name of the client's user, which is the place of private messages.
     user: String,
     places: BTreeSet<String>,
@@ -84,7 +84,7 @@ impl Accepted {
     }
 }
 
-impl Seen {
+impl ClientRecord {
     pub(super) fn new(user: &str, channels: &[String]) -> Self {
         let user = user.to_owned();
         let places = channels.iter().chain([&user]).cloned().collect();
@@ -107,7 +107,7 @@ impl Seen {
         }
         let message = &event["message"];
         let Some(place) = message["place"].as_str() else {
-            return self.blame(format!("an event of nobody: {event}"));
+            return self.add_fault(format!("an event of nobody: {event}"));
         };
         if message["end"] == true {
             self.ended.insert(place.to_owned());
@@ -120,7 +120,7 @@ impl Seen {
         if number > *last {
             let missing = *last + 1..number;
             *last = number;
-            self.miss(&series, missing);
+            self.add_missing(&series, missing);
         } else if event["catchup"] == true {
             self.repeats += 1;
         } else {
@@ -128,13 +128,13 @@ impl Seen {
         }
     }
 
-    pub(super) fn blame(&mut self, fault: String) {
+    pub(super) fn add_fault(&mut self, fault: String) {
         if self.faults.len() < 5 {
             self.faults.push(fault);
         }
     }
 
-    fn miss(&mut self, series: &Series, numbers: Range<u64>) {
+    fn add_missing(&mut self, series: &Series, numbers: Range<u64>) {
         let noticed = Instant::now();
         let missing = numbers.map(|number| Missing {
             message: (series.clone(), number),
@@ -150,7 +150,7 @@ impl Seen {
 
     /// Returns whether the client got a gap for the place of a message after the message was lost
     /// and before a later one was read. The part of a log that a kill leaves is sent after the gap.
-    pub(super) fn was_told(&self, missing: &Missing, lost: Instant) -> bool {
+    pub(super) fn got_gap(&self, missing: &Missing, lost: Instant) -> bool {
         let ((_, place), _) = &missing.message;
         let mut gaps = self.gaps.get(place).into_iter().flatten();
         gaps.any(|told| (lost..=missing.noticed).contains(told))
@@ -164,15 +164,15 @@ impl Seen {
     /// Finds messages that were accepted at the end and have not arrived.
     pub(super) fn close(&mut self, accepted: &Accepted) {
         if self.ended != self.places {
-            let places = format!("it heard the end of {:?} only", self.ended);
-            self.blame(places);
+            let places = format!("it received the end of {:?} only", self.ended);
+            self.add_fault(places);
         }
         for (series, calls) in &accepted.calls {
             if !self.places.contains(&series.1) {
                 continue;
             }
             let last = self.last.get(series).copied().unwrap_or_default();
-            self.miss(series, last + 1..calls.len() as u64 + 1);
+            self.add_missing(series, last + 1..calls.len() as u64 + 1);
         }
     }
 }

@@ -11,7 +11,7 @@ use tokio::net::TcpStream;
 use tokio::time::{Instant, sleep, timeout_at};
 
 use super::client::vanish;
-use super::listener::{Heard, Kind, Place};
+use super::listener::{Kind, Place, Received};
 use super::world::World;
 use crate::support::client::Backend;
 use crate::support::random::Random;
@@ -26,9 +26,9 @@ pub(super) async fn visit(
     guest: usize,
 ) -> Vec<TcpStream> {
     let mut random = Random::new(world.plan.seed ^ ((guest as u64) << 40));
-    let mut forgotten = Vec::new();
+    let mut abandoned = Vec::new();
     for visit in 0.. {
-        if !world.is_raging() {
+        if !world.has_faults() {
             break;
         }
         let kind = [Kind::Websocket, Kind::EventStream, Kind::LongPoll][visit % 3];
@@ -50,10 +50,10 @@ pub(super) async fn visit(
         };
         let until = Instant::now() + Duration::from_millis(100 + random.below(400));
         let mut has_ended = false;
-        while let Ok(heard) = timeout_at(until, listener.next()).await {
-            match heard {
-                Heard::List(..) => listener.go_on(&place).await,
-                Heard::End(_) => {
+        while let Ok(received) = timeout_at(until, listener.next()).await {
+            match received {
+                Received::List(..) => listener.go_on(&place).await,
+                Received::End(_) => {
                     has_ended = true;
                     break;
                 }
@@ -64,11 +64,11 @@ pub(super) async fn visit(
             if random.below(2) == 0 {
                 listener.reset();
             } else {
-                vanish(listener, &mut forgotten);
+                vanish(listener, &mut abandoned);
             }
         }
     }
-    forgotten
+    abandoned
 }
 
 /// Connects a user with these channels. Returns `None` while the server is not running.
@@ -87,7 +87,7 @@ async fn connect(backend: &Backend, user: &str, channels: &[String]) -> Option<S
 /// Calls with signatures that are wrong in different ways. Each must be refused.
 pub(super) async fn forge(world: Arc<World>, backend: Backend, forger: u64) {
     let mut random = Random::new(world.plan.seed ^ (forger << 48));
-    while world.is_raging() {
+    while world.has_faults() {
         let paths = ["/message", "/connect", "/channel_config", "/info"];
         let path = paths[random.below(4) as usize];
         let signature = match random.below(4) {

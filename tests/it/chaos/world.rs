@@ -99,7 +99,7 @@ pub(super) struct World {
     pub(super) plan: Plan,
     pub(super) tally: Tally,
     /// Whether faults still happen.
-    is_raging: AtomicBool,
+    has_faults: AtomicBool,
     /// Whether the clients still listen.
     is_listening: AtomicBool,
     /// The number of clients that have received everything, or have found an error.
@@ -111,14 +111,14 @@ impl World {
         Self {
             plan,
             tally: Tally::default(),
-            is_raging: AtomicBool::new(true),
+            has_faults: AtomicBool::new(true),
             is_listening: AtomicBool::new(true),
             done: AtomicUsize::new(0),
         }
     }
 
-    pub(super) fn is_raging(&self) -> bool {
-        self.is_raging.load(Relaxed)
+    pub(super) fn has_faults(&self) -> bool {
+        self.has_faults.load(Relaxed)
     }
 
     pub(super) fn is_listening(&self) -> bool {
@@ -126,12 +126,12 @@ impl World {
     }
 
     /// Ends the faults and the messages.
-    pub(super) fn calm_down(&self) {
-        self.is_raging.store(false, Relaxed);
+    pub(super) fn end_faults(&self) {
+        self.has_faults.store(false, Relaxed);
     }
 
     /// Makes the clients leave.
-    pub(super) fn send_away(&self) {
+    pub(super) fn stop_clients(&self) {
         self.is_listening.store(false, Relaxed);
     }
 

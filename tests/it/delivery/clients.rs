@@ -38,7 +38,7 @@ impl Tally {
 
 /// The record of what a client has read.
 #[derive(Debug, Default)]
-pub(crate) struct Seen {
+pub(crate) struct ClientRecord {
     last: HashMap<usize, usize>,
     count: usize,
     /// Whether repeats are allowed until something new arrives, since the latest drop was unclean
@@ -48,7 +48,7 @@ pub(crate) struct Seen {
     pub(crate) tally: Tally,
 }
 
-impl Seen {
+impl ClientRecord {
     pub(crate) fn last(&self, publisher: usize) -> usize {
         self.last.get(&publisher).copied().unwrap_or_default()
     }
@@ -86,7 +86,7 @@ pub(crate) struct Client {
     address: String,
     conn_id: String,
     random: Random,
-    seen: Seen,
+    seen: ClientRecord,
 }
 
 impl Client {
@@ -95,7 +95,7 @@ impl Client {
             address,
             conn_id,
             random: Random::new(seed),
-            seen: Seen::default(),
+            seen: ClientRecord::default(),
         }
     }
 
@@ -110,7 +110,7 @@ impl Client {
     }
 
     /// Listens by websocket.
-    pub(crate) async fn listen(mut self, expected: usize, published: &AtomicBool) -> Seen {
+    pub(crate) async fn listen(mut self, expected: usize, published: &AtomicBool) -> ClientRecord {
         let mut socket = self.open().await;
         while !self.is_done(expected, published) {
             let stay = Duration::from_millis(20 + self.random.below(400));
@@ -149,7 +149,7 @@ impl Client {
     ) -> WebSocketStream<TcpStream> {
         self.seen.tally.clean += 1;
         socket.send(Message::Close(None)).await.unwrap();
-        self.drain(socket).await;
+        self.read_to_end(socket).await;
         self.seen.may_repeat = true;
         self.pause().await;
         self.open().await
@@ -187,13 +187,13 @@ impl Client {
     async fn replace(&mut self, socket: WebSocketStream<TcpStream>) -> WebSocketStream<TcpStream> {
         self.seen.tally.replaced += 1;
         let newer = open(self.address.clone(), self.conn_id.clone());
-        let (newer, ()) = tokio::join!(newer, self.drain(socket));
+        let (newer, ()) = tokio::join!(newer, self.read_to_end(socket));
         // On a busy machine the older socket may not have answered in time. Then it counts as lost.
         self.seen.may_repeat = true;
         newer
     }
 
-    async fn drain(&mut self, mut socket: WebSocketStream<TcpStream>) {
+    async fn read_to_end(&mut self, mut socket: WebSocketStream<TcpStream>) {
         while let Ok(Some(Ok(message))) =
             tokio::time::timeout(Duration::from_secs(5), socket.next()).await
         {
@@ -208,7 +208,7 @@ impl Client {
     }
 
     /// Listens by long-poll.
-    pub(crate) async fn poll(mut self, expected: usize, published: &AtomicBool) -> Seen {
+    pub(crate) async fn poll(mut self, expected: usize, published: &AtomicBool) -> ClientRecord {
         let mut stream = TcpStream::connect(&self.address).await.unwrap();
         while !self.is_done(expected, published) {
             match self.random.below(8) {
@@ -254,7 +254,7 @@ impl Client {
     }
 
     /// Listens by server-sent events. A client that reports its position receives nothing twice.
-    pub(crate) async fn stream(mut self, expected: usize, published: &AtomicBool) -> Seen {
+    pub(crate) async fn stream(mut self, expected: usize, published: &AtomicBool) -> ClientRecord {
         let http = reqwest::Client::builder().no_proxy().build().unwrap();
         let url = format!("http://{}/sse?conn_id={}", self.address, self.conn_id);
         let open = async |last_id: &str| {

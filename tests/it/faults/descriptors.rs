@@ -26,7 +26,7 @@ async fn is_well(address: &str) -> bool {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_server_without_descriptors_serves_whom_it_has_and_accepts_again_later() {
+async fn a_server_without_descriptors_serves_its_clients_and_accepts_again_later() {
     let mut command = Command::new("sh");
     let limited = format!(r#"ulimit -n {DESCRIPTORS}; exec "$0" "$@""#);
     command

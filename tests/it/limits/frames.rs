@@ -9,7 +9,7 @@ use crate::support::client::Backend;
 use crate::support::server::Server;
 use crate::support::websocket::WebSocket;
 
-const PATIENCE: Duration = Duration::from_secs(20);
+const TIMEOUT: Duration = Duration::from_secs(20);
 
 /// Opens a websocket of a user who listens to `room`.
 async fn open(server: &Server, user: &str) -> WebSocket {
@@ -37,7 +37,7 @@ async fn a_client_that_sends_more_than_frames_per_second_is_closed_with_1008() {
         for _ in 0..1000 {
             beyond.send(frame.clone());
         }
-        let ended = beyond.ended(PATIENCE).await.flatten();
+        let ended = beyond.ended(TIMEOUT).await.flatten();
         let (code, reason) = ended.expect("it ends with a close frame");
         assert_eq!(code, 1008, "{kind}");
         assert!(reason.contains("frames_per_second"), "{kind}: {reason}");

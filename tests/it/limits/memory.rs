@@ -31,7 +31,7 @@ fn limit() -> u64 {
 /// Returns the memory that may be resident, in kilobytes: one and a half times the limit. The short
 /// form allows 48 MB more for the program and for the calls under way, which do not shrink with the
 /// limit.
-fn most_resident() -> u64 {
+fn max_resident() -> u64 {
     limit() / 1024 * 3 / 2 + scaled(48, 0) * 1024
 }
 
@@ -58,14 +58,14 @@ impl Attack {
     }
 
     /// Records how much memory is resident, and checks that the server was not killed.
-    fn look(&self) {
+    fn record_resident(&self) {
         self.most.fetch_max(resident(self.server), Relaxed);
     }
 
     /// Makes a call. Returns whether it was refused for lack of room.
     async fn is_refused(&self, path: &str, body: &Value) -> bool {
         let response = self.backend.send(Method::POST, path, body).await;
-        self.look();
+        self.record_resident();
         match response.status() {
             StatusCode::OK => false,
             StatusCode::SERVICE_UNAVAILABLE => {
@@ -147,7 +147,7 @@ impl Attack {
     fn assert_bounded(&self) {
         let most = self.most.load(Relaxed);
         println!("{} MB were resident at most", most / 1024);
-        assert!(most <= most_resident(), "{} MB", most / 1024);
+        assert!(most <= max_resident(), "{} MB", most / 1024);
     }
 }
 
@@ -156,7 +156,7 @@ fn text(bytes: usize) -> String {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn whoever_fills_logs_and_histories_is_refused_and_messages_are_soon_taken_again() {
+async fn filling_logs_and_histories_is_refused_and_messages_are_soon_accepted_again() {
     let (_server, attack) = Attack::start(&[("max-channels", "0")]);
     let enough = limit() / 1000;
     attack.create_channels("kept", 200, true).await;
@@ -180,7 +180,7 @@ async fn whoever_fills_logs_and_histories_is_refused_and_messages_are_soon_taken
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn whoever_fills_states_connections_and_channels_is_refused_and_messages_go_on() {
+async fn filling_states_connections_and_channels_is_refused_and_messages_are_accepted() {
     let (_server, attack) = Attack::start(&[("max-channels", "0")]);
     let enough = limit() / 1000;
     attack.create_channels("log", 50, false).await;
@@ -210,7 +210,7 @@ async fn whoever_fills_states_connections_and_channels_is_refused_and_messages_g
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn whoever_fills_the_server_with_connections_and_channels_is_refused() {
+async fn filling_the_server_with_connections_and_channels_is_refused() {
     let (_server, attack) = Attack::start(&[("max-channels", "0")]);
     let enough = limit() / 1000;
     let refused = attack.fill("/connect", enough, 20, |number| {
@@ -223,7 +223,7 @@ async fn whoever_fills_the_server_with_connections_and_channels_is_refused() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn whoever_does_all_of_it_at_once_is_refused_and_messages_are_soon_taken_again() {
+async fn filling_everything_at_once_is_refused_and_messages_are_soon_accepted_again() {
     let (_server, attack) = Attack::start(&[("max-channels", "0")]);
     attack.create_channels("kept", 100, true).await;
     attack.create_channels("small", 100, false).await;
@@ -278,7 +278,7 @@ async fn whoever_does_all_of_it_at_once_is_refused_and_messages_are_soon_taken_a
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn whoever_asks_for_large_answers_and_reads_none_is_refused() {
+async fn clients_that_do_not_read_large_answers_are_refused() {
     let (_server, attack) = Attack::start(&[]);
     attack.create_channels("kept", 1, true).await;
     // Makes a history of 6 MB.
@@ -301,7 +301,7 @@ async fn whoever_asks_for_large_answers_and_reads_none_is_refused() {
         let mut socket = TcpStream::connect(&attack.address).await.unwrap();
         socket.write_all(request.as_bytes()).await.unwrap();
         sockets.push(socket);
-        attack.look();
+        attack.record_resident();
     }
     let deadline = Instant::now() + Duration::from_secs(20);
     let info = serde_json::from_str(body).unwrap();
@@ -319,7 +319,7 @@ async fn whoever_asks_for_large_answers_and_reads_none_is_refused() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn whoever_sends_large_bodies_and_ends_none_is_refused() {
+async fn clients_that_do_not_end_large_bodies_are_refused() {
     let (_server, attack) = Attack::start(&[("body-limit", "10000000"), ("body-rate", "0")]);
     let request = format!(
         "POST /message HTTP/1.1\r\nHost: x\r\nX-Channelstream-Secret: {}\r\n\
@@ -336,7 +336,7 @@ async fn whoever_sends_large_bodies_and_ends_none_is_refused() {
             .await
             .ok();
         sockets.push(socket);
-        attack.look();
+        attack.record_resident();
     }
     attack.assert_resumed().await;
     let metrics = attack.backend.request(Method::GET, "/metrics").send().await;

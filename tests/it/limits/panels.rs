@@ -12,7 +12,7 @@ async fn open(backend: &Backend) -> Response {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn as_many_panels_are_open_as_open_panels_allows() {
+async fn open_panels_limits_the_number_of_panels() {
     let server = Server::start(&[("open-panels", "2")]);
     let backend = Backend::of(&server);
     let opened = [open(&backend).await, open(&backend).await];

@@ -22,7 +22,7 @@ async fn assert_full(backend: &Backend, path: &str, body: &Value, setting: &str)
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn there_are_as_many_channels_as_max_channels_allows() {
+async fn max_channels_limits_the_number_of_channels() {
     let server = Server::start(&[("max-channels", "3")]);
     let backend = Backend::of(&server);
     let conn_id = backend.connect("alice", &["a", "b"]).await;
@@ -49,7 +49,7 @@ async fn there_are_as_many_channels_as_max_channels_allows() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn there_are_as_many_users_as_max_users_allows() {
+async fn max_users_limits_the_number_of_users() {
     let server = Server::start(&[("max-users", "2")]);
     let backend = Backend::of(&server);
     backend.connect("alice", &[]).await;
@@ -65,7 +65,7 @@ async fn there_are_as_many_users_as_max_users_allows() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn there_are_as_many_connections_as_max_connections_allows() {
+async fn max_connections_limits_the_number_of_connections() {
     // The sockets of the test's own calls count too, so there is room for more of them.
     let server = Server::start(&[("max-connections", "4")]);
     let backend = Backend::of(&server);
@@ -112,7 +112,7 @@ async fn ask(server: &Server, head: &str) -> String {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_client_beyond_max_connections_is_told_so_in_a_way_that_it_can_see() {
+async fn a_client_above_max_connections_gets_an_answer_that_it_can_read() {
     let server = Server::start(&[("max-connections", "8"), ("head-timeout", "600")]);
     let backend = Backend::of(&server);
     let conn_id = backend.connect("alice", &["room"]).await;

@@ -13,7 +13,7 @@ const OWN_SECRETS: [(&str, &str); 2] = [
 ];
 
 /// Headers that show that a request came through a proxy.
-const FORWARDING: [&str; 9] = [
+const FORWARDING_HEADERS: [&str; 9] = [
     "forwarded",
     "via",
     "x-real-ip",
@@ -31,7 +31,7 @@ async fn outcome(request: RequestBuilder) -> (u16, String) {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn an_address_in_allow_posting_from_may_read_and_another_is_told_what_would_help() {
+async fn an_address_in_allow_posting_from_may_read_and_another_gets_advice() {
     let server = Server::start(&OWN_SECRETS);
     let ask = || Backend::of(&server).unsigned(Method::GET, "/metrics");
     assert_eq!(outcome(ask()).await.0, 200);
@@ -53,7 +53,7 @@ async fn an_address_in_allow_posting_from_may_read_and_another_is_told_what_woul
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn whoever_reaches_an_internal_address_may_read() {
+async fn callers_at_an_internal_address_may_read() {
     let internal = [
         ("allow-posting-from", "192.0.2.0/24"),
         ("internal-listen", "127.0.0.1:0"),
@@ -66,10 +66,10 @@ async fn whoever_reaches_an_internal_address_may_read() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_request_that_an_unknown_proxy_sends_is_from_no_address() {
+async fn a_request_from_an_unknown_proxy_has_no_client_address() {
     let server = Server::start(&OWN_SECRETS);
     let backend = Backend::of(&server);
-    for header in FORWARDING {
+    for header in FORWARDING_HEADERS {
         // A proxy on the same machine has an address that is allowed to read.
         let ask = backend
             .unsigned(Method::GET, "/metrics")
@@ -81,7 +81,7 @@ async fn a_request_that_an_unknown_proxy_sends_is_from_no_address() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_trusted_proxy_says_who_asks_and_counts_for_nobody_if_it_does_not() {
+async fn a_trusted_proxy_names_the_client_and_is_refused_otherwise() {
     let trusted = [
         ("trusted-proxies", "127.0.0.0/8"),
         ("allow-posting-from", "127.0.0.1, 198.51.100.0/24"),
@@ -103,7 +103,7 @@ async fn a_trusted_proxy_says_who_asks_and_counts_for_nobody_if_it_does_not() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_session_or_a_signature_lets_in_from_behind_a_proxy() {
+async fn a_session_or_a_signature_gives_access_through_a_proxy() {
     let server = Server::start(&OWN_SECRETS);
     let backend = Backend::of(&server);
     let ask = || {

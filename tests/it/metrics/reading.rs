@@ -5,11 +5,11 @@ use reqwest::Method;
 use crate::support::client::Backend;
 
 /// The metrics of a server, as the text of its answer.
-pub(crate) struct Numbers {
+pub(crate) struct Metrics {
     pub(crate) text: String,
 }
 
-impl Numbers {
+impl Metrics {
     /// Reads the metrics, from an address that is allowed to.
     pub(crate) async fn read(backend: &Backend) -> Self {
         let answer = backend.unsigned(Method::GET, "/metrics").send().await;

@@ -5,7 +5,7 @@ use std::process::{Command, Stdio};
 
 use serde_json::Value;
 
-use super::reading::Numbers;
+use super::reading::Metrics;
 use crate::support::client::Backend;
 use crate::support::eventually;
 use crate::support::folder::Folder;
@@ -16,7 +16,7 @@ const RULES: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/docs/operations/alerts
 
 /// Returns the metrics of a server with a file store, after everything that they count has happened
 /// at least once.
-async fn numbers() -> Numbers {
+async fn metrics() -> Metrics {
     let folder = Folder::new();
     let path = folder.path("state.sqlite");
     let server = Server::start(&[("store", "file"), ("store-path", &path)]);
@@ -24,14 +24,14 @@ async fn numbers() -> Numbers {
     let id = backend.connect("alice", &["news"]).await;
     drop(WebSocket::open(&server.address, &id).await.unwrap());
     eventually("a transport has ended and something is kept", async || {
-        let now = Numbers::read(&backend).await;
+        let now = Metrics::read(&backend).await;
         now.text.contains("channelstream_transport_closes_total{")
             && now
                 .text
                 .contains("channelstream_store_last_commit_age_seconds ")
     })
     .await;
-    Numbers::read(&backend).await
+    Metrics::read(&backend).await
 }
 
 /// Returns the names of metrics in an expression: those that begin with our prefix.
@@ -60,8 +60,8 @@ fn texts_under(value: &Value, key: &str) -> Vec<String> {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn the_dashboard_and_the_alerts_name_only_what_the_server_tells_and_all_of_it_is_shown() {
-    let numbers = numbers().await;
+async fn the_dashboard_and_the_alerts_use_existing_metrics_and_no_metric_is_left_out() {
+    let metrics = metrics().await;
     let board = include_str!("../../../docs/operations/grafana.json");
     let board: Value = serde_json::from_str(board).unwrap();
     let shown = [texts_under(&board, "expr"), texts_under(&board, "query")].concat();
@@ -73,7 +73,7 @@ async fn the_dashboard_and_the_alerts_name_only_what_the_server_tells_and_all_of
     assert!(shown.len() > 20 && rules.len() > 10);
     let is_told = |name: &str| {
         let start = format!("{name}{{");
-        numbers
+        metrics
             .text
             .lines()
             .any(|line| line.starts_with(&start) || line.starts_with(&format!("{name} ")))
@@ -84,7 +84,7 @@ async fn the_dashboard_and_the_alerts_name_only_what_the_server_tells_and_all_of
         }
     }
     let shown = shown.concat();
-    for (name, _) in numbers.types() {
+    for (name, _) in metrics.types() {
         assert!(shown.contains(name), "the dashboard does not show {name}");
     }
 }
@@ -96,7 +96,7 @@ async fn promtool_finds_nothing_wrong() {
         return;
     };
     assert!(version.status.success());
-    let numbers = numbers().await;
+    let metrics = metrics().await;
     let mut check = Command::new("promtool")
         .args(["check", "metrics"])
         .stdin(Stdio::piped())
@@ -105,7 +105,7 @@ async fn promtool_finds_nothing_wrong() {
         .spawn()
         .unwrap();
     let mut input = check.stdin.take().unwrap();
-    input.write_all(numbers.text.as_bytes()).unwrap();
+    input.write_all(metrics.text.as_bytes()).unwrap();
     drop(input);
     let checked = check.wait_with_output().unwrap();
     let said = String::from_utf8([checked.stdout, checked.stderr].concat()).unwrap();

@@ -22,7 +22,7 @@ def create(name, text):
 
 /// Returns the files, with their names, that a script leaves in a folder that had the files `old`
 /// and `other` before.
-fn left_by(script: &str) -> Vec<(String, String)> {
+fn files_after(script: &str) -> Vec<(String, String)> {
     let folder = Folder::new();
     for name in ["old", "other"] {
         fs::write(folder.0.join(name), format!("{name} text")).unwrap();
@@ -121,7 +121,7 @@ fn only_what_was_synced_of_files_and_names_is_left() {
         ),
     ];
     for (script, files) in cases {
-        let left = left_by(script);
+        let left = files_after(script);
         let left: Vec<(&str, &str)> = left
             .iter()
             .map(|(name, text)| (name.as_str(), text.as_str()))
@@ -134,10 +134,13 @@ fn only_what_was_synced_of_files_and_names_is_left() {
 fn a_file_that_takes_the_name_of_a_removed_one_is_another_file() {
     let removed =
         "os.close(os.open('old', os.O_RDWR)); os.unlink('old'); file = create('old', b'NEW');";
-    assert_eq!(left_by(removed)[0].1, "old text");
-    assert_eq!(left_by(&format!("{removed} os.fsync(file)"))[0].1, "NEW");
+    assert_eq!(files_after(removed)[0].1, "old text");
+    assert_eq!(
+        files_after(&format!("{removed} os.fsync(file)"))[0].1,
+        "NEW"
+    );
     let synced = "os.fsync(file); os.write(file, b'-TEXT'); os.fsync(here)";
-    assert_eq!(left_by(&format!("{removed} {synced}"))[0].1, "NEW");
+    assert_eq!(files_after(&format!("{removed} {synced}"))[0].1, "NEW");
 }
 
 #[test]
@@ -159,15 +162,15 @@ for thread in threads: thread.join()
 os.fsync(file)",
     );
     let written = fs::read(folder.0.join("file")).unwrap();
-    let met = cut.forget_unsynced();
-    assert_eq!((met.syncs, met.unsynced), (21, 0));
+    let counts = cut.forget_unsynced();
+    assert_eq!((counts.syncs, counts.unsynced), (21, 0));
     assert_eq!(fs::read(folder.0.join("file")).unwrap(), written);
 }
 
 #[test]
 #[should_panic(expected = "changed by a call that is not recorded: [\"old\"]")]
 fn a_change_that_escapes_the_library_is_noticed() {
-    left_by(
+    files_after(
         "import mmap
 file = os.open('old', os.O_RDWR)
 mmap.mmap(file, 8)[:3] = b'NEW'

@@ -77,7 +77,7 @@ impl Rows {
 /// The effect of a cut on the rows.
 #[derive(Debug)]
 struct Outcome {
-    met: Cut,
+    counts: Cut,
     integrity: String,
     /// The number of printed rows that are missing.
     lost: u64,
@@ -98,10 +98,10 @@ fn cuts(
     let mut rows = Rows::start(&folder, &cut, synchronous, checkpoint);
     for number in 0..count {
         let printed = rows.kill_after(random.below(25), random.below(2000));
-        let met = cut_power(&mut cut, number);
+        let counts = cut_power(&mut cut, number);
         rows = Rows::start(&folder, &cut, synchronous, checkpoint);
         let outcome = Outcome {
-            met,
+            counts,
             integrity: rows.integrity.clone(),
             lost: printed.saturating_sub(rows.found),
         };
@@ -121,7 +121,7 @@ fn assert_nothing_lost(outcomes: &[Outcome]) {
         assert_eq!(what, ("ok", 0), "cut {number}");
     }
     // Otherwise no kill came between a write and its sync.
-    assert!(outcomes.iter().any(|outcome| outcome.met.unsynced > 0));
+    assert!(outcomes.iter().any(|outcome| outcome.counts.unsynced > 0));
 }
 
 /// The number of pages at which a checkpoint copies the write-ahead log into the database. It is
@@ -154,7 +154,7 @@ fn rows_that_were_not_synced_are_lost() {
 }
 
 #[test]
-fn without_syncs_a_cut_that_keeps_some_breaks_the_database() {
+fn a_cut_that_keeps_some_writes_breaks_a_database_without_syncs() {
     // A cut damages it within about ten cuts, and `cuts` ends then.
     let outcomes = cuts("OFF", PAGES_TO_CHECKPOINT, 100, |cut, number| {
         cut.keep_some_unsynced(number)

@@ -33,7 +33,7 @@ async fn conversation(window: &Window) -> Vec<String> {
 }
 
 /// Waits until the window shows this conversation.
-async fn shows(window: &Window, expected: &[String]) {
+async fn wait_for_conversation(window: &Window, expected: &[String]) {
     eventually(&format!("{expected:#?} is shown"), async || {
         conversation(window).await == expected
     })
@@ -42,7 +42,7 @@ async fn shows(window: &Window, expected: &[String]) {
 
 /// Waits until the page listens again. Its waits grow with each failed attempt, so the test tells
 /// it that the network is back.
-async fn is_back(window: &Window) {
+async fn wait_until_listening(window: &Window) {
     eventually("the page listens again", async || {
         window.run("dispatchEvent(new Event('online'))").await;
         window.text("#connection").await.contains("Connected by")
@@ -58,7 +58,7 @@ async fn people(window: &Window) -> Value {
 }
 
 /// Returns the number of times that the page asked to be connected.
-async fn connects(window: &Window) -> Value {
+async fn connect_calls(window: &Window) -> Value {
     window
         .run(
             "const calls = performance.getEntriesByType('resource');
@@ -75,7 +75,7 @@ async fn two_people_go_on_in_the_same_chat_by_each_transport() {
     let alice = join(&browser, &server, "alice").await;
     let bob = join(&browser, &server, "bob").await;
     bob.choose_text("#status", "Busy").await;
-    alice.says("#people", "busy").await;
+    alice.wait_for_text("#people", "busy").await;
     let here = [people(&alice).await, people(&bob).await];
     // Bob was not there when he came in.
     let mut said = [vec!["bob joined".to_owned()], Vec::new()];
@@ -89,7 +89,7 @@ async fn two_people_go_on_in_the_same_chat_by_each_transport() {
         for window in [&alice, &bob] {
             window.choose("#transport", transport).await;
             let listening = format!("Connected by {transport}");
-            window.says("#connection", &listening).await;
+            window.wait_for_text("#connection", &listening).await;
         }
         let (before, during, after) = (
             format!("before the restart ({kind})"),
@@ -97,29 +97,29 @@ async fn two_people_go_on_in_the_same_chat_by_each_transport() {
             format!("after the restart ({kind})"),
         );
         say(&alice, &before).await;
-        bob.says("#messages", &before).await;
+        bob.wait_for_text("#messages", &before).await;
         alice.screenshot(&name("alice", "before")).await;
         bob.screenshot(&name("bob", "before")).await;
 
         server = stop(server, Stop::InOrder).await;
         for window in [&alice, &bob] {
-            window.says("#connection", "Disconnected").await;
+            window.wait_for_text("#connection", "Disconnected").await;
         }
         say(&alice, &during).await;
         alice
-            .says("#chat-error", "The server cannot be reached.")
+            .wait_for_text("#chat-error", "The server cannot be reached.")
             .await;
         alice.screenshot(&name("alice", "away")).await;
 
         server = start_again(server).await;
         for window in [&alice, &bob] {
-            is_back(window).await;
+            wait_until_listening(window).await;
         }
         // The text is still in the form, and another click sends it.
         alice.click("#compose button").await;
-        bob.says("#messages", &during).await;
+        bob.wait_for_text("#messages", &during).await;
         alice
-            .stops_saying("#chat-error", "The server cannot be reached.")
+            .wait_until_text_is_gone("#chat-error", "The server cannot be reached.")
             .await;
         say(&bob, &after).await;
         for (window, said) in [&alice, &bob].into_iter().zip(&mut said) {
@@ -128,16 +128,19 @@ async fn two_people_go_on_in_the_same_chat_by_each_transport() {
                 format!("alice: {during}"),
                 format!("bob: {after}"),
             ]);
-            shows(window, said).await;
+            wait_for_conversation(window, said).await;
         }
         alice.screenshot(&name("alice", "after")).await;
         bob.screenshot(&name("bob", "after")).await;
         assert_eq!([people(&alice).await, people(&bob).await], here);
     }
-    assert_eq!([connects(&alice).await, connects(&bob).await], [1, 1]);
+    assert_eq!(
+        [connect_calls(&alice).await, connect_calls(&bob).await],
+        [1, 1]
+    );
     // A third user finds the same users, and the messages that the channel keeps.
     let carol = join(&browser, &server, "carol").await;
-    shows(&carol, &said[1]).await;
+    wait_for_conversation(&carol, &said[1]).await;
     let others = ["alice", "bob (\u{2068}busy\u{2069})", "carol (you)"];
     assert_eq!(people(&carol).await, json!(others));
 }
@@ -154,26 +157,29 @@ async fn talk_in_private(sync: &str) -> [Vec<String>; 4] {
         .click_at("//ul[@id='people']//button[contains(., 'bob')]")
         .await;
     say(&alice, "between us").await;
-    bob.says("#private", "1 new").await;
+    bob.wait_for_text("#private", "1 new").await;
     let here = [people(&alice).await, people(&bob).await];
 
     let server = stop(server, Stop::Killed).await;
     for window in [&alice, &bob] {
-        window.says("#connection", "Disconnected").await;
+        window.wait_for_text("#connection", "Disconnected").await;
     }
     let _server = start_again(server).await;
     for window in [&alice, &bob] {
-        is_back(window).await;
+        wait_until_listening(window).await;
     }
-    bob.says("#private", "1 new").await;
+    bob.wait_for_text("#private", "1 new").await;
     bob.click("#private button").await;
-    bob.says("#messages", "between us").await;
+    bob.wait_for_text("#messages", "between us").await;
     say(&bob, "and after").await;
-    alice.says("#messages", "and after").await;
-    bob.says("#messages", "and after").await;
+    alice.wait_for_text("#messages", "and after").await;
+    bob.wait_for_text("#messages", "and after").await;
 
     assert_eq!([people(&alice).await, people(&bob).await], here);
-    assert_eq!([connects(&alice).await, connects(&bob).await], [1, 1]);
+    assert_eq!(
+        [connect_calls(&alice).await, connect_calls(&bob).await],
+        [1, 1]
+    );
     let mut shown = Vec::new();
     for (who, window) in [("alice", &alice), ("bob", &bob)] {
         let name = format!("restart-private-{sync}-{who}");
@@ -182,7 +188,7 @@ async fn talk_in_private(sync: &str) -> [Vec<String>; 4] {
         window
             .click_at("//ul[@id='channels']//button[contains(., '#lobby')]")
             .await;
-        window.says("#title", "lobby").await;
+        window.wait_for_text("#title", "lobby").await;
         shown.push(conversation(window).await);
     }
     shown.try_into().unwrap()
@@ -191,7 +197,7 @@ async fn talk_in_private(sync: &str) -> [Vec<String>; 4] {
 const IN_PRIVATE: [&str; 2] = ["alice: between us", "bob: and after"];
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
-async fn what_is_private_goes_on_when_the_server_is_killed() {
+async fn private_conversations_continue_after_the_server_is_killed() {
     let [private, lobby, same, other_lobby] = talk_in_private("always").await;
     assert_eq!([private, same], [IN_PRIVATE, IN_PRIVATE]);
     assert_eq!(lobby, ["bob joined"]);
@@ -199,7 +205,7 @@ async fn what_is_private_goes_on_when_the_server_is_killed() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
-async fn a_killed_server_that_may_have_lost_something_says_no_more_than_that() {
+async fn a_possible_loss_at_a_kill_causes_a_notice_and_nothing_else() {
     let shown = talk_in_private("interval").await.concat();
     let (warnings, others): (Vec<_>, Vec<_>) = shown
         .iter()

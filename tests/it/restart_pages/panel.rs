@@ -13,16 +13,16 @@ use crate::support::server::Server;
 async fn sign_in(browser: &Browser, server: &Server) -> Window {
     let window = browser.open(&server.address, "/admin").await;
     window.sign_in("admin_secret").await;
-    window.arrives("/admin").await;
-    window.says("#status", "live").await;
+    window.wait_for_page("/admin").await;
+    window.wait_for_text("#status", "live").await;
     window
 }
 
 /// Saves a screenshot of the end of the page.
 async fn screenshot_of_end(window: &Window, name: &str) {
     window.run("scrollTo(0, document.body.scrollHeight)").await;
-    window.fits().await;
-    window.is_sound().await;
+    window.assert_fits().await;
+    window.assert_sound().await;
     window.screenshot(name).await;
 }
 
@@ -31,13 +31,13 @@ async fn the_panel_says_that_nothing_is_kept() {
     let (server, browser) = (Server::start(&[]), Browser::start().await);
     let window = sign_in(&browser, &server).await;
     window
-        .says(
+        .wait_for_text(
             "#store",
             "in memory only: they are gone when the server stops",
         )
         .await;
     screenshot_of_end(&window, "panel-store-memory").await;
-    window.looks_like_a_phone_in_the_dark().await;
+    window.emulate_dark_phone().await;
     screenshot_of_end(&window, "panel-store-memory-phone").await;
 }
 
@@ -58,15 +58,19 @@ async fn the_panel_shows_the_same_after_a_restart() {
     }
     let window = sign_in(&browser, &server).await;
     window
-        .says("#store", "Everything is kept in a file of")
+        .wait_for_text("#store", "Everything is kept in a file of")
         .await;
-    window.says("#store", "The last change was written").await;
     window
-        .says("#store", "Bytes waiting to be written: 0.")
+        .wait_for_text("#store", "The last change was written")
+        .await;
+    window
+        .wait_for_text("#store", "Bytes waiting to be written: 0.")
         .await;
     screenshot_of_end(&window, "panel-store-before").await;
     window.goto("/admin#view=channel&name=news").await;
-    window.says("[aria-label=History]", "message 3").await;
+    window
+        .wait_for_text("[aria-label=History]", "message 3")
+        .await;
     window.screenshot("panel-restart-channel-before").await;
     let texts = async || {
         let mut texts = Vec::new();
@@ -78,25 +82,27 @@ async fn the_panel_shows_the_same_after_a_restart() {
     let before = texts().await;
 
     let server = stop(server, Stop::InOrder).await;
-    window.says("#status", "disconnected").await;
+    window.wait_for_text("#status", "disconnected").await;
     let _server = start_again(server).await;
-    window.says("#status", "live").await;
+    window.wait_for_text("#status", "live").await;
     // The page is drawn anew, and does not show old content.
     window.goto("/admin#view=numbers").await;
     window
-        .says("#store", "Everything is kept in a file of")
+        .wait_for_text("#store", "Everything is kept in a file of")
         .await;
     window.goto("/admin#view=channel&name=news").await;
-    window.says("[aria-label=History]", "message 3").await;
+    window
+        .wait_for_text("[aria-label=History]", "message 3")
+        .await;
     assert_eq!(texts().await, before);
     window.screenshot("panel-restart-channel-after").await;
-    window.complaints().await;
+    window.console_problems().await;
     window.goto("/admin#view=numbers").await;
     window
-        .says("#store", "Everything is kept in a file of")
+        .wait_for_text("#store", "Everything is kept in a file of")
         .await;
     screenshot_of_end(&window, "panel-store-after").await;
-    window.looks_like_a_phone_in_the_dark().await;
+    window.emulate_dark_phone().await;
     screenshot_of_end(&window, "panel-store-after-phone").await;
 }
 
@@ -106,20 +112,20 @@ async fn the_panel_says_that_the_file_cannot_be_written_until_it_can() {
     let server = start(&folder, &[]);
     let browser = Browser::start().await;
     let window = sign_in(&browser, &server).await;
-    window.says("#store", "Everything is kept").await;
+    window.wait_for_text("#store", "Everything is kept").await;
     let (path, aside) = (folder.path("store.sqlite"), folder.path("aside.sqlite"));
     rename(&path, &aside).unwrap();
     copy(&aside, &path).unwrap();
     window
-        .says("#store", "Calls that change something are refused")
+        .wait_for_text("#store", "Calls that change something are refused")
         .await;
     window
-        .says("#store", "another file was put in its place")
+        .wait_for_text("#store", "another file was put in its place")
         .await;
     window.find("#store.warning").await;
     screenshot_of_end(&window, "panel-store-error").await;
     rename(&aside, &path).unwrap();
-    window.says("#store", "Everything is kept").await;
+    window.wait_for_text("#store", "Everything is kept").await;
     assert_eq!(
         window
             .run("return document.getElementById('store').className")
@@ -128,7 +134,7 @@ async fn the_panel_says_that_the_file_cannot_be_written_until_it_can() {
     );
     rename(&path, &aside).unwrap();
     copy(&aside, &path).unwrap();
-    window.looks_like_a_phone_in_the_dark().await;
+    window.emulate_dark_phone().await;
     window.find("#store.warning").await;
     screenshot_of_end(&window, "panel-store-error-phone").await;
 }

@@ -112,7 +112,7 @@ async fn is_answered(backend: &Backend, number: usize) -> bool {
 
 /// The events that a page has received.
 #[derive(Debug, Default)]
-struct Got {
+struct ReceivedEvents {
     /// The numbers of the messages that came for the first time, in their order.
     numbers: Vec<usize>,
     /// The numbers of the repeated messages that were marked.
@@ -123,9 +123,9 @@ struct Got {
     others: Vec<Value>,
 }
 
-impl Got {
+impl ReceivedEvents {
     /// Waits until the last message has arrived.
-    async fn all_of(window: &Window) -> Self {
+    async fn wait_for_all(window: &Window) -> Self {
         eventually("the last message is heard", async || {
             let last = "return events.some(({ message }) => message?.number === LAST)";
             window
@@ -160,7 +160,10 @@ impl Got {
 /// Publishes while the server ends in this way and starts again. Returns the events of the page
 /// with the websocket and of the one with the event source, and the numbers of the messages that
 /// were published again.
-async fn go_through(end: Stop, flags: &[(&str, &str)]) -> ([Got; 2], HashSet<usize>) {
+async fn publish_over_restart(
+    end: Stop,
+    flags: &[(&str, &str)],
+) -> ([ReceivedEvents; 2], HashSet<usize>) {
     let folder = Folder::new();
     let server = start(&folder, flags);
     let (browser, backend) = (Browser::start().await, Backend::of(&server));
@@ -205,7 +208,7 @@ async fn go_through(end: Stop, flags: &[(&str, &str)]) -> ([Got; 2], HashSet<usi
     let repeated = publishing.await.unwrap();
     let mut got = Vec::new();
     for (kind, window) in &windows {
-        got.push(Got::all_of(window).await);
+        got.push(ReceivedEvents::wait_for_all(window).await);
         window.screenshot(&name(kind, "after")).await;
     }
     let codes = windows[0].1.run("return codes").await;
@@ -218,7 +221,7 @@ async fn go_through(end: Stop, flags: &[(&str, &str)]) -> ([Got; 2], HashSet<usi
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn plain_pages_miss_nothing_and_get_nothing_twice_when_the_server_is_stopped_and_started() {
     let all: Vec<_> = (0..MESSAGES).collect();
-    let (got, _) = go_through(Stop::InOrder, &[]).await;
+    let (got, _) = publish_over_restart(Stop::InOrder, &[]).await;
     for got in got {
         assert_eq!(got.numbers, all);
         let repeats = [got.marked_repeats, got.unmarked_repeats].concat();
@@ -231,7 +234,7 @@ async fn plain_pages_miss_nothing_and_get_nothing_twice_when_the_server_is_stopp
 async fn plain_pages_have_all_that_was_answered_when_the_server_is_killed_and_started() {
     let all: Vec<_> = (0..MESSAGES).collect();
     // An answered message is on the disk.
-    let (got, repeated) = go_through(Stop::Killed, &[("store-sync", "always")]).await;
+    let (got, repeated) = publish_over_restart(Stop::Killed, &[("store-sync", "always")]).await;
     for got in got {
         assert_eq!(got.numbers, all);
         println!("repeated with a mark: {}", got.marked_repeats.len());
@@ -257,7 +260,7 @@ async fn a_plain_event_source_survives_a_stop_that_takes_longer_than_its_pause()
     let application = Application::passing_on(&page, &server).await;
     let window = browser.open(&application.address, "/").await;
     backend.say("news", json!({"number": 0})).await;
-    window.says("#log", "0").await;
+    window.wait_for_text("#log", "0").await;
     // This client does not answer the close: the server waits for it, while the page comes back
     // after a second.
     let deaf = backend.connect("bob", &[]).await;
@@ -267,5 +270,8 @@ async fn a_plain_event_source_survives_a_stop_that_takes_longer_than_its_pause()
     assert!(server.end().await.success());
     let _server = start_again(server).await;
     backend.say("news", json!({"number": MESSAGES - 1})).await;
-    assert_eq!(Got::all_of(&window).await.numbers, [0, MESSAGES - 1]);
+    assert_eq!(
+        ReceivedEvents::wait_for_all(&window).await.numbers,
+        [0, MESSAGES - 1]
+    );
 }

@@ -8,7 +8,7 @@ use futures_util::{SinkExt, StreamExt};
 use tokio_tungstenite::connect_async;
 use tokio_tungstenite::tungstenite::Message;
 
-use super::record::Seen;
+use super::record::ClientRecord;
 use crate::support::event_stream::EventStream;
 
 /// The time that a client waits before it tries again.
@@ -27,7 +27,7 @@ pub(super) struct Client {
     conn_id: String,
     transport: Transport,
     http: reqwest::Client,
-    seen: Seen,
+    seen: ClientRecord,
 }
 
 impl Client {
@@ -42,11 +42,11 @@ impl Client {
             conn_id,
             transport,
             http: reqwest::Client::builder().no_proxy().build().unwrap(),
-            seen: Seen::of(channel),
+            seen: ClientRecord::of(channel),
         }
     }
 
-    pub(super) async fn listen(mut self, is_over: Arc<AtomicBool>) -> Seen {
+    pub(super) async fn listen(mut self, is_over: Arc<AtomicBool>) -> ClientRecord {
         let mut last_id = String::new();
         while !self.seen.has_ended && self.seen.faults.is_empty() && !is_over.load(Relaxed) {
             match self.transport {

@@ -93,7 +93,7 @@ impl Publisher {
 
 /// The record of what a client has read.
 #[derive(Debug, Default)]
-pub(super) struct Seen {
+pub(super) struct ClientRecord {
     pub(super) channel: usize,
     /// The numbers from each publisher, in their order.
     numbers: HashMap<usize, Vec<usize>>,
@@ -108,7 +108,7 @@ pub(super) struct Seen {
     pub(super) has_ended: bool,
 }
 
-impl Seen {
+impl ClientRecord {
     /// Returns the empty record of a client that listens to this channel.
     pub(super) fn of(channel: usize) -> Self {
         Self {

@@ -11,48 +11,48 @@ use super::run::{Limits, Run};
 /// A change of the answers to one call, and a part of Schemathesis' message about it.
 struct Fault {
     path: &'static str,
-    is: &'static str,
-    becomes: &'static str,
-    found: &'static str,
+    before: &'static str,
+    after: &'static str,
+    finding: &'static str,
 }
 
 static STATUS: Fault = Fault {
     path: "/channel_config",
-    is: "HTTP/1.1 200",
-    becomes: "HTTP/1.1 202",
-    found: "Undocumented status code",
+    before: "HTTP/1.1 200",
+    after: "HTTP/1.1 202",
+    finding: "Undocumented status code",
 };
 
 static OTHERS: [Fault; 4] = [
     Fault {
         path: "/info",
-        is: "HTTP/1.1 200",
-        becomes: "HTTP/1.1 500",
-        found: "Server error",
+        before: "HTTP/1.1 200",
+        after: "HTTP/1.1 500",
+        finding: "Server error",
     },
     Fault {
         path: "/channel_config",
-        is: "content-type: application/json",
-        becomes: "content-type: application/text",
-        found: "Undocumented Content-Type",
+        before: "content-type: application/json",
+        after: "content-type: application/text",
+        finding: "Undocumented Content-Type",
     },
     Fault {
         path: "/connect",
-        is: "\"public_state\"",
-        becomes: "\"public_stale\"",
-        found: "Response violates schema",
+        before: "\"public_state\"",
+        after: "\"public_stale\"",
+        finding: "Response violates schema",
     },
     Fault {
         path: "/subscribe",
-        is: "Unknown connection",
-        becomes: "Hidden connections",
-        found: "refusals_have_a_reason",
+        before: "Unknown connection",
+        after: "Hidden connections",
+        finding: "refusals_have_a_reason",
     },
 ];
 
 /// Starts a proxy between Schemathesis and the server that changes each answer.
 async fn proxy(server: &str, fault: &'static Fault) -> String {
-    assert_eq!(fault.is.len(), fault.becomes.len());
+    assert_eq!(fault.before.len(), fault.after.len());
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap().to_string();
     let server = server.to_owned();
@@ -73,9 +73,9 @@ async fn change(mut from: OwnedReadHalf, mut to: OwnedWriteHalf, fault: &'static
     while let Ok(length @ 1..) = from.read(&mut bytes).await {
         let answer = &mut bytes[..length];
         let mut at = 0;
-        while at + fault.is.len() <= answer.len() {
-            if answer[at..].starts_with(fault.is.as_bytes()) {
-                answer[at..at + fault.is.len()].copy_from_slice(fault.becomes.as_bytes());
+        while at + fault.before.len() <= answer.len() {
+            if answer[at..].starts_with(fault.before.as_bytes()) {
+                answer[at..at + fault.before.len()].copy_from_slice(fault.after.as_bytes());
             }
             at += 1;
         }
@@ -101,10 +101,10 @@ async fn answers_that_are_not_as_described_are_found() {
         ];
         let report = run.call_at(&address, &arguments).await;
         assert!(
-            !report.passed && report.text.contains(fault.found),
+            !report.passed && report.text.contains(fault.finding),
             "{} was changed into {}, and not found:\n{}",
-            fault.is,
-            fault.becomes,
+            fault.before,
+            fault.after,
             report.text
         );
     }

@@ -108,7 +108,7 @@ async fn a_file_that_is_removed_is_noticed_and_written_anew() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn on_a_full_disk_changes_are_refused_before_they_are_done_and_nothing_is_lost_afterwards() {
+async fn changes_are_refused_in_time_on_a_full_disk_and_nothing_is_lost_afterwards() {
     let folder = Folder::new();
     let mounted = folder.path("disk");
     std::fs::create_dir(&mounted).unwrap();
@@ -204,7 +204,7 @@ async fn on_a_full_disk_changes_are_refused_before_they_are_done_and_nothing_is_
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_file_of_a_newer_version_or_none_of_ours_is_refused_with_words() {
+async fn a_file_of_a_newer_version_or_another_program_is_refused_with_a_reason() {
     let folder = Folder::new();
     drop({
         let mut server = start(&folder, &[]);

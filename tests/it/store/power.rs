@@ -130,13 +130,13 @@ async fn publish(backend: Backend, first: u64, is_over: Arc<AtomicBool>) -> Vec<
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
-async fn with_always_nothing_is_lost_in_a_power_cut_that_was_answered() {
+async fn answered_messages_survive_a_power_cut_with_store_sync_always() {
     let missing = missing_after_cuts("always", scaled(6, 50)).await;
     assert!(missing.iter().all(Option::is_none), "{missing:?}");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
-async fn with_interval_a_power_cut_takes_a_second_and_a_half_at_most() {
+async fn a_power_cut_loses_at_most_a_second_and_a_half_with_store_sync_interval() {
     let missing = missing_after_cuts("interval", scaled(6, 50)).await;
     let longest = missing.iter().flatten().max();
     println!("the longest loss: {longest:?}");

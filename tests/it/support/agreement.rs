@@ -13,7 +13,7 @@ use super::websocket::WebSocket;
 
 /// The time that the server has to settle after a storm. It is longer than the lifetime that the
 /// settings give to connections without a transport.
-const PATIENCE: Duration = Duration::from_secs(20);
+const TIMEOUT: Duration = Duration::from_secs(20);
 
 /// A client that listens by websocket, and the channels that its connection is subscribed to.
 pub(crate) struct Member {
@@ -33,17 +33,17 @@ struct People {
 
 /// Waits until `/info` and `admin.json` show these members and nobody else. Then sends a last
 /// message to every channel and checks who receives it.
-pub(crate) async fn agree(backend: &Backend, members: &mut [Member]) {
+pub(crate) async fn check_agreement(backend: &Backend, members: &mut [Member]) {
     let connections = members
         .iter()
         .map(|member| (&member.user, &member.channels));
-    agree_on(backend, connections).await;
+    wait_for_agreement(backend, connections).await;
     receive_a_last_message(backend, members).await;
 }
 
 /// Waits until `/info` and `admin.json` show these connections, each with its user and channels,
 /// and no others.
-pub(crate) async fn agree_on<'a>(
+pub(crate) async fn wait_for_agreement<'a>(
     backend: &Backend,
     connections: impl IntoIterator<Item = (&'a String, &'a BTreeSet<String>)>,
 ) {
@@ -57,7 +57,7 @@ pub(crate) async fn agree_on<'a>(
         if info.channels == expected.channels && admin == expected {
             break;
         }
-        if start.elapsed() > PATIENCE {
+        if start.elapsed() > TIMEOUT {
             for (who, people) in [("/info", &info), ("admin.json", &admin)] {
                 let ghosts = people.ghosts(&expected);
                 println!(

@@ -17,10 +17,10 @@ use tokio::sync::{Semaphore, SemaphorePermit};
 const AXE: &str = include_str!("../../assets/axe.min.js");
 
 /// The longest time that a page may take to show something.
-const PATIENCE: Duration = Duration::from_secs(20);
+const TIMEOUT: Duration = Duration::from_secs(20);
 
 /// The permits for browsers. At most three run at a time, since a browser needs about one core.
-static FREE: Semaphore = Semaphore::const_new(3);
+static PERMITS: Semaphore = Semaphore::const_new(3);
 
 pub(crate) struct Browser {
     chromedriver: Child,
@@ -37,7 +37,7 @@ pub(crate) struct Window {
 
 impl Browser {
     pub(crate) async fn start() -> Self {
-        let permit = FREE.acquire().await.unwrap();
+        let permit = PERMITS.acquire().await.unwrap();
         let mut command = Command::new("chromedriver");
         let mut chromedriver = command
             .arg("--port=0")
@@ -66,7 +66,7 @@ impl Browser {
         let page = reqwest::Url::parse_with_params("http://server/demo", [("name", name)]).unwrap();
         let path = format!("/demo?{}", page.query().unwrap());
         let window = self.open(server, &path).await;
-        window.says("#connection", "Connected by").await;
+        window.wait_for_text("#connection", "Connected by").await;
         window
     }
 
@@ -118,14 +118,14 @@ impl Window {
 
     /// Signs in to the admin pages, on the sign-in form.
     pub(crate) async fn sign_in(&self, password: &str) {
-        self.arrives("/admin/sign_in").await;
+        self.wait_for_page("/admin/sign_in").await;
         self.fill("input[name=username]", "admin").await;
         self.fill("input[name=password]", password).await;
         self.click("form button").await;
     }
 
     /// Waits until the window shows the page at this path.
-    pub(crate) async fn arrives(&self, path: &str) {
+    pub(crate) async fn wait_for_page(&self, path: &str) {
         super::eventually(&format!("the window shows {path}"), async || {
             self.driver
                 .current_url()
@@ -142,7 +142,7 @@ impl Window {
             .driver
             .query(By::Css(css))
             .options(options)
-            .wait(PATIENCE, Duration::from_millis(20))
+            .wait(TIMEOUT, Duration::from_millis(20))
             .and_displayed();
         query
             .first()
@@ -151,7 +151,7 @@ impl Window {
     }
 
     pub(crate) async fn click(&self, css: &str) {
-        while !Self::clicked(self.find(css).await).await {}
+        while !Self::try_click(self.find(css).await).await {}
     }
 
     /// Clicks the element that this XPath finds. Unlike CSS, XPath can select elements by their
@@ -161,19 +161,19 @@ impl Window {
             let query = self
                 .driver
                 .query(By::XPath(path))
-                .wait(PATIENCE, Duration::from_millis(20))
+                .wait(TIMEOUT, Duration::from_millis(20))
                 .and_displayed();
             query
                 .first()
                 .await
                 .unwrap_or_else(|error| panic!("{path}: {error}"))
         };
-        while !Self::clicked(find().await).await {}
+        while !Self::try_click(find().await).await {}
     }
 
     /// Returns whether the element still existed when it was clicked. A page that draws a list anew
     /// replaces it with another one.
-    async fn clicked(element: WebElement) -> bool {
+    async fn try_click(element: WebElement) -> bool {
         match element.click().await {
             Ok(()) => true,
             Err(error)
@@ -239,7 +239,7 @@ impl Window {
     }
 
     /// Waits until the element contains the text.
-    pub(crate) async fn says(&self, css: &str, part: &str) {
+    pub(crate) async fn wait_for_text(&self, css: &str, part: &str) {
         super::eventually(&format!("{css} says {part:?}"), async || {
             self.text(css).await.contains(part)
         })
@@ -247,7 +247,7 @@ impl Window {
     }
 
     /// Waits until the element no longer contains the text.
-    pub(crate) async fn stops_saying(&self, css: &str, part: &str) {
+    pub(crate) async fn wait_until_text_is_gone(&self, css: &str, part: &str) {
         super::eventually(&format!("{css} stops saying {part:?}"), async || {
             !self.text(css).await.contains(part)
         })
@@ -280,12 +280,12 @@ impl Window {
     }
 
     /// Makes the window small, with touch input and dark pages.
-    pub(crate) async fn looks_like_a_phone_in_the_dark(&self) {
-        self.looks_like(390, "dark").await;
+    pub(crate) async fn emulate_dark_phone(&self) {
+        self.emulate_screen(390, "dark").await;
     }
 
     /// Gives the window this width, of a phone or of a desk, and this colour scheme.
-    async fn looks_like(&self, width: u32, scheme: &str) {
+    async fn emulate_screen(&self, width: u32, scheme: &str) {
         let is_phone = width < 500;
         let size = json!({
             "width": width,
@@ -303,12 +303,12 @@ impl Window {
     }
 
     /// Checks the page on a desk and on a phone, in light and dark, and saves a screenshot of each.
-    pub(crate) async fn is_sound_everywhere(&self, name: &str) {
+    pub(crate) async fn assert_sound_on_all_screens(&self, name: &str) {
         for (width, kind) in [(1280, "desk"), (390, "phone")] {
             for scheme in ["light", "dark"] {
-                self.looks_like(width, scheme).await;
-                self.fits().await;
-                self.is_sound().await;
+                self.emulate_screen(width, scheme).await;
+                self.assert_fits().await;
+                self.assert_sound().await;
                 self.screenshot(&format!("{name}-{kind}-{scheme}")).await;
             }
         }
@@ -323,7 +323,7 @@ impl Window {
     }
 
     /// Checks that the page is not wider than the screen.
-    pub(crate) async fn fits(&self) {
+    pub(crate) async fn assert_fits(&self) {
         let overflow = self
             .run("return document.documentElement.scrollWidth - innerWidth")
             .await;
@@ -344,7 +344,7 @@ impl Window {
     }
 
     /// Returns the errors and warnings of the console since the last call.
-    pub(crate) async fn complaints(&self) -> Vec<String> {
+    pub(crate) async fn console_problems(&self) -> Vec<String> {
         let log = self.log("browser").await;
         let grave = log
             .iter()
@@ -399,9 +399,9 @@ impl Window {
     }
 
     /// Checks that the page has made no error, has asked no other host, and is accessible.
-    pub(crate) async fn is_sound(&self) {
+    pub(crate) async fn assert_sound(&self) {
         assert_eq!(self.violations().await, Vec::<String>::new());
-        assert_eq!(self.complaints().await, Vec::<String>::new());
+        assert_eq!(self.console_problems().await, Vec::<String>::new());
         assert_eq!(self.foreign_requests().await, Vec::<String>::new());
     }
 

@@ -71,7 +71,7 @@ impl EventStream {
     }
 
     /// Returns the next event, and fails if it does not come soon.
-    pub(crate) async fn soon(&mut self) -> Event {
+    pub(crate) async fn expect_next(&mut self) -> Event {
         tokio::time::timeout(Duration::from_secs(10), self.next())
             .await
             .expect("no event came")

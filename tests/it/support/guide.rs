@@ -51,7 +51,7 @@ fn steps(page: &str) -> Vec<Step<'_>> {
 }
 
 /// An application that a page has built and started, beside its own server.
-pub(crate) struct Guided {
+pub(crate) struct GuideApplication {
     /// The address of the application.
     pub(crate) address: String,
     application: Child,
@@ -59,7 +59,7 @@ pub(crate) struct Guided {
     _folder: Folder,
 }
 
-impl Guided {
+impl GuideApplication {
     /// Follows a page to its end. Its last command starts the application.
     pub(crate) async fn follow(page: &str) -> Self {
         let mut steps = steps(page);
@@ -121,7 +121,7 @@ impl Guided {
     }
 }
 
-impl Drop for Guided {
+impl Drop for GuideApplication {
     /// Ends all processes of the application.
     fn drop(&mut self) {
         let group = format!("kill -KILL -{}", self.application.id());

@@ -95,7 +95,7 @@ async fn publish(
 
 /// The record of what one client has read.
 #[derive(Debug, Default)]
-pub(crate) struct Ledger {
+pub(crate) struct ClientRecord {
     /// The highest number that was read from each publisher.
     highest: HashMap<u64, u64>,
     /// The messages that later messages of the same publisher have overtaken.
@@ -112,7 +112,7 @@ pub(crate) struct Ledger {
     has_last: bool,
 }
 
-impl Ledger {
+impl ClientRecord {
     pub(crate) fn note(&mut self, event: &Value) {
         if event["type"] == "catchup:gap" {
             self.gaps += 1;

@@ -3,12 +3,12 @@
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::broadcast;
 
-pub(crate) struct Wire {
+pub(crate) struct Proxy {
     pub(crate) address: String,
     cut: broadcast::Sender<()>,
 }
 
-impl Wire {
+impl Proxy {
     /// Starts a proxy to this server.
     pub(crate) async fn to(server: &str) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();

@@ -121,7 +121,7 @@ impl WebSocket {
     }
 
     /// Waits for the first ping. The answer to it is sent before anything else.
-    pub(crate) async fn pinged(&mut self) {
+    pub(crate) async fn wait_for_ping(&mut self) {
         let pinged = self.pings.wait_for(|count| *count > 0);
         tokio::time::timeout(Duration::from_secs(10), pinged)
             .await

@@ -3,7 +3,7 @@
 use bytestring::ByteString;
 use serde::Serialize;
 
-use crate::protocol::message::{Payload, SHARED};
+use crate::protocol::message::{ARC_BYTES, Payload};
 
 /// The end of the live form of an event that has the key `catchup`.
 const LIVE_MARK: &str = ",\"catchup\":false}";
@@ -12,7 +12,7 @@ const LIVE_MARK: &str = ",\"catchup\":false}";
 const CATCH_UP_MARK: &str = ",\"catchup\":true}";
 
 /// The number of bytes that most events do not exceed, apart from the application's object.
-const ENVELOPE: usize = 256;
+const ENVELOPE_BYTES: usize = 256;
 
 /// An event as the JSON object that clients read, in its live form: the form for clients that
 /// listen at the time of the event.
@@ -39,7 +39,7 @@ impl EventBody {
 
     /// Returns the number of bytes of memory that most events with this object do not exceed.
     pub(crate) fn most_size(payload: Option<&Payload>) -> usize {
-        SHARED + ENVELOPE + payload.map_or(0, |payload| payload.get().len())
+        ARC_BYTES + ENVELOPE_BYTES + payload.map_or(0, |payload| payload.get().len())
     }
 
     /// Creates the event from its live form, which was encoded earlier.
@@ -67,7 +67,7 @@ impl EventBody {
 
     /// Returns the number of bytes of memory that the event takes.
     pub fn size(&self) -> usize {
-        SHARED + self.len()
+        ARC_BYTES + self.len()
     }
 
     /// Returns the length of the live form, in bytes.

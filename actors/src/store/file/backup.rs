@@ -15,7 +15,7 @@ use crate::store::file::place::{Place, beside, create_private, sync_folder};
 use crate::store::file::schema::{self, Found};
 
 /// The number of pages that are copied at once.
-const STEP: i32 = 128;
+const STEP_PAGES: i32 = 128;
 
 /// The reason why a backup was not made. Each text says what to do.
 #[derive(Debug, Error)]
@@ -82,7 +82,7 @@ impl Copying {
         let connection = self.connection.as_mut().ok_or(BackupError::Interrupted)?;
         let copied = Backup::new(from, connection).and_then(|backup| {
             loop {
-                match backup.step(STEP)? {
+                match backup.step(STEP_PAGES)? {
                     StepResult::Done => return Ok(true),
                     _ if !between() => return Ok(false),
                     _ => {}

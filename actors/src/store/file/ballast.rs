@@ -8,10 +8,10 @@ use std::path::{Path, PathBuf};
 use crate::store::file::place::create_private;
 
 /// The size of the ballast file, in bytes.
-const BALLAST: u64 = 16 << 20;
+const BALLAST_BYTES: u64 = 16 << 20;
 
 /// The number of bytes that are written at once.
-const BLOCK: usize = 1 << 20;
+const BLOCK_BYTES: usize = 1 << 20;
 
 /// The ballast file at this path.
 #[derive(Debug)]
@@ -26,7 +26,7 @@ impl Ballast {
 
     /// Returns whether the file exists with its full size.
     pub(super) fn exists(&self) -> bool {
-        fs::metadata(&self.path).is_ok_and(|metadata| metadata.len() == BALLAST)
+        fs::metadata(&self.path).is_ok_and(|metadata| metadata.len() == BALLAST_BYTES)
     }
 
     /// Creates the file if it does not exist. The file never takes the last space of the disk: it
@@ -53,11 +53,11 @@ impl Ballast {
 /// file system cannot leave out or compress.
 fn fill(path: &Path) -> io::Result<()> {
     let mut file: File = create_private(path)?;
-    let mut block = Vec::with_capacity(BLOCK);
+    let mut block = Vec::with_capacity(BLOCK_BYTES);
     let mut number = 0x9e37_79b9_7f4a_7c15_u64;
-    for _ in 0..2 * BALLAST / BLOCK as u64 {
+    for _ in 0..2 * BALLAST_BYTES / BLOCK_BYTES as u64 {
         block.clear();
-        while block.len() < BLOCK {
+        while block.len() < BLOCK_BYTES {
             number ^= number << 13;
             number ^= number >> 7;
             number ^= number << 17;
@@ -66,7 +66,7 @@ fn fill(path: &Path) -> io::Result<()> {
         file.write_all(&block)?;
     }
     file.sync_all()?;
-    file.set_len(BALLAST)?;
+    file.set_len(BALLAST_BYTES)?;
     file.sync_all()
 }
 
@@ -84,7 +84,7 @@ mod tests {
         assert!(ballast.exists());
         let metadata = fs::metadata(folder.path().join("ballast")).unwrap();
         let blocks = std::os::unix::fs::MetadataExt::blocks(&metadata);
-        assert!(blocks * 512 >= BALLAST, "{blocks} blocks");
+        assert!(blocks * 512 >= BALLAST_BYTES, "{blocks} blocks");
         assert!(ballast.remove());
         assert!(!ballast.remove());
     }

@@ -8,24 +8,24 @@ use rusqlite::{Connection, OpenFlags};
 use crate::store::file::options::Durability;
 
 /// The longest time to wait for another process that writes or has just started to read.
-pub(super) const BUSY: Duration = Duration::from_secs(2);
+pub(super) const BUSY_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// The size, in bytes, to which SQLite cuts its write-ahead log when it starts the log again.
 const WAL_KEPT: i64 = 64 << 20;
 
 /// The size of a page, in bytes. Larger pages make entries cheaper, but scattered changes more
 /// expensive.
-const PAGE: i64 = 8192;
+const PAGE_BYTES: i64 = 8192;
 
 /// The number of prepared statements that are kept.
-const STATEMENTS: usize = 64;
+const CACHED_STATEMENTS: usize = 64;
 
 /// Opens the file for the writer. The file must exist. Opening does not change it.
 pub(super) fn open(path: &Path) -> rusqlite::Result<Connection> {
     let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let connection = Connection::open_with_flags(path, flags)?;
-    connection.busy_timeout(BUSY)?;
-    connection.set_prepared_statement_cache_capacity(STATEMENTS);
+    connection.busy_timeout(BUSY_TIMEOUT)?;
+    connection.set_prepared_statement_cache_capacity(CACHED_STATEMENTS);
     Ok(connection)
 }
 
@@ -33,7 +33,7 @@ pub(super) fn open(path: &Path) -> rusqlite::Result<Connection> {
 pub(super) fn set_up(connection: &Connection) -> rusqlite::Result<()> {
     // These two have an effect only if there are no tables yet. Rows of entries are larger than a
     // page.
-    connection.pragma_update(None, "page_size", PAGE)?;
+    connection.pragma_update(None, "page_size", PAGE_BYTES)?;
     connection.pragma_update(None, "auto_vacuum", "INCREMENTAL")?;
     connection.pragma_update(None, "journal_mode", "WAL")?;
     // Deleted data is overwritten.
@@ -64,7 +64,7 @@ pub(super) fn set_durability(
 pub(super) fn open_to_read(path: &Path) -> rusqlite::Result<Connection> {
     let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let connection = Connection::open_with_flags(path, flags)?;
-    connection.busy_timeout(BUSY)?;
+    connection.busy_timeout(BUSY_TIMEOUT)?;
     connection.pragma_update(None, "cell_size_check", "ON")?;
     Ok(connection)
 }

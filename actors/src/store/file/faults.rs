@@ -65,8 +65,8 @@ pub(super) struct Faults {
 struct Fault {
     text: String,
     began: Instant,
-    told: Instant,
-    told_text: String,
+    logged_at: Instant,
+    logged_text: String,
 }
 
 impl Faults {
@@ -75,8 +75,8 @@ impl Faults {
         let now = Instant::now();
         if let Some(fault) = &mut self.present {
             text.clone_into(&mut fault.text);
-            let is_same = fault.told_text == text;
-            if now - fault.told < if is_same { REPEAT } else { CHANGE } {
+            let is_same = fault.logged_text == text;
+            if now - fault.logged_at < if is_same { REPEAT } else { CHANGE } {
                 return;
             }
         }
@@ -86,8 +86,8 @@ impl Faults {
         self.present = Some(Fault {
             text: text.to_owned(),
             began,
-            told: now,
-            told_text: text.to_owned(),
+            logged_at: now,
+            logged_text: text.to_owned(),
         });
     }
 

@@ -53,7 +53,7 @@ impl<N: Hash + Eq + Clone> Ids<N> {
 
     /// Notes the present starts of a log and its history. Returns whether they have moved, so that
     /// rows may have to be deleted.
-    pub(super) fn moves(&mut self, name: &N, starts: (u64, u64)) -> bool {
+    pub(super) fn update_starts(&mut self, name: &N, starts: (u64, u64)) -> bool {
         let known = self.ids.get_mut(name);
         known.is_some_and(|known| std::mem::replace(&mut known.trimmed, starts) != starts)
     }

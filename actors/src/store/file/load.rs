@@ -21,7 +21,7 @@ use crate::store::file::stored::names::{KnownNames, Names};
 use crate::store::note::Kept;
 
 /// The number of bytes of rows that the reader hands to a decoder at once.
-const PORTION: usize = 256 << 10;
+const PORTION_BYTES: usize = 256 << 10;
 
 /// The largest number of portions that wait for a decoder.
 const PORTIONS: usize = 8;
@@ -70,7 +70,7 @@ fn read(connection: &Connection, path: &Path, life: u64) -> Result<Loaded, RowEr
         known.users.insert(row.record.name.clone());
         users.insert(row.record.name.clone(), row.id);
     }
-    progress.tell(|| {
+    progress.report(|| {
         let (channels, users) = (channel_rows.len(), user_rows.len());
         format!("{channels} channels and {users} users")
     });
@@ -103,20 +103,20 @@ fn read(connection: &Connection, path: &Path, life: u64) -> Result<Loaded, RowEr
 /// Reports the progress of reading in the server's log, if it takes long.
 struct Progress<'a> {
     path: &'a Path,
-    told: Instant,
+    logged_at: Instant,
 }
 
 impl<'a> Progress<'a> {
     fn new(path: &'a Path) -> Self {
         Self {
             path,
-            told: Instant::now(),
+            logged_at: Instant::now(),
         }
     }
 
-    fn tell(&mut self, what: impl FnOnce() -> String) {
-        if self.told.elapsed() >= PROGRESS {
-            self.told = Instant::now();
+    fn report(&mut self, what: impl FnOnce() -> String) {
+        if self.logged_at.elapsed() >= PROGRESS {
+            self.logged_at = Instant::now();
             log::info!("{}: reading: {} so far", self.path.display(), what());
         }
     }
@@ -266,12 +266,12 @@ fn read_rows<L: HasLog>(
             text,
         });
         count += 1;
-        if bytes >= PORTION {
+        if bytes >= PORTION_BYTES {
             bytes = 0;
             if !hand_over(std::mem::take(&mut portion)) {
                 return Ok(());
             }
-            progress.tell(|| format!("{count} rows of table {table}"));
+            progress.report(|| format!("{count} rows of table {table}"));
         }
     }
     hand_over(portion);

@@ -176,7 +176,7 @@ impl LogWriter<'_> {
             return Ok(());
         };
         let (start, history_start) = (record.log().start, record.history_start());
-        if ids.moves(name, (start, history_start)) && start > 0 {
+        if ids.update_starts(name, (start, history_start)) && start > 0 {
             ids.untrimmed.insert(id, (start, history_start));
         }
         if log.appended.len() >= BUSY_LOG && ids.untrimmed.remove(&id).is_some() {

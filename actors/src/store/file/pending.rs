@@ -16,7 +16,7 @@ use crate::protocol::state::StateValue;
 use crate::store::note::{CallRecord, Note};
 
 /// The approximate number of bytes that a note takes besides texts and entries.
-const NOTE: usize = size_of::<Note>();
+const NOTE_BYTES: usize = size_of::<Note>();
 
 /// The number of waiting entries of a log at which the first search begins for entries that need
 /// not be written any more.
@@ -89,8 +89,8 @@ impl LogRecord for UserRecord {
 
     fn text_bytes(&self) -> usize {
         let value = |(key, value): (&String, &StateValue)| match value {
-            StateValue::Text(text) => key.len() + text.len() + NOTE,
-            _ => key.len() + NOTE,
+            StateValue::Text(text) => key.len() + text.len() + NOTE_BYTES,
+            _ => key.len() + NOTE_BYTES,
         };
         self.name.as_str().len() + self.state.iter().map(value).sum::<usize>()
     }
@@ -104,14 +104,15 @@ pub(super) fn is_held(entry: &Entry, log_start: u64, history_start: u64) -> bool
 
 /// Returns the approximate number of bytes that a note takes.
 pub(super) fn size_of_note(note: &Note) -> usize {
-    NOTE + match note {
-        Note::Channel(record, changes) => record.text_bytes() + size_of_changes(changes),
-        Note::User(record, changes) => record.text_bytes() + size_of_changes(changes),
-        Note::ChannelForgotten(_) | Note::UserForgotten(_) | Note::ConnectionEnded(_) => 0,
-        Note::Connection(_, record) => size_of_connection(record),
-        Note::Call(key, record) => size_of_call(key, Some(record)),
-        Note::CallForgotten(key) => key.len(),
-    }
+    NOTE_BYTES
+        + match note {
+            Note::Channel(record, changes) => record.text_bytes() + size_of_changes(changes),
+            Note::User(record, changes) => record.text_bytes() + size_of_changes(changes),
+            Note::ChannelForgotten(_) | Note::UserForgotten(_) | Note::ConnectionEnded(_) => 0,
+            Note::Connection(_, record) => size_of_connection(record),
+            Note::Call(key, record) => size_of_call(key, Some(record)),
+            Note::CallForgotten(key) => key.len(),
+        }
 }
 
 fn size_of_changes(changes: &LogChanges) -> usize {
@@ -199,7 +200,7 @@ fn replace_connection(
 ) -> usize {
     let replaced = pending.connections.insert(id, record);
     replaced.map_or(0, |record| {
-        NOTE + record.as_ref().map_or(0, size_of_connection)
+        NOTE_BYTES + record.as_ref().map_or(0, size_of_connection)
     })
 }
 
@@ -208,7 +209,7 @@ fn replace_call(pending: &mut Pending, key: String, record: Option<CallRecord>) 
     let length = key.len();
     let replaced = pending.calls.insert(key, record);
     replaced.map_or(0, |record| {
-        NOTE + length + size_of_call("", record.as_ref())
+        NOTE_BYTES + length + size_of_call("", record.as_ref())
     })
 }
 
@@ -249,7 +250,8 @@ fn merge_log<N: Hash + Eq, R: LogRecord>(
 impl<R: LogRecord> PendingLog<R> {
     fn size(&self) -> usize {
         let rewrites = self.rewritten.values();
-        NOTE + self.record.as_ref().map_or(0, LogRecord::text_bytes)
+        NOTE_BYTES
+            + self.record.as_ref().map_or(0, LogRecord::text_bytes)
             + size_of_entries(&self.appended)
             + rewrites
                 .map(|message| size_of_rewrite(message.as_ref()))
@@ -261,7 +263,7 @@ impl<R: LogRecord> PendingLog<R> {
         let mut unneeded = if changes.is_whole {
             self.size()
         } else {
-            NOTE + self.record.as_ref().map_or(0, LogRecord::text_bytes)
+            NOTE_BYTES + self.record.as_ref().map_or(0, LogRecord::text_bytes)
         };
         self.record = Some(record);
         if changes.is_whole {

@@ -14,7 +14,7 @@ use std::time::{Duration, Instant};
 
 use tokio::sync::{oneshot, watch};
 
-use crate::error::{Refused, Unsettled};
+use crate::error::{NotKept, Refused};
 use crate::store::file::backup::BackupError;
 use crate::store::file::options::{Durability, FileOptions};
 use crate::store::file::pending::size_of_note;
@@ -60,7 +60,7 @@ pub(super) enum Order {
 }
 
 /// The answer to a caller that waits until all earlier notes are kept.
-pub(super) type Waiting = oneshot::Sender<Result<(), Unsettled>>;
+pub(super) type Waiting = oneshot::Sender<Result<(), NotKept>>;
 
 /// The number of a rebuild.
 type Rebuild = u64;
@@ -140,8 +140,8 @@ impl Queue {
     /// the queue is half full, so that on a slow disk it has space for changes that cannot be
     /// refused.
     fn update(&self, state: &State) {
-        let is_crowded = state.bytes + state.taken_bytes > self.most_bytes / 2;
-        let refuses = state.mode != Mode::Recording || state.is_failing || is_crowded;
+        let is_half_full = state.bytes + state.taken_bytes > self.most_bytes / 2;
+        let refuses = state.mode != Mode::Recording || state.is_failing || is_half_full;
         self.refuses.store(refuses, Relaxed);
         let asks_for = (state.mode == Mode::Rebuilding).then_some(state.rebuild);
         self.rebuild.send_if_modified(|asked| {
@@ -187,7 +187,7 @@ impl Queue {
         state.notes = Vec::new();
         state.bytes = 0;
         for waiting in state.waiting.drain(..) {
-            let _ = waiting.send(Err(Unsettled));
+            let _ = waiting.send(Err(NotKept));
         }
         self.update(state);
     }
@@ -195,26 +195,26 @@ impl Queue {
     /// Checks whether calls that change something may begin.
     pub(super) fn accepts(&self) -> Result<(), Refused> {
         if self.refuses.load(Relaxed) {
-            Err(Refused::SOON)
+            Err(Refused::TRY_AGAIN)
         } else {
             Ok(())
         }
     }
 
     /// Waits until all earlier notes are kept as safely as the settings ask for.
-    pub(super) async fn settled(&self) -> Result<(), Unsettled> {
+    pub(super) async fn wait_until_kept(&self) -> Result<(), NotKept> {
         if self.durability == Durability::Interval {
             return Ok(());
         }
-        self.committed().await
+        self.wait_until_committed().await
     }
 
     /// Waits until all earlier notes are written, whatever the settings ask for.
-    pub(super) async fn committed(&self) -> Result<(), Unsettled> {
+    pub(super) async fn wait_until_committed(&self) -> Result<(), NotKept> {
         let answer = {
             let mut state = self.lock();
             if state.mode != Mode::Recording {
-                return Err(Unsettled);
+                return Err(NotKept);
             }
             let (waiting, answer) = oneshot::channel();
             state.waiting.push(waiting);
@@ -223,7 +223,7 @@ impl Queue {
             }
             answer
         };
-        answer.await.unwrap_or(Err(Unsettled))
+        answer.await.unwrap_or(Err(NotKept))
     }
 
     /// Gives the writer an order.

@@ -34,7 +34,7 @@ impl Default for Recovery {
 
 impl Recovery {
     /// Notes that the file could not be written anew, and sets the time of the next attempt.
-    pub(super) fn put_off(&mut self) {
+    pub(super) fn back_off(&mut self) {
         self.not_before = Some(Instant::now() + self.pause);
         self.pause = LONGEST_PAUSE.min(2 * self.pause);
     }

@@ -85,7 +85,7 @@ impl From<rusqlite::Error> for RowFault {
     }
 }
 
-fn because(reason: impl Display) -> RowFault {
+fn row_fault(reason: impl Display) -> RowFault {
     RowFault::Reason(reason.to_string())
 }
 
@@ -124,8 +124,8 @@ pub(super) fn read_channels(connection: &Connection) -> Result<Vec<ChannelRow>, 
             id: row.get(0)?,
             record: ChannelRecord {
                 name: ChannelName::new(name),
-                uuid: Uuid::try_parse(&uuid).map_err(because)?,
-                config: serde_json::from_str(&config).map_err(because)?,
+                uuid: Uuid::try_parse(&uuid).map_err(row_fault)?,
+                config: serde_json::from_str(&config).map_err(row_fault)?,
                 last_active: moment(row, 4)?,
                 log: log_state(row, 6)?,
                 history_start: number(row, 11)?,
@@ -146,9 +146,9 @@ pub(super) fn read_users(connection: &Connection) -> Result<Vec<UserRow>, RowErr
             id: row.get(0)?,
             record: UserRecord {
                 name: UserName::new(name),
-                uuid: Uuid::try_parse(&uuid).map_err(because)?,
-                state: decode_state(&state).map_err(because)?,
-                public_keys: serde_json::from_str(&public_keys).map_err(because)?,
+                uuid: Uuid::try_parse(&uuid).map_err(row_fault)?,
+                state: decode_state(&state).map_err(row_fault)?,
+                public_keys: serde_json::from_str(&public_keys).map_err(row_fault)?,
                 last_active: moment(row, 5)?,
                 log: log_state(row, 7)?,
             },
@@ -167,7 +167,7 @@ pub(super) fn read_connections(
         let id: [u8; 16] = row.get(0)?;
         let user = row.get_ref(1)?.as_str().map_err(rusqlite::Error::from)?;
         let record = row.get_ref(2)?.as_str().map_err(rusqlite::Error::from)?;
-        let record = connection::decode(user, record, names).map_err(because)?;
+        let record = connection::decode(user, record, names).map_err(row_fault)?;
         Ok((ConnId::from(Uuid::from_bytes(id)), record))
     })
 }
@@ -181,7 +181,7 @@ pub(super) fn read_calls(connection: &Connection) -> Result<Vec<(String, CallRec
         let record = CallRecord {
             digest: row.get(1)?,
             begun_at: moment(row, 2)?,
-            seed: Uuid::try_parse(&seed).map_err(because)?,
+            seed: Uuid::try_parse(&seed).map_err(row_fault)?,
             answer: answer.map(ByteString::from),
         };
         Ok((key, record))

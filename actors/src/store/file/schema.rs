@@ -247,7 +247,7 @@ mod tests {
     }
 
     #[test]
-    fn an_older_schema_is_taken_over_after_a_copy_was_made() {
+    fn an_older_schema_is_migrated_after_a_copy_was_made() {
         let (folder, path, connection) = file();
         prepare(&connection, &path, &[]).unwrap();
         connection

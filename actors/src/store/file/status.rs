@@ -44,7 +44,7 @@ impl StoreStatus {
 
 /// The status that the writer reports of its work.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Work {
+pub(super) struct WriterStatus {
     pub(super) file_bytes: u64,
     pub(super) wal_bytes: u64,
     pub(super) last_commit: Option<Instant>,
@@ -55,17 +55,17 @@ pub(super) struct Work {
 /// The shared place where the writer leaves its status.
 #[derive(Debug, Default)]
 #[expect(clippy::disallowed_types, reason = "see the import")]
-pub(super) struct WorkBoard(Mutex<Work>);
+pub(super) struct SharedWriterStatus(Mutex<WriterStatus>);
 
-impl WorkBoard {
+impl SharedWriterStatus {
     /// Changes the status.
-    pub(super) fn update(&self, change: impl FnOnce(&mut Work)) {
+    pub(super) fn update(&self, change: impl FnOnce(&mut WriterStatus)) {
         change(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner));
     }
 
     /// Returns the latest status.
-    pub(super) fn read(&self) -> Work {
-        let work = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        work.clone()
+    pub(super) fn read(&self) -> WriterStatus {
+        let status = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        status.clone()
     }
 }

@@ -15,7 +15,7 @@ use crate::store::file::stored::connection::encode as encode_connection;
 use crate::store::note::CallRecord;
 
 /// The time between two deletions of rows that no log or history still holds.
-const TRIM: Duration = Duration::from_secs(1);
+const TRIM_INTERVAL: Duration = Duration::from_secs(1);
 
 /// The writer's knowledge of the tables: the row ids, and the logs with old rows.
 #[derive(Debug)]
@@ -77,7 +77,7 @@ impl Tables {
     }
 
     /// Notes that the transaction with these notes succeeded.
-    pub(super) fn committed(&mut self, pending: &Pending) {
+    pub(super) fn note_committed(&mut self, pending: &Pending) {
         for (name, log) in &pending.channels {
             if log.record.is_none() {
                 self.channels.remove(name);
@@ -93,7 +93,7 @@ impl Tables {
     /// Returns whether it is time to delete rows that no log or history still holds.
     pub(super) fn has_to_trim(&self) -> bool {
         let untrimmed = self.channels.untrimmed.len() + self.users.untrimmed.len();
-        untrimmed > 0 && self.trimmed_at.elapsed() >= TRIM
+        untrimmed > 0 && self.trimmed_at.elapsed() >= TRIM_INTERVAL
     }
 
     fn trim(&mut self, connection: &Connection) -> rusqlite::Result<()> {

@@ -4,19 +4,19 @@ use std::time::{Duration, Instant};
 
 use rusqlite::Connection;
 
-use crate::store::file::database::BUSY;
+use crate::store::file::database::BUSY_TIMEOUT;
 
 /// The time after which the running time is written, if nothing else was written.
-const TIME: Duration = Duration::from_secs(60);
+const TIME_INTERVAL: Duration = Duration::from_secs(60);
 
 /// The time after which the write-ahead log is emptied, so that deleted data leaves the disk.
-pub(super) const TRUNCATE: Duration = Duration::from_secs(3600);
+pub(super) const TRUNCATE_INTERVAL: Duration = Duration::from_secs(3600);
 
 /// The longest time to wait for readers when the write-ahead log is emptied.
-const READERS: Duration = Duration::from_millis(100);
+const READER_TIMEOUT: Duration = Duration::from_millis(100);
 
 /// The number of free pages that are given back at once.
-const VACUUM: i64 = 256;
+const VACUUM_PAGES: i64 = 256;
 
 /// The number of free pages that stay in the file for later use.
 const SPARE_PAGES: i64 = 4096;
@@ -46,7 +46,7 @@ impl Upkeep {
             is_written: true,
             is_file_old: true,
             is_wal_used: true,
-            truncate_at: now + TRUNCATE,
+            truncate_at: now + TRUNCATE_INTERVAL,
             ballast_at: now,
             wal_bytes: 0,
         }
@@ -62,17 +62,17 @@ impl Upkeep {
 
     /// Returns whether it is time to write the running time again.
     pub(super) fn has_to_write_time(&self) -> bool {
-        self.committed_at.elapsed() >= TIME
+        self.committed_at.elapsed() >= TIME_INTERVAL
     }
 }
 
 /// Empties the write-ahead log. Returns false if a reader prevented it.
 pub(super) fn truncate_wal(connection: &Connection) -> rusqlite::Result<bool> {
-    connection.busy_timeout(READERS)?;
+    connection.busy_timeout(READER_TIMEOUT)?;
     let is_busy = connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |row| {
         row.get::<_, bool>(0)
     });
-    connection.busy_timeout(BUSY)?;
+    connection.busy_timeout(BUSY_TIMEOUT)?;
     Ok(!is_busy?)
 }
 
@@ -86,7 +86,7 @@ pub(super) fn pages_in_wal(connection: &Connection) -> rusqlite::Result<i64> {
 
 /// Copies the changes in the write-ahead log to the file. Returns false if a reader prevented a
 /// part of it.
-pub(super) fn move_wal(connection: &Connection) -> rusqlite::Result<bool> {
+pub(super) fn checkpoint_wal(connection: &Connection) -> rusqlite::Result<bool> {
     let query = "PRAGMA wal_checkpoint(PASSIVE)";
     connection.query_row(query, [], |row| {
         Ok(row.get::<_, i64>(1)? == row.get::<_, i64>(2)?)
@@ -99,7 +99,8 @@ pub(super) fn give_space_back(connection: &Connection) -> rusqlite::Result<()> {
     if free <= SPARE_PAGES {
         return Ok(());
     }
-    let mut statement = connection.prepare(&format!("PRAGMA incremental_vacuum({VACUUM})"))?;
+    let mut statement =
+        connection.prepare(&format!("PRAGMA incremental_vacuum({VACUUM_PAGES})"))?;
     let mut rows = statement.query([])?;
     while rows.next()?.is_some() {}
     Ok(())
@@ -124,7 +125,7 @@ mod tests {
     }
 
     #[test]
-    fn what_was_deleted_is_gone_once_the_write_ahead_log_is_emptied() {
+    fn deleted_data_is_gone_once_the_write_ahead_log_is_emptied() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("store.db");
         create_private(&path).unwrap();
@@ -138,7 +139,7 @@ mod tests {
                 .execute(insert, rusqlite::params![first, secret])
                 .unwrap();
         }
-        assert!(move_wal(&connection).unwrap());
+        assert!(checkpoint_wal(&connection).unwrap());
         connection
             .execute_batch(
                 "DELETE FROM entry WHERE first = 0;
@@ -176,6 +177,6 @@ mod tests {
         connection.execute_batch("DELETE FROM entry").unwrap();
         let before = pages();
         give_space_back(&connection).unwrap();
-        assert_eq!(pages(), before - VACUUM);
+        assert_eq!(pages(), before - VACUUM_PAGES);
     }
 }

@@ -5,8 +5,8 @@
 //! second, together with the notes that came since. So the file always has everything up to one
 //! moment, and nothing after it.
 
-mod look_after;
 mod recovery;
+mod upkeep;
 
 use std::collections::VecDeque;
 use std::mem::take;
@@ -17,7 +17,7 @@ use std::time::{Duration, Instant};
 use rusqlite::{Connection, TransactionBehavior};
 use tokio::sync::oneshot;
 
-use crate::error::Unsettled;
+use crate::error::NotKept;
 use crate::protocol::timestamp::Moment;
 use crate::store::file::backup::{BackupError, Copying};
 use crate::store::file::ballast::Ballast;
@@ -28,13 +28,13 @@ use crate::store::file::pending::Pending;
 use crate::store::file::place::{FileIdentity, Place};
 use crate::store::file::queue::{Mode, Order, Queue, Waiting};
 use crate::store::file::recovery::Recovery;
-use crate::store::file::status::WorkBoard;
+use crate::store::file::status::SharedWriterStatus;
 use crate::store::file::tables::Tables;
 use crate::store::file::upkeep::{Upkeep, truncate_wal};
 use crate::store::note::Note;
 
 /// The longest time that the writer sleeps. It looks after the file this often.
-const BEAT: Duration = Duration::from_secs(1);
+const LONGEST_SLEEP: Duration = Duration::from_secs(1);
 
 /// The time that the writer waits for notes between two steps of a backup.
 const BACKUP_PAUSE: Duration = Duration::from_millis(1);
@@ -49,7 +49,7 @@ const SPARE_NOTES: usize = 16_384;
 #[derive(Debug)]
 pub(super) struct Writer {
     queue: Arc<Queue>,
-    board: Arc<WorkBoard>,
+    status: Arc<SharedWriterStatus>,
     place: Place,
     /// Held until the writer ends.
     lock: StoreLock,
@@ -74,7 +74,7 @@ pub(super) struct Writer {
 #[derive(Debug)]
 pub(super) struct Parts {
     pub(super) queue: Arc<Queue>,
-    pub(super) board: Arc<WorkBoard>,
+    pub(super) status: Arc<SharedWriterStatus>,
     pub(super) place: Place,
     pub(super) lock: StoreLock,
     pub(super) identity: FileIdentity,
@@ -96,7 +96,7 @@ impl Writer {
         let ballast = Ballast::new(parts.place.beside(".ballast"));
         Self {
             queue: parts.queue,
-            board: parts.board,
+            status: parts.status,
             place: parts.place,
             lock: parts.lock,
             identity: parts.identity,
@@ -124,9 +124,9 @@ impl Writer {
         // Closes the queue however the thread ends, so that no notes are accepted that would not be
         // written.
         let _closing = Closing(self.queue.clone());
-        self.look_after_ballast();
+        self.ensure_ballast();
         loop {
-            let next = self.turn(&connection, BEAT);
+            let next = self.turn(&connection, LONGEST_SLEEP);
             if next == Next::Reopen
                 && let Some(reopened) = self.reopen()
             {
@@ -149,9 +149,9 @@ impl Writer {
         }
     }
 
-    /// Waits for something to do, at most for `patience`, and does it.
-    fn turn(&mut self, connection: &Connection, patience: Duration) -> Next {
-        let wake_at = Instant::now() + patience;
+    /// Waits for something to do, at most for `longest_wait`, and does it.
+    fn turn(&mut self, connection: &Connection, longest_wait: Duration) -> Next {
+        let wake_at = Instant::now() + longest_wait;
         let spare = take(&mut self.spare);
         let not_before = self.not_before;
         let mut taken = self
@@ -177,17 +177,17 @@ impl Writer {
             Mode::Rebuilt => self.write_anew(connection),
             _ => {}
         }
-        self.look_after(connection, taken.mode)
+        self.do_upkeep(connection, taken.mode)
     }
 
     /// Drops the pending notes, and tells the callers that wait for them.
     fn forget_pending(&mut self) {
         self.pending = Pending::default();
         self.not_before = None;
-        self.answer(Err(Unsettled));
+        self.answer(Err(NotKept));
     }
 
-    fn answer(&mut self, outcome: Result<(), Unsettled>) {
+    fn answer(&mut self, outcome: Result<(), NotKept>) {
         for waiting in self.waiting.drain(..) {
             let _ = waiting.send(outcome);
         }
@@ -203,11 +203,11 @@ impl Writer {
         match self.commit(connection, false) {
             Ok(()) => {
                 self.answer(Ok(()));
-                self.works();
+                self.note_success();
             }
             Err(error) => {
-                self.fails("cannot be written", &error.into());
-                self.answer(Err(Unsettled));
+                self.note_failure("cannot be written", &error.into());
+                self.answer(Err(NotKept));
             }
         }
     }
@@ -222,46 +222,46 @@ impl Writer {
         self.meta.at = Moment::now();
         meta::write(&transaction, &self.meta)?;
         transaction.commit()?;
-        self.tables.committed(&self.pending);
+        self.tables.note_committed(&self.pending);
         self.pending.clear();
         self.upkeep.note_commit();
         let now = Instant::now();
-        self.board.update(|work| {
-            work.commits += 1;
-            work.last_commit = Some(now);
+        self.status.update(|status| {
+            status.commits += 1;
+            status.last_commit = Some(now);
         });
         Ok(())
     }
 
     /// Notes that the file can be written.
-    fn works(&mut self) {
+    fn note_success(&mut self) {
         if self.not_before.take().is_some() {
             self.queue.set_failing(false);
             self.faults.clear(self.place.path());
-            self.board.update(|work| work.error = None);
+            self.status.update(|status| status.error = None);
         }
     }
 
     /// Notes that the file cannot be written. If the disk may be full, removes the ballast to free
     /// some space.
-    fn fails(&mut self, what: &str, failure: &Failure) {
+    fn note_failure(&mut self, what: &str, failure: &Failure) {
         self.queue.set_failing(true);
         let advice = if failure.kind == FailureKind::Full {
             "free some space on its disk"
         } else {
             "check its disk and its permissions; the server tries again each second"
         };
-        self.complain(&format!("{what}: {}; {advice}", failure.text));
+        self.report_fault(&format!("{what}: {}; {advice}", failure.text));
         let has_space = failure.kind != FailureKind::Other && self.ballast.remove();
         let pause = if has_space { Duration::ZERO } else { RETRY };
         self.not_before = Some(Instant::now() + pause);
     }
 
     /// Reports a fault in the server's log and in the status of the store.
-    fn complain(&mut self, text: &str) {
+    fn report_fault(&mut self, text: &str) {
         self.faults.note(self.place.path(), text);
         let text = self.faults.text().map(str::to_owned);
-        self.board.update(|work| work.error = text);
+        self.status.update(|status| status.error = text);
     }
 
     /// Copies the file, and writes notes between the steps as usual.
@@ -293,7 +293,7 @@ impl Writer {
         } else if let Err(error) = self.end_run(&connection) {
             log::error!("store {path}: the last changes cannot be written: {error}");
         }
-        self.answer(Err(Unsettled));
+        self.answer(Err(NotKept));
         if let Err((_, error)) = connection.close() {
             log::warn!("store {path}: {error}");
         }
@@ -305,7 +305,7 @@ impl Writer {
         connection.pragma_update(None, "synchronous", "FULL")?;
         self.meta.is_clean = true;
         if let Err(error) = self.commit(connection, false) {
-            self.fails("cannot be written", &error.into());
+            self.note_failure("cannot be written", &error.into());
             self.commit(connection, false)?;
         }
         self.answer(Ok(()));

@@ -86,7 +86,7 @@ def subscribe(
 ) -> Call[Subscriptions]:
     """Subscribes a connection to channels."""
     options = _options(include_history, include_users, return_public_state)
-    return _change("/subscribe", conn_id, channels, channel_configs, options)
+    return _change_channels("/subscribe", conn_id, channels, channel_configs, options)
 
 
 def unsubscribe(
@@ -99,10 +99,10 @@ def unsubscribe(
 ) -> Call[Subscriptions]:
     """Unsubscribes a connection from channels."""
     options = _options(include_history, include_users, return_public_state)
-    return _change("/unsubscribe", conn_id, channels, None, options)
+    return _change_channels("/unsubscribe", conn_id, channels, None, options)
 
 
-def _change(
+def _change_channels(
     path: str,
     conn_id: UUID | str,
     channels: Iterable[str],

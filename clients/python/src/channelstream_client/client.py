@@ -150,7 +150,7 @@ class Client(_Base):
             except (*_NO_ANSWER, errors.Unavailable) as error:
                 wait = self._wait(call, attempt, error)
                 if wait is None:
-                    raise _told(error) from error
+                    raise _public_error(error) from error
             time.sleep(wait)
             attempt += 1
 
@@ -197,7 +197,7 @@ class AsyncClient(_Base):
         super().__init__(url, secret, attempts, nonces)
         limits = httpx.Limits(max_connections=_AT_ONCE, max_keepalive_connections=_AT_ONCE)
         self._http = http or HttpxAiohttpClient(timeout=timeout, limits=limits)
-        self._places = asyncio.Semaphore(_AT_ONCE)
+        self._slots = asyncio.Semaphore(_AT_ONCE)
 
     async def make(self, call: Call[T]) -> T:
         """Makes a call.
@@ -208,13 +208,13 @@ class AsyncClient(_Base):
         while True:
             try:
                 # The call is signed when its turn comes, because a signature contains its time.
-                async with self._places:
+                async with self._slots:
                     response = await self._http.request(**self._request(call))
                 return _answer(call, response)
             except (*_NO_ANSWER, errors.Unavailable) as error:
                 wait = self._wait(call, attempt, error)
                 if wait is None:
-                    raise _told(error) from error
+                    raise _public_error(error) from error
             await asyncio.sleep(wait)
             attempt += 1
 
@@ -240,6 +240,6 @@ class AsyncClient(_Base):
         await self.close()
 
 
-def _told(error: Exception) -> Exception:
+def _public_error(error: Exception) -> Exception:
     """Returns the error of this package that stands for an error of httpx or aiohttp."""
     return error if isinstance(error, errors.ChannelstreamError) else errors.Unreachable(str(error))

@@ -4,7 +4,7 @@ use crate::name::MessageId;
 use crate::position::Epoch;
 use crate::protocol::config::ChannelConfig;
 use crate::protocol::event;
-use crate::protocol::message::{Address, OnceHeld};
+use crate::protocol::message::{Address, MessageMemory};
 use crate::protocol::timestamp::Moment;
 
 fn message(user: &str) -> Arc<Message> {
@@ -15,7 +15,7 @@ fn message(user: &str) -> Arc<Message> {
         user: UserName::new(user),
         message: None,
         edited: None,
-        held: OnceHeld::default(),
+        held: MessageMemory::default(),
     })
 }
 
@@ -63,7 +63,7 @@ fn offsets(pending: &Pending) -> Vec<u64> {
 }
 
 #[test]
-fn what_is_replaced_takes_no_bytes() {
+fn a_replaced_note_takes_no_bytes() {
     let id = ConnId::random();
     let record = ConnectionRecord {
         user: UserName::new("alice"),
@@ -106,7 +106,7 @@ fn what_is_replaced_takes_no_bytes() {
 }
 
 #[test]
-fn entries_that_are_held_no_more_need_not_wait() {
+fn entries_that_are_no_longer_held_are_dropped() {
     let mut pending = Pending::default();
     for end in 1..=10_000_u64 {
         pending.merge(channel(end.saturating_sub(100), end, appended([end])));
@@ -119,7 +119,7 @@ fn entries_that_are_held_no_more_need_not_wait() {
 }
 
 #[test]
-fn an_edit_changes_an_entry_that_waits_and_is_kept_for_one_that_does_not() {
+fn an_edit_changes_a_waiting_entry_and_is_kept_for_any_other() {
     let mut pending = Pending::default();
     pending.merge(channel(0, 6, appended([5, 6])));
     let edited = message("bob");
@@ -152,7 +152,7 @@ fn an_edit_changes_an_entry_that_waits_and_is_kept_for_one_that_does_not() {
 }
 
 #[test]
-fn a_whole_log_drops_what_waits() {
+fn a_whole_log_replaces_waiting_entries() {
     let mut pending = Pending::default();
     pending.merge(channel(0, 2, appended([1, 2])));
     let whole = LogChanges {

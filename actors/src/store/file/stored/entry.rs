@@ -11,7 +11,7 @@ use crate::core::entry::Entry;
 use crate::core::route::Route;
 use crate::name::{ChannelName, MessageId, UserName};
 use crate::protocol::event::{self, EventBody};
-use crate::protocol::message::{Address, Message, OnceHeld, Payload};
+use crate::protocol::message::{Address, Message, MessageMemory, Payload};
 use crate::protocol::timestamp::Timestamp;
 use crate::store::file::stored::names::Names;
 use crate::store::file::stored::{StoredMoment, Text, Unreadable};
@@ -253,7 +253,7 @@ fn decode_message(
         user: names.user(&read.user),
         message: read.message.map(|raw| Payload::from(raw.to_owned())),
         edited: read.edited.map(|text| timestamp(&text)).transpose()?,
-        held: OnceHeld::default(),
+        held: MessageMemory::default(),
     })
 }
 

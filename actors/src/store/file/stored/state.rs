@@ -70,7 +70,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_a_state_is_unreadable() {
+    fn a_malformed_state_is_unreadable() {
         for text in ["", "[]", "{\"a\":[]}", "{\"a\":{}}", "{\"a\":1"] {
             assert!(decode_state(text).is_err(), "{text}");
         }

@@ -47,13 +47,13 @@ impl Writer {
         }
         if found.is_some() {
             self.recovery.absent_since = None;
-            self.complain(
+            self.report_fault(
                 "another file was put in its place; put the old one back, or restart the server \
                  to start from the new one",
             );
             return Next::Continue;
         }
-        self.complain("the file was removed; a new one is made if it does not come back");
+        self.report_fault("the file was removed; a new one is made if it does not come back");
         let since = self.recovery.absent_since.get_or_insert_with(Instant::now);
         if since.elapsed() < ABSENT {
             return Next::Continue;
@@ -73,11 +73,11 @@ impl Writer {
         self.forget_pending();
         match self.commit(connection, false) {
             Ok(()) => {
-                self.complain("the file lacks changes, so all of it is being written anew");
+                self.report_fault("the file lacks changes, so all of it is being written anew");
                 self.queue.begin_rebuild();
             }
             Err(error) => {
-                self.fails("cannot be written, and lacks changes", &error.into());
+                self.note_failure("cannot be written, and lacks changes", &error.into());
                 self.not_before = None;
             }
         }
@@ -89,15 +89,15 @@ impl Writer {
             Ok(()) => {
                 self.recovery = Recovery::default();
                 self.queue.end_rebuild();
-                // Makes `works` treat this as the end of a fault.
+                // Makes `note_success` treat this as the end of a fault.
                 self.not_before = Some(Instant::now());
-                self.works();
+                self.note_success();
             }
             Err(error) => {
-                self.fails("cannot be written anew", &error.into());
+                self.note_failure("cannot be written anew", &error.into());
                 self.queue.set_behind();
                 self.forget_pending();
-                self.recovery.put_off();
+                self.recovery.back_off();
             }
         }
     }
@@ -108,12 +108,12 @@ impl Writer {
             Ok(connection) => {
                 self.recovery = Recovery::default();
                 self.forget_pending();
-                self.complain("the file was removed, so a new one is being written");
+                self.report_fault("the file was removed, so a new one is being written");
                 self.queue.begin_rebuild();
                 Some(connection)
             }
             Err(error) => {
-                self.complain(&format!(
+                self.report_fault(&format!(
                     "the file was removed, and no new one can be made: {error}"
                 ));
                 None

@@ -48,7 +48,7 @@ fn message(channel: &ChannelName, text: &str) -> Message {
         user: UserName::new("alice\0\"\\é"),
         message: Some(payload(text)),
         edited: None,
-        held: OnceHeld::default(),
+        held: MessageMemory::default(),
     }
 }
 
@@ -142,7 +142,7 @@ fn a_private_message_keeps_no_other_recipients() {
 }
 
 #[test]
-fn what_the_log_has_dropped_gets_no_body() {
+fn entries_dropped_from_the_log_get_no_body() {
     let channel = ChannelName::new("news");
     let mut row = vec![b'['];
     encode(
@@ -167,7 +167,7 @@ fn what_the_log_has_dropped_gets_no_body() {
 }
 
 #[test]
-fn what_is_no_row_is_unreadable() {
+fn a_malformed_row_is_unreadable() {
     let channel = ChannelName::new("news");
     let known = KnownNames::default();
     for row in ["", "[", "[{}]", "[{\"offset\":-1}]", "{}", "[1]"] {

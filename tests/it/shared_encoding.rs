@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 use tokio::net::TcpStream;
 
 use crate::support::client::Backend;
-use crate::support::drain::Drain;
+use crate::support::discarding_client::DiscardingClient;
 use crate::support::eventually;
 use crate::support::raw_socket::{silent_event_stream, silent_websocket};
 use crate::support::server::Server;
@@ -138,7 +138,7 @@ async fn an_idle_websocket_keeps_no_memory_of_the_request_that_opened_it() {
     let clients = 2000;
     let server = Server::start(&[("gc-conns-after", "120")]);
     let backend = Backend::of(&server);
-    let ids = connected(&backend, clients).await;
+    let ids = create_connections(&backend, clients).await;
     let before = server.memory();
     let mut opened = Vec::new();
     for conn_id in &ids {
@@ -154,7 +154,7 @@ async fn an_idle_websocket_keeps_no_memory_of_the_request_that_opened_it() {
 }
 
 /// Returns connections to `room`, whose clients come and go.
-async fn connected(backend: &Backend, count: usize) -> Vec<String> {
+async fn create_connections(backend: &Backend, count: usize) -> Vec<String> {
     // Requests no list of all users: it would take memory for a while, which would hide later
     // growth.
     let connect = |index| async move {
@@ -175,7 +175,7 @@ async fn connected(backend: &Backend, count: usize) -> Vec<String> {
         .await
 }
 
-async fn miss(backend: &Backend, messages: usize) {
+async fn publish_missed(backend: &Backend, messages: usize) {
     for call in 0..messages.div_ceil(100) {
         let draft = |n| {
             let message = json!({"n": 100 * call + n, "x": "x".repeat(300)});
@@ -192,13 +192,17 @@ async fn clients_that_return_at_once_for_the_same_missed_messages_cost_little_ti
     let clients = 2000;
     let server = Server::start(&[("gc-conns-after", "120"), ("presence-grace", "0.1")]);
     let backend = Backend::of(&server);
-    let ids = connected(&backend, clients).await;
+    let ids = create_connections(&backend, clients).await;
     let mut costs = Vec::new();
     // The first round returns for no message at all, and so costs what a websocket costs.
     for missed in [0, 100] {
-        miss(&backend, missed).await;
+        publish_missed(&backend, missed).await;
         let (cpu, start) = (server.cpu(), Instant::now());
-        let returned = join_all(ids.iter().map(|conn_id| Drain::open(&server, conn_id))).await;
+        let returned = join_all(
+            ids.iter()
+                .map(|conn_id| DiscardingClient::open(&server, conn_id)),
+        )
+        .await;
         // A message has more than 400 bytes with its envelope.
         eventually("all have what they missed", async || {
             returned.iter().all(|one| one.bytes() >= missed * 400)
@@ -234,8 +238,8 @@ async fn clients_that_return_for_the_same_missed_messages_and_do_not_read_share_
     let clients = 2000;
     let server = Server::start(&[("gc-conns-after", "120"), ("channel-frames", "1000")]);
     let backend = Backend::of(&server);
-    let ids = connected(&backend, clients).await;
-    miss(&backend, 1000).await;
+    let ids = create_connections(&backend, clients).await;
+    publish_missed(&backend, 1000).await;
     let before = server.memory();
     let mut returned = Vec::new();
     for conn_id in &ids {
@@ -256,14 +260,18 @@ async fn a_list_of_users_that_many_see_is_encoded_once() {
     let backend = Backend::of(&server);
     let config =
         json!({"room": {"notify_presence": true, "broadcast_presence_with_user_lists": true}});
-    let ids = connected(&backend, listeners).await;
-    let drains = join_all(ids.iter().map(|conn_id| Drain::open(&server, conn_id))).await;
+    let ids = create_connections(&backend, listeners).await;
+    let readers = join_all(
+        ids.iter()
+            .map(|conn_id| DiscardingClient::open(&server, conn_id)),
+    )
+    .await;
     backend.post("/channel_config", config).await;
     // Waits until every listener has received this many bytes since `before`. Returns the processor
     // time since `cpu`.
     let received = async |before: &[usize], least: usize, cpu: Duration| {
         let all_have = async || {
-            drains
+            readers
                 .iter()
                 .zip(before)
                 .all(|(one, before)| one.bytes() - before >= least)
@@ -271,7 +279,12 @@ async fn a_list_of_users_that_many_see_is_encoded_once() {
         eventually("all have heard of all", all_have).await;
         (server.cpu() - cpu) / joins as u32
     };
-    let bytes = || drains.iter().map(Drain::bytes).collect::<Vec<_>>();
+    let bytes = || {
+        readers
+            .iter()
+            .map(DiscardingClient::bytes)
+            .collect::<Vec<_>>()
+    };
 
     let (before, cpu) = (bytes(), server.cpu());
     for index in 0..joins {
@@ -282,7 +295,7 @@ async fn a_list_of_users_that_many_see_is_encoded_once() {
 
     // A message of this size is encoded once for all, so it shows the cost of the sockets alone on
     // this machine.
-    let size = (drains[0].bytes() - before[0]) / joins;
+    let size = (readers[0].bytes() - before[0]) / joins;
     let (before, cpu) = (bytes(), server.cpu());
     for _ in 0..joins {
         backend.say("room", json!({"x": "x".repeat(size)})).await;

@@ -12,7 +12,7 @@ const STEPS: u32 = 10;
 /// A machine that is too busy may leave the server's threads waiting for longer than a deadline. If
 /// there were a single timer, the deadline would have passed before the awaited task could do
 /// anything. In steps, such a pause counts as one step.
-pub async fn wait_patiently(duration: Duration) {
+pub async fn sleep_in_steps(duration: Duration) {
     for _ in 0..STEPS {
         sleep(duration / STEPS).await;
     }

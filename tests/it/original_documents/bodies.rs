@@ -62,7 +62,7 @@ const USER_STATE: &str = r#"{
     }"#;
 
 #[tokio::test(flavor = "multi_thread")]
-async fn the_home_page() {
+async fn the_examples_of_the_home_page_are_accepted() {
     let server = Server::start(&[]);
     let backend = Backend::of(&server);
     // "the values will be created if user state does not exist at all. user_state on other hand
@@ -190,7 +190,7 @@ const OLD_SUBSCRIBE: &str =
 const OLD_STATUS: &str = r#"{ "user": USER_NAME, "status":STATUS_ID_INT}"#;
 
 #[tokio::test(flavor = "multi_thread")]
-async fn the_readme_of_0_1() {
+async fn the_examples_of_the_readme_of_0_1_are_accepted() {
     let server = Server::start(&[]);
     let backend = Backend::of(&server);
     let connect = filled(
@@ -273,13 +273,13 @@ const MESSAGE_OF_0_6: &str = r#""channel": "CHAN_NAME", #optional if pm_users pr
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_message_goes_where_its_channel_and_its_users_say() {
-    goes_where_it_says(OLD_MESSAGE, "USER_NAME1,USER_NAME2").await;
-    goes_where_it_says(&format!("{{{MESSAGE_OF_0_6}}}"), "username1,username2").await;
+    check_recipients(OLD_MESSAGE, "USER_NAME1,USER_NAME2").await;
+    check_recipients(&format!("{{{MESSAGE_OF_0_6}}}"), "username1,username2").await;
 }
 
 /// Sends a quoted message with and without its channel and its users. `user_names` are the words
 /// that stand for the users.
-async fn goes_where_it_says(quote: &str, user_names: &str) {
+async fn check_recipients(quote: &str, user_names: &str) {
     let server = Server::start(&[]);
     let backend = Backend::of(&server);
     let mut sockets = Vec::new();
@@ -350,7 +350,7 @@ const USER_STATE_OF_0_6: &str = r#"{ "user": username, "user_state":{"bar":2}},
 "state_public_keys": ["avatar", "bar"]}"#;
 
 #[tokio::test(flavor = "multi_thread")]
-async fn the_page_of_0_6_0() {
+async fn the_examples_of_the_page_of_0_6_0_are_accepted() {
     let server = Server::start(&[]);
     let backend = Backend::of(&server);
     let mended = [

@@ -8,13 +8,16 @@ use crate::connection::Close;
 use crate::directories::SLICE;
 use crate::directory::IfAbsent;
 use crate::error::CloseReason;
-use crate::faults::Fallen;
+use crate::faults::PanickedActor;
 
 impl Broker {
     /// Ends the connections that relied on actors that a panic has ended. Runs as long as the
     /// server runs.
-    pub(super) async fn end_with_fallen(&self, mut fallen: UnboundedReceiver<Fallen>) {
-        while let Some(Fallen { kind, connections }) = fallen.recv().await {
+    pub(super) async fn end_connections_of_panicked(
+        &self,
+        mut panicked: UnboundedReceiver<PanickedActor>,
+    ) {
+        while let Some(PanickedActor { kind, connections }) = panicked.recv().await {
             self.counters().count_fault(kind);
             log::error!(
                 connections = connections.len();

@@ -13,7 +13,7 @@ use channelstream_actors::name::{ChannelName, MessageId, UserName};
 use channelstream_actors::position::Epoch;
 use channelstream_actors::protocol::config::ChannelConfig;
 use channelstream_actors::protocol::event;
-use channelstream_actors::protocol::message::{Address, Message, OnceHeld, Payload};
+use channelstream_actors::protocol::message::{Address, Message, MessageMemory, Payload};
 use channelstream_actors::protocol::state::StateValue;
 use channelstream_actors::protocol::timestamp::Moment;
 use channelstream_actors::store::Store;
@@ -128,7 +128,7 @@ pub(crate) fn message(channel: Option<&str>, text: &str) -> Arc<Message> {
         user: UserName::new("alice"),
         message: Some(Payload::from(RawValue::from_string(object).unwrap())),
         edited: None,
-        held: OnceHeld::default(),
+        held: MessageMemory::default(),
     })
 }
 

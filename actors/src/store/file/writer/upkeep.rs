@@ -10,11 +10,13 @@ use super::{Next, Writer};
 use crate::store::file::faults::Failure;
 use crate::store::file::options::Durability;
 use crate::store::file::queue::Mode;
-use crate::store::file::upkeep::{TRUNCATE, give_space_back, move_wal, pages_in_wal, truncate_wal};
+use crate::store::file::upkeep::{
+    TRUNCATE_INTERVAL, checkpoint_wal, give_space_back, pages_in_wal, truncate_wal,
+};
 
 /// The time between two rounds: the file is looked at and, if something was written, a checkpoint
 /// is made.
-const BEAT: Duration = Duration::from_secs(1);
+const UPKEEP_INTERVAL: Duration = Duration::from_secs(1);
 
 /// The time after which the write-ahead log is emptied, if a reader prevented it the last time.
 const TRUNCATE_RETRY: Duration = Duration::from_secs(60);
@@ -27,15 +29,15 @@ const LARGE_WAL: u64 = 256 << 20;
 const LONG_WAL: i64 = 4096;
 
 /// The time after which the ballast is made again if it is missing.
-const BALLAST: Duration = Duration::from_secs(60);
+const BALLAST_INTERVAL: Duration = Duration::from_secs(60);
 
 impl Writer {
     /// Does the upkeep of the file, once a second.
-    pub(super) fn look_after(&mut self, connection: &Connection, mode: Mode) -> Next {
-        if self.upkeep.looked_at.elapsed() < BEAT {
+    pub(super) fn do_upkeep(&mut self, connection: &Connection, mode: Mode) -> Next {
+        if self.upkeep.looked_at.elapsed() < UPKEEP_INTERVAL {
             return Next::Continue;
         }
-        let is_idle = self.upkeep.committed_at.elapsed() >= BEAT;
+        let is_idle = self.upkeep.committed_at.elapsed() >= UPKEEP_INTERVAL;
         self.upkeep.looked_at = Instant::now();
         let next = self.look_at_file(connection, mode);
         if next == Next::Reopen || !self.is_in_place() {
@@ -43,14 +45,14 @@ impl Writer {
         }
         self.measure();
         if let Err(error) = self.checkpoint(connection) {
-            self.fails("cannot be brought up to date", &error);
+            self.note_failure("cannot be brought up to date", &error);
             return next;
         }
         if is_idle && let Err(error) = give_space_back(connection) {
             log::debug!("store {}: {error}", self.path().display());
         }
         if self.not_before.is_none() && self.upkeep.ballast_at <= Instant::now() {
-            self.look_after_ballast();
+            self.ensure_ballast();
         }
         next
     }
@@ -61,9 +63,9 @@ impl Writer {
         let file_bytes = size(self.place.path().to_owned());
         let wal_bytes = size(self.place.wal());
         self.upkeep.wal_bytes = wal_bytes;
-        self.board.update(|work| {
-            work.file_bytes = file_bytes;
-            work.wal_bytes = wal_bytes;
+        self.status.update(|status| {
+            status.file_bytes = file_bytes;
+            status.wal_bytes = wal_bytes;
         });
     }
 
@@ -80,7 +82,7 @@ impl Writer {
             self.sync_wal()?;
         }
         if self.upkeep.is_file_old && (!was_busy || pages_in_wal(connection)? > LONG_WAL) {
-            self.upkeep.is_file_old = !move_wal(connection)?;
+            self.upkeep.is_file_old = !checkpoint_wal(connection)?;
         }
         Ok(())
     }
@@ -99,7 +101,7 @@ impl Writer {
             self.upkeep.is_wal_used = false;
             self.upkeep.is_file_old = false;
             self.upkeep.wal_bytes = 0;
-            self.upkeep.truncate_at = now + TRUNCATE;
+            self.upkeep.truncate_at = now + TRUNCATE_INTERVAL;
         } else {
             let path = self.path().display();
             log::warn!(
@@ -111,8 +113,8 @@ impl Writer {
     }
 
     /// Makes the ballast if it is missing.
-    pub(super) fn look_after_ballast(&mut self) {
-        self.upkeep.ballast_at = Instant::now() + BALLAST;
+    pub(super) fn ensure_ballast(&mut self) {
+        self.upkeep.ballast_at = Instant::now() + BALLAST_INTERVAL;
         if let Err(error) = self.ballast.make() {
             let path = self.path().display();
             log::warn!(

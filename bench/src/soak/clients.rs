@@ -11,7 +11,7 @@ use tokio::task::JoinSet;
 use tokio::time::{sleep, timeout};
 
 use crate::http::Http;
-use crate::target::{Seat, Target};
+use crate::target::{SubscriberSpec, Target};
 
 /// The number of visitors at the same time.
 const VISITORS: usize = 40;
@@ -26,25 +26,25 @@ const POLLERS: usize = 40;
 /// The number of polls after which a client leaves and comes back.
 const POLLS: u64 = 50;
 
-/// The counts of what the crowd has done.
+/// The counts of what the clients have done.
 #[derive(Debug, Default)]
-pub(crate) struct Visits {
+pub(crate) struct Counts {
     pub(crate) visits: u64,
     pub(crate) polls: u64,
 }
 
 /// The clients, while they run.
-pub(crate) struct Crowd {
+pub(crate) struct TransientClients {
     tasks: JoinSet<Result<()>>,
     is_over: Rc<Cell<bool>>,
     visits: Rc<Cell<u64>>,
     polls: Rc<Cell<u64>>,
 }
 
-impl Crowd {
+impl TransientClients {
     /// Starts the clients. Their users have numbers from `first` on. Must run within a `LocalSet`.
-    pub(crate) fn gather(target: &Target, channels: usize, first: usize) -> Self {
-        let mut crowd = Self {
+    pub(crate) fn start(target: &Target, channels: usize, first: usize) -> Self {
+        let mut clients = Self {
             tasks: JoinSet::new(),
             is_over: Rc::default(),
             visits: Rc::default(),
@@ -55,34 +55,34 @@ impl Crowd {
                 target: target.clone(),
                 channel: number % channels,
                 first: first + number * NAMES,
-                is_over: crowd.is_over.clone(),
-                visits: crowd.visits.clone(),
+                is_over: clients.is_over.clone(),
+                visits: clients.visits.clone(),
             };
-            crowd.tasks.spawn_local(visitor.come_and_go());
+            clients.tasks.spawn_local(visitor.come_and_go());
         }
         for number in 0..POLLERS {
             let poller = Poller {
                 target: target.clone(),
-                seat: Seat {
+                spec: SubscriberSpec {
                     channel: number % channels,
                     subscriber: first + VISITORS * NAMES + number,
-                    is_narrow: false,
+                    has_small_buffer: false,
                 },
-                is_over: crowd.is_over.clone(),
-                polls: crowd.polls.clone(),
+                is_over: clients.is_over.clone(),
+                polls: clients.polls.clone(),
             };
-            crowd.tasks.spawn_local(poller.poll());
+            clients.tasks.spawn_local(poller.poll());
         }
-        crowd
+        clients
     }
 
     /// Makes all clients leave.
-    pub(crate) async fn leave(mut self) -> Result<Visits> {
+    pub(crate) async fn leave(mut self) -> Result<Counts> {
         self.is_over.set(true);
         while let Some(ended) = self.tasks.join_next().await {
             ended?.context("a client that comes and goes")?;
         }
-        Ok(Visits {
+        Ok(Counts {
             visits: self.visits.get(),
             polls: self.polls.get(),
         })
@@ -105,13 +105,13 @@ impl Visitor {
             if self.is_over.get() {
                 break;
             }
-            let seat = Seat {
+            let spec = SubscriberSpec {
                 channel: self.channel,
                 subscriber: self.first + visit % NAMES,
-                is_narrow: false,
+                has_small_buffer: false,
             };
-            let conn_id = self.target.enter(&mut backend, seat).await?;
-            let mut socket = self.target.listen(conn_id, seat).await?;
+            let conn_id = self.target.enter(&mut backend, spec).await?;
+            let mut socket = self.target.listen(conn_id, spec).await?;
             let stay = Duration::from_millis(200 + 100 * (visit as u64 % 17));
             let read = async { while let Ok(1..) = socket.stream.read(&mut buffer).await {} };
             // An error means that the visitor has stayed long enough.
@@ -130,7 +130,7 @@ impl Visitor {
 
 struct Poller {
     target: Target,
-    seat: Seat,
+    spec: SubscriberSpec,
     is_over: Rc<Cell<bool>>,
     polls: Rc<Cell<u64>>,
 }
@@ -139,7 +139,7 @@ impl Poller {
     async fn poll(self) -> Result<()> {
         let mut backend = self.target.backend().await?;
         while !self.is_over.get() {
-            let conn_id = self.target.enter(&mut backend, self.seat).await?;
+            let conn_id = self.target.enter(&mut backend, self.spec).await?;
             let mut http: Http = self.target.backend().await?;
             let request = format!("GET /listen?conn_id={conn_id} HTTP/1.1\r\nhost: soak\r\n\r\n");
             for _ in 0..POLLS {

@@ -16,7 +16,7 @@ use crate::support::websocket::WebSocket;
 const CHANNELS: u64 = 5;
 
 /// The longest time that a call may be refused with 503.
-const PATIENCE: Duration = Duration::from_secs(10);
+const TIMEOUT: Duration = Duration::from_secs(10);
 
 pub(super) struct Client {
     backend: Backend,
@@ -41,7 +41,7 @@ impl Client {
         }
     }
 
-    pub(super) async fn rage(mut self, steps: u64) -> Self {
+    pub(super) async fn run(mut self, steps: u64) -> Self {
         for _ in 0..steps {
             self.step().await;
         }
@@ -129,7 +129,7 @@ impl Client {
             match status {
                 200 | 422 => return serde_json::from_str(&text).unwrap(),
                 503 => assert!(
-                    start.elapsed() < PATIENCE,
+                    start.elapsed() < TIMEOUT,
                     "{path} {body} is refused again and again: {text}"
                 ),
                 _ => panic!("{path} {body}: {status} {text}"),
@@ -140,7 +140,7 @@ impl Client {
 
     /// Listens again. Returns the client with the channels that its connection is subscribed to,
     /// according to the server's answer.
-    pub(super) async fn come_to_rest(mut self) -> Member {
+    pub(super) async fn into_member(mut self) -> Member {
         self.socket = None;
         let answer = self
             .send(

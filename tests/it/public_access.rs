@@ -102,15 +102,15 @@ async fn the_demo_reaches_no_user_and_no_channel_of_an_application() {
     assert_eq!(mallory["username"], "demo:alice");
     assert!(!mallory.to_string().contains("1234"), "{mallory}");
     let (token, own_conn) = (mallory["token"].clone(), mallory["conn_id"].clone());
-    let mut ears = WebSocket::open(&server.address, own_conn.as_str().unwrap())
+    let mut listener = WebSocket::open(&server.address, own_conn.as_str().unwrap())
         .await
         .unwrap();
-    let heard = ears
+    let received = listener
         .events(1, Duration::ZERO, Duration::from_millis(300))
         .await;
     assert!(
-        !json!(heard).to_string().contains("between us"),
-        "{heard:?}"
+        !json!(received).to_string().contains("between us"),
+        "{received:?}"
     );
 
     // Each of these calls is refused, with the reason.

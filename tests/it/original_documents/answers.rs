@@ -28,7 +28,7 @@ const ENDPOINTS: &str = "* /connect **POST** connects users to the server
 * /admin/admin.json **POST** Return server information in json format for admin panel purposes";
 
 #[tokio::test(flavor = "multi_thread")]
-async fn every_endpoint_is_there() {
+async fn every_endpoint_of_the_documents_exists() {
     let server = Server::start(&[("wake-connections-after", "0.05")]);
     let backend = Backend::of(&server);
     let id = backend.connect("alice", &["room"]).await;
@@ -99,7 +99,7 @@ const PRESENCE: &str = r#"{
 
 /// Checks that an event has all that the document shows. Its time has the same form, under the name
 /// that it has since 0.5.
-fn is_like(event: &Value, mut shown: Value) {
+fn assert_like(event: &Value, mut shown: Value) {
     let shown = shown.as_object_mut().unwrap();
     let date = shown.remove("date").unwrap();
     for (key, value) in shown {
@@ -126,14 +126,14 @@ async fn clients_receive_lists_of_these_objects() {
     let mut socket = WebSocket::open(&server.address, &conn_id).await.unwrap();
     let other = backend.connect("NAME_OF_POSTER", &["CHAN_NAME"]).await;
     let joined = socket.event().await;
-    is_like(&joined, filled(PRESENCE, &[("joined/parted", "joined")]));
+    assert_like(&joined, filled(PRESENCE, &[("joined/parted", "joined")]));
 
     let payload = ("MSG_PAYLOAD", "{\"any\": [\"thing\"]}");
     let message =
         json!([{"user": "NAME_OF_POSTER", "channel": "CHAN_NAME", "message": {"any": ["thing"]}}]);
     let uuid = backend.post("/message", message).await[0]["uuid"].clone();
     let message = socket.event().await;
-    is_like(&message, filled(NEW_MESSAGE, &[payload]));
+    assert_like(&message, filled(NEW_MESSAGE, &[payload]));
 
     let edit = json!([{"uuid": uuid, "channel": "CHAN_NAME", "message": {}}]);
     assert!(
@@ -163,7 +163,7 @@ async fn clients_receive_lists_of_these_objects() {
     }
     backend.post("/disconnect", json!({"conn_id": other})).await;
     let parted = socket.event().await;
-    is_like(&parted, filled(PRESENCE, &[("joined/parted", "parted")]));
+    assert_like(&parted, filled(PRESENCE, &[("joined/parted", "parted")]));
 
     let seen: BTreeSet<_> = events
         .iter()

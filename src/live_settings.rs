@@ -9,14 +9,14 @@ use crate::settings::Settings;
 use crate::signature::verifier::SignatureVerifier;
 
 /// The settings in force, and what is derived from them.
-pub struct InForce {
+pub struct CurrentSettings {
     /// The settings.
     pub settings: Settings,
     /// The check whether a caller may make signed calls.
     pub verifier: SignatureVerifier,
 }
 
-impl InForce {
+impl CurrentSettings {
     fn new(settings: Settings) -> Self {
         Self {
             verifier: SignatureVerifier::new(&settings),
@@ -28,26 +28,28 @@ impl InForce {
 /// A shared handle to the settings in force, which are replaced as a whole. All clones share them.
 /// Reading them takes no lock.
 #[derive(Clone)]
-pub struct Live(Arc<ArcSwap<InForce>>);
+pub struct LiveSettings(Arc<ArcSwap<CurrentSettings>>);
 
-impl Live {
+impl LiveSettings {
     /// Creates the handle with the settings of the server's start.
     pub fn new(settings: Settings) -> Self {
-        Self(Arc::new(ArcSwap::from_pointee(InForce::new(settings))))
+        Self(Arc::new(ArcSwap::from_pointee(CurrentSettings::new(
+            settings,
+        ))))
     }
 
     /// Returns what is in force now, for code that does not wait while it uses the result.
-    pub fn now(&self) -> Guard<Arc<InForce>> {
+    pub fn current(&self) -> Guard<Arc<CurrentSettings>> {
         self.0.load()
     }
 
     /// Returns what is in force now, for code that waits while it uses the result.
-    pub fn snapshot(&self) -> Arc<InForce> {
+    pub fn snapshot(&self) -> Arc<CurrentSettings> {
         self.0.load_full()
     }
 
     /// Replaces what is in force. Requests that have already read the old settings keep using them.
     pub fn replace(&self, settings: Settings) {
-        self.0.store(Arc::new(InForce::new(settings)));
+        self.0.store(Arc::new(CurrentSettings::new(settings)));
     }
 }

@@ -11,17 +11,17 @@ use serde_json::json;
 use uuid::Uuid;
 
 use self::client::Client;
-use crate::support::agreement::{Member, agree};
+use crate::support::agreement::{Member, check_agreement};
 use crate::support::client::Backend;
 use crate::support::scale::scaled;
 use crate::support::server::Server;
 use crate::support::websocket::WebSocket;
 
 /// The number of pairs of calls that are under way at the same time.
-const AT_ONCE: usize = 32;
+const CONCURRENCY: usize = 32;
 
 /// Settings with which connections without a transport end soon.
-const SHORT_LIVES: &[(&str, &str)] = &[
+const SHORT_DEADLINES: &[(&str, &str)] = &[
     ("gc-conns-after", "2"),
     ("heartbeat-interval", "0.5"),
     ("wake-connections-after", "0.5"),
@@ -29,11 +29,11 @@ const SHORT_LIVES: &[(&str, &str)] = &[
 ];
 
 /// Returns a client that listens to these channels.
-async fn witness(server: &Server, backend: &Backend, channels: &[&str]) -> Member {
-    let conn_id = backend.connect("witness", channels).await;
+async fn listener(server: &Server, backend: &Backend, channels: &[&str]) -> Member {
+    let conn_id = backend.connect("listener", channels).await;
     let socket = WebSocket::open(&server.address, &conn_id).await.unwrap();
     Member {
-        user: "witness".to_owned(),
+        user: "listener".to_owned(),
         channels: channels.iter().map(|&name| name.to_owned()).collect(),
         socket,
     }
@@ -42,10 +42,10 @@ async fn witness(server: &Server, backend: &Backend, channels: &[&str]) -> Membe
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn connecting_and_disconnecting_the_same_id_at_the_same_time_leaves_no_ghost() {
     let pairs = scaled(1000, 10_000);
-    let server = Server::start(SHORT_LIVES);
+    let server = Server::start(SHORT_DEADLINES);
     let backend = Backend::of(&server);
     let channels = ["room", "hall", "yard", "roof"];
-    let witness = witness(&server, &backend, &channels).await;
+    let listener = listener(&server, &backend, &channels).await;
     let start = Instant::now();
     let pair = |index: usize| {
         let backend = backend.clone();
@@ -66,7 +66,7 @@ async fn connecting_and_disconnecting_the_same_id_at_the_same_time_leaves_no_gho
     };
     let known = stream::iter(0..pairs)
         .map(pair)
-        .buffer_unordered(AT_ONCE)
+        .buffer_unordered(CONCURRENCY)
         .filter(|known| std::future::ready(*known.as_ref().unwrap()));
     let known = known.count().await;
     println!(
@@ -74,17 +74,17 @@ async fn connecting_and_disconnecting_the_same_id_at_the_same_time_leaves_no_gho
          in {known} of them the connection was known",
         start.elapsed()
     );
-    agree(&backend, &mut [witness]).await;
+    check_agreement(&backend, &mut [listener]).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
-async fn whatever_clients_did_those_who_listen_in_the_end_are_those_who_are_present() {
+async fn present_users_are_those_who_listen_after_any_calls() {
     let (clients, steps) = (scaled(24, 64), scaled(500, 5000));
-    let server = Server::start(SHORT_LIVES);
+    let server = Server::start(SHORT_DEADLINES);
     let backend = Backend::of(&server);
     let storm = (0..clients).map(|index| {
         let client = Client::new(backend.clone(), server.address.clone(), index);
-        tokio::spawn(client.rage(steps))
+        tokio::spawn(client.run(steps))
     });
     let start = Instant::now();
     let clients = join_all(storm).await;
@@ -96,8 +96,8 @@ async fn whatever_clients_did_those_who_listen_in_the_end_are_those_who_are_pres
     let mut members = join_all(
         clients
             .into_iter()
-            .map(|client| client.unwrap().come_to_rest()),
+            .map(|client| client.unwrap().into_member()),
     )
     .await;
-    agree(&backend, &mut members).await;
+    check_agreement(&backend, &mut members).await;
 }

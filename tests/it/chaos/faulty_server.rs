@@ -12,7 +12,7 @@ use crate::support::scale::scaled;
 use crate::support::server::Server;
 
 /// Settings with short deadlines, so that absent users and connections are soon forgotten.
-const SHORT_LIVES: [(&str, &str); 8] = [
+const SHORT_DEADLINES: [(&str, &str); 8] = [
     ("gc-users-after", "1"),
     ("gc-channels-after", "1"),
     ("sweep-interval", "0.2"),
@@ -32,13 +32,13 @@ pub(super) struct Kill {
 
 impl Kill {
     /// Returns the distance of a time from the period in which the server may have been killed.
-    pub(super) fn away(&self, moment: Instant) -> Duration {
+    pub(super) fn distance(&self, moment: Instant) -> Duration {
         moment.max(self.ended) - moment.min(self.sent) - (self.ended - self.sent)
     }
 }
 
 /// A server that suffers faults, with the count of each.
-pub(super) struct Trouble {
+pub(super) struct FaultyServer {
     pub(super) server: Server,
     folder: Folder,
     pub(super) reloads: usize,
@@ -48,13 +48,13 @@ pub(super) struct Trouble {
     rounds: usize,
 }
 
-impl Trouble {
+impl FaultyServer {
     /// Starts a server whose file is written with this `store_sync`.
     pub(super) fn start(sync: &str) -> Self {
         let folder = Folder::new();
         let (path, settings) = (folder.path("store.sqlite"), folder.path("settings.toml"));
         std::fs::write(&settings, "").unwrap();
-        let mut flags = SHORT_LIVES.to_vec();
+        let mut flags = SHORT_DEADLINES.to_vec();
         flags.extend([
             ("gc-conns-after", scaled("5", "10")),
             ("config", settings.as_str()),
@@ -73,7 +73,7 @@ impl Trouble {
     }
 
     /// Reloads, stops and kills the server in turn, until just before the last stop.
-    pub(super) async fn make_until_the_last_stop(mut self, rounds: usize) -> Self {
+    pub(super) async fn run_until_last_stop(mut self, rounds: usize) -> Self {
         self.rounds = rounds;
         loop {
             self.rounds -= 1;
@@ -89,10 +89,10 @@ impl Trouble {
     }
 
     /// Executes the rest of the rounds.
-    pub(super) async fn make_to_the_end(self) -> Self {
-        let trouble = self.kill_and_reload().await;
+    pub(super) async fn run_to_end(self) -> Self {
+        let faulty_server = self.kill_and_reload().await;
         pause().await;
-        trouble
+        faulty_server
     }
 
     async fn kill_and_reload(mut self) -> Self {
@@ -142,7 +142,7 @@ impl Trouble {
     }
 
     /// Stops the server and starts it once more, to see what its file holds.
-    pub(super) async fn start_afresh(mut self) -> Self {
+    pub(super) async fn restart_from_file(mut self) -> Self {
         self.server.begin_stop();
         assert!(self.server.end().await.success());
         self.start_again().await
@@ -153,7 +153,7 @@ async fn pause() {
     sleep(Duration::from_millis(scaled(700, 4000))).await;
 }
 
-impl fmt::Debug for Trouble {
+impl fmt::Debug for FaultyServer {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let kills = self.kills.len();
         let (reloads, stops) = (self.reloads, self.stops);

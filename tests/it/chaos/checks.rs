@@ -5,41 +5,41 @@ use std::time::{Duration, Instant};
 
 use tokio::net::TcpStream;
 
-use super::trouble::Trouble;
+use super::faulty_server::FaultyServer;
 use super::world::Plan;
-use crate::metrics::reading::Numbers;
-use crate::support::agreement::agree_on;
+use crate::metrics::reading::Metrics;
+use crate::support::agreement::wait_for_agreement;
 use crate::support::client::Backend;
 use crate::support::eventually;
 use crate::support::server::Server;
 
 /// The longest time that unused state may stay: `gc_conns_after` and the sweeps, and some more for
 /// a busy machine.
-const PATIENCE: Duration = Duration::from_secs(30);
+const TIMEOUT: Duration = Duration::from_secs(30);
 
 /// The number of additional descriptors that may be open, for the requests that check the server.
-const FEW_DESCRIPTORS: u64 = 5;
+const EXTRA_DESCRIPTORS: u64 = 5;
 
 /// The number of additional kilobytes that the server may keep when all clients have left: the
 /// reserve of its allocator, and the answers to calls with an `Idempotency-Key`.
-const KEPT: u64 = 24 << 10;
+const EXTRA_MEMORY: u64 = 24 << 10;
 
 /// The additional kilobytes for each client. Memory that was allocated for all clients at once
 /// stays with the process, for later clients.
-const KEPT_FOR_EACH: u64 = 64;
+const EXTRA_MEMORY_PER_CLIENT: u64 = 64;
 
 /// The resources that the server uses.
 #[derive(Debug)]
-pub(super) struct Needs {
+pub(super) struct Resources {
     /// The resident memory in kilobytes.
     memory: u64,
     descriptors: u64,
 }
 
-impl Needs {
+impl Resources {
     /// Returns the resources that the server uses after it has answered something.
     pub(super) async fn of(server: &Server, backend: &Backend) -> Self {
-        Numbers::read(backend).await;
+        Metrics::read(backend).await;
         Self {
             memory: server.memory(),
             descriptors: server.descriptors(),
@@ -48,13 +48,13 @@ impl Needs {
 }
 
 /// Waits until rosters and actors are exactly those of the clients.
-pub(super) async fn everyone_is_there(backend: &Backend, plan: &Plan) {
+pub(super) async fn wait_for_all_clients(backend: &Backend, plan: &Plan) {
     let members = (0..plan.clients).map(|client| {
         let channels = plan.channels_of(client).into_iter();
         (Plan::user(client), channels.collect::<BTreeSet<_>>())
     });
     let members: Vec<_> = members.collect();
-    agree_on(backend, members.iter().map(|(user, rooms)| (user, rooms))).await;
+    wait_for_agreement(backend, members.iter().map(|(user, rooms)| (user, rooms))).await;
     let users = plan.clients.div_ceil(2) as f64;
     let of_kind = |kind: usize| (plan.clients + 2 - kind) / 3;
     wait_for(
@@ -81,19 +81,19 @@ pub(super) async fn everyone_is_there(backend: &Backend, plan: &Plan) {
         ],
     )
     .await;
-    let now = Numbers::read(backend).await;
+    let now = Metrics::read(backend).await;
     assert!(now.get("channelstream_takeovers_total") > 0.0);
 }
 
-/// Waits until nothing of the former clients is left, in memory and in the file. `forgotten` are
+/// Waits until nothing of the former clients is left, in memory and in the file. `abandoned` are
 /// the sockets of clients that have vanished.
-pub(super) async fn nothing_is_left(
-    trouble: Trouble,
+pub(super) async fn wait_until_empty(
+    faulty_server: FaultyServer,
     backend: &Backend,
-    forgotten: Vec<TcpStream>,
-    (before, plan): (&Needs, &Plan),
-) -> Trouble {
-    const NOTHING: [(&str, f64); 10] = [
+    abandoned: Vec<TcpStream>,
+    (before, plan): (&Resources, &Plan),
+) -> FaultyServer {
+    const EMPTY: [(&str, f64); 10] = [
         (r#"channelstream_actors{kind="channel"}"#, 0.0),
         (r#"channelstream_actors{kind="user"}"#, 0.0),
         (r#"channelstream_actors{kind="connection"}"#, 0.0),
@@ -105,29 +105,30 @@ pub(super) async fn nothing_is_left(
         ("channelstream_history_bytes", 0.0),
         ("channelstream_pending_calls", 0.0),
     ];
-    wait_for(backend, &NOTHING).await;
+    wait_for(backend, &EMPTY).await;
     // A socket that stays open after the answer of a poll may be used again for 75 seconds.
-    drop(forgotten);
+    drop(abandoned);
     eventually("all sockets are closed", async || {
-        trouble.server.descriptors() <= before.descriptors + FEW_DESCRIPTORS
+        faulty_server.server.descriptors() <= before.descriptors + EXTRA_DESCRIPTORS
     })
     .await;
-    let after = Needs::of(&trouble.server, backend).await;
+    let after = Resources::of(&faulty_server.server, backend).await;
     println!("before: {before:?}, when all have left: {after:?}");
     assert!(
-        after.memory <= before.memory + KEPT + KEPT_FOR_EACH * plan.clients as u64,
+        after.memory
+            <= before.memory + EXTRA_MEMORY + EXTRA_MEMORY_PER_CLIENT * plan.clients as u64,
         "before: {before:?}, when all have left: {after:?}"
     );
-    let trouble = trouble.start_afresh().await;
-    wait_for(backend, &NOTHING).await;
-    trouble
+    let faulty_server = faulty_server.restart_from_file().await;
+    wait_for(backend, &EMPTY).await;
+    faulty_server
 }
 
 /// Waits until the server reports these numbers.
 async fn wait_for(backend: &Backend, expected: &[(&str, f64)]) {
     let start = Instant::now();
     loop {
-        let now = Numbers::read(backend).await;
+        let now = Metrics::read(backend).await;
         let is_wrong = |(name, value): &&(&str, f64)| now.find(name) != Some(*value);
         let wrong: Vec<_> = expected.iter().filter(is_wrong).collect();
         if wrong.is_empty() {
@@ -135,7 +136,7 @@ async fn wait_for(backend: &Backend, expected: &[(&str, f64)]) {
         }
         let found: Vec<_> = wrong.iter().map(|(name, _)| now.find(name)).collect();
         assert!(
-            start.elapsed() < PATIENCE,
+            start.elapsed() < TIMEOUT,
             "the server reports {found:?} instead of {wrong:?}"
         );
         tokio::time::sleep(Duration::from_millis(50)).await;

@@ -10,12 +10,12 @@ use tokio::task::JoinHandle;
 use super::server::Server;
 
 /// A websocket that is read until it ends. It answers no pings.
-pub(crate) struct Drain {
+pub(crate) struct DiscardingClient {
     reading: JoinHandle<()>,
     bytes: Arc<AtomicUsize>,
 }
 
-impl Drain {
+impl DiscardingClient {
     /// Opens the websocket, and waits for the answer to its handshake.
     pub(crate) async fn open(server: &Server, conn_id: &str) -> Self {
         let mut stream = TcpStream::connect(&server.address).await.unwrap();
@@ -45,7 +45,7 @@ impl Drain {
     }
 }
 
-impl Drop for Drain {
+impl Drop for DiscardingClient {
     fn drop(&mut self) {
         self.reading.abort();
     }

@@ -15,12 +15,12 @@ const PIECE: usize = 16 << 10;
 const PIECES: usize = 4096;
 
 /// A proxy that delays each byte, and the end of each stream, by the same time in both directions.
-pub(crate) struct SlowWire {
+pub(crate) struct SlowProxy {
     pub(crate) address: String,
 }
 
 /// An item that is on its way.
-enum Cargo {
+enum Segment {
     Bytes(Vec<u8>),
     /// The sender has closed its direction (FIN).
     End,
@@ -28,7 +28,7 @@ enum Cargo {
     Reset,
 }
 
-impl SlowWire {
+impl SlowProxy {
     /// Listens on a free port and carries every connection to this server.
     pub(crate) async fn to(server: &str, delay: Duration) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
@@ -68,14 +68,14 @@ async fn pass(from: &TcpStream, to: &TcpStream, delay: Duration) -> io::Result<(
     let (departures, mut arrivals) = mpsc::channel(PIECES);
     let depart = async {
         loop {
-            let cargo = match read(from).await {
-                Ok(bytes) if bytes.is_empty() => Cargo::End,
-                Ok(bytes) => Cargo::Bytes(bytes),
-                Err(_) => Cargo::Reset,
+            let segment = match read(from).await {
+                Ok(bytes) if bytes.is_empty() => Segment::End,
+                Ok(bytes) => Segment::Bytes(bytes),
+                Err(_) => Segment::Reset,
             };
-            let is_last = !matches!(cargo, Cargo::Bytes(_));
+            let is_last = !matches!(segment, Segment::Bytes(_));
             if departures
-                .send((Instant::now() + delay, cargo))
+                .send((Instant::now() + delay, segment))
                 .await
                 .is_err()
                 || is_last
@@ -85,18 +85,18 @@ async fn pass(from: &TcpStream, to: &TcpStream, delay: Duration) -> io::Result<(
         }
     };
     let arrive = async {
-        while let Some((at, cargo)) = arrivals.recv().await {
+        while let Some((at, segment)) = arrivals.recv().await {
             sleep_until(at).await;
-            match cargo {
-                Cargo::Bytes(bytes) => {
+            match segment {
+                Segment::Bytes(bytes) => {
                     if let Err(error) = write(to, &bytes).await {
                         // The reset travels back with the same delay.
                         sleep(delay).await;
                         return Err(error);
                     }
                 }
-                Cargo::End => return SockRef::from(to).shutdown(std::net::Shutdown::Write),
-                Cargo::Reset => return Err(io::ErrorKind::ConnectionReset.into()),
+                Segment::End => return SockRef::from(to).shutdown(std::net::Shutdown::Write),
+                Segment::Reset => return Err(io::ErrorKind::ConnectionReset.into()),
             }
         }
         Ok(())
