@@ -106,7 +106,7 @@ enum CallState {
     /// missing part.
     Interrupted,
     /// The call is under way. Repeats wait for its answer.
-    UnderWay(Vec<oneshot::Sender<Claimed>>),
+    UnderWay(VecDeque<oneshot::Sender<Claimed>>),
     /// The call was answered.
     Done(ByteString),
 }
@@ -129,7 +129,7 @@ impl Ledger {
         let now = Moment::now();
         kept.sort_unstable_by_key(|(_, call)| std::cmp::Reverse(now.since(call.begun_at)));
         let mut ledger = Self {
-            held: common.memory().last(0),
+            held: common.memory().hold_lasting(0),
             common,
             calls: HashMap::new(),
             done: VecDeque::new(),
@@ -233,7 +233,7 @@ impl Handler<ClaimKey> for Ledger {
                 place.insert(Call {
                     digest,
                     claim,
-                    state: CallState::UnderWay(Vec::new()),
+                    state: CallState::UnderWay(VecDeque::new()),
                 });
                 // Noted before anything of the call is done.
                 self.note(&key);
@@ -246,14 +246,14 @@ impl Handler<ClaimKey> for Ledger {
                 match state {
                     CallState::Done(answer) => Ok(Claimed::Done(answer.clone())),
                     CallState::Interrupted => {
-                        *state = CallState::UnderWay(Vec::new());
+                        *state = CallState::UnderWay(VecDeque::new());
                         Ok(Claimed::First(claim))
                     }
                     CallState::UnderWay(waiting) => {
                         let (settled, answer) = oneshot::channel();
-                        waiting.push(settled);
+                        waiting.push_back(settled);
                         // If the first call fails, a repeat that waits takes its place.
-                        return Box::pin(async { answer.await.map_err(|_| Refused::SOON) });
+                        return Box::pin(async { answer.await.map_err(|_| Refused::TRY_AGAIN) });
                     }
                 }
             }
@@ -282,10 +282,10 @@ impl Handler<Settle> for Ledger {
                 self.note(&key);
                 self.done.push_back((Moment::now(), key));
             }
-            // A repeat that still waits takes the place of the call.
+            // The first repeat that still waits takes the place of the call.
             CallEnd::Failed(outcome) => {
                 claim.is_repeat |= outcome == Outcome::Unknown;
-                while let Some(repeat) = waiting.pop() {
+                while let Some(repeat) = waiting.pop_front() {
                     if repeat.send(Claimed::First(*claim)).is_ok() {
                         return;
                     }

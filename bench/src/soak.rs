@@ -1,14 +1,14 @@
 //! The soak test: this server runs for a long time at half of its capacity on this machine, while
 //! clients come and go, publish and poll. Nothing may grow.
-//! First a short run finds the number of messages a second that reach all subscribers. Then a new
+//! First a short run finds the number of messages a second that reach all subscribers. Then the
 //! server gets half of that at a steady rate. When it has warmed up, the medians of the first and
 //! the last tenth of the time are compared.
 
-mod crowd;
+mod clients;
 mod growth;
 mod sample;
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail, ensure};
@@ -16,12 +16,12 @@ use clap::Args;
 use tokio::task::LocalSet;
 use tokio::time::{Instant, sleep_until};
 
-use self::crowd::Crowd;
+use self::clients::TransientClients;
 use self::growth::Growth;
 use self::sample::{Sample, Sampler};
 use crate::compare::Contender;
-use crate::report::readable;
-use crate::scenario::{Bench, Common, Load, Pace, Running};
+use crate::report::format_number;
+use crate::scenario::{Bench, Common, Load, Pace, RunningLoad};
 use crate::tally::Faults;
 
 /// The number of channels of the load.
@@ -30,8 +30,10 @@ const CHANNELS: usize = 50;
 const LISTENERS: usize = 20;
 const PUBLISHERS: usize = 8;
 
-/// The duration in seconds of the run that finds the capacity.
-const FINDING: f64 = 10.0;
+/// The duration in seconds of the run that finds the capacity. It is longer than logs keep entries,
+/// so the logs fill at the highest rate, and the server allocates the memory that a later burst
+/// needs: after each pause of the machine the publishers make up for what they did not send.
+const CAPACITY_RUN_SECONDS: f64 = 20.0;
 
 /// The share of the time in which the server warms up: logs fill, and memory is allocated once.
 const WARM_UP: f64 = 0.2;
@@ -73,26 +75,21 @@ impl Soak {
         // The server starts in another folder.
         let program = self.server.canonicalize();
         let program = program.with_context(|| format!("{} is not there", self.server.display()))?;
-        let rate = match self.rate {
-            Some(rate) => rate,
-            None => {
-                let capacity = find_capacity(&program).await?;
-                println!("capacity: {} messages/s", readable(capacity));
-                capacity / 2.0
-            }
-        };
         let server = Contender::Channelstream.start(&program)?;
         let bench = server.bench("soak")?;
-        let crowd = Crowd::gather(&bench.target, CHANNELS, CHANNELS * LISTENERS);
-        let running = Running::start(load(Pace::PerSecond(rate)), &bench).await?;
+        let capacity = find_capacity(&bench).await?;
+        println!("capacity: {} messages/s", format_number(capacity));
+        let rate = self.rate.unwrap_or(capacity / 2.0);
+        let clients = TransientClients::start(&bench.target, CHANNELS, CHANNELS * LISTENERS);
+        let running = RunningLoad::start(load(Pace::PerSecond(rate)), &bench).await?;
         println!(
             "load: {} messages/s to {CHANNELS} channels with {LISTENERS} listeners each, \
              for {} seconds",
-            readable(rate),
-            readable(self.seconds)
+            format_number(rate),
+            format_number(self.seconds)
         );
         let samples = self.watch(&bench).await?;
-        let visits = crowd.leave().await?;
+        let counts = clients.leave().await?;
         let Faults {
             lost,
             doubled,
@@ -101,7 +98,7 @@ impl Soak {
         println!(
             "clients that came and went: {}, polls answered: {}; deliveries lost: {lost}, doubled: \
              {doubled}, out of order: {disordered}",
-            visits.visits, visits.polls
+            counts.visits, counts.polls
         );
         let growth = Growth::between_tenths(&samples);
         println!("{}", growth.table());
@@ -109,7 +106,7 @@ impl Soak {
             lost + doubled + disordered == 0,
             "deliveries were lost, doubled or out of order"
         );
-        match growth.what_grew().as_slice() {
+        match growth.grown_values().as_slice() {
             [] => Ok(()),
             grown => bail!("grew in {} seconds: {}", self.seconds, grown.join(", ")),
         }
@@ -121,7 +118,7 @@ impl Soak {
         let warm_up = (self.seconds * WARM_UP).clamp(shortest, longest);
         bench
             .progress
-            .pass("warming up", Duration::from_secs_f64(warm_up))
+            .wait("warming up", Duration::from_secs_f64(warm_up))
             .await;
         let mut sampler = Sampler::new(bench).await?;
         let rest = self.seconds - warm_up;
@@ -139,13 +136,11 @@ impl Soak {
     }
 }
 
-/// Finds the number of messages a second that a server can publish if each has reached all
+/// Finds the number of messages a second that the server can publish if each has reached all
 /// subscribers before the next.
-async fn find_capacity(server: &Path) -> Result<f64> {
-    let server = Contender::Channelstream.start(server)?;
-    let bench = server.bench("capacity")?;
-    let running = Running::start(load(Pace::WhenReceived), &bench).await?;
-    let interval = running.measure(&bench, "finding the capacity").await?;
+async fn find_capacity(bench: &Bench) -> Result<f64> {
+    let running = RunningLoad::start(load(Pace::WhenReceived), bench).await?;
+    let interval = running.measure(bench, "finding the capacity").await?;
     running.end().await?;
     Ok(interval.publications as f64 / interval.seconds)
 }
@@ -158,7 +153,7 @@ fn load(pace: Pace) -> Load {
         pace,
         common: Common {
             size: 200,
-            seconds: FINDING,
+            seconds: CAPACITY_RUN_SECONDS,
         },
     }
 }

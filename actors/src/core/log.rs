@@ -214,6 +214,7 @@ impl Log {
         if let Some(changes) = &mut self.changes {
             changes.appended.push(entry.clone());
         }
+        self.reserve_one();
         self.entries.push_back(entry);
         self.trim(now);
     }
@@ -231,7 +232,7 @@ impl Log {
             }
             self.drop_oldest();
         }
-        self.give_back();
+        self.shrink();
         self.entries.len() < before
     }
 
@@ -240,7 +241,7 @@ impl Log {
         while self.bytes > bytes && !self.is_empty() {
             self.drop_oldest();
         }
-        self.give_back();
+        self.shrink();
     }
 
     fn drop_oldest(&mut self) {
@@ -250,10 +251,20 @@ impl Log {
         }
     }
 
+    /// Makes room for one more entry. The capacity grows in steps of an eighth. If it doubled, the
+    /// memory of a server would depend on whether each log has once passed a power of two.
+    fn reserve_one(&mut self) {
+        let count = self.entries.len();
+        if count == self.entries.capacity() {
+            self.entries.reserve_exact(count / 8 + 4);
+        }
+    }
+
     /// Frees the memory that a burst of entries needed.
-    fn give_back(&mut self) {
-        if self.entries.capacity() > 4 * self.entries.len().max(16) {
-            self.entries.shrink_to(2 * self.entries.len());
+    fn shrink(&mut self) {
+        let count = self.entries.len();
+        if self.entries.capacity() > count + count / 2 + 16 {
+            self.entries.shrink_to(count + count / 4);
         }
     }
 
