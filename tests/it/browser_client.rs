@@ -241,8 +241,8 @@ async fn a_page_of_the_original_works() {
     assert_eq!(
         both,
         [
-            json!(["received", "message"]),
-            json!(["messageCallback", 200, "object"])
+            json!(["messageCallback", 200, "object"]),
+            json!(["received", "message"])
         ]
     );
     assert_eq!(

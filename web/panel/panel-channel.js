@@ -138,7 +138,13 @@ export class ChannelView {
         const form = this.#settings;
         form.append(
             ...boxes,
-            element('label', {}, 'Messages kept in the history ', size, element('code', {}, size.name)),
+            element(
+                'label',
+                {},
+                'Messages kept in the history ',
+                size,
+                element('code', {}, size.name),
+            ),
             element('button', { className: 'primary' }, 'Save'),
         );
         // The server's values must not overwrite what the operator is changing.

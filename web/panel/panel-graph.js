@@ -41,6 +41,8 @@ export class Graph {
         this.#title = title;
         this.#words = words;
         this.#plot = element('div', { className: 'plot', tabIndex: 0, role: 'img' }, this.#svg);
+        // A graph has no values until the first samples arrive.
+        this.#plot.ariaLabel = 'The graph has no values yet.';
         this.element = element('div', { className: 'graph' }, this.#plot, this.#readout);
         this.#plot.onpointermove = ({ offsetX }) => this.#showMoment(this.#timeAt(offsetX));
         this.#plot.onpointerleave = this.#plot.onblur = () => this.#showMoment(null);
