@@ -123,8 +123,11 @@ deny: .tools target/tools/bin/cargo-deny
 docs: .tools target/tools/bin/mdbook
 	packaging/docs.sh
 
+# Compiled with few optimizations, since each of these programs runs for seconds.
 target/tools/bin/%:
-	cargo install --quiet --locked --root target/tools $*
+	CARGO_PROFILE_RELEASE_OPT_LEVEL=1 CARGO_PROFILE_RELEASE_LTO=off \
+		CARGO_PROFILE_RELEASE_CODEGEN_UNITS=16 CARGO_PROFILE_RELEASE_DEBUG=0 \
+		cargo install --quiet --locked --root target/tools $*
 
 # Installs a browser for the tests of pages.
 .browser:
