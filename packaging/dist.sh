@@ -42,6 +42,9 @@ if [ "$architecture" = amd64 ]; then # What follows is the same for all machines
 
     echo "dist: the crates"
     cargo publish --workspace --dry-run --locked --allow-dirty
+    # The dry run keeps no crates.
+    cargo package --quiet --no-verify --locked --allow-dirty -p channelstream-actors \
+        -p channelstream
     cp target/package/channelstream{,-actors}-"$version".crate "$dist"
 
     echo "dist: the list of dependencies"
