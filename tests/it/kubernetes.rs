@@ -11,6 +11,9 @@ use crate::support::server::command;
 
 const MANIFEST: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/docs/deploy/kubernetes.yml");
 
+/// The oldest version of Kubernetes that `docs/deployment.md` names.
+const OLDEST_VERSION: &str = "1.25";
+
 /// A script that reads a file of YAML documents and prints them as JSON.
 const TO_JSON: &str =
     "import json, sys, yaml; print(json.dumps(list(yaml.safe_load_all(open(sys.argv[1])))))";
@@ -27,9 +30,15 @@ fn run(program: &str, arguments: &[&str]) -> Output {
     Command::new(program).args(arguments).output().unwrap()
 }
 
-/// Returns whether a manifest is valid, and the output of the check.
+/// Returns whether a manifest is valid in the newest version of Kubernetes that the tool knows, and
+/// the output of the check.
 fn validate(path: &str) -> (bool, String) {
-    let output = run("kubernetes-validate", &["--strict", path]);
+    validate_with(&["--strict", path])
+}
+
+/// Returns whether a manifest is valid, and the output of the check with these arguments.
+fn validate_with(arguments: &[&str]) -> (bool, String) {
+    let output = run("kubernetes-validate", arguments);
     let said = String::from_utf8([output.stdout, output.stderr].concat()).unwrap();
     (output.status.success(), said)
 }
@@ -65,6 +74,9 @@ fn the_example_for_kubernetes_is_valid_and_a_mistake_in_it_is_found() {
     let (is_valid, said) = validate(MANIFEST);
     assert!(is_valid, "{said}");
     assert_eq!(said.matches(" passed for resource ").count(), 5, "{said}");
+    let (is_valid, said) =
+        validate_with(&["--kubernetes-version", OLDEST_VERSION, "--strict", MANIFEST]);
+    assert!(is_valid, "{said}");
     let text = std::fs::read_to_string(MANIFEST).unwrap();
     let folder = Folder::new();
     for (right, wrong) in [

@@ -55,8 +55,11 @@ fn the_server_imports_downwards_only() {
 }
 
 #[test]
-fn every_file_that_the_architecture_names_exists() {
-    let page = include_str!("../../docs/architecture.md");
+fn every_file_that_the_architecture_and_the_page_about_tests_name_exists() {
+    let page = concat!(
+        include_str!("../../docs/architecture.md"),
+        include_str!("../../docs/testing.md")
+    );
     let folders = [
         "actors/src",
         "actors/tests",
