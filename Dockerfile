@@ -1,12 +1,7 @@
 # Builds the server as a static program, then an image with nothing else in it.
 FROM rust:1.95-slim-bookworm AS build
 WORKDIR /source
-ENV CARGO_PROFILE_RELEASE_STRIP=symbols
-# A target is named so that build scripts and macros are not linked statically, which fails.
-RUN printf '#!/bin/sh\n\
-exec env RUSTFLAGS="-C target-feature=+crt-static" cargo build --release --locked \\\n\
-    --target "$(uname -m)-unknown-linux-gnu" --bin channelstream\n' > /usr/local/bin/build-server \
-    && chmod +x /usr/local/bin/build-server
+COPY packaging/static.sh packaging/
 
 # The dependencies have a layer of their own, which stays as long as the manifests do. They are
 # built with empty files in place of the sources.
@@ -17,11 +12,11 @@ COPY fuzz/Cargo.toml fuzz/
 RUN mkdir -p src actors/src bench/src fuzz/src benches tests/it \
     && touch src/lib.rs actors/src/lib.rs benches/pieces.rs tests/it/main.rs \
     && for crate in . bench fuzz; do echo 'fn main() {}' > $crate/src/main.rs; done \
-    && build-server
+    && packaging/static.sh
 
 COPY . .
 # Newer than what was built of the empty files.
-RUN touch src/lib.rs src/main.rs actors/src/lib.rs && build-server
+RUN touch src/lib.rs src/main.rs actors/src/lib.rs && packaging/static.sh
 # The files of the image. The other command of the original is the same program under another
 # name.
 RUN mkdir -p /image/bin /image/state \

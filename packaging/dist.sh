@@ -17,9 +17,7 @@ rm -rf "$dist"
 mkdir -p "$dist"
 
 echo "dist: the program"
-# A target is named so that build scripts and macros are not linked statically, which fails.
-RUSTFLAGS="${RUSTFLAGS:-} -C target-feature=+crt-static" CARGO_PROFILE_RELEASE_STRIP=symbols \
-    cargo build --release --locked --bin channelstream --target "$target" --target-dir target/static
+packaging/static.sh "$target" --target-dir target/static
 program=target/static/$target/release/channelstream
 name=channelstream-$version-${target%%-*}-linux
 mkdir -p "$dist/$name"
@@ -49,7 +47,7 @@ if [ "$architecture" = amd64 ]; then # What follows is the same for all machines
 
     echo "dist: the list of dependencies"
     target/tools/bin/cargo-cyclonedx cyclonedx --quiet --format json --all --override-filename sbom
-    mv sbom.json "$dist/channelstream-$version.cdx.json" 2>/dev/null
+    mv sbom.json "$dist/channelstream-$version.cdx.json"
     git ls-files --others --exclude-standard -- '*sbom.json' | xargs -r rm
 fi
 

@@ -15,6 +15,8 @@ stop() {
 }
 trap 'stop; rm -rf "$folder"' EXIT
 now() { date +%s%3N; }
+# By its full path, since it is started without any variable.
+chroot=$(PATH=$PATH:/usr/sbin:/sbin command -v chroot)
 
 # Starts a command that serves on $port, and waits until it is ready.
 serve() {
@@ -49,7 +51,7 @@ echo "prove: the checksums fit"
 began=$(now)
 mkdir "$folder/root"
 tar -C "$folder/root" --strip-components 1 -xzf "$dist"/channelstream-*-x86_64-linux.tar.gz
-serve env -i "${settings[@]}" chroot "$folder/root" /channelstream
+serve env -i "${settings[@]}" "$chroot" "$folder/root" /channelstream
 call() { # PATH BODY
     local signature
     signature=$(env "${settings[@]}" "$folder/root/channelstream" sign "$1")
@@ -91,7 +93,7 @@ echo "prove: the Debian package"
 mkdir "$folder/debian"
 dpkg-deb --extract "$dist"/channelstream_*_amd64.deb "$folder/debian"
 dpkg-deb --info "$dist"/channelstream_*_amd64.deb >/dev/null
-serve env -i "${settings[@]}" chroot "$folder/debian" /usr/bin/channelstream
+serve env -i "${settings[@]}" "$chroot" "$folder/debian" /usr/bin/channelstream
 stop
 
 echo "prove: the crates"
