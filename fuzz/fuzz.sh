@@ -5,6 +5,7 @@ set -euo pipefail
 cd "$(dirname "$0")/.."
 
 all="bodies client_frames last_event_id proxy_headers query settings_ini settings_toml signature"
+all="$all socket_io_packets"
 targets=${FUZZ_TARGETS:-$all}
 seconds=${FUZZ_SECONDS:-600}
 jobs=${FUZZ_JOBS:-$(nproc)}
@@ -25,6 +26,7 @@ parser() {
 	settings_ini) echo src/settings/{file,ini,load}.rs ;;
 	settings_toml) echo src/settings/{file,toml_file}.rs ;;
 	signature) echo src/signature/{signer,signers,verifier}.rs ;;
+	socket_io_packets) echo src/transport/socket_io/packet.rs ;;
 	esac
 }
 

@@ -8,7 +8,7 @@ use crate::api::{
     channel_config, connect, delete, disconnect, edit, health, info, message, metrics, subscribe,
     unsubscribe, user_state,
 };
-use crate::transport::{event_stream, long_poll, upgrade};
+use crate::transport::{event_stream, long_poll, socket_io, upgrade};
 
 /// Registers all calls. A call that is missing here is neither served nor described.
 pub fn register(app: &mut ServiceConfig<'_>) {
@@ -42,6 +42,7 @@ pub fn register_for_clients(app: &mut ServiceConfig<'_>) {
     app.service(upgrade::open)
         .service(event_stream::open)
         .service(long_poll::listen)
+        .service(socket_io::open)
         .service(disconnect::disconnect)
         .service(disconnect::disconnect_by_query);
 }

@@ -13,7 +13,7 @@ use thiserror::Error;
 
 use crate::client_limits::RateExceeded;
 use crate::error_name::{ERROR_NAME, ErrorName};
-use crate::openapi::answers::Refusal;
+use crate::openapi::answers::{Refusal, SocketIoRefusal};
 use crate::signature::SignatureFlaw;
 use crate::signature::verifier::NotVerified;
 use crate::validation::errors::Errors;
@@ -86,12 +86,15 @@ pub enum ApiError {
     /// The request for `/ws` does not ask for an upgrade.
     #[error("this path is a websocket and needs an upgrade: {0}")]
     NoUpgrade(String),
-    /// The request asks for an upgrade or a tunnel on a path that is not `/ws`.
+    /// The request asks for an upgrade or a tunnel on a path that is not a websocket.
     #[error(
-        "only /ws can be upgraded to a websocket; send this request without Upgrade, and not by \
-         CONNECT"
+        "only /ws and /socket.io/ can be upgraded to a websocket; send this request without \
+         Upgrade, and not by CONNECT"
     )]
     Upgrade,
+    /// A Socket.IO client asks for something that this server does not offer.
+    #[error("{}", .0.message)]
+    SocketIo(SocketIoRefusal),
     /// The request came through a proxy while the server uses a default secret.
     #[error(
         "This request came through a proxy (it has the header {header}), but the server uses the \
@@ -245,6 +248,7 @@ impl ApiError {
             Self::UnknownConnection => ErrorName::UnknownConnection,
             Self::NoUpgrade(_) => ErrorName::UpgradeRequired,
             Self::Upgrade => ErrorName::UpgradeNotOffered,
+            Self::SocketIo(_) => ErrorName::SocketIoRefused,
             Self::DefaultSecretBehindProxy { .. } => ErrorName::DefaultSecretBehindProxy,
             Self::NotHttps => ErrorName::HttpsOnly,
             Self::ForeignPage => ErrorName::ForeignPage,
@@ -376,7 +380,7 @@ impl ResponseError for ApiError {
             Self::Invalid(_) | Self::InvalidQuery(_) | Self::BadQuery(_) => {
                 StatusCode::UNPROCESSABLE_ENTITY
             }
-            Self::NotJson { .. } | Self::Upgrade => StatusCode::BAD_REQUEST,
+            Self::NotJson { .. } | Self::Upgrade | Self::SocketIo(_) => StatusCode::BAD_REQUEST,
             Self::TooLarge { .. } | Self::TooLargeUnsigned { .. } => StatusCode::PAYLOAD_TOO_LARGE,
             Self::TooSlow(_) => StatusCode::REQUEST_TIMEOUT,
             Self::NoUpgrade(_) => StatusCode::UPGRADE_REQUIRED,
@@ -410,6 +414,7 @@ impl ResponseError for ApiError {
             Self::BadSignature(_) => response.json(Refusal::of("Bad Signature")),
             Self::Invalid(errors) | Self::InvalidQuery(errors) => response.json(errors),
             Self::BadQuery(message) => response.json([message]),
+            Self::SocketIo(refusal) => response.json(refusal),
             Self::NoUpgrade(_) => response
                 .insert_header((header::UPGRADE, "websocket"))
                 .json(Refusal::of(self.to_string())),

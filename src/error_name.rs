@@ -38,6 +38,8 @@ error_names! {
     NotJson = "not-json";
     /// The request asks for an upgrade that this path does not offer.
     UpgradeNotOffered = "upgrade-not-offered";
+    /// A Socket.IO client asks for something that this server does not offer.
+    SocketIoRefused = "socket-io-refused";
     /// The signature does not match.
     BadSignature = "bad-signature";
     /// The signature matches, but is too old.

@@ -17,7 +17,7 @@ use utoipa_actix_web::AppExt;
 
 use crate::error::ApiError;
 use crate::extractors::operator::Operator;
-use crate::openapi::answers::Refusal;
+use crate::openapi::answers::{Refusal, SocketIoBadRequest, SocketIoRefusal};
 use crate::operators::sessions;
 use crate::validation::errors::Errors;
 use crate::{calls, signature};
@@ -61,7 +61,7 @@ impl Modify for Security {
             description = "Calls for operators and for programs that supervise the server."),
     ),
     // The answers that several calls share use these types. They are not collected from the calls.
-    components(schemas(Refusal, Errors)),
+    components(schemas(Refusal, SocketIoBadRequest, SocketIoRefusal, Errors)),
     modifiers(&Security),
 )]
 struct Description;

@@ -14,7 +14,7 @@ pub enum Purpose {
     Stream,
     /// A page that listens by long-poll.
     Poll,
-    /// A page that opens a websocket. Only this request may be upgraded.
+    /// A client that opens a websocket. Only this request may be upgraded.
     Socket,
     /// Every other request: paths that anyone may request, and paths that do not exist.
     Other,
@@ -39,7 +39,7 @@ impl Purpose {
             "/info" | "/admin/disconnect" | "/admin/admin.json" | "/admin/backup" => Self::Read,
             "/sse" => Self::Stream,
             "/listen" => Self::Poll,
-            "/ws" if method == Method::GET => Self::Socket,
+            "/ws" | "/socket.io" | "/socket.io/" if method == Method::GET => Self::Socket,
             _ => Self::Other,
         }
     }

@@ -8,6 +8,7 @@ use utoipa_actix_web::service_config::ServiceConfig;
 use crate::admin::{panel, sign_in};
 use crate::api::{disconnect, info};
 use crate::error_name::{ERROR_NAME, ErrorName};
+use crate::transport::socket_io;
 use crate::{assets, calls, openapi};
 
 /// The paths that a listening socket serves.
@@ -22,16 +23,16 @@ pub enum Exposure {
 /// Adds the paths of [`Exposure::Clients`] to an application.
 pub fn client_routes(app: &mut web::ServiceConfig) {
     calls::register_for_clients(&mut ServiceConfig::new(app));
-    app.service(at("/disconnect").route(route().to(disconnect::disconnect_by_any_method)))
-        .configure(assets::client_routes)
+    other_client_routes(app);
+    app.configure(assets::client_routes)
         .default_service(to(not_found));
 }
 
 /// Adds all paths to an application.
 pub fn routes(app: &mut web::ServiceConfig) {
     calls::register(&mut ServiceConfig::new(app));
+    other_client_routes(app);
     app.service(at("/info").route(route().to(info::show_info)))
-        .service(at("/disconnect").route(route().to(disconnect::disconnect_by_any_method)))
         .service(at("/admin/admin.json").route(post().to(panel::show_numbers)))
         .service(at("/admin").route(get().to(panel::show_panel)))
         .service(
@@ -47,6 +48,17 @@ pub fn routes(app: &mut web::ServiceConfig) {
         .configure(assets::routes)
         .configure(openapi::routes)
         .default_service(to(not_found));
+}
+
+/// Adds the paths of clients that the description leaves out.
+fn other_client_routes(app: &mut web::ServiceConfig) {
+    app.service(at("/disconnect").route(route().to(disconnect::disconnect_by_any_method)))
+        .service(resource("/socket.io/").default_service(to(socket_io::refuse_method)))
+        .service(
+            resource("/socket.io")
+                .route(get().to(socket_io::open_without_slash))
+                .default_service(to(socket_io::refuse_method)),
+        );
 }
 
 fn at(path: &str) -> Resource {

@@ -15,6 +15,7 @@ use std::time::Duration;
 
 use actix_server::ServerHandle;
 use channelstream_actors::broker::Broker;
+use channelstream_actors::transport::Transport;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::time::{Instant, sleep, timeout_at};
 
@@ -133,7 +134,9 @@ async fn stop_in_order(
 async fn wait_for_clients(broker: &Broker, deadline: Instant) {
     let is_listening = || {
         let listening = broker.counters().listening();
-        listening.websocket + listening.event_stream + listening.long_poll > 0
+        Transport::ALL
+            .iter()
+            .any(|transport| *listening.get(*transport) > 0)
     };
     while is_listening() && Instant::now() < deadline {
         sleep(CHECK_INTERVAL).await;

@@ -74,6 +74,11 @@ pub(crate) struct Unsubscribe {
 #[rtype(result = "bool")]
 pub(crate) struct IsOpen;
 
+/// Asks whose connection it is, and for its channels. Sent by the broker.
+#[derive(Message)]
+#[rtype(result = "Option<(UserName, Vec<ChannelName>)>")]
+pub(crate) struct GetOwner;
+
 /// Asks for the present activity of the connection. Sent by the broker.
 #[derive(Message)]
 #[rtype(result = "Activity")]
@@ -355,6 +360,15 @@ impl Handler<IsOpen> for Connection {
 
     fn handle(&mut self, _: IsOpen, _: &mut Context<Self>) -> bool {
         self.life.is_some()
+    }
+}
+
+impl Handler<GetOwner> for Connection {
+    type Result = Option<(UserName, Vec<ChannelName>)>;
+
+    fn handle(&mut self, _: GetOwner, _: &mut Context<Self>) -> Self::Result {
+        let core = &self.life.as_ref()?.core;
+        Some((core.user().clone(), core.channel_list()))
     }
 }
 

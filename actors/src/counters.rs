@@ -219,6 +219,7 @@ impl Counters {
             Transport::Websocket => |totals| &totals.listening.websocket,
             Transport::EventStream => |totals| &totals.listening.event_stream,
             Transport::LongPoll => |totals| &totals.listening.long_poll,
+            Transport::SocketIo => |totals| &totals.listening.socket_io,
         })
     }
 

@@ -1,13 +1,13 @@
 //! A list of events as it goes over the wire, encoded once for all subscribers at the same
 //! position.
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use bytes::{BufMut, Bytes, BytesMut};
 use bytestring::ByteString;
 
-/// A list `[event, …]` as text, and as the frame in which a websocket carries it. A server's frames
-/// have no mask (RFC 6455 §5.1), so the frame has the same bytes for everyone, and no outlet copies
+/// A list `[event, …]` as text, and as the frames in which websockets carry it. A server's frames
+/// have no mask (RFC 6455 §5.1), so a frame has the same bytes for everyone, and no outlet copies
 /// them.
 #[derive(Clone, Debug)]
 pub struct List(Arc<EncodedList>);
@@ -18,28 +18,58 @@ struct EncodedList {
     text: ByteString,
     /// The same text without line breaks.
     line: ByteString,
+    /// The frames for Socket.IO, by [`Namespace`]. Each is encoded when the first client needs it.
+    socket_io: [OnceLock<Bytes>; Namespace::COUNT],
+}
+
+/// A namespace of Socket.IO that clients may connect to. All of them carry the same events.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Namespace {
+    /// `/`, which clients use when they name none.
+    Root,
+    /// `/stream`, which clients of the first release of Channelstream use.
+    Stream,
+}
+
+impl Namespace {
+    const COUNT: usize = 2;
+
+    /// Returns what a packet has between its type and its data.
+    pub fn prefix(self) -> &'static str {
+        match self {
+            Self::Root => "",
+            Self::Stream => "/stream,",
+        }
+    }
+}
+
+/// Returns the text frame of a websocket with these parts, one after the other (RFC 6455 §5.2).
+pub fn text_frame(parts: &[&str]) -> Bytes {
+    let length: usize = parts.iter().map(|part| part.len()).sum();
+    let mut frame = BytesMut::with_capacity(10 + length);
+    frame.put_u8(0x81);
+    match (u8::try_from(length), u16::try_from(length)) {
+        (Ok(length @ 0..126), _) => frame.put_u8(length),
+        (_, Ok(length)) => {
+            frame.put_u8(126);
+            frame.put_u16(length);
+        }
+        _ => {
+            frame.put_u8(127);
+            frame.put_u64(length as u64);
+        }
+    }
+    for part in parts {
+        frame.put_slice(part.as_bytes());
+    }
+    frame.freeze()
 }
 
 impl List {
     /// Creates the list with this text.
     pub fn new(text: &str) -> Self {
-        let mut frame = BytesMut::with_capacity(10 + text.len());
-        frame.put_u8(0x81);
-        // RFC 6455 §5.2.
-        match (u8::try_from(text.len()), u16::try_from(text.len())) {
-            (Ok(length @ 0..126), _) => frame.put_u8(length),
-            (_, Ok(length)) => {
-                frame.put_u8(126);
-                frame.put_u16(length);
-            }
-            _ => {
-                frame.put_u8(127);
-                frame.put_u64(text.len() as u64);
-            }
-        }
-        let header = frame.len();
-        frame.put_slice(text.as_bytes());
-        let frame = frame.freeze();
+        let frame = text_frame(&[text]);
+        let header = frame.len() - text.len();
         // The text shares the bytes of the frame, without the header.
         let text = ByteString::try_from(frame.slice(header..)).unwrap_or_default();
         // A line break in a caller's JSON can only be white space between two tokens.
@@ -48,7 +78,12 @@ impl List {
         } else {
             text.clone()
         };
-        Self(Arc::new(EncodedList { frame, text, line }))
+        Self(Arc::new(EncodedList {
+            frame,
+            text,
+            line,
+            socket_io: [const { OnceLock::new() }; Namespace::COUNT],
+        }))
     }
 
     /// Returns the list as text.
@@ -64,6 +99,26 @@ impl List {
     /// Returns the list as the frame of a websocket.
     pub fn frame(&self) -> &Bytes {
         &self.0.frame
+    }
+
+    /// Returns the list as the frame of a Socket.IO client: the event `message` with the list as
+    /// its only argument.
+    pub fn socket_io_frame(&self, namespace: Namespace) -> &Bytes {
+        let [root, stream] = &self.0.socket_io;
+        let frame = match namespace {
+            Namespace::Root => root,
+            Namespace::Stream => stream,
+        };
+        let encode = || {
+            text_frame(&[
+                "42",
+                namespace.prefix(),
+                r#"["message","#,
+                &self.0.text,
+                "]",
+            ])
+        };
+        frame.get_or_init(encode)
     }
 
     /// Returns the number of bytes that the list takes in the queue of a socket.
@@ -89,6 +144,17 @@ mod tests {
             let list = List::new(&text);
             assert_eq!(**list.text(), *text);
             assert_eq!(list.frame(), &[header, text.as_bytes()].concat());
+        }
+    }
+
+    #[test]
+    fn a_frame_for_socket_io_is_an_event_in_its_namespace() {
+        let list = List::new("[1]");
+        for (namespace, text) in [
+            (Namespace::Root, r#"42["message",[1]]"#),
+            (Namespace::Stream, r#"42/stream,["message",[1]]"#),
+        ] {
+            assert_eq!(list.socket_io_frame(namespace), &text_frame(&[text]));
         }
     }
 }

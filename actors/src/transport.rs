@@ -14,11 +14,19 @@ pub enum Transport {
     /// A request that is answered when there are events.
     #[serde(rename = "long-poll")]
     LongPoll,
+    /// A websocket of a Socket.IO client.
+    #[serde(rename = "Socket.IO")]
+    SocketIo,
 }
 
 impl Transport {
     /// All transports.
-    pub const ALL: [Self; 3] = [Self::Websocket, Self::EventStream, Self::LongPoll];
+    pub const ALL: [Self; 4] = [
+        Self::Websocket,
+        Self::EventStream,
+        Self::LongPoll,
+        Self::SocketIo,
+    ];
 }
 
 /// A value for each transport.
@@ -30,6 +38,8 @@ pub struct ByTransport<T> {
     pub event_stream: T,
     /// The value for long-polls.
     pub long_poll: T,
+    /// The value for Socket.IO.
+    pub socket_io: T,
 }
 
 impl<T> ByTransport<T> {
@@ -38,6 +48,7 @@ impl<T> ByTransport<T> {
             Transport::Websocket => &mut self.websocket,
             Transport::EventStream => &mut self.event_stream,
             Transport::LongPoll => &mut self.long_poll,
+            Transport::SocketIo => &mut self.socket_io,
         }
     }
 
@@ -47,6 +58,7 @@ impl<T> ByTransport<T> {
             Transport::Websocket => &self.websocket,
             Transport::EventStream => &self.event_stream,
             Transport::LongPoll => &self.long_poll,
+            Transport::SocketIo => &self.socket_io,
         }
     }
 
@@ -60,6 +72,7 @@ impl<T> ByTransport<T> {
             websocket: combine(&self.websocket, &other.websocket),
             event_stream: combine(&self.event_stream, &other.event_stream),
             long_poll: combine(&self.long_poll, &other.long_poll),
+            socket_io: combine(&self.socket_io, &other.socket_io),
         }
     }
 }

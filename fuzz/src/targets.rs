@@ -7,6 +7,7 @@ mod proxy_headers;
 mod query;
 mod settings;
 mod signature;
+mod socket_io_packets;
 
 /// A fuzz target.
 #[derive(Clone, Copy, Debug)]
@@ -18,7 +19,7 @@ pub struct Target {
 }
 
 /// All targets.
-pub const TARGETS: [Target; 8] = [
+pub const TARGETS: [Target; 9] = [
     Target {
         name: "bodies",
         run: bodies::run,
@@ -50,5 +51,9 @@ pub const TARGETS: [Target; 8] = [
     Target {
         name: "signature",
         run: signature::run,
+    },
+    Target {
+        name: "socket_io_packets",
+        run: socket_io_packets::run,
     },
 ];

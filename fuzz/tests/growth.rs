@@ -88,6 +88,18 @@ fn frames_take_linear_time() {
 }
 
 #[test]
+fn packets_take_linear_time() {
+    let inputs = [
+        repeated_between("42[\"a\",", "[", ""),
+        repeated_between("42[\"a\"", ",#", "]"),
+        repeated_between("42", "1", "[\"a\"]"),
+        repeated_between("40/", "?", ",{}"),
+        repeated_between("40{\"a\":\"", "\\n", "\"}"),
+    ];
+    run("socket_io_packets", &inputs);
+}
+
+#[test]
 fn positions_take_linear_time() {
     run(
         "last_event_id",

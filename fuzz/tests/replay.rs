@@ -31,6 +31,7 @@ replays! {
     settings_ini
     settings_toml
     signature
+    socket_io_packets
 }
 
 fn corpora() -> PathBuf {

@@ -73,11 +73,12 @@ impl Collector for Numbers {
 }
 
 /// Returns the values for all transports, each with its label.
-fn by_transport(values: ByTransport<u64>) -> [([(&'static str, &'static str); 1], u64); 3] {
+fn by_transport(values: ByTransport<u64>) -> [([(&'static str, &'static str); 1], u64); 4] {
     [
         ([("transport", "websocket")], values.websocket),
         ([("transport", "sse")], values.event_stream),
         ([("transport", "long_poll")], values.long_poll),
+        ([("transport", "socketio")], values.socket_io),
     ]
 }
 
@@ -131,7 +132,7 @@ impl Numbers {
         )?;
         to.counter(
             "channelstream_gaps_total",
-            "Times that a client was told that entries it has not read are gone (catchup:gap).",
+            "The number of times that a client was told that it has missed entries (catchup:gap).",
             counters.gaps(),
         )?;
         to.histogram(

@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
 /// The paths by which requests are counted, sorted by their bytes. All other paths share one more
 /// count, so strangers cannot make the number of counts grow.
-const PATHS: [&str; 38] = [
+const PATHS: [&str; 39] = [
     "/",
     "/admin",
     "/admin/admin.json",
@@ -37,6 +37,7 @@ const PATHS: [&str; 38] = [
     "/metrics",
     "/openapi.json",
     "/ready",
+    "/socket.io/",
     "/sse",
     "/static/{name}",
     "/subscribe",
@@ -47,9 +48,10 @@ const PATHS: [&str; 38] = [
 ];
 
 /// The paths that contain a name, each with the prefix by which it is recognised.
-const PATTERNS: [(&str, &str); 2] = [
+const PATTERNS: [(&str, &str); 3] = [
     ("/static/", "/static/{name}"),
     ("/api-explorer/files/", "/api-explorer/files/{name}"),
+    ("/socket.io", "/socket.io/"),
 ];
 
 /// The statuses by which requests are counted, sorted. All other statuses share one more count.

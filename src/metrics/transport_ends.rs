@@ -66,6 +66,7 @@ pub fn name_of(transport: Transport) -> &'static str {
         Transport::Websocket => "websocket",
         Transport::EventStream => "sse",
         Transport::LongPoll => "long_poll",
+        Transport::SocketIo => "socketio",
     }
 }
 

@@ -36,11 +36,39 @@ impl Refusal {
     }
 }
 
+/// The answer to a request for `/socket.io/` that was refused.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, ToSchema)]
+pub struct SocketIoRefusal {
+    /// The number by which clients recognise the reason.
+    #[schema(example = 5)]
+    code: u8,
+    /// The reason for the refusal, in the words of the protocol.
+    #[schema(example = "Unsupported protocol version")]
+    pub message: &'static str,
+}
+
+impl SocketIoRefusal {
+    /// The transport is missing, or is not one that this server speaks.
+    pub const UNKNOWN_TRANSPORT: Self = Self::new(0, "Transport unknown");
+    /// The session does not exist.
+    pub const UNKNOWN_SESSION: Self = Self::new(1, "Session ID unknown");
+    /// The method is not GET.
+    pub const WRONG_METHOD: Self = Self::new(2, "Bad handshake method");
+    /// The request is not one by which a session begins.
+    pub const BAD_REQUEST: Self = Self::new(3, "Bad request");
+    /// The client speaks another version of the protocol.
+    pub const WRONG_VERSION: Self = Self::new(5, "Unsupported protocol version");
+
+    const fn new(code: u8, message: &'static str) -> Self {
+        Self { code, message }
+    }
+}
+
 /// The errors that any request may get.
 #[derive(IntoResponses)]
 pub enum CommonErrors {
-    /// The body is not JSON or did not arrive, or the request asks for an upgrade that only `/ws`
-    /// offers.
+    /// The body is not JSON or did not arrive, or the request asks for an upgrade that this path
+    /// does not offer.
     #[response(status = 400)]
     NotReadable(Refusal),
     /// The request came through a proxy while the server uses a default secret, which everyone
@@ -126,6 +154,25 @@ pub enum OriginErrors {
     /// server uses a default secret, which everyone knows.
     #[response(status = 403)]
     NotAllowed(Refusal),
+}
+
+/// The body of an answer to a request of a Socket.IO client that was refused.
+#[derive(Debug, Serialize, ToSchema)]
+#[serde(untagged)]
+pub enum SocketIoBadRequest {
+    /// The client asks for something that this server does not offer.
+    Protocol(SocketIoRefusal),
+    /// The request could not be read.
+    Request(Refusal),
+}
+
+/// The additional error that a Socket.IO client may get.
+#[derive(IntoResponses)]
+pub enum SocketIoErrors {
+    /// The client asks for another version of the protocol, another transport, or a session that
+    /// does not exist, or the request does not ask for an upgrade to a websocket.
+    #[response(status = 400)]
+    Refused(SocketIoBadRequest),
 }
 
 /// The additional error that a page may get when it listens by long-poll.

@@ -117,8 +117,8 @@ settings! {
     /// `[::]:8000` or `unix:/run/channelstream.sock`.
     listen: Vec<ListenAddress> = Vec::new();
     /// More addresses to listen on, for signed calls, the panel, the explorer, metrics and health
-    /// checks. If there are any, all other addresses serve only `/ws`, `/sse`, `/listen`,
-    /// `/disconnect` and the browser client.
+    /// checks. If there are any, all other addresses serve only `/ws`, `/socket.io/`, `/sse`,
+    /// `/listen`, `/disconnect` and the browser client.
     internal_listen: Vec<ListenAddress> = Vec::new();
     /// Allow a second server to listen on the same address (SO_REUSEPORT), so that it serves while
     /// this one stops. Both servers need this setting. When a server stops, the kernel resets the
@@ -147,9 +147,9 @@ settings! {
     /// The origins whose pages may read answers, for example `https://app.example`. A host, such as
     /// `app.example`, stands for all its origins. Empty: all origins.
     allow_cors: Vec<Origin> = Vec::new();
-    /// The origins whose pages may open `/ws` and `/sse`, in the form of `allow_cors`. Pages of
-    /// other origins get 403. A request without an origin does not come from a page of another
-    /// site, and is allowed. Empty: all origins.
+    /// The origins whose pages may open `/ws`, `/socket.io/` and `/sse`, in the form of
+    /// `allow_cors`. Pages of other origins get 403. A request without an origin does not come from
+    /// a page of another site, and is allowed. Empty: all origins.
     allow_origins: Vec<Origin> = Vec::new();
     /// Refuse signatures older than 60 seconds.
     validate_requests: bool = true;

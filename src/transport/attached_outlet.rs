@@ -1,4 +1,4 @@
-//! The part that the actors of all three transports share. It attaches to a connection, counts the
+//! The part that the actors of all transports share. It attaches to a connection, counts the
 //! bytes that wait for the socket, tracks what the client has read, and reports that when it
 //! detaches.
 
@@ -82,7 +82,9 @@ impl AttachedOutlet {
         let listening = services.broker.counters().listen(transport);
         let queue_bytes = services.settings.queue_bytes;
         let queue = match transport {
-            Transport::Websocket => Queue::of_socket(queue_bytes, socket.clone()),
+            Transport::Websocket | Transport::SocketIo => {
+                Queue::of_socket(queue_bytes, socket.clone())
+            }
             Transport::EventStream | Transport::LongPoll => Queue::of_gatherer(queue_bytes),
         };
         let last_heard = LastHeard::default();

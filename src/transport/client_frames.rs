@@ -1,4 +1,5 @@
-//! Parses the frames that a websocket's client sends (RFC 6455 §5), and discards their data.
+//! Parses the frames that a websocket's client sends (RFC 6455 §5), and discards their data, except
+//! the texts of Socket.IO clients.
 //!
 //! A data frame only shows this server that its client is alive. The parser of actix-http collects
 //! a whole frame before it checks its size, and it reports an error again each time it is asked.
@@ -11,8 +12,11 @@ use channelstream_actors::error::CloseCode;
 /// A frame of a client, reduced to what this server needs.
 #[derive(Debug, PartialEq, Eq)]
 pub enum ClientFrame {
-    /// The beginning of a text or binary frame. Its payload is skipped.
+    /// The beginning of a data frame. Its payload is skipped, or is a part of a text that has not
+    /// ended.
     Data,
+    /// A whole text, if the parser keeps texts.
+    Text(Bytes),
     /// A ping. The pong must have the same payload.
     Ping(Bytes),
     /// The answer to a ping of the server, with that ping's payload.
@@ -52,6 +56,10 @@ pub struct ClientFrameParser {
     to_skip: u64,
     /// Whether a message has begun whose last frame has not been read yet.
     is_fragmented: bool,
+    /// The text whose last frame has not been read yet. `None` if texts are skipped.
+    text: Option<BytesMut>,
+    /// Whether the message that has begun is a text that is kept.
+    is_kept: bool,
     /// Whether the client broke the protocol. The bytes that follow are discarded.
     is_broken: bool,
     /// The longest payload of a frame, in bytes.
@@ -65,9 +73,17 @@ impl ClientFrameParser {
             buffer: BytesMut::new(),
             to_skip: 0,
             is_fragmented: false,
+            text: None,
+            is_kept: false,
             is_broken: false,
             limit: limit as u64,
         }
+    }
+
+    /// Keeps the texts that the client sends from now on. The frames of a text have at most as many
+    /// bytes together as one frame may have.
+    pub fn keep_texts(&mut self) {
+        self.text = Some(BytesMut::new());
     }
 
     /// Adds bytes that were read.
@@ -132,12 +148,38 @@ impl ClientFrameParser {
         match (opcode, self.is_fragmented) {
             (0, false) => return Some(protocol_error("continuation of nothing")),
             (1 | 2, true) => return Some(protocol_error("message within a message")),
-            (0..=2, _) => self.is_fragmented = !is_final,
+            (0..=2, _) => {}
             _ => return Some(protocol_error("unknown opcode")),
         }
+        if opcode != 0 {
+            self.is_kept = opcode == 1 && self.text.is_some();
+        }
+        if self.is_kept {
+            return self.parse_text(is_final, length, header);
+        }
+        self.is_fragmented = !is_final;
         self.buffer.advance(header);
         self.to_skip = length + 4;
         Some(ClientFrame::Data)
+    }
+
+    /// Parses a frame of a text that is kept.
+    fn parse_text(&mut self, is_final: bool, length: u64, header: usize) -> Option<ClientFrame> {
+        let length = usize::try_from(length).ok()?;
+        let text = self.text.as_mut()?;
+        if (text.len() + length) as u64 > self.limit {
+            return Some(TOO_BIG);
+        }
+        let payload = unmask(self.buffer.get(header..header + 4 + length)?);
+        text.extend_from_slice(&payload);
+        self.buffer.advance(header + 4 + length);
+        self.is_fragmented = !is_final;
+        Some(if is_final {
+            // The memory is given away, so that an idle websocket does not keep it.
+            ClientFrame::Text(std::mem::take(text).freeze())
+        } else {
+            ClientFrame::Data
+        })
     }
 
     /// Parses a control frame with a header of `header` bytes and a payload of `length` bytes.
@@ -152,12 +194,7 @@ impl ClientFrameParser {
             return Some(protocol_error("control frame is fragmented or too long"));
         }
         let length = usize::try_from(length).ok()?;
-        let (mask, payload) = self.buffer.get(header..header + 4 + length)?.split_at(4);
-        let payload: Bytes = payload
-            .iter()
-            .zip(mask.iter().cycle())
-            .map(|(byte, mask)| byte ^ mask)
-            .collect();
+        let payload = unmask(self.buffer.get(header..header + 4 + length)?);
         self.buffer.advance(header + 4 + length);
         if cfg!(feature = "planted-faults") {
             self.is_fragmented = false;
@@ -169,6 +206,13 @@ impl ClientFrameParser {
             _ => protocol_error("unknown opcode"),
         })
     }
+}
+
+/// Returns the payload of a frame from its mask and its masked payload (RFC 6455 §5.3).
+fn unmask(bytes: &[u8]) -> Bytes {
+    let (mask, payload) = bytes.split_at_checked(4).unwrap_or_default();
+    let masked = payload.iter().zip(mask.iter().cycle());
+    masked.map(|(byte, mask)| byte ^ mask).collect()
 }
 
 #[cfg(test)]
@@ -210,6 +254,33 @@ mod tests {
         );
         assert_eq!(frames(b"\x82\xfe\x10\x01"), [TOO_BIG]);
         assert_eq!(frames(b"\x82\xfe\x10\x00"), [ClientFrame::Data]);
+    }
+
+    fn texts(bytes: &[u8]) -> Vec<ClientFrame> {
+        let mut parser = ClientFrameParser::new(4);
+        parser.keep_texts();
+        parser.feed(bytes);
+        std::iter::from_fn(|| parser.next_frame()).collect()
+    }
+
+    #[test]
+    fn texts_are_kept_if_asked() {
+        let bytes = b"\x81\x83\x01\x02\x03\x04cad\x82\x81\0\0\0\0x\
+                      \x01\x82\0\0\0\0ab\x89\x80\0\0\0\0\x80\x82\0\0\0\0cd";
+        let expected = [
+            ClientFrame::Text(Bytes::from_static(b"bcg")),
+            ClientFrame::Data,
+            ClientFrame::Data,
+            ClientFrame::Ping(Bytes::new()),
+            ClientFrame::Text(Bytes::from_static(b"abcd")),
+        ];
+        assert_eq!(texts(bytes), expected);
+    }
+
+    #[test]
+    fn a_text_of_several_frames_is_refused_by_its_whole_length() {
+        let bytes = b"\x01\x82\0\0\0\0ab\x80\x83\0\0\0\0cde";
+        assert_eq!(texts(bytes), [ClientFrame::Data, TOO_BIG]);
     }
 
     #[test]

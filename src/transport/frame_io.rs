@@ -49,6 +49,16 @@ impl FrameIo {
         }
     }
 
+    /// Adds bytes that were read before.
+    pub(super) fn feed(&mut self, read: &[u8]) {
+        self.received.feed(read);
+    }
+
+    /// Keeps the texts that the client sends ([`ClientFrame::Text`]) instead of skipping them.
+    pub(super) fn keep_texts(&mut self) {
+        self.received.keep_texts();
+    }
+
     /// Adds a frame to the frames that wait. The next [`poll_write`](Self::poll_write) writes it.
     pub(super) fn push(&mut self, frame: Bytes) {
         self.unsent.push_back(frame);

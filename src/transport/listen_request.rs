@@ -1,4 +1,4 @@
-//! The contents of a request to listen, which are the same for all three transports.
+//! The contents of a request to listen, which are the same for all transports.
 
 use std::sync::Arc;
 
@@ -72,16 +72,24 @@ impl ListenRequest {
     /// Fails when `conn_id` is missing or is not a UUID.
     pub(super) fn parse(request: &HttpRequest) -> Result<Self, ApiError> {
         let conn_id = parse_conn_id(request)?;
-        let socket = request
-            .conn_data::<Arc<SocketHandle>>()
-            .ok_or(ApiError::Internal("a request without its socket"))?;
         Ok(Self {
             conn_id,
             position: position::parse_request(request),
-            socket: socket.clone(),
+            socket: socket_of(request)?,
             address_guard: request.extensions_mut().remove(),
         })
     }
+}
+
+/// Returns the socket on which a request arrived.
+///
+/// # Errors
+/// Fails in an application that was built without the sockets' data.
+pub(super) fn socket_of(request: &HttpRequest) -> Result<Arc<SocketHandle>, ApiError> {
+    request
+        .conn_data::<Arc<SocketHandle>>()
+        .cloned()
+        .ok_or(ApiError::Internal("a request without its socket"))
 }
 
 /// Returns the id of the connection that a request listens for.

@@ -14,8 +14,8 @@ use bytes::Bytes;
 use tokio::time::{Sleep, sleep_until};
 use uuid::Uuid;
 
+use crate::transport::dialect::Dialect;
 use crate::transport::read_progress::ReadProgress;
-use crate::transport::server_frames;
 
 /// The longest time from an event to the ping that follows it. It is short, so that few events are
 /// repeated when the client comes back.
@@ -42,6 +42,7 @@ const CATCH_UP_DELAY: Duration = Duration::from_millis(25);
 
 /// The pings of one websocket. At most one ping is open, which means that its pong has not arrived.
 pub(super) struct Pings {
+    dialect: Dialect,
     /// The number of the last ping.
     number: u64,
     /// Whether the last ping is open.
@@ -56,11 +57,13 @@ pub(super) struct Pings {
     reminder: Reminder,
 }
 
-impl Default for Pings {
-    fn default() -> Self {
+impl Pings {
+    /// Creates the pings of a websocket that has just opened.
+    pub(super) fn new(dialect: Dialect) -> Self {
         let span = PACE_MILLIS.end - PACE_MILLIS.start;
         let pace = PACE_MILLIS.start + Uuid::new_v4().as_u64_pair().1 % span;
         Self {
+            dialect,
             number: 0,
             is_open: false,
             has_answered: false,
@@ -69,9 +72,7 @@ impl Default for Pings {
             reminder: Reminder::default(),
         }
     }
-}
 
-impl Pings {
     /// Returns whether the last ping is open.
     pub(super) fn is_open(&self) -> bool {
         self.is_open
@@ -90,7 +91,7 @@ impl Pings {
         self.sent_at = Instant::now();
         self.reminder.cancel();
         read.ask();
-        server_frames::append_ping(frame, self.number.to_string().as_bytes())
+        self.dialect.append_ping(frame, self.number)
     }
 
     /// Returns the next ping if it is due: no ping is open, and events were sent since the last
@@ -141,10 +142,21 @@ impl Pings {
         if text.and_then(|text| text.parse().ok()) != Some(self.number) {
             return None;
         }
+        Some(self.confirm(read))
+    }
+
+    /// Takes a pong without a payload. Notes in `read` that the client has received everything
+    /// before the open ping, and returns the time since that ping. Returns `None` if no ping is
+    /// open.
+    pub(super) fn take_plain_pong(&mut self, read: &mut ReadProgress) -> Option<Duration> {
+        self.is_open.then(|| self.confirm(read))
+    }
+
+    fn confirm(&mut self, read: &mut ReadProgress) -> Duration {
         self.has_answered = true;
         self.is_open = false;
         read.confirm();
-        Some(self.sent_at.elapsed())
+        self.sent_at.elapsed()
     }
 
     /// Returns whether the reminder is due. If it is due later, the task is woken at that time.

@@ -22,7 +22,7 @@ use actix_http::{ConnectionType, HttpMessage, Request, Response};
 use actix_service::Service;
 use actix_web::http::header;
 use actix_web::web::Data;
-use actix_web::{HttpRequest, HttpResponse, get};
+use actix_web::{HttpRequest, HttpResponse, HttpResponseBuilder, get};
 use actix_web_actors::ws;
 use bytes::BytesMut;
 use channelstream_actors::error::{CloseReason, Unknown};
@@ -36,10 +36,12 @@ use crate::exchange::Exchange;
 use crate::openapi::answers::{CommonErrors, HttpsOnly, InvalidQuery, OriginErrors, Refusal};
 use crate::services::Services;
 use crate::transport::attached_outlet::AttachedOutlet;
+use crate::transport::dialect::Dialect;
 use crate::transport::frame_io::FrameIo;
 use crate::transport::listen_request::{ListenParams, ListenRequest, STOPPING};
 use crate::transport::page_origin;
 use crate::transport::server_frames;
+use crate::transport::socket_io::session::Session;
 use crate::transport::watched_stream::WatchedStream;
 use crate::transport::websocket::WebSocket;
 
@@ -120,12 +122,7 @@ pub(crate) async fn open(
 ) -> Result<HttpResponse, ApiError> {
     page_origin::check(&request, &services.live.current().settings.allow_origins)?;
     let listen = ListenRequest::parse(&request)?;
-    let mut response =
-        ws::handshake(&request).map_err(|error| ApiError::NoUpgrade(error.to_string()))?;
-    if !request.extensions().contains::<Upgrading>() {
-        // actix-http does not hand over the stream of a request with a chunked body.
-        return Err(ApiError::NoUpgrade("it must not have a body".to_owned()));
-    }
+    let response = begin(&request)?;
     let outcome = if services.lifecycle.is_draining() {
         UpgradeOutcome::Refused(STOPPING)
     } else if let Some(limit) = ListenRequest::exceeded_limit(&request, &services) {
@@ -133,11 +130,30 @@ pub(crate) async fn open(
     } else {
         attach(listen, services).await
     };
+    Ok(finish(response, outcome))
+}
+
+/// Begins the answer to a request that asks for a websocket.
+///
+/// # Errors
+/// Fails when the request does not ask for a websocket.
+pub(super) fn begin(request: &HttpRequest) -> Result<HttpResponseBuilder, ApiError> {
+    let response =
+        ws::handshake(request).map_err(|error| ApiError::NoUpgrade(error.to_string()))?;
+    if !request.extensions().contains::<Upgrading>() {
+        // actix-http does not hand over the stream of a request with a chunked body.
+        return Err(ApiError::NoUpgrade("it must not have a body".to_owned()));
+    }
+    Ok(response)
+}
+
+/// Finishes the answer. [`answer`] then passes the stream on as `outcome` says.
+pub(super) fn finish(mut response: HttpResponseBuilder, outcome: UpgradeOutcome) -> HttpResponse {
     let mut response = response
         .insert_header((header::CACHE_CONTROL, "no-store"))
         .finish();
     response.extensions_mut().insert(outcome);
-    Ok(response)
+    response
 }
 
 /// Attaches the websocket before its client learns that it is open. Everything that is published
@@ -162,16 +178,18 @@ async fn attach(request: ListenRequest, services: Data<Services>) -> UpgradeOutc
 
 /// The use of a stream after its handshake is answered. The handler passes it to [`answer`] in the
 /// extensions of the response.
-enum UpgradeOutcome {
+pub(super) enum UpgradeOutcome {
     /// The stream becomes the stream of this websocket.
     Attached(Box<AttachedWebSocket>),
+    /// The stream becomes the stream of this Socket.IO session.
+    SocketIo(Box<Session>),
     /// The client gets a close frame with the reason, and the stream ends.
     Refused(CloseReason),
 }
 
 /// A websocket that waits for its stream. If the stream never comes, the outlet is dropped and the
 /// connection is told that its transport has ended.
-struct AttachedWebSocket {
+pub(super) struct AttachedWebSocket {
     /// The context of the actor. Messages to the actor wait in its mailbox.
     context: Context<WebSocket>,
     outlet: AttachedOutlet,
@@ -185,7 +203,13 @@ impl UpgradeOutcome {
             Self::Attached(websocket) => {
                 let AttachedWebSocket { context, outlet } = *websocket;
                 let io = FrameIo::new(stream, read, outlet.services.settings.frame_limit);
-                context.run(WebSocket::new(outlet, io));
+                context.run(WebSocket::new(Dialect::Lists, outlet, io));
+                Ok(())
+            }
+            Self::SocketIo(session) => {
+                let read = read.to_owned();
+                // In a task of its own, so that the memory of the HTTP request is freed.
+                actix::spawn(async move { session.serve(stream, &read).await });
                 Ok(())
             }
             Self::Refused(reason) => {

@@ -1,10 +1,14 @@
-//! The actor of an open websocket (`protocol.md` §6, RFC 6455).
+//! The actor of an open websocket (`protocol.md` §6, RFC 6455), of `/ws` and of `/socket.io/`.
 //!
 //! It handles the messages of every outlet ([`channelstream_actors::outlet`]), and
 //! [`SendHeartbeat`].
 
+mod packets;
+mod phase;
+
 use std::pin::Pin;
 use std::task::{Context as TaskContext, Poll};
+use std::time::Duration;
 
 use actix::fut::ActorFuture;
 use actix::prelude::*;
@@ -15,21 +19,28 @@ use channelstream_actors::limits::LimitKind;
 use channelstream_actors::outlet::{AwaitCapacity, Batch, End, Shut};
 use channelstream_actors::stepped_sleep::sleep_in_steps;
 
+use self::phase::WebSocketPhase;
 use crate::metrics::transport_ends::TransportEnd;
 use crate::transport::attached_outlet::AttachedOutlet;
 use crate::transport::client_frames::{ClientFrame, TOO_BIG_CODE};
+use crate::transport::dialect::Dialect;
 use crate::transport::frame_io::FrameIo;
 use crate::transport::frame_rate::FrameRate;
 use crate::transport::heartbeats::{Heartbeats, SendHeartbeat};
 use crate::transport::pings::Pings;
-use crate::transport::server_frames::{self, HEARTBEAT};
+use crate::transport::server_frames;
 
 /// The longest frame, in bytes, that is copied into one piece with the ping that follows it. One
 /// piece is less work for the kernel than two.
 const LONGEST_COPIED_FRAME: usize = 1 << 10;
 
+/// The reasons in the close frames of clients that break the protocol.
+pub(super) const NO_PACKET: &str = "not a packet of Socket.IO";
+pub(super) const TOO_MANY_FRAMES: &str = "too many frames in a second (frames_per_second)";
+
 /// The actor of an open websocket.
 pub(super) struct WebSocket {
+    dialect: Dialect,
     outlet: AttachedOutlet,
     /// The socket, and the frames that wait for it. The outlet's queue bounds the bytes of these
     /// frames.
@@ -38,54 +49,12 @@ pub(super) struct WebSocket {
     pings: Pings,
     heartbeats: Heartbeats,
     rate: FrameRate,
-    /// Whether a pong to the client waits to be written. Until it is written, nothing more is read,
-    /// so a client that does not read cannot make the server queue more pongs.
-    is_pong_unsent: bool,
-}
-
-/// The phase of the websocket: which sides have ended it.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum WebSocketPhase {
-    /// Both sides send.
-    Open,
-    /// The server has sent its close frame, and waits for the client's close frame for up to
-    /// `close_grace`.
-    Closing,
-    /// The client has sent its last byte, but no close frame. The server still sends lists until no
-    /// frame waits.
-    HalfClosed,
-    /// Both sides have ended. The websocket ends once the waiting frames are written, or after
-    /// `close_grace`.
-    Closed,
-}
-
-impl WebSocketPhase {
-    /// Returns whether the server may send lists and heartbeats. It may until its close frame.
-    fn is_sending(self) -> bool {
-        matches!(self, Self::Open | Self::HalfClosed)
-    }
-
-    /// Returns whether more is read from the client. If not, the websocket ends once no frame of
-    /// the server waits.
-    fn is_reading(self) -> bool {
-        matches!(self, Self::Open | Self::Closing)
-    }
-
-    /// Returns the phase after the server has sent its close frame.
-    fn after_close_frame(self) -> Self {
-        match self {
-            Self::Open | Self::Closing => Self::Closing,
-            Self::HalfClosed | Self::Closed => Self::Closed,
-        }
-    }
-
-    /// Returns the phase after the last byte that is read from the client.
-    fn after_last_read(self) -> Self {
-        match self {
-            Self::Open | Self::HalfClosed => Self::HalfClosed,
-            Self::Closing | Self::Closed => Self::Closed,
-        }
-    }
+    /// Whether a pong or another answer to the client waits to be written. Until it is written,
+    /// nothing more is read, so a client that does not read cannot make the server queue more
+    /// answers.
+    is_answer_unsent: bool,
+    /// Whether the Socket.IO client has left its namespace.
+    has_left: bool,
 }
 
 impl Actor for WebSocket {
@@ -109,9 +78,10 @@ impl Handler<Batch> for WebSocket {
 
     fn handle(&mut self, batch: Batch, _: &mut Self::Context) {
         fail_point("websocket", "");
-        if self.phase.is_sending() {
+        if self.phase.is_sending() && !self.has_left {
             self.outlet.read.add_sent(&batch);
-            self.send_list(batch.list.frame());
+            let frame = self.dialect.list_frame(&batch.list);
+            self.send_list(frame, batch.list.size());
         }
     }
 }
@@ -132,13 +102,15 @@ impl Handler<SendHeartbeat> for WebSocket {
         if !self.phase.is_sending() || self.io.has_unsent() {
             return;
         }
-        if self.pings.is_open() {
-            self.send(Bytes::from_static(HEARTBEAT));
-        } else {
-            self.send_with_ping(HEARTBEAT);
+        let heartbeat = self.dialect.heartbeat();
+        if !self.pings.is_open() {
+            self.send_with_ping(heartbeat);
+        } else if !heartbeat.is_empty() {
+            self.send(Bytes::from_static(heartbeat));
         }
-        // If a client answers no pings, its only sign of life is that the socket takes bytes.
-        if !self.pings.has_answered() {
+        // If the client of `/ws` answers no pings, its only sign of life is that the socket takes
+        // bytes. Every client of Socket.IO must answer.
+        if self.dialect == Dialect::Lists && !self.pings.has_answered() {
             self.outlet.last_heard.note();
         }
     }
@@ -161,28 +133,33 @@ impl Handler<Shut> for WebSocket {
                 context.spawn(wait.map(|(), socket, _| socket.outlet.detach(End::default())));
             }
         }
+        if self.phase.is_sending() {
+            self.send(self.dialect.goodbye(reason));
+        }
         self.close(reason.code(), &reason.reason(), context);
     }
 }
 
 impl WebSocket {
     /// Returns the actor of a websocket that has just opened.
-    pub(super) fn new(outlet: AttachedOutlet, io: FrameIo) -> Self {
+    pub(super) fn new(dialect: Dialect, outlet: AttachedOutlet, io: FrameIo) -> Self {
         let rate = FrameRate::new(outlet.services.settings.frames_per_second);
         Self {
+            dialect,
             outlet,
             io,
             phase: WebSocketPhase::Open,
-            pings: Pings::default(),
+            pings: Pings::new(dialect),
             heartbeats: Heartbeats::default(),
             rate,
-            is_pong_unsent: false,
+            is_answer_unsent: false,
+            has_left: false,
         }
     }
 
-    /// Sends a list, with a ping if one is due. The queue has counted the bytes of the list
-    /// already.
-    fn send_list(&mut self, frame: &Bytes) {
+    /// Sends a list, with a ping if one is due. The queue has counted `counted` of its bytes.
+    fn send_list(&mut self, frame: &Bytes, counted: usize) {
+        self.outlet.queue.add(frame.len().saturating_sub(counted));
         if !self.pings.is_due_with(frame.len(), &self.outlet.read) {
             self.io.push(frame.clone());
         } else if frame.len() <= LONGEST_COPIED_FRAME {
@@ -212,8 +189,10 @@ impl WebSocket {
 
     /// Sends bytes that the queue has not counted yet.
     fn send(&mut self, bytes: Bytes) {
-        self.outlet.queue.add(bytes.len());
-        self.io.push(bytes);
+        if !bytes.is_empty() {
+            self.outlet.queue.add(bytes.len());
+            self.io.push(bytes);
+        }
     }
 
     /// Reads and handles the frames of the client, and answers its last ping.
@@ -228,9 +207,9 @@ impl WebSocket {
             }
             if let Some(payload) = ping.take() {
                 self.send(server_frames::pong(&payload));
-                self.is_pong_unsent = true;
+                self.is_answer_unsent = true;
             }
-            if self.is_pong_unsent {
+            if self.is_answer_unsent {
                 return;
             }
             match self.io.poll_read() {
@@ -249,18 +228,22 @@ impl WebSocket {
                 return self.phase.is_sending().then_some(payload);
             }
             ClientFrame::Data | ClientFrame::Ping(_) => self.count_frame(context),
-            ClientFrame::Pong(payload) => self.take_pong(&payload, context),
+            ClientFrame::Text(text) => self.take_packet(&text, context),
+            ClientFrame::Pong(payload) => {
+                let was_open = self.pings.is_open();
+                let lag = self.pings.take_pong(&payload, &mut self.outlet.read);
+                self.take_pong(lag, was_open && lag.is_some(), context);
+            }
             ClientFrame::Close => {
                 self.outlet.note_end(TransportEnd::Client);
                 self.close(CloseCode::Normal, "", context);
                 self.phase = self.phase.after_last_read();
             }
             ClientFrame::Violation { code, reason } => {
-                self.outlet.note_end(TransportEnd::Violation);
                 if code == TOO_BIG_CODE {
                     self.count_refusal(LimitKind::Frame);
                 }
-                self.close(code, reason, context);
+                self.refuse(code, reason, context);
             }
         }
         None
@@ -271,12 +254,7 @@ impl WebSocket {
     fn count_frame(&mut self, context: &mut Context<Self>) {
         if self.phase.is_sending() && self.rate.is_exceeded_by_next() {
             self.count_refusal(LimitKind::FramesPerSecond);
-            self.outlet.note_end(TransportEnd::Violation);
-            self.close(
-                CloseCode::TooManyFrames,
-                "too many frames in a second (frames_per_second)",
-                context,
-            );
+            self.refuse(CloseCode::TooManyFrames, TOO_MANY_FRAMES, context);
         }
     }
 
@@ -285,11 +263,16 @@ impl WebSocket {
         counters.count_limit_refusal(kind);
     }
 
-    /// Handles a pong of the client. A pong that answers no open ping counts as an unasked frame.
-    fn take_pong(&mut self, payload: &[u8], context: &mut Context<Self>) {
-        let was_open = self.pings.is_open();
-        let lag = self.pings.take_pong(payload, &mut self.outlet.read);
-        if !(was_open && lag.is_some()) {
+    /// Closes the websocket because the client has broken the protocol.
+    fn refuse(&mut self, code: CloseCode, reason: &str, context: &mut Context<Self>) {
+        self.outlet.note_end(TransportEnd::Violation);
+        self.close(code, reason, context);
+    }
+
+    /// Handles a pong of the client, which has answered a ping after the time `lag`. A pong that
+    /// was not expected counts as an unasked frame.
+    fn take_pong(&mut self, lag: Option<Duration>, is_expected: bool, context: &mut Context<Self>) {
+        if !is_expected {
             self.count_frame(context);
         }
         let Some(lag) = lag else {
@@ -339,7 +322,7 @@ impl ActorFuture<WebSocket> for ReadAndWrite {
                 Poll::Ready(Ok(())) if !socket.phase.is_reading() => context.stop(),
                 // The pong is written, so the frames that the client sent after its ping can be
                 // read.
-                Poll::Ready(Ok(())) if std::mem::take(&mut socket.is_pong_unsent) => continue,
+                Poll::Ready(Ok(())) if std::mem::take(&mut socket.is_answer_unsent) => continue,
                 Poll::Ready(Err(_)) => context.stop(),
                 Poll::Ready(Ok(())) | Poll::Pending => {}
             }

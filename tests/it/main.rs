@@ -75,6 +75,7 @@ mod signing_page;
 mod slow_attack;
 mod slow_clients;
 mod slow_requests;
+mod socket_io;
 mod speed;
 mod stop_under_load;
 mod store;

@@ -34,7 +34,11 @@ async fn every_answer_matches_the_description() {
     assert!(report.cases >= cases, "only {} cases", report.cases);
     for call in scaled(Vec::new(), run.calls()) {
         // A request without an upgrade gets no websocket, and the tool makes no upgrades.
-        let wanted = if call == "GET /ws" { "426" } else { "200" };
+        let wanted = match call.as_str() {
+            "GET /ws" => "426",
+            "GET /socket.io/" => "400",
+            _ => "200",
+        };
         assert!(
             report.answers(&call).contains(&wanted),
             "{call} was never answered {wanted}"

@@ -40,7 +40,12 @@ impl ServiceManager {
                 let text = String::from_utf8(bytes[..length].to_vec()).unwrap();
                 Some(text.lines().map(str::to_owned).collect::<Vec<_>>())
             }
-            Err(error) if error.kind() == ErrorKind::WouldBlock => None,
+            // A signal, such as the end of another test's child, may interrupt the wait.
+            Err(error)
+                if matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::Interrupted) =>
+            {
+                None
+            }
             Err(error) => panic!("{error}"),
         }
     }

@@ -7,6 +7,7 @@ const TRANSPORTS = {
     websocket: 'websocket',
     event_stream: 'server-sent events',
     long_poll: 'long-poll',
+    socket_io: 'Socket.IO',
 };
 
 const byTransport = (key) =>

@@ -6,10 +6,11 @@ use actix::prelude::*;
 
 use crate::broker::Broker;
 use crate::channel::DescribeChannel;
+use crate::connection::GetOwner;
 use crate::directories::{Directories, SLICE};
-use crate::directory::{Forwarded, Registered};
-use crate::name::{ChannelName, UserName};
-use crate::protocol::info::{ChannelInfo, Detail, Info, InfoOptions, UserInfo};
+use crate::directory::{Forwarded, IfAbsent, Registered};
+use crate::name::{ChannelName, ConnId, UserName};
+use crate::protocol::info::{ChannelInfo, Detail, Info, InfoOptions, Introduction, UserInfo};
 use crate::protocol::listing::Users;
 use crate::user::DescribeUser;
 
@@ -29,6 +30,22 @@ impl Broker {
             options.return_public_state,
         );
         Info { channels, users }
+    }
+
+    /// Returns what a client is told of its own connection; `None` if the connection is not open.
+    pub async fn introduce(&self, conn_id: ConnId) -> Option<Introduction> {
+        let owner = self.connections.ask(conn_id, IfAbsent::Skip, GetOwner);
+        let (username, mut channels) = owner.await??;
+        channels.sort_unstable();
+        let describe = self
+            .users
+            .ask(username.clone(), IfAbsent::Skip, DescribeUser);
+        let state = describe.await?.state;
+        Some(Introduction {
+            username,
+            channels,
+            state,
+        })
     }
 
     pub(super) async fn channel_infos(

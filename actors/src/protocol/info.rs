@@ -135,6 +135,17 @@ pub struct UserInfo {
     pub connections: Vec<ConnId>,
 }
 
+/// What a client is told of its own connection.
+#[derive(Clone, Debug, Serialize)]
+pub struct Introduction {
+    /// The name of the connection's user.
+    pub username: UserName,
+    /// The channels of the connection, sorted.
+    pub channels: Vec<ChannelName>,
+    /// The public part of the user's state.
+    pub state: State,
+}
+
 /// The current numbers of the server, and its totals since the start.
 #[derive(Clone, Debug, Serialize, ToSchema)]
 pub struct Totals {

@@ -1,0 +1,30 @@
+// A page with the official client: node client.mjs MODULES ADDRESS CONN_ID NAMESPACE. It prints one
+// line of JSON for each event, and drops its socket when a message says so.
+import { createRequire } from 'node:module';
+
+const [modules, address, connId, namespace] = process.argv.slice(2);
+const { io } = createRequire(`${modules}/`)('socket.io-client');
+const print = (...values) => console.log(JSON.stringify(values));
+
+const socket = io(`http://${address}${namespace}`, {
+    transports: ['websocket'],
+    auth: { conn_id: connId },
+    reconnectionDelay: 50,
+    reconnectionDelayMax: 100,
+});
+for (const event of ['user_connect', 'close']) {
+    socket.on(event, (value) => print(event, value));
+}
+socket.on('message', (events) => {
+    print('message', events);
+    if (events.some(({ message, catchup }) => message?.drop && !catchup)) {
+        socket.io.engine.transport.ws.terminate();
+    }
+});
+socket.on('connect_error', (error) => print('connect_error', error.message, error.data));
+socket.on('disconnect', (reason) => {
+    print('disconnect', reason, socket.active);
+    if (!socket.active) {
+        socket.io.engine.close();
+    }
+});
