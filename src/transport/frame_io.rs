@@ -49,11 +49,6 @@ impl FrameIo {
         }
     }
 
-    /// Adds bytes that were read before.
-    pub(super) fn feed(&mut self, read: &[u8]) {
-        self.received.feed(read);
-    }
-
     /// Keeps the texts that the client sends ([`ClientFrame::Text`]) instead of skipping them.
     pub(super) fn keep_texts(&mut self) {
         self.received.keep_texts();

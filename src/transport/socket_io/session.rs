@@ -74,9 +74,8 @@ impl Session {
     /// it until the client has connected to a namespace or the session ends.
     pub(in crate::transport) async fn serve(self, stream: WatchedStream, read: &[u8]) {
         let request = self.request.clone();
-        let mut io = FrameIo::new(stream, &[], self.services.settings.frame_limit);
+        let mut io = FrameIo::new(stream, read, self.services.settings.frame_limit);
         io.keep_texts();
-        io.feed(read);
         run_in_scope(request, self.run(io)).await;
     }
 
@@ -227,6 +226,10 @@ impl Session {
         conn_id: ConnId,
         address: &Addr<WebSocket>,
     ) -> Result<AttachedOutlet, Unknown> {
+        // A failed attempt to attach would drop the guard, although the socket stays open.
+        if !self.services.broker.knows_connection(conn_id).await {
+            return Err(Unknown);
+        }
         let listen = ListenRequest {
             conn_id,
             position: Report::default(),
