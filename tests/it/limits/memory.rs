@@ -86,17 +86,35 @@ impl Attack {
         refusals: u64,
         body: fn(u64) -> Value,
     ) -> u64 {
+        let kinds = Arc::new(AtomicU64::new(1));
+        self.fill_together(path, most, (refusals, kinds), body)
+            .await
+    }
+
+    /// Makes calls of a kind until each kind was refused `refusals` times, or `most` calls of this
+    /// kind were made. A kind that ends before the others leaves them memory, so that they would
+    /// not be refused any more.
+    async fn fill_together(
+        self: &Arc<Self>,
+        path: &'static str,
+        most: u64,
+        (refusals, kinds): (u64, Arc<AtomicU64>),
+        body: fn(u64) -> Value,
+    ) -> u64 {
         let (next, refused) = (Arc::new(AtomicU64::new(0)), Arc::new(AtomicU64::new(0)));
         let caller = |_| {
             let (attack, next, refused) = (self.clone(), next.clone(), refused.clone());
+            let kinds = kinds.clone();
             tokio::spawn(async move {
-                while refused.load(Relaxed) < refusals {
+                while kinds.load(Relaxed) > 0 {
                     let number = next.fetch_add(1, Relaxed);
                     if number >= most {
                         break;
                     }
                     if attack.is_refused(path, &body(number)).await {
-                        refused.fetch_add(1, Relaxed);
+                        if refused.fetch_add(1, Relaxed) + 1 == refusals {
+                            kinds.fetch_sub(1, Relaxed);
+                        }
                         // The server makes room meanwhile.
                         sleep(Duration::from_millis(50)).await;
                     }
@@ -232,28 +250,29 @@ async fn filling_everything_at_once_is_refused_and_messages_are_soon_accepted_ag
         attack.backend.connect(user, &[]).await;
     }
     let refusals = scaled(100, 400);
-    let large = attack.fill("/message", u64::MAX, refusals, |number| {
+    let goal = (refusals, Arc::new(AtomicU64::new(5)));
+    let large = attack.fill_together("/message", u64::MAX, goal.clone(), |number| {
         let channel = format!("kept-{}", number % 100);
         json!([{"user": "a", "channel": channel, "message": {"x": text(200_000)}}])
     });
-    let small = attack.fill("/message", u64::MAX, refusals, |number| {
+    let small = attack.fill_together("/message", u64::MAX, goal.clone(), |number| {
         let channel = format!("small-{}", number % 100);
         let one = json!({"user": "a", "channel": channel, "message": {}});
         Value::Array(vec![one; 10_000])
     });
-    let private = attack.fill("/message", u64::MAX, refusals, |number| {
+    let private = attack.fill_together("/message", u64::MAX, goal.clone(), |number| {
         let users: Vec<_> = (0..5000)
             .map(|index| format!("user-{}", index * (number % 3 + 1)))
             .collect();
         json!([{"user": "a", "pm_users": users, "message": {"x": text(1000)}}])
     });
-    let states = attack.fill(
+    let states = attack.fill_together(
         "/connect",
         u64::MAX,
-        refusals,
+        goal.clone(),
         |number| json!({"username": format!("new-{number}"), "user_state": {"x": text(60_000)}}),
     );
-    let channels = attack.fill("/connect", u64::MAX, refusals, |number| {
+    let channels = attack.fill_together("/connect", u64::MAX, goal, |number| {
         let names = (0..10_000).map(|index| format!("room-{number}-{index}"));
         json!({
             "username": "user-0",
