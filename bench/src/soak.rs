@@ -1,8 +1,9 @@
 //! The soak test: this server runs for a long time at half of its capacity on this machine, while
 //! clients come and go, publish and poll. Nothing may grow.
 //! First a short run finds the number of messages a second that reach all subscribers. Then the
-//! server gets half of that at a steady rate. When it has warmed up, the medians of the first and
-//! the last tenth of the time are compared.
+//! server gets half of that at a steady rate. Publishers do not make up for the pauses of a machine
+//! that also does other work, since that would be more than half of the capacity. When the server
+//! has warmed up, the medians of the first and the last tenth of the time are compared.
 
 mod clients;
 mod growth;
@@ -31,8 +32,8 @@ const LISTENERS: usize = 20;
 const PUBLISHERS: usize = 8;
 
 /// The duration in seconds of the run that finds the capacity. It is longer than logs keep entries,
-/// so the logs fill at the highest rate, and the server allocates the memory that a later burst
-/// needs: after each pause of the machine the publishers make up for what they did not send.
+/// so the logs fill at the highest rate, and the server allocates the memory that a later burst of
+/// other clients needs.
 const CAPACITY_RUN_SECONDS: f64 = 20.0;
 
 /// The share of the time in which the server warms up: logs fill, and memory is allocated once.
@@ -81,7 +82,7 @@ impl Soak {
         println!("capacity: {} messages/s", format_number(capacity));
         let rate = self.rate.unwrap_or(capacity / 2.0);
         let clients = TransientClients::start(&bench.target, CHANNELS, CHANNELS * LISTENERS);
-        let running = RunningLoad::start(load(Pace::PerSecond(rate)), &bench).await?;
+        let running = RunningLoad::start(load(Pace::AtMostPerSecond(rate)), &bench).await?;
         println!(
             "load: {} messages/s to {CHANNELS} channels with {LISTENERS} listeners each, \
              for {} seconds",

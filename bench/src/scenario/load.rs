@@ -34,8 +34,12 @@ pub(crate) enum Pace {
     WhenReceived,
     /// When the last one was answered, received or not.
     WhenAnswered,
-    /// At this rate a second, independent of earlier messages.
+    /// At this rate a second, independent of earlier messages. After a pause of the machine the
+    /// publishers make up for what they did not send.
     PerSecond(f64),
+    /// At this rate a second at the most. After a pause of the machine the publishers go on at this
+    /// rate.
+    AtMostPerSecond(f64),
 }
 
 /// The shape of a load.
@@ -97,7 +101,7 @@ impl Load {
                 ..
             } => "publish",
             Self {
-                pace: Pace::PerSecond(_),
+                pace: Pace::PerSecond(_) | Pace::AtMostPerSecond(_),
                 ..
             } => "paced",
             Self { channels: 1, .. } => "fanout",
@@ -274,13 +278,12 @@ struct Publishing {
 
 impl Publishing {
     async fn run(mut self) -> Result<()> {
-        let start = Instant::now();
+        let mut schedule = Schedule::begin(self.load.pace, self.slot, self.plan.slots);
         let mut message = Vec::new();
         while !self.is_over.get() {
             let number = self.sent.get();
-            if let Pace::PerSecond(rate) = self.load.pace {
-                let turn = f64::from(number) * self.plan.slots as f64 + self.slot as f64;
-                sleep_until(start + Duration::from_secs_f64(turn / rate)).await;
+            if let Some(schedule) = &mut schedule {
+                schedule.wait_for_turn().await;
             }
             message.clear();
             let stamp = Stamp {
@@ -314,5 +317,39 @@ impl Publishing {
             }
         }
         Ok(())
+    }
+}
+
+/// The times at which one of several publishers sends, if they do not depend on answers.
+struct Schedule {
+    next: Instant,
+    interval: Duration,
+    /// Whether turns that were missed are made up for.
+    makes_up: bool,
+}
+
+impl Schedule {
+    /// Begins the schedule of the publisher `slot` of `slots`. Returns `None` for a pace that
+    /// depends on answers.
+    fn begin(pace: Pace, slot: usize, slots: usize) -> Option<Self> {
+        let (rate, makes_up) = match pace {
+            Pace::PerSecond(rate) => (rate, true),
+            Pace::AtMostPerSecond(rate) => (rate, false),
+            Pace::WhenReceived | Pace::WhenAnswered => return None,
+        };
+        Some(Self {
+            next: Instant::now() + Duration::from_secs_f64(slot as f64 / rate),
+            interval: Duration::from_secs_f64(slots as f64 / rate),
+            makes_up,
+        })
+    }
+
+    async fn wait_for_turn(&mut self) {
+        if !self.makes_up {
+            // A timer is late by a little, which the next turn makes up for.
+            self.next = self.next.max(Instant::now() - self.interval);
+        }
+        sleep_until(self.next).await;
+        self.next += self.interval;
     }
 }
