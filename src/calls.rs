@@ -42,7 +42,8 @@ pub fn register_for_clients(app: &mut ServiceConfig<'_>) {
     app.service(upgrade::open)
         .service(event_stream::open)
         .service(long_poll::listen)
-        .service(socket_io::open)
+        .service(socket_io::requests::get)
+        .service(socket_io::requests::post)
         .service(disconnect::disconnect)
         .service(disconnect::disconnect_by_query);
 }

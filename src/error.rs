@@ -74,6 +74,12 @@ pub enum ApiError {
         /// The largest size that is allowed, in bytes.
         limit: usize,
     },
+    /// The body with the packets of a Socket.IO client is too large.
+    #[error("the packets are larger than {limit} bytes (frame_limit)")]
+    TooLargePackets {
+        /// The largest size that is allowed, in bytes.
+        limit: usize,
+    },
     /// The body did not arrive in time.
     #[error("the body {0}")]
     TooSlow(String),
@@ -243,6 +249,7 @@ impl ApiError {
             Self::NotJson { .. } => ErrorName::NotJson,
             Self::TooLarge { .. } => ErrorName::Limit(LimitKind::Body),
             Self::TooLargeUnsigned { .. } => ErrorName::UnsignedBodyTooLarge,
+            Self::TooLargePackets { .. } => ErrorName::Limit(LimitKind::Frame),
             Self::TooSlow(_) => ErrorName::TooSlow,
             Self::BadQuery(_) => ErrorName::WrongParameter,
             Self::UnknownConnection => ErrorName::UnknownConnection,
@@ -381,7 +388,9 @@ impl ResponseError for ApiError {
                 StatusCode::UNPROCESSABLE_ENTITY
             }
             Self::NotJson { .. } | Self::Upgrade | Self::SocketIo(_) => StatusCode::BAD_REQUEST,
-            Self::TooLarge { .. } | Self::TooLargeUnsigned { .. } => StatusCode::PAYLOAD_TOO_LARGE,
+            Self::TooLarge { .. }
+            | Self::TooLargeUnsigned { .. }
+            | Self::TooLargePackets { .. } => StatusCode::PAYLOAD_TOO_LARGE,
             Self::TooSlow(_) => StatusCode::REQUEST_TIMEOUT,
             Self::NoUpgrade(_) => StatusCode::UPGRADE_REQUIRED,
             Self::NoSession { .. } => StatusCode::FOUND,
@@ -450,6 +459,7 @@ impl ResponseError for ApiError {
             Self::NotJson { .. }
             | Self::TooLarge { .. }
             | Self::TooLargeUnsigned { .. }
+            | Self::TooLargePackets { .. }
             | Self::Upgrade
             | Self::UnknownConnection
             | Self::OriginNotAllowed { .. }

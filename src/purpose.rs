@@ -16,6 +16,8 @@ pub enum Purpose {
     Poll,
     /// A client that opens a websocket. Only this request may be upgraded.
     Socket,
+    /// A Socket.IO client that brings packets.
+    Packets,
     /// Every other request: paths that anyone may request, and paths that do not exist.
     Other,
 }
@@ -30,8 +32,9 @@ pub fn is_probe(path: &str) -> bool {
 }
 
 impl Purpose {
-    /// Returns the purpose of a request. `path` does not contain a proxy's prefix.
-    pub fn of(method: &Method, path: &str) -> Self {
+    /// Returns the purpose of a request. `path` does not contain a proxy's prefix. `is_upgrade`
+    /// says whether the request asks for another protocol.
+    pub fn of(method: &Method, path: &str, is_upgrade: bool) -> Self {
         match path {
             "/connect" | "/subscribe" | "/unsubscribe" | "/user_state" | "/user_status"
             | "/message" | "/channel_config" => Self::Change,
@@ -39,7 +42,13 @@ impl Purpose {
             "/info" | "/admin/disconnect" | "/admin/admin.json" | "/admin/backup" => Self::Read,
             "/sse" => Self::Stream,
             "/listen" => Self::Poll,
-            "/ws" | "/socket.io" | "/socket.io/" if method == Method::GET => Self::Socket,
+            "/ws" if method == Method::GET => Self::Socket,
+            "/socket.io" | "/socket.io/" => match *method {
+                Method::GET if is_upgrade => Self::Socket,
+                Method::GET => Self::Poll,
+                Method::POST => Self::Packets,
+                _ => Self::Other,
+            },
             _ => Self::Other,
         }
     }

@@ -8,7 +8,7 @@ use utoipa_actix_web::service_config::ServiceConfig;
 use crate::admin::{panel, sign_in};
 use crate::api::{disconnect, info};
 use crate::error_name::{ERROR_NAME, ErrorName};
-use crate::transport::socket_io;
+use crate::transport::socket_io::requests;
 use crate::{assets, calls, openapi};
 
 /// The paths that a listening socket serves.
@@ -53,11 +53,12 @@ pub fn routes(app: &mut web::ServiceConfig) {
 /// Adds the paths of clients that the description leaves out.
 fn other_client_routes(app: &mut web::ServiceConfig) {
     app.service(at("/disconnect").route(route().to(disconnect::disconnect_by_any_method)))
-        .service(resource("/socket.io/").default_service(to(socket_io::refuse_method)))
+        .service(resource("/socket.io/").default_service(to(requests::refuse_method)))
         .service(
             resource("/socket.io")
-                .route(get().to(socket_io::open_without_slash))
-                .default_service(to(socket_io::refuse_method)),
+                .route(get().to(requests::answer_get))
+                .route(post().to(requests::answer_post))
+                .default_service(to(requests::refuse_method)),
         );
 }
 

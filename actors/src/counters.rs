@@ -220,6 +220,7 @@ impl Counters {
             Transport::EventStream => |totals| &totals.listening.event_stream,
             Transport::LongPoll => |totals| &totals.listening.long_poll,
             Transport::SocketIo => |totals| &totals.listening.socket_io,
+            Transport::SocketIoPolling => |totals| &totals.listening.socket_io_polling,
         })
     }
 

@@ -121,6 +121,18 @@ impl List {
         frame.get_or_init(encode)
     }
 
+    /// Returns the list as the packet of a Socket.IO client: the payload of its frame.
+    pub fn socket_io_packet(&self, namespace: Namespace) -> Bytes {
+        let frame = self.socket_io_frame(namespace);
+        // The second byte is the length, or says how many bytes the length has.
+        let header = match frame.get(1) {
+            Some(127) => 10,
+            Some(126) => 4,
+            _ => 2,
+        };
+        frame.slice(header..)
+    }
+
     /// Returns the number of bytes that the list takes in the queue of a socket.
     pub fn size(&self) -> usize {
         self.0.frame.len()
@@ -144,6 +156,15 @@ mod tests {
             let list = List::new(&text);
             assert_eq!(**list.text(), *text);
             assert_eq!(list.frame(), &[header, text.as_bytes()].concat());
+        }
+    }
+
+    #[test]
+    fn a_packet_for_socket_io_is_its_frame_without_the_header() {
+        for length in [10, 1_000, 100_000] {
+            let text = "x".repeat(length);
+            let packet = List::new(&text).socket_io_packet(Namespace::Root);
+            assert_eq!(packet, format!(r#"42["message",{text}]"#));
         }
     }
 

@@ -17,15 +17,19 @@ pub enum Transport {
     /// A websocket of a Socket.IO client.
     #[serde(rename = "Socket.IO")]
     SocketIo,
+    /// The polls of a Socket.IO client.
+    #[serde(rename = "Socket.IO polling")]
+    SocketIoPolling,
 }
 
 impl Transport {
     /// All transports.
-    pub const ALL: [Self; 4] = [
+    pub const ALL: [Self; 5] = [
         Self::Websocket,
         Self::EventStream,
         Self::LongPoll,
         Self::SocketIo,
+        Self::SocketIoPolling,
     ];
 }
 
@@ -38,8 +42,10 @@ pub struct ByTransport<T> {
     pub event_stream: T,
     /// The value for long-polls.
     pub long_poll: T,
-    /// The value for Socket.IO.
+    /// The value for websockets of Socket.IO.
     pub socket_io: T,
+    /// The value for polls of Socket.IO.
+    pub socket_io_polling: T,
 }
 
 impl<T> ByTransport<T> {
@@ -49,6 +55,7 @@ impl<T> ByTransport<T> {
             Transport::EventStream => &mut self.event_stream,
             Transport::LongPoll => &mut self.long_poll,
             Transport::SocketIo => &mut self.socket_io,
+            Transport::SocketIoPolling => &mut self.socket_io_polling,
         }
     }
 
@@ -59,6 +66,7 @@ impl<T> ByTransport<T> {
             Transport::EventStream => &self.event_stream,
             Transport::LongPoll => &self.long_poll,
             Transport::SocketIo => &self.socket_io,
+            Transport::SocketIoPolling => &self.socket_io_polling,
         }
     }
 
@@ -73,6 +81,7 @@ impl<T> ByTransport<T> {
             event_stream: combine(&self.event_stream, &other.event_stream),
             long_poll: combine(&self.long_poll, &other.long_poll),
             socket_io: combine(&self.socket_io, &other.socket_io),
+            socket_io_polling: combine(&self.socket_io_polling, &other.socket_io_polling),
         }
     }
 }

@@ -46,19 +46,21 @@ pub enum Limit {
     Signed(usize),
     /// The body of a request that anyone may send. No bytes beyond the limit are read.
     Unsigned(usize),
+    /// The packets of a Socket.IO client. No bytes beyond the limit are read.
+    Packets(usize),
 }
 
 impl Limit {
     fn bytes(self) -> usize {
         match self {
-            Self::Signed(bytes) | Self::Unsigned(bytes) => bytes,
+            Self::Signed(bytes) | Self::Unsigned(bytes) | Self::Packets(bytes) => bytes,
         }
     }
 
     fn discarded(self) -> usize {
         match self {
             Self::Signed(_) => DISCARDED,
-            Self::Unsigned(_) => 0,
+            Self::Unsigned(_) | Self::Packets(_) => 0,
         }
     }
 
@@ -66,6 +68,7 @@ impl Limit {
         match self {
             Self::Signed(limit) => ApiError::TooLarge { limit },
             Self::Unsigned(limit) => ApiError::TooLargeUnsigned { limit },
+            Self::Packets(limit) => ApiError::TooLargePackets { limit },
         }
     }
 }

@@ -73,12 +73,16 @@ impl Collector for Numbers {
 }
 
 /// Returns the values for all transports, each with its label.
-fn by_transport(values: ByTransport<u64>) -> [([(&'static str, &'static str); 1], u64); 4] {
+fn by_transport(values: ByTransport<u64>) -> [([(&'static str, &'static str); 1], u64); 5] {
     [
         ([("transport", "websocket")], values.websocket),
         ([("transport", "sse")], values.event_stream),
         ([("transport", "long_poll")], values.long_poll),
         ([("transport", "socketio")], values.socket_io),
+        (
+            [("transport", "socketio_polling")],
+            values.socket_io_polling,
+        ),
     ]
 }
 

@@ -67,6 +67,7 @@ pub fn name_of(transport: Transport) -> &'static str {
         Transport::EventStream => "sse",
         Transport::LongPoll => "long_poll",
         Transport::SocketIo => "socketio",
+        Transport::SocketIoPolling => "socketio_polling",
     }
 }
 

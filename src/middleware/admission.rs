@@ -41,8 +41,9 @@ impl Admission {
         services: &Services,
     ) -> Result<Self, ApiError> {
         fail_point("request", request.path());
-        let purpose = Purpose::of(request.method(), request.path());
-        if purpose != Purpose::Socket && request.extensions().contains::<Upgrading>() {
+        let is_upgrade = request.extensions().contains::<Upgrading>();
+        let purpose = Purpose::of(request.method(), request.path(), is_upgrade);
+        if is_upgrade && purpose != Purpose::Socket {
             return Err(ApiError::Upgrade);
         }
         check_client(request, purpose, services)?;
@@ -55,13 +56,18 @@ impl Admission {
             // A poll may wait for a long time. While the server stops, the handler answers with the
             // events that wait for the client, or refuses the poll.
             Purpose::Poll => None,
-            Purpose::Read | Purpose::Other => None,
+            Purpose::Read | Purpose::Packets | Purpose::Other => None,
         };
         match purpose {
             // The handler reads the body after the check of the signature.
             Purpose::Change | Purpose::Read => {}
+            Purpose::Packets => {
+                let limit = Limit::Packets(services.settings.frame_limit);
+                read_small_body(request, limit, &services.settings).await?
+            }
             Purpose::Stream | Purpose::Poll | Purpose::Socket | Purpose::Other => {
-                read_small_body(request, &services.settings).await?
+                let limit = Limit::Unsigned(UNSIGNED_LIMIT);
+                read_small_body(request, limit, &services.settings).await?
             }
         }
         Ok(Self {
@@ -134,11 +140,11 @@ fn check_client(
 /// the body.
 async fn read_small_body(
     request: &mut ServiceRequest,
+    limit: Limit,
     settings: &Settings,
 ) -> Result<(), ApiError> {
     if announces_more_than(request.headers(), 0) {
         let payload = request.parts_mut().1.take();
-        let limit = Limit::Unsigned(UNSIGNED_LIMIT);
         let bytes = read(request.request(), payload, limit, settings).await?;
         let (_, mut payload) = h1::Payload::create(true);
         payload.unread_data(bytes);

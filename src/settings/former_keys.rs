@@ -52,11 +52,11 @@ const IGNORED: &[(&str, &str)] = &[
     ),
     (
         "resource",
-        "has no effect; this server does not speak socket.io",
+        "has no effect; clients of Socket.IO always use /socket.io/",
     ),
     (
         "transports",
-        "has no effect; this server does not speak socket.io",
+        "has no effect; clients of Socket.IO may always poll and use websockets",
     ),
     (
         "heartbeat_timeout",

@@ -316,11 +316,11 @@ settings! {
     /// have passed. A slower body gets 408. 0: no lowest rate.
     body_rate: usize = 1024;
     /// The largest websocket frame that a client may send, in bytes. A larger frame closes the
-    /// websocket with 1009.
+    /// websocket with 1009. For a Socket.IO client that polls, it is the largest body.
     frame_limit: usize = 4096;
     /// The largest number of frames that a client may send by websocket in a second. More frames
-    /// close the websocket with 1008. Pongs that answer the server's pings do not count. 0: no
-    /// limit.
+    /// close the websocket with 1008. Pongs that answer the server's pings do not count. A
+    /// Socket.IO client that polls may send as many packets. 0: no limit.
     frames_per_second: usize = 50;
     /// The largest number of requests that need no signature, from one address in a second. Further
     /// requests get 429. This limit applies only where the address of a client is known. 0: no

@@ -85,7 +85,9 @@ impl AttachedOutlet {
             Transport::Websocket | Transport::SocketIo => {
                 Queue::of_socket(queue_bytes, socket.clone())
             }
-            Transport::EventStream | Transport::LongPoll => Queue::of_gatherer(queue_bytes),
+            Transport::EventStream | Transport::LongPoll | Transport::SocketIoPolling => {
+                Queue::of_gatherer(queue_bytes)
+            }
         };
         let last_heard = LastHeard::default();
         let outlet = Outlet {

@@ -6,7 +6,7 @@ use channelstream_actors::error::CloseReason;
 use channelstream_actors::list::{List, Namespace};
 
 use crate::transport::server_frames::{self, HEARTBEAT};
-use crate::transport::socket_io::frames;
+use crate::transport::socket_io::server_packets;
 
 /// The protocol that a websocket's client speaks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -40,7 +40,7 @@ impl Dialect {
     pub(super) fn append_ping(self, frame: &[u8], number: u64) -> Bytes {
         match self {
             Self::Lists => server_frames::append_ping(frame, number.to_string().as_bytes()),
-            Self::SocketIo(_) => [frame, frames::PING].concat().into(),
+            Self::SocketIo(_) => [frame, server_packets::PING_FRAME].concat().into(),
         }
     }
 
@@ -48,7 +48,14 @@ impl Dialect {
     pub(super) fn goodbye(self, reason: CloseReason) -> Bytes {
         match self {
             Self::Lists => Bytes::new(),
-            Self::SocketIo(namespace) => frames::goodbye(namespace, reason),
+            Self::SocketIo(namespace) => {
+                let packets = server_packets::goodbye(namespace, reason);
+                let frames: Vec<Bytes> = packets
+                    .iter()
+                    .map(|packet| server_packets::frame(packet))
+                    .collect();
+                frames.concat().into()
+            }
         }
     }
 }

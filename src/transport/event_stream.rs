@@ -92,7 +92,7 @@ pub(crate) async fn open(
         received,
         part: Bytes::new(),
         queue: outlet.queue.clone(),
-        response_end: ResponseEnd::new(address, outlet.socket.clone()),
+        response_end: ResponseEnd::new(address.recipient(), outlet.socket.clone()),
     };
     let mut stream = EventStream {
         outlet,
@@ -120,7 +120,7 @@ struct StreamBody {
     /// The rest of the last received event.
     part: Bytes,
     queue: Queue,
-    response_end: ResponseEnd<EventStream>,
+    response_end: ResponseEnd,
 }
 
 impl MessageBody for StreamBody {

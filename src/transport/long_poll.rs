@@ -7,17 +7,12 @@
 //! The actor handles the messages of every outlet ([`channelstream_actors::outlet`]), and
 //! `ResponseEnded`.
 
-use std::convert::Infallible;
-use std::pin::Pin;
-use std::task::{Context as TaskContext, Poll};
 use std::time::Duration;
 
 use actix::prelude::*;
-use actix_web::body::{BodySize, MessageBody};
 use actix_web::http::header;
 use actix_web::web::Data;
 use actix_web::{HttpRequest, HttpResponse, get};
-use bytes::Bytes;
 use bytestring::ByteString;
 use channelstream_actors::error::{CloseReason, Unknown};
 use channelstream_actors::outlet::{AwaitCapacity, Batch, End, Presumed, Shut};
@@ -35,7 +30,7 @@ use crate::transport::callback::{CALLBACK, CallbackParams};
 use crate::transport::listen_request::{ListenParams, ListenRequest, PositionHeader};
 use crate::transport::position;
 use crate::transport::read_progress::ReadProgress;
-use crate::transport::response_end::{ResponseEnd, ResponseEnded};
+use crate::transport::response_end::{ResponseEnd, ResponseEnded, WholeBody};
 use crate::validation::query;
 
 /// The number of times that an answer waits for more events. After that it is sent, even if events
@@ -92,7 +87,7 @@ pub(crate) async fn listen(
         .map_err(|Unknown| ApiError::UnknownConnection)?;
     let (answer, answered) = oneshot::channel();
     // If the client leaves while it waits, this future is dropped, and `response_end` with it.
-    let response_end = ResponseEnd::new(address, socket);
+    let response_end = ResponseEnd::new(address.recipient(), socket);
     let is_last = outlet.services.lifecycle.is_draining();
     let longest = outlet.services.settings.wake_connections_after;
     let wait = if is_last {
@@ -129,11 +124,7 @@ pub(crate) async fn listen(
         .insert_header((header::CONTENT_TYPE, content_type))
         .insert_header((header::X_CONTENT_TYPE_OPTIONS, "nosniff"))
         .insert_header((header::CACHE_CONTROL, "no-store"))
-        .body(PollBody {
-            length: text.len() as u64,
-            text: Some(text.into_bytes()),
-            response_end,
-        }))
+        .body(WholeBody::new(text.into_bytes(), response_end)))
 }
 
 /// The answer to a poll.
@@ -142,32 +133,6 @@ struct PollAnswer {
     /// The position of a client that has read the list. `None` if nothing was sent yet, or if there
     /// are more than [`MOST_LOGS`] logs.
     position: Option<String>,
-}
-
-/// The body of the answer. It notes that it was written to the end.
-struct PollBody {
-    text: Option<Bytes>,
-    length: u64,
-    response_end: ResponseEnd<LongPoll>,
-}
-
-impl MessageBody for PollBody {
-    type Error = Infallible;
-
-    fn size(&self) -> BodySize {
-        BodySize::Sized(self.length)
-    }
-
-    fn poll_next(
-        mut self: Pin<&mut Self>,
-        _: &mut TaskContext<'_>,
-    ) -> Poll<Option<Result<Bytes, Infallible>>> {
-        let text = self.text.take();
-        if text.is_none() {
-            self.response_end.note_written();
-        }
-        Poll::Ready(text.map(Ok))
-    }
 }
 
 /// The actor of a waiting poll.

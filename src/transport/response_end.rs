@@ -1,9 +1,13 @@
 //! Tells the actor of an event stream or a long-poll that its response has ended.
 
+use std::convert::Infallible;
+use std::pin::Pin;
 use std::sync::Arc;
+use std::task::{Context as TaskContext, Poll};
 
-use actix::dev::ToEnvelope;
 use actix::prelude::*;
+use actix_web::body::{BodySize, MessageBody};
+use bytes::Bytes;
 
 use crate::transport::socket_handle::SocketHandle;
 
@@ -19,23 +23,15 @@ pub(super) struct ResponseEnded {
 
 /// A guard that sends [`ResponseEnded`] when it is dropped. It is dropped with the request, or with
 /// the body of its response.
-pub(super) struct ResponseEnd<A>
-where
-    A: Handler<ResponseEnded>,
-    A::Context: ToEnvelope<A, ResponseEnded>,
-{
-    outlet: Addr<A>,
+pub(super) struct ResponseEnd {
+    outlet: Recipient<ResponseEnded>,
     socket: Arc<SocketHandle>,
     is_written: bool,
 }
 
-impl<A> ResponseEnd<A>
-where
-    A: Handler<ResponseEnded>,
-    A::Context: ToEnvelope<A, ResponseEnded>,
-{
+impl ResponseEnd {
     /// Creates the guard for a response on this socket.
-    pub(super) fn new(outlet: Addr<A>, socket: Arc<SocketHandle>) -> Self {
+    pub(super) fn new(outlet: Recipient<ResponseEnded>, socket: Arc<SocketHandle>) -> Self {
         Self {
             outlet,
             socket,
@@ -55,11 +51,7 @@ where
     }
 }
 
-impl<A> Drop for ResponseEnd<A>
-where
-    A: Handler<ResponseEnded>,
-    A::Context: ToEnvelope<A, ResponseEnded>,
-{
+impl Drop for ResponseEnd {
     fn drop(&mut self) {
         #[expect(
             clippy::disallowed_methods,
@@ -68,5 +60,41 @@ where
         self.outlet.do_send(ResponseEnded {
             is_written: self.is_written,
         });
+    }
+}
+
+/// A body in one piece. It notes that it was written to the end.
+pub(super) struct WholeBody {
+    bytes: Option<Bytes>,
+    length: u64,
+    response_end: ResponseEnd,
+}
+
+impl WholeBody {
+    pub(super) fn new(bytes: Bytes, response_end: ResponseEnd) -> Self {
+        Self {
+            length: bytes.len() as u64,
+            bytes: Some(bytes),
+            response_end,
+        }
+    }
+}
+
+impl MessageBody for WholeBody {
+    type Error = Infallible;
+
+    fn size(&self) -> BodySize {
+        BodySize::Sized(self.length)
+    }
+
+    fn poll_next(
+        mut self: Pin<&mut Self>,
+        _: &mut TaskContext<'_>,
+    ) -> Poll<Option<Result<Bytes, Infallible>>> {
+        let bytes = self.bytes.take();
+        if bytes.is_none() {
+            self.response_end.note_written();
+        }
+        Poll::Ready(bytes.map(Ok))
     }
 }

@@ -1,5 +1,6 @@
 //! Clients of the Socket.IO protocol over a websocket: what they are sent, what they confirm, and
-//! what becomes of bad packets.
+//! what becomes of bad packets. `polling` tests clients that poll, and `programs` the official
+//! clients.
 
 use std::time::{Duration, Instant};
 
@@ -15,6 +16,7 @@ use uuid::Uuid;
 use crate::support::client::Backend;
 use crate::support::server::Server;
 
+mod polling;
 mod programs;
 
 const TIMEOUT: Duration = Duration::from_secs(10);
@@ -392,12 +394,7 @@ async fn a_request_that_begins_no_session_is_refused_with_a_number() {
     let backend = Backend::of(&server);
     for (method, path, code) in [
         (Method::GET, "/socket.io/", 0),
-        (Method::GET, "/socket.io/?EIO=4&transport=polling", 0),
-        (
-            Method::GET,
-            "/socket.io/?EIO=4&transport=websocket&sid=x",
-            1,
-        ),
+        (Method::GET, "/socket.io/?EIO=4&transport=flashsocket", 0),
         (Method::POST, "/socket.io/?EIO=4&transport=websocket", 2),
         (Method::PUT, "/socket.io?EIO=4&transport=websocket", 2),
         (Method::GET, "/socket.io/?EIO=4&transport=websocket", 3),

@@ -158,7 +158,7 @@ def refusals_have_a_reason(ctx, response, case):
     if response.status_code not in (400, 422):
         return
     if case.path == "/socket.io/":
-        return  # The tool makes no upgrades, so it gets no websocket.
+        return  # The tool names no session that exists, and makes no upgrades.
     unknown = [
         (field, text)
         for field, text in messages(response.json())

@@ -8,6 +8,7 @@ const TRANSPORTS = {
     event_stream: 'server-sent events',
     long_poll: 'long-poll',
     socket_io: 'Socket.IO',
+    socket_io_polling: 'Socket.IO polling',
 };
 
 const byTransport = (key) =>

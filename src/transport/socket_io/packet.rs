@@ -16,6 +16,8 @@ pub enum ClientPacket<'a> {
     Pong,
     /// The client asks whether this websocket works. The answer has the same text.
     Probe(&'a str),
+    /// The client goes on by the websocket that sends this.
+    Upgrade,
     /// The client connects to a namespace.
     Connect {
         /// The name of the namespace, which begins with `/`.
@@ -45,8 +47,8 @@ pub fn parse(text: &str) -> Option<ClientPacket<'_>> {
         '2' => ClientPacket::Probe(data),
         '3' => ClientPacket::Pong,
         '4' => return parse_message(data),
-        // The client uses this transport from now on, or has nothing to say.
-        '5' | '6' => ClientPacket::Ignored,
+        '5' => ClientPacket::Upgrade,
+        '6' => ClientPacket::Ignored,
         _ => return None,
     })
 }
@@ -150,7 +152,7 @@ mod tests {
             ("1", Some(ClientPacket::Close)),
             ("3", Some(ClientPacket::Pong)),
             ("2probe", Some(ClientPacket::Probe("probe"))),
-            ("5", Some(ClientPacket::Ignored)),
+            ("5", Some(ClientPacket::Upgrade)),
             ("40", connect("/", Value::Null)),
             ("40{}", connect("/", json!({}))),
             ("40/stream,", connect("/stream", Value::Null)),

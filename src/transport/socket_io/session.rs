@@ -1,4 +1,5 @@
-//! A session of a Socket.IO client that is not connected to a namespace yet.
+//! A websocket of a Socket.IO client that is not connected to a namespace yet. It either begins a
+//! session, or takes over the session of a client that has polled.
 
 use std::future::poll_fn;
 use std::io;
@@ -7,256 +8,318 @@ use std::task::Poll;
 use std::time::Duration;
 
 use actix::prelude::*;
-use actix_web::web::Data;
-use base64::Engine;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use channelstream_actors::error::{CloseCode, CloseReason, Unknown};
+use bytes::Bytes;
+use channelstream_actors::error::{CloseCode, CloseReason};
 use channelstream_actors::limits::LimitKind;
-use channelstream_actors::list::Namespace;
-use channelstream_actors::name::ConnId;
-use channelstream_actors::position::Report;
 use channelstream_actors::request::{RequestId, run_in_scope};
 use channelstream_actors::transport::Transport;
-use serde_json::Value;
+use tokio::sync::oneshot;
 use tokio::time::{Instant, timeout, timeout_at};
-use uuid::Uuid;
 
-use crate::address_table::CountedConnection;
-use crate::services::Services;
-use crate::transport::attached_outlet::AttachedOutlet;
 use crate::transport::client_frames::{ClientFrame, TOO_BIG_CODE};
 use crate::transport::dialect::Dialect;
 use crate::transport::frame_io::FrameIo;
 use crate::transport::frame_rate::FrameRate;
-use crate::transport::listen_request::{ListenRequest, STOPPING};
 use crate::transport::server_frames;
 use crate::transport::socket_handle::SocketHandle;
-use crate::transport::socket_io::frames::{self, Opening, UserConnect};
-use crate::transport::socket_io::packet::{self, ClientPacket};
+use crate::transport::socket_io::connecting::{ConnectedClient, NewClient, NotConnected};
+use crate::transport::socket_io::messages::{SessionAddress, TakenOver, ToSession};
+use crate::transport::socket_io::reaction::{Reaction, react};
+use crate::transport::socket_io::server_packets::{self, PING};
+use crate::transport::socket_io::{CONNECT_TIME, encode_opening, ping_timeout};
 use crate::transport::watched_stream::WatchedStream;
 use crate::transport::websocket::{NO_PACKET, TOO_MANY_FRAMES, WebSocket};
-use crate::validation::rules::parse_uuid;
 
-/// The time that a client has to connect to a namespace, as a multiple of the time after which a
-/// silent client is given up. With the default settings these are 45 seconds.
-const CONNECT_TIME: u32 = 3;
+/// The time that a client may try a websocket before it goes on by it, as a multiple of
+/// `close_grace`.
+const PROBE_TIME: u32 = 10;
 
-/// A session that begins.
+/// The reason in the close frame of a websocket that names a session that does not exist.
+const UNKNOWN_SESSION: &str = "unknown session; begin a new one";
+
+/// A websocket that has just opened.
 pub(in crate::transport) struct Session {
-    /// The connection that the query names. The client may name another one when it connects.
-    pub(super) conn_id: Option<ConnId>,
+    pub(super) beginning: Beginning,
+    pub(super) client: NewClient,
     pub(super) socket: Arc<SocketHandle>,
-    /// The guard that counts a client behind a proxy for its address.
-    pub(super) address_guard: Option<CountedConnection>,
-    /// The id of the request that opened the session. `None` if transports are not logged.
+    /// The id of the request that opened the websocket. `None` if transports are not logged.
     pub(super) request: Option<RequestId>,
-    pub(super) services: Data<Services>,
+    pub(super) rate: FrameRate,
 }
 
-/// The end of a session before it became that of a connection.
+/// The way in which a websocket begins.
+pub(super) enum Beginning {
+    /// It begins a session.
+    New,
+    /// It may take over this session; `None` if the session does not exist.
+    Upgrade(Option<SessionAddress>),
+}
+
+/// The end of a websocket before it became that of a connection.
 enum Ended {
     /// The socket is gone.
     Lost,
     /// The client ended the session.
     ByClient,
-    /// The server ends the session.
-    Closed(CloseCode, String),
+    /// The server ends the session, after these packets.
+    Closed(Vec<String>, CloseCode, String),
+}
+
+impl Ended {
+    fn closed(code: CloseCode, reason: &str) -> Self {
+        Self::Closed(Vec::new(), code, reason.to_owned())
+    }
 }
 
 impl From<CloseReason> for Ended {
     fn from(reason: CloseReason) -> Self {
-        Self::Closed(reason.code(), reason.reason().into())
+        Self::closed(reason.code(), &reason.reason())
     }
 }
 
+/// A client that has connected, and the context of the actor that serves it from now on.
+struct Attached {
+    context: Context<WebSocket>,
+    client: ConnectedClient,
+}
+
 impl Session {
-    /// Takes the stream of the session, from which the bytes `read` were read already, and serves
-    /// it until the client has connected to a namespace or the session ends.
+    /// Takes the stream, from which the bytes `read` were read already, and serves it until the
+    /// client has connected to a namespace or the session ends.
     pub(in crate::transport) async fn serve(self, stream: WatchedStream, read: &[u8]) {
         let request = self.request.clone();
-        let mut io = FrameIo::new(stream, read, self.services.settings.frame_limit);
+        let frame_limit = self.client.services.settings.frame_limit;
+        let mut io = FrameIo::new(stream, read, frame_limit);
         io.keep_texts();
         run_in_scope(request, self.run(io)).await;
     }
 
     async fn run(mut self, mut io: FrameIo) {
-        let close_grace = self.services.settings.close_grace;
-        match self.wait_for_connection(&mut io).await {
-            Ok((dialect, context, outlet)) => {
-                context.run(WebSocket::new(dialect, outlet, io));
+        let close_grace = self.client.services.settings.close_grace;
+        match self.wait_until_attached(&mut io).await {
+            Ok(Attached { context, client }) => {
+                for packet in &client.packets {
+                    let frame = server_packets::frame(packet);
+                    client.outlet.queue.add(frame.len());
+                    io.push(frame);
+                }
+                let dialect = Dialect::SocketIo(client.namespace);
+                context.run(WebSocket::new(dialect, client.outlet, io));
             }
             Err(Ended::Lost) => {}
             Err(Ended::ByClient) => close(io, CloseCode::Normal, "", close_grace).await,
-            Err(Ended::Closed(code, reason)) => close(io, code, &reason, close_grace).await,
+            Err(Ended::Closed(packets, code, reason)) => {
+                for packet in &packets {
+                    io.push(server_packets::frame(packet));
+                }
+                close(io, code, &reason, close_grace).await;
+            }
         }
     }
 
-    /// Handles the packets of the client until it has connected to a namespace.
-    async fn wait_for_connection(
+    async fn wait_until_attached(&mut self, io: &mut FrameIo) -> Result<Attached, Ended> {
+        match std::mem::replace(&mut self.beginning, Beginning::New) {
+            Beginning::New => {
+                let opening = encode_opening(&self.client.sid, &[], &self.client.services);
+                io.push(server_packets::frame(&opening));
+            }
+            Beginning::Upgrade(None) => {
+                return Err(Ended::closed(CloseCode::ProtocolError, UNKNOWN_SESSION));
+            }
+            Beginning::Upgrade(Some(session)) => {
+                let taken_over = self.wait_for_upgrade(&session, io).await?;
+                if let Some(attached) = self.go_on(taken_over, io).await? {
+                    return Ok(attached);
+                }
+            }
+        }
+        self.wait_for_connection(io).await
+    }
+
+    /// Waits until the client goes on with its session by this websocket.
+    async fn wait_for_upgrade(
         &mut self,
+        session: &SessionAddress,
         io: &mut FrameIo,
-    ) -> Result<(Dialect, Context<WebSocket>, AttachedOutlet), Ended> {
-        let settings = self.services.settings.clone();
-        let sid = URL_SAFE_NO_PAD.encode(Uuid::new_v4().as_bytes());
-        let ping_timeout = settings
-            .gc_conns_after
-            .saturating_sub(settings.heartbeat_interval);
-        io.push(frames::open(&Opening {
-            sid: &sid,
-            upgrades: [],
-            ping_interval: settings.heartbeat_interval.as_millis(),
-            ping_timeout: ping_timeout.as_millis(),
-            max_payload: settings.frame_limit,
-        }));
-        let mut rate = FrameRate::new(settings.frames_per_second);
+    ) -> Result<TakenOver, Ended> {
+        let close_grace = self.client.services.settings.close_grace;
+        let asked = timeout(close_grace * PROBE_TIME, self.wait_for_request(session, io)).await;
+        let asked = asked.unwrap_or_else(|_| Err(CloseReason::Idle.into()));
+        let taken_over = match asked {
+            Ok(()) => take_over(session).await,
+            Err(ended) => {
+                // An error means that the session has ended.
+                let _ = session
+                    .send(ToSession::NoteProbe { is_trying: false })
+                    .await;
+                return Err(ended);
+            }
+        };
+        taken_over.ok_or_else(|| Ended::closed(CloseCode::ProtocolError, UNKNOWN_SESSION))
+    }
+
+    /// Answers the probes of a client until it asks to go on by this websocket.
+    async fn wait_for_request(
+        &mut self,
+        session: &SessionAddress,
+        io: &mut FrameIo,
+    ) -> Result<(), Ended> {
+        loop {
+            let text = self.next_text(io).await?;
+            self.count_frame()?;
+            match react(&text, None) {
+                Reaction::Upgrade => return Ok(()),
+                Reaction::Answer(packet) => {
+                    io.push(server_packets::frame(&packet));
+                    // An error means that the session has ended, which `take_over` notices too.
+                    let _ = session.send(ToSession::NoteProbe { is_trying: true }).await;
+                }
+                Reaction::Nothing | Reaction::TakePong => {}
+                Reaction::End => return Err(Ended::ByClient),
+                Reaction::Connect { .. } | Reaction::Leave | Reaction::Refuse => {
+                    return Err(Ended::closed(CloseCode::ProtocolError, NO_PACKET));
+                }
+            }
+        }
+    }
+
+    /// Goes on with a session that was taken over. Returns `None` if its client has not connected
+    /// yet.
+    async fn go_on(
+        &mut self,
+        session: TakenOver,
+        io: &mut FrameIo,
+    ) -> Result<Option<Attached>, Ended> {
+        let TakenOver {
+            sid,
+            namespace,
+            conn_id,
+            packets,
+        } = session;
+        self.client.sid = sid;
+        self.client.conn_id = conn_id;
+        let (Some(namespace), Some(conn_id)) = (namespace, conn_id) else {
+            for packet in &packets {
+                io.push(server_packets::frame(packet));
+            }
+            return Ok(None);
+        };
+        let context = Context::new();
+        let (socket, address) = (self.socket.clone(), context.address());
+        let attached = self
+            .client
+            .attach(conn_id, Transport::SocketIo, socket, &address);
+        let Ok(outlet) = attached.await else {
+            let reason = self.client.reason_of_unknown();
+            let packets = server_packets::goodbye(namespace, reason);
+            return Err(Ended::Closed(
+                packets,
+                reason.code(),
+                reason.reason().into(),
+            ));
+        };
+        let client = ConnectedClient {
+            namespace,
+            conn_id,
+            outlet,
+            packets,
+        };
+        Ok(Some(Attached { context, client }))
+    }
+
+    /// Handles the packets of the client until it has connected to a namespace.
+    async fn wait_for_connection(&mut self, io: &mut FrameIo) -> Result<Attached, Ended> {
+        let settings = self.client.services.settings.clone();
         let deadline = Instant::now() + settings.gc_conns_after * CONNECT_TIME;
         let mut is_ping_open = false;
         let mut alarm = Instant::now() + settings.heartbeat_interval;
         loop {
-            let Ok(frame) = timeout_at(alarm.min(deadline), next_frame(io)).await else {
+            let Ok(text) = timeout_at(alarm.min(deadline), self.next_text(io)).await else {
                 if is_ping_open || Instant::now() >= deadline {
                     return Err(CloseReason::Idle.into());
                 }
-                io.push(frames::PING.into());
+                io.push(server_packets::frame(PING));
                 is_ping_open = true;
-                alarm = Instant::now() + ping_timeout;
+                alarm = Instant::now() + ping_timeout(&settings);
                 continue;
             };
-            let text = match frame.map_err(|_| Ended::Lost)? {
-                ClientFrame::Text(text) => text,
+            let text = text?;
+            let reaction = react(&text, None);
+            if reaction == Reaction::TakePong && is_ping_open {
+                is_ping_open = false;
+                alarm = Instant::now() + settings.heartbeat_interval;
+                continue;
+            }
+            self.count_frame()?;
+            match reaction {
+                Reaction::Connect { namespace, auth } => {
+                    let context = Context::new();
+                    let (socket, address) = (self.socket.clone(), context.address());
+                    let name = (namespace, &auth);
+                    let transport = Transport::SocketIo;
+                    match self.client.connect(name, transport, socket, &address).await {
+                        Ok(client) => return Ok(Attached { context, client }),
+                        Err(NotConnected::Refused(packet)) => {
+                            io.push(server_packets::frame(&packet));
+                        }
+                        Err(NotConnected::Closed(reason)) => return Err(reason.into()),
+                    }
+                }
+                Reaction::Answer(packet) => io.push(server_packets::frame(&packet)),
+                Reaction::End => return Err(Ended::ByClient),
+                Reaction::Nothing | Reaction::TakePong | Reaction::Leave | Reaction::Upgrade => {}
+                Reaction::Refuse => {
+                    return Err(Ended::closed(CloseCode::ProtocolError, NO_PACKET));
+                }
+            }
+        }
+    }
+
+    /// Returns the next text of the client, and handles the frames before it.
+    async fn next_text(&mut self, io: &mut FrameIo) -> Result<Bytes, Ended> {
+        loop {
+            match next_frame(io).await.map_err(|_| Ended::Lost)? {
+                ClientFrame::Text(text) => return Ok(text),
                 ClientFrame::Ping(payload) => {
-                    self.count_frame(&mut rate)?;
+                    self.count_frame()?;
                     io.push(server_frames::pong(&payload));
-                    continue;
                 }
-                ClientFrame::Data | ClientFrame::Pong(_) => {
-                    self.count_frame(&mut rate)?;
-                    continue;
-                }
+                ClientFrame::Data | ClientFrame::Pong(_) => self.count_frame()?,
                 ClientFrame::Close => return Err(Ended::ByClient),
                 ClientFrame::Violation { code, reason } => {
                     if code == TOO_BIG_CODE {
                         self.count_refusal(LimitKind::Frame);
                     }
-                    return Err(Ended::Closed(code, reason.to_owned()));
-                }
-            };
-            let packet = str::from_utf8(&text).ok().and_then(packet::parse);
-            if packet == Some(ClientPacket::Pong) && is_ping_open {
-                is_ping_open = false;
-                alarm = Instant::now() + settings.heartbeat_interval;
-                continue;
-            }
-            self.count_frame(&mut rate)?;
-            match packet {
-                Some(ClientPacket::Connect { namespace, auth }) => {
-                    if let Some(attached) = self.connect(namespace, &auth, &sid, io).await? {
-                        return Ok(attached);
-                    }
-                }
-                Some(ClientPacket::Probe(text)) => io.push(frames::answer_probe(text)),
-                Some(ClientPacket::Close) => return Err(Ended::ByClient),
-                Some(ClientPacket::Pong | ClientPacket::Disconnect | ClientPacket::Ignored) => {}
-                Some(ClientPacket::Event { .. }) | None => {
-                    return Err(Ended::Closed(
-                        CloseCode::ProtocolError,
-                        NO_PACKET.to_owned(),
-                    ));
+                    return Err(Ended::closed(code, reason));
                 }
             }
         }
-    }
-
-    /// Attaches the client to its connection, and tells it so. Returns `None` if the client was
-    /// refused; it may try again.
-    async fn connect(
-        &mut self,
-        namespace: &str,
-        auth: &Value,
-        sid: &str,
-        io: &mut FrameIo,
-    ) -> Result<Option<(Dialect, Context<WebSocket>, AttachedOutlet)>, Ended> {
-        let known = match namespace {
-            "/" => Namespace::Root,
-            "/stream" => Namespace::Stream,
-            _ => {
-                io.push(frames::refuse(namespace, "Invalid namespace", None));
-                return Ok(None);
-            }
-        };
-        let conn_id = match auth.get("conn_id") {
-            Some(id) => id.as_str().and_then(parse_uuid).map(ConnId::from),
-            None => self.conn_id,
-        };
-        let context = Context::new();
-        let attached = match conn_id {
-            Some(conn_id) => self.attach(conn_id, &context.address()).await,
-            None => Err(Unknown),
-        };
-        let Ok(outlet) = attached else {
-            if self.services.lifecycle.is_draining() {
-                return Err(STOPPING.into());
-            }
-            let reason = CloseReason::UnknownConnection;
-            let code = reason.code().number();
-            io.push(frames::refuse(namespace, &reason.reason(), Some(code)));
-            return Ok(None);
-        };
-        let connected = frames::connected(known, sid);
-        outlet.queue.add(connected.len());
-        io.push(connected);
-        if let Some(conn_id) = conn_id
-            && let Some(introduction) = self.services.broker.introduce(conn_id).await
-        {
-            let event = frames::user_connect(
-                known,
-                &UserConnect {
-                    conn_id,
-                    introduction,
-                },
-            );
-            outlet.queue.add(event.len());
-            io.push(event);
-        }
-        Ok(Some((Dialect::SocketIo(known), context, outlet)))
-    }
-
-    async fn attach(
-        &mut self,
-        conn_id: ConnId,
-        address: &Addr<WebSocket>,
-    ) -> Result<AttachedOutlet, Unknown> {
-        // A failed attempt to attach would drop the guard, although the socket stays open.
-        if !self.services.broker.knows_connection(conn_id).await {
-            return Err(Unknown);
-        }
-        let listen = ListenRequest {
-            conn_id,
-            position: Report::default(),
-            socket: self.socket.clone(),
-            address_guard: self.address_guard.take(),
-        };
-        AttachedOutlet::attach(Transport::SocketIo, listen, address, self.services.clone()).await
     }
 
     /// Counts a frame that the client sent unasked.
     ///
     /// # Errors
     /// Fails when the client sends too many.
-    fn count_frame(&self, rate: &mut FrameRate) -> Result<(), Ended> {
-        if rate.is_exceeded_by_next() {
+    fn count_frame(&mut self) -> Result<(), Ended> {
+        if self.rate.is_exceeded_by_next() {
             self.count_refusal(LimitKind::FramesPerSecond);
-            return Err(Ended::Closed(
-                CloseCode::TooManyFrames,
-                TOO_MANY_FRAMES.to_owned(),
-            ));
+            return Err(Ended::closed(CloseCode::TooManyFrames, TOO_MANY_FRAMES));
         }
         Ok(())
     }
 
     fn count_refusal(&self, kind: LimitKind) {
-        self.services.broker.counters().count_limit_refusal(kind);
+        let counters = self.client.services.broker.counters();
+        counters.count_limit_refusal(kind);
     }
+}
+
+/// Ends a session that goes on here. Returns `None` if it does not exist any more.
+async fn take_over(session: &SessionAddress) -> Option<TakenOver> {
+    let (reply, taken_over) = oneshot::channel();
+    // An error means that the session has ended, which `taken_over` notices too.
+    let _ = session.send(ToSession::TakeOver(reply)).await;
+    taken_over.await.ok()
 }
 
 /// Writes the frames that wait, and returns the next frame of the client. Nothing is read while

@@ -1,18 +1,14 @@
 //! What a websocket does with the packets of a Socket.IO client that has connected.
 
 use actix::prelude::*;
-use bytes::Bytes;
 use channelstream_actors::error::CloseCode;
 use channelstream_actors::outlet::End;
 
 use crate::metrics::transport_ends::TransportEnd;
 use crate::transport::dialect::Dialect;
-use crate::transport::socket_io::frames;
-use crate::transport::socket_io::packet::{self, ClientPacket};
+use crate::transport::socket_io::reaction::{Reaction, react};
+use crate::transport::socket_io::server_packets;
 use crate::transport::websocket::{NO_PACKET, WebSocket};
-
-/// The reason why a client may not connect to a second namespace.
-const ONE_NAMESPACE: &str = "one namespace per connection: use forceNew";
 
 impl WebSocket {
     /// Handles a packet of a Socket.IO client.
@@ -20,28 +16,24 @@ impl WebSocket {
         let Dialect::SocketIo(namespace) = self.dialect else {
             return;
         };
-        let packet = str::from_utf8(text).ok().and_then(packet::parse);
-        if packet == Some(ClientPacket::Pong) {
+        let reaction = react(text, Some(namespace));
+        if reaction == Reaction::TakePong {
             let lag = self.pings.take_plain_pong(&mut self.outlet.read);
             return self.take_pong(lag, lag.is_some(), context);
         }
         self.count_frame(context);
-        match packet {
-            Some(ClientPacket::Close) => {
+        match reaction {
+            Reaction::Nothing | Reaction::Upgrade | Reaction::TakePong => {}
+            Reaction::Answer(packet) => self.answer(&packet),
+            Reaction::Leave => self.leave_namespace(context),
+            Reaction::End => {
                 self.outlet.note_end(TransportEnd::Client);
                 self.close(CloseCode::Normal, "", context);
             }
-            Some(ClientPacket::Disconnect) => self.leave_namespace(context),
-            Some(ClientPacket::Probe(text)) => self.answer(frames::answer_probe(text)),
-            Some(ClientPacket::Connect { namespace, .. }) => {
-                self.answer(frames::refuse(namespace, ONE_NAMESPACE, None));
+            // A client that has connected cannot connect again, which `react` knows.
+            Reaction::Connect { .. } | Reaction::Refuse => {
+                self.refuse(CloseCode::ProtocolError, NO_PACKET, context);
             }
-            Some(ClientPacket::Event { ack: Some(number) }) => {
-                self.answer(frames::refuse_event(namespace, number));
-            }
-            Some(ClientPacket::Event { ack: None } | ClientPacket::Ignored)
-            | Some(ClientPacket::Pong) => {}
-            None => self.refuse(CloseCode::ProtocolError, NO_PACKET, context),
         }
     }
 
@@ -58,9 +50,9 @@ impl WebSocket {
     }
 
     /// Answers a packet of the client, if the server may still send.
-    fn answer(&mut self, frame: Bytes) {
+    fn answer(&mut self, packet: &str) {
         if self.phase.is_sending() {
-            self.send(frame);
+            self.send(server_packets::frame(packet));
             self.is_answer_unsent = true;
         }
     }

@@ -1,16 +1,22 @@
-// A page with the official client: node client.mjs MODULES ADDRESS CONN_ID NAMESPACE. It prints one
-// line of JSON for each event, and drops its socket when a message says so.
+// A page with the official client: node client.mjs MODULES ADDRESS CONN_ID NAMESPACE [TRANSPORT].
+// Without a transport the client polls first, and then goes on by a websocket. It prints one line
+// of JSON for each event, and drops its socket when a message says so.
 import { createRequire } from 'node:module';
 
-const [modules, address, connId, namespace] = process.argv.slice(2);
+const [modules, address, connId, namespace, transport] = process.argv.slice(2);
 const { io } = createRequire(`${modules}/`)('socket.io-client');
 const print = (...values) => console.log(JSON.stringify(values));
 
 const socket = io(`http://${address}${namespace}`, {
-    transports: ['websocket'],
+    ...(transport && { transports: [transport] }),
     auth: { conn_id: connId },
     reconnectionDelay: 50,
     reconnectionDelayMax: 100,
+});
+socket.io.on('open', () => {
+    const { engine } = socket.io;
+    print('open', engine.transport.name);
+    engine.on('upgrade', ({ name }) => print('upgrade', name));
 });
 for (const event of ['user_connect', 'close']) {
     socket.on(event, (value) => print(event, value));
@@ -18,7 +24,8 @@ for (const event of ['user_connect', 'close']) {
 socket.on('message', (events) => {
     print('message', events);
     if (events.some(({ message, catchup }) => message?.drop && !catchup)) {
-        socket.io.engine.transport.ws.terminate();
+        // The server is not told.
+        socket.io.engine.transport.onError('dropped by the test');
     }
 });
 socket.on('connect_error', (error) => print('connect_error', error.message, error.data));

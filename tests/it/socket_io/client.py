@@ -1,5 +1,6 @@
-"""A program with python-socketio: client.py KIND ADDRESS CONN_ID, where KIND is sync or async.
+"""A program with python-socketio: client.py KIND ADDRESS CONN_ID [TRANSPORT].
 
+KIND is sync or async. Without a transport the client polls first, and then goes on by a websocket.
 It prints one line of JSON for each event, and ends when a message says so.
 """
 
@@ -9,11 +10,13 @@ import sys
 
 import socketio
 
-kind, address, conn_id = sys.argv[1:]
+kind, address, conn_id, *transports = sys.argv[1:]
 
 
 def show(*values: object) -> None:
-    print(json.dumps(values), flush=True)
+    # The synchronous client handles each event in a thread of its own.
+    sys.stdout.write(json.dumps(values) + "\n")
+    sys.stdout.flush()
 
 
 def is_last(events: list[dict]) -> bool:
@@ -31,7 +34,9 @@ def run() -> None:
             show("answer", client.call("question"))
             client.disconnect()
 
-    client.connect(f"http://{address}", transports=["websocket"], auth={"conn_id": conn_id})
+    client.connect(
+        f"http://{address}", transports=transports or None, auth={"conn_id": conn_id}
+    )
     client.wait()
 
 
@@ -46,7 +51,9 @@ async def run_async() -> None:
             show("answer", await client.call("question"))
             await client.disconnect()
 
-    await client.connect(f"http://{address}", transports=["websocket"], auth={"conn_id": conn_id})
+    await client.connect(
+        f"http://{address}", transports=transports or None, auth={"conn_id": conn_id}
+    )
     await client.wait()
 
 

@@ -1,4 +1,4 @@
-//! The frames that a Socket.IO client is sent, except those of lists, which the broker encodes.
+//! The packets that a Socket.IO client is sent, except those of lists, which the broker encodes.
 
 use bytes::Bytes;
 use channelstream_actors::error::CloseReason;
@@ -8,8 +8,17 @@ use channelstream_actors::protocol::info::Introduction;
 use serde::Serialize;
 use serde_json::json;
 
+/// The end of a session.
+pub(super) const CLOSE: &str = "1";
+
 /// The ping of the server. The client answers it with a pong.
-pub(in crate::transport) const PING: &[u8] = b"\x81\x012";
+pub(super) const PING: &str = "2";
+
+/// A packet without a meaning, which ends a poll.
+pub(super) const NOOP: &str = "6";
+
+/// The frame of [`PING`].
+pub(in crate::transport) const PING_FRAME: &[u8] = b"\x81\x012";
 
 /// The beginning of a session.
 #[derive(Debug, Serialize)]
@@ -18,7 +27,7 @@ pub(super) struct Opening<'a> {
     /// The name of the session.
     pub(super) sid: &'a str,
     /// The transports that the client may change to.
-    pub(super) upgrades: [&'static str; 0],
+    pub(super) upgrades: &'a [&'static str],
     /// The time between two pings, in milliseconds.
     pub(super) ping_interval: u128,
     /// The time that a client may take to answer a ping, in milliseconds. Together with
@@ -36,23 +45,28 @@ pub(super) struct UserConnect {
     pub(super) introduction: Introduction,
 }
 
+/// Returns the frame of a packet.
+pub(in crate::transport) fn frame(packet: &str) -> Bytes {
+    text_frame(&[packet])
+}
+
 /// Returns the first packet of a session.
-pub(super) fn open(opening: &Opening<'_>) -> Bytes {
-    text_frame(&["0", &to_json(opening)])
+pub(super) fn open(opening: &Opening<'_>) -> String {
+    format!("0{}", to_json(opening))
 }
 
 /// Returns the answer to a probe, with the same text.
-pub(in crate::transport) fn answer_probe(text: &str) -> Bytes {
-    text_frame(&["3", text])
+pub(super) fn answer_probe(text: &str) -> String {
+    format!("3{text}")
 }
 
 /// Returns the answer to a client that has connected.
-pub(super) fn connected(namespace: Namespace, sid: &str) -> Bytes {
-    text_frame(&["40", namespace.prefix(), &to_json(&json!({ "sid": sid }))])
+pub(super) fn connected(namespace: Namespace, sid: &str) -> String {
+    format!("40{}{}", namespace.prefix(), json!({ "sid": sid }))
 }
 
 /// Returns the answer to a client that cannot connect. `namespace` begins with `/`.
-pub(in crate::transport) fn refuse(namespace: &str, message: &str, data: Option<u16>) -> Bytes {
+pub(super) fn refuse(namespace: &str, message: &str, data: Option<u16>) -> String {
     let prefix = match namespace {
         "/" => String::new(),
         other => format!("{other},"),
@@ -61,47 +75,47 @@ pub(in crate::transport) fn refuse(namespace: &str, message: &str, data: Option<
         Some(code) => json!({ "message": message, "data": { "code": code } }),
         None => json!({ "message": message }),
     };
-    text_frame(&["44", &prefix, &to_json(&error)])
+    format!("44{prefix}{error}")
 }
 
 /// Returns the event that tells a client of its connection.
-pub(super) fn user_connect(namespace: Namespace, user: &UserConnect) -> Bytes {
+pub(super) fn user_connect(namespace: Namespace, user: &UserConnect) -> String {
     event(namespace, "user_connect", user)
 }
 
 /// Returns an event with one argument.
-fn event(namespace: Namespace, name: &str, argument: &impl Serialize) -> Bytes {
-    text_frame(&["42", namespace.prefix(), &to_json(&(name, argument))])
+fn event(namespace: Namespace, name: &str, argument: &impl Serialize) -> String {
+    format!("42{}{}", namespace.prefix(), to_json(&(name, argument)))
 }
 
 /// Returns the answer to an event of a client that waits for one.
-pub(in crate::transport) fn refuse_event(namespace: Namespace, number: u64) -> Bytes {
+pub(super) fn refuse_event(namespace: Namespace, number: u64) -> String {
     let error = json!([{ "error": "listen only: post through your application" }]);
-    text_frame(&[
-        "43",
-        namespace.prefix(),
-        &number.to_string(),
-        &to_json(&error),
-    ])
+    format!("43{}{number}{error}", namespace.prefix())
 }
 
-/// Returns the frames by which a client learns why its socket is closed. After a reason that does
-/// not go away by itself, the client is also told not to come back.
-pub(in crate::transport) fn goodbye(namespace: Namespace, reason: CloseReason) -> Bytes {
-    let why = json!({ "code": reason.code().number(), "reason": reason.reason() });
-    let event = event(namespace, "close", &why);
+/// Returns whether a client is told not to come back, because the reason does not go away by
+/// itself.
+pub(super) fn stays_away(reason: CloseReason) -> bool {
     match reason {
-        CloseReason::Disconnected | CloseReason::Replaced => {
-            let disconnect = text_frame(&["41", namespace.prefix()]);
-            [event, disconnect].concat().into()
-        }
+        CloseReason::Disconnected | CloseReason::Replaced => true,
         CloseReason::Restart { .. }
         | CloseReason::TooSlow
         | CloseReason::Idle
         | CloseReason::UnknownConnection
         | CloseReason::Full(_)
-        | CloseReason::Fault => event,
+        | CloseReason::Fault => false,
     }
+}
+
+/// Returns the packets by which a client learns why its session ends.
+pub(in crate::transport) fn goodbye(namespace: Namespace, reason: CloseReason) -> Vec<String> {
+    let why = json!({ "code": reason.code().number(), "reason": reason.reason() });
+    let mut packets = vec![event(namespace, "close", &why)];
+    if stays_away(reason) {
+        packets.push(format!("41{}", namespace.prefix()));
+    }
+    packets
 }
 
 fn to_json(value: &impl Serialize) -> String {

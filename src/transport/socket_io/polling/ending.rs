@@ -1,0 +1,106 @@
+//! The ends of a session whose client polls: the client or the server ends it, or a websocket takes
+//! it over.
+
+use actix::prelude::*;
+use channelstream_actors::error::CloseReason;
+use channelstream_actors::outlet::{End, Shut};
+use channelstream_actors::stepped_sleep::sleep_in_steps;
+use tokio::sync::oneshot;
+
+use crate::metrics::transport_ends::TransportEnd;
+use crate::transport::socket_io::messages::TakenOver;
+use crate::transport::socket_io::polling::{Phase, PollingSession};
+use crate::transport::socket_io::server_packets::{self, CLOSE, NOOP};
+
+impl Handler<Shut> for PollingSession {
+    type Result = ();
+
+    /// Tells the client why the session ends. A client whose poll was just answered gets a short
+    /// time to poll again, and so to confirm that answer.
+    fn handle(&mut self, Shut(reason): Shut, context: &mut Self::Context) {
+        let Some((namespace, outlet)) = &mut self.connected else {
+            return;
+        };
+        outlet.note_end(TransportEnd::Closed(reason));
+        if reason == CloseReason::Replaced {
+            // The newer transport gets these lists.
+            self.outbox.drop_lists(&outlet.queue);
+        }
+        for packet in server_packets::goodbye(*namespace, reason) {
+            self.outbox.push(packet);
+        }
+        // The session goes on for a moment, because a client handles the end of a session before
+        // the packets that came with it.
+        self.phase = Phase::Closing {
+            stays_away: server_packets::stays_away(reason),
+        };
+        self.answer_if_ready(context);
+        let handover = self.services.broker.limits().handover;
+        let wait = sleep_in_steps(handover).into_actor(self);
+        context.spawn(wait.map(|(), session, _| {
+            if let Some((_, outlet)) = &mut session.connected {
+                outlet.detach(End::default());
+            }
+        }));
+        let close_grace = self.services.settings.close_grace;
+        context.run_later(close_grace, |session, context| {
+            session.end(TransportEnd::Client, CLOSE, context);
+        });
+    }
+}
+
+impl PollingSession {
+    /// Hands the session over to a websocket.
+    pub(super) fn hand_over(
+        &mut self,
+        reply: oneshot::Sender<TakenOver>,
+        context: &mut Context<Self>,
+    ) {
+        if self.phase != Phase::Open {
+            return;
+        }
+        let packets = self.outbox.take_packets();
+        if let Some((_, outlet)) = &mut self.connected {
+            // The client ends its polls before it goes on by a websocket.
+            self.answers.confirm_all(&mut outlet.read);
+            outlet.note_end(TransportEnd::Client);
+            outlet.detach(End {
+                returns: true,
+                ..End::default()
+            });
+        }
+        let taken_over = TakenOver {
+            sid: self.registration.sid().to_owned(),
+            namespace: self.namespace(),
+            conn_id: self.conn_id,
+            packets,
+        };
+        // An error means that the websocket is gone.
+        let _ = reply.send(taken_over);
+        self.end(TransportEnd::Client, NOOP, context);
+    }
+
+    /// Ends the session at once. A poll that waits is answered with `last` after what waits.
+    pub(super) fn end(&mut self, end: TransportEnd, last: &str, context: &mut Context<Self>) {
+        if let Some((_, outlet)) = &mut self.connected {
+            outlet.note_end(end);
+        }
+        if self.is_polling() {
+            self.outbox.push(last);
+            self.answer(context);
+        }
+        if let Some((_, outlet)) = &mut self.connected {
+            outlet.detach(End::default());
+        }
+        context.stop();
+    }
+
+    /// Detaches from the connection. The client has ended its poll or waits in one, so it has read
+    /// all answers before.
+    pub(super) fn detach(&mut self) {
+        if let Some((_, outlet)) = &mut self.connected {
+            self.answers.confirm_all(&mut outlet.read);
+            outlet.detach(End::default());
+        }
+    }
+}

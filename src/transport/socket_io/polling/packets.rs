@@ -1,0 +1,144 @@
+//! What a session does with the packets that its client posts.
+
+use std::sync::Arc;
+
+use actix::prelude::*;
+use channelstream_actors::limits::LimitKind;
+use channelstream_actors::outlet::End;
+use channelstream_actors::request::run_in_scope;
+use channelstream_actors::transport::Transport;
+use serde_json::Value;
+
+use crate::metrics::transport_ends::TransportEnd;
+use crate::openapi::answers::SocketIoRefusal;
+use crate::transport::socket_io::connecting::{ConnectedClient, NewClient, NotConnected};
+use crate::transport::socket_io::messages::Packets;
+use crate::transport::socket_io::polling::{Phase, PollingSession};
+use crate::transport::socket_io::reaction::{Reaction, react};
+use crate::transport::socket_io::server_packets::{CLOSE, NOOP};
+
+impl PollingSession {
+    /// Handles packets one after the other.
+    pub(super) fn take_packets(&mut self, mut rest: Packets, context: &mut Context<Self>) {
+        while let Some(packet) = rest.packets.pop_front() {
+            if packet.starts_with('b') {
+                // Binary data has no effect.
+                if self.count_packet(context).is_err() {
+                    return answer(rest, Err(SocketIoRefusal::BAD_REQUEST));
+                }
+                continue;
+            }
+            let reaction = react(packet.as_bytes(), self.namespace());
+            if reaction == Reaction::TakePong && self.is_ping_open {
+                self.begin_ping_interval(context);
+                continue;
+            }
+            if self.count_packet(context).is_err() {
+                return answer(rest, Err(SocketIoRefusal::BAD_REQUEST));
+            }
+            match reaction {
+                Reaction::Nothing | Reaction::TakePong | Reaction::Upgrade => {}
+                Reaction::Answer(packet) => self.send(packet, context),
+                Reaction::Leave => self.leave_namespace(context),
+                Reaction::Connect { namespace, auth } => {
+                    let namespace = namespace.to_owned();
+                    return self.connect(namespace, auth, rest, context);
+                }
+                Reaction::End => {
+                    self.end(TransportEnd::Client, NOOP, context);
+                    return answer(rest, Ok(()));
+                }
+                Reaction::Refuse => {
+                    self.end(TransportEnd::Violation, CLOSE, context);
+                    return answer(rest, Err(SocketIoRefusal::BAD_REQUEST));
+                }
+            }
+        }
+        answer(rest, Ok(()));
+    }
+
+    /// Counts a packet that the client sent unasked.
+    ///
+    /// # Errors
+    /// Fails when the client sends too many. The session has then ended.
+    fn count_packet(&mut self, context: &mut Context<Self>) -> Result<(), ()> {
+        if self.rate.is_exceeded_by_next() {
+            let counters = self.services.broker.counters();
+            counters.count_limit_refusal(LimitKind::FramesPerSecond);
+            self.end(TransportEnd::Violation, CLOSE, context);
+            return Err(());
+        }
+        Ok(())
+    }
+
+    /// Connects the client to a namespace, and then goes on with the rest of its packets. No other
+    /// message is handled meanwhile.
+    fn connect(&self, name: String, auth: Value, rest: Packets, context: &mut Context<Self>) {
+        let address = context.address();
+        let mut client = NewClient {
+            sid: self.registration.sid().to_owned(),
+            conn_id: self.conn_id,
+            address_guard: None,
+            services: self.services.clone(),
+        };
+        let connected = async move {
+            let socket = Arc::default();
+            let transport = Transport::SocketIoPolling;
+            let name = (name.as_str(), &auth);
+            client.connect(name, transport, socket, &address).await
+        };
+        let connected = run_in_scope(self.request.clone(), connected).into_actor(self);
+        context.wait(connected.map(move |connected, session, context| {
+            session.finish_connecting(connected, context);
+            session.take_packets(rest, context);
+        }));
+    }
+
+    fn finish_connecting(
+        &mut self,
+        connected: Result<ConnectedClient, NotConnected>,
+        context: &mut Context<Self>,
+    ) {
+        match connected {
+            Ok(ConnectedClient {
+                namespace,
+                conn_id,
+                outlet,
+                packets,
+            }) => {
+                self.registration.note_connected();
+                self.conn_id = Some(conn_id);
+                self.connected = Some((namespace, outlet));
+                for packet in packets {
+                    self.send(packet, context);
+                }
+            }
+            Err(NotConnected::Refused(packet)) => self.send(packet, context),
+            Err(NotConnected::Closed(reason)) => {
+                self.end(TransportEnd::Closed(reason), CLOSE, context);
+            }
+        }
+    }
+
+    /// Stops listening because the client has left its namespace. The session stays open for some
+    /// time, as Socket.IO clients expect, but is sent only pings.
+    fn leave_namespace(&mut self, context: &mut Context<Self>) {
+        if self.phase == Phase::Open
+            && let Some((_, outlet)) = &mut self.connected
+        {
+            self.phase = Phase::Left;
+            self.outbox.drop_lists(&outlet.queue);
+            outlet.note_end(TransportEnd::Client);
+            outlet.detach(End::default());
+            let idle = self.services.broker.limits().idle;
+            context.run_later(idle, |session, context| {
+                session.end(TransportEnd::Client, CLOSE, context);
+            });
+        }
+    }
+}
+
+fn answer(packets: Packets, result: Result<(), SocketIoRefusal>) {
+    // An error means that the client has left.
+    let _ = packets.answer.send(result);
+}
