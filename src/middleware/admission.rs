@@ -58,17 +58,16 @@ impl Admission {
             Purpose::Poll => None,
             Purpose::Read | Purpose::Packets | Purpose::Other => None,
         };
-        match purpose {
+        let limit = match purpose {
             // The handler reads the body after the check of the signature.
-            Purpose::Change | Purpose::Read => {}
-            Purpose::Packets => {
-                let limit = Limit::Packets(services.settings.frame_limit);
-                read_small_body(request, limit, &services.settings).await?
-            }
+            Purpose::Change | Purpose::Read => None,
+            Purpose::Packets => Some(Limit::Packets(services.settings.frame_limit)),
             Purpose::Stream | Purpose::Poll | Purpose::Socket | Purpose::Other => {
-                let limit = Limit::Unsigned(UNSIGNED_LIMIT);
-                read_small_body(request, limit, &services.settings).await?
+                Some(Limit::Unsigned(UNSIGNED_LIMIT))
             }
+        };
+        if let Some(limit) = limit {
+            read_small_body(request, limit, &services.settings).await?;
         }
         Ok(Self {
             purpose,

@@ -52,9 +52,10 @@ impl SocketIoRefusal {
     pub const UNKNOWN_TRANSPORT: Self = Self::new(0, "Transport unknown");
     /// The session does not exist.
     pub const UNKNOWN_SESSION: Self = Self::new(1, "Session ID unknown");
-    /// The method is not GET.
+    /// The method is neither GET nor POST, or a POST names no session.
     pub const WRONG_METHOD: Self = Self::new(2, "Bad handshake method");
-    /// The request is not one by which a session begins.
+    /// The body is no list of packets, a second poll came while one waited, or a request for a
+    /// websocket does not ask for an upgrade.
     pub const BAD_REQUEST: Self = Self::new(3, "Bad request");
     /// The client speaks another version of the protocol.
     pub const WRONG_VERSION: Self = Self::new(5, "Unsupported protocol version");
@@ -170,7 +171,8 @@ pub enum SocketIoBadRequest {
 #[derive(IntoResponses)]
 pub enum SocketIoErrors {
     /// The client asks for another version of the protocol, another transport, or a session that
-    /// does not exist, or the request does not ask for an upgrade to a websocket.
+    /// does not exist, sends what is no list of packets, polls while another poll waits, or asks
+    /// for a websocket without an upgrade.
     #[response(status = 400)]
     Refused(SocketIoBadRequest),
 }

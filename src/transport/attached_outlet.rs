@@ -5,7 +5,6 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use actix::dev::ToEnvelope;
 use actix::prelude::*;
 use actix_web::web::Data;
 use channelstream_actors::counters::Counted;
@@ -20,12 +19,24 @@ use channelstream_actors::transport::Transport;
 use crate::address_table::CountedConnection;
 use crate::metrics::transport_ends::{TransportEnd, name_of};
 use crate::services::Services;
+use crate::settings::Settings;
 use crate::transport::listen_request::ListenRequest;
 use crate::transport::read_progress::ReadProgress;
 use crate::transport::socket_handle::SocketHandle;
 
 /// The shortest time between two reports to a connection of what its client has read.
 const REPORT_INTERVAL: Duration = Duration::from_secs(5);
+
+/// An actor that keeps the contract of [`channelstream_actors::outlet`].
+pub(super) trait OutletActor:
+    Actor<Context = Context<Self>> + Handler<Batch> + Handler<AwaitCapacity> + Handler<Shut>
+{
+}
+
+impl<A> OutletActor for A where
+    A: Actor<Context = Context<A>> + Handler<Batch> + Handler<AwaitCapacity> + Handler<Shut>
+{
+}
 
 /// The part of an outlet's actor that is the same for all transports.
 ///
@@ -70,8 +81,7 @@ impl AttachedOutlet {
         services: Data<Services>,
     ) -> Result<Self, Unknown>
     where
-        A: Handler<Batch> + Handler<AwaitCapacity> + Handler<Shut>,
-        A::Context: ToEnvelope<A, Batch> + ToEnvelope<A, AwaitCapacity> + ToEnvelope<A, Shut>,
+        A: OutletActor,
     {
         let ListenRequest {
             conn_id,
@@ -122,11 +132,8 @@ impl AttachedOutlet {
     }
 
     /// Bounds the mailbox of the actor by the setting `queue_frames`.
-    pub(super) fn limit_mailbox<A>(&self, context: &mut Context<A>)
-    where
-        A: Actor<Context = Context<A>>,
-    {
-        context.set_mailbox_capacity(self.services.settings.queue_frames.max(1));
+    pub(super) fn limit_mailbox(&self, context: &mut Context<impl OutletActor>) {
+        limit_mailbox(context, &self.services.settings);
     }
 
     /// Waits until the queue has capacity or the socket is gone.
@@ -161,6 +168,11 @@ impl AttachedOutlet {
             attachment.end(End { report, ..end });
         }
     }
+}
+
+/// Bounds the mailbox of an outlet's actor by the setting `queue_frames`.
+pub(super) fn limit_mailbox(context: &mut Context<impl OutletActor>, settings: &Settings) {
+    context.set_mailbox_capacity(settings.queue_frames.max(1));
 }
 
 impl Drop for AttachedOutlet {

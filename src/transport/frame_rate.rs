@@ -2,6 +2,9 @@
 
 use std::time::{Duration, Instant};
 
+use channelstream_actors::counters::Counters;
+use channelstream_actors::limits::LimitKind;
+
 /// The length of the window in which frames are counted.
 const WINDOW: Duration = Duration::from_secs(1);
 
@@ -25,8 +28,17 @@ impl FrameRate {
         }
     }
 
-    /// Counts a frame. Returns whether the limit is exceeded.
-    pub(super) fn is_exceeded_by_next(&mut self) -> bool {
+    /// Counts a frame. Returns whether it is refused because the limit is exceeded, and counts the
+    /// refusal.
+    pub(super) fn refuses_next(&mut self, counters: &Counters) -> bool {
+        let is_exceeded = self.is_exceeded_by_next();
+        if is_exceeded {
+            counters.count_limit_refusal(LimitKind::FramesPerSecond);
+        }
+        is_exceeded
+    }
+
+    fn is_exceeded_by_next(&mut self) -> bool {
         let Some(most) = self.most else { return false };
         self.count += 1;
         if self.count <= most {

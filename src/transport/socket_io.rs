@@ -30,6 +30,9 @@ use self::server_packets::Opening;
 use crate::services::Services;
 use crate::settings::Settings;
 
+/// The byte between the packets of a poll's answer and of a POST. It cannot occur in JSON.
+const SEPARATOR: u8 = 0x1e;
+
 /// The time that a client has to connect to a namespace, as a multiple of the time after which a
 /// silent client is given up. With the default settings these are 45 seconds.
 const CONNECT_TIME: u32 = 3;

@@ -241,7 +241,8 @@ impl WebSocket {
             }
             ClientFrame::Violation { code, reason } => {
                 if code == TOO_BIG_CODE {
-                    self.count_refusal(LimitKind::Frame);
+                    let counters = self.outlet.services.broker.counters();
+                    counters.count_limit_refusal(LimitKind::Frame);
                 }
                 self.refuse(code, reason, context);
             }
@@ -252,15 +253,10 @@ impl WebSocket {
     /// Counts a frame that the client sent unasked. Closes the websocket if the client sends too
     /// many.
     fn count_frame(&mut self, context: &mut Context<Self>) {
-        if self.phase.is_sending() && self.rate.is_exceeded_by_next() {
-            self.count_refusal(LimitKind::FramesPerSecond);
+        let counters = self.outlet.services.broker.counters();
+        if self.phase.is_sending() && self.rate.refuses_next(counters) {
             self.refuse(CloseCode::TooManyFrames, TOO_MANY_FRAMES, context);
         }
-    }
-
-    fn count_refusal(&self, kind: LimitKind) {
-        let counters = self.outlet.services.broker.counters();
-        counters.count_limit_refusal(kind);
     }
 
     /// Closes the websocket because the client has broken the protocol.

@@ -89,13 +89,7 @@ impl Client {
 
     /// Returns the events of the next list.
     async fn list(&mut self) -> Vec<Value> {
-        let packet = self.next_packet().await;
-        let event = packet
-            .strip_prefix("42")
-            .unwrap_or_else(|| panic!("{packet}"));
-        let event: Value = serde_json::from_str(event).unwrap();
-        assert_eq!(event[0], "message", "{packet}");
-        event[1].as_array().unwrap().clone()
+        events_of(&self.next_packet().await)
     }
 
     /// Returns the code of the close frame, and the texts before it.
@@ -109,6 +103,16 @@ impl Client {
             }
         }
     }
+}
+
+/// Returns the events of a list.
+fn events_of(packet: &str) -> Vec<Value> {
+    let event = packet
+        .strip_prefix("42")
+        .unwrap_or_else(|| panic!("{packet}"));
+    let event: Value = serde_json::from_str(event).unwrap();
+    assert_eq!(event[0], "message", "{packet}");
+    event[1].as_array().unwrap().clone()
 }
 
 fn numbers(list: &[Value]) -> Vec<u64> {
@@ -395,6 +399,11 @@ async fn a_request_that_begins_no_session_is_refused_with_a_number() {
     for (method, path, code) in [
         (Method::GET, "/socket.io/", 0),
         (Method::GET, "/socket.io/?EIO=4&transport=flashsocket", 0),
+        (
+            Method::GET,
+            "/socket.io/?EIO=4&transport=websocket&sid=x",
+            3,
+        ),
         (Method::POST, "/socket.io/?EIO=4&transport=websocket", 2),
         (Method::PUT, "/socket.io?EIO=4&transport=websocket", 2),
         (Method::GET, "/socket.io/?EIO=4&transport=websocket", 3),

@@ -2,20 +2,18 @@
 
 use std::sync::Arc;
 
-use actix::dev::ToEnvelope;
 use actix::prelude::*;
 use actix_web::web::Data;
 use channelstream_actors::error::{CloseReason, Unknown};
 use channelstream_actors::list::Namespace;
 use channelstream_actors::name::ConnId;
-use channelstream_actors::outlet::{AwaitCapacity, Batch, Shut};
 use channelstream_actors::position::Report;
 use channelstream_actors::transport::Transport;
 use serde_json::Value;
 
 use crate::address_table::CountedConnection;
 use crate::services::Services;
-use crate::transport::attached_outlet::AttachedOutlet;
+use crate::transport::attached_outlet::{AttachedOutlet, OutletActor};
 use crate::transport::listen_request::{ListenRequest, STOPPING};
 use crate::transport::socket_handle::SocketHandle;
 use crate::transport::socket_io::server_packets::{self, UserConnect};
@@ -54,17 +52,13 @@ impl NewClient {
     ///
     /// # Errors
     /// Fails when the namespace or the connection does not exist.
-    pub(super) async fn connect<A>(
+    pub(super) async fn connect(
         &mut self,
         (name, auth): (&str, &Value),
         transport: Transport,
         socket: Arc<SocketHandle>,
-        address: &Addr<A>,
-    ) -> Result<ConnectedClient, NotConnected>
-    where
-        A: Handler<Batch> + Handler<AwaitCapacity> + Handler<Shut>,
-        A::Context: ToEnvelope<A, Batch> + ToEnvelope<A, AwaitCapacity> + ToEnvelope<A, Shut>,
-    {
+        address: &Addr<impl OutletActor>,
+    ) -> Result<ConnectedClient, NotConnected> {
         let namespace = match name {
             "/" => Namespace::Root,
             "/stream" => Namespace::Stream,
@@ -122,17 +116,13 @@ impl NewClient {
     ///
     /// # Errors
     /// Fails when the connection does not exist.
-    pub(super) async fn attach<A>(
+    pub(super) async fn attach(
         &mut self,
         conn_id: ConnId,
         transport: Transport,
         socket: Arc<SocketHandle>,
-        address: &Addr<A>,
-    ) -> Result<AttachedOutlet, Unknown>
-    where
-        A: Handler<Batch> + Handler<AwaitCapacity> + Handler<Shut>,
-        A::Context: ToEnvelope<A, Batch> + ToEnvelope<A, AwaitCapacity> + ToEnvelope<A, Shut>,
-    {
+        address: &Addr<impl OutletActor>,
+    ) -> Result<AttachedOutlet, Unknown> {
         // A failed attempt to attach would drop the guard, although the client stays.
         if !self.services.broker.knows_connection(conn_id).await {
             return Err(Unknown);

@@ -2,17 +2,15 @@
 
 use std::collections::VecDeque;
 
-use bytes::{Bytes, BytesMut};
+use bytes::{BufMut, Bytes, BytesMut};
 use channelstream_actors::list::Namespace;
 use channelstream_actors::outlet::{Batch, Queue};
 
 use crate::transport::read_progress::ReadProgress;
+use crate::transport::socket_io::SEPARATOR;
 
 /// The size in bytes from which an answer takes no further packet. The next poll gets the rest.
 const LARGE_ANSWER: usize = 64 << 10;
-
-/// The separator of the packets of an answer. It cannot occur in JSON.
-const SEPARATOR: &[u8] = b"\x1e";
 
 /// The packets that wait for a poll, in order.
 #[derive(Debug, Default)]
@@ -97,7 +95,7 @@ impl Outbox {
             if answer.is_empty() {
                 answer.extend_from_slice(&std::mem::take(&mut first));
             }
-            answer.extend_from_slice(SEPARATOR);
+            answer.put_u8(SEPARATOR);
             answer.extend_from_slice(&packet);
         }
         if self.0.is_empty() {

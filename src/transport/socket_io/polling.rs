@@ -22,7 +22,7 @@ use tokio::sync::oneshot;
 use crate::metrics::transport_ends::TransportEnd;
 use crate::openapi::answers::SocketIoRefusal;
 use crate::services::Services;
-use crate::transport::attached_outlet::AttachedOutlet;
+use crate::transport::attached_outlet::{AttachedOutlet, limit_mailbox};
 use crate::transport::frame_rate::FrameRate;
 use crate::transport::response_end::{ResponseEnd, ResponseEnded};
 use crate::transport::socket_handle::SocketHandle;
@@ -81,8 +81,7 @@ impl Actor for PollingSession {
     type Context = Context<Self>;
 
     fn started(&mut self, context: &mut Self::Context) {
-        let queue_frames = self.services.settings.queue_frames.max(1);
-        context.set_mailbox_capacity(queue_frames);
+        limit_mailbox(context, &self.services.settings);
         self.begin_ping_interval(context);
         let connect_time = self.services.settings.gc_conns_after * CONNECT_TIME;
         context.run_later(connect_time, |session, context| {

@@ -26,20 +26,17 @@ use crate::transport::listen_request::{ListenRequest, STOPPING, socket_of};
 use crate::transport::page_origin;
 use crate::transport::response_end::WholeBody;
 use crate::transport::socket_io::connecting::NewClient;
-use crate::transport::socket_io::encode_opening;
 use crate::transport::socket_io::messages::{Packets, Poll, PollAnswer, SessionAddress, ToSession};
 use crate::transport::socket_io::polling::PollingSession;
 use crate::transport::socket_io::session::{Beginning, Session};
 use crate::transport::socket_io::session_table::{Find, Register, SessionTable};
+use crate::transport::socket_io::{SEPARATOR, encode_opening};
 use crate::transport::upgrade::{self, UpgradeOutcome, Upgrading};
 use crate::validation::parameters::{CONN_ID, Parameter, text};
 use crate::validation::query;
 
 /// The version of the Engine.IO protocol that this server speaks.
 const VERSION: &str = "4";
-
-/// The separator of the packets of a body.
-const SEPARATOR: char = '\x1e';
 
 /// The most packets of a body.
 const MOST_PACKETS: usize = 64;
@@ -212,14 +209,15 @@ pub(crate) async fn answer_post(
         return Err(ApiError::SocketIo(SocketIoRefusal::BAD_REQUEST));
     }
     let session = find(sid).await?;
+    let separator = char::from(SEPARATOR);
     let text = ByteString::try_from(body).ok();
-    let Some(text) = text.filter(|text| text.split(SEPARATOR).count() <= MOST_PACKETS) else {
+    let Some(text) = text.filter(|text| text.split(separator).count() <= MOST_PACKETS) else {
         // An error means that the session has ended.
         let _ = session.send(ToSession::EndByViolation).await;
         return Err(ApiError::SocketIo(SocketIoRefusal::BAD_REQUEST));
     };
     let (answer, answered) = oneshot::channel();
-    let packets = text.split(SEPARATOR).map(|packet| text.slice_ref(packet));
+    let packets = text.split(separator).map(|packet| text.slice_ref(packet));
     let packets = Packets {
         packets: packets.collect(),
         answer,

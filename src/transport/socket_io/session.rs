@@ -288,7 +288,8 @@ impl Session {
                 ClientFrame::Close => return Err(Ended::ByClient),
                 ClientFrame::Violation { code, reason } => {
                     if code == TOO_BIG_CODE {
-                        self.count_refusal(LimitKind::Frame);
+                        let counters = self.client.services.broker.counters();
+                        counters.count_limit_refusal(LimitKind::Frame);
                     }
                     return Err(Ended::closed(code, reason));
                 }
@@ -301,16 +302,11 @@ impl Session {
     /// # Errors
     /// Fails when the client sends too many.
     fn count_frame(&mut self) -> Result<(), Ended> {
-        if self.rate.is_exceeded_by_next() {
-            self.count_refusal(LimitKind::FramesPerSecond);
+        let counters = self.client.services.broker.counters();
+        if self.rate.refuses_next(counters) {
             return Err(Ended::closed(CloseCode::TooManyFrames, TOO_MANY_FRAMES));
         }
         Ok(())
-    }
-
-    fn count_refusal(&self, kind: LimitKind) {
-        let counters = self.client.services.broker.counters();
-        counters.count_limit_refusal(kind);
     }
 }
 

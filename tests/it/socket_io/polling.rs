@@ -5,11 +5,12 @@ use std::time::{Duration, Instant};
 use futures_util::SinkExt;
 use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
+use tokio::task::JoinHandle;
 use tokio::time::sleep;
 use tokio_tungstenite::connect_async;
 use tokio_tungstenite::tungstenite::Message;
 
-use super::{Client, TIMEOUT, numbers};
+use super::{Client, TIMEOUT, events_of, numbers};
 use crate::support::client::Backend;
 use crate::support::server::Server;
 
@@ -82,6 +83,14 @@ impl Poller {
         text.split('\x1e').map(str::to_owned).collect()
     }
 
+    /// Begins a poll, and returns the packets of its answer when they have come.
+    async fn begin_poll(&self) -> JoinHandle<Vec<String>> {
+        let client = self.clone();
+        let waiting = tokio::spawn(async move { client.packets().await });
+        sleep(Duration::from_millis(50)).await;
+        waiting
+    }
+
     /// Returns the packets of the answers until this one.
     async fn packets_to(&self, last: &str) -> Vec<String> {
         let mut packets = Vec::new();
@@ -137,16 +146,6 @@ impl Poller {
     }
 }
 
-/// Returns the events of a list.
-fn events_of(packet: &str) -> Vec<Value> {
-    let event = packet
-        .strip_prefix("42")
-        .unwrap_or_else(|| panic!("{packet}"));
-    let event: Value = serde_json::from_str(event).unwrap();
-    assert_eq!(event[0], "message", "{packet}");
-    event[1].as_array().unwrap().clone()
-}
-
 /// Returns the events of the next list of a websocket, without other packets before it.
 async fn list_of(client: &mut Client) -> Vec<Value> {
     loop {
@@ -200,11 +199,7 @@ async fn a_client_that_polls_hears_its_channels_in_both_namespaces() {
         assert_eq!(packets[0], format!("40{namespace}{connected}"));
         let event = packets[1].strip_prefix(&format!("42{namespace}")).unwrap();
         assert_eq!(serde_json::from_str::<Value>(event).unwrap(), user);
-        let waiting = tokio::spawn({
-            let client = client.clone();
-            async move { client.packets().await }
-        });
-        sleep(Duration::from_millis(50)).await;
+        let waiting = client.begin_poll().await;
         backend.say("room", json!({"n": 7})).await;
         let packets = waiting.await.unwrap();
         let prefix = format!(r#"42{namespace}["message",[{{"#);
@@ -244,11 +239,7 @@ async fn a_body_that_is_no_list_of_packets_ends_the_session() {
     for body in ["", "abc", "4abc", "42{}", "42abc[\"a\"]", &many] {
         let conn_id = backend.connect("alice", &["room"]).await;
         let client = Poller::connect(&server, &conn_id).await;
-        let waiting = tokio::spawn({
-            let client = client.clone();
-            async move { client.packets().await }
-        });
-        sleep(Duration::from_millis(50)).await;
+        let waiting = client.begin_poll().await;
         let (status, text) = client.try_post(body).await;
         assert_eq!(status, StatusCode::BAD_REQUEST, "{body}: {text}");
         assert_eq!(waiting.await.unwrap(), ["1"], "{body}");
@@ -273,11 +264,7 @@ async fn a_body_that_is_no_list_of_packets_ends_the_session() {
 async fn two_polls_at_once_end_the_session() {
     let server = Server::start(&[]);
     let (client, _) = Poller::open(&server, "").await;
-    let first = tokio::spawn({
-        let client = client.clone();
-        async move { client.packets().await }
-    });
-    sleep(Duration::from_millis(50)).await;
+    let first = client.begin_poll().await;
     let (status, text) = client.poll().await;
     assert_eq!(status, StatusCode::BAD_REQUEST, "{text}");
     assert_eq!(first.await.unwrap(), ["1"]);
@@ -319,11 +306,7 @@ async fn a_client_that_answers_pings_stays_and_one_that_does_not_is_given_up() {
 async fn a_client_ends_its_session() {
     let server = Server::start(&[]);
     let (client, _) = Poller::open(&server, "").await;
-    let waiting = tokio::spawn({
-        let client = client.clone();
-        async move { client.packets().await }
-    });
-    sleep(Duration::from_millis(50)).await;
+    let waiting = client.begin_poll().await;
     client.post("1").await;
     assert_eq!(waiting.await.unwrap(), ["6"]);
     client.assert_ended().await;
@@ -387,11 +370,10 @@ async fn a_client_that_polls_learns_why_its_session_ends() {
     let conn_id = backend.connect("alice", &["room"]).await;
     for is_polling in [true, false] {
         let older = Poller::connect(&server, &conn_id).await;
-        let waiting = is_polling.then(|| {
-            let older = older.clone();
-            tokio::spawn(async move { older.packets().await })
-        });
-        sleep(Duration::from_millis(50)).await;
+        let waiting = match is_polling {
+            true => Some(older.begin_poll().await),
+            false => None,
+        };
         let packets = async {
             match waiting {
                 Some(waiting) => waiting.await.unwrap(),

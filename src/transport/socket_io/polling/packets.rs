@@ -3,7 +3,6 @@
 use std::sync::Arc;
 
 use actix::prelude::*;
-use channelstream_actors::limits::LimitKind;
 use channelstream_actors::outlet::End;
 use channelstream_actors::request::run_in_scope;
 use channelstream_actors::transport::Transport;
@@ -21,14 +20,12 @@ impl PollingSession {
     /// Handles packets one after the other.
     pub(super) fn take_packets(&mut self, mut rest: Packets, context: &mut Context<Self>) {
         while let Some(packet) = rest.packets.pop_front() {
-            if packet.starts_with('b') {
-                // Binary data has no effect.
-                if self.count_packet(context).is_err() {
-                    return answer(rest, Err(SocketIoRefusal::BAD_REQUEST));
-                }
-                continue;
-            }
-            let reaction = react(packet.as_bytes(), self.namespace());
+            let reaction = if packet.starts_with('b') {
+                // Binary data.
+                Reaction::Nothing
+            } else {
+                react(packet.as_bytes(), self.namespace())
+            };
             if reaction == Reaction::TakePong && self.is_ping_open {
                 self.begin_ping_interval(context);
                 continue;
@@ -62,9 +59,7 @@ impl PollingSession {
     /// # Errors
     /// Fails when the client sends too many. The session has then ended.
     fn count_packet(&mut self, context: &mut Context<Self>) -> Result<(), ()> {
-        if self.rate.is_exceeded_by_next() {
-            let counters = self.services.broker.counters();
-            counters.count_limit_refusal(LimitKind::FramesPerSecond);
+        if self.rate.refuses_next(self.services.broker.counters()) {
             self.end(TransportEnd::Violation, CLOSE, context);
             return Err(());
         }
