@@ -16,8 +16,11 @@ pub(crate) type End = Option<(u16, String)>;
 
 pub(crate) struct WebSocket {
     events: mpsc::UnboundedReceiver<Value>,
+    /// How many events the test has taken.
+    taken: usize,
     heartbeats: Arc<AtomicUsize>,
-    pings: watch::Receiver<usize>,
+    /// How many events had come before the last ping.
+    pinged: watch::Receiver<usize>,
     to_send: mpsc::UnboundedSender<Message>,
     end: watch::Receiver<Option<End>>,
 }
@@ -33,11 +36,12 @@ impl WebSocket {
         let (to_events, events) = mpsc::unbounded_channel();
         let (to_send, mut sendable) = mpsc::unbounded_channel();
         let (to_end, end) = watch::channel(None);
-        let (to_pings, pings) = watch::channel(0);
+        let (to_pinged, pinged) = watch::channel(0);
         let heartbeats = Arc::new(AtomicUsize::new(0));
         let counter = heartbeats.clone();
         tokio::spawn(async move {
             let mut said: End = None;
+            let mut come = 0;
             loop {
                 tokio::select! {
                     message = sendable.recv() => {
@@ -51,6 +55,7 @@ impl WebSocket {
                             if list.is_empty() {
                                 counter.fetch_add(1, Ordering::Relaxed);
                             }
+                            come += list.len();
                             for event in list {
                                 let _ = to_events.send(event);
                             }
@@ -62,7 +67,7 @@ impl WebSocket {
                             // The answer would otherwise wait in the sink, where a close would
                             // overtake it.
                             if sink.flush().await.is_err() { break }
-                            to_pings.send_modify(|count| *count += 1);
+                            let _ = to_pinged.send(come);
                         }
                         Some(Ok(_)) => {}
                         Some(Err(_)) | None => break,
@@ -73,8 +78,9 @@ impl WebSocket {
         });
         Ok(Self {
             events,
+            taken: 0,
             heartbeats,
-            pings,
+            pinged,
             to_send,
             end,
         })
@@ -91,15 +97,13 @@ impl WebSocket {
         let mut events = Vec::new();
         let deadline = Instant::now() + within;
         while events.len() < count {
-            match tokio::time::timeout_at(deadline.into(), self.events.recv()).await {
+            match tokio::time::timeout_at(deadline.into(), self.take()).await {
                 Ok(Some(event)) => events.push(event),
                 _ => break,
             }
         }
         let deadline = Instant::now() + quiet;
-        while let Ok(Some(event)) =
-            tokio::time::timeout_at(deadline.into(), self.events.recv()).await
-        {
+        while let Ok(Some(event)) = tokio::time::timeout_at(deadline.into(), self.take()).await {
             events.push(event);
         }
         if quiet > Duration::ZERO {
@@ -110,19 +114,27 @@ impl WebSocket {
 
     /// Returns the next event, and fails if it does not come soon.
     pub(crate) async fn event(&mut self) -> Value {
-        tokio::time::timeout(Duration::from_secs(10), self.events.recv())
+        tokio::time::timeout(Duration::from_secs(10), self.take())
             .await
             .expect("no event came")
             .expect("the socket is closed")
+    }
+
+    async fn take(&mut self) -> Option<Value> {
+        let event = self.events.recv().await?;
+        self.taken += 1;
+        Some(event)
     }
 
     pub(crate) fn heartbeats(&self) -> usize {
         self.heartbeats.load(Ordering::Relaxed)
     }
 
-    /// Waits for the first ping. The answer to it is sent before anything else.
+    /// Waits for a ping that came after all events that the test has taken. The answer to it is sent
+    /// before anything else. A heartbeat may have sent a ping before the events.
     pub(crate) async fn wait_for_ping(&mut self) {
-        let pinged = self.pings.wait_for(|count| *count > 0);
+        let taken = self.taken;
+        let pinged = self.pinged.wait_for(|before| *before >= taken);
         tokio::time::timeout(Duration::from_secs(10), pinged)
             .await
             .expect("no ping came")
