@@ -8,6 +8,17 @@ use std::process::ExitCode;
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
+/// The variable by which an operator tells the allocator whether to use huge pages.
+#[cfg(target_os = "linux")]
+const ALLOW_HUGE_PAGES: &str = "MIMALLOC_ALLOW_THP";
+
 fn main() -> ExitCode {
+    #[cfg(target_os = "linux")]
+    if std::env::var_os(ALLOW_HUGE_PAGES).is_none() {
+        // With huge pages, the kernel takes memory again that the allocator has given back, so the
+        // resident memory of a server with a steady load grows (`docs/performance.md`). A kernel
+        // that does not know this call has no such pages.
+        let _ = rustix::thread::disable_transparent_huge_pages(true);
+    }
     channelstream::cli::run()
 }

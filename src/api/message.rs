@@ -22,6 +22,10 @@ use crate::validation::facts::Facts;
 use crate::validation::fields::{Fields, Table, field};
 use crate::validation::rules::{USER, datetime, name, payload, uuid};
 
+/// The number of bytes that most messages do not exceed in an answer, apart from the application's
+/// object.
+const ENVELOPE_BYTES: usize = 256;
+
 /// A message to publish.
 #[derive(Debug)]
 pub struct MessageDraft;
@@ -113,7 +117,11 @@ pub(crate) async fn publish(
 }
 
 fn encode(messages: &[Arc<Message>]) -> Result<ByteString, ApiError> {
-    serde_json::to_string(messages)
-        .map(ByteString::from)
-        .map_err(|_| ApiError::Internal("a message could not be printed"))
+    let objects = messages.iter().flat_map(|message| &message.message);
+    let bytes: usize = objects.map(|object| object.get().len()).sum();
+    let mut text = Vec::with_capacity(bytes + messages.len() * ENVELOPE_BYTES);
+    let encoded = serde_json::to_writer(&mut text, messages).ok();
+    encoded
+        .and_then(|()| ByteString::try_from(text).ok())
+        .ok_or(ApiError::Internal("a message could not be printed"))
 }

@@ -5,6 +5,7 @@ use std::pin::Pin;
 use std::task::Context;
 use std::time::Duration;
 
+use memchr::memchr;
 use tokio::time::{Instant, Sleep, sleep_until};
 
 use crate::exchange::Exchange;
@@ -88,20 +89,20 @@ struct HeadScan {
 impl HeadScan {
     /// Scans the next bytes. Returns the number of bytes after the end of the head.
     fn count_bytes_after_head(&mut self, bytes: &[u8]) -> usize {
-        let mut rest = bytes.iter();
+        let mut rest = bytes;
         while !self.has_ended {
-            match rest.next() {
-                None => return 0,
-                Some(b'\n') => {
-                    self.has_ended = self.has_begun && self.line_is_empty;
-                    self.line_is_empty = true;
-                }
-                Some(b'\r') => {}
-                Some(_) => {
-                    self.has_begun = true;
-                    self.line_is_empty = false;
-                }
-            }
+            let line_end = memchr(b'\n', rest);
+            let (line, next) = rest.split_at(line_end.unwrap_or(rest.len()));
+            let is_empty = line.iter().all(|byte| *byte == b'\r');
+            self.has_begun |= !is_empty;
+            self.line_is_empty &= is_empty;
+            // Without the line break itself.
+            let Some((_, next)) = next.split_first() else {
+                return 0;
+            };
+            rest = next;
+            self.has_ended = self.has_begun && self.line_is_empty;
+            self.line_is_empty = true;
         }
         rest.len()
     }

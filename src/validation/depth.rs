@@ -1,5 +1,7 @@
 //! The limit on the nesting of the JSON in a body.
 
+use memchr::memchr2_iter;
+
 /// The deepest nesting of JSON that is accepted, in levels. Neither browsers nor backends should
 /// have to read deeper nesting.
 pub const DEEPEST: usize = 100;
@@ -7,11 +9,7 @@ pub const DEEPEST: usize = 100;
 /// Returns whether brackets outside of texts are nested too deep.
 pub fn is_too_deep(json: &str) -> bool {
     // Counting is fast, and few bodies have enough brackets to need the exact depth.
-    json.bytes()
-        .filter(|byte| matches!(byte, b'[' | b'{'))
-        .count()
-        > DEEPEST
-        && depth(json) > DEEPEST
+    memchr2_iter(b'[', b'{', json.as_bytes()).count() > DEEPEST && depth(json) > DEEPEST
 }
 
 /// Returns the depth of nested brackets outside of texts.
