@@ -54,7 +54,7 @@ pub async fn serve(mut settings: Settings, read: Arc<ReadSettings>) -> std::io::
     log_addresses(&services.settings, &listeners);
     let threads = WorkerThreads::new(count_workers(&services.settings), services.broker.clone());
     let server = start_http(listeners, &services, &threads)?;
-    manager.follow(services.lifecycle.clone(), threads);
+    let told = manager.follow(services.lifecycle.clone(), threads);
     manager.notify(Change::Ready);
     let stopped = stop::stop_at_signal(
         signals,
@@ -67,8 +67,9 @@ pub async fn serve(mut settings: Settings, read: Arc<ReadSettings>) -> std::io::
     let served = tokio::select! {
         stopped = stopped => stopped,
         served = server => served,
-        () = reload::reload_at_hangups(hangups, read, services.clone(), manager) => Ok(()),
+        () = reload::reload_at_hangups(hangups, read, services.clone(), manager.clone()) => Ok(()),
     };
+    manager.finish(told).await;
     log::info!("stopped");
     served
 }

@@ -15,7 +15,9 @@ use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::time::Duration;
 
 use sd_notify::NotifyState;
-use tokio::time::sleep;
+use tokio::sync::oneshot;
+use tokio::task::JoinHandle;
+use tokio::time::{sleep, timeout};
 
 use crate::lifecycle::{Lifecycle, Phase};
 use crate::server::threads::WorkerThreads;
@@ -23,6 +25,10 @@ use crate::server::threads::WorkerThreads;
 /// The number of changes that may wait to be sent. Further changes are dropped, because a service
 /// manager that does not read must not block a server that works.
 const MOST_WAITING: usize = 16;
+
+/// The longest time for which the end of the server waits until the service manager was told of the
+/// stop. The service manager may not read.
+const LAST_REPORT: Duration = Duration::from_millis(200);
 
 /// A change of the server's state that the service manager is told.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -44,7 +50,14 @@ pub(super) enum Change {
 /// The connection to the service manager that started this process, if there is one. Cloning shares
 /// it.
 #[derive(Clone, Debug)]
-pub(super) struct ServiceManager(Option<SyncSender<Change>>);
+pub(super) struct ServiceManager(Option<SyncSender<Report>>);
+
+/// A message to the thread that talks to the service manager.
+enum Report {
+    Change(Change),
+    /// Is answered when everything before it was sent.
+    Flush(oneshot::Sender<()>),
+}
 
 impl ServiceManager {
     /// Starts a thread that sends changes to the service manager, if there is one. The thread may
@@ -56,10 +69,10 @@ impl ServiceManager {
         if std::env::var_os("NOTIFY_SOCKET").is_none() {
             return Ok(Self(None));
         }
-        let (sender, changes) = sync_channel(MOST_WAITING);
+        let (sender, reports) = sync_channel(MOST_WAITING);
         std::thread::Builder::new()
             .name("service-manager".to_owned())
-            .spawn(move || send_all(&changes))?;
+            .spawn(move || send_all(&reports))?;
         Ok(Self(Some(sender)))
     }
 
@@ -67,18 +80,20 @@ impl ServiceManager {
     pub(super) fn notify(&self, change: Change) {
         if let Some(sender) = &self.0 {
             // The change is dropped if too many wait already.
-            let _ = sender.try_send(change);
+            let _ = sender.try_send(Report::Change(change));
         }
     }
 
     /// Starts tasks that report the phases of a stop and, if the service manager asks for it, that
-    /// all threads answer. They run for as long as the server.
-    pub(super) fn follow(&self, lifecycle: Lifecycle, threads: WorkerThreads) {
-        if self.0.is_none() {
-            return;
-        }
+    /// all threads answer. The second one runs for as long as the server. Returns the first one.
+    pub(super) fn follow(
+        &self,
+        lifecycle: Lifecycle,
+        threads: WorkerThreads,
+    ) -> Option<JoinHandle<()>> {
+        self.0.as_ref()?;
         let manager = self.clone();
-        actix::spawn(async move {
+        let stop = actix::spawn(async move {
             lifecycle.wait_for(Phase::StopAnnounced).await;
             manager.notify(Change::StopAnnounced);
             lifecycle.wait_for(Phase::Draining).await;
@@ -88,6 +103,26 @@ impl ServiceManager {
         if let Some(watchdog_timeout) = watchdog_timeout {
             actix::spawn(watch_threads(self.clone(), threads, watchdog_timeout));
         }
+        Some(stop)
+    }
+
+    /// Waits until the service manager was told of the stop. A stop may take less time than that.
+    /// `stop` is the task that [`follow`](Self::follow) returned.
+    pub(super) async fn finish(&self, stop: Option<JoinHandle<()>>) {
+        let (Some(sender), Some(stop)) = (&self.0, stop) else {
+            return;
+        };
+        let told = async {
+            // An error means that the task has panicked.
+            let _ = stop.await;
+            let (flush, flushed) = oneshot::channel();
+            if sender.try_send(Report::Flush(flush)).is_ok() {
+                // An error means that the thread has ended.
+                let _ = flushed.await;
+            }
+        };
+        // The server ends in any case.
+        let _ = timeout(LAST_REPORT, told).await;
     }
 }
 
@@ -110,10 +145,18 @@ async fn watch_threads(
 }
 
 /// Sends the changes in order, until the server ends.
-fn send_all(changes: &Receiver<Change>) {
+fn send_all(reports: &Receiver<Report>) {
     let mut is_stopping = false;
     let mut has_failed = false;
-    for change in changes {
+    for report in reports {
+        let change = match report {
+            Report::Change(change) => change,
+            Report::Flush(flushed) => {
+                // An error means that nobody waits any more.
+                let _ = flushed.send(());
+                continue;
+            }
+        };
         is_stopping |= matches!(change, Change::StopAnnounced | Change::Draining);
         // A reload that ends during a stop does not make the server ready again.
         if is_stopping && matches!(change, Change::Ready | Change::Reloading) {
