@@ -211,7 +211,10 @@ async fn subscribed(
         last_heard: LastHeard::default(),
         socket: Arc::new(Unused),
     };
-    broker.attach(conn_id, outlet, Arc::new([])).await.unwrap()
+    broker
+        .attach(conn_id, outlet, Default::default())
+        .await
+        .unwrap()
 }
 
 /// Measures from the call to the last of a thousand outlets, on one thread and without sockets: the

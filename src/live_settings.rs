@@ -6,6 +6,7 @@ use std::sync::Arc;
 use arc_swap::{ArcSwap, Guard};
 
 use crate::settings::Settings;
+use crate::signature::user_signature::UserSignatures;
 use crate::signature::verifier::SignatureVerifier;
 
 /// The settings in force, and what is derived from them.
@@ -14,12 +15,15 @@ pub struct CurrentSettings {
     pub settings: Settings,
     /// The check whether a caller may make signed calls.
     pub verifier: SignatureVerifier,
+    /// The check whether a page may listen as a user; `None` if no page may.
+    pub user_signatures: Option<UserSignatures>,
 }
 
 impl CurrentSettings {
     fn new(settings: Settings) -> Self {
         Self {
             verifier: SignatureVerifier::new(&settings),
+            user_signatures: UserSignatures::new(&settings),
             settings,
         }
     }

@@ -1,10 +1,11 @@
 //! Signatures of calls. [`signer`] makes and checks them with one secret, [`signers`] with several.
 //! [`verifier`] decides who may make signed calls, and [`replays`] accepts each signature only
-//! once.
+//! once. [`user_signature`] checks the signatures of pages that listen as a user.
 
 pub mod replays;
 pub mod signer;
 pub mod signers;
+pub mod user_signature;
 pub mod verifier;
 
 pub use self::signer::{HEADER, SignatureFlaw, Signer};

@@ -33,7 +33,7 @@ use futures_util::future::join_all;
 use crate::channel::{Channel, Configure};
 use crate::common::Common;
 use crate::connection::{
-    AttachOutlet, Close, Connection, ConnectionNeeds, IsOpen, Open, Subscribe, Unsubscribe,
+    AttachOutlet, Close, Connection, ConnectionNeeds, IsOpen, Join, Open, Subscribe, Unsubscribe,
 };
 use crate::core::connection::Subscriptions;
 use crate::core::user::{ConnectState, StateChanged};
@@ -47,7 +47,7 @@ use crate::limits::Limits;
 use crate::memory::Memory;
 use crate::name::{ChannelName, ConnId, UserName};
 use crate::outlet::{Attachment, Outlet};
-use crate::position::Report;
+use crate::position::Return;
 use crate::protocol::config::ChannelConfig;
 use crate::request::RequestId;
 use crate::store::Store;
@@ -274,19 +274,64 @@ impl Broker {
         channels: Vec<ChannelName>,
     ) -> Result<Subscriptions, NotDone> {
         let pending = self.begin()?;
-        self.change_subscriptions(conn_id, Unsubscribe { channels }, pending)
+        let unsubscribe = Unsubscribe {
+            channels,
+            is_by_client: false,
+        };
+        self.change_subscriptions(conn_id, unsubscribe, pending)
             .await
     }
 
-    async fn change_subscriptions<M>(
+    /// Lets a client join channels by itself. Creates the channels that do not exist. Returns those
+    /// of the channels that the connection is then in. They are those to which the application has
+    /// subscribed the user before, if [`Limits::clients_join`] allows it, and those that the
+    /// connection was in already.
+    ///
+    /// # Errors
+    /// Fails when there is no such connection, or when it would be in too many channels.
+    pub async fn join(
+        &self,
+        conn_id: ConnId,
+        channels: Vec<ChannelName>,
+    ) -> Result<Vec<ChannelName>, NotDone> {
+        let pending = self.begin()?;
+        let room = self.room_for_channels(&channels).await?;
+        self.change_subscriptions(conn_id, Join { channels }, (pending, room))
+            .await
+    }
+
+    /// Lets a client leave channels by itself. Returns those of the channels that the connection
+    /// was in. It may join them again.
+    ///
+    /// # Errors
+    /// Fails when there is no such connection.
+    pub async fn leave(
+        &self,
+        conn_id: ConnId,
+        channels: Vec<ChannelName>,
+    ) -> Result<Vec<ChannelName>, NotDone> {
+        if !self.limits().clients_join {
+            return Ok(Vec::new());
+        }
+        let pending = self.begin()?;
+        let unsubscribe = Unsubscribe {
+            channels,
+            is_by_client: true,
+        };
+        let left = self.change_subscriptions(conn_id, unsubscribe, pending);
+        Ok(left.await?.changed)
+    }
+
+    async fn change_subscriptions<M, T>(
         &self,
         conn_id: ConnId,
         change: M,
         pending: impl Sized + 'static,
-    ) -> Result<Subscriptions, NotDone>
+    ) -> Result<T, NotDone>
     where
         Connection: Handler<Forwarded<M>>,
-        M: Message<Result = Result<Subscriptions, NotDone>> + Send + 'static,
+        M: Message<Result = Result<T, NotDone>> + Send + 'static,
+        T: Send + 'static,
     {
         let changed = self.connections.ask(conn_id, IfAbsent::Skip, change);
         let changed = Self::wait(pending, changed)
@@ -343,8 +388,8 @@ impl Broker {
         self.wait_until_kept().await
     }
 
-    /// Attaches a transport to a connection. `read` holds the positions up to which the client says
-    /// that it has read.
+    /// Attaches a transport to a connection. `returning` is what its client tells of its former
+    /// transports.
     ///
     /// # Errors
     /// Fails when there is no such connection.
@@ -352,10 +397,10 @@ impl Broker {
         &self,
         conn_id: ConnId,
         outlet: Outlet,
-        read: Report,
+        returning: Return,
     ) -> Result<Attachment, Unknown> {
         self.connections
-            .ask(conn_id, IfAbsent::Skip, AttachOutlet { outlet, read })
+            .ask(conn_id, IfAbsent::Skip, AttachOutlet { outlet, returning })
             .await
             .unwrap_or(Err(Unknown))
     }

@@ -8,6 +8,7 @@
 //! here in order. So a user is told that a connection has ended after it was told that it began,
 //! whatever happens to the calls in between.
 
+mod joining;
 mod life;
 mod places;
 mod restart;
@@ -33,7 +34,7 @@ use crate::faults::{ActorKind, PanickedActor, is_panicking};
 use crate::memory::{CONNECTION_BYTES, HeldBytes, PLACE_BYTES};
 use crate::name::{ChannelName, ConnId, UserName};
 use crate::outlet::{Attachment, Outlet, Progress, Stage};
-use crate::position::Report;
+use crate::position::Return;
 use crate::request::{RequestId, log_for};
 use crate::store::note::Note;
 use crate::user::{Configs, Connected, RemoveConnection};
@@ -67,6 +68,16 @@ pub(crate) struct Subscribe {
 #[rtype(result = "Result<Subscriptions, NotDone>")]
 pub(crate) struct Unsubscribe {
     pub(crate) channels: Vec<ChannelName>,
+    /// Whether the client itself leaves the channels, and may join them again.
+    pub(crate) is_by_client: bool,
+}
+
+/// Subscribes the connection to those of the channels that its client may join by itself. The
+/// answer has those of them that the connection is then in. Sent by the broker.
+#[derive(Message)]
+#[rtype(result = "Result<Vec<ChannelName>, NotDone>")]
+pub(crate) struct Join {
+    pub(crate) channels: Vec<ChannelName>,
 }
 
 /// Asks whether the connection is open. Sent by the broker.
@@ -90,8 +101,7 @@ pub(crate) struct GetActivity;
 #[rtype(result = "Result<Attachment, Unknown>")]
 pub(crate) struct AttachOutlet {
     pub(crate) outlet: Outlet,
-    /// The positions up to which the client says that it has read; empty if it says nothing.
-    pub(crate) read: Report,
+    pub(crate) returning: Return,
 }
 
 /// Ends the connection for good. The answer says whether it was open. Sent by the broker.
@@ -384,7 +394,7 @@ impl Handler<AttachOutlet> for Connection {
     type Result = ResponseActFuture<Self, Result<Attachment, Unknown>>;
 
     fn handle(&mut self, attach: AttachOutlet, context: &mut Context<Self>) -> Self::Result {
-        let AttachOutlet { outlet, read } = attach;
+        let AttachOutlet { outlet, returning } = attach;
         let (reply, attached) = oneshot::channel();
         if (self.life.as_ref()).is_some_and(|life| !life.is_suspended()) {
             self.generation = self.generation.next();
@@ -392,7 +402,7 @@ impl Handler<AttachOutlet> for Connection {
             let transport = NewTransport {
                 generation: self.generation,
                 outlet: outlet.into(),
-                read,
+                returning,
                 attachment,
                 reply,
             };

@@ -30,15 +30,24 @@ pub(crate) use self::schedule::{PublishAnswer, Wakeup};
 pub(crate) use self::subscriber::FullOutlet;
 
 /// Attaches a transport that begins to listen. Sent by the connection. The answer comes once the
-/// entries that the client missed are on their way. It is the position where the transport began;
-/// `None` if the connection has no place here.
+/// entries that the client missed are on their way. It is `None` if the connection has no place
+/// here.
 #[derive(Message, Clone)]
-#[rtype(result = "Option<Position>")]
+#[rtype(result = "Option<Began>")]
 pub(crate) struct Attach {
     pub(crate) conn_id: ConnId,
     pub(crate) generation: Generation,
     pub(crate) outlet: Arc<Outlet>,
     pub(crate) reason: AttachReason,
+}
+
+/// The beginning of a transport in a log.
+#[derive(Clone, Copy)]
+pub(crate) struct Began {
+    /// The position where the transport began.
+    pub(crate) position: Position,
+    /// Whether the client was told of a gap.
+    pub(crate) has_gap: bool,
 }
 
 /// The reason why a transport is attached to a log.
@@ -201,8 +210,8 @@ impl Delivery {
 
     /// Attaches a transport: sends the entries that the connection missed, and makes the connection
     /// live from then on. Both happen in one call, so no entry is missed, repeated or out of order.
-    /// Returns the position where the transport began; `None` if the connection has no place.
-    pub(crate) fn attach(&mut self, attach: Attach, log: &Log) -> Option<Position> {
+    /// Returns where the transport began; `None` if the connection has no place.
+    pub(crate) fn attach(&mut self, attach: Attach, log: &Log) -> Option<Began> {
         let subscriber = self.subscribers.get_mut(&attach.conn_id)?;
         let (missed, claim) = match attach.reason {
             AttachReason::Subscribed => (false, Claim::Nothing),
@@ -219,13 +228,16 @@ impl Delivery {
             frames: self.first_frames,
         };
         let has_begun = subscriber.cursor.begin(beginning, log);
-        let began_at = subscriber.cursor.attached();
+        let began = Began {
+            position: (log.epoch(), subscriber.cursor.attached()),
+            has_gap: subscriber.cursor.has_unsent_gap(),
+        };
         if has_begun {
             self.listening += usize::from(subscriber.outlet.is_none());
             subscriber.outlet = Some(SubscriberOutlet::new(attach.outlet));
             self.serve(attach.conn_id, log);
         }
-        Some((log.epoch(), began_at))
+        Some(began)
     }
 
     /// Detaches a transport: moves the connection's cursor back to what its client has read. The

@@ -78,13 +78,16 @@ impl From<NotKept> for Refused {
 pub struct NotKept;
 
 /// The reason why a connection was not opened.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
 pub enum NotConnected {
     /// The id belongs to another user's connection.
+    #[error(transparent)]
     InUse(InUse),
     /// The call would go beyond a limit.
+    #[error(transparent)]
     Limit(LimitReached),
     /// The server cannot take the call now.
+    #[error(transparent)]
     Refused(Refused),
 }
 

@@ -63,6 +63,9 @@ pub struct Limits {
     pub state_bytes: usize,
     /// The largest number of bytes that may be counted in memory; 0 means no limit.
     pub memory: usize,
+    /// Whether clients may join, by themselves, the channels to which the application has
+    /// subscribed their user before. This is no limit, but channels and users need it too.
+    pub clients_join: bool,
 }
 
 /// The largest size of a user's state.
@@ -148,6 +151,7 @@ impl Default for Limits {
             state_keys: 1000,
             state_bytes: 64 << 10,
             memory: 0,
+            clients_join: false,
         }
     }
 }

@@ -18,8 +18,9 @@ struct EncodedList {
     text: ByteString,
     /// The same text without line breaks.
     line: ByteString,
-    /// The frames for Socket.IO, by [`Namespace`]. Each is encoded when the first client needs it.
-    socket_io: [OnceLock<Bytes>; Namespace::COUNT],
+    /// The frames for Socket.IO, by [`SocketIoForm`]. Each is encoded when the first client needs
+    /// it.
+    socket_io: [OnceLock<Bytes>; SocketIoForm::COUNT],
 }
 
 /// A namespace of Socket.IO that clients may connect to. All of them carry the same events.
@@ -31,9 +32,21 @@ pub enum Namespace {
     Stream,
 }
 
-impl Namespace {
-    const COUNT: usize = 2;
+/// The form in which a Socket.IO client is sent lists.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct SocketIoForm {
+    /// The namespace that the client has connected to.
+    pub namespace: Namespace,
+    /// Whether the client has asked for the offset behind each list. It brings the last one when it
+    /// comes back.
+    pub has_offsets: bool,
+}
 
+impl SocketIoForm {
+    const COUNT: usize = 4;
+}
+
+impl Namespace {
     /// Returns what a packet has between its type and its data.
     pub fn prefix(self) -> &'static str {
         match self {
@@ -82,7 +95,7 @@ impl List {
             frame,
             text,
             line,
-            socket_io: [const { OnceLock::new() }; Namespace::COUNT],
+            socket_io: [const { OnceLock::new() }; SocketIoForm::COUNT],
         }))
     }
 
@@ -101,29 +114,38 @@ impl List {
         &self.0.frame
     }
 
-    /// Returns the list as the frame of a Socket.IO client: the event `message` with the list as
-    /// its only argument.
-    pub fn socket_io_frame(&self, namespace: Namespace) -> &Bytes {
-        let [root, stream] = &self.0.socket_io;
-        let frame = match namespace {
-            Namespace::Root => root,
-            Namespace::Stream => stream,
+    /// Returns the list as the frame of a Socket.IO client: the event `message`, whose argument is
+    /// the list. A client that has asked for offsets gets the one behind the list as a second
+    /// argument. `offset` returns it; it has no character that JSON would escape.
+    pub fn socket_io_frame(&self, form: SocketIoForm, offset: impl FnOnce() -> String) -> &Bytes {
+        let [root, root_offset, stream, stream_offset] = &self.0.socket_io;
+        let frame = match (form.namespace, form.has_offsets) {
+            (Namespace::Root, false) => root,
+            (Namespace::Root, true) => root_offset,
+            (Namespace::Stream, false) => stream,
+            (Namespace::Stream, true) => stream_offset,
         };
         let encode = || {
+            let end = if form.has_offsets {
+                format!(r#","{}"]"#, offset())
+            } else {
+                "]".to_owned()
+            };
             text_frame(&[
                 "42",
-                namespace.prefix(),
+                form.namespace.prefix(),
                 r#"["message","#,
                 &self.0.text,
-                "]",
+                &end,
             ])
         };
         frame.get_or_init(encode)
     }
 
-    /// Returns the list as the packet of a Socket.IO client: the payload of its frame.
-    pub fn socket_io_packet(&self, namespace: Namespace) -> Bytes {
-        let frame = self.socket_io_frame(namespace);
+    /// Returns the list as the packet of a Socket.IO client: the payload of its
+    /// [frame](Self::socket_io_frame).
+    pub fn socket_io_packet(&self, form: SocketIoForm, offset: impl FnOnce() -> String) -> Bytes {
+        let frame = self.socket_io_frame(form, offset);
         // The second byte is the length, or says how many bytes the length has.
         let header = match frame.get(1) {
             Some(127) => 10,
@@ -159,11 +181,16 @@ mod tests {
         }
     }
 
+    const PLAIN: SocketIoForm = SocketIoForm {
+        namespace: Namespace::Root,
+        has_offsets: false,
+    };
+
     #[test]
     fn a_packet_for_socket_io_is_its_frame_without_the_header() {
         for length in [10, 1_000, 100_000] {
             let text = "x".repeat(length);
-            let packet = List::new(&text).socket_io_packet(Namespace::Root);
+            let packet = List::new(&text).socket_io_packet(PLAIN, String::new);
             assert_eq!(packet, format!(r#"42["message",{text}]"#));
         }
     }
@@ -171,11 +198,18 @@ mod tests {
     #[test]
     fn a_frame_for_socket_io_is_an_event_in_its_namespace() {
         let list = List::new("[1]");
-        for (namespace, text) in [
-            (Namespace::Root, r#"42["message",[1]]"#),
-            (Namespace::Stream, r#"42/stream,["message",[1]]"#),
+        for (namespace, has_offsets, text) in [
+            (Namespace::Root, false, r#"42["message",[1]]"#),
+            (Namespace::Root, true, r#"42["message",[1],"x"]"#),
+            (Namespace::Stream, false, r#"42/stream,["message",[1]]"#),
+            (Namespace::Stream, true, r#"42/stream,["message",[1],"x"]"#),
         ] {
-            assert_eq!(list.socket_io_frame(namespace), &text_frame(&[text]));
+            let form = SocketIoForm {
+                namespace,
+                has_offsets,
+            };
+            let frame = list.socket_io_frame(form, || "x".to_owned());
+            assert_eq!(frame, &text_frame(&[text]));
         }
     }
 }

@@ -32,6 +32,9 @@ pub(crate) const USER_BYTES: usize = 3 << 10;
 /// The number of bytes that a connection takes besides its places.
 pub(crate) const CONNECTION_BYTES: usize = 3 << 10;
 
+/// The number of bytes that a channel takes in the list of those that a user's clients may join.
+pub(crate) const GIVEN_BYTES: usize = 128;
+
 /// The number of bytes that a place of a connection in a channel takes in the channel and in the
 /// connection together.
 pub(crate) const PLACE_BYTES: usize = 768;

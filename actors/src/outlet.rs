@@ -25,7 +25,7 @@ use actix::prelude::*;
 use crate::core::cursor::Generation;
 use crate::error::CloseReason;
 use crate::list::List;
-use crate::position::{Epoch, Report};
+use crate::position::{Continuity, Epoch, Position, Report};
 use crate::stepped_sleep::sleep_in_steps;
 use crate::transport::Transport;
 
@@ -70,7 +70,13 @@ pub struct End {
     /// The positions that also count as read if the next transport of the client is of the same
     /// kind.
     pub presumed: Option<Presumed>,
+    /// The trail of a client that can say which batch it has received last.
+    pub trail: Trail,
 }
+
+/// The positions behind the batches that a client was sent and has not confirmed, in the order in
+/// which they were sent, whatever logs they came from.
+pub type Trail = Arc<[Position]>;
 
 /// The positions that count as read when a client polls again, because it has then read the answer
 /// to its last poll.
@@ -105,6 +111,8 @@ pub(crate) enum Stage {
 pub struct Attachment {
     generation: Generation,
     connection: Recipient<Progress>,
+    /// The continuity of the transport; `None` before the transport is attached.
+    continuity: Option<Continuity>,
     /// The end that the transport has reported. By default nothing is known.
     end: End,
 }
@@ -114,8 +122,19 @@ impl Attachment {
         Self {
             generation,
             connection,
+            continuity: None,
             end: End::default(),
         }
+    }
+
+    pub(crate) fn set_continuity(&mut self, continuity: Continuity) {
+        self.continuity = Some(continuity);
+    }
+
+    /// Returns the continuity of the transport; `None` if the connection has ended before the
+    /// transport was attached.
+    pub fn continuity(&self) -> Option<Continuity> {
+        self.continuity
     }
 
     /// Tells the connection what the client has read for certain, so that the store can keep it. A

@@ -45,3 +45,56 @@ pub type Report = Arc<[Position]>;
 
 /// A place in a log: its epoch, and the offset of the last entry before the place.
 pub type Position = (Epoch, u64);
+
+/// Identifies the transports of a client, one after the other, between which it has missed nothing.
+/// A client that brings it and is given the same one again knows that it has missed nothing. The
+/// first one of a connection is random.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Continuity(u64);
+
+impl Continuity {
+    /// Creates the continuity of a new connection.
+    pub fn random() -> Self {
+        Self(uuid::Uuid::new_v4().as_u64_pair().1)
+    }
+
+    /// Returns the continuity that begins after this one was broken.
+    #[must_use]
+    pub fn next(self) -> Self {
+        Self(self.0.wrapping_add(1))
+    }
+}
+
+impl From<u64> for Continuity {
+    /// Creates the continuity from the number that a client was told.
+    fn from(number: u64) -> Self {
+        Self(number)
+    }
+}
+
+impl From<Continuity> for u64 {
+    fn from(Continuity(number): Continuity) -> Self {
+        number
+    }
+}
+
+/// What a client tells of its former transports when it begins to listen.
+#[derive(Clone, Debug, Default)]
+pub struct Return {
+    /// The positions up to which the client has read; empty if it does not tell them.
+    pub read: Report,
+    /// The position behind the last batch that the client has received, if it does not tell `read`.
+    /// It has then received all batches before that one too.
+    pub last: Option<Position>,
+    /// The continuity that the client was given.
+    pub continuity: Option<Continuity>,
+}
+
+impl From<Report> for Return {
+    fn from(read: Report) -> Self {
+        Self {
+            read,
+            ..Self::default()
+        }
+    }
+}

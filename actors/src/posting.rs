@@ -11,9 +11,10 @@ use crate::core::log::Log;
 use crate::core::publication::Publication;
 use crate::core::user::UserCore;
 use crate::counters::Counted;
-use crate::delivery::{Attach, Delivery, Detach, FullOutlet, IsUpToDate, PublishAnswer, Wakeup};
+use crate::delivery::{
+    Attach, Began, Delivery, Detach, FullOutlet, IsUpToDate, PublishAnswer, Wakeup,
+};
 use crate::outlet::AwaitCapacity;
-use crate::position::Position;
 use crate::protocol::message::{Deletion, Patch};
 
 /// Appends publications in the given order, and delivers them. Sent by the broker.
@@ -177,12 +178,12 @@ pub(crate) trait LogActor: Actor<Context = Context<Self>> {
     }
 
     /// Attaches a transport that begins to listen.
-    fn attach(&mut self, attach: Attach, context: &mut Context<Self>) -> Option<Position> {
+    fn attach(&mut self, attach: Attach, context: &mut Context<Self>) -> Option<Began> {
         self.catch_up(context);
         let (core, delivery) = self.parts();
-        let began_at = delivery.attach(attach, core.log());
+        let began = delivery.attach(attach, core.log());
         self.ask_for_capacity(context);
-        began_at
+        began
     }
 
     /// Detaches a transport that has ended.

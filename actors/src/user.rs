@@ -28,7 +28,7 @@ use crate::directory::{IfAbsent, Registered, Registration, impl_registered_handl
 use crate::error::Unknown;
 use crate::faults::{ActorKind, PanickedActor, fail_point, is_panicking};
 use crate::limits::LimitReached;
-use crate::memory::{ActorBytes, ActorMemory, USER_BYTES};
+use crate::memory::{ActorBytes, ActorMemory, GIVEN_BYTES, USER_BYTES};
 use crate::name::{ChannelName, ConnId, Identity, UserName};
 use crate::posting::LogActor;
 use crate::protocol::info::UserInfo;
@@ -71,12 +71,29 @@ pub(crate) struct AddSubscriptions {
     pub(crate) configs: Configs,
 }
 
+/// Asks which of these channels the user's clients may join by themselves. Sent by the connection.
+#[derive(Message)]
+#[rtype(result = "Vec<ChannelName>")]
+pub(crate) struct FindJoinable(pub(crate) Vec<ChannelName>);
+
+/// Adds channels to a connection of the user, because its client joins them by itself. Sent by the
+/// connection. The answer has the places that the connection has taken, if the store keeps them,
+/// and the channels that the client may not join.
+#[derive(Message)]
+#[rtype(result = "Result<(Positions, Vec<ChannelName>), Unknown>")]
+pub(crate) struct AddJoined {
+    pub(crate) conn_id: ConnId,
+    pub(crate) added: Vec<ChannelName>,
+}
+
 /// Removes channels from a connection of the user. Sent by the connection.
 #[derive(Message)]
 #[rtype(result = "Result<(), Unknown>")]
 pub(crate) struct RemoveSubscriptions {
     pub(crate) conn_id: ConnId,
     pub(crate) removed: Vec<ChannelName>,
+    /// Whether the application takes them back, so that the client cannot join them by itself.
+    pub(crate) is_taken_back: bool,
 }
 
 /// Sets whether a connection of the user counts as present. Sent by the connection.
@@ -177,6 +194,7 @@ impl Registered for User {
             limits.retention(limits.private_frames),
             Moment::now(),
         );
+        core.set_joinable(limits.clients_join);
         if needs.common.store().keeps() {
             core.collect_changes();
         }
@@ -257,7 +275,9 @@ impl User {
             log: self.core.log().bytes(),
             history: 0,
             entries: self.core.log().own_bytes(),
-            lasting: EMPTY.lasting + self.core.state().size(),
+            lasting: EMPTY.lasting
+                + self.core.state().size()
+                + self.core.given_count() * GIVEN_BYTES,
         }
     }
 
@@ -284,10 +304,7 @@ impl User {
         context: &mut Context<Self>,
     ) -> ResponseFuture<Result<T, LimitReached>> {
         if self.core.connections().contains_key(&conn_id) {
-            let set = ConnectState {
-                public_keys: self.core.state().public_keys().to_vec(),
-                ..ConnectState::default()
-            };
+            let set = ConnectState::default();
             let updates = self.core.connect(conn_id, set, channels, Moment::now());
             self.tell_channels(updates, context);
         } else if self.core.is_new() && self.core.is_offline() {
@@ -338,6 +355,7 @@ impl Handler<AddConnection> for User {
         {
             return self.refuse(conn_id, channels, reached, context);
         }
+        self.core.give(&channels.added);
         let updates = self.core.connect(conn_id, set, channels, Moment::now());
         self.online
             .get_or_insert_with(|| self.needs.common.counters().online());
@@ -362,9 +380,35 @@ impl Handler<AddSubscriptions> for User {
     type Result = ResponseFuture<Result<Positions, Unknown>>;
 
     fn handle(&mut self, add: AddSubscriptions, context: &mut Context<Self>) -> Self::Result {
+        if self.core.give(&add.added) {
+            self.note();
+        }
         let updates = self.core.subscribe(add.conn_id, add.added, Moment::now());
         let answer = updates.map(|updates| self.updates.push(updates, add.configs));
         self.answer_after_updates(move |positions| answer.map(|()| positions), context)
+    }
+}
+
+impl Handler<FindJoinable> for User {
+    type Result = Vec<ChannelName>;
+
+    fn handle(&mut self, find: FindJoinable, _: &mut Context<Self>) -> Self::Result {
+        let FindJoinable(mut channels) = find;
+        channels.retain(|channel| self.core.may_join(channel));
+        channels
+    }
+}
+
+impl Handler<AddJoined> for User {
+    type Result = ResponseFuture<Result<(Positions, Vec<ChannelName>), Unknown>>;
+
+    fn handle(&mut self, add: AddJoined, context: &mut Context<Self>) -> Self::Result {
+        let may_join = |channel: &ChannelName| self.core.may_join(channel);
+        let (added, refused) = add.added.into_iter().partition(may_join);
+        let updates = self.core.subscribe(add.conn_id, added, Moment::now());
+        let answer = updates.map(|updates| self.updates.push(updates, Configs::default()));
+        let answer = move |positions| answer.map(|()| (positions, refused));
+        self.answer_after_updates(answer, context)
     }
 }
 
@@ -372,7 +416,15 @@ impl Handler<RemoveSubscriptions> for User {
     type Result = ResponseFuture<Result<(), Unknown>>;
 
     fn handle(&mut self, remove: RemoveSubscriptions, context: &mut Context<Self>) -> Self::Result {
-        let RemoveSubscriptions { conn_id, removed } = remove;
+        let RemoveSubscriptions {
+            conn_id,
+            removed,
+            is_taken_back,
+        } = remove;
+        if is_taken_back {
+            self.core.take_back(&removed);
+            self.note();
+        }
         let updates = self.core.unsubscribe(conn_id, removed, Moment::now());
         let answer = updates.map(|updates| self.updates.push(updates, Configs::default()));
         self.answer_after_updates(move |_| answer, context)
@@ -433,6 +485,7 @@ impl Handler<Restore> for User {
 
     fn handle(&mut self, restore: Restore, _: &mut Context<Self>) {
         self.core = restore.core;
+        (self.core).set_joinable(self.needs.common.limits().clients_join);
         self.delivery.restore(restore.places, self.core.log());
         if !self.core.is_offline() {
             self.online = Some(self.needs.common.counters().online());

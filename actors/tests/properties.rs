@@ -236,7 +236,7 @@ impl World {
                 let core = self
                     .connections
                     .entry((user, connection))
-                    .or_insert_with(|| ConnectionCore::new(user_name(user)));
+                    .or_insert_with(|| ConnectionCore::new(user_name(user), 0.into()));
                 let returning = if core.set_present(true) {
                     core.channel_list()
                 } else {

@@ -56,7 +56,7 @@ const PER_CPU: &[&str] = &["delivered per CPU second"];
 const LATENCY: &[&str] = &["latency p50", "latency p99", "latency p99.9"];
 
 fn comparisons(seconds: f64) -> Vec<Comparison> {
-    use Contender::{Channelstream, Limit, LimitMerge, Nats, Nchan, OneWorker};
+    use Contender::{Channelstream, Limit, LimitMerge, Nats, Nchan, OneWorker, SocketIo};
     let common = Common { size: 200, seconds };
     let fanout = |subscribers, in_flight, contenders: &[Contender]| Comparison {
         name: format!(
@@ -83,16 +83,20 @@ fn comparisons(seconds: f64) -> Vec<Comparison> {
         figures: LATENCY,
     };
     vec![
-        fanout(1000, 1, &[Channelstream, OneWorker, Nchan, Nats, Limit]),
+        fanout(
+            1000,
+            1,
+            &[Channelstream, SocketIo, OneWorker, Nchan, Nats, Limit],
+        ),
         fanout(
             1000,
             8,
-            &[Channelstream, OneWorker, Nchan, Nats, LimitMerge],
+            &[Channelstream, SocketIo, OneWorker, Nchan, Nats, LimitMerge],
         ),
         fanout(
             1000,
             64,
-            &[Channelstream, OneWorker, Nchan, Nats, LimitMerge],
+            &[Channelstream, SocketIo, OneWorker, Nchan, Nats, LimitMerge],
         ),
         fanout(10_000, 1, &[Channelstream, OneWorker, Nchan, Limit]),
         Comparison {
@@ -138,7 +142,7 @@ fn comparisons(seconds: f64) -> Vec<Comparison> {
                 burst: 1,
                 seconds: 15.0,
             },
-            contenders: vec![Channelstream],
+            contenders: vec![Channelstream, SocketIo],
             figures: &[
                 "memory for each",
                 "heartbeats",

@@ -12,8 +12,10 @@ pub(crate) struct Frame<'a> {
 /// The kind of a frame.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Opcode {
-    /// Text, bytes, or a part of such a message.
+    /// Bytes, or a part of a message.
     Data,
+    /// Text.
+    Text,
     /// A close.
     Close,
     /// A ping, which must be answered.
@@ -58,6 +60,7 @@ impl<'a> Head<'a> {
             length => (u64::from(length), rest),
         };
         let opcode = match first & 0x0f {
+            0x1 => Opcode::Text,
             0x8 => Opcode::Close,
             0x9 => Opcode::Ping,
             0xa => Opcode::Pong,
@@ -82,6 +85,7 @@ pub(crate) fn to_client(payload: &[u8]) -> Vec<u8> {
 pub(crate) fn to_server(opcode: Opcode, payload: &[u8]) -> Vec<u8> {
     let first = match opcode {
         Opcode::Data => 0x82,
+        Opcode::Text => 0x81,
         Opcode::Close => 0x88,
         Opcode::Ping => 0x89,
         Opcode::Pong => 0x8a,

@@ -99,6 +99,9 @@ impl Subscriber {
             .unwrap_or_default();
         while let Some(frame) = split(&mut bytes) {
             match frame.opcode {
+                // The ping of Socket.IO.
+                Opcode::Text if frame.payload == b"2" => self.send(Opcode::Text, b"3"),
+                Opcode::Text => self.receive(frame.payload),
                 Opcode::Data => {
                     self.receive(frame.payload);
                     // NATS has its own form of pings.

@@ -27,6 +27,8 @@ pub(crate) use publisher::{Publisher, PublisherPool};
 pub(crate) enum Kind {
     /// This server.
     Channelstream,
+    /// This server, with clients of Socket.IO.
+    SocketIo,
     /// nginx with nchan: publisher at `/pub/NAME`, websocket subscriber at `/sub/NAME`.
     Nchan,
     /// NATS: subscribers use its websocket listener, and publishers its own protocol over one
@@ -39,7 +41,12 @@ pub(crate) enum Kind {
 impl Kind {
     /// Returns whether the server answers each publication.
     pub(crate) fn answers(self) -> bool {
-        matches!(self, Self::Channelstream | Self::Nchan)
+        self.is_ours() || self == Self::Nchan
+    }
+
+    /// Returns whether it is this server.
+    fn is_ours(self) -> bool {
+        matches!(self, Self::Channelstream | Self::SocketIo)
     }
 }
 
@@ -139,7 +146,7 @@ impl Target {
     /// signed call to `/connect`. The other servers have no such step.
     pub(crate) async fn enter(&self, backend: &mut Http, spec: SubscriberSpec) -> Result<Uuid> {
         let conn_id = Uuid::new_v4();
-        if self.kind == Kind::Channelstream {
+        if self.kind.is_ours() {
             let (channel, user) = (self.channel(spec.channel), self.user(spec.subscriber));
             // Asks for no list of all users, which would grow with each of them.
             let info = r#""info":{"include_users":false,"include_history":false}"#;
@@ -164,6 +171,7 @@ impl Target {
         let stream = connect(self.address, spec.has_small_buffer).await?;
         let path = match self.kind {
             Kind::Channelstream => format!("/ws?conn_id={conn_id}"),
+            Kind::SocketIo => "/socket.io/?EIO=4&transport=websocket".to_owned(),
             Kind::Nchan => format!("/sub/{}", self.channel(spec.channel)),
             Kind::Nats | Kind::Limit => "/".to_owned(),
         };
@@ -182,13 +190,19 @@ impl Target {
                 .write_all(&to_server(Opcode::Data, commands.as_bytes()))
                 .await?;
         }
+        if self.kind == Kind::SocketIo {
+            let packet = format!(r#"40{{"conn_id":"{conn_id}"}}"#);
+            stream
+                .write_all(&to_server(Opcode::Text, packet.as_bytes()))
+                .await?;
+        }
         Ok(WebSocket { stream, read })
     }
 
     /// Ends the connection for good, as when a user signs out. For the other servers, only the
     /// socket ends.
     pub(crate) async fn leave(&self, backend: &mut Http, conn_id: Uuid) -> Result<()> {
-        if self.kind == Kind::Channelstream {
+        if self.kind.is_ours() {
             let request = format!(
                 "GET /disconnect?conn_id={conn_id} HTTP/1.1\r\nhost: {}\r\n\r\n",
                 self.address
@@ -208,7 +222,7 @@ impl Target {
         let channel = self.channel(channel);
         let message = str::from_utf8(message).context("a message is text")?;
         let request = match self.kind {
-            Kind::Channelstream => self.signed(
+            Kind::Channelstream | Kind::SocketIo => self.signed(
                 "POST",
                 "/message",
                 &format!(r#"[{{"user":"bench","channel":"{channel}","message":{message}}}]"#),

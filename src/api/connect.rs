@@ -153,7 +153,7 @@ async fn connect_user(broker: &Broker, request: ConnectRequest) -> Result<Connec
     let set = ConnectState {
         fresh_state: request.fresh_user_state,
         state: request.user_state,
-        public_keys: request.state_public_keys,
+        public_keys: Some(request.state_public_keys),
     };
     let connected = broker
         .connect(

@@ -21,6 +21,7 @@ pub const LIVE_KEYS: &[&str] = &[
     "signature_tolerance",
     "reject_replays",
     "replay_bytes",
+    "socketio_signature_age",
     "enforce_https",
     "http_scheme",
     "trusted_proxies",

@@ -165,6 +165,11 @@ settings! {
     /// The largest size, in bytes, of the memory for the signatures that `reject_replays`
     /// remembers. Each is remembered for 60 seconds. When the memory is full, signed calls get 503.
     replay_bytes: usize = 64 << 20;
+    /// Whether a Socket.IO page may listen as a user with a `sig` that the application has made,
+    /// and join and leave the channels to which the application has subscribed that user.
+    socketio_username: bool = false;
+    /// The largest age of such a `sig`, in seconds.
+    socketio_signature_age: Duration = Duration::from_secs(86_400);
     /// Answer 406 to every request that did not come by https.
     enforce_https: bool = false;
     /// `http` or `https`: the scheme of links, whatever the scheme of the request. Empty: the
@@ -368,6 +373,7 @@ impl Settings {
             state_keys: self.state_keys,
             state_bytes: self.state_bytes,
             memory: self.memory_limit,
+            clients_join: self.socketio_username,
             ..Limits::default()
         }
     }

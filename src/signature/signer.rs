@@ -75,9 +75,15 @@ pub(super) struct SignedContent<'a> {
 impl Signer {
     /// Creates a signer with the key of a secret.
     pub fn new(secret: &str) -> Self {
+        Self::with_salt(secret, "itsdangerous.Signer")
+    }
+
+    /// Creates a signer with the key of a secret and a salt. Signatures with different salts do not
+    /// match, although the secret is the same.
+    pub fn with_salt(secret: &str, salt: &str) -> Self {
         // itsdangerous' key derivation `django-concat`.
         let key = Sha1::new()
-            .chain_update("itsdangerous.Signer")
+            .chain_update(salt)
             .chain_update("signer")
             .chain_update(secret)
             .finalize();

@@ -14,6 +14,12 @@ impl Signers {
         Self(secrets.iter().map(signer).collect())
     }
 
+    /// Creates the signers of all secrets with a salt.
+    pub fn with_salt(secrets: &SecretList, salt: &str) -> Self {
+        let signer = |secret: &Secret| Signer::with_salt(secret.as_str(), salt);
+        Self(secrets.iter().map(signer).collect())
+    }
+
     /// Returns the content of a signature, or `None` if no secret matches.
     pub(super) fn open<'a>(&self, signature: &'a str) -> Option<SignedContent<'a>> {
         // Every secret is tried, so the duration of a check does not reveal which one matched.

@@ -13,6 +13,7 @@ use channelstream_actors::name::ConnId;
 use channelstream_actors::outlet::{
     Attachment, AwaitCapacity, Batch, End, LastHeard, Outlet, Queue, Shut,
 };
+use channelstream_actors::position::Continuity;
 use channelstream_actors::request::{RequestId, log_for};
 use channelstream_actors::transport::Transport;
 
@@ -85,7 +86,7 @@ impl AttachedOutlet {
     {
         let ListenRequest {
             conn_id,
-            position,
+            returning,
             socket,
             address_guard,
         } = request;
@@ -109,7 +110,7 @@ impl AttachedOutlet {
             last_heard: last_heard.clone(),
             socket: socket.clone(),
         };
-        let attachment = services.broker.attach(conn_id, outlet, position).await?;
+        let attachment = services.broker.attach(conn_id, outlet, returning).await?;
         log::debug!(
             connection:% = conn_id.short(), transport:% = name_of(transport);
             "started listening"
@@ -129,6 +130,16 @@ impl AttachedOutlet {
             _listening: listening,
             _address_guard: address_guard,
         })
+    }
+
+    pub(super) fn conn_id(&self) -> ConnId {
+        self.conn_id
+    }
+
+    /// Returns the continuity of the transport; `None` if the connection or the transport has
+    /// ended.
+    pub(super) fn continuity(&self) -> Option<Continuity> {
+        self.attachment.as_ref()?.continuity()
     }
 
     /// Bounds the mailbox of the actor by the setting `queue_frames`.
@@ -160,12 +171,17 @@ impl AttachedOutlet {
     }
 
     /// Detaches from the connection, and reports what the client is known to have read. `end`
-    /// contains the other facts about the end; its `report` is replaced. Only the first call has an
-    /// effect.
+    /// contains the other facts about the end; its `report` and `trail` are replaced. Only the
+    /// first call has an effect.
     pub(super) fn detach(&mut self, end: End) {
         if let Some(attachment) = self.attachment.take() {
             let report = Some(self.read.confirmed());
-            attachment.end(End { report, ..end });
+            let trail = self.read.trail();
+            attachment.end(End {
+                report,
+                trail,
+                ..end
+            });
         }
     }
 }

@@ -3,8 +3,10 @@
 
 use bytes::Bytes;
 use channelstream_actors::error::CloseReason;
-use channelstream_actors::list::{List, Namespace};
+use channelstream_actors::list::SocketIoForm;
+use channelstream_actors::outlet::Batch;
 
+use crate::transport::position;
 use crate::transport::server_frames::{self, HEARTBEAT};
 use crate::transport::socket_io::server_packets;
 
@@ -14,15 +16,15 @@ pub(super) enum Dialect {
     /// The websocket of `/ws`: each text is a list, and pings are frames of the websocket protocol.
     Lists,
     /// The websocket of `/socket.io/`: each text is a packet, and so are pings and pongs.
-    SocketIo(Namespace),
+    SocketIo(SocketIoForm),
 }
 
 impl Dialect {
     /// Returns the frame of a list.
-    pub(super) fn list_frame(self, list: &List) -> &Bytes {
+    pub(super) fn list_frame(self, batch: &Batch) -> &Bytes {
         match self {
-            Self::Lists => list.frame(),
-            Self::SocketIo(namespace) => list.socket_io_frame(namespace),
+            Self::Lists => batch.list.frame(),
+            Self::SocketIo(form) => (batch.list).socket_io_frame(form, || offset_of(batch)),
         }
     }
 
@@ -48,8 +50,8 @@ impl Dialect {
     pub(super) fn goodbye(self, reason: CloseReason) -> Bytes {
         match self {
             Self::Lists => Bytes::new(),
-            Self::SocketIo(namespace) => {
-                let packets = server_packets::goodbye(namespace, reason);
+            Self::SocketIo(form) => {
+                let packets = server_packets::goodbye(form.namespace, reason);
                 let frames: Vec<Bytes> = packets
                     .iter()
                     .map(|packet| server_packets::frame(packet))
@@ -58,4 +60,9 @@ impl Dialect {
             }
         }
     }
+}
+
+/// Returns the offset behind a list: the position in its log.
+pub(super) fn offset_of(batch: &Batch) -> String {
+    position::encode(&[(batch.epoch, batch.last)])
 }

@@ -6,7 +6,7 @@ use actix_web::{HttpMessage, HttpRequest};
 use channelstream_actors::error::CloseReason;
 use channelstream_actors::limits::LimitKind;
 use channelstream_actors::name::ConnId;
-use channelstream_actors::position::Report;
+use channelstream_actors::position::Return;
 use utoipa::IntoParams;
 use utoipa::openapi::path::{Parameter, ParameterIn};
 
@@ -46,9 +46,8 @@ impl IntoParams for PositionHeader {
 pub(super) struct ListenRequest {
     /// The connection whose events the client asks for.
     pub(super) conn_id: ConnId,
-    /// The position up to which the client has read. It is empty if the request does not contain
-    /// one.
-    pub(super) position: Report,
+    /// What the client tells of its former transports.
+    pub(super) returning: Return,
     /// The socket on which the request arrived.
     pub(super) socket: Arc<SocketHandle>,
     /// The guard that counts a client behind a proxy for its address. `None` for other clients.
@@ -74,7 +73,7 @@ impl ListenRequest {
         let conn_id = parse_conn_id(request)?;
         Ok(Self {
             conn_id,
-            position: position::parse_request(request),
+            returning: position::parse_request(request).into(),
             socket: socket_of(request)?,
             address_guard: request.extensions_mut().remove(),
         })

@@ -7,12 +7,12 @@
 use actix_web::HttpRequest;
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use channelstream_actors::position::Report;
+use channelstream_actors::position::{Position, Report};
 
 use crate::event_source::last_event_id;
 
 /// Returns the position as text of letters, digits, `-` and `_`. One log takes 22 characters.
-pub fn encode(position: &Report) -> String {
+pub fn encode(position: &[Position]) -> String {
     let bytes: Vec<u8> = position
         .iter()
         .flat_map(|(epoch, offset)| {

@@ -1,7 +1,9 @@
 //! Tracks the entries that a transport's client was sent and has read, for each log.
 
-use channelstream_actors::outlet::Batch;
-use channelstream_actors::position::{Epoch, Report};
+use std::collections::VecDeque;
+
+use channelstream_actors::outlet::{Batch, Trail};
+use channelstream_actors::position::{Epoch, Position, Report};
 
 /// The offsets that were handed to a socket, and the offsets that are known to have arrived.
 ///
@@ -17,6 +19,21 @@ pub(super) struct ReadProgress {
     latest: usize,
     /// The number of events that were sent since the last question.
     unasked: u64,
+    /// The batches that were sent and are not confirmed. `None` if the client does not say which
+    /// batch it has received last.
+    unconfirmed: Option<Box<Unconfirmed>>,
+}
+
+/// The most batches that a trail remembers. A client that has received an older one last is sent
+/// some entries again, which are marked.
+const LONGEST_TRAIL: usize = 256;
+
+/// The positions behind the batches that were sent and are not confirmed, in order.
+#[derive(Debug, Default)]
+struct Unconfirmed {
+    sent: VecDeque<Position>,
+    /// The number of batches that were sent before the latest question.
+    asked: usize,
 }
 
 /// The offsets in one log. The client has every entry up to `confirmed`.
@@ -35,6 +52,9 @@ impl ReadProgress {
     /// Notes that a batch was handed to the socket.
     pub(super) fn add_sent(&mut self, batch: &Batch) {
         self.unasked += batch.count;
+        if let Some(unconfirmed) = &mut self.unconfirmed {
+            unconfirmed.push((batch.epoch, batch.last));
+        }
         if let Some(log) = self.logs.get_mut(self.latest)
             && log.epoch == batch.epoch
         {
@@ -72,6 +92,9 @@ impl ReadProgress {
     /// Notes that a question was sent. It asks for everything that was sent before.
     pub(super) fn ask(&mut self) {
         self.unasked = 0;
+        if let Some(unconfirmed) = &mut self.unconfirmed {
+            unconfirmed.asked = unconfirmed.sent.len();
+        }
         for log in &mut self.logs {
             log.asked = log.sent;
         }
@@ -82,6 +105,11 @@ impl ReadProgress {
     pub(super) fn confirm(&mut self) {
         for log in &mut self.logs {
             log.confirmed = log.asked;
+        }
+        if let Some(unconfirmed) = &mut self.unconfirmed {
+            unconfirmed
+                .sent
+                .drain(..std::mem::take(&mut unconfirmed.asked));
         }
     }
 
@@ -94,6 +122,30 @@ impl ReadProgress {
     pub(super) fn confirmed(&self) -> Report {
         let confirmed = |log: &LogProgress| (log.epoch, log.confirmed);
         self.logs.iter().map(confirmed).collect()
+    }
+
+    /// Keeps a trail from now on, for a client that says which batch it has received last.
+    pub(super) fn keep_trail(&mut self) {
+        self.unconfirmed = Some(Box::default());
+    }
+
+    /// Returns the trail; it is empty if none is kept.
+    pub(super) fn trail(&self) -> Trail {
+        let sent = self
+            .unconfirmed
+            .iter()
+            .flat_map(|unconfirmed| &unconfirmed.sent);
+        sent.copied().collect()
+    }
+}
+
+impl Unconfirmed {
+    fn push(&mut self, position: Position) {
+        if self.sent.len() == LONGEST_TRAIL {
+            self.sent.pop_front();
+            self.asked = self.asked.saturating_sub(1);
+        }
+        self.sent.push_back(position);
     }
 }
 
@@ -127,5 +179,26 @@ mod tests {
         assert_eq!(*read.confirmed(), [(a, 7), (b, 0)]);
         assert_eq!(*read.sent(), [(a, 9), (b, 1)]);
         assert!(!read.is_confirmed());
+    }
+
+    #[test]
+    fn a_trail_has_the_latest_batches_that_are_not_confirmed() {
+        let epoch = Epoch::random();
+        let mut read = ReadProgress::default();
+        read.add_sent(&batch(epoch, 0, 1));
+        assert!(read.trail().is_empty());
+        read.keep_trail();
+        for last in 1..=400 {
+            read.add_sent(&batch(epoch, last - 1, last));
+            if last == 300 {
+                read.ask();
+            }
+        }
+        let lasts = |read: &ReadProgress| -> Vec<u64> {
+            read.trail().iter().map(|(_, last)| *last).collect()
+        };
+        assert_eq!(lasts(&read), (145..=400).collect::<Vec<_>>());
+        read.confirm();
+        assert_eq!(lasts(&read), (301..=400).collect::<Vec<_>>());
     }
 }

@@ -5,7 +5,8 @@
 //!
 //! - `packet`: the packets that clients send; `server_packets`: those that they are sent;
 //!   `reaction`: what the server does about a packet;
-//! - `connecting`: attaches a client that names its connection;
+//! - `identification`: what a client says of itself; `connecting`: attaches a client that names its
+//!   connection;
 //! - `session`: a websocket until its client has connected. It then becomes a
 //!   [`websocket`](super::websocket) with another dialect;
 //! - `polling`: the actor of a session whose client polls, with its `outbox` and its `answers`;
@@ -14,6 +15,8 @@
 
 mod answers;
 mod connecting;
+mod identification;
+mod membership;
 mod messages;
 mod outbox;
 pub(crate) mod packet;

@@ -80,7 +80,7 @@ impl Handler<Batch> for WebSocket {
         fail_point("websocket", "");
         if self.phase.is_sending() && !self.has_left {
             self.outlet.read.add_sent(&batch);
-            let frame = self.dialect.list_frame(&batch.list);
+            let frame = self.dialect.list_frame(&batch);
             self.send_list(frame, batch.list.size());
         }
     }

@@ -254,3 +254,22 @@ async fn edits_and_deletions_change_missed_messages() {
     ];
     assert_eq!(told, [half, half].concat());
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn leaving_a_channel_between_two_polls_makes_no_gap_in_the_others() {
+    let server = Server::start(&[]);
+    let backend = Backend::of(&server);
+    let conn_id = backend.connect("alice", &["red", "green"]).await;
+    backend.say("red", json!({"n": 1})).await;
+    let events: Vec<Value> = backend.listen(&conn_id).await.json().await.unwrap();
+    assert_eq!(numbers(&events), [1]);
+    backend
+        .post(
+            "/unsubscribe",
+            json!({"conn_id": conn_id, "channels": ["red"]}),
+        )
+        .await;
+    backend.say("green", json!({"n": 2})).await;
+    let events: Vec<Value> = backend.listen(&conn_id).await.json().await.unwrap();
+    assert_eq!((events.len(), numbers(&events)), (1, vec![2]), "{events:?}");
+}

@@ -25,7 +25,7 @@ async fn two_windows_talk_by_each_transport() {
     let bob = join(&browser, &server, "bob").await;
     alice.wait_for_text("#people", "bob").await;
     bob.wait_for_text("#people", "alice").await;
-    for transport in ["websocket", "sse", "long-poll"] {
+    for transport in ["websocket", "sse", "long-poll", "socket.io"] {
         alice.choose("#transport", transport).await;
         alice.wait_for_text("#connection", transport).await;
         bob.choose("#transport", transport).await;

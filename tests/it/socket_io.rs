@@ -1,6 +1,7 @@
 //! Clients of the Socket.IO protocol over a websocket: what they are sent, what they confirm, and
-//! what becomes of bad packets. `polling` tests clients that poll, and `programs` the official
-//! clients.
+//! what becomes of bad packets. `polling` tests clients that poll, `recovery` clients that come
+//! back, `users` clients that listen as a user, and `programs` and `returning_programs` the
+//! official clients.
 
 use std::time::{Duration, Instant};
 
@@ -16,8 +17,14 @@ use uuid::Uuid;
 use crate::support::client::Backend;
 use crate::support::server::Server;
 
+mod browser;
+mod flood;
 mod polling;
+mod program;
 mod programs;
+mod recovery;
+mod returning_programs;
+mod users;
 
 const TIMEOUT: Duration = Duration::from_secs(10);
 
@@ -40,17 +47,19 @@ impl Client {
 
     /// Opens a session, and connects to the namespace `/` with this connection.
     async fn connect(server: &Server, conn_id: &str) -> Self {
+        Self::connect_as(server, &json!({"conn_id": conn_id}))
+            .await
+            .0
+    }
+
+    /// Opens a session, and connects to the namespace `/` with this `auth`. Returns the `pid` too.
+    async fn connect_as(server: &Server, auth: &Value) -> (Self, String) {
         let (mut client, opening) = Self::open(server, "").await;
-        client
-            .send(&format!("40{}", json!({"conn_id": conn_id})))
-            .await;
-        assert_eq!(
-            client.next().await,
-            format!("40{}", json!({"sid": opening["sid"]}))
-        );
+        client.send(&format!("40{auth}")).await;
+        let pid = pid_of(&client.next().await, "", &opening);
         let event = client.next().await;
         assert!(event.starts_with(r#"42["user_connect",{"#), "{event}");
-        client
+        (client, pid)
     }
 
     async fn send(&mut self, text: &str) {
@@ -103,6 +112,16 @@ impl Client {
             }
         }
     }
+}
+
+/// Returns the `pid` in the answer to a client that has connected to a namespace.
+fn pid_of(packet: &str, namespace: &str, opening: &Value) -> String {
+    let answer = packet
+        .strip_prefix(&format!("40{namespace}"))
+        .unwrap_or_else(|| panic!("{packet}"));
+    let answer: Value = serde_json::from_str(answer).unwrap();
+    assert_eq!(answer["sid"], opening["sid"]);
+    answer["pid"].as_str().unwrap().to_owned()
 }
 
 /// Returns the events of a list.
@@ -161,8 +180,8 @@ async fn a_client_hears_its_channels_in_both_namespaces() {
         };
         let (mut client, opening) = Client::open(&server, &query).await;
         client.send(&format!("40{namespace}{auth}")).await;
-        let connected = json!({"sid": opening["sid"]});
-        assert_eq!(client.next().await, format!("40{namespace}{connected}"));
+        let pid = pid_of(&client.next().await, namespace, &opening);
+        assert!(pid.starts_with(&format!("{conn_id}.")), "{pid}");
         let event = client.next().await;
         let event = event.strip_prefix(&format!("42{namespace}")).unwrap();
         let event: Value = serde_json::from_str(event).unwrap();

@@ -32,6 +32,12 @@ impl Broker {
         Info { channels, users }
     }
 
+    /// Returns the user who owns a connection; `None` if the connection is not open.
+    pub async fn owner_of(&self, conn_id: ConnId) -> Option<UserName> {
+        let owner = self.connections.ask(conn_id, IfAbsent::Skip, GetOwner);
+        owner.await.flatten().map(|(user, _)| user)
+    }
+
     /// Returns what a client is told of its own connection; `None` if the connection is not open.
     pub async fn introduce(&self, conn_id: ConnId) -> Option<Introduction> {
         let owner = self.connections.ask(conn_id, IfAbsent::Skip, GetOwner);

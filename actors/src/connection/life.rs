@@ -13,8 +13,8 @@ use crate::core::cursor::Generation;
 use crate::core::record::ConnectionRecord;
 use crate::error::CloseReason;
 use crate::name::{ChannelName, UserName};
-use crate::outlet::{Attachment, End, FormerSocket, Outlet, Presumed, Queue};
-use crate::position::{Position, Report};
+use crate::outlet::{Attachment, End, FormerSocket, Outlet, Presumed, Queue, Trail};
+use crate::position::{Continuity, Position, Return};
 use crate::protocol::timestamp::Moment;
 use crate::transport::Transport;
 
@@ -58,8 +58,7 @@ struct Listening {
 pub(super) struct NewTransport {
     pub(super) generation: Generation,
     pub(super) outlet: Arc<Outlet>,
-    /// The positions up to which the client says that it has read.
-    pub(super) read: Report,
+    pub(super) returning: Return,
     pub(super) attachment: Attachment,
     /// The sender for the attachment. If nobody waits for it any more, the attachment is dropped,
     /// and this detaches the transport.
@@ -72,7 +71,9 @@ pub(super) struct LastEnd {
     /// Whether the client is expected back at once, as after a long-poll.
     returns: bool,
     /// The positions up to which the client has read if it polls again.
-    presumed: Option<Presumed>,
+    pub(super) presumed: Option<Presumed>,
+    /// The trail of the transport.
+    pub(super) trail: Trail,
 }
 
 /// The next step for a new transport.
@@ -118,7 +119,7 @@ impl NewTransport {
 impl Life {
     pub(super) fn new(user: UserName) -> Self {
         Self {
-            core: ConnectionCore::new(user),
+            core: ConnectionCore::new(user, Continuity::random()),
             transports: Transports::None(LastEnd::default()),
             quiet_since: Instant::now(),
             grace: None,
@@ -143,6 +144,7 @@ impl Life {
             transports: Transports::None(LastEnd {
                 returns: false,
                 presumed,
+                trail: Trail::default(),
             }),
             quiet_since: Instant::now(),
             grace: None,
@@ -302,14 +304,13 @@ impl Life {
         }
     }
 
-    /// Lets a transport listen. Returns the positions up to which the client has read if this
-    /// transport is another poll.
+    /// Lets a transport listen. Returns the end of the transport before it.
     pub(super) fn listen<A>(
         &mut self,
         generation: Generation,
         outlet: Arc<Outlet>,
         context: &mut Context<A>,
-    ) -> Option<Presumed>
+    ) -> LastEnd
     where
         A: Actor<Context = Context<A>>,
     {
@@ -317,8 +318,8 @@ impl Life {
         self.core.listen();
         let listening = Transports::One(Listening { generation, outlet });
         match std::mem::replace(&mut self.transports, listening) {
-            Transports::None(last_end) => last_end.presumed,
-            Transports::One(_) | Transports::Two { .. } => None,
+            Transports::None(last_end) => last_end,
+            Transports::One(_) | Transports::Two { .. } => LastEnd::default(),
         }
     }
 
@@ -333,6 +334,7 @@ impl Life {
         let last_end = LastEnd {
             returns: end.returns,
             presumed: end.presumed,
+            trail: end.trail,
         };
         let before = std::mem::replace(&mut self.transports, Transports::None(last_end));
         Some(match before {

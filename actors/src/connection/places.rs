@@ -34,19 +34,23 @@ pub(super) struct Places {
 impl Places {
     /// Attaches a transport to all channels, one after the other, then to the user: private
     /// messages come after those of channels (`protocol.md` §6). Returns the positions where the
-    /// transport began, if the store keeps them.
-    pub(super) async fn attach(self, attach: Attach) -> Positions {
+    /// transport began, if the store keeps them, and whether the client was told of a gap.
+    pub(super) async fn attach(self, attach: Attach) -> (Positions, bool) {
         let is_kept = self.needs.common.store().keeps();
-        let mut positions = Positions::default();
+        let (mut positions, mut has_gap) = (Positions::default(), false);
         for channel in self.channels {
             let kept_for = is_kept.then(|| channel.clone());
             let asked = (self.needs.channels).ask(channel, IfAbsent::Skip, attach.clone());
-            let place = kept_for.zip(asked.await.flatten());
+            let began = asked.await.flatten();
+            has_gap |= began.is_some_and(|began| began.has_gap);
+            let place = kept_for.zip(began.map(|began| began.position));
             positions.channels.extend(place);
         }
         let asked = self.needs.users.ask(self.user, IfAbsent::Skip, attach);
-        positions.private = asked.await.flatten();
-        positions
+        let began = asked.await.flatten();
+        has_gap |= began.is_some_and(|began| began.has_gap);
+        positions.private = began.map(|began| began.position);
+        (positions, has_gap)
     }
 
     /// Returns the positions up to which the client has read in all logs. No transport may be

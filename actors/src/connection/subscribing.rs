@@ -119,11 +119,11 @@ impl Handler<Subscribe> for Connection {
 impl Handler<Unsubscribe> for Connection {
     type Result = ResponseActFuture<Self, Result<Subscriptions, NotDone>>;
 
-    fn handle(
-        &mut self,
-        Unsubscribe { channels }: Unsubscribe,
-        _: &mut Context<Self>,
-    ) -> Self::Result {
+    fn handle(&mut self, unsubscribe: Unsubscribe, _: &mut Context<Self>) -> Self::Result {
+        let Unsubscribe {
+            channels,
+            is_by_client,
+        } = unsubscribe;
         let conn_id = self.conn_id();
         let Some(life) = &mut self.life else {
             return Box::pin(actix::fut::ready(Err(Unknown.into())));
@@ -132,7 +132,11 @@ impl Handler<Unsubscribe> for Connection {
         let subscriptions = life.core.subscriptions(removed.clone());
         let user = life.core.user().clone();
         self.note();
-        let remove = RemoveSubscriptions { conn_id, removed };
+        let remove = RemoveSubscriptions {
+            conn_id,
+            removed,
+            is_taken_back: !is_by_client,
+        };
         let asked = self.needs.users.ask(user, IfAbsent::Skip, remove);
         self.answer_after(asked, move |answer, _| {
             answer.unwrap_or(Err(Unknown))?;
@@ -143,7 +147,7 @@ impl Handler<Unsubscribe> for Connection {
 
 impl Connection {
     /// Checks that the connection would not be in too many channels with these.
-    fn check_channels(&self, channels: &[ChannelName]) -> Result<(), LimitReached> {
+    pub(super) fn check_channels(&self, channels: &[ChannelName]) -> Result<(), LimitReached> {
         let bound = self.needs.common.limits().channels_of_connection();
         let present = self.life.as_ref().map(|life| life.core.channels());
         check_channels(present, channels, bound)
@@ -163,12 +167,16 @@ impl Connection {
         }
         let user = life.core.user().clone();
         self.note();
-        let remove = RemoveSubscriptions { conn_id, removed };
+        let remove = RemoveSubscriptions {
+            conn_id,
+            removed,
+            is_taken_back: false,
+        };
         self.needs.users.tell(user, IfAbsent::Skip, remove);
     }
 
     /// Attaches the transport that listens, if there is one, to channels that were added.
-    fn listen_to(&mut self, life_number: u64, added: Vec<ChannelName>) {
+    pub(super) fn listen_to(&mut self, life_number: u64, added: Vec<ChannelName>) {
         let (conn_id, channels) = (self.conn_id(), self.needs.channels.clone());
         let Some(life) = self.life(life_number) else {
             return;

@@ -15,7 +15,7 @@ use crate::core::cursor::Generation;
 use crate::delivery::{Attach, AttachReason, Detach};
 use crate::directory::IfAbsent;
 use crate::outlet::{End, Outlet, Presumed};
-use crate::position::Report;
+use crate::position::{Position, Report};
 use crate::stepped_sleep::sleep_in_steps;
 use crate::transport::Transport;
 use crate::user::SetPresence;
@@ -127,22 +127,33 @@ impl Connection {
         let NewTransport {
             generation,
             outlet,
-            read,
-            attachment,
+            returning,
+            mut attachment,
             reply,
         } = transport;
         let (conn_id, life_number) = (self.conn_id(), self.life_number);
         let Some(life) = &mut self.life else { return };
         outlet.last_heard.note();
-        let presumed = life.listen(generation, outlet.clone(), context);
+        let last_end = life.listen(generation, outlet.clone(), context);
         self.set_present(true);
         let Some(places) = self.places() else { return };
         let attached = async move {
-            let read = match presumed {
-                Some(presumed) => resolve_presumed(read, &outlet, presumed).await,
-                None => read,
+            let known = match (returning.last, last_end.presumed) {
+                (Some(last), _) => Some(read_with(last, &last_end.trail)),
+                (None, Some(presumed)) if returning.read.is_empty() => {
+                    resolve_presumed(&outlet, presumed).await
+                }
+                (None, _) => None,
             };
-            let is_foreign = places.is_foreign(&read).await;
+            // The logs that the server itself names are not foreign, although the client may have
+            // left the channel of one.
+            let (read, is_foreign) = match known {
+                Some(read) => (read, false),
+                None => {
+                    let is_foreign = places.is_foreign(&returning.read).await;
+                    (returning.read, is_foreign)
+                }
+            };
             let attach = Attach {
                 conn_id,
                 generation,
@@ -152,7 +163,11 @@ impl Connection {
             places.attach(attach).await
         };
         let attached = attached.into_actor(self);
-        context.spawn(attached.map(move |positions, connection, _| {
+        context.spawn(attached.map(move |(positions, has_gap), connection, _| {
+            if let Some(life) = connection.life(life_number) {
+                let continuity = life.core.go_on(returning.continuity, has_gap);
+                attachment.set_continuity(continuity);
+            }
             connection.note_positions(life_number, positions);
             reply.send(attachment).ok();
         }));
@@ -160,13 +175,12 @@ impl Connection {
 }
 
 /// Returns the positions up to which a client has read after its last poll was answered. If the
-/// client brings positions, they are taken. If the client comes by another transport, nothing is
-/// known. If the client polls again, it has read the answer, unless it reset the socket of the
-/// answer.
-async fn resolve_presumed(read: Report, outlet: &Outlet, presumed: Presumed) -> Report {
+/// client comes by another transport, nothing is known. If the client polls again, it has read the
+/// answer, unless it reset the socket of the answer.
+async fn resolve_presumed(outlet: &Outlet, presumed: Presumed) -> Option<Report> {
     let Presumed { report, socket } = presumed;
-    if !read.is_empty() || outlet.transport != Transport::LongPoll {
-        return read;
+    if outlet.transport != Transport::LongPoll {
+        return None;
     }
     if !std::ptr::addr_eq(Arc::as_ptr(&outlet.socket), Arc::as_ptr(&socket)) {
         let end = Instant::now() + RESET_DELAY;
@@ -174,5 +188,23 @@ async fn resolve_presumed(read: Report, outlet: &Outlet, presumed: Presumed) -> 
             sleep(RESET_CHECK).await;
         }
     }
-    if socket.was_reset() { read } else { report }
+    (!socket.was_reset()).then_some(report)
+}
+
+/// Returns the positions up to which a client has read that has received everything up to the batch
+/// before the position `last`. If the trail does not contain that batch, the position holds for its
+/// own log.
+fn read_with(last: Position, trail: &[Position]) -> Report {
+    let alone = [last];
+    let found = trail.iter().position(|sent| *sent == last);
+    let received = found.and_then(|index| trail.get(..=index));
+    let received = received.unwrap_or(&alone);
+    let mut read: Vec<Position> = Vec::new();
+    // The latest position in each log counts.
+    for position in received.iter().rev() {
+        if read.iter().all(|(epoch, _)| *epoch != position.0) {
+            read.push(*position);
+        }
+    }
+    read.into()
 }

@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use crate::core::record::ConnectionRecord;
 use crate::limits::{Bound, LimitReached};
 use crate::name::{ChannelName, UserName};
-use crate::position::{Epoch, Position, Report};
+use crate::position::{Continuity, Epoch, Position, Report};
 use crate::protocol::timestamp::Moment;
 
 /// The channels of a connection, and whether its client counts as present.
@@ -18,6 +18,7 @@ pub struct ConnectionCore {
     is_present: bool,
     /// Whether a transport has listened.
     has_listened: bool,
+    continuity: Continuity,
     /// The positions up to which the client is known to have read, for the store. Empty if the
     /// server has no store.
     read: Positions,
@@ -49,12 +50,14 @@ pub struct Subscriptions {
 
 impl ConnectionCore {
     /// Creates a connection of a user. It is in no channel, and its client counts as present.
-    pub fn new(user: UserName) -> Self {
+    /// `continuity` is random.
+    pub fn new(user: UserName, continuity: Continuity) -> Self {
         Self {
             user,
             channels: BTreeSet::new(),
             is_present: true,
             has_listened: false,
+            continuity,
             read: Positions::default(),
         }
     }
@@ -67,6 +70,7 @@ impl ConnectionCore {
             channels: record.channels.into_iter().map(|(name, _)| name).collect(),
             is_present: record.is_present,
             has_listened: record.has_listened,
+            continuity: record.continuity,
             read,
         }
     }
@@ -91,6 +95,7 @@ impl ConnectionCore {
             new_places: self.read.new_places.clone(),
             is_present: self.is_present,
             has_listened: self.has_listened,
+            continuity: self.continuity,
             last_heard,
             returns_by,
         }
@@ -99,6 +104,16 @@ impl ConnectionCore {
     /// Notes that a transport has begun to listen.
     pub fn listen(&mut self) {
         self.has_listened = true;
+    }
+
+    /// Notes that a transport was attached. Its client has brought a continuity, or none, and has
+    /// missed something if it `has_gap`. Returns the continuity of the transport, which is a new
+    /// one unless this client was the last to listen and has missed nothing.
+    pub fn go_on(&mut self, brought: Option<Continuity>, has_gap: bool) -> Continuity {
+        if has_gap || brought != Some(self.continuity) {
+            self.continuity = self.continuity.next();
+        }
+        self.continuity
     }
 
     /// Notes the positions of the client that the logs report.

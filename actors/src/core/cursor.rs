@@ -173,6 +173,11 @@ impl Cursor {
         self.owes_gap
     }
 
+    /// Returns whether the client must be told of a gap next.
+    pub fn has_unsent_gap(&self) -> bool {
+        self.has_unsent_gap
+    }
+
     /// Returns whether no transport has begun yet.
     pub fn is_new(&self) -> bool {
         self.is_new

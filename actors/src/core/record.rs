@@ -7,7 +7,7 @@ use uuid::Uuid;
 
 use crate::core::entry::Entry;
 use crate::name::{ChannelName, UserName};
-use crate::position::{Epoch, Position};
+use crate::position::{Continuity, Epoch, Position};
 use crate::protocol::config::ChannelConfig;
 use crate::protocol::message::Message;
 use crate::protocol::state::State;
@@ -42,6 +42,8 @@ pub struct UserRecord {
     pub state: State,
     /// The keys that others may see.
     pub public_keys: Vec<String>,
+    /// The channels that the user's clients may join by themselves.
+    pub given: BTreeSet<ChannelName>,
     /// The time of the user's last activity.
     pub last_active: Moment,
     /// The numbering of the private log.
@@ -90,6 +92,8 @@ pub struct ConnectionRecord {
     pub is_present: bool,
     /// Whether a transport has listened.
     pub has_listened: bool,
+    /// The continuity of the latest transport.
+    pub continuity: Continuity,
     /// The time at which the client was last heard from.
     pub last_heard: Moment,
     /// The time until which a client that was told to wait may come back.

@@ -1,7 +1,7 @@
 //! The decisions of a user: its state, the number of its connections in each channel, and its
 //! private messages.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use crate::core::entry::{Entry, Record};
@@ -48,8 +48,8 @@ pub struct ConnectState {
     pub fresh_state: Values,
     /// The values that are set in any case, after `fresh_state`.
     pub state: Values,
-    /// The public keys, which replace the user's present ones.
-    pub public_keys: Vec<String>,
+    /// The public keys, which replace the user's present ones; `None` keeps those.
+    pub public_keys: Option<Vec<String>>,
 }
 
 /// The channels that a connection reports to its user when it opens or is connected again.
@@ -83,6 +83,9 @@ pub struct UserCore {
     /// The channels where the user is present, each with the number of its present connections
     /// there.
     present: BTreeMap<ChannelName, usize>,
+    /// The channels to which the application has subscribed the user and that the user's clients
+    /// may join by themselves. `None` if clients may not do so.
+    given: Option<BTreeSet<ChannelName>>,
     log: Log,
     /// The version of the latest [`Member`] update.
     version: u64,
@@ -105,6 +108,7 @@ impl UserCore {
             state: VisibleState::default(),
             connections: BTreeMap::new(),
             present: BTreeMap::new(),
+            given: None,
             log: Log::new(epoch, retention),
             version: 0,
             last_active: now,
@@ -119,6 +123,7 @@ impl UserCore {
             uuid,
             state,
             public_keys,
+            given,
             last_active,
             log,
         } = record;
@@ -128,6 +133,7 @@ impl UserCore {
             state: VisibleState::restore(state, public_keys),
             connections: BTreeMap::new(),
             present: BTreeMap::new(),
+            given: Some(given),
             log: Log::restore(log, entries, retention),
             version: 0,
             last_active,
@@ -162,6 +168,7 @@ impl UserCore {
             uuid: self.uuid,
             state: self.state.state().clone(),
             public_keys: self.state.public_keys().to_vec(),
+            given: self.given.clone().unwrap_or_default(),
             last_active: self.last_active,
             log: self.log.state(),
         }
@@ -181,6 +188,40 @@ impl UserCore {
     /// Takes the changes of the private log since they were last taken.
     pub fn take_changes(&mut self) -> LogChanges {
         self.log.take_changes()
+    }
+
+    /// Sets whether the user's clients may join channels by themselves.
+    pub fn set_joinable(&mut self, may_join: bool) {
+        self.given = may_join.then(|| self.given.take().unwrap_or_default());
+    }
+
+    /// Notes that the application has subscribed the user to channels. Returns whether one of them
+    /// is new.
+    pub fn give(&mut self, channels: &[ChannelName]) -> bool {
+        let count = self.given_count();
+        if let Some(given) = &mut self.given {
+            given.extend(channels.iter().cloned());
+        }
+        self.given_count() > count
+    }
+
+    /// Notes that the application has unsubscribed the user from channels.
+    pub fn take_back(&mut self, channels: &[ChannelName]) {
+        if let Some(given) = &mut self.given {
+            given.retain(|channel| !channels.contains(channel));
+        }
+    }
+
+    /// Returns whether the user's clients may join a channel by themselves.
+    pub fn may_join(&self, channel: &ChannelName) -> bool {
+        self.given
+            .as_ref()
+            .is_some_and(|given| given.contains(channel))
+    }
+
+    /// Returns the number of channels that the user's clients may join by themselves.
+    pub fn given_count(&self) -> usize {
+        self.given.as_ref().map_or(0, BTreeSet::len)
     }
 
     /// Returns the name of the user.
@@ -264,7 +305,7 @@ impl UserCore {
         if std::mem::take(&mut self.is_new) {
             self.state.set(set.fresh_state, None);
         }
-        let (changed, has_new_keys) = self.state.set(set.state, Some(set.public_keys));
+        let (changed, has_new_keys) = self.state.set(set.state, set.public_keys);
         self.connections.insert(conn_id, true);
         self.enter(&returning);
         self.enter(&added);

@@ -189,7 +189,7 @@ impl Client {
                 attachment.end(End {
                     report: Some(transport.reported.clone()),
                     returns: true,
-                    presumed: None,
+                    ..End::default()
                 });
             }
         }

@@ -85,7 +85,7 @@ impl Side {
                 let state = ConnectState {
                     fresh_state: values(fresh),
                     state: values(set),
-                    public_keys: key_names(keys),
+                    public_keys: Some(key_names(keys)),
                 };
                 let configs = configs(channels, *config);
                 let connected = broker
@@ -215,7 +215,9 @@ impl Side {
                 ..
             } => {
                 let outlet = self.clients[*connection].open(*kind, *is_narrow);
-                let attached = broker.attach(conn_id(*connection), outlet, brings).await;
+                let attached = broker
+                    .attach(conn_id(*connection), outlet, brings.into())
+                    .await;
                 let answer = format!("{:?}", attached.as_ref().map(|_| ()));
                 self.clients[*connection].attached(attached.ok());
                 answer

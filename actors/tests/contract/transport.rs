@@ -289,6 +289,7 @@ impl Transport {
                 report,
                 socket: self.socket.clone(),
             }),
+            ..End::default()
         };
         self.unread.clear();
         self.waiting.clear();

@@ -99,6 +99,7 @@ pub(crate) fn user(name: &str, end: u64) -> UserRecord {
         uuid: Uuid::from_u128(18),
         state: Arc::new(state.into_iter().collect()),
         public_keys: vec!["text".to_owned(), "\0".to_owned()],
+        given: [ChannelName::new("news"), ChannelName::new("\0")].into(),
         last_active: Moment::from_clocks(7, 8),
         log: LogState {
             former: vec![FormerEpochs {
@@ -180,6 +181,7 @@ pub(crate) fn connection(user: &str) -> ConnectionRecord {
         new_places: [Epoch::from(9)].into(),
         is_present: true,
         has_listened: true,
+        continuity: 10.into(),
         last_heard: Moment::from_clocks(1, 2),
         returns_by: Some(Moment::from_clocks(3, 4)),
     }

@@ -28,6 +28,8 @@ const MESSAGE_LIMIT: &str = "1048576";
 pub(crate) enum Contender {
     /// This server with its defaults: one worker for each core.
     Channelstream,
+    /// The same, with clients of Socket.IO.
+    SocketIo,
     /// This server with one worker, as nchan and the limit have. On two cores, the load tool has
     /// the other one.
     OneWorker,
@@ -54,6 +56,7 @@ impl Contender {
     pub(crate) fn name(self) -> &'static str {
         match self {
             Self::Channelstream => "channelstream",
+            Self::SocketIo => "Socket.IO",
             Self::OneWorker => "--workers 1",
             Self::Nchan => "nchan",
             Self::Nats => "NATS",
@@ -65,7 +68,7 @@ impl Contender {
     /// Returns whether it is this server. Its faults are an error, those of others are only
     /// reported.
     pub(crate) fn is_ours(self) -> bool {
-        matches!(self, Self::Channelstream | Self::OneWorker)
+        matches!(self, Self::Channelstream | Self::SocketIo | Self::OneWorker)
     }
 
     /// Starts the server. `server` is the path of this server's program.
@@ -77,7 +80,7 @@ impl Contender {
         let (address, second) = (free_address()?, free_address()?);
         let port = address.port().to_string();
         let (kind, mut command) = match self {
-            Self::Channelstream | Self::OneWorker => {
+            Self::Channelstream | Self::SocketIo | Self::OneWorker => {
                 let mut command = Command::new(server);
                 command.args(["--port", &port, "--secret", SECRET]);
                 command
@@ -88,7 +91,12 @@ impl Contender {
                 } else {
                     &[]
                 });
-                (Kind::Channelstream, command)
+                let kind = if self == Self::SocketIo {
+                    Kind::SocketIo
+                } else {
+                    Kind::Channelstream
+                };
+                (kind, command)
             }
             Self::Nchan => {
                 let mut command = Command::new("nginx");

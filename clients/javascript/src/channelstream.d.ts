@@ -86,7 +86,7 @@ export interface Member {
  * `connect`. The client then makes no other attempt until `connect()` is called.
  */
 export type Status = 'idle' | 'connecting' | 'listening' | 'waiting' | 'refused' | 'closed';
-export type Transport = 'websocket' | 'sse' | 'long-poll';
+export type Transport = 'websocket' | 'sse' | 'long-poll' | 'socket.io';
 
 export interface Events {
     message: MessageEvent;

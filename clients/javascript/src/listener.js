@@ -1,6 +1,12 @@
+import { openSocketIo } from './socket-io.js';
 import { openEventSource, openLongPoll, openWebSocket } from './transports.js';
 
-const OPENERS = { websocket: openWebSocket, sse: openEventSource, 'long-poll': openLongPoll };
+const OPENERS = {
+    websocket: openWebSocket,
+    sse: openEventSource,
+    'long-poll': openLongPoll,
+    'socket.io': openSocketIo,
+};
 
 /** The time in milliseconds after which an open transport resets the waits to the shortest. */
 const STABLE = 60_000;

@@ -1,7 +1,7 @@
 import { Request, RequestError } from './request.js';
 
 /**
- * The three transports, with one contract. `open(url, sink)` returns `{ close() }`, and calls these
+ * The transports, with one contract. `open(url, sink)` returns `{ close() }`, and calls these
  * functions of the sink:
  *
  * - `opened(by)`, once, when events can arrive. `by` is the browser's event, or the request of a
@@ -30,7 +30,7 @@ const SILENCE = 20_000;
 const POLL_IS_OPEN = 1_000;
 
 /** The close code for a connection that the server does not know. */
-const UNKNOWN_CONNECTION = 4004;
+export const UNKNOWN_CONNECTION = 4004;
 
 /** The close code for a socket that broke off. */
 const LOST = 1006;
@@ -53,9 +53,11 @@ export function usableTransports(connection, only = null) {
         websocket: websocketUrl || `${base.replace(/^http/, 'ws')}/ws`,
         sse: sseUrl || `${http}/sse`,
         'long-poll': longPollUrl || `${http}/listen`,
+        'socket.io': `${base.replace(/^http/, 'ws')}/socket.io/`,
     };
     const can = {
         websocket: typeof WebSocket === 'function',
+        'socket.io': typeof WebSocket === 'function',
         sse: typeof EventSource === 'function',
         'long-poll': true,
     };
@@ -88,8 +90,21 @@ function lost(reason) {
     return new CloseEvent('close', { code: LOST, reason });
 }
 
-/** Listens by websocket. */
-export function openWebSocket(url, sink) {
+/** The protocol of `/ws`: each message of the websocket is a list of events. */
+const LISTS = {
+    opened: ({ open }) => open(),
+    received: (data, { sink }) => sink.received(JSON.parse(data)),
+};
+
+/**
+ * Listens by websocket.
+ * @param {string} url
+ * @param {object} sink
+ * @param {object} protocol what the messages of the websocket mean. Its functions get the socket,
+ * the sink, `open()`, to be called when events can arrive, and `finish(event)`, which ends the
+ * transport.
+ */
+export function openWebSocket(url, sink, protocol = LISTS) {
     const socket = new WebSocket(url);
     let opened = false;
     let watchdog;
@@ -109,13 +124,19 @@ export function openWebSocket(url, sink) {
         sink.ended(closing(opened, event));
     };
     alive();
-    socket.onopen = (event) => {
+    let openedBy;
+    const open = () => {
         opened = true;
-        sink.opened(event);
+        sink.opened(openedBy);
+    };
+    const parts = { socket, sink, open, finish };
+    socket.onopen = (event) => {
+        openedBy = event;
+        protocol.opened(parts);
     };
     socket.onmessage = ({ data }) => {
         alive();
-        sink.received(JSON.parse(data));
+        protocol.received(data, parts);
     };
     socket.onerror = (event) => {
         // After an error a browser closes the socket at once and reports it. If it does not, the

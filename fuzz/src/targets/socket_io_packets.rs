@@ -34,12 +34,15 @@ fn check(text: &str, packet: &ClientPacket<'_>) {
                 other => panic!("a client said {other} of itself"),
             }
         }
-        ClientPacket::Event { ack } => {
+        ClientPacket::Event { ack, membership } => {
             let (number, list) = after_namespace(text)
                 .split_once('[')
                 .expect("an event has a list");
             assert!(list.trim_start().starts_with('"'), "{list}");
             assert_eq!(number.trim_end().parse().ok(), *ack, "{text}");
+            if let Some(membership) = membership {
+                assert!(membership.channels.len() <= 256, "{text}");
+            }
         }
     }
 }

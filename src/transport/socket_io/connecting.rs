@@ -4,10 +4,11 @@ use std::sync::Arc;
 
 use actix::prelude::*;
 use actix_web::web::Data;
+use channelstream_actors::core::user::ConnectState;
 use channelstream_actors::error::{CloseReason, Unknown};
-use channelstream_actors::list::Namespace;
-use channelstream_actors::name::ConnId;
-use channelstream_actors::position::Report;
+use channelstream_actors::list::{Namespace, SocketIoForm};
+use channelstream_actors::name::{ConnId, UserName};
+use channelstream_actors::position::Return;
 use channelstream_actors::transport::Transport;
 use serde_json::Value;
 
@@ -16,14 +17,14 @@ use crate::services::Services;
 use crate::transport::attached_outlet::{AttachedOutlet, OutletActor};
 use crate::transport::listen_request::{ListenRequest, STOPPING};
 use crate::transport::socket_handle::SocketHandle;
+use crate::transport::socket_io::identification::{Facts, Identification};
 use crate::transport::socket_io::server_packets::{self, UserConnect};
-use crate::validation::rules::parse_uuid;
 
 /// A client that has not connected to a namespace yet.
 pub(super) struct NewClient {
     pub(super) sid: String,
-    /// The connection that the query names. The client may name another one when it connects.
-    pub(super) conn_id: Option<ConnId>,
+    /// What the client says of itself in its query.
+    pub(super) identification: Identification,
     /// The guard that counts a client behind a proxy for its address.
     pub(super) address_guard: Option<CountedConnection>,
     pub(super) services: Data<Services>,
@@ -31,11 +32,23 @@ pub(super) struct NewClient {
 
 /// A client that has connected.
 pub(super) struct ConnectedClient {
-    pub(super) namespace: Namespace,
-    pub(super) conn_id: ConnId,
+    pub(super) facts: Facts,
     pub(super) outlet: AttachedOutlet,
     /// The first packets for the client.
     pub(super) packets: Vec<String>,
+}
+
+/// The reason why a client whose signature is not valid cannot connect.
+const WRONG_SIGNATURE: &str = "the sig is wrong or too old; ask your application for a new one";
+
+/// What is wrong with what a client says of itself.
+enum Flaw {
+    /// It names no connection, or one that does not exist, or a user that is not known.
+    UnknownConnection,
+    /// The signature is not valid.
+    Signature,
+    /// The user may not have one more connection.
+    NotConnected(channelstream_actors::error::NotConnected),
 }
 
 /// The reason why a client could not connect.
@@ -67,27 +80,39 @@ impl NewClient {
                 return Err(NotConnected::Refused(refusal));
             }
         };
-        let conn_id = match auth.get("conn_id") {
-            Some(id) => id.as_str().and_then(parse_uuid).map(ConnId::from),
-            None => self.conn_id,
-        };
-        let attached = match conn_id {
-            Some(conn_id) => {
-                let outlet = self.attach(conn_id, transport, socket, address).await;
-                outlet.map(|outlet| (conn_id, outlet))
+        let identification = self.identification.with_auth(auth);
+        let found = match &identification.user {
+            Some((username, signature)) if self.services.settings.socketio_username => {
+                self.connection_of_user(username, signature, &identification)
+                    .await
             }
-            None => Err(Unknown),
+            _ => identification.conn_id.ok_or(Flaw::UnknownConnection),
         };
-        let Ok((conn_id, outlet)) = attached else {
-            let reason = self.reason_of_unknown();
-            return Err(if reason == CloseReason::UnknownConnection {
-                let code = Some(reason.code().number());
-                NotConnected::Refused(server_packets::refuse(name, &reason.reason(), code))
-            } else {
-                NotConnected::Closed(reason)
-            });
+        let attached = match found {
+            Ok(conn_id) => {
+                let returning = identification.returning(conn_id);
+                let attached = self.attach((conn_id, returning), transport, socket, address);
+                (attached.await)
+                    .map(|outlet| (conn_id, outlet))
+                    .map_err(|Unknown| Flaw::UnknownConnection)
+            }
+            Err(flaw) => Err(flaw),
         };
-        let mut packets = vec![server_packets::connected(namespace, &self.sid)];
+        let (conn_id, mut outlet) = attached.map_err(|flaw| self.refuse(name, &flaw))?;
+        let has_offsets = identification.wants_offsets;
+        let form = SocketIoForm {
+            namespace,
+            has_offsets,
+        };
+        let facts = Facts {
+            conn_id,
+            form,
+            continuity: outlet.continuity(),
+        };
+        if has_offsets {
+            outlet.read.keep_trail();
+        }
+        let mut packets = vec![server_packets::connected(&facts, &self.sid)];
         if let Some(introduction) = self.services.broker.introduce(conn_id).await {
             let user = UserConnect {
                 conn_id,
@@ -96,11 +121,98 @@ impl NewClient {
             packets.push(server_packets::user_connect(namespace, &user));
         }
         Ok(ConnectedClient {
-            namespace,
-            conn_id,
+            facts,
             outlet,
             packets,
         })
+    }
+
+    /// Attaches the actor at `address` to the connection of a client whose session goes on.
+    ///
+    /// # Errors
+    /// Fails when the connection does not exist.
+    pub(super) async fn go_on(
+        &mut self,
+        facts: Facts,
+        packets: Vec<String>,
+        socket: Arc<SocketHandle>,
+        address: &Addr<impl OutletActor>,
+    ) -> Result<ConnectedClient, Unknown> {
+        let returning = Return {
+            continuity: facts.continuity,
+            ..Return::default()
+        };
+        let attached = self.attach(
+            (facts.conn_id, returning),
+            Transport::SocketIo,
+            socket,
+            address,
+        );
+        let mut outlet = attached.await?;
+        if facts.form.has_offsets {
+            outlet.read.keep_trail();
+        }
+        Ok(ConnectedClient {
+            facts,
+            outlet,
+            packets,
+        })
+    }
+
+    /// Makes a connection for a client that listens as a user, or returns the one that the client
+    /// had before.
+    async fn connection_of_user(
+        &self,
+        username: &str,
+        signature: &str,
+        identification: &Identification,
+    ) -> Result<ConnId, Flaw> {
+        let is_allowed = {
+            let live = self.services.live.current();
+            let signatures = live.user_signatures.as_ref();
+            signatures.is_some_and(|signatures| signatures.allow(username, signature))
+        };
+        if !is_allowed {
+            return Err(Flaw::Signature);
+        }
+        let (broker, user) = (&self.services.broker, UserName::new(username));
+        if !broker.knows_user(user.clone()).await {
+            return Err(Flaw::UnknownConnection);
+        }
+        // A connection that has ended, or that is another user's, is not named again.
+        if let Some(former) = identification.former
+            && broker.owner_of(former).await.as_ref() == Some(&user)
+        {
+            return Ok(former);
+        }
+        let named = match identification.conn_id {
+            Some(conn_id) => match broker.owner_of(conn_id).await {
+                Some(owner) if owner == user => return Ok(conn_id),
+                Some(_) => None,
+                None => Some(conn_id),
+            },
+            None => None,
+        };
+        let conn_id = named.unwrap_or_else(ConnId::random);
+        let set = ConnectState::default();
+        let connected = broker.connect(user, conn_id, set, Vec::new(), Default::default());
+        connected.await.map_err(Flaw::NotConnected)?;
+        Ok(conn_id)
+    }
+
+    /// Returns the answer to a client that cannot connect to the namespace `name`.
+    fn refuse(&self, name: &str, flaw: &Flaw) -> NotConnected {
+        let reason = self.reason_of_unknown();
+        if reason != CloseReason::UnknownConnection {
+            return NotConnected::Closed(reason);
+        }
+        let message = match flaw {
+            Flaw::UnknownConnection => reason.reason().into_owned(),
+            Flaw::Signature => WRONG_SIGNATURE.to_owned(),
+            Flaw::NotConnected(error) => error.to_string(),
+        };
+        let code = Some(reason.code().number());
+        NotConnected::Refused(server_packets::refuse(name, &message, code))
     }
 
     /// Returns the reason why a connection is unknown.
@@ -116,9 +228,9 @@ impl NewClient {
     ///
     /// # Errors
     /// Fails when the connection does not exist.
-    pub(super) async fn attach(
+    async fn attach(
         &mut self,
-        conn_id: ConnId,
+        (conn_id, returning): (ConnId, Return),
         transport: Transport,
         socket: Arc<SocketHandle>,
         address: &Addr<impl OutletActor>,
@@ -129,7 +241,7 @@ impl NewClient {
         }
         let listen = ListenRequest {
             conn_id,
-            position: Report::default(),
+            returning,
             socket,
             address_guard: self.address_guard.take(),
         };

@@ -6,14 +6,13 @@ use std::sync::Arc;
 use actix::prelude::*;
 use bytes::Bytes;
 use bytestring::ByteString;
-use channelstream_actors::list::Namespace;
-use channelstream_actors::name::ConnId;
 use tokio::sync::oneshot;
 
 use crate::address_table::CountedConnection;
 use crate::openapi::answers::SocketIoRefusal;
 use crate::transport::response_end::ResponseEnd;
 use crate::transport::socket_handle::SocketHandle;
+use crate::transport::socket_io::identification::{Facts, Identification};
 
 /// The address of a session.
 pub(super) type SessionAddress = Recipient<ToSession>;
@@ -60,10 +59,10 @@ pub(super) struct Packets {
 /// What a websocket needs in order to go on with a session.
 pub(super) struct TakenOver {
     pub(super) sid: String,
-    /// The namespace to which the client has connected, if it has.
-    pub(super) namespace: Option<Namespace>,
-    /// The connection of the client; before it has connected, the one that its query names.
-    pub(super) conn_id: Option<ConnId>,
+    /// What the client has said of itself in its query.
+    pub(super) identification: Identification,
+    /// The facts about the client; `None` if it has not connected yet.
+    pub(super) facts: Option<Facts>,
     /// The packets that wait for the client, except lists, which the log has too.
     pub(super) packets: Vec<String>,
 }

@@ -3,9 +3,10 @@
 use std::collections::VecDeque;
 
 use bytes::{BufMut, Bytes, BytesMut};
-use channelstream_actors::list::Namespace;
+use channelstream_actors::list::SocketIoForm;
 use channelstream_actors::outlet::{Batch, Queue};
 
+use crate::transport::dialect::offset_of;
 use crate::transport::read_progress::ReadProgress;
 use crate::transport::socket_io::SEPARATOR;
 
@@ -25,7 +26,7 @@ enum Waiting {
 
 /// The parts of an outlet that change when its lists are answered.
 pub(super) struct Delivered<'a> {
-    pub(super) namespace: Namespace,
+    pub(super) form: SocketIoForm,
     pub(super) read: &'a mut ReadProgress,
     pub(super) queue: &'a Queue,
 }
@@ -83,7 +84,7 @@ impl Outbox {
                 (Waiting::List(batch), Some(outlet)) => {
                     outlet.read.add_sent(&batch);
                     outlet.queue.remove(batch.list.size());
-                    batch.list.socket_io_packet(outlet.namespace)
+                    (batch.list).socket_io_packet(outlet.form, || offset_of(&batch))
                 }
                 (Waiting::List(_), None) => continue,
             };

@@ -31,10 +31,25 @@ pub enum ClientPacket<'a> {
     Event {
         /// The number by which the client waits for an answer; `None` if it waits for none.
         ack: Option<u64>,
+        /// The channels that the client joins or leaves; `None` if it is another event.
+        membership: Option<Membership>,
     },
     /// A packet that has no effect.
     Ignored,
 }
+
+/// The event by which a client joins or leaves channels: `["join", [name, …]]` or
+/// `["leave", [name, …]]`.
+#[derive(Debug, PartialEq)]
+pub struct Membership {
+    /// Whether the client joins the channels; otherwise it leaves them.
+    pub is_join: bool,
+    /// The names of the channels.
+    pub channels: Vec<String>,
+}
+
+/// The most channels that a client may join or leave at once.
+const MOST_CHANNELS: usize = 256;
 
 /// The name of the namespace of a packet that names none.
 const ROOT: &str = "/";
@@ -71,9 +86,16 @@ fn parse_message(text: &str) -> Option<ClientPacket<'_>> {
             auth: parse_auth(data)?,
         }),
         '1' => Some(ClientPacket::Disconnect),
-        '2' | '5' => is_event(data).then_some(ClientPacket::Event { ack: number }),
+        '2' | '5' => {
+            let list = parse_list(data)?;
+            let name: String = serde_json::from_str(list.first()?.get()).ok()?;
+            Some(ClientPacket::Event {
+                ack: number,
+                membership: parse_membership(&name, &list),
+            })
+        }
         // The server never asks for an answer.
-        '3' | '6' => is_list(data).then_some(ClientPacket::Ignored),
+        '3' | '6' => parse_list(data).map(|_| ClientPacket::Ignored),
         _ => None,
     }
 }
@@ -124,15 +146,14 @@ fn parse_list(data: &str) -> Option<Vec<&RawValue>> {
     serde_json::from_str(data).ok()
 }
 
-fn is_list(data: &str) -> bool {
-    parse_list(data).is_some()
-}
-
-/// Returns whether the data is a list that begins with the name of an event.
-fn is_event(data: &str) -> bool {
-    let list = parse_list(data).unwrap_or_default();
-    let name = list.first().map(|name| name.get());
-    name.is_some_and(|name| name.starts_with('"'))
+fn parse_membership(name: &str, event: &[&RawValue]) -> Option<Membership> {
+    let is_join = match name {
+        "join" => true,
+        "leave" => false,
+        _ => return None,
+    };
+    let channels: Vec<String> = serde_json::from_str(event.get(1)?.get()).ok()?;
+    (channels.len() <= MOST_CHANNELS).then_some(Membership { is_join, channels })
 }
 
 #[cfg(test)]
@@ -147,7 +168,10 @@ mod tests {
 
     #[test]
     fn packets_of_clients_are_read() {
-        let event = |ack| Some(ClientPacket::Event { ack });
+        let event = |ack| {
+            let membership = None;
+            Some(ClientPacket::Event { ack, membership })
+        };
         for (text, packet) in [
             ("1", Some(ClientPacket::Close)),
             ("3", Some(ClientPacket::Pong)),
@@ -174,6 +198,29 @@ mod tests {
             ("461-0[1]", Some(ClientPacket::Ignored)),
         ] {
             assert_eq!(parse(text), packet, "{text}");
+        }
+    }
+
+    #[test]
+    fn a_client_joins_and_leaves_lists_of_names() {
+        let names = |count: usize| json!(vec!["a"; count]).to_string();
+        for (text, expected) in [
+            (r#"42["join",["a","b"]]"#, Some((true, 2))),
+            (r#"42/stream,7["leave",["a"],"more"]"#, Some((false, 1))),
+            (r#"42["join",[]]"#, Some((true, 0))),
+            (&format!(r#"42["join",{}]"#, names(256)), Some((true, 256))),
+            (&format!(r#"42["join",{}]"#, names(257)), None),
+            (r#"42["join"]"#, None),
+            (r#"42["join","a"]"#, None),
+            (r#"42["join",["a",1]]"#, None),
+            (r#"42["Join",["a"]]"#, None),
+        ] {
+            let Some(ClientPacket::Event { membership, .. }) = parse(text) else {
+                panic!("{text}");
+            };
+            let found =
+                membership.map(|membership| (membership.is_join, membership.channels.len()));
+            assert_eq!(found, expected, "{text}");
         }
     }
 

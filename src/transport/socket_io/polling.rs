@@ -13,8 +13,6 @@ use std::sync::Arc;
 use actix::prelude::*;
 use actix_web::web::Data;
 use channelstream_actors::error::CloseReason;
-use channelstream_actors::list::Namespace;
-use channelstream_actors::name::ConnId;
 use channelstream_actors::outlet::{AwaitCapacity, Batch};
 use channelstream_actors::request::RequestId;
 use tokio::sync::oneshot;
@@ -27,6 +25,7 @@ use crate::transport::frame_rate::FrameRate;
 use crate::transport::response_end::{ResponseEnd, ResponseEnded};
 use crate::transport::socket_handle::SocketHandle;
 use crate::transport::socket_io::answers::{Answers, RESET_DELAY, Returned};
+use crate::transport::socket_io::identification::{Facts, Identification};
 use crate::transport::socket_io::messages::{Poll, PollAnswer, ToSession};
 use crate::transport::socket_io::outbox::{Delivered, Outbox};
 use crate::transport::socket_io::server_packets::{CLOSE, NOOP, PING};
@@ -39,10 +38,10 @@ pub(crate) struct PollingSession {
     registration: Registration,
     /// The id of the request that began the session. `None` if transports are not logged.
     request: Option<RequestId>,
-    /// The connection of the client; before it has connected, the one that its query names.
-    conn_id: Option<ConnId>,
-    /// The namespace to which the client has connected, and its outlet.
-    connected: Option<(Namespace, AttachedOutlet)>,
+    /// What the client has said of itself in its query.
+    identification: Identification,
+    /// The facts about the client that has connected, and its outlet.
+    connected: Option<(Facts, AttachedOutlet)>,
     phase: Phase,
     outbox: Outbox,
     /// The poll that waits.
@@ -160,14 +159,14 @@ impl PollingSession {
     pub(super) fn new(
         services: Data<Services>,
         registration: Registration,
-        conn_id: Option<ConnId>,
+        identification: Identification,
     ) -> Self {
         Self {
             request: RequestId::current_if_logged(),
             rate: FrameRate::new(services.settings.frames_per_second),
             services,
             registration,
-            conn_id,
+            identification,
             connected: None,
             phase: Phase::Open,
             outbox: Outbox::default(),
@@ -180,8 +179,8 @@ impl PollingSession {
         }
     }
 
-    fn namespace(&self) -> Option<Namespace> {
-        self.connected.as_ref().map(|(namespace, _)| *namespace)
+    fn facts(&self) -> Option<Facts> {
+        self.connected.as_ref().map(|(facts, _)| *facts)
     }
 
     fn take_poll(&mut self, poll: Poll, context: &mut Context<Self>) {
@@ -291,14 +290,11 @@ impl PollingSession {
 
     fn answer(&mut self, context: &mut Context<Self>) {
         let Some(poll) = self.poll.take() else { return };
-        let delivered = self
-            .connected
-            .as_mut()
-            .map(|(namespace, outlet)| Delivered {
-                namespace: *namespace,
-                read: &mut outlet.read,
-                queue: &outlet.queue,
-            });
+        let delivered = self.connected.as_mut().map(|(facts, outlet)| Delivered {
+            form: facts.form,
+            read: &mut outlet.read,
+            queue: &outlet.queue,
+        });
         let packets = self.outbox.take_answer(delivered);
         let response_end = ResponseEnd::new(context.address().recipient(), poll.socket.clone());
         self.answers.note_sent(poll.socket);

@@ -4,7 +4,7 @@
 use channelstream_actors::list::Namespace;
 use serde_json::Value;
 
-use crate::transport::socket_io::packet::{self, ClientPacket};
+use crate::transport::socket_io::packet::{self, ClientPacket, Membership};
 use crate::transport::socket_io::server_packets;
 
 /// The reason why a client may not connect to a second namespace.
@@ -25,6 +25,13 @@ pub(in crate::transport) enum Reaction<'a> {
         namespace: &'a str,
         /// What the client says of itself.
         auth: Value,
+    },
+    /// The client joins or leaves channels.
+    Change {
+        /// The channels.
+        membership: Membership,
+        /// The number by which the client waits for an answer; `None` if it waits for none.
+        ack: Option<u64>,
     },
     /// The client has left its namespace.
     Leave,
@@ -53,10 +60,13 @@ pub(in crate::transport) fn react(text: &[u8], namespace: Option<Namespace>) -> 
         }
         (ClientPacket::Disconnect, None) => Reaction::Nothing,
         (ClientPacket::Disconnect, Some(_)) => Reaction::Leave,
-        (ClientPacket::Event { ack: Some(number) }, Some(namespace)) => {
-            Reaction::Answer(server_packets::refuse_event(namespace, number))
-        }
-        (ClientPacket::Event { ack: None }, Some(_)) => Reaction::Nothing,
+        (ClientPacket::Event { ack, membership }, Some(namespace)) => match (membership, ack) {
+            (Some(membership), ack) => Reaction::Change { membership, ack },
+            (None, Some(number)) => {
+                Reaction::Answer(server_packets::refuse_event(namespace, number))
+            }
+            (None, None) => Reaction::Nothing,
+        },
         (ClientPacket::Event { .. }, None) => Reaction::Refuse,
     }
 }

@@ -9,7 +9,6 @@ use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use bytestring::ByteString;
 use channelstream_actors::error::{CloseReason, Refused};
-use channelstream_actors::name::ConnId;
 use channelstream_actors::request::RequestId;
 use tokio::sync::oneshot;
 use utoipa::openapi::path::{Parameter as Description, ParameterIn};
@@ -26,6 +25,7 @@ use crate::transport::listen_request::{ListenRequest, STOPPING, socket_of};
 use crate::transport::page_origin;
 use crate::transport::response_end::WholeBody;
 use crate::transport::socket_io::connecting::NewClient;
+use crate::transport::socket_io::identification::{Identification, OFFSETS, SIG, USERNAME};
 use crate::transport::socket_io::messages::{Packets, Poll, PollAnswer, SessionAddress, ToSession};
 use crate::transport::socket_io::polling::PollingSession;
 use crate::transport::socket_io::session::{Beginning, Session};
@@ -71,6 +71,9 @@ impl IntoParams for SocketIoParams {
             TRANSPORT.required(),
             SID.optional(),
             conn_id.optional(),
+            OFFSETS.optional(),
+            USERNAME.optional(),
+            SIG.optional(),
         ]
     }
 }
@@ -93,7 +96,7 @@ struct SocketIoQuery {
     kind: Kind,
     sid: Option<String>,
     is_version_right: bool,
-    conn_id: Option<ConnId>,
+    identification: Identification,
 }
 
 impl SocketIoQuery {
@@ -108,8 +111,7 @@ impl SocketIoQuery {
             kind,
             sid: query.remove(SID.name),
             is_version_right: query.get(EIO.name).map(String::as_str) == Some(VERSION),
-            // A wrong id is unknown, like any other that does not exist.
-            conn_id: CONN_ID.take(&mut query).unwrap_or_default(),
+            identification: Identification::of_query(&mut query),
         })
     }
 }
@@ -188,7 +190,7 @@ pub(crate) async fn answer_get(
             Err(ApiError::SocketIo(SocketIoRefusal::BAD_REQUEST))
         }
         Kind::Polling => match query.sid {
-            None => begin_polling(services, query.conn_id).await,
+            None => begin_polling(services, query.identification).await,
             Some(sid) => poll(&request, sid).await,
         },
     }
@@ -256,7 +258,7 @@ async fn open_websocket(
             rate: FrameRate::new(services.settings.frames_per_second),
             client: NewClient {
                 sid: new_sid(),
-                conn_id: query.conn_id,
+                identification: query.identification,
                 address_guard: request.extensions_mut().remove(),
                 services,
             },
@@ -268,7 +270,7 @@ async fn open_websocket(
 /// Begins a session whose client polls.
 async fn begin_polling(
     services: Data<Services>,
-    conn_id: Option<ConnId>,
+    identification: Identification,
 ) -> Result<HttpResponse, ApiError> {
     if services.lifecycle.is_draining() {
         return Err(ApiError::Stopping);
@@ -283,7 +285,7 @@ async fn begin_polling(
     let Some(registration) = registered.ok().flatten() else {
         return Err(Refused::TRY_AGAIN.into());
     };
-    context.run(PollingSession::new(services, registration, conn_id));
+    context.run(PollingSession::new(services, registration, identification));
     Ok(packets_response().body(opening))
 }
 

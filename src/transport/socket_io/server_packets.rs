@@ -8,6 +8,8 @@ use channelstream_actors::protocol::info::Introduction;
 use serde::Serialize;
 use serde_json::json;
 
+use crate::transport::socket_io::identification::{Facts, Pid};
+
 /// The end of a session.
 pub(super) const CLOSE: &str = "1";
 
@@ -37,6 +39,15 @@ pub(super) struct Opening<'a> {
     pub(super) max_payload: usize,
 }
 
+/// The answer to a client that has connected.
+#[derive(Debug, Serialize)]
+struct Connected<'a> {
+    sid: &'a str,
+    /// Absent if the connection has ended in this moment.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pid: Option<String>,
+}
+
 /// What a client is told of its connection.
 #[derive(Debug, Serialize)]
 pub(super) struct UserConnect {
@@ -61,8 +72,14 @@ pub(super) fn answer_probe(text: &str) -> String {
 }
 
 /// Returns the answer to a client that has connected.
-pub(super) fn connected(namespace: Namespace, sid: &str) -> String {
-    format!("40{}{}", namespace.prefix(), json!({ "sid": sid }))
+pub(super) fn connected(facts: &Facts, sid: &str) -> String {
+    let pid = facts.continuity.map(|continuity| Pid {
+        conn_id: facts.conn_id,
+        continuity,
+    });
+    let pid = pid.map(|pid| pid.to_string());
+    let answer = to_json(&Connected { sid, pid });
+    format!("40{}{answer}", facts.form.namespace.prefix())
 }
 
 /// Returns the answer to a client that cannot connect. `namespace` begins with `/`.
@@ -84,14 +101,19 @@ pub(super) fn user_connect(namespace: Namespace, user: &UserConnect) -> String {
 }
 
 /// Returns an event with one argument.
-fn event(namespace: Namespace, name: &str, argument: &impl Serialize) -> String {
+pub(super) fn event(namespace: Namespace, name: &str, argument: &impl Serialize) -> String {
     format!("42{}{}", namespace.prefix(), to_json(&(name, argument)))
 }
 
-/// Returns the answer to an event of a client that waits for one.
+/// Returns the answer to an event that has no effect, for a client that waits for one.
 pub(super) fn refuse_event(namespace: Namespace, number: u64) -> String {
-    let error = json!([{ "error": "listen only: post through your application" }]);
-    format!("43{}{number}{error}", namespace.prefix())
+    let error = json!({ "error": "listen only: post through your application" });
+    ack(namespace, number, &error)
+}
+
+/// Returns the answer to an event of a client that waits for one.
+pub(super) fn ack(namespace: Namespace, number: u64, answer: &impl Serialize) -> String {
+    format!("43{}{number}{}", namespace.prefix(), to_json(&[answer]))
 }
 
 /// Returns whether a client is told not to come back, because the reason does not go away by

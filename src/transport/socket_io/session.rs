@@ -103,7 +103,7 @@ impl Session {
                     client.outlet.queue.add(frame.len());
                     io.push(frame);
                 }
-                let dialect = Dialect::SocketIo(client.namespace);
+                let dialect = Dialect::SocketIo(client.facts.form);
                 context.run(WebSocket::new(dialect, client.outlet, io));
             }
             Err(Ended::Lost) => {}
@@ -176,7 +176,10 @@ impl Session {
                 }
                 Reaction::Nothing | Reaction::TakePong => {}
                 Reaction::End => return Err(Ended::ByClient),
-                Reaction::Connect { .. } | Reaction::Leave | Reaction::Refuse => {
+                Reaction::Connect { .. }
+                | Reaction::Change { .. }
+                | Reaction::Leave
+                | Reaction::Refuse => {
                     return Err(Ended::closed(CloseCode::ProtocolError, NO_PACKET));
                 }
             }
@@ -192,13 +195,13 @@ impl Session {
     ) -> Result<Option<Attached>, Ended> {
         let TakenOver {
             sid,
-            namespace,
-            conn_id,
+            identification,
+            facts,
             packets,
         } = session;
         self.client.sid = sid;
-        self.client.conn_id = conn_id;
-        let (Some(namespace), Some(conn_id)) = (namespace, conn_id) else {
+        self.client.identification = identification;
+        let Some(facts) = facts else {
             for packet in &packets {
                 io.push(server_packets::frame(packet));
             }
@@ -206,23 +209,15 @@ impl Session {
         };
         let context = Context::new();
         let (socket, address) = (self.socket.clone(), context.address());
-        let attached = self
-            .client
-            .attach(conn_id, Transport::SocketIo, socket, &address);
-        let Ok(outlet) = attached.await else {
+        let going_on = self.client.go_on(facts, packets, socket, &address);
+        let Ok(client) = going_on.await else {
             let reason = self.client.reason_of_unknown();
-            let packets = server_packets::goodbye(namespace, reason);
+            let packets = server_packets::goodbye(facts.form.namespace, reason);
             return Err(Ended::Closed(
                 packets,
                 reason.code(),
                 reason.reason().into(),
             ));
-        };
-        let client = ConnectedClient {
-            namespace,
-            conn_id,
-            outlet,
-            packets,
         };
         Ok(Some(Attached { context, client }))
     }
@@ -268,7 +263,9 @@ impl Session {
                 Reaction::Answer(packet) => io.push(server_packets::frame(&packet)),
                 Reaction::End => return Err(Ended::ByClient),
                 Reaction::Nothing | Reaction::TakePong | Reaction::Leave | Reaction::Upgrade => {}
-                Reaction::Refuse => {
+                // A client can change its channels only after it has connected, which `react`
+                // knows.
+                Reaction::Change { .. } | Reaction::Refuse => {
                     return Err(Ended::closed(CloseCode::ProtocolError, NO_PACKET));
                 }
             }

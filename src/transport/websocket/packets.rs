@@ -2,10 +2,12 @@
 
 use actix::prelude::*;
 use channelstream_actors::error::CloseCode;
+use channelstream_actors::list::Namespace;
 use channelstream_actors::outlet::End;
 
 use crate::metrics::transport_ends::TransportEnd;
 use crate::transport::dialect::Dialect;
+use crate::transport::socket_io::packet::Membership;
 use crate::transport::socket_io::reaction::{Reaction, react};
 use crate::transport::socket_io::server_packets;
 use crate::transport::websocket::{NO_PACKET, WebSocket};
@@ -13,10 +15,10 @@ use crate::transport::websocket::{NO_PACKET, WebSocket};
 impl WebSocket {
     /// Handles a packet of a Socket.IO client.
     pub(super) fn take_packet(&mut self, text: &[u8], context: &mut Context<Self>) {
-        let Dialect::SocketIo(namespace) = self.dialect else {
+        let Dialect::SocketIo(form) = self.dialect else {
             return;
         };
-        let reaction = react(text, Some(namespace));
+        let reaction = react(text, Some(form.namespace));
         if reaction == Reaction::TakePong {
             let lag = self.pings.take_plain_pong(&mut self.outlet.read);
             return self.take_pong(lag, lag.is_some(), context);
@@ -25,6 +27,9 @@ impl WebSocket {
         match reaction {
             Reaction::Nothing | Reaction::Upgrade | Reaction::TakePong => {}
             Reaction::Answer(packet) => self.answer(&packet),
+            Reaction::Change { membership, ack } => {
+                self.change_membership(membership, ack, form.namespace, context);
+            }
             Reaction::Leave => self.leave_namespace(context),
             Reaction::End => {
                 self.outlet.note_end(TransportEnd::Client);
@@ -35,6 +40,23 @@ impl WebSocket {
                 self.refuse(CloseCode::ProtocolError, NO_PACKET, context);
             }
         }
+    }
+
+    /// Joins or leaves channels. No other packet is handled meanwhile.
+    fn change_membership(
+        &self,
+        membership: Membership,
+        ack: Option<u64>,
+        namespace: Namespace,
+        context: &mut Context<Self>,
+    ) {
+        let client = (self.outlet.conn_id(), namespace);
+        let changed = membership.change(ack, client, self.outlet.services.clone());
+        context.wait(changed.into_actor(self).map(|packets, socket, _| {
+            for packet in packets {
+                socket.answer(&packet);
+            }
+        }));
     }
 
     /// Stops listening because the client has left its namespace. The socket stays open for some

@@ -11,6 +11,7 @@ import sys
 import socketio
 
 kind, address, conn_id, *transports = sys.argv[1:]
+quick = {"reconnection_delay": 0.05, "reconnection_delay_max": 0.1}
 
 
 def show(*values: object) -> None:
@@ -24,7 +25,7 @@ def is_last(events: list[dict]) -> bool:
 
 
 def run() -> None:
-    client = socketio.Client()
+    client = socketio.Client(**quick)
     client.on("user_connect", lambda value: show("user_connect", value))
 
     @client.on("message")
@@ -41,7 +42,7 @@ def run() -> None:
 
 
 async def run_async() -> None:
-    client = socketio.AsyncClient()
+    client = socketio.AsyncClient(**quick)
     client.on("user_connect", lambda value: show("user_connect", value))
 
     @client.on("message")

@@ -10,7 +10,7 @@ use tokio::time::sleep;
 use tokio_tungstenite::connect_async;
 use tokio_tungstenite::tungstenite::Message;
 
-use super::{Client, TIMEOUT, events_of, numbers};
+use super::{Client, TIMEOUT, events_of, numbers, pid_of};
 use crate::support::client::Backend;
 use crate::support::server::Server;
 
@@ -23,14 +23,14 @@ const SHORT: [(&str, &str); 3] = [
 
 /// A client that polls.
 #[derive(Clone)]
-struct Poller {
+pub(super) struct Poller {
     http: reqwest::Client,
     url: String,
 }
 
 impl Poller {
     /// Begins a session, and returns it with the contents of its first packet.
-    async fn open(server: &Server, query: &str) -> (Self, Value) {
+    pub(super) async fn open(server: &Server, query: &str) -> (Self, Value) {
         let http = reqwest::Client::new();
         let url = format!(
             "http://{}/socket.io/?EIO=4&transport=polling{query}",
@@ -64,7 +64,7 @@ impl Poller {
         if packets.len() < 2 {
             packets.extend(poller.packets().await);
         }
-        assert_eq!(packets[0], format!("40{}", json!({"sid": opening["sid"]})));
+        pid_of(&packets[0], "", &opening);
         assert!(packets[1].starts_with(r#"42["user_connect",{"#));
         (poller, packets.split_off(2))
     }
@@ -92,7 +92,7 @@ impl Poller {
     }
 
     /// Returns the packets of the answers until this one.
-    async fn packets_to(&self, last: &str) -> Vec<String> {
+    pub(super) async fn packets_to(&self, last: &str) -> Vec<String> {
         let mut packets = Vec::new();
         while packets.last().is_none_or(|packet| packet != last) {
             packets.extend(self.packets().await);
@@ -101,7 +101,7 @@ impl Poller {
     }
 
     /// Returns the events of the next list, and answers pings before it.
-    async fn list(&self) -> Vec<Value> {
+    pub(super) async fn list(&self) -> Vec<Value> {
         loop {
             let mut packets = self.packets().await;
             if let Some(ping) = packets.iter().position(|packet| packet == "2") {
@@ -125,7 +125,7 @@ impl Poller {
         (status, answer.text().await.unwrap())
     }
 
-    async fn post(&self, body: &str) {
+    pub(super) async fn post(&self, body: &str) {
         let answer = self.try_post(body).await;
         assert_eq!(answer, (StatusCode::OK, "ok".to_owned()), "{body}");
     }
@@ -192,11 +192,10 @@ async fn a_client_that_polls_hears_its_channels_in_both_namespaces() {
         if packets.len() < 2 {
             packets.extend(client.packets().await);
         }
-        let connected = json!({"sid": opening["sid"]});
         let user = json!(["user_connect", {
             "conn_id": conn_id, "username": "alice", "channels": ["hall", "room"], "state": {},
         }]);
-        assert_eq!(packets[0], format!("40{namespace}{connected}"));
+        pid_of(&packets[0], namespace, &opening);
         let event = packets[1].strip_prefix(&format!("42{namespace}")).unwrap();
         assert_eq!(serde_json::from_str::<Value>(event).unwrap(), user);
         let waiting = client.begin_poll().await;

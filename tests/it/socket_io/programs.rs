@@ -1,139 +1,14 @@
-//! The official client libraries, each in a program of its own. `make .node .python` installs them.
+//! The official clients against the server.
 
-use std::io::{BufRead, BufReader};
-use std::path::Path;
-use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
 use reqwest::Method;
-use serde_json::{Value, json};
-use tokio::sync::mpsc;
-use tokio::time::{sleep, timeout};
+use serde_json::json;
+use tokio::time::sleep;
 
-use super::TIMEOUT;
+use super::program::Program;
 use crate::support::client::Backend;
 use crate::support::server::Server;
-
-/// A program that prints a line of JSON for each event.
-struct Program {
-    child: Child,
-    lines: mpsc::UnboundedReceiver<Value>,
-    /// Whether it has told that it goes on by a websocket.
-    has_upgraded: bool,
-}
-
-impl Program {
-    /// Starts a program of `tests/it/socket_io` with an interpreter and libraries below `target`.
-    fn start(interpreter: &str, file: &str, arguments: &[&str]) -> Self {
-        let root = Path::new(env!("CARGO_MANIFEST_DIR"));
-        let mut child = Command::new(interpreter)
-            .arg(root.join("tests/it/socket_io").join(file))
-            .args(arguments)
-            .stdout(Stdio::piped())
-            .spawn()
-            .unwrap();
-        let output = BufReader::new(child.stdout.take().unwrap());
-        let (to_lines, lines) = mpsc::unbounded_channel();
-        std::thread::spawn(move || {
-            for line in output.lines().map_while(Result::ok) {
-                let _ = to_lines.send(serde_json::from_str(&line).unwrap());
-            }
-        });
-        Self {
-            child,
-            lines,
-            has_upgraded: false,
-        }
-    }
-
-    /// Starts the official client for JavaScript.
-    fn javascript(server: &Server, conn_id: &str, namespace: &str, transport: &str) -> Self {
-        let modules = installed("node/node_modules");
-        let arguments = [&modules, &server.address, conn_id, namespace, transport];
-        Self::start("node", "client.mjs", &arguments)
-    }
-
-    /// Starts `python-socketio`.
-    fn python(server: &Server, conn_id: &str, kind: &str, transport: &str) -> Self {
-        let mut arguments = vec![kind, &server.address, conn_id];
-        arguments.extend(Some(transport).filter(|name| !name.is_empty()));
-        Self::start(&installed("python/bin/python"), "client.py", &arguments)
-    }
-
-    /// Returns the next line with this name. No other lines come before it, except those that tell
-    /// the transport.
-    async fn next(&mut self, name: &str) -> Value {
-        loop {
-            let line = timeout(TIMEOUT * 3, self.lines.recv()).await;
-            let line = line
-                .expect("nothing was printed")
-                .expect("the program ended");
-            if line[0] == name {
-                return line;
-            }
-            assert!(line[0] == "open" || line[0] == "upgrade", "{line}");
-            self.has_upgraded |= line[0] == "upgrade";
-        }
-    }
-
-    /// Waits until the client for JavaScript goes on by a websocket.
-    async fn wait_for_upgrade(&mut self) {
-        if !self.has_upgraded {
-            self.next("upgrade").await;
-        }
-    }
-
-    /// Returns the numbers of the messages up to `last`, each with whether it came by catch-up.
-    async fn numbers_to(&mut self, last: u64) -> Vec<(u64, bool)> {
-        let mut numbers: Vec<(u64, bool)> = Vec::new();
-        while numbers.last().is_none_or(|(number, _)| *number < last) {
-            numbers.extend(self.list().await);
-        }
-        numbers
-    }
-
-    /// Returns the numbers of the next `count` messages or more, each with whether it came by
-    /// catch-up.
-    async fn numbers(&mut self, count: u64) -> Vec<(u64, bool)> {
-        let mut numbers = Vec::new();
-        while (numbers.len() as u64) < count {
-            numbers.extend(self.list().await);
-        }
-        numbers
-    }
-
-    async fn list(&mut self) -> Vec<(u64, bool)> {
-        let line = self.next("message").await;
-        let events = line[1].as_array().unwrap().iter();
-        let number = |event: &Value| event["message"]["n"].as_u64().unwrap();
-        events
-            .map(|event| (number(event), event["catchup"] == true))
-            .collect()
-    }
-
-    /// Waits until the program has ended by itself.
-    async fn end(mut self) {
-        let ended = tokio::task::spawn_blocking(move || self.child.wait().unwrap());
-        let status = timeout(TIMEOUT * 3, ended).await.expect("it goes on");
-        assert!(status.unwrap().success());
-    }
-}
-
-impl Drop for Program {
-    fn drop(&mut self) {
-        // An error means that it has ended.
-        let _ = self.child.kill();
-    }
-}
-
-/// Returns the path of something that the tests install below `target`.
-fn installed(name: &str) -> String {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR"))
-        .join("target")
-        .join(name);
-    assert!(path.exists(), "{name} is missing: run make .node .python");
-    path.to_str().unwrap().to_owned()
-}
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_official_client_loses_nothing_when_it_drops_and_stays_away_when_it_is_told_to() {
@@ -214,7 +89,7 @@ async fn the_clients_for_python_hear_messages_and_are_told_that_they_only_listen
         ("async", ""),
     ] {
         let conn_id = backend.connect("alice", &["room"]).await;
-        let mut client = Program::python(&server, &conn_id, kind, transport);
+        let mut client = Program::python(&server.address, &conn_id, kind, transport);
         assert_eq!(client.next("user_connect").await[1]["username"], "alice");
         backend.say("room", json!({"n": 1})).await;
         assert_eq!(client.numbers_to(1).await, [(1, false)]);
@@ -236,7 +111,7 @@ async fn nothing_is_lost_or_repeated_while_a_client_goes_on_by_a_websocket() {
         let conn_id = backend.connect("alice", &["room"]).await;
         let mut client = match kind {
             "javascript" => Program::javascript(&server, &conn_id, "", ""),
-            kind => Program::python(&server, &conn_id, kind, ""),
+            kind => Program::python(&server.address, &conn_id, kind, ""),
         };
         client.next("user_connect").await;
         // The client has connected by polling, and upgrades while messages come.

@@ -15,8 +15,9 @@ use super::client::Backend;
 /// The number of messages that a publisher sends in one call.
 const PER_CALL: u64 = 5;
 
-/// The publisher of the last message, after which no more follow.
-const LAST: u64 = u64::MAX;
+/// The publisher of the last message, after which no more follow: the largest number that
+/// JavaScript keeps exactly.
+pub(crate) const LAST: u64 = (1 << 53) - 1;
 
 /// Publishers that send to one channel, at a steady rate, until they are told to stop.
 pub(crate) struct Publishers {

@@ -17,7 +17,12 @@ pub(crate) fn now() -> u64 {
 
 /// Returns `text.timestamp.signature`.
 pub(crate) fn sign(secret: &str, text: &str, at: u64) -> String {
-    let key = Sha1::digest(format!("itsdangerous.Signersigner{secret}"));
+    sign_with_salt(secret, "itsdangerous.Signer", text, at)
+}
+
+/// Does the same with another salt.
+pub(crate) fn sign_with_salt(secret: &str, salt: &str, text: &str, at: u64) -> String {
+    let key = Sha1::digest(format!("{salt}signer{secret}"));
     let timestamp: Vec<u8> = at
         .to_be_bytes()
         .into_iter()

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use socket2::SockRef;
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, watch};
 use tokio::time::{Instant, sleep, sleep_until};
 
 /// The size in bytes of the largest piece that is carried at once.
@@ -17,6 +17,7 @@ const PIECES: usize = 4096;
 /// A proxy that delays each byte, and the end of each stream, by the same time in both directions.
 pub(crate) struct SlowProxy {
     pub(crate) address: String,
+    cuts: watch::Sender<()>,
 }
 
 /// An item that is on its way.
@@ -34,28 +35,48 @@ impl SlowProxy {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap().to_string();
         let server = server.to_owned();
+        let (cuts, cut) = watch::channel(());
         tokio::spawn(async move {
             while let Ok((client, _)) = listener.accept().await {
-                let server = server.clone();
+                let (server, mut cut) = (server.clone(), cut.clone());
+                cut.mark_unchanged();
                 tokio::spawn(async move {
                     if let Ok(server) = TcpStream::connect(server).await {
-                        carry(client, server, delay).await;
+                        carry(client, server, delay, cut).await;
                     }
                 });
             }
         });
-        Self { address }
+        Self { address, cuts }
+    }
+
+    /// Resets all connections. What is on its way is lost.
+    pub(crate) fn cut(&self) {
+        self.cuts.send_replace(());
     }
 }
 
-/// Carries both directions until both have ended or either side has reset the connection.
-async fn carry(client: TcpStream, server: TcpStream, delay: Duration) {
+/// Carries both directions until both have ended, either side has reset the connection, or the
+/// proxy cuts it.
+async fn carry(
+    client: TcpStream,
+    server: TcpStream,
+    delay: Duration,
+    mut cut: watch::Receiver<()>,
+) {
     let (client, server) = (Arc::new(client), Arc::new(server));
     for stream in [&client, &server] {
         stream.set_nodelay(true).unwrap();
     }
-    let both = tokio::try_join!(pass(&client, &server, delay), pass(&server, &client, delay));
-    if both.is_err() {
+    let both = async {
+        tokio::try_join!(pass(&client, &server, delay), pass(&server, &client, delay)).is_ok()
+    };
+    let is_orderly = tokio::select! {
+        is_orderly = both => is_orderly,
+        // After an error nobody can cut it any more.
+        Ok(()) = cut.changed() => false,
+    };
+    if !is_orderly {
         // Closing with this option set sends a reset.
         for stream in [&client, &server] {
             let _ = SockRef::from(&**stream).set_linger(Some(Duration::ZERO));

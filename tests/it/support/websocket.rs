@@ -130,8 +130,8 @@ impl WebSocket {
         self.heartbeats.load(Ordering::Relaxed)
     }
 
-    /// Waits for a ping that came after all events that the test has taken. The answer to it is sent
-    /// before anything else. A heartbeat may have sent a ping before the events.
+    /// Waits for a ping that came after all events that the test has taken. The answer to it is
+    /// sent before anything else. A heartbeat may have sent a ping before the events.
     pub(crate) async fn wait_for_ping(&mut self) {
         let taken = self.taken;
         let pinged = self.pinged.wait_for(|before| *before >= taken);

@@ -118,11 +118,11 @@ impl Log for UserName {
             .prepare_cached(
                 "INSERT INTO user
                  (id, name, uuid, state, public_keys, last_active, last_active_uptime,
-                  epoch, former, start, end, life)
-                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)
+                  epoch, former, start, end, life, given)
+                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13)
                  ON CONFLICT (id) DO UPDATE SET uuid = ?3, state = ?4, public_keys = ?5,
                  last_active = ?6, last_active_uptime = ?7, epoch = ?8, former = ?9, start = ?10,
-                 end = ?11, life = ?12",
+                 end = ?11, life = ?12, given = ?13",
             )?
             .execute(params![
                 id,
@@ -137,6 +137,7 @@ impl Log for UserName {
                 record.log.start.cast_signed(),
                 record.log.end.cast_signed(),
                 life.cast_signed(),
+                json(serde_json::to_string(&record.given))?,
             ])?;
         Ok(())
     }

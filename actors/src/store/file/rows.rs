@@ -138,10 +138,12 @@ pub(super) fn read_channels(connection: &Connection) -> Result<Vec<ChannelRow>, 
 /// Reads the users, in the order of their row ids.
 pub(super) fn read_users(connection: &Connection) -> Result<Vec<UserRow>, RowError> {
     let query = "SELECT id, name, uuid, state, public_keys, last_active, last_active_uptime,
-                 epoch, former, start, end, life FROM user ORDER BY id";
+                 epoch, former, start, end, life, given FROM user ORDER BY id";
     read_all(connection, "user", query, |row| {
         let (name, uuid): (String, String) = (row.get(1)?, row.get(2)?);
         let (state, public_keys): (String, String) = (row.get(3)?, row.get(4)?);
+        let given: Vec<String> =
+            serde_json::from_str(&row.get::<_, String>(12)?).map_err(row_fault)?;
         Ok(UserRow {
             id: row.get(0)?,
             record: UserRecord {
@@ -149,6 +151,7 @@ pub(super) fn read_users(connection: &Connection) -> Result<Vec<UserRow>, RowErr
                 uuid: Uuid::try_parse(&uuid).map_err(row_fault)?,
                 state: decode_state(&state).map_err(row_fault)?,
                 public_keys: serde_json::from_str(&public_keys).map_err(row_fault)?,
+                given: given.into_iter().map(ChannelName::new).collect(),
                 last_active: moment(row, 5)?,
                 log: log_state(row, 7)?,
             },

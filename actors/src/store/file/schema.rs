@@ -57,7 +57,8 @@ CREATE TABLE user (
     former TEXT NOT NULL,
     start INTEGER NOT NULL,
     end INTEGER NOT NULL,
-    life INTEGER NOT NULL
+    life INTEGER NOT NULL,
+    given TEXT NOT NULL DEFAULT '[]'
 ) STRICT;
 
 -- Several entries of a channel's log in each row, with their first and last offset. in_history is
@@ -113,7 +114,8 @@ pub(super) const KEPT_TABLES: &[&str] = &[
 ];
 
 /// The statements that turn the tables of schema 1 into those of schema 2, and so on.
-pub(super) const MIGRATIONS: &[&str] = &[];
+pub(super) const MIGRATIONS: &[&str] =
+    &["ALTER TABLE user ADD COLUMN given TEXT NOT NULL DEFAULT '[]';"];
 
 /// Returns the schema that these migrations lead to.
 pub(super) fn newest(migrations: &[&str]) -> i64 {

@@ -18,7 +18,7 @@ impl Handler<Shut> for PollingSession {
     /// Tells the client why the session ends. A client whose poll was just answered gets a short
     /// time to poll again, and so to confirm that answer.
     fn handle(&mut self, Shut(reason): Shut, context: &mut Self::Context) {
-        let Some((namespace, outlet)) = &mut self.connected else {
+        let Some((facts, outlet)) = &mut self.connected else {
             return;
         };
         outlet.note_end(TransportEnd::Closed(reason));
@@ -26,7 +26,7 @@ impl Handler<Shut> for PollingSession {
             // The newer transport gets these lists.
             self.outbox.drop_lists(&outlet.queue);
         }
-        for packet in server_packets::goodbye(*namespace, reason) {
+        for packet in server_packets::goodbye(facts.form.namespace, reason) {
             self.outbox.push(packet);
         }
         // The session goes on for a moment, because a client handles the end of a session before
@@ -71,8 +71,8 @@ impl PollingSession {
         }
         let taken_over = TakenOver {
             sid: self.registration.sid().to_owned(),
-            namespace: self.namespace(),
-            conn_id: self.conn_id,
+            identification: self.identification.clone(),
+            facts: self.facts(),
             packets,
         };
         // An error means that the websocket is gone.

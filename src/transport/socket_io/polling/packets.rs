@@ -12,6 +12,7 @@ use crate::metrics::transport_ends::TransportEnd;
 use crate::openapi::answers::SocketIoRefusal;
 use crate::transport::socket_io::connecting::{ConnectedClient, NewClient, NotConnected};
 use crate::transport::socket_io::messages::Packets;
+use crate::transport::socket_io::packet::Membership;
 use crate::transport::socket_io::polling::{Phase, PollingSession};
 use crate::transport::socket_io::reaction::{Reaction, react};
 use crate::transport::socket_io::server_packets::{CLOSE, NOOP};
@@ -24,7 +25,10 @@ impl PollingSession {
                 // Binary data.
                 Reaction::Nothing
             } else {
-                react(packet.as_bytes(), self.namespace())
+                react(
+                    packet.as_bytes(),
+                    self.facts().map(|facts| facts.form.namespace),
+                )
             };
             if reaction == Reaction::TakePong && self.is_ping_open {
                 self.begin_ping_interval(context);
@@ -36,6 +40,9 @@ impl PollingSession {
             match reaction {
                 Reaction::Nothing | Reaction::TakePong | Reaction::Upgrade => {}
                 Reaction::Answer(packet) => self.send(packet, context),
+                Reaction::Change { membership, ack } => {
+                    return self.change_membership(membership, ack, rest, context);
+                }
                 Reaction::Leave => self.leave_namespace(context),
                 Reaction::Connect { namespace, auth } => {
                     let namespace = namespace.to_owned();
@@ -72,7 +79,7 @@ impl PollingSession {
         let address = context.address();
         let mut client = NewClient {
             sid: self.registration.sid().to_owned(),
-            conn_id: self.conn_id,
+            identification: self.identification.clone(),
             address_guard: None,
             services: self.services.clone(),
         };
@@ -89,6 +96,26 @@ impl PollingSession {
         }));
     }
 
+    /// Joins or leaves channels, and then goes on with the rest of the packets. No other message is
+    /// handled meanwhile.
+    fn change_membership(
+        &self,
+        membership: Membership,
+        ack: Option<u64>,
+        rest: Packets,
+        context: &mut Context<Self>,
+    ) {
+        let Some(facts) = self.facts() else { return };
+        let client = (facts.conn_id, facts.form.namespace);
+        let changed = membership.change(ack, client, self.services.clone());
+        context.wait(changed.into_actor(self).map(|packets, session, context| {
+            for packet in packets {
+                session.send(packet, context);
+            }
+            session.take_packets(rest, context);
+        }));
+    }
+
     fn finish_connecting(
         &mut self,
         connected: Result<ConnectedClient, NotConnected>,
@@ -96,14 +123,12 @@ impl PollingSession {
     ) {
         match connected {
             Ok(ConnectedClient {
-                namespace,
-                conn_id,
+                facts,
                 outlet,
                 packets,
             }) => {
                 self.registration.note_connected();
-                self.conn_id = Some(conn_id);
-                self.connected = Some((namespace, outlet));
+                self.connected = Some((facts, outlet));
                 for packet in packets {
                     self.send(packet, context);
                 }

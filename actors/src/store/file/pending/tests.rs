@@ -74,6 +74,7 @@ fn a_replaced_note_takes_no_bytes() {
         new_places: [].into(),
         is_present: true,
         has_listened: true,
+        continuity: crate::position::Continuity::random(),
         last_heard: Moment::default(),
         returns_by: None,
     };

@@ -21,6 +21,8 @@ struct StoredConnection<'a> {
     new_places: Vec<u64>,
     is_present: bool,
     has_listened: bool,
+    #[serde(default)]
+    continuity: u64,
     last_heard: StoredMoment,
     returns_by: Option<StoredMoment>,
 }
@@ -48,6 +50,7 @@ pub(in crate::store::file) fn encode(record: &ConnectionRecord) -> Result<String
         new_places: record.new_places.iter().copied().map(Into::into).collect(),
         is_present: record.is_present,
         has_listened: record.has_listened,
+        continuity: record.continuity.into(),
         last_heard: record.last_heard.into(),
         returns_by: record.returns_by.map(Into::into),
     };
@@ -73,6 +76,7 @@ pub(in crate::store::file) fn decode(
         new_places: stored.new_places.into_iter().map(Into::into).collect(),
         is_present: stored.is_present,
         has_listened: stored.has_listened,
+        continuity: stored.continuity.into(),
         last_heard: stored.last_heard.into(),
         returns_by: stored.returns_by.map(Into::into),
     })
@@ -82,7 +86,7 @@ pub(in crate::store::file) fn decode(
 mod tests {
     use super::*;
     use crate::name::{ChannelName, UserName};
-    use crate::position::Epoch;
+    use crate::position::{Continuity, Epoch};
     use crate::protocol::timestamp::Moment;
     use crate::store::file::stored::names::KnownNames;
 
@@ -101,6 +105,7 @@ mod tests {
             new_places: [Epoch::from(9)].into(),
             is_present: true,
             has_listened: false,
+            continuity: Continuity::from(u64::MAX),
             last_heard: Moment::from_clocks(5, 6),
             returns_by: Some(Moment::from_clocks(7, 8)),
         };
@@ -113,6 +118,7 @@ mod tests {
             new_places: [].into(),
             is_present: false,
             has_listened: true,
+            continuity: Continuity::from(0),
             last_heard: Moment::default(),
             returns_by: None,
         };
