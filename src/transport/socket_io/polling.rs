@@ -9,6 +9,7 @@ mod ending;
 mod packets;
 
 use std::sync::Arc;
+use std::time::Instant;
 
 use actix::prelude::*;
 use actix_web::web::Data;
@@ -63,6 +64,8 @@ enum Phase {
     Open,
     /// The client has left its namespace. It is sent only pings.
     Left,
+    /// The client has ended the session. A poll that it sent before may still arrive.
+    Ended,
     /// The session ends after the client has taken what waits for it. A client that was told to
     /// stay away ends the session itself.
     Closing {
@@ -184,6 +187,10 @@ impl PollingSession {
     }
 
     fn take_poll(&mut self, poll: Poll, context: &mut Context<Self>) {
+        if self.phase == Phase::Ended {
+            self.poll = Some(poll);
+            return self.end(TransportEnd::Client, NOOP, context);
+        }
         self.note_heard();
         if self.is_polling() {
             // The protocol allows one poll at a time.
@@ -322,11 +329,13 @@ impl PollingSession {
         context.cancel_future(self.ping_timer);
         self.is_ping_open = false;
         let interval = self.services.settings.heartbeat_interval;
-        self.ping_timer = context.run_later(interval, |session, context| {
+        // One deadline instead of two timers, one after the other, each of which may be late.
+        let deadline = Instant::now() + interval + ping_timeout(&self.services.settings);
+        self.ping_timer = context.run_later(interval, move |session, context| {
             session.is_ping_open = true;
             session.send(PING, context);
-            let timeout = ping_timeout(&session.services.settings);
-            session.ping_timer = context.run_later(timeout, |session, context| {
+            let left = deadline.saturating_duration_since(Instant::now());
+            session.ping_timer = context.run_later(left, |session, context| {
                 session.end(TransportEnd::Closed(CloseReason::Idle), CLOSE, context);
             });
         });

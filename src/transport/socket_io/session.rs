@@ -34,6 +34,9 @@ use crate::transport::websocket::{NO_PACKET, TOO_MANY_FRAMES, WebSocket};
 /// `close_grace`.
 const PROBE_TIME: u32 = 10;
 
+/// The time between two checks whether the session that a websocket may take over still exists.
+const SESSION_CHECK: Duration = Duration::from_millis(100);
+
 /// The reason in the close frame of a websocket that names a session that does not exist.
 const UNKNOWN_SESSION: &str = "unknown session; begin a new one";
 
@@ -165,14 +168,22 @@ impl Session {
         io: &mut FrameIo,
     ) -> Result<(), Ended> {
         loop {
-            let text = self.next_text(io).await?;
+            let Ok(text) = timeout(SESSION_CHECK, self.next_text(io)).await else {
+                // Another websocket may have taken the session over.
+                if session.connected() {
+                    continue;
+                }
+                return Err(Ended::closed(CloseCode::ProtocolError, UNKNOWN_SESSION));
+            };
+            let text = text?;
             self.count_frame()?;
             match react(&text, None) {
                 Reaction::Upgrade => return Ok(()),
                 Reaction::Answer(packet) => {
                     io.push(server_packets::frame(&packet));
-                    // An error means that the session has ended, which `take_over` notices too.
-                    let _ = session.send(ToSession::NoteProbe { is_trying: true }).await;
+                    // The message is in the mailbox before the next packet is read. An error means
+                    // that the session has ended, which `take_over` notices too.
+                    actix::spawn(session.send(ToSession::NoteProbe { is_trying: true }));
                 }
                 Reaction::Nothing | Reaction::TakePong => {}
                 Reaction::End => return Err(Ended::ByClient),

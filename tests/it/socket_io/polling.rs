@@ -384,6 +384,7 @@ async fn a_client_that_polls_learns_why_its_session_ends() {
         let replaced = close(4001, "replaced by a newer transport of this connection");
         assert_eq!(packets, [replaced.as_str(), "41"]);
         older.post("1").await;
+        assert_eq!(older.packets().await, ["6"]);
         older.assert_ended().await;
     }
     let client = Poller::connect(&server, &conn_id).await;
@@ -527,4 +528,31 @@ async fn a_request_for_a_session_that_is_not_there_is_refused() {
         let body: Value = answer.json().await.unwrap();
         assert_eq!(body["code"], code, "{method} {path}");
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_poll_that_arrives_a_little_after_the_end_of_its_session_is_answered_once() {
+    let server = Server::start(&[]);
+    let backend = Backend::of(&server);
+    let conn_id = backend.connect("alice", &["room"]).await;
+    let client = Poller::connect(&server, &conn_id).await;
+    client.post("1").await;
+    backend.say("room", json!({"n": 1})).await;
+    assert_eq!(client.packets().await, ["6"]);
+    client.assert_ended().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_second_websocket_is_closed_when_the_first_one_takes_the_session_over() {
+    let server = Server::start(&[]);
+    let backend = Backend::of(&server);
+    let conn_id = backend.connect("alice", &["room"]).await;
+    let client = Poller::connect(&server, &conn_id).await;
+    let (mut first, mut second) = (client.websocket().await, client.websocket().await);
+    first.send("2probe").await;
+    first.send("5").await;
+    assert_eq!(second.ended().await, (Vec::new(), Some(1002)));
+    backend.say("room", json!({"n": 1})).await;
+    assert_eq!(first.next().await, "3probe");
+    assert_eq!(numbers(&first.list().await), [1]);
 }

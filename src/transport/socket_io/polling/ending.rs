@@ -1,6 +1,8 @@
 //! The ends of a session whose client polls: the client or the server ends it, or a websocket takes
 //! it over.
 
+use std::time::Duration;
+
 use actix::prelude::*;
 use channelstream_actors::error::CloseReason;
 use channelstream_actors::outlet::{End, Shut};
@@ -11,6 +13,10 @@ use crate::metrics::transport_ends::TransportEnd;
 use crate::transport::socket_io::messages::TakenOver;
 use crate::transport::socket_io::polling::{Phase, PollingSession};
 use crate::transport::socket_io::server_packets::{self, CLOSE, NOOP};
+
+/// The time by which a poll may arrive later than the end of the session that its client sent after
+/// it.
+const LATE_POLL: Duration = Duration::from_millis(100);
 
 impl Handler<Shut> for PollingSession {
     type Result = ();
@@ -78,6 +84,25 @@ impl PollingSession {
         // An error means that the websocket is gone.
         let _ = reply.send(taken_over);
         self.end(TransportEnd::Client, NOOP, context);
+    }
+
+    /// Ends the session because its client says so. The client may have sent a poll before, on
+    /// another socket, which arrives a little later. It is answered, as the protocol says.
+    pub(super) fn end_by_client(&mut self, context: &mut Context<Self>) {
+        if self.is_polling() {
+            return self.end(TransportEnd::Client, NOOP, context);
+        }
+        self.phase = Phase::Ended;
+        if let Some((_, outlet)) = &mut self.connected {
+            self.outbox.drop_lists(&outlet.queue);
+            outlet.note_end(TransportEnd::Client);
+            outlet.detach(End::default());
+        }
+        // What else waits is of no use to the client any more.
+        self.outbox.take_packets();
+        context.run_later(LATE_POLL, |session, context| {
+            session.end(TransportEnd::Client, NOOP, context);
+        });
     }
 
     /// Ends the session at once. A poll that waits is answered with `last` after what waits.

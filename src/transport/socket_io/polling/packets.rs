@@ -15,11 +15,14 @@ use crate::transport::socket_io::messages::Packets;
 use crate::transport::socket_io::packet::Membership;
 use crate::transport::socket_io::polling::{Phase, PollingSession};
 use crate::transport::socket_io::reaction::{Reaction, react};
-use crate::transport::socket_io::server_packets::{CLOSE, NOOP};
+use crate::transport::socket_io::server_packets::CLOSE;
 
 impl PollingSession {
     /// Handles packets one after the other.
     pub(super) fn take_packets(&mut self, mut rest: Packets, context: &mut Context<Self>) {
+        if self.phase == Phase::Ended {
+            return answer(rest, Err(SocketIoRefusal::UNKNOWN_SESSION));
+        }
         while let Some(packet) = rest.packets.pop_front() {
             let reaction = if packet.starts_with('b') {
                 // Binary data.
@@ -49,7 +52,7 @@ impl PollingSession {
                     return self.connect(namespace, auth, rest, context);
                 }
                 Reaction::End => {
-                    self.end(TransportEnd::Client, NOOP, context);
+                    self.end_by_client(context);
                     return answer(rest, Ok(()));
                 }
                 Reaction::Refuse => {
