@@ -21,7 +21,7 @@ use crate::openapi::answers::{
 };
 use crate::services::Services;
 use crate::transport::frame_rate::FrameRate;
-use crate::transport::listen_request::{ListenRequest, STOPPING, socket_of};
+use crate::transport::listen_request::{ListenRequest, socket_of};
 use crate::transport::page_origin;
 use crate::transport::response_end::WholeBody;
 use crate::transport::socket_io::connecting::NewClient;
@@ -238,11 +238,13 @@ async fn open_websocket(
     services: Data<Services>,
     query: SocketIoQuery,
 ) -> Result<HttpResponse, ApiError> {
+    if services.lifecycle.is_draining() {
+        // Some clients fail for good if a websocket opens and brings no packet before it is closed.
+        return Err(ApiError::Stopping);
+    }
     let response =
         upgrade::begin(request).map_err(|_| ApiError::SocketIo(SocketIoRefusal::BAD_REQUEST))?;
-    let outcome = if services.lifecycle.is_draining() {
-        UpgradeOutcome::Refused(STOPPING)
-    } else if let Some(limit) = ListenRequest::exceeded_limit(request, &services) {
+    let outcome = if let Some(limit) = ListenRequest::exceeded_limit(request, &services) {
         UpgradeOutcome::Refused(CloseReason::Full(limit))
     } else {
         let beginning = match query.sid {
