@@ -73,7 +73,7 @@ async fn a_newer_schema_is_refused_and_both_versions_are_named() {
     drop(file);
     let error = refused(&options(&path));
     assert!(
-        error.contains("schema is 7") && error.contains("up to 1"),
+        error.contains("schema is 7") && error.contains("up to 2"),
         "{error}"
     );
 }
@@ -213,7 +213,7 @@ async fn show_counts_the_contents_of_the_store() {
     assert_eq!((summary.entries, summary.history_messages), (2, 2));
     assert_eq!(
         (summary.schema, summary.life, summary.is_clean),
-        (1, 1, false)
+        (2, 1, false)
     );
     assert!(summary.holder.is_some());
     let ends = (summary.oldest_entry.unwrap(), summary.newest_entry.unwrap());

@@ -35,7 +35,8 @@ async fn list(client: &mut Program) -> Vec<Value> {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_official_client_knows_each_time_whether_it_has_missed_something() {
-    const TIMES: u64 = 100;
+    // Of each kind, for each of the two transports.
+    const TIMES: u64 = 50;
     let server = Server::start(&[("log-length", "5"), ("channel-frames", "5")]);
     let backend = Backend::of(&server);
     let mut clients = JoinSet::new();

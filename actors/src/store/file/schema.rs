@@ -280,6 +280,26 @@ mod tests {
     }
 
     #[test]
+    fn the_migrations_lead_to_the_tables_of_a_new_file() {
+        let columns = |connection: &Connection| -> Vec<String> {
+            let query = "SELECT name FROM pragma_table_info('user') ORDER BY cid";
+            let mut statement = connection.prepare(query).unwrap();
+            let names = statement.query_map([], |row| row.get(0)).unwrap();
+            names.map(Result::unwrap).collect()
+        };
+        let (_folder, path, connection) = file();
+        prepare(&connection, &path, MIGRATIONS).unwrap();
+        let expected = columns(&connection);
+        let (_folder, path, connection) = file();
+        prepare(&connection, &path, &[]).unwrap();
+        connection
+            .execute_batch("ALTER TABLE user DROP COLUMN given;")
+            .unwrap();
+        prepare(&connection, &path, MIGRATIONS).unwrap();
+        assert_eq!(columns(&connection), expected);
+    }
+
+    #[test]
     fn a_migration_that_fails_leaves_the_schema_before_it() {
         let (_folder, path, connection) = file();
         prepare(&connection, &path, &[]).unwrap();
