@@ -15,9 +15,9 @@ const ALLOW_HUGE_PAGES: &str = "MIMALLOC_ALLOW_THP";
 fn main() -> ExitCode {
     #[cfg(target_os = "linux")]
     if std::env::var_os(ALLOW_HUGE_PAGES).is_none() {
-        // With huge pages, the kernel takes memory again that the allocator has given back, so the
-        // resident memory of a server with a steady load grows (`docs/performance.md`). A kernel
-        // that does not know this call has no such pages.
+        // The kernel merges huge pages also where the allocator has given memory back, so the
+        // resident memory of a server with a steady load would grow (`docs/performance.md`). A
+        // kernel that does not know this call has no such pages.
         let _ = rustix::thread::disable_transparent_huge_pages(true);
     }
     channelstream::cli::run()

@@ -421,8 +421,7 @@ impl Handler<RemoveSubscriptions> for User {
             removed,
             is_taken_back,
         } = remove;
-        if is_taken_back {
-            self.core.take_back(&removed);
+        if is_taken_back && self.core.take_back(&removed) {
             self.note();
         }
         let updates = self.core.unsubscribe(conn_id, removed, Moment::now());

@@ -6,6 +6,7 @@ use actix_web::post;
 use actix_web::web::Data;
 use bytestring::ByteString;
 use channelstream_actors::broker::Broker;
+use channelstream_actors::protocol::event::EventBody;
 use channelstream_actors::protocol::message::{Draft, Message};
 use serde_json::value::RawValue;
 
@@ -21,10 +22,6 @@ use crate::validation::describer::describe_table;
 use crate::validation::facts::Facts;
 use crate::validation::fields::{Fields, Table, field};
 use crate::validation::rules::{USER, datetime, name, payload, uuid};
-
-/// The number of bytes that most messages do not exceed in an answer, apart from the application's
-/// object.
-const ENVELOPE_BYTES: usize = 256;
 
 /// A message to publish.
 #[derive(Debug)]
@@ -117,9 +114,9 @@ pub(crate) async fn publish(
 }
 
 fn encode(messages: &[Arc<Message>]) -> Result<ByteString, ApiError> {
-    let objects = messages.iter().flat_map(|message| &message.message);
-    let bytes: usize = objects.map(|object| object.get().len()).sum();
-    let mut text = Vec::with_capacity(bytes + messages.len() * ENVELOPE_BYTES);
+    // A message takes about as many bytes in the answer as in its event.
+    let sizes = (messages.iter()).map(|message| EventBody::most_size(message.message.as_ref()));
+    let mut text = Vec::with_capacity(sizes.sum());
     let encoded = serde_json::to_writer(&mut text, messages).ok();
     encoded
         .and_then(|()| ByteString::try_from(text).ok())

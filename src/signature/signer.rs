@@ -12,6 +12,9 @@ use uuid::Uuid;
 /// The header that carries a signature. It takes precedence over the query parameter `secret`.
 pub const HEADER: &str = "x-channelstream-secret";
 
+/// The salt of the signatures of calls, which is the default of itsdangerous.
+pub(super) const CALL_SALT: &str = "itsdangerous.Signer";
+
 /// The largest age of a call's signature.
 pub(super) const MAX_AGE: Duration = Duration::from_secs(60);
 
@@ -75,7 +78,7 @@ pub(super) struct SignedContent<'a> {
 impl Signer {
     /// Creates a signer with the key of a secret.
     pub fn new(secret: &str) -> Self {
-        Self::with_salt(secret, "itsdangerous.Signer")
+        Self::with_salt(secret, CALL_SALT)
     }
 
     /// Creates a signer with the key of a secret and a salt. Signatures with different salts do not

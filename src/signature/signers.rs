@@ -1,6 +1,6 @@
 //! Checks signatures with several secrets, so that a secret can be replaced while calls continue.
 
-use super::signer::{SignedContent, Signer};
+use super::signer::{CALL_SALT, SignedContent, Signer};
 use crate::settings::{Secret, SecretList};
 
 /// The signers of all secrets in force.
@@ -10,8 +10,7 @@ pub struct Signers(Vec<Signer>);
 impl Signers {
     /// Creates the signers of all secrets.
     pub fn new(secrets: &SecretList) -> Self {
-        let signer = |secret: &Secret| Signer::new(secret.as_str());
-        Self(secrets.iter().map(signer).collect())
+        Self::with_salt(secrets, CALL_SALT)
     }
 
     /// Creates the signers of all secrets with a salt.

@@ -429,12 +429,17 @@ async fn a_request_that_begins_no_session_is_refused_with_a_number() {
         (Method::GET, "/socket.io/?EIO=3&transport=websocket", 5),
         (Method::GET, "/socket.io?transport=websocket", 5),
     ] {
-        let answer = backend.unsigned(method.clone(), path).send().await.unwrap();
-        assert_eq!(answer.status(), StatusCode::BAD_REQUEST, "{path}");
-        let name = answer.headers()["x-channelstream-error"].clone();
-        assert_eq!(name, "socket-io-refused");
-        let body: Value = answer.json().await.unwrap();
-        assert_eq!(body["code"], code, "{method} {path}");
-        assert!(body["message"].is_string(), "{body}");
+        assert_refused(&backend, method, path, code).await;
     }
+}
+
+/// Asserts that a request is refused with this number.
+async fn assert_refused(backend: &Backend, method: Method, path: &str, code: u8) {
+    let answer = backend.unsigned(method.clone(), path).send().await.unwrap();
+    assert_eq!(answer.status(), StatusCode::BAD_REQUEST, "{path}");
+    let name = answer.headers()["x-channelstream-error"].clone();
+    assert_eq!(name, "socket-io-refused");
+    let body: Value = answer.json().await.unwrap();
+    assert_eq!(body["code"], code, "{method} {path}");
+    assert!(body["message"].is_string(), "{body}");
 }

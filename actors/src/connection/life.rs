@@ -142,9 +142,8 @@ impl Life {
         Self {
             core,
             transports: Transports::None(LastEnd {
-                returns: false,
                 presumed,
-                trail: Trail::default(),
+                ..LastEnd::default()
             }),
             quiet_since: Instant::now(),
             grace: None,

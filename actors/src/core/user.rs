@@ -205,11 +205,16 @@ impl UserCore {
         self.given_count() > count
     }
 
-    /// Notes that the application has unsubscribed the user from channels.
-    pub fn take_back(&mut self, channels: &[ChannelName]) {
+    /// Notes that the application has unsubscribed the user from channels. Returns whether one of
+    /// them was given before.
+    pub fn take_back(&mut self, channels: &[ChannelName]) -> bool {
+        let count = self.given_count();
         if let Some(given) = &mut self.given {
-            given.retain(|channel| !channels.contains(channel));
+            for channel in channels {
+                given.remove(channel);
+            }
         }
+        self.given_count() < count
     }
 
     /// Returns whether the user's clients may join a channel by themselves.

@@ -81,37 +81,21 @@ impl NewClient {
             }
         };
         let identification = self.identification.with_auth(auth);
-        let found = match &identification.user {
-            Some((username, signature)) if self.services.settings.socketio_username => {
-                self.connection_of_user(username, signature, &identification)
-                    .await
-            }
-            _ => identification.conn_id.ok_or(Flaw::UnknownConnection),
-        };
-        let attached = match found {
-            Ok(conn_id) => {
-                let returning = identification.returning(conn_id);
-                let attached = self.attach((conn_id, returning), transport, socket, address);
-                (attached.await)
-                    .map(|outlet| (conn_id, outlet))
-                    .map_err(|Unknown| Flaw::UnknownConnection)
-            }
-            Err(flaw) => Err(flaw),
-        };
-        let (conn_id, mut outlet) = attached.map_err(|flaw| self.refuse(name, &flaw))?;
-        let has_offsets = identification.wants_offsets;
-        let form = SocketIoForm {
-            namespace,
-            has_offsets,
-        };
-        let facts = Facts {
+        let found = self.find_connection(&identification).await;
+        let conn_id = found.map_err(|flaw| self.refuse(name, &flaw))?;
+        let mut facts = Facts {
             conn_id,
-            form,
-            continuity: outlet.continuity(),
+            form: SocketIoForm {
+                namespace,
+                has_offsets: identification.wants_offsets,
+            },
+            continuity: None,
         };
-        if has_offsets {
-            outlet.read.keep_trail();
-        }
+        let returning = identification.returning(conn_id);
+        let attached = self.attach(facts, returning, transport, socket, address);
+        let outlet =
+            (attached.await).map_err(|Unknown| self.refuse(name, &Flaw::UnknownConnection))?;
+        facts.continuity = outlet.continuity();
         let mut packets = vec![server_packets::connected(&facts, &self.sid)];
         if let Some(introduction) = self.services.broker.introduce(conn_id).await {
             let user = UserConnect {
@@ -142,21 +126,23 @@ impl NewClient {
             continuity: facts.continuity,
             ..Return::default()
         };
-        let attached = self.attach(
-            (facts.conn_id, returning),
-            Transport::SocketIo,
-            socket,
-            address,
-        );
-        let mut outlet = attached.await?;
-        if facts.form.has_offsets {
-            outlet.read.keep_trail();
-        }
+        let attached = self.attach(facts, returning, Transport::SocketIo, socket, address);
         Ok(ConnectedClient {
             facts,
-            outlet,
+            outlet: attached.await?,
             packets,
         })
+    }
+
+    /// Returns the connection for which a client listens.
+    async fn find_connection(&self, identification: &Identification) -> Result<ConnId, Flaw> {
+        match &identification.user {
+            Some((username, signature)) if self.services.settings.socketio_username => {
+                self.connection_of_user(username, signature, identification)
+                    .await
+            }
+            _ => identification.conn_id.ok_or(Flaw::UnknownConnection),
+        }
     }
 
     /// Makes a connection for a client that listens as a user, or returns the one that the client
@@ -224,13 +210,14 @@ impl NewClient {
         }
     }
 
-    /// Attaches the actor at `address` to a connection.
+    /// Attaches the actor at `address` to the connection of a client.
     ///
     /// # Errors
     /// Fails when the connection does not exist.
     async fn attach(
         &mut self,
-        (conn_id, returning): (ConnId, Return),
+        Facts { conn_id, form, .. }: Facts,
+        returning: Return,
         transport: Transport,
         socket: Arc<SocketHandle>,
         address: &Addr<impl OutletActor>,
@@ -245,6 +232,11 @@ impl NewClient {
             socket,
             address_guard: self.address_guard.take(),
         };
-        AttachedOutlet::attach(transport, listen, address, self.services.clone()).await
+        let services = self.services.clone();
+        let mut outlet = AttachedOutlet::attach(transport, listen, address, services).await?;
+        if form.has_offsets {
+            outlet.read.keep_trail();
+        }
+        Ok(outlet)
     }
 }

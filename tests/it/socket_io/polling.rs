@@ -10,7 +10,7 @@ use tokio::time::sleep;
 use tokio_tungstenite::connect_async;
 use tokio_tungstenite::tungstenite::Message;
 
-use super::{Client, TIMEOUT, events_of, numbers, pid_of};
+use super::{Client, TIMEOUT, assert_refused, events_of, numbers, pid_of};
 use crate::support::client::Backend;
 use crate::support::server::Server;
 
@@ -523,10 +523,7 @@ async fn a_request_for_a_session_that_is_not_there_is_refused() {
         (Method::GET, "/socket.io/?transport=polling", 5),
         (Method::GET, "/socket.io/?EIO=3&transport=polling", 5),
     ] {
-        let answer = backend.unsigned(method.clone(), path).send().await.unwrap();
-        assert_eq!(answer.status(), StatusCode::BAD_REQUEST, "{path}");
-        let body: Value = answer.json().await.unwrap();
-        assert_eq!(body["code"], code, "{method} {path}");
+        assert_refused(&backend, method, path, code).await;
     }
 }
 

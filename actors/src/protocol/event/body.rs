@@ -38,7 +38,7 @@ impl EventBody {
     }
 
     /// Returns the number of bytes of memory that most events with this object do not exceed.
-    pub(crate) fn most_size(payload: Option<&Payload>) -> usize {
+    pub fn most_size(payload: Option<&Payload>) -> usize {
         ARC_BYTES + ENVELOPE_BYTES + payload.map_or(0, |payload| payload.get().len())
     }
 

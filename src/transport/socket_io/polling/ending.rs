@@ -93,16 +93,22 @@ impl PollingSession {
             return self.end(TransportEnd::Client, NOOP, context);
         }
         self.phase = Phase::Ended;
-        if let Some((_, outlet)) = &mut self.connected {
-            self.outbox.drop_lists(&outlet.queue);
-            outlet.note_end(TransportEnd::Client);
-            outlet.detach(End::default());
-        }
+        self.stop_listening();
         // What else waits is of no use to the client any more.
         self.outbox.take_packets();
         context.run_later(LATE_POLL, |session, context| {
             session.end(TransportEnd::Client, NOOP, context);
         });
+    }
+
+    /// Detaches from the connection because the client does not want to hear more. What it was sent
+    /// last is not confirmed.
+    pub(super) fn stop_listening(&mut self) {
+        if let Some((_, outlet)) = &mut self.connected {
+            self.outbox.drop_lists(&outlet.queue);
+            outlet.note_end(TransportEnd::Client);
+            outlet.detach(End::default());
+        }
     }
 
     /// Ends the session at once. A poll that waits is answered with `last` after what waits.

@@ -3,7 +3,6 @@
 use std::sync::Arc;
 
 use actix::prelude::*;
-use channelstream_actors::outlet::End;
 use channelstream_actors::request::run_in_scope;
 use channelstream_actors::transport::Transport;
 use serde_json::Value;
@@ -146,13 +145,9 @@ impl PollingSession {
     /// Stops listening because the client has left its namespace. The session stays open for some
     /// time, as Socket.IO clients expect, but is sent only pings.
     fn leave_namespace(&mut self, context: &mut Context<Self>) {
-        if self.phase == Phase::Open
-            && let Some((_, outlet)) = &mut self.connected
-        {
+        if self.phase == Phase::Open {
             self.phase = Phase::Left;
-            self.outbox.drop_lists(&outlet.queue);
-            outlet.note_end(TransportEnd::Client);
-            outlet.detach(End::default());
+            self.stop_listening();
             let idle = self.services.broker.limits().idle;
             context.run_later(idle, |session, context| {
                 session.end(TransportEnd::Client, CLOSE, context);
