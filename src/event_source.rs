@@ -26,7 +26,8 @@ pub fn answer() -> HttpResponseBuilder {
 pub const LAST_EVENT_ID: Parameter<String> = text(
     "last_event_id",
     "The `id` of the last server-sent event that the page has read, or the \
-     `X-Channelstream-Position` of the last long-poll answer that it has read.",
+     `X-Channelstream-Position` of the last long-poll answer that it has read; empty before the \
+     first of them.",
 );
 
 /// The header with the same meaning as [`LAST_EVENT_ID`]. Browsers send it by themselves.

@@ -35,8 +35,9 @@ use crate::transport::Transport;
 pub struct Batch {
     /// The epoch of the log that the entries come from.
     pub epoch: Epoch,
-    /// The offset before the first entry.
-    pub after: u64,
+    /// The offset before the first entry; `None` if a client that has not read the batch has no
+    /// position in the log.
+    pub after: Option<u64>,
     /// The offset of the last entry. If entries that are not for the user follow it, the offset of
     /// the last of those.
     pub last: u64,

@@ -81,8 +81,9 @@ impl From<Continuity> for u64 {
 /// What a client tells of its former transports when it begins to listen.
 #[derive(Clone, Debug, Default)]
 pub struct Return {
-    /// The positions up to which the client has read; empty if it does not tell them.
-    pub read: Report,
+    /// The positions up to which the client has read; `None` if it does not tell them. A client
+    /// that tells them, but has not read anything yet, brings an empty list.
+    pub read: Option<Report>,
     /// The position behind the last batch that the client has received, if it does not tell `read`.
     /// It has then received all batches before that one too.
     pub last: Option<Position>,
@@ -90,8 +91,8 @@ pub struct Return {
     pub continuity: Option<Continuity>,
 }
 
-impl From<Report> for Return {
-    fn from(read: Report) -> Self {
+impl From<Option<Report>> for Return {
+    fn from(read: Option<Report>) -> Self {
         Self {
             read,
             ..Self::default()

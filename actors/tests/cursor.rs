@@ -85,7 +85,7 @@ fn step() -> impl Strategy<Value = Step> {
 /// A batch that a transport is sent.
 #[derive(Clone, Debug)]
 struct List {
-    after: u64,
+    after: Option<u64>,
     last: u64,
     /// The entries, or `None` for a gap event.
     entries: Option<Vec<(u64, bool)>>,
@@ -272,7 +272,7 @@ impl World {
                         continue;
                     }
                     List {
-                        after,
+                        after: Some(after),
                         last,
                         entries: Some(entries),
                     }
@@ -302,7 +302,9 @@ impl World {
             return;
         };
         for list in transport.queue.drain(..count.min(transport.queue.len())) {
-            transport.confirmed.get_or_insert(list.after);
+            if transport.read.is_none() {
+                transport.confirmed = list.after;
+            }
             transport.read = Some(list.last);
             subscriber.position = subscriber.position.max(list.last);
             assert!(
@@ -489,4 +491,44 @@ fn each_planted_fault_is_found() {
         plant(None);
         assert!(found.is_err(), "{fault:?} was not found");
     }
+}
+
+#[test]
+fn a_gap_at_the_beginning_of_a_log_is_told_until_the_client_has_read_it() {
+    let retention = Retention {
+        frames: 10,
+        length: 10,
+        bytes: 1 << 20,
+        age: Duration::from_secs(3600),
+    };
+    let log = Log::new(Epoch::random(), retention);
+    let mut cursor = Cursor::restored(0, false, true);
+    let mut generation = Generation::default();
+    for _ in 0..2 {
+        generation = generation.next();
+        let beginning = Beginning {
+            generation,
+            claim: Claim::Nothing,
+            missed: true,
+            frames: 10,
+        };
+        assert!(cursor.begin(beginning, &log));
+        let Next::Gap { after, last } = cursor.next(&log) else {
+            panic!("no gap");
+        };
+        cursor.sent(last);
+        // The client reports the position before the gap, which does not exist.
+        assert_eq!(after, None);
+        cursor.end(generation, after);
+    }
+    generation = generation.next();
+    let claim = Claim::Read(0);
+    let beginning = Beginning {
+        generation,
+        claim,
+        missed: true,
+        frames: 10,
+    };
+    assert!(cursor.begin(beginning, &log));
+    assert_eq!(cursor.next(&log), Next::UpToDate);
 }

@@ -22,13 +22,11 @@ pub fn encode(position: &[Position]) -> String {
     URL_SAFE_NO_PAD.encode(bytes)
 }
 
-/// Returns the position that a request contains (see [`last_event_id`]). It is empty if the request
-/// has no position, or one that cannot be decoded. The client is then sent some entries again that
-/// it has already read.
-pub fn parse_request(request: &HttpRequest) -> Report {
-    last_event_id(request)
-        .and_then(|text| decode(&text))
-        .unwrap_or_default()
+/// Returns the position that a request contains (see [`last_event_id`]); `None` if it contains
+/// none. A position that cannot be decoded counts as an empty one. The client is then sent some
+/// entries again that it has already read.
+pub fn parse_request(request: &HttpRequest) -> Option<Report> {
+    last_event_id(request).map(|text| decode(&text).unwrap_or_default())
 }
 
 /// Decodes a position from text. Returns `None` for text that is not a position.

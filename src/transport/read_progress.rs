@@ -36,16 +36,17 @@ struct Unconfirmed {
     asked: usize,
 }
 
-/// The offsets in one log. The client has every entry up to `confirmed`.
+/// The offsets in one log. The client has every entry up to `confirmed`. Two of them are `None` if
+/// the client has no position before the first batch.
 #[derive(Debug)]
 struct LogProgress {
     epoch: Epoch,
     /// The last offset that was handed to the socket.
     sent: u64,
     /// The last offset that was handed to the socket before the latest question.
-    asked: u64,
+    asked: Option<u64>,
     /// The last offset that is known to have arrived.
-    confirmed: u64,
+    confirmed: Option<u64>,
 }
 
 impl ReadProgress {
@@ -86,7 +87,7 @@ impl ReadProgress {
 
     /// Returns whether everything that was sent is known to have arrived.
     pub(super) fn is_confirmed(&self) -> bool {
-        self.logs.iter().all(|log| log.sent == log.confirmed)
+        self.logs.iter().all(|log| Some(log.sent) == log.confirmed)
     }
 
     /// Notes that a question was sent. It asks for everything that was sent before.
@@ -96,7 +97,7 @@ impl ReadProgress {
             unconfirmed.asked = unconfirmed.sent.len();
         }
         for log in &mut self.logs {
-            log.asked = log.sent;
+            log.asked = Some(log.sent);
         }
     }
 
@@ -120,8 +121,8 @@ impl ReadProgress {
 
     /// Returns the last offset of each log that the client is known to have read.
     pub(super) fn confirmed(&self) -> Report {
-        let confirmed = |log: &LogProgress| (log.epoch, log.confirmed);
-        self.logs.iter().map(confirmed).collect()
+        let confirmed = |log: &LogProgress| Some((log.epoch, log.confirmed?));
+        self.logs.iter().filter_map(confirmed).collect()
     }
 
     /// Keeps a trail from now on, for a client that says which batch it has received last.
@@ -158,7 +159,7 @@ mod tests {
     fn batch(epoch: Epoch, after: u64, last: u64) -> Batch {
         Batch {
             epoch,
-            after,
+            after: Some(after),
             last,
             count: last - after,
             messages: last - after,

@@ -3,7 +3,10 @@
 
 use std::time::Duration;
 
+use reqwest::Method;
 use serde_json::{Value, json};
+use tokio::io::AsyncWriteExt;
+use tokio::net::TcpStream;
 
 use crate::support::client::Backend;
 use crate::support::numbered::Publishers;
@@ -272,4 +275,22 @@ async fn leaving_a_channel_between_two_polls_makes_no_gap_in_the_others() {
     backend.say("green", json!({"n": 2})).await;
     let events: Vec<Value> = backend.listen(&conn_id).await.json().await.unwrap();
     assert_eq!((events.len(), numbers(&events)), (1, vec![2]), "{events:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_client_that_abandons_its_first_poll_gets_the_answer_again_if_it_tells_its_positions() {
+    let server = Server::start(&[]);
+    let backend = Backend::of(&server);
+    let conn_id = backend.connect("alice", &["room"]).await;
+    backend.say("room", json!({"n": 1})).await;
+    let path = format!("/listen?conn_id={conn_id}&last_event_id=");
+    // The answer arrives at a socket that nobody reads and nobody resets.
+    let mut abandoned = TcpStream::connect(&server.address).await.unwrap();
+    let request = format!("GET {path} HTTP/1.1\r\nHost: x\r\n\r\n");
+    abandoned.write_all(request.as_bytes()).await.unwrap();
+    assert!(abandoned.peek(&mut [0]).await.unwrap() > 0);
+    let answer = backend.unsigned(Method::GET, &path).send().await.unwrap();
+    let events: Vec<Value> = answer.json().await.unwrap();
+    assert_eq!(numbers(&events), [1]);
+    assert_eq!(events[0]["catchup"], true);
 }

@@ -138,20 +138,19 @@ impl Connection {
         self.set_present(true);
         let Some(places) = self.places() else { return };
         let attached = async move {
-            let known = match (returning.last, last_end.presumed) {
-                (Some(last), _) => Some(read_with(last, &last_end.trail)),
-                (None, Some(presumed)) if returning.read.is_empty() => {
-                    resolve_presumed(&outlet, presumed).await
-                }
-                (None, _) => None,
+            let known = match (returning.last, &returning.read, last_end.presumed) {
+                (Some(last), _, _) => Some(read_with(last, &last_end.trail)),
+                (None, None, Some(presumed)) => resolve_presumed(&outlet, presumed).await,
+                _ => None,
             };
             // The logs that the server itself names are not foreign, although the client may have
             // left the channel of one.
             let (read, is_foreign) = match known {
                 Some(read) => (read, false),
                 None => {
-                    let is_foreign = places.is_foreign(&returning.read).await;
-                    (returning.read, is_foreign)
+                    let read = returning.read.unwrap_or_default();
+                    let is_foreign = places.is_foreign(&read).await;
+                    (read, is_foreign)
                 }
             };
             let attach = Attach {
@@ -176,7 +175,8 @@ impl Connection {
 
 /// Returns the positions up to which a client has read after its last poll was answered. If the
 /// client comes by another transport, nothing is known. If the client polls again, it has read the
-/// answer, unless it reset the socket of the answer.
+/// answer, unless it reset the socket of the answer. A client that tells its positions must not
+/// be presumed to have read anything: it may have abandoned the socket of its first poll.
 async fn resolve_presumed(outlet: &Outlet, presumed: Presumed) -> Option<Report> {
     let Presumed { report, socket } = presumed;
     if outlet.transport != Transport::LongPoll {

@@ -71,8 +71,9 @@ pub struct Beginning {
 pub enum Next {
     /// The event `catchup:gap`: entries after `after`, up to and including `last`, are gone.
     Gap {
-        /// The position of the client, before the gap.
-        after: u64,
+        /// The position of the client, before the gap; `None` if no position comes before it, since
+        /// the log may have lost its very first entries.
+        after: Option<u64>,
         /// The position behind the gap, where the remaining entries begin.
         last: u64,
     },
@@ -270,7 +271,7 @@ impl Cursor {
             Next::Lost
         } else if self.has_unsent_gap {
             Next::Gap {
-                after: self.attached.saturating_sub(u64::from(self.owes_gap)),
+                after: self.attached.checked_sub(u64::from(self.owes_gap)),
                 last: self.position,
             }
         } else if self.position == log.end() {

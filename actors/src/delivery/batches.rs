@@ -48,7 +48,7 @@ impl KeptBatch {
         let whole = |up_to: u64| up_to >= self.batch.last;
         let is_marked_alike =
             self.missed_up_to == missed_up_to || (whole(self.missed_up_to) && whole(missed_up_to));
-        self.batch.after == after
+        self.batch.after == Some(after)
             && is_marked_alike
             && !self.routes.iter().any(|route| route.names(user))
     }
@@ -146,7 +146,7 @@ fn encode(
     Ok((
         Batch {
             epoch: log.epoch(),
-            after,
+            after: Some(after),
             last,
             count,
             messages,

@@ -97,7 +97,7 @@ impl Pass<'_> {
     }
 
     /// Encodes the event that says that entries are gone (`protocol.md` §13).
-    fn gap(&self, after: u64, last: u64) -> Batch {
+    fn gap(&self, after: Option<u64>, last: u64) -> Batch {
         let gap = event::gap(MessageId::random(), self.channel, Moment::now().into());
         Batch {
             epoch: self.log.epoch(),

@@ -65,7 +65,7 @@ impl World {
         for sent in &file {
             let known_lost = self.gaps.known_lost(connection, &sent.log);
             let is_again =
-                !sent.is_gap && known_lost.is_some_and(|known_lost| sent.after < known_lost);
+                !sent.is_gap && known_lost.is_some_and(|known_lost| sent.after < Some(known_lost));
             self.counts.offsets_again += usize::from(is_again);
             self.check_order(connection, sent)?;
         }
@@ -132,7 +132,7 @@ impl World {
     fn check_order(&mut self, connection: usize, sent: &Delivered) -> Checked {
         let order = &mut self.order[connection];
         let before = order.sent.insert(sent.epoch, sent.last);
-        if before.is_some_and(|before| sent.after < before) {
+        if before.is_some_and(|before| sent.after < Some(before)) {
             return Err(format!("sent again: {sent:?}"));
         }
         for event in &sent.raw {

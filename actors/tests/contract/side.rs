@@ -54,7 +54,7 @@ pub(crate) struct Side {
 pub(crate) struct Delivered {
     pub(crate) log: String,
     pub(crate) epoch: Epoch,
-    pub(crate) after: u64,
+    pub(crate) after: Option<u64>,
     pub(crate) last: u64,
     pub(crate) is_gap: bool,
     /// Each event without random ids and times.

@@ -211,13 +211,12 @@ impl Side {
             Operation::Attach {
                 connection,
                 kind,
+                brings_position,
                 is_narrow,
-                ..
             } => {
                 let outlet = self.clients[*connection].open(*kind, *is_narrow);
-                let attached = broker
-                    .attach(conn_id(*connection), outlet, brings.into())
-                    .await;
+                let brings = brings_position.then_some(brings).into();
+                let attached = broker.attach(conn_id(*connection), outlet, brings).await;
                 let answer = format!("{:?}", attached.as_ref().map(|_| ()));
                 self.clients[*connection].attached(attached.ok());
                 answer

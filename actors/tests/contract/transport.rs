@@ -93,7 +93,7 @@ pub(crate) struct Ended {
 struct LogProgress {
     epoch: Epoch,
     sent: u64,
-    confirmed: u64,
+    confirmed: Option<u64>,
 }
 
 /// The outlet of a transport.
@@ -217,7 +217,7 @@ impl Transport {
                     .iter_mut()
                     .find(|log| log.epoch == batch.epoch)
             {
-                log.confirmed = batch.last;
+                log.confirmed = Some(batch.last);
             }
             let mut known = self.known.borrow_mut();
             let known = known.entry(batch.epoch).or_default();
@@ -240,8 +240,8 @@ impl Transport {
     }
 
     pub(crate) fn confirmed(&self) -> Report {
-        let confirmed = |log: &LogProgress| (log.epoch, log.confirmed);
-        self.progress.iter().map(confirmed).collect()
+        let confirmed = |log: &LogProgress| Some((log.epoch, log.confirmed?));
+        self.progress.iter().filter_map(confirmed).collect()
     }
 
     pub(crate) fn report(&mut self) {

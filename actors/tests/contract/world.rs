@@ -257,7 +257,10 @@ impl World {
     /// Records and returns the position that a client reports by attaching.
     fn begin_attach(&mut self, operation: &Operation, brings: &Read) -> Read {
         let Operation::Attach {
-            connection, kind, ..
+            connection,
+            kind,
+            brings_position,
+            ..
         } = operation
         else {
             return Read::default();
@@ -265,7 +268,7 @@ impl World {
         self.order[*connection].sent.clear();
         let presumed = self.presumed[*connection].take();
         let says = match presumed {
-            Some(presumed) if *kind == Kind::Poll && brings.file.is_empty() => presumed,
+            Some(presumed) if *kind == Kind::Poll && !brings_position => presumed,
             _ => brings.clone(),
         };
         let confirmed = self.file.clients[*connection].confirmed();

@@ -180,6 +180,10 @@ export function openLongPoll(url, sink) {
     const aborter = new AbortController();
     const { signal } = aborter;
     const next = new URL(url, globalThis.location?.href);
+    if (!next.searchParams.has('last_event_id')) {
+        // The server then knows that an answer counts as read only if its position comes back.
+        next.searchParams.set('last_event_id', '');
+    }
     let opened = false;
     let request;
     const open = () => {

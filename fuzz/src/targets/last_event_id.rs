@@ -25,7 +25,7 @@ fn check_text(input: &[u8]) {
         assert_eq!(encode_position(report), text);
         assert!(report.len() <= input.len() / 21);
     }
-    let expected = decoded.unwrap_or_default();
+    let expected = Some(decoded.unwrap_or_default());
     let target = format!("/sse?last_event_id={}", percent_encode(input));
     if let Some(request) = with_target(&target) {
         let request = request.to_http_request();

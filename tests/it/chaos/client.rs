@@ -22,6 +22,10 @@ const PAUSE: Duration = Duration::from_millis(50);
 /// The longest time that a transport may stay open after a newer one has attached.
 const TAKEOVER_TIMEOUT: Duration = Duration::from_secs(10);
 
+/// The time for which a client with a narrow socket reads the older transport. It must not leave
+/// the newer one unread for as long as the server waits for a sign of life.
+const NARROW_TIMEOUT: Duration = Duration::from_secs(2);
+
 pub(super) struct Client {
     pub(super) world: Arc<World>,
     pub(super) backend: Backend,
@@ -45,6 +49,9 @@ impl Client {
             listener = self.listen(listener, turn).await;
             if !is_counted && self.seen.is_done() {
                 is_counted = true;
+                if !self.seen.faults.is_empty() {
+                    self.world.failed.fetch_add(1, Relaxed);
+                }
                 self.world.done.fetch_add(1, Relaxed);
             }
         }
@@ -67,6 +74,12 @@ impl Client {
             Ok(newer) => {
                 self.read_to_end(&mut older).await;
                 Some(newer)
+            }
+            // The server died, and may have told the older one before that it is replaced.
+            Err(End::Lost) => {
+                older.reset();
+                self.ended(End::Lost).await;
+                None
             }
             // The server cannot take it at this moment, and then the older one stays.
             Err(end) => {
@@ -147,6 +160,7 @@ impl Client {
 
     /// Reads a transport until it ends, since a newer one has attached.
     async fn read_to_end(&mut self, listener: &mut Listener) {
+        let is_narrow = self.place.is_narrow;
         let read = async {
             while let Received::List(events, position) = listener.next().await {
                 self.note(&events, position);
@@ -155,10 +169,11 @@ impl Client {
                 }
             }
         };
-        let is_late = timeout(TAKEOVER_TIMEOUT, read).await.is_err();
         // The data that the server has sent to a narrow socket may take long to arrive, even after
         // the server has ended.
-        if is_late && !self.place.is_narrow {
+        if is_narrow {
+            drop(timeout(NARROW_TIMEOUT, read).await);
+        } else if timeout(TAKEOVER_TIMEOUT, read).await.is_err() {
             self.seen
                 .add_fault("its older transport never ended".to_owned());
         }

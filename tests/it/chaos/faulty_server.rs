@@ -24,7 +24,7 @@ const SHORT_DEADLINES: [(&str, &str); 8] = [
 ];
 
 /// The period in which the server was killed. It takes a while to end.
-#[derive(Clone, Copy)]
+#[derive(Clone, Copy, Debug)]
 pub(super) struct Kill {
     pub(super) sent: Instant,
     ended: Instant,

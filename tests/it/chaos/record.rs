@@ -151,9 +151,14 @@ impl ClientRecord {
     /// Returns whether the client got a gap for the place of a message after the message was lost
     /// and before a later one was read. The part of a log that a kill leaves is sent after the gap.
     pub(super) fn got_gap(&self, missing: &Missing, lost: Instant) -> bool {
-        let ((_, place), _) = &missing.message;
-        let mut gaps = self.gaps.get(place).into_iter().flatten();
+        let mut gaps = self.gaps_of(missing).iter();
         gaps.any(|told| (lost..=missing.noticed).contains(told))
+    }
+
+    /// Returns the times at which gaps were sent for the place of a message.
+    pub(super) fn gaps_of(&self, missing: &Missing) -> &[Instant] {
+        let ((_, place), _) = &missing.message;
+        self.gaps.get(place).map_or(&[], Vec::as_slice)
     }
 
     /// Returns whether the last message of each place has arrived, or something is wrong.

@@ -104,6 +104,8 @@ pub(super) struct World {
     is_listening: AtomicBool,
     /// The number of clients that have received everything, or have found an error.
     pub(super) done: AtomicUsize,
+    /// The number of clients that have found an error.
+    pub(super) failed: AtomicUsize,
 }
 
 impl World {
@@ -114,6 +116,7 @@ impl World {
             has_faults: AtomicBool::new(true),
             is_listening: AtomicBool::new(true),
             done: AtomicUsize::new(0),
+            failed: AtomicUsize::new(0),
         }
     }
 
