@@ -59,7 +59,7 @@ async fn limits_that_are_reached_answer_as_described() {
         "--phases",
         phases(),
         "--exclude-checks",
-        "ignored_auth",
+        "ignored_auth,missing_required_header",
     ];
     let report = run.call(&arguments).await;
     report.assert_passed();

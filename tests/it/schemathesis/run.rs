@@ -28,6 +28,7 @@ impl Limits {
         match self {
             Self::OutOfReach => &[
                 ("max-connections-per-user", "100000"),
+                ("open-panels", "1000"),
                 ("unsigned-rate", "100000"),
                 ("signed-rate", "100000"),
             ],
