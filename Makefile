@@ -25,7 +25,7 @@ test-attack: .tools .clock .python
 	cargo build --release --locked
 	ATTACK=long CHANNELSTREAM_PROGRAM=$(CURDIR)/target/release/channelstream \
 		cargo test --locked --test it -- --nocapture --test-threads 1 $(ATTACKS)
-	ATTACK=long cargo test --release --locked -p channelstream-actors --test contract -- --nocapture
+	ATTACK=long cargo test --release --locked -p channelstream-actors --test contract --test cluster -- --nocapture
 
 # Runs each fuzz target for FUZZ_SECONDS (600), as many at a time as there are processors
 # (docs/fuzzing.md).

@@ -3,6 +3,7 @@
 //! the rules of the protocol without a runtime or a socket.
 
 pub mod channel;
+pub mod cluster;
 pub mod connection;
 pub mod cursor;
 pub mod entry;

@@ -47,6 +47,25 @@ pub enum Located {
     Beyond(u64),
 }
 
+/// Returns what a position means in a log that is in the epoch `present`, and was in the epochs
+/// `former` before; `None` if it is a position of another log.
+pub fn locate(
+    present: Epoch,
+    former: &[FormerEpochs],
+    (epoch, offset): Position,
+) -> Option<Located> {
+    if epoch == present {
+        return Some(Located::Here(offset));
+    }
+    let is_in = |former: &&FormerEpochs| epoch.since(former.first) < former.count;
+    let end = former.iter().find(is_in)?.end;
+    Some(if offset <= end {
+        Located::Before(offset)
+    } else {
+        Located::Beyond(end)
+    })
+}
+
 impl Log {
     /// Creates an empty log.
     pub fn new(epoch: Epoch, retention: Retention) -> Self {
@@ -111,17 +130,8 @@ impl Log {
     }
 
     /// Returns what a position means in this log; `None` if it is a position of another log.
-    pub fn locate(&self, (epoch, offset): Position) -> Option<Located> {
-        if epoch == self.epoch {
-            return Some(Located::Here(offset));
-        }
-        let is_in = |former: &&FormerEpochs| epoch.since(former.first) < former.count;
-        let end = self.former.iter().find(is_in)?.end;
-        Some(if offset <= end {
-            Located::Before(offset)
-        } else {
-            Located::Beyond(end)
-        })
+    pub fn locate(&self, position: Position) -> Option<Located> {
+        locate(self.epoch, &self.former, position)
     }
 
     /// Collects changes from now on. The caller must take them regularly, since they pile up.

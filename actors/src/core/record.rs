@@ -137,7 +137,7 @@ impl LogState {
 
 /// A run of former epochs of a log, one after the other, that all ended at the same offset. Entries
 /// with a higher offset may have been sent to clients in these epochs, but they are lost.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct FormerEpochs {
     /// The first of the epochs.
     pub first: Epoch,

@@ -1,0 +1,238 @@
+//! The calls of a node to the scripts in Redis, and their answers.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use crate::core::record::FormerEpochs;
+use crate::name::{ChannelName, ConnId, UserName};
+use crate::position::{Epoch, Position};
+
+/// A node, from its start to its end. A process that starts again is another node.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+pub struct NodeId(pub u64);
+
+/// The right of one node to serve a connection once. A later turn replaces all earlier ones.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+pub struct Turn(pub u64);
+
+/// The number of a period in which Redis has not lost anything. Another process of Redis begins
+/// another period.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Default)]
+pub struct Term(pub u64);
+
+/// Up to where a client has read, by channel. In the beginning this is where its place began.
+pub type Read = BTreeMap<ChannelName, Position>;
+
+/// A call to a script. Each script is one step: nothing else happens in Redis meanwhile.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+pub enum Call {
+    /// Makes the record of a connection, which is present from then on, unless there is one.
+    Connect {
+        /// The connection.
+        conn_id: ConnId,
+        /// The owner of the connection.
+        user: UserName,
+        /// The channels of the connection.
+        channels: BTreeSet<ChannelName>,
+    },
+    /// Adds a channel to a connection.
+    Subscribe {
+        /// The connection.
+        conn_id: ConnId,
+        /// The channel.
+        channel: ChannelName,
+    },
+    /// Takes the next turn of a connection, because its client has opened a transport here. The
+    /// connection is present from then on.
+    Take {
+        /// The connection.
+        conn_id: ConnId,
+    },
+    /// Reports that the transport of a turn has ended.
+    Report {
+        /// The connection.
+        conn_id: ConnId,
+        /// The turn.
+        turn: Turn,
+        /// Up to where the client has read for certain.
+        read: Read,
+    },
+    /// Makes a connection absent.
+    Leave {
+        /// The connection.
+        conn_id: ConnId,
+        /// The turn, which must be the latest one.
+        turn: Turn,
+    },
+    /// Ends a connection: it leaves its channels, and its record is removed.
+    End {
+        /// The connection.
+        conn_id: ConnId,
+        /// The turn, which must be the latest one; `None` if any may be.
+        turn: Option<Turn>,
+    },
+    /// Writes the record of a connection as its node knows it, because Redis may have lost it. The
+    /// channels are not told of it. Refused if the connection was ended lately.
+    Renew {
+        /// The connection.
+        conn_id: ConnId,
+        /// The record.
+        record: Record,
+    },
+    /// Lists the connections whose records name a node.
+    List {
+        /// The node.
+        node: NodeId,
+    },
+    /// Appends a message to the log of a channel.
+    Post {
+        /// The channel.
+        channel: ChannelName,
+        /// The number of the message.
+        message: u64,
+    },
+    /// Reads a log.
+    Load {
+        /// The channel.
+        channel: ChannelName,
+    },
+    /// Tells the other nodes that the calling node lives.
+    Beat,
+    /// Declares a node dead. It may not call any more.
+    Declare {
+        /// The node.
+        node: NodeId,
+    },
+}
+
+/// The record of a connection.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+pub struct Record {
+    /// The owner of the connection.
+    pub user: UserName,
+    /// The node that answers for the connection.
+    pub node: NodeId,
+    /// The latest turn.
+    pub turn: Turn,
+    /// The first turn. Earlier turns belong to a connection with the same id that has ended.
+    pub born: Turn,
+    /// Whether the connection is present in its channels.
+    pub is_here: bool,
+    /// The channels, and up to where the client has read for certain in each.
+    pub read: Read,
+    /// The turns whose transports have not reported their end, and their nodes.
+    pub open: BTreeMap<Turn, NodeId>,
+}
+
+/// The answer of a script.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+pub enum Answer {
+    /// The call is done, or was done before.
+    Done,
+    /// The calling node was declared dead. Nothing was done.
+    Dead,
+    /// The node knows another term than Redis. Nothing was done.
+    OtherTerm(Term),
+    /// The connection has no record. Nothing was done.
+    Unknown,
+    /// The connection has this later turn. Nothing was done.
+    Later(Turn),
+    /// `Connect`: the record was made.
+    Connected(Record),
+    /// `Connect`: the connection has a record. Nothing was done.
+    Known,
+    /// `Take`: the turn was taken.
+    Taken {
+        /// The record with the new turn.
+        record: Record,
+        /// The end of the log of each channel. Other nodes may have sent the entries up to here to
+        /// the client.
+        ends: BTreeMap<ChannelName, u64>,
+    },
+    /// `Renew`: the record was written. It has these channels.
+    Renewed(Read),
+    /// `List`: the connections.
+    Listed(Vec<Listed>),
+    /// `Post`: the position of the entry.
+    Posted(Position),
+    /// `Load`: the log.
+    Loaded(Loaded),
+}
+
+/// A connection that `List` names.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+pub struct Listed {
+    /// The connection.
+    pub conn_id: ConnId,
+    /// Its latest turn.
+    pub turn: Turn,
+    /// Whether it is present.
+    pub is_here: bool,
+}
+
+/// The answer of `Load`.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+pub struct Loaded {
+    /// The epoch of the log.
+    pub epoch: Epoch,
+    /// The epochs before it, oldest first.
+    pub former: Vec<FormerEpochs>,
+    /// The offset before the oldest entry.
+    pub start: u64,
+    /// The messages of the entries after it.
+    pub entries: Vec<u64>,
+}
+
+/// The id of an entry of the feed: the term in which it was made, and its number in that term.
+pub type FeedId = (Term, u64);
+
+/// An entry of the feed.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+pub enum Fed {
+    /// A term has begun. What was changed before may be lost.
+    Fenced,
+    /// An entry was appended to the log of a channel.
+    Appended {
+        /// The channel.
+        channel: ChannelName,
+        /// The position of the entry.
+        position: Position,
+        /// The message.
+        message: u64,
+    },
+    /// A node has taken a turn of a connection.
+    Taken {
+        /// The connection.
+        conn_id: ConnId,
+        /// The turn.
+        turn: Turn,
+        /// The node.
+        node: NodeId,
+    },
+    /// The transport of a turn has ended.
+    Reported {
+        /// The connection.
+        conn_id: ConnId,
+        /// The turn.
+        turn: Turn,
+        /// Up to where the client has read for certain.
+        read: Read,
+    },
+    /// A channel was added to a connection.
+    Subscribed {
+        /// The connection.
+        conn_id: ConnId,
+        /// Its latest turn.
+        turn: Turn,
+        /// The channel.
+        channel: ChannelName,
+        /// Where the place of the connection begins.
+        place: Position,
+    },
+    /// A connection has ended. The turn was its latest one.
+    Ended {
+        /// The connection.
+        conn_id: ConnId,
+        /// The turn.
+        turn: Turn,
+    },
+}

@@ -1,0 +1,290 @@
+//! A node's answerability for one turn of a connection.
+//!
+//! A session knows what it wants to be true in Redis, and what Redis has confirmed. It asks for one
+//! call after the other until both agree. So a call whose answer is lost is simply asked for again,
+//! and after a loss in Redis the session writes its record anew.
+//!
+//! A session that hears of a later turn has nothing more to do than to end its transport and to
+//! report: from the moment at which the later turn was taken, its node answers for the connection.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use crate::core::cluster::call::{Answer, Call, Fed, Read, Record, Turn};
+use crate::name::{ChannelName, ConnId};
+use crate::position::Position;
+
+/// A node's answerability for one turn of a connection.
+#[derive(Clone, PartialEq, Eq, Hash, Debug)]
+pub struct Session {
+    conn_id: ConnId,
+    /// The record as this session wants it.
+    record: Record,
+    /// Whether the connection is to end.
+    is_ending: bool,
+    /// Whether Redis has no record of the connection, or a later turn has its record.
+    is_over: bool,
+    /// Whether Redis may have lost the record.
+    is_doubtful: bool,
+    /// Whether Redis has confirmed that the client counts as present.
+    is_here: bool,
+    transport: TransportState,
+    /// The offsets up to which other nodes may have sent entries to the client.
+    ends: BTreeMap<ChannelName, u64>,
+    /// Whether the turn counts as open, until its transport reports.
+    is_open: bool,
+}
+
+/// The transport of a session.
+#[derive(Clone, PartialEq, Eq, Hash, Debug)]
+enum TransportState {
+    /// There is none, or it has ended.
+    None,
+    /// It waits for the reports of the transports of these turns, but not for long.
+    Waits(BTreeSet<Turn>),
+    /// It is attached to the logs.
+    Listens,
+}
+
+/// What a node has to do for a session, besides calls.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Effect {
+    /// The transport is attached to the log of a channel. The node's copy of the log may not go as
+    /// far yet.
+    Attach {
+        /// The channel.
+        channel: ChannelName,
+        /// The position from which the client goes on.
+        position: Position,
+        /// The offset up to which entries are marked as caught up.
+        missed_up_to: u64,
+    },
+    /// The transport is told to end, and reports with [`Session::lost`].
+    Shut,
+    /// The timers start: after a while [`Session::absent`] is called, and later
+    /// [`Session::expired`].
+    StartTimers,
+}
+
+impl Session {
+    /// Creates the session of a transport that has taken a turn. [`Session::begin`] must follow.
+    pub fn of_transport(conn_id: ConnId, record: Record, ends: BTreeMap<ChannelName, u64>) -> Self {
+        let mut others = record.open.clone();
+        others.remove(&record.turn);
+        Self {
+            transport: TransportState::Waits(others.into_keys().collect()),
+            ends,
+            is_open: true,
+            ..Self::of_connect(conn_id, record)
+        }
+    }
+
+    /// Creates the session of a connection whose client does not listen. Its timers run.
+    pub fn of_connect(conn_id: ConnId, record: Record) -> Self {
+        Self {
+            conn_id,
+            is_here: record.is_here,
+            record,
+            is_ending: false,
+            is_over: false,
+            is_doubtful: false,
+            transport: TransportState::None,
+            ends: BTreeMap::new(),
+            is_open: false,
+        }
+    }
+
+    /// Returns the next call that the session needs; `None` while Redis has confirmed everything.
+    pub fn next_call(&self) -> Option<Call> {
+        let (conn_id, turn) = (self.conn_id, self.record.turn);
+        if self.is_open && self.transport == TransportState::None {
+            let read = self.record.read.clone();
+            Some(Call::Report {
+                conn_id,
+                turn,
+                read,
+            })
+        } else if self.is_over {
+            None
+        } else if self.is_ending {
+            Some(Call::End {
+                conn_id,
+                turn: Some(turn),
+            })
+        } else if self.is_doubtful {
+            Some(Call::Renew {
+                conn_id,
+                record: self.confirmed(),
+            })
+        } else if self.is_here && !self.record.is_here {
+            Some(Call::Leave { conn_id, turn })
+        } else {
+            None
+        }
+    }
+
+    /// Returns the record as Redis has last confirmed it.
+    fn confirmed(&self) -> Record {
+        let own = self.is_open.then_some((self.record.turn, self.record.node));
+        Record {
+            is_here: self.is_here,
+            open: own.into_iter().collect(),
+            ..self.record.clone()
+        }
+    }
+
+    /// Notes the answer to a call of this session.
+    pub fn answered(&mut self, call: &Call, answer: &Answer) -> Vec<Effect> {
+        match (call, answer) {
+            (Call::Report { .. }, _) => self.is_open = false,
+            (_, Answer::Later(_)) => return self.superseded(),
+            (Call::End { .. }, Answer::Done | Answer::Unknown) => self.is_over = true,
+            (_, Answer::Unknown) => return self.ended(),
+            (Call::Renew { record, .. }, Answer::Renewed(read)) => {
+                (self.is_doubtful, self.is_here) = (false, record.is_here);
+                let channels = read.iter();
+                return channels
+                    .flat_map(|(channel, place)| self.subscribed(channel, *place))
+                    .collect();
+            }
+            (Call::Leave { .. }, Answer::Done) => self.is_here = false,
+            _ => {}
+        }
+        Vec::new()
+    }
+
+    /// Notes an entry of the feed. The entries that the node reads between the call that takes a
+    /// turn and its answer must be noted too, once the session exists.
+    pub fn read_feed(&mut self, fed: &Fed) -> Vec<Effect> {
+        match fed {
+            Fed::Fenced => self.is_doubtful = true,
+            Fed::Taken { conn_id, turn, .. }
+                if *conn_id == self.conn_id && *turn > self.record.turn =>
+            {
+                return self.superseded();
+            }
+            Fed::Reported {
+                conn_id,
+                turn,
+                read,
+            } if *conn_id == self.conn_id && *turn >= self.record.born => {
+                self.merge(read);
+                if let TransportState::Waits(turns) = &mut self.transport {
+                    turns.remove(turn);
+                }
+                return self.begin();
+            }
+            Fed::Subscribed {
+                conn_id,
+                turn,
+                channel,
+                place,
+            } if *conn_id == self.conn_id && *turn >= self.record.born => {
+                return self.subscribed(channel, *place);
+            }
+            Fed::Ended { conn_id, turn }
+                if *conn_id == self.conn_id && *turn >= self.record.turn =>
+            {
+                return self.ended();
+            }
+            _ => {}
+        }
+        Vec::new()
+    }
+
+    /// Attaches the transport if it need not wait any more.
+    pub fn begin(&mut self) -> Vec<Effect> {
+        match &self.transport {
+            TransportState::Waits(turns) if turns.is_empty() => {}
+            _ => return Vec::new(),
+        }
+        self.transport = TransportState::Listens;
+        let attach = |(channel, position): (&ChannelName, &Position)| Effect::Attach {
+            channel: channel.clone(),
+            position: *position,
+            missed_up_to: self.ends.get(channel).copied().unwrap_or_default(),
+        };
+        self.record.read.iter().map(attach).collect()
+    }
+
+    /// Notes that the transport has waited long enough for the reports of others.
+    pub fn waited(&mut self) -> Vec<Effect> {
+        if let TransportState::Waits(turns) = &mut self.transport {
+            turns.clear();
+        }
+        self.begin()
+    }
+
+    fn subscribed(&mut self, channel: &ChannelName, place: Position) -> Vec<Effect> {
+        if self.record.read.contains_key(channel) {
+            return Vec::new();
+        }
+        self.record.read.insert(channel.clone(), place);
+        if self.transport != TransportState::Listens {
+            return Vec::new();
+        }
+        vec![Effect::Attach {
+            channel: channel.clone(),
+            position: place,
+            missed_up_to: place.1,
+        }]
+    }
+
+    fn superseded(&mut self) -> Vec<Effect> {
+        self.is_over = true;
+        self.end_transport()
+    }
+
+    fn ended(&mut self) -> Vec<Effect> {
+        self.superseded()
+    }
+
+    fn end_transport(&self) -> Vec<Effect> {
+        if self.transport == TransportState::None {
+            Vec::new()
+        } else {
+            vec![Effect::Shut]
+        }
+    }
+
+    /// Notes that the transport has ended, and up to where its client has read for certain.
+    pub fn lost(&mut self, read: &Read) -> Vec<Effect> {
+        self.transport = TransportState::None;
+        self.merge(read);
+        vec![Effect::StartTimers]
+    }
+
+    fn merge(&mut self, read: &Read) {
+        for (channel, position) in read {
+            if let Some(known) = self.record.read.get_mut(channel)
+                && *position > *known
+            {
+                *known = *position;
+            }
+        }
+    }
+
+    /// Notes that the client has been away for so long that it counts as absent.
+    pub fn absent(&mut self) {
+        self.record.is_here &= self.transport != TransportState::None;
+    }
+
+    /// Notes that the client has been away for so long that its connection ends.
+    pub fn expired(&mut self) {
+        self.is_ending |= self.transport == TransportState::None;
+    }
+
+    /// Returns whether the node has nothing left to do for this turn.
+    pub fn is_over(&self) -> bool {
+        self.is_over && self.transport == TransportState::None && !self.is_open
+    }
+
+    /// Returns whether the transport waits for the reports of others.
+    pub fn is_waiting(&self) -> bool {
+        !self.is_over && matches!(self.transport, TransportState::Waits(_))
+    }
+
+    /// Returns whether the timers of the session may still change something.
+    pub fn has_timers(&self) -> bool {
+        !self.is_over && !self.is_ending && self.transport == TransportState::None
+    }
+}

@@ -1,0 +1,144 @@
+//! The way of a call: Redis executes it, and its node reads the answer.
+
+use std::collections::BTreeMap;
+
+use channelstream_actors::core::cluster::call::{Answer, Call, Fed};
+use channelstream_actors::core::cluster::session::Session;
+
+use crate::node::{Job, Purpose};
+use crate::outlet::Outlet;
+use crate::redis::EVENTS;
+use crate::world::World;
+
+impl World {
+    pub(crate) fn execute(&mut self, node: usize) -> Result<(), String> {
+        let state = &mut self.nodes[node];
+        let (id, term) = (state.id, state.term);
+        let sent = state.wire.iter_mut().find(|sent| sent.answer.is_none());
+        let Some(sent) = sent else { return Ok(()) };
+        let (number, job) = (sent.call.number, sent.call.call.clone());
+        let answer = self.redis.execute(id, number, term, &job.call);
+        sent.answer = Some(answer.clone());
+        self.executed(&job, &answer)
+    }
+
+    pub(crate) fn execute_late(&mut self, wire: usize) -> Result<(), String> {
+        let (id, sent) = {
+            let (id, calls) = &mut self.late[wire];
+            (*id, calls.pop_front().unwrap())
+        };
+        self.late.retain(|(_, calls)| !calls.is_empty());
+        let (number, job) = (sent.call.number, sent.call.call);
+        let term = self.redis.term;
+        let answer = self.redis.execute(id, number, term, &job.call);
+        self.executed(&job, &answer)
+    }
+
+    /// Checks what a call has changed.
+    pub(crate) fn executed(&mut self, job: &Job, answer: &Answer) -> Result<(), String> {
+        if let (Call::Connect { conn_id, .. }, Answer::Connected(record)) = (&job.call, answer)
+            && let Some(client) = self.clients.iter_mut().find(|it| it.conn_id == *conn_id)
+        {
+            client.begin_anew(record);
+        }
+        let new = self.redis.feed[self.checked..].to_vec();
+        self.checked = self.redis.feed.len();
+        for (_, fed) in new {
+            match fed {
+                Fed::Appended {
+                    channel, message, ..
+                } if message >= EVENTS => self.check_event(&channel, message - EVENTS)?,
+                Fed::Subscribed {
+                    conn_id,
+                    channel,
+                    place,
+                    ..
+                } => {
+                    let mut clients = self.clients.iter_mut();
+                    if let Some(client) = clients.find(|it| it.conn_id == conn_id) {
+                        client.places.insert(channel, place.1);
+                    }
+                }
+                _ => {}
+            }
+        }
+        Ok(())
+    }
+
+    pub(crate) fn answer(&mut self, node: usize) -> Result<(), String> {
+        let state = &mut self.nodes[node];
+        let sent = state.wire.pop_front().unwrap();
+        let (number, answer) = (sent.call.number, sent.answer.unwrap());
+        let Some(job) = state.lane.answered(number) else {
+            return Ok(());
+        };
+        if answer == Answer::Dead {
+            self.end_all_transports(node);
+            self.start(node);
+            return Ok(());
+        }
+        if let Answer::OtherTerm(_) = answer {
+            return Err("a call was sent in another term".to_owned());
+        }
+        self.handle(node, job, answer)
+    }
+
+    pub(crate) fn handle(&mut self, node: usize, job: Job, answer: Answer) -> Result<(), String> {
+        let (state, clients) = (&mut self.nodes[node], &mut self.clients[..]);
+        match (job.purpose, answer) {
+            (Purpose::Connect { client }, Answer::Connected(record)) => {
+                let key = (clients[client].conn_id, record.turn);
+                let session = Session::of_connect(key.0, record);
+                state.begin(key, session, None, clients);
+                clients[client].is_known = true;
+            }
+            (Purpose::Connect { client }, answer) => {
+                state.read_meanwhile.remove(&(clients[client].conn_id, 0));
+                if answer == Answer::Known {
+                    clients[client].is_known = true;
+                }
+            }
+            (Purpose::Open { client, attempt }, Answer::Taken { record, ends }) => {
+                let key = (clients[client].conn_id, record.turn);
+                let outlet = Outlet {
+                    born: record.born,
+                    client,
+                    attempt,
+                    places: BTreeMap::new(),
+                    confirmed: BTreeMap::new(),
+                };
+                let session = Session::of_transport(key.0, record, ends);
+                state.begin(key, session, Some(outlet), clients);
+            }
+            (Purpose::Open { client, attempt }, answer) => {
+                (state.read_meanwhile).remove(&(clients[client].conn_id, attempt));
+                if answer == Answer::Unknown {
+                    clients[client].forget(attempt);
+                } else {
+                    clients[client].lose(attempt);
+                }
+            }
+            (Purpose::Session(key), answer) => {
+                state.busy.remove(&key);
+                if let Some(session) = state.sessions.get_mut(&key) {
+                    let effects = session.answered(&job.call, &answer);
+                    state.carry_out(key, effects, clients);
+                }
+            }
+            (Purpose::Load(channel), Answer::Loaded(loaded)) => {
+                state.loading.remove(&channel);
+                if let Some((follower, entries, start)) = state.copies.get_mut(&channel) {
+                    follower.loaded(&loaded);
+                    (*entries, *start) = (loaded.entries, loaded.start);
+                }
+            }
+            (Purpose::Load(channel), _) => drop(state.loading.remove(&channel)),
+            (Purpose::Post(message), Answer::Posted(_) | Answer::Done) => {
+                self.accepted.insert(message);
+            }
+            (Purpose::Sweep, Answer::Listed(listed)) => state.sweep(listed),
+            _ => {}
+        }
+        Ok(())
+    }
+}

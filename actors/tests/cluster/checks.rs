@@ -1,0 +1,137 @@
+//! The promises that a world must keep.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use channelstream_actors::name::ChannelName;
+
+use crate::client::Client;
+use crate::node::Node;
+use crate::redis::EVENTS;
+use crate::world::World;
+
+impl World {
+    pub(crate) fn check_event(&mut self, channel: &ChannelName, event: u64) -> Result<(), String> {
+        let (user, is_here) = (event / 10, event % 10 == 1);
+        let before = self.told.insert((channel.clone(), user), is_here);
+        if before.unwrap_or(false) == is_here && !self.has_lost_data {
+            return Err(format!("user {user} was told to be here={is_here} twice"));
+        }
+        if !is_here && !self.has_lost_data {
+            for client in &self.clients {
+                if client.user.as_str().len() as u64 == user && self.is_served(client, channel) {
+                    return Err(format!("{} parted, but is served", client.name()));
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Returns whether a node that lives serves the client under the turn of its seat.
+    pub(crate) fn is_served(&self, client: &Client, channel: &ChannelName) -> bool {
+        let Some(record) = self.redis.records.get(&client.conn_id) else {
+            return false;
+        };
+        self.nodes.iter().any(|node| {
+            let outlet = node.outlets.get(&(client.conn_id, record.turn));
+            node.is_running()
+                && !self.redis.dead.contains(&node.id)
+                && outlet
+                    .is_some_and(|it| client.is_on(it.attempt) && it.places.contains_key(channel))
+        })
+    }
+
+    /// Checks a world in which nothing happens any more by itself. Returns whether it is one.
+    pub(crate) fn check_rest(&self) -> Result<bool, String> {
+        if !self.internal().is_empty() {
+            return Ok(false);
+        }
+        self.check_posts()?;
+        if !self.nodes.iter().any(Node::is_running) {
+            return Ok(true);
+        }
+        for client in &self.clients {
+            if client.is_open {
+                self.check_listener(client)?;
+            } else {
+                self.check_absent(client)?;
+            }
+        }
+        self.check_rosters()?;
+        Ok(true)
+    }
+
+    pub(crate) fn check_posts(&self) -> Result<(), String> {
+        for log in self.redis.logs.values() {
+            let messages = log.entries.iter().filter(|message| **message < EVENTS);
+            let mut once = BTreeSet::new();
+            for message in messages {
+                if !once.insert(message) {
+                    return Err(format!("message {message} was posted twice"));
+                }
+                if self.refused.contains(message) {
+                    return Err(format!("message {message} was refused, but is in the log"));
+                }
+            }
+        }
+        Ok(())
+    }
+
+    pub(crate) fn check_absent(&self, client: &Client) -> Result<(), String> {
+        let name = client.name();
+        if let Some(record) = self.redis.records.get(&client.conn_id) {
+            return Err(format!("{name} has gone, but has a record: {record:?}"));
+        }
+        let mut sessions = self.nodes.iter().flat_map(|node| &node.sessions);
+        if let Some((_, session)) = sessions.find(|(key, _)| key.0 == client.conn_id) {
+            return Err(format!("{name} has gone, but has a session: {session:?}"));
+        }
+        Ok(())
+    }
+
+    pub(crate) fn check_listener(&self, client: &Client) -> Result<(), String> {
+        let (name, conn_id) = (client.name(), client.conn_id);
+        let Some(record) = self.redis.records.get(&conn_id) else {
+            return Err(format!("{name} listens without a record"));
+        };
+        let mut outlets = self.nodes.iter().filter_map(|node| {
+            let outlet = node.outlets.get(&(conn_id, record.turn))?;
+            client.is_on(outlet.attempt).then_some(outlet)
+        });
+        let Some(outlet) = outlets.next() else {
+            return Err(format!("{name} listens, but nobody serves it"));
+        };
+        if !record.is_here {
+            return Err(format!("{name} listens, but counts as absent"));
+        }
+        for channel in record.read.keys() {
+            if !outlet.places.contains_key(channel) {
+                return Err(format!("{name} is not attached to {}", channel.as_str()));
+            }
+            let place = client.places.get(channel).copied().unwrap_or_default();
+            let excused = client.excused.get(channel).copied().unwrap_or_default();
+            let log = &self.redis.logs[channel];
+            for (offset, message) in (log.start + 1..).zip(&log.entries) {
+                let is_owed = offset > place.max(excused) && *message < EVENTS;
+                if is_owed && !client.got.contains(message) {
+                    return Err(format!("{name} did not get message {message} at {offset}"));
+                }
+            }
+        }
+        Ok(())
+    }
+
+    pub(crate) fn check_rosters(&self) -> Result<(), String> {
+        let mut truth = BTreeMap::new();
+        for client in self.clients.iter().filter(|client| client.is_open) {
+            for channel in self.redis.records[&client.conn_id].read.keys() {
+                *truth
+                    .entry((channel.clone(), client.user.clone()))
+                    .or_insert(0) += 1;
+            }
+        }
+        if truth != self.redis.rosters {
+            return Err(format!("the rosters are {:?}", self.redis.rosters));
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,130 @@
+//! A client, with what it has received.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use channelstream_actors::core::cluster::call::{Record, Turn};
+use channelstream_actors::name::{ChannelName, ConnId, UserName};
+
+use crate::redis::{EVENTS, Log, Redis};
+
+#[derive(Clone, PartialEq, Eq, Hash, Debug)]
+pub(crate) struct Client {
+    pub(crate) conn_id: ConnId,
+    pub(crate) user: UserName,
+    /// The number of its latest transport.
+    pub(crate) attempt: u8,
+    /// The node to which it opened that transport.
+    pub(crate) node: usize,
+    /// The first turn of its connection. What arrives on a transport of an earlier connection with
+    /// the same id, for an earlier page, does not count for the present one.
+    born: Turn,
+    /// Whether that transport is open, as far as it knows.
+    pub(crate) is_open: bool,
+    /// Whether its application has connected it, as far as it knows.
+    pub(crate) is_known: bool,
+    /// The offset at which its place in each channel began.
+    pub(crate) places: BTreeMap<ChannelName, u64>,
+    pub(crate) got: BTreeSet<u64>,
+    /// Whether Redis has lost something. A message that was delivered, and lost before its caller
+    /// was answered, is then posted and delivered again.
+    pub(crate) may_repeat: bool,
+    /// The offset up to which it was told that entries are missing.
+    pub(crate) excused: BTreeMap<ChannelName, u64>,
+}
+
+impl Client {
+    pub(crate) fn new(conn_id: ConnId, user: UserName) -> Self {
+        Self {
+            conn_id,
+            user,
+            attempt: 0,
+            node: 0,
+            born: Turn(0),
+            is_open: false,
+            is_known: false,
+            places: BTreeMap::new(),
+            got: BTreeSet::new(),
+            may_repeat: false,
+            excused: BTreeMap::new(),
+        }
+    }
+
+    /// Returns its user and the number of its connection.
+    pub(crate) fn name(&self) -> String {
+        let number = self.conn_id.to_string();
+        format!("{}-{}", self.user.as_str(), &number[number.len() - 1..])
+    }
+
+    /// Returns whether the client listens on this transport.
+    pub(crate) fn is_on(&self, attempt: u8) -> bool {
+        self.is_open && self.attempt == attempt
+    }
+
+    /// Opens a transport at a node. Returns its number.
+    pub(crate) fn open(&mut self, node: usize) -> u8 {
+        self.attempt += 1;
+        (self.is_open, self.node) = (true, node);
+        self.attempt
+    }
+
+    /// Ends a transport.
+    pub(crate) fn lose(&mut self, attempt: u8) {
+        if self.attempt == attempt {
+            self.is_open = false;
+        }
+    }
+
+    /// Learns that its connection does not exist. It connects again through its application.
+    pub(crate) fn forget(&mut self, attempt: u8) {
+        if self.is_on(attempt) {
+            (self.is_open, self.is_known) = (false, false);
+        }
+    }
+
+    /// Begins anew at these positions: its application has connected it, and nothing is owed from
+    /// before.
+    pub(crate) fn begin_anew(&mut self, record: &Record) {
+        let place = |(channel, position): (&ChannelName, &(_, u64))| (channel.clone(), position.1);
+        self.born = record.born;
+        self.places = record.read.iter().map(place).collect();
+        self.got.clear();
+        self.excused.clear();
+    }
+
+    /// Notes that Redis has lost entries. New ones will have their offsets.
+    pub(crate) fn loses_data(&mut self, redis: &Redis) {
+        self.may_repeat = true;
+        let record = redis.records.get(&self.conn_id);
+        self.born = record.map_or(Turn(0), |record| record.born);
+        for (channel, offset) in self.places.iter_mut().chain(&mut self.excused) {
+            *offset = (*offset).min(redis.logs.get(channel).map_or(0, Log::end));
+        }
+    }
+
+    pub(crate) fn gap(&mut self, channel: &ChannelName, offset: u64) {
+        let excused = self.excused.entry(channel.clone()).or_default();
+        *excused = offset.max(*excused);
+    }
+
+    pub(crate) fn receive(
+        &mut self,
+        channel: &ChannelName,
+        message: u64,
+        offset: u64,
+        is_marked: bool,
+        born: Turn,
+    ) -> Result<(), String> {
+        if born < self.born {
+            return Ok(());
+        }
+        let is_again = message < EVENTS && !self.got.insert(message);
+        if is_again && !is_marked && !self.may_repeat {
+            return Err(format!(
+                "{} got message {message} of {} at {offset} twice without a mark",
+                self.name(),
+                channel.as_str()
+            ));
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,69 @@
+//! Faults that are planted into the scripts or the nodes, to show that the search finds them.
+
+/// A planted fault.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub(crate) enum Mutation {
+    /// Scripts execute a call again that they have executed.
+    NoSeen,
+    /// Scripts execute the calls of nodes that were declared dead.
+    DeadMayCall,
+    /// The next turn is counted in the record.
+    TurnOfRecord,
+    /// Scripts execute calls under earlier turns.
+    AnyTurn,
+    /// A connection takes over the positions of one with the same id that has ended.
+    FormerLives,
+    /// A record may be renewed although its connection has ended.
+    ForgetEnds,
+    /// Channels are told again of connections whose records are renewed.
+    RenewTells,
+    /// `/connect` of a connection that is served elsewhere makes this node answer for it.
+    ConnectTakes,
+    /// A list of a node's connections has only those that are present.
+    ListOnlyPresent,
+    /// Nodes go on writing to another process of Redis as if it were the same.
+    NoFence,
+    /// A log keeps its epoch after Redis may have lost entries.
+    NoRenewal,
+    /// A log remembers only one former epoch.
+    OneFormer,
+    /// The epochs of logs begin again when a channel is made again.
+    LivesBeginAgain,
+    /// Counters that went back with the data are used again.
+    CountersGoBack,
+    /// The next term is the highest one that Redis and the node know, and one more.
+    TermsCountUp,
+    /// A node reports what it has sent instead of what was confirmed.
+    ReportSent,
+    /// Entries count as caught up only as far as the node's own copy of the log goes.
+    MarkOwnCopy,
+    /// A node does not note what it reads while a call that takes a turn is on its way.
+    ForgetMeanwhile,
+    /// A node does not look for connections that name it and that it does not know.
+    NoAudit,
+}
+
+impl Mutation {
+    /// All faults.
+    pub(crate) const ALL: [Self; 19] = [
+        Self::NoSeen,
+        Self::DeadMayCall,
+        Self::TurnOfRecord,
+        Self::AnyTurn,
+        Self::FormerLives,
+        Self::ForgetEnds,
+        Self::RenewTells,
+        Self::ConnectTakes,
+        Self::ListOnlyPresent,
+        Self::NoFence,
+        Self::NoRenewal,
+        Self::OneFormer,
+        Self::LivesBeginAgain,
+        Self::CountersGoBack,
+        Self::TermsCountUp,
+        Self::ReportSent,
+        Self::MarkOwnCopy,
+        Self::ForgetMeanwhile,
+        Self::NoAudit,
+    ];
+}

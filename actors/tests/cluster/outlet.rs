@@ -1,0 +1,167 @@
+//! The transports of a node's clients.
+
+use std::collections::BTreeMap;
+
+use channelstream_actors::core::cluster::call::{Read, Turn};
+use channelstream_actors::core::cluster::follower::Follower;
+use channelstream_actors::core::log::Located;
+use channelstream_actors::name::ChannelName;
+use channelstream_actors::position::Position;
+
+use crate::client::Client;
+use crate::mutation::Mutation;
+use crate::node::{Key, Node};
+
+/// A transport.
+#[derive(Clone, PartialEq, Eq, Hash, Debug)]
+pub(crate) struct Outlet {
+    pub(crate) client: usize,
+    /// The first turn of its connection.
+    pub(crate) born: Turn,
+    pub(crate) attempt: u8,
+    pub(crate) places: BTreeMap<ChannelName, OutletPlace>,
+    pub(crate) confirmed: Read,
+}
+
+/// A transport's place in a log.
+#[derive(Clone, PartialEq, Eq, Hash, Debug)]
+pub(crate) struct OutletPlace {
+    pub(crate) position: Position,
+    /// The offset up to which entries are marked as caught up.
+    pub(crate) missed_up_to: u64,
+    /// The end of the node's copy at the first delivery, for a planted fault.
+    pub(crate) seen_end: Option<u64>,
+    /// What is on its way to the client.
+    pub(crate) sent: Vec<Sent>,
+}
+
+/// Something on its way to a client.
+#[derive(Clone, PartialEq, Eq, Hash, Debug)]
+pub(crate) enum Sent {
+    /// Entries up to this offset are gone.
+    Gap(u64),
+    Entry {
+        message: u64,
+        offset: u64,
+        is_marked: bool,
+    },
+}
+
+impl Node {
+    /// Notes that a transport has ended.
+    pub(crate) fn lose(&mut self, key: Key, clients: &mut [Client]) {
+        let Some(outlet) = self.outlets.remove(&key) else {
+            return;
+        };
+        let Some(session) = self.sessions.get_mut(&key) else {
+            return;
+        };
+        let read = if self.mutation == Some(Mutation::ReportSent) {
+            let places = outlet.places.iter();
+            places
+                .map(|(name, place)| (name.clone(), place.position))
+                .collect()
+        } else {
+            outlet.confirmed
+        };
+        let effects = session.lost(&read);
+        self.carry_out(key, effects, clients);
+    }
+
+    /// Notes the transports whose clients have gone.
+    pub(crate) fn notice_lost_sockets(&mut self, clients: &mut [Client]) {
+        let is_lost = |outlet: &Outlet| !clients[outlet.client].is_on(outlet.attempt);
+        let lost: Vec<Key> = self
+            .outlets
+            .iter()
+            .filter(|(_, outlet)| is_lost(outlet))
+            .map(|(key, _)| *key)
+            .collect();
+        for key in lost {
+            self.lose(key, clients);
+        }
+    }
+
+    /// Sends everything that the node's copies of the logs have for its transports.
+    pub(crate) fn deliver(&mut self, clients: &mut [Client]) -> Result<(), String> {
+        for outlet in self.outlets.values_mut() {
+            for (channel, place) in &mut outlet.places {
+                if let Some((follower, entries, start)) = self.copies.get(channel)
+                    && !follower.is_stale()
+                {
+                    place.send(follower, entries, *start, self.mutation);
+                }
+            }
+            if self.is_instant {
+                outlet.arrive(&mut clients[outlet.client])?;
+            }
+        }
+        Ok(())
+    }
+}
+
+impl Outlet {
+    /// Lets everything that was sent arrive. The client confirms it.
+    pub(crate) fn arrive(&mut self, client: &mut Client) -> Result<(), String> {
+        for (channel, place) in &mut self.places {
+            for sent in place.sent.drain(..) {
+                match sent {
+                    Sent::Gap(offset) => client.gap(channel, offset),
+                    Sent::Entry {
+                        message,
+                        offset,
+                        is_marked,
+                    } => client.receive(channel, message, offset, is_marked, self.born)?,
+                }
+            }
+            self.confirmed.insert(channel.clone(), place.position);
+        }
+        Ok(())
+    }
+
+    /// Returns whether something was sent and has not arrived.
+    pub(crate) fn is_arriving(&self) -> bool {
+        self.places.values().any(|place| !place.sent.is_empty())
+    }
+}
+
+impl OutletPlace {
+    /// Sends the entries after the position of the client.
+    fn send(
+        &mut self,
+        follower: &Follower,
+        entries: &[u64],
+        start: u64,
+        mutation: Option<Mutation>,
+    ) {
+        let (epoch, end) = follower.end().unwrap();
+        let offset = match follower.locate(self.position) {
+            Some(Located::Here(offset) | Located::Before(offset)) if offset >= start => offset,
+            located => {
+                let offset = match located {
+                    Some(Located::Beyond(offset)) => offset,
+                    _ => start,
+                };
+                self.sent.push(Sent::Gap(offset));
+                offset
+            }
+        };
+        if offset > end {
+            // The copy has not come as far as the client yet.
+            return;
+        }
+        let missed_up_to = match mutation {
+            Some(Mutation::MarkOwnCopy) => *self.seen_end.get_or_insert(end),
+            _ => self.missed_up_to,
+        };
+        let first = usize::try_from(offset - start).unwrap();
+        for (offset, message) in (offset + 1..).zip(&entries[first..]) {
+            self.sent.push(Sent::Entry {
+                message: *message,
+                offset,
+                is_marked: offset <= missed_up_to,
+            });
+        }
+        self.position = (epoch, end);
+    }
+}

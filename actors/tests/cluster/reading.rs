@@ -1,0 +1,126 @@
+//! A node reads the feed.
+
+use channelstream_actors::core::cluster::call::{Call, Fed, FeedId, Read, Turn};
+use channelstream_actors::core::cluster::follower::Follow;
+use channelstream_actors::name::ConnId;
+
+use crate::client::Client;
+use crate::node::{Key, Node, Purpose};
+
+impl Node {
+    /// Returns the next entry of the feed.
+    pub(crate) fn unread<'a>(&self, feed: &'a [(FeedId, Fed)]) -> Option<&'a (FeedId, Fed)> {
+        let next = feed.partition_point(|(id, _)| *id <= self.read_to);
+        feed.get(next)
+    }
+
+    /// Reads the next entries of the feed that change nothing here, now or later. The order of such
+    /// entries does not matter, so it need not be searched.
+    pub(crate) fn pass_over(&mut self, feed: &[(FeedId, Fed)]) {
+        while let Some((id, fed)) = self.unread(feed) {
+            let is_irrelevant = match fed {
+                Fed::Appended { channel, .. } => !self.copies.contains_key(channel),
+                Fed::Taken { conn_id, node, .. } => *node != self.id && !self.knows(*conn_id),
+                Fed::Subscribed { conn_id, .. } | Fed::Ended { conn_id, .. } => {
+                    !self.knows(*conn_id)
+                }
+                Fed::Fenced | Fed::Reported { .. } => false,
+            };
+            if !is_irrelevant {
+                break;
+            }
+            self.read_to = *id;
+        }
+    }
+
+    pub(crate) fn knows(&self, conn_id: ConnId) -> bool {
+        let mut keys = self.sessions.keys();
+        keys.any(|key| key.0 == conn_id) || self.has_call_about(conn_id)
+    }
+
+    /// Reads an entry of the feed.
+    pub(crate) fn read(&mut self, (id, fed): &(FeedId, Fed), clients: &mut [Client]) {
+        self.read_to = *id;
+        if *fed == Fed::Fenced {
+            self.distrust();
+            return;
+        }
+        if let Fed::Appended {
+            channel,
+            position,
+            message,
+        } = fed
+        {
+            if let Some((follower, entries, _)) = self.copies.get_mut(channel) {
+                match follower.follow(*position) {
+                    Follow::Append => entries.push(*message),
+                    Follow::Skip | Follow::Load => {}
+                }
+            }
+            return;
+        }
+        let (Fed::Taken { conn_id, .. }
+        | Fed::Reported { conn_id, .. }
+        | Fed::Subscribed { conn_id, .. }
+        | Fed::Ended { conn_id, .. }) = fed
+        else {
+            return;
+        };
+        for (key, read) in &mut self.read_meanwhile {
+            if key.0 == *conn_id {
+                read.push(fed.clone());
+            }
+        }
+        let keys: Vec<Key> = self
+            .sessions
+            .keys()
+            .filter(|key| key.0 == *conn_id)
+            .copied()
+            .collect();
+        for key in keys {
+            self.session_reads(key, fed, clients);
+        }
+        if let Fed::Taken {
+            conn_id,
+            turn,
+            node,
+        } = fed
+            && *node == self.id
+            && !self.sessions.contains_key(&(*conn_id, *turn))
+            && !self.has_call_about(*conn_id)
+        {
+            // The answer to the call that took the turn was lost.
+            self.report_nothing(*conn_id, *turn);
+        }
+    }
+
+    /// Distrusts everything, because Redis may have lost something.
+    pub(crate) fn distrust(&mut self) {
+        for (follower, ..) in self.copies.values_mut() {
+            follower.distrust();
+        }
+        for session in self.sessions.values_mut() {
+            session.read_feed(&Fed::Fenced);
+        }
+        for read in self.read_meanwhile.values_mut() {
+            read.push(Fed::Fenced);
+        }
+    }
+
+    pub(crate) fn report_nothing(&mut self, conn_id: ConnId, turn: Turn) {
+        let read = Read::new();
+        let call = Call::Report {
+            conn_id,
+            turn,
+            read,
+        };
+        self.push(call, Purpose::Nobody);
+    }
+
+    pub(crate) fn session_reads(&mut self, key: Key, fed: &Fed, clients: &mut [Client]) {
+        if let Some(session) = self.sessions.get_mut(&key) {
+            let effects = session.read_feed(fed);
+            self.carry_out(key, effects, clients);
+        }
+    }
+}
