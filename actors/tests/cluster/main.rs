@@ -121,14 +121,14 @@ const RARE: [Mutation; 3] = [
 
 /// Looks for a planted fault. Returns the setup in which it was found, and what it broke.
 fn find(mutation: Mutation) -> Option<String> {
-    for seed in 0..scaled(4000, 40_000) {
+    for seed in 0..scaled(4000, 20_000) {
         for setup in large_setups() {
             if let Err((failure, _)) = walk(&setup, Some(mutation), seed) {
                 return Some(format!("{}, seed {seed}: {failure}", setup.name));
             }
         }
     }
-    for setup in setups() {
+    for setup in setups().into_iter().rev() {
         if let Some((failure, _)) = search(&setup, Some(mutation), scaled(0, 5_000_000)).failure {
             return Some(format!("{}: {failure}", setup.name));
         }

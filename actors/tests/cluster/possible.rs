@@ -23,7 +23,7 @@ impl World {
         for client in 0..self.clients.len() {
             let state = &self.clients[client];
             for node in running() {
-                if budget.connects > 0 && !state.is_known {
+                if budget.connects > 0 {
                     actions.push(Action::Connect { client, node });
                 }
                 if budget.opens > 0 && state.is_known {
