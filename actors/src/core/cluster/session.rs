@@ -136,9 +136,9 @@ impl Session {
     pub fn answered(&mut self, call: &Call, answer: &Answer) -> Vec<Effect> {
         match (call, answer) {
             (Call::Report { .. }, _) => self.is_open = false,
-            (_, Answer::Later(_)) => return self.superseded(),
-            (Call::End { .. }, Answer::Done | Answer::Unknown) => self.is_over = true,
-            (_, Answer::Unknown) => return self.ended(),
+            (Call::End { .. }, Answer::Done) | (_, Answer::Later(_) | Answer::Unknown) => {
+                return self.stop();
+            }
             (Call::Renew { record, .. }, Answer::Renewed(read)) => {
                 (self.is_doubtful, self.is_here) = (false, record.is_here);
                 let channels = read.iter();
@@ -160,7 +160,7 @@ impl Session {
             Fed::Taken { conn_id, turn, .. }
                 if *conn_id == self.conn_id && *turn > self.record.turn =>
             {
-                return self.superseded();
+                return self.stop();
             }
             Fed::Reported {
                 conn_id,
@@ -184,7 +184,7 @@ impl Session {
             Fed::Ended { conn_id, turn }
                 if *conn_id == self.conn_id && *turn >= self.record.turn =>
             {
-                return self.ended();
+                return self.stop();
             }
             _ => {}
         }
@@ -229,16 +229,9 @@ impl Session {
         }]
     }
 
-    fn superseded(&mut self) -> Vec<Effect> {
+    /// Ends the transport, because this node does not answer for the connection any more.
+    fn stop(&mut self) -> Vec<Effect> {
         self.is_over = true;
-        self.end_transport()
-    }
-
-    fn ended(&mut self) -> Vec<Effect> {
-        self.superseded()
-    }
-
-    fn end_transport(&self) -> Vec<Effect> {
         if self.transport == TransportState::None {
             Vec::new()
         } else {
