@@ -101,7 +101,7 @@ pub struct ConnectionRecord {
 }
 
 /// The numbering of a log.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct LogState {
     /// The epoch of the log.
     pub epoch: Epoch,

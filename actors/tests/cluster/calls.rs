@@ -127,15 +127,12 @@ impl World {
             }
             (Purpose::Load(channel), Answer::Loaded(loaded)) => {
                 state.loading.remove(&channel);
-                if let Some((follower, entries, start)) = state.copies.get_mut(&channel) {
-                    follower.loaded(&loaded);
-                    (*entries, *start) = (loaded.entries, loaded.start);
+                if let Some((follower, entries)) = state.copies.get_mut(&channel) {
+                    follower.loaded(loaded.log);
+                    *entries = loaded.entries;
                 }
             }
             (Purpose::Load(channel), _) => drop(state.loading.remove(&channel)),
-            (Purpose::Post(message), Answer::Posted(_) | Answer::Done) => {
-                self.accepted.insert(message);
-            }
             (Purpose::Sweep, Answer::Listed(listed)) => state.sweep(listed),
             _ => {}
         }

@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 
 use channelstream_actors::core::cluster::call::{FeedId, NodeId};
 
-use crate::node::{Node, Purpose, Sent};
+use crate::node::{Purpose, Sent};
 use crate::redis::Redis;
 use crate::world::World;
 
@@ -18,17 +18,11 @@ impl World {
 
     pub(crate) fn crash(&mut self, node: usize) {
         self.end_all_transports(node);
-        let (id, wire) = {
-            let node = &mut self.nodes[node];
-            node.is_up = false;
-            (node.id, std::mem::take(&mut node.wire))
-        };
-        self.keep_late(id, wire);
         let state = &mut self.nodes[node];
-        let mut dead = Node::new(id, 1);
+        let mut dead = state.successor(state.id);
         dead.is_up = false;
-        (dead.mutation, dead.is_instant) = (state.mutation, state.is_instant);
-        *state = dead;
+        let crashed = std::mem::replace(state, dead);
+        self.keep_late(crashed.id, crashed.wire);
     }
 
     pub(crate) fn keep_late(&mut self, id: NodeId, mut wire: VecDeque<Sent>) {
@@ -42,8 +36,7 @@ impl World {
         let id = NodeId(self.ids.len() as u64);
         self.ids.push(id);
         let state = &mut self.nodes[node];
-        let mut fresh = Node::new(id, 1);
-        (fresh.mutation, fresh.is_instant) = (state.mutation, state.is_instant);
+        let mut fresh = state.successor(id);
         fresh.process = self.redis.process;
         fresh.term = self.redis.fence(fresh.term, self.ever);
         fresh.read_to = self

@@ -69,7 +69,7 @@ pub(crate) struct Node {
     /// The timers that run, and how many of the two have gone off.
     pub(crate) timers: BTreeMap<Key, u8>,
     pub(crate) outlets: BTreeMap<Key, Outlet>,
-    pub(crate) copies: BTreeMap<ChannelName, (Follower, Vec<u64>, u64)>,
+    pub(crate) copies: BTreeMap<ChannelName, (Follower, Vec<u64>)>,
     pub(crate) loading: BTreeSet<ChannelName>,
     /// The entries of the feed that were read while a call that takes a turn was on its way, by the
     /// number of the client's transport.
@@ -80,14 +80,14 @@ pub(crate) struct Node {
 }
 
 impl Node {
-    pub(crate) fn new(id: NodeId, batch: usize) -> Self {
+    pub(crate) fn new(id: NodeId, mutation: Option<Mutation>, is_instant: bool) -> Self {
         Self {
             id,
             is_up: true,
             is_paused: false,
             term: Term::default(),
             process: 0,
-            lane: Lane::new(100, batch),
+            lane: Lane::new(100, 1),
             wire: VecDeque::new(),
             read_to: FeedId::default(),
             sessions: BTreeMap::new(),
@@ -97,9 +97,14 @@ impl Node {
             copies: BTreeMap::new(),
             loading: BTreeSet::new(),
             read_meanwhile: BTreeMap::new(),
-            mutation: None,
-            is_instant: true,
+            mutation,
+            is_instant,
         }
+    }
+
+    /// Returns the node that comes after this one in the same place.
+    pub(crate) fn successor(&self, id: NodeId) -> Self {
+        Self::new(id, self.mutation, self.is_instant)
     }
 
     pub(crate) fn is_running(&self) -> bool {
@@ -133,7 +138,7 @@ impl Node {
                     if let Some(outlet) = self.outlets.get_mut(&key) {
                         outlet.places.entry(channel.clone()).or_insert(place);
                     }
-                    let copy = || (Follower::new(), Vec::new(), 0);
+                    let copy = || (Follower::new(), Vec::new());
                     self.copies.entry(channel).or_insert_with(copy);
                 }
                 Effect::Shut => {
@@ -173,8 +178,8 @@ impl Node {
                 }
             }
         }
-        for (channel, (follower, ..)) in &self.copies {
-            if follower.is_stale() && !self.loading.contains(channel) {
+        for (channel, (follower, _)) in &self.copies {
+            if follower.log().is_none() && !self.loading.contains(channel) {
                 let call = Call::Load {
                     channel: channel.clone(),
                 };

@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 
 use channelstream_actors::core::cluster::call::{Read, Turn};
-use channelstream_actors::core::cluster::follower::Follower;
 use channelstream_actors::core::log::Located;
+use channelstream_actors::core::record::LogState;
 use channelstream_actors::name::ChannelName;
 use channelstream_actors::position::Position;
 
@@ -86,10 +86,11 @@ impl Node {
     pub(crate) fn deliver(&mut self, clients: &mut [Client]) -> Result<(), String> {
         for outlet in self.outlets.values_mut() {
             for (channel, place) in &mut outlet.places {
-                if let Some((follower, entries, start)) = self.copies.get(channel)
-                    && !follower.is_stale()
+                if let Some((follower, entries)) = self.copies.get(channel)
+                    && let Some(log) = follower.log()
                 {
-                    place.send(follower, entries, *start, self.mutation);
+                    let located = follower.locate(place.position);
+                    place.send(log, located, entries, self.mutation);
                 }
             }
             if self.is_instant {
@@ -129,13 +130,15 @@ impl OutletPlace {
     /// Sends the entries after the position of the client.
     fn send(
         &mut self,
-        follower: &Follower,
+        log: &LogState,
+        located: Option<Located>,
         entries: &[u64],
-        start: u64,
         mutation: Option<Mutation>,
     ) {
-        let (epoch, end) = follower.end().unwrap();
-        let offset = match follower.locate(self.position) {
+        let LogState {
+            epoch, start, end, ..
+        } = *log;
+        let offset = match located {
             Some(Located::Here(offset) | Located::Before(offset)) if offset >= start => offset,
             located => {
                 let offset = match located {

@@ -51,7 +51,7 @@ impl Node {
             message,
         } = fed
         {
-            if let Some((follower, entries, _)) = self.copies.get_mut(channel) {
+            if let Some((follower, entries)) = self.copies.get_mut(channel) {
                 match follower.follow(*position) {
                     Follow::Append => entries.push(*message),
                     Follow::Skip | Follow::Load => {}
@@ -96,7 +96,7 @@ impl Node {
 
     /// Distrusts everything, because Redis may have lost something.
     pub(crate) fn distrust(&mut self) {
-        for (follower, ..) in self.copies.values_mut() {
+        for (follower, _) in self.copies.values_mut() {
             follower.distrust();
         }
         for session in self.sessions.values_mut() {

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use channelstream_actors::core::cluster::call::{
     Answer, Call, Fed, FeedId, Listed, Loaded, NodeId, Record, Term,
 };
-use channelstream_actors::core::record::FormerEpochs;
+use channelstream_actors::core::record::{FormerEpochs, LogState};
 use channelstream_actors::name::{ChannelName, ConnId, UserName};
 use channelstream_actors::position::Epoch;
 
@@ -78,7 +78,7 @@ impl Redis {
         self.mutation == Some(mutation)
     }
 
-    /// Returns the data without the process. It is empty if `is_empty`.
+    /// Returns another process, which begins with these data, or without any.
     pub(crate) fn replaced_by(&self, saved: Option<&Self>) -> Self {
         let empty = Self::new(self.mutation);
         Self {
@@ -140,9 +140,12 @@ impl Redis {
                 self.touch(channel);
                 let log = &self.logs[channel];
                 Answer::Loaded(Loaded {
-                    epoch: log.epoch,
-                    former: log.former.clone(),
-                    start: log.start,
+                    log: LogState {
+                        epoch: log.epoch,
+                        former: log.former.clone(),
+                        start: log.start,
+                        end: log.end(),
+                    },
                     entries: log.entries.clone(),
                 })
             }

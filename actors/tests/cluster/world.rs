@@ -26,7 +26,6 @@ pub(crate) struct World {
     pub(crate) late: Vec<(NodeId, VecDeque<Sent>)>,
     pub(crate) budget: Budget,
     pub(crate) posted: u64,
-    pub(crate) accepted: BTreeSet<u64>,
     pub(crate) refused: BTreeSet<u64>,
     /// Whether each user was last told to be present in each channel.
     pub(crate) told: BTreeMap<(ChannelName, u64), bool>,
@@ -49,12 +48,7 @@ impl World {
     pub(crate) fn new(setup: &Setup, mutation: Option<Mutation>) -> Self {
         let redis = Redis::new(mutation);
         let nodes: Vec<_> = (0..setup.nodes)
-            .map(|index| {
-                let mut node = Node::new(NodeId(index as u64), 1);
-                node.mutation = mutation;
-                node.is_instant = setup.is_instant;
-                node
-            })
+            .map(|index| Node::new(NodeId(index as u64), mutation, setup.is_instant))
             .collect();
         let client = |(index, user): (usize, &&str)| {
             let conn_id = ConnId::from(Uuid::from_u128(index as u128 + 1));
@@ -70,7 +64,6 @@ impl World {
             late: Vec::new(),
             budget: Budget::default(),
             posted: 0,
-            accepted: BTreeSet::new(),
             refused: BTreeSet::new(),
             told: BTreeMap::new(),
             checked: 0,

@@ -2,9 +2,9 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::core::record::FormerEpochs;
+use crate::core::record::LogState;
 use crate::name::{ChannelName, ConnId, UserName};
-use crate::position::{Epoch, Position};
+use crate::position::Position;
 
 /// A node, from its start to its end. A process that starts again is another node.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
@@ -172,13 +172,9 @@ pub struct Listed {
 /// The answer of `Load`.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
 pub struct Loaded {
-    /// The epoch of the log.
-    pub epoch: Epoch,
-    /// The epochs before it, oldest first.
-    pub former: Vec<FormerEpochs>,
-    /// The offset before the oldest entry.
-    pub start: u64,
-    /// The messages of the entries after it.
+    /// The numbering of the log.
+    pub log: LogState,
+    /// The messages of the entries, oldest first.
     pub entries: Vec<u64>,
 }
 

@@ -1,26 +1,18 @@
 //! A node's copy of a log, which follows the feed.
 
-use crate::core::cluster::call::Loaded;
 use crate::core::log::{Located, locate};
-use crate::core::record::FormerEpochs;
-use crate::position::{Epoch, Position};
+use crate::core::record::LogState;
+use crate::position::Position;
 
 /// How far a node's copy of a log goes.
 #[derive(Clone, PartialEq, Eq, Hash, Debug, Default)]
 pub struct Follower {
-    numbering: Option<Numbering>,
+    /// The numbering of the copy; `None` before the log was read.
+    log: Option<LogState>,
     /// Whether the copy must be read anew.
     is_stale: bool,
     /// The last entry that the feed had while the copy was stale.
     passed: Option<Position>,
-}
-
-/// The numbering of a log.
-#[derive(Clone, PartialEq, Eq, Hash, Debug)]
-struct Numbering {
-    epoch: Epoch,
-    former: Vec<FormerEpochs>,
-    end: u64,
 }
 
 /// What to do with an entry of the feed.
@@ -46,17 +38,17 @@ impl Follower {
     /// Decides what to do with an entry of the feed.
     pub fn follow(&mut self, position: Position) -> Follow {
         let (epoch, offset) = position;
-        match &mut self.numbering {
-            Some(numbering) if !self.is_stale && numbering.epoch == epoch => {
-                if offset <= numbering.end {
-                    return Follow::Skip;
-                }
-                if offset == numbering.end + 1 {
-                    numbering.end = offset;
-                    return Follow::Append;
-                }
+        if let Some(log) = &mut self.log
+            && !self.is_stale
+            && log.epoch == epoch
+        {
+            if offset <= log.end {
+                return Follow::Skip;
             }
-            _ => {}
+            if offset == log.end + 1 {
+                log.end = offset;
+                return Follow::Append;
+            }
         }
         self.is_stale = true;
         self.passed = Some(position);
@@ -68,40 +60,27 @@ impl Follower {
         self.is_stale = true;
     }
 
-    /// Returns whether the log must be read anew.
-    pub fn is_stale(&self) -> bool {
-        self.is_stale
-    }
-
     /// Notes that the log was read. It stays stale if the feed has had an entry meanwhile that is
     /// not among those that were read.
-    pub fn loaded(&mut self, loaded: &Loaded) {
-        let numbering = Numbering {
-            epoch: loaded.epoch,
-            former: loaded.former.clone(),
-            end: loaded.start + loaded.entries.len() as u64,
+    pub fn loaded(&mut self, log: LogState) {
+        let is_missing = |position| match locate(log.epoch, &log.former, position) {
+            Some(Located::Here(offset)) => offset > log.end,
+            Some(Located::Before(_) | Located::Beyond(_)) => false,
+            None => true,
         };
-        let is_missing = self.passed.take().is_some_and(|(epoch, offset)| {
-            match locate(numbering.epoch, &numbering.former, (epoch, offset)) {
-                Some(Located::Here(offset)) => offset > numbering.end,
-                Some(Located::Before(_) | Located::Beyond(_)) => false,
-                None => true,
-            }
-        });
-        self.numbering = Some(numbering);
-        self.is_stale = is_missing;
+        self.is_stale = self.passed.take().is_some_and(is_missing);
+        self.log = Some(log);
     }
 
-    /// Returns the position of the last entry; `None` if the log was not read yet.
-    pub fn end(&self) -> Option<Position> {
-        let numbering = self.numbering.as_ref()?;
-        Some((numbering.epoch, numbering.end))
+    /// Returns the numbering of the copy; `None` if it must be read anew.
+    pub fn log(&self) -> Option<&LogState> {
+        self.log.as_ref().filter(|_| !self.is_stale)
     }
 
     /// Returns what a client's position means in this log; `None` if it is of another log, or the
     /// log was not read yet.
     pub fn locate(&self, position: Position) -> Option<Located> {
-        let numbering = self.numbering.as_ref()?;
-        locate(numbering.epoch, &numbering.former, position)
+        let log = self.log.as_ref()?;
+        locate(log.epoch, &log.former, position)
     }
 }

@@ -101,11 +101,9 @@ impl<C: Clone> Lane<C> {
     /// Gives up the calls that are too old.
     pub fn give_up(&mut self, is_old: impl Fn(&C) -> bool) -> GivenUp<C> {
         let take = |calls: &mut VecDeque<Numbered<C>>| {
-            let (old, rest) = calls
-                .drain(..)
-                .partition(|it: &Numbered<C>| is_old(&it.call));
+            let (old, rest): (VecDeque<_>, VecDeque<_>) =
+                calls.drain(..).partition(|it| is_old(&it.call));
             *calls = rest;
-            let old: VecDeque<Numbered<C>> = old;
             old.into_iter().map(|it| it.call).collect()
         };
         GivenUp {
