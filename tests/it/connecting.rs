@@ -124,7 +124,7 @@ async fn changes_of_channels_wait_until_it_is_connected() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_roster_is_told_after_connecting_and_after_subscribing() {
-    let server = Server::start(&[]);
+    let server = Server::start(&[("gc-conns-after", "600")]);
     let (browser, backend) = (Browser::start().await, Backend::of(&server));
     backend.connect("bob", &["lobby", "quiet"]).await;
     let application = Application::passing_on(PAGE, &server).await;

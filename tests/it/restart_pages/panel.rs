@@ -44,7 +44,12 @@ async fn the_panel_says_that_nothing_is_kept() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn the_panel_shows_the_same_after_a_restart() {
     let folder = Folder::new();
-    let server = start(&folder, &[("cookie-secret", "stays the same")]);
+    // Alice listens by no transport, and must not be parted while a slow browser draws the pages.
+    let flags = [
+        ("cookie-secret", "stays the same"),
+        ("gc-conns-after", "600"),
+    ];
+    let server = start(&folder, &flags);
     let (browser, backend) = (Browser::start().await, Backend::of(&server));
     let config = json!({"store_history": true, "notify_presence": true});
     backend
