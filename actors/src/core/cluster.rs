@@ -24,3 +24,4 @@ pub mod call;
 pub mod follower;
 pub mod lane;
 pub mod session;
+pub mod witness;

@@ -5,7 +5,8 @@ use std::collections::BTreeMap;
 use channelstream_actors::core::cluster::call::{Answer, Call, Fed};
 use channelstream_actors::core::cluster::session::Session;
 
-use crate::node::{Job, Purpose};
+use crate::mutation::Mutation;
+use crate::node::{Job, Loss, Purpose};
 use crate::outlet::Outlet;
 use crate::redis::EVENTS;
 use crate::world::World;
@@ -128,11 +129,18 @@ impl World {
             (Purpose::Load(channel), Answer::Loaded(loaded)) => {
                 state.loading.remove(&channel);
                 if let Some((follower, entries)) = state.copies.get_mut(&channel) {
-                    follower.loaded(loaded.log);
+                    follower.loaded(loaded.log, loaded.whole_since);
                     *entries = loaded.entries;
                 }
             }
             (Purpose::Load(channel), _) => drop(state.loading.remove(&channel)),
+            (Purpose::Post(message), Answer::Posted { fed }) => {
+                if state.mutation != Some(Mutation::AnswersUnseen) {
+                    state.witness.saw(fed);
+                }
+                self.accepted(message, fed);
+            }
+            (Purpose::Lost, _) => state.loss = Loss::None,
             (Purpose::Sweep, Answer::Listed(listed)) => state.sweep(listed),
             _ => {}
         }

@@ -103,6 +103,16 @@ impl World {
         if !record.is_here {
             return Err(format!("{name} listens, but counts as absent"));
         }
+        for (channel, message) in &client.owed {
+            // A connection that had ended, and whose end was lost, is as it was before.
+            let is_member = record.read.contains_key(channel);
+            let log = self.redis.logs.get(channel);
+            if is_member && !log.is_some_and(|log| log.entries.contains(message)) {
+                return Err(format!(
+                    "{name} was not told that message {message} is lost"
+                ));
+            }
+        }
         for channel in record.read.keys() {
             if !outlet.places.contains_key(channel) {
                 return Err(format!("{name} is not attached to {}", channel.as_str()));

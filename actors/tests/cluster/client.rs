@@ -28,6 +28,9 @@ pub(crate) struct Client {
     /// Whether Redis has lost something. A message that was delivered, and lost before its caller
     /// was answered, is then posted and delivered again.
     pub(crate) may_repeat: bool,
+    /// The messages that were accepted for it, and that it has not received. A gap that it is told
+    /// of excuses all of its channel.
+    pub(crate) owed: BTreeSet<(ChannelName, u64)>,
     /// The offset up to which it was told that entries are missing.
     pub(crate) excused: BTreeMap<ChannelName, u64>,
 }
@@ -45,6 +48,7 @@ impl Client {
             places: BTreeMap::new(),
             got: BTreeSet::new(),
             may_repeat: false,
+            owed: BTreeSet::new(),
             excused: BTreeMap::new(),
         }
     }
@@ -88,6 +92,7 @@ impl Client {
         self.born = record.born;
         self.places = record.read.iter().map(place).collect();
         self.got.clear();
+        self.owed.clear();
         self.excused.clear();
     }
 
@@ -101,9 +106,28 @@ impl Client {
         }
     }
 
+    /// Notes that a message was accepted, which is at this offset.
+    pub(crate) fn is_owed(
+        &mut self,
+        channel: &ChannelName,
+        message: u64,
+        offset: u64,
+        redis: &Redis,
+    ) {
+        let record = redis.records.get(&self.conn_id);
+        let place = self.places.get(channel);
+        if record.is_some_and(|it| it.born == self.born && it.read.contains_key(channel))
+            && place.is_some_and(|place| offset > *place)
+            && !self.got.contains(&message)
+        {
+            self.owed.insert((channel.clone(), message));
+        }
+    }
+
     pub(crate) fn gap(&mut self, channel: &ChannelName, offset: u64) {
         let excused = self.excused.entry(channel.clone()).or_default();
         *excused = offset.max(*excused);
+        self.owed.retain(|(owed, _)| owed != channel);
     }
 
     pub(crate) fn receive(
@@ -117,6 +141,7 @@ impl Client {
         if born < self.born {
             return Ok(());
         }
+        self.owed.remove(&(channel.clone(), message));
         let is_again = message < EVENTS && !self.got.insert(message);
         if is_again && !is_marked && !self.may_repeat {
             return Err(format!(

@@ -23,6 +23,40 @@ impl World {
         dead.is_up = false;
         let crashed = std::mem::replace(state, dead);
         self.keep_late(crashed.id, crashed.wire);
+        self.forget_unknown();
+    }
+
+    /// Forgets that messages are owed which no living node knows of. If Redis loses them too,
+    /// nobody can tell.
+    fn forget_unknown(&mut self) {
+        let nodes = &self.nodes;
+        let knows = |fed: &FeedId| {
+            nodes
+                .iter()
+                .any(|node| node.is_up && node.witness.knows(*fed))
+        };
+        self.accepted.retain(|_, fed| knows(fed));
+        for client in &mut self.clients {
+            let accepted = &self.accepted;
+            client
+                .owed
+                .retain(|(_, message)| accepted.contains_key(message));
+        }
+    }
+
+    /// Notes that a message was accepted, for the clients that are owed it.
+    pub(crate) fn accepted(&mut self, message: u64, fed: FeedId) {
+        self.accepted.insert(message, fed);
+        for (channel, log) in &self.redis.logs {
+            let offsets = log.start + 1..;
+            let mut entries = offsets.zip(&log.entries);
+            let Some((offset, _)) = entries.find(|(_, it)| **it == message) else {
+                continue;
+            };
+            for client in &mut self.clients {
+                client.is_owed(channel, message, offset, &self.redis);
+            }
+        }
     }
 
     pub(crate) fn keep_late(&mut self, id: NodeId, mut wire: VecDeque<Sent>) {
@@ -37,13 +71,10 @@ impl World {
         self.ids.push(id);
         let state = &mut self.nodes[node];
         let mut fresh = state.successor(id);
+        (fresh.witness, fresh.loss) = (state.witness.clone(), state.loss.again());
         fresh.process = self.redis.process;
         fresh.term = self.redis.fence(fresh.term, self.ever);
-        fresh.read_to = self
-            .redis
-            .feed
-            .last()
-            .map_or_else(FeedId::default, |(id, _)| *id);
+        fresh.read_to = self.redis.fed();
         *state = fresh;
     }
 

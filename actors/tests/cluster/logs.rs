@@ -23,19 +23,22 @@ impl Redis {
             numbers.lives += 1;
             Epoch::from(numbers.lives)
         };
-        let term = self.term;
+        let (term, lost_in) = (self.term, self.lost_in);
         let Some(log) = self.logs.get_mut(channel) else {
+            let epoch = if is_reused { Epoch::from(0) } else { next() };
             let log = Log {
-                epoch: if is_reused { Epoch::from(0) } else { next() },
+                epoch,
+                whole_since: epoch,
                 former: Vec::new(),
                 start: 0,
                 entries: Vec::new(),
                 term,
+                lost_in,
             };
             self.logs.insert(channel.clone(), log);
             return;
         };
-        if log.term != term {
+        if log.term != term || log.lost_in != lost_in {
             log.term = term;
             if self.mutation == Some(Mutation::NoRenewal) {
                 return;
@@ -49,10 +52,13 @@ impl Redis {
                 end: log.end(),
             });
             log.epoch = next();
+            if log.lost_in != lost_in {
+                (log.lost_in, log.whole_since) = (lost_in, log.epoch);
+            }
         }
     }
 
-    pub(crate) fn append(&mut self, channel: &ChannelName, message: u64) -> Position {
+    pub(crate) fn append(&mut self, channel: &ChannelName, message: u64) {
         self.touch(channel);
         let log = self.logs.get_mut(channel).unwrap();
         log.entries.push(message);
@@ -63,6 +69,5 @@ impl Redis {
             position,
             message,
         });
-        position
     }
 }

@@ -41,11 +41,15 @@ pub(crate) enum Mutation {
     ForgetMeanwhile,
     /// A node does not look for connections that name it and that it does not know.
     NoAudit,
+    /// A node does not notice that Redis has lost what the answers to its calls named.
+    AnswersUnseen,
+    /// A node does not notice that Redis has lost what it has read in the feed.
+    FeedUnseen,
 }
 
 impl Mutation {
     /// All faults.
-    pub(crate) const ALL: [Self; 19] = [
+    pub(crate) const ALL: [Self; 21] = [
         Self::NoSeen,
         Self::DeadMayCall,
         Self::TurnOfRecord,
@@ -65,5 +69,7 @@ impl Mutation {
         Self::MarkOwnCopy,
         Self::ForgetMeanwhile,
         Self::NoAudit,
+        Self::AnswersUnseen,
+        Self::FeedUnseen,
     ];
 }

@@ -8,6 +8,7 @@ use channelstream_actors::core::cluster::call::{
 use channelstream_actors::core::cluster::follower::Follower;
 use channelstream_actors::core::cluster::lane::{Lane, Numbered};
 use channelstream_actors::core::cluster::session::{Effect, Session};
+use channelstream_actors::core::cluster::witness::Witness;
 use channelstream_actors::name::{ChannelName, ConnId};
 
 use crate::client::Client;
@@ -38,6 +39,8 @@ pub(crate) enum Purpose {
     Session(Key),
     Load(ChannelName),
     Post(u64),
+    /// The node tells of a loss in Redis.
+    Lost,
     /// The listed connections leave, and those that are absent end, unless this node has sessions
     /// for them.
     Sweep,
@@ -50,6 +53,25 @@ pub(crate) enum Purpose {
 pub(crate) struct Sent {
     pub(crate) call: Numbered<Job>,
     pub(crate) answer: Option<Answer>,
+}
+
+/// A loss in Redis that the node must tell of.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub(crate) enum Loss {
+    None,
+    Noticed,
+    /// The call that tells of it is on its way.
+    IsTold,
+}
+
+impl Loss {
+    /// Returns what is left to do by a node whose calls are lost.
+    pub(crate) fn again(self) -> Self {
+        match self {
+            Self::None => Self::None,
+            Self::Noticed | Self::IsTold => Self::Noticed,
+        }
+    }
 }
 
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
@@ -74,6 +96,8 @@ pub(crate) struct Node {
     /// The entries of the feed that were read while a call that takes a turn was on its way, by the
     /// number of the client's transport.
     pub(crate) read_meanwhile: BTreeMap<(ConnId, u8), Vec<Fed>>,
+    pub(crate) witness: Witness,
+    pub(crate) loss: Loss,
     pub(crate) mutation: Option<Mutation>,
     /// Whether what is sent to a client arrives at once.
     pub(crate) is_instant: bool,
@@ -97,6 +121,8 @@ impl Node {
             copies: BTreeMap::new(),
             loading: BTreeSet::new(),
             read_meanwhile: BTreeMap::new(),
+            witness: Witness::default(),
+            loss: Loss::None,
             mutation,
             is_instant,
         }
@@ -168,6 +194,9 @@ impl Node {
         if self.lane.is_broken() {
             return Ok(());
         }
+        if self.loss == Loss::Noticed && self.push(Call::Lost, Purpose::Lost) {
+            self.loss = Loss::IsTold;
+        }
         for (key, session) in &mut self.sessions {
             if !self.busy.contains(key)
                 && let Some(call) = session.next_call()
@@ -178,13 +207,14 @@ impl Node {
                 }
             }
         }
-        for (channel, (follower, _)) in &self.copies {
+        for (channel, (follower, _)) in &mut self.copies {
             if follower.log().is_none() && !self.loading.contains(channel) {
                 let call = Call::Load {
                     channel: channel.clone(),
                 };
                 let purpose = Purpose::Load(channel.clone());
                 if self.lane.push(Job { call, purpose }).is_ok() {
+                    follower.load();
                     self.loading.insert(channel.clone());
                 }
             }

@@ -5,7 +5,8 @@ use channelstream_actors::core::cluster::follower::Follow;
 use channelstream_actors::name::ConnId;
 
 use crate::client::Client;
-use crate::node::{Key, Node, Purpose};
+use crate::mutation::Mutation;
+use crate::node::{Key, Loss, Node, Purpose};
 
 impl Node {
     /// Returns the next entry of the feed.
@@ -24,12 +25,13 @@ impl Node {
                 Fed::Subscribed { conn_id, .. } | Fed::Ended { conn_id, .. } => {
                     !self.knows(*conn_id)
                 }
-                Fed::Fenced | Fed::Reported { .. } => false,
+                Fed::Fenced { .. } | Fed::Lost | Fed::Reported { .. } => false,
             };
             if !is_irrelevant {
                 break;
             }
             self.read_to = *id;
+            self.saw_in_feed(*id);
         }
     }
 
@@ -41,10 +43,18 @@ impl Node {
     /// Reads an entry of the feed.
     pub(crate) fn read(&mut self, (id, fed): &(FeedId, Fed), clients: &mut [Client]) {
         self.read_to = *id;
-        if *fed == Fed::Fenced {
-            self.distrust();
-            return;
+        match fed {
+            Fed::Fenced { kept } => {
+                if self.witness.fenced(id.0, *kept) {
+                    self.loss = Loss::Noticed;
+                }
+                self.distrust_records(fed);
+                self.distrust_logs();
+            }
+            Fed::Lost => self.distrust_logs(),
+            _ => {}
         }
+        self.saw_in_feed(*id);
         if let Fed::Appended {
             channel,
             position,
@@ -94,16 +104,25 @@ impl Node {
         }
     }
 
-    /// Distrusts everything, because Redis may have lost something.
-    pub(crate) fn distrust(&mut self) {
+    fn saw_in_feed(&mut self, id: FeedId) {
+        if self.mutation != Some(Mutation::FeedUnseen) {
+            self.witness.saw(id);
+        }
+    }
+
+    fn distrust_logs(&mut self) {
         for (follower, _) in self.copies.values_mut() {
             follower.distrust();
         }
+    }
+
+    /// Distrusts all records, because Redis may have lost some of them.
+    fn distrust_records(&mut self, fenced: &Fed) {
         for session in self.sessions.values_mut() {
-            session.read_feed(&Fed::Fenced);
+            session.read_feed(fenced);
         }
         for read in self.read_meanwhile.values_mut() {
-            read.push(Fed::Fenced);
+            read.push(fenced.clone());
         }
     }
 

@@ -22,6 +22,8 @@ pub(crate) struct Redis {
     /// The present term, and the process that it belongs to.
     pub(crate) term: Term,
     pub(crate) term_process: u64,
+    /// The latest term in which a node said that entries were lost.
+    pub(crate) lost_in: Term,
     pub(crate) numbers: Numbers,
     pub(crate) logs: BTreeMap<ChannelName, Log>,
     pub(crate) records: BTreeMap<ConnId, Record>,
@@ -38,10 +40,12 @@ pub(crate) struct Redis {
 pub(crate) struct Log {
     pub(crate) epoch: Epoch,
     pub(crate) former: Vec<FormerEpochs>,
+    pub(crate) whole_since: Epoch,
     pub(crate) start: u64,
     pub(crate) entries: Vec<u64>,
-    /// The term of the last write.
+    /// The term of the last write, and the latest loss at that time.
     pub(crate) term: Term,
+    pub(crate) lost_in: Term,
 }
 
 /// The counters, which must never give a number twice.
@@ -98,7 +102,10 @@ impl Redis {
         }
         let seen = self.seen.entry(node).or_default();
         if number <= *seen && self.mutation != Some(Mutation::NoSeen) {
-            return Answer::Done;
+            return match call {
+                Call::Post { .. } => Answer::Posted { fed: self.fed() },
+                _ => Answer::Done,
+            };
         }
         *seen = number.max(*seen);
         match call {
@@ -134,7 +141,8 @@ impl Redis {
                     // Nobody listens to a channel that does not exist.
                     return Answer::Done;
                 }
-                Answer::Posted(self.append(channel, *message))
+                self.append(channel, *message);
+                Answer::Posted { fed: self.fed() }
             }
             Call::Load { channel } => {
                 self.touch(channel);
@@ -146,8 +154,16 @@ impl Redis {
                         start: log.start,
                         end: log.end(),
                     },
+                    whole_since: log.whole_since,
                     entries: log.entries.clone(),
                 })
+            }
+            Call::Lost => {
+                if self.lost_in != self.term {
+                    self.lost_in = self.term;
+                    self.feed(Fed::Lost);
+                }
+                Answer::Done
             }
             Call::Beat => Answer::Done,
             Call::Declare { node } => {
@@ -157,8 +173,14 @@ impl Redis {
         }
     }
 
+    /// Returns the id of the last entry of the feed.
+    pub(crate) fn fed(&self) -> FeedId {
+        let last = self.feed.last();
+        last.map_or_else(FeedId::default, |(id, _)| *id)
+    }
+
     pub(crate) fn feed(&mut self, fed: Fed) {
-        let (term, number) = self.feed.last().map_or((self.term, 0), |(id, _)| *id);
+        let (term, number) = self.fed();
         let number = if term == self.term { number + 1 } else { 1 };
         self.feed.push(((self.term, number), fed));
     }
@@ -184,6 +206,7 @@ impl Redis {
         if !self.is(Mutation::CountersGoBack) {
             self.numbers.raise(ever);
         }
+        let kept = self.fed();
         let highest = if self.is(Mutation::TermsCountUp) {
             0
         } else {
@@ -192,7 +215,7 @@ impl Redis {
         self.term = Term(self.term.0.max(known.0).max(highest) + 1);
         self.numbers.terms = self.term.0;
         self.term_process = self.process;
-        self.feed(Fed::Fenced);
+        self.feed(Fed::Fenced { kept });
         self.term
     }
 

@@ -79,6 +79,15 @@ pub(crate) fn large_setups() -> Vec<Setup> {
             (budget.saves, budget.rollbacks) = (2, 2);
         }),
         Setup {
+            nodes: 2,
+            clients: &["a", "bb"],
+            ..with("losses", |budget| {
+                (budget.saves, budget.rollbacks, budget.resets) = (1, 1, 0);
+                (budget.connects, budget.opens, budget.disconnects) = (0, 3, 0);
+                (budget.posts, budget.subscribes, budget.hasty) = (3, 0, 0);
+            })
+        },
+        Setup {
             is_instant: false,
             ..with("sockets", |budget| (budget.crashes, budget.pauses) = (1, 1))
         },

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
-use channelstream_actors::core::cluster::call::{Call, NodeId};
+use channelstream_actors::core::cluster::call::{Call, FeedId, NodeId};
 use channelstream_actors::name::{ChannelName, ConnId, UserName};
 use uuid::Uuid;
 
@@ -27,6 +27,8 @@ pub(crate) struct World {
     pub(crate) budget: Budget,
     pub(crate) posted: u64,
     pub(crate) refused: BTreeSet<u64>,
+    /// The messages that were accepted, and the last entry of the feed then.
+    pub(crate) accepted: BTreeMap<u64, FeedId>,
     /// Whether each user was last told to be present in each channel.
     pub(crate) told: BTreeMap<(ChannelName, u64), bool>,
     /// The number of feed entries that were checked.
@@ -65,6 +67,7 @@ impl World {
             budget: Budget::default(),
             posted: 0,
             refused: BTreeSet::new(),
+            accepted: BTreeMap::new(),
             told: BTreeMap::new(),
             checked: 0,
             has_lost_data: false,

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use crate::core::record::LogState;
 use crate::name::{ChannelName, ConnId, UserName};
-use crate::position::Position;
+use crate::position::{Epoch, Position};
 
 /// A node, from its start to its end. A process that starts again is another node.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
@@ -95,6 +95,9 @@ pub enum Call {
         /// The channel.
         channel: ChannelName,
     },
+    /// Says that Redis has lost entries of the feed. Each log then begins another epoch, and each
+    /// client is told of a gap.
+    Lost,
     /// Tells the other nodes that the calling node lives.
     Beat,
     /// Declares a node dead. It may not call any more.
@@ -152,8 +155,11 @@ pub enum Answer {
     Renewed(Read),
     /// `List`: the connections.
     Listed(Vec<Listed>),
-    /// `Post`: the position of the entry.
-    Posted(Position),
+    /// `Post`: the message is in the log, or was posted before under the same number.
+    Posted {
+        /// The last entry of the feed.
+        fed: FeedId,
+    },
     /// `Load`: the log.
     Loaded(Loaded),
 }
@@ -174,6 +180,9 @@ pub struct Listed {
 pub struct Loaded {
     /// The numbering of the log.
     pub log: LogState,
+    /// The first epoch since which no entry was lost. A client whose position is in an earlier one
+    /// is told of a gap.
+    pub whole_since: Epoch,
     /// The messages of the entries, oldest first.
     pub entries: Vec<u64>,
 }
@@ -185,7 +194,12 @@ pub type FeedId = (Term, u64);
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
 pub enum Fed {
     /// A term has begun. What was changed before may be lost.
-    Fenced,
+    Fenced {
+        /// The last entry of the feed that Redis has kept.
+        kept: FeedId,
+    },
+    /// A node knows of entries that were lost. The logs must be read anew.
+    Lost,
     /// An entry was appended to the log of a channel.
     Appended {
         /// The channel.

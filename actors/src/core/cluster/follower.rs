@@ -2,15 +2,19 @@
 
 use crate::core::log::{Located, locate};
 use crate::core::record::LogState;
-use crate::position::Position;
+use crate::position::{Epoch, Position};
 
 /// How far a node's copy of a log goes.
 #[derive(Clone, PartialEq, Eq, Hash, Debug, Default)]
 pub struct Follower {
     /// The numbering of the copy; `None` before the log was read.
     log: Option<LogState>,
+    /// The first epoch since which no entry was lost.
+    whole_since: Option<Epoch>,
     /// Whether the copy must be read anew.
     is_stale: bool,
+    /// Whether a log that is being read now must be read once more.
+    is_outdated: bool,
     /// The last entry that the feed had while the copy was stale.
     passed: Option<Position>,
 }
@@ -57,19 +61,25 @@ impl Follower {
 
     /// Notes that entries of the feed were missed, or that Redis may have lost some.
     pub fn distrust(&mut self) {
-        self.is_stale = true;
+        (self.is_stale, self.is_outdated) = (true, true);
     }
 
-    /// Notes that the log was read. It stays stale if the feed has had an entry meanwhile that is
-    /// not among those that were read.
-    pub fn loaded(&mut self, log: LogState) {
+    /// Notes that the log is being read.
+    pub fn load(&mut self) {
+        self.is_outdated = false;
+    }
+
+    /// Notes that the log was read. It stays stale if the node has lost its trust meanwhile, or the
+    /// feed has had an entry that is not among those that were read.
+    pub fn loaded(&mut self, log: LogState, whole_since: Epoch) {
         let is_missing = |position| match locate(log.epoch, &log.former, position) {
             Some(Located::Here(offset)) => offset > log.end,
             Some(Located::Before(_) | Located::Beyond(_)) => false,
             None => true,
         };
-        self.is_stale = self.passed.take().is_some_and(is_missing);
+        self.is_stale = self.passed.take().is_some_and(is_missing) || self.is_outdated;
         self.log = Some(log);
+        self.whole_since = Some(whole_since);
     }
 
     /// Returns the numbering of the copy; `None` if it must be read anew.
@@ -81,6 +91,11 @@ impl Follower {
     /// log was not read yet.
     pub fn locate(&self, position: Position) -> Option<Located> {
         let log = self.log.as_ref()?;
-        locate(log.epoch, &log.former, position)
+        match locate(log.epoch, &log.former, position)? {
+            Located::Before(offset) if Some(position.0) < self.whole_since => {
+                Some(Located::Beyond(offset))
+            }
+            located => Some(located),
+        }
     }
 }

@@ -156,7 +156,7 @@ impl Session {
     /// turn and its answer must be noted too, once the session exists.
     pub fn read_feed(&mut self, fed: &Fed) -> Vec<Effect> {
         match fed {
-            Fed::Fenced => self.is_doubtful = true,
+            Fed::Fenced { .. } => self.is_doubtful = true,
             Fed::Taken { conn_id, turn, .. }
                 if *conn_id == self.conn_id && *turn > self.record.turn =>
             {
