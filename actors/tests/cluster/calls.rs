@@ -7,7 +7,7 @@ use channelstream_actors::core::cluster::session::Session;
 
 use crate::mutation::Mutation;
 use crate::node::{Job, Loss, Purpose};
-use crate::outlet::Outlet;
+use crate::outlet::{Outlet, Poll};
 use crate::redis::EVENTS;
 use crate::world::World;
 
@@ -85,6 +85,7 @@ impl World {
     }
 
     pub(crate) fn handle(&mut self, node: usize, job: Job, answer: Answer) -> Result<(), String> {
+        let polls = self.polls;
         let (state, clients) = (&mut self.nodes[node], &mut self.clients[..]);
         match (job.purpose, answer) {
             (Purpose::Connect { client }, Answer::Connected(record)) => {
@@ -105,6 +106,7 @@ impl World {
                     born: record.born,
                     client,
                     attempt,
+                    poll: if polls { Poll::Waits } else { Poll::No },
                     places: BTreeMap::new(),
                     confirmed: BTreeMap::new(),
                 };

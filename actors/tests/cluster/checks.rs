@@ -35,8 +35,10 @@ impl World {
             let outlet = node.outlets.get(&(client.conn_id, record.turn));
             node.is_running()
                 && !self.redis.dead.contains(&node.id)
-                && outlet
-                    .is_some_and(|it| client.is_on(it.attempt) && it.places.contains_key(channel))
+                && outlet.is_some_and(|it| {
+                    let is_listening = it.is_open() && client.is_on(it.attempt);
+                    is_listening && it.places.contains_key(channel)
+                })
         })
     }
 

@@ -45,11 +45,13 @@ pub(crate) enum Mutation {
     AnswersUnseen,
     /// A node does not notice that Redis has lost what it has read in the feed.
     FeedUnseen,
+    /// The answer of a long-poll counts as read although its client has reset the socket.
+    PresumeAnswer,
 }
 
 impl Mutation {
     /// All faults.
-    pub(crate) const ALL: [Self; 21] = [
+    pub(crate) const ALL: [Self; 22] = [
         Self::NoSeen,
         Self::DeadMayCall,
         Self::TurnOfRecord,
@@ -71,5 +73,6 @@ impl Mutation {
         Self::NoAudit,
         Self::AnswersUnseen,
         Self::FeedUnseen,
+        Self::PresumeAnswer,
     ];
 }

@@ -19,8 +19,21 @@ pub(crate) struct Outlet {
     /// The first turn of its connection.
     pub(crate) born: Turn,
     pub(crate) attempt: u8,
+    pub(crate) poll: Poll,
     pub(crate) places: BTreeMap<ChannelName, OutletPlace>,
     pub(crate) confirmed: Read,
+}
+
+/// Whether a transport is a long-poll, and how far it has come.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub(crate) enum Poll {
+    /// It is no long-poll.
+    No,
+    Waits,
+    /// The answer is on its way to the client.
+    IsAnswered,
+    /// The client has received the answer.
+    HasArrived,
 }
 
 /// A transport's place in a log.
@@ -56,7 +69,10 @@ impl Node {
         let Some(session) = self.sessions.get_mut(&key) else {
             return;
         };
-        let read = if self.mutation == Some(Mutation::ReportSent) {
+        let is_presumed = self.mutation == Some(Mutation::PresumeAnswer);
+        let read = if self.mutation == Some(Mutation::ReportSent)
+            || (outlet.poll == Poll::IsAnswered && is_presumed)
+        {
             let places = outlet.places.iter();
             places
                 .map(|(name, place)| (name.clone(), place.position))
@@ -70,7 +86,8 @@ impl Node {
 
     /// Notes the transports whose clients have gone.
     pub(crate) fn notice_lost_sockets(&mut self, clients: &mut [Client]) {
-        let is_lost = |outlet: &Outlet| !clients[outlet.client].is_on(outlet.attempt);
+        let is_lost =
+            |outlet: &Outlet| outlet.is_open() && !clients[outlet.client].is_on(outlet.attempt);
         let lost: Vec<Key> = self
             .outlets
             .iter()
@@ -84,7 +101,11 @@ impl Node {
 
     /// Sends everything that the node's copies of the logs have for its transports.
     pub(crate) fn deliver(&mut self, clients: &mut [Client]) -> Result<(), String> {
-        for outlet in self.outlets.values_mut() {
+        let mut answered = Vec::new();
+        for (key, outlet) in &mut self.outlets {
+            if !outlet.is_open() {
+                continue;
+            }
             for (channel, place) in &mut outlet.places {
                 if let Some((follower, entries)) = self.copies.get(channel)
                     && let Some(log) = follower.log()
@@ -93,8 +114,18 @@ impl Node {
                     place.send(log, located, entries, self.mutation);
                 }
             }
+            if outlet.poll == Poll::Waits && outlet.is_arriving() {
+                outlet.poll = Poll::IsAnswered;
+                answered.push(*key);
+            }
             if self.is_instant {
                 outlet.arrive(&mut clients[outlet.client])?;
+            }
+        }
+        for key in answered {
+            if let Some(session) = self.sessions.get_mut(&key) {
+                let effects = session.was_answered();
+                self.carry_out(key, effects, clients);
             }
         }
         Ok(())
@@ -117,7 +148,16 @@ impl Outlet {
             }
             self.confirmed.insert(channel.clone(), place.position);
         }
+        if self.poll == Poll::IsAnswered {
+            self.poll = Poll::HasArrived;
+            client.is_open = false;
+        }
         Ok(())
+    }
+
+    /// Returns whether the node may still send something.
+    pub(crate) fn is_open(&self) -> bool {
+        matches!(self.poll, Poll::No | Poll::Waits)
     }
 
     /// Returns whether something was sent and has not arrived.

@@ -35,6 +35,8 @@ pub(crate) struct Setup {
     pub(crate) are_connected: bool,
     /// Whether what is sent to clients arrives at once.
     pub(crate) is_instant: bool,
+    /// Whether the clients listen by long-polls, which end when they have an answer.
+    pub(crate) polls: bool,
     pub(crate) budget: Budget,
 }
 
@@ -46,6 +48,7 @@ pub(crate) fn large_setups() -> Vec<Setup> {
         clients: &["a", "a", "bb"],
         are_connected: true,
         is_instant: true,
+        polls: false,
         budget: Budget {
             connects: 6,
             opens: 10,
@@ -91,6 +94,21 @@ pub(crate) fn large_setups() -> Vec<Setup> {
             is_instant: false,
             ..with("sockets", |budget| (budget.crashes, budget.pauses) = (1, 1))
         },
+        Setup {
+            polls: true,
+            ..with("polls", |budget| budget.opens = 20)
+        },
+        Setup {
+            nodes: 2,
+            clients: &["a"],
+            polls: true,
+            is_instant: false,
+            ..with("answers", |budget| {
+                (budget.opens, budget.resets, budget.posts) = (5, 2, 2);
+                (budget.connects, budget.disconnects, budget.subscribes) = (0, 0, 0);
+                (budget.crashes, budget.hasty) = (1, 2);
+            })
+        },
         with("empties", |budget| budget.empties = 2),
         Setup {
             nodes: 2,
@@ -121,6 +139,7 @@ pub(crate) fn setups() -> Vec<Setup> {
         clients: &["a"],
         are_connected: true,
         is_instant: true,
+        polls: false,
         budget: Budget::default(),
     };
     let with = |name, change: fn(&mut Budget)| {
@@ -141,6 +160,13 @@ pub(crate) fn setups() -> Vec<Setup> {
         with("delivery", |budget| (budget.opens, budget.posts) = (1, 2)),
         with("crash", |budget| (budget.opens, budget.crashes) = (2, 1)),
         with("pause", |budget| (budget.opens, budget.pauses) = (1, 1)),
+        Setup {
+            polls: true,
+            is_instant: false,
+            ..with("poll", |budget| {
+                (budget.opens, budget.posts, budget.resets) = (2, 1, 1);
+            })
+        },
         with("disconnect", |budget| {
             (budget.opens, budget.disconnects) = (1, 1);
         }),

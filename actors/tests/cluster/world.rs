@@ -34,6 +34,8 @@ pub(crate) struct World {
     /// The number of feed entries that were checked.
     pub(crate) checked: usize,
     pub(crate) has_lost_data: bool,
+    /// Whether the clients listen by long-polls.
+    pub(crate) polls: bool,
 }
 
 /// Returns the channel of all clients.
@@ -71,6 +73,7 @@ impl World {
             told: BTreeMap::new(),
             checked: 0,
             has_lost_data: false,
+            polls: setup.polls,
         };
         if setup.are_connected {
             for client in 0..world.clients.len() {

@@ -43,6 +43,9 @@ enum TransportState {
     Waits(BTreeSet<Turn>),
     /// It is attached to the logs.
     Listens,
+    /// It was a long-poll, which was answered. Whether its client has read the answer is not known
+    /// before the client polls again.
+    IsAnswered,
 }
 
 /// What a node has to do for a session, besides calls.
@@ -58,7 +61,9 @@ pub enum Effect {
         /// The offset up to which entries are marked as caught up.
         missed_up_to: u64,
     },
-    /// The transport is told to end, and reports with [`Session::lost`].
+    /// The transport is told to end, and reports with [`Session::lost`]. A long-poll that was
+    /// answered reports that its client has read the answer, unless the client has reset its
+    /// socket.
     Shut,
     /// The timers start: after a while [`Session::absent`] is called, and later
     /// [`Session::expired`].
@@ -246,6 +251,20 @@ impl Session {
         vec![Effect::StartTimers]
     }
 
+    /// Notes that the transport was a long-poll and was answered.
+    pub fn was_answered(&mut self) -> Vec<Effect> {
+        self.transport = TransportState::IsAnswered;
+        vec![Effect::StartTimers]
+    }
+
+    /// Returns whether no client listens.
+    fn is_deserted(&self) -> bool {
+        matches!(
+            self.transport,
+            TransportState::None | TransportState::IsAnswered
+        )
+    }
+
     fn merge(&mut self, read: &Read) {
         for (channel, position) in read {
             if let Some(known) = self.record.read.get_mut(channel)
@@ -258,12 +277,12 @@ impl Session {
 
     /// Notes that the client has been away for so long that it counts as absent.
     pub fn absent(&mut self) {
-        self.record.is_here &= self.transport != TransportState::None;
+        self.record.is_here &= !self.is_deserted();
     }
 
     /// Notes that the client has been away for so long that its connection ends.
     pub fn expired(&mut self) {
-        self.is_ending |= self.transport == TransportState::None;
+        self.is_ending |= self.is_deserted();
     }
 
     /// Returns whether the node has nothing left to do for this turn.
@@ -278,6 +297,6 @@ impl Session {
 
     /// Returns whether the timers of the session may still change something.
     pub fn has_timers(&self) -> bool {
-        !self.is_over && !self.is_ending && self.transport == TransportState::None
+        !self.is_over && !self.is_ending && self.is_deserted()
     }
 }
