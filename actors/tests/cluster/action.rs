@@ -29,6 +29,10 @@ pub(crate) enum Action {
     Crash {
         node: usize,
     },
+    /// A node begins to stop in order: it ends its transports, reports, and says that it is gone.
+    Stop {
+        node: usize,
+    },
     Pause {
         node: usize,
     },
@@ -97,7 +101,7 @@ pub(crate) enum Action {
 
 impl Action {
     /// The number of kinds of actions.
-    pub(crate) const KINDS: usize = 28;
+    pub(crate) const KINDS: usize = 29;
 
     /// Returns the kind of the action.
     pub(crate) fn name(&self) -> String {

@@ -73,6 +73,10 @@ impl World {
         let Some(job) = state.lane.answered(number) else {
             return Ok(());
         };
+        if job.purpose == Purpose::Stop || (answer == Answer::Dead && state.is_stopping) {
+            self.crash(node);
+            return Ok(());
+        }
         if answer == Answer::Dead {
             self.end_all_transports(node);
             self.start(node);

@@ -39,6 +39,8 @@ pub(crate) enum Purpose {
     Session(Key),
     Load(ChannelName),
     Post(u64),
+    /// The node has stopped, and says that it is gone.
+    Stop,
     /// The node tells of a loss in Redis.
     Lost,
     /// The listed connections leave, and those that are absent end, unless this node has sessions
@@ -79,6 +81,8 @@ pub(crate) struct Node {
     pub(crate) id: NodeId,
     pub(crate) is_up: bool,
     pub(crate) is_paused: bool,
+    /// Whether the node is stopping in order.
+    pub(crate) is_stopping: bool,
     pub(crate) term: Term,
     pub(crate) process: u64,
     pub(crate) lane: Lane<Job>,
@@ -109,6 +113,7 @@ impl Node {
             id,
             is_up: true,
             is_paused: false,
+            is_stopping: false,
             term: Term::default(),
             process: 0,
             lane: Lane::new(100, 1),
@@ -219,10 +224,24 @@ impl Node {
                 }
             }
         }
+        if self.is_stopping && self.lane.is_empty() {
+            // Everything is reported.
+            let call = Call::Declare { node: self.id };
+            self.push(call, Purpose::Stop);
+        }
         for call in self.lane.send() {
             self.wire.push_back(Sent { call, answer: None });
         }
         Ok(())
+    }
+
+    /// Begins to stop in order.
+    pub(crate) fn stop(&mut self, clients: &mut [Client]) {
+        self.is_stopping = true;
+        let keys: Vec<Key> = self.outlets.keys().copied().collect();
+        for key in keys {
+            self.carry_out(key, vec![Effect::Shut], clients);
+        }
     }
 
     /// Begins a session, which then reads what the feed had meanwhile.

@@ -19,7 +19,8 @@ impl World {
     pub(crate) fn external(&self) -> Vec<Action> {
         let mut actions = Vec::new();
         let budget = &self.budget;
-        let running = || (0..self.nodes.len()).filter(|node| self.nodes[*node].is_running());
+        let may = |node: &usize| self.nodes[*node].is_running() && !self.nodes[*node].is_stopping;
+        let running = || (0..self.nodes.len()).filter(may);
         for client in 0..self.clients.len() {
             let state = &self.clients[client];
             for node in running() {
@@ -50,6 +51,9 @@ impl World {
             }
             if budget.crashes > 0 {
                 actions.push(Action::Crash { node });
+            }
+            if budget.stops > 0 {
+                actions.push(Action::Stop { node });
             }
             if budget.pauses > 0 {
                 actions.push(Action::Pause { node });
@@ -143,7 +147,7 @@ impl World {
                 if it.is_waiting() {
                     actions.push(Action::Waited { node, session });
                 }
-                if state.timers.contains_key(key) && it.has_timers() {
+                if !state.is_stopping && state.timers.contains_key(key) && it.has_timers() {
                     actions.push(Action::TimeOut { node, session });
                 }
             }

@@ -10,6 +10,7 @@ pub(crate) struct Budget {
     pub(crate) subscribes: u8,
     pub(crate) disconnects: u8,
     pub(crate) crashes: u8,
+    pub(crate) stops: u8,
     pub(crate) pauses: u8,
     pub(crate) starts: u8,
     pub(crate) cuts: u8,
@@ -73,6 +74,7 @@ pub(crate) fn large_setups() -> Vec<Setup> {
         with("crashes", |budget| {
             (budget.crashes, budget.starts) = (2, 2);
         }),
+        with("stops", |budget| (budget.stops, budget.starts) = (3, 3)),
         with("pauses", |budget| budget.pauses = 3),
         with("cuts", |budget| {
             (budget.cuts, budget.late_bytes, budget.give_ups) = (4, 4, 2);
@@ -124,7 +126,8 @@ pub(crate) fn large_setups() -> Vec<Setup> {
             ..with("reborn", |budget| budget.disconnects = 3)
         },
         with("all", |budget| {
-            (budget.crashes, budget.starts, budget.pauses) = (1, 1, 1);
+            (budget.crashes, budget.starts, budget.pauses) = (1, 2, 1);
+            budget.stops = 1;
             (budget.cuts, budget.late_bytes, budget.give_ups) = (2, 2, 1);
             budget.restarts = 1;
         }),
@@ -159,6 +162,9 @@ pub(crate) fn setups() -> Vec<Setup> {
         with("takeover", |budget| budget.opens = 2),
         with("delivery", |budget| (budget.opens, budget.posts) = (1, 2)),
         with("crash", |budget| (budget.opens, budget.crashes) = (2, 1)),
+        with("stop", |budget| {
+            (budget.opens, budget.stops, budget.posts) = (2, 1, 1);
+        }),
         with("pause", |budget| (budget.opens, budget.pauses) = (1, 1)),
         Setup {
             polls: true,

@@ -162,6 +162,10 @@ impl World {
                 spend(&mut budget.crashes);
                 self.crash(node);
             }
+            Action::Stop { node } => {
+                spend(&mut budget.stops);
+                self.nodes[node].stop(&mut self.clients);
+            }
             Action::Pause { node } => {
                 spend(&mut budget.pauses);
                 self.nodes[node].is_paused = true;
