@@ -5,13 +5,13 @@
 .PHONY: run test test-attack test-faults schemathesis soak bench \
 	fuzz fuzz-proof fuzz-coverage fuzz-corpus \
 	check web web-check docs deny install image dist dist-proof \
-	.tools .browser .clock .promtool .node .npm .web .venv .original .python .schemathesis \
+	.tools .browser .clock .promtool .redis .node .npm .web .venv .original .python .schemathesis \
 	.tutorials
 
 run: .tools
 	cargo run --release --locked -- --demo true
 
-test: .tools .browser .clock .promtool .node .original .python .schemathesis .tutorials web-check
+test: .tools .browser .clock .promtool .redis .node .original .python .schemathesis .tutorials web-check
 	cargo test --workspace --locked
 	cd clients/python && ../../$(PYTHON)/bin/mypy && ../../$(PYTHON)/bin/pytest -q
 
@@ -21,7 +21,7 @@ ATTACKS := activation:: chaos:: clock:: closes:: collisions:: concurrent_calls::
 	gaps:: idempotency:: logging:: long_work:: memory:: pings:: power_cut:: restarts:: \
 	shared_encoding:: slow_attack:: slow_requests:: speed:: stop_under_load:: store::power:: \
 	store::size:: upgrades::
-test-attack: .tools .clock .python
+test-attack: .tools .clock .redis .python
 	cargo build --release --locked
 	ATTACK=long CHANNELSTREAM_PROGRAM=$(CURDIR)/target/release/channelstream \
 		cargo test --locked --test it -- --nocapture --test-threads 1 $(ATTACKS)
@@ -153,6 +153,13 @@ target/tools/bin/%:
 		if [ "$$(id -u)" = 0 ]; then SUDO=; else SUDO=sudo; fi; \
 		$$SUDO apt-get update -q && \
 		$$SUDO apt-get install -y -q --no-install-recommends prometheus; }
+
+.redis:
+	@command -v redis-server >/dev/null || { \
+		echo "installing what several nodes share their state in: redis-server"; \
+		if [ "$$(id -u)" = 0 ]; then SUDO=; else SUDO=sudo; fi; \
+		$$SUDO apt-get update -q && \
+		$$SUDO apt-get install -y -q --no-install-recommends redis-server; }
 
 # Installs the Python modules that create the environments below.
 .venv:

@@ -7,6 +7,7 @@
 
 pub mod file;
 pub mod note;
+pub mod redis;
 
 use crate::error::{NotKept, Refused};
 use crate::store::file::{FileStore, StoreStatus};

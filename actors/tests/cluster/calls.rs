@@ -2,13 +2,12 @@
 
 use std::collections::BTreeMap;
 
-use channelstream_actors::core::cluster::call::{Answer, Call, Fed};
 use channelstream_actors::core::cluster::session::Session;
 
 use crate::mutation::Mutation;
 use crate::node::{Job, Loss, Purpose};
 use crate::outlet::{Outlet, Poll};
-use crate::redis::EVENTS;
+use crate::redis::{Answer, Call, EVENTS, Fed};
 use crate::world::World;
 
 impl World {

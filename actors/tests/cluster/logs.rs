@@ -1,12 +1,11 @@
 //! The scripts about logs.
 
-use channelstream_actors::core::cluster::call::Fed;
 use channelstream_actors::core::record::FormerEpochs;
 use channelstream_actors::name::ChannelName;
 use channelstream_actors::position::{Epoch, Position};
 
 use crate::mutation::Mutation;
-use crate::redis::{Log, Redis};
+use crate::redis::{Fed, Log, Redis};
 
 impl Redis {
     pub(crate) fn end_of(&mut self, channel: &ChannelName) -> Position {

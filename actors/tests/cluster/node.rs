@@ -2,9 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
-use channelstream_actors::core::cluster::call::{
-    Answer, Call, Fed, FeedId, Listed, NodeId, Term, Turn,
-};
+use channelstream_actors::core::cluster::call::{FeedId, Listed, NodeId, Term, Turn};
 use channelstream_actors::core::cluster::follower::Follower;
 use channelstream_actors::core::cluster::lane::{Lane, Numbered};
 use channelstream_actors::core::cluster::session::{Effect, Session};
@@ -14,6 +12,7 @@ use channelstream_actors::name::{ChannelName, ConnId};
 use crate::client::Client;
 use crate::mutation::Mutation;
 use crate::outlet::{Outlet, OutletPlace};
+use crate::redis::{Answer, Call, Fed};
 
 /// A connection's turn.
 pub(crate) type Key = (ConnId, Turn);

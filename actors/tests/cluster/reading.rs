@@ -1,12 +1,13 @@
 //! A node reads the feed.
 
-use channelstream_actors::core::cluster::call::{Call, Fed, FeedId, Read, Turn};
+use channelstream_actors::core::cluster::call::{FeedId, Read, Turn};
 use channelstream_actors::core::cluster::follower::Follow;
 use channelstream_actors::name::ConnId;
 
 use crate::client::Client;
 use crate::mutation::Mutation;
 use crate::node::{Key, Loss, Node, Purpose};
+use crate::redis::{Call, Fed};
 
 impl Node {
     /// Returns the next entry of the feed.

@@ -2,14 +2,18 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use channelstream_actors::core::cluster::call::{
-    Answer, Call, Fed, FeedId, Listed, Loaded, NodeId, Record, Term,
-};
+use channelstream_actors::core::cluster::call::{self, FeedId, Listed, NodeId, Record, Term};
 use channelstream_actors::core::record::{FormerEpochs, LogState};
 use channelstream_actors::name::{ChannelName, ConnId, UserName};
 use channelstream_actors::position::Epoch;
 
 use crate::mutation::Mutation;
+
+/// What is said to the scripts and by them, where the entry of a log is a number.
+pub(crate) type Call = call::Call<u64>;
+pub(crate) type Answer = call::Answer<u64>;
+pub(crate) type Loaded = call::Loaded<u64>;
+pub(crate) type Fed = call::Fed<u64>;
 
 /// Messages with this number and above are presence events.
 pub(crate) const EVENTS: u64 = 1000;

@@ -2,11 +2,11 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use channelstream_actors::core::cluster::call::{Answer, Fed, NodeId, Read, Record, Turn};
+use channelstream_actors::core::cluster::call::{NodeId, Read, Record, Turn};
 use channelstream_actors::name::{ChannelName, ConnId, UserName};
 
 use crate::mutation::Mutation;
-use crate::redis::{EVENTS, Redis};
+use crate::redis::{Answer, EVENTS, Fed, Redis};
 
 impl Redis {
     pub(crate) fn next_turn(&mut self, conn_id: ConnId) -> Turn {

@@ -5,6 +5,7 @@ use std::hash::{BuildHasher, RandomState};
 
 use crate::action::Action;
 use crate::mutation::Mutation;
+use crate::random::Random;
 use crate::setups::Setup;
 use crate::world::World;
 
@@ -75,7 +76,7 @@ pub(crate) fn walk(
     mutation: Option<Mutation>,
     seed: u64,
 ) -> Result<Vec<Action>, (String, Vec<Action>)> {
-    let mut random = Random(seed);
+    let mut random = Random::new(seed);
     let mut world = World::new(setup, mutation);
     let mut taken = Vec::new();
     loop {
@@ -99,19 +100,6 @@ pub(crate) fn walk(
         }
     }
     Ok(taken)
-}
-
-/// Random numbers (SplitMix64).
-struct Random(u64);
-
-impl Random {
-    fn below(&mut self, bound: usize) -> usize {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut z = self.0;
-        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        ((z ^ (z >> 31)) % bound as u64) as usize
-    }
 }
 
 /// Leaves actions out as long as the rest leads to a failure too. Returns the failure, and the

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
-use channelstream_actors::core::cluster::call::{Call, FeedId, NodeId};
+use channelstream_actors::core::cluster::call::{FeedId, NodeId};
 use channelstream_actors::name::{ChannelName, ConnId, UserName};
 use uuid::Uuid;
 
@@ -10,7 +10,7 @@ use crate::action::Action;
 use crate::client::Client;
 use crate::mutation::Mutation;
 use crate::node::{Key, Node, Purpose, Sent};
-use crate::redis::{Numbers, Redis};
+use crate::redis::{Call, Numbers, Redis};
 use crate::setups::{Budget, Setup};
 
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]

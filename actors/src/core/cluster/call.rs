@@ -22,9 +22,10 @@ pub struct Term(pub u64);
 /// Up to where a client has read, by channel. In the beginning this is where its place began.
 pub type Read = BTreeMap<ChannelName, Position>;
 
-/// A call to a script. Each script is one step: nothing else happens in Redis meanwhile.
+/// A call to a script. Each script is one step: nothing else happens in Redis meanwhile. `E` is an
+/// entry of a log.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
-pub enum Call {
+pub enum Call<E> {
     /// Makes the record of a connection, which is present from then on, unless there is one.
     Connect {
         /// The connection.
@@ -87,8 +88,8 @@ pub enum Call {
     Post {
         /// The channel.
         channel: ChannelName,
-        /// The number of the message.
-        message: u64,
+        /// The message.
+        message: E,
     },
     /// Reads a log.
     Load {
@@ -128,7 +129,7 @@ pub struct Record {
 
 /// The answer of a script.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
-pub enum Answer {
+pub enum Answer<E> {
     /// The call is done, or was done before.
     Done,
     /// The calling node was declared dead. Nothing was done.
@@ -161,7 +162,7 @@ pub enum Answer {
         fed: FeedId,
     },
     /// `Load`: the log.
-    Loaded(Loaded),
+    Loaded(Loaded<E>),
 }
 
 /// A connection that `List` names.
@@ -177,14 +178,14 @@ pub struct Listed {
 
 /// The answer of `Load`.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
-pub struct Loaded {
+pub struct Loaded<E> {
     /// The numbering of the log.
     pub log: LogState,
     /// The first epoch since which no entry was lost. A client whose position is in an earlier one
     /// is told of a gap.
     pub whole_since: Epoch,
-    /// The messages of the entries, oldest first.
-    pub entries: Vec<u64>,
+    /// The entries, oldest first.
+    pub entries: Vec<E>,
 }
 
 /// The id of an entry of the feed: the term in which it was made, and its number in that term.
@@ -192,7 +193,7 @@ pub type FeedId = (Term, u64);
 
 /// An entry of the feed.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
-pub enum Fed {
+pub enum Fed<E> {
     /// A term has begun. What was changed before may be lost.
     Fenced {
         /// The last entry of the feed that Redis has kept.
@@ -206,8 +207,8 @@ pub enum Fed {
         channel: ChannelName,
         /// The position of the entry.
         position: Position,
-        /// The message.
-        message: u64,
+        /// The entry.
+        message: E,
     },
     /// A node has taken a turn of a connection.
     Taken {

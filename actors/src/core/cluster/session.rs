@@ -99,7 +99,7 @@ impl Session {
     }
 
     /// Returns the next call that the session needs; `None` while Redis has confirmed everything.
-    pub fn next_call(&self) -> Option<Call> {
+    pub fn next_call<E>(&self) -> Option<Call<E>> {
         let (conn_id, turn) = (self.conn_id, self.record.turn);
         if self.is_open && self.transport == TransportState::None {
             let read = self.record.read.clone();
@@ -138,7 +138,7 @@ impl Session {
     }
 
     /// Notes the answer to a call of this session.
-    pub fn answered(&mut self, call: &Call, answer: &Answer) -> Vec<Effect> {
+    pub fn answered<E>(&mut self, call: &Call<E>, answer: &Answer<E>) -> Vec<Effect> {
         match (call, answer) {
             (Call::Report { .. }, _) => self.is_open = false,
             (Call::End { .. }, Answer::Done) | (_, Answer::Later(_) | Answer::Unknown) => {
@@ -159,7 +159,7 @@ impl Session {
 
     /// Notes an entry of the feed. The entries that the node reads between the call that takes a
     /// turn and its answer must be noted too, once the session exists.
-    pub fn read_feed(&mut self, fed: &Fed) -> Vec<Effect> {
+    pub fn read_feed<E>(&mut self, fed: &Fed<E>) -> Vec<Effect> {
         match fed {
             Fed::Fenced { .. } => self.is_doubtful = true,
             Fed::Taken { conn_id, turn, .. }

@@ -1,0 +1,8 @@
+//! The scripts that change the state of a cluster in Redis, and what is said to them.
+//!
+//! `core::cluster` decides which calls a node makes and what their answers mean. The modules here
+//! bring the calls to Redis and the answers back.
+
+pub mod decoding;
+pub mod encoding;
+pub mod scripts;

@@ -1,0 +1,3 @@
+-- Tells the other nodes that the calling node lives.
+run('HINCRBY', root .. 'beats', node, 1)
+return { 'done' }

@@ -1,0 +1,15 @@
+-- CONN, USER, CHANNEL...: makes the record of a connection, which is present from then on.
+local conn, user = ARGV[4], ARGV[5]
+local key = root .. 'n:' .. conn
+if run('EXISTS', key) == 1 then
+  return { 'known' }
+end
+local turn = text(run('INCR', root .. 'turns'))
+run('HSET', key, 'user', user, 'node', node, 'turn', turn, 'born', turn, 'here', '0')
+run('SADD', root .. 's:' .. node, conn)
+run('DEL', root .. 'e:' .. conn)
+for index = 6, #ARGV do
+  join(conn, ARGV[index])
+end
+set_here(conn, record(conn), '1')
+return { 'connected', run('HGETALL', key) }

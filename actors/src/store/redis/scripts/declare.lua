@@ -1,0 +1,3 @@
+-- NODE: declares a node dead.
+run('SADD', root .. 'gone', ARGV[4])
+return { 'done' }

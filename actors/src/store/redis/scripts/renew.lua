@@ -1,0 +1,56 @@
+-- CONN, USER, NODE, TURN, BORN, HERE, OPEN ('1' if the turn has not reported, else '0'),
+-- (CHANNEL, POSITION)...: writes the record of a connection as its node knows it. The channels are
+-- not told of it.
+local conn, user, owner, turn, born = ARGV[4], ARGV[5], ARGV[6], ARGV[7], ARGV[8]
+local here, is_open = ARGV[9], ARGV[10]
+local key, first = root .. 'n:' .. conn, 11
+local it = record(conn)
+local refused = it and later(it, turn)
+if refused then
+  return refused
+end
+if not it then
+  if run('EXISTS', root .. 'e:' .. conn) == 1 then
+    return { 'unknown' }
+  end
+  it = { user = user, here = '0', born = born }
+  run('HSET', key, 'user', user, 'here', '0')
+end
+for index = first, #ARGV, 2 do
+  touch(ARGV[index])
+end
+set_here(conn, it, '0', true)
+if tonumber(it.born) < tonumber(born) then
+  -- It is the record of a connection with the same id that had ended.
+  for _, channel in ipairs(channels_of(it)) do
+    run('HDEL', key, 'r:' .. channel)
+    run('HINCRBY', root .. 'c:' .. channel, 'conns', -1)
+    it['r:' .. channel] = nil
+  end
+end
+for field in pairs(it) do
+  if string.sub(field, 1, 2) == 'o:' then
+    run('HDEL', key, field)
+  end
+end
+if is_open == '1' then
+  run('HSET', key, 'o:' .. turn, owner)
+end
+move(conn, it, owner)
+run('HSET', key, 'turn', turn, 'born', born)
+for index = first, #ARGV, 2 do
+  local field, position = 'r:' .. ARGV[index], ARGV[index + 1]
+  if not it[field] then
+    it[field] = position
+    run('HSET', key, field, position)
+    run('HINCRBY', root .. 'c:' .. ARGV[index], 'conns', 1)
+  end
+end
+merge(conn, it, first)
+set_here(conn, it, here, true)
+local read = {}
+for _, channel in ipairs(channels_of(it)) do
+  read[#read + 1] = channel
+  read[#read + 1] = it['r:' .. channel]
+end
+return { 'renewed', read }

@@ -1,0 +1,14 @@
+-- CONN, CHANNEL: adds a channel to a connection.
+local conn, channel = ARGV[4], ARGV[5]
+local it = record(conn)
+if not it then
+  return { 'unknown' }
+end
+if not it['r:' .. channel] then
+  local place = join(conn, channel)
+  if it.here == '1' then
+    count(channel, it.user, '1')
+  end
+  feed('S', conn, 't', it.turn, channel, place)
+end
+return { 'done' }
