@@ -21,6 +21,7 @@
 //! [`Call`]: call::Call
 
 pub mod call;
+pub mod feed;
 pub mod follower;
 pub mod lane;
 pub mod session;

@@ -5,4 +5,7 @@
 
 pub mod decoding;
 pub mod encoding;
+pub mod lane;
+pub mod link;
+pub mod reader;
 pub mod scripts;

@@ -8,6 +8,8 @@
 #![expect(
     clippy::unwrap_used,
     clippy::indexing_slicing,
+    clippy::expect_used,
+    clippy::panic,
     reason = "a test must fail at anything unexpected"
 )]
 
@@ -17,13 +19,13 @@ mod checks;
 mod client;
 mod faults;
 mod logs;
-mod lua;
 mod mutation;
 mod node;
 mod outlet;
 mod possible;
 mod random;
 mod reading;
+mod real;
 mod redis;
 mod scripts;
 mod search;

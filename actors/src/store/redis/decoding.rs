@@ -66,6 +66,27 @@ pub fn answer(call: &Call<Bytes>, value: &Value) -> Readable<Answer<Bytes>> {
     })
 }
 
+/// Reads the answer of Redis to `XREAD` of the feed.
+///
+/// # Errors
+/// Returns what could not be read.
+pub fn feed(answer: &Value) -> Readable<Vec<(FeedId, Option<Fed<Bytes>>)>> {
+    match answer {
+        // There was no entry in the time.
+        Value::Nil => Ok(Vec::new()),
+        Value::Array(streams) => {
+            let [stream] = &streams[..] else {
+                return Err(unreadable(answer));
+            };
+            let [_, entries] = array(stream)? else {
+                return Err(unreadable(answer));
+            };
+            array(entries)?.iter().map(fed).collect()
+        }
+        _ => Err(unreadable(answer)),
+    }
+}
+
 /// Reads an entry of the feed. Returns `None` for the content of an entry that only a later version
 /// knows.
 ///

@@ -1,10 +1,6 @@
 //! Runs the same calls on the model of the scripts and on the scripts themselves, in a real Redis.
 //! Both must answer the same, and leave the same feed.
 
-mod convert;
-mod many;
-mod server;
-
 use std::collections::{BTreeMap, BTreeSet};
 
 use channelstream_actors::core::cluster::call::{self, FeedId, NodeId, Read, Record, Term, Turn};
@@ -17,8 +13,8 @@ use redis::Value;
 use redis::aio::MultiplexedConnection;
 use uuid::Uuid;
 
-use self::convert::{answer_with_numbers, call_with_bytes, fed_with_numbers};
-use self::server::RedisServer;
+use super::convert::{answer_with_numbers, call_with_bytes, fed_with_numbers};
+use super::server::RedisServer;
 use crate::random::Random;
 use crate::redis::{Answer, Call, Numbers, Redis};
 use crate::scaled;

@@ -1,0 +1,138 @@
+//! The actor that reads the feed.
+
+use std::time::{Duration, Instant};
+
+use actix::prelude::*;
+use bytes::Bytes;
+use redis::aio::MultiplexedConnection;
+use redis::{RedisResult, Value};
+use tokio::time::sleep;
+
+use crate::core::cluster::call::{Fed, FeedId, Term};
+use crate::core::cluster::feed::FeedPlace;
+use crate::store::redis::decoding::{self, Unreadable};
+use crate::store::redis::link::Place;
+
+/// The time for which Redis waits for the next entry before it answers.
+const BLOCK: Duration = Duration::from_secs(1);
+
+/// The time after which a connection without an answer is replaced.
+const ANSWER_TIMEOUT: Duration = Duration::from_secs(3);
+
+/// The most entries of one answer.
+const COUNT: usize = 1000;
+
+/// The shortest time from one answer to the next, after an answer with several entries. Then a
+/// burst costs Redis fewer reads.
+const PACE: Duration = Duration::from_millis(2);
+
+/// The wait before a broken connection is opened again.
+const REOPEN_AFTER: Duration = Duration::from_millis(200);
+
+/// News of the feed, in its order.
+#[derive(Message, Clone, Debug)]
+#[rtype(result = "()")]
+pub enum News {
+    /// The next entries. `None` stands for an entry that this version cannot read.
+    Entries(Vec<(FeedId, Option<Fed<Bytes>>)>),
+    /// Redis has trimmed entries that were not read. Whatever follows the feed must be read anew.
+    Missed,
+}
+
+/// The actor that reads the feed, and tells everything to one other actor.
+pub struct ReaderActor {
+    place: Place,
+    begin: FeedPlace,
+    to: Recipient<News>,
+}
+
+impl ReaderActor {
+    /// Creates a reader that begins behind an entry.
+    pub fn new(place: Place, begin: FeedId, to: Recipient<News>) -> Self {
+        let begin = FeedPlace::after(begin);
+        Self { place, begin, to }
+    }
+}
+
+impl Actor for ReaderActor {
+    type Context = Context<Self>;
+
+    fn started(&mut self, context: &mut Self::Context) {
+        let read = read_all(self.place.clone(), self.begin, self.to.clone());
+        context.spawn(read.into_actor(self).map(|(), _, context| context.stop()));
+    }
+}
+
+/// Reads the feed until nobody listens to it any more.
+async fn read_all(place: Place, mut at: FeedPlace, to: Recipient<News>) {
+    loop {
+        if let Err(error) = read_on(&place, &mut at, &to).await {
+            log::warn!("the feed cannot be read: {error}");
+        }
+        if !to.connected() {
+            return;
+        }
+        sleep(REOPEN_AFTER).await;
+    }
+}
+
+/// Reads the feed on one connection, until it breaks or nobody listens any more.
+async fn read_on(place: &Place, at: &mut FeedPlace, to: &Recipient<News>) -> Result<(), ReadError> {
+    let mut connection = place.connect().await?;
+    connection.set_response_timeout(ANSWER_TIMEOUT);
+    while to.connected() {
+        let begun = Instant::now();
+        let answer = ask(&mut connection, &place.keys, at.read_to()).await?;
+        let entries = decoding::feed(&answer)?;
+        let is_burst = entries.len() > 1;
+        for news in news(at, entries) {
+            // The next read begins when these entries were handed on, so a slow node slows only
+            // its own reader.
+            if to.send(news).await.is_err() {
+                return Ok(());
+            }
+        }
+        if is_burst {
+            sleep(PACE.saturating_sub(begun.elapsed())).await;
+        }
+    }
+    Ok(())
+}
+
+async fn ask(
+    connection: &mut MultiplexedConnection,
+    keys: &str,
+    (Term(term), number): FeedId,
+) -> RedisResult<Value> {
+    let mut command = redis::cmd("XREAD");
+    command.arg("BLOCK").arg(BLOCK.as_millis() as u64);
+    command.arg("COUNT").arg(COUNT).arg("STREAMS");
+    command.arg(format!("{keys}f"));
+    // Redis counts from 0 in each term.
+    command.arg(format!("{term}-{}", number.saturating_sub(1)));
+    command.query_async(connection).await
+}
+
+/// Returns entries as news, with a word where entries are missing.
+fn news(at: &mut FeedPlace, entries: Vec<(FeedId, Option<Fed<Bytes>>)>) -> Vec<News> {
+    let (mut news, mut run) = (Vec::new(), Vec::new());
+    for (id, fed) in entries {
+        if at.read(id, fed.as_ref()) {
+            news.push(News::Entries(std::mem::take(&mut run)));
+            news.push(News::Missed);
+        }
+        run.push((id, fed));
+    }
+    news.push(News::Entries(run));
+    news.retain(|it| !matches!(it, News::Entries(run) if run.is_empty()));
+    news
+}
+
+/// Why the feed could not be read.
+#[derive(Debug, thiserror::Error)]
+enum ReadError {
+    #[error(transparent)]
+    Redis(#[from] redis::RedisError),
+    #[error(transparent)]
+    Unreadable(#[from] Unreadable),
+}
