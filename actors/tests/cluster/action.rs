@@ -22,6 +22,10 @@ pub(crate) enum Action {
         client: usize,
         node: usize,
     },
+    Unsubscribe {
+        client: usize,
+        node: usize,
+    },
     Disconnect {
         client: usize,
         node: usize,
@@ -101,7 +105,7 @@ pub(crate) enum Action {
 
 impl Action {
     /// The number of kinds of actions.
-    pub(crate) const KINDS: usize = 29;
+    pub(crate) const KINDS: usize = 30;
 
     /// Returns the kind of the action.
     pub(crate) fn name(&self) -> String {

@@ -7,7 +7,7 @@ use channelstream_actors::core::cluster::session::Session;
 use crate::mutation::Mutation;
 use crate::node::{Job, Loss, Purpose};
 use crate::outlet::{Outlet, Poll};
-use crate::redis::{Answer, Call, EVENTS, Fed};
+use crate::redis::{Answer, Call, EVENTS, Fed, Log};
 use crate::world::World;
 
 impl World {
@@ -36,7 +36,8 @@ impl World {
 
     /// Checks what a call has changed.
     pub(crate) fn executed(&mut self, job: &Job, answer: &Answer) -> Result<(), String> {
-        if let (Call::Connect { conn_id, .. }, Answer::Connected(record)) = (&job.call, answer)
+        if let (Call::Connect { conn_id, .. }, Answer::Connected { record, .. }) =
+            (&job.call, answer)
             && let Some(client) = self.clients.iter_mut().find(|it| it.conn_id == *conn_id)
         {
             client.begin_anew(record);
@@ -56,7 +57,16 @@ impl World {
                 } => {
                     let mut clients = self.clients.iter_mut();
                     if let Some(client) = clients.find(|it| it.conn_id == conn_id) {
-                        client.places.insert(channel, place.1);
+                        client.subscribed(channel, place.1);
+                    }
+                }
+                Fed::Unsubscribed {
+                    conn_id, channel, ..
+                } => {
+                    let end = self.redis.logs.get(&channel).map_or(0, Log::end);
+                    let mut clients = self.clients.iter_mut();
+                    if let Some(client) = clients.find(|it| it.conn_id == conn_id) {
+                        client.unsubscribed(&channel, end);
                     }
                 }
                 _ => {}
@@ -91,9 +101,9 @@ impl World {
         let polls = self.polls;
         let (state, clients) = (&mut self.nodes[node], &mut self.clients[..]);
         match (job.purpose, answer) {
-            (Purpose::Connect { client }, Answer::Connected(record)) => {
+            (Purpose::Connect { client }, Answer::Connected { record, fed }) => {
                 let key = (clients[client].conn_id, record.turn);
-                let session = Session::of_connect(key.0, record);
+                let session = Session::of_connect(key.0, record, fed);
                 state.begin(key, session, None, clients);
                 clients[client].is_known = true;
             }
@@ -103,7 +113,7 @@ impl World {
                     clients[client].is_known = true;
                 }
             }
-            (Purpose::Open { client, attempt }, Answer::Taken { record, ends }) => {
+            (Purpose::Open { client, attempt }, Answer::Taken { record, ends, fed }) => {
                 let key = (clients[client].conn_id, record.turn);
                 let outlet = Outlet {
                     born: record.born,
@@ -113,7 +123,7 @@ impl World {
                     places: BTreeMap::new(),
                     confirmed: BTreeMap::new(),
                 };
-                let session = Session::of_transport(key.0, record, ends);
+                let session = Session::of_transport(key.0, record, ends, fed);
                 state.begin(key, session, Some(outlet), clients);
             }
             (Purpose::Open { client, attempt }, answer) => {
@@ -134,12 +144,13 @@ impl World {
             (Purpose::Load(channel), Answer::Loaded(loaded)) => {
                 state.loading.remove(&channel);
                 if let Some((follower, entries)) = state.copies.get_mut(&channel) {
-                    follower.loaded(loaded.log, loaded.whole_since);
+                    follower.loaded(loaded.log, loaded.whole_since, loaded.fed);
                     *entries = loaded.entries;
                 }
             }
             (Purpose::Load(channel), _) => drop(state.loading.remove(&channel)),
             (Purpose::Post(message), Answer::Posted { fed }) => {
+                state.seen.saw(fed);
                 if state.mutation != Some(Mutation::AnswersUnseen) {
                     state.witness.saw(fed);
                 }

@@ -31,6 +31,9 @@ impl World {
         let Some(record) = self.redis.records.get(&client.conn_id) else {
             return false;
         };
+        if !record.read.contains_key(channel) {
+            return false;
+        }
         self.nodes.iter().any(|node| {
             let outlet = node.outlets.get(&(client.conn_id, record.turn));
             node.is_running()
@@ -114,6 +117,13 @@ impl World {
                     "{name} was not told that message {message} is lost"
                 ));
             }
+        }
+        if let Some(channel) = outlet
+            .places
+            .keys()
+            .find(|it| !record.read.contains_key(*it))
+        {
+            return Err(format!("{name} is attached to {}", channel.as_str()));
         }
         for channel in record.read.keys() {
             if !outlet.places.contains_key(channel) {

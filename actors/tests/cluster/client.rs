@@ -25,6 +25,8 @@ pub(crate) struct Client {
     /// The offset at which its place in each channel began.
     pub(crate) places: BTreeMap<ChannelName, u64>,
     pub(crate) got: BTreeSet<u64>,
+    /// The channels that it has left, and where their logs ended then.
+    left: BTreeMap<ChannelName, u64>,
     /// Whether Redis has lost something. A message that was delivered, and lost before its caller
     /// was answered, is then posted and delivered again.
     pub(crate) may_repeat: bool,
@@ -47,6 +49,7 @@ impl Client {
             is_known: false,
             places: BTreeMap::new(),
             got: BTreeSet::new(),
+            left: BTreeMap::new(),
             may_repeat: false,
             owed: BTreeSet::new(),
             excused: BTreeMap::new(),
@@ -92,8 +95,24 @@ impl Client {
         self.born = record.born;
         self.places = record.read.iter().map(place).collect();
         self.got.clear();
+        self.left.clear();
         self.owed.clear();
         self.excused.clear();
+    }
+
+    /// Notes that it was subscribed to a channel whose log ends here. Nothing earlier is for it.
+    pub(crate) fn subscribed(&mut self, channel: ChannelName, end: u64) {
+        self.left.remove(&channel);
+        self.owed.retain(|(owed, _)| *owed != channel);
+        self.places.insert(channel, end);
+    }
+
+    /// Notes that it has left a channel whose log ends here. Nothing later is for it.
+    pub(crate) fn unsubscribed(&mut self, channel: &ChannelName, end: u64) {
+        self.places.remove(channel);
+        self.excused.remove(channel);
+        self.owed.retain(|(owed, _)| owed != channel);
+        self.left.insert(channel.clone(), end);
     }
 
     /// Notes that Redis has lost entries. New ones will have their offsets.
@@ -140,6 +159,12 @@ impl Client {
     ) -> Result<(), String> {
         if born < self.born {
             return Ok(());
+        }
+        if self.left.get(channel).is_some_and(|end| offset > *end) && !self.may_repeat {
+            let name = self.name();
+            return Err(format!(
+                "{name} got message {message} of a channel that it has left"
+            ));
         }
         self.owed.remove(&(channel.clone(), message));
         let is_again = message < EVENTS && !self.got.insert(message);

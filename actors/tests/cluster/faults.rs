@@ -30,11 +30,7 @@ impl World {
     /// nobody can tell.
     fn forget_unknown(&mut self) {
         let nodes = &self.nodes;
-        let knows = |fed: &FeedId| {
-            nodes
-                .iter()
-                .any(|node| node.is_up && node.witness.knows(*fed))
-        };
+        let knows = |fed: &FeedId| nodes.iter().any(|node| node.is_up && node.seen.knows(*fed));
         self.accepted.retain(|_, fed| knows(fed));
         for client in &mut self.clients {
             let accepted = &self.accepted;
@@ -72,6 +68,7 @@ impl World {
         let state = &mut self.nodes[node];
         let mut fresh = state.successor(id);
         (fresh.witness, fresh.loss) = (state.witness.clone(), state.loss.again());
+        fresh.seen = state.seen.clone();
         fresh.process = self.redis.process;
         fresh.term = self.redis.fence(fresh.term, self.ever);
         fresh.read_to = self.redis.fed();

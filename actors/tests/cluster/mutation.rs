@@ -47,11 +47,15 @@ pub(crate) enum Mutation {
     FeedUnseen,
     /// The answer of a long-poll counts as read although its client has reset the socket.
     PresumeAnswer,
+    /// A record that is renewed has channels again that its node does not know to be left.
+    RenewRejoins,
+    /// A node uses a copy of a log that is ahead of the feed that it has read.
+    AheadOfFeed,
 }
 
 impl Mutation {
     /// All faults.
-    pub(crate) const ALL: [Self; 22] = [
+    pub(crate) const ALL: [Self; 24] = [
         Self::NoSeen,
         Self::DeadMayCall,
         Self::TurnOfRecord,
@@ -74,5 +78,7 @@ impl Mutation {
         Self::AnswersUnseen,
         Self::FeedUnseen,
         Self::PresumeAnswer,
+        Self::RenewRejoins,
+        Self::AheadOfFeed,
     ];
 }

@@ -98,8 +98,10 @@ pub(crate) struct Node {
     pub(crate) loading: BTreeSet<ChannelName>,
     /// The entries of the feed that were read while a call that takes a turn was on its way, by the
     /// number of the client's transport.
-    pub(crate) read_meanwhile: BTreeMap<(ConnId, u8), Vec<Fed>>,
+    pub(crate) read_meanwhile: BTreeMap<(ConnId, u8), Vec<(FeedId, Fed)>>,
     pub(crate) witness: Witness,
+    /// What the witness would know without a planted fault.
+    pub(crate) seen: Witness,
     pub(crate) loss: Loss,
     pub(crate) mutation: Option<Mutation>,
     /// Whether what is sent to a client arrives at once.
@@ -126,6 +128,7 @@ impl Node {
             loading: BTreeSet::new(),
             read_meanwhile: BTreeMap::new(),
             witness: Witness::default(),
+            seen: Witness::default(),
             loss: Loss::None,
             mutation,
             is_instant,
@@ -171,6 +174,11 @@ impl Node {
                     let copy = || (Follower::new(), Vec::new());
                     self.copies.entry(channel).or_insert_with(copy);
                 }
+                Effect::Detach { channel } => {
+                    if let Some(outlet) = self.outlets.get_mut(&key) {
+                        outlet.places.remove(&channel);
+                    }
+                }
                 Effect::Shut => {
                     if let Some(outlet) = self.outlets.get(&key) {
                         clients[outlet.client].lose(outlet.attempt);
@@ -211,14 +219,13 @@ impl Node {
                 }
             }
         }
-        for (channel, (follower, _)) in &mut self.copies {
-            if follower.log().is_none() && !self.loading.contains(channel) {
+        for (channel, (follower, _)) in &self.copies {
+            if follower.must_load() && !self.loading.contains(channel) {
                 let call = Call::Load {
                     channel: channel.clone(),
                 };
                 let purpose = Purpose::Load(channel.clone());
                 if self.lane.push(Job { call, purpose }).is_ok() {
-                    follower.load();
                     self.loading.insert(channel.clone());
                 }
             }
@@ -259,8 +266,8 @@ impl Node {
         }
         let meanwhile = self.read_meanwhile.remove(&(key.0, attempt));
         if self.mutation != Some(Mutation::ForgetMeanwhile) {
-            for fed in meanwhile.unwrap_or_default() {
-                self.session_reads(key, &fed, clients);
+            for (id, fed) in meanwhile.unwrap_or_default() {
+                self.session_reads(key, id, &fed, clients);
             }
         }
         if let Some(session) = self.sessions.get_mut(&key) {

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use channelstream_actors::core::cluster::call::{Read, Turn};
+use channelstream_actors::core::cluster::call::{Read, Term, Turn};
 use channelstream_actors::core::log::Located;
 use channelstream_actors::core::record::LogState;
 use channelstream_actors::name::ChannelName;
@@ -101,6 +101,11 @@ impl Node {
 
     /// Sends everything that the node's copies of the logs have for its transports.
     pub(crate) fn deliver(&mut self, clients: &mut [Client]) -> Result<(), String> {
+        let read_to = if self.mutation == Some(Mutation::AheadOfFeed) {
+            (Term(u64::MAX), 0)
+        } else {
+            self.read_to
+        };
         let mut answered = Vec::new();
         for (key, outlet) in &mut self.outlets {
             if !outlet.is_open() {
@@ -108,7 +113,7 @@ impl Node {
             }
             for (channel, place) in &mut outlet.places {
                 if let Some((follower, entries)) = self.copies.get(channel)
-                    && let Some(log) = follower.log()
+                    && let Some(log) = follower.log(read_to)
                 {
                     let located = follower.locate(place.position);
                     place.send(log, located, entries, self.mutation);

@@ -37,6 +37,9 @@ impl World {
                     actions.push(Action::Subscribe { client, node });
                 }
             }
+            if budget.unsubscribes > 0 && state.places.contains_key(&other_channel()) {
+                actions.extend(running().map(|node| Action::Unsubscribe { client, node }));
+            }
             if budget.resets > 0 && state.is_open {
                 actions.push(Action::Reset { client });
             }

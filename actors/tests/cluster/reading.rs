@@ -23,9 +23,9 @@ impl Node {
             let is_irrelevant = match fed {
                 Fed::Appended { channel, .. } => !self.copies.contains_key(channel),
                 Fed::Taken { conn_id, node, .. } => *node != self.id && !self.knows(*conn_id),
-                Fed::Subscribed { conn_id, .. } | Fed::Ended { conn_id, .. } => {
-                    !self.knows(*conn_id)
-                }
+                Fed::Subscribed { conn_id, .. }
+                | Fed::Unsubscribed { conn_id, .. }
+                | Fed::Ended { conn_id, .. } => !self.knows(*conn_id),
                 Fed::Fenced { .. } | Fed::Lost | Fed::Reported { .. } => false,
             };
             if !is_irrelevant {
@@ -49,10 +49,10 @@ impl Node {
                 if self.witness.fenced(id.0, *kept) {
                     self.loss = Loss::Noticed;
                 }
-                self.distrust_records(fed);
-                self.distrust_logs();
+                self.distrust_records(*id, fed);
+                self.distrust_logs(*id);
             }
-            Fed::Lost => self.distrust_logs(),
+            Fed::Lost => self.distrust_logs(*id),
             _ => {}
         }
         self.saw_in_feed(*id);
@@ -63,7 +63,7 @@ impl Node {
         } = fed
         {
             if let Some((follower, entries)) = self.copies.get_mut(channel) {
-                match follower.follow(*position) {
+                match follower.follow(*id, *position) {
                     Follow::Append => entries.push(*message),
                     Follow::Skip | Follow::Load => {}
                 }
@@ -73,13 +73,14 @@ impl Node {
         let (Fed::Taken { conn_id, .. }
         | Fed::Reported { conn_id, .. }
         | Fed::Subscribed { conn_id, .. }
+        | Fed::Unsubscribed { conn_id, .. }
         | Fed::Ended { conn_id, .. }) = fed
         else {
             return;
         };
         for (key, read) in &mut self.read_meanwhile {
             if key.0 == *conn_id {
-                read.push(fed.clone());
+                read.push((*id, fed.clone()));
             }
         }
         let keys: Vec<Key> = self
@@ -89,7 +90,7 @@ impl Node {
             .copied()
             .collect();
         for key in keys {
-            self.session_reads(key, fed, clients);
+            self.session_reads(key, *id, fed, clients);
         }
         if let Fed::Taken {
             conn_id,
@@ -106,24 +107,25 @@ impl Node {
     }
 
     fn saw_in_feed(&mut self, id: FeedId) {
+        self.seen.saw(id);
         if self.mutation != Some(Mutation::FeedUnseen) {
             self.witness.saw(id);
         }
     }
 
-    fn distrust_logs(&mut self) {
+    fn distrust_logs(&mut self, id: FeedId) {
         for (follower, _) in self.copies.values_mut() {
-            follower.distrust();
+            follower.distrust(id);
         }
     }
 
     /// Distrusts all records, because Redis may have lost some of them.
-    fn distrust_records(&mut self, fenced: &Fed) {
+    fn distrust_records(&mut self, id: FeedId, fenced: &Fed) {
         for session in self.sessions.values_mut() {
-            session.read_feed(fenced);
+            session.read_feed(id, fenced);
         }
         for read in self.read_meanwhile.values_mut() {
-            read.push(fenced.clone());
+            read.push((id, fenced.clone()));
         }
     }
 
@@ -137,9 +139,15 @@ impl Node {
         self.push(call, Purpose::Nobody);
     }
 
-    pub(crate) fn session_reads(&mut self, key: Key, fed: &Fed, clients: &mut [Client]) {
+    pub(crate) fn session_reads(
+        &mut self,
+        key: Key,
+        id: FeedId,
+        fed: &Fed,
+        clients: &mut [Client],
+    ) {
         if let Some(session) = self.sessions.get_mut(&key) {
-            let effects = session.read_feed(fed);
+            let effects = session.read_feed(id, fed);
             self.carry_out(key, effects, clients);
         }
     }

@@ -31,6 +31,10 @@ pub(crate) struct Redis {
     pub(crate) numbers: Numbers,
     pub(crate) logs: BTreeMap<ChannelName, Log>,
     pub(crate) records: BTreeMap<ConnId, Record>,
+    /// The channels that connections have left or were subscribed to since their latest turn was
+    /// taken, and the entries of the feed that say so.
+    pub(crate) left: BTreeMap<(ConnId, ChannelName), FeedId>,
+    pub(crate) joined: BTreeMap<(ConnId, ChannelName), FeedId>,
     /// The connections that have ended lately.
     pub(crate) ended: BTreeSet<ConnId>,
     pub(crate) rosters: BTreeMap<(ChannelName, UserName), u32>,
@@ -119,6 +123,7 @@ impl Redis {
                 channels,
             } => self.connect(node, *conn_id, user, channels),
             Call::Subscribe { conn_id, channel } => self.subscribe(*conn_id, channel),
+            Call::Unsubscribe { conn_id, channel } => self.unsubscribe(*conn_id, channel),
             Call::Take { conn_id } => self.take(node, *conn_id),
             Call::Report {
                 conn_id,
@@ -127,7 +132,12 @@ impl Redis {
             } => self.report(*conn_id, *turn, read),
             Call::Leave { conn_id, turn } => self.leave(*conn_id, *turn),
             Call::End { conn_id, turn } => self.end(*conn_id, *turn),
-            Call::Renew { conn_id, record } => self.renew(*conn_id, record),
+            Call::Renew {
+                conn_id,
+                record,
+                left,
+                heard,
+            } => self.renew(*conn_id, record, left, *heard),
             Call::List { node } => {
                 let records = self.records.iter();
                 let names = records.filter(|(_, record)| record.node == *node);
@@ -160,6 +170,7 @@ impl Redis {
                     },
                     whole_since: log.whole_since,
                     entries: log.entries.clone(),
+                    fed: self.fed(),
                 })
             }
             Call::Lost => {

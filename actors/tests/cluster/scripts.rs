@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use channelstream_actors::core::cluster::call::{NodeId, Read, Record, Turn};
+use channelstream_actors::core::cluster::call::{FeedId, NodeId, Read, Record, Turn};
 use channelstream_actors::name::{ChannelName, ConnId, UserName};
 
 use crate::mutation::Mutation;
@@ -50,7 +50,10 @@ impl Redis {
         self.records.insert(conn_id, record);
         self.ended.remove(&conn_id);
         self.set_here(conn_id, true, false);
-        Answer::Connected(self.records[&conn_id].clone())
+        Answer::Connected {
+            record: self.records[&conn_id].clone(),
+            fed: self.fed(),
+        }
     }
 
     pub(crate) fn subscribe(&mut self, conn_id: ConnId, channel: &ChannelName) -> Answer {
@@ -70,9 +73,31 @@ impl Redis {
             self.feed(Fed::Subscribed {
                 conn_id,
                 turn,
-                channel,
+                channel: channel.clone(),
                 place,
             });
+            self.left.remove(&(conn_id, channel.clone()));
+            self.joined.insert((conn_id, channel), self.fed());
+        }
+        Answer::Done
+    }
+
+    pub(crate) fn unsubscribe(&mut self, conn_id: ConnId, channel: &ChannelName) -> Answer {
+        let Some(record) = self.records.get_mut(&conn_id) else {
+            return Answer::Unknown;
+        };
+        if record.read.remove(channel).is_some() {
+            let (user, is_here, turn) = (record.user.clone(), record.is_here, record.turn);
+            self.feed(Fed::Unsubscribed {
+                conn_id,
+                turn,
+                channel: channel.clone(),
+            });
+            self.joined.remove(&(conn_id, channel.clone()));
+            self.left.insert((conn_id, channel.clone()), self.fed());
+            if is_here {
+                self.count(channel, &user, false, false);
+            }
         }
         Answer::Done
     }
@@ -87,11 +112,13 @@ impl Redis {
         (record.turn, record.node) = (turn, node);
         record.open.retain(|_, node| !dead.contains(node));
         record.open.insert(turn, node);
+        self.forget_changes(conn_id);
         self.feed(Fed::Taken {
             conn_id,
             turn,
             node,
         });
+        let fed = self.fed();
         let read = self.records[&conn_id].read.clone();
         let end = |channel: &ChannelName| (channel.clone(), self.end_of(channel).1);
         let ends: Vec<_> = read.keys().map(end).collect();
@@ -99,6 +126,7 @@ impl Redis {
         Answer::Taken {
             record: self.records[&conn_id].clone(),
             ends: ends.into_iter().collect(),
+            fed,
         }
     }
 
@@ -154,6 +182,7 @@ impl Redis {
         }
         self.set_here(conn_id, false, false);
         self.records.remove(&conn_id);
+        self.forget_changes(conn_id);
         self.ended.insert(conn_id);
         self.feed(Fed::Ended {
             conn_id,
@@ -162,7 +191,13 @@ impl Redis {
         Answer::Done
     }
 
-    pub(crate) fn renew(&mut self, conn_id: ConnId, wanted: &Record) -> Answer {
+    pub(crate) fn renew(
+        &mut self,
+        conn_id: ConnId,
+        wanted: &Record,
+        left: &BTreeMap<ChannelName, FeedId>,
+        heard: FeedId,
+    ) -> Answer {
         if let Some(later) = self.later(conn_id, wanted.turn) {
             return Answer::Later(later);
         }
@@ -183,6 +218,14 @@ impl Redis {
         }
         let is_quiet = !self.is(Mutation::RenewTells);
         self.set_here(conn_id, false, is_quiet);
+        for (channel, id) in left {
+            let joined = self.joined.get(&(conn_id, channel.clone()));
+            if joined.is_none_or(|joined| joined < id) {
+                // Redis may have lost that the connection has left the channel.
+                let record = self.records.get_mut(&conn_id).unwrap();
+                record.read.remove(channel);
+            }
+        }
         let record = self.records.get_mut(&conn_id).unwrap();
         if record.born < wanted.born {
             // It is the record of a connection with the same id that had ended.
@@ -191,12 +234,26 @@ impl Redis {
         (record.node, record.turn, record.born) = (wanted.node, wanted.turn, wanted.born);
         record.open.clone_from(&wanted.open);
         for (channel, position) in &wanted.read {
+            let left = self.left.get(&(conn_id, channel.clone()));
+            let is_left = left.is_some_and(|id| *id > heard);
+            if is_left && self.mutation != Some(Mutation::RenewRejoins) {
+                continue;
+            }
             let known = record.read.entry(channel.clone()).or_insert(*position);
             *known = *position.max(known);
         }
         let read = record.read.clone();
         self.set_here(conn_id, wanted.is_here, is_quiet);
-        Answer::Renewed(read)
+        Answer::Renewed {
+            read,
+            fed: self.fed(),
+        }
+    }
+
+    /// Forgets what a connection has left and joined. The record says it.
+    fn forget_changes(&mut self, conn_id: ConnId) {
+        self.left.retain(|(id, _), _| *id != conn_id);
+        self.joined.retain(|(id, _), _| *id != conn_id);
     }
 
     /// Makes a connection present or absent in all its channels.

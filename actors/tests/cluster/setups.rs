@@ -8,6 +8,7 @@ pub(crate) struct Budget {
     pub(crate) resets: u8,
     pub(crate) posts: u8,
     pub(crate) subscribes: u8,
+    pub(crate) unsubscribes: u8,
     pub(crate) disconnects: u8,
     pub(crate) crashes: u8,
     pub(crate) stops: u8,
@@ -56,7 +57,8 @@ pub(crate) fn large_setups() -> Vec<Setup> {
             resets: 6,
             posts: 6,
             disconnects: 1,
-            subscribes: 2,
+            subscribes: 3,
+            unsubscribes: 2,
             hasty: u8::MAX,
             ..Budget::default()
         },
@@ -90,6 +92,7 @@ pub(crate) fn large_setups() -> Vec<Setup> {
                 (budget.saves, budget.rollbacks, budget.resets) = (1, 1, 0);
                 (budget.connects, budget.opens, budget.disconnects) = (0, 3, 0);
                 (budget.posts, budget.subscribes, budget.hasty) = (3, 0, 0);
+                (budget.crashes, budget.unsubscribes) = (1, 0);
             })
         },
         Setup {
@@ -162,6 +165,10 @@ pub(crate) fn setups() -> Vec<Setup> {
         with("takeover", |budget| budget.opens = 2),
         with("delivery", |budget| (budget.opens, budget.posts) = (1, 2)),
         with("crash", |budget| (budget.opens, budget.crashes) = (2, 1)),
+        with("leave", |budget| {
+            (budget.opens, budget.posts) = (1, 1);
+            (budget.subscribes, budget.unsubscribes, budget.hasty) = (1, 1, 0);
+        }),
         with("stop", |budget| {
             (budget.opens, budget.stops, budget.posts) = (2, 1, 1);
         }),

@@ -150,6 +150,14 @@ impl World {
                 };
                 self.nodes[node].push(call, Purpose::Nobody);
             }
+            Action::Unsubscribe { client, node } => {
+                spend(&mut budget.unsubscribes);
+                let call = Call::Unsubscribe {
+                    conn_id: self.clients[client].conn_id,
+                    channel: other_channel(),
+                };
+                self.nodes[node].push(call, Purpose::Nobody);
+            }
             Action::Disconnect { client, node } => {
                 spend(&mut budget.disconnects);
                 let call = Call::End {

@@ -42,6 +42,13 @@ pub enum Call<E> {
         /// The channel.
         channel: ChannelName,
     },
+    /// Removes a channel from a connection.
+    Unsubscribe {
+        /// The connection.
+        conn_id: ConnId,
+        /// The channel.
+        channel: ChannelName,
+    },
     /// Takes the next turn of a connection, because its client has opened a transport here. The
     /// connection is present from then on.
     Take {
@@ -78,6 +85,12 @@ pub enum Call<E> {
         conn_id: ConnId,
         /// The record.
         record: Record,
+        /// The channels that the connection has left, and the entries of the feed that say so. It is
+        /// not in them, unless it was subscribed to them again later.
+        left: BTreeMap<ChannelName, FeedId>,
+        /// The last entry of the feed that the record has. What the connection has left later, it
+        /// is not in again.
+        heard: FeedId,
     },
     /// Lists the connections whose records name a node.
     List {
@@ -141,7 +154,12 @@ pub enum Answer<E> {
     /// The connection has this later turn. Nothing was done.
     Later(Turn),
     /// `Connect`: the record was made.
-    Connected(Record),
+    Connected {
+        /// The record.
+        record: Record,
+        /// The last entry of the feed then. Only later ones are about the connection.
+        fed: FeedId,
+    },
     /// `Connect`: the connection has a record. Nothing was done.
     Known,
     /// `Take`: the turn was taken.
@@ -151,9 +169,16 @@ pub enum Answer<E> {
         /// The end of the log of each channel. Other nodes may have sent the entries up to here to
         /// the client.
         ends: BTreeMap<ChannelName, u64>,
+        /// The entry of the feed that tells of the turn. The record has what earlier ones say.
+        fed: FeedId,
     },
-    /// `Renew`: the record was written. It has these channels.
-    Renewed(Read),
+    /// `Renew`: the record was written.
+    Renewed {
+        /// The channels of the record.
+        read: Read,
+        /// The last entry of the feed then.
+        fed: FeedId,
+    },
     /// `List`: the connections.
     Listed(Vec<Listed>),
     /// `Post`: the message is in the log, or was posted before under the same number.
@@ -186,6 +211,8 @@ pub struct Loaded<E> {
     pub whole_since: Epoch,
     /// The entries, oldest first.
     pub entries: Vec<E>,
+    /// The last entry of the feed then.
+    pub fed: FeedId,
 }
 
 /// The id of an entry of the feed: the term in which it was made, and its number in that term.
@@ -238,6 +265,15 @@ pub enum Fed<E> {
         channel: ChannelName,
         /// Where the place of the connection begins.
         place: Position,
+    },
+    /// A channel was removed from a connection.
+    Unsubscribed {
+        /// The connection.
+        conn_id: ConnId,
+        /// Its latest turn.
+        turn: Turn,
+        /// The channel.
+        channel: ChannelName,
     },
     /// A connection has ended. The turn was its latest one.
     Ended {

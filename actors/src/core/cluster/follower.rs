@@ -1,22 +1,24 @@
 //! A node's copy of a log, which follows the feed.
 
+use crate::core::cluster::call::FeedId;
 use crate::core::log::{Located, locate};
 use crate::core::record::LogState;
 use crate::position::{Epoch, Position};
 
 /// How far a node's copy of a log goes.
+///
+/// A copy that was just read may be ahead of the feed that the node has read. It is not used before
+/// the node has come as far: the node may not know yet that a client has left the channel.
 #[derive(Clone, PartialEq, Eq, Hash, Debug, Default)]
 pub struct Follower {
     /// The numbering of the copy; `None` before the log was read.
     log: Option<LogState>,
     /// The first epoch since which no entry was lost.
     whole_since: Option<Epoch>,
-    /// Whether the copy must be read anew.
-    is_stale: bool,
-    /// Whether a log that is being read now must be read once more.
-    is_outdated: bool,
-    /// The last entry that the feed had while the copy was stale.
-    passed: Option<Position>,
+    /// The last entry of the feed when the log was read.
+    read_at: FeedId,
+    /// The entry of the feed that the log must not be read before.
+    not_before: FeedId,
 }
 
 /// What to do with an entry of the feed.
@@ -33,58 +35,49 @@ pub enum Follow {
 impl Follower {
     /// Creates a follower that has to read the log first.
     pub fn new() -> Self {
-        Self {
-            is_stale: true,
-            ..Self::default()
-        }
+        Self::default()
     }
 
-    /// Decides what to do with an entry of the feed.
-    pub fn follow(&mut self, position: Position) -> Follow {
-        let (epoch, offset) = position;
-        if let Some(log) = &mut self.log
-            && !self.is_stale
-            && log.epoch == epoch
-        {
-            if offset <= log.end {
+    /// Decides what to do with an entry of the feed that appends to the log.
+    pub fn follow(&mut self, id: FeedId, (epoch, offset): Position) -> Follow {
+        if !self.must_load() {
+            if id <= self.read_at {
                 return Follow::Skip;
             }
-            if offset == log.end + 1 {
+            if let Some(log) = &mut self.log
+                && log.epoch == epoch
+                && offset == log.end + 1
+            {
                 log.end = offset;
                 return Follow::Append;
             }
         }
-        self.is_stale = true;
-        self.passed = Some(position);
+        self.distrust(id);
         Follow::Load
     }
 
-    /// Notes that entries of the feed were missed, or that Redis may have lost some.
-    pub fn distrust(&mut self) {
-        (self.is_stale, self.is_outdated) = (true, true);
+    /// Notes that the log must be read anew, not before this entry of the feed.
+    pub fn distrust(&mut self, id: FeedId) {
+        self.not_before = id.max(self.not_before);
     }
 
-    /// Notes that the log is being read.
-    pub fn load(&mut self) {
-        self.is_outdated = false;
-    }
-
-    /// Notes that the log was read. It stays stale if the node has lost its trust meanwhile, or the
-    /// feed has had an entry that is not among those that were read.
-    pub fn loaded(&mut self, log: LogState, whole_since: Epoch) {
-        let is_missing = |position| match locate(log.epoch, &log.former, position) {
-            Some(Located::Here(offset)) => offset > log.end,
-            Some(Located::Before(_) | Located::Beyond(_)) => false,
-            None => true,
-        };
-        self.is_stale = self.passed.take().is_some_and(is_missing) || self.is_outdated;
+    /// Notes that the log was read. `read_at` was the last entry of the feed then.
+    pub fn loaded(&mut self, log: LogState, whole_since: Epoch, read_at: FeedId) {
         self.log = Some(log);
         self.whole_since = Some(whole_since);
+        self.read_at = read_at;
     }
 
-    /// Returns the numbering of the copy; `None` if it must be read anew.
-    pub fn log(&self) -> Option<&LogState> {
-        self.log.as_ref().filter(|_| !self.is_stale)
+    /// Returns whether the log must be read.
+    pub fn must_load(&self) -> bool {
+        self.log.is_none() || self.read_at < self.not_before
+    }
+
+    /// Returns the numbering of the copy, for a node that has read the feed up to this entry;
+    /// `None` if the copy must not be used now.
+    pub fn log(&self, read_to: FeedId) -> Option<&LogState> {
+        let is_usable = !self.must_load() && self.read_at <= read_to;
+        self.log.as_ref().filter(|_| is_usable)
     }
 
     /// Returns what a client's position means in this log; `None` if it is of another log, or the

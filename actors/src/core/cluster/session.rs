@@ -9,7 +9,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::core::cluster::call::{Answer, Call, Fed, Read, Record, Turn};
+use crate::core::cluster::call::{Answer, Call, Fed, FeedId, Read, Record, Turn};
 use crate::name::{ChannelName, ConnId};
 use crate::position::Position;
 
@@ -32,7 +32,15 @@ pub struct Session {
     ends: BTreeMap<ChannelName, u64>,
     /// Whether the turn counts as open, until its transport reports.
     is_open: bool,
+    /// The last entry of the feed that the record has. Earlier ones are ignored.
+    heard: FeedId,
+    /// The channels that the connection has left lately, and the entries of the feed that say so.
+    left: BTreeMap<ChannelName, FeedId>,
 }
+
+/// The most channels that a session remembers as left. If Redis loses that the connection has left
+/// an older one, the connection is in the channel again.
+const REMEMBERED_AS_LEFT: usize = 100;
 
 /// The transport of a session.
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
@@ -61,6 +69,11 @@ pub enum Effect {
         /// The offset up to which entries are marked as caught up.
         missed_up_to: u64,
     },
+    /// The transport is detached from the log of a channel, which the connection has left.
+    Detach {
+        /// The channel.
+        channel: ChannelName,
+    },
     /// The transport is told to end, and reports with [`Session::lost`]. A long-poll that was
     /// answered reports that its client has read the answer, unless the client has reset its
     /// socket.
@@ -71,20 +84,26 @@ pub enum Effect {
 }
 
 impl Session {
-    /// Creates the session of a transport that has taken a turn. [`Session::begin`] must follow.
-    pub fn of_transport(conn_id: ConnId, record: Record, ends: BTreeMap<ChannelName, u64>) -> Self {
+    /// Creates the session of a transport that has taken a turn. `since` is the entry of the feed
+    /// that tells of it. [`Session::begin`] must follow.
+    pub fn of_transport(
+        conn_id: ConnId,
+        record: Record,
+        ends: BTreeMap<ChannelName, u64>,
+        since: FeedId,
+    ) -> Self {
         let mut others = record.open.clone();
         others.remove(&record.turn);
         Self {
             transport: TransportState::Waits(others.into_keys().collect()),
             ends,
             is_open: true,
-            ..Self::of_connect(conn_id, record)
+            ..Self::of_connect(conn_id, record, since)
         }
     }
 
     /// Creates the session of a connection whose client does not listen. Its timers run.
-    pub fn of_connect(conn_id: ConnId, record: Record) -> Self {
+    pub fn of_connect(conn_id: ConnId, record: Record, since: FeedId) -> Self {
         Self {
             conn_id,
             is_here: record.is_here,
@@ -95,6 +114,8 @@ impl Session {
             transport: TransportState::None,
             ends: BTreeMap::new(),
             is_open: false,
+            heard: since,
+            left: BTreeMap::new(),
         }
     }
 
@@ -119,6 +140,8 @@ impl Session {
             Some(Call::Renew {
                 conn_id,
                 record: self.confirmed(),
+                left: self.left.clone(),
+                heard: self.heard,
             })
         } else if self.is_here && !self.record.is_here {
             Some(Call::Leave { conn_id, turn })
@@ -144,12 +167,15 @@ impl Session {
             (Call::End { .. }, Answer::Done) | (_, Answer::Later(_) | Answer::Unknown) => {
                 return self.stop();
             }
-            (Call::Renew { record, .. }, Answer::Renewed(read)) => {
+            (Call::Renew { record, .. }, Answer::Renewed { read, fed }) => {
                 (self.is_doubtful, self.is_here) = (false, record.is_here);
-                let channels = read.iter();
-                return channels
-                    .flat_map(|(channel, place)| self.subscribed(channel, *place))
-                    .collect();
+                let mut effects = Vec::new();
+                for (channel, place) in read {
+                    if self.left.get(channel).is_none_or(|left| left <= fed) {
+                        effects.extend(self.subscribed(channel, *place));
+                    }
+                }
+                return effects;
             }
             (Call::Leave { .. }, Answer::Done) => self.is_here = false,
             _ => {}
@@ -159,7 +185,11 @@ impl Session {
 
     /// Notes an entry of the feed. The entries that the node reads between the call that takes a
     /// turn and its answer must be noted too, once the session exists.
-    pub fn read_feed<E>(&mut self, fed: &Fed<E>) -> Vec<Effect> {
+    pub fn read_feed<E>(&mut self, id: FeedId, fed: &Fed<E>) -> Vec<Effect> {
+        if id <= self.heard {
+            return Vec::new();
+        }
+        self.heard = id;
         match fed {
             Fed::Fenced { .. } => self.is_doubtful = true,
             Fed::Taken { conn_id, turn, .. }
@@ -185,6 +215,13 @@ impl Session {
                 place,
             } if *conn_id == self.conn_id && *turn >= self.record.born => {
                 return self.subscribed(channel, *place);
+            }
+            Fed::Unsubscribed {
+                conn_id,
+                turn,
+                channel,
+            } if *conn_id == self.conn_id && *turn >= self.record.born => {
+                return self.unsubscribed(id, channel);
             }
             Fed::Ended { conn_id, turn }
                 if *conn_id == self.conn_id && *turn >= self.record.turn =>
@@ -219,7 +256,22 @@ impl Session {
         self.begin()
     }
 
+    fn unsubscribed(&mut self, id: FeedId, channel: &ChannelName) -> Vec<Effect> {
+        self.left.insert(channel.clone(), id);
+        if self.left.len() > REMEMBERED_AS_LEFT {
+            let oldest = self.left.iter().min_by_key(|(_, id)| **id);
+            let oldest = oldest.map(|(channel, _)| channel.clone());
+            oldest.and_then(|channel| self.left.remove(&channel));
+        }
+        if self.record.read.remove(channel).is_none() || self.transport != TransportState::Listens {
+            return Vec::new();
+        }
+        let channel = channel.clone();
+        vec![Effect::Detach { channel }]
+    }
+
     fn subscribed(&mut self, channel: &ChannelName, place: Position) -> Vec<Effect> {
+        self.left.remove(channel);
         if self.record.read.contains_key(channel) {
             return Vec::new();
         }

@@ -39,16 +39,23 @@ pub fn answer(call: &Call<Bytes>, value: &Value) -> Readable<Answer<Bytes>> {
         "unknown" => Answer::Unknown,
         "known" => Answer::Known,
         "later" => Answer::Later(Turn(number(part(1)?)?)),
-        "connected" => Answer::Connected(record(part(1)?)?),
+        "connected" => Answer::Connected {
+            record: record(part(1)?)?,
+            fed: feed_id(text(part(2)?)?)?,
+        },
         "taken" => {
             let ends = pairs(part(2)?)?;
             let ends = ends.map(|(channel, end)| Ok((name(channel)?, number(end)?)));
             Answer::Taken {
                 record: record(part(1)?)?,
                 ends: ends.collect::<Readable<_>>()?,
+                fed: feed_id(text(part(3)?)?)?,
             }
         }
-        "renewed" => Answer::Renewed(positions(pairs(part(1)?)?)?),
+        "renewed" => Answer::Renewed {
+            read: positions(pairs(part(1)?)?)?,
+            fed: feed_id(text(part(2)?)?)?,
+        },
         "listed" => Answer::Listed(listed(part(1)?)?),
         "posted" => Answer::Posted {
             fed: feed_id(text(part(1)?)?)?,
@@ -60,6 +67,7 @@ pub fn answer(call: &Call<Bytes>, value: &Value) -> Readable<Answer<Bytes>> {
                 log,
                 whole_since,
                 entries: entries.collect::<Readable<_>>()?,
+                fed: feed_id(text(part(3)?)?)?,
             })
         }
         _ => return Err(unreadable(value)),
@@ -130,6 +138,11 @@ pub fn fed(entry: &Value) -> Readable<(FeedId, Option<Fed<Bytes>>)> {
                 place: position(place)?,
             }
         }
+        "U" => Fed::Unsubscribed {
+            conn_id: conn_id(target)?,
+            turn: Turn(number(next()?.1)?),
+            channel: name(next()?.1)?,
+        },
         "E" => Fed::Ended {
             conn_id: conn_id(target)?,
             turn: Turn(number(next()?.1)?),

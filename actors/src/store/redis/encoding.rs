@@ -1,10 +1,12 @@
 //! Writes calls as the arguments of scripts.
 
+use std::collections::BTreeMap;
+
 use bytes::Bytes;
 use redis::Cmd;
 
-use crate::core::cluster::call::{Call, NodeId, Read, Record, Term};
-use crate::name::ConnId;
+use crate::core::cluster::call::{Call, FeedId, NodeId, Read, Record, Term};
+use crate::name::{ChannelName, ConnId};
 use crate::position::Position;
 use crate::store::redis::scripts::{Script, Scripts};
 
@@ -47,6 +49,9 @@ fn arguments(call: &Call<Bytes>) -> (Script, Vec<Bytes>) {
         Call::Subscribe { conn_id, channel } => {
             (Script::Subscribe, vec![id(*conn_id), text(channel)])
         }
+        Call::Unsubscribe { conn_id, channel } => {
+            (Script::Unsubscribe, vec![id(*conn_id), text(channel)])
+        }
         Call::Take { conn_id } => (Script::Take, vec![id(*conn_id)]),
         Call::Report {
             conn_id,
@@ -62,7 +67,12 @@ fn arguments(call: &Call<Bytes>) -> (Script, Vec<Bytes>) {
             let turn = turn.map_or_else(Bytes::new, |turn| number(turn.0));
             (Script::End, vec![id(*conn_id), turn])
         }
-        Call::Renew { conn_id, record } => (Script::Renew, renewal(*conn_id, record)),
+        Call::Renew {
+            conn_id,
+            record,
+            left,
+            heard,
+        } => (Script::Renew, renewal(*conn_id, record, left, *heard)),
         Call::List { node } => (Script::List, vec![number(node.0)]),
         Call::Post { channel, message } => (Script::Post, vec![text(channel), message.clone()]),
         Call::Load { channel } => (Script::Load, vec![text(channel)]),
@@ -72,7 +82,12 @@ fn arguments(call: &Call<Bytes>) -> (Script, Vec<Bytes>) {
     }
 }
 
-fn renewal(conn_id: ConnId, record: &Record) -> Vec<Bytes> {
+fn renewal(
+    conn_id: ConnId,
+    record: &Record,
+    left: &BTreeMap<ChannelName, FeedId>,
+    heard: FeedId,
+) -> Vec<Bytes> {
     let flag = |is_set| Bytes::from_static(if is_set { b"1" } else { b"0" });
     let mut arguments = vec![
         id(conn_id),
@@ -82,7 +97,11 @@ fn renewal(conn_id: ConnId, record: &Record) -> Vec<Bytes> {
         number(record.born.0),
         flag(record.is_here),
         flag(record.open.contains_key(&record.turn)),
+        entry(heard),
+        number(left.len() as u64),
     ];
+    let left = left.iter();
+    arguments.extend(left.flat_map(|(channel, id)| [text(channel), entry(*id)]));
     arguments.extend(positions(&record.read));
     arguments
 }
@@ -94,6 +113,11 @@ fn positions(read: &Read) -> impl Iterator<Item = Bytes> {
 
 fn place((epoch, offset): Position) -> Bytes {
     format!("{} {offset}", u64::from(epoch)).into()
+}
+
+/// Writes the id of an entry of the feed. Redis counts from 0 in each term.
+fn entry((Term(term), number): FeedId) -> Bytes {
+    format!("{term}-{}", number.saturating_sub(1)).into()
 }
 
 fn id(conn_id: ConnId) -> Bytes {

@@ -10,6 +10,8 @@ pub enum Script {
     Connect,
     /// `Call::Subscribe`.
     Subscribe,
+    /// `Call::Unsubscribe`.
+    Unsubscribe,
     /// `Call::Take`.
     Take,
     /// `Call::Report`.
@@ -37,9 +39,10 @@ pub enum Script {
 }
 
 impl Script {
-    const ALL: [Self; 14] = [
+    const ALL: [Self; 15] = [
         Self::Connect,
         Self::Subscribe,
+        Self::Unsubscribe,
         Self::Take,
         Self::Report,
         Self::Leave,
@@ -61,6 +64,7 @@ impl Script {
         let (parts, body): (&[&str], &str) = match self {
             Self::Connect => (&[LOGS, RECORDS], include_str!("scripts/connect.lua")),
             Self::Subscribe => (&[LOGS, RECORDS], include_str!("scripts/subscribe.lua")),
+            Self::Unsubscribe => (&[LOGS, RECORDS], include_str!("scripts/unsubscribe.lua")),
             Self::Take => (&[LOGS, RECORDS], include_str!("scripts/take.lua")),
             Self::Report => (&[LOGS, RECORDS], include_str!("scripts/report.lua")),
             Self::Leave => (&[LOGS, RECORDS], include_str!("scripts/leave.lua")),

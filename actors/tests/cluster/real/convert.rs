@@ -43,6 +43,7 @@ pub(crate) fn call_with_bytes(call: &Call) -> call::Call<Bytes> {
             channels,
         },
         Call::Subscribe { conn_id, channel } => To::Subscribe { conn_id, channel },
+        Call::Unsubscribe { conn_id, channel } => To::Unsubscribe { conn_id, channel },
         Call::Take { conn_id } => To::Take { conn_id },
         Call::Report {
             conn_id,
@@ -55,7 +56,17 @@ pub(crate) fn call_with_bytes(call: &Call) -> call::Call<Bytes> {
         },
         Call::Leave { conn_id, turn } => To::Leave { conn_id, turn },
         Call::End { conn_id, turn } => To::End { conn_id, turn },
-        Call::Renew { conn_id, record } => To::Renew { conn_id, record },
+        Call::Renew {
+            conn_id,
+            record,
+            left,
+            heard,
+        } => To::Renew {
+            conn_id,
+            record,
+            left,
+            heard,
+        },
         Call::List { node } => To::List { node },
         Call::Post { channel, message } => To::Post {
             channel,
@@ -76,16 +87,17 @@ pub(crate) fn answer_with_numbers(answer: call::Answer<Bytes>) -> Answer {
         From::OtherTerm(term) => Answer::OtherTerm(term),
         From::Unknown => Answer::Unknown,
         From::Later(turn) => Answer::Later(turn),
-        From::Connected(record) => Answer::Connected(record),
+        From::Connected { record, fed } => Answer::Connected { record, fed },
         From::Known => Answer::Known,
-        From::Taken { record, ends } => Answer::Taken { record, ends },
-        From::Renewed(read) => Answer::Renewed(read),
+        From::Taken { record, ends, fed } => Answer::Taken { record, ends, fed },
+        From::Renewed { read, fed } => Answer::Renewed { read, fed },
         From::Listed(listed) => Answer::Listed(listed),
         From::Posted { fed } => Answer::Posted { fed },
         From::Loaded(loaded) => Answer::Loaded(Loaded {
             log: loaded.log,
             whole_since: loaded.whole_since,
             entries: loaded.entries.iter().map(to_number).collect(),
+            fed: loaded.fed,
         }),
     }
 }
@@ -134,6 +146,15 @@ pub(crate) fn fed_with_numbers(entry: &Value) -> (FeedId, Fed) {
             turn,
             channel,
             place,
+        },
+        From::Unsubscribed {
+            conn_id,
+            turn,
+            channel,
+        } => Fed::Unsubscribed {
+            conn_id,
+            turn,
+            channel,
         },
         From::Ended { conn_id, turn } => Fed::Ended { conn_id, turn },
     };

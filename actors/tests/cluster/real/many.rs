@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
-use channelstream_actors::core::cluster::call::{Answer, Call, NodeId, Term};
+use channelstream_actors::core::cluster::call::{Answer, Call, FeedId, NodeId, Term};
 use channelstream_actors::name::{ChannelName, ConnId, UserName};
 use channelstream_actors::store::redis::decoding;
 use channelstream_actors::store::redis::encoding::Sender;
@@ -50,11 +50,11 @@ async fn a_connection_may_have_a_thousand_channels() {
         user: UserName::new("alice"),
         channels: channels.collect(),
     };
-    let Answer::Connected(record) = make(connect).await else {
+    let Answer::Connected { record, .. } = make(connect).await else {
         panic!("not connected")
     };
     assert_eq!(record.read.len(), CHANNELS);
-    let Answer::Taken { record, ends } = make(Call::Take { conn_id }).await else {
+    let Answer::Taken { record, ends, .. } = make(Call::Take { conn_id }).await else {
         panic!("not taken")
     };
     assert_eq!(ends.len(), CHANNELS);
@@ -66,9 +66,17 @@ async fn a_connection_may_have_a_thousand_channels() {
     assert_eq!(make(report).await, Answer::Done);
     let turn = record.turn;
     assert_eq!(make(Call::Leave { conn_id, turn }).await, Answer::Done);
-    let read = record.read.clone();
-    let renew = Call::Renew { conn_id, record };
-    assert_eq!(make(renew).await, Answer::Renewed(read));
+    let expected = record.read.clone();
+    let renew = Call::Renew {
+        conn_id,
+        record,
+        left: [].into(),
+        heard: FeedId::default(),
+    };
+    let Answer::Renewed { read, .. } = make(renew).await else {
+        panic!("not renewed")
+    };
+    assert_eq!(read, expected);
     let end = Call::End {
         conn_id,
         turn: None,

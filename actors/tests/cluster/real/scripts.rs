@@ -128,7 +128,7 @@ impl Pair {
         } else {
             other_channel()
         };
-        match random.below(16) {
+        match random.below(17) {
             0..3 => {
                 let channels = match random.below(3) {
                     0 => [channel()].into(),
@@ -171,6 +171,10 @@ impl Pair {
                 }
             }
             13 => Call::Load { channel: name },
+            14 => Call::Unsubscribe {
+                conn_id,
+                channel: name,
+            },
             _ => {
                 self.posted += 1;
                 Call::Post {
@@ -194,6 +198,13 @@ impl Pair {
         read
     }
 
+    /// Returns the id of one of the last entries of the feed.
+    fn any_entry(&mut self) -> FeedId {
+        let back = self.random.below(12);
+        let entry = self.model.feed.iter().rev().nth(back);
+        entry.map_or_else(FeedId::default, |(id, _)| *id)
+    }
+
     /// Returns the renewal of a record that was answered before, or of a similar one.
     fn any_renewal(&mut self) -> Call {
         if self.records.is_empty() {
@@ -206,7 +217,20 @@ impl Pair {
         if self.random.below(2) == 0 {
             record.read.extend(self.any_read());
         }
-        Call::Renew { conn_id, record }
+        let mut left = BTreeMap::new();
+        for name in [channel(), other_channel()] {
+            if self.random.below(4) == 0 {
+                record.read.remove(&name);
+                left.insert(name, self.any_entry());
+            }
+        }
+        let heard = self.any_entry();
+        Call::Renew {
+            conn_id,
+            record,
+            left,
+            heard,
+        }
     }
 
     /// Makes a call to both, and compares the answers.
@@ -231,7 +255,7 @@ impl Pair {
         let kind = format!("{answer:?}");
         let kind = kind.split(['(', ' ']).next().unwrap_or_default();
         self.answers.insert(kind.to_owned());
-        if let Answer::Connected(record) | Answer::Taken { record, .. } = answer
+        if let Answer::Connected { record, .. } | Answer::Taken { record, .. } = answer
             && let call::Call::Connect { conn_id, .. } | call::Call::Take { conn_id } = call
         {
             self.records.push((conn_id, record));

@@ -14,7 +14,10 @@
 --   gone       set: the nodes that may not call any more
 --   beats      hash: node -> the number of its beats
 --   n:CONN     hash: the record of a connection: user, node, turn, born, here ('1' or '0'),
---              r:CHANNEL -> 'EPOCH OFFSET', o:TURN -> node
+--              r:CHANNEL -> 'EPOCH OFFSET', o:TURN -> node,
+--              x:CHANNEL -> the entry of the feed that says that the connection has left the
+--              channel, j:CHANNEL -> the one that says that it was subscribed to it (both since the
+--              latest turn was taken)
 --   s:NODE     set: the connections whose records name the node
 --   e:CONN     set for two minutes after a connection has ended
 --   c:CHANNEL  hash: the log of a channel: epoch, start, end, former ('EPOCH END ' for each former

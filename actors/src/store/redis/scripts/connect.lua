@@ -12,4 +12,4 @@ for index = 6, #ARGV do
   join(conn, ARGV[index])
 end
 set_here(conn, record(conn), '1')
-return { 'connected', run('HGETALL', key) }
+return { 'connected', run('HGETALL', key), fed() }

@@ -34,6 +34,13 @@ local function join(conn, channel)
   return place
 end
 
+-- Removes a channel from a record.
+local function part(conn, it, channel)
+  it['r:' .. channel] = nil
+  run('HDEL', root .. 'n:' .. conn, 'r:' .. channel)
+  run('HINCRBY', root .. 'c:' .. channel, 'conns', -1)
+end
+
 -- Counts a connection that has come or gone, and tells the channel if it is the user's first or
 -- last one.
 local function count(channel, user, here, is_quiet)
@@ -76,14 +83,14 @@ local function later(it, turn)
   end
 end
 
--- Returns whether a position is behind another one.
-local function is_behind(position, other)
-  local epoch, offset = string.match(position, '(%d+) (%d+)')
-  local other_epoch, other_offset = string.match(other, '(%d+) (%d+)')
-  if epoch == other_epoch then
-    return tonumber(offset) > tonumber(other_offset)
+-- Returns whether a position in a log, or an entry of the feed, is behind another one.
+local function is_behind(it, other)
+  local first, second = string.match(it, '(%d+)%D(%d+)')
+  local other_first, other_second = string.match(other, '(%d+)%D(%d+)')
+  if first == other_first then
+    return tonumber(second) > tonumber(other_second)
   end
-  return tonumber(epoch) > tonumber(other_epoch)
+  return tonumber(first) > tonumber(other_first)
 end
 
 -- Notes up to where a client has read: channels and positions from ARGV[first] on.

@@ -1,9 +1,11 @@
--- CONN, USER, NODE, TURN, BORN, HERE, OPEN ('1' if the turn has not reported, else '0'),
--- (CHANNEL, POSITION)...: writes the record of a connection as its node knows it. The channels are
--- not told of it.
+-- CONN, USER, NODE, TURN, BORN, HERE, OPEN ('1' if the turn has not reported, else '0'), HEARD,
+-- COUNT, (CHANNEL, ID)..., (CHANNEL, POSITION)...: writes the record of a connection as its node
+-- knows it. HEARD is the last entry of the feed that the record has. COUNT is the number of channels
+-- that the connection has left, each with the entry of the feed that says so. The channels are not
+-- told of it.
 local conn, user, owner, turn, born = ARGV[4], ARGV[5], ARGV[6], ARGV[7], ARGV[8]
-local here, is_open = ARGV[9], ARGV[10]
-local key, first = root .. 'n:' .. conn, 11
+local here, is_open, heard = ARGV[9], ARGV[10], ARGV[11]
+local key, first = root .. 'n:' .. conn, 13 + 2 * tonumber(ARGV[12])
 local it = record(conn)
 local refused = it and later(it, turn)
 if refused then
@@ -20,12 +22,17 @@ for index = first, #ARGV, 2 do
   touch(ARGV[index])
 end
 set_here(conn, it, '0', true)
+for index = 13, first - 1, 2 do
+  local channel, joined = ARGV[index], it['j:' .. ARGV[index]]
+  if it['r:' .. channel] and not (joined and is_behind(joined, ARGV[index + 1])) then
+    -- Redis may have lost that the connection has left the channel.
+    part(conn, it, channel)
+  end
+end
 if tonumber(it.born) < tonumber(born) then
   -- It is the record of a connection with the same id that had ended.
   for _, channel in ipairs(channels_of(it)) do
-    run('HDEL', key, 'r:' .. channel)
-    run('HINCRBY', root .. 'c:' .. channel, 'conns', -1)
-    it['r:' .. channel] = nil
+    part(conn, it, channel)
   end
 end
 for field in pairs(it) do
@@ -40,7 +47,8 @@ move(conn, it, owner)
 run('HSET', key, 'turn', turn, 'born', born)
 for index = first, #ARGV, 2 do
   local field, position = 'r:' .. ARGV[index], ARGV[index + 1]
-  if not it[field] then
+  local left = it['x:' .. ARGV[index]]
+  if not it[field] and not (left and is_behind(left, heard)) then
     it[field] = position
     run('HSET', key, field, position)
     run('HINCRBY', root .. 'c:' .. ARGV[index], 'conns', 1)
@@ -53,4 +61,4 @@ for _, channel in ipairs(channels_of(it)) do
   read[#read + 1] = channel
   read[#read + 1] = it['r:' .. channel]
 end
-return { 'renewed', read }
+return { 'renewed', read, fed() }

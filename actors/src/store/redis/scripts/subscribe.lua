@@ -9,6 +9,8 @@ if not it['r:' .. channel] then
   if it.here == '1' then
     count(channel, it.user, '1')
   end
-  feed('S', conn, 't', it.turn, channel, place)
+  local id = feed('S', conn, 't', it.turn, channel, place)
+  run('HDEL', root .. 'n:' .. conn, 'x:' .. channel)
+  run('HSET', root .. 'n:' .. conn, 'j:' .. channel, id)
 end
 return { 'done' }

@@ -6,13 +6,14 @@ if not it then
 end
 local key, turn = root .. 'n:' .. conn, text(run('INCR', root .. 'turns'))
 for field, open_at in pairs(it) do
-  if string.sub(field, 1, 2) == 'o:' and run('SISMEMBER', root .. 'gone', open_at) == 1 then
+  local kind = string.sub(field, 1, 2)
+  if kind == 'x:' or kind == 'j:' or (kind == 'o:' and run('SISMEMBER', root .. 'gone', open_at) == 1) then
     run('HDEL', key, field)
   end
 end
 run('HSET', key, 'turn', turn, 'o:' .. turn, node)
 move(conn, it, node)
-feed('T', conn, 't', turn, 'n', node)
+local taken = feed('T', conn, 't', turn, 'n', node)
 local ends = {}
 for _, channel in ipairs(channels_of(it)) do
   local _, offset = touch(channel)
@@ -20,4 +21,4 @@ for _, channel in ipairs(channels_of(it)) do
   ends[#ends + 1] = offset
 end
 set_here(conn, it, '1')
-return { 'taken', run('HGETALL', key), ends }
+return { 'taken', run('HGETALL', key), ends, taken }
