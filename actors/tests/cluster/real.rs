@@ -3,5 +3,6 @@
 mod convert;
 mod lane;
 mod many;
+mod node;
 mod scripts;
 mod server;

@@ -1,186 +1,20 @@
 //! The lane and the reader of a node, while connections break and Redis ends and starts.
 
-use std::cell::RefCell;
-use std::collections::BTreeMap;
+use std::cell::Cell;
 use std::rc::Rc;
 use std::time::{Duration, Instant};
 
 use actix::prelude::*;
-use bytes::Bytes;
-use channelstream_actors::core::cluster::call::{Answer, Call, Fed, FeedId, NodeId};
-use channelstream_actors::name::{ChannelName, ConnId, UserName};
-use channelstream_actors::store::redis::lane::{LaneActor, Make, NotDone};
+use channelstream_actors::core::cluster::call::{Answer, Call, FeedId};
+use channelstream_actors::store::redis::lane::NotDone;
 use channelstream_actors::store::redis::reader::{News, ReaderActor};
 use redis::aio::MultiplexedConnection;
 use tokio::time::sleep;
 
+use super::node::{Keeper, Outcomes, TestNode, count, for_time};
 use super::server::RedisServer;
 use crate::scaled;
 use crate::world::channel;
-
-/// The number of callers that post at the same time.
-const CALLERS: usize = 8;
-
-/// What happened to each message.
-type Outcomes = BTreeMap<String, Result<(), NotDone>>;
-
-/// An actor that keeps what it reads of the feed.
-#[derive(Clone, Default)]
-struct Keeper(Rc<RefCell<Vec<News>>>);
-
-impl Actor for Keeper {
-    type Context = Context<Self>;
-}
-
-impl Handler<News> for Keeper {
-    type Result = ();
-
-    fn handle(&mut self, news: News, _: &mut Self::Context) {
-        self.0.borrow_mut().push(news);
-    }
-}
-
-/// A node with its lane and its reader, and nothing else.
-#[derive(Clone)]
-struct TestNode {
-    lane: Addr<LaneActor>,
-    read: Keeper,
-}
-
-impl TestNode {
-    /// Starts a node, and makes a channel.
-    async fn start(server: &RedisServer) -> Self {
-        let lane = LaneActor::new(server.place(), NodeId(1)).start();
-        let read = Keeper::default();
-        let keeper = read.clone().start().recipient();
-        ReaderActor::new(server.place(), FeedId::default(), keeper).start();
-        let node = Self { lane, read };
-        let connect = Call::Connect {
-            conn_id: ConnId::random(),
-            user: UserName::new("alice"),
-            channels: [channel()].into(),
-        };
-        while node.make(connect.clone()).await.is_err() {
-            sleep(Duration::from_millis(5)).await;
-        }
-        node
-    }
-
-    async fn make(&self, call: Call<Bytes>) -> Result<Answer<Bytes>, NotDone> {
-        let is_patient = false;
-        self.lane.send(Make { call, is_patient }).await.unwrap()
-    }
-
-    /// Posts messages from several callers, as long as `go_on` says so.
-    async fn post_while(
-        &self,
-        prefix: &str,
-        go_on: impl Fn() -> bool + Clone + 'static,
-    ) -> Outcomes {
-        let callers = (0..CALLERS).map(|caller| {
-            let (lane, go_on) = (self.lane.clone(), go_on.clone());
-            let prefix = prefix.to_owned();
-            actix::spawn(async move {
-                let mut outcomes = Outcomes::new();
-                for number in 0.. {
-                    if !go_on() {
-                        break;
-                    }
-                    let text = format!("{prefix}{caller}-{number}");
-                    let call = Call::Post {
-                        channel: channel(),
-                        message: text.clone().into(),
-                    };
-                    let is_patient = false;
-                    let answer = lane.send(Make { call, is_patient }).await.unwrap();
-                    if answer.is_err() {
-                        sleep(Duration::from_millis(1)).await;
-                    }
-                    let posted = answer.map(|answer| match answer {
-                        Answer::Posted { .. } => {}
-                        answer => panic!("{answer:?}"),
-                    });
-                    outcomes.insert(text, posted);
-                }
-                outcomes
-            })
-        });
-        let mut all = Outcomes::new();
-        for caller in callers.collect::<Vec<_>>() {
-            all.append(&mut caller.await.unwrap());
-        }
-        all
-    }
-
-    /// Reads the log, once Redis answers.
-    async fn log(&self) -> Vec<String> {
-        let channel: ChannelName = channel();
-        loop {
-            let load = Call::Load {
-                channel: channel.clone(),
-            };
-            if let Ok(Answer::Loaded(loaded)) = self.make(load).await {
-                let entries = loaded.entries.iter();
-                return entries
-                    .map(|it| String::from_utf8(it.to_vec()).unwrap())
-                    .collect();
-            }
-            sleep(Duration::from_millis(5)).await;
-        }
-    }
-
-    /// Returns the entries of the log that the reader has read, and the number of terms.
-    fn fed(&self) -> (Vec<String>, usize) {
-        let (mut entries, mut terms) = (Vec::new(), 0);
-        for news in self.read.0.borrow().iter() {
-            let News::Entries(run) = news else {
-                panic!("the reader has missed something")
-            };
-            for (_, fed) in run {
-                match fed.as_ref().unwrap() {
-                    Fed::Appended { message, .. } => {
-                        entries.push(String::from_utf8(message.to_vec()).unwrap());
-                    }
-                    Fed::Fenced { .. } => terms += 1,
-                    _ => {}
-                }
-            }
-        }
-        (entries, terms)
-    }
-
-    /// Checks that the log has each message that was accepted once and no message that was refused,
-    /// and that the reader reads the same entries in the same order.
-    async fn check(&self, outcomes: &Outcomes) {
-        let log = self.log().await;
-        let mut counts = BTreeMap::new();
-        for entry in &log {
-            *counts.entry(entry.as_str()).or_insert(0) += 1;
-        }
-        for (text, outcome) in outcomes {
-            let count = counts.get(text.as_str()).copied().unwrap_or(0);
-            match outcome {
-                Ok(()) => assert_eq!(count, 1, "{text} was accepted"),
-                Err(NotDone::Refused) => assert_eq!(count, 0, "{text} was refused"),
-                Err(NotDone::Unknown) => assert!(count <= 1, "{text}"),
-            }
-        }
-        let deadline = Instant::now() + Duration::from_secs(20);
-        while self.fed().0.len() < log.len() && Instant::now() < deadline {
-            sleep(Duration::from_millis(5)).await;
-        }
-        assert_eq!(self.fed().0, log);
-    }
-}
-
-fn count(outcomes: &Outcomes, outcome: Result<(), NotDone>) -> usize {
-    outcomes.values().filter(|it| **it == outcome).count()
-}
-
-fn for_time(duration: Duration) -> impl Fn() -> bool + Clone {
-    let end = Instant::now() + duration;
-    move || Instant::now() < end
-}
 
 #[actix::test]
 async fn each_message_is_posted_once_while_connections_are_killed() {
@@ -219,24 +53,31 @@ async fn kill_clients(control: &mut MultiplexedConnection) -> u64 {
 async fn calls_are_given_up_while_redis_pauses_and_go_on_afterwards() {
     let server = RedisServer::start();
     let node = TestNode::start(&server).await;
-    let begun = Instant::now();
+    let goes_on = Rc::new(Cell::new(true));
     let posts = actix::spawn({
-        let node = node.clone();
-        async move { node.post_while("", for_time(Duration::from_secs(7))).await }
+        let (node, goes_on) = (node.clone(), goes_on.clone());
+        async move { node.post_while("", move || goes_on.get()).await }
     });
-    sleep(Duration::from_millis(300)).await;
+    node.fed_until(|fed, _| fed.len() > 10).await;
     server.signal("STOP");
-    sleep(Duration::from_secs(4)).await;
-    let refused_at = Instant::now();
-    assert_eq!(
-        node.make(Call::Beat).await,
-        Err(NotDone::Refused),
-        "while the connection is broken, calls are refused"
-    );
-    assert!(refused_at.elapsed() < Duration::from_millis(500), "at once");
+    let last = actix::spawn({
+        let node = node.clone();
+        async move { node.make(Call::Beat).await }
+    });
+    // Calls wait at first. Once the connection counts as broken, they are refused at once.
+    let is_refused_at_once = async || {
+        let begun = Instant::now();
+        let answer = node.make(Call::Beat).await;
+        answer == Err(NotDone::Refused) && begun.elapsed() < Duration::from_millis(500)
+    };
+    while !is_refused_at_once().await {}
+    assert!(last.await.unwrap().is_err(), "it is given up");
     server.signal("CONT");
+    while node.make(Call::Beat).await.is_err() {
+        sleep(Duration::from_millis(5)).await;
+    }
+    goes_on.set(false);
     let outcomes = posts.await.unwrap();
-    println!("{:.1?}", begun.elapsed());
     node.check(&outcomes).await;
     assert!(count(&outcomes, Err(NotDone::Unknown)) > 0);
     assert_eq!(node.fed().1, 1, "one term");
@@ -267,4 +108,75 @@ async fn nothing_is_lost_when_redis_is_killed_and_starts_from_its_file() {
         1 + scaled(2, 20),
         "each process has its own term"
     );
+}
+
+#[actix::test]
+async fn calls_are_refused_while_the_memory_of_redis_is_full() {
+    let server = RedisServer::start();
+    let node = TestNode::start(&server).await;
+    let mut control = server.connect().await;
+    set_memory(&mut control, "1").await;
+    let post = Call::Post {
+        channel: channel(),
+        message: "a message".into(),
+    };
+    assert_eq!(node.make(post.clone()).await, Err(NotDone::Refused));
+    set_memory(&mut control, "0").await;
+    let answer = node.make(post).await;
+    assert!(matches!(answer, Ok(Answer::Posted { .. })), "{answer:?}");
+    let (fed, terms) = node.fed_until(|fed, _| fed.len() >= 2).await;
+    assert_eq!((fed, terms), (vec!["+alice".into(), "a message".into()], 1));
+}
+
+async fn set_memory(control: &mut MultiplexedConnection, bytes: &str) {
+    let mut command = redis::cmd("CONFIG");
+    command.arg("SET").arg("maxmemory").arg(bytes);
+    let _: String = command.query_async(control).await.unwrap();
+}
+
+#[actix::test]
+async fn a_term_begins_when_redis_has_lost_everything_without_an_end() {
+    let server = RedisServer::start();
+    let node = TestNode::start(&server).await;
+    node.fed_until(|fed, _| !fed.is_empty()).await;
+    let mut control = server.connect().await;
+    let _: String = redis::cmd("FLUSHALL")
+        .query_async(&mut control)
+        .await
+        .unwrap();
+    assert_eq!(node.log().await, Vec::<String>::new());
+    let post = Call::Post {
+        channel: channel(),
+        message: "a message".into(),
+    };
+    let answer = node.make(post).await;
+    assert!(matches!(answer, Ok(Answer::Posted { .. })), "{answer:?}");
+    let (fed, terms) = node.fed_until(|fed, _| fed.len() >= 2).await;
+    assert_eq!((fed, terms), (vec!["+alice".into(), "a message".into()], 2));
+}
+
+#[actix::test]
+async fn a_reader_says_when_the_feed_was_trimmed_before_it_came() {
+    let server = RedisServer::start();
+    let node = TestNode::start(&server).await;
+    node.post_while("", for_time(Duration::from_millis(100)))
+        .await;
+    let mut control = server.connect().await;
+    let trimmed: u64 = redis::cmd("XTRIM")
+        .arg("{cs}f")
+        .arg("MAXLEN")
+        .arg("10")
+        .query_async(&mut control)
+        .await
+        .unwrap();
+    assert!(trimmed > 0);
+    let late = Keeper::default();
+    let keeper = late.clone().start().recipient();
+    ReaderActor::new(server.place(), FeedId::default(), keeper).start();
+    while late.0.borrow().len() < 2 {
+        sleep(Duration::from_millis(5)).await;
+    }
+    let news = late.0.borrow();
+    assert!(matches!(news[0], News::Missed));
+    assert!(matches!(&news[1], News::Entries(run) if run.len() == 10));
 }
