@@ -4,5 +4,6 @@ mod convert;
 mod lane;
 mod many;
 mod node;
+mod numbers;
 mod scripts;
 mod server;

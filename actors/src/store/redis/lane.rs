@@ -167,6 +167,9 @@ impl LaneActor {
         for (call, answer) in calls.iter().zip(answers) {
             match read(&call.call.call, answer) {
                 Ok(answer) => {
+                    if let Ok(answer) = &answer {
+                        self.known.note(answer);
+                    }
                     if let Some(job) = self.lane.answered(call.number) {
                         job.answer(answer);
                     }

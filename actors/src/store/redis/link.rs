@@ -2,15 +2,15 @@
 
 use std::time::Duration;
 
+use bytes::Bytes;
 use redis::aio::{ConnectionLike, MultiplexedConnection};
 use redis::{AsyncConnectionConfig, Client, InfoDict, RedisError, RedisResult, Value};
 
-use crate::core::cluster::call::{Call, NodeId, Term};
+use crate::core::cluster::call::{Answer, Call, NodeId, Term};
 use crate::core::cluster::lane::Numbered;
+use crate::position::Epoch;
 use crate::store::redis::encoding::Sender;
 use crate::store::redis::scripts::{Scripts, fence};
-
-use bytes::Bytes;
 
 /// The longest time that a connection may take to open.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(2);
@@ -38,6 +38,28 @@ pub struct Known {
     pub turn: u64,
     /// The highest epoch of a log.
     pub epoch: u64,
+}
+
+impl Known {
+    /// Notes the numbers in an answer.
+    pub fn note<E>(&mut self, answer: &Answer<E>) {
+        match answer {
+            Answer::Connected { record, .. } | Answer::Taken { record, .. } => {
+                self.turn = self.turn.max(record.turn.0);
+                self.note_epochs(record.read.values().map(|(epoch, _)| *epoch));
+            }
+            Answer::Renewed { read, .. } => {
+                self.note_epochs(read.values().map(|(epoch, _)| *epoch));
+            }
+            Answer::Loaded(loaded) => self.note_epochs([loaded.log.epoch]),
+            _ => {}
+        }
+    }
+
+    fn note_epochs(&mut self, epochs: impl IntoIterator<Item = Epoch>) {
+        let highest = epochs.into_iter().map(u64::from).max();
+        self.epoch = self.epoch.max(highest.unwrap_or_default());
+    }
 }
 
 /// A connection to Redis, whose scripts are loaded and whose term has begun.
