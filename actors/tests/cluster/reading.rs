@@ -26,6 +26,7 @@ impl Node {
                 Fed::Subscribed { conn_id, .. }
                 | Fed::Unsubscribed { conn_id, .. }
                 | Fed::Ended { conn_id, .. } => !self.knows(*conn_id),
+                Fed::Configured { .. } => true,
                 Fed::Fenced { .. } | Fed::Lost | Fed::Reported { .. } => false,
             };
             if !is_irrelevant {

@@ -6,6 +6,7 @@ use channelstream_actors::core::cluster::call::{self, FeedId, Listed, NodeId, Re
 use channelstream_actors::core::record::{FormerEpochs, LogState};
 use channelstream_actors::name::{ChannelName, ConnId, UserName};
 use channelstream_actors::position::Epoch;
+use channelstream_actors::protocol::config::ChannelConfig;
 
 use crate::mutation::Mutation;
 
@@ -42,6 +43,8 @@ pub(crate) struct Redis {
     pub(crate) dead: BTreeSet<NodeId>,
     /// The feed. The numbers begin with 1 in each term.
     pub(crate) feed: Vec<(FeedId, Fed)>,
+    /// Whether channels that were never configured send presence events.
+    pub(crate) tells_presence: bool,
 }
 
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
@@ -51,6 +54,10 @@ pub(crate) struct Log {
     pub(crate) whole_since: Epoch,
     pub(crate) start: u64,
     pub(crate) entries: Vec<u64>,
+    pub(crate) config: ChannelConfig,
+    pub(crate) history: Vec<u64>,
+    /// Whether it was never configured, and nobody has ever been in it.
+    pub(crate) is_new: bool,
     /// The term of the last write, and the latest loss at that time.
     pub(crate) term: Term,
     pub(crate) lost_in: Term,
@@ -79,9 +86,10 @@ impl Log {
 }
 
 impl Redis {
-    pub(crate) fn new(mutation: Option<Mutation>) -> Self {
+    pub(crate) fn new(mutation: Option<Mutation>, tells_presence: bool) -> Self {
         Self {
             mutation,
+            tells_presence,
             ..Self::default()
         }
     }
@@ -92,7 +100,7 @@ impl Redis {
 
     /// Returns another process, which begins with these data, or without any.
     pub(crate) fn replaced_by(&self, saved: Option<&Self>) -> Self {
-        let empty = Self::new(self.mutation);
+        let empty = Self::new(self.mutation, self.tells_presence);
         Self {
             process: self.process + 1,
             ..saved.unwrap_or(&empty).clone()
@@ -150,14 +158,16 @@ impl Redis {
                 });
                 Answer::Listed(listed.collect())
             }
-            Call::Post { channel, message } => {
-                if !self.logs.contains_key(channel) {
-                    // Nobody listens to a channel that does not exist.
-                    return Answer::Done;
-                }
-                self.append(channel, *message);
-                Answer::Posted { fed: self.fed() }
-            }
+            Call::Configure {
+                channel,
+                config,
+                is_for_new,
+            } => self.configure(channel, config, *is_for_new),
+            Call::Post {
+                channel,
+                message,
+                is_for_history,
+            } => self.post(channel, *message, *is_for_history),
             Call::Load { channel } => {
                 self.touch(channel);
                 let log = &self.logs[channel];
@@ -170,6 +180,8 @@ impl Redis {
                     },
                     whole_since: log.whole_since,
                     entries: log.entries.clone(),
+                    config: log.config.clone(),
+                    history: log.history.clone(),
                     fed: self.fed(),
                 })
             }

@@ -220,7 +220,7 @@ impl Redis {
         self.set_here(conn_id, false, is_quiet);
         for (channel, id) in left {
             let joined = self.joined.get(&(conn_id, channel.clone()));
-            if joined.is_none_or(|joined| joined < id) {
+            if joined.is_none_or(|joined| joined <= id) {
                 // Redis may have lost that the connection has left the channel.
                 let record = self.records.get_mut(&conn_id).unwrap();
                 record.read.remove(channel);
@@ -236,7 +236,8 @@ impl Redis {
         for (channel, position) in &wanted.read {
             let left = self.left.get(&(conn_id, channel.clone()));
             let is_left = left.is_some_and(|id| *id > heard);
-            if is_left && self.mutation != Some(Mutation::RenewRejoins) {
+            let is_new = !record.read.contains_key(channel);
+            if is_new && is_left && self.mutation != Some(Mutation::RenewRejoins) {
                 continue;
             }
             let known = record.read.entry(channel.clone()).or_insert(*position);
@@ -290,7 +291,9 @@ impl Redis {
         } else {
             self.rosters.insert(key, now);
         }
-        if (was == 0 || now == 0) && !is_quiet {
+        let log = self.logs.get_mut(channel).unwrap();
+        log.is_new = false;
+        if (was == 0 || now == 0) && !is_quiet && log.config.notify_presence {
             let number = user.as_str().len() as u64 * 10 + u64::from(is_here);
             self.append(channel, EVENTS + number);
         }

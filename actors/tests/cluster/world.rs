@@ -50,7 +50,7 @@ pub(crate) fn other_channel() -> ChannelName {
 
 impl World {
     pub(crate) fn new(setup: &Setup, mutation: Option<Mutation>) -> Self {
-        let redis = Redis::new(mutation);
+        let redis = Redis::new(mutation, true);
         let nodes: Vec<_> = (0..setup.nodes)
             .map(|index| Node::new(NodeId(index as u64), mutation, setup.is_instant))
             .collect();
@@ -137,6 +137,7 @@ impl World {
                 let call = Call::Post {
                     channel: if is_other { other_channel() } else { channel() },
                     message: self.posted,
+                    is_for_history: false,
                 };
                 if !self.nodes[node].push(call, Purpose::Post(self.posted)) {
                     self.refused.insert(self.posted);

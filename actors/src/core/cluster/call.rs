@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use crate::core::record::LogState;
 use crate::name::{ChannelName, ConnId, UserName};
 use crate::position::{Epoch, Position};
+use crate::protocol::config::ChannelConfig;
 
 /// A node, from its start to its end. A process that starts again is another node.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
@@ -97,12 +98,24 @@ pub enum Call<E> {
         /// The node.
         node: NodeId,
     },
+    /// Sets the settings of a channel.
+    Configure {
+        /// The channel.
+        channel: ChannelName,
+        /// The settings.
+        config: ChannelConfig,
+        /// Whether the settings are only for a channel that was never configured and that nobody
+        /// has ever been in.
+        is_for_new: bool,
+    },
     /// Appends a message to the log of a channel.
     Post {
         /// The channel.
         channel: ChannelName,
         /// The message.
         message: E,
+        /// Whether the message may be kept in the history.
+        is_for_history: bool,
     },
     /// Reads a log.
     Load {
@@ -211,6 +224,10 @@ pub struct Loaded<E> {
     pub whole_since: Epoch,
     /// The entries, oldest first.
     pub entries: Vec<E>,
+    /// The settings of the channel.
+    pub config: ChannelConfig,
+    /// The history, oldest message first.
+    pub history: Vec<E>,
     /// The last entry of the feed then.
     pub fed: FeedId,
 }
@@ -236,6 +253,13 @@ pub enum Fed<E> {
         position: Position,
         /// The entry.
         message: E,
+    },
+    /// The settings of a channel have changed.
+    Configured {
+        /// The channel.
+        channel: ChannelName,
+        /// The settings.
+        config: ChannelConfig,
     },
     /// A node has taken a turn of a connection.
     Taken {

@@ -13,6 +13,7 @@ use crate::core::cluster::call::{
 use crate::core::record::{FormerEpochs, LogState};
 use crate::name::{ChannelName, ConnId, UserName};
 use crate::position::{Epoch, Position};
+use crate::protocol::config::ChannelConfig;
 
 /// Something that Redis has answered and that no script of this version writes.
 #[derive(Clone, Debug, Error, PartialEq, Eq)]
@@ -62,12 +63,13 @@ pub fn answer(call: &Call<Bytes>, value: &Value) -> Readable<Answer<Bytes>> {
         },
         "loaded" => {
             let (log, whole_since) = log(part(1)?)?;
-            let entries = array(part(2)?)?.iter().map(bytes);
             Answer::Loaded(Loaded {
                 log,
                 whole_since,
-                entries: entries.collect::<Readable<_>>()?,
-                fed: feed_id(text(part(3)?)?)?,
+                entries: entries(part(2)?)?,
+                config: settings(array(part(3)?)?.iter())?,
+                history: entries(part(4)?)?,
+                fed: feed_id(text(part(5)?)?)?,
             })
         }
         _ => return Err(unreadable(value)),
@@ -117,6 +119,10 @@ pub fn fed(entry: &Value) -> Readable<(FeedId, Option<Fed<Bytes>>)> {
             channel: name(target)?,
             position: position(next()?.1)?,
             message: bytes(next()?.1)?,
+        },
+        "C" => Fed::Configured {
+            channel: name(target)?,
+            config: settings(fields.map(|(_, value)| value))?,
         },
         "T" => Fed::Taken {
             conn_id: conn_id(target)?,
@@ -215,6 +221,29 @@ fn log(value: &Value) -> Readable<(LogState, Epoch)> {
         end: number(end)?,
     };
     Ok((log, number(whole)?.into()))
+}
+
+/// Reads the settings of a channel in the order of the fields in `configure.lua`. A setting that
+/// was never set has its default.
+fn settings<'a>(mut values: impl Iterator<Item = &'a Value>) -> Readable<ChannelConfig> {
+    let mut config = ChannelConfig::default();
+    let mut set = |setting: &mut dyn FnMut(&str)| -> Readable<()> {
+        if let Some(value) = values.next().filter(|value| **value != Value::Nil) {
+            setting(text(value)?);
+        }
+        Ok(())
+    };
+    set(&mut |it| config.notify_presence = it == "1")?;
+    set(&mut |it| config.store_history = it == "1")?;
+    set(&mut |it| config.history_size = it.parse().unwrap_or(config.history_size))?;
+    set(&mut |it| config.broadcast_presence_with_user_lists = it == "1")?;
+    set(&mut |it| config.notify_state = it == "1")?;
+    set(&mut |it| config.store_frames = it == "1")?;
+    Ok(config)
+}
+
+fn entries(value: &Value) -> Readable<Vec<Bytes>> {
+    array(value)?.iter().map(bytes).collect()
 }
 
 fn listed(value: &Value) -> Readable<Vec<Listed>> {

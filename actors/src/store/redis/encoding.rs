@@ -8,6 +8,7 @@ use redis::Cmd;
 use crate::core::cluster::call::{Call, FeedId, NodeId, Read, Record, Term};
 use crate::name::{ChannelName, ConnId};
 use crate::position::Position;
+use crate::protocol::config::ChannelConfig;
 use crate::store::redis::scripts::{Script, Scripts};
 
 /// The sender of calls.
@@ -74,7 +75,23 @@ fn arguments(call: &Call<Bytes>) -> (Script, Vec<Bytes>) {
             heard,
         } => (Script::Renew, renewal(*conn_id, record, left, *heard)),
         Call::List { node } => (Script::List, vec![number(node.0)]),
-        Call::Post { channel, message } => (Script::Post, vec![text(channel), message.clone()]),
+        Call::Configure {
+            channel,
+            config,
+            is_for_new,
+        } => {
+            let mut arguments = vec![text(channel), flag(*is_for_new)];
+            arguments.extend(settings(config));
+            (Script::Configure, arguments)
+        }
+        Call::Post {
+            channel,
+            message,
+            is_for_history,
+        } => {
+            let arguments = vec![text(channel), message.clone(), flag(*is_for_history)];
+            (Script::Post, arguments)
+        }
         Call::Load { channel } => (Script::Load, vec![text(channel)]),
         Call::Lost => (Script::Lost, Vec::new()),
         Call::Beat => (Script::Beat, Vec::new()),
@@ -88,7 +105,6 @@ fn renewal(
     left: &BTreeMap<ChannelName, FeedId>,
     heard: FeedId,
 ) -> Vec<Bytes> {
-    let flag = |is_set| Bytes::from_static(if is_set { b"1" } else { b"0" });
     let mut arguments = vec![
         id(conn_id),
         text(&record.user),
@@ -118,6 +134,22 @@ fn place((epoch, offset): Position) -> Bytes {
 /// Writes the id of an entry of the feed. Redis counts from 0 in each term.
 fn entry((Term(term), number): FeedId) -> Bytes {
     format!("{term}-{}", number.saturating_sub(1)).into()
+}
+
+/// Writes the settings of a channel in the order of the fields in `configure.lua`.
+fn settings(config: &ChannelConfig) -> [Bytes; 6] {
+    [
+        flag(config.notify_presence),
+        flag(config.store_history),
+        number(config.history_size),
+        flag(config.broadcast_presence_with_user_lists),
+        flag(config.notify_state),
+        flag(config.store_frames),
+    ]
+}
+
+fn flag(is_set: bool) -> Bytes {
+    Bytes::from_static(if is_set { b"1" } else { b"0" })
 }
 
 fn id(conn_id: ConnId) -> Bytes {

@@ -24,6 +24,8 @@ pub enum Script {
     Renew,
     /// `Call::List`.
     List,
+    /// `Call::Configure`.
+    Configure,
     /// `Call::Post`.
     Post,
     /// `Call::Load`.
@@ -39,7 +41,7 @@ pub enum Script {
 }
 
 impl Script {
-    const ALL: [Self; 15] = [
+    const ALL: [Self; 16] = [
         Self::Connect,
         Self::Subscribe,
         Self::Unsubscribe,
@@ -49,6 +51,7 @@ impl Script {
         Self::End,
         Self::Renew,
         Self::List,
+        Self::Configure,
         Self::Post,
         Self::Load,
         Self::Lost,
@@ -71,6 +74,7 @@ impl Script {
             Self::End => (&[LOGS, RECORDS], include_str!("scripts/end.lua")),
             Self::Renew => (&[LOGS, RECORDS], include_str!("scripts/renew.lua")),
             Self::List => (&[], include_str!("scripts/list.lua")),
+            Self::Configure => (&[LOGS], include_str!("scripts/configure.lua")),
             Self::Post => (&[LOGS], include_str!("scripts/post.lua")),
             Self::Load => (&[LOGS], include_str!("scripts/load.lua")),
             Self::Lost => (&[], include_str!("scripts/lost.lua")),

@@ -68,9 +68,23 @@ pub(crate) fn call_with_bytes(call: &Call) -> call::Call<Bytes> {
             heard,
         },
         Call::List { node } => To::List { node },
-        Call::Post { channel, message } => To::Post {
+        Call::Configure {
+            channel,
+            config,
+            is_for_new,
+        } => To::Configure {
+            channel,
+            config,
+            is_for_new,
+        },
+        Call::Post {
+            channel,
+            message,
+            is_for_history,
+        } => To::Post {
             channel,
             message: to_bytes(message),
+            is_for_history,
         },
         Call::Load { channel } => To::Load { channel },
         Call::Lost => To::Lost,
@@ -97,6 +111,8 @@ pub(crate) fn answer_with_numbers(answer: call::Answer<Bytes>) -> Answer {
             log: loaded.log,
             whole_since: loaded.whole_since,
             entries: loaded.entries.iter().map(to_number).collect(),
+            config: loaded.config,
+            history: loaded.history.iter().map(to_number).collect(),
             fed: loaded.fed,
         }),
     }
@@ -118,6 +134,7 @@ pub(crate) fn fed_with_numbers(entry: &Value) -> (FeedId, Fed) {
             position,
             message: to_number(&message),
         },
+        From::Configured { channel, config } => Fed::Configured { channel, config },
         From::Taken {
             conn_id,
             turn,

@@ -119,6 +119,7 @@ async fn calls_are_refused_while_the_memory_of_redis_is_full() {
     let post = Call::Post {
         channel: channel(),
         message: "a message".into(),
+        is_for_history: true,
     };
     assert_eq!(node.make(post.clone()).await, Err(NotDone::Refused));
     set_memory(&mut control, "0").await;
@@ -148,6 +149,7 @@ async fn a_term_begins_when_redis_has_lost_everything_without_an_end() {
     let post = Call::Post {
         channel: channel(),
         message: "a message".into(),
+        is_for_history: true,
     };
     let answer = node.make(post).await;
     assert!(matches!(answer, Ok(Answer::Posted { .. })), "{answer:?}");

@@ -9,6 +9,7 @@ use actix::prelude::*;
 use bytes::Bytes;
 use channelstream_actors::core::cluster::call::{Answer, Call, Fed, FeedId, NodeId};
 use channelstream_actors::name::{ChannelName, ConnId, UserName};
+use channelstream_actors::protocol::config::ChannelConfig;
 use channelstream_actors::store::redis::lane::{LaneActor, Make, NotDone};
 use channelstream_actors::store::redis::reader::{News, ReaderActor};
 use tokio::time::sleep;
@@ -53,14 +54,24 @@ impl TestNode {
         let keeper = read.clone().start().recipient();
         ReaderActor::new(server.place(), FeedId::default(), keeper).start();
         let node = Self { lane, read };
+        let configure = Call::Configure {
+            channel: channel(),
+            config: ChannelConfig {
+                notify_presence: true,
+                ..ChannelConfig::default()
+            },
+            is_for_new: true,
+        };
+        while node.make(configure.clone()).await.is_err() {
+            sleep(Duration::from_millis(5)).await;
+        }
         let connect = Call::Connect {
             conn_id: ConnId::random(),
             user: UserName::new("alice"),
             channels: [channel()].into(),
         };
-        while node.make(connect.clone()).await.is_err() {
-            sleep(Duration::from_millis(5)).await;
-        }
+        let answer = node.make(connect).await;
+        assert!(matches!(answer, Ok(Answer::Connected { .. })), "{answer:?}");
         node
     }
 
@@ -88,6 +99,7 @@ impl TestNode {
                     let call = Call::Post {
                         channel: channel(),
                         message: text.clone().into(),
+                        is_for_history: true,
                     };
                     let is_patient = false;
                     let answer = lane.send(Make { call, is_patient }).await.unwrap();

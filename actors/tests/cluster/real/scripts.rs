@@ -6,6 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use channelstream_actors::core::cluster::call::{self, FeedId, NodeId, Read, Record, Term, Turn};
 use channelstream_actors::name::{ChannelName, ConnId, UserName};
 use channelstream_actors::position::Epoch;
+use channelstream_actors::protocol::config::ChannelConfig;
 use channelstream_actors::store::redis::decoding;
 use channelstream_actors::store::redis::encoding::Sender;
 use channelstream_actors::store::redis::scripts::{Script, Scripts, fence};
@@ -69,7 +70,7 @@ struct Pair {
 
 impl Pair {
     fn new(seed: u64, connection: MultiplexedConnection, scripts: Scripts) -> Self {
-        let mut model = Redis::new(None);
+        let mut model = Redis::new(None, false);
         model.process = 1;
         Self {
             random: Random::new(seed),
@@ -128,7 +129,7 @@ impl Pair {
         } else {
             other_channel()
         };
-        match random.below(17) {
+        match random.below(19) {
             0..3 => {
                 let channels = match random.below(3) {
                     0 => [channel()].into(),
@@ -175,11 +176,23 @@ impl Pair {
                 conn_id,
                 channel: name,
             },
+            15 | 16 => Call::Configure {
+                channel: name,
+                config: ChannelConfig {
+                    notify_presence: random.below(3) > 0,
+                    store_history: random.below(3) > 0,
+                    history_size: random.below(4) as u64,
+                    store_frames: random.below(2) == 0,
+                    ..ChannelConfig::default()
+                },
+                is_for_new: random.below(2) == 0,
+            },
             _ => {
                 self.posted += 1;
                 Call::Post {
                     channel: name,
                     message: self.posted,
+                    is_for_history: random.below(4) > 0,
                 }
             }
         }

@@ -21,9 +21,11 @@
 --   s:NODE     set: the connections whose records name the node
 --   e:CONN     set for two minutes after a connection has ended
 --   c:CHANNEL  hash: the log of a channel: epoch, start, end, former ('EPOCH END ' for each former
---              epoch), whole, term and lost (those of the last write), and conns: the number of
---              records that have the channel
+--              epoch), whole, term and lost (those of the last write), conns: the number of records
+--              that have the channel, used ('1' once it was configured or somebody was in it), and
+--              the settings np, sh, hs, bl, ns and sf (configure.lua)
 --   l:CHANNEL  list: the entries of the log. The first one has the offset start + 1
+--   h:CHANNEL  list: the messages of the history
 --   r:CHANNEL  hash: user -> the number of present connections
 
 local root, node, term = KEYS[1], ARGV[1], ARGV[3]

@@ -49,7 +49,10 @@ local function count(channel, user, here, is_quiet)
   if now <= 0 then
     run('HDEL', key, user)
   end
-  if not is_quiet and (now <= 0 or (here == '1' and now == 1)) then
+  local log = root .. 'c:' .. channel
+  run('HSET', log, 'used', '1')
+  local is_news = not is_quiet and (now <= 0 or (here == '1' and now == 1))
+  if is_news and run('HGET', log, 'np') == '1' then
     append(channel, (here == '1' and '+' or '-') .. user)
   end
 end
