@@ -104,7 +104,7 @@ fn no_random_walk_breaks_a_promise() {
 fn each_planted_fault_is_found() {
     let mut missed = Vec::new();
     for mutation in Mutation::ALL {
-        if scaled(RARE.contains(&mutation), false) {
+        if scaled(mutation == RARE, false) {
             continue;
         }
         let begun = Instant::now();
@@ -116,8 +116,8 @@ fn each_planted_fault_is_found() {
     assert!(missed.is_empty(), "nothing found {missed:?}");
 }
 
-/// The faults that only the long form finds. They need an order of events that is rare.
-const RARE: [Mutation; 2] = [Mutation::TermsCountUp, Mutation::FormerLives];
+/// The fault that only the long form finds. It needs an order of events that is rare.
+const RARE: Mutation = Mutation::TermsCountUp;
 
 /// Looks for a planted fault. Returns the setup in which it was found, and what it broke.
 fn find(mutation: Mutation) -> Option<String> {

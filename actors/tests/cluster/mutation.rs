@@ -11,8 +11,6 @@ pub(crate) enum Mutation {
     TurnOfRecord,
     /// Scripts execute calls under earlier turns.
     AnyTurn,
-    /// A connection takes over the positions of one with the same id that has ended.
-    FormerLives,
     /// A record may be renewed although its connection has ended.
     ForgetEnds,
     /// Channels are told again of connections whose records are renewed.
@@ -55,12 +53,11 @@ pub(crate) enum Mutation {
 
 impl Mutation {
     /// All faults.
-    pub(crate) const ALL: [Self; 24] = [
+    pub(crate) const ALL: [Self; 23] = [
         Self::NoSeen,
         Self::DeadMayCall,
         Self::TurnOfRecord,
         Self::AnyTurn,
-        Self::FormerLives,
         Self::ForgetEnds,
         Self::RenewTells,
         Self::ConnectTakes,

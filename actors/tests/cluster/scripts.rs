@@ -131,11 +131,10 @@ impl Redis {
     }
 
     pub(crate) fn report(&mut self, conn_id: ConnId, turn: Turn, read: &Read) -> Answer {
-        let takes_former = self.is(Mutation::FormerLives);
         let Some(record) = self.records.get_mut(&conn_id) else {
             return Answer::Unknown;
         };
-        if turn < record.born && !takes_former {
+        if turn < record.born {
             return Answer::Done;
         }
         record.open.remove(&turn);
