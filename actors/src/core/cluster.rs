@@ -21,8 +21,10 @@
 //! [`Call`]: call::Call
 
 pub mod call;
+pub mod effect;
 pub mod feed;
 pub mod follower;
 pub mod lane;
+pub mod left;
 pub mod session;
 pub mod witness;

@@ -3,9 +3,10 @@
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use channelstream_actors::core::cluster::call::{FeedId, Listed, NodeId, Term, Turn};
+use channelstream_actors::core::cluster::effect::Effect;
 use channelstream_actors::core::cluster::follower::Follower;
 use channelstream_actors::core::cluster::lane::{Lane, Numbered};
-use channelstream_actors::core::cluster::session::{Effect, Session};
+use channelstream_actors::core::cluster::session::Session;
 use channelstream_actors::core::cluster::witness::Witness;
 use channelstream_actors::name::{ChannelName, ConnId};
 

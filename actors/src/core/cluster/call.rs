@@ -86,8 +86,8 @@ pub enum Call<E> {
         conn_id: ConnId,
         /// The record.
         record: Record,
-        /// The channels that the connection has left, and the entries of the feed that say so. It is
-        /// not in them, unless it was subscribed to them again later.
+        /// The channels that the connection has left, and the entries of the feed that say so. It
+        /// is not in them, unless it was subscribed to them again later.
         left: BTreeMap<ChannelName, FeedId>,
         /// The last entry of the feed that the record has. What the connection has left later, it
         /// is not in again.

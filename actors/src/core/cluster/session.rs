@@ -10,6 +10,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::core::cluster::call::{Answer, Call, Fed, FeedId, Read, Record, Turn};
+use crate::core::cluster::effect::Effect;
+use crate::core::cluster::left::LeftChannels;
 use crate::name::{ChannelName, ConnId};
 use crate::position::Position;
 
@@ -34,13 +36,8 @@ pub struct Session {
     is_open: bool,
     /// The last entry of the feed that the record has. Earlier ones are ignored.
     heard: FeedId,
-    /// The channels that the connection has left lately, and the entries of the feed that say so.
-    left: BTreeMap<ChannelName, FeedId>,
+    left: LeftChannels,
 }
-
-/// The most channels that a session remembers as left. If Redis loses that the connection has left
-/// an older one, the connection is in the channel again.
-const REMEMBERED_AS_LEFT: usize = 100;
 
 /// The transport of a session.
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
@@ -54,33 +51,6 @@ enum TransportState {
     /// It was a long-poll, which was answered. Whether its client has read the answer is not known
     /// before the client polls again.
     IsAnswered,
-}
-
-/// What a node has to do for a session, besides calls.
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub enum Effect {
-    /// The transport is attached to the log of a channel. The node's copy of the log may not go as
-    /// far yet.
-    Attach {
-        /// The channel.
-        channel: ChannelName,
-        /// The position from which the client goes on.
-        position: Position,
-        /// The offset up to which entries are marked as caught up.
-        missed_up_to: u64,
-    },
-    /// The transport is detached from the log of a channel, which the connection has left.
-    Detach {
-        /// The channel.
-        channel: ChannelName,
-    },
-    /// The transport is told to end, and reports with [`Session::lost`]. A long-poll that was
-    /// answered reports that its client has read the answer, unless the client has reset its
-    /// socket.
-    Shut,
-    /// The timers start: after a while [`Session::absent`] is called, and later
-    /// [`Session::expired`].
-    StartTimers,
 }
 
 impl Session {
@@ -115,7 +85,7 @@ impl Session {
             ends: BTreeMap::new(),
             is_open: false,
             heard: since,
-            left: BTreeMap::new(),
+            left: LeftChannels::default(),
         }
     }
 
@@ -140,7 +110,7 @@ impl Session {
             Some(Call::Renew {
                 conn_id,
                 record: self.confirmed(),
-                left: self.left.clone(),
+                left: self.left.all().clone(),
                 heard: self.heard,
             })
         } else if self.is_here && !self.record.is_here {
@@ -171,7 +141,7 @@ impl Session {
                 (self.is_doubtful, self.is_here) = (false, record.is_here);
                 let mut effects = Vec::new();
                 for (channel, place) in read {
-                    if self.left.get(channel).is_none_or(|left| left <= fed) {
+                    if !self.left.has_left_after(channel, *fed) {
                         effects.extend(self.subscribed(channel, *place));
                     }
                 }
@@ -257,12 +227,7 @@ impl Session {
     }
 
     fn unsubscribed(&mut self, id: FeedId, channel: &ChannelName) -> Vec<Effect> {
-        self.left.insert(channel.clone(), id);
-        if self.left.len() > REMEMBERED_AS_LEFT {
-            let oldest = self.left.iter().min_by_key(|(_, id)| **id);
-            let oldest = oldest.map(|(channel, _)| channel.clone());
-            oldest.and_then(|channel| self.left.remove(&channel));
-        }
+        self.left.leave(channel, id);
         if self.record.read.remove(channel).is_none() || self.transport != TransportState::Listens {
             return Vec::new();
         }
@@ -271,7 +236,7 @@ impl Session {
     }
 
     fn subscribed(&mut self, channel: &ChannelName, place: Position) -> Vec<Effect> {
-        self.left.remove(channel);
+        self.left.join(channel);
         if self.record.read.contains_key(channel) {
             return Vec::new();
         }

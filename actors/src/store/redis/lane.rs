@@ -119,10 +119,15 @@ impl LaneActor {
     }
 
     fn broke(&mut self, error: &RedisError, context: &mut Context<Self>) {
-        log::warn!("the connection to Redis is broken: {error}");
+        let wait = self.wait;
+        // Only the first of several failed attempts is news.
+        if wait == FIRST_WAIT {
+            log::warn!("there is no connection to Redis: {error}");
+        } else {
+            log::debug!("there is still no connection to Redis: {error}");
+        }
         self.lane.broke();
         self.link = None;
-        let wait = self.wait;
         self.wait = (wait * 2).min(LONGEST_WAIT);
         self.open(wait, context);
     }

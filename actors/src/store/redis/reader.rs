@@ -65,9 +65,19 @@ impl Actor for ReaderActor {
 
 /// Reads the feed until nobody listens to it any more.
 async fn read_all(place: Place, mut at: FeedPlace, to: Recipient<News>) {
+    let mut is_broken = false;
     loop {
-        if let Err(error) = read_on(&place, &mut at, &to).await {
-            log::warn!("the feed cannot be read: {error}");
+        let before = at;
+        let result = read_on(&place, &mut at, &to).await;
+        is_broken &= at == before;
+        if let Err(error) = result {
+            // Only the first of several failed attempts is news.
+            if is_broken {
+                log::debug!("the feed still cannot be read: {error}");
+            } else {
+                log::warn!("the feed cannot be read: {error}");
+            }
+            is_broken = true;
         }
         if !to.connected() {
             return;

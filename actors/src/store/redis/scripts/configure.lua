@@ -1,6 +1,7 @@
 -- CHANNEL, ONLY_NEW ('1' or '0'), then the settings notify_presence, store_history, history_size,
--- broadcast_presence_with_user_lists, notify_state and store_frames (flags are '1' or '0'): sets the
--- settings of a channel. With ONLY_NEW only if it was never configured and nobody was ever in it.
+-- broadcast_presence_with_user_lists, notify_state and store_frames (flags are '1' or '0'): sets
+-- the settings of a channel. With ONLY_NEW only if it was never configured and nobody was ever in
+-- it.
 local channel = ARGV[4]
 touch(channel)
 local key = root .. 'c:' .. channel

@@ -1,8 +1,8 @@
 -- CONN, USER, NODE, TURN, BORN, HERE, OPEN ('1' if the turn has not reported, else '0'), HEARD,
 -- COUNT, (CHANNEL, ID)..., (CHANNEL, POSITION)...: writes the record of a connection as its node
--- knows it. HEARD is the last entry of the feed that the record has. COUNT is the number of channels
--- that the connection has left, each with the entry of the feed that says so. The channels are not
--- told of it.
+-- knows it. HEARD is the last entry of the feed that the record has. COUNT is the number of
+-- channels that the connection has left, each with the entry of the feed that says so. The channels
+-- are not told of it.
 local conn, user, owner, turn, born = ARGV[4], ARGV[5], ARGV[6], ARGV[7], ARGV[8]
 local here, is_open, heard = ARGV[9], ARGV[10], ARGV[11]
 local key, first = root .. 'n:' .. conn, 13 + 2 * tonumber(ARGV[12])

@@ -7,7 +7,8 @@ end
 local key, turn = root .. 'n:' .. conn, text(run('INCR', root .. 'turns'))
 for field, open_at in pairs(it) do
   local kind = string.sub(field, 1, 2)
-  if kind == 'x:' or kind == 'j:' or (kind == 'o:' and run('SISMEMBER', root .. 'gone', open_at) == 1) then
+  local is_dead = kind == 'o:' and run('SISMEMBER', root .. 'gone', open_at) == 1
+  if kind == 'x:' or kind == 'j:' or is_dead then
     run('HDEL', key, field)
   end
 end
