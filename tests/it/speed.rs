@@ -154,18 +154,22 @@ async fn entering_and_leaving_a_channel_where_nobody_is_told_costs_the_same_besi
     };
     fill(&backend, users, |index| format!("user-{index}")).await;
     let (mut alone, mut beside) = (Duration::MAX, Duration::MAX);
-    for _ in 0..5 {
+    let is_cheap =
+        |alone: Duration, beside| beside < alone.mul_f64(1.5) + Duration::from_micros(30);
+    // The cheapest of many rounds counts, since the other tests take turns on the processors with
+    // this server, and empty their caches. A cost that grew with the users would never be cheap.
+    for round in 0..40 {
         alone = alone.min(connect("empty").await);
         beside = beside.min(connect("room").await);
+        if round >= 4 && is_cheap(alone, beside) {
+            break;
+        }
     }
     println!(
         "/connect and /disconnect: {alone:?} of the processor alone, \
          {beside:?} beside {users} users"
     );
-    assert!(
-        beside < alone.mul_f64(1.5) + Duration::from_micros(30),
-        "{beside:?}"
-    );
+    assert!(is_cheap(alone, beside), "{beside:?}");
 }
 
 #[tokio::test(flavor = "multi_thread")]
