@@ -8,8 +8,9 @@ local turn = text(run('INCR', root .. 'turns'))
 run('HSET', key, 'user', user, 'node', node, 'turn', turn, 'born', turn, 'here', '0')
 run('SADD', root .. 's:' .. node, conn)
 run('DEL', root .. 'e:' .. conn)
+local it = { user = user, here = '0' }
 for index = 6, #ARGV do
-  join(conn, ARGV[index])
+  join(conn, it, ARGV[index])
 end
-set_here(conn, record(conn), '1')
+set_here(conn, it, '1')
 return { 'connected', run('HGETALL', key), fed() }

@@ -25,13 +25,16 @@ local function channels_of(it)
   return channels
 end
 
--- Adds a channel to a record. The place of the connection begins at the end of the log.
-local function join(conn, channel)
-  local epoch, offset = touch(channel)
-  local place = epoch .. ' ' .. offset
-  run('HSET', root .. 'n:' .. conn, 'r:' .. channel, place)
+-- Adds a channel to a record. The place of the connection begins at a position, which without one
+-- is the end of the log. Returns the position.
+local function join(conn, it, channel, position)
+  if not position then
+    position = table.concat({ touch(channel) }, ' ')
+  end
+  it['r:' .. channel] = position
+  run('HSET', root .. 'n:' .. conn, 'r:' .. channel, position)
   run('HINCRBY', root .. 'c:' .. channel, 'conns', 1)
-  return place
+  return position
 end
 
 -- Removes a channel from a record.

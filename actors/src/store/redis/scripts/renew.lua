@@ -46,12 +46,9 @@ end
 move(conn, it, owner)
 run('HSET', key, 'turn', turn, 'born', born)
 for index = first, #ARGV, 2 do
-  local field, position = 'r:' .. ARGV[index], ARGV[index + 1]
-  local left = it['x:' .. ARGV[index]]
-  if not it[field] and not (left and is_behind(left, heard)) then
-    it[field] = position
-    run('HSET', key, field, position)
-    run('HINCRBY', root .. 'c:' .. ARGV[index], 'conns', 1)
+  local channel, left = ARGV[index], it['x:' .. ARGV[index]]
+  if not it['r:' .. channel] and not (left and is_behind(left, heard)) then
+    join(conn, it, channel, ARGV[index + 1])
   end
 end
 merge(conn, it, first)

@@ -5,7 +5,7 @@ if not it then
   return { 'unknown' }
 end
 if not it['r:' .. channel] then
-  local place = join(conn, channel)
+  local place = join(conn, it, channel)
   if it.here == '1' then
     count(channel, it.user, '1')
   end
