@@ -315,7 +315,14 @@ fn array(value: &Value) -> Readable<&[Value]> {
     }
 }
 
+/// Says what kind of value could not be read. What is in it may be a message, or the id of a
+/// connection, which nobody but its client may know.
 fn unreadable(value: &Value) -> Unreadable {
-    const LONGEST: usize = 200;
-    Unreadable(format!("{value:?}").chars().take(LONGEST).collect())
+    Unreadable(match value {
+        Value::Nil => "nothing".to_owned(),
+        Value::Int(_) => "a number".to_owned(),
+        Value::BulkString(bytes) => format!("a string of {} bytes", bytes.len()),
+        Value::Array(values) => format!("a list of {} values", values.len()),
+        _ => "a value of another kind".to_owned(),
+    })
 }

@@ -259,7 +259,7 @@ fn read(call: &Call<Bytes>, answer: RedisResult<Value>) -> RedisResult<Outcome> 
         }
         // A script has failed in the middle, which is a fault of this server.
         Err(error) if error.code() == Some("ERR") => {
-            log::error!("Redis could not finish {call:?}: {error}");
+            log::error!("Redis could not finish a script: {error}");
             Ok(Err(NotDone::Unknown))
         }
         // For example, Redis does not have the script, is loading, or has become a replica.
