@@ -8,6 +8,14 @@
 	.tools .browser .clock .promtool .redis .node .npm .web .venv .original .python .schemathesis \
 	.tutorials
 
+# Installs packages of the distribution: $(call install_packages,what they are for,packages).
+define install_packages
+{ echo "installing $(1): $(2)"; \
+		if [ "$$(id -u)" = 0 ]; then SUDO=; else SUDO=sudo; fi; \
+		$$SUDO apt-get update -q && \
+		$$SUDO apt-get install -y -q --no-install-recommends $(2); }
+endef
+
 run: .tools
 	cargo run --release --locked -- --demo true
 
@@ -82,11 +90,8 @@ web-check: .web
 
 # Compares this server with nchan, NATS and a bare loop of writes (docs/performance.md).
 bench: .tools
-	@command -v nats-server >/dev/null && test -e /usr/lib/nginx/modules/ngx_nchan_module.so || { \
-		echo "installing what to compare with: nginx, libnginx-mod-nchan, nats-server"; \
-		if [ "$$(id -u)" = 0 ]; then SUDO=; else SUDO=sudo; fi; \
-		$$SUDO apt-get update -q && \
-		$$SUDO apt-get install -y -q --no-install-recommends nginx libnginx-mod-nchan nats-server; }
+	@command -v nats-server >/dev/null && test -e /usr/lib/nginx/modules/ngx_nchan_module.so || \
+		$(call install_packages,what to compare with,nginx libnginx-mod-nchan nats-server)
 	cargo build --release --locked --workspace
 	target/release/channelstream-bench compare
 
@@ -131,43 +136,29 @@ target/tools/bin/%:
 
 # Installs a browser for the tests of pages.
 .browser:
-	@command -v chromedriver >/dev/null && command -v chromium >/dev/null || { \
-		echo "installing a browser for the tests: chromium, chromium-driver"; \
-		if [ "$$(id -u)" = 0 ]; then SUDO=; else SUDO=sudo; fi; \
-		$$SUDO apt-get update -q && \
-		$$SUDO apt-get install -y -q --no-install-recommends chromium chromium-driver; }
+	@command -v chromedriver >/dev/null && command -v chromium >/dev/null || \
+		$(call install_packages,a browser for the tests,chromium chromium-driver)
 
 # Installs libfaketime for the tests that set a server's clock.
 .clock:
-	@test -n "$$(ls /usr/lib/*/faketime/libfaketimeMT.so.1 2>/dev/null)" || { \
-		echo "installing a clock that tests can set: faketime"; \
-		if [ "$$(id -u)" = 0 ]; then SUDO=; else SUDO=sudo; fi; \
-		$$SUDO apt-get update -q && \
-		$$SUDO apt-get install -y -q --no-install-recommends faketime; }
+	@test -n "$$(ls /usr/lib/*/faketime/libfaketimeMT.so.1 2>/dev/null)" || \
+		$(call install_packages,a clock that tests can set,faketime)
 
 # Installs the tool of Prometheus that checks metrics, the dashboard and the alert rules, for their
 # tests.
 .promtool:
-	@command -v promtool >/dev/null || { \
-		echo "installing what checks metrics and alert rules: prometheus"; \
-		if [ "$$(id -u)" = 0 ]; then SUDO=; else SUDO=sudo; fi; \
-		$$SUDO apt-get update -q && \
-		$$SUDO apt-get install -y -q --no-install-recommends prometheus; }
+	@command -v promtool >/dev/null || \
+		$(call install_packages,what checks metrics and alert rules,prometheus)
 
+# Installs the server in which several nodes share their state, for its tests.
 .redis:
-	@command -v redis-server >/dev/null || { \
-		echo "installing what several nodes share their state in: redis-server"; \
-		if [ "$$(id -u)" = 0 ]; then SUDO=; else SUDO=sudo; fi; \
-		$$SUDO apt-get update -q && \
-		$$SUDO apt-get install -y -q --no-install-recommends redis-server; }
+	@command -v redis-server >/dev/null || \
+		$(call install_packages,what several nodes share their state in,redis-server)
 
 # Installs the Python modules that create the environments below.
 .venv:
-	@python3 -c "import ensurepip, venv" 2>/dev/null || { \
-		echo "installing what Python needs for the tests: python3-venv"; \
-		if [ "$$(id -u)" = 0 ]; then SUDO=; else SUDO=sudo; fi; \
-		$$SUDO apt-get update -q && \
-		$$SUDO apt-get install -y -q --no-install-recommends python3-venv; }
+	@python3 -c "import ensurepip, venv" 2>/dev/null || \
+		$(call install_packages,what Python needs for the tests,python3-venv)
 
 # Creates the environment of the tests against the original. It is separate, because the original
 # needs old releases of its dependencies.
@@ -230,18 +221,12 @@ $(WEB)/ready: web/package.json web/package-lock.json web/eslint.config.js | .npm
 
 # Installs Node.
 .npm:
-	@command -v node >/dev/null && command -v npm >/dev/null || { \
-		echo "installing what runs JavaScript for the tests: nodejs, npm"; \
-		if [ "$$(id -u)" = 0 ]; then SUDO=; else SUDO=sudo; fi; \
-		$$SUDO apt-get update -q && \
-		$$SUDO apt-get install -y -q --no-install-recommends nodejs npm; }
+	@command -v node >/dev/null && command -v npm >/dev/null || \
+		$(call install_packages,what runs JavaScript for the tests,nodejs npm)
 
 # Installs a compiler and linker for C, which some crates need to build.
 .tools:
 	@command -v cargo >/dev/null || { \
 		echo "cargo is missing: install Rust 1.95 or newer from https://rustup.rs"; exit 1; }
-	@command -v cc >/dev/null || { \
-		echo "installing a C compiler: build-essential"; \
-		if [ "$$(id -u)" = 0 ]; then SUDO=; else SUDO=sudo; fi; \
-		$$SUDO apt-get update -q && \
-		$$SUDO apt-get install -y -q --no-install-recommends build-essential; }
+	@command -v cc >/dev/null || \
+		$(call install_packages,a C compiler,build-essential)
