@@ -63,6 +63,56 @@ text_name! {
     ChannelName
 }
 
+/// The name of a log: that of a channel, or that of a user's private messages. Channels come first,
+/// as clients are sent their entries first.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+pub enum LogName {
+    /// The log of a channel.
+    Channel(ChannelName),
+    /// The private log of a user.
+    User(UserName),
+}
+
+impl LogName {
+    /// Reads a name that [`Display`](fmt::Display) has written.
+    pub fn from_text(text: &str) -> Option<Self> {
+        match text.split_at_checked(1)? {
+            ("#", name) => Some(Self::Channel(ChannelName::new(name))),
+            ("@", name) => Some(Self::User(UserName::new(name))),
+            _ => None,
+        }
+    }
+
+    /// Returns the name of the channel, if it is the log of one.
+    pub fn channel(&self) -> Option<&ChannelName> {
+        match self {
+            Self::Channel(name) => Some(name),
+            Self::User(_) => None,
+        }
+    }
+}
+
+impl fmt::Display for LogName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Channel(name) => write!(f, "#{name}"),
+            Self::User(name) => write!(f, "@{name}"),
+        }
+    }
+}
+
+impl From<ChannelName> for LogName {
+    fn from(name: ChannelName) -> Self {
+        Self::Channel(name)
+    }
+}
+
+impl From<UserName> for LogName {
+    fn from(name: UserName) -> Self {
+        Self::User(name)
+    }
+}
+
 macro_rules! uuid_name {
     ($(#[$doc:meta])* $name:ident) => {
         $(#[$doc])*

@@ -208,7 +208,7 @@ impl World {
         let beginning = Beginning {
             generation,
             claim,
-            missed: true,
+            missed_up_to: self.log.end(),
             frames: self.frames,
         };
         assert!(
@@ -364,7 +364,7 @@ impl World {
             let late = Beginning {
                 generation: *generation,
                 claim: Claim::Nothing,
-                missed: true,
+                missed_up_to: self.log.end(),
                 frames: self.frames,
             };
             assert!(
@@ -509,7 +509,7 @@ fn a_gap_at_the_beginning_of_a_log_is_told_until_the_client_has_read_it() {
         let beginning = Beginning {
             generation,
             claim: Claim::Nothing,
-            missed: true,
+            missed_up_to: log.end(),
             frames: 10,
         };
         assert!(cursor.begin(beginning, &log));
@@ -526,7 +526,7 @@ fn a_gap_at_the_beginning_of_a_log_is_told_until_the_client_has_read_it() {
     let beginning = Beginning {
         generation,
         claim,
-        missed: true,
+        missed_up_to: log.end(),
         frames: 10,
     };
     assert!(cursor.begin(beginning, &log));

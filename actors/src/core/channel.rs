@@ -10,11 +10,12 @@ use crate::core::publication::Publication;
 use crate::core::record::{ChannelRecord, LogChanges};
 use crate::core::roster::{Member, MemberChange, Roster};
 use crate::core::route::Route;
+use crate::core::visible_state::VisibleState;
 use crate::limits::Retention;
 use crate::name::{ChannelName, Identity, MessageId, UserName};
 use crate::protocol::config::ChannelConfig;
 use crate::protocol::event::{self, Action, EventBody, Presence, StateChange};
-use crate::protocol::message::{Deletion, Patch};
+use crate::protocol::message::{Deletion, Message, Patch};
 use crate::protocol::state::State;
 use crate::protocol::timestamp::Moment;
 
@@ -222,6 +223,39 @@ impl ChannelCore {
     /// user never left.
     pub fn restore_member(&mut self, member: &Member, now: Moment) {
         self.roster.apply(member, now);
+    }
+
+    /// Appends an entry that another node may have made, and that has the next offset.
+    pub fn follow(&mut self, entry: Entry) {
+        self.last_active = entry.at;
+        if let Some(message) = entry.message.as_ref().filter(|_| entry.is_in_history) {
+            self.history.store(entry.offset, message, &self.config);
+        }
+        self.log.append(entry);
+    }
+
+    /// Replaces the history by these messages, each with its offset, oldest first.
+    pub fn set_history(&mut self, messages: impl IntoIterator<Item = (u64, Arc<Message>)>) {
+        self.history = History::restore(messages, self.history.most_bytes());
+    }
+
+    /// Sets the number of connections of a user, and its state if it is given, without an event.
+    pub fn set_member(
+        &mut self,
+        user: &UserName,
+        connections: usize,
+        state: Option<&VisibleState>,
+    ) {
+        self.roster.set(user, connections, state);
+    }
+
+    /// Returns the message with this id and its offset, if the history or the log still holds it.
+    pub fn find(&self, id: MessageId) -> Option<(u64, Arc<Message>)> {
+        let in_history = self
+            .history
+            .entries()
+            .find(|(_, message)| message.uuid == id);
+        in_history.cloned().or_else(|| self.log.find(id))
     }
 
     /// Removes messages from `publications` that were already published in this channel.

@@ -20,8 +20,10 @@
 //!
 //! [`Call`]: call::Call
 
+pub mod answer;
 pub mod call;
 pub mod effect;
+pub mod fed;
 pub mod feed;
 pub mod follower;
 pub mod lane;

@@ -16,7 +16,7 @@
 //!
 //! The position moves back only when a transport ends and its client has read less than was sent.
 
-use crate::core::log::Log;
+use crate::core::log::{Located, Log};
 use crate::core::planted::{Fault, is_planted};
 
 /// The number of a transport of a connection. A transport with a higher generation replaces one
@@ -59,9 +59,9 @@ pub struct Beginning {
     pub generation: Generation,
     /// The position up to which the client claims to have read.
     pub claim: Claim,
-    /// Whether entries that are already in the log count as missed. They do not if a connection
+    /// The offset up to which entries count as missed: the end of the log, or 0 if a connection
     /// that is already listening subscribes to one more channel.
-    pub missed: bool,
+    pub missed_up_to: u64,
     /// The number of latest entries that a subscriber is sent when it listens for the first time.
     pub frames: usize,
 }
@@ -201,7 +201,7 @@ impl Cursor {
         let Beginning {
             generation,
             claim,
-            missed,
+            missed_up_to,
             frames,
         } = beginning;
         if generation <= self.generation {
@@ -255,12 +255,33 @@ impl Cursor {
         self.gap_end = self.position;
         self.is_new = false;
         self.has_unsent_gap = has_gap && !is_planted(Fault::Gap);
-        self.missed_up_to = if missed && !is_planted(Fault::Mark) {
-            log.end()
-        } else {
+        self.missed_up_to = if is_planted(Fault::Mark) {
             self.position
+        } else {
+            self.position.max(missed_up_to)
         };
         true
+    }
+
+    /// Moves the cursor into another epoch of the log, in which its position means this. If entries
+    /// were lost that the client has read, it goes back behind the entries that are left, and the
+    /// client is told of a gap.
+    pub fn relocate(&mut self, located: Option<Located>, log: &Log) {
+        let (end, is_lost) = match located {
+            Some(Located::Here(_) | Located::Before(_)) => (log.end(), false),
+            Some(Located::Beyond(end)) => (end, true),
+            None => (log.oldest_position(), true),
+        };
+        self.position = self.position.min(end);
+        self.sent = self.sent.min(self.position);
+        self.attached = self.attached.min(self.sent);
+        if is_lost {
+            self.owes_gap = true;
+            self.has_unsent_gap = self.is_attached;
+            self.gap_end = self.position;
+            self.attached = self.position;
+            self.sent = self.position;
+        }
     }
 
     /// Returns the next thing to send to the subscriber.

@@ -122,6 +122,11 @@ impl History {
         self.messages.len()
     }
 
+    /// Returns the largest number of bytes that the messages may take.
+    pub fn most_bytes(&self) -> usize {
+        self.most_bytes
+    }
+
     /// Returns the number of bytes that the messages take.
     pub fn bytes(&self) -> usize {
         self.bytes

@@ -200,7 +200,6 @@ impl Log {
 
     /// Appends an event, and drops entries beyond the retention.
     pub fn push(&mut self, record: Record, now: Moment) {
-        self.end += 1;
         let Record {
             id,
             route,
@@ -209,8 +208,8 @@ impl Log {
             body,
             message,
         } = record;
-        let entry = Entry {
-            offset: self.end,
+        self.append(Entry {
+            offset: self.end + 1,
             route,
             kept,
             is_in_history,
@@ -218,7 +217,13 @@ impl Log {
             id,
             at: now,
             message,
-        };
+        });
+        self.trim(now);
+    }
+
+    /// Appends an entry whose offset follows that of the last one.
+    pub fn append(&mut self, entry: Entry) {
+        self.end = entry.offset;
         self.bytes += entry.size();
         self.own_bytes += entry.own_size();
         if let Some(changes) = &mut self.changes {
@@ -226,7 +231,6 @@ impl Log {
         }
         self.reserve_one();
         self.entries.push_back(entry);
-        self.trim(now);
     }
 
     /// Drops entries beyond the retention. Returns whether there were any.
@@ -325,6 +329,13 @@ impl Log {
             .rev()
             .find(|entry| entry.id == id && entry.message.is_some())
             .and_then(|entry| entry.message.as_ref())
+    }
+
+    /// Returns the message with this id and its offset, if the log still holds it and it was not
+    /// deleted.
+    pub fn find(&self, id: MessageId) -> Option<(u64, Arc<Message>)> {
+        let mut entries = self.entries.iter().rev().filter(|entry| entry.id == id);
+        entries.find_map(|entry| Some((entry.offset, entry.message.clone()?)))
     }
 
     /// Replaces the message that has the same id with its edited form. Returns the offset of its

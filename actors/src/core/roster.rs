@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
+use crate::core::visible_state::VisibleState;
 use crate::name::UserName;
 use crate::protocol::state::{Change, State, UserState};
 use crate::protocol::timestamp::Moment;
@@ -98,6 +99,29 @@ impl Roster {
                 MemberChange::Parted
             }
             _ => MemberChange::Updated,
+        }
+    }
+
+    /// Sets the number of connections of a user, and its state if it is given. The next update of
+    /// the user counts versions from the beginning.
+    pub fn set(&mut self, user: &UserName, connections: usize, state: Option<&VisibleState>) {
+        let known = self.entries.get(user);
+        let kept = known.map(|entry| (entry.state.clone(), entry.public_state.clone()));
+        let given = state.map(|it| (it.state().clone(), it.public_state().clone()));
+        let (state, public_state) = given.or(kept).unwrap_or_default();
+        self.remove(user);
+        if connections > 0 {
+            let entry = RosterEntry {
+                version: 0,
+                connections,
+                state,
+                public_state,
+                left_at: None,
+            };
+            self.entries.insert(user.clone(), entry);
+            self.connections += connections;
+            self.present += 1;
+            self.revision += 1;
         }
     }
 

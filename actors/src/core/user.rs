@@ -437,6 +437,17 @@ impl UserCore {
         }
     }
 
+    /// Appends a private entry that another node may have made, and that has the next offset.
+    pub fn follow(&mut self, entry: Entry) {
+        self.last_active = entry.at;
+        self.log.append(entry);
+    }
+
+    /// Returns the private message with this id and its offset, if the log still holds it.
+    pub fn find(&self, id: MessageId) -> Option<(u64, Arc<Message>)> {
+        self.log.find(id)
+    }
+
     /// Edits a private message if the log still holds it. Publishes the edit in any case.
     pub fn edit(&mut self, patch: &Patch, now: Moment) {
         self.last_active = now;

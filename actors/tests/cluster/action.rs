@@ -1,5 +1,16 @@
 //! The things that can happen in a world.
 
+/// A log to which messages are posted.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Target {
+    /// The log of the channel of all clients.
+    Channel,
+    /// The log of the channel to which clients may be subscribed.
+    OtherChannel,
+    /// The private log of the user of the first client.
+    Private,
+}
+
 /// Something that happens.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum Action {
@@ -16,7 +27,7 @@ pub(crate) enum Action {
     },
     Post {
         node: usize,
-        is_other: bool,
+        to: Target,
     },
     Subscribe {
         client: usize,

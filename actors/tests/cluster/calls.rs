@@ -7,7 +7,7 @@ use channelstream_actors::core::cluster::session::Session;
 use crate::mutation::Mutation;
 use crate::node::{Job, Loss, Purpose};
 use crate::outlet::{Outlet, Poll};
-use crate::redis::{Answer, Call, EVENTS, Fed, Log};
+use crate::redis::{Answer, Call, Fed, Log};
 use crate::world::World;
 
 impl World {
@@ -46,27 +46,23 @@ impl World {
         self.checked = self.redis.feed.len();
         for (_, fed) in new {
             match fed {
-                Fed::Appended {
-                    channel, message, ..
-                } if message >= EVENTS => self.check_event(&channel, message - EVENTS)?,
+                Fed::Appended { log, item, .. } => self.check_event(&log, item.content)?,
                 Fed::Subscribed {
                     conn_id,
-                    channel,
+                    log,
                     place,
                     ..
                 } => {
                     let mut clients = self.clients.iter_mut();
                     if let Some(client) = clients.find(|it| it.conn_id == conn_id) {
-                        client.subscribed(channel, place.1);
+                        client.subscribed(log, place.1);
                     }
                 }
-                Fed::Unsubscribed {
-                    conn_id, channel, ..
-                } => {
-                    let end = self.redis.logs.get(&channel).map_or(0, Log::end);
+                Fed::Unsubscribed { conn_id, log, .. } => {
+                    let end = self.redis.logs.get(&log).map_or(0, Log::end);
                     let mut clients = self.clients.iter_mut();
                     if let Some(client) = clients.find(|it| it.conn_id == conn_id) {
-                        client.unsubscribed(&channel, end);
+                        client.unsubscribed(&log, end);
                     }
                 }
                 _ => {}
@@ -109,11 +105,22 @@ impl World {
             }
             (Purpose::Connect { client }, answer) => {
                 state.read_meanwhile.remove(&(clients[client].conn_id, 0));
-                if answer == Answer::Known {
+                if let Answer::Known(_) = answer {
+                    // The application has connected it again.
+                    let conn_id = clients[client].conn_id;
                     clients[client].is_known = true;
+                    state.push(Call::Heard { conn_id }, Purpose::Nobody);
                 }
             }
-            (Purpose::Open { client, attempt }, Answer::Taken { record, ends, fed }) => {
+            (
+                Purpose::Open { client, attempt },
+                Answer::Taken {
+                    record,
+                    ends,
+                    new,
+                    fed,
+                },
+            ) => {
                 let key = (clients[client].conn_id, record.turn);
                 let outlet = Outlet {
                     born: record.born,
@@ -123,7 +130,7 @@ impl World {
                     places: BTreeMap::new(),
                     confirmed: BTreeMap::new(),
                 };
-                let session = Session::of_transport(key.0, record, ends, fed);
+                let session = Session::of_transport(key.0, record, ends, new, fed);
                 state.begin(key, session, Some(outlet), clients);
             }
             (Purpose::Open { client, attempt }, answer) => {
@@ -141,14 +148,14 @@ impl World {
                     state.carry_out(key, effects, clients);
                 }
             }
-            (Purpose::Load(channel), Answer::Loaded(loaded)) => {
-                state.loading.remove(&channel);
-                if let Some((follower, entries)) = state.copies.get_mut(&channel) {
+            (Purpose::Load(log), Answer::Loaded(loaded)) => {
+                state.loading.remove(&log);
+                if let Some((follower, entries)) = state.copies.get_mut(&log) {
                     follower.loaded(loaded.log, loaded.whole_since, loaded.fed);
-                    *entries = loaded.entries;
+                    *entries = loaded.entries.iter().map(|it| it.content).collect();
                 }
             }
-            (Purpose::Load(channel), _) => drop(state.loading.remove(&channel)),
+            (Purpose::Load(log), _) => drop(state.loading.remove(&log)),
             (Purpose::Post(message), Answer::Posted { fed }) => {
                 state.seen.saw(fed);
                 if state.mutation != Some(Mutation::AnswersUnseen) {

@@ -2,16 +2,19 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use channelstream_actors::name::ChannelName;
+use channelstream_actors::name::LogName;
 
 use crate::client::Client;
+use crate::content::{EVENTS, Event};
 use crate::node::Node;
-use crate::redis::EVENTS;
+use crate::redis::Item;
 use crate::world::World;
 
 impl World {
-    pub(crate) fn check_event(&mut self, channel: &ChannelName, event: u64) -> Result<(), String> {
-        let (user, is_here) = (event / 10, event % 10 == 1);
+    pub(crate) fn check_event(&mut self, channel: &LogName, content: u64) -> Result<(), String> {
+        let Some(Event::Presence { user, is_here, .. }) = Event::from_number(content) else {
+            return Ok(());
+        };
         let before = self.told.insert((channel.clone(), user), is_here);
         if before.unwrap_or(false) == is_here && !self.has_lost_data {
             return Err(format!("user {user} was told to be here={is_here} twice"));
@@ -27,7 +30,7 @@ impl World {
     }
 
     /// Returns whether a node that lives serves the client under the turn of its seat.
-    pub(crate) fn is_served(&self, client: &Client, channel: &ChannelName) -> bool {
+    pub(crate) fn is_served(&self, client: &Client, channel: &LogName) -> bool {
         let Some(record) = self.redis.records.get(&client.conn_id) else {
             return false;
         };
@@ -67,13 +70,14 @@ impl World {
 
     pub(crate) fn check_posts(&self) -> Result<(), String> {
         for log in self.redis.logs.values() {
-            let messages = log.entries.iter().filter(|message| **message < EVENTS);
+            let contents = log.entries.iter().map(|item| item.content);
+            let messages = contents.filter(|content| *content < EVENTS);
             let mut once = BTreeSet::new();
             for message in messages {
                 if !once.insert(message) {
                     return Err(format!("message {message} was posted twice"));
                 }
-                if self.refused.contains(message) {
+                if self.refused.contains(&message) {
                     return Err(format!("message {message} was refused, but is in the log"));
                 }
             }
@@ -112,7 +116,7 @@ impl World {
             // A connection that had ended, and whose end was lost, is as it was before.
             let is_member = record.read.contains_key(channel);
             let log = self.redis.logs.get(channel);
-            if is_member && !log.is_some_and(|log| log.entries.contains(message)) {
+            if is_member && !log.is_some_and(|log| log.has(*message)) {
                 return Err(format!(
                     "{name} was not told that message {message} is lost"
                 ));
@@ -123,19 +127,22 @@ impl World {
             .keys()
             .find(|it| !record.read.contains_key(*it))
         {
-            return Err(format!("{name} is attached to {}", channel.as_str()));
+            return Err(format!("{name} is attached to {channel}"));
         }
         for channel in record.read.keys() {
             if !outlet.places.contains_key(channel) {
-                return Err(format!("{name} is not attached to {}", channel.as_str()));
+                return Err(format!("{name} is not attached to {channel}"));
             }
             let place = client.places.get(channel).copied().unwrap_or_default();
             let excused = client.excused.get(channel).copied().unwrap_or_default();
             let log = &self.redis.logs[channel];
-            for (offset, message) in (log.start + 1..).zip(&log.entries) {
-                let is_owed = offset > place.max(excused) && *message < EVENTS;
-                if is_owed && !client.got.contains(message) {
-                    return Err(format!("{name} did not get message {message} at {offset}"));
+            for Item {
+                offset, content, ..
+            } in &log.entries
+            {
+                let is_owed = *offset > place.max(excused) && *content < EVENTS;
+                if is_owed && !client.got.contains(content) {
+                    return Err(format!("{name} did not get message {content} at {offset}"));
                 }
             }
         }
@@ -145,7 +152,8 @@ impl World {
     pub(crate) fn check_rosters(&self) -> Result<(), String> {
         let mut truth = BTreeMap::new();
         for client in self.clients.iter().filter(|client| client.is_open) {
-            for channel in self.redis.records[&client.conn_id].read.keys() {
+            let logs = self.redis.records[&client.conn_id].read.keys();
+            for channel in logs.filter(|name| name.channel().is_some()) {
                 *truth
                     .entry((channel.clone(), client.user.clone()))
                     .or_insert(0) += 1;

@@ -3,9 +3,10 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use channelstream_actors::core::cluster::call::{Record, Turn};
-use channelstream_actors::name::{ChannelName, ConnId, UserName};
+use channelstream_actors::name::{ConnId, LogName, UserName};
 
-use crate::redis::{EVENTS, Log, Redis};
+use crate::content::EVENTS;
+use crate::redis::{Log, Redis};
 
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
 pub(crate) struct Client {
@@ -23,18 +24,18 @@ pub(crate) struct Client {
     /// Whether its application has connected it, as far as it knows.
     pub(crate) is_known: bool,
     /// The offset at which its place in each channel began.
-    pub(crate) places: BTreeMap<ChannelName, u64>,
+    pub(crate) places: BTreeMap<LogName, u64>,
     pub(crate) got: BTreeSet<u64>,
     /// The channels that it has left, and where their logs ended then.
-    left: BTreeMap<ChannelName, u64>,
+    left: BTreeMap<LogName, u64>,
     /// Whether Redis has lost something. A message that was delivered, and lost before its caller
     /// was answered, is then posted and delivered again.
     pub(crate) may_repeat: bool,
     /// The messages that were accepted for it, and that it has not received. A gap that it is told
     /// of excuses all of its channel.
-    pub(crate) owed: BTreeSet<(ChannelName, u64)>,
+    pub(crate) owed: BTreeSet<(LogName, u64)>,
     /// The offset up to which it was told that entries are missing.
-    pub(crate) excused: BTreeMap<ChannelName, u64>,
+    pub(crate) excused: BTreeMap<LogName, u64>,
 }
 
 impl Client {
@@ -91,7 +92,7 @@ impl Client {
     /// Begins anew at these positions: its application has connected it, and nothing is owed from
     /// before.
     pub(crate) fn begin_anew(&mut self, record: &Record) {
-        let place = |(channel, position): (&ChannelName, &(_, u64))| (channel.clone(), position.1);
+        let place = |(channel, position): (&LogName, &(_, u64))| (channel.clone(), position.1);
         self.born = record.born;
         self.places = record.read.iter().map(place).collect();
         self.got.clear();
@@ -101,14 +102,14 @@ impl Client {
     }
 
     /// Notes that it was subscribed to a channel whose log ends here. Nothing earlier is for it.
-    pub(crate) fn subscribed(&mut self, channel: ChannelName, end: u64) {
+    pub(crate) fn subscribed(&mut self, channel: LogName, end: u64) {
         self.left.remove(&channel);
         self.owed.retain(|(owed, _)| *owed != channel);
         self.places.insert(channel, end);
     }
 
     /// Notes that it has left a channel whose log ends here. Nothing later is for it.
-    pub(crate) fn unsubscribed(&mut self, channel: &ChannelName, end: u64) {
+    pub(crate) fn unsubscribed(&mut self, channel: &LogName, end: u64) {
         self.places.remove(channel);
         self.excused.remove(channel);
         self.owed.retain(|(owed, _)| owed != channel);
@@ -126,13 +127,7 @@ impl Client {
     }
 
     /// Notes that a message was accepted, which is at this offset.
-    pub(crate) fn is_owed(
-        &mut self,
-        channel: &ChannelName,
-        message: u64,
-        offset: u64,
-        redis: &Redis,
-    ) {
+    pub(crate) fn is_owed(&mut self, channel: &LogName, message: u64, offset: u64, redis: &Redis) {
         let record = redis.records.get(&self.conn_id);
         let place = self.places.get(channel);
         if record.is_some_and(|it| it.born == self.born && it.read.contains_key(channel))
@@ -143,7 +138,7 @@ impl Client {
         }
     }
 
-    pub(crate) fn gap(&mut self, channel: &ChannelName, offset: u64) {
+    pub(crate) fn gap(&mut self, channel: &LogName, offset: u64) {
         let excused = self.excused.entry(channel.clone()).or_default();
         *excused = offset.max(*excused);
         self.owed.retain(|(owed, _)| owed != channel);
@@ -151,7 +146,7 @@ impl Client {
 
     pub(crate) fn receive(
         &mut self,
-        channel: &ChannelName,
+        channel: &LogName,
         message: u64,
         offset: u64,
         is_marked: bool,
@@ -170,9 +165,8 @@ impl Client {
         let is_again = message < EVENTS && !self.got.insert(message);
         if is_again && !is_marked && !self.may_repeat {
             return Err(format!(
-                "{} got message {message} of {} at {offset} twice without a mark",
-                self.name(),
-                channel.as_str()
+                "{} got message {message} of {channel} at {offset} twice without a mark",
+                self.name()
             ));
         }
         Ok(())

@@ -43,14 +43,13 @@ impl World {
     /// Notes that a message was accepted, for the clients that are owed it.
     pub(crate) fn accepted(&mut self, message: u64, fed: FeedId) {
         self.accepted.insert(message, fed);
-        for (channel, log) in &self.redis.logs {
-            let offsets = log.start + 1..;
-            let mut entries = offsets.zip(&log.entries);
-            let Some((offset, _)) = entries.find(|(_, it)| **it == message) else {
+        for (name, log) in &self.redis.logs {
+            let mut entries = log.entries.iter();
+            let Some(item) = entries.find(|item| item.content == message) else {
                 continue;
             };
             for client in &mut self.clients {
-                client.is_owed(channel, message, offset, &self.redis);
+                client.is_owed(name, message, item.offset, &self.redis);
             }
         }
     }

@@ -2,13 +2,14 @@
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
-use channelstream_actors::core::cluster::call::{FeedId, Listed, NodeId, Term, Turn};
+use channelstream_actors::core::cluster::answer::Listed;
+use channelstream_actors::core::cluster::call::{FeedId, NodeId, Term, Turn};
 use channelstream_actors::core::cluster::effect::Effect;
 use channelstream_actors::core::cluster::follower::Follower;
 use channelstream_actors::core::cluster::lane::{Lane, Numbered};
 use channelstream_actors::core::cluster::session::Session;
 use channelstream_actors::core::cluster::witness::Witness;
-use channelstream_actors::name::{ChannelName, ConnId};
+use channelstream_actors::name::{ConnId, LogName};
 
 use crate::client::Client;
 use crate::mutation::Mutation;
@@ -37,7 +38,7 @@ pub(crate) enum Purpose {
         attempt: u8,
     },
     Session(Key),
-    Load(ChannelName),
+    Load(LogName),
     Post(u64),
     /// The node has stopped, and says that it is gone.
     Stop,
@@ -95,8 +96,8 @@ pub(crate) struct Node {
     /// The timers that run, and how many of the two have gone off.
     pub(crate) timers: BTreeMap<Key, u8>,
     pub(crate) outlets: BTreeMap<Key, Outlet>,
-    pub(crate) copies: BTreeMap<ChannelName, (Follower, Vec<u64>)>,
-    pub(crate) loading: BTreeSet<ChannelName>,
+    pub(crate) copies: BTreeMap<LogName, (Follower, Vec<u64>)>,
+    pub(crate) loading: BTreeSet<LogName>,
     /// The entries of the feed that were read while a call that takes a turn was on its way, by the
     /// number of the client's transport.
     pub(crate) read_meanwhile: BTreeMap<(ConnId, u8), Vec<(FeedId, Fed)>>,
@@ -159,9 +160,10 @@ impl Node {
         for effect in effects {
             match effect {
                 Effect::Attach {
-                    channel,
+                    log,
                     position,
                     missed_up_to,
+                    ..
                 } => {
                     let place = OutletPlace {
                         position,
@@ -170,14 +172,14 @@ impl Node {
                         sent: Vec::new(),
                     };
                     if let Some(outlet) = self.outlets.get_mut(&key) {
-                        outlet.places.entry(channel.clone()).or_insert(place);
+                        outlet.places.entry(log.clone()).or_insert(place);
                     }
                     let copy = || (Follower::new(), Vec::new());
-                    self.copies.entry(channel).or_insert_with(copy);
+                    self.copies.entry(log).or_insert_with(copy);
                 }
-                Effect::Detach { channel } => {
+                Effect::Detach { log } => {
                     if let Some(outlet) = self.outlets.get_mut(&key) {
-                        outlet.places.remove(&channel);
+                        outlet.places.remove(&log);
                     }
                 }
                 Effect::Shut => {
@@ -220,14 +222,12 @@ impl Node {
                 }
             }
         }
-        for (channel, (follower, _)) in &self.copies {
-            if follower.must_load() && !self.loading.contains(channel) {
-                let call = Call::Load {
-                    channel: channel.clone(),
-                };
-                let purpose = Purpose::Load(channel.clone());
+        for (log, (follower, _)) in &self.copies {
+            if follower.must_load() && !self.loading.contains(log) {
+                let call = Call::Load { log: log.clone() };
+                let purpose = Purpose::Load(log.clone());
                 if self.lane.push(Job { call, purpose }).is_ok() {
-                    self.loading.insert(channel.clone());
+                    self.loading.insert(log.clone());
                 }
             }
         }

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use channelstream_actors::core::cluster::call::{Read, Term, Turn};
 use channelstream_actors::core::log::Located;
 use channelstream_actors::core::record::LogState;
-use channelstream_actors::name::ChannelName;
+use channelstream_actors::name::LogName;
 use channelstream_actors::position::Position;
 
 use crate::client::Client;
@@ -20,7 +20,7 @@ pub(crate) struct Outlet {
     pub(crate) born: Turn,
     pub(crate) attempt: u8,
     pub(crate) poll: Poll,
-    pub(crate) places: BTreeMap<ChannelName, OutletPlace>,
+    pub(crate) places: BTreeMap<LogName, OutletPlace>,
     pub(crate) confirmed: Read,
 }
 

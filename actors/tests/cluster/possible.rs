@@ -2,7 +2,7 @@
 
 use channelstream_actors::core::cluster::call::NodeId;
 
-use crate::action::Action;
+use crate::action::{Action, Target};
 use crate::mutation::Mutation;
 use crate::outlet::Outlet;
 use crate::world::{World, channel, other_channel};
@@ -46,9 +46,9 @@ impl World {
         }
         for node in running() {
             if budget.posts > 0 {
-                for (is_other, channel) in [(false, channel()), (true, other_channel())] {
-                    if !is_other || self.redis.logs.contains_key(&channel) {
-                        actions.push(Action::Post { node, is_other });
+                for to in [Target::Channel, Target::OtherChannel, Target::Private] {
+                    if to == Target::Channel || self.redis.logs.contains_key(&self.log(to)) {
+                        actions.push(Action::Post { node, to });
                     }
                 }
             }
@@ -169,7 +169,10 @@ impl World {
                 }
             }
         }
-        if self.budget.forgets > 0 && self.redis.may_forget(&channel()) {
+        if self.budget.forgets > 0
+            && self.redis.logs.contains_key(&channel())
+            && !self.redis.has_connections(&channel())
+        {
             actions.push(Action::Forget);
         }
         actions

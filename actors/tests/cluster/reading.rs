@@ -21,12 +21,13 @@ impl Node {
     pub(crate) fn pass_over(&mut self, feed: &[(FeedId, Fed)]) {
         while let Some((id, fed)) = self.unread(feed) {
             let is_irrelevant = match fed {
-                Fed::Appended { channel, .. } => !self.copies.contains_key(channel),
+                Fed::Appended { log, .. } => !self.copies.contains_key(log),
                 Fed::Taken { conn_id, node, .. } => *node != self.id && !self.knows(*conn_id),
                 Fed::Subscribed { conn_id, .. }
                 | Fed::Unsubscribed { conn_id, .. }
+                | Fed::Heard { conn_id, .. }
                 | Fed::Ended { conn_id, .. } => !self.knows(*conn_id),
-                Fed::Configured { .. } => true,
+                Fed::Configured { .. } | Fed::Member { .. } | Fed::User { .. } => true,
                 Fed::Fenced { .. } | Fed::Lost | Fed::Reported { .. } => false,
             };
             if !is_irrelevant {
@@ -57,15 +58,10 @@ impl Node {
             _ => {}
         }
         self.saw_in_feed(*id);
-        if let Fed::Appended {
-            channel,
-            position,
-            message,
-        } = fed
-        {
-            if let Some((follower, entries)) = self.copies.get_mut(channel) {
-                match follower.follow(*id, *position) {
-                    Follow::Append => entries.push(*message),
+        if let Fed::Appended { log, epoch, item } = fed {
+            if let Some((follower, entries)) = self.copies.get_mut(log) {
+                match follower.follow(*id, (*epoch, item.offset)) {
+                    Follow::Append => entries.push(item.content),
                     Follow::Skip | Follow::Load => {}
                 }
             }
@@ -75,6 +71,7 @@ impl Node {
         | Fed::Reported { conn_id, .. }
         | Fed::Subscribed { conn_id, .. }
         | Fed::Unsubscribed { conn_id, .. }
+        | Fed::Heard { conn_id, .. }
         | Fed::Ended { conn_id, .. }) = fed
         else {
             return;
@@ -97,6 +94,7 @@ impl Node {
             conn_id,
             turn,
             node,
+            ..
         } = fed
             && *node == self.id
             && !self.sessions.contains_key(&(*conn_id, *turn))
@@ -136,6 +134,7 @@ impl Node {
             conn_id,
             turn,
             read,
+            has_ended: true,
         };
         self.push(call, Purpose::Nobody);
     }

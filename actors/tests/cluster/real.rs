@@ -1,9 +1,14 @@
 //! Tests with a real Redis.
 
+mod any;
+mod caller;
+mod compare;
 mod convert;
 mod lane;
+mod lifetimes;
 mod many;
 mod node;
 mod numbers;
 mod scripts;
 mod server;
+mod users;

@@ -2,22 +2,23 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use channelstream_actors::core::cluster::call::{self, FeedId, Listed, NodeId, Record, Term};
-use channelstream_actors::core::record::{FormerEpochs, LogState};
-use channelstream_actors::name::{ChannelName, ConnId, UserName};
+use channelstream_actors::core::cluster::answer::{self, Listed};
+use channelstream_actors::core::cluster::call::{self, FeedId, NodeId, Record, Term};
+use channelstream_actors::core::cluster::fed;
+use channelstream_actors::core::record::FormerEpochs;
+use channelstream_actors::name::{ConnId, LogName, MessageId, UserName};
 use channelstream_actors::position::Epoch;
 use channelstream_actors::protocol::config::ChannelConfig;
+use channelstream_actors::store::redis::encoding::Limits;
 
 use crate::mutation::Mutation;
 
-/// What is said to the scripts and by them, where the entry of a log is a number.
+/// What is said to the scripts and by them, where messages, states and events are numbers.
 pub(crate) type Call = call::Call<u64>;
-pub(crate) type Answer = call::Answer<u64>;
-pub(crate) type Loaded = call::Loaded<u64>;
-pub(crate) type Fed = call::Fed<u64>;
-
-/// Messages with this number and above are presence events.
-pub(crate) const EVENTS: u64 = 1000;
+pub(crate) type Answer = answer::Answer<u64>;
+pub(crate) type Loaded = answer::Loaded<u64>;
+pub(crate) type Item = answer::Item<u64>;
+pub(crate) type Fed = fed::Fed<u64>;
 
 #[derive(Clone, PartialEq, Eq, Hash, Debug, Default)]
 pub(crate) struct Redis {
@@ -30,21 +31,31 @@ pub(crate) struct Redis {
     /// The latest term in which a node said that entries were lost.
     pub(crate) lost_in: Term,
     pub(crate) numbers: Numbers,
-    pub(crate) logs: BTreeMap<ChannelName, Log>,
+    pub(crate) logs: BTreeMap<LogName, Log>,
     pub(crate) records: BTreeMap<ConnId, Record>,
     /// The channels that connections have left or were subscribed to since their latest turn was
     /// taken, and the entries of the feed that say so.
-    pub(crate) left: BTreeMap<(ConnId, ChannelName), FeedId>,
-    pub(crate) joined: BTreeMap<(ConnId, ChannelName), FeedId>,
+    pub(crate) left: BTreeMap<(ConnId, LogName), FeedId>,
+    pub(crate) joined: BTreeMap<(ConnId, LogName), FeedId>,
     /// The connections that have ended lately.
     pub(crate) ended: BTreeSet<ConnId>,
-    pub(crate) rosters: BTreeMap<(ChannelName, UserName), u32>,
+    pub(crate) rosters: BTreeMap<(LogName, UserName), u32>,
+    /// The version of the state of each user, and the state.
+    pub(crate) users: BTreeMap<UserName, (u64, u64)>,
     pub(crate) seen: BTreeMap<NodeId, u64>,
+    /// The calls that were refused because something had changed.
+    pub(crate) refused: BTreeSet<(NodeId, u64)>,
     pub(crate) dead: BTreeSet<NodeId>,
+    pub(crate) beats: BTreeMap<NodeId, u64>,
+    pub(crate) claims: BTreeMap<String, u64>,
+    /// The messages that must not be appended again.
+    pub(crate) once: BTreeSet<(MessageId, LogName)>,
     /// The feed. The numbers begin with 1 in each term.
     pub(crate) feed: Vec<(FeedId, Fed)>,
     /// Whether channels that were never configured send presence events.
     pub(crate) tells_presence: bool,
+    /// `None` if logs keep everything.
+    pub(crate) limits: Option<Limits>,
 }
 
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
@@ -52,11 +63,13 @@ pub(crate) struct Log {
     pub(crate) epoch: Epoch,
     pub(crate) former: Vec<FormerEpochs>,
     pub(crate) whole_since: Epoch,
+    pub(crate) origin: Epoch,
+    pub(crate) revision: u64,
     pub(crate) start: u64,
-    pub(crate) entries: Vec<u64>,
+    pub(crate) entries: Vec<Item>,
     pub(crate) config: ChannelConfig,
-    pub(crate) history: Vec<u64>,
-    /// Whether it was never configured, and nobody has ever been in it.
+    pub(crate) history: Vec<Item>,
+    /// Whether it was never configured, and no connection has ever had a place in it.
     pub(crate) is_new: bool,
     /// The term of the last write, and the latest loss at that time.
     pub(crate) term: Term,
@@ -69,6 +82,7 @@ pub(crate) struct Numbers {
     pub(crate) turns: u64,
     pub(crate) lives: u64,
     pub(crate) terms: u64,
+    pub(crate) versions: u64,
 }
 
 impl Numbers {
@@ -76,12 +90,7 @@ impl Numbers {
         self.turns = self.turns.max(now.turns);
         self.lives = self.lives.max(now.lives);
         self.terms = self.terms.max(now.terms);
-    }
-}
-
-impl Log {
-    pub(crate) fn end(&self) -> u64 {
-        self.start + self.entries.len() as u64
+        self.versions = self.versions.max(now.versions);
     }
 }
 
@@ -119,25 +128,48 @@ impl Redis {
         let seen = self.seen.entry(node).or_default();
         if number <= *seen && self.mutation != Some(Mutation::NoSeen) {
             return match call {
-                Call::Post { .. } => Answer::Posted { fed: self.fed() },
+                _ if self.refused.contains(&(node, number)) => Answer::Changed,
+                Call::Post { .. } | Call::Rewrite { .. } => Answer::Posted { fed: self.fed() },
                 _ => Answer::Done,
             };
         }
         *seen = number.max(*seen);
+        let answer = self.run(node, call);
+        if answer == Answer::Changed {
+            self.refused.insert((node, number));
+        }
+        answer
+    }
+
+    /// Runs the script of a call.
+    fn run(&mut self, node: NodeId, call: &Call) -> Answer {
         match call {
             Call::Connect {
                 conn_id,
                 user,
-                channels,
-            } => self.connect(node, *conn_id, user, channels),
-            Call::Subscribe { conn_id, channel } => self.subscribe(*conn_id, channel),
-            Call::Unsubscribe { conn_id, channel } => self.unsubscribe(*conn_id, channel),
-            Call::Take { conn_id } => self.take(node, *conn_id),
+                logs,
+            } => self.connect(node, *conn_id, user, logs),
+            Call::Subscribe { conn_id, log } => self.subscribe(*conn_id, log),
+            Call::Unsubscribe { conn_id, log } => self.unsubscribe(*conn_id, log),
+            Call::Heard { conn_id } => self.heard(*conn_id),
+            Call::LookUp { conn_id } => match self.records.get(conn_id) {
+                Some(record) => Answer::Known(record.clone()),
+                None => Answer::Unknown,
+            },
+            Call::LookUpUser { user } => self.look_up(user).map_or(Answer::Unknown, Answer::User),
+            Call::SetUser {
+                user,
+                seen,
+                state,
+                changed,
+            } => self.set_user(user, *seen, *state, *changed),
+            Call::Take { conn_id, polls } => self.take(node, *conn_id, *polls),
             Call::Report {
                 conn_id,
                 turn,
                 read,
-            } => self.report(*conn_id, *turn, read),
+                has_ended,
+            } => self.report(*conn_id, *turn, read, *has_ended),
             Call::Leave { conn_id, turn } => self.leave(*conn_id, *turn),
             Call::End { conn_id, turn } => self.end(*conn_id, *turn),
             Call::Renew {
@@ -146,45 +178,50 @@ impl Redis {
                 left,
                 heard,
             } => self.renew(*conn_id, record, left, *heard),
-            Call::List { node } => {
-                let records = self.records.iter();
-                let names = records.filter(|(_, record)| record.node == *node);
-                let only_here = self.is(Mutation::ListOnlyPresent);
-                let listed = names.filter(|(_, record)| record.is_here || !only_here);
-                let listed = listed.map(|(conn_id, record)| Listed {
-                    conn_id: *conn_id,
-                    turn: record.turn,
-                    is_here: record.is_here,
-                });
-                Answer::Listed(listed.collect())
-            }
+            Call::List { node } => self.list(*node),
             Call::Configure {
-                channel,
+                log,
                 config,
                 is_for_new,
-            } => self.configure(channel, config, *is_for_new),
+            } => self.configure(log, config, *is_for_new),
             Call::Post {
-                channel,
+                log,
                 message,
                 is_for_history,
-            } => self.post(channel, *message, *is_for_history),
-            Call::Load { channel } => {
-                self.touch(channel);
-                let log = &self.logs[channel];
-                Answer::Loaded(Loaded {
-                    log: LogState {
-                        epoch: log.epoch,
-                        former: log.former.clone(),
-                        start: log.start,
-                        end: log.end(),
-                    },
-                    whole_since: log.whole_since,
-                    entries: log.entries.clone(),
-                    config: log.config.clone(),
-                    history: log.history.clone(),
-                    fed: self.fed(),
-                })
+                once,
+            } => self.post(log, *message, *is_for_history, *once),
+            Call::Claim { key, claim } => {
+                Answer::Claimed(*self.claims.entry(key.clone()).or_insert(*claim))
             }
+            Call::Settle { key, claim } => {
+                match claim {
+                    Some(claim) => drop(self.claims.insert(key.clone(), *claim)),
+                    None => drop(self.claims.remove(key)),
+                }
+                Answer::Done
+            }
+            Call::Rewrite {
+                log,
+                offset,
+                seen,
+                message,
+                event,
+            } => self.rewrite(log, *offset, *seen, *message, *event),
+            Call::Load { log } => self.load(log),
+            Call::Forget { log } => self.forget(log),
+            Call::Names { .. } => Answer::Names {
+                cursor: 0,
+                names: self.logs.keys().cloned().collect(),
+            },
+            Call::Exist { logs } => Answer::Names {
+                cursor: 0,
+                names: logs
+                    .iter()
+                    .filter(|log| self.logs.contains_key(log))
+                    .cloned()
+                    .collect(),
+            },
+            Call::Reach => Answer::Reached(self.fed()),
             Call::Lost => {
                 if self.lost_in != self.term {
                     self.lost_in = self.term;
@@ -192,11 +229,38 @@ impl Redis {
                 }
                 Answer::Done
             }
-            Call::Beat => Answer::Done,
+            Call::Beat => {
+                *self.beats.entry(node).or_default() += 1;
+                self.forget_dead();
+                Answer::Beats(self.beats.clone())
+            }
             Call::Declare { node } => {
                 self.dead.insert(*node);
                 Answer::Done
             }
+        }
+    }
+
+    fn list(&self, node: NodeId) -> Answer {
+        let records = self.records.iter();
+        let names = records.filter(|(_, record)| record.node == node);
+        let only_here = self.is(Mutation::ListOnlyPresent);
+        let listed = names.filter(|(_, record)| record.is_here || !only_here);
+        let listed = listed.map(|(conn_id, record)| Listed {
+            conn_id: *conn_id,
+            turn: record.turn,
+            is_here: record.is_here,
+        });
+        Answer::Listed(listed.collect())
+    }
+
+    /// Forgets the dead nodes that no record names.
+    fn forget_dead(&mut self) {
+        let records = &self.records;
+        let is_named = |node: &NodeId| records.values().any(|record| record.node == *node);
+        let gone: Vec<_> = self.dead.iter().filter(|node| !is_named(node)).collect();
+        for node in gone {
+            self.beats.remove(node);
         }
     }
 
@@ -210,17 +274,6 @@ impl Redis {
         let (term, number) = self.fed();
         let number = if term == self.term { number + 1 } else { 1 };
         self.feed.push(((self.term, number), fed));
-    }
-
-    /// Forgets the log of a channel in which nobody is.
-    pub(crate) fn forget(&mut self, channel: &ChannelName) {
-        self.logs.remove(channel);
-    }
-
-    /// Returns whether a channel has a log, and no connection.
-    pub(crate) fn may_forget(&self, channel: &ChannelName) -> bool {
-        let mut records = self.records.values();
-        self.logs.contains_key(channel) && !records.any(|it| it.read.contains_key(channel))
     }
 
     /// Begins a new term for a node that has connected to a new process, unless another node has

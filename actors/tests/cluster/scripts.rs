@@ -3,10 +3,11 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use channelstream_actors::core::cluster::call::{FeedId, NodeId, Read, Record, Turn};
-use channelstream_actors::name::{ChannelName, ConnId, UserName};
+use channelstream_actors::name::{ConnId, LogName, UserName};
+use channelstream_actors::position::Position;
 
 use crate::mutation::Mutation;
-use crate::redis::{Answer, EVENTS, Fed, Redis};
+use crate::redis::{Answer, Fed, Redis};
 
 impl Redis {
     pub(crate) fn next_turn(&mut self, conn_id: ConnId) -> Turn {
@@ -23,28 +24,23 @@ impl Redis {
         node: NodeId,
         conn_id: ConnId,
         user: &UserName,
-        channels: &BTreeSet<ChannelName>,
+        logs: &BTreeSet<LogName>,
     ) -> Answer {
         if let Some(record) = self.records.get_mut(&conn_id) {
             if self.mutation == Some(Mutation::ConnectTakes) {
                 record.node = node;
             }
-            return Answer::Known;
+            return Answer::Known(record.clone());
         }
         let turn = self.next_turn(conn_id);
-        let place = |channel: &ChannelName| (channel.clone(), self.end_of(channel));
+        let place = |name: &LogName| (name.clone(), self.join(name));
         let record = Record {
             user: user.clone(),
             node,
             turn,
             born: turn,
             is_here: false,
-            read: channels
-                .iter()
-                .map(place)
-                .collect::<Vec<_>>()
-                .into_iter()
-                .collect(),
+            read: logs.iter().map(place).collect(),
             open: BTreeMap::new(),
         };
         self.records.insert(conn_id, record);
@@ -56,53 +52,69 @@ impl Redis {
         }
     }
 
-    pub(crate) fn subscribe(&mut self, conn_id: ConnId, channel: &ChannelName) -> Answer {
+    /// Gives a connection a place at the end of a log.
+    fn join(&mut self, name: &LogName) -> Position {
+        let place = self.end_of(name);
+        self.logs.get_mut(name).unwrap().is_new = false;
+        place
+    }
+
+    pub(crate) fn subscribe(&mut self, conn_id: ConnId, name: &LogName) -> Answer {
         let is_new = match self.records.get(&conn_id) {
             None => return Answer::Unknown,
-            Some(record) => !record.read.contains_key(channel),
+            Some(record) => !record.read.contains_key(name),
         };
         if is_new {
-            let place = self.end_of(channel);
+            let place = self.join(name);
             let record = self.records.get_mut(&conn_id).unwrap();
-            record.read.insert(channel.clone(), place);
+            record.read.insert(name.clone(), place);
             let (user, is_here, turn) = (record.user.clone(), record.is_here, record.turn);
             if is_here {
-                self.count(channel, &user, true, false);
+                self.count(name, &user, true, false);
             }
-            let channel = channel.clone();
             self.feed(Fed::Subscribed {
                 conn_id,
                 turn,
-                channel: channel.clone(),
+                log: name.clone(),
                 place,
             });
-            self.left.remove(&(conn_id, channel.clone()));
-            self.joined.insert((conn_id, channel), self.fed());
+            self.left.remove(&(conn_id, name.clone()));
+            self.joined.insert((conn_id, name.clone()), self.fed());
         }
         Answer::Done
     }
 
-    pub(crate) fn unsubscribe(&mut self, conn_id: ConnId, channel: &ChannelName) -> Answer {
+    pub(crate) fn unsubscribe(&mut self, conn_id: ConnId, name: &LogName) -> Answer {
         let Some(record) = self.records.get_mut(&conn_id) else {
             return Answer::Unknown;
         };
-        if record.read.remove(channel).is_some() {
+        if record.read.remove(name).is_some() {
             let (user, is_here, turn) = (record.user.clone(), record.is_here, record.turn);
             self.feed(Fed::Unsubscribed {
                 conn_id,
                 turn,
-                channel: channel.clone(),
+                log: name.clone(),
             });
-            self.joined.remove(&(conn_id, channel.clone()));
-            self.left.insert((conn_id, channel.clone()), self.fed());
+            self.joined.remove(&(conn_id, name.clone()));
+            self.left.insert((conn_id, name.clone()), self.fed());
             if is_here {
-                self.count(channel, &user, false, false);
+                self.count(name, &user, false, false);
             }
         }
         Answer::Done
     }
 
-    pub(crate) fn take(&mut self, node: NodeId, conn_id: ConnId) -> Answer {
+    pub(crate) fn heard(&mut self, conn_id: ConnId) -> Answer {
+        let Some(record) = self.records.get(&conn_id) else {
+            return Answer::Unknown;
+        };
+        let turn = record.turn;
+        self.set_here(conn_id, true, false);
+        self.feed(Fed::Heard { conn_id, turn });
+        Answer::Done
+    }
+
+    pub(crate) fn take(&mut self, node: NodeId, conn_id: ConnId, polls: bool) -> Answer {
         if !self.records.contains_key(&conn_id) {
             return Answer::Unknown;
         }
@@ -117,34 +129,46 @@ impl Redis {
             conn_id,
             turn,
             node,
+            polls,
         });
         let fed = self.fed();
         let read = self.records[&conn_id].read.clone();
-        let end = |channel: &ChannelName| (channel.clone(), self.end_of(channel).1);
+        let end = |name: &LogName| (name.clone(), self.end_of(name).1);
         let ends: Vec<_> = read.keys().map(end).collect();
         self.set_here(conn_id, true, false);
         Answer::Taken {
             record: self.records[&conn_id].clone(),
             ends: ends.into_iter().collect(),
+            // The model does not know which places are new.
+            new: BTreeSet::new(),
             fed,
         }
     }
 
-    pub(crate) fn report(&mut self, conn_id: ConnId, turn: Turn, read: &Read) -> Answer {
+    pub(crate) fn report(
+        &mut self,
+        conn_id: ConnId,
+        turn: Turn,
+        read: &Read,
+        has_ended: bool,
+    ) -> Answer {
         let Some(record) = self.records.get_mut(&conn_id) else {
             return Answer::Unknown;
         };
         if turn < record.born {
             return Answer::Done;
         }
-        record.open.remove(&turn);
-        for (channel, position) in read {
-            if let Some(known) = record.read.get_mut(channel)
+        for (name, position) in read {
+            if let Some(known) = record.read.get_mut(name)
                 && *position > *known
             {
                 *known = *position;
             }
         }
+        if !has_ended {
+            return Answer::Done;
+        }
+        record.open.remove(&turn);
         let read = read.clone();
         self.feed(Fed::Reported {
             conn_id,
@@ -194,7 +218,7 @@ impl Redis {
         &mut self,
         conn_id: ConnId,
         wanted: &Record,
-        left: &BTreeMap<ChannelName, FeedId>,
+        left: &BTreeMap<LogName, FeedId>,
         heard: FeedId,
     ) -> Answer {
         if let Some(later) = self.later(conn_id, wanted.turn) {
@@ -212,38 +236,45 @@ impl Redis {
             };
             self.records.insert(conn_id, record);
         }
-        for channel in wanted.read.keys() {
-            self.touch(channel);
+        for name in wanted.read.keys() {
+            self.touch(name);
         }
+        let (rosters, former) = (self.rosters.clone(), self.records[&conn_id].user.clone());
         let is_quiet = !self.is(Mutation::RenewTells);
         self.set_here(conn_id, false, is_quiet);
-        for (channel, id) in left {
-            let joined = self.joined.get(&(conn_id, channel.clone()));
+        for (name, id) in left {
+            let joined = self.joined.get(&(conn_id, name.clone()));
             if joined.is_none_or(|joined| joined <= id) {
                 // Redis may have lost that the connection has left the channel.
                 let record = self.records.get_mut(&conn_id).unwrap();
-                record.read.remove(channel);
+                record.read.remove(name);
             }
         }
         let record = self.records.get_mut(&conn_id).unwrap();
         if record.born < wanted.born {
             // It is the record of a connection with the same id that had ended.
             record.read.clear();
+            record.user = wanted.user.clone();
         }
         (record.node, record.turn, record.born) = (wanted.node, wanted.turn, wanted.born);
         record.open.clone_from(&wanted.open);
-        for (channel, position) in &wanted.read {
-            let left = self.left.get(&(conn_id, channel.clone()));
+        for (name, position) in &wanted.read {
+            let left = self.left.get(&(conn_id, name.clone()));
             let is_left = left.is_some_and(|id| *id > heard);
-            let is_new = !record.read.contains_key(channel);
+            let is_new = !record.read.contains_key(name);
             if is_new && is_left && self.mutation != Some(Mutation::RenewRejoins) {
                 continue;
             }
-            let known = record.read.entry(channel.clone()).or_insert(*position);
+            self.logs.get_mut(name).unwrap().is_new = false;
+            let known = record.read.entry(name.clone()).or_insert(*position);
             *known = *position.max(known);
         }
-        let read = record.read.clone();
+        let (user, read) = (record.user.clone(), record.read.clone());
         self.set_here(conn_id, wanted.is_here, is_quiet);
+        self.tell(&former, &rosters);
+        if user != former {
+            self.tell(&user, &rosters);
+        }
         Answer::Renewed {
             read,
             fed: self.fed(),
@@ -254,47 +285,5 @@ impl Redis {
     fn forget_changes(&mut self, conn_id: ConnId) {
         self.left.retain(|(id, _), _| *id != conn_id);
         self.joined.retain(|(id, _), _| *id != conn_id);
-    }
-
-    /// Makes a connection present or absent in all its channels.
-    pub(crate) fn set_here(&mut self, conn_id: ConnId, is_here: bool, is_quiet: bool) {
-        let record = self.records.get_mut(&conn_id).unwrap();
-        if record.is_here == is_here {
-            return;
-        }
-        record.is_here = is_here;
-        let (user, read) = (record.user.clone(), record.read.clone());
-        for channel in read.keys() {
-            self.count(channel, &user, is_here, is_quiet);
-        }
-    }
-
-    /// Counts a connection that has come or gone, and tells the channel if it is the user's first
-    /// or last one.
-    pub(crate) fn count(
-        &mut self,
-        channel: &ChannelName,
-        user: &UserName,
-        is_here: bool,
-        is_quiet: bool,
-    ) {
-        let key = (channel.clone(), user.clone());
-        let was = self.rosters.get(&key).copied().unwrap_or_default();
-        let now = if is_here {
-            was + 1
-        } else {
-            was.saturating_sub(1)
-        };
-        if now == 0 {
-            self.rosters.remove(&key);
-        } else {
-            self.rosters.insert(key, now);
-        }
-        let log = self.logs.get_mut(channel).unwrap();
-        log.is_new = false;
-        if (was == 0 || now == 0) && !is_quiet && log.config.notify_presence {
-            let number = user.as_str().len() as u64 * 10 + u64::from(is_here);
-            self.append(channel, EVENTS + number);
-        }
     }
 }

@@ -39,6 +39,8 @@ pub(crate) struct Setup {
     pub(crate) is_instant: bool,
     /// Whether the clients listen by long-polls, which end when they have an answer.
     pub(crate) polls: bool,
+    /// Whether connections have a place in the private log of their user.
+    pub(crate) has_private: bool,
     pub(crate) budget: Budget,
 }
 
@@ -51,6 +53,7 @@ pub(crate) fn large_setups() -> Vec<Setup> {
         are_connected: true,
         is_instant: true,
         polls: false,
+        has_private: false,
         budget: Budget {
             connects: 6,
             opens: 10,
@@ -73,6 +76,13 @@ pub(crate) fn large_setups() -> Vec<Setup> {
     };
     vec![
         with("calm", |_| {}),
+        Setup {
+            has_private: true,
+            ..with("private", |budget| {
+                (budget.crashes, budget.starts, budget.forgets) = (1, 1, 1);
+                (budget.posts, budget.restarts, budget.empties) = (10, 1, 1);
+            })
+        },
         with("crashes", |budget| {
             (budget.crashes, budget.starts) = (2, 2);
         }),
@@ -146,6 +156,7 @@ pub(crate) fn setups() -> Vec<Setup> {
         are_connected: true,
         is_instant: true,
         polls: false,
+        has_private: false,
         budget: Budget::default(),
     };
     let with = |name, change: fn(&mut Budget)| {

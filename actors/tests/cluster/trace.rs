@@ -57,6 +57,7 @@ fn describe(world: &World, action: &Action) -> String {
 
 fn shorten(text: &str) -> String {
     let text = text.replace("ConnId(00000000-0000-0000-0000-00000000000", "(#");
-    let text = text.replace("ChannelName(\"c\")", "c");
+    let text = text.replace("Channel(ChannelName(\"c\"))", "c");
+    let text = text.replace("Channel(ChannelName(\"d\"))", "d");
     text.replace("UserName", "")
 }

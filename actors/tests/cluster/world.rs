@@ -3,10 +3,10 @@
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use channelstream_actors::core::cluster::call::{FeedId, NodeId};
-use channelstream_actors::name::{ChannelName, ConnId, UserName};
+use channelstream_actors::name::{ChannelName, ConnId, LogName, UserName};
 use uuid::Uuid;
 
-use crate::action::Action;
+use crate::action::{Action, Target};
 use crate::client::Client;
 use crate::mutation::Mutation;
 use crate::node::{Key, Node, Purpose, Sent};
@@ -30,22 +30,24 @@ pub(crate) struct World {
     /// The messages that were accepted, and the last entry of the feed then.
     pub(crate) accepted: BTreeMap<u64, FeedId>,
     /// Whether each user was last told to be present in each channel.
-    pub(crate) told: BTreeMap<(ChannelName, u64), bool>,
+    pub(crate) told: BTreeMap<(LogName, u64), bool>,
     /// The number of feed entries that were checked.
     pub(crate) checked: usize,
     pub(crate) has_lost_data: bool,
     /// Whether the clients listen by long-polls.
     pub(crate) polls: bool,
+    /// Whether connections have a place in the private log of their user.
+    pub(crate) has_private: bool,
 }
 
-/// Returns the channel of all clients.
-pub(crate) fn channel() -> ChannelName {
-    ChannelName::new("c")
+/// Returns the log of the channel of all clients.
+pub(crate) fn channel() -> LogName {
+    ChannelName::new("c").into()
 }
 
-/// Returns the channel to which clients may be subscribed.
-pub(crate) fn other_channel() -> ChannelName {
-    ChannelName::new("d")
+/// Returns the log of the channel to which clients may be subscribed.
+pub(crate) fn other_channel() -> LogName {
+    ChannelName::new("d").into()
 }
 
 impl World {
@@ -74,6 +76,7 @@ impl World {
             checked: 0,
             has_lost_data: false,
             polls: setup.polls,
+            has_private: setup.has_private,
         };
         if setup.are_connected {
             for client in 0..world.clients.len() {
@@ -98,12 +101,27 @@ impl World {
         self.internal().into_iter().find(is_calm)
     }
 
+    /// Returns the logs in which a new connection has a place.
+    fn logs_of(&self, user: &UserName) -> BTreeSet<LogName> {
+        let private = self.has_private.then(|| user.clone().into());
+        private.into_iter().chain([channel()]).collect()
+    }
+
+    /// Returns the log that is named.
+    pub(crate) fn log(&self, name: Target) -> LogName {
+        match name {
+            Target::Channel => channel(),
+            Target::OtherChannel => other_channel(),
+            Target::Private => self.clients[0].user.clone().into(),
+        }
+    }
+
     pub(crate) fn connect(&mut self, client: usize, node: usize) {
         let Client { conn_id, user, .. } = self.clients[client].clone();
         let call = Call::Connect {
             conn_id,
+            logs: self.logs_of(&user),
             user,
-            channels: [channel()].into(),
         };
         let node = &mut self.nodes[node];
         if node.push(call, Purpose::Connect { client }) {
@@ -131,13 +149,14 @@ impl World {
                 spend(&mut budget.resets);
                 self.clients[client].is_open = false;
             }
-            Action::Post { node, is_other } => {
+            Action::Post { node, to } => {
                 spend(&mut budget.posts);
                 self.posted += 1;
                 let call = Call::Post {
-                    channel: if is_other { other_channel() } else { channel() },
+                    log: self.log(to),
                     message: self.posted,
                     is_for_history: false,
+                    once: None,
                 };
                 if !self.nodes[node].push(call, Purpose::Post(self.posted)) {
                     self.refused.insert(self.posted);
@@ -147,7 +166,7 @@ impl World {
                 spend(&mut budget.subscribes);
                 let call = Call::Subscribe {
                     conn_id: self.clients[client].conn_id,
-                    channel: other_channel(),
+                    log: other_channel(),
                 };
                 self.nodes[node].push(call, Purpose::Nobody);
             }
@@ -155,7 +174,7 @@ impl World {
                 spend(&mut budget.unsubscribes);
                 let call = Call::Unsubscribe {
                     conn_id: self.clients[client].conn_id,
-                    channel: other_channel(),
+                    log: other_channel(),
                 };
                 self.nodes[node].push(call, Purpose::Nobody);
             }
@@ -280,7 +299,13 @@ impl World {
         let attempt = self.clients[client].open(node);
         let purpose = Purpose::Open { client, attempt };
         let node = &mut self.nodes[node];
-        if node.push(Call::Take { conn_id }, purpose) {
+        if node.push(
+            Call::Take {
+                conn_id,
+                polls: false,
+            },
+            purpose,
+        ) {
             node.read_meanwhile.entry((conn_id, attempt)).or_default();
         } else {
             self.clients[client].lose(attempt);

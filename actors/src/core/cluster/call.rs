@@ -1,10 +1,9 @@
-//! The calls of a node to the scripts in Redis, and their answers.
+//! The calls of a node to the scripts in Redis.
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::core::record::LogState;
-use crate::name::{ChannelName, ConnId, UserName};
-use crate::position::{Epoch, Position};
+use crate::name::{ConnId, LogName, MessageId, UserName};
+use crate::position::Position;
 use crate::protocol::config::ChannelConfig;
 
 /// A node, from its start to its end. A process that starts again is another node.
@@ -20,11 +19,12 @@ pub struct Turn(pub u64);
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Default)]
 pub struct Term(pub u64);
 
-/// Up to where a client has read, by channel. In the beginning this is where its place began.
-pub type Read = BTreeMap<ChannelName, Position>;
+/// Up to where a client has read, by log. In the beginning this is where its place began. A
+/// connection has a place in the logs of its channels and in the private log of its user.
+pub type Read = BTreeMap<LogName, Position>;
 
-/// A call to a script. Each script is one step: nothing else happens in Redis meanwhile. `E` is an
-/// entry of a log.
+/// A call to a script. Each script is one step: nothing else happens in Redis meanwhile. `E` is
+/// what scripts keep and never look into: a message, or the state of a user.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
 pub enum Call<E> {
     /// Makes the record of a connection, which is present from then on, unless there is one.
@@ -33,30 +33,60 @@ pub enum Call<E> {
         conn_id: ConnId,
         /// The owner of the connection.
         user: UserName,
-        /// The channels of the connection.
-        channels: BTreeSet<ChannelName>,
+        /// The logs in which the connection has a place.
+        logs: BTreeSet<LogName>,
     },
     /// Adds a channel to a connection.
     Subscribe {
         /// The connection.
         conn_id: ConnId,
-        /// The channel.
-        channel: ChannelName,
+        /// The log of the channel.
+        log: LogName,
     },
     /// Removes a channel from a connection.
     Unsubscribe {
         /// The connection.
         conn_id: ConnId,
-        /// The channel.
-        channel: ChannelName,
+        /// The log of the channel.
+        log: LogName,
+    },
+    /// Says that a client was heard from through its application. Its connection is present from
+    /// then on, and its node begins to wait anew.
+    Heard {
+        /// The connection.
+        conn_id: ConnId,
+    },
+    /// Reads the record of a connection.
+    LookUp {
+        /// The connection.
+        conn_id: ConnId,
+    },
+    /// Reads a user.
+    LookUpUser {
+        /// The user.
+        user: UserName,
+    },
+    /// Sets the state of a user, unless it is not as the caller knows it any more.
+    SetUser {
+        /// The user.
+        user: UserName,
+        /// The version that the caller knows; 0 if there was no such user.
+        seen: u64,
+        /// The whole state.
+        state: E,
+        /// What the channels are told of the change; `None` if they are told nothing.
+        changed: Option<E>,
     },
     /// Takes the next turn of a connection, because its client has opened a transport here. The
     /// connection is present from then on.
     Take {
         /// The connection.
         conn_id: ConnId,
+        /// Whether the client polls, and does not say up to where it has read. Then it has read the
+        /// answer to its last poll.
+        polls: bool,
     },
-    /// Reports that the transport of a turn has ended.
+    /// Reports up to where the client of a transport has read.
     Report {
         /// The connection.
         conn_id: ConnId,
@@ -64,6 +94,8 @@ pub enum Call<E> {
         turn: Turn,
         /// Up to where the client has read for certain.
         read: Read,
+        /// Whether the transport has ended. Otherwise nobody is told.
+        has_ended: bool,
     },
     /// Makes a connection absent.
     Leave {
@@ -88,7 +120,7 @@ pub enum Call<E> {
         record: Record,
         /// The channels that the connection has left, and the entries of the feed that say so. It
         /// is not in them, unless it was subscribed to them again later.
-        left: BTreeMap<ChannelName, FeedId>,
+        left: BTreeMap<LogName, FeedId>,
         /// The last entry of the feed that the record has. What the connection has left later, it
         /// is not in again.
         heard: FeedId,
@@ -100,28 +132,77 @@ pub enum Call<E> {
     },
     /// Sets the settings of a channel.
     Configure {
-        /// The channel.
-        channel: ChannelName,
+        /// The log of the channel.
+        log: LogName,
         /// The settings.
         config: ChannelConfig,
         /// Whether the settings are only for a channel that was never configured and that nobody
         /// has ever been in.
         is_for_new: bool,
     },
-    /// Appends a message to the log of a channel.
+    /// Appends a message to a log that exists.
     Post {
-        /// The channel.
-        channel: ChannelName,
+        /// The log.
+        log: LogName,
         /// The message.
         message: E,
         /// Whether the message may be kept in the history.
         is_for_history: bool,
+        /// The id of the message, if it is not appended again when it was posted under this id
+        /// lately.
+        once: Option<MessageId>,
     },
-    /// Reads a log.
+    /// Appends the edit or the deletion of a message to a log that exists, and edits or empties the
+    /// message where it is kept, unless the log has another edit or deletion that the caller does
+    /// not know.
+    Rewrite {
+        /// The log.
+        log: LogName,
+        /// The offset of the message; `None` if it is not kept any more.
+        offset: Option<u64>,
+        /// The revision of the log that the caller knows.
+        seen: u64,
+        /// The message after the edit; `None` if it is deleted.
+        message: Option<E>,
+        /// What clients are told.
+        event: E,
+    },
+    /// Reads a log, and makes it if there is none.
     Load {
-        /// The channel.
-        channel: ChannelName,
+        /// The log.
+        log: LogName,
     },
+    /// Forgets a log in which no connection has a place, and what belongs to its channel or user.
+    Forget {
+        /// The log.
+        log: LogName,
+    },
+    /// Keeps a claim to make a call once, unless there is one.
+    Claim {
+        /// The key of the call.
+        key: String,
+        /// The claim.
+        claim: E,
+    },
+    /// Replaces a claim to make a call once, or forgets it.
+    Settle {
+        /// The key of the call.
+        key: String,
+        /// The claim with the answer of the call; `None` to forget it.
+        claim: Option<E>,
+    },
+    /// Lists the names of some logs.
+    Names {
+        /// Where the list goes on: 0 in the beginning, then what the last answer said.
+        cursor: u64,
+    },
+    /// Asks which of some logs exist.
+    Exist {
+        /// The logs.
+        logs: Vec<LogName>,
+    },
+    /// Asks for the last entry of the feed.
+    Reach,
     /// Says that Redis has lost entries of the feed. Each log then begins another epoch, and each
     /// client is told of a gap.
     Lost,
@@ -147,163 +228,12 @@ pub struct Record {
     pub born: Turn,
     /// Whether the connection is present in its channels.
     pub is_here: bool,
-    /// The channels, and up to where the client has read for certain in each.
+    /// The logs in which the connection has a place, and up to where its client has read each of
+    /// them for certain.
     pub read: Read,
     /// The turns whose transports have not reported their end, and their nodes.
     pub open: BTreeMap<Turn, NodeId>,
 }
 
-/// The answer of a script.
-#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
-pub enum Answer<E> {
-    /// The call is done, or was done before.
-    Done,
-    /// The calling node was declared dead. Nothing was done.
-    Dead,
-    /// The node knows another term than Redis. Nothing was done.
-    OtherTerm(Term),
-    /// The connection has no record. Nothing was done.
-    Unknown,
-    /// The connection has this later turn. Nothing was done.
-    Later(Turn),
-    /// `Connect`: the record was made.
-    Connected {
-        /// The record.
-        record: Record,
-        /// The last entry of the feed then. Only later ones are about the connection.
-        fed: FeedId,
-    },
-    /// `Connect`: the connection has a record. Nothing was done.
-    Known,
-    /// `Take`: the turn was taken.
-    Taken {
-        /// The record with the new turn.
-        record: Record,
-        /// The end of the log of each channel. Other nodes may have sent the entries up to here to
-        /// the client.
-        ends: BTreeMap<ChannelName, u64>,
-        /// The entry of the feed that tells of the turn. The record has what earlier ones say.
-        fed: FeedId,
-    },
-    /// `Renew`: the record was written.
-    Renewed {
-        /// The channels of the record.
-        read: Read,
-        /// The last entry of the feed then.
-        fed: FeedId,
-    },
-    /// `List`: the connections.
-    Listed(Vec<Listed>),
-    /// `Post`: the message is in the log, or was posted before under the same number.
-    Posted {
-        /// The last entry of the feed.
-        fed: FeedId,
-    },
-    /// `Load`: the log.
-    Loaded(Loaded<E>),
-}
-
-/// A connection that `List` names.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
-pub struct Listed {
-    /// The connection.
-    pub conn_id: ConnId,
-    /// Its latest turn.
-    pub turn: Turn,
-    /// Whether it is present.
-    pub is_here: bool,
-}
-
-/// The answer of `Load`.
-#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
-pub struct Loaded<E> {
-    /// The numbering of the log.
-    pub log: LogState,
-    /// The first epoch since which no entry was lost. A client whose position is in an earlier one
-    /// is told of a gap.
-    pub whole_since: Epoch,
-    /// The entries, oldest first.
-    pub entries: Vec<E>,
-    /// The settings of the channel.
-    pub config: ChannelConfig,
-    /// The history, oldest message first.
-    pub history: Vec<E>,
-    /// The last entry of the feed then.
-    pub fed: FeedId,
-}
-
 /// The id of an entry of the feed: the term in which it was made, and its number in that term.
 pub type FeedId = (Term, u64);
-
-/// An entry of the feed.
-#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
-pub enum Fed<E> {
-    /// A term has begun. What was changed before may be lost.
-    Fenced {
-        /// The last entry of the feed that Redis has kept.
-        kept: FeedId,
-    },
-    /// A node knows of entries that were lost. The logs must be read anew.
-    Lost,
-    /// An entry was appended to the log of a channel.
-    Appended {
-        /// The channel.
-        channel: ChannelName,
-        /// The position of the entry.
-        position: Position,
-        /// The entry.
-        message: E,
-    },
-    /// The settings of a channel have changed.
-    Configured {
-        /// The channel.
-        channel: ChannelName,
-        /// The settings.
-        config: ChannelConfig,
-    },
-    /// A node has taken a turn of a connection.
-    Taken {
-        /// The connection.
-        conn_id: ConnId,
-        /// The turn.
-        turn: Turn,
-        /// The node.
-        node: NodeId,
-    },
-    /// The transport of a turn has ended.
-    Reported {
-        /// The connection.
-        conn_id: ConnId,
-        /// The turn.
-        turn: Turn,
-        /// Up to where the client has read for certain.
-        read: Read,
-    },
-    /// A channel was added to a connection.
-    Subscribed {
-        /// The connection.
-        conn_id: ConnId,
-        /// Its latest turn.
-        turn: Turn,
-        /// The channel.
-        channel: ChannelName,
-        /// Where the place of the connection begins.
-        place: Position,
-    },
-    /// A channel was removed from a connection.
-    Unsubscribed {
-        /// The connection.
-        conn_id: ConnId,
-        /// Its latest turn.
-        turn: Turn,
-        /// The channel.
-        channel: ChannelName,
-    },
-    /// A connection has ended. The turn was its latest one.
-    Ended {
-        /// The connection.
-        conn_id: ConnId,
-        /// The turn.
-        turn: Turn,
-    },
-}

@@ -1,6 +1,7 @@
 //! A node's place in the feed.
 
-use crate::core::cluster::call::{Fed, FeedId, Term};
+use crate::core::cluster::call::{FeedId, Term};
+use crate::core::cluster::fed::Fed;
 
 /// How far a node has read the feed.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]

@@ -56,9 +56,24 @@ impl Follower {
         Follow::Load
     }
 
+    /// Decides whether to apply an entry of the feed that changes something else than the log.
+    pub fn is_news(&mut self, id: FeedId) -> bool {
+        if self.must_load() {
+            self.distrust(id);
+            return false;
+        }
+        id > self.read_at
+    }
+
     /// Notes that the log must be read anew, not before this entry of the feed.
     pub fn distrust(&mut self, id: FeedId) {
         self.not_before = id.max(self.not_before);
+    }
+
+    /// Notes that the log must be read anew by a node that has read the feed up to this entry.
+    pub fn read_anew(&mut self, read_to: FeedId) {
+        self.log = None;
+        self.distrust(read_to);
     }
 
     /// Notes that the log was read. `read_at` was the last entry of the feed then.

@@ -112,6 +112,11 @@ impl<C: Clone> Lane<C> {
         }
     }
 
+    /// Returns the number of calls that wait.
+    pub fn waiting(&self) -> usize {
+        self.waiting.len()
+    }
+
     /// Returns whether no call waits or is on its way.
     pub fn is_empty(&self) -> bool {
         self.waiting.is_empty() && self.sent.is_empty()

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use crate::core::cluster::call::FeedId;
-use crate::name::ChannelName;
+use crate::name::LogName;
 
 /// The most channels that are remembered. If Redis loses that the connection has left an older one,
 /// the connection is in that channel again.
@@ -12,12 +12,12 @@ const REMEMBERED: usize = 100;
 /// The channels that a connection has left lately, and the entries of the feed that say so.
 #[derive(Clone, PartialEq, Eq, Hash, Debug, Default)]
 pub struct LeftChannels {
-    channels: BTreeMap<ChannelName, FeedId>,
+    channels: BTreeMap<LogName, FeedId>,
 }
 
 impl LeftChannels {
     /// Notes that the connection has left a channel.
-    pub fn leave(&mut self, channel: &ChannelName, id: FeedId) {
+    pub fn leave(&mut self, channel: &LogName, id: FeedId) {
         self.channels.insert(channel.clone(), id);
         if self.channels.len() > REMEMBERED {
             let oldest = self.channels.iter().min_by_key(|(_, id)| **id);
@@ -27,17 +27,17 @@ impl LeftChannels {
     }
 
     /// Notes that the connection is in a channel.
-    pub fn join(&mut self, channel: &ChannelName) {
+    pub fn join(&mut self, channel: &LogName) {
         self.channels.remove(channel);
     }
 
     /// Returns whether the connection has left a channel after this entry of the feed.
-    pub fn has_left_after(&self, channel: &ChannelName, id: FeedId) -> bool {
+    pub fn has_left_after(&self, channel: &LogName, id: FeedId) -> bool {
         self.channels.get(channel).is_some_and(|left| *left > id)
     }
 
     /// Returns the channels and the entries.
-    pub fn all(&self) -> &BTreeMap<ChannelName, FeedId> {
+    pub fn all(&self) -> &BTreeMap<LogName, FeedId> {
         &self.channels
     }
 }
@@ -46,11 +46,12 @@ impl LeftChannels {
 mod tests {
     use super::*;
     use crate::core::cluster::call::Term;
+    use crate::name::ChannelName;
 
     #[test]
     fn the_oldest_channels_are_forgotten() {
         let mut left = LeftChannels::default();
-        let name = |number: u64| ChannelName::new(format!("{number}"));
+        let name = |number: u64| LogName::Channel(ChannelName::new(format!("{number}")));
         for number in 1..=150 {
             left.leave(&name(number), (Term(1), number));
         }

@@ -9,10 +9,12 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::core::cluster::call::{Answer, Call, Fed, FeedId, Read, Record, Turn};
+use crate::core::cluster::answer::Answer;
+use crate::core::cluster::call::{Call, FeedId, Read, Record, Turn};
 use crate::core::cluster::effect::Effect;
+use crate::core::cluster::fed::Fed;
 use crate::core::cluster::left::LeftChannels;
-use crate::name::{ChannelName, ConnId};
+use crate::name::{ConnId, LogName, UserName};
 use crate::position::Position;
 
 /// A node's answerability for one turn of a connection.
@@ -31,7 +33,9 @@ pub struct Session {
     is_here: bool,
     transport: TransportState,
     /// The offsets up to which other nodes may have sent entries to the client.
-    ends: BTreeMap<ChannelName, u64>,
+    ends: BTreeMap<LogName, u64>,
+    /// The logs in which no transport has begun since the connection took its place.
+    new: BTreeSet<LogName>,
     /// Whether the turn counts as open, until its transport reports.
     is_open: bool,
     /// The last entry of the feed that the record has. Earlier ones are ignored.
@@ -59,7 +63,8 @@ impl Session {
     pub fn of_transport(
         conn_id: ConnId,
         record: Record,
-        ends: BTreeMap<ChannelName, u64>,
+        ends: BTreeMap<LogName, u64>,
+        new: BTreeSet<LogName>,
         since: FeedId,
     ) -> Self {
         let mut others = record.open.clone();
@@ -67,6 +72,7 @@ impl Session {
         Self {
             transport: TransportState::Waits(others.into_keys().collect()),
             ends,
+            new,
             is_open: true,
             ..Self::of_connect(conn_id, record, since)
         }
@@ -83,10 +89,26 @@ impl Session {
             is_doubtful: false,
             transport: TransportState::None,
             ends: BTreeMap::new(),
+            new: BTreeSet::new(),
             is_open: false,
             heard: since,
             left: LeftChannels::default(),
         }
+    }
+
+    /// Returns the turn.
+    pub fn turn(&self) -> Turn {
+        self.record.turn
+    }
+
+    /// Returns the owner of the connection.
+    pub fn user(&self) -> &UserName {
+        &self.record.user
+    }
+
+    /// Returns the logs in which the connection has a place.
+    pub fn logs(&self) -> impl Iterator<Item = &LogName> {
+        self.record.read.keys()
     }
 
     /// Returns the next call that the session needs; `None` while Redis has confirmed everything.
@@ -98,6 +120,7 @@ impl Session {
                 conn_id,
                 turn,
                 read,
+                has_ended: true,
             })
         } else if self.is_over {
             None
@@ -133,16 +156,16 @@ impl Session {
     /// Notes the answer to a call of this session.
     pub fn answered<E>(&mut self, call: &Call<E>, answer: &Answer<E>) -> Vec<Effect> {
         match (call, answer) {
-            (Call::Report { .. }, _) => self.is_open = false,
+            (Call::Report { has_ended, .. }, _) => self.is_open &= !has_ended,
             (Call::End { .. }, Answer::Done) | (_, Answer::Later(_) | Answer::Unknown) => {
                 return self.stop();
             }
             (Call::Renew { record, .. }, Answer::Renewed { read, fed }) => {
                 (self.is_doubtful, self.is_here) = (false, record.is_here);
                 let mut effects = Vec::new();
-                for (channel, place) in read {
-                    if !self.left.has_left_after(channel, *fed) {
-                        effects.extend(self.subscribed(channel, *place));
+                for (log, place) in read {
+                    if !self.left.has_left_after(log, *fed) {
+                        effects.extend(self.subscribed(log, *place));
                     }
                 }
                 return effects;
@@ -181,17 +204,23 @@ impl Session {
             Fed::Subscribed {
                 conn_id,
                 turn,
-                channel,
+                log,
                 place,
             } if *conn_id == self.conn_id && *turn >= self.record.born => {
-                return self.subscribed(channel, *place);
+                return self.subscribed(log, *place);
             }
-            Fed::Unsubscribed {
-                conn_id,
-                turn,
-                channel,
-            } if *conn_id == self.conn_id && *turn >= self.record.born => {
-                return self.unsubscribed(id, channel);
+            Fed::Unsubscribed { conn_id, turn, log }
+                if *conn_id == self.conn_id && *turn >= self.record.born =>
+            {
+                return self.unsubscribed(id, log);
+            }
+            Fed::Heard { conn_id, turn }
+                if *conn_id == self.conn_id && *turn >= self.record.born =>
+            {
+                (self.is_here, self.record.is_here) = (true, true);
+                if self.is_deserted() {
+                    return vec![Effect::StartTimers];
+                }
             }
             Fed::Ended { conn_id, turn }
                 if *conn_id == self.conn_id && *turn >= self.record.turn =>
@@ -210,10 +239,11 @@ impl Session {
             _ => return Vec::new(),
         }
         self.transport = TransportState::Listens;
-        let attach = |(channel, position): (&ChannelName, &Position)| Effect::Attach {
-            channel: channel.clone(),
+        let attach = |(log, position): (&LogName, &Position)| Effect::Attach {
+            log: log.clone(),
             position: *position,
-            missed_up_to: self.ends.get(channel).copied().unwrap_or_default(),
+            missed_up_to: self.ends.get(log).copied().unwrap_or_default(),
+            is_new: self.new.contains(log),
         };
         self.record.read.iter().map(attach).collect()
     }
@@ -226,28 +256,29 @@ impl Session {
         self.begin()
     }
 
-    fn unsubscribed(&mut self, id: FeedId, channel: &ChannelName) -> Vec<Effect> {
-        self.left.leave(channel, id);
-        if self.record.read.remove(channel).is_none() || self.transport != TransportState::Listens {
+    fn unsubscribed(&mut self, id: FeedId, log: &LogName) -> Vec<Effect> {
+        self.left.leave(log, id);
+        if self.record.read.remove(log).is_none() || self.transport != TransportState::Listens {
             return Vec::new();
         }
-        let channel = channel.clone();
-        vec![Effect::Detach { channel }]
+        let log = log.clone();
+        vec![Effect::Detach { log }]
     }
 
-    fn subscribed(&mut self, channel: &ChannelName, place: Position) -> Vec<Effect> {
-        self.left.join(channel);
-        if self.record.read.contains_key(channel) {
+    fn subscribed(&mut self, log: &LogName, place: Position) -> Vec<Effect> {
+        self.left.join(log);
+        if self.record.read.contains_key(log) {
             return Vec::new();
         }
-        self.record.read.insert(channel.clone(), place);
+        self.record.read.insert(log.clone(), place);
         if self.transport != TransportState::Listens {
             return Vec::new();
         }
         vec![Effect::Attach {
-            channel: channel.clone(),
+            log: log.clone(),
             position: place,
             missed_up_to: place.1,
+            is_new: true,
         }]
     }
 
@@ -268,6 +299,15 @@ impl Session {
         vec![Effect::StartTimers]
     }
 
+    /// Notes up to where the client has read for certain, while its transport goes on. Returns what
+    /// of it is news.
+    pub fn confirm(&mut self, mut read: Read) -> Read {
+        let known = &self.record.read;
+        read.retain(|log, position| known.get(log).is_some_and(|known| *position > *known));
+        self.merge(&read);
+        read
+    }
+
     /// Notes that the transport was a long-poll and was answered.
     pub fn was_answered(&mut self) -> Vec<Effect> {
         self.transport = TransportState::IsAnswered;
@@ -283,8 +323,8 @@ impl Session {
     }
 
     fn merge(&mut self, read: &Read) {
-        for (channel, position) in read {
-            if let Some(known) = self.record.read.get_mut(channel)
+        for (log, position) in read {
+            if let Some(known) = self.record.read.get_mut(log)
                 && *position > *known
             {
                 *known = *position;
@@ -305,6 +345,16 @@ impl Session {
     /// Returns whether the node has nothing left to do for this turn.
     pub fn is_over(&self) -> bool {
         self.is_over && self.transport == TransportState::None && !self.is_open
+    }
+
+    /// Returns whether the session must still report that its transport has ended.
+    pub fn has_report(&self) -> bool {
+        self.is_open
+    }
+
+    /// Returns whether the node does not answer for the connection any more.
+    pub fn is_ending_transport(&self) -> bool {
+        self.is_over
     }
 
     /// Returns whether the transport waits for the reports of others.

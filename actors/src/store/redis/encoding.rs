@@ -1,12 +1,15 @@
 //! Writes calls as the arguments of scripts.
 
+mod limits;
+
 use std::collections::BTreeMap;
 
 use bytes::Bytes;
 use redis::Cmd;
 
+pub use self::limits::Limits;
 use crate::core::cluster::call::{Call, FeedId, NodeId, Read, Record, Term};
-use crate::name::{ChannelName, ConnId};
+use crate::name::{ConnId, LogName, UserName};
 use crate::position::Position;
 use crate::protocol::config::ChannelConfig;
 use crate::store::redis::scripts::{Script, Scripts};
@@ -20,6 +23,8 @@ pub struct Sender {
     pub term: Term,
     /// The beginning of all keys. It has the hash tag, so all keys are in one slot.
     pub keys: String,
+    /// The limits that the scripts keep to.
+    pub limits: Limits,
 }
 
 impl Sender {
@@ -28,6 +33,7 @@ impl Sender {
         let (script, arguments) = arguments(call);
         let mut command = scripts.run(script, &self.keys);
         command.arg(self.node.0).arg(number).arg(self.term.0);
+        command.arg(self.limits.to_string());
         for argument in &arguments {
             command.arg(&argument[..]);
         }
@@ -41,25 +47,37 @@ fn arguments(call: &Call<Bytes>) -> (Script, Vec<Bytes>) {
         Call::Connect {
             conn_id,
             user,
-            channels,
+            logs,
         } => {
-            let mut arguments = vec![id(*conn_id), text(user)];
-            arguments.extend(channels.iter().map(text));
+            let mut arguments = vec![id(*conn_id), user_name(user)];
+            arguments.extend(logs.iter().map(log_name));
             (Script::Connect, arguments)
         }
-        Call::Subscribe { conn_id, channel } => {
-            (Script::Subscribe, vec![id(*conn_id), text(channel)])
+        Call::Subscribe { conn_id, log } => (Script::Subscribe, vec![id(*conn_id), log_name(log)]),
+        Call::Unsubscribe { conn_id, log } => {
+            (Script::Unsubscribe, vec![id(*conn_id), log_name(log)])
         }
-        Call::Unsubscribe { conn_id, channel } => {
-            (Script::Unsubscribe, vec![id(*conn_id), text(channel)])
+        Call::Heard { conn_id } => (Script::Heard, vec![id(*conn_id)]),
+        Call::LookUp { conn_id } => (Script::LookUp, vec![id(*conn_id)]),
+        Call::LookUpUser { user } => (Script::LookUpUser, vec![user_name(user)]),
+        Call::SetUser {
+            user,
+            seen,
+            state,
+            changed,
+        } => {
+            let changed = changed.clone().unwrap_or_default();
+            let arguments = vec![user_name(user), number(*seen), state.clone(), changed];
+            (Script::SetUser, arguments)
         }
-        Call::Take { conn_id } => (Script::Take, vec![id(*conn_id)]),
+        Call::Take { conn_id, polls } => (Script::Take, vec![id(*conn_id), flag(*polls)]),
         Call::Report {
             conn_id,
             turn,
             read,
+            has_ended,
         } => {
-            let mut arguments = vec![id(*conn_id), number(turn.0)];
+            let mut arguments = vec![id(*conn_id), number(turn.0), flag(*has_ended)];
             arguments.extend(positions(read));
             (Script::Report, arguments)
         }
@@ -76,23 +94,45 @@ fn arguments(call: &Call<Bytes>) -> (Script, Vec<Bytes>) {
         } => (Script::Renew, renewal(*conn_id, record, left, *heard)),
         Call::List { node } => (Script::List, vec![number(node.0)]),
         Call::Configure {
-            channel,
+            log,
             config,
             is_for_new,
         } => {
-            let mut arguments = vec![text(channel), flag(*is_for_new)];
-            arguments.extend(settings(config));
+            let arguments = vec![log_name(log), flag(*is_for_new), settings(config)];
             (Script::Configure, arguments)
         }
         Call::Post {
-            channel,
+            log,
             message,
             is_for_history,
+            once,
         } => {
-            let arguments = vec![text(channel), message.clone(), flag(*is_for_history)];
+            let once = once.map_or_else(Bytes::new, |id| id.to_string().into());
+            let arguments = vec![log_name(log), message.clone(), flag(*is_for_history), once];
             (Script::Post, arguments)
         }
-        Call::Load { channel } => (Script::Load, vec![text(channel)]),
+        Call::Claim { key, claim } => (Script::Claim, vec![key.clone().into(), claim.clone()]),
+        Call::Settle { key, claim } => {
+            let claim = claim.clone().unwrap_or_default();
+            (Script::Settle, vec![key.clone().into(), claim])
+        }
+        Call::Rewrite {
+            log,
+            offset,
+            seen,
+            message,
+            event,
+        } => {
+            let offset = offset.map_or_else(Bytes::new, number);
+            let message = message.clone().unwrap_or_default();
+            let arguments = vec![log_name(log), offset, number(*seen), message, event.clone()];
+            (Script::Rewrite, arguments)
+        }
+        Call::Load { log } => (Script::Load, vec![log_name(log)]),
+        Call::Forget { log } => (Script::Forget, vec![log_name(log)]),
+        Call::Names { cursor } => (Script::Names, vec![number(*cursor)]),
+        Call::Exist { logs } => (Script::Exist, logs.iter().map(log_name).collect()),
+        Call::Reach => (Script::Reach, Vec::new()),
         Call::Lost => (Script::Lost, Vec::new()),
         Call::Beat => (Script::Beat, Vec::new()),
         Call::Declare { node } => (Script::Declare, vec![number(node.0)]),
@@ -102,12 +142,12 @@ fn arguments(call: &Call<Bytes>) -> (Script, Vec<Bytes>) {
 fn renewal(
     conn_id: ConnId,
     record: &Record,
-    left: &BTreeMap<ChannelName, FeedId>,
+    left: &BTreeMap<LogName, FeedId>,
     heard: FeedId,
 ) -> Vec<Bytes> {
     let mut arguments = vec![
         id(conn_id),
-        text(&record.user),
+        user_name(&record.user),
         number(record.node.0),
         number(record.turn.0),
         number(record.born.0),
@@ -117,14 +157,14 @@ fn renewal(
         number(left.len() as u64),
     ];
     let left = left.iter();
-    arguments.extend(left.flat_map(|(channel, id)| [text(channel), entry(*id)]));
+    arguments.extend(left.flat_map(|(log, id)| [log_name(log), entry(*id)]));
     arguments.extend(positions(&record.read));
     arguments
 }
 
 fn positions(read: &Read) -> impl Iterator<Item = Bytes> {
     read.iter()
-        .flat_map(|(channel, position)| [text(channel), place(*position)])
+        .flat_map(|(log, position)| [log_name(log), place(*position)])
 }
 
 fn place((epoch, offset): Position) -> Bytes {
@@ -136,16 +176,17 @@ fn entry((Term(term), number): FeedId) -> Bytes {
     format!("{term}-{}", number.saturating_sub(1)).into()
 }
 
-/// Writes the settings of a channel in the order of the fields in `configure.lua`.
-fn settings(config: &ChannelConfig) -> [Bytes; 6] {
-    [
-        flag(config.notify_presence),
-        flag(config.store_history),
-        number(config.history_size),
-        flag(config.broadcast_presence_with_user_lists),
-        flag(config.notify_state),
-        flag(config.store_frames),
-    ]
+/// Writes the settings of a channel as `logs.lua` reads them.
+fn settings(config: &ChannelConfig) -> Bytes {
+    let flags = [
+        config.notify_presence,
+        config.store_history,
+        config.broadcast_presence_with_user_lists,
+        config.notify_state,
+        config.store_frames,
+    ];
+    let flags = flags.map(|is_set| if is_set { "1 " } else { "0 " });
+    format!("{}{}", flags.concat(), config.history_size).into()
 }
 
 fn flag(is_set: bool) -> Bytes {
@@ -160,6 +201,10 @@ fn number(number: u64) -> Bytes {
     number.to_string().into()
 }
 
-fn text(name: &impl AsRef<str>) -> Bytes {
-    Bytes::copy_from_slice(name.as_ref().as_bytes())
+fn user_name(name: &UserName) -> Bytes {
+    Bytes::copy_from_slice(name.as_str().as_bytes())
+}
+
+fn log_name(name: &LogName) -> Bytes {
+    name.to_string().into()
 }

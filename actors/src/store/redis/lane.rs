@@ -7,13 +7,16 @@ use std::time::{Duration, Instant};
 use actix::prelude::*;
 use bytes::Bytes;
 use redis::{RedisError, RedisResult, Value};
-use tokio::sync::oneshot;
+use tokio::sync::{oneshot, watch};
 use tokio::time::sleep;
 
-use crate::core::cluster::call::{Answer, Call, NodeId};
+use crate::core::cluster::answer::Answer;
+use crate::core::cluster::call::{Call, FeedId, NodeId, Term};
 use crate::core::cluster::lane::{Lane, Numbered};
+use crate::core::cluster::witness::Witness;
 use crate::store::redis::decoding;
-use crate::store::redis::link::{Known, Link, Place};
+use crate::store::redis::link::{Known, Link, Place, random_id};
+use crate::store::redis::status::NodeCounters;
 
 /// The most calls that may wait. A call beyond it is refused.
 const CAPACITY: usize = 10_000;
@@ -40,6 +43,20 @@ pub struct Make {
     /// Whether the call is kept until Redis answers, however long that takes. Other calls are given
     /// up when they are too old, because somebody waits for the answer.
     pub is_patient: bool,
+}
+
+/// Notes what the node has read of the feed, in its order.
+#[derive(Message, Debug)]
+#[rtype(result = "()")]
+pub struct NoteFeed(pub Vec<Noted>);
+
+/// What the node has read of the feed.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Noted {
+    /// The entries up to this one.
+    Read(FeedId),
+    /// A term has begun, and this is the last entry before it that Redis has kept.
+    Fenced(Term, FeedId),
 }
 
 /// Why a call was not answered.
@@ -71,13 +88,17 @@ pub struct LaneActor {
     /// `None` while there is no connection.
     link: Option<Link>,
     wait: Duration,
+    witness: Witness,
+    counters: NodeCounters,
+    /// The node, for others to see.
+    identity: watch::Sender<NodeId>,
 }
 
 impl LaneActor {
     /// Creates the lane of a node, which connects when it starts.
     pub fn new(place: Place, node: NodeId) -> Self {
-        let mut lane = Lane::new(CAPACITY, BATCH);
-        lane.broke();
+        // Calls wait for the first connection. Only when it does not come, calls are refused.
+        let lane = Lane::new(CAPACITY, BATCH);
         Self {
             place,
             node,
@@ -85,7 +106,18 @@ impl LaneActor {
             lane,
             link: None,
             wait: FIRST_WAIT,
+            witness: Witness::default(),
+            counters: NodeCounters::default(),
+            identity: watch::Sender::new(node),
         }
+    }
+
+    /// Lets others see what the lane counts, and as which node it calls. It becomes another node
+    /// when it was declared dead.
+    pub(crate) fn show(mut self, counters: NodeCounters, identity: watch::Sender<NodeId>) -> Self {
+        self.counters = counters;
+        self.identity = identity;
+        self
     }
 
     /// Opens a connection, after a wait.
@@ -109,6 +141,7 @@ impl LaneActor {
         log::info!("connected to Redis, term {}", link.term().0);
         self.known.term = self.known.term.max(link.term());
         self.link = Some(link);
+        self.counters.set_connected(true);
         self.wait = FIRST_WAIT;
         let again = self.lane.opened();
         if again.is_empty() {
@@ -128,6 +161,7 @@ impl LaneActor {
         }
         self.lane.broke();
         self.link = None;
+        self.counters.set_connected(false);
         self.wait = (wait * 2).min(LONGEST_WAIT);
         self.open(wait, context);
     }
@@ -135,6 +169,7 @@ impl LaneActor {
     /// Sends the next batch, if there is one and none is on its way.
     fn send(&mut self, context: &mut Context<Self>) {
         let calls = self.lane.send();
+        self.counters.set_waiting(self.lane.waiting());
         if !calls.is_empty() {
             self.make(calls, context);
         }
@@ -168,12 +203,19 @@ impl LaneActor {
             Ok(answers) => answers,
             Err(error) => return self.broke(&error, context),
         };
+        self.counters.count_calls(answers.len());
         let mut broken = None;
+        let mut is_dead = false;
         for (call, answer) in calls.iter().zip(answers) {
             match read(&call.call.call, answer) {
-                Ok(answer) => {
+                Ok(mut answer) => {
                     if let Ok(answer) = &answer {
                         self.known.note(answer);
+                        answer.fed().inspect(|id| self.witness.saw(*id));
+                    }
+                    if answer == Ok(Answer::Dead) {
+                        is_dead = true;
+                        answer = Err(NotDone::Refused);
                     }
                     if let Some(job) = self.lane.answered(call.number) {
                         job.answer(answer);
@@ -182,16 +224,32 @@ impl LaneActor {
                 Err(error) => broken = Some(error),
             }
         }
+        if is_dead {
+            return self.become_another(context);
+        }
         match broken {
             Some(error) => self.broke(&error, context),
             None => self.send(context),
         }
     }
 
+    /// Goes on as another node, because the others have declared this one dead.
+    fn become_another(&mut self, context: &mut Context<Self>) {
+        self.node = random_id();
+        log::warn!("the other nodes took this one for dead, so it goes on as another node");
+        self.identity.send_replace(self.node);
+        self.lane.broke();
+        self.link = None;
+        self.counters.set_connected(false);
+        self.open(FIRST_WAIT, context);
+    }
+
     /// Gives up the calls that are too old.
     fn give_up(&mut self) {
         let is_old = |job: &Rc<Job>| !job.is_patient && job.since.elapsed() >= LONGEST;
         let given_up = self.lane.give_up(is_old);
+        let count = given_up.unsent.len() + given_up.in_doubt.len();
+        self.counters.count_refused(count);
         for job in given_up.unsent {
             job.answer(Err(NotDone::Refused));
         }
@@ -205,6 +263,8 @@ impl Actor for LaneActor {
     type Context = Context<Self>;
 
     fn started(&mut self, context: &mut Self::Context) {
+        // A message that waited for room in the mailbox would be overtaken.
+        context.set_mailbox_capacity(2 * CAPACITY);
         self.open(Duration::ZERO, context);
         context.run_interval(LOOK_INTERVAL, |lane, _| lane.give_up());
     }
@@ -214,6 +274,34 @@ impl Handler<Make> for LaneActor {
     type Result = ResponseFuture<Outcome>;
 
     fn handle(&mut self, make: Make, context: &mut Self::Context) -> Self::Result {
+        let answer = self.push(make, context);
+        Box::pin(async move { answer.await.unwrap_or(Err(NotDone::Unknown)) })
+    }
+}
+
+impl Handler<NoteFeed> for LaneActor {
+    type Result = ();
+
+    fn handle(&mut self, NoteFeed(noted): NoteFeed, context: &mut Self::Context) {
+        for noted in noted {
+            match noted {
+                Noted::Read(id) => self.witness.saw(id),
+                Noted::Fenced(term, kept) => {
+                    self.counters.count_term();
+                    if self.witness.fenced(term, kept) {
+                        self.counters.count_loss();
+                        log::warn!("Redis has lost what it was told last; clients are told of it");
+                        self.tell_of_loss(context);
+                    }
+                }
+            }
+        }
+    }
+}
+
+impl LaneActor {
+    /// Adds a call. Returns the receiver of its answer.
+    fn push(&mut self, make: Make, context: &mut Context<Self>) -> oneshot::Receiver<Outcome> {
         let (sender, answer) = oneshot::channel();
         let job = Job {
             call: make.call,
@@ -222,12 +310,39 @@ impl Handler<Make> for LaneActor {
             answer: Cell::new(Some(sender)),
         };
         if let Err(job) = self.lane.push(Rc::new(job)) {
+            self.counters.count_refused(1);
             job.answer(Err(NotDone::Refused));
         }
+        self.counters.set_waiting(self.lane.waiting());
         if self.link.is_some() {
             self.send(context);
         }
-        Box::pin(async move { answer.await.unwrap_or(Err(NotDone::Unknown)) })
+        answer
+    }
+
+    /// Says that Redis has lost entries of the feed, until Redis has heard it.
+    fn tell_of_loss(&mut self, context: &mut Context<Self>) {
+        let told = self.push(
+            Make {
+                call: Call::Lost,
+                is_patient: true,
+            },
+            context,
+        );
+        let told = told.into_actor(self).then(|outcome, lane, _| {
+            let is_told = matches!(outcome, Ok(Ok(_)));
+            let wait = if is_told {
+                Duration::ZERO
+            } else {
+                LOOK_INTERVAL
+            };
+            sleep(wait).into_actor(lane).map(move |(), _, _| is_told)
+        });
+        context.spawn(told.map(|is_told, lane, context| {
+            if !is_told {
+                lane.tell_of_loss(context);
+            }
+        }));
     }
 }
 

@@ -8,7 +8,8 @@ use redis::aio::MultiplexedConnection;
 use redis::{RedisResult, Value};
 use tokio::time::sleep;
 
-use crate::core::cluster::call::{Fed, FeedId, Term};
+use crate::core::cluster::call::{FeedId, Term};
+use crate::core::cluster::fed::Fed;
 use crate::core::cluster::feed::FeedPlace;
 use crate::store::redis::decoding::{self, Unreadable};
 use crate::store::redis::link::Place;

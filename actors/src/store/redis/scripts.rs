@@ -12,6 +12,14 @@ pub enum Script {
     Subscribe,
     /// `Call::Unsubscribe`.
     Unsubscribe,
+    /// `Call::Heard`.
+    Heard,
+    /// `Call::LookUp`.
+    LookUp,
+    /// `Call::LookUpUser`.
+    LookUpUser,
+    /// `Call::SetUser`.
+    SetUser,
     /// `Call::Take`.
     Take,
     /// `Call::Report`.
@@ -28,23 +36,39 @@ pub enum Script {
     Configure,
     /// `Call::Post`.
     Post,
+    /// `Call::Rewrite`.
+    Rewrite,
     /// `Call::Load`.
     Load,
+    /// `Call::Forget`.
+    Forget,
+    /// `Call::Claim`.
+    Claim,
+    /// `Call::Settle`.
+    Settle,
+    /// `Call::Names`.
+    Names,
+    /// `Call::Exist`.
+    Exist,
+    /// `Call::Reach`.
+    Reach,
     /// `Call::Lost`.
     Lost,
     /// `Call::Beat`.
     Beat,
     /// `Call::Declare`.
     Declare,
-    /// Forgets a channel in which nobody is.
-    Forget,
 }
 
 impl Script {
-    const ALL: [Self; 16] = [
+    const ALL: [Self; 26] = [
         Self::Connect,
         Self::Subscribe,
         Self::Unsubscribe,
+        Self::Heard,
+        Self::LookUp,
+        Self::LookUpUser,
+        Self::SetUser,
         Self::Take,
         Self::Report,
         Self::Leave,
@@ -53,21 +77,36 @@ impl Script {
         Self::List,
         Self::Configure,
         Self::Post,
+        Self::Rewrite,
         Self::Load,
+        Self::Forget,
+        Self::Claim,
+        Self::Settle,
+        Self::Names,
+        Self::Exist,
+        Self::Reach,
         Self::Lost,
         Self::Beat,
         Self::Declare,
-        Self::Forget,
     ];
 
     fn source(self) -> String {
         const BEGIN: &str = include_str!("scripts/begin.lua");
         const LOGS: &str = include_str!("scripts/logs.lua");
         const RECORDS: &str = include_str!("scripts/records.lua");
+        const USERS: &str = include_str!("scripts/users.lua");
+        const CHANGED: &str = include_str!("scripts/changed.lua");
         let (parts, body): (&[&str], &str) = match self {
             Self::Connect => (&[LOGS, RECORDS], include_str!("scripts/connect.lua")),
             Self::Subscribe => (&[LOGS, RECORDS], include_str!("scripts/subscribe.lua")),
             Self::Unsubscribe => (&[LOGS, RECORDS], include_str!("scripts/unsubscribe.lua")),
+            Self::Heard => (&[LOGS, RECORDS], include_str!("scripts/heard.lua")),
+            Self::LookUp => (&[], include_str!("scripts/look_up.lua")),
+            Self::LookUpUser => (&[USERS], include_str!("scripts/look_up_user.lua")),
+            Self::SetUser => (
+                &[LOGS, RECORDS, CHANGED],
+                include_str!("scripts/set_user.lua"),
+            ),
             Self::Take => (&[LOGS, RECORDS], include_str!("scripts/take.lua")),
             Self::Report => (&[LOGS, RECORDS], include_str!("scripts/report.lua")),
             Self::Leave => (&[LOGS, RECORDS], include_str!("scripts/leave.lua")),
@@ -76,11 +115,17 @@ impl Script {
             Self::List => (&[], include_str!("scripts/list.lua")),
             Self::Configure => (&[LOGS], include_str!("scripts/configure.lua")),
             Self::Post => (&[LOGS], include_str!("scripts/post.lua")),
-            Self::Load => (&[LOGS], include_str!("scripts/load.lua")),
+            Self::Rewrite => (&[LOGS, CHANGED], include_str!("scripts/rewrite.lua")),
+            Self::Load => (&[LOGS, USERS], include_str!("scripts/load.lua")),
+            Self::Forget => (&[LOGS], include_str!("scripts/forget.lua")),
+            Self::Claim => (&[], include_str!("scripts/claim.lua")),
+            Self::Settle => (&[], include_str!("scripts/settle.lua")),
+            Self::Names => (&[], include_str!("scripts/names.lua")),
+            Self::Exist => (&[], include_str!("scripts/exist.lua")),
+            Self::Reach => (&[], include_str!("scripts/reach.lua")),
             Self::Lost => (&[], include_str!("scripts/lost.lua")),
             Self::Beat => (&[], include_str!("scripts/beat.lua")),
             Self::Declare => (&[], include_str!("scripts/declare.lua")),
-            Self::Forget => (&[], include_str!("scripts/forget.lua")),
         };
         [&[BEGIN], parts, &[body]].concat().concat()
     }
@@ -123,7 +168,7 @@ impl Scripts {
 }
 
 /// Begins a term for a process of Redis, unless another node has done so. `known` has the highest
-/// term, turn and epoch that the node knows. Returns the term.
+/// term, turn, epoch and version of a state that the node knows. Returns the term.
 ///
 /// # Errors
 /// Returns the error of Redis or of the connection.
@@ -131,7 +176,7 @@ pub async fn fence(
     connection: &mut impl ConnectionLike,
     keys: &str,
     process: &str,
-    known: [u64; 3],
+    known: [u64; 4],
 ) -> RedisResult<u64> {
     let mut command = redis::cmd("EVAL");
     command.arg(FENCE).arg(1).arg(keys).arg(process).arg(&known);

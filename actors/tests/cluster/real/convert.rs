@@ -1,33 +1,21 @@
-//! Converts between the entries of the model, which are numbers, and those of the scripts.
+//! Converts between the model, where messages and states are numbers, and the scripts.
 
 use bytes::Bytes;
+use channelstream_actors::core::cluster::answer::{self, Loaded, Member, User};
 use channelstream_actors::core::cluster::call::{self, FeedId};
+use channelstream_actors::core::cluster::fed;
 use channelstream_actors::store::redis::decoding;
 use redis::Value;
 
-use crate::redis::{Answer, Call, EVENTS, Fed, Loaded};
+use crate::redis::{Answer, Call, Fed, Item};
+use crate::texts::{content_number, content_text, state_number, state_text};
 
-/// The users, by the number that the model has for them: the length of the name.
-const USERS: [&str; 3] = ["", "a", "bb"];
-
-fn to_bytes(entry: u64) -> Bytes {
-    match entry.checked_sub(EVENTS) {
-        None => entry.to_string().into(),
-        Some(event) => {
-            let sign = if event % 10 == 1 { '+' } else { '-' };
-            format!("{sign}{}", USERS[(event / 10) as usize]).into()
-        }
-    }
+fn content(number: u64) -> Bytes {
+    content_text(number).into()
 }
 
-fn to_number(entry: &Bytes) -> u64 {
-    let text = str::from_utf8(entry).unwrap();
-    let event = |user: &str, is_here| EVENTS + user.len() as u64 * 10 + is_here;
-    match (text.strip_prefix('+'), text.strip_prefix('-')) {
-        (Some(user), _) => event(user, 1),
-        (_, Some(user)) => event(user, 0),
-        _ => text.parse().unwrap(),
-    }
+fn state(number: u64) -> Bytes {
+    state_text(number).into()
 }
 
 pub(crate) fn call_with_bytes(call: &Call) -> call::Call<Bytes> {
@@ -36,23 +24,39 @@ pub(crate) fn call_with_bytes(call: &Call) -> call::Call<Bytes> {
         Call::Connect {
             conn_id,
             user,
-            channels,
+            logs,
         } => To::Connect {
             conn_id,
             user,
-            channels,
+            logs,
         },
-        Call::Subscribe { conn_id, channel } => To::Subscribe { conn_id, channel },
-        Call::Unsubscribe { conn_id, channel } => To::Unsubscribe { conn_id, channel },
-        Call::Take { conn_id } => To::Take { conn_id },
+        Call::Subscribe { conn_id, log } => To::Subscribe { conn_id, log },
+        Call::Unsubscribe { conn_id, log } => To::Unsubscribe { conn_id, log },
+        Call::Heard { conn_id } => To::Heard { conn_id },
+        Call::LookUp { conn_id } => To::LookUp { conn_id },
+        Call::LookUpUser { user } => To::LookUpUser { user },
+        Call::SetUser {
+            user,
+            seen,
+            state: new,
+            changed,
+        } => To::SetUser {
+            user,
+            seen,
+            state: state(new),
+            changed: changed.map(state),
+        },
+        Call::Take { conn_id, polls } => To::Take { conn_id, polls },
         Call::Report {
             conn_id,
             turn,
             read,
+            has_ended,
         } => To::Report {
             conn_id,
             turn,
             read,
+            has_ended,
         },
         Call::Leave { conn_id, turn } => To::Leave { conn_id, turn },
         Call::End { conn_id, turn } => To::End { conn_id, turn },
@@ -69,32 +73,60 @@ pub(crate) fn call_with_bytes(call: &Call) -> call::Call<Bytes> {
         },
         Call::List { node } => To::List { node },
         Call::Configure {
-            channel,
+            log,
             config,
             is_for_new,
         } => To::Configure {
-            channel,
+            log,
             config,
             is_for_new,
         },
         Call::Post {
-            channel,
+            log,
             message,
             is_for_history,
+            once,
         } => To::Post {
-            channel,
-            message: to_bytes(message),
+            log,
+            message: content(message),
             is_for_history,
+            once,
         },
-        Call::Load { channel } => To::Load { channel },
+        Call::Claim { key, claim } => To::Claim {
+            key,
+            claim: state(claim),
+        },
+        Call::Settle { key, claim } => To::Settle {
+            key,
+            claim: claim.map(state),
+        },
+        Call::Rewrite {
+            log,
+            offset,
+            seen,
+            message,
+            event,
+        } => To::Rewrite {
+            log,
+            offset,
+            seen,
+            message: message.map(content),
+            event: content(event),
+        },
+        Call::Load { log } => To::Load { log },
+        Call::Forget { log } => To::Forget { log },
+        Call::Names { cursor } => To::Names { cursor },
+        Call::Exist { logs } => To::Exist { logs },
+        Call::Reach => To::Reach,
         Call::Lost => To::Lost,
         Call::Beat => To::Beat,
         Call::Declare { node } => To::Declare { node },
     }
 }
 
-pub(crate) fn answer_with_numbers(answer: call::Answer<Bytes>) -> Answer {
-    use call::Answer as From;
+/// Converts an answer. What Redis gives in any order is sorted.
+pub(crate) fn answer_with_numbers(answer: answer::Answer<Bytes>) -> Answer {
+    use answer::Answer as From;
     match answer {
         From::Done => Answer::Done,
         From::Dead => Answer::Dead,
@@ -102,47 +134,117 @@ pub(crate) fn answer_with_numbers(answer: call::Answer<Bytes>) -> Answer {
         From::Unknown => Answer::Unknown,
         From::Later(turn) => Answer::Later(turn),
         From::Connected { record, fed } => Answer::Connected { record, fed },
-        From::Known => Answer::Known,
-        From::Taken { record, ends, fed } => Answer::Taken { record, ends, fed },
+        From::Known(record) => Answer::Known(record),
+        From::User(user) => Answer::User(user_with_number(user)),
+        From::Changed => Answer::Changed,
+        From::Claimed(claim) => Answer::Claimed(state_number(&claim)),
+        From::InUse => Answer::InUse,
+        From::Names { cursor, mut names } => {
+            names.sort();
+            Answer::Names { cursor, names }
+        }
+        From::Reached(fed) => Answer::Reached(fed),
+        From::Beats(beats) => Answer::Beats(beats),
+        // The model does not know which places are new.
+        From::Taken {
+            record, ends, fed, ..
+        } => Answer::Taken {
+            record,
+            ends,
+            new: [].into(),
+            fed,
+        },
         From::Renewed { read, fed } => Answer::Renewed { read, fed },
-        From::Listed(listed) => Answer::Listed(listed),
+        From::Listed(mut listed) => {
+            listed.sort();
+            Answer::Listed(listed)
+        }
         From::Posted { fed } => Answer::Posted { fed },
-        From::Loaded(loaded) => Answer::Loaded(Loaded {
-            log: loaded.log,
-            whole_since: loaded.whole_since,
-            entries: loaded.entries.iter().map(to_number).collect(),
-            config: loaded.config,
-            history: loaded.history.iter().map(to_number).collect(),
-            fed: loaded.fed,
-        }),
+        From::Loaded(loaded) => {
+            assert_eq!(loaded.last_active.to_string().len(), 13, "a time");
+            let members = loaded.members.into_iter().map(member_with_number);
+            let mut members: Vec<_> = members.collect();
+            members.sort();
+            Answer::Loaded(Loaded {
+                log: loaded.log,
+                whole_since: loaded.whole_since,
+                origin: loaded.origin,
+                revision: loaded.revision,
+                last_active: 0,
+                entries: loaded.entries.into_iter().map(item_with_number).collect(),
+                config: loaded.config,
+                history: loaded.history.into_iter().map(item_with_number).collect(),
+                members,
+                user: loaded.user.map(user_with_number),
+                fed: loaded.fed,
+            })
+        }
+    }
+}
+
+fn item_with_number(item: answer::Item<Bytes>) -> Item {
+    assert_eq!(item.at.to_string().len(), 13, "a time");
+    Item {
+        offset: item.offset,
+        at: 0,
+        is_kept: item.is_kept,
+        is_in_history: item.is_in_history,
+        content: content_number(&item.content),
+    }
+}
+
+fn member_with_number(member: Member<Bytes>) -> Member<u64> {
+    Member {
+        user: member.user,
+        connections: member.connections,
+        state: member.state.map(|state| state_number(&state)),
+    }
+}
+
+fn user_with_number(user: User<Bytes>) -> User<u64> {
+    User {
+        version: user.version,
+        state: state_number(&user.state),
+        connections: user.connections,
     }
 }
 
 /// Reads an entry of the feed.
 pub(crate) fn fed_with_numbers(entry: &Value) -> (FeedId, Fed) {
-    use call::Fed as From;
+    use fed::Fed as From;
     let (id, fed) = decoding::fed(entry).unwrap();
     let fed = match fed.unwrap() {
         From::Fenced { kept } => Fed::Fenced { kept },
         From::Lost => Fed::Lost,
-        From::Appended {
-            channel,
-            position,
-            message,
-        } => Fed::Appended {
-            channel,
-            position,
-            message: to_number(&message),
+        From::Appended { log, epoch, item } => Fed::Appended {
+            log,
+            epoch,
+            item: item_with_number(item),
         },
-        From::Configured { channel, config } => Fed::Configured { channel, config },
+        From::Member { log, member } => Fed::Member {
+            log,
+            member: member_with_number(member),
+        },
+        From::User {
+            user,
+            version,
+            state,
+        } => Fed::User {
+            user,
+            version,
+            state: state_number(&state),
+        },
+        From::Configured { log, config } => Fed::Configured { log, config },
         From::Taken {
             conn_id,
             turn,
             node,
+            polls,
         } => Fed::Taken {
             conn_id,
             turn,
             node,
+            polls,
         },
         From::Reported {
             conn_id,
@@ -156,23 +258,16 @@ pub(crate) fn fed_with_numbers(entry: &Value) -> (FeedId, Fed) {
         From::Subscribed {
             conn_id,
             turn,
-            channel,
+            log,
             place,
         } => Fed::Subscribed {
             conn_id,
             turn,
-            channel,
+            log,
             place,
         },
-        From::Unsubscribed {
-            conn_id,
-            turn,
-            channel,
-        } => Fed::Unsubscribed {
-            conn_id,
-            turn,
-            channel,
-        },
+        From::Unsubscribed { conn_id, turn, log } => Fed::Unsubscribed { conn_id, turn, log },
+        From::Heard { conn_id, turn } => Fed::Heard { conn_id, turn },
         From::Ended { conn_id, turn } => Fed::Ended { conn_id, turn },
     };
     (id, fed)

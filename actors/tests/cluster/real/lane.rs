@@ -5,13 +5,14 @@ use std::rc::Rc;
 use std::time::{Duration, Instant};
 
 use actix::prelude::*;
-use channelstream_actors::core::cluster::call::{Answer, Call, FeedId};
+use channelstream_actors::core::cluster::answer::Answer;
+use channelstream_actors::core::cluster::call::{Call, FeedId};
 use channelstream_actors::store::redis::lane::NotDone;
 use channelstream_actors::store::redis::reader::{News, ReaderActor};
 use redis::aio::MultiplexedConnection;
 use tokio::time::sleep;
 
-use super::node::{Keeper, Outcomes, TestNode, count, for_time};
+use super::node::{CAME, Keeper, Outcomes, TestNode, count, for_time};
 use super::server::RedisServer;
 use crate::scaled;
 use crate::world::channel;
@@ -117,16 +118,17 @@ async fn calls_are_refused_while_the_memory_of_redis_is_full() {
     let mut control = server.connect().await;
     set_memory(&mut control, "1").await;
     let post = Call::Post {
-        channel: channel(),
-        message: "a message".into(),
+        log: channel(),
+        message: "ma message".into(),
         is_for_history: true,
+        once: None,
     };
     assert_eq!(node.make(post.clone()).await, Err(NotDone::Refused));
     set_memory(&mut control, "0").await;
     let answer = node.make(post).await;
     assert!(matches!(answer, Ok(Answer::Posted { .. })), "{answer:?}");
     let (fed, terms) = node.fed_until(|fed, _| fed.len() >= 2).await;
-    assert_eq!((fed, terms), (vec!["+alice".into(), "a message".into()], 1));
+    assert_eq!((fed, terms), (vec![CAME.into(), "ma message".into()], 1));
 }
 
 async fn set_memory(control: &mut MultiplexedConnection, bytes: &str) {
@@ -147,14 +149,15 @@ async fn a_term_begins_when_redis_has_lost_everything_without_an_end() {
         .unwrap();
     assert_eq!(node.log().await, Vec::<String>::new());
     let post = Call::Post {
-        channel: channel(),
-        message: "a message".into(),
+        log: channel(),
+        message: "ma message".into(),
         is_for_history: true,
+        once: None,
     };
     let answer = node.make(post).await;
     assert!(matches!(answer, Ok(Answer::Posted { .. })), "{answer:?}");
     let (fed, terms) = node.fed_until(|fed, _| fed.len() >= 2).await;
-    assert_eq!((fed, terms), (vec!["+alice".into(), "a message".into()], 2));
+    assert_eq!((fed, terms), (vec![CAME.into(), "ma message".into()], 2));
 }
 
 #[actix::test]

@@ -1,15 +1,16 @@
 //! A connection with as many channels as a cluster allows.
 
+use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
-use channelstream_actors::core::cluster::call::{Answer, Call, FeedId, NodeId, Term};
-use channelstream_actors::name::{ChannelName, ConnId, UserName};
-use channelstream_actors::store::redis::decoding;
-use channelstream_actors::store::redis::encoding::Sender;
-use channelstream_actors::store::redis::scripts::{Scripts, fence};
-use redis::Value;
+use channelstream_actors::core::cluster::answer::Answer;
+use channelstream_actors::core::cluster::call::{Call, FeedId};
+use channelstream_actors::name::{ChannelName, ConnId, LogName, UserName};
+use channelstream_actors::store::redis::encoding::Limits;
 
+use super::caller::Caller;
+use super::compare::kind;
 use super::server::RedisServer;
 
 /// The number of channels. A script goes through all of them while nothing else happens in Redis.
@@ -22,39 +23,41 @@ const LONGEST: Duration = Duration::from_secs(2);
 #[tokio::test]
 async fn a_connection_may_have_a_thousand_channels() {
     let server = RedisServer::start();
-    let mut connection = server.connect().await;
-    let scripts = Scripts::load(&mut connection).await.unwrap();
-    let keys = "{cs}".to_owned();
-    let term = fence(&mut connection, &keys, "1", [0; 3]).await.unwrap();
-    let sender = Sender {
-        node: NodeId(1),
-        term: Term(term),
-        keys,
-    };
-    let mut number = 0;
+    let mut node = Caller::start(&server, Limits::default()).await;
     let mut make = async |call: Call<Bytes>| {
-        number += 1;
-        let command = sender.command(&scripts, number, &call);
+        let name = kind(&call);
         let begun = Instant::now();
-        let value: Value = command.query_async(&mut connection.clone()).await.unwrap();
+        let answer = node.call(call).await;
         let taken = begun.elapsed();
-        let name = format!("{call:?}");
-        println!("{}: {taken:.1?}", name.split(' ').next().unwrap());
+        println!("{name}: {taken:.1?}");
         assert!(taken < LONGEST);
-        decoding::answer(&call, &value).unwrap()
+        answer
     };
     let conn_id = ConnId::random();
-    let channels = (0..CHANNELS).map(|index| ChannelName::new(format!("channel-{index}")));
+    let logs: BTreeSet<LogName> = (0..CHANNELS).map(name).collect();
     let connect = Call::Connect {
         conn_id,
         user: UserName::new("alice"),
-        channels: channels.collect(),
+        logs: logs.clone(),
     };
     let Answer::Connected { record, .. } = make(connect).await else {
         panic!("not connected")
     };
     assert_eq!(record.read.len(), CHANNELS);
-    let Answer::Taken { record, ends, .. } = make(Call::Take { conn_id }).await else {
+    let user = UserName::new("alice");
+    let set = Call::SetUser {
+        user,
+        seen: 0,
+        state: "{}".into(),
+        changed: Some("{}".into()),
+    };
+    assert_eq!(make(set).await, Answer::Done);
+    let Answer::Taken { record, ends, .. } = make(Call::Take {
+        conn_id,
+        polls: false,
+    })
+    .await
+    else {
         panic!("not taken")
     };
     assert_eq!(ends.len(), CHANNELS);
@@ -62,6 +65,7 @@ async fn a_connection_may_have_a_thousand_channels() {
         conn_id,
         turn: record.turn,
         read: record.read.clone(),
+        has_ended: true,
     };
     assert_eq!(make(report).await, Answer::Done);
     let turn = record.turn;
@@ -82,4 +86,32 @@ async fn a_connection_may_have_a_thousand_channels() {
         turn: None,
     };
     assert_eq!(make(end).await, Answer::Done);
+}
+
+fn name(index: usize) -> LogName {
+    ChannelName::new(format!("channel-{index}")).into()
+}
+
+#[tokio::test]
+async fn many_names_are_listed_in_parts() {
+    let server = RedisServer::start();
+    let mut node = Caller::start(&server, Limits::default()).await;
+    let logs: BTreeSet<LogName> = (0..5 * CHANNELS).map(name).collect();
+    for log in &logs {
+        node.call(Call::Load { log: log.clone() }).await;
+    }
+    let (mut listed, mut cursor, mut parts) = (BTreeSet::new(), 0, 0);
+    while parts == 0 || cursor > 0 {
+        let Answer::Names {
+            cursor: next,
+            names,
+        } = node.call(Call::Names { cursor }).await
+        else {
+            panic!("no names")
+        };
+        listed.extend(names);
+        (cursor, parts) = (next, parts + 1);
+    }
+    assert_eq!(listed, logs);
+    assert!(parts > 1);
 }

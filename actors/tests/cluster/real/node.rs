@@ -7,8 +7,10 @@ use std::time::{Duration, Instant};
 
 use actix::prelude::*;
 use bytes::Bytes;
-use channelstream_actors::core::cluster::call::{Answer, Call, Fed, FeedId, NodeId};
-use channelstream_actors::name::{ChannelName, ConnId, UserName};
+use channelstream_actors::core::cluster::answer::Answer;
+use channelstream_actors::core::cluster::call::{Call, FeedId, NodeId};
+use channelstream_actors::core::cluster::fed::Fed;
+use channelstream_actors::name::{ConnId, UserName};
 use channelstream_actors::protocol::config::ChannelConfig;
 use channelstream_actors::store::redis::lane::{LaneActor, Make, NotDone};
 use channelstream_actors::store::redis::reader::{News, ReaderActor};
@@ -19,6 +21,9 @@ use crate::world::channel;
 
 /// The number of callers that post at the same time.
 const CALLERS: usize = 8;
+
+/// The event that tells that the user of the node has come.
+pub(crate) const CAME: &str = r#"+{"user":"alice","state":null}"#;
 
 /// What happened to each message.
 pub(crate) type Outcomes = BTreeMap<String, Result<(), NotDone>>;
@@ -55,7 +60,7 @@ impl TestNode {
         ReaderActor::new(server.place(), FeedId::default(), keeper).start();
         let node = Self { lane, read };
         let configure = Call::Configure {
-            channel: channel(),
+            log: channel(),
             config: ChannelConfig {
                 notify_presence: true,
                 ..ChannelConfig::default()
@@ -68,7 +73,7 @@ impl TestNode {
         let connect = Call::Connect {
             conn_id: ConnId::random(),
             user: UserName::new("alice"),
-            channels: [channel()].into(),
+            logs: [channel()].into(),
         };
         let answer = node.make(connect).await;
         assert!(matches!(answer, Ok(Answer::Connected { .. })), "{answer:?}");
@@ -95,11 +100,12 @@ impl TestNode {
                     if !go_on() {
                         break;
                     }
-                    let text = format!("{prefix}{caller}-{number}");
+                    let text = format!("m{prefix}{caller}-{number}");
                     let call = Call::Post {
-                        channel: channel(),
+                        log: channel(),
                         message: text.clone().into(),
                         is_for_history: true,
+                        once: None,
                     };
                     let is_patient = false;
                     let answer = lane.send(Make { call, is_patient }).await.unwrap();
@@ -124,15 +130,12 @@ impl TestNode {
 
     /// Reads the log, once Redis answers.
     pub(crate) async fn log(&self) -> Vec<String> {
-        let channel: ChannelName = channel();
         loop {
-            let load = Call::Load {
-                channel: channel.clone(),
-            };
+            let load = Call::Load { log: channel() };
             if let Ok(Answer::Loaded(loaded)) = self.make(load).await {
                 let entries = loaded.entries.iter();
                 return entries
-                    .map(|it| String::from_utf8(it.to_vec()).unwrap())
+                    .map(|it| String::from_utf8(it.content.to_vec()).unwrap())
                     .collect();
             }
             sleep(Duration::from_millis(5)).await;
@@ -148,8 +151,8 @@ impl TestNode {
             };
             for (_, fed) in run {
                 match fed.as_ref().unwrap() {
-                    Fed::Appended { message, .. } => {
-                        entries.push(String::from_utf8(message.to_vec()).unwrap());
+                    Fed::Appended { item, .. } => {
+                        entries.push(String::from_utf8(item.content.to_vec()).unwrap());
                     }
                     Fed::Fenced { .. } => terms += 1,
                     _ => {}

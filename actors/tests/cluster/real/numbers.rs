@@ -1,14 +1,12 @@
 //! The counters of a process of Redis that has lost its data, and whose clock was set back.
 
-use bytes::Bytes;
-use channelstream_actors::core::cluster::call::{Answer, Call, NodeId, Term};
+use channelstream_actors::core::cluster::answer::Answer;
+use channelstream_actors::core::cluster::call::Call;
 use channelstream_actors::name::{ConnId, UserName};
-use channelstream_actors::store::redis::decoding;
-use channelstream_actors::store::redis::encoding::Sender;
+use channelstream_actors::store::redis::encoding::Limits;
 use channelstream_actors::store::redis::link::Known;
-use channelstream_actors::store::redis::scripts::{Scripts, fence};
-use redis::Value;
 
+use super::caller::Caller;
 use super::server::RedisServer;
 use crate::world::channel;
 
@@ -19,29 +17,32 @@ const HIGH: u64 = 5_000_000_000_000_000;
 async fn counters_go_on_above_what_a_node_has_seen() {
     let server = RedisServer::start();
     let mut connection = server.connect().await;
-    let scripts = Scripts::load(&mut connection).await.unwrap();
     let mut known = Known::default();
-    let mut seen = [HIGH; 3];
+    let mut seen = [HIGH; 4];
     for process in ["first", "second"] {
-        let keys = format!("{process}:{{cs}}");
-        let term = fence(&mut connection, &keys, process, seen).await.unwrap();
-        let sender = Sender {
-            node: NodeId(1),
-            term: Term(term),
-            keys,
-        };
-        let connect: Call<Bytes> = Call::Connect {
+        let (keys, limits) = (format!("{process}:{{cs}}"), Limits::default());
+        let mut node = Caller::begin(&mut connection, &keys, process, seen, limits).await;
+        let user = UserName::new("alice");
+        let connect = Call::Connect {
             conn_id: ConnId::random(),
-            user: UserName::new("alice"),
-            channels: [channel()].into(),
+            user: user.clone(),
+            logs: [channel()].into(),
         };
-        let command = sender.command(&scripts, 1, &connect);
-        let value: Value = command.query_async(&mut connection).await.unwrap();
-        let answer = decoding::answer(&connect, &value).unwrap();
-        assert!(matches!(answer, Answer::Connected { .. }));
-        known.term = Term(term);
+        let answer = node.call(connect).await;
+        assert!(matches!(answer, Answer::Connected { .. }), "{answer:?}");
         known.note(&answer);
-        let now = [known.term.0, known.turn, known.epoch];
+        let set = Call::SetUser {
+            user: user.clone(),
+            seen: 0,
+            state: "{}".into(),
+            changed: None,
+        };
+        assert_eq!(node.call(set).await, Answer::Done);
+        let answer = node.call(Call::LookUpUser { user }).await;
+        assert!(matches!(answer, Answer::User(_)), "{answer:?}");
+        known.note(&answer);
+        known.term = node.sender.term;
+        let now = [known.term.0, known.turn, known.epoch, known.version];
         assert!(
             now.iter().zip(seen).all(|(now, seen)| *now > seen),
             "{now:?}"

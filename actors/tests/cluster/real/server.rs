@@ -3,6 +3,7 @@
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
+use channelstream_actors::store::redis::encoding::Limits;
 use channelstream_actors::store::redis::link::Place;
 use redis::aio::MultiplexedConnection;
 use tempfile::TempDir;
@@ -46,11 +47,17 @@ impl RedisServer {
         assert!(status.unwrap().success());
     }
 
-    /// Returns the server as a place for the state of a cluster.
+    /// Returns the server as a place for the state of a cluster whose logs keep everything.
     pub(crate) fn place(&self) -> Place {
         Place {
             client: self.client(),
             keys: "{cs}".to_owned(),
+            limits: Limits {
+                log_length: usize::MAX,
+                log_bytes: usize::MAX,
+                log_age: Duration::from_secs(24 * 3600),
+                ..Limits::default()
+            },
         }
     }
 

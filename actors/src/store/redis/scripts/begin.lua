@@ -1,39 +1,61 @@
 -- The beginning of every script, except `fence`.
 --
 -- KEYS[1] is the beginning of all keys. It has the hash tag, so all keys are in one slot.
--- ARGV has the calling node, the number of its call, and the term that it knows, then the
--- arguments of the script. Names and ids are strings, as are all numbers: Lua would write a large
--- number as 1e+15.
+-- ARGV has the calling node, the number of its call, the term that it knows, and the limits
+-- (logs.lua), then the arguments of the script. Names and ids are strings, as are all numbers: Lua
+-- would write a large number as 1e+15.
+--
+-- LOG is the name of a log: '#' and the name of a channel, or '@' and the name of a user, whose
+-- private log it is. An ITEM is an entry of a log: 'OFFSET MILLIS KH CONTENT', where MILLIS is the
+-- time, K is '1' if the entry is for clients that were not listening, and H is '1' if it was stored
+-- in the history. CONTENT begins with a letter that says what it is:
+--   m          a message, as the node gave it
+--   x          nothing: the message was deleted
+--   e, d       an edit or a deletion, as the node gave it
+--   +, -       JSON: a user has come or gone, its state, and who is present then (records.lua)
+--   s          JSON: a user has changed its state (set_user.lua)
 --
 -- The keys, after the beginning:
 --   gen        hash: the present term, the process of Redis (run), the latest term in which a node
 --              said that entries were lost (lost)
---   turns      the number of the latest turn; lives: that of the latest epoch of a log
+--   turns      the number of the latest turn; lives: that of the latest epoch of a log; versions:
+--              that of the latest state of a user
 --   f          stream: the feed. The id of an entry is its term and its number
---   seen       hash: node -> the number of its latest call
---   gone       set: the nodes that may not call any more
+--   seen       hash: node -> the number of its latest call, or 'gone' if it may not call any more
+--   x:NODE     set for ten minutes: the numbers of the calls that were refused because something
+--              had changed
 --   beats      hash: node -> the number of its beats
+--   logs       set: the logs. A log that has expired may still be in it
 --   n:CONN     hash: the record of a connection: user, node, turn, born, here ('1' or '0'),
---              r:CHANNEL -> 'EPOCH OFFSET', o:TURN -> node,
---              x:CHANNEL -> the entry of the feed that says that the connection has left the
---              channel, j:CHANNEL -> the one that says that it was subscribed to it (both since the
---              latest turn was taken)
+--              r:LOG -> 'EPOCH OFFSET', or 'EPOCH OFFSET n' if no transport has begun since the
+--              connection took its place in the log, o:TURN -> node,
+--              x:LOG -> the entry of the feed that says that the connection has left the channel,
+--              j:LOG -> the one that says that it was subscribed to it (both since the latest turn
+--              was taken)
 --   s:NODE     set: the connections whose records name the node
+--   k:KEY      the claim to make a call once, for five minutes
+--   i:ID:LOG   set for five minutes after a message was appended that must not be appended again
 --   e:CONN     set for two minutes after a connection has ended
---   c:CHANNEL  hash: the log of a channel: epoch, start, end, former ('EPOCH END ' for each former
---              epoch), whole, term and lost (those of the last write), conns: the number of records
---              that have the channel, used ('1' once it was configured or somebody was in it), and
---              the settings np, sh, hs, bl, ns and sf (configure.lua)
---   l:CHANNEL  list: the entries of the log. The first one has the offset start + 1
---   h:CHANNEL  list: the messages of the history
---   r:CHANNEL  hash: user -> the number of present connections
+--   u:USER     hash: a user: the version (v) of its state, and the state (s)
+--   uc:USER    set: the connections of a user
+--   c:LOG      hash: a log: end, bytes (of the items in l:), hbytes (of those in h:), epoch, since
+--              (the term of the last write, and the latest loss then), conns (the number of records
+--              that have the log), set (the settings, see logs.lua), former ('EPOCH END ' for each
+--              former epoch), whole, origin (the first epoch), at (the time at which it was made),
+--              rev (the offset of the last edit or deletion), and used ('1' once a record had the
+--              log). Redis finds the first ones fastest
+--   l:LOG      list: the items of the log. The last one has the offset end
+--   h:LOG      list: the items of the history
+--   r:LOG      hash: user -> the number of present connections
+-- The keys c:, l: and h: of a channel, and c:, l: and u: of a user, expire while no record has the
+-- log. Then r: and uc: do not exist.
 
 local root, node, term = KEYS[1], ARGV[1], ARGV[3]
 local run = redis.call
 
 -- Returns a number as a string.
 local function text(number)
-  return string.format('%.0f', number)
+  return string.format('%d', number)
 end
 
 -- Returns the id of the last entry of the feed.
@@ -42,18 +64,21 @@ local function fed()
   return last and last[1] or '0-0'
 end
 
-local lost
+local lost, since
 do
   local gen = run('HMGET', root .. 'gen', 'term', 'lost')
   lost = gen[2] or '0'
+  since = term .. ' ' .. lost
   if gen[1] ~= term then
     return { 'other', gen[1] or '0' }
   end
-  if run('SISMEMBER', root .. 'gone', node) == 1 then
+  local seen = run('HGET', root .. 'seen', node) or '0'
+  if seen == 'gone' then
     return { 'dead' }
   end
-  if tonumber(ARGV[2]) <= tonumber(run('HGET', root .. 'seen', node) or '0') then
-    return { 'seen', fed() }
+  if tonumber(ARGV[2]) <= tonumber(seen) then
+    local was_refused = run('SISMEMBER', root .. 'x:' .. node, ARGV[2]) == 1
+    return was_refused and { 'changed' } or { 'seen', fed() }
   end
   run('HSET', root .. 'seen', node, ARGV[2])
 end

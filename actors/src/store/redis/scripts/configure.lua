@@ -1,15 +1,13 @@
--- CHANNEL, ONLY_NEW ('1' or '0'), then the settings notify_presence, store_history, history_size,
--- broadcast_presence_with_user_lists, notify_state and store_frames (flags are '1' or '0'): sets
--- the settings of a channel. With ONLY_NEW only if it was never configured and nobody was ever in
--- it.
-local channel = ARGV[4]
-touch(channel)
-local key = root .. 'c:' .. channel
-if ARGV[5] == '1' and run('HGET', key, 'used') then
+-- LOG, ONLY_NEW ('1' or '0'), SETTINGS (logs.lua): sets the settings of a channel. With ONLY_NEW
+-- only if it was never configured and no record ever had it.
+local name, settings = ARGV[5], ARGV[7]
+local log = touch(name)
+if log.conns == '0' then
+  expire(name)
+end
+if ARGV[6] == '1' and (log.settings ~= '' or run('HEXISTS', log.key, 'used') == 1) then
   return { 'done' }
 end
-local settings = { 'np', ARGV[6], 'sh', ARGV[7], 'hs', ARGV[8], 'bl', ARGV[9], 'ns', ARGV[10], 'sf',
-  ARGV[11] }
-run('HSET', key, 'used', '1', unpack(settings))
-feed('C', channel, unpack(settings))
+run('HSET', log.key, 'set', settings)
+feed('C', name, 'set', settings)
 return { 'done' }

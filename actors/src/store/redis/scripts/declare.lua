@@ -1,3 +1,3 @@
 -- NODE: declares a node dead.
-run('SADD', root .. 'gone', ARGV[4])
+run('HSET', root .. 'seen', ARGV[5], 'gone')
 return { 'done' }

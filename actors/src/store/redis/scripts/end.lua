@@ -1,5 +1,5 @@
 -- CONN, TURN or '': ends a connection. The turn must be the latest one, if one is given.
-local conn, turn = ARGV[4], ARGV[5]
+local conn, turn = ARGV[5], ARGV[6]
 local it = record(conn)
 if not it then
   return { 'unknown' }
@@ -9,11 +9,12 @@ if refused then
   return refused
 end
 set_here(conn, it, '0')
-for _, channel in ipairs(channels_of(it)) do
-  run('HINCRBY', root .. 'c:' .. channel, 'conns', -1)
+for _, name in ipairs(logs_of(it)) do
+  forsake(name)
 end
 run('DEL', root .. 'n:' .. conn)
 run('SREM', root .. 's:' .. it.node, conn)
+run('SREM', root .. 'uc:' .. it.user, conn)
 run('SET', root .. 'e:' .. conn, '1', 'PX', '120000')
 feed('E', conn, 't', it.turn)
 return { 'done' }

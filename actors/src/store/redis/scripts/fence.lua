@@ -2,9 +2,9 @@
 -- done so.
 --
 -- KEYS[1] is the beginning of all keys. ARGV has the process (its run_id), and the highest term,
--- turn and epoch that the node knows. All counters go on above what anybody can have seen: the time
--- of Redis in microseconds is higher than any of them, since they grow more slowly. Returns the
--- term.
+-- turn, epoch and version of a state that the node knows. All counters go on above what anybody can
+-- have seen: the time of Redis in microseconds is higher than any of them, since they grow more
+-- slowly. Returns the term.
 
 local root, run = KEYS[1], redis.call
 local gen = run('HMGET', root .. 'gen', 'term', 'run')
@@ -23,8 +23,10 @@ end
 
 local last = run('XREVRANGE', root .. 'f', '+', '-', 'COUNT', 1)[1]
 local term = above(gen[1], ARGV[2])
-run('SET', root .. 'turns', above(run('GET', root .. 'turns'), ARGV[3]))
-run('SET', root .. 'lives', above(run('GET', root .. 'lives'), ARGV[4]))
+for index, counter in ipairs({ 'turns', 'lives', 'versions' }) do
+  local key = root .. counter
+  run('SET', key, above(run('GET', key), ARGV[index + 2]))
+end
 run('HSET', root .. 'gen', 'term', term, 'run', ARGV[1])
 run('XADD', root .. 'f', term .. '-*', 'F', last and last[1] or '0-0')
 return term

@@ -1,8 +1,8 @@
--- CHANNEL: forgets a channel in which nobody is.
-local channel = ARGV[4]
-if tonumber(run('HGET', root .. 'c:' .. channel, 'conns') or '0') > 0 then
+-- LOG: forgets a log that no record has, and what belongs to its channel or its user.
+local name = ARGV[5]
+if tonumber(run('HGET', root .. 'c:' .. name, 'conns') or '0') > 0 then
   return { 'in_use' }
 end
-run('DEL', root .. 'c:' .. channel, root .. 'l:' .. channel, root .. 'h:' .. channel,
-  root .. 'r:' .. channel)
+on_keys(name, 'DEL')
+run('SREM', root .. 'logs', name)
 return { 'done' }

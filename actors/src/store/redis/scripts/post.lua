@@ -1,18 +1,15 @@
--- CHANNEL, ENTRY, FOR_HISTORY ('1' or '0'): appends a message to the log of a channel, and to its
--- history if that keeps messages. A channel that does not exist has nobody to hear it.
-local channel, entry = ARGV[4], ARGV[5]
-local settings = run('HMGET', root .. 'c:' .. channel, 'epoch', 'sh', 'hs')
-if not settings[1] then
+-- LOG, MESSAGE, FOR_HISTORY ('1' or '0'), ID or '': appends a message to a log, and to its history if
+-- that keeps messages. A message with an ID that was appended lately is not appended again. A log
+-- that does not exist has nobody to hear it.
+local log = find(ARGV[5])
+if not log then
   return { 'done' }
 end
-local id = append(channel, entry)
-if settings[2] == '1' and ARGV[6] == '1' then
-  local key = root .. 'h:' .. channel
-  run('RPUSH', key, entry)
-  if settings[3] == '0' then
-    run('DEL', key)
-  else
-    run('LTRIM', key, '-' .. settings[3], -1)
+if ARGV[8] ~= '' then
+  local key = root .. 'i:' .. ARGV[8] .. ':' .. ARGV[5]
+  if not run('SET', key, '1', 'NX', 'PX', '300000') then
+    return { 'posted', fed() }
   end
 end
-return { 'posted', id }
+freshen(log)
+return { 'posted', append(log, ARGV[6], ARGV[7] == '1') }

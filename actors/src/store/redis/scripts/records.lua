@@ -13,50 +13,136 @@ local function record(conn)
   return it
 end
 
--- Returns the channels of a record, in the order of their names.
-local function channels_of(it)
-  local channels = {}
+-- Returns the logs of a record, in the order of their names.
+local function logs_of(it)
+  local names = {}
   for field in pairs(it) do
     if string.sub(field, 1, 2) == 'r:' then
-      channels[#channels + 1] = string.sub(field, 3)
+      names[#names + 1] = string.sub(field, 3)
     end
   end
-  table.sort(channels)
-  return channels
+  table.sort(names)
+  return names
 end
 
--- Adds a channel to a record. The place of the connection begins at a position, which without one
--- is the end of the log. Returns the position.
-local function join(conn, it, channel, position)
-  if not position then
-    position = table.concat({ touch(channel) }, ' ')
+-- Returns whether a transport of a connection has not reported its end.
+local function is_open(it)
+  for field in pairs(it) do
+    if string.sub(field, 1, 2) == 'o:' then
+      return true
+    end
   end
-  it['r:' .. channel] = position
-  run('HSET', root .. 'n:' .. conn, 'r:' .. channel, position)
-  run('HINCRBY', root .. 'c:' .. channel, 'conns', 1)
+  return false
+end
+
+-- Adds a log to a record. The place of the connection begins at a position, which without one is
+-- the end of the log. Returns the position.
+local function join(conn, it, name, position)
+  local is_new, mark = false, ''
+  if not position then
+    local log = touch(name)
+    position, is_new = log.epoch .. ' ' .. text(log.last), log.is_new
+    mark = is_open(it) and '' or ' n'
+  end
+  it['r:' .. name] = position .. mark
+  run('HSET', root .. 'n:' .. conn, 'r:' .. name, position .. mark)
+  local key = root .. 'c:' .. name
+  if run('HINCRBY', key, 'conns', 1) == 1 then
+    run('HSET', key, 'used', '1')
+    if not is_new or is_private(name) then
+      on_keys(name, 'PERSIST')
+    end
+  end
   return position
 end
 
--- Removes a channel from a record.
-local function part(conn, it, channel)
-  it['r:' .. channel] = nil
-  run('HDEL', root .. 'n:' .. conn, 'r:' .. channel)
-  run('HINCRBY', root .. 'c:' .. channel, 'conns', -1)
+-- Notes that a record does not have a log any more.
+local function forsake(name)
+  if run('HINCRBY', root .. 'c:' .. name, 'conns', -1) == 0 then
+    expire(name)
+  end
 end
 
--- Counts a connection that has come or gone, and tells the channel if it is the user's first or
--- last one.
-local function count(channel, user, here, is_quiet)
-  local key = root .. 'r:' .. channel
-  local now = run('HINCRBY', key, user, here == '1' and 1 or -1)
-  if now <= 0 then
+-- Removes a log from a record.
+local function part(conn, it, name)
+  it['r:' .. name] = nil
+  run('HDEL', root .. 'n:' .. conn, 'r:' .. name)
+  forsake(name)
+end
+
+local states = {}
+
+-- Returns the state of a user; nil if there is no such user.
+local function state_of(user)
+  if states[user] == nil then
+    states[user] = run('HGET', root .. 'u:' .. user, 's')
+  end
+  return states[user] or nil
+end
+
+-- Returns the users who are present in a channel as the end of a JSON object, with their states.
+-- Returns nothing if the channel does not want the list, or it is too long.
+local function list_of_users(log)
+  local key = root .. 'r:' .. log.name
+  if not is_set(log.settings, BL) or run('HLEN', key) > tonumber(limit(USER_LIST)) then
+    return ''
+  end
+  local users = run('HKEYS', key)
+  table.sort(users)
+  for index, user in ipairs(users) do
+    users[index] = '[' .. cjson.encode(user) .. ',' .. (state_of(user) or 'null') .. ']'
+  end
+  return ',"users":[' .. table.concat(users, ',') .. ']'
+end
+
+-- Tells the nodes how many present connections a user has in a channel. Others who come are new to
+-- them, so their states are told too.
+local function feed_count(name, user, before, count)
+  local state = before == 0 and state_of(user)
+  if state then
+    feed('M', name, 'u', user, 'n', text(count), 's', state)
+  else
+    feed('M', name, 'u', user, 'n', text(count))
+  end
+end
+
+-- The counts before the script of changes that were not told, by user and 'r:LOG'.
+local untold = {}
+
+-- Counts a connection that has come or gone. Tells the nodes of it, and the channel if it is the
+-- user's first or last one. A quiet change is told only to the nodes, by `tell`.
+local function count(name, user, here, is_quiet)
+  if is_private(name) then
+    return
+  end
+  local key, change = root .. 'r:' .. name, here == '1' and 1 or -1
+  local after = run('HINCRBY', key, user, change)
+  if after <= 0 then
     run('HDEL', key, user)
   end
-  local log = root .. 'c:' .. channel
-  run('HSET', log, 'used', '1')
-  local is_news = not is_quiet and (now <= 0 or (here == '1' and now == 1))
-  if is_news and run('HGET', log, 'np') == '1' then
-    append(channel, (here == '1' and '+' or '-') .. user)
+  if is_quiet then
+    untold[user] = untold[user] or {}
+    untold[user]['r:' .. name] = untold[user]['r:' .. name] or after - change
+    return
+  end
+  feed_count(name, user, after - change, after)
+  local is_news = after == (here == '1' and 1 or 0)
+  if is_news and is_set(run('HGET', root .. 'c:' .. name, 'set'), NP) then
+    local log = touch(name)
+    local state = here == '1' and state_of(user) or 'null'
+    local event = '{"user":' .. cjson.encode(user) .. ',"state":' .. state
+    append(log, (here == '1' and '+' or '-') .. event .. list_of_users(log) .. '}')
+  end
+end
+
+-- Tells the nodes which counts quiet changes have changed.
+local function tell(user)
+  for _, name in ipairs(logs_of(untold[user] or {})) do
+    local before = untold[user]['r:' .. name]
+    local after = tonumber(run('HGET', root .. 'r:' .. name, user) or '0')
+    if after ~= before then
+      feed_count(name, user, before, after)
+    end
   end
 end
 
@@ -67,8 +153,8 @@ local function set_here(conn, it, here, is_quiet)
   end
   it.here = here
   run('HSET', root .. 'n:' .. conn, 'here', here)
-  for _, channel in ipairs(channels_of(it)) do
-    count(channel, it.user, here, is_quiet)
+  for _, name in ipairs(logs_of(it)) do
+    count(name, it.user, here, is_quiet)
   end
 end
 
@@ -99,7 +185,7 @@ local function is_behind(it, other)
   return tonumber(first) > tonumber(other_first)
 end
 
--- Notes up to where a client has read: channels and positions from ARGV[first] on.
+-- Notes up to where a client has read: logs and positions from ARGV[first] on.
 local function merge(conn, it, first)
   for index = first, #ARGV, 2 do
     local field, position = 'r:' .. ARGV[index], ARGV[index + 1]

@@ -1,5 +1,5 @@
--- CONN: takes the next turn of a connection, which is present from then on.
-local conn = ARGV[4]
+-- CONN, POLLS ('1' or '0'): takes the next turn of a connection, which is present from then on.
+local conn = ARGV[5]
 local it = record(conn)
 if not it then
   return { 'unknown' }
@@ -7,19 +7,26 @@ end
 local key, turn = root .. 'n:' .. conn, text(run('INCR', root .. 'turns'))
 for field, open_at in pairs(it) do
   local kind = string.sub(field, 1, 2)
-  local is_dead = kind == 'o:' and run('SISMEMBER', root .. 'gone', open_at) == 1
+  local is_dead = kind == 'o:' and run('HGET', root .. 'seen', open_at) == 'gone'
   if kind == 'x:' or kind == 'j:' or is_dead then
     run('HDEL', key, field)
   end
 end
 run('HSET', key, 'turn', turn, 'o:' .. turn, node)
 move(conn, it, node)
-local taken = feed('T', conn, 't', turn, 'n', node)
+local taken = feed('T', conn, 't', turn, 'n', node, 'p', ARGV[6])
 local ends = {}
-for _, channel in ipairs(channels_of(it)) do
-  local _, offset = touch(channel)
-  ends[#ends + 1] = channel
-  ends[#ends + 1] = offset
+for _, name in ipairs(logs_of(it)) do
+  local log = touch(name)
+  ends[#ends + 1] = name
+  ends[#ends + 1] = text(log.last)
 end
 set_here(conn, it, '1')
-return { 'taken', run('HGETALL', key), ends, taken }
+local now = run('HGETALL', key)
+for field, value in pairs(it) do
+  local place = string.match(value, '^(%d+ %d+) n$')
+  if place and string.sub(field, 1, 2) == 'r:' then
+    run('HSET', key, field, place)
+  end
+end
+return { 'taken', now, ends, taken }

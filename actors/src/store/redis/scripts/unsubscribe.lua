@@ -1,16 +1,16 @@
--- CONN, CHANNEL: removes a channel from a connection.
-local conn, channel = ARGV[4], ARGV[5]
+-- CONN, LOG: removes a channel from a connection.
+local conn, name = ARGV[5], ARGV[6]
 local it = record(conn)
 if not it then
   return { 'unknown' }
 end
-if it['r:' .. channel] then
-  part(conn, it, channel)
-  local id = feed('U', conn, 't', it.turn, 'c', channel)
-  run('HDEL', root .. 'n:' .. conn, 'j:' .. channel)
-  run('HSET', root .. 'n:' .. conn, 'x:' .. channel, id)
+if it['r:' .. name] then
+  part(conn, it, name)
+  local id = feed('U', conn, 't', it.turn, 'c', name)
+  run('HDEL', root .. 'n:' .. conn, 'j:' .. name)
+  run('HSET', root .. 'n:' .. conn, 'x:' .. name, id)
   if it.here == '1' then
-    count(channel, it.user, '0')
+    count(name, it.user, '0')
   end
 end
 return { 'done' }

@@ -1,0 +1,10 @@
+-- CONN: says that a client was heard from through its application. Its connection is present from
+-- then on.
+local conn = ARGV[5]
+local it = record(conn)
+if not it then
+  return { 'unknown' }
+end
+set_here(conn, it, '1')
+feed('H', conn, 't', it.turn)
+return { 'done' }

@@ -1,0 +1,3 @@
+-- USER: reads a user.
+local user = look_up(ARGV[5])
+return user and { 'user', user } or { 'unknown' }

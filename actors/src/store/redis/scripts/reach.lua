@@ -1,0 +1,2 @@
+-- Returns the last entry of the feed.
+return { 'reached', fed() }

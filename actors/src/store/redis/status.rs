@@ -1,0 +1,138 @@
+//! The numbers of a node that operators see.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
+
+/// The counters of a node. Cloning shares them.
+#[derive(Clone, Debug)]
+pub(crate) struct NodeCounters(Arc<State>);
+
+#[derive(Debug)]
+struct State {
+    is_connected: AtomicBool,
+    waiting: AtomicU64,
+    calls: AtomicU64,
+    refused: AtomicU64,
+    entries: AtomicU64,
+    missed: AtomicU64,
+    terms: AtomicU64,
+    losses: AtomicU64,
+    dead: AtomicU64,
+    nodes: AtomicU64,
+}
+
+/// The state of a node, and what it has counted since its start.
+#[derive(Clone, Copy, Debug)]
+pub struct NodeStatus {
+    /// Whether there is a connection to Redis.
+    pub is_connected: bool,
+    /// The number of calls that wait for Redis.
+    pub waiting: u64,
+    /// The number of calls that Redis has answered.
+    pub calls: u64,
+    /// The number of calls that were refused or given up.
+    pub refused: u64,
+    /// The number of entries of the feed that this node has read.
+    pub entries: u64,
+    /// The number of times that the feed was trimmed before this node had read it.
+    pub missed: u64,
+    /// The number of terms that have begun: of restarts and failovers of Redis.
+    pub terms: u64,
+    /// The number of times that this node has noticed that Redis has lost something.
+    pub losses: u64,
+    /// The number of nodes that this node has found dead.
+    pub dead: u64,
+    /// The number of nodes that are alive, this one among them.
+    pub nodes: u64,
+}
+
+impl Default for NodeCounters {
+    /// Creates the counters of a node whose first connection is awaited.
+    fn default() -> Self {
+        Self(Arc::new(State {
+            is_connected: AtomicBool::new(true),
+            waiting: AtomicU64::new(0),
+            calls: AtomicU64::new(0),
+            refused: AtomicU64::new(0),
+            entries: AtomicU64::new(0),
+            missed: AtomicU64::new(0),
+            terms: AtomicU64::new(0),
+            losses: AtomicU64::new(0),
+            dead: AtomicU64::new(0),
+            nodes: AtomicU64::new(1),
+        }))
+    }
+}
+
+impl NodeCounters {
+    pub(crate) fn is_connected(&self) -> bool {
+        self.0.is_connected.load(Relaxed)
+    }
+
+    pub(crate) fn set_connected(&self, is_connected: bool) {
+        self.0.is_connected.store(is_connected, Relaxed);
+    }
+
+    pub(crate) fn set_waiting(&self, count: usize) {
+        self.0.waiting.store(count as u64, Relaxed);
+    }
+
+    pub(crate) fn count_calls(&self, count: usize) {
+        self.0.calls.fetch_add(count as u64, Relaxed);
+    }
+
+    pub(crate) fn count_refused(&self, count: usize) {
+        self.0.refused.fetch_add(count as u64, Relaxed);
+    }
+
+    pub(crate) fn count_entries(&self, count: usize) {
+        self.0.entries.fetch_add(count as u64, Relaxed);
+    }
+
+    pub(crate) fn count_missed(&self) {
+        self.0.missed.fetch_add(1, Relaxed);
+    }
+
+    pub(crate) fn count_term(&self) {
+        self.0.terms.fetch_add(1, Relaxed);
+    }
+
+    pub(crate) fn count_loss(&self) {
+        self.0.losses.fetch_add(1, Relaxed);
+    }
+
+    pub(crate) fn count_dead(&self) {
+        self.0.dead.fetch_add(1, Relaxed);
+    }
+
+    pub(crate) fn set_nodes(&self, count: usize) {
+        self.0.nodes.store(count as u64, Relaxed);
+    }
+
+    pub(crate) fn status(&self) -> NodeStatus {
+        let State {
+            is_connected,
+            waiting,
+            calls,
+            refused,
+            entries,
+            missed,
+            terms,
+            losses,
+            dead,
+            nodes,
+        } = &*self.0;
+        NodeStatus {
+            is_connected: is_connected.load(Relaxed),
+            waiting: waiting.load(Relaxed),
+            calls: calls.load(Relaxed),
+            refused: refused.load(Relaxed),
+            entries: entries.load(Relaxed),
+            missed: missed.load(Relaxed),
+            terms: terms.load(Relaxed),
+            losses: losses.load(Relaxed),
+            dead: dead.load(Relaxed),
+            nodes: nodes.load(Relaxed),
+        }
+    }
+}
