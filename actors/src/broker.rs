@@ -31,6 +31,7 @@ use actix::prelude::*;
 use futures_util::future::join_all;
 
 use crate::channel::{Channel, Configure};
+use crate::cluster::Cluster;
 use crate::common::Common;
 use crate::connection::{
     AttachOutlet, Close, Connection, ConnectionNeeds, IsOpen, Join, Open, Subscribe, Unsubscribe,
@@ -65,6 +66,8 @@ pub struct Broker {
     channels: Directories<Channel>,
     users: Directories<User>,
     connections: Directories<Connection>,
+    /// The node of a cluster; `None` if the actors of this server decide.
+    cluster: Option<Cluster>,
     /// The ledger; unset until the threads start.
     ledger: Arc<OnceLock<Addr<Ledger>>>,
     /// The state that the store has kept. It is taken out when the threads start.
@@ -95,12 +98,18 @@ impl Broker {
     /// Creates a broker without threads, with the state that a store has kept. It refuses all calls
     /// until [`start_on`](Self::start_on) is called.
     pub fn with_store(limits: Limits, store: Store, kept: Kept) -> Self {
+        let (channels, users) = (Directories::default(), Directories::default());
+        let common = Common::new(limits, store);
+        let node = common.store().node().cloned();
+        let cluster =
+            node.map(|node| Cluster::new(node, common.clone(), channels.clone(), users.clone()));
         Self {
-            common: Common::new(limits, store),
+            common,
+            cluster,
             #[expect(clippy::disallowed_types, reason = "see the import")]
             kept: Arc::new(Mutex::new(Some(kept))),
-            channels: Directories::default(),
-            users: Directories::default(),
+            channels,
+            users,
             connections: Directories::default(),
             ledger: Arc::default(),
             is_closed: Arc::default(),
@@ -133,6 +142,9 @@ impl Broker {
                 users: users.clone(),
             },
         );
+        if let Some(cluster) = &self.cluster {
+            cluster.start_on(arbiters);
+        }
         let kept = self.kept.lock().ok().and_then(|mut kept| kept.take());
         if let (Some(arbiter), Some(mut kept)) = (arbiters.first(), kept) {
             let (common, calls) = (self.common.clone(), std::mem::take(&mut kept.calls));
@@ -216,6 +228,14 @@ impl Broker {
         configs: Configs,
     ) -> Result<Connected, NotConnected> {
         let pending = self.begin().map_err(NotConnected::Refused)?;
+        if let Some(cluster) = self.cluster.clone() {
+            let room = (cluster.room_to_connect(conn_id).await).map_err(NotConnected::Refused)?;
+            let pending = (pending, room);
+            let opened =
+                async move { Some(cluster.connect(user, conn_id, set, channels, configs).await) };
+            let opened = Self::wait(pending, opened).await;
+            return opened.unwrap_or(Err(NotConnected::Refused(Refused::TRY_AGAIN)));
+        }
         let room = self.room_to_connect(conn_id, &user, &set, &channels).await;
         let room = room.map_err(NotConnected::Refused)?;
         let open = Open {
@@ -237,12 +257,18 @@ impl Broker {
 
     /// Returns whether a connection is open.
     pub async fn knows_connection(&self, conn_id: ConnId) -> bool {
+        if let Some(cluster) = &self.cluster {
+            return cluster.owner_of(conn_id).await.is_some();
+        }
         let is_open = self.connections.ask(conn_id, IfAbsent::Skip, IsOpen);
         is_open.await.unwrap_or(false)
     }
 
     /// Returns whether a user exists, connected or only remembered.
     pub async fn knows_user(&self, user: UserName) -> bool {
+        if let Some(cluster) = &self.cluster {
+            return matches!(cluster.user(&user).await, Ok(Some(_)));
+        }
         let exists = self.users.ask(user, IfAbsent::Skip, CheckExists);
         exists.await.is_some()
     }
@@ -258,6 +284,12 @@ impl Broker {
         configs: Configs,
     ) -> Result<Subscriptions, NotDone> {
         let pending = self.begin()?;
+        if let Some(cluster) = self.cluster.clone() {
+            let subscribed =
+                async move { Some(cluster.subscribe(conn_id, channels, configs).await) };
+            let subscribed = Self::wait(pending, subscribed).await;
+            return subscribed.unwrap_or(Err(Refused::TRY_AGAIN.into()));
+        }
         let room = self.room_for_channels(&channels).await?;
         let subscribe = Subscribe { channels, configs };
         self.change_subscriptions(conn_id, subscribe, (pending, room))
@@ -274,6 +306,11 @@ impl Broker {
         channels: Vec<ChannelName>,
     ) -> Result<Subscriptions, NotDone> {
         let pending = self.begin()?;
+        if let Some(cluster) = self.cluster.clone() {
+            let unsubscribed = async move { Some(cluster.unsubscribe(conn_id, channels).await) };
+            let unsubscribed = Self::wait(pending, unsubscribed).await;
+            return unsubscribed.unwrap_or(Err(Refused::TRY_AGAIN.into()));
+        }
         let unsubscribe = Unsubscribe {
             channels,
             is_by_client: false,
@@ -295,6 +332,9 @@ impl Broker {
         channels: Vec<ChannelName>,
     ) -> Result<Vec<ChannelName>, NotDone> {
         let pending = self.begin()?;
+        if let Some(cluster) = &self.cluster {
+            return cluster.joined(conn_id, channels).await;
+        }
         let room = self.room_for_channels(&channels).await?;
         self.change_subscriptions(conn_id, Join { channels }, (pending, room))
             .await
@@ -352,6 +392,11 @@ impl Broker {
         public_keys: Option<Vec<String>>,
     ) -> Result<StateChanged, NotDone> {
         let pending = self.begin()?;
+        if let Some(cluster) = self.cluster.clone() {
+            let set = async move { Some(cluster.set_state(user, values, public_keys).await) };
+            let set = Self::wait(pending, set).await;
+            return set.unwrap_or(Err(Refused::TRY_AGAIN.into()));
+        }
         let room = self.memory().reserve(size_of_values(&values))?;
         let set = self.users.ask(
             user,
@@ -378,6 +423,9 @@ impl Broker {
         configs: BTreeMap<ChannelName, ChannelConfig>,
     ) -> Result<(), Refused> {
         let _pending = self.begin()?;
+        if let Some(cluster) = &self.cluster {
+            return cluster.configure(configs).await;
+        }
         let names: Vec<_> = configs.keys().cloned().collect();
         let _room = self.room_for_channels(&names).await?;
         let ask = |(channel, config)| {
@@ -399,8 +447,13 @@ impl Broker {
         outlet: Outlet,
         returning: Return,
     ) -> Result<Attachment, Unknown> {
+        let attach = AttachOutlet { outlet, returning };
+        if let Some(cluster) = &self.cluster {
+            let attached = cluster.connections.ask(conn_id, IfAbsent::Create, attach);
+            return attached.await.unwrap_or(Err(Unknown));
+        }
         self.connections
-            .ask(conn_id, IfAbsent::Skip, AttachOutlet { outlet, returning })
+            .ask(conn_id, IfAbsent::Skip, attach)
             .await
             .unwrap_or(Err(Unknown))
     }
@@ -411,6 +464,9 @@ impl Broker {
     /// Fails when the connection has ended, but the store could not keep this. The connection may
     /// be back after a restart.
     pub async fn disconnect(&self, conn_id: ConnId) -> Result<bool, Refused> {
+        if let Some(cluster) = &self.cluster {
+            return cluster.disconnect(conn_id).await;
+        }
         let close = Close {
             reason: CloseReason::Disconnected,
             request: RequestId::current_if_logged(),

@@ -1,6 +1,8 @@
 //! The actor of a channel. [`ChannelCore`] decides what happens, and [`Delivery`] sends the entries
 //! of the channel's log to its subscribers.
 
+mod following;
+
 use std::time::Duration;
 
 use actix::prelude::*;
@@ -16,8 +18,9 @@ use crate::delivery::{
 };
 use crate::directory::{Registered, Registration, impl_registered_handlers};
 use crate::faults::{ActorKind, PanickedActor, fail_point, is_panicking};
+use crate::following::Following;
 use crate::memory::{ActorBytes, ActorMemory, CHANNEL_BYTES};
-use crate::name::{ChannelName, ConnId, Identity, MessageId, UserName};
+use crate::name::{ChannelName, ConnId, Identity, LogName, MessageId, UserName};
 use crate::position::Position;
 use crate::posting::{Delete, Edit, GetTrimmable, LogActor, Publish, TrimTo};
 use crate::protocol::config::ChannelConfig;
@@ -103,6 +106,8 @@ pub(crate) struct Channel {
     listings: ListingCache,
     /// The count of the bytes that the channel holds.
     held: ActorMemory,
+    /// How the channel follows Redis in a cluster; `None` if it decides by itself.
+    following: Option<Following>,
 }
 
 impl Registered for Channel {
@@ -112,7 +117,10 @@ impl Registered for Channel {
 
     fn open(registration: Registration<Self>, common: &Common) -> Self {
         let (core, delivery) = new_parts(registration.name(), common);
+        let log = || LogName::Channel(registration.name().clone());
+        let node = common.store().node();
         Self {
+            following: node.map(|node| Following::new(node.clone(), log())),
             registration,
             common: common.clone(),
             core,
@@ -191,6 +199,10 @@ impl LogActor for Channel {
         let core = &mut self.core;
         (self.common.store()).note(|| Note::Channel(core.record(), core.take_changes()));
     }
+
+    fn may_deliver(&self) -> bool {
+        self.following.as_ref().is_none_or(Following::is_usable)
+    }
 }
 
 impl Channel {
@@ -202,6 +214,13 @@ impl Channel {
         self.held.update(self.bytes());
         self.delivery.sweep();
         self.listings.clear();
+        if self.following.is_some() {
+            // The channel itself is in Redis.
+            if self.delivery.is_empty() {
+                self.registration.offer_to_stop();
+            }
+            return;
+        }
         let lifetime: Duration = self.common.limits().channel_lifetime;
         if self.is_deserted() && now.since(self.core.last_active()) >= lifetime {
             self.registration.offer_to_stop();

@@ -78,6 +78,48 @@ pub(crate) struct Detach {
     pub(crate) report: Option<Report>,
 }
 
+/// Gives a connection a place for one transport, and attaches that transport. Sent by the
+/// connection in a cluster. The answer comes once the entries that the client missed are on their
+/// way.
+#[derive(Message)]
+#[rtype(result = "Option<Began>")]
+pub(crate) struct AttachAt {
+    pub(crate) conn_id: ConnId,
+    pub(crate) user: UserName,
+    pub(crate) generation: Generation,
+    pub(crate) outlet: Arc<Outlet>,
+    /// Where the client goes on.
+    pub(crate) position: Position,
+    /// Whether no transport has begun at this place yet.
+    pub(crate) is_new: bool,
+    /// The offset up to which entries count as missed.
+    pub(crate) missed_up_to: u64,
+    /// The positions that the client brings.
+    pub(crate) read: Report,
+    /// Whether the positions name a log that is gone.
+    pub(crate) is_foreign: bool,
+}
+
+/// Ends the place of a connection's transport. Sent by the connection in a cluster. The answer is
+/// `None` if the transport has no place here.
+#[derive(Message, Clone)]
+#[rtype(result = "Option<LastRead>")]
+pub(crate) struct DetachFrom {
+    pub(crate) conn_id: ConnId,
+    pub(crate) generation: Generation,
+    /// The positions up to which the client has read; `None` if they are not known.
+    pub(crate) report: Option<Report>,
+    /// The positions that also count as read if the client polls again.
+    pub(crate) presumed: Option<Report>,
+}
+
+/// Up to where a client has read a log; `None` where nothing new is known.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct LastRead {
+    pub(crate) certain: Option<Position>,
+    pub(crate) presumed: Option<Position>,
+}
+
 /// Asks which of these positions belong to this log, in its present epoch or in a former one. Sent
 /// by the connection. The answer is the epochs of those positions.
 #[derive(Message, Clone)]
@@ -215,18 +257,18 @@ impl Delivery {
     /// Returns where the transport began; `None` if the connection has no place.
     pub(crate) fn attach(&mut self, attach: Attach, log: &Log) -> Option<Began> {
         let subscriber = self.subscribers.get_mut(&attach.conn_id)?;
-        let (missed, claim) = match attach.reason {
-            AttachReason::Subscribed => (false, Claim::Nothing),
+        let (missed_up_to, claim) = match attach.reason {
+            AttachReason::Subscribed => (0, Claim::Nothing),
             AttachReason::Began { read, is_foreign } => match claim_of(&read, log) {
-                Some(claim) => (true, claim),
-                None if is_foreign => (true, Claim::Foreign),
-                None => (true, Claim::Nothing),
+                Some(claim) => (log.end(), claim),
+                None if is_foreign => (log.end(), Claim::Foreign),
+                None => (log.end(), Claim::Nothing),
             },
         };
         let beginning = Beginning {
             generation: attach.generation,
             claim,
-            missed,
+            missed_up_to,
             frames: self.first_frames,
         };
         let has_begun = subscriber.cursor.begin(beginning, log);
@@ -294,15 +336,112 @@ impl Delivery {
         self.schedule.finish();
     }
 
-    /// Goes on sending to a subscriber whose outlet has capacity again.
-    pub(crate) fn resume(&mut self, conn_id: ConnId, generation: Generation, log: &Log) {
+    /// Sends all subscribers the entries after their cursors.
+    pub(crate) fn deliver_all(&mut self, log: &Log) {
+        self.schedule.begin(log.end());
+        self.pass(log, |pass, subscribers| {
+            for (conn_id, subscriber) in subscribers {
+                pass.serve(*conn_id, subscriber);
+            }
+        });
+        self.schedule.finish();
+    }
+
+    /// Notes that a subscriber's outlet has capacity again. Goes on sending to it if entries may be
+    /// delivered now.
+    pub(crate) fn resume(
+        &mut self,
+        conn_id: ConnId,
+        generation: Generation,
+        may_deliver: bool,
+        log: &Log,
+    ) {
         if let Some(subscriber) = self.subscribers.get_mut(&conn_id)
             && let Some(attached) = &mut subscriber.outlet
             && subscriber.cursor.generation() == generation
         {
             attached.is_full = false;
-            self.serve(conn_id, log);
+            if may_deliver {
+                self.serve(conn_id, log);
+            }
         }
+    }
+
+    /// Gives a connection a place for one transport, and attaches that transport. `cursor` says
+    /// where the transport begins.
+    pub(crate) fn attach_at(&mut self, cursor: Cursor, attach: AttachAt, log: &Log) -> Began {
+        let AttachAt {
+            conn_id,
+            user,
+            generation,
+            outlet,
+            missed_up_to,
+            read,
+            is_foreign,
+            ..
+        } = attach;
+        self.leave_place(conn_id);
+        let beginning = Beginning {
+            generation,
+            claim: match claim_of(&read, log) {
+                Some(claim) => claim,
+                None if is_foreign => Claim::Foreign,
+                None => Claim::Nothing,
+            },
+            missed_up_to,
+            frames: self.first_frames,
+        };
+        let mut subscriber = Subscriber {
+            user,
+            cursor,
+            outlet: Some(SubscriberOutlet::new(outlet)),
+        };
+        subscriber.cursor.begin(beginning, log);
+        let began = Began {
+            position: (log.epoch(), subscriber.cursor.attached()),
+            has_gap: subscriber.cursor.has_unsent_gap(),
+        };
+        self.subscribers.insert(conn_id, subscriber);
+        self.listening += 1;
+        self.serve(conn_id, log);
+        began
+    }
+
+    /// Ends the place of a connection's transport. Returns up to where its client has read.
+    pub(crate) fn detach_from(&mut self, detach: &DetachFrom, log: &Log) -> Option<LastRead> {
+        let subscriber = self.subscribers.get(&detach.conn_id)?;
+        if subscriber.cursor.generation() != detach.generation {
+            return None;
+        }
+        let read_with = |report: &Option<Report>| {
+            let report = report.as_deref()?;
+            let read = report.iter().find(|position| position.0 == log.epoch());
+            let mut cursor = subscriber.cursor.clone();
+            cursor.end(detach.generation, read.map(|(_, offset)| *offset));
+            // A client that does not know of the gap goes on before it again.
+            (!cursor.owes_gap()).then(|| (log.epoch(), cursor.position()))
+        };
+        let last_read = LastRead {
+            certain: read_with(&detach.report),
+            presumed: read_with(&detach.presumed),
+        };
+        self.leave_place(detach.conn_id);
+        Some(last_read)
+    }
+
+    /// Moves all subscribers into another epoch of the log, or to where it begins now. `locate`
+    /// says what a position of the log before means in this one.
+    pub(crate) fn relocate(
+        &mut self,
+        former: Epoch,
+        locate: impl Fn(Position) -> Option<Located>,
+        log: &Log,
+    ) {
+        for subscriber in self.subscribers.values_mut() {
+            let located = locate((former, subscriber.cursor.position()));
+            subscriber.cursor.relocate(located, log);
+        }
+        self.batches.clear();
     }
 
     /// Takes out the outlets that became full, and returns them.

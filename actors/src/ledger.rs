@@ -63,6 +63,20 @@ pub struct Claim {
 }
 
 impl Claim {
+    /// Creates the claim of a call that another node may have begun.
+    pub(crate) fn of(begun_at: Moment, is_repeat: bool, seed: Uuid) -> Self {
+        Self {
+            begun_at,
+            is_repeat,
+            seed,
+        }
+    }
+
+    /// Returns the value from which the ids are made.
+    pub(crate) fn seed(&self) -> Uuid {
+        self.seed
+    }
+
     /// Returns the id of the message with this number, which counts from zero.
     pub fn id(&self, number: u64) -> MessageId {
         // The last six bytes of an id are random, so adding to them leaves an id of its kind.

@@ -45,6 +45,8 @@
 //!
 //! - [`broker`]: all operations that callers can ask of the actors;
 //! - `connection`, `user`, `channel`: the actors; each holds the directories of the kinds below it;
+//! - `cluster`: a node that shares its state with other nodes through Redis; `following`: channels
+//!   and users whose logs are copies of those in Redis, and `copies` makes them;
 //! - `posting`: the behaviour that channels and users share; `delivery`: sends the entries of a log
 //!   to its subscribers;
 //! - [`view`]: channels and users as operators see them; `ledger`: remembers the calls that must
@@ -85,8 +87,10 @@
 
 pub mod broker;
 mod channel;
+mod cluster;
 mod common;
 mod connection;
+mod copies;
 pub mod core;
 pub mod counters;
 mod delivery;
@@ -94,6 +98,7 @@ mod directories;
 mod directory;
 pub mod error;
 pub mod faults;
+mod following;
 mod ledger;
 pub mod limits;
 pub mod list;

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use actix::prelude::*;
 
 use crate::core::channel::ChannelCore;
+use crate::core::entry::Entry;
 use crate::core::log::Log;
 use crate::core::publication::Publication;
 use crate::core::user::UserCore;
@@ -16,6 +17,7 @@ use crate::delivery::{
 };
 use crate::outlet::AwaitCapacity;
 use crate::protocol::message::{Deletion, Patch};
+use crate::protocol::timestamp::Moment;
 
 /// Appends publications in the given order, and delivers them. Sent by the broker.
 ///
@@ -66,6 +68,15 @@ pub(crate) trait HasLog {
 
     /// Removes the publications that were published here before.
     fn drop_published(&self, publications: &mut Vec<Publication>);
+
+    /// Appends an entry that another node may have made, and that has the next offset.
+    fn follow(&mut self, entry: Entry);
+
+    /// Edits a message if it is kept, and appends the edit.
+    fn edit(&mut self, patch: &Patch, now: Moment);
+
+    /// Deletes a message if it is kept, and appends the deletion.
+    fn delete(&mut self, deletion: &Deletion, now: Moment);
 }
 
 impl HasLog for ChannelCore {
@@ -76,6 +87,18 @@ impl HasLog for ChannelCore {
     fn drop_published(&self, publications: &mut Vec<Publication>) {
         self.drop_published(publications);
     }
+
+    fn follow(&mut self, entry: Entry) {
+        self.follow(entry);
+    }
+
+    fn edit(&mut self, patch: &Patch, now: Moment) {
+        self.edit(patch, now);
+    }
+
+    fn delete(&mut self, deletion: &Deletion, now: Moment) {
+        self.delete(deletion, now);
+    }
 }
 
 impl HasLog for UserCore {
@@ -85,6 +108,18 @@ impl HasLog for UserCore {
 
     fn drop_published(&self, publications: &mut Vec<Publication>) {
         self.drop_published(publications);
+    }
+
+    fn follow(&mut self, entry: Entry) {
+        self.follow(entry);
+    }
+
+    fn edit(&mut self, patch: &Patch, now: Moment) {
+        self.edit(patch, now);
+    }
+
+    fn delete(&mut self, deletion: &Deletion, now: Moment) {
+        self.delete(deletion, now);
     }
 }
 
@@ -97,6 +132,11 @@ pub(crate) trait LogActor: Actor<Context = Context<Self>> {
 
     /// Notes the core's changes in the store. Called before anybody is told of them.
     fn note(&mut self);
+
+    /// Returns whether entries may be delivered now. A copy of a log must not be ahead of the feed.
+    fn may_deliver(&self) -> bool {
+        true
+    }
 
     /// Appends publications, and delivers them when the mailbox is empty. So publications that wait
     /// in the mailbox reach each subscriber together, in one batch and one write, and none of them
@@ -120,7 +160,23 @@ pub(crate) trait LogActor: Actor<Context = Context<Self>> {
         if !publications.is_empty() {
             append(core, publications);
         }
-        match delivery.defer() {
+        let wakeup = delivery.defer();
+        self.deliver_at(wakeup, context);
+        drop(call);
+        if more_follows {
+            self.catch_up(context);
+        }
+        let (_, delivery) = self.parts();
+        let answer = delivery.publish_answer();
+        if matches!(answer, PublishAnswer::AtOnce) {
+            self.note_changes();
+        }
+        answer
+    }
+
+    /// Delivers when the time has come, unless the actor knows that time already.
+    fn deliver_at(&mut self, wakeup: Option<Wakeup>, context: &mut Context<Self>) {
+        match wakeup {
             Some(Wakeup::After(hold)) => {
                 context.run_later(hold, |actor, context| actor.catch_up(context));
             }
@@ -133,16 +189,6 @@ pub(crate) trait LogActor: Actor<Context = Context<Self>> {
             }
             None => {}
         }
-        drop(call);
-        if more_follows {
-            self.catch_up(context);
-        }
-        let (_, delivery) = self.parts();
-        let answer = delivery.publish_answer();
-        if matches!(answer, PublishAnswer::AtOnce) {
-            self.note_changes();
-        }
-        answer
     }
 
     /// Notes the changes of the log that were not noted before, if there are any.
@@ -168,8 +214,9 @@ pub(crate) trait LogActor: Actor<Context = Context<Self>> {
 
     /// Delivers the entries whose delivery was deferred.
     fn catch_up(&mut self, context: &mut Context<Self>) {
+        let may_deliver = self.may_deliver();
         let (_, delivery) = self.parts();
-        if delivery.is_deferred() {
+        if may_deliver && delivery.is_deferred() {
             self.note_changes();
             let (core, delivery) = self.parts();
             delivery.deliver(core.log());
@@ -221,8 +268,9 @@ pub(crate) trait LogActor: Actor<Context = Context<Self>> {
                     .into_actor(self)
                     .map(move |answer, actor, context| {
                         if answer.is_ok() {
+                            let may_deliver = actor.may_deliver();
                             let (core, delivery) = actor.parts();
-                            delivery.resume(conn_id, generation, core.log());
+                            delivery.resume(conn_id, generation, may_deliver, core.log());
                             actor.ask_for_capacity(context);
                         }
                     });

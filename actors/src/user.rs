@@ -6,6 +6,7 @@
 //! when its caller gets the answer. Operations of one user do not overtake each other, and a client
 //! that listens to several of the channels gets their events in the order of the updates.
 
+mod following;
 mod private_log;
 mod update_queue;
 
@@ -27,9 +28,10 @@ use crate::directories::Directories;
 use crate::directory::{IfAbsent, Registered, Registration, impl_registered_handlers};
 use crate::error::Unknown;
 use crate::faults::{ActorKind, PanickedActor, fail_point, is_panicking};
+use crate::following::Following;
 use crate::limits::LimitReached;
 use crate::memory::{ActorBytes, ActorMemory, GIVEN_BYTES, USER_BYTES};
-use crate::name::{ChannelName, ConnId, Identity, UserName};
+use crate::name::{ChannelName, ConnId, Identity, LogName, UserName};
 use crate::posting::LogActor;
 use crate::protocol::info::UserInfo;
 use crate::protocol::state::State;
@@ -179,6 +181,8 @@ pub(crate) struct User {
     online: Option<Counted>,
     /// The count of the bytes that the user holds.
     held: ActorMemory,
+    /// How the private log follows Redis in a cluster; `None` if the user decides by itself.
+    following: Option<Following>,
 }
 
 impl Registered for User {
@@ -199,7 +203,10 @@ impl Registered for User {
             core.collect_changes();
         }
         let delivery = Delivery::new(None, limits.private_frames, &needs.common);
+        let log = || LogName::User(registration.name().clone());
+        let node = needs.common.store().node();
         Self {
+            following: node.map(|node| Following::new(node.clone(), log())),
             registration,
             needs: needs.clone(),
             core,
@@ -264,6 +271,13 @@ impl User {
         }
         self.held.update(self.bytes());
         self.delivery.sweep();
+        if self.following.is_some() {
+            // The user itself is in Redis.
+            if self.delivery.is_empty() {
+                self.registration.offer_to_stop();
+            }
+            return;
+        }
         let lifetime = self.needs.common.limits().user_lifetime;
         if self.core.is_offline() && now.since(self.core.last_active()) >= lifetime {
             self.registration.offer_to_stop();

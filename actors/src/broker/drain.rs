@@ -33,7 +33,10 @@ impl Broker {
         while self.counters().pending() > 0 && Instant::now() < deadline {
             sleep(FIRST_WAIT).await;
         }
-        let connections = self.connections.names().await;
+        let connections = match &self.cluster {
+            Some(cluster) => cluster.connections.names().await,
+            None => self.connections.names().await,
+        };
         let begun_at = Instant::now();
         let count = u32::try_from(connections.len()).unwrap_or(u32::MAX).max(1);
         let pause = (Duration::from_secs(1) / CLOSES_PER_SECOND)
@@ -43,16 +46,27 @@ impl Broker {
             self.close_when_served(conn_id, index, deadline).await;
         };
         join_all((0..).zip(connections).map(close)).await;
+        if let Some(cluster) = &self.cluster {
+            cluster.leave().await;
+        }
         self.common.store().close().await;
     }
 
     async fn close_when_served(&self, conn_id: ConnId, index: u32, deadline: Instant) {
         let mut pause = FIRST_WAIT;
         while Instant::now() < deadline {
-            let is_served = self
-                .connections
-                .ask(conn_id, IfAbsent::Skip, IsServed)
-                .await;
+            let is_served = match &self.cluster {
+                Some(cluster) => {
+                    (cluster.connections)
+                        .ask(conn_id, IfAbsent::Skip, IsServed)
+                        .await
+                }
+                None => {
+                    (self.connections)
+                        .ask(conn_id, IfAbsent::Skip, IsServed)
+                        .await
+                }
+            };
             if is_served.unwrap_or(true) {
                 break;
             }
@@ -64,6 +78,13 @@ impl Broker {
         let suspend = Suspend {
             wait: u64::from(1 + index / CLOSES_PER_SECOND),
         };
-        self.connections.ask(conn_id, IfAbsent::Skip, suspend).await;
+        match &self.cluster {
+            Some(cluster) => {
+                (cluster.connections)
+                    .ask(conn_id, IfAbsent::Skip, suspend)
+                    .await
+            }
+            None => self.connections.ask(conn_id, IfAbsent::Skip, suspend).await,
+        };
     }
 }

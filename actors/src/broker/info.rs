@@ -20,7 +20,7 @@ impl Broker {
     pub async fn info(&self, channels: Option<Vec<ChannelName>>, options: &InfoOptions) -> Info {
         let mut names = match channels {
             Some(names) => names,
-            None => self.channels.names().await,
+            None => self.channel_names().await,
         };
         let excluded: HashSet<_> = options.exclude_channels.iter().collect();
         names.retain(|name| !excluded.contains(name));
@@ -34,12 +34,18 @@ impl Broker {
 
     /// Returns the user who owns a connection; `None` if the connection is not open.
     pub async fn owner_of(&self, conn_id: ConnId) -> Option<UserName> {
+        if let Some(cluster) = &self.cluster {
+            return cluster.owner_of(conn_id).await;
+        }
         let owner = self.connections.ask(conn_id, IfAbsent::Skip, GetOwner);
         owner.await.flatten().map(|(user, _)| user)
     }
 
     /// Returns what a client is told of its own connection; `None` if the connection is not open.
     pub async fn introduce(&self, conn_id: ConnId) -> Option<Introduction> {
+        if let Some(cluster) = &self.cluster {
+            return cluster.introduce(conn_id).await;
+        }
         let owner = self.connections.ask(conn_id, IfAbsent::Skip, GetOwner);
         let (username, mut channels) = owner.await??;
         channels.sort_unstable();
@@ -61,6 +67,7 @@ impl Broker {
     ) -> BTreeMap<ChannelName, ChannelInfo> {
         let mut infos = BTreeMap::new();
         for slice in names.chunks(SLICE) {
+            let slice = &self.prepare_channels(slice.to_vec()).await;
             let answers = self.channels.ask_all(slice, || DescribeChannel(detail));
             infos.extend(answers.await.map(|info| (info.name.clone(), *info)));
         }
@@ -68,7 +75,35 @@ impl Broker {
     }
 
     pub(super) async fn user_infos(&self, names: Vec<UserName>) -> Vec<UserInfo> {
-        gather(&self.users, names, || DescribeUser).await
+        match &self.cluster {
+            Some(cluster) => cluster.user_infos(names).await,
+            None => gather(&self.users, names, || DescribeUser).await,
+        }
+    }
+
+    /// Returns the names of all channels.
+    pub(super) async fn channel_names(&self) -> Vec<ChannelName> {
+        match &self.cluster {
+            Some(cluster) => cluster.names().await.unwrap_or_default().0,
+            None => self.channels.names().await,
+        }
+    }
+
+    /// Returns the names of all users.
+    pub(super) async fn user_names(&self) -> Vec<UserName> {
+        match &self.cluster {
+            Some(cluster) => cluster.names().await.unwrap_or_default().1,
+            None => self.users.names().await,
+        }
+    }
+
+    /// Lets the actors of channels know what they are going to be asked about. Returns the names of
+    /// those that exist.
+    pub(super) async fn prepare_channels(&self, names: Vec<ChannelName>) -> Vec<ChannelName> {
+        match &self.cluster {
+            Some(cluster) => cluster.copy_channels(names).await.unwrap_or_default(),
+            None => names,
+        }
     }
 }
 

@@ -6,6 +6,7 @@ use actix::prelude::*;
 
 use crate::broker::Broker;
 use crate::channel::Channel;
+use crate::cluster::writing::Rewriting;
 use crate::core::publication::Publication;
 use crate::counters::Counted;
 use crate::directories::SLICE;
@@ -18,6 +19,17 @@ use crate::protocol::event::EventBody;
 use crate::protocol::message::{Deletion, Destination, Draft, Message, MessageMemory, Patch};
 use crate::protocol::timestamp::Moment;
 use crate::user::User;
+
+/// An attempt to publish messages.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Attempt {
+    /// The only one.
+    Only,
+    /// The first one of a call that happens once.
+    First,
+    /// Another one of a call that happens once.
+    Repeat,
+}
 
 impl Broker {
     /// Publishes drafts in their order. Returns the accepted messages, without the drafts that have
@@ -32,7 +44,7 @@ impl Broker {
         let now = Moment::now();
         let accept = |draft| self.accepted(draft, now, MessageId::random);
         let messages = addressed(drafts).map(accept).map(Arc::new).collect();
-        let messages = self.publish_accepted(messages, false).await?;
+        let messages = self.publish_accepted(messages, Attempt::Only).await?;
         self.wait_until_kept().await?;
         Ok(messages)
     }
@@ -55,18 +67,30 @@ impl Broker {
             .map(accept)
             .map(Arc::new)
             .collect();
-        self.publish_accepted(messages, claim.is_repeat).await
+        let attempt = if claim.is_repeat {
+            Attempt::Repeat
+        } else {
+            Attempt::First
+        };
+        self.publish_accepted(messages, attempt).await
     }
 
     async fn publish_accepted(
         &self,
         messages: Vec<Arc<Message>>,
-        is_repeat: bool,
+        attempt: Attempt,
     ) -> Result<Vec<Arc<Message>>, Refused> {
         self.memory().accepts()?;
         let call = Arc::new(self.begin()?);
         self.counters().count_messages(messages.len());
         messages.iter().for_each(|message| log_accepted(message));
+        if let Some(cluster) = self.cluster.clone() {
+            let (to_publish, is_once) = (messages.clone(), attempt != Attempt::Only);
+            let published = async move { Some(cluster.publish(&to_publish, is_once).await) };
+            let published = Self::wait(call, published).await;
+            published.unwrap_or(Err(Refused::TRY_AGAIN))?;
+            return Ok(messages);
+        }
         let groups = group_by_destination(messages.iter().cloned());
         let count = groups.len();
         let publish = |(number, (destination, publications))| {
@@ -74,7 +98,7 @@ impl Broker {
                 publications,
                 more_follows: number < count,
                 call: call.clone(),
-                is_repeat,
+                is_repeat: attempt == Attempt::Repeat,
             };
             (destination, publish)
         };
@@ -115,6 +139,12 @@ impl Broker {
     pub async fn edit(&self, patches: Vec<Patch>) -> Result<(), Refused> {
         self.memory().accepts()?;
         let call = Arc::new(self.begin()?);
+        if let Some(cluster) = self.cluster.clone() {
+            let changes = patches.into_iter().map(Rewriting::Edit).collect();
+            let edited = async move { Some(cluster.rewrite(changes).await) };
+            let edited = Self::wait(call, edited).await;
+            return edited.unwrap_or(Err(Refused::TRY_AGAIN));
+        }
         self.send_in_order(
             patches
                 .into_iter()
@@ -133,6 +163,12 @@ impl Broker {
     /// could not keep the deletions; [`Refused::outcome`] then says so.
     pub async fn delete(&self, deletions: Vec<Deletion>) -> Result<(), Refused> {
         let call = Arc::new(self.begin()?);
+        if let Some(cluster) = self.cluster.clone() {
+            let changes = deletions.into_iter().map(Rewriting::Deletion).collect();
+            let deleted = async move { Some(cluster.rewrite(changes).await) };
+            let deleted = Self::wait(call, deleted).await;
+            return deleted.unwrap_or(Err(Refused::TRY_AGAIN));
+        }
         self.send_in_order(
             deletions
                 .into_iter()

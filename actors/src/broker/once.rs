@@ -60,14 +60,18 @@ impl Broker {
                 Claimed::Done(answer) => answer,
                 Claimed::OtherBody => return Ok(Once::OtherBody),
                 Claimed::First(claim) => {
-                    let answer = call(claim).await;
+                    let answer = broker.make_claimed(&key, digest, claim, call).await;
                     let end = match &answer {
-                        Ok(answer) => CallEnd::Answered(answer.clone()),
+                        Ok(Some(answer)) => CallEnd::Answered(answer.clone()),
+                        Ok(None) => CallEnd::Failed(Outcome::NotDone),
                         Err(error) => CallEnd::Failed(error.outcome()),
                     };
                     // Fails only when the server has stopped.
                     ledger.send(Settle { key, end }).await.ok();
-                    answer?
+                    match answer? {
+                        Some(answer) => answer,
+                        None => return Ok(Once::OtherBody),
+                    }
                 }
             };
             broker.wait_until_kept().await?;
@@ -76,5 +80,38 @@ impl Broker {
         actix::spawn(run_in_scope(RequestId::current(), steps))
             .await
             .unwrap_or_else(|_| Err(Refused::TRY_AGAIN.into()))
+    }
+
+    /// Makes a call that no other call of this server makes. In a cluster another node may have
+    /// made it. Returns its answer; `None` if another node was given another body.
+    async fn make_claimed<E, F>(
+        &self,
+        key: &str,
+        digest: [u8; 20],
+        claim: Claim,
+        call: impl FnOnce(Claim) -> F,
+    ) -> Result<Option<ByteString>, E>
+    where
+        E: CallError,
+        F: Future<Output = Result<ByteString, E>>,
+    {
+        let Some(cluster) = &self.cluster else {
+            return call(claim).await.map(Some);
+        };
+        let claim = match cluster.claim(key, digest, claim).await? {
+            Claimed::Done(answer) => return Ok(Some(answer)),
+            Claimed::OtherBody => return Ok(None),
+            Claimed::First(claim) => claim,
+        };
+        let answer = call(claim).await;
+        let kept = match &answer {
+            Ok(answer) => Some(answer),
+            Err(error) if error.outcome() == Outcome::NotDone => None,
+            // A repeat makes the same messages, which are published once.
+            Err(_) => return answer.map(Some),
+        };
+        // If this fails, a repeat makes the same messages.
+        let _ = cluster.settle(key, digest, claim, kept).await;
+        answer.map(Some)
     }
 }

@@ -1,7 +1,6 @@
 //! The operations for the admin panel. Messages do not pass through this module. Many actors are
 //! asked in slices, so that messages do not wait for the panel.
 
-use actix::prelude::*;
 use futures_util::future::{join, join_all};
 use tokio::task::spawn_blocking;
 
@@ -9,8 +8,7 @@ use crate::broker::info::gather;
 use crate::broker::{Broker, Population};
 use crate::channel::{ForgetChannel, InspectChannel, SummarizeChannel};
 use crate::connection::GetActivity;
-use crate::directories::Directories;
-use crate::directory::{Forwarded, IfAbsent, Registered};
+use crate::directory::IfAbsent;
 use crate::error::Refused;
 use crate::name::{ChannelName, UserName};
 use crate::protocol::info::{InfoOptions, Totals};
@@ -27,14 +25,17 @@ impl Broker {
         Population {
             channels: self.channels.count(),
             users: self.users.count(),
-            connections: self.connections.count(),
+            connections: match &self.cluster {
+                Some(cluster) => cluster.connections.count(),
+                None => self.connections.count(),
+            },
         }
     }
 
     /// Returns the totals of the server with all channels and users, or with one page of each in
     /// the order of names.
     pub async fn totals(&self, selection: Option<Selection>) -> Totals {
-        let (mut names, users) = join(self.channels.names(), self.users.names()).await;
+        let (mut names, users) = join(self.channel_names(), self.user_names()).await;
         let (total_channels, remembered_user_count) = (names.len(), users.len());
         if let Some(selection) = selection.clone() {
             names = page_of_names(names, selection).await.items;
@@ -72,7 +73,7 @@ impl Broker {
 
     /// Returns a page of the list of channels.
     pub async fn channel_page(&self, selection: Selection) -> Page<ChannelSummary> {
-        let names = self.channels.names().await;
+        let names = self.channel_names().await;
         let by_what = |channel: &ChannelSummary, sort| match sort {
             Sort::Name => 0,
             Sort::Users => channel.users as u64,
@@ -80,37 +81,42 @@ impl Broker {
             Sort::Events => channel.events,
             Sort::LastActive => channel.last_active.micros(),
         };
-        page(
-            &self.channels,
-            names,
-            selection,
-            || SummarizeChannel,
-            by_what,
-        )
-        .await
+        let gather = async |names| {
+            let names = self.prepare_channels(names).await;
+            gather(&self.channels, names, || SummarizeChannel).await
+        };
+        page(names, selection, gather, by_what).await
     }
 
     /// Returns a page of the list of users.
     pub async fn user_page(&self, selection: Selection) -> Page<UserSummary> {
-        let names = self.users.names().await;
+        let names = self.user_names().await;
         let by_what = |user: &UserSummary, sort| match sort {
             Sort::Name => 0,
             Sort::Users | Sort::Connections | Sort::Events => user.connections as u64,
             Sort::LastActive => user.last_active.micros(),
         };
-        page(&self.users, names, selection, || SummarizeUser, by_what).await
+        let gather = async |names| match &self.cluster {
+            Some(cluster) => cluster.user_summaries(names).await,
+            None => gather(&self.users, names, || SummarizeUser).await,
+        };
+        page(names, selection, gather, by_what).await
     }
 
     /// Returns everything that an operator may see of a channel.
     pub async fn inspect_channel(&self, name: ChannelName) -> Option<ChannelDetail> {
+        let names = self.prepare_channels(vec![name]).await;
         self.channels
-            .ask(name, IfAbsent::Skip, InspectChannel)
+            .ask(names.into_iter().next()?, IfAbsent::Skip, InspectChannel)
             .await
             .map(|detail| *detail)
     }
 
     /// Returns everything that an operator may see of a user.
     pub async fn inspect_user(&self, name: UserName) -> Option<UserDetail> {
+        if let Some(cluster) = &self.cluster {
+            return cluster.inspect_user(name).await;
+        }
         let mut detail = *self.users.ask(name, IfAbsent::Skip, InspectUser).await?;
         let ask = |conn_id| self.connections.ask(conn_id, IfAbsent::Skip, GetActivity);
         let activities = join_all(
@@ -136,6 +142,9 @@ impl Broker {
     /// # Errors
     /// Fails when other connections keep subscribing.
     pub async fn forget_channel(&self, name: ChannelName) -> Result<bool, Refused> {
+        if let Some(cluster) = &self.cluster {
+            return cluster.forget_channel(name).await;
+        }
         for _ in 0..ATTEMPTS {
             match self
                 .channels
@@ -158,23 +167,21 @@ impl Broker {
 
 /// Returns a page of a list. If the list is in the order of names, only the actors on the page are
 /// asked. Otherwise all actors with a matching name are asked.
-async fn page<A, M, T>(
-    directories: &Directories<A>,
-    names: Vec<A::Name>,
+async fn page<N, T>(
+    names: Vec<N>,
     selection: Selection,
-    message: impl Fn() -> M,
+    gather: impl AsyncFn(Vec<N>) -> Vec<T>,
     by_what: impl Fn(&T, Sort) -> u64 + Send + 'static,
 ) -> Page<T>
 where
-    A: Registered<Name: AsRef<str> + Ord> + Handler<Forwarded<M>>,
-    M: Message<Result = Box<T>> + Send + 'static,
+    N: AsRef<str> + Ord + Send + 'static,
     T: Send + 'static,
 {
     if selection.sort == Sort::Name {
         let Page { matching, items } = page_of_names(names, selection).await;
         return Page {
             matching,
-            items: gather(directories, items, message).await,
+            items: gather(items).await,
         };
     }
     let everybody = Selection {
@@ -183,7 +190,7 @@ where
         ..selection.clone()
     };
     let names = page_of_names(names, everybody).await.items;
-    let mut items = gather(directories, names, message).await;
+    let mut items = gather(names).await;
     let sorted = spawn_blocking(move || {
         // The sort is stable, so equal items stay in the order of names.
         items.sort_by_key(|item| std::cmp::Reverse(by_what(item, selection.sort)));

@@ -33,6 +33,11 @@ impl Broker {
                     };
                     self.connections.ask(conn_id, IfAbsent::Skip, close)
                 };
+                if let Some(cluster) = &self.cluster {
+                    // The connections are in Redis. Their clients come back to them.
+                    cluster.abandon_transports_of(slice);
+                    continue;
+                }
                 join_all(slice.iter().copied().map(close)).await;
             }
         }

@@ -113,7 +113,8 @@ impl Schedule {
     /// Begins a delivery, and returns the number of new entries. `end` is the end of the log.
     pub(super) fn begin(&mut self, end: u64) -> u64 {
         self.due = Due::Nothing;
-        let new = end - self.delivered_up_to;
+        // A copy of a log may have lost its end.
+        let new = end.saturating_sub(self.delivered_up_to);
         self.delivered_up_to = end;
         if new > 0 {
             self.grouped_at = (new > 1).then(Instant::now);

@@ -6,6 +6,7 @@ use crate::core::user::UserCore;
 use crate::delivery::{
     Attach, Delivery, Detach, FindEpochs, GetPosition, IsUpToDate, PublishAnswer, find_epochs,
 };
+use crate::following::Following;
 use crate::posting::{Delete, Edit, GetTrimmable, LogActor, Publish, TrimTo};
 use crate::protocol::timestamp::Moment;
 use crate::store::note::Note;
@@ -21,6 +22,10 @@ impl LogActor for User {
     fn note(&mut self) {
         let core = &mut self.core;
         (self.needs.common.store()).note(|| Note::User(core.record(), core.take_changes()));
+    }
+
+    fn may_deliver(&self) -> bool {
+        self.following.as_ref().is_none_or(Following::is_usable)
     }
 }
 

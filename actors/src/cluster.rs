@@ -1,0 +1,54 @@
+//! A node of a cluster: the actors that serve connections here, and the operations of the broker
+//! when Redis decides.
+
+mod claims;
+pub(crate) mod connection;
+pub(crate) mod feed;
+mod panel;
+pub(crate) mod reading;
+pub(crate) mod subscribing;
+mod sweeping;
+pub(crate) mod writing;
+
+use self::connection::ServedConnection;
+use crate::channel::Channel;
+use crate::common::Common;
+use crate::core::cluster::call::Call;
+use crate::directories::Directories;
+use crate::store::redis::node::Node;
+use crate::user::User;
+
+/// A node of a cluster. Cloning is cheap.
+#[derive(Clone)]
+pub(crate) struct Cluster {
+    pub(crate) node: Node,
+    pub(crate) common: Common,
+    pub(crate) channels: Directories<Channel>,
+    pub(crate) users: Directories<User>,
+    pub(crate) connections: Directories<ServedConnection>,
+}
+
+impl Cluster {
+    /// Creates a node whose threads have not started.
+    pub(crate) fn new(
+        node: Node,
+        common: Common,
+        channels: Directories<Channel>,
+        users: Directories<User>,
+    ) -> Self {
+        Self {
+            node,
+            common,
+            channels,
+            users,
+            connections: Directories::default(),
+        }
+    }
+
+    /// Tells the other nodes that this one has stopped.
+    pub(crate) async fn leave(&self) {
+        let node = self.node.id();
+        // Without this the others notice it after a while.
+        let _ = self.node.make(Call::Declare { node }).await;
+    }
+}

@@ -1,0 +1,156 @@
+//! What operators see and do when Redis decides.
+
+use bytes::Bytes;
+use futures_util::future::join_all;
+use uuid::Uuid;
+
+use crate::channel::DescribeChannel;
+use crate::cluster::Cluster;
+use crate::cluster::subscribing::{ATTEMPTS, channels_of};
+use crate::connection::GetActivity;
+use crate::copies;
+use crate::core::cluster::answer::{Answer, User};
+use crate::core::cluster::call::Call;
+use crate::core::visible_state::VisibleState;
+use crate::directories::SLICE;
+use crate::directory::IfAbsent;
+use crate::error::Refused;
+use crate::name::{ChannelName, ConnId, LogName, UserName};
+use crate::protocol::info::{Detail, UserInfo};
+use crate::protocol::timestamp::Moment;
+use crate::view::{ConnectionDetail, SHOWN, UserDetail, UserSummary};
+
+impl Cluster {
+    /// Describes users, each with the connections that count as present.
+    pub(crate) async fn user_infos(&self, names: Vec<UserName>) -> Vec<UserInfo> {
+        let info = |(name, user): (UserName, User<Bytes>)| {
+            let present = user.connections.iter().filter(|(_, is_here)| **is_here);
+            UserInfo {
+                user: name,
+                uuid: id_of(&user),
+                state: state_of(&user).public_state().clone(),
+                connections: present.map(|(conn_id, _)| *conn_id).collect(),
+            }
+        };
+        self.users(names).await.into_iter().map(info).collect()
+    }
+
+    /// Returns users as lines of a list.
+    pub(crate) async fn user_summaries(&self, names: Vec<UserName>) -> Vec<UserSummary> {
+        let summary = |(name, user): (UserName, User<Bytes>)| UserSummary {
+            user: name,
+            connections: user.connections.len(),
+            state: state_of(&user).public_state().clone(),
+            last_active: changed_at(&user),
+        };
+        self.users(names).await.into_iter().map(summary).collect()
+    }
+
+    /// Returns everything that an operator may see of a user. Only the node that answers for a
+    /// connection knows its transport.
+    pub(crate) async fn inspect_user(&self, name: UserName) -> Option<UserDetail> {
+        let user = self.user(&name).await.ok().flatten()?;
+        let state = state_of(&user);
+        let shown = user.connections.iter().take(SHOWN);
+        let connections = shown.map(|(conn_id, is_here)| self.inspect(*conn_id, *is_here));
+        Some(UserDetail {
+            user: name,
+            uuid: id_of(&user),
+            state: state.state().clone(),
+            public_keys: state.public_keys().to_vec(),
+            last_active: changed_at(&user),
+            total_connections: user.connections.len(),
+            connections: join_all(connections).await,
+        })
+    }
+
+    async fn inspect(&self, conn_id: ConnId, is_present: bool) -> ConnectionDetail {
+        let record = self.record(conn_id).await.ok().flatten();
+        let asked = self.connections.ask(conn_id, IfAbsent::Skip, GetActivity);
+        let activity = asked.await.unwrap_or_default();
+        ConnectionDetail {
+            conn_id,
+            channels: record
+                .as_ref()
+                .map(channels_of)
+                .into_iter()
+                .flatten()
+                .collect(),
+            is_present,
+            transport: activity.transport,
+            silent_secs: activity.silent.as_secs(),
+        }
+    }
+
+    /// Looks up users. Those that do not exist are left out.
+    async fn users(&self, names: Vec<UserName>) -> Vec<(UserName, User<Bytes>)> {
+        let look_up = |name: &UserName| {
+            let name = name.clone();
+            async {
+                let user = self.user(&name).await.ok().flatten()?;
+                Some((name, user))
+            }
+        };
+        let mut users = Vec::with_capacity(names.len());
+        for slice in names.chunks(SLICE) {
+            users.extend(
+                join_all(slice.iter().map(look_up))
+                    .await
+                    .into_iter()
+                    .flatten(),
+            );
+        }
+        users
+    }
+
+    /// Unsubscribes all connections from a channel, and forgets it. Returns whether it existed.
+    pub(crate) async fn forget_channel(&self, name: ChannelName) -> Result<bool, Refused> {
+        if self.copy_channels(vec![name.clone()]).await?.is_empty() {
+            return Ok(false);
+        }
+        for _ in 0..ATTEMPTS {
+            let log = LogName::Channel(name.clone());
+            match self.node.make(Call::Forget { log }).await? {
+                Answer::InUse => self.empty(&name).await?,
+                _ => return Ok(true),
+            }
+        }
+        // A connection that is absent is in the channel, but not on its roster, until it ends.
+        Err(Refused::TRY_AGAIN)
+    }
+
+    /// Unsubscribes the connections of all present users from a channel.
+    async fn empty(&self, name: &ChannelName) -> Result<(), Refused> {
+        self.copy_channels(vec![name.clone()]).await?;
+        let detail = Detail {
+            history: false,
+            users: true,
+        };
+        let asked = DescribeChannel(detail);
+        let info = self.channels.ask(name.clone(), IfAbsent::Skip, asked).await;
+        let Some(info) = info else {
+            return Ok(());
+        };
+        for (_, user) in self.users(info.users.names().cloned().collect()).await {
+            for conn_id in user.connections.into_keys() {
+                // A connection that has ended meanwhile has left as well.
+                let _ = self.unsubscribe(conn_id, vec![name.clone()]).await;
+            }
+        }
+        Ok(())
+    }
+}
+
+fn state_of(user: &User<Bytes>) -> VisibleState {
+    copies::state_of(&user.state).unwrap_or_default()
+}
+
+fn id_of(user: &User<Bytes>) -> Uuid {
+    Uuid::from_u64_pair(user.version, 0)
+}
+
+/// Returns when the state was set. Its version is never lower than the time in microseconds at
+/// which Redis began its term.
+fn changed_at(user: &User<Bytes>) -> Moment {
+    copies::moment(user.version / 1000)
+}

@@ -1,0 +1,25 @@
+//! A user whose private log is a copy of the one in Redis. The state and the connections of the
+//! user are asked of Redis when somebody wants to know them.
+
+use bytes::Bytes;
+
+use crate::copies;
+use crate::core::cluster::answer::Loaded;
+use crate::following::{Change, Following, FollowingActor, impl_following_handlers};
+use crate::user::User;
+
+impl FollowingActor for User {
+    fn following(&mut self) -> Option<&mut Following> {
+        self.following.as_mut()
+    }
+
+    fn install(&mut self, loaded: Loaded<Bytes>) {
+        let limits = self.needs.common.limits();
+        let retention = limits.retention(limits.private_frames);
+        self.core = copies::user(self.registration.name(), loaded, retention);
+    }
+
+    fn apply(&mut self, _: Change) {}
+}
+
+impl_following_handlers!(User);
