@@ -91,7 +91,8 @@ impl Services {
     /// be written.
     pub fn is_ready(&self) -> bool {
         let store = self.broker.store().status();
-        self.lifecycle.is_ready() && store.is_none_or(|store| store.is_ready())
+        let serves = self.broker.store().serves().is_ok();
+        self.lifecycle.is_ready() && serves && store.is_none_or(|store| store.is_ready())
     }
 
     /// Returns the services of the application that a request was sent to.

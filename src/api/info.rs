@@ -10,6 +10,7 @@ use utoipa::openapi::{RefOr, Schema};
 use utoipa::{PartialSchema, ToSchema};
 
 use crate::answer::LargeJson;
+use crate::error::ApiError;
 use crate::extractors::body::Body;
 use crate::extractors::signed::Signed;
 use crate::openapi::answers::{CommonErrors, HttpsOnly, InvalidBody, SignedErrors};
@@ -208,7 +209,7 @@ pub(crate) async fn post_info(
     signed: Signed,
     services: Data<Services>,
     body: Body<InfoBody>,
-) -> LargeJson<Info> {
+) -> Result<LargeJson<Info>, ApiError> {
     show_info(signed, services, body).await
 }
 
@@ -217,7 +218,8 @@ pub async fn show_info(
     _: Signed,
     services: Data<Services>,
     Body(InfoBody(request)): Body<InfoBody>,
-) -> LargeJson<Info> {
+) -> Result<LargeJson<Info>, ApiError> {
     let InfoRequest { channels, options } = request;
-    LargeJson(services.broker.info(channels, &options).await)
+    services.broker.store().serves()?;
+    Ok(LargeJson(services.broker.info(channels, &options).await))
 }

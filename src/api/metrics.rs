@@ -40,6 +40,7 @@ pub(crate) async fn show_metrics(
         counters: services.broker.counters().clone(),
         memory: services.broker.memory().clone(),
         store: services.broker.store().status(),
+        node: services.broker.store().node_status(),
         panics: panics::count(),
         metrics: services.metrics.clone(),
     };

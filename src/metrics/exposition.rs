@@ -7,6 +7,7 @@ use channelstream_actors::broker::Population;
 use channelstream_actors::counters::Counters;
 use channelstream_actors::memory::Memory;
 use channelstream_actors::store::file::StoreStatus;
+use channelstream_actors::store::redis::status::NodeStatus;
 use channelstream_actors::transport::ByTransport;
 use prometheus_client::collector::Collector;
 use prometheus_client::encoding::DescriptorEncoder;
@@ -40,6 +41,8 @@ pub struct Numbers {
     pub memory: Memory,
     /// The state of the store, if it is a file.
     pub store: Option<StoreStatus>,
+    /// The state of the node, if the store is Redis.
+    pub node: Option<NodeStatus>,
     /// The number of panics.
     pub panics: u64,
     /// The other counts of the server.
@@ -68,6 +71,7 @@ impl Collector for Numbers {
         self.write_faults(&mut to)?;
         self.write_memory(&mut to)?;
         self.write_store(&mut to)?;
+        self.write_node(&mut to)?;
         self.write_process(&mut to)
     }
 }
@@ -306,6 +310,62 @@ impl Numbers {
             "channelstream_store_last_commit_age_seconds",
             "Time since the last transaction was written. It grows while nothing changes.",
             age.as_secs_f64(),
+        )
+    }
+
+    fn write_node(&self, to: &mut Writer<'_>) -> fmt::Result {
+        let Some(node) = &self.node else {
+            return Ok(());
+        };
+        to.gauge(
+            "channelstream_redis_connected",
+            "1 while this node has a connection to Redis, 0 while calls are refused.",
+            u64::from(node.is_connected),
+        )?;
+        to.gauge(
+            "channelstream_redis_waiting_calls",
+            "Calls of this node that wait for Redis.",
+            node.waiting,
+        )?;
+        to.counter(
+            "channelstream_redis_calls_total",
+            "Calls of this node that Redis has answered.",
+            node.calls,
+        )?;
+        to.counter(
+            "channelstream_redis_refused_calls_total",
+            "Calls of this node that were refused, or given up, because Redis did not answer.",
+            node.refused,
+        )?;
+        to.counter(
+            "channelstream_feed_entries_total",
+            "Entries of the feed that this node has read.",
+            node.entries,
+        )?;
+        to.counter(
+            "channelstream_feed_missed_total",
+            "Times that the feed was trimmed before this node had read it.",
+            node.missed,
+        )?;
+        to.counter(
+            "channelstream_redis_terms_total",
+            "Restarts and failovers of Redis that this node has seen.",
+            node.terms,
+        )?;
+        to.counter(
+            "channelstream_redis_losses_total",
+            "Times that this node has noticed that Redis has lost something.",
+            node.losses,
+        )?;
+        to.gauge(
+            "channelstream_nodes",
+            "Nodes that are alive, this one among them.",
+            node.nodes,
+        )?;
+        to.counter(
+            "channelstream_dead_nodes_total",
+            "Nodes that this node has found dead.",
+            node.dead,
         )
     }
 

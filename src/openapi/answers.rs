@@ -148,13 +148,18 @@ pub enum ListenErrors {
     UnknownConnection(Refusal),
 }
 
-/// The additional error that a page may get when it opens a websocket or an event stream.
+/// The additional errors that a page may get when it opens a websocket or an event stream.
 #[derive(IntoResponses)]
 pub enum OriginErrors {
     /// The page's origin is not in `allow_origins`, or the request came through a proxy while the
     /// server uses a default secret, which everyone knows.
     #[response(status = 403)]
     NotAllowed(Refusal),
+    /// The server cannot serve clients now, because it cannot reach Redis. Come back later.
+    #[response(status = 503, headers(
+        ("Retry-After" = u64, description = "The number of seconds after which to try again.")
+    ))]
+    Refused(Refusal),
 }
 
 /// The body of an answer to a request of a Socket.IO client that was refused.

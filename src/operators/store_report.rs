@@ -9,10 +9,25 @@ use utoipa::ToSchema;
 pub struct StoreReport {
     /// The kind of the store, as the setting `store` says.
     kind: Kind,
-    /// The state of the file. Absent if the store is in memory.
+    /// The state of the file. Absent unless the store is a file.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
     file: Option<FileReport>,
+    /// The state of this node. Absent unless the store is Redis.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    node: Option<NodeReport>,
+}
+
+/// A node, one of several servers that share a Redis.
+#[derive(Clone, Debug, Serialize, ToSchema)]
+pub struct NodeReport {
+    /// Whether there is a connection to Redis.
+    connected: bool,
+    /// The number of calls that wait for Redis.
+    waiting_calls: u64,
+    /// The number of nodes that are alive, this one among them.
+    nodes: u64,
 }
 
 /// The kind of store that the setting `store` names.
@@ -21,6 +36,7 @@ pub struct StoreReport {
 enum Kind {
     Memory,
     File,
+    Redis,
 }
 
 /// The file of a store.
@@ -44,14 +60,22 @@ impl StoreReport {
     /// Returns the current state of the store.
     pub fn of(store: &Store) -> Self {
         let Some(status) = store.status() else {
-            return Self {
-                kind: Kind::Memory,
-                file: None,
+            let node = store.node_status().map(|status| NodeReport {
+                connected: status.is_connected,
+                waiting_calls: status.waiting,
+                nodes: status.nodes,
+            });
+            let kind = match node {
+                Some(_) => Kind::Redis,
+                None => Kind::Memory,
             };
+            let file = None;
+            return Self { kind, file, node };
         };
         let round = |seconds: f64| (seconds * 1000.0).round() / 1000.0;
         Self {
             kind: Kind::File,
+            node: None,
             file: Some(FileReport {
                 bytes: status.file_bytes + status.wal_bytes,
                 waiting_bytes: status.waiting_bytes,

@@ -7,6 +7,8 @@ use std::time::Duration;
 use channelstream_actors::store::Store;
 use channelstream_actors::store::file::{Durability, FileOptions, FileStore};
 use channelstream_actors::store::note::Kept;
+use channelstream_actors::store::redis::link::Place;
+use channelstream_actors::store::redis::node::Node;
 use tokio::sync::oneshot;
 
 use crate::settings::{Settings, StoreKind, StoreSync};
@@ -20,6 +22,14 @@ const EXTRA_LOCK_WAIT: Duration = Duration::from_secs(10);
 /// # Errors
 /// Fails when the file cannot be used. The error says why, and what to do.
 pub(super) async fn open(settings: &Settings) -> std::io::Result<(Store, Kept)> {
+    if settings.store == StoreKind::Redis {
+        let (url, prefix) = (settings.redis_url.as_str(), &settings.redis_prefix);
+        let place = Place::new(url, prefix, &settings.limits()).map_err(std::io::Error::other)?;
+        for warning in place.check().await.map_err(std::io::Error::other)? {
+            log::warn!("{warning}");
+        }
+        return Ok((Store::Redis(Node::new(place)), Kept::default()));
+    }
     let Some(options) = file_options(settings) else {
         return Ok((Store::Memory, Kept::default()));
     };
@@ -38,7 +48,7 @@ pub(super) async fn open(settings: &Settings) -> std::io::Result<(Store, Kept)> 
 fn file_options(settings: &Settings) -> Option<FileOptions> {
     let drain = settings.drain_notice + settings.drain_time + 2 * settings.close_grace;
     match settings.store {
-        StoreKind::Memory => None,
+        StoreKind::Memory | StoreKind::Redis => None,
         StoreKind::File => Some(FileOptions {
             path: PathBuf::from(&settings.store_path),
             durability: match settings.store_sync {

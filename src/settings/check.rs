@@ -6,6 +6,7 @@ use super::error::SettingsError;
 use super::listen::ListenAddress;
 use super::network::Network;
 use super::secret::Secret;
+use super::store::StoreKind;
 use super::table::Settings;
 use super::value::SettingValue;
 
@@ -19,9 +20,10 @@ impl Settings {
     /// Checks that the server can safely start with these settings, and returns warnings.
     ///
     /// # Errors
-    /// Returns all problems: a default secret where other machines can reach the server, an idle
-    /// time that would end healthy connections, `reject_replays` without `validate_requests`, a
-    /// demo without a TCP address to call, or too many threads.
+    /// Returns all problems: settings that do not go with the store, a default secret where other
+    /// machines can reach the server, an idle time that would end healthy connections,
+    /// `reject_replays` without `validate_requests`, a demo without a TCP address to call, or too
+    /// many threads.
     pub fn check(&self) -> Result<Vec<String>, SettingsError> {
         let mut findings = CheckFindings::default();
         self.check_secrets(&mut findings);
@@ -42,6 +44,7 @@ impl Settings {
             );
         }
         self.check_addresses(&mut findings);
+        self.check_store(&mut findings);
         if self.reject_replays && !self.validate_requests {
             findings.problems.push(
                 "reject_replays = true needs validate_requests = true: without it signatures never \
@@ -107,6 +110,19 @@ impl Settings {
                     open.as_deref().unwrap_or_default()
                 ));
             }
+        }
+    }
+
+    fn check_store(&self, findings: &mut CheckFindings) {
+        if self.store != StoreKind::Redis {
+            return;
+        }
+        if self.socketio_username {
+            findings.problems.push(
+                "socketio_username = true does not work with store = \"redis\": which channels a \
+                 client may join by itself is not shared between servers"
+                    .to_owned(),
+            );
         }
     }
 

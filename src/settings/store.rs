@@ -43,8 +43,10 @@ setting_enum! {
         Memory = "memory",
         /// The memory and a file. The next start continues from the file.
         File = "file",
+        /// Redis. Several servers share it.
+        Redis = "redis",
     }
-    "expected memory or file"
+    "expected memory, file or redis"
 }
 
 setting_enum! {

@@ -235,8 +235,9 @@ settings! {
     /// The largest size, in bytes, of the memory for calls with an `Idempotency-Key`. When the
     /// memory is full, calls with new keys get 503.
     idempotency_bytes: usize = Limits::default().idempotency_bytes;
-    /// `memory` or `file`: where users, channels, messages and connections are kept. With `file` a
-    /// server that starts again continues where it stopped.
+    /// `memory`, `file` or `redis`: where users, channels, messages and connections are kept. With
+    /// `file` a server that starts again continues where it stopped. With `redis` several servers
+    /// share them.
     store: StoreKind = StoreKind::default();
     /// The path of the SQLite database that `store = "file"` uses. Its folder must exist.
     store_path: String = "channelstream.sqlite".to_owned();
@@ -250,6 +251,12 @@ settings! {
     /// Beyond it the changes are dropped, and the whole file is written anew when it can be written
     /// again.
     store_queue_bytes: usize = 64 << 20;
+    /// The address of the Redis that `store = "redis"` uses, with a user and a password if it needs
+    /// them: `redis://user:password@redis:6379/0`.
+    redis_url: Secret = Secret::from("redis://127.0.0.1:6379");
+    /// The beginning of the names of all keys in Redis. Servers with the same beginning share their
+    /// channels.
+    redis_prefix: String = "cs1:".to_owned();
     /// Seconds for which a server with `store = "file"` waits for clients to return after a
     /// restart. A user whose clients return within this time does not leave any channel.
     restart_grace: Duration = Limits::default().restart_grace;
@@ -273,7 +280,7 @@ settings! {
     /// with more gets 422. 0: no limit.
     recipients_per_message: usize = 100_000;
     /// The largest number of channels that a connection may be in. A call that would exceed it gets
-    /// 422. 0: no limit.
+    /// 422. 0: no limit. With `store = "redis"` at most 1000.
     channels_per_connection: usize = Limits::default().channels_per_connection;
     /// The largest number of connections, and also of sockets. Beyond it calls to `/connect` and
     /// polls get 503, and websockets and event streams are closed with 1013. 0: no limit for
@@ -347,9 +354,17 @@ settings! {
     workers: usize = 0;
 }
 
+/// The most channels of a connection whose state is in Redis.
+const MOST_SHARED_CHANNELS: usize = 1000;
+
 impl Settings {
     /// Returns the limits that the actors obey.
     pub fn limits(&self) -> Limits {
+        let channels_per_connection = match (self.store, self.channels_per_connection) {
+            // A script in Redis goes through all channels of a connection.
+            (StoreKind::Redis, 0 | MOST_SHARED_CHANNELS..) => MOST_SHARED_CHANNELS,
+            (_, count) => count,
+        };
         Limits {
             // Actors cannot work with zero here, so it stands for the smallest value that works.
             idle: self.gc_conns_after.max(Duration::from_millis(100)),
@@ -365,7 +380,7 @@ impl Settings {
             idempotency_bytes: self.idempotency_bytes,
             close_grace: self.close_grace,
             restart_grace: self.restart_grace,
-            channels_per_connection: self.channels_per_connection,
+            channels_per_connection,
             connections: self.max_connections,
             channels: self.max_channels,
             users: self.max_users,

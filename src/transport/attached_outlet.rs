@@ -156,7 +156,9 @@ impl AttachedOutlet {
     /// Reports to the connection what the client has read, at most once per [`REPORT_INTERVAL`], if
     /// the store keeps it. After a crash of the server, the client is sent the entries after that.
     pub(super) fn report(&mut self) {
-        if !self.services.broker.store().keeps() || self.reported_at.elapsed() < REPORT_INTERVAL {
+        if !self.services.broker.store().keeps_positions()
+            || self.reported_at.elapsed() < REPORT_INTERVAL
+        {
             return;
         }
         if let Some(attachment) = &self.attachment {

@@ -71,6 +71,7 @@ pub(crate) async fn open(
 ) -> Result<HttpResponse, ApiError> {
     page_origin::check(&request, &services.live.current().settings.allow_origins)?;
     let listen = ListenRequest::parse(&request)?;
+    services.broker.store().serves()?;
     let lifecycle = services.lifecycle.clone();
     if lifecycle.is_draining() {
         return Ok(answer_closed(STOPPING));

@@ -74,6 +74,7 @@ pub(crate) async fn listen(
     services: Data<Services>,
 ) -> Result<HttpResponse, ApiError> {
     let listen = ListenRequest::parse(&request)?;
+    services.broker.store().serves()?;
     let callback = CALLBACK
         .take(&mut query(&request))?
         .filter(|name| !name.is_empty());

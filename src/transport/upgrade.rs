@@ -122,6 +122,7 @@ pub(crate) async fn open(
 ) -> Result<HttpResponse, ApiError> {
     page_origin::check(&request, &services.live.current().settings.allow_origins)?;
     let listen = ListenRequest::parse(&request)?;
+    services.broker.store().serves()?;
     let response = begin(&request)?;
     let outcome = if services.lifecycle.is_draining() {
         UpgradeOutcome::Refused(STOPPING)

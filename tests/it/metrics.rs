@@ -14,6 +14,7 @@ use crate::description::description;
 use crate::support::client::Backend;
 use crate::support::eventually;
 use crate::support::folder::Folder;
+use crate::support::redis::Redis;
 use crate::support::server::Server;
 use crate::support::websocket::WebSocket;
 
@@ -172,10 +173,24 @@ async fn a_gap_that_a_client_is_told_of_is_counted() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn store_metrics_need_a_file_and_every_metric_is_documented() {
+async fn metrics_of_the_store_need_one_and_every_metric_is_documented() {
     let memory = Server::start(&[]);
     let text = Metrics::read(&Backend::of(&memory)).await.text;
     assert!(!text.contains("channelstream_store_"), "{text}");
+    assert!(!text.contains("channelstream_redis_"), "{text}");
+    let redis = Redis::start();
+    let nodes = [redis.node(&[]), redis.node(&[])];
+    let backend = Backend::of(&nodes[0]);
+    backend.connect("alice", &["news"]).await;
+    eventually("both nodes are counted", async || {
+        let now = Metrics::read(&backend).await;
+        now.get("channelstream_nodes") == 2.0
+            && now.get("channelstream_redis_connected") == 1.0
+            && now.get("channelstream_redis_calls_total") > 0.0
+            && now.get("channelstream_feed_entries_total") > 0.0
+    })
+    .await;
+    let of_node = Metrics::read(&backend).await;
     let folder = Folder::new();
     let path = folder.path("state.sqlite");
     let server = Server::start(&[("store", "file"), ("store-path", &path)]);
@@ -193,6 +208,7 @@ async fn store_metrics_need_a_file_and_every_metric_is_documented() {
     let told: Vec<_> = now
         .types()
         .iter()
+        .chain(&of_node.types())
         .map(|(name, _)| format!("| `{name}` |"))
         .collect();
     let rows = include_str!("../../docs/operations/watching.md").lines();

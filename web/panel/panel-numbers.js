@@ -85,7 +85,9 @@ export class NumbersView {
             const span = { from: to - this.#range * MINUTE, to };
             this.#cards.forEach((card) => card.show(samples, span));
             this.#store.textContent = describeStore(samples.at(-1).store);
-            this.#store.classList.toggle('warning', Boolean(samples.at(-1).store.file?.error));
+            const { file, node } = samples.at(-1).store;
+            const fails = Boolean(file?.error) || node?.connected === false;
+            this.#store.classList.toggle('warning', fails);
         }
     }
 
@@ -106,7 +108,14 @@ export class NumbersView {
 }
 
 /** Describes the state of the store in sentences. */
-function describeStore({ file }) {
+function describeStore({ file, node }) {
+    if (node) {
+        const { connected, waiting_calls: waiting, nodes } = node;
+        return connected
+            ? `Everything is kept in Redis, which ${formatCount(nodes, 'node')} share. ` +
+                  `Calls of this node waiting for Redis: ${formatNumber(waiting)}.`
+            : 'Redis cannot be reached: calls are refused until it can.';
+    }
     if (!file) {
         return (
             'Users, channels and messages are in memory only: ' +

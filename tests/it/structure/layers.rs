@@ -24,13 +24,15 @@ pub(super) const ACTORS: Layers = Layers {
     layers: &[
         &["lib"],
         &["broker"],
+        &["cluster"],
         &["connection"],
         &["user"],
         &["channel"],
+        &["following"],
         &["posting"],
         &["delivery", "directories", "ledger", "view"],
         &["directory", "outlet"],
-        &["common"],
+        &["common", "copies"],
         &["store"],
         &["core"],
         &[
