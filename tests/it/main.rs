@@ -20,6 +20,7 @@ mod client_types;
 mod clock;
 mod closes;
 mod closing;
+mod cluster;
 mod collisions;
 mod commands;
 mod concurrent_calls;

@@ -266,7 +266,13 @@ fn an_unknown_proxy_header_is_refused_with_those_that_can_be_named() {
 #[test]
 fn the_examples_for_proxies_set_or_clear_each_of_the_headers() {
     let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/deploy");
-    for file in ["nginx.conf", "Caddyfile", "traefik.yml", "haproxy.cfg"] {
+    for file in [
+        "nginx.conf",
+        "Caddyfile",
+        "traefik.yml",
+        "haproxy.cfg",
+        "haproxy-cluster.cfg",
+    ] {
         let text = std::fs::read_to_string(folder.join(file))
             .unwrap()
             .to_lowercase();

@@ -14,6 +14,7 @@ pub(crate) mod proxy;
 pub(crate) mod random;
 pub(crate) mod raw;
 pub(crate) mod raw_socket;
+pub(crate) mod redis;
 pub(crate) mod scale;
 pub(crate) mod server;
 pub(crate) mod signing;

@@ -17,7 +17,9 @@ use crate::support::websocket::WebSocket;
 type Outcome = Result<(), String>;
 
 struct Run {
-    address: String,
+    /// The nodes, which take the steps in turn.
+    addresses: Vec<String>,
+    turn: usize,
     http: Client,
     with_cookies: Client,
     variables: HashMap<String, String>,
@@ -26,7 +28,8 @@ struct Run {
     polls: HashMap<String, JoinHandle<(Duration, Response)>>,
 }
 
-pub(crate) async fn run(address: &str, case: &Value) -> Outcome {
+/// Runs a case against one server, or against nodes that take the requests in turn.
+pub(crate) async fn run(addresses: &[String], case: &Value) -> Outcome {
     let client = || {
         Client::builder()
             .redirect(redirect::Policy::none())
@@ -40,7 +43,8 @@ pub(crate) async fn run(address: &str, case: &Value) -> Outcome {
         Uuid::new_v4().simple().to_string()[..10].to_owned(),
     );
     let mut run = Run {
-        address: address.to_owned(),
+        addresses: addresses.to_vec(),
+        turn: 0,
         http: client().build().unwrap(),
         with_cookies: client().cookie_store(true).build().unwrap(),
         variables,
@@ -60,6 +64,12 @@ pub(crate) async fn run(address: &str, case: &Value) -> Outcome {
 }
 
 impl Run {
+    /// Returns the server for the next request.
+    fn address(&mut self) -> String {
+        self.turn += 1;
+        self.addresses[self.turn % self.addresses.len()].clone()
+    }
+
     async fn step(&mut self, step: &Value) -> Outcome {
         let step = &self.filled(step);
         let named = |kind: &str| step.get(kind);
@@ -117,9 +127,10 @@ impl Run {
                 .ok_or_else(|| "still open".to_owned());
         }
         if let Some(listen) = named("listen") {
+            let address = self.address();
             let request = self
                 .http
-                .get(format!("http://{}/listen", self.address))
+                .get(format!("http://{address}/listen"))
                 .query(&listen["query"]);
             let start = Instant::now();
             let poll = tokio::spawn(async move {
@@ -157,13 +168,14 @@ impl Run {
 
     async fn http(&mut self, request: &Value, step: &Value) -> Outcome {
         let path = request["path"].as_str().unwrap();
+        let address = self.address();
         let method = Method::from_bytes(request["method"].as_str().unwrap().as_bytes()).unwrap();
         let http = if request.get("cookies").is_some() {
             &self.with_cookies
         } else {
             &self.http
         };
-        let mut call = http.request(method, format!("http://{}{path}", self.address));
+        let mut call = http.request(method, format!("http://{address}{path}"));
         if let Some(query) = request.get("query") {
             call = call.query(query);
         }
@@ -236,7 +248,7 @@ impl Run {
         let query = reqwest::Url::parse_with_params("ws://x/", pairs(open.get("query"))).unwrap();
         let url = format!(
             "ws://{}/ws?{}",
-            self.address,
+            self.address(),
             query.query().unwrap_or_default()
         );
         let socket = match WebSocket::open_with(&url).await {

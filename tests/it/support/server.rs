@@ -74,6 +74,21 @@ impl Server {
             .args(["--port", port])
             .args(&flags);
         command.envs(variables.iter().cloned());
+        if let Ok(url) = std::env::var("TEST_REDIS") {
+            // Each server of a test has keys of its own, and a server that starts again on the same
+            // port has the same ones.
+            let prefix = format!("{}:", uuid::Uuid::new_v4());
+            let is_set = flags.iter().any(|flag| flag == "--store");
+            let variables = [
+                (
+                    "CHANNELSTREAM_STORE",
+                    if is_set { "memory" } else { "redis" },
+                ),
+                ("CHANNELSTREAM_REDIS_URL", &url),
+                ("CHANNELSTREAM_REDIS_PREFIX", &prefix),
+            ];
+            command.envs(variables);
+        }
         let mut server = Self::run(command);
         (server.flags, server.variables) = (flags, variables);
         server
@@ -183,6 +198,16 @@ impl Server {
     /// Sends SIGTERM.
     pub(crate) fn begin_stop(&self) {
         self.signal("TERM");
+    }
+
+    /// Lets the server stand still.
+    pub(crate) fn pause(&self) {
+        self.signal("STOP");
+    }
+
+    /// Lets a server that stands still go on.
+    pub(crate) fn go_on(&self) {
+        self.signal("CONT");
     }
 
     /// Sends SIGHUP.

@@ -1,0 +1,56 @@
+//! Several nodes that share one Redis: order, lost nodes, and faults of Redis.
+//! `docs/operations/cluster.md` says what clients see of each fault.
+
+mod calls;
+mod client;
+mod losses;
+mod nodes;
+mod order;
+
+use std::time::Duration;
+
+use serde_json::{Value, json};
+
+use crate::support::client::Backend;
+use crate::support::redis::Redis;
+use crate::support::server::Server;
+
+/// Nodes that share one Redis.
+struct Cluster {
+    redis: Redis,
+    nodes: Vec<Server>,
+}
+
+impl Cluster {
+    fn start(count: usize, flags: &[(&str, &str)]) -> Self {
+        let redis = Redis::start();
+        let nodes = (0..count).map(|_| redis.node(flags)).collect();
+        Self { redis, nodes }
+    }
+
+    fn addresses(&self) -> Vec<String> {
+        let addresses = self.nodes.iter().map(|node| node.address.clone());
+        addresses.collect()
+    }
+
+    fn backend(&self, node: usize) -> Backend {
+        Backend::of(&self.nodes[node])
+    }
+}
+
+/// Returns the names of the users in a channel, as a node answers them.
+async fn members(backend: &Backend, channel: &str) -> Vec<String> {
+    let body = json!({"info": {"channels": [channel], "include_history": false}});
+    let info = backend.post("/info", body).await;
+    let users = info["channels"][channel]["users"].as_array().cloned();
+    let name = |user: Value| user.as_str().unwrap().to_owned();
+    users.unwrap_or_default().into_iter().map(name).collect()
+}
+
+/// The settings of a channel that tells its users of each other.
+fn presence() -> Value {
+    json!({"notify_presence": true})
+}
+
+/// The time within which the others are told that the user of a lost node has left.
+const PARTED_WITHIN: Duration = Duration::from_secs(16);
