@@ -1,12 +1,12 @@
-# `make run` builds the server and starts it. `make test` runs all tests, and `make test-attack`
-# runs the attacks at their full length. All of them install the programs that they need, and say
-# so.
+# `make run` builds the server and starts it, and `make run-cluster` starts three nodes. `make test`
+# runs all tests, and `make test-attack` runs the attacks at their full length. All of them install
+# the programs that they need, and say so.
 
-.PHONY: run test test-attack test-faults schemathesis soak bench \
+.PHONY: run run-cluster test test-attack test-faults schemathesis soak bench \
 	fuzz fuzz-proof fuzz-coverage fuzz-corpus \
 	check web web-check docs deny install image dist dist-proof \
-	.tools .browser .clock .promtool .redis .node .npm .web .venv .original .python .schemathesis \
-	.tutorials
+	.tools .browser .clock .promtool .redis .haproxy .node .npm .web .venv .original .python \
+	.schemathesis .tutorials
 
 # Installs packages of the distribution: $(call install_packages,what they are for,packages).
 define install_packages
@@ -18,6 +18,11 @@ endef
 
 run: .tools
 	cargo run --release --locked -- --demo true
+
+# Starts three nodes that share one Redis, and a balancer in front of them. Ctrl-C stops all.
+run-cluster: .tools .redis .haproxy
+	cargo build --release --locked
+	packaging/run-cluster.sh
 
 test: .tools .browser .clock .promtool .redis .node .original .python .schemathesis .tutorials web-check
 	cargo test --workspace --locked
@@ -150,10 +155,15 @@ target/tools/bin/%:
 	@command -v promtool >/dev/null || \
 		$(call install_packages,what checks metrics and alert rules,prometheus)
 
-# Installs the server in which several nodes share their state, for its tests.
+# Installs the server in which several nodes share their state.
 .redis:
 	@command -v redis-server >/dev/null || \
 		$(call install_packages,what several nodes share their state in,redis-server)
+
+# Installs the balancer in front of several nodes. Only root looks for programs in /usr/sbin.
+.haproxy:
+	@test -x /usr/sbin/haproxy || command -v haproxy >/dev/null || \
+		$(call install_packages,a balancer in front of several nodes,haproxy)
 
 # Installs the Python modules that create the environments below.
 .venv:
