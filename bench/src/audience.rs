@@ -13,7 +13,7 @@ use crate::progress::Progress;
 use crate::stamp::Stamp;
 use crate::subscriber::{SharedState, Subscriber};
 use crate::tally::{Plan, Receipts, Tally};
-use crate::target::{PublisherPool, SubscriberSpec, Target, WebSocket};
+use crate::target::{OpenSubscriber, PublisherPool, SubscriberSpec, Target};
 
 /// The number of subscribers that connect at the same time.
 const CONCURRENT_CONNECTS: usize = 16;
@@ -27,7 +27,8 @@ pub(crate) struct Audience {
 }
 
 impl Audience {
-    /// Opens `per_channel` websockets for each channel of the plan. Must run within a `LocalSet`.
+    /// Opens `per_channel` websockets for each channel of the plan, at one node after the other.
+    /// Must run within a `LocalSet`.
     pub(crate) async fn connect(
         target: &Target,
         plan: Plan,
@@ -44,12 +45,13 @@ impl Audience {
             receipts: Vec::new(),
             tasks: JoinSet::new(),
         };
-        for (spec, socket) in open(target, specs.collect(), progress).await? {
-            let receipts = Rc::new(RefCell::new(Receipts::new(plan, spec.channel)));
+        for open in open(target, specs.collect(), progress).await? {
+            let node = open.spec.subscriber % plan.nodes;
+            let receipts = Rc::new(RefCell::new(Receipts::new(plan, open.spec.channel, node)));
             audience.receipts.push(receipts.clone());
             audience
                 .tasks
-                .spawn_local(Subscriber::new(shared.clone(), socket, receipts).listen());
+                .spawn_local(Subscriber::new(shared.clone(), open.socket, receipts).listen());
         }
         Ok(audience)
     }
@@ -105,28 +107,33 @@ impl Audience {
     }
 }
 
-/// Opens websockets, several at once.
+/// Opens websockets at one node after the other, several at once.
 pub(crate) async fn open(
     target: &Target,
     specs: Vec<SubscriberSpec>,
     progress: &Progress,
-) -> Result<Vec<(SubscriberSpec, WebSocket)>> {
+) -> Result<Vec<OpenSubscriber>> {
     let count = specs.len();
     let bar = progress.bar("connecting", count as u64);
     let specs = Rc::new(RefCell::new(specs));
     let worker = || async {
-        let (mut backend, mut sockets) = (target.backend().await?, Vec::new());
+        let (mut backend, mut opened) = (target.backend().await?, Vec::new());
         loop {
             let Some(spec) = specs.borrow_mut().pop() else {
                 break;
             };
             let conn_id = target.enter(&mut backend, spec).await?;
-            sockets.push((spec, target.listen(conn_id, spec).await?));
+            let node = target.node(spec.subscriber);
+            opened.push(OpenSubscriber {
+                spec,
+                conn_id,
+                socket: node.listen(conn_id, spec).await?,
+            });
             bar.inc(1);
         }
-        anyhow::Ok(sockets)
+        anyhow::Ok(opened)
     };
-    let sockets = try_join_all((0..CONCURRENT_CONNECTS.min(count)).map(|_| worker())).await?;
+    let opened = try_join_all((0..CONCURRENT_CONNECTS.min(count)).map(|_| worker())).await?;
     bar.finish_and_clear();
-    Ok(sockets.into_iter().flatten().collect())
+    Ok(opened.into_iter().flatten().collect())
 }

@@ -7,6 +7,7 @@ use anyhow::{Context, Result, anyhow};
 use clap::{Args, Parser, Subcommand};
 use tokio::task::LocalSet;
 
+use crate::cluster::Cluster;
 use crate::compare::{Compare, compare};
 use crate::instructions::Instructions;
 use crate::limit;
@@ -47,6 +48,9 @@ enum Command {
     /// Start this server, nchan, NATS and the limit in turn, run the scenarios on each, and print
     /// the ratios
     Compare(Compare),
+    /// Start several nodes of this server that share one Redis, and measure messages from node to
+    /// node, calls, and the loss of a node
+    Cluster(Cluster),
     /// Start this server under valgrind and count the instructions of its calls and deliveries
     Instructions(Instructions),
     /// Start this server, let clients come and go, publish and poll for a long time at half of what
@@ -114,6 +118,7 @@ pub(crate) fn run() -> Result<()> {
             merge,
         ),
         Command::Compare(options) => compare(&options, cli.json),
+        Command::Cluster(options) => options.run(cli.json),
         Command::Instructions(options) => print(&options.run()?, cli.json),
         Command::Soak(options) => options.run(),
     }

@@ -17,7 +17,7 @@ use crate::cli::measure;
 use crate::report::format_number;
 use crate::scenario::{Common, Scenario};
 
-pub(crate) use contender::{Contender, free_address};
+pub(crate) use contender::Contender;
 
 /// The options of a comparison.
 #[derive(Clone, Debug, Args)]

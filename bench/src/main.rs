@@ -5,9 +5,10 @@
 //! - [`scenario`]: the load; [`target`]: the server; [`report`]: the results;
 //! - [`audience`] and [`subscriber`]: the subscribers; [`tally`]: the check of all deliveries;
 //!   [`stamp`]: the mark by which a delivery is recognised;
-//! - [`process`]: CPU and memory; [`http`] and [`frames`]: the protocols; [`progress`]: bars for
-//!   the terminal;
+//! - [`program`]: starts servers; [`process`]: CPU and memory; [`http`] and [`frames`]: the
+//!   protocols; [`progress`]: bars for the terminal;
 //! - [`limit`]: a server that only writes; [`compare`]: all servers in turn;
+//! - [`cluster`]: several nodes that share one Redis;
 //! - [`soak`]: checks that nothing grows over a long time;
 //! - [`instructions`]: counts the instructions of each call of this server, under valgrind.
 //!
@@ -16,12 +17,14 @@
 
 mod audience;
 mod cli;
+mod cluster;
 mod compare;
 mod frames;
 mod http;
 mod instructions;
 mod limit;
 mod process;
+mod program;
 mod progress;
 mod report;
 mod scenario;

@@ -3,6 +3,9 @@
 //! Publisher `s` of `k` sends its message number `n` to channel `s·C/k + n` (modulo the C
 //! channels). So a subscriber knows which numbers of each publisher belong to its channel, and
 //! their order. Everything else is lost, doubled or out of order.
+//!
+//! In a cluster, a publisher makes its calls at one node after the other. Then only the time that a
+//! message takes to a subscriber of another node counts.
 
 use std::cell::{Cell, RefCell};
 use std::time::Instant;
@@ -21,12 +24,19 @@ pub(crate) struct Plan {
     pub(crate) channels: usize,
     /// The number of publishers.
     pub(crate) slots: usize,
+    /// The number of nodes of the server.
+    pub(crate) nodes: usize,
 }
 
 impl Plan {
     /// Returns the channel of a publisher's message.
     pub(crate) fn channel_of(&self, slot: usize, number: u32) -> usize {
         (self.first_channel(slot) + number as usize) % self.channels
+    }
+
+    /// Returns the node at which a publisher publishes a message.
+    pub(crate) fn node_of(&self, slot: usize, number: u32) -> usize {
+        (slot + number as usize) % self.nodes
     }
 
     fn first_channel(&self, slot: usize) -> usize {
@@ -43,6 +53,8 @@ impl Plan {
 /// The record of what one subscriber has received.
 pub(crate) struct Receipts {
     plan: Plan,
+    /// The node at which the subscriber listens.
+    node: usize,
     /// The next number of each publisher.
     next: Vec<u32>,
     /// The publishers and numbers of messages that later ones have overtaken. It is empty unless
@@ -83,17 +95,23 @@ pub(crate) struct Tally {
 }
 
 impl Receipts {
-    /// Returns the empty record of a subscriber of this channel.
-    pub(crate) fn new(plan: Plan, channel: usize) -> Self {
+    /// Returns the empty record of a subscriber of this channel at this node.
+    pub(crate) fn new(plan: Plan, channel: usize, node: usize) -> Self {
         let next = (0..plan.slots)
             .map(|slot| plan.first_number(slot, channel))
             .collect();
         Self {
             plan,
+            node,
             next,
             skipped: Vec::new(),
             has_received_probe: false,
         }
+    }
+
+    /// Returns whether the time of a message counts.
+    fn is_timed(&self, slot: usize, number: u32) -> bool {
+        self.plan.nodes == 1 || self.plan.node_of(slot, number) != self.node
     }
 
     /// Returns the number of missing deliveries when each publisher has sent this many messages.
@@ -177,9 +195,11 @@ impl Tally {
             *next = stamp.number + step as u32;
         }
         increase(&self.deliveries);
-        self.latency
-            .borrow_mut()
-            .saturating_record(now.saturating_sub(stamp.micros).max(1));
+        if receipts.is_timed(slot, stamp.number) {
+            self.latency
+                .borrow_mut()
+                .saturating_record(now.saturating_sub(stamp.micros).max(1));
+        }
         if stamp.number == message.number.get() && message.missing.get() > 0 {
             message.missing.set(message.missing.get() - 1);
             if message.missing.get() == 0 {
@@ -239,9 +259,10 @@ mod tests {
         let plan = Plan {
             channels: 3,
             slots: 2,
+            nodes: 1,
         };
         let tally = Tally::new(plan).unwrap();
-        let mut receipts = Receipts::new(plan, 2);
+        let mut receipts = Receipts::new(plan, 2, 0);
         let numbers: Vec<u32> = (0..12)
             .filter(|number| plan.channel_of(1, *number) == 2)
             .collect();
@@ -273,6 +294,30 @@ mod tests {
             receipts.missing(&[6, 24]),
             2 + 1 + 2,
             "2 and 5 of the first, 13, 19 and 22 of the second"
+        );
+    }
+    #[test]
+    fn only_the_time_of_messages_from_other_nodes_counts() {
+        let plan = Plan {
+            channels: 1,
+            slots: 2,
+            nodes: 3,
+        };
+        let tally = Tally::new(plan).unwrap();
+        let mut receipts = Receipts::new(plan, 0, 1);
+        for number in 0..6 {
+            let stamp = Stamp {
+                slot: 1,
+                number,
+                micros: 0,
+            };
+            tally.receive(&mut receipts, stamp, 5);
+        }
+        assert_eq!(tally.deliveries(), 6);
+        assert_eq!(
+            tally.take_latency().len(),
+            4,
+            "0 and 3 came in at this node"
         );
     }
 }

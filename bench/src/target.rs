@@ -56,6 +56,8 @@ pub(crate) struct Target {
     kind: Kind,
     /// The address for HTTP and websockets.
     address: SocketAddr,
+    /// The addresses of all nodes of a cluster, or only `address`.
+    nodes: Vec<SocketAddr>,
     /// The address at which NATS takes publications.
     publish_address: SocketAddr,
     signer: Signer,
@@ -69,6 +71,16 @@ pub(crate) struct WebSocket {
     pub(crate) stream: TcpStream,
     /// The bytes that were already read.
     pub(crate) read: Vec<u8>,
+}
+
+/// A subscriber whose websocket is open.
+pub(crate) struct OpenSubscriber {
+    /// What the subscriber was to be.
+    pub(crate) spec: SubscriberSpec,
+    /// The id of its connection.
+    pub(crate) conn_id: Uuid,
+    /// Its websocket.
+    pub(crate) socket: WebSocket,
 }
 
 /// The description of a subscriber to connect.
@@ -96,9 +108,32 @@ impl Target {
         Self {
             kind,
             address,
+            nodes: vec![address],
             publish_address,
             signer: Signer::new(secret),
             run,
+        }
+    }
+
+    /// Returns the cluster of these nodes. The address of the first one is that of this target.
+    pub(crate) fn with_other_nodes(mut self, others: &[SocketAddr]) -> Self {
+        self.nodes.extend_from_slice(others);
+        self
+    }
+
+    /// Returns the number of nodes.
+    pub(crate) fn nodes(&self) -> usize {
+        self.nodes.len()
+    }
+
+    /// Returns a node alone. After the last node comes the first one again.
+    pub(crate) fn node(&self, number: usize) -> Self {
+        let address = self.nodes.get(number % self.nodes.len());
+        let address = address.copied().unwrap_or(self.address);
+        Self {
+            address,
+            nodes: vec![address],
+            ..self.clone()
         }
     }
 

@@ -2,10 +2,9 @@
 //! stop when they are dropped.
 
 use std::fs;
-use std::net::{SocketAddr, TcpListener};
+use std::net::SocketAddr;
 use std::path::Path;
-use std::process::{Child, Command, Stdio};
-use std::time::{Duration, Instant};
+use std::process::Command;
 
 use anyhow::{Context, Result};
 use clap::ValueEnum;
@@ -13,6 +12,7 @@ use serde::Serialize;
 use tempfile::TempDir;
 
 use crate::process::Processes;
+use crate::program::{Program, free_address};
 use crate::progress::Progress;
 use crate::scenario::Bench;
 use crate::target::{Kind, Target};
@@ -45,10 +45,8 @@ pub(crate) enum Contender {
 
 /// A server that was started.
 pub(crate) struct RunningServer {
-    child: Child,
+    program: Program,
     target: Target,
-    /// The folder of its settings.
-    _folder: TempDir,
 }
 
 impl Contender {
@@ -124,19 +122,13 @@ impl Contender {
                 (Kind::Limit, command)
             }
         };
-        command
-            .current_dir(folder.path())
-            .stdin(Stdio::null())
-            .stdout(Stdio::null())
-            .stderr(Stdio::null());
-        let child = command.spawn().with_context(|| {
+        let program = Program::start(&mut command, folder).with_context(|| {
             format!("{} does not start: check that it is installed", self.name())
         })?;
         let publish_address = if self == Self::Nats { second } else { address };
         Ok(RunningServer {
-            child,
+            program,
             target: Target::new(kind, address, Some(publish_address), SECRET),
-            _folder: folder,
         })
     }
 }
@@ -145,37 +137,13 @@ impl RunningServer {
     /// Returns what a scenario needs to measure the server.
     pub(crate) fn bench(&self, title: &str) -> Result<Bench> {
         self.target.wait_until_open()?;
-        let processes = Processes::of(&[self.child.id()]);
+        let processes = Processes::of(&[self.program.id()]);
         Ok(Bench {
             target: self.target.clone(),
             processes,
             progress: Progress::new(title),
         })
     }
-}
-
-impl Drop for RunningServer {
-    fn drop(&mut self) {
-        // The server gets SIGTERM rather than SIGKILL, because nginx would leave its worker behind.
-        // It uses the shell's own `kill`, since a small machine may have no other.
-        let asked = Command::new("sh")
-            .args(["-c", &format!("kill -TERM {}", self.child.id())])
-            .status();
-        let end = Instant::now() + Duration::from_secs(10);
-        while asked.is_ok() && Instant::now() < end {
-            if let Ok(Some(_)) = self.child.try_wait() {
-                return;
-            }
-            std::thread::sleep(Duration::from_millis(20));
-        }
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-    }
-}
-
-/// Returns an address on which nothing listens yet.
-pub(crate) fn free_address() -> Result<SocketAddr> {
-    Ok(TcpListener::bind("127.0.0.1:0")?.local_addr()?)
 }
 
 fn write_file(folder: &TempDir, name: &str, text: &str) -> Result<std::path::PathBuf> {

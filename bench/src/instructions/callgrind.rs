@@ -10,7 +10,7 @@ use anyhow::{Context, Result, anyhow, ensure};
 use tempfile::TempDir;
 use tokio::time::sleep;
 
-use crate::compare::free_address;
+use crate::program::free_address;
 use crate::target::{Kind, Target};
 
 const SECRET: &str = "instructions";

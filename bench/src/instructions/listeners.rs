@@ -38,9 +38,9 @@ impl Listeners {
             has_small_buffer: false,
         });
         let progress = Progress::new("instructions");
-        let sockets = audience::open(target, specs.collect(), &progress).await?;
+        let open = audience::open(target, specs.collect(), &progress).await?;
         Ok(Self {
-            sockets: sockets.into_iter().map(|(_, socket)| socket).collect(),
+            sockets: open.into_iter().map(|it| it.socket).collect(),
             publisher: PublisherPool::new(target).await?.publisher().await?,
             channel,
             finder: StampFinder::default(),

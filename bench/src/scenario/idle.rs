@@ -36,6 +36,7 @@ impl Idle {
         let plan = Plan {
             channels: 1,
             slots: 1,
+            nodes: 1,
         };
         let tally = Rc::new(Tally::new(plan)?);
         let shared = SharedState::new(tally.clone());

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, anyhow, bail};
 use futures_util::future::try_join_all;
+use hdrhistogram::Histogram;
 use tokio::task::JoinHandle;
 use tokio::time::{Instant, sleep, sleep_until, timeout};
 
@@ -93,7 +94,7 @@ impl Load {
         }
         let running = RunningLoad::start(self, bench).await?;
         let interval = running.measure(bench, "measuring").await?;
-        let (latency, answers) = (running.tally.take_latency(), running.tally.take_answers());
+        let (latency, answers) = (running.take_latency(), running.tally.take_answers());
         let faults = running.end().await?;
         let scenario = match self {
             Self {
@@ -159,10 +160,11 @@ impl Load {
         Ok(report)
     }
 
-    fn plan(&self) -> Plan {
+    fn plan(&self, nodes: usize) -> Plan {
         Plan {
             channels: self.channels.max(1),
             slots: self.publishers.max(1),
+            nodes,
         }
     }
 }
@@ -170,7 +172,7 @@ impl Load {
 impl RunningLoad {
     /// Connects the subscribers, begins to publish, and warms up.
     pub(crate) async fn start(load: Load, bench: &Bench) -> Result<Self> {
-        let plan = load.plan();
+        let plan = load.plan(bench.target.nodes());
         let tally = Rc::new(Tally::new(plan)?);
         let shared = SharedState::new(tally.clone());
         let audience = Audience::connect(
@@ -210,6 +212,11 @@ impl RunningLoad {
         };
         sleep(WARM_UP).await;
         Ok(running)
+    }
+
+    /// Returns the times from publishing to receipt in microseconds that were measured last.
+    pub(crate) fn take_latency(&self) -> Histogram<u64> {
+        self.tally.take_latency()
     }
 
     /// Measures the next seconds.
@@ -296,8 +303,10 @@ impl Publishing {
                 .record_sent(self.slot, number, self.load.subscribers);
             self.sent.set(number + 1);
             let asked = self.tally.micros();
+            let node = self.plan.node_of(self.slot, number);
+            let channel = self.plan.channel_of(self.slot, number);
             self.publisher
-                .publish(self.plan.channel_of(self.slot, number), &message)
+                .publish_at(node, channel, &message)
                 .await
                 .context("publishing")?;
             self.tally.record_answer(self.tally.micros() - asked);

@@ -51,9 +51,9 @@ impl Stalled {
             .await
         };
         let mut readers = JoinSet::new();
-        for (_, mut socket) in open_others(false).await? {
+        for mut open in open_others(false).await? {
             readers.spawn_local(async move {
-                tokio::io::copy(&mut socket.stream, &mut tokio::io::sink()).await
+                tokio::io::copy(&mut open.socket.stream, &mut tokio::io::sink()).await
             });
         }
         let (all_read, memory_then) = measure_with_memory(&running, bench, "all read").await?;

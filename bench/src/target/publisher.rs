@@ -5,7 +5,7 @@
 use std::cell::RefCell;
 use std::rc::Rc;
 
-use anyhow::{Result, ensure};
+use anyhow::{Context, Result, ensure};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
 use tokio::sync::Notify;
@@ -23,7 +23,8 @@ pub(crate) struct PublisherPool {
 /// A publisher.
 pub(crate) struct Publisher {
     target: Target,
-    connection: Connection,
+    /// A connection to each node.
+    connections: Vec<Connection>,
 }
 
 enum Connection {
@@ -63,22 +64,37 @@ impl PublisherPool {
 
     /// Returns another publisher.
     pub(crate) async fn publisher(&self) -> Result<Publisher> {
-        let connection = match &self.shared {
-            Some(outbox) => Connection::Stream(outbox.clone()),
-            None => Connection::Http(self.target.backend().await?),
-        };
+        let mut connections = Vec::new();
+        for node in 0..self.target.nodes() {
+            connections.push(match &self.shared {
+                Some(outbox) => Connection::Stream(outbox.clone()),
+                None => Connection::Http(self.target.node(node).backend().await?),
+            });
+        }
         Ok(Publisher {
             target: self.target.clone(),
-            connection,
+            connections,
         })
     }
 }
 
 impl Publisher {
-    /// Publishes a message. Returns when the server has accepted it, if its protocol has an answer.
+    /// Publishes a message at the first node.
     pub(crate) async fn publish(&mut self, channel: usize, message: &[u8]) -> Result<()> {
+        self.publish_at(0, channel, message).await
+    }
+
+    /// Publishes a message at a node. Returns when the server has accepted it, if its protocol has
+    /// an answer.
+    pub(crate) async fn publish_at(
+        &mut self,
+        node: usize,
+        channel: usize,
+        message: &[u8],
+    ) -> Result<()> {
         let request = self.target.publication(channel, message)?;
-        match &mut self.connection {
+        let connection = self.connections.get_mut(node);
+        match connection.with_context(|| format!("there is no node {node}"))? {
             Connection::Http(http) => {
                 let answer = http.call(&request).await?;
                 let text = String::from_utf8_lossy(&answer.body);
