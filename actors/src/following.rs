@@ -139,6 +139,9 @@ pub(crate) trait FollowingActor: LogActor {
     /// Applies a change of something else than the log.
     fn apply(&mut self, change: Change);
 
+    /// Called when a transport was attached or detached.
+    fn audience_changed(&mut self) {}
+
     /// Follows an entry of the feed.
     fn follow(&mut self, FollowFeed { id, change }: FollowFeed, context: &mut Context<Self>) {
         let Some(following) = self.following() else {
@@ -189,12 +192,16 @@ pub(crate) trait FollowingActor: LogActor {
         }
     }
 
-    /// Reads the log if the copy is of no use.
+    /// Reads the log if the copy is of no use and somebody needs it. A log that nobody needs is not
+    /// read, since reading makes one that was forgotten.
     fn load_if_needed(&mut self, context: &mut Context<Self>) {
+        let (_, delivery) = self.parts();
+        let is_unheard = delivery.is_empty();
         let Some(following) = self.following() else {
             return;
         };
-        if following.is_loading || !following.follower.must_load() {
+        let is_unneeded = is_unheard && following.waiting.is_empty();
+        if is_unneeded || following.is_loading || !following.follower.must_load() {
             return;
         }
         following.is_loading = true;
@@ -316,6 +323,7 @@ pub(crate) trait FollowingActor: LogActor {
         let cursor = self.following()?.cursor(&attach, end, oldest);
         let (core, delivery) = self.parts();
         let began = delivery.attach_at(cursor, attach, core.log());
+        self.audience_changed();
         self.ask_for_capacity(context);
         Some(began)
     }
@@ -331,7 +339,9 @@ pub(crate) trait FollowingActor: LogActor {
         });
         self.catch_up(context);
         let (core, delivery) = self.parts();
-        delivery.detach_from(&detach, core.log())
+        let last_read = delivery.detach_from(&detach, core.log());
+        self.audience_changed();
+        last_read
     }
 
     /// Reads the log anew.

@@ -49,7 +49,7 @@ pub type Position = (Epoch, u64);
 /// Identifies the transports of a client, one after the other, between which it has missed nothing.
 /// A client that brings it and is given the same one again knows that it has missed nothing. The
 /// first one of a connection is random.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
 pub struct Continuity(u64);
 
 impl Continuity {
@@ -98,4 +98,22 @@ impl From<Option<Report>> for Return {
             ..Self::default()
         }
     }
+}
+
+/// Returns the positions up to which a client has read that has received everything up to the batch
+/// before the position `last`. If the trail does not contain that batch, the position holds for its
+/// own log.
+pub fn read_with(last: Position, trail: &[Position]) -> Report {
+    let alone = [last];
+    let found = trail.iter().position(|sent| *sent == last);
+    let received = found.and_then(|index| trail.get(..=index));
+    let received = received.unwrap_or(&alone);
+    let mut read: Vec<Position> = Vec::new();
+    // The latest position in each log counts.
+    for position in received.iter().rev() {
+        if read.iter().all(|(epoch, _)| *epoch != position.0) {
+            read.push(*position);
+        }
+    }
+    read.into()
 }

@@ -215,6 +215,7 @@ impl ServedConnection {
         match answer {
             Answer::Later(_) => serving.reason = CloseReason::Replaced,
             Answer::Unknown => serving.reason = CloseReason::UnknownConnection,
+            _ if serving.is_expiring => serving.reason = CloseReason::Idle,
             _ => {}
         }
         if matches!((call, &answer), (Call::End { .. }, Answer::Done)) {

@@ -73,6 +73,10 @@ impl FeedActor {
                 let change = Change::Configured(config);
                 self.tell_log(told, log, FollowFeed { id, change });
             }
+            Fed::Forgotten { log } => {
+                let change = Change::Distrusted;
+                self.tell_log(told, log, FollowFeed { id, change });
+            }
             // Nobody keeps a copy of a state. Channels are told by `Member`.
             Fed::User { .. } => {}
             Fed::Taken { conn_id, .. }

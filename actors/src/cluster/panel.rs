@@ -6,12 +6,11 @@ use uuid::Uuid;
 
 use crate::channel::DescribeChannel;
 use crate::cluster::Cluster;
-use crate::cluster::subscribing::{ATTEMPTS, channels_of};
+use crate::cluster::subscribing::{ATTEMPTS, channels_of, state_of};
 use crate::connection::GetActivity;
 use crate::copies;
 use crate::core::cluster::answer::{Answer, User};
 use crate::core::cluster::call::Call;
-use crate::core::visible_state::VisibleState;
 use crate::directories::SLICE;
 use crate::directory::IfAbsent;
 use crate::error::Refused;
@@ -139,10 +138,6 @@ impl Cluster {
         }
         Ok(())
     }
-}
-
-fn state_of(user: &User<Bytes>) -> VisibleState {
-    copies::state_of(&user.state).unwrap_or_default()
 }
 
 fn id_of(user: &User<Bytes>) -> Uuid {

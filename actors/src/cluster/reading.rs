@@ -6,8 +6,7 @@ use std::collections::BTreeSet;
 use futures_util::future::{join, join_all};
 
 use crate::cluster::Cluster;
-use crate::cluster::subscribing::channels_of;
-use crate::copies;
+use crate::cluster::subscribing::{channels_of, state_of};
 use crate::core::cluster::answer::Answer;
 use crate::core::cluster::call::{Call, Record};
 use crate::directory::IfAbsent;
@@ -87,11 +86,10 @@ impl Cluster {
     pub(crate) async fn introduce(&self, conn_id: ConnId) -> Option<Introduction> {
         let record: Record = self.record(conn_id).await.ok().flatten()?;
         let user = self.user(&record.user).await.ok().flatten()?;
-        let state = copies::state_of(&user.state).unwrap_or_default();
         Some(Introduction {
             channels: channels_of(&record).into_iter().collect(),
             username: record.user,
-            state: state.public_state().clone(),
+            state: state_of(&user).public_state().clone(),
         })
     }
 }

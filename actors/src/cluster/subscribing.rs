@@ -247,6 +247,7 @@ impl Cluster {
     pub(crate) async fn record(&self, conn_id: ConnId) -> Result<Option<Record>, Refused> {
         match self.node.read(Call::LookUp { conn_id }).await? {
             Answer::Known(record) => Ok(Some(record)),
+            Answer::Unknown if self.node.is_in_doubt() => Err(Refused::TRY_AGAIN),
             Answer::Unknown => Ok(None),
             _ => Err(UNKNOWN),
         }
@@ -323,6 +324,7 @@ pub(super) const UNKNOWN: Refused = Refused {
     ..Refused::TRY_AGAIN
 };
 
+/// Returns the refusal of a call because of a fault of the server.
 pub(super) fn not_encoded(error: serde_json::Error) -> Refused {
     log::error!("a value could not be encoded for Redis: {error}");
     Refused::TRY_AGAIN
@@ -344,12 +346,14 @@ fn known_in_all(answers: Vec<Answered>) -> Result<(), NotDone> {
     Ok(())
 }
 
+/// Returns the channels of a connection.
 pub(super) fn channels_of(record: &Record) -> BTreeSet<ChannelName> {
     let logs = record.read.keys().filter_map(LogName::channel);
     logs.cloned().collect()
 }
 
-fn state_of(user: &User<Bytes>) -> VisibleState {
+/// Returns the state of a user.
+pub(super) fn state_of(user: &User<Bytes>) -> VisibleState {
     copies::state_of(&user.state).unwrap_or_default()
 }
 

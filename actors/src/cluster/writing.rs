@@ -47,8 +47,13 @@ impl Cluster {
                 }));
             }
         }
-        let answers = join_all(posts).await;
-        answers.into_iter().try_for_each(|answer| answer.map(drop))
+        for answer in join_all(posts).await {
+            // A log that Redis has lost is made again by the nodes whose clients hear it.
+            if answer? == Answer::Done && self.node.is_in_doubt() {
+                return Err(Refused::TRY_AGAIN);
+            }
+        }
+        Ok(())
     }
 
     /// Edits or deletes messages in the given order.

@@ -15,7 +15,7 @@ use crate::core::cursor::Generation;
 use crate::delivery::{Attach, AttachReason, Detach};
 use crate::directory::IfAbsent;
 use crate::outlet::{End, Outlet, Presumed};
-use crate::position::{Position, Report};
+use crate::position::{Report, read_with};
 use crate::stepped_sleep::sleep_in_steps;
 use crate::transport::Transport;
 use crate::user::SetPresence;
@@ -189,22 +189,4 @@ async fn resolve_presumed(outlet: &Outlet, presumed: Presumed) -> Option<Report>
         }
     }
     (!socket.was_reset()).then_some(report)
-}
-
-/// Returns the positions up to which a client has read that has received everything up to the batch
-/// before the position `last`. If the trail does not contain that batch, the position holds for its
-/// own log.
-fn read_with(last: Position, trail: &[Position]) -> Report {
-    let alone = [last];
-    let found = trail.iter().position(|sent| *sent == last);
-    let received = found.and_then(|index| trail.get(..=index));
-    let received = received.unwrap_or(&alone);
-    let mut read: Vec<Position> = Vec::new();
-    // The latest position in each log counts.
-    for position in received.iter().rev() {
-        if read.iter().all(|(epoch, _)| *epoch != position.0) {
-            read.push(*position);
-        }
-    }
-    read.into()
 }

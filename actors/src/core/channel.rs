@@ -231,7 +231,9 @@ impl ChannelCore {
         if let Some(message) = entry.message.as_ref().filter(|_| entry.is_in_history) {
             self.history.store(entry.offset, message, &self.config);
         }
+        let at = entry.at;
         self.log.append(entry);
+        self.log.trim(at);
     }
 
     /// Replaces the history by these messages, each with its offset, oldest first.

@@ -439,8 +439,10 @@ impl UserCore {
 
     /// Appends a private entry that another node may have made, and that has the next offset.
     pub fn follow(&mut self, entry: Entry) {
-        self.last_active = entry.at;
+        let at = entry.at;
+        self.last_active = at;
         self.log.append(entry);
+        self.log.trim(at);
     }
 
     /// Returns the private message with this id and its offset, if the log still holds it.

@@ -20,6 +20,16 @@ impl FollowingActor for User {
     }
 
     fn apply(&mut self, _: Change) {}
+
+    /// A user counts as online on each node that it listens to.
+    fn audience_changed(&mut self) {
+        if self.delivery.is_empty() {
+            self.online = None;
+        } else {
+            self.online
+                .get_or_insert_with(|| self.needs.common.counters().online());
+        }
+    }
 }
 
 impl_following_handlers!(User);

@@ -201,6 +201,7 @@ impl Redis {
         if let LogName::User(user) = name {
             self.users.remove(user);
         }
+        self.feed(Fed::Forgotten { log: name.clone() });
         Answer::Done
     }
 

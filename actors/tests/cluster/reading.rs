@@ -21,7 +21,9 @@ impl Node {
     pub(crate) fn pass_over(&mut self, feed: &[(FeedId, Fed)]) {
         while let Some((id, fed)) = self.unread(feed) {
             let is_irrelevant = match fed {
-                Fed::Appended { log, .. } => !self.copies.contains_key(log),
+                Fed::Appended { log, .. } | Fed::Forgotten { log } => {
+                    !self.copies.contains_key(log)
+                }
                 Fed::Taken { conn_id, node, .. } => *node != self.id && !self.knows(*conn_id),
                 Fed::Subscribed { conn_id, .. }
                 | Fed::Unsubscribed { conn_id, .. }
@@ -55,6 +57,11 @@ impl Node {
                 self.distrust_logs(*id);
             }
             Fed::Lost => self.distrust_logs(*id),
+            Fed::Forgotten { log } => {
+                if let Some((follower, _)) = self.copies.get_mut(log) {
+                    follower.distrust(*id);
+                }
+            }
             _ => {}
         }
         self.saw_in_feed(*id);

@@ -163,7 +163,16 @@ impl Redis {
                 state,
                 changed,
             } => self.set_user(user, *seen, *state, *changed),
-            Call::Take { conn_id, polls } => self.take(node, *conn_id, *polls),
+            Call::Take {
+                conn_id,
+                polls,
+                continuity,
+            } => self.take(node, *conn_id, *polls, *continuity),
+            Call::Break {
+                conn_id,
+                turn,
+                continuity,
+            } => self.break_continuity(*conn_id, *turn, *continuity),
             Call::Report {
                 conn_id,
                 turn,

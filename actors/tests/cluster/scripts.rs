@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use channelstream_actors::core::cluster::call::{FeedId, NodeId, Read, Record, Turn};
 use channelstream_actors::name::{ConnId, LogName, UserName};
+use channelstream_actors::position::Continuity;
 use channelstream_actors::position::Position;
 
 use crate::mutation::Mutation;
@@ -39,6 +40,7 @@ impl Redis {
             node,
             turn,
             born: turn,
+            continuity: Continuity::from(turn.0),
             is_here: false,
             read: logs.iter().map(place).collect(),
             open: BTreeMap::new(),
@@ -114,7 +116,13 @@ impl Redis {
         Answer::Done
     }
 
-    pub(crate) fn take(&mut self, node: NodeId, conn_id: ConnId, polls: bool) -> Answer {
+    pub(crate) fn take(
+        &mut self,
+        node: NodeId,
+        conn_id: ConnId,
+        polls: bool,
+        continuity: Option<Continuity>,
+    ) -> Answer {
         if !self.records.contains_key(&conn_id) {
             return Answer::Unknown;
         }
@@ -122,6 +130,9 @@ impl Redis {
         let dead = self.dead.clone();
         let record = self.records.get_mut(&conn_id).unwrap();
         (record.turn, record.node) = (turn, node);
+        if continuity != Some(record.continuity) {
+            record.continuity = Continuity::from(turn.0);
+        }
         record.open.retain(|_, node| !dead.contains(node));
         record.open.insert(turn, node);
         self.forget_changes(conn_id);
@@ -175,6 +186,22 @@ impl Redis {
             turn,
             read,
         });
+        Answer::Done
+    }
+
+    pub(crate) fn break_continuity(
+        &mut self,
+        conn_id: ConnId,
+        turn: Turn,
+        continuity: Continuity,
+    ) -> Answer {
+        if let Some(later) = self.later(conn_id, turn) {
+            return Answer::Later(later);
+        }
+        let Some(record) = self.records.get_mut(&conn_id) else {
+            return Answer::Unknown;
+        };
+        record.continuity = continuity;
         Answer::Done
     }
 
@@ -257,6 +284,7 @@ impl Redis {
             record.user = wanted.user.clone();
         }
         (record.node, record.turn, record.born) = (wanted.node, wanted.turn, wanted.born);
+        record.continuity = wanted.continuity;
         record.open.clone_from(&wanted.open);
         for (name, position) in &wanted.read {
             let left = self.left.get(&(conn_id, name.clone()));

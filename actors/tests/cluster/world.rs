@@ -303,6 +303,7 @@ impl World {
             Call::Take {
                 conn_id,
                 polls: false,
+                continuity: None,
             },
             purpose,
         ) {

@@ -53,7 +53,9 @@ impl ServedConnection {
         };
         let reason = serving.reason;
         match &mut serving.transport {
-            TransportOf::None | TransportOf::Ends => {
+            // What its client has read is about to be reported.
+            TransportOf::Ends => {}
+            TransportOf::None => {
                 let effects = serving.session.lost(&Read::new());
                 self.carry_out(number, effects, context);
             }
@@ -124,8 +126,9 @@ impl ServedConnection {
             report,
             returns,
             presumed,
-            ..
+            trail,
         } = end;
+        serving.trail = trail;
         let detach = DetachFrom {
             conn_id,
             generation: number,
@@ -196,9 +199,6 @@ impl ServedConnection {
         };
         serving.transport = TransportOf::None;
         let effects = serving.session.lost(read);
-        if serving.is_expiring {
-            serving.session.expired();
-        }
         self.carry_out(number, effects, context);
         self.stop_if_done();
     }
@@ -251,9 +251,16 @@ impl Handler<IsServed> for ServedConnection {
 
     fn handle(&mut self, _: IsServed, _: &mut Context<Self>) -> Self::Result {
         let asked = IsUpToDate(self.conn_id());
+        let close_grace = self.needs.common.limits().close_grace;
+        // A client between two polls is waited for.
+        let is_polling = |serving: &Serving| {
+            let is_answered = matches!(serving.transport, TransportOf::Answered(_));
+            is_answered && serving.quiet_since.elapsed() < close_grace
+        };
+        let is_served = !self.servings.iter().any(is_polling);
         let listening = self.servings.iter_mut().rev().find_map(Serving::listening);
         let Some(listening) = listening else {
-            return Box::pin(async { true });
+            return Box::pin(async move { is_served });
         };
         let logs = listening.attached.iter().cloned().collect();
         let (queue, needs) = (listening.outlet.queue.clone(), self.needs.clone());

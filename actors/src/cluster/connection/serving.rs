@@ -12,7 +12,7 @@ use crate::core::cluster::session::Session;
 use crate::core::cursor::Generation;
 use crate::error::{CloseReason, Unknown};
 use crate::name::LogName;
-use crate::outlet::{Attachment, Outlet, Socket};
+use crate::outlet::{Attachment, Outlet, Socket, Trail};
 use crate::position::{Epoch, Position, Report};
 
 /// What the actor keeps for one turn that this node has taken, or for a connection that was made
@@ -34,6 +34,8 @@ pub(super) struct Serving {
     pub(super) was_lost: bool,
     /// The latest time at which the client was heard from otherwise than by the transport.
     pub(super) quiet_since: Instant,
+    /// The trail of the transport that has ended.
+    pub(super) trail: Trail,
     is_counted: bool,
 }
 
@@ -100,6 +102,7 @@ impl Serving {
             polls_again: false,
             was_lost: false,
             quiet_since: Instant::now(),
+            trail: Trail::default(),
             is_counted: false,
         }
     }

@@ -66,10 +66,8 @@ impl ServedConnection {
                 }
                 _ => {
                     (serving.is_expiring, serving.reason) = (true, CloseReason::Idle);
-                    match serving.listening() {
-                        Some(listening) => listening.shut(CloseReason::Idle, close_grace),
-                        None => serving.session.expired(),
-                    }
+                    // The transport is told once the connection has ended.
+                    serving.session.silent();
                     connection.make_next_call(number, context);
                     connection.watch_deadline(number, close_grace * 2, context);
                 }

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use actix::prelude::*;
 use futures_util::future::join_all;
+use tokio::time::sleep;
 
 use crate::cluster::connection::serving::{Listening, Serving, Step, TransportOf, Waiter};
 use crate::cluster::connection::{ClusterNeeds, ServedConnection};
@@ -19,15 +20,21 @@ use crate::error::{CloseReason, Refused, Unknown};
 use crate::following::AwaitCopy;
 use crate::name::LogName;
 use crate::outlet::{Attachment, Socket};
-use crate::position::{Continuity, Epoch, Position, Report};
+use crate::position::{Epoch, Position, Report, read_with};
 use crate::transport::Transport;
 
 /// The longest time for which a transport waits for what other nodes report of the client's former
 /// transports.
 const REPORT_WAIT: Duration = Duration::from_millis(400);
 
+/// The most times that this is waited for the report of a transport of this node.
+const OWN_REPORT_WAITS: u32 = 10;
+
 /// The number of attempts to take a turn.
 const ATTEMPTS: usize = 3;
+
+/// The wait before a turn of a connection is taken again that Redis does not know any more.
+const TAKE_AGAIN_AFTER: Duration = Duration::from_millis(100);
 
 impl ServedConnection {
     /// Takes the next turn of the connection for a transport.
@@ -44,22 +51,33 @@ impl ServedConnection {
         let tells = returning.read.is_some() || returning.last.is_some();
         let polls = outlet.transport == Transport::LongPoll && !tells;
         self.note_next_socket(&outlet.socket);
-        let take = Call::Take { conn_id, polls };
+        let last_ended = self.servings.iter().rev().find(|it| !it.trail.is_empty());
+        let trail = last_ended.map(|serving| serving.trail.clone());
+        let trail = trail.unwrap_or_default();
+        let take = Call::Take {
+            conn_id,
+            polls,
+            continuity: returning.continuity,
+        };
         let node = self.needs.node.clone();
         let taken = async move {
-            for _ in 1..ATTEMPTS {
+            let mut attempts = ATTEMPTS;
+            loop {
+                attempts -= 1;
                 match node.make(take.clone()).await {
+                    // The node that answers for the connection is about to bring it back.
+                    Ok(Answer::Unknown) if node.is_in_doubt() => sleep(TAKE_AGAIN_AFTER).await,
                     // The answer was lost with a connection to Redis. Another turn does no harm.
-                    Ok(Answer::Done) | Err(_) => {}
-                    Ok(answer) => return Ok(answer),
+                    Ok(Answer::Done) | Err(_) if attempts > 0 => {}
+                    answer => return answer,
                 }
+                attempts = attempts.max(1);
             }
-            node.make(take).await
         };
         let taken = taken.into_actor(self);
         context.spawn(taken.map(move |taken, connection, context| {
             connection.taking -= 1;
-            connection.turn_taken(number, attach, reply, taken, context);
+            connection.turn_taken(number, attach, reply, taken, &trail, context);
             connection.stop_if_done();
         }));
     }
@@ -101,6 +119,7 @@ impl ServedConnection {
         AttachOutlet { outlet, returning }: AttachOutlet,
         reply: Waiter,
         taken: Result<Answer<bytes::Bytes>, Refused>,
+        trail: &[Position],
         context: &mut Context<Self>,
     ) {
         let (record, ends, new, fed) = match taken {
@@ -121,10 +140,12 @@ impl ServedConnection {
         let mut serving = Serving::new(number, session);
         let attachment = Attachment::new(number, context.address().recipient());
         outlet.last_heard.note();
-        let read = match (returning.read, returning.last) {
-            (Some(read), _) => read,
-            (None, Some(last)) => [last].into(),
-            (None, None) => Report::default(),
+        // The logs that the server itself names are not foreign, although the client may have left
+        // the channel of one.
+        let (read, tells) = match (returning.read, returning.last) {
+            (_, Some(last)) => (read_with(last, trail), false),
+            (Some(read), None) => (read, true),
+            (None, None) => (Report::default(), false),
         };
         let logs: Vec<_> = serving.session.logs().cloned().collect();
         serving.transport = TransportOf::Listens(Box::new(Listening {
@@ -146,7 +167,7 @@ impl ServedConnection {
         let prepared = async move {
             // The copies then have everything that other nodes may have sent to the client.
             node.wait_for(fed).await;
-            needs.is_foreign(&logs, &read).await
+            tells && needs.is_foreign(&logs, &read).await
         };
         let prepared = prepared.into_actor(self);
         context.spawn(prepared.map(move |is_foreign, connection, context| {
@@ -165,14 +186,32 @@ impl ServedConnection {
         };
         let effects = serving.session.begin();
         if serving.session.is_waiting() {
-            context.run_later(REPORT_WAIT, move |connection, context| {
-                if let Some(serving) = connection.serving(number) {
-                    let effects = serving.session.waited();
-                    connection.carry_out(number, effects, context);
-                }
-            });
+            self.wait_for_reports(number, OWN_REPORT_WAITS, context);
         }
         self.carry_out(number, effects, context);
+    }
+
+    /// Waits for the reports of former transports: once, or up to `waits` times for those of this
+    /// node, which come for certain.
+    fn wait_for_reports(&self, number: Generation, waits: u32, context: &mut Context<Self>) {
+        context.run_later(REPORT_WAIT, move |connection, context| {
+            let turns: Vec<_> = connection.turns_of_others(number).collect();
+            let Some(serving) = connection.serving(number) else {
+                return;
+            };
+            let is_own = |turn: Turn| turns.contains(&turn);
+            if waits > 0 && serving.session.waits_for().any(is_own) {
+                return connection.wait_for_reports(number, waits - 1, context);
+            }
+            let effects = serving.session.waited();
+            connection.carry_out(number, effects, context);
+        });
+    }
+
+    /// Returns the turns of this node, but for that of one serving.
+    fn turns_of_others(&self, number: Generation) -> impl Iterator<Item = Turn> {
+        let others = self.servings.iter().filter(move |it| it.number != number);
+        others.map(|serving| serving.session.turn())
     }
 
     /// Attaches the transport to a log, after those that it is being attached to.
@@ -217,7 +256,10 @@ impl ServedConnection {
         else {
             listening.is_attaching = false;
             if let Some((mut attachment, reply)) = listening.beginning.take() {
-                attachment.set_continuity(Continuity::random());
+                if has_gap {
+                    needs.node.tell(serving.session.break_continuity());
+                }
+                attachment.set_continuity(serving.session.continuity());
                 // If nobody waits any more, the attachment is dropped, and reports it.
                 reply.send(Ok(attachment)).ok();
             }

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::name::{ConnId, LogName, MessageId, UserName};
-use crate::position::Position;
+use crate::position::{Continuity, Position};
 use crate::protocol::config::ChannelConfig;
 
 /// A node, from its start to its end. A process that starts again is another node.
@@ -85,6 +85,18 @@ pub enum Call<E> {
         /// Whether the client polls, and does not say up to where it has read. Then it has read the
         /// answer to its last poll.
         polls: bool,
+        /// The continuity that the client brings. If it is not that of the record, another one
+        /// begins.
+        continuity: Option<Continuity>,
+    },
+    /// Begins another continuity of a connection, because its client has missed something.
+    Break {
+        /// The connection.
+        conn_id: ConnId,
+        /// The turn, which must be the latest one.
+        turn: Turn,
+        /// The continuity that begins.
+        continuity: Continuity,
     },
     /// Reports up to where the client of a transport has read.
     Report {
@@ -226,6 +238,8 @@ pub struct Record {
     pub turn: Turn,
     /// The first turn. Earlier turns belong to a connection with the same id that has ended.
     pub born: Turn,
+    /// The continuity of the latest transport.
+    pub continuity: Continuity,
     /// Whether the connection is present in its channels.
     pub is_here: bool,
     /// The logs in which the connection has a place, and up to where its client has read each of

@@ -33,6 +33,11 @@ pub enum Fed<E> {
         /// The user.
         member: Member<E>,
     },
+    /// A log was forgotten. If there is one again, it is another one.
+    Forgotten {
+        /// The log.
+        log: LogName,
+    },
     /// The state of a user was set.
     User {
         /// The user.

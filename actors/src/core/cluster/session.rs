@@ -15,7 +15,7 @@ use crate::core::cluster::effect::Effect;
 use crate::core::cluster::fed::Fed;
 use crate::core::cluster::left::LeftChannels;
 use crate::name::{ConnId, LogName, UserName};
-use crate::position::Position;
+use crate::position::{Continuity, Position};
 
 /// A node's answerability for one turn of a connection.
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
@@ -104,6 +104,21 @@ impl Session {
     /// Returns the owner of the connection.
     pub fn user(&self) -> &UserName {
         &self.record.user
+    }
+
+    /// Returns the continuity of the transport.
+    pub fn continuity(&self) -> Continuity {
+        self.record.continuity
+    }
+
+    /// Begins another continuity, because the client has missed something.
+    pub fn break_continuity<E>(&mut self) -> Call<E> {
+        self.record.continuity = self.record.continuity.next();
+        Call::Break {
+            conn_id: self.conn_id,
+            turn: self.record.turn,
+            continuity: self.record.continuity,
+        }
     }
 
     /// Returns the logs in which the connection has a place.
@@ -342,6 +357,12 @@ impl Session {
         self.is_ending |= self.is_deserted();
     }
 
+    /// Notes that the client is not heard from although its transport is open, so that its
+    /// connection ends.
+    pub fn silent(&mut self) {
+        self.is_ending = true;
+    }
+
     /// Returns whether the node has nothing left to do for this turn.
     pub fn is_over(&self) -> bool {
         self.is_over && self.transport == TransportState::None && !self.is_open
@@ -355,6 +376,15 @@ impl Session {
     /// Returns whether the node does not answer for the connection any more.
     pub fn is_ending_transport(&self) -> bool {
         self.is_over
+    }
+
+    /// Returns the turns for whose reports the transport waits.
+    pub fn waits_for(&self) -> impl Iterator<Item = Turn> {
+        let turns = match &self.transport {
+            TransportState::Waits(turns) => Some(turns),
+            _ => None,
+        };
+        turns.into_iter().flatten().copied()
     }
 
     /// Returns whether the transport waits for the reports of others.

@@ -104,6 +104,7 @@ fn record(value: &Value) -> Readable<Record> {
         node: NodeId(number(field("node")?)?),
         turn: Turn(number(field("turn")?)?),
         born: Turn(number(field("born")?)?),
+        continuity: number(field("cont")?)?.into(),
         is_here: text(field("here")?)? == "1",
         read,
         open,

@@ -70,7 +70,25 @@ fn arguments(call: &Call<Bytes>) -> (Script, Vec<Bytes>) {
             let arguments = vec![user_name(user), number(*seen), state.clone(), changed];
             (Script::SetUser, arguments)
         }
-        Call::Take { conn_id, polls } => (Script::Take, vec![id(*conn_id), flag(*polls)]),
+        Call::Take {
+            conn_id,
+            polls,
+            continuity,
+        } => {
+            let continuity = continuity.map_or_else(Bytes::new, |it| number(it.into()));
+            (Script::Take, vec![id(*conn_id), flag(*polls), continuity])
+        }
+        Call::Break {
+            conn_id,
+            turn,
+            continuity,
+        } => {
+            let continuity = number((*continuity).into());
+            (
+                Script::Break,
+                vec![id(*conn_id), number(turn.0), continuity],
+            )
+        }
         Call::Report {
             conn_id,
             turn,
@@ -153,6 +171,7 @@ fn renewal(
         number(record.born.0),
         flag(record.is_here),
         flag(record.open.contains_key(&record.turn)),
+        number(record.continuity.into()),
         entry(heard),
         number(left.len() as u64),
     ];

@@ -139,6 +139,9 @@ impl LaneActor {
 
     fn opened(&mut self, link: Link, context: &mut Context<Self>) {
         log::info!("connected to Redis, term {}", link.term().0);
+        if self.known.term != Term::default() && link.term() > self.known.term {
+            self.counters.note_restart();
+        }
         self.known.term = self.known.term.max(link.term());
         self.link = Some(link);
         self.counters.set_connected(true);

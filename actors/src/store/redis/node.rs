@@ -86,6 +86,11 @@ impl Node {
         self.0.counters.is_connected()
     }
 
+    /// Returns whether something that Redis does not know may be about to come back.
+    pub(crate) fn is_in_doubt(&self) -> bool {
+        self.0.counters.is_in_doubt()
+    }
+
     /// Returns the counters.
     pub(crate) fn counters(&self) -> &NodeCounters {
         &self.0.counters

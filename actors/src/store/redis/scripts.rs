@@ -22,6 +22,8 @@ pub enum Script {
     SetUser,
     /// `Call::Take`.
     Take,
+    /// `Call::Break`.
+    Break,
     /// `Call::Report`.
     Report,
     /// `Call::Leave`.
@@ -61,7 +63,7 @@ pub enum Script {
 }
 
 impl Script {
-    const ALL: [Self; 26] = [
+    const ALL: [Self; 27] = [
         Self::Connect,
         Self::Subscribe,
         Self::Unsubscribe,
@@ -70,6 +72,7 @@ impl Script {
         Self::LookUpUser,
         Self::SetUser,
         Self::Take,
+        Self::Break,
         Self::Report,
         Self::Leave,
         Self::End,
@@ -108,6 +111,7 @@ impl Script {
                 include_str!("scripts/set_user.lua"),
             ),
             Self::Take => (&[LOGS, RECORDS], include_str!("scripts/take.lua")),
+            Self::Break => (&[LOGS, RECORDS], include_str!("scripts/break.lua")),
             Self::Report => (&[LOGS, RECORDS], include_str!("scripts/report.lua")),
             Self::Leave => (&[LOGS, RECORDS], include_str!("scripts/leave.lua")),
             Self::End => (&[LOGS, RECORDS], include_str!("scripts/end.lua")),

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
+use std::time::{Duration, Instant};
 
 /// The counters of a node. Cloning shares them.
 #[derive(Clone, Debug)]
@@ -19,7 +20,14 @@ struct State {
     losses: AtomicU64,
     dead: AtomicU64,
     nodes: AtomicU64,
+    /// The time of the latest restart or failover, in milliseconds since the counters were made; 0
+    /// if there was none.
+    restarted_at: AtomicU64,
+    begun: Instant,
 }
+
+/// The time after a restart or a failover of Redis in which the nodes bring back what was lost.
+const DOUBT: Duration = Duration::from_secs(5);
 
 /// The state of a node, and what it has counted since its start.
 #[derive(Clone, Copy, Debug)]
@@ -60,6 +68,8 @@ impl Default for NodeCounters {
             losses: AtomicU64::new(0),
             dead: AtomicU64::new(0),
             nodes: AtomicU64::new(1),
+            restarted_at: AtomicU64::new(0),
+            begun: Instant::now(),
         }))
     }
 }
@@ -97,6 +107,21 @@ impl NodeCounters {
         self.0.terms.fetch_add(1, Relaxed);
     }
 
+    /// Notes that another process of Redis has taken over.
+    pub(crate) fn note_restart(&self) {
+        let now = self.0.begun.elapsed().as_millis();
+        let now = u64::try_from(now).unwrap_or(u64::MAX).max(1);
+        self.0.restarted_at.store(now, Relaxed);
+    }
+
+    /// Returns whether something that Redis does not know may be about to come back, because
+    /// another process of Redis has taken over a moment ago.
+    pub(crate) fn is_in_doubt(&self) -> bool {
+        let at = self.0.restarted_at.load(Relaxed);
+        let since = Duration::from_millis(at);
+        at > 0 && self.0.begun.elapsed().saturating_sub(since) < DOUBT
+    }
+
     pub(crate) fn count_loss(&self) {
         self.0.losses.fetch_add(1, Relaxed);
     }
@@ -121,6 +146,7 @@ impl NodeCounters {
             losses,
             dead,
             nodes,
+            ..
         } = &*self.0;
         NodeStatus {
             is_connected: is_connected.load(Relaxed),

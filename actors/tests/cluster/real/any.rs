@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use channelstream_actors::core::cluster::call::{FeedId, NodeId, Read, Turn};
 use channelstream_actors::name::{ConnId, LogName, MessageId, UserName};
-use channelstream_actors::position::Epoch;
+use channelstream_actors::position::{Continuity, Epoch};
 use channelstream_actors::protocol::config::ChannelConfig;
 use channelstream_actors::store::redis::encoding::Limits;
 use uuid::Uuid;
@@ -70,6 +70,7 @@ impl Pair {
             5..8 => Call::Take {
                 conn_id,
                 polls: self.random.below(2) == 0,
+                continuity: self.any_continuity(),
             },
             8 | 9 => Call::Report {
                 conn_id,
@@ -160,9 +161,16 @@ impl Pair {
         }
     }
 
+    /// Returns the continuity of a record, or none.
+    fn any_continuity(&mut self) -> Option<Continuity> {
+        let back = self.random.below(CONNECTIONS);
+        let record = self.model.records.values().nth(back)?;
+        Some(record.continuity)
+    }
+
     fn any_call_of_nodes(&mut self) -> Call {
         let node = NodeId(self.random.below(3) as u64);
-        match self.random.below(11) {
+        match self.random.below(13) {
             0 => Call::Declare { node },
             1 => Call::Lost,
             2 => Call::Beat,
@@ -179,6 +187,14 @@ impl Pair {
                 key: any_key(&mut self.random),
                 claim: (self.random.below(2) == 0).then_some(0),
             },
+            8 => {
+                let highest = self.model.numbers.turns;
+                Call::Break {
+                    conn_id: conn(self.random.below(CONNECTIONS)),
+                    turn: Turn(highest.saturating_sub(self.random.below(4) as u64)),
+                    continuity: Continuity::from(self.random.below(1000) as u64),
+                }
+            }
             _ => Call::List { node },
         }
     }

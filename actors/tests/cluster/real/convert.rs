@@ -46,7 +46,24 @@ pub(crate) fn call_with_bytes(call: &Call) -> call::Call<Bytes> {
             state: state(new),
             changed: changed.map(state),
         },
-        Call::Take { conn_id, polls } => To::Take { conn_id, polls },
+        Call::Take {
+            conn_id,
+            polls,
+            continuity,
+        } => To::Take {
+            conn_id,
+            polls,
+            continuity,
+        },
+        Call::Break {
+            conn_id,
+            turn,
+            continuity,
+        } => To::Break {
+            conn_id,
+            turn,
+            continuity,
+        },
         Call::Report {
             conn_id,
             turn,
@@ -214,6 +231,7 @@ pub(crate) fn fed_with_numbers(entry: &Value) -> (FeedId, Fed) {
     use fed::Fed as From;
     let (id, fed) = decoding::fed(entry).unwrap();
     let fed = match fed.unwrap() {
+        From::Forgotten { log } => Fed::Forgotten { log },
         From::Fenced { kept } => Fed::Fenced { kept },
         From::Lost => Fed::Lost,
         From::Appended { log, epoch, item } => Fed::Appended {

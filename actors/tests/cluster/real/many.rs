@@ -55,6 +55,7 @@ async fn a_connection_may_have_a_thousand_channels() {
     let Answer::Taken { record, ends, .. } = make(Call::Take {
         conn_id,
         polls: false,
+        continuity: None,
     })
     .await
     else {

@@ -25,8 +25,8 @@ const CALLS: usize = 80;
 const NODES: u64 = 3;
 
 /// The numbers of kinds of answers, of entries of the feed, and of events.
-const ANSWERS: usize = 18;
-const ENTRIES: usize = 12;
+const ANSWERS: usize = 19;
+const ENTRIES: usize = 13;
 const EVENTS: usize = 4;
 
 #[tokio::test]
@@ -192,6 +192,7 @@ impl Pair {
                 Call::Take {
                     conn_id,
                     polls: false,
+                    continuity: None,
                 },
                 Call::End { conn_id, turn },
             ]);

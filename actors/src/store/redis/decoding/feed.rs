@@ -72,6 +72,9 @@ pub fn fed(entry: &Value) -> Readable<(FeedId, Option<Fed<Bytes>>)> {
             log: log_name(target)?,
             config: settings(next()?.1)?,
         },
+        "G" => Fed::Forgotten {
+            log: log_name(target)?,
+        },
         "T" => Fed::Taken {
             conn_id: conn_id(target)?,
             turn: Turn(number(next()?.1)?),

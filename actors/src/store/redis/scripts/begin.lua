@@ -26,7 +26,8 @@
 --              had changed
 --   beats      hash: node -> the number of its beats
 --   logs       set: the logs. A log that has expired may still be in it
---   n:CONN     hash: the record of a connection: user, node, turn, born, here ('1' or '0'),
+--   n:CONN     hash: the record of a connection: user, node, turn, born, here ('1' or '0'), cont
+--              (the continuity),
 --              r:LOG -> 'EPOCH OFFSET', or 'EPOCH OFFSET n' if no transport has begun since the
 --              connection took its place in the log, o:TURN -> node,
 --              x:LOG -> the entry of the feed that says that the connection has left the channel,

@@ -5,7 +5,8 @@ if run('EXISTS', key) == 1 then
   return { 'known', run('HGETALL', key) }
 end
 local turn = text(run('INCR', root .. 'turns'))
-run('HSET', key, 'user', user, 'node', node, 'turn', turn, 'born', turn, 'here', '0')
+run('HSET', key, 'user', user, 'node', node, 'turn', turn, 'born', turn, 'cont', turn,
+  'here', '0')
 run('SADD', root .. 's:' .. node, conn)
 run('SADD', root .. 'uc:' .. user, conn)
 run('DEL', root .. 'e:' .. conn)

@@ -5,4 +5,5 @@ if tonumber(run('HGET', root .. 'c:' .. name, 'conns') or '0') > 0 then
 end
 on_keys(name, 'DEL')
 run('SREM', root .. 'logs', name)
+feed('G', name)
 return { 'done' }

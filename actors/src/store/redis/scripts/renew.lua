@@ -1,11 +1,11 @@
--- CONN, USER, NODE, TURN, BORN, HERE, OPEN ('1' if the turn has not reported, else '0'), HEARD,
--- COUNT, (LOG, ID)..., (LOG, POSITION)...: writes the record of a connection as its node knows it.
+-- CONN, USER, NODE, TURN, BORN, HERE, OPEN ('1' if the turn has not reported, else '0'),
+-- CONTINUITY, HEARD, COUNT, (LOG, ID)..., (LOG, POSITION)...: writes the record of a connection as its node knows it.
 -- HEARD is the last entry of the feed that the record has. COUNT is the number of channels that the
 -- connection has left, each with the entry of the feed that says so. The channels are not told of
 -- it.
 local conn, user, owner, turn, born = ARGV[5], ARGV[6], ARGV[7], ARGV[8], ARGV[9]
-local here, is_open, heard = ARGV[10], ARGV[11], ARGV[12]
-local key, first = root .. 'n:' .. conn, 14 + 2 * tonumber(ARGV[13])
+local here, is_open, continuity, heard = ARGV[10], ARGV[11], ARGV[12], ARGV[13]
+local key, first = root .. 'n:' .. conn, 15 + 2 * tonumber(ARGV[14])
 local it = record(conn)
 local refused = it and later(it, turn)
 if refused then
@@ -25,7 +25,7 @@ for index = first, #ARGV, 2 do
   end
 end
 set_here(conn, it, '0', true)
-for index = 14, first - 1, 2 do
+for index = 15, first - 1, 2 do
   local name, joined = ARGV[index], it['j:' .. ARGV[index]]
   if it['r:' .. name] and not (joined and is_behind(joined, ARGV[index + 1])) then
     -- Redis may have lost that the connection has left the channel.
@@ -52,7 +52,7 @@ if is_open == '1' then
   run('HSET', key, 'o:' .. turn, owner)
 end
 move(conn, it, owner)
-run('HSET', key, 'turn', turn, 'born', born)
+run('HSET', key, 'turn', turn, 'born', born, 'cont', continuity)
 for index = first, #ARGV, 2 do
   local name, left = ARGV[index], it['x:' .. ARGV[index]]
   if not it['r:' .. name] and not (left and is_behind(left, heard)) then

@@ -1,4 +1,5 @@
--- CONN, POLLS ('1' or '0'): takes the next turn of a connection, which is present from then on.
+-- CONN, POLLS ('1' or '0'), CONTINUITY or '': takes the next turn of a connection, which is present
+-- from then on. If the CONTINUITY is not that of the record, another one begins.
 local conn = ARGV[5]
 local it = record(conn)
 if not it then
@@ -12,7 +13,8 @@ for field, open_at in pairs(it) do
     run('HDEL', key, field)
   end
 end
-run('HSET', key, 'turn', turn, 'o:' .. turn, node)
+local continuity = ARGV[7] == it.cont and it.cont or turn
+run('HSET', key, 'turn', turn, 'cont', continuity, 'o:' .. turn, node)
 move(conn, it, node)
 local taken = feed('T', conn, 't', turn, 'n', node, 'p', ARGV[6])
 local ends = {}
