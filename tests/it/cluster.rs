@@ -4,6 +4,7 @@
 mod calls;
 mod client;
 mod losses;
+mod lost_data;
 mod nodes;
 mod order;
 

@@ -75,8 +75,7 @@ impl Server {
             .args(&flags);
         command.envs(variables.iter().cloned());
         if let Ok(url) = std::env::var("TEST_REDIS") {
-            // Each server of a test has keys of its own, and a server that starts again on the same
-            // port has the same ones.
+            // Runs the tests on Redis instead. Each server has keys of its own.
             let prefix = format!("{}:", uuid::Uuid::new_v4());
             let is_set = flags.iter().any(|flag| flag == "--store");
             let variables = [
