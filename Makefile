@@ -2,7 +2,7 @@
 # runs all tests, and `make test-attack` runs the attacks at their full length. All of them install
 # the programs that they need, and say so.
 
-.PHONY: run run-cluster test test-attack test-faults schemathesis soak bench \
+.PHONY: run run-cluster test test-attack test-cluster test-faults schemathesis soak bench \
 	fuzz fuzz-proof fuzz-coverage fuzz-corpus \
 	check web web-check docs deny install image dist dist-proof \
 	.tools .browser .clock .promtool .redis .haproxy .node .npm .web .venv .original .python \
@@ -39,6 +39,14 @@ test-attack: .tools .clock .redis .python
 	ATTACK=long CHANNELSTREAM_PROGRAM=$(CURDIR)/target/release/channelstream \
 		cargo test --locked --test it -- --nocapture --test-threads 1 $(ATTACKS)
 	ATTACK=long cargo test --release --locked -p channelstream-actors --test contract --test cluster -- --nocapture
+
+# The tests of several nodes and their Redis at full length, against the release program. This takes
+# most of an hour.
+test-cluster: .tools .clock .redis
+	cargo build --release --locked
+	ATTACK=long CHANNELSTREAM_PROGRAM=$(CURDIR)/target/release/channelstream \
+		cargo test --locked --test it -- --nocapture --test-threads 1 cluster:: conformance::
+	ATTACK=long cargo test --release --locked -p channelstream-actors --test cluster -- --nocapture
 
 # Runs each fuzz target for FUZZ_SECONDS (600), as many at a time as there are processors
 # (docs/fuzzing.md).
