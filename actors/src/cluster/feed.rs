@@ -35,12 +35,14 @@ impl FeedActor {
     pub(super) fn new(cluster: Cluster) -> Self {
         Self { cluster }
     }
+}
 
+impl Cluster {
     /// Tells an actor of an entry about a log. An actor that does not exist has nobody to tell.
     fn tell_log(&self, told: &mut Told, log: LogName, news: FollowFeed) {
-        let Cluster {
+        let Self {
             channels, users, ..
-        } = &self.cluster;
+        } = self;
         match log {
             LogName::Channel(name) => {
                 let asked = channels.ask(name, IfAbsent::Skip, news);
@@ -55,7 +57,7 @@ impl FeedActor {
 
     fn tell_connection(&self, told: &mut Told, conn_id: ConnId, id: FeedId, fed: Fed<Bytes>) {
         let hear = HearFeed { id, fed };
-        let asked = (self.cluster.connections).ask(conn_id, IfAbsent::Skip, hear);
+        let asked = self.connections.ask(conn_id, IfAbsent::Skip, hear);
         told.push(Box::pin(async { asked.await.unwrap_or_default() }));
     }
 
@@ -86,7 +88,7 @@ impl FeedActor {
             | Fed::Heard { conn_id, .. }
             | Fed::Ended { conn_id, .. } => self.tell_connection(told, conn_id, id, fed),
             Fed::Fenced { .. } | Fed::Lost => {
-                let cluster = self.cluster.clone();
+                let cluster = self.clone();
                 told.push(Box::pin(
                     async move { cluster.tell_everybody(id, &fed).await },
                 ));
@@ -155,6 +157,14 @@ impl Cluster {
     }
 }
 
+/// Returns whether an entry may end what a connection is sent.
+fn is_of_connection(fed: &Fed<Bytes>) -> bool {
+    matches!(
+        fed,
+        Fed::Taken { .. } | Fed::Unsubscribed { .. } | Fed::Ended { .. }
+    )
+}
+
 impl Actor for FeedActor {
     type Context = Context<Self>;
 
@@ -204,20 +214,26 @@ impl Handler<News> for FeedActor {
                 });
             }
         };
-        let (mut told, mut noted) = (Told::new(), Vec::new());
-        let mut last = cluster.node.handed_on();
-        cluster.node.counters().count_entries(entries.len());
-        for (id, fed) in entries {
-            last = id;
-            if let Some(Fed::Fenced { kept }) = &fed {
-                noted.push(Noted::Fenced(id.0, *kept));
-            }
-            if let Some(fed) = fed {
-                self.hand_on(&mut told, id, fed);
-            }
-        }
-        noted.push(Noted::Read(last));
         Box::pin(async move {
+            let (mut told, mut noted) = (Told::new(), Vec::new());
+            let mut last = cluster.node.handed_on();
+            cluster.node.counters().count_entries(entries.len());
+            for (id, fed) in entries {
+                last = id;
+                if let Some(Fed::Fenced { kept }) = &fed {
+                    noted.push(Noted::Fenced(id.0, *kept));
+                }
+                let Some(fed) = fed else {
+                    continue;
+                };
+                let is_of_connection = is_of_connection(&fed);
+                cluster.hand_on(&mut told, id, fed);
+                if is_of_connection {
+                    // A connection that leaves a channel must not be sent what comes after.
+                    join_all(told.drain(..)).await;
+                }
+            }
+            noted.push(Noted::Read(last));
             join_all(told).await;
             cluster.node.note_handed_on(last);
             if let Some(lane) = cluster.node.lane() {
