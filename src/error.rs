@@ -263,7 +263,7 @@ impl ApiError {
             Self::MetricsNotAllowed { .. } => ErrorName::MetricsNotAllowed,
             Self::Stopping => ErrorName::Stopping,
             Self::Refused(Refused {
-                outcome: Outcome::Unknown,
+                outcome: Outcome::NotKept | Outcome::Unknown,
                 ..
             }) => ErrorName::OutcomeUnknown,
             Self::Refused(Refused {
@@ -441,7 +441,7 @@ impl ResponseError for ApiError {
                     .insert_header((header::RETRY_AFTER, seconds))
                     .json(match outcome {
                         Outcome::NotDone => Refusal::of(self.to_string()),
-                        Outcome::Unknown => Refusal::unknown(self.to_string()),
+                        Outcome::NotKept | Outcome::Unknown => Refusal::unknown(self.to_string()),
                     })
             }
             Self::AnswerRefused(refused) => response

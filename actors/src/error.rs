@@ -29,6 +29,10 @@ pub enum Outcome {
     /// The operation was done, and others were told of it, but the store could not keep it. It may
     /// be lost at the next start.
     #[error("it was done, but the store could not keep it, so it may be lost at the next start")]
+    NotKept,
+    /// Redis has not answered, or its replicas have not confirmed the operation. It may have been
+    /// done or not, and if it was done, it may be lost.
+    #[error("it may have been done or not, since Redis has not confirmed it in time")]
     Unknown,
 }
 
@@ -65,7 +69,7 @@ impl fmt::Display for DescribeLimit {
 impl From<NotKept> for Refused {
     fn from(_: NotKept) -> Self {
         Self {
-            outcome: Outcome::Unknown,
+            outcome: Outcome::NotKept,
             ..Self::TRY_AGAIN
         }
     }

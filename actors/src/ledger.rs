@@ -298,7 +298,7 @@ impl Handler<Settle> for Ledger {
             }
             // The first repeat that still waits takes the place of the call.
             CallEnd::Failed(outcome) => {
-                claim.is_repeat |= outcome == Outcome::Unknown;
+                claim.is_repeat |= outcome != Outcome::NotDone;
                 while let Some(repeat) = waiting.pop_front() {
                     if repeat.send(Claimed::First(*claim)).is_ok() {
                         return;

@@ -27,7 +27,7 @@ impl Refusal {
         }
     }
 
-    /// Creates the answer to a call that was done, but whose outcome the caller cannot know.
+    /// Creates the answer to a call that was done, or may have been done, and may be lost.
     pub fn unknown(reason: impl Into<String>) -> Self {
         Self {
             outcome: Some("unknown"),

@@ -32,8 +32,8 @@ impl Broker {
     /// answer are kept as safely as the settings ask for.
     ///
     /// # Errors
-    /// Returns the errors of `call`. The key is then free again, unless the outcome is
-    /// [`Outcome::Unknown`]. Returns [`Refused`] when the memory for keys is full
+    /// Returns the errors of `call`. The key is then free again, if the outcome is
+    /// [`Outcome::NotDone`]. Returns [`Refused`] when the memory for keys is full
     /// (`idempotency_bytes`).
     pub async fn once<E, F>(
         &self,
