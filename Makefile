@@ -163,10 +163,10 @@ target/tools/bin/%:
 	@command -v promtool >/dev/null || \
 		$(call install_packages,what checks metrics and alert rules,prometheus)
 
-# Installs the server in which several nodes share their state.
+# Installs the server in which several nodes share their state, and what makes its certificates.
 .redis:
-	@command -v redis-server >/dev/null || \
-		$(call install_packages,what several nodes share their state in,redis-server)
+	@command -v redis-server >/dev/null && command -v openssl >/dev/null || \
+		$(call install_packages,what several nodes share their state in,redis-server openssl)
 
 # Installs the balancer in front of several nodes. Only root looks for programs in /usr/sbin.
 .haproxy:

@@ -85,7 +85,7 @@ for number in 1 2 3; do
     find_port $((port + 1))
     address=127.0.0.1:$port
     start "node$number" "$program" --listen "$address" --demo true --store redis \
-        --redis-url "redis://127.0.0.1:$redis_port" --trusted-proxies 127.0.0.1 --drain-notice 1
+        --redis-urls "redis://127.0.0.1:$redis_port" --trusted-proxies 127.0.0.1 --drain-notice 1
     nodes+=($!)
     wait_until "node$number" "$program" --listen "$address" health
     servers+="    server node$number $address check inter 500ms fall 1 rise 1"$'\n'

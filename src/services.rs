@@ -90,9 +90,12 @@ impl Services {
     /// Returns whether the server is ready for requests: it is not about to stop, and its store can
     /// be written.
     pub fn is_ready(&self) -> bool {
-        let store = self.broker.store().status();
-        let serves = self.broker.store().serves().is_ok();
-        self.lifecycle.is_ready() && serves && store.is_none_or(|store| store.is_ready())
+        let store = self.broker.store();
+        let is_written = store.status().is_none_or(|file| file.is_ready());
+        let has_redis = store
+            .node_status()
+            .is_none_or(|node| node.problem.is_none());
+        self.lifecycle.is_ready() && store.serves().is_ok() && is_written && has_redis
     }
 
     /// Returns the services of the application that a request was sent to.

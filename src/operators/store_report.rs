@@ -28,6 +28,9 @@ pub struct NodeReport {
     waiting_calls: u64,
     /// The number of nodes that are alive, this one among them.
     nodes: u64,
+    /// The reason why Redis cannot be used now. Null while it can be used.
+    #[schema(required = true)]
+    error: Option<String>,
 }
 
 /// The kind of store that the setting `store` names.
@@ -64,6 +67,7 @@ impl StoreReport {
                 connected: status.is_connected,
                 waiting_calls: status.waiting,
                 nodes: status.nodes,
+                error: status.problem,
             });
             let kind = match node {
                 Some(_) => Kind::Redis,

@@ -23,8 +23,9 @@ const EXTRA_LOCK_WAIT: Duration = Duration::from_secs(10);
 /// Fails when the file cannot be used. The error says why, and what to do.
 pub(super) async fn open(settings: &Settings) -> std::io::Result<(Store, Kept)> {
     if settings.store == StoreKind::Redis {
-        let (url, prefix) = (settings.redis_url.as_str(), &settings.redis_prefix);
-        let place = Place::new(url, prefix, &settings.limits()).map_err(std::io::Error::other)?;
+        let servers = settings.redis_servers().map_err(std::io::Error::other)?;
+        let (prefix, replicas) = (&settings.redis_prefix, settings.redis_replicas);
+        let place = Place::new(servers, prefix, &settings.limits(), replicas);
         for warning in place.check().await.map_err(std::io::Error::other)? {
             log::warn!("{warning}");
         }

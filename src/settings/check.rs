@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use channelstream_actors::store::redis::resolver::Servers;
+
 use super::error::SettingsError;
 use super::listen::ListenAddress;
 use super::network::Network;
@@ -124,6 +126,17 @@ impl Settings {
                     .to_owned(),
             );
         }
+        if self.redis_prefix.contains(['{', '}']) {
+            findings.problems.push(
+                "redis_prefix must not contain { or }: they would change which part of a key \
+                 decides where a Redis Cluster keeps it"
+                    .to_owned(),
+            );
+        }
+        match self.redis_servers() {
+            Ok(servers) => findings.warnings.extend(warn_of_hosts(&servers)),
+            Err(problem) => findings.problems.push(problem),
+        }
     }
 
     fn check_addresses(&self, findings: &mut CheckFindings) {
@@ -185,6 +198,17 @@ impl Settings {
 struct CheckFindings {
     warnings: Vec<String>,
     problems: Vec<String>,
+}
+
+fn warn_of_hosts(servers: &Servers) -> Option<String> {
+    let hosts = servers.unencrypted_hosts();
+    (!hosts.is_empty()).then(|| {
+        format!(
+            "redis_urls: what is said to {} is not encrypted; write rediss:// if Redis has TLS, or \
+             let only the servers reach that network",
+            hosts.join(", ")
+        )
+    })
 }
 
 fn warn_of_length(key: &str, secret: &Secret) -> Option<String> {

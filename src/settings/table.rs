@@ -12,6 +12,7 @@ use super::log_format::LogFormat;
 use super::network::Network;
 use super::origin::Origin;
 use super::proxy_header::ProxyHeader;
+use super::redis_url::RedisUrl;
 use super::secret::Secret;
 use super::secret_list::SecretList;
 use super::signature::{SignatureScope, SignatureTolerance};
@@ -251,9 +252,19 @@ settings! {
     /// Beyond it the changes are dropped, and the whole file is written anew when it can be written
     /// again.
     store_queue_bytes: usize = 64 << 20;
-    /// The address of the Redis that `store = "redis"` uses, with a user and a password if it needs
-    /// them: `redis://user:password@redis:6379/0`.
-    redis_url: Secret = Secret::from("redis://127.0.0.1:6379");
+    /// The addresses of the Redis that `store = "redis"` uses, or of some servers of a Redis
+    /// Cluster, with a user and a password if they need them: `redis://user:password@redis:6379/0`,
+    /// or `rediss://` for TLS.
+    redis_urls: Vec<RedisUrl> = vec![RedisUrl::from("redis://127.0.0.1:6379")];
+    /// The name of the primary that Redis Sentinels watch. Then `redis_urls` has the addresses of
+    /// the Sentinels, with the user and the password of Redis. Empty: no Sentinels.
+    redis_sentinel: String = String::new();
+    /// A PEM file with the authority that has signed the certificates of Redis, for `rediss://`. No
+    /// other one is trusted then. Empty: the public authorities are trusted.
+    redis_ca: String = String::new();
+    /// The number of replicas that must confirm a change within half a second. If fewer do, the
+    /// call gets 503 with `"outcome": "unknown"`.
+    redis_replicas: usize = 0;
     /// The beginning of the names of all keys in Redis. Servers with the same beginning share their
     /// channels.
     redis_prefix: String = "cs1:".to_owned();

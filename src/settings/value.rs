@@ -177,6 +177,11 @@ impl<T: SettingValue> SettingValue for Vec<T> {
         let items: Vec<_> = self.iter().map(SettingValue::to_masked).collect();
         format!("[{}]", items.join(", "))
     }
+
+    fn to_toml(&self) -> String {
+        let items: Vec<_> = self.iter().map(SettingValue::to_toml).collect();
+        format!("[{}]", items.join(", "))
+    }
 }
 
 fn items(text: &str) -> impl Iterator<Item = &str> {

@@ -3,10 +3,14 @@
 
 mod calls;
 mod client;
+mod failover;
+mod load;
 mod losses;
 mod lost_data;
 mod nodes;
 mod order;
+mod replicas;
+mod tls;
 
 use std::time::Duration;
 

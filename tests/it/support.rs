@@ -15,6 +15,7 @@ pub(crate) mod random;
 pub(crate) mod raw;
 pub(crate) mod raw_socket;
 pub(crate) mod redis;
+pub(crate) mod redis_groups;
 pub(crate) mod scale;
 pub(crate) mod server;
 pub(crate) mod signing;

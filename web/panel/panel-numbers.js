@@ -110,11 +110,11 @@ export class NumbersView {
 /** Describes the state of the store in sentences. */
 function describeStore({ file, node }) {
     if (node) {
-        const { connected, waiting_calls: waiting, nodes } = node;
-        return connected
-            ? `Everything is kept in Redis, which ${formatCount(nodes, 'node')} share. ` +
-                  `Calls of this node waiting for Redis: ${formatNumber(waiting)}.`
-            : 'Redis cannot be reached: calls are refused until it can.';
+        const { waiting_calls: waiting, nodes, error } = node;
+        return error
+            ? `Calls are refused, because Redis cannot be used. The reason: ${error}.`
+            : `Everything is kept in Redis, which ${formatCount(nodes, 'node')} share. ` +
+                  `Calls of this node waiting for Redis: ${formatNumber(waiting)}.`;
     }
     if (!file) {
         return (

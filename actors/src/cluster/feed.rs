@@ -182,6 +182,11 @@ impl Actor for FeedActor {
         context.spawn(reached.into_actor(self).map(|id, feed, context| {
             let node = &feed.cluster.node;
             node.note_handed_on(id);
+            if let Some(lane) = node.lane() {
+                let noted = lane.send(NoteFeed(vec![Noted::Read(id)]));
+                // An error means that the server stops.
+                actix::spawn(async { noted.await.unwrap_or_default() });
+            }
             ReaderActor::new(node.place().clone(), id, context.address().recipient()).start();
         }));
         let mut identity = self.cluster.node.identity();

@@ -26,6 +26,7 @@ pub mod effect;
 pub mod fed;
 pub mod feed;
 pub mod follower;
+pub mod hearing;
 pub mod lane;
 pub mod left;
 pub mod session;

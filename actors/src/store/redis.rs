@@ -10,5 +10,6 @@ pub mod lane;
 pub mod link;
 pub mod node;
 pub mod reader;
+pub mod resolver;
 pub mod scripts;
 pub mod status;

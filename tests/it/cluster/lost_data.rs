@@ -21,6 +21,15 @@ async fn post(backend: &Backend, text: &str) -> bool {
     status == 200
 }
 
+/// Returns the status of `/ready`, and why the node is not ready.
+async fn readiness(backend: &Backend) -> (u16, Value) {
+    let ready = backend.unsigned(Method::GET, "/ready").send().await;
+    let ready = ready.unwrap();
+    let status = ready.status().as_u16();
+    let body: Value = ready.json().await.unwrap();
+    (status, body["store"]["node"]["error"].clone())
+}
+
 fn has(events: &[Value], text: &str) -> bool {
     events.iter().any(|event| event["message"]["text"] == text)
 }
@@ -74,11 +83,23 @@ async fn calls_are_refused_while_redis_has_no_memory_and_clients_stay() {
     cluster.redis.command(&["config", "set", "maxmemory", "1"]);
     assert!(!post(&cluster.backend(0), "refused").await);
     assert!(!post(&cluster.backend(1), "refused").await);
+    assert!(!post(&cluster.backend(0), "refused").await);
+    for node in 0..2 {
+        let (status, error) = readiness(&cluster.backend(node)).await;
+        assert_eq!(status, 503);
+        assert!(error.as_str().unwrap().contains("maxmemory"), "{error}");
+    }
     cluster.redis.command(&["config", "set", "maxmemory", "0"]);
-    eventually("a message is accepted", async || {
-        post(&cluster.backend(1), "after").await
-    })
-    .await;
+    for node in 0..2 {
+        eventually("the node is ready by itself", async || {
+            readiness(&cluster.backend(node)).await == (200, Value::Null)
+        })
+        .await;
+    }
+    let log = cluster.nodes[0].rest_of_log();
+    let refusals = log.iter().filter(|line| line.contains("refuses to write"));
+    assert_eq!(refusals.count(), 1, "{log:?}");
+    assert!(post(&cluster.backend(1), "after").await);
     for mut client in clients {
         client.wait_for(WITHIN, |events| has(events, "after")).await;
         let events = client.stop().await;

@@ -1,6 +1,6 @@
 //! A Redis server of a test, and nodes that share it.
 
-use std::net::TcpListener;
+use std::net::{TcpListener, TcpStream};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
@@ -12,19 +12,32 @@ use super::server::Server;
 pub(crate) struct Redis {
     process: Child,
     folder: Folder,
+    flags: Vec<String>,
     port: u16,
 }
 
 impl Redis {
     pub(crate) fn start() -> Self {
-        let folder = Folder::new();
-        let free = TcpListener::bind("127.0.0.1:0").unwrap();
-        let port = free.local_addr().unwrap().port();
-        drop(free);
-        let process = run(&folder, port);
+        Self::start_with(&[])
+    }
+
+    /// Starts a server with more flags.
+    pub(crate) fn start_with(flags: &[&str]) -> Self {
+        let port = free_port();
+        let listening = ["--port", &port.to_string(), "--bind", "127.0.0.1"].map(str::to_owned);
+        let kept = ["--save", "", "--appendonly", "yes"].map(str::to_owned);
+        let flags = flags.iter().map(|flag| (*flag).to_owned());
+        let flags = listening.into_iter().chain(kept).chain(flags).collect();
+        Self::start_on(port, Folder::new(), flags)
+    }
+
+    /// Starts a server with all of these flags. It must listen on this port.
+    pub(crate) fn start_on(port: u16, folder: Folder, flags: Vec<String>) -> Self {
+        let process = run(&folder, port, &flags);
         Self {
             process,
             folder,
+            flags,
             port,
         }
     }
@@ -34,16 +47,26 @@ impl Redis {
         format!("127.0.0.1:{}", self.port)
     }
 
+    /// Returns the port.
+    pub(crate) fn port(&self) -> String {
+        self.port.to_string()
+    }
+
     /// Starts a node that keeps its state here.
     pub(crate) fn node(&self, flags: &[(&str, &str)]) -> Server {
         node_at(&self.address(), flags)
     }
 
-    /// Kills the server, and starts it again from its file.
-    pub(crate) fn kill_and_start(&mut self) {
+    /// Kills the server.
+    pub(crate) fn kill(&mut self) {
         self.process.kill().unwrap();
         self.process.wait().unwrap();
-        self.process = run(&self.folder, self.port);
+    }
+
+    /// Kills the server, and starts it again from its file.
+    pub(crate) fn kill_and_start(&mut self) {
+        self.kill();
+        self.process = run(&self.folder, self.port, &self.flags);
     }
 
     /// Sends the server a signal.
@@ -56,7 +79,7 @@ impl Redis {
     /// Runs a command, and returns what it prints.
     pub(crate) fn command(&self, arguments: &[&str]) -> String {
         let output = Command::new("redis-cli")
-            .args(["-p", &self.port.to_string()])
+            .args(["-p", &self.port()])
             .args(arguments)
             .output()
             .unwrap();
@@ -67,21 +90,29 @@ impl Redis {
 /// Starts a node that keeps its state in the Redis at this address.
 pub(crate) fn node_at(redis: &str, flags: &[(&str, &str)]) -> Server {
     let url = format!("redis://{redis}");
-    let mut all = vec![("store", "redis"), ("redis-url", &url)];
-    all.extend(flags);
-    Server::start(&all)
+    node_with(&[&[("redis-urls", url.as_str())], flags].concat())
 }
 
-fn run(folder: &Folder, port: u16) -> Child {
+/// Starts a node with flags that say where its Redis is.
+pub(crate) fn node_with(flags: &[(&str, &str)]) -> Server {
+    Server::start(&[&[("store", "redis")], flags].concat())
+}
+
+/// Returns a port on which nothing listens.
+pub(crate) fn free_port() -> u16 {
+    let free = TcpListener::bind("127.0.0.1:0").unwrap();
+    free.local_addr().unwrap().port()
+}
+
+fn run(folder: &Folder, port: u16, flags: &[String]) -> Child {
     let child = Command::new("redis-server")
         .current_dir(folder.path("."))
-        .args(["--port", &port.to_string(), "--bind", "127.0.0.1"])
-        .args(["--save", "", "--appendonly", "yes"])
+        .args(flags)
         .stdout(Stdio::null())
         .spawn()
         .expect("redis-server, which `make test` installs");
     let begun = Instant::now();
-    while std::net::TcpStream::connect(("127.0.0.1", port)).is_err() {
+    while TcpStream::connect(("127.0.0.1", port)).is_err() {
         assert!(
             begun.elapsed() < Duration::from_secs(20),
             "it does not listen"

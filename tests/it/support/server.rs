@@ -83,7 +83,7 @@ impl Server {
                     "CHANNELSTREAM_STORE",
                     if is_set { "memory" } else { "redis" },
                 ),
-                ("CHANNELSTREAM_REDIS_URL", &url),
+                ("CHANNELSTREAM_REDIS_URLS", &url),
                 ("CHANNELSTREAM_REDIS_PREFIX", &prefix),
             ];
             command.envs(variables);

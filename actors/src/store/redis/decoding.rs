@@ -10,9 +10,10 @@ use redis::Value;
 
 pub use self::feed::{fed, feed};
 pub use self::values::Unreadable;
+pub(crate) use self::values::feed_id;
 use self::values::{
-    Readable, array, bytes, conn_id, feed_id, item, log_name, number, pairs, position, positions,
-    settings, text, unreadable, user_name,
+    Readable, array, bytes, conn_id, item, log_name, number, pairs, position, positions, settings,
+    text, unreadable, user_name,
 };
 use crate::core::cluster::answer::{Answer, Item, Listed, Loaded, Member, User};
 use crate::core::cluster::call::{Call, NodeId, Read, Record, Term, Turn};

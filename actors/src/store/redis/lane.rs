@@ -1,4 +1,13 @@
 //! The actor that makes a node's calls to Redis, one batch after the other.
+//!
+//! It decides with which server the node works: it asks for the primary when it connects and every
+//! two seconds, and the reader of the feed follows it. So the node never reads of a new primary
+//! while it still takes answers of a former one, which may be about to lose what they say.
+
+mod answers;
+mod checking;
+mod losses;
+mod trouble;
 
 use std::cell::Cell;
 use std::rc::Rc;
@@ -6,16 +15,19 @@ use std::time::{Duration, Instant};
 
 use actix::prelude::*;
 use bytes::Bytes;
-use redis::{RedisError, RedisResult, Value};
+use redis::{RedisError, RedisResult};
 use tokio::sync::{oneshot, watch};
 use tokio::time::sleep;
 
 use crate::core::cluster::answer::Answer;
 use crate::core::cluster::call::{Call, FeedId, NodeId, Term};
+use crate::core::cluster::hearing::Hearing;
 use crate::core::cluster::lane::{Lane, Numbered};
 use crate::core::cluster::witness::Witness;
-use crate::store::redis::decoding;
-use crate::store::redis::link::{Known, Link, Place, random_id};
+use crate::store::redis::lane::answers::{Unanswered, read, waits_for_replicas};
+use crate::store::redis::lane::trouble::Trouble;
+use crate::store::redis::link::{Known, Link, Made, Place, random_id};
+use crate::store::redis::resolver;
 use crate::store::redis::status::NodeCounters;
 
 /// The most calls that may wait. A call beyond it is refused.
@@ -29,6 +41,9 @@ const LONGEST: Duration = Duration::from_secs(3);
 
 /// The time between two looks for calls that are too old.
 const LOOK_INTERVAL: Duration = Duration::from_millis(250);
+
+/// The time between two looks for the primary, and for the progress of the reader.
+const CHECK_INTERVAL: Duration = Duration::from_secs(2);
 
 /// The first wait before a connection is opened again, and the longest one.
 const FIRST_WAIT: Duration = Duration::from_millis(20);
@@ -87,8 +102,16 @@ pub struct LaneActor {
     lane: Lane<Rc<Job>>,
     /// `None` while there is no connection.
     link: Option<Link>,
+    /// The number of connections so far. Answers on earlier ones are ignored.
+    links: u64,
     wait: Duration,
     witness: Witness,
+    hearing: Hearing,
+    is_checking: bool,
+    /// Redis refuses to write.
+    refusal: Trouble,
+    /// Replicas do not confirm what was written.
+    unconfirmed: Trouble,
     counters: NodeCounters,
     /// The node, for others to see.
     identity: watch::Sender<NodeId>,
@@ -105,8 +128,13 @@ impl LaneActor {
             known: Known::default(),
             lane,
             link: None,
+            links: 0,
             wait: FIRST_WAIT,
             witness: Witness::default(),
+            hearing: Hearing::default(),
+            is_checking: false,
+            refusal: Trouble::default(),
+            unconfirmed: Trouble::default(),
             counters: NodeCounters::default(),
             identity: watch::Sender::new(node),
         }
@@ -138,14 +166,16 @@ impl LaneActor {
     }
 
     fn opened(&mut self, link: Link, context: &mut Context<Self>) {
-        log::info!("connected to Redis, term {}", link.term().0);
+        let addr = resolver::addr(link.client());
+        log::info!("connected to Redis at {addr}, term {}", link.term().0);
         if self.known.term != Term::default() && link.term() > self.known.term {
             self.counters.note_restart();
         }
         self.known.term = self.known.term.max(link.term());
+        self.place.primary.send_replace(Some(link.client().clone()));
         self.link = Some(link);
+        self.links += 1;
         self.counters.set_connected(true);
-        self.wait = FIRST_WAIT;
         let again = self.lane.opened();
         if again.is_empty() {
             self.send(context);
@@ -165,6 +195,9 @@ impl LaneActor {
         self.lane.broke();
         self.link = None;
         self.counters.set_connected(false);
+        self.counters.set_problem(Some(error.to_string()));
+        // Only an answer makes the wait short again, since a server that is not the primary any
+        // more may still let nodes connect.
         self.wait = (wait * 2).min(LONGEST_WAIT);
         self.open(wait, context);
     }
@@ -187,53 +220,77 @@ impl LaneActor {
                 number: it.number,
                 call: &it.call.call,
             });
-            let answers = link.make(numbered).await;
-            (calls, answers)
+            let made = link.make(numbered).await;
+            (calls, made)
         };
-        let answered = answered.into_actor(self);
-        context.spawn(answered.map(|(calls, answers), lane, context| {
-            lane.answered(&calls, answers, context);
+        let (answered, number) = (answered.into_actor(self), self.links);
+        context.spawn(answered.map(move |(calls, made), lane, context| {
+            if lane.is_on(number) {
+                lane.answered(&calls, made, context);
+            }
         }));
+    }
+
+    /// Returns whether the connection with this number is the present one.
+    fn is_on(&self, number: u64) -> bool {
+        self.link.is_some() && self.links == number
     }
 
     fn answered(
         &mut self,
         calls: &[Numbered<Rc<Job>>],
-        answers: RedisResult<Vec<RedisResult<Value>>>,
+        made: RedisResult<Made>,
         context: &mut Context<Self>,
     ) {
-        let answers = match answers {
-            Ok(answers) => answers,
+        let Made {
+            answers,
+            is_confirmed,
+        } = match made {
+            Ok(made) => made,
             Err(error) => return self.broke(&error, context),
         };
         self.counters.count_calls(answers.len());
-        let mut broken = None;
+        let (mut broken, mut refusal) = (None, None);
         let mut is_dead = false;
         for (call, answer) in calls.iter().zip(answers) {
-            match read(&call.call.call, answer) {
-                Ok(mut answer) => {
-                    if let Ok(answer) = &answer {
-                        self.known.note(answer);
-                        answer.fed().inspect(|id| self.witness.saw(*id));
-                    }
-                    if answer == Ok(Answer::Dead) {
-                        is_dead = true;
-                        answer = Err(NotDone::Refused);
-                    }
-                    if let Some(job) = self.lane.answered(call.number) {
-                        job.answer(answer);
-                    }
+            let outcome = match read(&call.call.call, answer) {
+                Ok(Answer::Dead) => {
+                    is_dead = true;
+                    Err(NotDone::Refused)
                 }
-                Err(error) => broken = Some(error),
+                Ok(answer) => {
+                    self.known.note(&answer);
+                    answer.fed().inspect(|id| self.witness.saw(*id));
+                    Ok(answer)
+                }
+                Err(Unanswered::Refused(error)) => {
+                    refusal = Some(error);
+                    Err(NotDone::Refused)
+                }
+                Err(Unanswered::Failed) => Err(NotDone::Unknown),
+                Err(Unanswered::Again(error)) => {
+                    broken = Some(error);
+                    continue;
+                }
+            };
+            if let Some(job) = self.lane.answered(call.number) {
+                let is_in_doubt = !is_confirmed && outcome.is_ok() && job.waits_for_replicas();
+                job.answer(if is_in_doubt {
+                    Err(NotDone::Unknown)
+                } else {
+                    outcome
+                });
             }
         }
         if is_dead {
             return self.become_another(context);
         }
-        match broken {
-            Some(error) => self.broke(&error, context),
-            None => self.send(context),
+        if let Some(error) = broken {
+            return self.broke(&error, context);
         }
+        self.wait = FIRST_WAIT;
+        self.note_troubles(refusal.as_ref(), is_confirmed);
+        self.send(context);
     }
 
     /// Goes on as another node, because the others have declared this one dead.
@@ -270,6 +327,7 @@ impl Actor for LaneActor {
         context.set_mailbox_capacity(2 * CAPACITY);
         self.open(Duration::ZERO, context);
         context.run_interval(LOOK_INTERVAL, |lane, _| lane.give_up());
+        context.run_interval(CHECK_INTERVAL, Self::check);
     }
 }
 
@@ -279,26 +337,6 @@ impl Handler<Make> for LaneActor {
     fn handle(&mut self, make: Make, context: &mut Self::Context) -> Self::Result {
         let answer = self.push(make, context);
         Box::pin(async move { answer.await.unwrap_or(Err(NotDone::Unknown)) })
-    }
-}
-
-impl Handler<NoteFeed> for LaneActor {
-    type Result = ();
-
-    fn handle(&mut self, NoteFeed(noted): NoteFeed, context: &mut Self::Context) {
-        for noted in noted {
-            match noted {
-                Noted::Read(id) => self.witness.saw(id),
-                Noted::Fenced(term, kept) => {
-                    self.counters.count_term();
-                    if self.witness.fenced(term, kept) {
-                        self.counters.count_loss();
-                        log::warn!("Redis has lost what it was told last; clients are told of it");
-                        self.tell_of_loss(context);
-                    }
-                }
-            }
-        }
     }
 }
 
@@ -322,74 +360,18 @@ impl LaneActor {
         }
         answer
     }
-
-    /// Says that Redis has lost entries of the feed, until Redis has heard it.
-    fn tell_of_loss(&mut self, context: &mut Context<Self>) {
-        let told = self.push(
-            Make {
-                call: Call::Lost,
-                is_patient: true,
-            },
-            context,
-        );
-        let told = told.into_actor(self).then(|outcome, lane, _| {
-            let is_told = matches!(outcome, Ok(Ok(_)));
-            let wait = if is_told {
-                Duration::ZERO
-            } else {
-                LOOK_INTERVAL
-            };
-            sleep(wait).into_actor(lane).map(move |(), _, _| is_told)
-        });
-        context.spawn(told.map(|is_told, lane, context| {
-            if !is_told {
-                lane.tell_of_loss(context);
-            }
-        }));
-    }
 }
 
 impl Job {
+    /// Returns whether the call counts as done only when replicas have confirmed it.
+    fn waits_for_replicas(&self) -> bool {
+        !self.is_patient && waits_for_replicas(&self.call)
+    }
+
     fn answer(&self, answer: Outcome) {
         if let Some(sender) = self.answer.take() {
             // A caller that has gone needs no answer.
             let _ = sender.send(answer);
         }
     }
-}
-
-/// Reads the answer to a call.
-///
-/// # Errors
-/// Returns an error if the call must be made again on another connection.
-fn read(call: &Call<Bytes>, answer: RedisResult<Value>) -> RedisResult<Outcome> {
-    match answer {
-        Ok(value) => match decoding::answer(call, &value) {
-            Ok(Answer::OtherTerm(_)) => Err(error("another term has begun")),
-            Ok(answer) => Ok(Ok(answer)),
-            Err(unreadable) => Err(error(&unreadable.to_string())),
-        },
-        // Redis checks before a script begins whether it may write, so nothing was done. Another
-        // connection does not help.
-        Err(error) if matches!(error.code(), Some("OOM" | "MISCONF" | "NOREPLICAS")) => {
-            log::warn!("Redis refuses to write: {error}");
-            Ok(Err(NotDone::Refused))
-        }
-        // A script has failed in the middle, which is a fault of this server.
-        Err(error) if error.code() == Some("ERR") => {
-            log::error!("Redis could not finish a script: {error}");
-            Ok(Err(NotDone::Unknown))
-        }
-        // For example, Redis does not have the script, is loading, or has become a replica.
-        Err(error) => Err(error),
-    }
-}
-
-fn error(text: &str) -> RedisError {
-    (
-        redis::ErrorKind::UnexpectedReturnType,
-        "the answer is of no use",
-        text.to_owned(),
-    )
-        .into()
 }

@@ -4,32 +4,37 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use redis::aio::{ConnectionLike, MultiplexedConnection};
-use redis::{AsyncConnectionConfig, Client, InfoDict, RedisError, RedisResult, Value};
+use redis::{Client, InfoDict, RedisResult, Value};
+use tokio::sync::watch;
 
 use crate::core::cluster::answer::Answer;
-use crate::core::cluster::call::{Call, NodeId, Record, Term};
+use crate::core::cluster::call::{Call, FeedId, NodeId, Record, Term};
 use crate::core::cluster::lane::Numbered;
 use crate::limits;
 use crate::position::Epoch;
+use crate::store::redis::decoding;
 use crate::store::redis::encoding::{Limits, Sender};
+use crate::store::redis::resolver::{self, ANSWER_TIMEOUT, Servers};
 use crate::store::redis::scripts::{Scripts, fence};
 
-/// The longest time that a connection may take to open.
-const CONNECT_TIMEOUT: Duration = Duration::from_secs(2);
-
-/// The longest time that Redis may take to answer. A connection that is silent for longer is
-/// replaced.
-const ANSWER_TIMEOUT: Duration = Duration::from_secs(2);
+/// The longest time for which replicas may take to confirm what was written. It is shorter than
+/// [`ANSWER_TIMEOUT`], so that a missing replica does not look like a broken connection.
+const REPLICAS_TIMEOUT: Duration = Duration::from_millis(500);
 
 /// Where a cluster keeps its state.
 #[derive(Clone, Debug)]
 pub struct Place {
-    /// The server.
-    pub client: Client,
+    /// The servers, of which one is the primary.
+    pub servers: Servers,
     /// The beginning of all keys. It has the hash tag, so all keys are in one slot.
     pub keys: String,
     /// The limits that the scripts keep to.
     pub limits: Limits,
+    /// The number of replicas that must confirm a change before its caller is answered.
+    pub replicas: usize,
+    /// The primary to which the lane has connected last. The reader follows it. `None` before the
+    /// first connection.
+    pub primary: watch::Sender<Option<Client>>,
 }
 
 /// The highest numbers that a node has seen. A process of Redis that has lost data goes on above
@@ -81,6 +86,8 @@ impl Known {
 #[derive(Clone)]
 pub struct Link {
     connection: MultiplexedConnection,
+    client: Client,
+    replicas: usize,
     scripts: Scripts,
     sender: Sender,
 }
@@ -110,35 +117,34 @@ pub fn random_id() -> NodeId {
 }
 
 impl Place {
-    /// Creates the place for a server and the beginning of all keys.
-    ///
-    /// # Errors
-    /// Fails when the address of the server is not one. The error does not say what the address is,
-    /// since it may have a password in it.
-    pub fn new(url: &str, prefix: &str, limits: &limits::Limits) -> Result<Self, String> {
-        let client = Client::open(url).map_err(|error| {
-            format!("redis_url is not the address of a Redis (redis://host:6379): {error}")
-        })?;
-        Ok(Self {
-            client,
+    /// Creates the place for servers and the beginning of all keys.
+    pub fn new(servers: Servers, prefix: &str, limits: &limits::Limits, replicas: usize) -> Self {
+        Self {
+            servers,
             keys: format!("{prefix}{{cs}}"),
             limits: limits.into(),
-        })
+            replicas,
+            primary: watch::Sender::new(None),
+        }
     }
 
-    /// Checks that the server can keep the state of a cluster. Returns warnings, such as one that
-    /// the server cannot be reached now.
+    /// Finds the primary.
+    ///
+    /// # Errors
+    /// Returns the error of the last server that was asked.
+    pub async fn find(&self) -> RedisResult<Client> {
+        let last = self.primary.borrow().clone();
+        self.servers.find(&self.keys, last.as_ref()).await
+    }
+
+    /// Checks that the primary can keep the state of a cluster. Returns warnings, such as one that
+    /// it cannot be reached now.
     ///
     /// # Errors
     /// Fails when the server is too old, or may drop keys when its memory is full.
     pub async fn check(&self) -> Result<Vec<String>, String> {
-        let info: RedisResult<InfoDict> = async {
-            let mut connection = self.connect().await?;
-            connection.set_response_timeout(ANSWER_TIMEOUT);
-            redis::cmd("INFO").query_async(&mut connection).await
-        }
-        .await;
-        let info = match info {
+        let asked = async { resolver::info(&self.find().await?).await };
+        let info = match asked.await {
             Ok(info) => info,
             Err(error) => {
                 return Ok(vec![format!(
@@ -163,30 +169,26 @@ impl Place {
             .into_iter()
             .collect())
     }
+}
 
-    /// Opens a connection on which answers may take any time.
-    ///
-    /// # Errors
-    /// Returns the error of Redis or of the connection.
-    pub async fn connect(&self) -> RedisResult<MultiplexedConnection> {
-        let config = AsyncConnectionConfig::new()
-            .set_connection_timeout(Some(CONNECT_TIMEOUT))
-            .set_response_timeout(None);
-        let client = &self.client;
-        client
-            .get_multiplexed_async_connection_with_config(&config)
-            .await
-    }
+/// What a batch of calls has brought.
+#[derive(Debug)]
+pub struct Made {
+    /// The answer to each call, or why Redis did not execute it.
+    pub answers: Vec<RedisResult<Value>>,
+    /// Whether as many replicas as asked for have what was written.
+    pub is_confirmed: bool,
 }
 
 impl Link {
-    /// Opens a connection for the calls of a node. Begins a term if no node has written to this
-    /// process of Redis yet.
+    /// Opens a connection to the primary for the calls of a node. Begins a term if no node has
+    /// written to this process of Redis yet.
     ///
     /// # Errors
     /// Returns the error of Redis or of the connection.
     pub async fn open(place: &Place, node: NodeId, known: Known) -> RedisResult<Self> {
-        let mut connection = place.connect().await?;
+        let client = place.find().await?;
+        let mut connection = resolver::connect(&client).await?;
         connection.set_response_timeout(ANSWER_TIMEOUT);
         let info: InfoDict = redis::cmd("INFO").query_async(&mut connection).await?;
         let process: String = info.get("run_id").unwrap_or_default();
@@ -201,9 +203,38 @@ impl Link {
         };
         Ok(Self {
             connection,
+            client,
+            replicas: place.replicas,
             scripts,
             sender,
         })
+    }
+
+    /// Returns the server.
+    pub fn client(&self) -> &Client {
+        &self.client
+    }
+
+    /// Checks that the server is still the primary. Returns the last entry of its feed.
+    ///
+    /// # Errors
+    /// Fails when another server is the primary now. Returns `None` if it is not known, or if the
+    /// feed cannot be read.
+    pub async fn check(mut self, place: &Place) -> RedisResult<Option<FeedId>> {
+        let Ok(primary) = place.find().await else {
+            return Ok(None);
+        };
+        if resolver::addr(&primary) != resolver::addr(&self.client) {
+            let primary = resolver::addr(&primary);
+            return Err(resolver::error(&format!("the primary is {primary} now")));
+        }
+        let mut command = redis::cmd("XREVRANGE");
+        command.arg(format!("{}f", place.keys)).arg("+").arg("-");
+        command.arg("COUNT").arg(1);
+        let last: RedisResult<Vec<(String, Value)>> =
+            command.query_async(&mut self.connection).await;
+        let last = last.ok().and_then(|last| last.into_iter().next());
+        Ok(last.and_then(|(id, _)| decoding::feed_id(&id).ok()))
     }
 
     /// Returns the term in which the calls are made.
@@ -211,25 +242,36 @@ impl Link {
         self.sender.term
     }
 
-    /// Makes calls, all in one write. Returns the answer to each of them, or why Redis did not
-    /// execute it.
+    /// Makes calls, all in one write.
     ///
     /// # Errors
     /// Returns the error of the connection. The calls may have been executed.
     pub async fn make<'a>(
         &mut self,
         calls: impl Iterator<Item = Numbered<&'a Call<Bytes>>>,
-    ) -> RedisResult<Vec<Result<Value, RedisError>>> {
+    ) -> RedisResult<Made> {
         let mut pipe = redis::pipe();
         for Numbered { number, call } in calls {
             pipe.add_command(self.sender.command(&self.scripts, number, call));
         }
+        if self.replicas > 0 {
+            let timeout = REPLICAS_TIMEOUT.as_millis() as u64;
+            pipe.cmd("WAIT").arg(self.replicas).arg(timeout);
+        }
         let count = pipe.len();
-        let values = self.connection.req_packed_commands(&pipe, 0, count).await?;
-        let results = values.into_iter().map(|value| match value {
+        let mut values = self.connection.req_packed_commands(&pipe, 0, count).await?;
+        let is_confirmed = self.replicas == 0
+            || values.pop().is_some_and(|confirmed| match confirmed {
+                Value::Int(count) => usize::try_from(count).is_ok_and(|it| it >= self.replicas),
+                _ => false,
+            });
+        let answers = values.into_iter().map(|value| match value {
             Value::ServerError(error) => Err(error.into()),
             value => Ok(value),
         });
-        Ok(results.collect())
+        Ok(Made {
+            answers: answers.collect(),
+            is_confirmed,
+        })
     }
 }

@@ -4,8 +4,10 @@ use std::time::{Duration, Instant};
 
 use actix::prelude::*;
 use bytes::Bytes;
+use futures_util::future::{Either, select};
 use redis::aio::MultiplexedConnection;
-use redis::{RedisResult, Value};
+use redis::{Client, RedisResult, Value};
+use tokio::sync::watch;
 use tokio::time::sleep;
 
 use crate::core::cluster::call::{FeedId, Term};
@@ -13,6 +15,7 @@ use crate::core::cluster::fed::Fed;
 use crate::core::cluster::feed::FeedPlace;
 use crate::store::redis::decoding::{self, Unreadable};
 use crate::store::redis::link::Place;
+use crate::store::redis::resolver;
 
 /// The time for which Redis waits for the next entry before it answers.
 const BLOCK: Duration = Duration::from_secs(1);
@@ -64,12 +67,18 @@ impl Actor for ReaderActor {
     }
 }
 
-/// Reads the feed until nobody listens to it any more.
+/// Reads the feed until nobody listens to it any more, from the server to which the lane is
+/// connected.
 async fn read_all(place: Place, mut at: FeedPlace, to: Recipient<News>) {
+    let mut primary = place.primary.subscribe();
     let mut is_broken = false;
-    loop {
+    while to.connected() {
         let before = at;
-        let result = read_on(&place, &mut at, &to).await;
+        let known = primary.wait_for(Option::is_some).await;
+        let Some(client) = known.ok().and_then(|known| known.clone()) else {
+            return;
+        };
+        let result = read_on(&place.keys, &client, &mut primary, &mut at, &to).await;
         is_broken &= at == before;
         if let Err(error) = result {
             // Only the first of several failed attempts is news.
@@ -79,21 +88,31 @@ async fn read_all(place: Place, mut at: FeedPlace, to: Recipient<News>) {
                 log::warn!("the feed cannot be read: {error}");
             }
             is_broken = true;
+            sleep(REOPEN_AFTER).await;
         }
-        if !to.connected() {
-            return;
-        }
-        sleep(REOPEN_AFTER).await;
     }
 }
 
-/// Reads the feed on one connection, until it breaks or nobody listens any more.
-async fn read_on(place: &Place, at: &mut FeedPlace, to: &Recipient<News>) -> Result<(), ReadError> {
-    let mut connection = place.connect().await?;
+/// Reads the feed on one connection, until it breaks, the lane has opened another one, or nobody
+/// listens any more.
+async fn read_on(
+    keys: &str,
+    client: &Client,
+    primary: &mut watch::Receiver<Option<Client>>,
+    at: &mut FeedPlace,
+    to: &Recipient<News>,
+) -> Result<(), ReadError> {
+    let mut connection = resolver::connect(client).await?;
     connection.set_response_timeout(ANSWER_TIMEOUT);
     while to.connected() {
         let begun = Instant::now();
-        let answer = ask(&mut connection, &place.keys, at.read_to()).await?;
+        let answer = {
+            let asked = std::pin::pin!(ask(&mut connection, keys, at.read_to()));
+            match select(asked, std::pin::pin!(primary.changed())).await {
+                Either::Left((answer, _)) => answer?,
+                Either::Right(_) => return Ok(()),
+            }
+        };
         let entries = decoding::feed(&answer)?;
         let is_burst = entries.len() > 1;
         for news in news(at, entries) {

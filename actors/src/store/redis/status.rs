@@ -4,6 +4,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
 use std::time::{Duration, Instant};
 
+use tokio::sync::watch;
+
 /// The counters of a node. Cloning shares them.
 #[derive(Clone, Debug)]
 pub(crate) struct NodeCounters(Arc<State>);
@@ -11,6 +13,7 @@ pub(crate) struct NodeCounters(Arc<State>);
 #[derive(Debug)]
 struct State {
     is_connected: AtomicBool,
+    problem: watch::Sender<Option<String>>,
     waiting: AtomicU64,
     calls: AtomicU64,
     refused: AtomicU64,
@@ -30,10 +33,13 @@ struct State {
 const DOUBT: Duration = Duration::from_secs(5);
 
 /// The state of a node, and what it has counted since its start.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub struct NodeStatus {
     /// Whether there is a connection to Redis.
     pub is_connected: bool,
+    /// The reason why the node cannot serve now: there is no connection, Redis refuses to write, or
+    /// the feed brings nothing.
+    pub problem: Option<String>,
     /// The number of calls that wait for Redis.
     pub waiting: u64,
     /// The number of calls that Redis has answered.
@@ -59,6 +65,7 @@ impl Default for NodeCounters {
     fn default() -> Self {
         Self(Arc::new(State {
             is_connected: AtomicBool::new(true),
+            problem: watch::Sender::new(None),
             waiting: AtomicU64::new(0),
             calls: AtomicU64::new(0),
             refused: AtomicU64::new(0),
@@ -81,6 +88,15 @@ impl NodeCounters {
 
     pub(crate) fn set_connected(&self, is_connected: bool) {
         self.0.is_connected.store(is_connected, Relaxed);
+    }
+
+    /// Sets the reason why the node cannot serve now.
+    pub(crate) fn set_problem(&self, problem: Option<String>) {
+        self.0.problem.send_if_modified(|known| {
+            let is_new = *known != problem;
+            *known = problem;
+            is_new
+        });
     }
 
     pub(crate) fn set_waiting(&self, count: usize) {
@@ -137,6 +153,7 @@ impl NodeCounters {
     pub(crate) fn status(&self) -> NodeStatus {
         let State {
             is_connected,
+            problem,
             waiting,
             calls,
             refused,
@@ -150,6 +167,7 @@ impl NodeCounters {
         } = &*self.0;
         NodeStatus {
             is_connected: is_connected.load(Relaxed),
+            problem: problem.borrow().clone(),
             waiting: waiting.load(Relaxed),
             calls: calls.load(Relaxed),
             refused: refused.load(Relaxed),

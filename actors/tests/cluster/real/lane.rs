@@ -177,7 +177,7 @@ async fn a_reader_says_when_the_feed_was_trimmed_before_it_came() {
     assert!(trimmed > 0);
     let late = Keeper::default();
     let keeper = late.clone().start().recipient();
-    ReaderActor::new(server.place(), FeedId::default(), keeper).start();
+    ReaderActor::new(node.place.clone(), FeedId::default(), keeper).start();
     while late.0.borrow().len() < 2 {
         sleep(Duration::from_millis(5)).await;
     }

@@ -13,6 +13,7 @@ use channelstream_actors::core::cluster::fed::Fed;
 use channelstream_actors::name::{ConnId, UserName};
 use channelstream_actors::protocol::config::ChannelConfig;
 use channelstream_actors::store::redis::lane::{LaneActor, Make, NotDone};
+use channelstream_actors::store::redis::link::Place;
 use channelstream_actors::store::redis::reader::{News, ReaderActor};
 use tokio::time::sleep;
 
@@ -49,16 +50,18 @@ impl Handler<News> for Keeper {
 pub(crate) struct TestNode {
     lane: Addr<LaneActor>,
     read: Keeper,
+    pub(crate) place: Place,
 }
 
 impl TestNode {
     /// Starts a node, and makes a channel.
     pub(crate) async fn start(server: &RedisServer) -> Self {
-        let lane = LaneActor::new(server.place(), NodeId(1)).start();
+        let place = server.place();
+        let lane = LaneActor::new(place.clone(), NodeId(1)).start();
         let read = Keeper::default();
         let keeper = read.clone().start().recipient();
-        ReaderActor::new(server.place(), FeedId::default(), keeper).start();
-        let node = Self { lane, read };
+        ReaderActor::new(place.clone(), FeedId::default(), keeper).start();
+        let node = Self { lane, read, place };
         let configure = Call::Configure {
             log: channel(),
             config: ChannelConfig {

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use channelstream_actors::store::redis::encoding::Limits;
 use channelstream_actors::store::redis::link::Place;
+use channelstream_actors::store::redis::resolver::Servers;
 use redis::aio::MultiplexedConnection;
 use tempfile::TempDir;
 
@@ -49,21 +50,32 @@ impl RedisServer {
 
     /// Returns the server as a place for the state of a cluster whose logs keep everything.
     pub(crate) fn place(&self) -> Place {
+        let url = self.url();
+        let servers = Servers::new(&[&url], "", None).unwrap();
+        let place = Place::new(
+            servers,
+            "",
+            &channelstream_actors::limits::Limits::default(),
+            0,
+        );
         Place {
-            client: self.client(),
-            keys: "{cs}".to_owned(),
             limits: Limits {
                 log_length: usize::MAX,
                 log_bytes: usize::MAX,
                 log_age: Duration::from_secs(24 * 3600),
                 ..Limits::default()
             },
+            ..place
         }
     }
 
-    fn client(&self) -> redis::Client {
+    fn url(&self) -> String {
         let path = self.folder.path().join("redis.sock");
-        redis::Client::open(format!("redis+unix://{}", path.display())).unwrap()
+        format!("redis+unix://{}", path.display())
+    }
+
+    fn client(&self) -> redis::Client {
+        redis::Client::open(self.url()).unwrap()
     }
 
     /// Connects to the server, once it listens.

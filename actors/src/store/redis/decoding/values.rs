@@ -22,7 +22,7 @@ pub(super) type Readable<T> = Result<T, Unreadable>;
 ///
 /// # Errors
 /// Returns what could not be read.
-pub(super) fn feed_id(id: &str) -> Readable<FeedId> {
+pub(crate) fn feed_id(id: &str) -> Readable<FeedId> {
     let parse = || {
         let (term, number) = id.split_once('-')?;
         Some((Term(term.parse().ok()?), number.parse::<u64>().ok()?))
