@@ -4,13 +4,13 @@ use super::Cluster;
 use super::load::Load;
 use crate::support::eventually;
 use crate::support::redis::{Redis, node_with};
-use crate::support::redis_groups::{NAME, RedisCluster, start_pair, start_sentinels};
+use crate::support::redis_groups::{LOGIN, NAME, RedisCluster, start_pair, start_sentinels};
 
 /// Returns the addresses of servers as `redis_urls`.
-fn urls<'a>(servers: impl IntoIterator<Item = &'a Redis>) -> String {
+fn urls<'a>(login: &str, servers: impl IntoIterator<Item = &'a Redis>) -> String {
     let servers = servers.into_iter();
     let urls: Vec<_> = servers
-        .map(|server| format!("redis://{}", server.address()))
+        .map(|server| format!("redis://{login}@{}", server.address()))
         .collect();
     urls.join(",")
 }
@@ -24,32 +24,60 @@ fn cluster(primary: Redis, flags: &[(&str, &str)]) -> Cluster {
     }
 }
 
+/// Kills the primary after its replica has missed something, and waits until the replica is
+/// promoted. Then clients must be told of the loss, and get everything that follows.
+async fn lose_primary(cluster: &mut Cluster, replica: &Redis) {
+    let mut load = Load::start(cluster).await;
+    // The replica loses its connection, and is refused when it comes back.
+    replica.command(&["config", "set", "masterauth", "wrong"]);
+    replica.command(&["client", "kill", "type", "master"]);
+    load.wait_until_accepted().await;
+    cluster.redis.kill();
+    eventually("the replica is promoted", async || is_primary(replica)).await;
+    let seen = load.stop(cluster).await;
+    seen.assert_losses_told();
+    seen.assert_all_told_of_gap();
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn nodes_go_on_at_the_replica_that_sentinels_promote() {
     let [primary, replica] = start_pair().await;
     let sentinels = start_sentinels(&primary).await;
-    let flags = [("redis-urls", &*urls(&sentinels)), ("redis-sentinel", NAME)];
+    let urls = urls(LOGIN, &sentinels);
+    let flags = [("redis-urls", &*urls), ("redis-sentinel", NAME)];
     let mut cluster = cluster(primary, &flags);
-    let load = Load::start(&cluster).await;
-    cluster.redis.kill();
+    lose_primary(&mut cluster, &replica).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn nodes_stay_at_the_promoted_replica_when_the_former_primary_wakes_up() {
+    let [primary, replica] = start_pair().await;
+    let sentinels = start_sentinels(&primary).await;
+    let urls = urls(LOGIN, &sentinels);
+    let flags = [("redis-urls", &*urls), ("redis-sentinel", NAME)];
+    let cluster = cluster(primary, &flags);
+    let mut load = Load::start(&cluster).await;
+    cluster.redis.signal("STOP");
     eventually("the replica is promoted", async || is_primary(&replica)).await;
+    load.wait_until_accepted().await;
+    // Until a Sentinel tells it otherwise, it takes itself for the primary.
+    cluster.redis.signal("CONT");
+    load.wait_until_accepted().await;
     load.stop(&cluster).await.assert_losses_told();
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn nodes_go_on_at_the_replica_that_a_redis_cluster_promotes() {
     let RedisCluster { owner, others } = RedisCluster::start().await;
-    let mut cluster = cluster(owner, &[("redis-urls", &urls(&others))]);
-    let load = Load::start(&cluster).await;
-    cluster.redis.kill();
-    eventually("the replica is promoted", async || is_primary(&others[2])).await;
-    load.stop(&cluster).await.assert_losses_told();
+    let mut cluster = cluster(owner, &[("redis-urls", &urls("", &others))]);
+    lose_primary(&mut cluster, &others[2]).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn nothing_is_lost_when_two_servers_change_places() {
     let [primary, replica] = start_pair().await;
-    let flags = [("redis-urls", &*urls([&primary, &replica]))];
+    let urls = urls(LOGIN, [&primary, &replica]);
+    let flags = [("redis-urls", &*urls)];
     let cluster = cluster(primary, &flags);
     let mut load = Load::start(&cluster).await;
     for (from, to) in [(&cluster.redis, &replica), (&replica, &cluster.redis)] {

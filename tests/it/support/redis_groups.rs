@@ -10,12 +10,21 @@ pub(crate) const NAME: &str = "state";
 /// A replica that gets what the primary has at once.
 const REPLICA: [&str; 2] = ["--repl-diskless-sync-delay", "0"];
 
+/// The user of nodes, with the rights that `docs/operations/cluster.md` gives it. Sentinels do not
+/// know it.
+const USER: &str = "channelstream on >geheim ~cs1:* +@all -@dangerous -@admin +info";
+
+/// The name and the password of that user, as a part of an address.
+pub(crate) const LOGIN: &str = "channelstream:geheim";
+
 /// Starts a primary and a replica of it.
 pub(crate) async fn start_pair() -> [Redis; 2] {
-    let primary = Redis::start_with(&REPLICA);
+    let user = ["--user"].into_iter().chain(USER.split(' '));
+    let flags: Vec<_> = REPLICA.into_iter().chain(user).collect();
+    let primary = Redis::start_with(&flags);
     let port = primary.port();
     let of_primary = ["--replicaof", "127.0.0.1", &port];
-    let replica = Redis::start_with(&[&REPLICA[..], &of_primary].concat());
+    let replica = Redis::start_with(&[&flags[..], &of_primary].concat());
     wait_for_replica(&replica).await;
     [primary, replica]
 }
