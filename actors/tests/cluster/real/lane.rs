@@ -161,6 +161,33 @@ async fn a_term_begins_when_redis_has_lost_everything_without_an_end() {
 }
 
 #[actix::test]
+async fn the_lane_and_the_reader_connect_anew_when_the_reader_makes_no_progress() {
+    let server = RedisServer::start();
+    let node = TestNode::start(&server).await;
+    let post = || async {
+        let call = Call::Post {
+            log: channel(),
+            message: "ma message".into(),
+            is_for_history: true,
+            once: None,
+        };
+        match node.make(call).await {
+            Ok(Answer::Posted { fed }) => fed,
+            answer => panic!("{answer:?}"),
+        }
+    };
+    let mut primary = node.place.primary.subscribe();
+    primary.mark_unchanged();
+    // As if a reader had read this, and then nothing of what follows.
+    node.note_read(post().await).await;
+    let last = post().await;
+    let anew = tokio::time::timeout(Duration::from_secs(20), primary.changed());
+    anew.await.expect("the lane connects anew").unwrap();
+    node.note_read(last).await;
+    post().await;
+}
+
+#[actix::test]
 async fn a_reader_says_when_the_feed_was_trimmed_before_it_came() {
     let server = RedisServer::start();
     let node = TestNode::start(&server).await;

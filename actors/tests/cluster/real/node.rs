@@ -12,7 +12,7 @@ use channelstream_actors::core::cluster::call::{Call, FeedId, NodeId};
 use channelstream_actors::core::cluster::fed::Fed;
 use channelstream_actors::name::{ConnId, UserName};
 use channelstream_actors::protocol::config::ChannelConfig;
-use channelstream_actors::store::redis::lane::{LaneActor, Make, NotDone};
+use channelstream_actors::store::redis::lane::{LaneActor, Make, NotDone, NoteFeed, Noted};
 use channelstream_actors::store::redis::link::Place;
 use channelstream_actors::store::redis::reader::{News, ReaderActor};
 use tokio::time::sleep;
@@ -86,6 +86,12 @@ impl TestNode {
     pub(crate) async fn make(&self, call: Call<Bytes>) -> Result<Answer<Bytes>, NotDone> {
         let is_patient = false;
         self.lane.send(Make { call, is_patient }).await.unwrap()
+    }
+
+    /// Tells the lane that the feed was read up to an entry.
+    pub(crate) async fn note_read(&self, id: FeedId) {
+        let noted = NoteFeed(vec![Noted::Read(id)]);
+        self.lane.send(noted).await.unwrap();
     }
 
     /// Posts messages from several callers, as long as `go_on` says so.
