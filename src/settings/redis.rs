@@ -5,7 +5,6 @@ use std::fs;
 use channelstream_actors::store::redis::resolver::Servers;
 
 use super::table::Settings;
-use super::value::SettingValue;
 
 impl Settings {
     /// Returns the servers of Redis, and reads the file that `redis_ca` names.
@@ -13,8 +12,6 @@ impl Settings {
     /// # Errors
     /// Returns which setting cannot be used, why, and what to do. No address is printed.
     pub fn redis_servers(&self) -> Result<Servers, String> {
-        let urls: Vec<_> = self.redis_urls.iter().map(SettingValue::to_text).collect();
-        let urls: Vec<_> = urls.iter().map(String::as_str).collect();
         let path = &self.redis_ca;
         let ca = match path.as_str() {
             "" => None,
@@ -22,7 +19,7 @@ impl Settings {
                 format!("redis_ca = {path}: {error}; name a file with certificates in PEM")
             })?),
         };
-        Servers::new(&urls, &self.redis_sentinel, ca.as_deref())
+        Servers::new(&self.redis_urls, &self.redis_sentinel, ca.as_deref())
     }
 }
 
@@ -30,6 +27,7 @@ impl Settings {
 mod tests {
     use super::*;
     use crate::settings::StoreKind;
+    use crate::settings::value::SettingValue;
 
     /// Returns the only problem of settings with these values.
     fn problem(urls: &str, sentinel: &str, ca: &str) -> String {

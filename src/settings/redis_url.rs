@@ -14,6 +14,12 @@ impl From<&str> for RedisUrl {
     }
 }
 
+impl AsRef<str> for RedisUrl {
+    fn as_ref(&self) -> &str {
+        &self.0
+    }
+}
+
 impl RedisUrl {
     /// Returns the address without its user and password.
     fn mask(&self) -> String {

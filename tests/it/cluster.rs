@@ -14,6 +14,7 @@ mod tls;
 
 use std::time::Duration;
 
+use reqwest::Method;
 use serde_json::{Value, json};
 
 use crate::support::client::Backend;
@@ -50,6 +51,15 @@ async fn members(backend: &Backend, channel: &str) -> Vec<String> {
     let users = info["channels"][channel]["users"].as_array().cloned();
     let name = |user: Value| user.as_str().unwrap().to_owned();
     users.unwrap_or_default().into_iter().map(name).collect()
+}
+
+/// Returns the status of `/ready`, and why the node is not ready.
+async fn readiness(backend: &Backend) -> (u16, Value) {
+    let ready = backend.unsigned(Method::GET, "/ready").send().await;
+    let ready = ready.unwrap();
+    let status = ready.status().as_u16();
+    let body: Value = ready.json().await.unwrap();
+    (status, body["store"]["node"]["error"].clone())
 }
 
 /// The settings of a channel that tells its users of each other.

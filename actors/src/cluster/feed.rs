@@ -121,6 +121,17 @@ impl Cluster {
         arbiter.spawn(async move { cluster.sweep_unknown().await });
     }
 
+    /// Notes that everything up to an entry was handed on, and tells the lane, first what else it
+    /// must know.
+    async fn note_read(&self, last: FeedId, mut noted: Vec<Noted>) {
+        self.node.note_handed_on(last);
+        noted.push(Noted::Read(last));
+        if let Some(lane) = self.node.lane() {
+            // An error means that the server stops.
+            lane.send(NoteFeed(noted)).await.ok();
+        }
+    }
+
     /// Tells all actors of an entry that concerns them all.
     async fn tell_everybody(&self, id: FeedId, fed: &Fed<Bytes>) {
         self.distrust_copies(id).await;
@@ -180,14 +191,10 @@ impl Actor for FeedActor {
             }
         };
         context.spawn(reached.into_actor(self).map(|id, feed, context| {
-            let node = &feed.cluster.node;
-            node.note_handed_on(id);
-            if let Some(lane) = node.lane() {
-                let noted = lane.send(NoteFeed(vec![Noted::Read(id)]));
-                // An error means that the server stops.
-                actix::spawn(async { noted.await.unwrap_or_default() });
-            }
-            ReaderActor::new(node.place().clone(), id, context.address().recipient()).start();
+            let cluster = feed.cluster.clone();
+            let place = cluster.node.place().clone();
+            actix::spawn(async move { cluster.note_read(id, Vec::new()).await });
+            ReaderActor::new(place, id, context.address().recipient()).start();
         }));
         let mut identity = self.cluster.node.identity();
         let cluster = self.cluster.clone();
@@ -238,13 +245,8 @@ impl Handler<News> for FeedActor {
                     join_all(told.drain(..)).await;
                 }
             }
-            noted.push(Noted::Read(last));
             join_all(told).await;
-            cluster.node.note_handed_on(last);
-            if let Some(lane) = cluster.node.lane() {
-                // An error means that the server stops.
-                lane.send(NoteFeed(noted)).await.ok();
-            }
+            cluster.note_read(last, noted).await;
         })
     }
 }

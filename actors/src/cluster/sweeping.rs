@@ -166,7 +166,7 @@ impl Cluster {
             };
             let unknown = join_all(listed.into_iter().map(ask)).await;
             let unknown: Vec<_> = unknown.into_iter().flatten().collect();
-            // One that is unknown for the first time may be about to be known.
+            // A connection that is unknown for the first time may be about to be known.
             let is_old = |it: &&Listed| before.contains(&(it.conn_id, it.turn));
             let old: Vec<_> = unknown.iter().filter(is_old).copied().collect();
             self.end_listed(&old, true, true).await;

@@ -24,6 +24,16 @@ fn cluster(primary: Redis, flags: &[(&str, &str)]) -> Cluster {
     }
 }
 
+/// Starts two nodes that ask Sentinels for their primary. Returns its replica and the Sentinels,
+/// too.
+async fn behind_sentinels() -> (Cluster, Redis, Vec<Redis>) {
+    let [primary, replica] = start_pair().await;
+    let sentinels = start_sentinels(&primary).await;
+    let urls = urls(LOGIN, &sentinels);
+    let flags = [("redis-urls", &*urls), ("redis-sentinel", NAME)];
+    (cluster(primary, &flags), replica, sentinels)
+}
+
 /// Kills the primary after its replica has missed something, and waits until the replica is
 /// promoted. Then clients must be told of the loss, and get everything that follows.
 async fn lose_primary(cluster: &mut Cluster, replica: &Redis) {
@@ -41,21 +51,13 @@ async fn lose_primary(cluster: &mut Cluster, replica: &Redis) {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn nodes_go_on_at_the_replica_that_sentinels_promote() {
-    let [primary, replica] = start_pair().await;
-    let sentinels = start_sentinels(&primary).await;
-    let urls = urls(LOGIN, &sentinels);
-    let flags = [("redis-urls", &*urls), ("redis-sentinel", NAME)];
-    let mut cluster = cluster(primary, &flags);
+    let (mut cluster, replica, _sentinels) = behind_sentinels().await;
     lose_primary(&mut cluster, &replica).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn nodes_stay_at_the_promoted_replica_when_the_former_primary_wakes_up() {
-    let [primary, replica] = start_pair().await;
-    let sentinels = start_sentinels(&primary).await;
-    let urls = urls(LOGIN, &sentinels);
-    let flags = [("redis-urls", &*urls), ("redis-sentinel", NAME)];
-    let cluster = cluster(primary, &flags);
+    let (cluster, replica, _sentinels) = behind_sentinels().await;
     let mut load = Load::start(&cluster).await;
     cluster.redis.signal("STOP");
     eventually("the replica is promoted", async || is_primary(&replica)).await;

@@ -4,7 +4,6 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use reqwest::Method;
 use serde_json::{Value, json};
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
@@ -38,8 +37,7 @@ impl Poster {
                     break;
                 }
                 let said = json!({"number": number});
-                let body = json!([{"user": "backend", "channel": "room", "message": said}]);
-                let response = backend.send(Method::POST, "/message", &body).await;
+                let response = backend.try_to_say("room", said).await;
                 match response.status().as_u16() {
                     200 => to_accepted.send_modify(|accepted| accepted.push(number)),
                     503 => {
@@ -109,11 +107,8 @@ impl Load {
             accepted.extend(poster.accepted.borrow().iter());
         }
         eventually("calls are taken again", async || {
-            let body = json!([{"user": "backend", "channel": "room", "message": {"is": "last"}}]);
-            let response = cluster
-                .backend(0)
-                .send(Method::POST, "/message", &body)
-                .await;
+            let said = json!({"is": "last"});
+            let response = cluster.backend(0).try_to_say("room", said).await;
             response.status().is_success()
         })
         .await;

@@ -2,11 +2,10 @@
 
 use std::time::Duration;
 
-use reqwest::Method;
 use serde_json::{Value, json};
 
 use super::client::Returning;
-use super::{Cluster, members};
+use super::{Cluster, members, readiness};
 use crate::support::client::Backend;
 use crate::support::eventually;
 
@@ -14,20 +13,10 @@ const WITHIN: Duration = Duration::from_secs(20);
 
 /// Posts a message. Returns whether it was accepted.
 async fn post(backend: &Backend, text: &str) -> bool {
-    let body = json!([{"user": "backend", "channel": "room", "message": {"text": text}}]);
-    let response = backend.send(Method::POST, "/message", &body).await;
+    let response = backend.try_to_say("room", json!({"text": text})).await;
     let status = response.status().as_u16();
     assert!(status == 200 || status == 503, "{status}");
     status == 200
-}
-
-/// Returns the status of `/ready`, and why the node is not ready.
-async fn readiness(backend: &Backend) -> (u16, Value) {
-    let ready = backend.unsigned(Method::GET, "/ready").send().await;
-    let ready = ready.unwrap();
-    let status = ready.status().as_u16();
-    let body: Value = ready.json().await.unwrap();
-    (status, body["store"]["node"]["error"].clone())
 }
 
 fn has(events: &[Value], text: &str) -> bool {

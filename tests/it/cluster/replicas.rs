@@ -1,6 +1,6 @@
 //! Calls that count as done only when replicas have confirmed them.
 
-use reqwest::{Method, Response};
+use reqwest::Response;
 use serde_json::{Value, json};
 
 use super::client::Returning;
@@ -9,9 +9,8 @@ use crate::support::eventually;
 use crate::support::redis_groups::start_pair;
 
 async fn post(cluster: &Cluster, text: &str) -> Response {
-    let body = json!([{"user": "backend", "channel": "room", "message": {"text": text}}]);
     let backend = cluster.backend(0);
-    backend.send(Method::POST, "/message", &body).await
+    backend.try_to_say("room", json!({"text": text})).await
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]

@@ -5,7 +5,7 @@ use std::process::Command;
 use serde_json::{Value, json};
 
 use super::client::Returning;
-use super::{Cluster, PARTED_WITHIN};
+use super::{Cluster, PARTED_WITHIN, readiness};
 use crate::support::client::Backend;
 use crate::support::eventually;
 use crate::support::folder::Folder;
@@ -91,11 +91,8 @@ async fn a_certificate_of_another_authority_is_refused_and_named() {
             .expect("the log says why");
         let backend = Backend::of(&node);
         eventually("the node is not ready", async || {
-            let ready = backend.unsigned(reqwest::Method::GET, "/ready");
-            let ready = ready.send().await.unwrap();
-            let status = ready.status();
-            let body: Value = ready.json().await.unwrap();
-            let error = body["store"]["node"]["error"].as_str();
+            let (status, error) = readiness(&backend).await;
+            let error = error.as_str();
             status == 503 && error.is_some_and(|error| error.contains("UnknownIssuer"))
         })
         .await;

@@ -64,11 +64,13 @@ impl Backend {
 
     /// Sends a message to a channel.
     pub(crate) async fn say(&self, channel: &str, message: Value) {
-        self.post(
-            "/message",
-            json!([{"user": "backend", "channel": channel, "message": message}]),
-        )
-        .await;
+        self.post("/message", said(channel, &message)).await;
+    }
+
+    /// Sends a message to a channel. Returns the answer, whatever it is.
+    pub(crate) async fn try_to_say(&self, channel: &str, message: Value) -> Response {
+        let body = said(channel, &message);
+        self.send(Method::POST, "/message", &body).await
     }
 
     /// Returns the answer of a long-poll.
@@ -78,4 +80,9 @@ impl Backend {
             .await
             .unwrap()
     }
+}
+
+/// Returns the body of a call that sends a message to a channel.
+fn said(channel: &str, message: &Value) -> Value {
+    json!([{"user": "backend", "channel": channel, "message": message}])
 }

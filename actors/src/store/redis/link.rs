@@ -14,7 +14,7 @@ use crate::limits;
 use crate::position::Epoch;
 use crate::store::redis::decoding;
 use crate::store::redis::encoding::{Limits, Sender};
-use crate::store::redis::resolver::{self, ANSWER_TIMEOUT, Servers};
+use crate::store::redis::resolver::{self, ANSWER_TIMEOUT, Primary, Servers};
 use crate::store::redis::scripts::{Scripts, fence};
 
 /// The longest time for which replicas may take to confirm what was written. It is shorter than
@@ -132,7 +132,7 @@ impl Place {
     ///
     /// # Errors
     /// Returns the error of the last server that was asked.
-    pub async fn find(&self) -> RedisResult<Client> {
+    async fn find(&self) -> RedisResult<Primary> {
         let last = self.primary.borrow().clone();
         self.servers.find(&self.keys, last.as_ref()).await
     }
@@ -143,9 +143,8 @@ impl Place {
     /// # Errors
     /// Fails when the server is too old, or may drop keys when its memory is full.
     pub async fn check(&self) -> Result<Vec<String>, String> {
-        let asked = async { resolver::info(&self.find().await?).await };
-        let info = match asked.await {
-            Ok(info) => info,
+        let info = match self.find().await {
+            Ok(primary) => primary.info,
             Err(error) => {
                 return Ok(vec![format!(
                     "Redis cannot be reached now, so calls get 503 until it can: {error}"
@@ -187,9 +186,9 @@ impl Link {
     /// # Errors
     /// Returns the error of Redis or of the connection.
     pub async fn open(place: &Place, node: NodeId, known: Known) -> RedisResult<Self> {
-        let client = place.find().await?;
-        let mut connection = resolver::connect(&client).await?;
-        connection.set_response_timeout(ANSWER_TIMEOUT);
+        let client = place.find().await?.client;
+        let mut connection = resolver::connect(&client, ANSWER_TIMEOUT).await?;
+        // Another process may have taken the place of the one that was found.
         let info: InfoDict = redis::cmd("INFO").query_async(&mut connection).await?;
         let process: String = info.get("run_id").unwrap_or_default();
         let scripts = Scripts::load(&mut connection).await?;
@@ -224,15 +223,18 @@ impl Link {
         let Ok(primary) = place.find().await else {
             return Ok(None);
         };
-        if resolver::addr(&primary) != resolver::addr(&self.client) {
-            let primary = resolver::addr(&primary);
+        let primary = resolver::addr(&primary.client);
+        if primary != resolver::addr(&self.client) {
             return Err(resolver::error(&format!("the primary is {primary} now")));
         }
-        let mut command = redis::cmd("XREVRANGE");
-        command.arg(format!("{}f", place.keys)).arg("+").arg("-");
-        command.arg("COUNT").arg(1);
-        let last: RedisResult<Vec<(String, Value)>> =
-            command.query_async(&mut self.connection).await;
+        let last: RedisResult<Vec<(String, Value)>> = redis::cmd("XREVRANGE")
+            .arg(format!("{}f", place.keys))
+            .arg("+")
+            .arg("-")
+            .arg("COUNT")
+            .arg(1)
+            .query_async(&mut self.connection)
+            .await;
         let last = last.ok().and_then(|last| last.into_iter().next());
         Ok(last.and_then(|(id, _)| decoding::feed_id(&id).ok()))
     }

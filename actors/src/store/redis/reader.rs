@@ -102,8 +102,7 @@ async fn read_on(
     at: &mut FeedPlace,
     to: &Recipient<News>,
 ) -> Result<(), ReadError> {
-    let mut connection = resolver::connect(client).await?;
-    connection.set_response_timeout(ANSWER_TIMEOUT);
+    let mut connection = resolver::connect(client, ANSWER_TIMEOUT).await?;
     while to.connected() {
         let begun = Instant::now();
         let answer = {

@@ -25,6 +25,13 @@ pub struct Servers {
     sentinel: Option<String>,
 }
 
+/// The server that takes writes.
+pub(super) struct Primary {
+    pub(super) client: Client,
+    /// What it says of itself.
+    pub(super) info: InfoDict,
+}
+
 impl Servers {
     /// Creates the servers at these addresses (`redis_urls`). With a name (`redis_sentinel`) they
     /// are Sentinels. With a certificate in PEM (`redis_ca`) no other authority is trusted.
@@ -32,7 +39,7 @@ impl Servers {
     /// # Errors
     /// Returns what is wrong with the settings. The text names no address, since an address may
     /// have a password in it.
-    pub fn new(urls: &[&str], sentinel: &str, ca: Option<&str>) -> Result<Self, String> {
+    pub fn new(urls: &[impl AsRef<str>], sentinel: &str, ca: Option<&str>) -> Result<Self, String> {
         // An error means that it was chosen before. Only this provider is built in.
         let _ = rustls::crypto::ring::default_provider().install_default();
         if urls.is_empty() {
@@ -43,7 +50,7 @@ impl Servers {
             .zip(urls)
             .map(|(number, url)| {
                 let explain = |reason| format!("redis_urls: address {number} {reason}");
-                client(url, ca).map_err(explain)
+                client(url.as_ref(), ca).map_err(explain)
             })
             .collect();
         let servers = Self {
@@ -76,7 +83,7 @@ impl Servers {
     ///
     /// # Errors
     /// Returns the error of the last server that was asked.
-    pub async fn find(&self, keys: &str, last: Option<&Client>) -> RedisResult<Client> {
+    pub(super) async fn find(&self, keys: &str, last: Option<&Client>) -> RedisResult<Primary> {
         let last = last.filter(|_| self.sentinel.is_none());
         let mut found = Err(error("no server is known"));
         for client in last.into_iter().chain(&self.asked) {
@@ -89,7 +96,7 @@ impl Servers {
     }
 
     /// Asks one server for the primary, and asks the primary whether it is one.
-    async fn ask(&self, client: &Client, keys: &str) -> RedisResult<Client> {
+    async fn ask(&self, client: &Client, keys: &str) -> RedisResult<Primary> {
         let mut named = match &self.sentinel {
             Some(name) => {
                 let asked = ask_sentinel(client, name).await;
@@ -107,20 +114,26 @@ impl Servers {
             }
         }
         match info.get::<String>("role").as_deref() {
-            Some("master") => Ok(named),
+            Some("master") => Ok(Primary {
+                client: named,
+                info,
+            }),
             _ => Err(about(&named, &error("it is not a primary"))),
         }
     }
 }
 
-/// Opens a connection on which answers may take any time.
+/// Opens a connection on which an answer may take as long as this.
 ///
 /// # Errors
 /// Returns the error of the server or of the connection.
-pub(super) async fn connect(client: &Client) -> RedisResult<MultiplexedConnection> {
+pub(super) async fn connect(
+    client: &Client,
+    answer_timeout: Duration,
+) -> RedisResult<MultiplexedConnection> {
     let config = AsyncConnectionConfig::new()
         .set_connection_timeout(Some(CONNECT_TIMEOUT))
-        .set_response_timeout(None);
+        .set_response_timeout(Some(answer_timeout));
     client
         .get_multiplexed_async_connection_with_config(&config)
         .await
@@ -132,13 +145,9 @@ pub(super) fn addr(client: &Client) -> &ConnectionAddr {
 }
 
 /// Returns what a server says of itself.
-///
-/// # Errors
-/// Returns the error of the server or of the connection.
-pub(super) async fn info(client: &Client) -> RedisResult<InfoDict> {
+async fn info(client: &Client) -> RedisResult<InfoDict> {
     let asked = async {
-        let mut connection = connect(client).await?;
-        connection.set_response_timeout(ANSWER_TIMEOUT);
+        let mut connection = connect(client, ANSWER_TIMEOUT).await?;
         redis::cmd("INFO").query_async(&mut connection).await
     };
     asked.await.map_err(|error| about(client, &error))
@@ -150,20 +159,20 @@ async fn ask_sentinel(sentinel: &Client, name: &str) -> RedisResult<Client> {
     // A Sentinel has no databases.
     let settings = given.redis_settings().clone().set_db(0);
     let known = given.clone().set_redis_settings(settings);
-    let connected = match connect(&Client::open(known)?).await {
+    let connected = match connect(&Client::open(known)?, ANSWER_TIMEOUT).await {
         // A Sentinel without a password refuses to be told one.
         Err(error) if error.kind() == ErrorKind::AuthenticationFailed => {
             let settings = RedisConnectionInfo::default();
             let unknown = given.clone().set_redis_settings(settings);
-            connect(&Client::open(unknown)?).await
+            connect(&Client::open(unknown)?, ANSWER_TIMEOUT).await
         }
         connected => connected,
     };
-    let mut connection = connected?;
-    connection.set_response_timeout(ANSWER_TIMEOUT);
-    let mut command = redis::cmd("SENTINEL");
-    command.arg("get-master-addr-by-name").arg(name);
-    let address: Option<(String, u16)> = command.query_async(&mut connection).await?;
+    let address: Option<(String, u16)> = redis::cmd("SENTINEL")
+        .arg("get-master-addr-by-name")
+        .arg(name)
+        .query_async(&mut connected?)
+        .await?;
     match address {
         Some((host, port)) => at(sentinel, host, port),
         None => Err(error(
@@ -174,23 +183,26 @@ async fn ask_sentinel(sentinel: &Client, name: &str) -> RedisResult<Client> {
 
 /// Asks a server of a Redis Cluster for the primary that has the keys.
 async fn find_owner(client: &Client, keys: &str) -> RedisResult<Client> {
-    let mut connection = connect(client).await?;
-    connection.set_response_timeout(ANSWER_TIMEOUT);
+    let mut connection = connect(client, ANSWER_TIMEOUT).await?;
     // A server that is cut off from the others still names itself, but says that it has failed.
-    let mut state = redis::cmd("CLUSTER");
-    state.arg("INFO");
-    let state: InfoDict = state.query_async(&mut connection).await?;
+    let state: InfoDict = redis::cmd("CLUSTER")
+        .arg("INFO")
+        .query_async(&mut connection)
+        .await?;
     if state.get::<String>("cluster_state").as_deref() != Some("ok") {
         return Err(error("the Redis Cluster is down, as this server sees it"));
     }
     // All keys have the same slot.
-    let mut key_slot = redis::cmd("CLUSTER");
-    key_slot.arg("KEYSLOT").arg(keys);
-    let slot: u64 = key_slot.query_async(&mut connection).await?;
-    let mut slots = redis::cmd("CLUSTER");
-    slots.arg("SLOTS");
+    let slot: u64 = redis::cmd("CLUSTER")
+        .arg("KEYSLOT")
+        .arg(keys)
+        .query_async(&mut connection)
+        .await?;
     // Each range of slots has its first and its last slot, its primary, and its replicas.
-    let ranges: Vec<Vec<Value>> = slots.query_async(&mut connection).await?;
+    let ranges: Vec<Vec<Value>> = redis::cmd("CLUSTER")
+        .arg("SLOTS")
+        .query_async(&mut connection)
+        .await?;
     for range in ranges {
         let mut range = range.into_iter();
         let (Some(first), Some(last), Some(primary)) = (range.next(), range.next(), range.next())

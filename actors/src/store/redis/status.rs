@@ -92,11 +92,7 @@ impl NodeCounters {
 
     /// Sets the reason why the node cannot serve now.
     pub(crate) fn set_problem(&self, problem: Option<String>) {
-        self.0.problem.send_if_modified(|known| {
-            let is_new = *known != problem;
-            *known = problem;
-            is_new
-        });
+        self.0.problem.send_replace(problem);
     }
 
     pub(crate) fn set_waiting(&self, count: usize) {
