@@ -57,7 +57,9 @@ async fn a_page_in_a_browser_listens_by_each_transport_and_comes_back() {
                  }});
                  socket.on('connect', () => told.push(socket.recovered));
                  socket.on('message', (events) => events.forEach(
-                     ({{ message, catchup }}) => read.push([message.n, catchup])));
+                     ({{ message, catchup }}) => message.n > 0
+                         ? read.push([message.n, catchup])
+                         : (window.isLive = !catchup)));
                  socket.on('disconnect', (reason) => told.push(reason));",
                 server.address
             ))
@@ -68,6 +70,12 @@ async fn a_page_in_a_browser_listens_by_each_transport_and_comes_back() {
             "websocket"
         };
         wait_for_transport(&window, expected).await;
+        // What is published while the page changes its transport is marked.
+        eventually("the page hears what is published now", async || {
+            backend.say("room", json!({"n": 0})).await;
+            window.run("return window.isLive").await == true
+        })
+        .await;
         backend.say("room", json!({"n": 1})).await;
         wait_for_messages(&window, json!([[1, false]])).await;
         window
