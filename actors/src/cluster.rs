@@ -10,6 +10,8 @@ pub(crate) mod subscribing;
 mod sweeping;
 pub(crate) mod writing;
 
+use std::time::Duration;
+
 use self::connection::ServedConnection;
 use crate::channel::Channel;
 use crate::common::Common;
@@ -45,10 +47,11 @@ impl Cluster {
         }
     }
 
-    /// Tells the other nodes that this one has stopped.
-    pub(crate) async fn leave(&self) {
+    /// Tells the other nodes that this one has stopped, and how long its clients may stay away.
+    pub(crate) async fn leave(&self, away: Duration) {
         let node = self.node.id();
-        // Without this the others notice it after a while.
-        let _ = self.node.make(Call::Declare { node }).await;
+        // Without this the others notice that the node has stopped, but not that its clients were
+        // told to come back.
+        let _ = self.node.make(Call::Declare { node, away }).await;
     }
 }

@@ -22,6 +22,15 @@ const FIRST_WAIT: Duration = Duration::from_millis(10);
 /// The longest wait between two checks of a connection. The wait doubles until it is this long.
 const LONGEST_WAIT: Duration = Duration::from_millis(160);
 
+/// The time in which a client connects after its wait. Other nodes count it as present until then.
+const RETURN_TIME: Duration = Duration::from_secs(15);
+
+/// Returns the seconds for which the client of a connection is asked to wait. Clients get different
+/// waits, so that not all come back in the same second.
+fn wait_of(index: u32) -> u64 {
+    u64::from(1 + index / CLOSES_PER_SECOND)
+}
+
 impl Broker {
     /// Ends all connections, one after the other, and tells each client when to come back. Calls
     /// are refused from now on. Pending calls finish first, and their publications are delivered.
@@ -47,7 +56,8 @@ impl Broker {
         };
         join_all((0..).zip(connections).map(close)).await;
         if let Some(cluster) = &self.cluster {
-            cluster.leave().await;
+            let longest_wait = Duration::from_secs(wait_of(count - 1));
+            cluster.leave(longest_wait + RETURN_TIME).await;
         }
         self.common.store().close().await;
     }
@@ -74,9 +84,8 @@ impl Broker {
             // The wait grows, because there may be many slow clients.
             pause = LONGEST_WAIT.min(pause * 2);
         }
-        // Clients get different waits, so that not all come back in the same second.
         let suspend = Suspend {
-            wait: u64::from(1 + index / CLOSES_PER_SECOND),
+            wait: wait_of(index),
         };
         match &self.cluster {
             Some(cluster) => {

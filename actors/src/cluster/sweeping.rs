@@ -2,8 +2,9 @@
 //!
 //! Every node counts its beats in Redis. A node whose count does not change for a while is declared
 //! dead, and cannot call any more. Its connections become absent when their clients do not come
-//! back to another node, and end later. All nodes do this, and it does no harm if several do it at
-//! once. No clock is compared with another one.
+//! back to another node, and end later. A node that stops in order says how long its clients may
+//! stay away, and is left alone for that time. All nodes do this, and it does no harm if several do
+//! it at once. No clock is compared with another one.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, Instant};
@@ -13,7 +14,7 @@ use tokio::time::sleep;
 
 use crate::cluster::Cluster;
 use crate::cluster::connection::DoesServe;
-use crate::core::cluster::answer::{Answer, Listed};
+use crate::core::cluster::answer::{Answer, Listed, Pulse};
 use crate::core::cluster::call::{Call, NodeId, Turn};
 use crate::directory::IfAbsent;
 use crate::name::ConnId;
@@ -50,28 +51,30 @@ struct Watch {
 }
 
 impl Watch {
-    /// Notes the beats of all nodes. Returns those nodes that are dead.
-    fn look(&mut self, own: NodeId, beats: &BTreeMap<NodeId, u64>) -> Vec<NodeId> {
+    /// Notes the beats of all nodes. Returns those that are dead, and whose clients need not be
+    /// waited for.
+    fn look(&mut self, own: NodeId, pulses: &BTreeMap<NodeId, Pulse>) -> BTreeSet<NodeId> {
         let now = Instant::now();
         let was_away = self.last_look.is_some_and(|at| now - at > LONGEST_PAUSE);
         if was_away {
             self.nodes.clear();
         }
         self.last_look = Some(now);
-        self.nodes.retain(|node, _| beats.contains_key(node));
-        let mut dead = Vec::new();
-        for (node, beats) in beats.iter().filter(|(node, _)| **node != own) {
+        self.nodes.retain(|node, _| pulses.contains_key(node));
+        let mut dead = BTreeSet::new();
+        for (node, pulse) in pulses.iter().filter(|(node, _)| **node != own) {
+            let Pulse { beats, away } = *pulse;
             let observed = self.nodes.entry(*node).or_insert(Observed {
-                beats: *beats,
+                beats,
                 since: now,
                 looks: 0,
             });
-            if observed.beats != *beats {
-                (observed.beats, observed.since, observed.looks) = (*beats, now, 0);
+            if observed.beats != beats {
+                (observed.beats, observed.since, observed.looks) = (beats, now, 0);
             }
             observed.looks += 1;
-            if observed.looks > LOOKS && now - observed.since >= DEAD_AFTER {
-                dead.push(*node);
+            if observed.looks > LOOKS && now - observed.since >= DEAD_AFTER.max(away) {
+                dead.insert(*node);
             }
         }
         dead
@@ -90,12 +93,17 @@ impl Cluster {
         let mut swept: BTreeSet<NodeId> = BTreeSet::new();
         loop {
             match self.node.make(Call::Beat).await {
-                Ok(Answer::Beats(beats)) => {
-                    swept.retain(|node| beats.contains_key(node));
-                    let dead = watch.look(self.node.id(), &beats);
-                    self.node.counters().set_nodes(beats.len() - dead.len());
+                Ok(Answer::Beats(pulses)) => {
+                    swept.retain(|node| pulses.contains_key(node));
+                    let dead = watch.look(self.node.id(), &pulses);
+                    let lives = |(node, pulse): &(&NodeId, &Pulse)| {
+                        pulse.away.is_zero() && !dead.contains(node)
+                    };
+                    let living = pulses.iter().filter(lives).count();
+                    self.node.counters().set_nodes(living);
                     for node in dead {
-                        let declared = self.node.make(Call::Declare { node }).await;
+                        let away = Duration::ZERO;
+                        let declared = self.node.make(Call::Declare { node, away }).await;
                         if declared == Ok(Answer::Done) && swept.insert(node) {
                             log::warn!("the node {} has stopped", node.0);
                             self.node.counters().count_dead();

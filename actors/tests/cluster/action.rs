@@ -25,6 +25,11 @@ pub(crate) enum Action {
     Reset {
         client: usize,
     },
+    /// A client comes back that was told so by a node that has stopped.
+    Return {
+        client: usize,
+        node: usize,
+    },
     Post {
         node: usize,
         to: Target,
@@ -116,7 +121,7 @@ pub(crate) enum Action {
 
 impl Action {
     /// The number of kinds of actions.
-    pub(crate) const KINDS: usize = 30;
+    pub(crate) const KINDS: usize = 31;
 
     /// Returns the kind of the action.
     pub(crate) fn name(&self) -> String {
@@ -129,7 +134,8 @@ impl Action {
     pub(crate) fn takes_long(self) -> bool {
         matches!(
             self,
-            Self::Resume { .. }
+            Self::Return { .. }
+                | Self::Resume { .. }
                 | Self::Waited { .. }
                 | Self::TimeOut { .. }
                 | Self::Beat { .. }

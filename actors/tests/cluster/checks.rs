@@ -21,12 +21,25 @@ impl World {
         }
         if !is_here && !self.has_lost_data {
             for client in &self.clients {
-                if client.user.as_str().len() as u64 == user && self.is_served(client, channel) {
+                if client.user.as_str().len() as u64 != user {
+                    continue;
+                }
+                if self.is_served(client, channel) {
                     return Err(format!("{} parted, but is served", client.name()));
+                }
+                if client.places.contains_key(channel) && self.is_awaited(client) {
+                    return Err(format!("{} parted, but was told to return", client.name()));
                 }
             }
         }
         Ok(())
+    }
+
+    /// Returns whether the node that answers for the client has stopped, and has told the client
+    /// to come back.
+    fn is_awaited(&self, client: &Client) -> bool {
+        let record = self.redis.records.get(&client.conn_id);
+        record.is_some_and(|record| client.returns_from == Some(record.node))
     }
 
     /// Returns whether a node that lives serves the client under the turn of its seat.

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use channelstream_actors::core::cluster::call::{Record, Turn};
+use channelstream_actors::core::cluster::call::{NodeId, Record, Turn};
 use channelstream_actors::name::{ConnId, LogName, UserName};
 
 use crate::content::EVENTS;
@@ -21,6 +21,8 @@ pub(crate) struct Client {
     born: Turn,
     /// Whether that transport is open, as far as it knows.
     pub(crate) is_open: bool,
+    /// The node that has stopped and has told it to come back.
+    pub(crate) returns_from: Option<NodeId>,
     /// Whether its application has connected it, as far as it knows.
     pub(crate) is_known: bool,
     /// The offset at which its place in each channel began.
@@ -47,6 +49,7 @@ impl Client {
             node: 0,
             born: Turn(0),
             is_open: false,
+            returns_from: None,
             is_known: false,
             places: BTreeMap::new(),
             got: BTreeSet::new(),
@@ -71,8 +74,20 @@ impl Client {
     /// Opens a transport at a node. Returns its number.
     pub(crate) fn open(&mut self, node: usize) -> u8 {
         self.attempt += 1;
-        (self.is_open, self.node) = (true, node);
+        (self.is_open, self.node, self.returns_from) = (true, node, None);
         self.attempt
+    }
+
+    /// Goes away, and does not come back by itself.
+    pub(crate) fn leave(&mut self) {
+        (self.is_open, self.returns_from) = (false, None);
+    }
+
+    /// Is told by a node that stops to open another transport.
+    pub(crate) fn is_told_to_return(&mut self, attempt: u8, from: NodeId) {
+        if self.is_on(attempt) {
+            self.returns_from = Some(from);
+        }
     }
 
     /// Ends a transport.

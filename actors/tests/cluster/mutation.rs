@@ -35,6 +35,8 @@ pub(crate) enum Mutation {
     ReportSent,
     /// Entries count as caught up only as far as the node's own copy of the log goes.
     MarkOwnCopy,
+    /// Nobody waits for the clients of a node that has stopped in order.
+    StopIsDeath,
     /// A node does not note what it reads while a call that takes a turn is on its way.
     ForgetMeanwhile,
     /// A node does not look for connections that name it and that it does not know.
@@ -53,7 +55,7 @@ pub(crate) enum Mutation {
 
 impl Mutation {
     /// All faults.
-    pub(crate) const ALL: [Self; 23] = [
+    pub(crate) const ALL: [Self; 24] = [
         Self::NoSeen,
         Self::DeadMayCall,
         Self::TurnOfRecord,
@@ -70,6 +72,7 @@ impl Mutation {
         Self::TermsCountUp,
         Self::ReportSent,
         Self::MarkOwnCopy,
+        Self::StopIsDeath,
         Self::ForgetMeanwhile,
         Self::NoAudit,
         Self::AnswersUnseen,

@@ -1,6 +1,7 @@
 //! A node: its lane, its sessions, its copies of logs, and the transports of its clients.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::time::Duration;
 
 use channelstream_actors::core::cluster::answer::Listed;
 use channelstream_actors::core::cluster::call::{FeedId, NodeId, Term, Turn};
@@ -233,7 +234,10 @@ impl Node {
         }
         if self.is_stopping && self.lane.is_empty() {
             // Everything is reported.
-            let call = Call::Declare { node: self.id };
+            let call = Call::Declare {
+                node: self.id,
+                away: Duration::from_secs(16),
+            };
             self.push(call, Purpose::Stop);
         }
         for call in self.lane.send() {
@@ -247,6 +251,9 @@ impl Node {
         self.is_stopping = true;
         let keys: Vec<Key> = self.outlets.keys().copied().collect();
         for key in keys {
+            if let Some(outlet) = self.outlets.get(&key) {
+                clients[outlet.client].is_told_to_return(outlet.attempt, self.id);
+            }
             self.carry_out(key, vec![Effect::Shut], clients);
         }
     }

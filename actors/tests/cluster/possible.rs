@@ -19,8 +19,7 @@ impl World {
     pub(crate) fn external(&self) -> Vec<Action> {
         let mut actions = Vec::new();
         let budget = &self.budget;
-        let may = |node: &usize| self.nodes[*node].is_running() && !self.nodes[*node].is_stopping;
-        let running = || (0..self.nodes.len()).filter(may);
+        let running = || (0..self.nodes.len()).filter(|node| self.takes_clients(*node));
         for client in 0..self.clients.len() {
             let state = &self.clients[client];
             for node in running() {
@@ -40,7 +39,7 @@ impl World {
             if budget.unsubscribes > 0 && state.places.contains_key(&other_channel()) {
                 actions.extend(running().map(|node| Action::Unsubscribe { client, node }));
             }
-            if budget.resets > 0 && state.is_open {
+            if budget.resets > 0 && (state.is_open || state.returns_from.is_some()) {
                 actions.push(Action::Reset { client });
             }
         }
@@ -139,6 +138,12 @@ impl World {
     /// Returns what happens after a time-out.
     pub(crate) fn late(&self) -> Vec<Action> {
         let mut actions = Vec::new();
+        for (client, state) in self.clients.iter().enumerate() {
+            if state.returns_from.is_some() {
+                let running = (0..self.nodes.len()).filter(|node| self.takes_clients(*node));
+                actions.extend(running.map(|node| Action::Return { client, node }));
+            }
+        }
         for (node, state) in self.nodes.iter().enumerate() {
             if state.is_up && state.is_paused {
                 actions.push(Action::Resume { node });
@@ -178,10 +183,21 @@ impl World {
         actions
     }
 
+    fn takes_clients(&self, node: usize) -> bool {
+        self.nodes[node].is_running() && !self.nodes[node].is_stopping
+    }
+
     /// Returns whether other nodes see that a node lives.
     pub(crate) fn is_beating(&self, id: NodeId) -> bool {
         let mut nodes = self.nodes.iter();
         nodes.any(|node| node.id == id && node.is_running())
+    }
+
+    /// Returns whether a node has stopped in order, and clients that it has told to come back are
+    /// still away.
+    fn waits_for_clients(&self, of: NodeId) -> bool {
+        self.redis.away.contains_key(&of)
+            && self.clients.iter().any(|it| it.returns_from == Some(of))
     }
 
     /// Returns whether connections name a dead node, or name this node although it does not know
@@ -191,7 +207,7 @@ impl World {
         if of == node.id && node.mutation == Some(Mutation::NoAudit) {
             return false;
         }
-        if of != node.id && !self.redis.dead.contains(&of) {
+        if of != node.id && (!self.redis.dead.contains(&of) || self.waits_for_clients(of)) {
             return false;
         }
         self.redis.records.iter().any(|(conn_id, record)| {

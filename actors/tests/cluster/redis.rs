@@ -1,8 +1,9 @@
 //! Redis with its scripts, as a plain value. Each call is one step.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
 
-use channelstream_actors::core::cluster::answer::{self, Listed};
+use channelstream_actors::core::cluster::answer::{self, Listed, Pulse};
 use channelstream_actors::core::cluster::call::{self, FeedId, NodeId, Record, Term};
 use channelstream_actors::core::cluster::fed;
 use channelstream_actors::core::record::FormerEpochs;
@@ -47,6 +48,8 @@ pub(crate) struct Redis {
     pub(crate) refused: BTreeSet<(NodeId, u64)>,
     pub(crate) dead: BTreeSet<NodeId>,
     pub(crate) beats: BTreeMap<NodeId, u64>,
+    /// How long the clients of nodes may stay away that have stopped in order.
+    pub(crate) away: BTreeMap<NodeId, Duration>,
     pub(crate) claims: BTreeMap<String, u64>,
     /// The messages that must not be appended again.
     pub(crate) once: BTreeSet<(MessageId, LogName)>,
@@ -241,10 +244,10 @@ impl Redis {
             Call::Beat => {
                 *self.beats.entry(node).or_default() += 1;
                 self.forget_dead();
-                Answer::Beats(self.beats.clone())
+                Answer::Beats(self.pulses())
             }
-            Call::Declare { node } => {
-                self.dead.insert(*node);
+            Call::Declare { node, away } => {
+                self.declare(*node, *away);
                 Answer::Done
             }
         }
@@ -269,8 +272,26 @@ impl Redis {
         let is_named = |node: &NodeId| records.values().any(|record| record.node == *node);
         let gone: Vec<_> = self.dead.iter().filter(|node| !is_named(node)).collect();
         for node in gone {
-            self.beats.remove(node);
+            if self.beats.remove(node).is_some() {
+                self.away.remove(node);
+            }
         }
+    }
+
+    fn declare(&mut self, node: NodeId, away: Duration) {
+        self.dead.insert(node);
+        if !away.is_zero() && !self.is(Mutation::StopIsDeath) {
+            self.away.insert(node, away);
+        }
+    }
+
+    fn pulses(&self) -> BTreeMap<NodeId, Pulse> {
+        let pulse = |(node, beats): (&NodeId, &u64)| {
+            let away = self.away.get(node).copied().unwrap_or_default();
+            let beats = *beats;
+            (*node, Pulse { beats, away })
+        };
+        self.beats.iter().map(pulse).collect()
     }
 
     /// Returns the id of the last entry of the feed.

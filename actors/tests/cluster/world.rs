@@ -1,6 +1,7 @@
 //! Redis, nodes and clients.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::time::Duration;
 
 use channelstream_actors::core::cluster::call::{FeedId, NodeId};
 use channelstream_actors::name::{ChannelName, ConnId, LogName, UserName};
@@ -145,9 +146,10 @@ impl World {
                 spend(&mut budget.opens);
                 self.open(client, node);
             }
+            Action::Return { client, node } => self.open(client, node),
             Action::Reset { client } => {
                 spend(&mut budget.resets);
-                self.clients[client].is_open = false;
+                self.clients[client].leave();
             }
             Action::Post { node, to } => {
                 spend(&mut budget.posts);
@@ -249,6 +251,7 @@ impl World {
             Action::Declare { node, dead } => {
                 let call = Call::Declare {
                     node: self.ids[dead],
+                    away: Duration::ZERO,
                 };
                 self.nodes[node].push(call, Purpose::Nobody);
             }

@@ -144,6 +144,38 @@ async fn clients_of_a_node_that_stops_go_on_at_another_one() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn clients_of_a_node_that_stopped_are_waited_for_as_long_as_they_were_told() {
+    let mut cluster = Cluster::start(2, &[("presence-grace", "0.1")]);
+    let mut watcher = watcher(&cluster).await;
+    let late = cluster.backend(0).connect("late", &["room"]).await;
+    let lost = cluster.backend(0).connect("lost", &["room"]).await;
+    let stopping = &cluster.nodes[0].address;
+    let sockets = [
+        WebSocket::open(stopping, &late).await.unwrap(),
+        WebSocket::open(stopping, &lost).await.unwrap(),
+    ];
+    assert!(cluster.nodes[0].terminate().success());
+    drop(sockets);
+    // A node that dies is noticed after 10 seconds. These clients were told to wait for one second,
+    // and have 15 seconds more.
+    tokio::time::sleep(Duration::from_secs(13)).await;
+    let late = WebSocket::open(&cluster.nodes[1].address, &late)
+        .await
+        .unwrap();
+    watcher
+        .wait_for(PARTED_WITHIN, |events| {
+            count(events, "parted").contains_key("lost")
+        })
+        .await;
+    let stayed = members(&cluster.backend(1), "room").await;
+    assert_eq!(stayed, ["late", "watcher"]);
+    let events = watcher.stop().await;
+    assert_eq!(count(&events, "parted"), [("lost".to_owned(), 1)].into());
+    assert_eq!(count(&events, "joined").get("late"), Some(&1));
+    drop(late);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn a_node_that_was_away_goes_on_as_another_node() {
     let cluster = Cluster::start(2, &[]);
     let mut watcher = watcher(&cluster).await;

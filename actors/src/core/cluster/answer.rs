@@ -1,6 +1,7 @@
 //! The answers of the scripts.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
 
 use crate::core::cluster::call::{FeedId, NodeId, Read, Record, Term, Turn};
 use crate::core::record::LogState;
@@ -47,8 +48,8 @@ pub enum Answer<E> {
     Claimed(E),
     /// `Reach`: the last entry of the feed.
     Reached(FeedId),
-    /// `Beat`: the number of beats of each node.
-    Beats(BTreeMap<NodeId, u64>),
+    /// `Beat`: what is known of each node.
+    Beats(BTreeMap<NodeId, Pulse>),
     /// `Take`: the turn was taken.
     Taken {
         /// The record with the new turn.
@@ -92,6 +93,15 @@ impl<E> Answer<E> {
             _ => None,
         }
     }
+}
+
+/// What `Beat` tells of a node.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+pub struct Pulse {
+    /// The number of its beats.
+    pub beats: u64,
+    /// How long its clients may stay away since it has stopped in order. Zero otherwise.
+    pub away: Duration,
 }
 
 /// A connection that `List` names.

@@ -1,6 +1,7 @@
 //! The calls of a node to the scripts in Redis.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
 
 use crate::name::{ConnId, LogName, MessageId, UserName};
 use crate::position::{Continuity, Position};
@@ -224,6 +225,9 @@ pub enum Call<E> {
     Declare {
         /// The node.
         node: NodeId,
+        /// How long its clients may stay away, if the node itself says that it has stopped. Zero
+        /// otherwise.
+        away: Duration,
     },
 }
 

@@ -4,6 +4,7 @@ mod feed;
 mod values;
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
 
 use bytes::Bytes;
 use redis::Value;
@@ -15,7 +16,7 @@ use self::values::{
     Readable, array, bytes, conn_id, item, log_name, number, pairs, position, positions, settings,
     text, unreadable, user_name,
 };
-use crate::core::cluster::answer::{Answer, Item, Listed, Loaded, Member, User};
+use crate::core::cluster::answer::{Answer, Item, Listed, Loaded, Member, Pulse, User};
 use crate::core::cluster::call::{Call, NodeId, Read, Record, Term, Turn};
 use crate::core::record::{FormerEpochs, LogState};
 use crate::name::LogName;
@@ -75,13 +76,23 @@ pub fn answer(call: &Call<Bytes>, value: &Value) -> Readable<Answer<Bytes>> {
         }
         "claimed" => Answer::Claimed(bytes(part(1)?)?),
         "reached" => Answer::Reached(feed_id(text(part(1)?)?)?),
-        "beats" => {
-            let beats = pairs(part(1)?)?;
-            let beats = beats.map(|(node, beats)| Ok((NodeId(number(node)?), number(beats)?)));
-            Answer::Beats(beats.collect::<Readable<_>>()?)
-        }
+        "beats" => Answer::Beats(pulses(part(1)?, part(2)?)?),
         _ => return Err(unreadable(value)),
     })
+}
+
+fn pulses(beats: &Value, away: &Value) -> Readable<BTreeMap<NodeId, Pulse>> {
+    let mut pulses = BTreeMap::new();
+    for (node, beats) in pairs(beats)? {
+        let (beats, away) = (number(beats)?, Duration::ZERO);
+        pulses.insert(NodeId(number(node)?), Pulse { beats, away });
+    }
+    for (node, away) in pairs(away)? {
+        if let Some(pulse) = pulses.get_mut(&NodeId(number(node)?)) {
+            pulse.away = Duration::from_millis(number(away)?);
+        }
+    }
+    Ok(pulses)
 }
 
 fn record(value: &Value) -> Readable<Record> {

@@ -153,7 +153,10 @@ fn arguments(call: &Call<Bytes>) -> (Script, Vec<Bytes>) {
         Call::Reach => (Script::Reach, Vec::new()),
         Call::Lost => (Script::Lost, Vec::new()),
         Call::Beat => (Script::Beat, Vec::new()),
-        Call::Declare { node } => (Script::Declare, vec![number(node.0)]),
+        Call::Declare { node, away } => {
+            let away = u64::try_from(away.as_millis()).unwrap_or(u64::MAX);
+            (Script::Declare, vec![number(node.0), number(away)])
+        }
     }
 }
 

@@ -171,7 +171,10 @@ impl Pair {
     fn any_call_of_nodes(&mut self) -> Call {
         let node = NodeId(self.random.below(3) as u64);
         match self.random.below(13) {
-            0 => Call::Declare { node },
+            0 => Call::Declare {
+                node,
+                away: Duration::from_secs(self.random.below(2) as u64),
+            },
             1 => Call::Lost,
             2 => Call::Beat,
             3 => Call::Names { cursor: 0 },

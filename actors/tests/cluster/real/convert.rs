@@ -137,7 +137,7 @@ pub(crate) fn call_with_bytes(call: &Call) -> call::Call<Bytes> {
         Call::Reach => To::Reach,
         Call::Lost => To::Lost,
         Call::Beat => To::Beat,
-        Call::Declare { node } => To::Declare { node },
+        Call::Declare { node, away } => To::Declare { node, away },
     }
 }
 

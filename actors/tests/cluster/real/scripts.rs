@@ -216,7 +216,9 @@ impl Pair {
         left.retain(|key| !expires.iter().any(|kind| key.contains(kind)));
         let names = left.iter().map(|key| key.rsplit('}').next().unwrap());
         for name in names {
-            let counters = ["beats", "f", "gen", "lives", "seen", "turns", "versions"];
+            let counters = [
+                "away", "beats", "f", "gen", "lives", "seen", "turns", "versions",
+            ];
             assert!(counters.contains(&name), "{name} is left");
         }
     }
