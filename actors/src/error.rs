@@ -44,6 +44,15 @@ impl Refused {
         outcome: Outcome::NotDone,
     };
 
+    /// Returns the refusal of a call that had already changed something. Its caller does not learn
+    /// what the change was.
+    pub const fn after_change(self) -> Self {
+        Self {
+            outcome: Outcome::Unknown,
+            ..self
+        }
+    }
+
     /// Returns the refusal for a limit of the server that is reached. Nothing was done, and the
     /// caller may try again in a second.
     pub const fn full(limit: LimitKind) -> Self {

@@ -35,7 +35,7 @@
 //!     assert_eq!(accepted.map(|messages| messages.len()), Ok(1));
 //!
 //!     let info = broker.info(Some(vec![news]), &InfoOptions::default()).await;
-//!     assert_eq!(info.channels.len(), 1);
+//!     assert_eq!(info.map(|info| info.channels.len()), Ok(1));
 //! }
 //! ```
 //!

@@ -70,6 +70,9 @@ pub(crate) async fn stream_live(
     view: View,
     request: HttpRequest,
 ) -> Result<HttpResponse, ApiError> {
+    if !matches!(view, View::Numbers) {
+        services.broker.store().serves()?;
+    }
     let permit = services.panel_permits.clone().try_acquire_owned();
     let permit = permit.map_err(|_| Refused::full(LimitKind::OpenPanels))?;
     let known = event_source::last_event_id(&request)
@@ -91,12 +94,13 @@ pub(crate) async fn stream_live(
 }
 
 impl PanelStream {
-    /// Waits until there are events to send. Returns `None` when the server is about to stop.
+    /// Waits until there are events to send. Returns `None` when the server is about to stop, or
+    /// the view cannot be read.
     async fn next(&mut self) -> Option<String> {
         loop {
             let mut events = self.read_numbers().await?;
             if self.read_at <= Instant::now() {
-                events += &self.read_view().await;
+                events += &self.read_view().await?;
             }
             if !events.is_empty() {
                 return Some(events);
@@ -129,16 +133,18 @@ impl PanelStream {
         ))
     }
 
-    async fn read_view(&mut self) -> String {
+    /// Returns the view as an event if it has changed, and `None` when it cannot be read. Then the
+    /// stream ends, and the panel that opens it again is told why it is refused.
+    async fn read_view(&mut self) -> Option<String> {
         let start = Instant::now();
-        let seen = self.view.read(&self.services.broker).await;
+        let seen = self.view.read(&self.services.broker).await.ok()?;
         // The pause is a little shorter than the interval, so that the view is due at the next
         // check.
         self.read_at = Instant::now() + (start.elapsed() * PAUSE_FACTOR).max(INTERVAL * 9 / 10);
         if seen == self.shown {
-            return String::new();
+            return Some(String::new());
         }
         self.shown = seen;
-        format!("event: view\ndata: {}\n\n", self.shown)
+        Some(format!("event: view\ndata: {}\n\n", self.shown))
     }
 }

@@ -76,7 +76,7 @@ pub async fn show_numbers(
     ListQuery(selection): ListQuery,
 ) -> Result<JsonText, ApiError> {
     let totals = PanelTotals {
-        totals: services.broker.totals(selection).await,
+        totals: services.broker.totals(selection).await?,
         uptime: services.start_time.format_uptime(),
         version: env!("CARGO_PKG_VERSION"),
     };

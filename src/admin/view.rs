@@ -5,6 +5,7 @@ use std::future::{Ready, ready};
 use actix_web::dev::Payload;
 use actix_web::{FromRequest, HttpRequest};
 use channelstream_actors::broker::Broker;
+use channelstream_actors::error::Refused;
 use channelstream_actors::name::{ChannelName, UserName};
 use channelstream_actors::view::{Selection, Sort};
 use serde::Serialize;
@@ -161,14 +162,17 @@ impl View {
 
     /// Returns the content of the view as JSON, or `null` if the channel or user does not exist.
     /// For the numbers alone the text is empty.
-    pub(crate) async fn read(&self, broker: &Broker) -> String {
-        match self.clone() {
+    ///
+    /// # Errors
+    /// Fails when Redis decides and cannot be reached.
+    pub(crate) async fn read(&self, broker: &Broker) -> Result<String, Refused> {
+        Ok(match self.clone() {
             Self::Numbers => String::new(),
-            Self::Channels(selection) => encode(&broker.channel_page(selection).await),
-            Self::Channel(name) => encode(&broker.inspect_channel(name).await),
-            Self::Users(selection) => encode(&broker.user_page(selection).await),
-            Self::User(name) => encode(&broker.inspect_user(name).await),
-        }
+            Self::Channels(selection) => encode(&broker.channel_page(selection).await?),
+            Self::Channel(name) => encode(&broker.inspect_channel(name).await?),
+            Self::Users(selection) => encode(&broker.user_page(selection).await?),
+            Self::User(name) => encode(&broker.inspect_user(name).await?),
+        })
     }
 }
 

@@ -6,6 +6,7 @@ use std::collections::{BTreeMap, HashMap};
 use actix_web::post;
 use actix_web::web::Data;
 use channelstream_actors::broker::Broker;
+use channelstream_actors::error::Refused;
 use channelstream_actors::name::ChannelName;
 use channelstream_actors::protocol::config::ChannelConfig;
 use channelstream_actors::protocol::info::{Info, InfoOptions};
@@ -188,5 +189,6 @@ pub(crate) async fn configure(
         include_users: false,
         ..InfoOptions::default()
     };
-    Ok(broker.info(Some(channels), &options).await)
+    let info = broker.info(Some(channels), &options).await;
+    Ok(info.map_err(Refused::after_change)?)
 }

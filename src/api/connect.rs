@@ -7,6 +7,7 @@ use actix_web::web::Data;
 use channelstream_actors::broker::Broker;
 use channelstream_actors::core::user::ConnectState;
 use channelstream_actors::core::visible_state::Values;
+use channelstream_actors::error::Refused;
 use channelstream_actors::name::{ChannelName, ConnId, UserName};
 use channelstream_actors::protocol::config::ChannelConfig;
 use channelstream_actors::protocol::info::{Info, InfoOptions};
@@ -165,6 +166,7 @@ async fn connect_user(broker: &Broker, request: ConnectRequest) -> Result<Connec
         )
         .await?;
     let channels_info = broker.info(Some(channels.clone()), &info).await;
+    let channels_info = channels_info.map_err(Refused::after_change)?;
     Ok(ConnectAnswer {
         conn_id,
         state: connected.state,

@@ -221,5 +221,5 @@ pub async fn show_info(
 ) -> Result<LargeJson<Info>, ApiError> {
     let InfoRequest { channels, options } = request;
     services.broker.store().serves()?;
-    Ok(LargeJson(services.broker.info(channels, &options).await))
+    Ok(LargeJson(services.broker.info(channels, &options).await?))
 }

@@ -6,7 +6,7 @@ use actix_web::post;
 use actix_web::web::Data;
 use channelstream_actors::broker::Broker;
 use channelstream_actors::core::connection::Subscriptions;
-use channelstream_actors::error::NotDone;
+use channelstream_actors::error::{NotDone, Refused};
 use channelstream_actors::name::{ChannelName, ConnId};
 use channelstream_actors::protocol::config::ChannelConfig;
 use channelstream_actors::protocol::info::{Info, InfoOptions};
@@ -160,6 +160,7 @@ pub(super) async fn describe(
         .map_err(|error| ApiError::not_done(error, "conn_id", unknown_connection()))?;
     let channels_info = broker
         .info(Some(subscriptions.channels.clone()), info)
-        .await;
+        .await
+        .map_err(Refused::after_change)?;
     Ok((subscriptions, channels_info))
 }

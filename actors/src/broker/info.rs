@@ -9,6 +9,7 @@ use crate::channel::DescribeChannel;
 use crate::connection::GetOwner;
 use crate::directories::{Directories, SLICE};
 use crate::directory::{Forwarded, IfAbsent, Registered};
+use crate::error::Refused;
 use crate::name::{ChannelName, ConnId, UserName};
 use crate::protocol::info::{ChannelInfo, Detail, Info, InfoOptions, Introduction, UserInfo};
 use crate::protocol::listing::Users;
@@ -17,19 +18,26 @@ use crate::user::DescribeUser;
 impl Broker {
     /// Describes these channels, or all channels if none are given. Channels that do not exist are
     /// left out.
-    pub async fn info(&self, channels: Option<Vec<ChannelName>>, options: &InfoOptions) -> Info {
+    ///
+    /// # Errors
+    /// Fails when Redis decides and cannot be reached.
+    pub async fn info(
+        &self,
+        channels: Option<Vec<ChannelName>>,
+        options: &InfoOptions,
+    ) -> Result<Info, Refused> {
         let mut names = match channels {
             Some(names) => names,
-            None => self.channel_names().await,
+            None => self.channel_names().await?,
         };
         let excluded: HashSet<_> = options.exclude_channels.iter().collect();
         names.retain(|name| !excluded.contains(name));
-        let channels = self.channel_infos(names, options.detail()).await;
+        let channels = self.channel_infos(names, options.detail()).await?;
         let users = Users::of(
             channels.values().map(|channel| &channel.users),
             options.return_public_state,
         );
-        Info { channels, users }
+        Ok(Info { channels, users })
     }
 
     /// Returns the user who owns a connection; `None` if the connection is not open.
@@ -64,45 +72,48 @@ impl Broker {
         &self,
         names: Vec<ChannelName>,
         detail: Detail,
-    ) -> BTreeMap<ChannelName, ChannelInfo> {
+    ) -> Result<BTreeMap<ChannelName, ChannelInfo>, Refused> {
         let mut infos = BTreeMap::new();
         for slice in names.chunks(SLICE) {
-            let slice = &self.prepare_channels(slice.to_vec()).await;
+            let slice = &self.prepare_channels(slice.to_vec()).await?;
             let answers = self.channels.ask_all(slice, || DescribeChannel(detail));
             infos.extend(answers.await.map(|info| (info.name.clone(), *info)));
         }
-        infos
+        Ok(infos)
     }
 
-    pub(super) async fn user_infos(&self, names: Vec<UserName>) -> Vec<UserInfo> {
+    pub(super) async fn user_infos(&self, names: Vec<UserName>) -> Result<Vec<UserInfo>, Refused> {
         match &self.cluster {
             Some(cluster) => cluster.user_infos(names).await,
-            None => gather(&self.users, names, || DescribeUser).await,
+            None => Ok(gather(&self.users, names, || DescribeUser).await),
         }
     }
 
     /// Returns the names of all channels.
-    pub(super) async fn channel_names(&self) -> Vec<ChannelName> {
+    pub(super) async fn channel_names(&self) -> Result<Vec<ChannelName>, Refused> {
         match &self.cluster {
-            Some(cluster) => cluster.names().await.unwrap_or_default().0,
-            None => self.channels.names().await,
+            Some(cluster) => Ok(cluster.names().await?.0),
+            None => Ok(self.channels.names().await),
         }
     }
 
     /// Returns the names of all users.
-    pub(super) async fn user_names(&self) -> Vec<UserName> {
+    pub(super) async fn user_names(&self) -> Result<Vec<UserName>, Refused> {
         match &self.cluster {
-            Some(cluster) => cluster.names().await.unwrap_or_default().1,
-            None => self.users.names().await,
+            Some(cluster) => Ok(cluster.names().await?.1),
+            None => Ok(self.users.names().await),
         }
     }
 
     /// Lets the actors of channels know what they are going to be asked about. Returns the names of
     /// those that exist.
-    pub(super) async fn prepare_channels(&self, names: Vec<ChannelName>) -> Vec<ChannelName> {
+    pub(super) async fn prepare_channels(
+        &self,
+        names: Vec<ChannelName>,
+    ) -> Result<Vec<ChannelName>, Refused> {
         match &self.cluster {
-            Some(cluster) => cluster.copy_channels(names).await.unwrap_or_default(),
-            None => names,
+            Some(cluster) => cluster.copy_channels(names).await,
+            None => Ok(names),
         }
     }
 }

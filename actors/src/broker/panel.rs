@@ -34,16 +34,20 @@ impl Broker {
 
     /// Returns the totals of the server with all channels and users, or with one page of each in
     /// the order of names.
-    pub async fn totals(&self, selection: Option<Selection>) -> Totals {
-        let (mut names, users) = join(self.channel_names(), self.user_names()).await;
+    ///
+    /// # Errors
+    /// Fails when Redis decides and cannot be reached.
+    pub async fn totals(&self, selection: Option<Selection>) -> Result<Totals, Refused> {
+        let (names, users) = join(self.channel_names(), self.user_names()).await;
+        let (mut names, users) = (names?, users?);
         let (total_channels, remembered_user_count) = (names.len(), users.len());
         if let Some(selection) = selection.clone() {
             names = page_of_names(names, selection).await.items;
         }
         let channels = self
             .channel_infos(names, InfoOptions::default().detail())
-            .await;
-        let mut users = self.user_infos(users).await;
+            .await?;
+        let mut users = self.user_infos(users).await?;
         users.retain(|user| !user.connections.is_empty());
         let (unique_user_count, total_connections) = (
             users.len(),
@@ -59,7 +63,7 @@ impl Broker {
             page_of_items(users, &selection).items
         });
         let users = sorted.await.unwrap_or_default();
-        Totals {
+        Ok(Totals {
             remembered_user_count,
             unique_user_count,
             total_connections,
@@ -68,12 +72,18 @@ impl Broker {
             total_unique_messages: self.counters().messages(),
             channels,
             users,
-        }
+        })
     }
 
     /// Returns a page of the list of channels.
-    pub async fn channel_page(&self, selection: Selection) -> Page<ChannelSummary> {
-        let names = self.channel_names().await;
+    ///
+    /// # Errors
+    /// Fails when Redis decides and cannot be reached.
+    pub async fn channel_page(
+        &self,
+        selection: Selection,
+    ) -> Result<Page<ChannelSummary>, Refused> {
+        let names = self.channel_names().await?;
         let by_what = |channel: &ChannelSummary, sort| match sort {
             Sort::Name => 0,
             Sort::Users => channel.users as u64,
@@ -82,15 +92,18 @@ impl Broker {
             Sort::LastActive => channel.last_active.micros(),
         };
         let gather = async |names| {
-            let names = self.prepare_channels(names).await;
-            gather(&self.channels, names, || SummarizeChannel).await
+            let names = self.prepare_channels(names).await?;
+            Ok(gather(&self.channels, names, || SummarizeChannel).await)
         };
         page(names, selection, gather, by_what).await
     }
 
     /// Returns a page of the list of users.
-    pub async fn user_page(&self, selection: Selection) -> Page<UserSummary> {
-        let names = self.user_names().await;
+    ///
+    /// # Errors
+    /// Fails when Redis decides and cannot be reached.
+    pub async fn user_page(&self, selection: Selection) -> Result<Page<UserSummary>, Refused> {
+        let names = self.user_names().await?;
         let by_what = |user: &UserSummary, sort| match sort {
             Sort::Name => 0,
             Sort::Users | Sort::Connections | Sort::Events => user.connections as u64,
@@ -98,26 +111,39 @@ impl Broker {
         };
         let gather = async |names| match &self.cluster {
             Some(cluster) => cluster.user_summaries(names).await,
-            None => gather(&self.users, names, || SummarizeUser).await,
+            None => Ok(gather(&self.users, names, || SummarizeUser).await),
         };
         page(names, selection, gather, by_what).await
     }
 
-    /// Returns everything that an operator may see of a channel.
-    pub async fn inspect_channel(&self, name: ChannelName) -> Option<ChannelDetail> {
-        let names = self.prepare_channels(vec![name]).await;
-        self.channels
-            .ask(names.into_iter().next()?, IfAbsent::Skip, InspectChannel)
-            .await
-            .map(|detail| *detail)
+    /// Returns everything that an operator may see of a channel; `None` if there is none of this
+    /// name.
+    ///
+    /// # Errors
+    /// Fails when Redis decides and cannot be reached.
+    pub async fn inspect_channel(
+        &self,
+        name: ChannelName,
+    ) -> Result<Option<ChannelDetail>, Refused> {
+        let Some(name) = self.prepare_channels(vec![name]).await?.pop() else {
+            return Ok(None);
+        };
+        let asked = self.channels.ask(name, IfAbsent::Skip, InspectChannel);
+        Ok(asked.await.map(|detail| *detail))
     }
 
-    /// Returns everything that an operator may see of a user.
-    pub async fn inspect_user(&self, name: UserName) -> Option<UserDetail> {
+    /// Returns everything that an operator may see of a user; `None` if there is no such user.
+    ///
+    /// # Errors
+    /// Fails when Redis decides and cannot be reached.
+    pub async fn inspect_user(&self, name: UserName) -> Result<Option<UserDetail>, Refused> {
         if let Some(cluster) = &self.cluster {
             return cluster.inspect_user(name).await;
         }
-        let mut detail = *self.users.ask(name, IfAbsent::Skip, InspectUser).await?;
+        let Some(detail) = self.users.ask(name, IfAbsent::Skip, InspectUser).await else {
+            return Ok(None);
+        };
+        let mut detail = *detail;
         let ask = |conn_id| self.connections.ask(conn_id, IfAbsent::Skip, GetActivity);
         let activities = join_all(
             detail
@@ -133,7 +159,7 @@ impl Broker {
                 connection.silent_secs = activity.silent.as_secs();
             }
         }
-        Some(detail)
+        Ok(Some(detail))
     }
 
     /// Unsubscribes all connections from a channel, and forgets the channel with its configuration,
@@ -170,19 +196,19 @@ impl Broker {
 async fn page<N, T>(
     names: Vec<N>,
     selection: Selection,
-    gather: impl AsyncFn(Vec<N>) -> Vec<T>,
+    gather: impl AsyncFn(Vec<N>) -> Result<Vec<T>, Refused>,
     by_what: impl Fn(&T, Sort) -> u64 + Send + 'static,
-) -> Page<T>
+) -> Result<Page<T>, Refused>
 where
     N: AsRef<str> + Ord + Send + 'static,
     T: Send + 'static,
 {
     if selection.sort == Sort::Name {
         let Page { matching, items } = page_of_names(names, selection).await;
-        return Page {
+        return Ok(Page {
             matching,
-            items: gather(items).await,
-        };
+            items: gather(items).await?,
+        });
     }
     let everybody = Selection {
         offset: 0,
@@ -190,13 +216,13 @@ where
         ..selection.clone()
     };
     let names = page_of_names(names, everybody).await.items;
-    let mut items = gather(names).await;
+    let mut items = gather(names).await?;
     let sorted = spawn_blocking(move || {
         // The sort is stable, so equal items stay in the order of names.
         items.sort_by_key(|item| std::cmp::Reverse(by_what(item, selection.sort)));
         page_of_items(items, &selection)
     });
-    sorted.await.unwrap_or_default()
+    Ok(sorted.await.unwrap_or_default())
 }
 
 /// Returns a function that says whether a name contains the searched text.

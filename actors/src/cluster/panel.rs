@@ -21,7 +21,7 @@ use crate::view::{ConnectionDetail, SHOWN, UserDetail, UserSummary};
 
 impl Cluster {
     /// Describes users, each with the connections that count as present.
-    pub(crate) async fn user_infos(&self, names: Vec<UserName>) -> Vec<UserInfo> {
+    pub(crate) async fn user_infos(&self, names: Vec<UserName>) -> Result<Vec<UserInfo>, Refused> {
         let info = |(name, user): (UserName, User<Bytes>)| {
             let present = user.connections.iter().filter(|(_, is_here)| **is_here);
             UserInfo {
@@ -31,43 +31,53 @@ impl Cluster {
                 connections: present.map(|(conn_id, _)| *conn_id).collect(),
             }
         };
-        self.users(names).await.into_iter().map(info).collect()
+        Ok(self.users(names).await?.into_iter().map(info).collect())
     }
 
     /// Returns users as lines of a list.
-    pub(crate) async fn user_summaries(&self, names: Vec<UserName>) -> Vec<UserSummary> {
+    pub(crate) async fn user_summaries(
+        &self,
+        names: Vec<UserName>,
+    ) -> Result<Vec<UserSummary>, Refused> {
         let summary = |(name, user): (UserName, User<Bytes>)| UserSummary {
             user: name,
             connections: user.connections.len(),
             state: state_of(&user).public_state().clone(),
             last_active: changed_at(&user),
         };
-        self.users(names).await.into_iter().map(summary).collect()
+        Ok(self.users(names).await?.into_iter().map(summary).collect())
     }
 
     /// Returns everything that an operator may see of a user. Only the node that answers for a
     /// connection knows its transport.
-    pub(crate) async fn inspect_user(&self, name: UserName) -> Option<UserDetail> {
-        let user = self.user(&name).await.ok().flatten()?;
+    pub(crate) async fn inspect_user(&self, name: UserName) -> Result<Option<UserDetail>, Refused> {
+        let Some(user) = self.user(&name).await? else {
+            return Ok(None);
+        };
         let state = state_of(&user);
         let shown = user.connections.iter().take(SHOWN);
         let connections = shown.map(|(conn_id, is_here)| self.inspect(*conn_id, *is_here));
-        Some(UserDetail {
+        let connections: Result<Vec<_>, _> = join_all(connections).await.into_iter().collect();
+        Ok(Some(UserDetail {
             user: name,
             uuid: id_of(&user),
             state: state.state().clone(),
             public_keys: state.public_keys().to_vec(),
             last_active: changed_at(&user),
             total_connections: user.connections.len(),
-            connections: join_all(connections).await,
-        })
+            connections: connections?,
+        }))
     }
 
-    async fn inspect(&self, conn_id: ConnId, is_present: bool) -> ConnectionDetail {
-        let record = self.record(conn_id).await.ok().flatten();
+    async fn inspect(
+        &self,
+        conn_id: ConnId,
+        is_present: bool,
+    ) -> Result<ConnectionDetail, Refused> {
+        let record = self.record(conn_id).await?;
         let asked = self.connections.ask(conn_id, IfAbsent::Skip, GetActivity);
         let activity = asked.await.unwrap_or_default();
-        ConnectionDetail {
+        Ok(ConnectionDetail {
             conn_id,
             channels: record
                 .as_ref()
@@ -78,28 +88,22 @@ impl Cluster {
             is_present,
             transport: activity.transport,
             silent_secs: activity.silent.as_secs(),
-        }
+        })
     }
 
     /// Looks up users. Those that do not exist are left out.
-    async fn users(&self, names: Vec<UserName>) -> Vec<(UserName, User<Bytes>)> {
+    async fn users(&self, names: Vec<UserName>) -> Result<Vec<(UserName, User<Bytes>)>, Refused> {
         let look_up = |name: &UserName| {
             let name = name.clone();
-            async {
-                let user = self.user(&name).await.ok().flatten()?;
-                Some((name, user))
-            }
+            async { Ok(self.user(&name).await?.map(|user| (name, user))) }
         };
         let mut users = Vec::with_capacity(names.len());
         for slice in names.chunks(SLICE) {
-            users.extend(
-                join_all(slice.iter().map(look_up))
-                    .await
-                    .into_iter()
-                    .flatten(),
-            );
+            for found in join_all(slice.iter().map(look_up)).await {
+                users.extend(found?);
+            }
         }
-        users
+        Ok(users)
     }
 
     /// Unsubscribes all connections from a channel, and forgets it. Returns whether it existed.
@@ -130,7 +134,8 @@ impl Cluster {
         let Some(info) = info else {
             return Ok(());
         };
-        for (_, user) in self.users(info.users.names().cloned().collect()).await {
+        let users = self.users(info.users.names().cloned().collect());
+        for (_, user) in users.await? {
             for conn_id in user.connections.into_keys() {
                 // A connection that has ended meanwhile has left as well.
                 let _ = self.unsubscribe(conn_id, vec![name.clone()]).await;

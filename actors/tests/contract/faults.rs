@@ -167,7 +167,8 @@ impl World {
                 .memory
                 .broker
                 .inspect_channel(channel_name(index))
-                .await;
+                .await
+                .unwrap();
             let end = detail.and_then(|detail| Some(detail.log.last()?.offset));
             ends.insert(name.clone(), end.unwrap_or_default());
         }

@@ -153,7 +153,7 @@ impl Side {
         let lost = clients.filter(|(_, client)| client.is_lost() && client.listens().is_none());
         let lost: Vec<_> = lost.map(|(connection, _)| conn_id(connection)).collect();
         for user in (0..USERS).filter(|_| !lost.is_empty()) {
-            let detail = self.broker.inspect_user(user_name(user)).await;
+            let detail = self.broker.inspect_user(user_name(user)).await.unwrap();
             let mut connections = detail.into_iter().flat_map(|detail| detail.connections);
             if connections.any(|its| its.is_present && lost.contains(&its.conn_id)) {
                 return true;
@@ -165,16 +165,22 @@ impl Side {
     /// Returns the information that the broker shows, and records the logs that exist.
     pub(crate) async fn read_shown(&mut self) -> Shown {
         let info = self.broker.info(None, &InfoOptions::default()).await;
-        let info = json!(info);
+        let info = json!(info.unwrap());
         let (mut channels, mut users) = (Vec::new(), Vec::new());
         for channel in 0..CHANNELS {
-            if let Some(detail) = self.broker.inspect_channel(channel_name(channel)).await {
+            if let Some(detail) = self
+                .broker
+                .inspect_channel(channel_name(channel))
+                .await
+                .unwrap()
+            {
                 self.note_log(detail.name.to_string(), detail.uuid);
                 channels.push(json!(detail));
             }
         }
         for user in 0..USERS {
-            if let Some(mut detail) = self.broker.inspect_user(user_name(user)).await {
+            let detail = self.broker.inspect_user(user_name(user)).await;
+            if let Some(mut detail) = detail.unwrap() {
                 self.note_log(format!("@{}", detail.user), detail.uuid);
                 detail
                     .connections
@@ -257,7 +263,7 @@ impl Side {
     pub(crate) async fn occupied_places(&self) -> BTreeSet<(usize, String)> {
         let mut places = BTreeSet::new();
         for user in 0..USERS {
-            let detail = self.broker.inspect_user(user_name(user)).await;
+            let detail = self.broker.inspect_user(user_name(user)).await.unwrap();
             for connection in detail.into_iter().flat_map(|detail| detail.connections) {
                 let index = (0..CONNECTIONS).find(|index| conn_id(*index) == connection.conn_id);
                 let index = index.unwrap();

@@ -206,7 +206,7 @@ impl Side {
                 };
                 let channels = (!channels.is_empty()).then(|| names(channels));
                 let info = broker.info(channels, &options).await;
-                self.ids.normalize(&json!(info).to_string())
+                self.ids.normalize(&json!(info.unwrap()).to_string())
             }
             Operation::Attach {
                 connection,

@@ -2,10 +2,14 @@
 
 use std::time::Duration;
 
+use futures_util::future::join_all;
+use reqwest::Method;
+use serde_json::json;
 use tokio::time::sleep;
 
 use super::Cluster;
 use super::load::Load;
+use crate::support::eventually;
 use crate::support::scale::scaled;
 
 /// Lets callers post at two nodes while faults happen. Then each client must have every message
@@ -56,4 +60,43 @@ async fn nothing_is_lost_when_connections_to_redis_are_killed() {
         load.wait_until_accepted().await;
     })
     .await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn what_cannot_be_read_is_refused_and_not_shown_as_empty() {
+    let cluster = Cluster::start(1, &[]);
+    let backend = cluster.backend(0);
+    let conn_id = backend.connect("alice", &["room"]).await;
+    let reads = [
+        (Method::POST, "/info"),
+        (Method::GET, "/admin/admin.json"),
+        (Method::POST, "/subscribe"),
+    ];
+    let read = async |(method, path): (Method, &str)| {
+        let body = json!({"conn_id": conn_id, "channels": ["room"]});
+        let body = if path == "/subscribe" {
+            body
+        } else {
+            json!({"info": {}})
+        };
+        backend.send(method, path, &body).await
+    };
+    let live = || backend.request(Method::GET, "/admin/live?view=channels");
+    let open = live().send().await.unwrap();
+    assert_eq!(open.status(), 200);
+    // The node finds out that Redis is away only after it has begun to read.
+    cluster.redis.signal("STOP");
+    for answer in join_all(reads.iter().cloned().map(read)).await {
+        assert_eq!(answer.status(), 503, "{}", answer.url());
+        assert_eq!(answer.headers()["retry-after"], "1", "{}", answer.url());
+    }
+    // The stream of a panel ends, and is not opened again before the view can be read.
+    open.text().await.unwrap();
+    assert_eq!(live().send().await.unwrap().status(), 503);
+    cluster.redis.signal("CONT");
+    let is_shown = async || {
+        let answer = read(reads[0].clone()).await;
+        answer.status() == 200 && answer.text().await.unwrap().contains("alice")
+    };
+    eventually("the channel is shown again", is_shown).await;
 }
