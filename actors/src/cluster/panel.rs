@@ -95,7 +95,10 @@ impl Cluster {
     async fn users(&self, names: Vec<UserName>) -> Result<Vec<(UserName, User<Bytes>)>, Refused> {
         let look_up = |name: &UserName| {
             let name = name.clone();
-            async { Ok(self.user(&name).await?.map(|user| (name, user))) }
+            async {
+                let found = self.user(&name).await?;
+                Ok::<_, Refused>(found.map(|user| (name, user)))
+            }
         };
         let mut users = Vec::with_capacity(names.len());
         for slice in names.chunks(SLICE) {

@@ -42,6 +42,14 @@ impl Cluster {
         }
     }
 
+    /// Returns those of the logs that exist.
+    pub(super) async fn existing(&self, logs: Vec<LogName>) -> Result<Vec<LogName>, Refused> {
+        match self.node.read(Call::Exist { logs }).await? {
+            Answer::Names { names, .. } => Ok(names),
+            _ => Err(Refused::TRY_AGAIN),
+        }
+    }
+
     /// Waits until this node has copies of those of the channels that exist, which may be asked
     /// then. Returns their names.
     pub(crate) async fn copy_channels(
@@ -49,12 +57,9 @@ impl Cluster {
         names: Vec<ChannelName>,
     ) -> Result<Vec<ChannelName>, Refused> {
         let logs = names.into_iter().map(LogName::Channel).collect();
-        let exist = self.node.read(Call::Exist { logs });
-        let (exist, caught_up) = join(exist, self.node.catch_up()).await;
+        let (exist, caught_up) = join(self.existing(logs), self.node.catch_up()).await;
         caught_up?;
-        let Answer::Names { names, .. } = exist? else {
-            return Err(Refused::TRY_AGAIN);
-        };
+        let names = exist?;
         let names = names.iter().filter_map(LogName::channel).cloned();
         let copy = |name: ChannelName| async {
             let asked = self.channels.ask(name.clone(), IfAbsent::Create, AwaitCopy);

@@ -68,6 +68,10 @@ impl Cluster {
 
     /// Edits or deletes a message in one log.
     async fn rewrite_in(&self, log: LogName, change: &Rewriting) -> Result<(), Refused> {
+        // Reading a log that does not exist would make it.
+        if self.existing(vec![log.clone()]).await?.is_empty() {
+            return Ok(());
+        }
         for _ in 0..ATTEMPTS {
             let FoundMessage { message, revision } = self.find(&log, change.id()).await;
             let offset = message.as_ref().map(|(offset, _)| *offset);

@@ -120,3 +120,24 @@ async fn the_newest_transport_of_a_connection_wins_at_whichever_node() {
     })
     .await;
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn an_edit_or_a_deletion_makes_no_channel() {
+    let cluster = Cluster::start(2, &[]);
+    let backend = cluster.backend(0);
+    backend.connect("alice", &["room"]).await;
+    let id = "0191d2f4-8a3b-7c1e-9f60-3b1c2d4e5f60";
+    for method in [Method::PATCH, Method::DELETE] {
+        let change = json!([{"uuid": id, "channel": "nowhere", "message": {}}]);
+        let answer = backend.send(method, "/message", &change).await;
+        assert_eq!(answer.status(), 200);
+    }
+    for node in 0..2 {
+        let info = cluster
+            .backend(node)
+            .post("/info", json!({"info": {}}))
+            .await;
+        let channels = info["channels"].as_object().unwrap();
+        assert_eq!(channels.keys().collect::<Vec<_>>(), ["room"]);
+    }
+}
