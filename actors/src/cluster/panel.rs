@@ -148,8 +148,9 @@ impl Cluster {
     }
 }
 
+/// Returns the id of a user, which stays the same when the state changes.
 fn id_of(user: &User<Bytes>) -> Uuid {
-    Uuid::from_u64_pair(user.version, 0)
+    Uuid::from_u64_pair(user.born, 0)
 }
 
 /// Returns when the state was set. Its version is never lower than the time in microseconds at

@@ -13,6 +13,7 @@ use channelstream_actors::protocol::config::ChannelConfig;
 use channelstream_actors::store::redis::encoding::Limits;
 
 use crate::mutation::Mutation;
+use crate::users::KeptUser;
 
 /// What is said to the scripts and by them, where messages, states and events are numbers.
 pub(crate) type Call = call::Call<u64>;
@@ -42,7 +43,7 @@ pub(crate) struct Redis {
     pub(crate) ended: BTreeSet<ConnId>,
     pub(crate) rosters: BTreeMap<(LogName, UserName), u32>,
     /// The version of the state of each user, and the state.
-    pub(crate) users: BTreeMap<UserName, (u64, u64)>,
+    pub(crate) users: BTreeMap<UserName, KeptUser>,
     pub(crate) seen: BTreeMap<NodeId, u64>,
     /// The calls that were refused because something had changed.
     pub(crate) refused: BTreeSet<(NodeId, u64)>,

@@ -8,6 +8,15 @@ use channelstream_actors::name::{LogName, UserName};
 use crate::content::Event;
 use crate::redis::{Answer, Fed, Redis};
 
+/// A user, as Redis keeps it.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub(crate) struct KeptUser {
+    pub(crate) version: u64,
+    /// The version of the first state.
+    born: u64,
+    state: u64,
+}
+
 impl Redis {
     pub(crate) fn set_user(
         &mut self,
@@ -16,13 +25,19 @@ impl Redis {
         state: u64,
         changed: Option<u64>,
     ) -> Answer {
-        let version = self.users.get(user).map_or(0, |(version, _)| *version);
+        let version = self.users.get(user).map_or(0, |user| user.version);
         if version != seen {
             return Answer::Changed;
         }
         self.numbers.versions += 1;
         let version = self.numbers.versions;
-        self.users.insert(user.clone(), (version, state));
+        let born = self.users.get(user).map_or(version, |user| user.born);
+        let kept = KeptUser {
+            version,
+            born,
+            state,
+        };
+        self.users.insert(user.clone(), kept);
         self.feed(Fed::User {
             user: user.clone(),
             version,
@@ -58,20 +73,25 @@ impl Redis {
     }
 
     pub(crate) fn look_up(&self, user: &UserName) -> Option<User<u64>> {
-        let (version, state) = *self.users.get(user)?;
+        let KeptUser {
+            version,
+            born,
+            state,
+        } = *self.users.get(user)?;
         let records = self.records.iter();
         let connections = records
             .filter(|(_, record)| record.user == *user)
             .map(|(conn_id, record)| (*conn_id, record.is_here));
         Some(User {
             version,
+            born,
             state,
             connections: connections.collect(),
         })
     }
 
     pub(crate) fn state_of(&self, user: &UserName) -> Option<u64> {
-        self.users.get(user).map(|(_, state)| *state)
+        self.users.get(user).map(|user| user.state)
     }
 
     /// Returns the users who are present in a channel.

@@ -141,3 +141,26 @@ async fn an_edit_or_a_deletion_makes_no_channel() {
         assert_eq!(channels.keys().collect::<Vec<_>>(), ["room"]);
     }
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn a_user_keeps_its_id_when_its_state_changes() {
+    let cluster = Cluster::start(2, &[]);
+    cluster.backend(0).connect("alice", &["room"]).await;
+    let shown = async |node: usize| {
+        let backend = cluster.backend(node);
+        let answer = backend.send(Method::GET, "/admin/admin.json", &Value::Null);
+        let numbers: Value = answer.await.json().await.unwrap();
+        let user = numbers["users"][0].clone();
+        assert_eq!(user["user"], "alice");
+        user
+    };
+    let before = shown(0).await;
+    let state = json!({"user": "alice", "user_state": {"status": "away"},
+        "state_public_keys": ["status"]});
+    cluster.backend(1).post("/user_state", state).await;
+    for node in 0..2 {
+        let after = shown(node).await;
+        assert_eq!(after["state"], json!({"status": "away"}));
+        assert_eq!(after["uuid"], before["uuid"]);
+    }
+}

@@ -176,6 +176,8 @@ pub struct Member<E> {
 pub struct User<E> {
     /// The version of the state, which is higher than that of any state before it.
     pub version: u64,
+    /// The version of the first state. It tells the user from a former one with the same name.
+    pub born: u64,
     /// The state.
     pub state: E,
     /// The connections, and whether each is present.

@@ -205,13 +205,14 @@ fn read_members(value: &Value) -> Readable<Vec<Member<Bytes>>> {
 }
 
 fn user(value: &Value) -> Readable<User<Bytes>> {
-    let [version, state, connections] = array(value)? else {
+    let [version, state, connections, born] = array(value)? else {
         return Err(unreadable(value));
     };
     let connections = pairs(connections)?;
     let connections = connections.map(|(id, here)| Ok((conn_id(id)?, text(here)? == "1")));
     Ok(User {
         version: number(version)?,
+        born: number(born)?,
         state: bytes(state)?,
         connections: connections.collect::<Readable<_>>()?,
     })

@@ -149,7 +149,7 @@ impl Pair {
     fn any_state(&mut self) -> Call {
         let user = self.any_user();
         let known = self.model.users.get(&user);
-        let known = known.map_or(0, |(version, _)| *version);
+        let known = known.map_or(0, |user| user.version);
         let seen = if self.random.below(4) > 0 { known } else { 0 };
         let state = self.random.below(STATES as usize) as u64;
         let changed = self.random.below(STATES as usize) as u64;

@@ -221,6 +221,7 @@ fn member_with_number(member: Member<Bytes>) -> Member<u64> {
 fn user_with_number(user: User<Bytes>) -> User<u64> {
     User {
         version: user.version,
+        born: user.born,
         state: state_number(&user.state),
         connections: user.connections,
     }

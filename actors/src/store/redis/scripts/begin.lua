@@ -37,7 +37,8 @@
 --   k:KEY      the claim to make a call once, for five minutes
 --   i:ID:LOG   set for five minutes after a message was appended that must not be appended again
 --   e:CONN     set for two minutes after a connection has ended
---   u:USER     hash: a user: the version (v) of its state, and the state (s)
+--   u:USER     hash: a user: the version (v) of its state, the state (s), and the version of its
+--              first state (born)
 --   uc:USER    set: the connections of a user
 --   c:LOG      hash: a log: end, bytes (of the items in l:), hbytes (of those in h:), epoch, since
 --              (the term of the last write, and the latest loss then), conns (the number of records

@@ -8,6 +8,7 @@ if (run('HGET', key, 'v') or '0') ~= seen then
 end
 local version = text(run('INCR', root .. 'versions'))
 run('HSET', key, 'v', version, 's', state)
+run('HSETNX', key, 'born', version)
 if tonumber(run('HGET', root .. 'c:@' .. user, 'conns') or '0') == 0 then
   run('PEXPIRE', key, limit(USER_LIFETIME))
 end

@@ -1,9 +1,9 @@
 -- The users.
 
--- Returns the version of the state of a user, the state, and each connection with whether it is
--- present; nil if there is no such user.
+-- Returns the version of the state of a user, the state, each connection with whether it is
+-- present, and the version of the first state; nil if there is no such user.
 local function look_up(user)
-  local it = run('HMGET', root .. 'u:' .. user, 'v', 's')
+  local it = run('HMGET', root .. 'u:' .. user, 'v', 's', 'born')
   if not it[1] then
     return nil
   end
@@ -12,5 +12,5 @@ local function look_up(user)
     conns[#conns + 1] = conn
     conns[#conns + 1] = run('HGET', root .. 'n:' .. conn, 'here')
   end
-  return { it[1], it[2], conns }
+  return { it[1], it[2], conns, it[3] }
 end
