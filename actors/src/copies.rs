@@ -8,7 +8,7 @@ use uuid::Builder;
 use crate::core::channel::ChannelCore;
 use crate::core::cluster::answer::{Item, Loaded};
 use crate::core::entry::Entry;
-use crate::core::record::{ChannelRecord, UserRecord};
+use crate::core::record::{ChannelRecord, LogState, UserRecord};
 use crate::core::route::Route;
 use crate::core::user::UserCore;
 use crate::core::visible_state::VisibleState;
@@ -31,11 +31,11 @@ pub(crate) fn channel(name: &ChannelName, loaded: Loaded<Bytes>, limits: &Limits
         log: loaded.log,
         history_start: 0,
     };
-    let epoch = record.log.epoch;
+    let numbering = record.log.clone();
     let retention = limits.retention(limits.channel_frames);
-    let entries = entries(&log, epoch, loaded.entries);
+    let entries = entries(&log, &numbering, loaded.entries);
     let mut core = ChannelCore::restore(record, entries, retention, limits.history_bytes);
-    let message = |item: Item<Bytes>| Some((item.offset, entry(&log, epoch, &item).message?));
+    let message = |item: Item<Bytes>| Some((item.offset, entry(&log, &numbering, &item).message?));
     core.set_history(loaded.history.into_iter().filter_map(message));
     for member in loaded.members {
         let state = member.state.as_ref().and_then(state_of);
@@ -59,16 +59,17 @@ pub(crate) fn user(name: &UserName, loaded: Loaded<Bytes>, retention: Retention)
         last_active: moment(loaded.last_active),
         log: loaded.log,
     };
-    let entries = entries(&log, record.log.epoch, loaded.entries);
+    let entries = entries(&log, &record.log, loaded.entries);
     UserCore::restore(record, entries, retention)
 }
 
-fn entries(log: &LogName, epoch: Epoch, items: Vec<Item<Bytes>>) -> Vec<Entry> {
+fn entries(log: &LogName, numbering: &LogState, items: Vec<Item<Bytes>>) -> Vec<Entry> {
     let items = items.iter();
-    items.map(|item| entry(log, epoch, item)).collect()
+    items.map(|item| entry(log, numbering, item)).collect()
 }
 
-fn entry(log: &LogName, epoch: Epoch, item: &Item<Bytes>) -> Entry {
+fn entry(log: &LogName, numbering: &LogState, item: &Item<Bytes>) -> Entry {
+    let epoch = numbering.epoch_of(item.offset);
     entry_of(log, epoch, item, content_of(item))
 }
 
@@ -78,7 +79,7 @@ pub(crate) fn content_of(item: &Item<Bytes>) -> Content {
     read.unwrap_or(Content::Emptied)
 }
 
-/// Makes an entry from an item of a log and what the item says.
+/// Makes an entry from an item of a log that was appended in this epoch, and what the item says.
 pub(crate) fn entry_of(log: &LogName, epoch: Epoch, item: &Item<Bytes>, content: Content) -> Entry {
     let at = moment(item.at);
     let derived = MessageId::from(identity(epoch, item.offset));
@@ -172,7 +173,8 @@ fn log_unreadable(error: &NotReadable) {
     log::error!("Redis has something that this version cannot read: {error}");
 }
 
-/// Returns an id that is the same on all nodes: no two logs have the same epochs.
+/// Returns an id that is the same on all nodes and whenever the log is read: no two logs have the
+/// same epochs, and an entry has the epoch in which it was appended.
 fn identity(epoch: Epoch, offset: u64) -> uuid::Uuid {
     let mut bytes = [0; 16];
     let (first, last) = bytes.split_at_mut(8);

@@ -117,6 +117,13 @@ pub struct LogState {
 const REMEMBERED_EPOCHS: usize = 8;
 
 impl LogState {
+    /// Returns the epoch in which the entry at this offset was appended, if it is not so old that
+    /// the log has forgotten the epoch. Then it is the oldest one that the log remembers.
+    pub fn epoch_of(&self, offset: u64) -> Epoch {
+        let former = self.former.iter().find(|former| offset <= former.end);
+        former.map_or(self.epoch, |former| former.first)
+    }
+
     /// Begins `count` epochs, one after the other. This is needed because entries that were sent to
     /// clients after the present end of the log may be lost.
     pub fn begin_epochs(&mut self, count: u64) {
@@ -145,4 +152,27 @@ pub struct FormerEpochs {
     pub count: u64,
     /// The offset at which the epochs ended.
     pub end: u64,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_entry_has_the_epoch_in_which_it_was_appended() {
+        let former = |first: u64, end| FormerEpochs {
+            first: first.into(),
+            count: 1,
+            end,
+        };
+        // Entries 9 and 10 of the first epoch were lost, and nothing was appended in the second.
+        let log = LogState {
+            epoch: 7.into(),
+            former: vec![former(2, 8), former(4, 8), former(5, 12)],
+            start: 0,
+            end: 20,
+        };
+        let epochs = [1, 8, 9, 12, 13, 20].map(|offset| u64::from(log.epoch_of(offset)));
+        assert_eq!(epochs, [2, 2, 5, 5, 7, 7]);
+    }
 }

@@ -4,13 +4,14 @@ use std::time::Duration;
 
 use futures_util::future::join_all;
 use reqwest::Method;
-use serde_json::json;
+use serde_json::{Value, json};
 use tokio::time::sleep;
 
-use super::Cluster;
 use super::load::Load;
+use super::{Cluster, presence};
 use crate::support::eventually;
 use crate::support::scale::scaled;
+use crate::support::websocket::WebSocket;
 
 /// Lets callers post at two nodes while faults happen. Then each client must have every message
 /// that was accepted, and none twice without a mark.
@@ -99,4 +100,53 @@ async fn what_cannot_be_read_is_refused_and_not_shown_as_empty() {
         answer.status() == 200 && answer.text().await.unwrap().contains("alice")
     };
     eventually("the channel is shown again", is_shown).await;
+}
+
+/// Listens for a connection, and returns the id of the event that says that alice has come.
+async fn id_of_joined(cluster: &Cluster, node: usize, conn_id: &str) -> Value {
+    let address = &cluster.nodes[node].address;
+    let mut socket = WebSocket::open(address, conn_id).await.unwrap();
+    loop {
+        let events = socket.events(1, Duration::from_secs(10), Duration::ZERO);
+        let events = events.await;
+        assert!(!events.is_empty(), "nothing says that alice has come");
+        if let Some(joined) = events.iter().find(|event| event["user"] == "alice") {
+            return joined["uuid"].clone();
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn an_event_keeps_its_id_when_redis_has_started_again() {
+    let mut cluster = Cluster::start(2, &[]);
+    let redis = &cluster.redis;
+    redis.command(&["config", "set", "appendfsync", "always"]);
+    let backend = cluster.backend(0);
+    let configured = json!({"room": presence()});
+    backend.post("/channel_config", configured).await;
+    let bob = backend.connect("bob", &["room"]).await;
+    let late = [
+        backend.connect("carol", &["room"]).await,
+        backend.connect("dave", &["room"]).await,
+    ];
+    backend.connect("alice", &["room"]).await;
+    let before = id_of_joined(&cluster, 0, &bob).await;
+    cluster.redis.kill_and_start();
+    // The first entry after the start begins another epoch of the log.
+    let is_said = async || {
+        let said = backend.try_to_say("room", json!({"is": "new"})).await;
+        said.status() == 200
+    };
+    eventually("a message is accepted", is_said).await;
+    for (node, conn_id) in late.iter().enumerate() {
+        let backend = cluster.backend(node);
+        // A node notices with its first call that Redis has started again.
+        let body = json!({"info": {"channels": ["room"]}});
+        let is_taken = async || {
+            let taken = backend.send(Method::POST, "/info", &body).await;
+            taken.status() == 200
+        };
+        eventually("the node takes calls", is_taken).await;
+        assert_eq!(id_of_joined(&cluster, node, conn_id).await, before);
+    }
 }
