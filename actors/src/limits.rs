@@ -63,6 +63,8 @@ pub struct Limits {
     pub state_bytes: usize,
     /// The largest number of bytes that may be counted in memory; 0 means no limit.
     pub memory: usize,
+    /// The time between two beats of a node of a cluster. A node that leaves out five is dead.
+    pub beat: Duration,
     /// Whether clients may join, by themselves, the channels to which the application has
     /// subscribed their user before. This is no limit, but channels and users need it too.
     pub clients_join: bool,
@@ -151,6 +153,7 @@ impl Default for Limits {
             state_keys: 1000,
             state_bytes: 64 << 10,
             memory: 0,
+            beat: Duration::from_secs(2),
             clients_join: false,
         }
     }

@@ -19,21 +19,8 @@ use crate::core::cluster::call::{Call, NodeId, Turn};
 use crate::directory::IfAbsent;
 use crate::name::ConnId;
 
-/// The time between two beats.
-const BEAT_INTERVAL: Duration = Duration::from_secs(2);
-
-/// The time without a beat after which a node is dead.
-const DEAD_AFTER: Duration = Duration::from_secs(10);
-
-/// The least number of looks in this time.
+/// The number of beats that a dead node has left out, and the least number of looks in this time.
 const LOOKS: u32 = 5;
-
-/// The longest time between two looks. After a longer one, this node was away itself, and does not
-/// know whether others were.
-const LONGEST_PAUSE: Duration = Duration::from_secs(5);
-
-/// The time between two sweeps of what a dead node has left.
-const SWEEP_INTERVAL: Duration = Duration::from_secs(1);
 
 /// What is known of another node.
 struct Observed {
@@ -44,18 +31,29 @@ struct Observed {
 }
 
 /// Watches the beats of the nodes.
-#[derive(Default)]
 struct Watch {
+    /// The time between two beats.
+    beat: Duration,
     nodes: BTreeMap<NodeId, Observed>,
     last_look: Option<Instant>,
 }
 
 impl Watch {
+    fn new(beat: Duration) -> Self {
+        Self {
+            beat,
+            nodes: BTreeMap::new(),
+            last_look: None,
+        }
+    }
+
     /// Notes the beats of all nodes. Returns those that are dead, and whose clients need not be
     /// waited for.
     fn look(&mut self, own: NodeId, pulses: &BTreeMap<NodeId, Pulse>) -> BTreeSet<NodeId> {
         let now = Instant::now();
-        let was_away = self.last_look.is_some_and(|at| now - at > LONGEST_PAUSE);
+        // After a long pause this node was away itself, and does not know whether others were.
+        let longest_pause = self.beat * LOOKS / 2;
+        let was_away = self.last_look.is_some_and(|at| now - at > longest_pause);
         if was_away {
             self.nodes.clear();
         }
@@ -73,7 +71,8 @@ impl Watch {
                 (observed.beats, observed.since, observed.looks) = (beats, now, 0);
             }
             observed.looks += 1;
-            if observed.looks > LOOKS && now - observed.since >= DEAD_AFTER.max(away) {
+            let silence = (self.beat * LOOKS).max(away);
+            if observed.looks > LOOKS && now - observed.since >= silence {
                 dead.insert(*node);
             }
         }
@@ -89,7 +88,8 @@ impl Watch {
 impl Cluster {
     /// Beats, and declares nodes dead whose beats have stopped. Runs as long as the server runs.
     pub(super) async fn beat(&self) {
-        let mut watch = Watch::default();
+        let interval = self.common.limits().beat;
+        let mut watch = Watch::new(interval);
         let mut swept: BTreeSet<NodeId> = BTreeSet::new();
         loop {
             match self.node.make(Call::Beat).await {
@@ -115,7 +115,7 @@ impl Cluster {
                 Ok(_) => {}
                 Err(_) => watch.forget(),
             }
-            sleep(BEAT_INTERVAL).await;
+            sleep(interval).await;
         }
     }
 
@@ -134,7 +134,7 @@ impl Cluster {
                 Ok(Answer::Listed(listed)) => self.end_listed(&listed, leave, end).await,
                 Ok(_) | Err(_) => {}
             }
-            sleep(SWEEP_INTERVAL).await;
+            sleep(limits.beat / 2).await;
         }
     }
 
