@@ -7,7 +7,7 @@ use actix_web::http::StatusCode;
 use actix_web::http::header::{self, ContentType};
 use actix_web::{HttpResponse, HttpResponseBuilder, ResponseError};
 use channelstream_actors::broker::once::CallError;
-use channelstream_actors::error::{NotConnected, NotDone, Outcome, Refused};
+use channelstream_actors::error::{NotAttached, NotConnected, NotDone, Outcome, Refused};
 use channelstream_actors::limits::{LimitKind, LimitReached};
 use thiserror::Error;
 
@@ -342,6 +342,15 @@ impl CallError for ApiError {
 impl From<Refused> for ApiError {
     fn from(refused: Refused) -> Self {
         Self::Refused(refused)
+    }
+}
+
+impl From<NotAttached> for ApiError {
+    fn from(error: NotAttached) -> Self {
+        match error {
+            NotAttached::Unknown => Self::UnknownConnection,
+            NotAttached::Refused(refused) => refused.into(),
+        }
     }
 }
 

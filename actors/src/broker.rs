@@ -42,7 +42,7 @@ use crate::core::visible_state::{Values, size_of_values};
 use crate::counters::{Counted, Counters};
 use crate::directories::Directories;
 use crate::directory::{Forwarded, IfAbsent};
-use crate::error::{CloseReason, NotConnected, NotDone, Refused, Unknown};
+use crate::error::{CloseReason, NotAttached, NotConnected, NotDone, Refused, Unknown};
 use crate::ledger::Ledger;
 use crate::limits::Limits;
 use crate::memory::Memory;
@@ -256,21 +256,27 @@ impl Broker {
     }
 
     /// Returns whether a connection is open.
-    pub async fn knows_connection(&self, conn_id: ConnId) -> bool {
+    ///
+    /// # Errors
+    /// Fails when Redis decides and does not answer.
+    pub async fn knows_connection(&self, conn_id: ConnId) -> Result<bool, Refused> {
         if let Some(cluster) = &self.cluster {
-            return cluster.owner_of(conn_id).await.is_some();
+            return Ok(cluster.record(conn_id).await?.is_some());
         }
         let is_open = self.connections.ask(conn_id, IfAbsent::Skip, IsOpen);
-        is_open.await.unwrap_or(false)
+        Ok(is_open.await.unwrap_or(false))
     }
 
     /// Returns whether a user exists, connected or only remembered.
-    pub async fn knows_user(&self, user: UserName) -> bool {
+    ///
+    /// # Errors
+    /// Fails when Redis decides and does not answer.
+    pub async fn knows_user(&self, user: UserName) -> Result<bool, Refused> {
         if let Some(cluster) = &self.cluster {
-            return matches!(cluster.user(&user).await, Ok(Some(_)));
+            return Ok(cluster.user(&user).await?.is_some());
         }
         let exists = self.users.ask(user, IfAbsent::Skip, CheckExists);
-        exists.await.is_some()
+        Ok(exists.await.is_some())
     }
 
     /// Subscribes a connection to channels. Creates the channels that do not exist.
@@ -440,22 +446,22 @@ impl Broker {
     /// transports.
     ///
     /// # Errors
-    /// Fails when there is no such connection.
+    /// Fails when there is no such connection, or when the server cannot tell now whether there is.
     pub async fn attach(
         &self,
         conn_id: ConnId,
         outlet: Outlet,
         returning: Return,
-    ) -> Result<Attachment, Unknown> {
+    ) -> Result<Attachment, NotAttached> {
         let attach = AttachOutlet { outlet, returning };
         if let Some(cluster) = &self.cluster {
             let attached = cluster.connections.ask(conn_id, IfAbsent::Create, attach);
-            return attached.await.unwrap_or(Err(Unknown));
+            return attached.await.unwrap_or(Err(Refused::TRY_AGAIN.into()));
         }
         self.connections
             .ask(conn_id, IfAbsent::Skip, attach)
             .await
-            .unwrap_or(Err(Unknown))
+            .unwrap_or(Err(NotAttached::Unknown))
     }
 
     /// Ends a connection for good. Returns whether it was open.

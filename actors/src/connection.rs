@@ -29,7 +29,7 @@ use crate::core::cursor::Generation;
 use crate::core::record::ConnectionRecord;
 use crate::core::user::ConnectState;
 use crate::directory::{IfAbsent, Registered, Registration, impl_registered_handlers};
-use crate::error::{CloseReason, NotConnected, NotDone, Unknown};
+use crate::error::{CloseReason, NotAttached, NotConnected, NotDone};
 use crate::faults::{ActorKind, PanickedActor, is_panicking};
 use crate::memory::{CONNECTION_BYTES, HeldBytes, PLACE_BYTES};
 use crate::name::{ChannelName, ConnId, UserName};
@@ -98,7 +98,7 @@ pub(crate) struct GetActivity;
 /// Lets a transport listen. The newest transport of a connection wins. Sent by the broker for the
 /// transport. The answer comes when the transport is attached to all channels and to the user.
 #[derive(Message)]
-#[rtype(result = "Result<Attachment, Unknown>")]
+#[rtype(result = "Result<Attachment, NotAttached>")]
 pub(crate) struct AttachOutlet {
     pub(crate) outlet: Outlet,
     pub(crate) returning: Return,
@@ -391,7 +391,7 @@ impl Handler<GetActivity> for Connection {
 }
 
 impl Handler<AttachOutlet> for Connection {
-    type Result = ResponseActFuture<Self, Result<Attachment, Unknown>>;
+    type Result = ResponseActFuture<Self, Result<Attachment, NotAttached>>;
 
     fn handle(&mut self, attach: AttachOutlet, context: &mut Context<Self>) -> Self::Result {
         let AttachOutlet { outlet, returning } = attach;
@@ -408,7 +408,9 @@ impl Handler<AttachOutlet> for Connection {
             };
             self.add_transport(transport, context);
         }
-        self.answer_after(attached, |attached, _| attached.map_err(|_| Unknown))
+        self.answer_after(attached, |attached, _| {
+            attached.map_err(|_| NotAttached::Unknown)
+        })
     }
 }
 

@@ -138,6 +138,34 @@ impl From<Refused> for NotDone {
 #[error("no such connection or user")]
 pub struct Unknown;
 
+/// The reason why a transport was not attached to a connection.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum NotAttached {
+    /// There is no such connection. Its client has to connect again through the application.
+    Unknown,
+    /// The server cannot serve the connection now, and may not know whether it exists. Its client
+    /// may come back.
+    Refused(Refused),
+}
+
+impl NotAttached {
+    /// Returns the reason for which the transport is closed.
+    pub fn close_reason(self) -> CloseReason {
+        match self {
+            Self::Unknown => CloseReason::UnknownConnection,
+            Self::Refused(Refused { retry_after, .. }) => CloseReason::Restart {
+                wait: retry_after.as_secs(),
+            },
+        }
+    }
+}
+
+impl From<Refused> for NotAttached {
+    fn from(refused: Refused) -> Self {
+        Self::Refused(refused)
+    }
+}
+
 /// An error: the connection id belongs to another user.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
 #[error("connection id already in use")]

@@ -129,10 +129,11 @@ async fn resolve<T>(checked: Checked<T>, broker: &Broker) -> Result<T, ApiError>
     }
     for (field, lookup) in lookups {
         let (is_known, message) = match lookup {
-            Lookup::Connection(conn_id) => {
-                (broker.knows_connection(conn_id).await, unknown_connection())
-            }
-            Lookup::User(user) => (broker.knows_user(user).await, unknown_user()),
+            Lookup::Connection(conn_id) => (
+                broker.knows_connection(conn_id).await?,
+                unknown_connection(),
+            ),
+            Lookup::User(user) => (broker.knows_user(user).await?, unknown_user()),
         };
         if !is_known {
             errors.add(field, message);

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use actix::prelude::*;
 use actix_web::web::Data;
 use channelstream_actors::counters::Counted;
-use channelstream_actors::error::Unknown;
+use channelstream_actors::error::NotAttached;
 use channelstream_actors::name::ConnId;
 use channelstream_actors::outlet::{
     Attachment, AwaitCapacity, Batch, End, LastHeard, Outlet, Queue, Shut,
@@ -74,13 +74,13 @@ impl AttachedOutlet {
     /// The actor need not run yet. Messages that arrive before it runs wait in its mailbox.
     ///
     /// # Errors
-    /// Fails when the connection does not exist.
+    /// Fails when the connection does not exist, or cannot be served now.
     pub(super) async fn attach<A>(
         transport: Transport,
         request: ListenRequest,
         address: &Addr<A>,
         services: Data<Services>,
-    ) -> Result<Self, Unknown>
+    ) -> Result<Self, NotAttached>
     where
         A: OutletActor,
     {

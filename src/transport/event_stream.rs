@@ -17,7 +17,7 @@ use actix_web::body::{BodySize, MessageBody};
 use actix_web::web::Data;
 use actix_web::{HttpRequest, HttpResponse, get};
 use bytes::Bytes;
-use channelstream_actors::error::{CloseReason, Unknown};
+use channelstream_actors::error::CloseReason;
 use channelstream_actors::outlet::{AwaitCapacity, Batch, End, Queue, Shut};
 use channelstream_actors::protocol::event::Event;
 use channelstream_actors::transport::Transport;
@@ -85,8 +85,8 @@ pub(crate) async fn open(
     let outlet = match AttachedOutlet::attach(transport, listen, &address, services).await {
         Ok(outlet) => outlet,
         // The connection was closed because the server stops.
-        Err(Unknown) if lifecycle.is_draining() => return Ok(answer_closed(STOPPING)),
-        Err(Unknown) => return Err(ApiError::UnknownConnection),
+        Err(_) if lifecycle.is_draining() => return Ok(answer_closed(STOPPING)),
+        Err(error) => return Err(error.into()),
     };
     let (events, received) = mpsc::unbounded_channel();
     let body = StreamBody {

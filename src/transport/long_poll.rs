@@ -14,7 +14,7 @@ use actix_web::http::header;
 use actix_web::web::Data;
 use actix_web::{HttpRequest, HttpResponse, get};
 use bytestring::ByteString;
-use channelstream_actors::error::{CloseReason, Unknown};
+use channelstream_actors::error::CloseReason;
 use channelstream_actors::outlet::{AwaitCapacity, Batch, End, Presumed, Shut};
 use channelstream_actors::protocol::event::Event;
 use channelstream_actors::stepped_sleep::sleep_in_steps;
@@ -83,9 +83,7 @@ pub(crate) async fn listen(
     let context = Context::new();
     let address: Addr<LongPoll> = context.address();
     let transport = Transport::LongPoll;
-    let outlet = AttachedOutlet::attach(transport, listen, &address, services)
-        .await
-        .map_err(|Unknown| ApiError::UnknownConnection)?;
+    let outlet = AttachedOutlet::attach(transport, listen, &address, services).await?;
     let (answer, answered) = oneshot::channel();
     // If the client leaves while it waits, this future is dropped, and `response_end` with it.
     let response_end = ResponseEnd::new(address.recipient(), socket);

@@ -25,7 +25,7 @@ use actix_web::web::Data;
 use actix_web::{HttpRequest, HttpResponse, HttpResponseBuilder, get};
 use actix_web_actors::ws;
 use bytes::BytesMut;
-use channelstream_actors::error::{CloseReason, Unknown};
+use channelstream_actors::error::CloseReason;
 use channelstream_actors::protocol::event::Event;
 use channelstream_actors::transport::Transport;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -166,13 +166,10 @@ async fn attach(request: ListenRequest, services: Data<Services>) -> UpgradeOutc
     let lifecycle = services.lifecycle.clone();
     match AttachedOutlet::attach(transport, request, &address, services).await {
         Ok(outlet) => UpgradeOutcome::Attached(Box::new(AttachedWebSocket { context, outlet })),
-        Err(Unknown) => {
-            log::debug!("a websocket asked for an unknown connection");
-            UpgradeOutcome::Refused(if lifecycle.is_draining() {
-                STOPPING
-            } else {
-                CloseReason::UnknownConnection
-            })
+        Err(_) if lifecycle.is_draining() => UpgradeOutcome::Refused(STOPPING),
+        Err(error) => {
+            log::debug!("a websocket was not attached: {error:?}");
+            UpgradeOutcome::Refused(error.close_reason())
         }
     }
 }

@@ -11,6 +11,7 @@ mod nodes;
 mod order;
 mod replicas;
 mod tls;
+mod turns;
 
 use std::time::Duration;
 

@@ -27,7 +27,7 @@ use crate::core::cluster::session::Session;
 use crate::core::cursor::Generation;
 use crate::directories::Directories;
 use crate::directory::{Registered, Registration, impl_registered_handlers};
-use crate::error::{CloseReason, Unknown};
+use crate::error::{CloseReason, NotAttached, Refused};
 use crate::memory::{CONNECTION_BYTES, HeldBytes};
 use crate::name::{ConnId, LogName};
 use crate::outlet::{Attachment, Progress, Stage};
@@ -280,14 +280,16 @@ impl Handler<HearFeed> for ServedConnection {
 }
 
 impl Handler<AttachOutlet> for ServedConnection {
-    type Result = ResponseFuture<Result<Attachment, Unknown>>;
+    type Result = ResponseFuture<Result<Attachment, NotAttached>>;
 
     fn handle(&mut self, attach: AttachOutlet, context: &mut Context<Self>) -> Self::Result {
         let (reply, attached) = oneshot::channel();
         if self.suspension.is_none() {
             self.take_turn(attach, reply, context);
         }
-        Box::pin(async { attached.await.unwrap_or(Err(Unknown)) })
+        // Without an answer the server stops.
+        let stops = Err(Refused::TRY_AGAIN.into());
+        Box::pin(async move { attached.await.unwrap_or(stops) })
     }
 }
 

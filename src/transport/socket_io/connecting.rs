@@ -5,7 +5,7 @@ use std::sync::Arc;
 use actix::prelude::*;
 use actix_web::web::Data;
 use channelstream_actors::core::user::ConnectState;
-use channelstream_actors::error::{CloseReason, Unknown};
+use channelstream_actors::error::{CloseReason, NotAttached};
 use channelstream_actors::list::{Namespace, SocketIoForm};
 use channelstream_actors::name::{ConnId, UserName};
 use channelstream_actors::position::Return;
@@ -49,6 +49,8 @@ enum Flaw {
     Signature,
     /// The user may not have one more connection.
     NotConnected(channelstream_actors::error::NotConnected),
+    /// The connection that it names does not exist, or cannot be served now.
+    NotAttached(NotAttached),
 }
 
 /// The reason why a client could not connect.
@@ -94,7 +96,7 @@ impl NewClient {
         let returning = identification.returning(conn_id);
         let attached = self.attach(facts, returning, transport, socket, address);
         let outlet =
-            (attached.await).map_err(|Unknown| self.refuse(name, &Flaw::UnknownConnection))?;
+            (attached.await).map_err(|error| self.refuse(name, &Flaw::NotAttached(error)))?;
         facts.continuity = outlet.continuity();
         let mut packets = vec![server_packets::connected(&facts, &self.sid)];
         if let Some(introduction) = self.services.broker.introduce(conn_id).await {
@@ -114,14 +116,14 @@ impl NewClient {
     /// Attaches the actor at `address` to the connection of a client whose session goes on.
     ///
     /// # Errors
-    /// Fails when the connection does not exist.
+    /// Fails when the connection does not exist, or cannot be served now.
     pub(super) async fn go_on(
         &mut self,
         facts: Facts,
         packets: Vec<String>,
         socket: Arc<SocketHandle>,
         address: &Addr<impl OutletActor>,
-    ) -> Result<ConnectedClient, Unknown> {
+    ) -> Result<ConnectedClient, NotAttached> {
         let returning = Return {
             continuity: facts.continuity,
             ..Return::default()
@@ -162,7 +164,8 @@ impl NewClient {
             return Err(Flaw::Signature);
         }
         let (broker, user) = (&self.services.broker, UserName::new(username));
-        if !broker.knows_user(user.clone()).await {
+        let is_known = broker.knows_user(user.clone()).await;
+        if !is_known.map_err(|error| Flaw::NotAttached(error.into()))? {
             return Err(Flaw::UnknownConnection);
         }
         // A connection that has ended, or that is another user's, is not named again.
@@ -188,12 +191,15 @@ impl NewClient {
 
     /// Returns the answer to a client that cannot connect to the namespace `name`.
     fn refuse(&self, name: &str, flaw: &Flaw) -> NotConnected {
-        let reason = self.reason_of_unknown();
+        let reason = match flaw {
+            Flaw::NotAttached(error) => self.reason_of(*error),
+            _ => self.reason_of(NotAttached::Unknown),
+        };
         if reason != CloseReason::UnknownConnection {
             return NotConnected::Closed(reason);
         }
         let message = match flaw {
-            Flaw::UnknownConnection => reason.reason().into_owned(),
+            Flaw::UnknownConnection | Flaw::NotAttached(_) => reason.reason().into_owned(),
             Flaw::Signature => WRONG_SIGNATURE.to_owned(),
             Flaw::NotConnected(error) => error.to_string(),
         };
@@ -201,19 +207,19 @@ impl NewClient {
         NotConnected::Refused(server_packets::refuse(name, &message, code))
     }
 
-    /// Returns the reason why a connection is unknown.
-    pub(super) fn reason_of_unknown(&self) -> CloseReason {
+    /// Returns the reason that a client is told whose transport was not attached.
+    pub(super) fn reason_of(&self, error: NotAttached) -> CloseReason {
         if self.services.lifecycle.is_draining() {
             STOPPING
         } else {
-            CloseReason::UnknownConnection
+            error.close_reason()
         }
     }
 
     /// Attaches the actor at `address` to the connection of a client.
     ///
     /// # Errors
-    /// Fails when the connection does not exist.
+    /// Fails when the connection does not exist, or cannot be served now.
     async fn attach(
         &mut self,
         Facts { conn_id, form, .. }: Facts,
@@ -221,10 +227,10 @@ impl NewClient {
         transport: Transport,
         socket: Arc<SocketHandle>,
         address: &Addr<impl OutletActor>,
-    ) -> Result<AttachedOutlet, Unknown> {
+    ) -> Result<AttachedOutlet, NotAttached> {
         // A failed attempt to attach would drop the guard, although the client stays.
-        if !self.services.broker.knows_connection(conn_id).await {
-            return Err(Unknown);
+        if !self.services.broker.knows_connection(conn_id).await? {
+            return Err(NotAttached::Unknown);
         }
         let listen = ListenRequest {
             conn_id,

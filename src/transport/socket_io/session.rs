@@ -221,14 +221,17 @@ impl Session {
         let context = Context::new();
         let (socket, address) = (self.socket.clone(), context.address());
         let going_on = self.client.go_on(facts, packets, socket, &address);
-        let Ok(client) = going_on.await else {
-            let reason = self.client.reason_of_unknown();
-            let packets = server_packets::goodbye(facts.form.namespace, reason);
-            return Err(Ended::Closed(
-                packets,
-                reason.code(),
-                reason.reason().into(),
-            ));
+        let client = match going_on.await {
+            Ok(client) => client,
+            Err(error) => {
+                let reason = self.client.reason_of(error);
+                let packets = server_packets::goodbye(facts.form.namespace, reason);
+                return Err(Ended::Closed(
+                    packets,
+                    reason.code(),
+                    reason.reason().into(),
+                ));
+            }
         };
         Ok(Some(Attached { context, client }))
     }

@@ -10,7 +10,7 @@ use crate::common::Common;
 use crate::core::cluster::call::Read;
 use crate::core::cluster::session::Session;
 use crate::core::cursor::Generation;
-use crate::error::{CloseReason, Unknown};
+use crate::error::{CloseReason, NotAttached};
 use crate::name::LogName;
 use crate::outlet::{Attachment, Outlet, Socket, Trail};
 use crate::position::{Epoch, Position, Report};
@@ -70,7 +70,7 @@ pub(super) struct Listening {
 }
 
 /// The sender for the attachment of a transport.
-pub(super) type Waiter = oneshot::Sender<Result<Attachment, Unknown>>;
+pub(super) type Waiter = oneshot::Sender<Result<Attachment, NotAttached>>;
 
 /// A log to which a transport is to be attached.
 pub(super) struct Step {

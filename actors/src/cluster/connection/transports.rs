@@ -16,7 +16,7 @@ use crate::core::cluster::session::Session;
 use crate::core::cursor::Generation;
 use crate::delivery::{AttachAt, Began, FindEpochs};
 use crate::directory::IfAbsent;
-use crate::error::{CloseReason, Refused, Unknown};
+use crate::error::{CloseReason, NotAttached, Refused};
 use crate::following::AwaitCopy;
 use crate::name::LogName;
 use crate::outlet::{Attachment, Socket};
@@ -129,9 +129,15 @@ impl ServedConnection {
                 new,
                 fed,
             }) => (record, ends, new, fed),
-            // An error means that the client has gone.
-            _ => {
-                reply.send(Err(Unknown)).ok();
+            other => {
+                let reason = match other {
+                    Ok(Answer::Unknown) => NotAttached::Unknown,
+                    // The connection may well exist, so its client must not start anew.
+                    Ok(_) => Refused::TRY_AGAIN.into(),
+                    Err(refused) => refused.into(),
+                };
+                // An error means that the client has gone.
+                reply.send(Err(reason)).ok();
                 return;
             }
         };
