@@ -18,7 +18,7 @@ use std::time::Duration;
 
 use channelstream_actors::core::cursor::{Beginning, Claim, Cursor, Generation, Next};
 use channelstream_actors::core::entry::{Entry, Record};
-use channelstream_actors::core::log::Log;
+use channelstream_actors::core::log::{Located, Log};
 #[cfg(debug_assertions)]
 use channelstream_actors::core::planted::{Fault, plant};
 use channelstream_actors::core::route::Route;
@@ -531,4 +531,49 @@ fn a_gap_at_the_beginning_of_a_log_is_told_until_the_client_has_read_it() {
     };
     assert!(cursor.begin(beginning, &log));
     assert_eq!(cursor.next(&log), Next::UpToDate);
+}
+
+#[test]
+fn what_comes_again_after_a_log_went_back_twice_is_marked() {
+    let mut world = World::new(10, 10, 10);
+    let mut cursor = Cursor::at_end(&world.log);
+    let beginning = Beginning {
+        generation: Generation::default().next(),
+        claim: Claim::Nothing,
+        missed_up_to: 0,
+        frames: 10,
+    };
+    assert!(cursor.begin(beginning, &world.log));
+    for _ in 0..4 {
+        world.publish(&Route::open(), true);
+    }
+    cursor.sent(4);
+    // The log went back behind its second entry, and went on, before it was read anew.
+    cursor.relocate(Some(Located::Beyond(2)), &world.log);
+    assert!(matches!(cursor.next(&world.log), Next::Gap { last: 2, .. }));
+    cursor.sent(2);
+    let (after, missed_up_to) = (2, 4);
+    let entries = Next::Entries {
+        after,
+        missed_up_to,
+    };
+    assert_eq!(cursor.next(&world.log), entries);
+    cursor.sent(4);
+    // It went back to the same copy again, so it does not know the epoch in between.
+    cursor.relocate(None, &world.log);
+    let begins = world.log.oldest_position();
+    assert!(matches!(cursor.next(&world.log), Next::Gap { last, .. } if last == begins));
+    cursor.sent(begins);
+    let entries = Next::Entries {
+        after: begins,
+        missed_up_to,
+    };
+    assert_eq!(cursor.next(&world.log), entries);
+    cursor.sent(4);
+    world.publish(&Route::open(), true);
+    let live = Next::Entries {
+        after: 4,
+        missed_up_to: 0,
+    };
+    assert_eq!(cursor.next(&world.log), live);
 }

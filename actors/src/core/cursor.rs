@@ -265,7 +265,8 @@ impl Cursor {
 
     /// Moves the cursor into another epoch of the log, in which its position means this. If entries
     /// were lost that the client has read, it goes back behind the entries that are left, and the
-    /// client is told of a gap.
+    /// client is told of a gap. If it is not known which of them the client has read, all of them
+    /// come again. Everything that the log has by then is marked as caught up.
     pub fn relocate(&mut self, located: Option<Located>, log: &Log) {
         let (end, is_lost) = match located {
             Some(Located::Here(_) | Located::Before(_)) => (log.end(), false),
@@ -281,6 +282,9 @@ impl Cursor {
             self.gap_end = self.position;
             self.attached = self.position;
             self.sent = self.position;
+            self.missed_up_to = log.end();
+        } else {
+            self.missed_up_to = self.missed_up_to.min(log.end());
         }
     }
 
