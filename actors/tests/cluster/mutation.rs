@@ -51,11 +51,13 @@ pub(crate) enum Mutation {
     RenewRejoins,
     /// A node uses a copy of a log that is ahead of the feed that it has read.
     AheadOfFeed,
+    /// Nobody watches the beats of a node that only records name.
+    UnwatchedNode,
 }
 
 impl Mutation {
     /// All faults.
-    pub(crate) const ALL: [Self; 24] = [
+    pub(crate) const ALL: [Self; 25] = [
         Self::NoSeen,
         Self::DeadMayCall,
         Self::TurnOfRecord,
@@ -80,5 +82,6 @@ impl Mutation {
         Self::PresumeAnswer,
         Self::RenewRejoins,
         Self::AheadOfFeed,
+        Self::UnwatchedNode,
     ];
 }

@@ -166,7 +166,8 @@ impl World {
                 actions.push(Action::Beat { node });
             }
             for (of, id) in self.ids.iter().enumerate() {
-                if !self.is_beating(*id) && !self.redis.dead.contains(id) {
+                let is_dead = self.redis.dead.contains(id);
+                if !self.is_beating(*id) && !is_dead && self.is_watched(*id) {
                     actions.push(Action::Declare { node, dead: of });
                 }
                 if self.needs_sweep(node, *id) {
@@ -198,6 +199,12 @@ impl World {
     fn waits_for_clients(&self, of: NodeId) -> bool {
         self.redis.away.contains_key(&of)
             && self.clients.iter().any(|it| it.returns_from == Some(of))
+    }
+
+    /// Returns whether other nodes notice that a node does not beat. It has beaten, but Redis may
+    /// have lost this.
+    fn is_watched(&self, id: NodeId) -> bool {
+        !self.has_lost_data || self.redis.beats.contains_key(&id)
     }
 
     /// Returns whether connections name a dead node, or name this node although it does not know

@@ -9,6 +9,7 @@ mod lifetimes;
 mod many;
 mod node;
 mod numbers;
+mod renewals;
 mod scripts;
 mod server;
 mod users;

@@ -46,6 +46,7 @@ impl Redis {
             open: BTreeMap::new(),
         };
         self.records.insert(conn_id, record);
+        self.watch(node);
         self.ended.remove(&conn_id);
         self.set_here(conn_id, true, false);
         Answer::Connected {
@@ -129,6 +130,7 @@ impl Redis {
         let turn = self.next_turn(conn_id);
         let dead = self.dead.clone();
         let record = self.records.get_mut(&conn_id).unwrap();
+        let is_moved = record.node != node;
         (record.turn, record.node) = (turn, node);
         if continuity != Some(record.continuity) {
             record.continuity = Continuity::from(turn.0);
@@ -136,6 +138,9 @@ impl Redis {
         record.open.retain(|_, node| !dead.contains(node));
         record.open.insert(turn, node);
         self.forget_changes(conn_id);
+        if is_moved {
+            self.watch(node);
+        }
         self.feed(Fed::Taken {
             conn_id,
             turn,
@@ -252,6 +257,8 @@ impl Redis {
             return Answer::Later(later);
         }
         let forgets_ends = self.is(Mutation::ForgetEnds);
+        let known = self.records.get(&conn_id);
+        let is_moved = known.is_none_or(|record| record.node != wanted.node);
         if !self.records.contains_key(&conn_id) {
             if self.ended.contains(&conn_id) && !forgets_ends {
                 return Answer::Unknown;
@@ -262,6 +269,9 @@ impl Redis {
                 ..wanted.clone()
             };
             self.records.insert(conn_id, record);
+        }
+        if is_moved {
+            self.watch(wanted.node);
         }
         for name in wanted.read.keys() {
             self.touch(name);
@@ -306,6 +316,13 @@ impl Redis {
         Answer::Renewed {
             read,
             fed: self.fed(),
+        }
+    }
+
+    /// Notes that a record names a node, whose beats are watched from then on.
+    fn watch(&mut self, node: NodeId) {
+        if !self.is(Mutation::UnwatchedNode) {
+            self.beats.entry(node).or_default();
         }
     }
 

@@ -93,7 +93,7 @@ async fn channels_and_users_without_connections_are_forgotten() {
         .await
         .unwrap();
     left.sort();
-    let counters = ["f", "gen", "lives", "seen", "turns", "versions"];
+    let counters = ["beats", "f", "gen", "lives", "seen", "turns", "versions"];
     let mut expected: Vec<_> = counters.map(|name| format!("{{cs}}{name}")).to_vec();
     expected.push(format!("{{cs}}e:{conn_id}"));
     expected.sort();

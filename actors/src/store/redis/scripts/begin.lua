@@ -24,7 +24,8 @@
 --   seen       hash: node -> the number of its latest call, or 'gone' if it may not call any more
 --   x:NODE     set for ten minutes: the numbers of the calls that were refused because something
 --              had changed
---   beats      hash: node -> the number of its beats
+--   beats      hash: node -> the number of its beats. Each node that a record names is in it, also
+--              after a loss, so each node without beats is noticed
 --   logs       set: the logs. A log that has expired may still be in it
 --   n:CONN     hash: the record of a connection: user, node, turn, born, here ('1' or '0'), cont
 --              (the continuity),

@@ -7,7 +7,7 @@ end
 local turn = text(run('INCR', root .. 'turns'))
 run('HSET', key, 'user', user, 'node', node, 'turn', turn, 'born', turn, 'cont', turn,
   'here', '0')
-run('SADD', root .. 's:' .. node, conn)
+name_node(conn, node)
 run('SADD', root .. 'uc:' .. user, conn)
 run('DEL', root .. 'e:' .. conn)
 local it = { user = user, here = '0' }

@@ -158,11 +158,17 @@ local function set_here(conn, it, here, is_quiet)
   end
 end
 
+-- Notes that a record names a node, whose beats are watched from then on.
+local function name_node(conn, name)
+  run('SADD', root .. 's:' .. name, conn)
+  run('HSETNX', root .. 'beats', name, '0')
+end
+
 -- Names another node in a record.
 local function move(conn, it, to)
   if it.node ~= to then
     run('SREM', root .. 's:' .. (it.node or ''), conn)
-    run('SADD', root .. 's:' .. to, conn)
+    name_node(conn, to)
     run('HSET', root .. 'n:' .. conn, 'node', to)
     it.node = to
   end
