@@ -39,6 +39,9 @@ pub(crate) struct Redis {
     /// taken, and the entries of the feed that say so.
     pub(crate) left: BTreeMap<(ConnId, LogName), FeedId>,
     pub(crate) joined: BTreeMap<(ConnId, LogName), FeedId>,
+    /// The entries of the feed that say that the applications of connections were heard from since
+    /// their latest turns were taken.
+    pub(crate) heard: BTreeMap<ConnId, FeedId>,
     /// The connections that have ended lately.
     pub(crate) ended: BTreeSet<ConnId>,
     pub(crate) rosters: BTreeMap<(LogName, UserName), u32>,

@@ -114,6 +114,7 @@ impl Redis {
         let turn = record.turn;
         self.set_here(conn_id, true, false);
         self.feed(Fed::Heard { conn_id, turn });
+        self.heard.insert(conn_id, self.fed());
         Answer::Done
     }
 
@@ -308,7 +309,8 @@ impl Redis {
             *known = *position.max(known);
         }
         let (user, read) = (record.user.clone(), record.read.clone());
-        self.set_here(conn_id, wanted.is_here, is_quiet);
+        let was_heard = self.heard.get(&conn_id).is_some_and(|id| *id > heard);
+        self.set_here(conn_id, wanted.is_here || was_heard, is_quiet);
         self.tell(&former, &rosters);
         if user != former {
             self.tell(&user, &rosters);
@@ -330,5 +332,6 @@ impl Redis {
     fn forget_changes(&mut self, conn_id: ConnId) {
         self.left.retain(|(id, _), _| *id != conn_id);
         self.joined.retain(|(id, _), _| *id != conn_id);
+        self.heard.remove(&conn_id);
     }
 }

@@ -176,7 +176,9 @@ impl Session {
                 return self.stop();
             }
             (Call::Renew { record, .. }, Answer::Renewed { read, fed }) => {
-                (self.is_doubtful, self.is_here) = (false, record.is_here);
+                self.is_doubtful = false;
+                // The application may have been heard from since the call was made.
+                self.is_here |= record.is_here;
                 let mut effects = Vec::new();
                 for (log, place) in read {
                     if !self.left.has_left_after(log, *fed) {

@@ -68,3 +68,29 @@ async fn a_node_that_only_records_name_is_watched() {
     other.call(Call::End { conn_id, turn }).await;
     assert_eq!(beats(&mut other).await, [(NodeId(2), 2)]);
 }
+
+#[tokio::test]
+async fn a_renewal_does_not_make_absent_who_has_just_connected_again() {
+    let server = RedisServer::start();
+    let mut node = Caller::start(&server, Limits::default()).await;
+    let conn_id = ConnId::random();
+    let (record, fed) = connect(&mut node, conn_id).await;
+    let absent = Record {
+        is_here: false,
+        ..record.clone()
+    };
+    let turn = record.turn;
+    assert_eq!(node.call(Call::Leave { conn_id, turn }).await, Answer::Done);
+    assert_eq!(node.call(Call::Heard { conn_id }).await, Answer::Done);
+    let heard = match node.call(Call::Reach).await {
+        Answer::Reached(id) => id,
+        answer => panic!("{answer:?}"),
+    };
+    for (known, is_here) in [(fed, true), (heard, false)] {
+        renew(&mut node, conn_id, &absent, known).await;
+        let Answer::Known(now) = node.call(Call::LookUp { conn_id }).await else {
+            panic!("the record is gone")
+        };
+        assert_eq!(now.is_here, is_here, "{known:?}");
+    }
+}

@@ -33,7 +33,7 @@
 --              connection took its place in the log, o:TURN -> node,
 --              x:LOG -> the entry of the feed that says that the connection has left the channel,
 --              j:LOG -> the one that says that it was subscribed to it (both since the latest turn
---              was taken)
+--              was taken), heard: the one that says that its application was heard from (since then)
 --   s:NODE     set: the connections whose records name the node
 --   k:KEY      the claim to make a call once, for five minutes
 --   i:ID:LOG   set for five minutes after a message was appended that must not be appended again

@@ -6,5 +6,5 @@ if not it then
   return { 'unknown' }
 end
 set_here(conn, it, '1')
-feed('H', conn, 't', it.turn)
+run('HSET', root .. 'n:' .. conn, 'heard', feed('H', conn, 't', it.turn))
 return { 'done' }

@@ -24,6 +24,10 @@ for index = first, #ARGV, 2 do
     expire(ARGV[index])
   end
 end
+if it.heard and is_behind(it.heard, heard) then
+  -- The node does not know yet that its application was heard from.
+  here = '1'
+end
 set_here(conn, it, '0', true)
 for index = 15, first - 1, 2 do
   local name, joined = ARGV[index], it['j:' .. ARGV[index]]
