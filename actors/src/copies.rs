@@ -35,7 +35,10 @@ pub(crate) fn channel(name: &ChannelName, loaded: Loaded<Bytes>, limits: &Limits
     let retention = limits.retention(limits.channel_frames);
     let entries = entries(&log, &numbering, loaded.entries);
     let mut core = ChannelCore::restore(record, entries, retention, limits.history_bytes);
-    let message = |item: Item<Bytes>| Some((item.offset, entry(&log, &numbering, &item).message?));
+    let message = |item: Item<Bytes>| {
+        let message = entry(&log, &numbering, &item)?.message?;
+        Some((item.offset, message))
+    };
     core.set_history(loaded.history.into_iter().filter_map(message));
     for member in loaded.members {
         let state = member.state.as_ref().and_then(state_of);
@@ -63,20 +66,23 @@ pub(crate) fn user(name: &UserName, loaded: Loaded<Bytes>, retention: Retention)
     UserCore::restore(record, entries, retention)
 }
 
+/// Makes the entries that this version can read. A log begins behind the last one that it cannot.
 fn entries(log: &LogName, numbering: &LogState, items: Vec<Item<Bytes>>) -> Vec<Entry> {
     let items = items.iter();
-    items.map(|item| entry(log, numbering, item)).collect()
+    items
+        .filter_map(|item| entry(log, numbering, item))
+        .collect()
 }
 
-fn entry(log: &LogName, numbering: &LogState, item: &Item<Bytes>) -> Entry {
+fn entry(log: &LogName, numbering: &LogState, item: &Item<Bytes>) -> Option<Entry> {
     let epoch = numbering.epoch_of(item.offset);
-    entry_of(log, epoch, item, content_of(item))
+    Some(entry_of(log, epoch, item, content_of(item)?))
 }
 
-/// Reads what an item of a log says. Something that this version cannot read counts as emptied.
-pub(crate) fn content_of(item: &Item<Bytes>) -> Content {
-    let read = Content::read(&item.content).inspect_err(log_unreadable);
-    read.unwrap_or(Content::Emptied)
+/// Reads what an item of a log says; `None` if this version cannot.
+pub(crate) fn content_of(item: &Item<Bytes>) -> Option<Content> {
+    let read = Content::read(&item.content);
+    read.inspect_err(log_unreadable).ok()
 }
 
 /// Makes an entry from an item of a log that was appended in this epoch, and what the item says.

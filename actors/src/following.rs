@@ -150,7 +150,7 @@ pub(crate) trait FollowingActor: LogActor {
         match change {
             Change::Appended(epoch, item) => {
                 if following.follower.follow(id, (epoch, item.offset)) == Follow::Append {
-                    self.append(epoch, &item, context);
+                    self.append(id, epoch, &item, context);
                     if self.may_deliver() {
                         let (_, delivery) = self.parts();
                         let wakeup = delivery.defer();
@@ -169,9 +169,21 @@ pub(crate) trait FollowingActor: LogActor {
         self.load_if_needed(context);
     }
 
-    /// Appends an entry to the copy.
-    fn append(&mut self, epoch: Epoch, item: &Item<Bytes>, context: &mut Context<Self>) {
-        let content = copies::content_of(item);
+    /// Appends an entry to the copy. If this version cannot read it, the copy is made anew behind
+    /// it, and clients are told of a gap.
+    fn append(
+        &mut self,
+        id: FeedId,
+        epoch: Epoch,
+        item: &Item<Bytes>,
+        context: &mut Context<Self>,
+    ) {
+        let Some(content) = copies::content_of(item) else {
+            if let Some(following) = self.following() {
+                following.follower.distrust(id);
+            }
+            return;
+        };
         if matches!(content, Content::Edit(_) | Content::Deletion(_)) {
             // Entries before the change are delivered as they were then.
             self.catch_up(context);

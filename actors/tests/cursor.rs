@@ -577,3 +577,35 @@ fn what_comes_again_after_a_log_went_back_twice_is_marked() {
     };
     assert_eq!(cursor.next(&world.log), live);
 }
+
+#[test]
+fn entries_that_cannot_be_read_are_a_gap() {
+    let mut world = World::new(10, 10, 10);
+    let mut cursor = Cursor::at_end(&world.log);
+    let beginning = Beginning {
+        generation: Generation::default().next(),
+        claim: Claim::Nothing,
+        missed_up_to: 0,
+        frames: 10,
+    };
+    assert!(cursor.begin(beginning, &world.log));
+    world.publish(&Route::open(), true);
+    cursor.sent(1);
+    // The copy of the log begins behind an entry that its version does not know.
+    let mut state = world.log.state();
+    (state.start, state.end) = (3, 3);
+    let retention = Retention {
+        frames: 10,
+        length: 10,
+        bytes: usize::MAX,
+        age: Duration::from_secs(3600),
+    };
+    world.log = Log::restore(state, [], retention);
+    cursor.relocate(Some(Located::Here(1)), &world.log);
+    let Next::Gap { last, .. } = cursor.next(&world.log) else {
+        panic!("no gap: {:?}", cursor.next(&world.log))
+    };
+    assert_eq!(last, 3);
+    cursor.sent(last);
+    assert_eq!(cursor.next(&world.log), Next::UpToDate);
+}

@@ -85,7 +85,8 @@ impl Cluster {
                 let bound = limits.connections_of_user();
                 bound.check(count + 1).map_err(NotConnected::Limit)?;
             }
-            let mut state = known.map(state_of).unwrap_or_default();
+            let state = known.map(state_to_set).transpose();
+            let mut state = state.map_err(NotConnected::Refused)?.unwrap_or_default();
             let bounds = limits.state();
             let values = match known {
                 Some(_) => vec![&set.state],
@@ -206,7 +207,7 @@ impl Cluster {
     ) -> Result<StateChanged, NotDone> {
         for _ in 0..ATTEMPTS {
             let known = self.user(&user).await?.ok_or(Unknown)?;
-            let mut state = state_of(&known);
+            let mut state = state_to_set(&known)?;
             state.check(&[&values], self.common.limits().state())?;
             let (changed, has_new_keys) = state.set(values.clone(), public_keys.clone());
             let is_same = changed.is_empty() && !has_new_keys;
@@ -355,6 +356,15 @@ pub(super) fn channels_of(record: &Record) -> BTreeSet<ChannelName> {
 /// Returns the state of a user.
 pub(super) fn state_of(user: &User<Bytes>) -> VisibleState {
     copies::state_of(&user.state).unwrap_or_default()
+}
+
+/// Returns the state of a user that is about to be set.
+///
+/// # Errors
+/// Fails when another version has written the state and this one cannot read it. It must not be
+/// overwritten.
+fn state_to_set(user: &User<Bytes>) -> Result<VisibleState, Refused> {
+    copies::state_of(&user.state).ok_or(Refused::TRY_AGAIN)
 }
 
 fn subscriptions(all: BTreeSet<ChannelName>, mut changed: Vec<ChannelName>) -> Subscriptions {

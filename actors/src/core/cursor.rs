@@ -273,7 +273,10 @@ impl Cursor {
             Some(Located::Beyond(end)) => (end, true),
             None => (log.oldest_position(), true),
         };
-        self.position = self.position.min(end);
+        let oldest = log.oldest_position();
+        // Entries may also be gone because this version cannot read them.
+        let is_lost = is_lost || self.position.min(end) < oldest;
+        self.position = self.position.min(end).max(oldest);
         self.sent = self.sent.min(self.position);
         self.attached = self.attached.min(self.sent);
         if is_lost {

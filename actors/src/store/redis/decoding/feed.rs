@@ -33,7 +33,7 @@ pub fn feed(answer: &Value) -> Readable<Vec<(FeedId, Option<Fed<Bytes>>)>> {
 }
 
 /// Reads an entry of the feed. Returns `None` for the content of an entry that only a later version
-/// knows.
+/// knows, and that names no log. If it names one, the log is to be read anew.
 ///
 /// # Errors
 /// Returns what could not be read.
@@ -42,6 +42,17 @@ pub fn fed(entry: &Value) -> Readable<(FeedId, Option<Fed<Bytes>>)> {
         return Err(unreadable(entry));
     };
     let id = feed_id(text(id)?)?;
+    let content = content(entry, fields).or_else(|unreadable| {
+        log::error!("the feed has something that this version cannot read: {unreadable}");
+        let target = pairs(fields)?.next().map(|(_, target)| target);
+        let log = target.and_then(|target| log_name(target).ok());
+        Ok(log.map(|log| Fed::Forgotten { log }))
+    });
+    Ok((id, content?))
+}
+
+/// Reads what an entry says; `None` if it is of another kind.
+fn content(entry: &Value, fields: &Value) -> Readable<Option<Fed<Bytes>>> {
     let mut fields = pairs(fields)?;
     let mut next = || fields.next().ok_or_else(|| unreadable(entry));
     let (kind, target) = next()?;
@@ -109,7 +120,7 @@ pub fn fed(entry: &Value) -> Readable<(FeedId, Option<Fed<Bytes>>)> {
             conn_id: conn_id(target)?,
             turn: Turn(number(next()?.1)?),
         },
-        _ => return Ok((id, None)),
+        _ => return Err(unreadable(kind)),
     };
-    Ok((id, Some(content)))
+    Ok(Some(content))
 }

@@ -12,7 +12,7 @@ use crate::store::redis::resolver::error;
 pub(super) enum Unanswered {
     /// Redis refuses to write now, and nothing was done. Another connection does not help.
     Refused(RedisError),
-    /// The script has failed in the middle.
+    /// The script has failed in the middle, or its answer cannot be read.
     Failed,
     /// The call must be made again on another connection.
     Again(RedisError),
@@ -30,7 +30,11 @@ pub(super) fn read(
         Ok(value) => match decoding::answer(call, &value) {
             Ok(Answer::OtherTerm(_)) => Err(Unanswered::Again(error("another term has begun"))),
             Ok(answer) => Ok(answer),
-            Err(unreadable) => Err(Unanswered::Again(error(&unreadable.to_string()))),
+            // Another version has written it. The next attempt would fail as well.
+            Err(unreadable) => {
+                log::error!("Redis has something that this version cannot read: {unreadable}");
+                Err(Unanswered::Failed)
+            }
         },
         // Redis checks before a script begins whether it may write.
         Err(error) if matches!(error.code(), Some("OOM" | "MISCONF" | "NOREPLICAS")) => {
