@@ -12,6 +12,7 @@ mod order;
 mod replicas;
 mod tls;
 mod turns;
+mod versions;
 
 use std::time::Duration;
 
