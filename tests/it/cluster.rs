@@ -8,6 +8,7 @@ mod load;
 mod losses;
 mod lost_data;
 mod nodes;
+mod old_data;
 mod order;
 mod replicas;
 mod tls;

@@ -45,7 +45,7 @@ async fn lose_primary(cluster: &mut Cluster, replica: &Redis) {
     cluster.redis.kill();
     eventually("the replica is promoted", async || is_primary(replica)).await;
     let seen = load.stop(cluster).await;
-    seen.assert_losses_told();
+    seen.assert_losses_told(1);
     seen.assert_all_told_of_gap();
 }
 
@@ -65,7 +65,7 @@ async fn nodes_stay_at_the_promoted_replica_when_the_former_primary_wakes_up() {
     // Until a Sentinel tells it otherwise, it takes itself for the primary.
     cluster.redis.signal("CONT");
     load.wait_until_accepted().await;
-    load.stop(&cluster).await.assert_losses_told();
+    load.stop(&cluster).await.assert_losses_told(1);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]

@@ -69,6 +69,25 @@ impl Redis {
         self.process = run(&self.folder, self.port, &self.flags);
     }
 
+    /// Keeps a copy of the file, as it is now.
+    pub(crate) fn keep_copy(&self) {
+        self.run_in_folder("rm -rf copy && cp -r appendonlydir copy");
+    }
+
+    /// Kills the server, and starts it again from the copy of its file.
+    pub(crate) fn go_back(&mut self) {
+        self.kill();
+        self.run_in_folder("rm -rf appendonlydir && cp -r copy appendonlydir");
+        self.process = run(&self.folder, self.port, &self.flags);
+    }
+
+    fn run_in_folder(&self, command: &str) {
+        let mut shell = Command::new("sh");
+        shell.args(["-c", command]);
+        let status = shell.current_dir(self.folder.path(".")).status();
+        assert!(status.unwrap().success());
+    }
+
     /// Sends the server a signal.
     pub(crate) fn signal(&self, name: &str) {
         let command = format!("kill -{name} {}", self.process.id());
