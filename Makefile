@@ -24,7 +24,7 @@ run-cluster: .tools .redis .haproxy
 	cargo build --release --locked
 	packaging/run-cluster.sh
 
-test: .tools .browser .clock .promtool .redis .node .original .python .schemathesis .tutorials web-check
+test: .tools .browser .clock .promtool .redis .haproxy .node .original .python .schemathesis .tutorials web-check
 	cargo test --workspace --locked
 	cd clients/python && ../../$(PYTHON)/bin/mypy && ../../$(PYTHON)/bin/pytest -q
 

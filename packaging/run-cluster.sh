@@ -110,9 +110,6 @@ frontend http
 
 backend nodes
     balance roundrobin
-    # A Socket.IO client that polls must stay at its node.
-    stick-table type ip size 1k expire 1m
-    stick on src if { path_beg /socket.io/ }
     option httpchk GET /ready
     # A request that does not reach a node goes to another one.
     option redispatch 1

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use arc_swap::{ArcSwap, Guard};
 
 use crate::settings::Settings;
+use crate::signature::session_ids::SessionIds;
 use crate::signature::user_signature::UserSignatures;
 use crate::signature::verifier::SignatureVerifier;
 
@@ -17,6 +18,8 @@ pub struct CurrentSettings {
     pub verifier: SignatureVerifier,
     /// The check whether a page may listen as a user; `None` if no page may.
     pub user_signatures: Option<UserSignatures>,
+    /// Makes and checks the ids of sessions that nodes share.
+    pub session_ids: SessionIds,
 }
 
 impl CurrentSettings {
@@ -24,6 +27,7 @@ impl CurrentSettings {
         Self {
             verifier: SignatureVerifier::new(&settings),
             user_signatures: UserSignatures::new(&settings),
+            session_ids: SessionIds::new(&settings),
             settings,
         }
     }

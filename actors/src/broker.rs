@@ -16,6 +16,7 @@ mod panel;
 mod panics;
 mod restoring;
 mod room;
+pub mod shared_sessions;
 mod trimming;
 
 use std::collections::BTreeMap;

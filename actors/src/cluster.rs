@@ -5,18 +5,24 @@ mod claims;
 pub(crate) mod connection;
 pub(crate) mod feed;
 mod panel;
+pub(crate) mod polls;
 pub(crate) mod reading;
 pub(crate) mod subscribing;
 mod sweeping;
 pub(crate) mod writing;
 
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
+use actix::Addr;
+
 use self::connection::ServedConnection;
+use self::polls::Polls;
 use crate::channel::Channel;
 use crate::common::Common;
 use crate::core::cluster::call::Call;
 use crate::directories::Directories;
+use crate::error::Refused;
 use crate::store::redis::node::Node;
 use crate::user::User;
 
@@ -28,6 +34,8 @@ pub(crate) struct Cluster {
     pub(crate) channels: Directories<Channel>,
     pub(crate) users: Directories<User>,
     pub(crate) connections: Directories<ServedConnection>,
+    /// The polls that wait here; unset until the threads start.
+    polls: Arc<OnceLock<Addr<Polls>>>,
 }
 
 impl Cluster {
@@ -44,7 +52,16 @@ impl Cluster {
             channels,
             users,
             connections: Directories::default(),
+            polls: Arc::default(),
         }
+    }
+
+    /// Returns the actor that knows the polls of Socket.IO clients which wait here.
+    ///
+    /// # Errors
+    /// Fails before the threads have started.
+    pub(crate) fn polls(&self) -> Result<&Addr<Polls>, Refused> {
+        self.polls.get().ok_or(Refused::TRY_AGAIN)
     }
 
     /// Tells the other nodes that this one has stopped, and how long its clients may stay away.

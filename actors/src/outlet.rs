@@ -175,6 +175,11 @@ pub trait Socket: Send + Sync + std::fmt::Debug {
     fn cut(&self);
     /// Returns whether the client reset the socket before it had read everything.
     fn was_reset(&self) -> bool;
+    /// Returns whether the client may poll again after it has reset the socket. Otherwise its next
+    /// poll shows that it has read the last answer.
+    fn may_be_reset(&self) -> bool {
+        true
+    }
     /// Returns the number of bytes that the socket has taken since it was opened.
     fn written(&self) -> u64;
 }

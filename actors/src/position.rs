@@ -89,6 +89,18 @@ pub struct Return {
     pub last: Option<Position>,
     /// The continuity that the client was given.
     pub continuity: Option<Continuity>,
+    /// The session that goes on, if nodes share it. The transport is then not attached if another
+    /// one has listened since.
+    pub session: Option<Box<GoingOn>>,
+}
+
+/// A session of a Socket.IO client that goes on at any node.
+#[derive(Clone, Debug)]
+pub struct GoingOn {
+    /// The name of the session.
+    pub name: String,
+    /// Whether the client has read the answer to its last poll.
+    pub has_read: bool,
 }
 
 impl From<Option<Report>> for Return {

@@ -11,7 +11,9 @@
 //!   [`websocket`](super::websocket) with another dialect;
 //! - `polling`: the actor of a session whose client polls, with its `outbox` and its `answers`;
 //!   `session_table` finds it; `requests` are the GET and the POST of such a client, which send it
-//!   `messages`.
+//!   `messages`;
+//! - `shared`: the same if several nodes share their state. Then no actor keeps the session;
+//! - `polled`: either of the two, as a websocket sees it that goes on with it.
 
 mod answers;
 mod connecting;
@@ -20,12 +22,14 @@ mod membership;
 mod messages;
 mod outbox;
 pub(crate) mod packet;
+mod polled;
 mod polling;
 pub(super) mod reaction;
 pub(crate) mod requests;
 pub(super) mod server_packets;
 pub(super) mod session;
 mod session_table;
+mod shared;
 
 use std::time::Duration;
 

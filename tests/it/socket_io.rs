@@ -1,7 +1,7 @@
 //! Clients of the Socket.IO protocol over a websocket: what they are sent, what they confirm, and
 //! what becomes of bad packets. `polling` tests clients that poll, `recovery` clients that come
 //! back, `users` clients that listen as a user, and `programs` and `returning_programs` the
-//! official clients.
+//! official clients. `nodes` and `roaming` test clients whose requests go to several nodes.
 
 use std::time::{Duration, Instant};
 
@@ -19,11 +19,13 @@ use crate::support::server::Server;
 
 mod browser;
 mod flood;
+mod nodes;
 mod polling;
 mod program;
 mod programs;
 mod recovery;
 mod returning_programs;
+mod roaming;
 mod users;
 
 const TIMEOUT: Duration = Duration::from_secs(10);

@@ -2,6 +2,7 @@
 
 pub(crate) mod agreement;
 pub(crate) mod application;
+pub(crate) mod balancer;
 pub(crate) mod browser;
 pub(crate) mod client;
 pub(crate) mod discarding_client;

@@ -9,6 +9,7 @@ use tokio::time::sleep;
 
 use crate::cluster::Cluster;
 use crate::cluster::connection::{Abandon, ClusterNeeds, HearFeed};
+use crate::cluster::polls::{Polls, WakeAllPolls, WakePolls};
 use crate::core::cluster::answer::Answer;
 use crate::core::cluster::call::{Call, FeedId};
 use crate::core::cluster::fed::Fed;
@@ -61,6 +62,18 @@ impl Cluster {
         told.push(Box::pin(async { asked.await.unwrap_or_default() }));
     }
 
+    /// Tells the polls that wait here.
+    fn tell_polls<M>(&self, told: &mut Told, news: M)
+    where
+        M: Message<Result = ()> + Send + 'static,
+        Polls: Handler<M>,
+    {
+        if let Some(polls) = self.polls.get() {
+            let asked = polls.send(news);
+            told.push(Box::pin(async { asked.await.unwrap_or_default() }));
+        }
+    }
+
     fn hand_on(&self, told: &mut Told, id: FeedId, fed: Fed<Bytes>) {
         match fed {
             Fed::Appended { log, epoch, item } => {
@@ -79,6 +92,7 @@ impl Cluster {
                 let change = Change::Distrusted;
                 self.tell_log(told, log, FollowFeed { id, change });
             }
+            Fed::Told { session } => self.tell_polls(told, WakePolls(session)),
             // Nobody keeps a copy of a state. Channels are told by `Member`.
             Fed::User { .. } => {}
             Fed::Taken { conn_id, .. }
@@ -88,6 +102,7 @@ impl Cluster {
             | Fed::Heard { conn_id, .. }
             | Fed::Ended { conn_id, .. } => self.tell_connection(told, conn_id, id, fed),
             Fed::Fenced { .. } | Fed::Lost => {
+                self.tell_polls(told, WakeAllPolls);
                 let cluster = self.clone();
                 told.push(Box::pin(
                     async move { cluster.tell_everybody(id, &fed).await },
@@ -113,6 +128,8 @@ impl Cluster {
                 node: self.node.clone(),
             },
         );
+        let polls = || Polls::start_in_arbiter(arbiter, |_| Polls::default());
+        self.polls.get_or_init(polls);
         let cluster = self.clone();
         FeedActor::start_in_arbiter(arbiter, move |_| FeedActor::new(cluster));
         let cluster = self.clone();
@@ -220,6 +237,9 @@ impl Handler<News> for FeedActor {
                 log::warn!("the feed was trimmed before this node has read it");
                 cluster.node.counters().count_missed();
                 return Box::pin(async move {
+                    let mut told = Told::new();
+                    cluster.tell_polls(&mut told, WakeAllPolls);
+                    join_all(told).await;
                     let (term, number) = cluster.node.handed_on();
                     cluster.distrust_copies((term, number + 1)).await;
                     cluster.abandon_transports().await;

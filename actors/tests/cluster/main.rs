@@ -31,6 +31,7 @@ mod real;
 mod redis;
 mod scripts;
 mod search;
+mod sessions;
 mod setups;
 mod texts;
 mod trace;

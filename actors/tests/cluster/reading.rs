@@ -30,7 +30,7 @@ impl Node {
                 | Fed::Heard { conn_id, .. }
                 | Fed::Ended { conn_id, .. } => !self.knows(*conn_id),
                 Fed::Configured { .. } | Fed::Member { .. } | Fed::User { .. } => true,
-                Fed::Fenced { .. } | Fed::Lost | Fed::Reported { .. } => false,
+                Fed::Fenced { .. } | Fed::Lost | Fed::Reported { .. } | Fed::Told { .. } => false,
             };
             if !is_irrelevant {
                 break;

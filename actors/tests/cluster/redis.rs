@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use channelstream_actors::core::cluster::answer::{self, Listed, Pulse};
-use channelstream_actors::core::cluster::call::{self, FeedId, NodeId, Record, Term};
+use channelstream_actors::core::cluster::call::{self, FeedId, NodeId, Record, SessionName, Term};
 use channelstream_actors::core::cluster::fed;
 use channelstream_actors::core::record::FormerEpochs;
 use channelstream_actors::name::{ConnId, LogName, MessageId, UserName};
@@ -13,6 +13,7 @@ use channelstream_actors::protocol::config::ChannelConfig;
 use channelstream_actors::store::redis::encoding::Limits;
 
 use crate::mutation::Mutation;
+use crate::sessions::PollSession;
 use crate::users::KeptUser;
 
 /// What is said to the scripts and by them, where messages, states and events are numbers.
@@ -44,6 +45,8 @@ pub(crate) struct Redis {
     pub(crate) heard: BTreeMap<ConnId, FeedId>,
     /// The connections that have ended lately.
     pub(crate) ended: BTreeSet<ConnId>,
+    /// Those of them that the application has ended.
+    pub(crate) disconnected: BTreeSet<ConnId>,
     pub(crate) rosters: BTreeMap<(LogName, UserName), u32>,
     /// The version of the state of each user, and the state.
     pub(crate) users: BTreeMap<UserName, KeptUser>,
@@ -55,6 +58,9 @@ pub(crate) struct Redis {
     /// How long the clients of nodes may stay away that have stopped in order.
     pub(crate) away: BTreeMap<NodeId, Duration>,
     pub(crate) claims: BTreeMap<String, u64>,
+    /// The sessions of Socket.IO clients that poll, and the packets that wait for them.
+    pub(crate) sessions: BTreeMap<SessionName, PollSession>,
+    pub(crate) packets: BTreeMap<SessionName, Vec<u64>>,
     /// The messages that must not be appended again.
     pub(crate) once: BTreeSet<(MessageId, LogName)>,
     /// The feed. The numbers begin with 1 in each term.
@@ -174,7 +180,15 @@ impl Redis {
                 conn_id,
                 polls,
                 continuity,
-            } => self.take(node, *conn_id, *polls, *continuity),
+                session,
+            } => match self.goes_on(*conn_id, session.as_ref()) {
+                Some(refusal) => refusal,
+                None => {
+                    let taken = self.take(node, *conn_id, *polls, *continuity);
+                    self.note_turn(*conn_id, session.as_ref());
+                    taken
+                }
+            },
             Call::Break {
                 conn_id,
                 turn,
@@ -216,6 +230,16 @@ impl Redis {
                 }
                 Answer::Done
             }
+            Call::Hold { session, .. } => self.hold(session),
+            Call::Tell {
+                session, packets, ..
+            } => self.tell_session(session, packets),
+            Call::Keep {
+                session,
+                change,
+                packets,
+                ..
+            } => self.keep(session, change, packets),
             Call::Rewrite {
                 log,
                 offset,

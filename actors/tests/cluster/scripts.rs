@@ -48,6 +48,7 @@ impl Redis {
         self.records.insert(conn_id, record);
         self.watch(node);
         self.ended.remove(&conn_id);
+        self.disconnected.remove(&conn_id);
         self.set_here(conn_id, true, false);
         Answer::Connected {
             record: self.records[&conn_id].clone(),
@@ -240,6 +241,11 @@ impl Redis {
         self.records.remove(&conn_id);
         self.forget_changes(conn_id);
         self.ended.insert(conn_id);
+        if turn.is_none() {
+            self.disconnected.insert(conn_id);
+        } else {
+            self.disconnected.remove(&conn_id);
+        }
         self.feed(Fed::Ended {
             conn_id,
             turn: latest,

@@ -307,6 +307,7 @@ impl World {
                 conn_id,
                 polls: false,
                 continuity: None,
+                session: None,
             },
             purpose,
         ) {

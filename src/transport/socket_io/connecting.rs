@@ -8,7 +8,7 @@ use channelstream_actors::core::user::ConnectState;
 use channelstream_actors::error::{CloseReason, NotAttached};
 use channelstream_actors::list::{Namespace, SocketIoForm};
 use channelstream_actors::name::{ConnId, UserName};
-use channelstream_actors::position::Return;
+use channelstream_actors::position::{GoingOn, Return};
 use channelstream_actors::transport::Transport;
 use serde_json::Value;
 
@@ -113,19 +113,21 @@ impl NewClient {
         })
     }
 
-    /// Attaches the actor at `address` to the connection of a client whose session goes on.
+    /// Attaches the actor at `address` to the connection of a client whose session goes on. The
+    /// session is given if nodes share it.
     ///
     /// # Errors
     /// Fails when the connection does not exist, or cannot be served now.
     pub(super) async fn go_on(
         &mut self,
-        facts: Facts,
+        (facts, session): (Facts, Option<GoingOn>),
         packets: Vec<String>,
         socket: Arc<SocketHandle>,
         address: &Addr<impl OutletActor>,
     ) -> Result<ConnectedClient, NotAttached> {
         let returning = Return {
             continuity: facts.continuity,
+            session: session.map(Box::new),
             ..Return::default()
         };
         let attached = self.attach(facts, returning, Transport::SocketIo, socket, address);

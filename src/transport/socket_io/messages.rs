@@ -13,6 +13,7 @@ use crate::openapi::answers::SocketIoRefusal;
 use crate::transport::response_end::ResponseEnd;
 use crate::transport::socket_handle::SocketHandle;
 use crate::transport::socket_io::identification::{Facts, Identification};
+use crate::transport::socket_io::shared::session::SharedSession;
 
 /// The address of a session.
 pub(super) type SessionAddress = Recipient<ToSession>;
@@ -65,4 +66,6 @@ pub(super) struct TakenOver {
     pub(super) facts: Option<Facts>,
     /// The packets that wait for the client, except lists, which the log has too.
     pub(super) packets: Vec<String>,
+    /// The session, if nodes share it. It ends once the websocket listens.
+    pub(super) shared: Option<SharedSession>,
 }

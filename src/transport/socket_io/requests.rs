@@ -1,6 +1,8 @@
 //! The requests of Socket.IO clients: a GET begins a session by polling or by a websocket, polls,
 //! or takes a session over to a websocket; a POST brings the packets of a client that polls.
 
+use std::collections::VecDeque;
+
 use actix::prelude::*;
 use actix_web::http::header;
 use actix_web::web::{Bytes, Data};
@@ -27,9 +29,11 @@ use crate::transport::response_end::WholeBody;
 use crate::transport::socket_io::connecting::NewClient;
 use crate::transport::socket_io::identification::{Identification, OFFSETS, SIG, USERNAME};
 use crate::transport::socket_io::messages::{Packets, Poll, PollAnswer, SessionAddress, ToSession};
+use crate::transport::socket_io::polled::Polled;
 use crate::transport::socket_io::polling::PollingSession;
 use crate::transport::socket_io::session::{Beginning, Session};
 use crate::transport::socket_io::session_table::{Find, Register, SessionTable};
+use crate::transport::socket_io::shared::session::SharedSession;
 use crate::transport::socket_io::{SEPARATOR, encode_opening};
 use crate::transport::upgrade::{self, UpgradeOutcome, Upgrading};
 use crate::validation::parameters::{CONN_ID, Parameter, text};
@@ -191,7 +195,7 @@ pub(crate) async fn answer_get(
         }
         Kind::Polling => match query.sid {
             None => begin_polling(services, query.identification).await,
-            Some(sid) => poll(&request, sid).await,
+            Some(sid) => poll(&request, services, sid).await,
         },
     }
 }
@@ -210,27 +214,45 @@ pub(crate) async fn answer_post(
     if query.kind != Kind::Polling {
         return Err(ApiError::SocketIo(SocketIoRefusal::BAD_REQUEST));
     }
-    let session = find(sid).await?;
+    let session = find(sid, &services).await?;
+    let packets = split(body);
+    match session {
+        Polled::Here(session) => post_here(&session, packets).await?,
+        Polled::Shared(session) => match packets {
+            Some(packets) => session.take_packets(packets).await?,
+            None => session.refuse().await?,
+        },
+    }
+    Ok(response("text/html").body("ok"))
+}
+
+/// Returns the packets of a body. Returns `None` if it is not text, or has too many packets.
+fn split(body: Bytes) -> Option<VecDeque<ByteString>> {
     let separator = char::from(SEPARATOR);
-    let text = ByteString::try_from(body).ok();
-    let Some(text) = text.filter(|text| text.split(separator).count() <= MOST_PACKETS) else {
+    let text = ByteString::try_from(body).ok()?;
+    let packets = text.split(separator).map(|packet| text.slice_ref(packet));
+    let packets: VecDeque<_> = packets.take(MOST_PACKETS + 1).collect();
+    (packets.len() <= MOST_PACKETS).then_some(packets)
+}
+
+/// Passes packets on to the session that this server keeps.
+async fn post_here(
+    session: &SessionAddress,
+    packets: Option<VecDeque<ByteString>>,
+) -> Result<(), ApiError> {
+    let Some(packets) = packets else {
         // An error means that the session has ended.
         let _ = session.send(ToSession::EndByViolation).await;
         return Err(ApiError::SocketIo(SocketIoRefusal::BAD_REQUEST));
     };
     let (answer, answered) = oneshot::channel();
-    let packets = text.split(separator).map(|packet| text.slice_ref(packet));
-    let packets = Packets {
-        packets: packets.collect(),
-        answer,
-    };
+    let packets = Packets { packets, answer };
     // An error means that the session has ended, which `answered` notices too.
     let _ = session.send(ToSession::Packets(packets)).await;
     answered
         .await
         .unwrap_or(Err(SocketIoRefusal::UNKNOWN_SESSION))
-        .map_err(ApiError::SocketIo)?;
-    Ok(response("text/html").body("ok"))
+        .map_err(ApiError::SocketIo)
 }
 
 async fn open_websocket(
@@ -251,7 +273,10 @@ async fn open_websocket(
             None => Beginning::New,
             // The socket of an unknown session is opened and closed, since a client does not see
             // the status of an answer that opens no websocket.
-            Some(sid) => Beginning::Upgrade(find(sid).await.ok()),
+            Some(sid) => Beginning::Upgrade(match find(sid, &services).await {
+                Ok(session) if session.exists().await => Some(session),
+                _ => None,
+            }),
         };
         UpgradeOutcome::SocketIo(Box::new(Session {
             beginning,
@@ -277,6 +302,11 @@ async fn begin_polling(
     if services.lifecycle.is_draining() {
         return Err(ApiError::Stopping);
     }
+    services.broker.store().serves()?;
+    if let Some(sid) = SharedSession::begin(&identification, &services) {
+        let opening = encode_opening(&sid, &["websocket"], &services);
+        return Ok(packets_response().body(opening));
+    }
     let sid = new_sid();
     let opening = encode_opening(&sid, &["websocket"], &services);
     let context = Context::<PollingSession>::new();
@@ -292,15 +322,28 @@ async fn begin_polling(
 }
 
 /// Waits for the packets of a session.
-async fn poll(request: &HttpRequest, sid: String) -> Result<HttpResponse, ApiError> {
-    let session = find(sid).await?;
+async fn poll(
+    request: &HttpRequest,
+    services: Data<Services>,
+    sid: String,
+) -> Result<HttpResponse, ApiError> {
+    let session = find(sid, &services).await?;
     let socket = socket_of(request)?;
     socket.enable_probe();
+    let address_guard = request.extensions_mut().remove();
+    let session = match session {
+        Polled::Here(session) => session,
+        Polled::Shared(_) if services.lifecycle.is_draining() => return Err(ApiError::Stopping),
+        Polled::Shared(session) => {
+            let (packets, response_end) = session.poll(socket, address_guard).await?;
+            return Ok(packets_response().body(WholeBody::new(packets, response_end)));
+        }
+    };
     let (answer, answered) = oneshot::channel();
     let poll = Poll {
         answer,
         socket,
-        _address_guard: request.extensions_mut().remove(),
+        _address_guard: address_guard,
     };
     // An error means that the session has ended, which `answered` notices too.
     let _ = session.send(ToSession::Poll(poll)).await;
@@ -314,10 +357,19 @@ async fn poll(request: &HttpRequest, sid: String) -> Result<HttpResponse, ApiErr
     Ok(packets_response().body(WholeBody::new(packets, response_end)))
 }
 
-async fn find(sid: String) -> Result<SessionAddress, ApiError> {
+/// Finds the session with this id. A session that nodes share may be over.
+async fn find(sid: String, services: &Data<Services>) -> Result<Polled, ApiError> {
+    let unknown = ApiError::SocketIo(SocketIoRefusal::UNKNOWN_SESSION);
+    if services.broker.store().node_status().is_some() {
+        services.broker.store().serves()?;
+        let session = SharedSession::find(&sid, services);
+        return session
+            .map(|session| Polled::Shared(session.into()))
+            .ok_or(unknown);
+    }
     let session = SessionTable::from_registry().send(Find(sid)).await;
     let session = session.ok().flatten();
-    session.ok_or(ApiError::SocketIo(SocketIoRefusal::UNKNOWN_SESSION))
+    session.map(Polled::Here).ok_or(unknown)
 }
 
 fn new_sid() -> String {

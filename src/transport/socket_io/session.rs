@@ -13,7 +13,6 @@ use channelstream_actors::error::{CloseCode, CloseReason};
 use channelstream_actors::limits::LimitKind;
 use channelstream_actors::request::{RequestId, run_in_scope};
 use channelstream_actors::transport::Transport;
-use tokio::sync::oneshot;
 use tokio::time::{Instant, timeout, timeout_at};
 
 use crate::transport::client_frames::{ClientFrame, TOO_BIG_CODE};
@@ -23,7 +22,8 @@ use crate::transport::frame_rate::FrameRate;
 use crate::transport::server_frames;
 use crate::transport::socket_handle::SocketHandle;
 use crate::transport::socket_io::connecting::{ConnectedClient, NewClient, NotConnected};
-use crate::transport::socket_io::messages::{SessionAddress, TakenOver, ToSession};
+use crate::transport::socket_io::messages::TakenOver;
+use crate::transport::socket_io::polled::Polled;
 use crate::transport::socket_io::reaction::{Reaction, react};
 use crate::transport::socket_io::server_packets::{self, PING};
 use crate::transport::socket_io::{CONNECT_TIME, encode_opening, ping_timeout};
@@ -55,7 +55,7 @@ pub(super) enum Beginning {
     /// It begins a session.
     New,
     /// It may take over this session; `None` if the session does not exist.
-    Upgrade(Option<SessionAddress>),
+    Upgrade(Option<Polled>),
 }
 
 /// The end of a websocket before it became that of a connection.
@@ -142,19 +142,16 @@ impl Session {
     /// Waits until the client goes on with its session by this websocket.
     async fn wait_for_upgrade(
         &mut self,
-        session: &SessionAddress,
+        session: &Polled,
         io: &mut FrameIo,
     ) -> Result<TakenOver, Ended> {
         let close_grace = self.client.services.settings.close_grace;
         let asked = timeout(close_grace * PROBE_TIME, self.wait_for_request(session, io)).await;
         let asked = asked.unwrap_or_else(|_| Err(CloseReason::Idle.into()));
         let taken_over = match asked {
-            Ok(()) => take_over(session).await,
+            Ok(()) => session.take_over().await,
             Err(ended) => {
-                // An error means that the session has ended.
-                let _ = session
-                    .send(ToSession::NoteProbe { is_trying: false })
-                    .await;
+                session.note_probe(false).await;
                 return Err(ended);
             }
         };
@@ -162,15 +159,11 @@ impl Session {
     }
 
     /// Answers the probes of a client until it asks to go on by this websocket.
-    async fn wait_for_request(
-        &mut self,
-        session: &SessionAddress,
-        io: &mut FrameIo,
-    ) -> Result<(), Ended> {
+    async fn wait_for_request(&mut self, session: &Polled, io: &mut FrameIo) -> Result<(), Ended> {
         loop {
             let Ok(text) = timeout(SESSION_CHECK, self.next_text(io)).await else {
                 // Another websocket may have taken the session over.
-                if session.connected() {
+                if session.may_exist() {
                     continue;
                 }
                 return Err(Ended::closed(CloseCode::ProtocolError, UNKNOWN_SESSION));
@@ -181,9 +174,9 @@ impl Session {
                 Reaction::Upgrade => return Ok(()),
                 Reaction::Answer(packet) => {
                     io.push(server_packets::frame(&packet));
-                    // The message is in the mailbox before the next packet is read. An error means
-                    // that the session has ended, which `take_over` notices too.
-                    actix::spawn(session.send(ToSession::NoteProbe { is_trying: true }));
+                    // The client learns that the websocket works before its poll ends.
+                    let session = session.clone();
+                    actix::spawn(async move { session.note_probe(true).await });
                 }
                 Reaction::Nothing | Reaction::TakePong => {}
                 Reaction::End => return Err(Ended::ByClient),
@@ -209,6 +202,7 @@ impl Session {
             identification,
             facts,
             packets,
+            shared,
         } = session;
         self.client.sid = sid;
         self.client.identification = identification;
@@ -220,8 +214,17 @@ impl Session {
         };
         let context = Context::new();
         let (socket, address) = (self.socket.clone(), context.address());
-        let going_on = self.client.go_on(facts, packets, socket, &address);
-        let client = match going_on.await {
+        let going_on = shared.as_ref().map(|session| session.going_on(true));
+        let returning = (facts, going_on);
+        let client = self
+            .client
+            .go_on(returning, packets, socket, &address)
+            .await;
+        if let Some(session) = shared {
+            // An error means that the session expires by itself.
+            let _ = session.end(None).await;
+        }
+        let client = match client {
             Ok(client) => client,
             Err(error) => {
                 let reason = self.client.reason_of(error);
@@ -319,14 +322,6 @@ impl Session {
         }
         Ok(())
     }
-}
-
-/// Ends a session that goes on here. Returns `None` if it does not exist any more.
-async fn take_over(session: &SessionAddress) -> Option<TakenOver> {
-    let (reply, taken_over) = oneshot::channel();
-    // An error means that the session has ended, which `taken_over` notices too.
-    let _ = session.send(ToSession::TakeOver(reply)).await;
-    taken_over.await.ok()
 }
 
 /// Writes the frames that wait, and returns the next frame of the client. Nothing is read while

@@ -15,7 +15,7 @@ use crate::support::client::Backend;
 use crate::support::server::Server;
 
 /// The settings of the protocol's own tests: short times.
-const SHORT: [(&str, &str); 3] = [
+pub(super) const SHORT: [(&str, &str); 3] = [
     ("heartbeat-interval", "0.3"),
     ("wake-connections-after", "0.2"),
     ("gc-conns-after", "0.5"),
@@ -49,14 +49,14 @@ impl Poller {
     }
 
     /// Begins a session, and connects to the namespace `/` with this connection.
-    async fn connect(server: &Server, conn_id: &str) -> Self {
+    pub(super) async fn connect(server: &Server, conn_id: &str) -> Self {
         let (poller, packets) = Self::connect_and_read(server, conn_id).await;
         assert_eq!(packets.len(), 0, "{packets:?}");
         poller
     }
 
     /// Does the same, and returns the packets that came in the same answer.
-    async fn connect_and_read(server: &Server, conn_id: &str) -> (Self, Vec<String>) {
+    pub(super) async fn connect_and_read(server: &Server, conn_id: &str) -> (Self, Vec<String>) {
         let (poller, opening) = Self::open(server, "").await;
         let auth = json!({"conn_id": conn_id});
         poller.post(&format!("40{auth}")).await;
@@ -69,7 +69,16 @@ impl Poller {
         (poller, packets.split_off(2))
     }
 
-    async fn poll(&self) -> (StatusCode, String) {
+    /// Returns the same session at another node.
+    pub(super) fn at(&self, node: &Server) -> Self {
+        let (_, rest) = self.url.split_once("/socket.io/").unwrap();
+        Self {
+            http: reqwest::Client::new(),
+            url: format!("http://{}/socket.io/{rest}", node.address),
+        }
+    }
+
+    pub(super) async fn poll(&self) -> (StatusCode, String) {
         let answer = self.http.get(&self.url).timeout(TIMEOUT).send().await;
         let answer = answer.unwrap();
         let status = answer.status();
@@ -77,14 +86,14 @@ impl Poller {
     }
 
     /// Returns the packets of the next answer.
-    async fn packets(&self) -> Vec<String> {
+    pub(super) async fn packets(&self) -> Vec<String> {
         let (status, text) = self.poll().await;
         assert_eq!(status, StatusCode::OK, "{text}");
         text.split('\x1e').map(str::to_owned).collect()
     }
 
     /// Begins a poll, and returns the packets of its answer when they have come.
-    async fn begin_poll(&self) -> JoinHandle<Vec<String>> {
+    pub(super) async fn begin_poll(&self) -> JoinHandle<Vec<String>> {
         let client = self.clone();
         let waiting = tokio::spawn(async move { client.packets().await });
         sleep(Duration::from_millis(50)).await;
@@ -118,7 +127,7 @@ impl Poller {
         }
     }
 
-    async fn try_post(&self, body: &str) -> (StatusCode, String) {
+    pub(super) async fn try_post(&self, body: &str) -> (StatusCode, String) {
         let request = self.http.post(&self.url).body(body.to_owned());
         let answer = request.send().await.unwrap();
         let status = answer.status();
@@ -131,14 +140,14 @@ impl Poller {
     }
 
     /// Opens a websocket for this session.
-    async fn websocket(&self) -> Client {
+    pub(super) async fn websocket(&self) -> Client {
         let url = self.url.replace("http://", "ws://");
         let url = url.replace("transport=polling", "transport=websocket");
         Client(connect_async(url).await.unwrap().0)
     }
 
     /// Asserts that the session does not exist any more.
-    async fn assert_ended(&self) {
+    pub(super) async fn assert_ended(&self) {
         let (status, text) = self.poll().await;
         assert_eq!(status, StatusCode::BAD_REQUEST, "{text}");
         let refusal: Value = serde_json::from_str(&text).unwrap();
@@ -147,7 +156,7 @@ impl Poller {
 }
 
 /// Returns the events of the next list of a websocket, without other packets before it.
-async fn list_of(client: &mut Client) -> Vec<Value> {
+pub(super) async fn list_of(client: &mut Client) -> Vec<Value> {
     loop {
         let packet = client.next_packet().await;
         if packet.starts_with(r#"42["message""#) {

@@ -83,7 +83,8 @@ impl ServedConnection {
             .serving(number)
             .is_some_and(|serving| serving.polls_again);
         let was_read = async move {
-            let wait = if poll.is_same_socket || !polls_again {
+            let is_certain = poll.is_same_socket || !poll.socket.may_be_reset();
+            let wait = if is_certain || !polls_again {
                 Duration::ZERO
             } else {
                 RESET_DELAY

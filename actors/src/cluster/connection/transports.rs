@@ -49,7 +49,10 @@ impl ServedConnection {
         let (number, conn_id) = (self.latest, self.conn_id());
         let AttachOutlet { outlet, returning } = &attach;
         let tells = returning.read.is_some() || returning.last.is_some();
-        let polls = outlet.transport == Transport::LongPoll && !tells;
+        let polls = match &returning.session {
+            Some(session) => session.has_read,
+            None => outlet.transport == Transport::LongPoll && !tells,
+        };
         self.note_next_socket(&outlet.socket);
         let last_ended = self.servings.iter().rev().find(|it| !it.trail.is_empty());
         let trail = last_ended.map(|serving| serving.trail.clone());
@@ -58,6 +61,7 @@ impl ServedConnection {
             conn_id,
             polls,
             continuity: returning.continuity,
+            session: (returning.session.as_ref()).map(|session| session.name.clone()),
         };
         let node = self.needs.node.clone();
         let taken = async move {

@@ -33,7 +33,8 @@ pub enum Answer<E> {
     Known(Record),
     /// `LookUpUser`: the user.
     User(User<E>),
-    /// `SetUser`, `Rewrite`: the user or the log was changed by somebody else. Nothing was done.
+    /// `SetUser`, `Rewrite`, `Keep`: the user, the log or the session was changed by somebody else.
+    /// Nothing was done.
     Changed,
     /// `Forget`: a connection has a place in the log. Nothing was done.
     InUse,
@@ -78,6 +79,8 @@ pub enum Answer<E> {
     },
     /// `Load`: the log.
     Loaded(Loaded<E>),
+    /// `Hold`, `Tell`: the session.
+    Held(Held<E>),
 }
 
 impl<E> Answer<E> {
@@ -102,6 +105,35 @@ pub struct Pulse {
     pub beats: u64,
     /// How long its clients may stay away since it has stopped in order. Zero otherwise.
     pub away: Duration,
+}
+
+/// A session of a Socket.IO client that polls.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+pub struct Held<E> {
+    /// What the session is; `None` if its client has not connected to a namespace yet, or if the
+    /// session is over.
+    pub content: Option<E>,
+    /// The packets that waited, if they were asked for.
+    pub packets: Vec<E>,
+    /// The state of the session.
+    pub state: HeldState,
+    /// The time after which the session must be held again, in milliseconds.
+    pub wait: u64,
+}
+
+/// The state of a session of a Socket.IO client that polls.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+pub enum HeldState {
+    /// It goes on.
+    Open,
+    /// It goes on, and the client must be sent a ping now.
+    PingDue,
+    /// Another transport has listened for the connection since the last poll.
+    Replaced,
+    /// The application has ended the connection.
+    Disconnected,
+    /// It is over.
+    Over,
 }
 
 /// A connection that `List` names.

@@ -89,6 +89,9 @@ pub enum Call<E> {
         /// The continuity that the client brings. If it is not that of the record, another one
         /// begins.
         continuity: Option<Continuity>,
+        /// The session that goes on; `None` if the transport is not of such a session. The turn is
+        /// refused if another transport has listened for the connection since.
+        session: Option<SessionName>,
     },
     /// Begins another continuity of a connection, because its client has missed something.
     Break {
@@ -204,6 +207,36 @@ pub enum Call<E> {
         /// The claim with the answer of the call; `None` to forget it.
         claim: Option<E>,
     },
+    /// Takes the packets that wait for the client of a session, for a poll that waits at the
+    /// calling node.
+    Hold {
+        /// The session.
+        session: SessionName,
+        /// How long the client may take.
+        times: PollTimes,
+    },
+    /// Lets packets wait for the client of a session, and tells the node at which it polls.
+    Tell {
+        /// The session.
+        session: SessionName,
+        /// How long the client may take.
+        times: PollTimes,
+        /// Whether the client has answered the last ping.
+        is_pong: bool,
+        /// The packets.
+        packets: Vec<E>,
+    },
+    /// Keeps what a session is, and lets packets wait for its client.
+    Keep {
+        /// The session.
+        session: SessionName,
+        /// How long the client may take.
+        times: PollTimes,
+        /// What the session is from now on.
+        change: SessionChange<E>,
+        /// The packets.
+        packets: Vec<E>,
+    },
     /// Lists the names of some logs.
     Names {
         /// Where the list goes on: 0 in the beginning, then what the last answer said.
@@ -251,6 +284,37 @@ pub struct Record {
     pub read: Read,
     /// The turns whose transports have not reported their end, and their nodes.
     pub open: BTreeMap<Turn, NodeId>,
+}
+
+/// The name of a session of a Socket.IO client that polls.
+pub type SessionName = String;
+
+/// How long the client of a session may take.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+pub struct PollTimes {
+    /// The time between two pings, in milliseconds.
+    pub interval: u64,
+    /// The time that the client may take to answer a ping, in milliseconds.
+    pub timeout: u64,
+}
+
+/// What becomes of a session.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+pub enum SessionChange<E> {
+    /// Its client has connected to a namespace for a connection, unless it has done so before.
+    Connected {
+        /// The connection.
+        conn_id: ConnId,
+        /// What the session is.
+        content: E,
+    },
+    /// The session is something else now.
+    Changed {
+        /// What the session is.
+        content: E,
+    },
+    /// The session is over.
+    Over,
 }
 
 /// The id of an entry of the feed: the term in which it was made, and its number in that term.

@@ -1,7 +1,7 @@
 //! The entries of the feed.
 
 use crate::core::cluster::answer::{Item, Member};
-use crate::core::cluster::call::{FeedId, NodeId, Read, Turn};
+use crate::core::cluster::call::{FeedId, NodeId, Read, SessionName, Turn};
 use crate::name::{ConnId, LogName, UserName};
 use crate::position::{Epoch, Position};
 use crate::protocol::config::ChannelConfig;
@@ -100,6 +100,11 @@ pub enum Fed<E> {
         conn_id: ConnId,
         /// Its latest turn.
         turn: Turn,
+    },
+    /// Packets wait for the client of a session.
+    Told {
+        /// The session.
+        session: SessionName,
     },
     /// A connection has ended. The turn was its latest one.
     Ended {

@@ -16,7 +16,9 @@ use self::values::{
     Readable, array, bytes, conn_id, item, log_name, number, pairs, position, positions, settings,
     text, unreadable, user_name,
 };
-use crate::core::cluster::answer::{Answer, Item, Listed, Loaded, Member, Pulse, User};
+use crate::core::cluster::answer::{
+    Answer, Held, HeldState, Item, Listed, Loaded, Member, Pulse, User,
+};
 use crate::core::cluster::call::{Call, NodeId, Read, Record, Term, Turn};
 use crate::core::record::{FormerEpochs, LogState};
 use crate::name::LogName;
@@ -73,6 +75,28 @@ pub fn answer(call: &Call<Bytes>, value: &Value) -> Readable<Answer<Bytes>> {
                 cursor: number(part(1)?)?,
                 names: names.collect::<Readable<_>>()?,
             }
+        }
+        "held" => {
+            let [_, content, packets, state, wait] = parts else {
+                return Err(unreadable(value));
+            };
+            let packets = array(packets)?.iter().map(bytes);
+            Answer::Held(Held {
+                content: match content {
+                    Value::Nil => None,
+                    content => Some(bytes(content)?),
+                },
+                packets: packets.collect::<Readable<_>>()?,
+                state: match text(state)? {
+                    "open" => HeldState::Open,
+                    "ping" => HeldState::PingDue,
+                    "replaced" => HeldState::Replaced,
+                    "disconnected" => HeldState::Disconnected,
+                    "over" => HeldState::Over,
+                    _ => return Err(unreadable(state)),
+                },
+                wait: number(wait)?,
+            })
         }
         "claimed" => Answer::Claimed(bytes(part(1)?)?),
         "reached" => Answer::Reached(feed_id(text(part(1)?)?)?),

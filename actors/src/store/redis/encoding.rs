@@ -8,7 +8,9 @@ use bytes::Bytes;
 use redis::Cmd;
 
 pub use self::limits::Limits;
-use crate::core::cluster::call::{Call, FeedId, NodeId, Read, Record, Term};
+use crate::core::cluster::call::{
+    Call, FeedId, NodeId, PollTimes, Read, Record, SessionChange, SessionName, Term,
+};
 use crate::name::{ConnId, LogName, UserName};
 use crate::position::Position;
 use crate::protocol::config::ChannelConfig;
@@ -74,9 +76,12 @@ fn arguments(call: &Call<Bytes>) -> (Script, Vec<Bytes>) {
             conn_id,
             polls,
             continuity,
+            session,
         } => {
             let continuity = continuity.map_or_else(Bytes::new, |it| number(it.into()));
-            (Script::Take, vec![id(*conn_id), flag(*polls), continuity])
+            let session = session.clone().unwrap_or_default().into();
+            let arguments = vec![id(*conn_id), flag(*polls), continuity, session];
+            (Script::Take, arguments)
         }
         Call::Break {
             conn_id,
@@ -146,6 +151,33 @@ fn arguments(call: &Call<Bytes>) -> (Script, Vec<Bytes>) {
             let arguments = vec![log_name(log), offset, number(*seen), message, event.clone()];
             (Script::Rewrite, arguments)
         }
+        Call::Hold { session, times } => (Script::Hold, polling(session, *times).into()),
+        Call::Tell {
+            session,
+            times,
+            is_pong,
+            packets,
+        } => {
+            let mut arguments = Vec::from(polling(session, *times));
+            arguments.push(flag(*is_pong));
+            arguments.extend(packets.iter().cloned());
+            (Script::Tell, arguments)
+        }
+        Call::Keep {
+            session,
+            times,
+            change,
+            packets,
+        } => {
+            let mut arguments = Vec::from(polling(session, *times));
+            arguments.extend(match change {
+                SessionChange::Connected { conn_id, content } => [id(*conn_id), content.clone()],
+                SessionChange::Changed { content } => [Bytes::new(), content.clone()],
+                SessionChange::Over => [Bytes::new(), Bytes::new()],
+            });
+            arguments.extend(packets.iter().cloned());
+            (Script::Keep, arguments)
+        }
         Call::Load { log } => (Script::Load, vec![log_name(log)]),
         Call::Forget { log } => (Script::Forget, vec![log_name(log)]),
         Call::Names { cursor } => (Script::Names, vec![number(*cursor)]),
@@ -182,6 +214,11 @@ fn renewal(
     arguments.extend(left.flat_map(|(log, id)| [log_name(log), entry(*id)]));
     arguments.extend(positions(&record.read));
     arguments
+}
+
+fn polling(session: &SessionName, times: PollTimes) -> [Bytes; 3] {
+    let name = Bytes::copy_from_slice(session.as_bytes());
+    [name, number(times.interval), number(times.timeout)]
 }
 
 fn positions(read: &Read) -> impl Iterator<Item = Bytes> {

@@ -48,6 +48,12 @@ pub enum Script {
     Claim,
     /// `Call::Settle`.
     Settle,
+    /// `Call::Hold`.
+    Hold,
+    /// `Call::Tell`.
+    Tell,
+    /// `Call::Keep`.
+    Keep,
     /// `Call::Names`.
     Names,
     /// `Call::Exist`.
@@ -63,7 +69,7 @@ pub enum Script {
 }
 
 impl Script {
-    const ALL: [Self; 27] = [
+    const ALL: [Self; 30] = [
         Self::Connect,
         Self::Subscribe,
         Self::Unsubscribe,
@@ -85,6 +91,9 @@ impl Script {
         Self::Forget,
         Self::Claim,
         Self::Settle,
+        Self::Hold,
+        Self::Tell,
+        Self::Keep,
         Self::Names,
         Self::Exist,
         Self::Reach,
@@ -98,6 +107,7 @@ impl Script {
         const LOGS: &str = include_str!("scripts/logs.lua");
         const RECORDS: &str = include_str!("scripts/records.lua");
         const USERS: &str = include_str!("scripts/users.lua");
+        const SESSIONS: &str = include_str!("scripts/sessions.lua");
         const CHANGED: &str = include_str!("scripts/changed.lua");
         let (parts, body): (&[&str], &str) = match self {
             Self::Connect => (&[LOGS, RECORDS], include_str!("scripts/connect.lua")),
@@ -124,6 +134,9 @@ impl Script {
             Self::Forget => (&[LOGS], include_str!("scripts/forget.lua")),
             Self::Claim => (&[], include_str!("scripts/claim.lua")),
             Self::Settle => (&[], include_str!("scripts/settle.lua")),
+            Self::Hold => (&[LOGS, SESSIONS], include_str!("scripts/hold.lua")),
+            Self::Tell => (&[LOGS, SESSIONS], include_str!("scripts/tell.lua")),
+            Self::Keep => (&[LOGS, SESSIONS, CHANGED], include_str!("scripts/keep.lua")),
             Self::Names => (&[], include_str!("scripts/names.lua")),
             Self::Exist => (&[], include_str!("scripts/exist.lua")),
             Self::Reach => (&[], include_str!("scripts/reach.lua")),

@@ -3,7 +3,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
-use channelstream_actors::core::cluster::call::{FeedId, NodeId, Read, Turn};
+use channelstream_actors::core::cluster::call::{
+    FeedId, NodeId, PollTimes, Read, SessionChange, SessionName, Turn,
+};
 use channelstream_actors::name::{ConnId, LogName, MessageId, UserName};
 use channelstream_actors::position::{Continuity, Epoch};
 use channelstream_actors::protocol::config::ChannelConfig;
@@ -48,6 +50,10 @@ fn any_key(random: &mut Random) -> String {
     format!("key{}", random.below(2))
 }
 
+fn any_session(random: &mut Random) -> SessionName {
+    format!("session{}", random.below(4))
+}
+
 fn any_id(random: &mut Random) -> MessageId {
     Uuid::from_u128(random.below(4) as u128).into()
 }
@@ -71,6 +77,7 @@ impl Pair {
                 conn_id,
                 polls: self.random.below(2) == 0,
                 continuity: self.any_continuity(),
+                session: (self.random.below(3) == 0).then(|| any_session(&mut self.random)),
             },
             8 | 9 => Call::Report {
                 conn_id,
@@ -170,7 +177,7 @@ impl Pair {
 
     fn any_call_of_nodes(&mut self) -> Call {
         let node = NodeId(self.random.below(3) as u64);
-        match self.random.below(13) {
+        match self.random.below(16) {
             0 => Call::Declare {
                 node,
                 away: Duration::from_secs(self.random.below(2) as u64),
@@ -198,7 +205,42 @@ impl Pair {
                     continuity: Continuity::from(self.random.below(1000) as u64),
                 }
             }
+            9..12 => self.any_call_of_sessions(),
             _ => Call::List { node },
+        }
+    }
+
+    fn any_call_of_sessions(&mut self) -> Call {
+        let random = &mut self.random;
+        let session = any_session(random);
+        let content = random.below(STATES as usize) as u64;
+        let packets = (0..random.below(3) as u64).collect();
+        // No ping is ever due.
+        let times = PollTimes {
+            interval: 1_000_000,
+            timeout: 1_000_000,
+        };
+        match random.below(4) {
+            0 => Call::Hold { session, times },
+            1 => Call::Tell {
+                session,
+                times,
+                is_pong: random.below(2) == 0,
+                packets,
+            },
+            _ => Call::Keep {
+                session,
+                times,
+                change: match random.below(5) {
+                    0 => SessionChange::Over,
+                    1 => SessionChange::Changed { content },
+                    _ => SessionChange::Connected {
+                        conn_id: conn(random.below(CONNECTIONS)),
+                        content,
+                    },
+                },
+                packets,
+            },
         }
     }
 

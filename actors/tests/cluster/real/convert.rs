@@ -1,8 +1,8 @@
 //! Converts between the model, where messages and states are numbers, and the scripts.
 
 use bytes::Bytes;
-use channelstream_actors::core::cluster::answer::{self, Loaded, Member, User};
-use channelstream_actors::core::cluster::call::{self, FeedId};
+use channelstream_actors::core::cluster::answer::{self, Held, Loaded, Member, User};
+use channelstream_actors::core::cluster::call::{self, FeedId, SessionChange};
 use channelstream_actors::core::cluster::fed;
 use channelstream_actors::store::redis::decoding;
 use redis::Value;
@@ -50,10 +50,12 @@ pub(crate) fn call_with_bytes(call: &Call) -> call::Call<Bytes> {
             conn_id,
             polls,
             continuity,
+            session,
         } => To::Take {
             conn_id,
             polls,
             continuity,
+            session,
         },
         Call::Break {
             conn_id,
@@ -117,6 +119,38 @@ pub(crate) fn call_with_bytes(call: &Call) -> call::Call<Bytes> {
             key,
             claim: claim.map(state),
         },
+        Call::Hold { session, times } => To::Hold { session, times },
+        Call::Tell {
+            session,
+            times,
+            is_pong,
+            packets,
+        } => To::Tell {
+            session,
+            times,
+            is_pong,
+            packets: packets.into_iter().map(state).collect(),
+        },
+        Call::Keep {
+            session,
+            times,
+            change,
+            packets,
+        } => To::Keep {
+            session,
+            times,
+            change: match change {
+                SessionChange::Connected { conn_id, content } => SessionChange::Connected {
+                    conn_id,
+                    content: state(content),
+                },
+                SessionChange::Changed { content } => SessionChange::Changed {
+                    content: state(content),
+                },
+                SessionChange::Over => SessionChange::Over,
+            },
+            packets: packets.into_iter().map(state).collect(),
+        },
         Call::Rewrite {
             log,
             offset,
@@ -155,6 +189,13 @@ pub(crate) fn answer_with_numbers(answer: answer::Answer<Bytes>) -> Answer {
         From::User(user) => Answer::User(user_with_number(user)),
         From::Changed => Answer::Changed,
         From::Claimed(claim) => Answer::Claimed(state_number(&claim)),
+        // The model has no clock.
+        From::Held(held) => Answer::Held(Held {
+            content: held.content.map(|content| state_number(&content)),
+            packets: held.packets.iter().map(|it| state_number(it)).collect(),
+            state: held.state,
+            wait: 0,
+        }),
         From::InUse => Answer::InUse,
         From::Names { cursor, mut names } => {
             names.sort();
@@ -286,6 +327,7 @@ pub(crate) fn fed_with_numbers(entry: &Value) -> (FeedId, Fed) {
             place,
         },
         From::Unsubscribed { conn_id, turn, log } => Fed::Unsubscribed { conn_id, turn, log },
+        From::Told { session } => Fed::Told { session },
         From::Heard { conn_id, turn } => Fed::Heard { conn_id, turn },
         From::Ended { conn_id, turn } => Fed::Ended { conn_id, turn },
     };

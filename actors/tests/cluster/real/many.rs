@@ -56,6 +56,7 @@ async fn a_connection_may_have_a_thousand_channels() {
         conn_id,
         polls: false,
         continuity: None,
+        session: None,
     })
     .await
     else {

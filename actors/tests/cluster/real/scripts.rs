@@ -25,8 +25,8 @@ const CALLS: usize = 80;
 const NODES: u64 = 3;
 
 /// The numbers of kinds of answers, of entries of the feed, and of events.
-const ANSWERS: usize = 19;
-const ENTRIES: usize = 13;
+const ANSWERS: usize = 20;
+const ENTRIES: usize = 14;
 const EVENTS: usize = 4;
 
 #[tokio::test]
@@ -193,6 +193,7 @@ impl Pair {
                     conn_id,
                     polls: false,
                     continuity: None,
+                    session: None,
                 },
                 Call::End { conn_id, turn },
             ]);
@@ -212,7 +213,7 @@ impl Pair {
             .query_async(&mut self.connection)
             .await
             .unwrap();
-        let expires = ["}e:", "}x:", "}i:", "}k:"];
+        let expires = ["}e:", "}x:", "}i:", "}k:", "}p:", "}w:"];
         left.retain(|key| !expires.iter().any(|kind| key.contains(kind)));
         let names = left.iter().map(|key| key.rsplit('}').next().unwrap());
         for name in names {

@@ -80,6 +80,7 @@ impl PollingSession {
             identification: self.identification.clone(),
             facts: self.facts(),
             packets,
+            shared: None,
         };
         // An error means that the websocket is gone.
         let _ = reply.send(taken_over);

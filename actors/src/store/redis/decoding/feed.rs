@@ -112,6 +112,9 @@ fn content(entry: &Value, fields: &Value) -> Readable<Option<Fed<Bytes>>> {
             turn: Turn(number(next()?.1)?),
             log: log_name(next()?.1)?,
         },
+        "P" => Fed::Told {
+            session: text(target)?.to_owned(),
+        },
         "H" => Fed::Heard {
             conn_id: conn_id(target)?,
             turn: Turn(number(next()?.1)?),

@@ -33,11 +33,18 @@
 --              connection took its place in the log, o:TURN -> node,
 --              x:LOG -> the entry of the feed that says that the connection has left the channel,
 --              j:LOG -> the one that says that it was subscribed to it (both since the latest turn
---              was taken), heard: the one that says that its application was heard from (since then)
+--              was taken),
+--              heard: the one that says that its application was heard from (since then)
 --   s:NODE     set: the connections whose records name the node
 --   k:KEY      the claim to make a call once, for five minutes
+--   p:SESSION  hash: the session of a Socket.IO client that polls: what it is (s), its connection
+--              (conn), 'TERM TURN' of its latest turn (turn), the time of the next ping (ping), the
+--              time by which the client must answer the last one (pong), or only over ('1'). It
+--              expires when its client is silent
+--   w:SESSION  list: the packets that wait for its next poll
 --   i:ID:LOG   set for five minutes after a message was appended that must not be appended again
---   e:CONN     set for two minutes after a connection has ended
+--   e:CONN     set for two minutes after a connection has ended: 'd' if it was told to, otherwise
+--              'i'
 --   u:USER     hash: a user: the version (v) of its state, the state (s), and the version of its
 --              first state (born)
 --   uc:USER    set: the connections of a user

@@ -15,6 +15,6 @@ end
 run('DEL', root .. 'n:' .. conn)
 run('SREM', root .. 's:' .. it.node, conn)
 run('SREM', root .. 'uc:' .. it.user, conn)
-run('SET', root .. 'e:' .. conn, '1', 'PX', '120000')
+run('SET', root .. 'e:' .. conn, turn == '' and 'd' or 'i', 'PX', '120000')
 feed('E', conn, 't', it.turn)
 return { 'done' }

@@ -1,9 +1,17 @@
--- CONN, POLLS ('1' or '0'), CONTINUITY or '': takes the next turn of a connection, which is present
--- from then on. If the CONTINUITY is not that of the record, another one begins.
-local conn = ARGV[5]
+-- CONN, POLLS ('1' or '0'), CONTINUITY or '', SESSION or '': takes the next turn of a connection,
+-- which is present from then on. If the CONTINUITY is not that of the record, another one begins.
+-- The turn is refused if another transport than those of the SESSION has had the latest one.
+local conn, session = ARGV[5], ARGV[8] ~= '' and root .. 'p:' .. ARGV[8]
 local it = record(conn)
 if not it then
   return { 'unknown' }
+end
+if session then
+  local last = run('HGET', session, 'turn') or ''
+  local is_present = string.match(last, '^%d*') == term
+  if last == '' or (is_present and last ~= term .. ' ' .. it.turn) then
+    return { 'later', it.turn }
+  end
 end
 local key, turn = root .. 'n:' .. conn, text(run('INCR', root .. 'turns'))
 for field, open_at in pairs(it) do
@@ -15,6 +23,9 @@ for field, open_at in pairs(it) do
 end
 local continuity = ARGV[7] == it.cont and it.cont or turn
 run('HSET', key, 'turn', turn, 'cont', continuity, 'o:' .. turn, node)
+if session then
+  run('HSET', session, 'turn', term .. ' ' .. turn)
+end
 move(conn, it, node)
 local taken = feed('T', conn, 't', turn, 'n', node, 'p', ARGV[6])
 local ends = {}
