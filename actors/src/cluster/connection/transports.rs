@@ -286,7 +286,8 @@ impl ServedConnection {
             is_new,
             missed_up_to,
             read: listening.read.clone(),
-            is_foreign: listening.is_foreign,
+            // A place that the connection takes while it listens has nothing that was missed.
+            is_foreign: listening.is_foreign && listening.beginning.is_some(),
         };
         let to_log = log.clone();
         let attached = async move { needs.attach(to_log, attach).await }.into_actor(self);
