@@ -18,6 +18,7 @@ pub(crate) struct Server {
     pub(crate) start_log: Vec<String>,
     log: Receiver<String>,
     log_is_unread: Arc<AtomicBool>,
+    has_ended: bool,
 }
 
 impl Server {
@@ -117,6 +118,7 @@ impl Server {
             start_log: Vec::new(),
             log,
             log_is_unread,
+            has_ended: false,
         };
         let line = loop {
             let line = server.log_line("");
@@ -147,9 +149,17 @@ impl Server {
         }
     }
 
-    /// Returns all lines of the log that no test has read.
+    /// Returns all lines of the log that no test has read. Those of a server that has ended are
+    /// awaited.
     pub(crate) fn rest_of_log(&self) -> Vec<String> {
-        self.log.try_iter().collect()
+        let mut rest: Vec<String> = self.log.try_iter().collect();
+        // Another server may have inherited the log, so it may not end.
+        while self.has_ended
+            && let Ok(line) = self.log.recv_timeout(Duration::from_secs(1))
+        {
+            rest.push(line);
+        }
+        rest
     }
 
     /// Stops reading the log, or reads it again.
@@ -191,7 +201,9 @@ impl Server {
     /// Sends SIGTERM and waits for the end.
     pub(crate) fn terminate(&mut self) -> ExitStatus {
         self.begin_stop();
-        self.child.wait().unwrap()
+        let status = self.child.wait().unwrap();
+        self.has_ended = true;
+        status
     }
 
     /// Sends SIGTERM.
