@@ -3,6 +3,7 @@
 
 mod calls;
 mod client;
+mod endurance;
 mod failover;
 mod load;
 mod losses;
@@ -10,6 +11,7 @@ mod lost_data;
 mod nodes;
 mod old_data;
 mod order;
+mod publisher;
 mod replicas;
 mod tls;
 mod turns;

@@ -1,7 +1,7 @@
 //! A client that listens by websockets, one after the other, and comes back to any node.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::Relaxed};
 use std::time::Duration;
 
 use serde_json::Value;
@@ -21,6 +21,7 @@ const WAIT: Duration = Duration::from_millis(100);
 /// A client that comes back to any node when its websocket ends.
 pub(super) struct Returning {
     is_over: Arc<AtomicBool>,
+    node: Arc<AtomicUsize>,
     seen: watch::Receiver<Vec<Value>>,
     task: JoinHandle<()>,
 }
@@ -29,6 +30,7 @@ impl Returning {
     /// Listens for a connection at these nodes.
     pub(super) fn start(addresses: Vec<String>, conn_id: String, seed: u64) -> Self {
         let is_over = Arc::new(AtomicBool::new(false));
+        let node = Arc::new(AtomicUsize::new(usize::MAX));
         let (to_seen, seen) = watch::channel(Vec::new());
         let listening = listen(
             addresses,
@@ -36,9 +38,11 @@ impl Returning {
             Random::new(seed),
             to_seen,
             is_over.clone(),
+            node.clone(),
         );
         Self {
             is_over,
+            node,
             seen,
             task: tokio::spawn(listening),
         }
@@ -50,6 +54,17 @@ impl Returning {
         let seen = watched.wait_for(|events| is_it(events));
         let seen = tokio::time::timeout(within, seen).await.is_ok();
         assert!(seen, "timed out after {:?}", self.seen.borrow().last());
+    }
+
+    /// Returns the index of the node at which the client has listened last.
+    pub(super) fn node(&self) -> usize {
+        self.node.load(Relaxed)
+    }
+
+    /// Returns the number of events of this type that were received.
+    pub(super) fn count(&self, kind: &str) -> usize {
+        let seen = self.seen.borrow();
+        seen.iter().filter(|event| event["type"] == kind).count()
     }
 
     /// Returns all events that were received.
@@ -71,13 +86,15 @@ async fn listen(
     mut random: Random,
     seen: watch::Sender<Vec<Value>>,
     is_over: Arc<AtomicBool>,
+    listens_at: Arc<AtomicUsize>,
 ) {
     while !is_over.load(Relaxed) {
-        let node = &addresses[random.below(addresses.len() as u64) as usize];
-        let Ok(mut socket) = WebSocket::open(node, &conn_id).await else {
+        let node = random.below(addresses.len() as u64) as usize;
+        let Ok(mut socket) = WebSocket::open(&addresses[node], &conn_id).await else {
             sleep(PAUSE).await;
             continue;
         };
+        listens_at.store(node, Relaxed);
         while !is_over.load(Relaxed) {
             let events = socket.events(1, WAIT, Duration::ZERO).await;
             let is_silent = events.is_empty();

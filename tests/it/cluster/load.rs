@@ -178,13 +178,13 @@ fn unmarked(events: &[Value]) -> BTreeMap<u64, usize> {
     seen
 }
 
-fn missing(events: &[Value], accepted: &[u64]) -> Vec<u64> {
+pub(super) fn missing(events: &[Value], accepted: &[u64]) -> Vec<u64> {
     let seen = unmarked(events);
     let missing = accepted.iter().filter(|number| !seen.contains_key(number));
     missing.copied().collect()
 }
 
-fn doubled(events: &[Value]) -> Vec<u64> {
+pub(super) fn doubled(events: &[Value]) -> Vec<u64> {
     let seen = unmarked(events).into_iter();
     let doubled = seen.filter(|(_, unmarked)| *unmarked > 1);
     doubled.map(|(number, _)| number).collect()
