@@ -4,6 +4,7 @@
 mod claims;
 pub(crate) mod connection;
 pub(crate) mod feed;
+mod nodes;
 mod panel;
 pub(crate) mod polls;
 pub(crate) mod reading;
@@ -15,6 +16,7 @@ use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use actix::Addr;
+use tokio::sync::watch;
 
 use self::connection::ServedConnection;
 use self::polls::Polls;
@@ -25,6 +27,7 @@ use crate::directories::Directories;
 use crate::error::Refused;
 use crate::store::redis::node::Node;
 use crate::user::User;
+use crate::view::node::SeenNode;
 
 /// A node of a cluster. Cloning is cheap.
 #[derive(Clone)]
@@ -34,6 +37,8 @@ pub(crate) struct Cluster {
     pub(crate) channels: Directories<Channel>,
     pub(crate) users: Directories<User>,
     pub(crate) connections: Directories<ServedConnection>,
+    /// The nodes, as this one has seen them at its last beat.
+    seen: watch::Sender<Vec<SeenNode>>,
     /// The polls that wait here; unset until the threads start.
     polls: Arc<OnceLock<Addr<Polls>>>,
 }
@@ -52,6 +57,7 @@ impl Cluster {
             channels,
             users,
             connections: Directories::default(),
+            seen: watch::Sender::default(),
             polls: Arc::default(),
         }
     }

@@ -2,6 +2,7 @@
 //! or user.
 
 pub(crate) mod channel;
+pub mod node;
 pub(crate) mod user;
 
 use serde::Serialize;

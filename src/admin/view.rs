@@ -75,7 +75,8 @@ const VIEWS: [(&str, ViewKind); 5] = [
 
 const VIEW: Parameter<ViewKind> = Parameter {
     name: "view",
-    about: "The view to show besides the numbers. If it is absent, only the numbers are sent.",
+    about: "The view to show besides the numbers. If it is absent, it is `numbers`: the nodes, if \
+            several share a Redis.",
     read: |text| {
         VIEWS
             .iter()
@@ -131,7 +132,7 @@ enum ViewKind {
 /// The content that a panel shows besides the numbers.
 #[derive(Clone, Debug)]
 pub(crate) enum View {
-    /// Nothing besides the numbers.
+    /// The nodes, besides the numbers.
     Numbers,
     /// A page of all channels.
     Channels(Selection),
@@ -161,13 +162,13 @@ impl View {
     }
 
     /// Returns the content of the view as JSON, or `null` if the channel or user does not exist.
-    /// For the numbers alone the text is empty.
+    /// Besides the numbers this is the list of nodes; the text is empty if this server is alone.
     ///
     /// # Errors
     /// Fails when Redis decides and cannot be reached.
     pub(crate) async fn read(&self, broker: &Broker) -> Result<String, Refused> {
         Ok(match self.clone() {
-            Self::Numbers => String::new(),
+            Self::Numbers => broker.nodes().as_ref().map(encode).unwrap_or_default(),
             Self::Channels(selection) => encode(&broker.channel_page(selection).await?),
             Self::Channel(name) => encode(&broker.inspect_channel(name).await?),
             Self::Users(selection) => encode(&broker.user_page(selection).await?),

@@ -362,6 +362,11 @@ impl Numbers {
             "Nodes that are alive, this one among them.",
             node.nodes,
         )?;
+        to.gauge(
+            "channelstream_feed_lag_seconds",
+            "The time that this node needed last to hand on everything up to the end of the feed.",
+            node.lag.as_secs_f64(),
+        )?;
         to.counter(
             "channelstream_dead_nodes_total",
             "Nodes that this node has found dead.",

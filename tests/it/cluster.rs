@@ -11,6 +11,7 @@ mod lost_data;
 mod nodes;
 mod old_data;
 mod order;
+mod panel;
 mod publisher;
 mod replicas;
 mod tls;

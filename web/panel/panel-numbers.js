@@ -1,5 +1,6 @@
 import { element, fill } from '../shared/element.js';
 import { Graph } from './panel-graph.js';
+import { NodeTable } from './panel-nodes.js';
 import { MINUTE, pointsOf } from './panel-series.js';
 import { formatCount, formatNumber } from './panel-words.js';
 
@@ -64,6 +65,7 @@ export class NumbersView {
     #samples = [];
     #cards = CARDS.map((card) => new Card(card));
     #store = element('p', { id: 'store' });
+    #nodes = new NodeTable();
     element = element(
         'div',
         {},
@@ -76,7 +78,13 @@ export class NumbersView {
         ),
         element('h2', {}, 'Store'),
         this.#store,
+        this.#nodes.element,
     );
+
+    /** Shows the nodes that share a Redis with this server. */
+    show(nodes) {
+        this.#nodes.show(nodes);
+    }
 
     numbers(samples) {
         this.#samples = samples;

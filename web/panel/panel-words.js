@@ -26,3 +26,17 @@ export function formatTime(timestamp) {
     const isToday = date.toDateString() === new Date().toDateString();
     return isToday ? date.toLocaleTimeString() : date.toLocaleString();
 }
+
+/** Returns a number of seconds as days and hours, hours and minutes, or minutes and seconds. */
+export function formatDuration(seconds) {
+    const parts = [
+        [86400, 'd'],
+        [3600, 'h'],
+        [60, 'min'],
+        [1, 's'],
+    ];
+    const first = parts.findIndex(([length]) => seconds >= length);
+    const [[long, longUnit], short] = first < 0 ? parts.slice(-1) : parts.slice(first);
+    const words = `${Math.floor(seconds / long)} ${longUnit}`;
+    return short ? `${words} ${Math.floor((seconds % long) / short[0])} ${short[1]}` : words;
+}

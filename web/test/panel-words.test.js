@@ -1,7 +1,14 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 
-import { formatCount, formatNumber, formatTime, formatTotal, link } from '../panel/panel-words.js';
+import {
+    formatCount,
+    formatDuration,
+    formatNumber,
+    formatTime,
+    formatTotal,
+    link,
+} from '../panel/panel-words.js';
 import { openPage } from './page.js';
 
 openPage();
@@ -11,6 +18,11 @@ test('numbers have separators, and their nouns agree', () => {
     assert.equal(formatCount(1, 'user'), '1 user');
     assert.equal(formatCount(0, 'user'), '0 users');
     assert.equal(formatCount(1000, 'user'), '1,000 users');
+});
+
+test('a duration has its two largest units', () => {
+    const durations = [0, 59, 60, 3725, 200000].map(formatDuration);
+    assert.deepEqual(durations, ['0 s', '59 s', '1 min 0 s', '1 h 2 min', '2 d 7 h']);
 });
 
 test('a total says which items are shown, unless all are', () => {

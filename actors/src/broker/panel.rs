@@ -13,6 +13,7 @@ use crate::error::Refused;
 use crate::name::{ChannelName, UserName};
 use crate::protocol::info::{InfoOptions, Totals};
 use crate::user::{InspectUser, SummarizeUser};
+use crate::view::node::SeenNode;
 use crate::view::{ChannelDetail, ChannelSummary, Page, Selection, Sort, UserDetail, UserSummary};
 
 /// The number of attempts to unsubscribe all connections from a channel that is to be forgotten.
@@ -30,6 +31,11 @@ impl Broker {
                 None => self.connections.count(),
             },
         }
+    }
+
+    /// Returns all nodes that share a Redis with this one; `None` if this server is alone.
+    pub fn nodes(&self) -> Option<Vec<SeenNode>> {
+        Some(self.cluster.as_ref()?.seen_nodes())
     }
 
     /// Returns the totals of the server with all channels and users, or with one page of each in

@@ -9,6 +9,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, Instant};
 
+use bytes::Bytes;
 use futures_util::future::join_all;
 use tokio::time::sleep;
 
@@ -49,7 +50,7 @@ impl Watch {
 
     /// Notes the beats of all nodes. Returns those that are dead, and whose clients need not be
     /// waited for.
-    fn look(&mut self, own: NodeId, pulses: &BTreeMap<NodeId, Pulse>) -> BTreeSet<NodeId> {
+    fn look(&mut self, own: NodeId, pulses: &BTreeMap<NodeId, Pulse<Bytes>>) -> BTreeSet<NodeId> {
         let now = Instant::now();
         // After a long pause this node was away itself, and does not know whether others were.
         let longest_pause = self.beat * LOOKS / 2;
@@ -61,7 +62,7 @@ impl Watch {
         self.nodes.retain(|node, _| pulses.contains_key(node));
         let mut dead = BTreeSet::new();
         for (node, pulse) in pulses.iter().filter(|(node, _)| **node != own) {
-            let Pulse { beats, away } = *pulse;
+            let Pulse { beats, away, .. } = *pulse;
             let observed = self.nodes.entry(*node).or_insert(Observed {
                 beats,
                 since: now,
@@ -92,15 +93,13 @@ impl Cluster {
         let mut watch = Watch::new(interval);
         let mut swept: BTreeSet<NodeId> = BTreeSet::new();
         loop {
-            match self.node.make(Call::Beat).await {
+            let about = self.describe();
+            match self.node.make(Call::Beat { about }).await {
                 Ok(Answer::Beats(pulses)) => {
                     swept.retain(|node| pulses.contains_key(node));
                     let dead = watch.look(self.node.id(), &pulses);
-                    let lives = |(node, pulse): &(&NodeId, &Pulse)| {
-                        pulse.away.is_zero() && !dead.contains(node)
-                    };
-                    let living = pulses.iter().filter(lives).count();
-                    self.node.counters().set_nodes(living);
+                    self.show_nodes(&pulses, &dead);
+                    self.measure_lag();
                     for node in dead {
                         let away = Duration::ZERO;
                         let declared = self.node.make(Call::Declare { node, away }).await;

@@ -57,6 +57,7 @@ pub(crate) struct Redis {
     pub(crate) beats: BTreeMap<NodeId, u64>,
     /// How long the clients of nodes may stay away that have stopped in order.
     pub(crate) away: BTreeMap<NodeId, Duration>,
+    pub(crate) about: BTreeMap<NodeId, u64>,
     pub(crate) claims: BTreeMap<String, u64>,
     /// The sessions of Socket.IO clients that poll, and the packets that wait for them.
     pub(crate) sessions: BTreeMap<SessionName, PollSession>,
@@ -269,8 +270,9 @@ impl Redis {
                 }
                 Answer::Done
             }
-            Call::Beat => {
+            Call::Beat { about } => {
                 *self.beats.entry(node).or_default() += 1;
+                self.about.insert(node, *about);
                 self.forget_dead();
                 Answer::Beats(self.pulses())
             }
@@ -302,6 +304,7 @@ impl Redis {
         for node in gone {
             if self.beats.remove(node).is_some() {
                 self.away.remove(node);
+                self.about.remove(node);
             }
         }
     }
@@ -313,11 +316,12 @@ impl Redis {
         }
     }
 
-    fn pulses(&self) -> BTreeMap<NodeId, Pulse> {
+    fn pulses(&self) -> BTreeMap<NodeId, Pulse<u64>> {
         let pulse = |(node, beats): (&NodeId, &u64)| {
             let away = self.away.get(node).copied().unwrap_or_default();
+            let about = self.about.get(node).copied();
             let beats = *beats;
-            (*node, Pulse { beats, away })
+            (*node, Pulse { beats, away, about })
         };
         self.beats.iter().map(pulse).collect()
     }

@@ -255,7 +255,9 @@ impl World {
                 };
                 self.nodes[node].push(call, Purpose::Nobody);
             }
-            Action::Beat { node } => drop(self.nodes[node].push(Call::Beat, Purpose::Nobody)),
+            Action::Beat { node } => {
+                self.nodes[node].push(Call::Beat { about: 0 }, Purpose::Nobody);
+            }
             Action::Sweep { node, of } => {
                 let call = Call::List { node: self.ids[of] };
                 self.nodes[node].push(call, Purpose::Sweep);

@@ -50,7 +50,7 @@ pub enum Answer<E> {
     /// `Reach`: the last entry of the feed.
     Reached(FeedId),
     /// `Beat`: what is known of each node.
-    Beats(BTreeMap<NodeId, Pulse>),
+    Beats(BTreeMap<NodeId, Pulse<E>>),
     /// `Take`: the turn was taken.
     Taken {
         /// The record with the new turn.
@@ -99,12 +99,14 @@ impl<E> Answer<E> {
 }
 
 /// What `Beat` tells of a node.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
-pub struct Pulse {
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+pub struct Pulse<E> {
     /// The number of its beats.
     pub beats: u64,
     /// How long its clients may stay away since it has stopped in order. Zero otherwise.
     pub away: Duration,
+    /// What operators are told of it; `None` before its first beat.
+    pub about: Option<E>,
 }
 
 /// A session of a Socket.IO client that polls.

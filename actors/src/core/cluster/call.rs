@@ -253,7 +253,10 @@ pub enum Call<E> {
     /// client is told of a gap.
     Lost,
     /// Tells the other nodes that the calling node lives.
-    Beat,
+    Beat {
+        /// What operators are told of the node.
+        about: E,
+    },
     /// Declares a node dead. It may not call any more.
     Declare {
         /// The node.

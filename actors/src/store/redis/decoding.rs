@@ -100,20 +100,29 @@ pub fn answer(call: &Call<Bytes>, value: &Value) -> Readable<Answer<Bytes>> {
         }
         "claimed" => Answer::Claimed(bytes(part(1)?)?),
         "reached" => Answer::Reached(feed_id(text(part(1)?)?)?),
-        "beats" => Answer::Beats(pulses(part(1)?, part(2)?)?),
+        "beats" => Answer::Beats(pulses(part(1)?, part(2)?, part(3)?)?),
         _ => return Err(unreadable(value)),
     })
 }
 
-fn pulses(beats: &Value, away: &Value) -> Readable<BTreeMap<NodeId, Pulse>> {
+fn pulses(beats: &Value, away: &Value, about: &Value) -> Readable<BTreeMap<NodeId, Pulse<Bytes>>> {
     let mut pulses = BTreeMap::new();
     for (node, beats) in pairs(beats)? {
-        let (beats, away) = (number(beats)?, Duration::ZERO);
-        pulses.insert(NodeId(number(node)?), Pulse { beats, away });
+        let pulse = Pulse {
+            beats: number(beats)?,
+            away: Duration::ZERO,
+            about: None,
+        };
+        pulses.insert(NodeId(number(node)?), pulse);
     }
     for (node, away) in pairs(away)? {
         if let Some(pulse) = pulses.get_mut(&NodeId(number(node)?)) {
             pulse.away = Duration::from_millis(number(away)?);
+        }
+    }
+    for (node, about) in pairs(about)? {
+        if let Some(pulse) = pulses.get_mut(&NodeId(number(node)?)) {
+            pulse.about = Some(bytes(about)?);
         }
     }
     Ok(pulses)

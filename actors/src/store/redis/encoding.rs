@@ -184,7 +184,7 @@ fn arguments(call: &Call<Bytes>) -> (Script, Vec<Bytes>) {
         Call::Exist { logs } => (Script::Exist, logs.iter().map(log_name).collect()),
         Call::Reach => (Script::Reach, Vec::new()),
         Call::Lost => (Script::Lost, Vec::new()),
-        Call::Beat => (Script::Beat, Vec::new()),
+        Call::Beat { about } => (Script::Beat, vec![about.clone()]),
         Call::Declare { node, away } => {
             let away = u64::try_from(away.as_millis()).unwrap_or(u64::MAX);
             (Script::Declare, vec![number(node.0), number(away)])

@@ -23,6 +23,8 @@ struct State {
     losses: AtomicU64,
     dead: AtomicU64,
     nodes: AtomicU64,
+    /// In milliseconds.
+    lag: AtomicU64,
     /// The time of the latest restart or failover, in milliseconds since the counters were made; 0
     /// if there was none.
     restarted_at: AtomicU64,
@@ -58,6 +60,10 @@ pub struct NodeStatus {
     pub dead: u64,
     /// The number of nodes that are alive, this one among them.
     pub nodes: u64,
+    /// The time that the node needed last to hand on everything up to the end of the feed.
+    pub lag: Duration,
+    /// The time since the node was started.
+    pub uptime: Duration,
 }
 
 impl Default for NodeCounters {
@@ -75,6 +81,7 @@ impl Default for NodeCounters {
             losses: AtomicU64::new(0),
             dead: AtomicU64::new(0),
             nodes: AtomicU64::new(1),
+            lag: AtomicU64::new(0),
             restarted_at: AtomicU64::new(0),
             begun: Instant::now(),
         }))
@@ -146,6 +153,11 @@ impl NodeCounters {
         self.0.nodes.store(count as u64, Relaxed);
     }
 
+    pub(crate) fn set_lag(&self, lag: Duration) {
+        let lag = u64::try_from(lag.as_millis()).unwrap_or(u64::MAX);
+        self.0.lag.store(lag, Relaxed);
+    }
+
     pub(crate) fn status(&self) -> NodeStatus {
         let State {
             is_connected,
@@ -159,6 +171,8 @@ impl NodeCounters {
             losses,
             dead,
             nodes,
+            lag,
+            begun,
             ..
         } = &*self.0;
         NodeStatus {
@@ -173,6 +187,8 @@ impl NodeCounters {
             losses: losses.load(Relaxed),
             dead: dead.load(Relaxed),
             nodes: nodes.load(Relaxed),
+            lag: Duration::from_millis(lag.load(Relaxed)),
+            uptime: begun.elapsed(),
         }
     }
 }

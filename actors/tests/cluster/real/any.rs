@@ -183,7 +183,9 @@ impl Pair {
                 away: Duration::from_secs(self.random.below(2) as u64),
             },
             1 => Call::Lost,
-            2 => Call::Beat,
+            2 => Call::Beat {
+                about: self.random.below(STATES as usize) as u64,
+            },
             3 => Call::Names { cursor: 0 },
             4 => Call::Reach,
             5 => Call::Exist {
@@ -307,7 +309,7 @@ impl Pair {
     /// Returns the renewal of a record that was answered before, or of a similar one.
     fn any_renewal(&mut self) -> Call {
         if self.records.is_empty() {
-            return Call::Beat;
+            return Call::Beat { about: 0 };
         }
         let index = self.random.below(self.records.len());
         let (mut conn_id, mut record) = self.records[index].clone();

@@ -1,8 +1,8 @@
 //! Converts between the model, where messages and states are numbers, and the scripts.
 
 use bytes::Bytes;
-use channelstream_actors::core::cluster::answer::{self, Held, Loaded, Member, User};
-use channelstream_actors::core::cluster::call::{self, FeedId, SessionChange};
+use channelstream_actors::core::cluster::answer::{self, Held, Loaded, Member, Pulse, User};
+use channelstream_actors::core::cluster::call::{self, FeedId, NodeId, SessionChange};
 use channelstream_actors::core::cluster::fed;
 use channelstream_actors::store::redis::decoding;
 use redis::Value;
@@ -170,7 +170,9 @@ pub(crate) fn call_with_bytes(call: &Call) -> call::Call<Bytes> {
         Call::Exist { logs } => To::Exist { logs },
         Call::Reach => To::Reach,
         Call::Lost => To::Lost,
-        Call::Beat => To::Beat,
+        Call::Beat { about } => To::Beat {
+            about: state(about),
+        },
         Call::Declare { node, away } => To::Declare { node, away },
     }
 }
@@ -202,7 +204,14 @@ pub(crate) fn answer_with_numbers(answer: answer::Answer<Bytes>) -> Answer {
             Answer::Names { cursor, names }
         }
         From::Reached(fed) => Answer::Reached(fed),
-        From::Beats(beats) => Answer::Beats(beats),
+        From::Beats(pulses) => {
+            let pulse = |(node, pulse): (NodeId, Pulse<Bytes>)| {
+                let Pulse { beats, away, .. } = pulse;
+                let about = pulse.about.as_deref().map(state_number);
+                (node, Pulse { beats, away, about })
+            };
+            Answer::Beats(pulses.into_iter().map(pulse).collect())
+        }
         // The model does not know which places are new.
         From::Taken {
             record, ends, fed, ..

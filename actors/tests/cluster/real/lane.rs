@@ -5,6 +5,7 @@ use std::rc::Rc;
 use std::time::{Duration, Instant};
 
 use actix::prelude::*;
+use bytes::Bytes;
 use channelstream_actors::core::cluster::answer::Answer;
 use channelstream_actors::core::cluster::call::{Call, FeedId};
 use channelstream_actors::store::redis::lane::NotDone;
@@ -16,6 +17,12 @@ use super::node::{CAME, Keeper, Outcomes, TestNode, count, for_time};
 use super::server::RedisServer;
 use crate::scaled;
 use crate::world::channel;
+
+fn beat() -> Call<Bytes> {
+    Call::Beat {
+        about: Bytes::new(),
+    }
+}
 
 #[actix::test]
 async fn each_message_is_posted_once_while_connections_are_killed() {
@@ -63,18 +70,18 @@ async fn calls_are_given_up_while_redis_pauses_and_go_on_afterwards() {
     server.signal("STOP");
     let last = actix::spawn({
         let node = node.clone();
-        async move { node.make(Call::Beat).await }
+        async move { node.make(beat()).await }
     });
     // Calls wait at first. Once the connection counts as broken, they are refused at once.
     let is_refused_at_once = async || {
         let begun = Instant::now();
-        let answer = node.make(Call::Beat).await;
+        let answer = node.make(beat()).await;
         answer == Err(NotDone::Refused) && begun.elapsed() < Duration::from_millis(500)
     };
     while !is_refused_at_once().await {}
     assert!(last.await.unwrap().is_err(), "it is given up");
     server.signal("CONT");
-    while node.make(Call::Beat).await.is_err() {
+    while node.make(beat()).await.is_err() {
         sleep(Duration::from_millis(5)).await;
     }
     goes_on.set(false);

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use bytes::Bytes;
 use channelstream_actors::core::cluster::answer::Answer;
 use channelstream_actors::core::cluster::call::{Call, FeedId, NodeId, Record};
 use channelstream_actors::name::{ConnId, UserName};
@@ -37,7 +38,8 @@ async fn renew(node: &mut Caller, conn_id: ConnId, record: &Record, heard: FeedI
 
 /// Beats, and returns the number of beats of each node.
 async fn beats(node: &mut Caller) -> Vec<(NodeId, u64)> {
-    match node.call(Call::Beat).await {
+    let about = Bytes::new();
+    match node.call(Call::Beat { about }).await {
         Answer::Beats(pulses) => pulses
             .iter()
             .map(|(id, pulse)| (*id, pulse.beats))

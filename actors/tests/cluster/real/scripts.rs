@@ -218,7 +218,7 @@ impl Pair {
         let names = left.iter().map(|key| key.rsplit('}').next().unwrap());
         for name in names {
             let counters = [
-                "away", "beats", "f", "gen", "lives", "seen", "turns", "versions",
+                "about", "away", "beats", "f", "gen", "lives", "seen", "turns", "versions",
             ];
             assert!(counters.contains(&name), "{name} is left");
         }

@@ -26,6 +26,9 @@
 --              had changed
 --   beats      hash: node -> the number of its beats. Each node that a record names is in it, also
 --              after a loss, so each node without beats is noticed
+--   away       hash: node -> the milliseconds for which its clients may stay away, since it has
+--              stopped in order
+--   about      hash: node -> what operators are told of it
 --   logs       set: the logs. A log that has expired may still be in it
 --   n:CONN     hash: the record of a connection: user, node, turn, born, here ('1' or '0'), cont
 --              (the continuity),
