@@ -171,6 +171,7 @@ impl ServedConnection {
         presumed: Option<(Presumed, Read)>,
         context: &mut Context<Self>,
     ) {
+        let stops = self.suspension.is_some();
         let Some(serving) = self.serving(number) else {
             return;
         };
@@ -184,7 +185,8 @@ impl ServedConnection {
             socket,
             is_same_socket: false,
         };
-        if serving.session.is_ending_transport() {
+        // The client of a node that stops polls again at another one.
+        if stops || serving.session.is_ending_transport() {
             self.resolve(number, poll, context);
         } else {
             serving.transport = TransportOf::Answered(poll);

@@ -173,6 +173,13 @@ impl ServedConnection {
         for (id, fed) in self.meanwhile.clone() {
             self.hear(number, id, &fed, context);
         }
+        if self.suspension.is_some() {
+            // The node was told to stop while the turn was taken.
+            if let Some(serving) = self.serving(number) {
+                serving.reason = CloseReason::Restart { wait: 1 };
+            }
+            self.shut(number, context);
+        }
         let (needs, node) = (self.needs.clone(), self.needs.node.clone());
         let prepared = async move {
             // The copies then have everything that other nodes may have sent to the client.
