@@ -10,7 +10,7 @@ use crate::cluster::subscribing::{ATTEMPTS, not_encoded};
 use crate::core::cluster::answer::Answer;
 use crate::core::cluster::call::Call;
 use crate::directory::IfAbsent;
-use crate::error::Refused;
+use crate::error::{Outcome, Refused};
 use crate::following::{AwaitCopy, FindMessage, FoundMessage, ReadAnew};
 use crate::name::{LogName, MessageId};
 use crate::protocol::message::{Address, Deletion, Destination, Message, Patch};
@@ -39,28 +39,38 @@ impl Cluster {
                     LogName::Channel(_) => content::write_message(message),
                     LogName::User(user) => content::write_private_message(message, user),
                 };
-                posts.push(self.node.make(Call::Post {
+                posts.push(Call::Post {
                     log,
                     message: content.map_err(not_encoded)?,
                     is_for_history: !message.address.no_history,
                     once: is_once.then_some(message.uuid),
-                }));
+                });
             }
         }
-        for answer in join_all(posts).await {
+        // All are on their way before the first answer is awaited.
+        let posts: Vec<_> = posts.into_iter().map(|post| self.node.make(post)).collect();
+        let answers = join_all(posts).await.into_iter();
+        outcome_of_all(answers.map(|answer| match answer {
             // A log that Redis has lost is made again by the nodes whose clients hear it.
-            if answer? == Answer::Done && self.node.is_in_doubt() {
-                return Err(Refused::TRY_AGAIN);
-            }
-        }
-        Ok(())
+            Ok(Answer::Done) if self.node.is_in_doubt() => Err(Refused::TRY_AGAIN),
+            answer => answer.map(drop),
+        }))
     }
 
     /// Edits or deletes messages in the given order.
     pub(crate) async fn rewrite(&self, changes: Vec<Rewriting>) -> Result<(), Refused> {
+        let mut is_begun = false;
         for change in changes {
             for log in logs_of(change.address()) {
-                self.rewrite_in(log, &change).await?;
+                let done = self.rewrite_in(log, &change).await;
+                done.map_err(|refused| {
+                    if is_begun {
+                        refused.after_change()
+                    } else {
+                        refused
+                    }
+                })?;
+                is_begun = true;
             }
         }
         Ok(())
@@ -121,6 +131,20 @@ impl Cluster {
     }
 }
 
+/// Returns the outcome of a call that has several parts. If one of them was done and another one
+/// was not, the caller must not take it that nothing was done.
+fn outcome_of_all(parts: impl Iterator<Item = Result<(), Refused>>) -> Result<(), Refused> {
+    let (done, refused): (Vec<_>, Vec<_>) = parts.partition(Result::is_ok);
+    let may_be_done =
+        |part: &Result<(), Refused>| part.is_err_and(|refused| refused.outcome != Outcome::NotDone);
+    let is_begun = !done.is_empty() || refused.iter().any(may_be_done);
+    match refused.into_iter().find_map(Result::err) {
+        Some(refused) if is_begun => Err(refused.after_change()),
+        Some(refused) => Err(refused),
+        None => Ok(()),
+    }
+}
+
 impl Rewriting {
     fn address(&self) -> &Address {
         match self {
@@ -164,5 +188,23 @@ fn logs_of(address: &Address) -> Vec<LogName> {
         Destination::Channel(channel) => vec![channel.into()],
         Destination::Users(users) => users.into_iter().map(LogName::User).collect(),
         Destination::Nobody => Vec::new(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_call_of_which_a_part_was_done_does_not_say_that_nothing_was_done() {
+        let (done, not_done) = (Ok(()), Err(Refused::TRY_AGAIN));
+        let unknown = Err(Refused::TRY_AGAIN.after_change());
+        let outcome = |parts: &[Result<(), Refused>]| outcome_of_all(parts.iter().copied());
+        assert_eq!(outcome(&[done, not_done]), unknown);
+        assert_eq!(outcome(&[not_done, done]), unknown);
+        assert_eq!(outcome(&[not_done, unknown]), unknown);
+        assert_eq!(outcome(&[not_done, not_done]), not_done);
+        assert_eq!(outcome(&[done, done]), done);
+        assert_eq!(outcome(&[]), done);
     }
 }
