@@ -14,6 +14,7 @@ mod order;
 mod panel;
 mod publisher;
 mod replicas;
+mod stops;
 mod tls;
 mod turns;
 mod versions;

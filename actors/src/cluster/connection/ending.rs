@@ -5,7 +5,7 @@ use std::time::Duration;
 use actix::prelude::*;
 use futures_util::future::join_all;
 use tokio::sync::oneshot;
-use tokio::time::{Instant, sleep};
+use tokio::time::{Instant, sleep, timeout};
 
 use crate::cluster::connection::serving::{AnsweredPoll, Listening, Serving, TransportOf};
 use crate::cluster::connection::{ClusterNeeds, ServedConnection};
@@ -274,7 +274,8 @@ impl Handler<IsServed> for ServedConnection {
 impl Handler<Suspend> for ServedConnection {
     type Result = ResponseFuture<()>;
 
-    /// Ends the transports, and waits until everything is reported. The connection stays in Redis.
+    /// Ends the transports, and waits until everything is reported, but not for long: Redis may be
+    /// away. The connection stays in Redis.
     fn handle(&mut self, Suspend { wait }: Suspend, context: &mut Context<Self>) -> Self::Result {
         let (settled, is_settled) = oneshot::channel();
         self.suspension = Some(settled);
@@ -287,6 +288,7 @@ impl Handler<Suspend> for ServedConnection {
             }
         }
         self.stop_if_done();
-        Box::pin(async { is_settled.await.unwrap_or_default() })
+        let longest = self.needs.common.limits().close_grace * 2;
+        Box::pin(async move { drop(timeout(longest, is_settled).await) })
     }
 }

@@ -33,6 +33,10 @@ impl ServedConnection {
             if was_away(since, grace) {
                 return connection.start_timers(number, context);
             }
+            if connection.suspension.is_some() {
+                // The client of a node that stops counts as present until it should be back.
+                return;
+            }
             let is_same = |serving: &&mut super::Serving| serving.quiet_since == since;
             if let Some(serving) = connection.serving(number).filter(is_same) {
                 serving.session.absent();
