@@ -29,6 +29,8 @@ mod random;
 mod reading;
 mod real;
 mod redis;
+#[path = "../redis_server/mod.rs"]
+mod redis_server;
 mod scripts;
 mod search;
 mod sessions;

@@ -152,6 +152,22 @@ impl Client {
         }
     }
 
+    /// Reads the batches that the client may read, in the order in which they came.
+    pub(crate) fn read_if(
+        &mut self,
+        may_read: impl Fn(&Batch) -> bool,
+        is_confirmed: bool,
+        is_reported: bool,
+    ) {
+        if let Some(transport) = &self.transport {
+            let mut transport = transport.borrow_mut();
+            transport.read_if(may_read, is_confirmed);
+            if is_reported {
+                transport.report();
+            }
+        }
+    }
+
     /// Ends the attached transport.
     pub(crate) fn end(&mut self, ending: Ending) {
         if let Some(transport) = &self.transport {

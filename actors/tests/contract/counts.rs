@@ -8,30 +8,35 @@ use channelstream_actors::error::CloseReason;
 use crate::operation::Operation;
 use crate::transport::Ended;
 
-/// Declares the counts, and adds all of them in `AddAssign`.
+/// The counts of one kind of sequence.
+pub(crate) trait Counted: fmt::Display + Default + AddAssign {
+    /// Returns the names of the counts that are 0.
+    fn missing(&self) -> Vec<&'static str>;
+}
+
+/// Declares counts, and adds all of them in `AddAssign`.
 macro_rules! counts {
-    ($($(#[$doc:meta])* $name:ident),* $(,)?) => {
+    ($all:ident: $($(#[$doc:meta])* $name:ident),* $(,)?) => {
         #[derive(Clone, Debug, Default)]
-        pub(crate) struct Counts {
+        pub(crate) struct $all {
             $($(#[$doc])* pub(crate) $name: usize,)*
         }
 
-        impl AddAssign for Counts {
+        impl std::ops::AddAssign for $all {
             fn add_assign(&mut self, other: Self) {
                 $(self.$name += other.$name;)*
             }
         }
 
-        impl fmt::Display for Counts {
-            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        impl std::fmt::Display for $all {
+            fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
                 $(writeln!(f, "{:>9} {}", self.$name, stringify!($name).replace('_', " "))?;)*
                 Ok(())
             }
         }
 
-        impl Counts {
-            /// Returns the names of the counts that are 0.
-            pub(crate) fn missing(&self) -> Vec<&'static str> {
+        impl $crate::counts::Counted for $all {
+            fn missing(&self) -> Vec<&'static str> {
                 let mut missing = Vec::new();
                 $(if self.$name == 0 { missing.push(stringify!($name)); })*
                 missing
@@ -40,7 +45,10 @@ macro_rules! counts {
     };
 }
 
+pub(crate) use counts;
+
 counts! {
+    Counts:
     steps,
     restarts,
     crashes,

@@ -12,7 +12,7 @@ use crate::operation::{
 /// The number of idempotency keys.
 const KEYS: usize = 3;
 
-pub(crate) fn sequence() -> impl Strategy<Value = Sequence> {
+pub(crate) fn sequence() -> impl Strategy<Value = Sequence<Operation>> {
     let is_durable = prop::bool::weighted(0.3);
     let is_short = prop::bool::weighted(0.4);
     let setup =
@@ -23,20 +23,24 @@ pub(crate) fn sequence() -> impl Strategy<Value = Sequence> {
                 is_short,
             }
         });
-    let beginning = (
-        vec((channel(), config()), 2..5),
-        vec((connect(), attach()), 4..8),
-    );
-    (setup, beginning, vec(operation(), 10..45)).prop_map(
-        |(setup, (configs, clients), mut operations)| {
-            let configure = |(channel, config)| Operation::Configure { channel, config };
-            let beginning = configs.into_iter().map(configure);
-            let begin = |(connect, attach)| [connect, attach];
-            let beginning = beginning.chain(clients.into_iter().flat_map(begin));
-            operations.splice(0..0, beginning);
-            Sequence { setup, operations }
-        },
-    )
+    (setup, beginning(), vec(operation(), 10..45)).prop_map(|(setup, mut operations, further)| {
+        operations.extend(further);
+        Sequence { setup, operations }
+    })
+}
+
+/// Generates operations after which there is something to work with.
+pub(crate) fn beginning() -> impl Strategy<Value = Vec<Operation>> {
+    let configs = vec((channel(), config()), 2..5);
+    let clients = vec((connect(), attach()), 4..8);
+    (configs, clients).prop_map(|(configs, clients)| {
+        let configure = |(channel, config)| Operation::Configure { channel, config };
+        let beginning = configs.into_iter().map(configure);
+        let begin = |(connect, attach)| [connect, attach];
+        beginning
+            .chain(clients.into_iter().flat_map(begin))
+            .collect()
+    })
 }
 
 /// Chooses a channel. The first one is the most frequent, so that many operations meet in it.
@@ -133,7 +137,7 @@ fn attach() -> impl Strategy<Value = Operation> {
         )
 }
 
-fn publish_or_configure() -> impl Strategy<Value = Operation> {
+pub(crate) fn publish_or_configure() -> impl Strategy<Value = Operation> {
     let drafts = || vec(draft(), 1..4);
     let once = (0..KEYS, drafts(), prop::bool::weighted(0.1));
     let once = once.prop_map(|(key, drafts, has_other_body)| Operation::Once {
@@ -164,7 +168,7 @@ fn publish_or_configure() -> impl Strategy<Value = Operation> {
     ]
 }
 
-fn connect_or_subscribe() -> impl Strategy<Value = Operation> {
+pub(crate) fn connect_or_subscribe() -> impl Strategy<Value = Operation> {
     let connection = || 0..CONNECTIONS;
     let subscribe = (connection(), channels(), option::weighted(0.3, config()));
     let subscribe = subscribe.prop_map(|(connection, channels, config)| Operation::Subscribe {
@@ -188,7 +192,7 @@ fn connect_or_subscribe() -> impl Strategy<Value = Operation> {
     ]
 }
 
-fn attach_or_read() -> impl Strategy<Value = Operation> {
+pub(crate) fn attach_or_read() -> impl Strategy<Value = Operation> {
     let ending = prop_oneof![
         3 => Just(Ending::Reported),
         1 => Just(Ending::Dropped),
@@ -213,13 +217,14 @@ fn attach_or_read() -> impl Strategy<Value = Operation> {
     ]
 }
 
+pub(crate) fn returns() -> impl Strategy<Value = Return> {
+    (any::<bool>(), any::<bool>()).prop_map(|(all, brings_position)| Return {
+        all,
+        brings_position,
+    })
+}
+
 fn operation() -> impl Strategy<Value = Operation> {
-    let returns = || {
-        (any::<bool>(), any::<bool>()).prop_map(|(all, brings_position)| Return {
-            all,
-            brings_position,
-        })
-    };
     prop_oneof![
         14 => publish_or_configure(),
         10 => connect_or_subscribe(),

@@ -6,9 +6,9 @@ pub(crate) const CONNECTIONS: usize = 5;
 
 /// One sequence: the setup of its brokers, and its operations.
 #[derive(Clone, Debug)]
-pub(crate) struct Sequence {
+pub(crate) struct Sequence<O> {
     pub(crate) setup: Setup,
-    pub(crate) operations: Vec<Operation>,
+    pub(crate) operations: Vec<O>,
 }
 
 /// The setup of the brokers and of the store of a sequence.

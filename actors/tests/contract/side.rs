@@ -115,6 +115,11 @@ pub(crate) fn limits(setup: Setup) -> Limits {
 impl Side {
     pub(crate) fn new(broker: Broker) -> Self {
         broker.start_on(&[actix::Arbiter::current()]);
+        Self::of(broker)
+    }
+
+    /// Creates the side of a broker that has started.
+    pub(crate) fn of(broker: Broker) -> Self {
         Self {
             broker,
             clients: (0..CONNECTIONS).map(|_| Client::default()).collect(),

@@ -16,6 +16,7 @@ use channelstream_actors::protocol::info::InfoOptions;
 use channelstream_actors::protocol::message::{self, Deletion, Message, Patch};
 use channelstream_actors::protocol::timestamp::Moment;
 use serde_json::{Value, json};
+use uuid::Uuid;
 
 use crate::client::Client;
 use crate::operation::{Operation, Recipients};
@@ -70,8 +71,13 @@ impl Side {
     /// Executes a step, and returns the answer without what differs between brokers. `brings` is
     /// the position that an attaching client reports.
     pub(crate) async fn perform(&mut self, step: &Step, brings: Report) -> String {
-        let broker = self.broker.clone();
         self.touch(&step.operation).await;
+        self.execute(step, brings).await
+    }
+
+    /// Executes a step on a broker that may refuse it.
+    pub(crate) async fn execute(&mut self, step: &Step, brings: Report) -> String {
+        let broker = self.broker.clone();
         match &step.operation {
             Operation::Connect {
                 user,
@@ -132,8 +138,10 @@ impl Side {
             Operation::Publish(drafts) => {
                 let published = broker.publish(numbered(drafts, step.first)).await;
                 self.published(published.as_deref().unwrap_or_default());
-                self.ids
-                    .normalize(&json!(published.unwrap_or_default()).to_string())
+                match published {
+                    Ok(published) => self.ids.normalize(&json!(published).to_string()),
+                    Err(refused) => format!("{refused:?}"),
+                }
             }
             Operation::Once {
                 key,
@@ -146,7 +154,9 @@ impl Side {
                 let call = call(broker.clone(), drafts, published.clone(), Ok(()));
                 let answer = broker.once(format!("key-{key}"), digest, call).await;
                 self.published(&published.take());
-                self.ids.normalize(&answered(answer))
+                let answer = answered(answer);
+                self.note_ids(&answer);
+                self.ids.normalize(&answer)
             }
             Operation::CutOff { key, drafts, done } => {
                 let published = Published::default();
@@ -206,7 +216,10 @@ impl Side {
                 };
                 let channels = (!channels.is_empty()).then(|| names(channels));
                 let info = broker.info(channels, &options).await;
-                self.ids.normalize(&json!(info.unwrap()).to_string())
+                match info {
+                    Ok(info) => self.ids.normalize(&json!(info).to_string()),
+                    Err(refused) => format!("{refused:?}"),
+                }
             }
             Operation::Attach {
                 connection,
@@ -253,6 +266,17 @@ impl Side {
                 serde_json::from_str(message.message.as_ref().unwrap().get()).unwrap();
             self.ids
                 .add(payload["n"].as_u64().unwrap() as usize, message.uuid);
+        }
+    }
+
+    /// Records the ids of the messages in the answer to a call, which may have published them
+    /// before.
+    fn note_ids(&mut self, answer: &str) {
+        let messages: Vec<Value> = serde_json::from_str(answer).unwrap_or_default();
+        for message in messages {
+            let number = message["message"]["n"].as_u64().unwrap();
+            let id: Uuid = message["uuid"].as_str().unwrap().parse().unwrap();
+            self.ids.add(number as usize, id.into());
         }
     }
 

@@ -210,26 +210,50 @@ impl Transport {
             let Some(batch) = self.unread.pop_front() else {
                 break;
             };
-            if is_confirmed
-                && self.kind == Kind::Socket
-                && let Some(log) = self
-                    .progress
-                    .iter_mut()
-                    .find(|log| log.epoch == batch.epoch)
-            {
-                log.confirmed = Some(batch.last);
-            }
-            let mut known = self.known.borrow_mut();
-            let known = known.entry(batch.epoch).or_default();
-            // A gap that is sent again moves nothing back, since the other broker's client gets no
-            // gap.
-            *known = if is_gap(&batch) {
-                batch.last.max(*known)
-            } else {
-                batch.last
-            };
-            self.read.push(batch);
+            self.has_read(batch, is_confirmed);
         }
+        self.make_room();
+    }
+
+    /// Reads the batches that the client may read. In each log it reads none after one that it may
+    /// not read.
+    pub(crate) fn read_if(&mut self, may_read: impl Fn(&Batch) -> bool, is_confirmed: bool) {
+        let mut ended = Vec::new();
+        for batch in std::mem::take(&mut self.unread) {
+            if !ended.contains(&batch.epoch) && may_read(&batch) {
+                self.has_read(batch, is_confirmed);
+            } else {
+                ended.push(batch.epoch);
+                self.unread.push_back(batch);
+            }
+        }
+        self.make_room();
+    }
+
+    /// Notes that the client has read a batch.
+    fn has_read(&mut self, batch: Batch, is_confirmed: bool) {
+        if is_confirmed
+            && self.kind == Kind::Socket
+            && let Some(log) = self
+                .progress
+                .iter_mut()
+                .find(|log| log.epoch == batch.epoch)
+        {
+            log.confirmed = Some(batch.last);
+        }
+        let mut known = self.known.borrow_mut();
+        let known = known.entry(batch.epoch).or_default();
+        // A gap that is sent again moves nothing back, since the other broker's client gets no
+        // gap.
+        *known = if is_gap(&batch) {
+            batch.last.max(*known)
+        } else {
+            batch.last
+        };
+        self.read.push(batch);
+    }
+
+    fn make_room(&mut self) {
         // A client that reads takes everything that waits in the queue.
         if !self.read.is_empty() {
             self.queue.remove(std::mem::take(&mut self.waiting_bytes));

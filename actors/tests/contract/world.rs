@@ -1,6 +1,6 @@
 //! Both brokers in lock-step: each operation is done on both, and then both must agree.
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{HashMap, HashSet};
 use std::path::Path;
 
 use channelstream_actors::broker::Broker;
@@ -13,7 +13,8 @@ use crate::counts::Counts;
 use crate::gaps::Gaps;
 use crate::model::Model;
 use crate::normal::difference;
-use crate::operation::{CONNECTIONS, Draft, Kind, Operation, Recipients, Return, Setup};
+use crate::numbering::Numbering;
+use crate::operation::{CONNECTIONS, Draft, Kind, Operation, Return, Setup};
 use crate::side::{Side, channel_name, limits};
 use crate::step::Step;
 use crate::store::options;
@@ -37,11 +38,7 @@ pub(crate) struct World {
     pub(crate) committed: usize,
     pub(crate) gaps: Gaps,
     pub(crate) counts: Counts,
-    /// The recipients of each message, by its number.
-    messages: Vec<Recipients>,
-    /// The drafts that were first published under each idempotency key, and the number of the first
-    /// message.
-    calls: BTreeMap<usize, (Vec<Draft>, usize)>,
+    numbering: Numbering,
     /// What clients of both brokers are presumed to have read if they poll again.
     pub(crate) presumed: [Option<Read>; CONNECTIONS],
     pub(crate) order: Vec<Order>,
@@ -78,8 +75,7 @@ impl World {
             committed: 0,
             gaps: Gaps::default(),
             counts: Counts::default(),
-            messages: Vec::new(),
-            calls: BTreeMap::new(),
+            numbering: Numbering::default(),
             presumed: Default::default(),
             order: (0..CONNECTIONS).map(|_| Order::default()).collect(),
         }
@@ -196,38 +192,17 @@ impl World {
 
     /// Chooses what the numbers of an operation mean.
     pub(crate) fn step(&mut self, operation: Operation) -> Step {
-        let mut step = Step {
-            operation,
-            first: self.messages.len(),
-            target: None,
-            brings: Vec::new(),
-            absent: Vec::new(),
-        };
-        match &mut step.operation {
-            Operation::Publish(drafts) => self
-                .messages
-                .extend(drafts.iter().map(|draft| draft.to.clone())),
-            Operation::Once {
-                key,
-                drafts,
-                has_other_body,
-            } => {
-                let is_known = self.calls.contains_key(key);
-                self.counts.repeated_calls += usize::from(is_known);
-                *has_other_body &= is_known;
-                step.first = self.first_of_call(*key, drafts);
-            }
-            Operation::CutOff { key, drafts, .. } => step.first = self.first_of_call(*key, drafts),
-            Operation::Edit { back, .. } | Operation::Delete { back } => {
-                let number = self.messages.len().checked_sub(*back + 1);
-                step.target = number.map(|number| (number, self.messages[number].clone()));
-            }
-            Operation::Attach {
-                connection,
-                is_narrow,
-                ..
-            } => *is_narrow &= !self.is_narrow_elsewhere(*connection),
-            _ => {}
+        if let Operation::Once { key, .. } = &operation {
+            self.counts.repeated_calls += usize::from(self.numbering.is_known(*key));
+        }
+        let mut step = self.numbering.step(operation);
+        if let Operation::Attach {
+            connection,
+            is_narrow,
+            ..
+        } = &mut step.operation
+        {
+            *is_narrow &= !self.is_narrow_elsewhere(*connection);
         }
         step
     }
@@ -239,19 +214,6 @@ impl World {
         let clients = self.file.clients.iter().enumerate();
         let mut others = clients.filter(|(index, _)| *index != connection);
         others.any(|(_, client)| client.listens().is_some_and(|(_, is_narrow)| is_narrow))
-    }
-
-    /// Gives a repeated call the drafts of its first call, and returns the number of their first
-    /// message.
-    fn first_of_call(&mut self, key: usize, drafts: &mut Vec<Draft>) -> usize {
-        let first = self.messages.len();
-        let (known, first) = self.calls.entry(key).or_insert_with(|| {
-            self.messages
-                .extend(drafts.iter().map(|draft| draft.to.clone()));
-            (drafts.clone(), first)
-        });
-        drafts.clone_from(known);
-        *first
     }
 
     /// Records and returns the position that a client reports by attaching.
