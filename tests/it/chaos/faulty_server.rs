@@ -56,7 +56,7 @@ impl FaultyServer {
         std::fs::write(&settings, "").unwrap();
         let mut flags = SHORT_DEADLINES.to_vec();
         flags.extend([
-            ("gc-conns-after", scaled("5", "10")),
+            ("gc-conns-after", "10"),
             ("config", settings.as_str()),
             ("store", "file"),
             ("store-path", path.as_str()),
