@@ -11,7 +11,7 @@
 mod joining;
 mod life;
 mod places;
-mod restart;
+pub(crate) mod restart;
 mod subscribing;
 mod takeover;
 

@@ -8,6 +8,7 @@ use futures_util::future::join_all;
 use tokio::time::{Instant, sleep, sleep_until};
 
 use crate::broker::Broker;
+use crate::connection::restart::RETURN_GRACE;
 use crate::connection::{IsServed, Suspend};
 use crate::directory::IfAbsent;
 use crate::name::ConnId;
@@ -21,9 +22,6 @@ const FIRST_WAIT: Duration = Duration::from_millis(10);
 
 /// The longest wait between two checks of a connection. The wait doubles until it is this long.
 const LONGEST_WAIT: Duration = Duration::from_millis(160);
-
-/// The time in which a client connects after its wait. Other nodes count it as present until then.
-const RETURN_TIME: Duration = Duration::from_secs(15);
 
 /// Returns the seconds for which the client of a connection is asked to wait. Clients get different
 /// waits, so that not all come back in the same second.
@@ -57,7 +55,7 @@ impl Broker {
         join_all((0..).zip(connections).map(close)).await;
         if let Some(cluster) = &self.cluster {
             let longest_wait = Duration::from_secs(wait_of(count - 1));
-            cluster.leave(longest_wait + RETURN_TIME).await;
+            cluster.leave(longest_wait + RETURN_GRACE).await;
         }
         self.common.store().close().await;
     }

@@ -59,10 +59,7 @@ impl Cluster {
         let mut seen: Vec<SeenNode> = pulses.iter().map(see).collect();
         let alive = seen.iter().filter(|node| node.is_alive).count();
         self.node.counters().set_nodes(alive);
-        seen.sort_by(|one, other| {
-            let place = |node: &SeenNode| (node.summary.host.clone(), node.summary.process);
-            place(one).cmp(&place(other))
-        });
+        seen.sort_by_cached_key(|node| (node.summary.host.clone(), node.summary.process));
         self.seen.send_replace(seen);
     }
 

@@ -16,8 +16,9 @@ use crate::protocol::timestamp::Moment;
 use crate::stepped_sleep::sleep_in_steps;
 use crate::store::note::Note;
 
-/// The time by which a client may come back later than it was told before its connection ends.
-const RETURN_GRACE: Duration = Duration::from_secs(15);
+/// The time by which a client may come back later than it was told before its connection ends, or
+/// other nodes count it as absent.
+pub(crate) const RETURN_GRACE: Duration = Duration::from_secs(15);
 
 impl Handler<NoteWhole> for Connection {
     type Result = ();
