@@ -533,17 +533,23 @@ fn a_gap_at_the_beginning_of_a_log_is_told_until_the_client_has_read_it() {
     assert_eq!(cursor.next(&log), Next::UpToDate);
 }
 
-#[test]
-fn what_comes_again_after_a_log_went_back_twice_is_marked() {
-    let mut world = World::new(10, 10, 10);
-    let mut cursor = Cursor::at_end(&world.log);
+/// Returns the cursor of a subscriber that has begun to listen at the end of a log.
+fn listening(log: &Log) -> Cursor {
+    let mut cursor = Cursor::at_end(log);
     let beginning = Beginning {
         generation: Generation::default().next(),
         claim: Claim::Nothing,
         missed_up_to: 0,
         frames: 10,
     };
-    assert!(cursor.begin(beginning, &world.log));
+    assert!(cursor.begin(beginning, log));
+    cursor
+}
+
+#[test]
+fn what_comes_again_after_a_log_went_back_twice_is_marked() {
+    let mut world = World::new(10, 10, 10);
+    let mut cursor = listening(&world.log);
     for _ in 0..4 {
         world.publish(&Route::open(), true);
     }
@@ -581,14 +587,7 @@ fn what_comes_again_after_a_log_went_back_twice_is_marked() {
 #[test]
 fn entries_that_cannot_be_read_are_a_gap() {
     let mut world = World::new(10, 10, 10);
-    let mut cursor = Cursor::at_end(&world.log);
-    let beginning = Beginning {
-        generation: Generation::default().next(),
-        claim: Claim::Nothing,
-        missed_up_to: 0,
-        frames: 10,
-    };
-    assert!(cursor.begin(beginning, &world.log));
+    let mut cursor = listening(&world.log);
     world.publish(&Route::open(), true);
     cursor.sent(1);
     // The copy of the log begins behind an entry that its version does not know.

@@ -9,6 +9,7 @@ use tokio::sync::watch;
 use tokio::task::JoinHandle;
 use tokio::time::sleep;
 
+use super::Cluster;
 use crate::support::random::Random;
 use crate::support::websocket::WebSocket;
 
@@ -78,6 +79,18 @@ impl Returning {
         self.task.await.unwrap();
         self.seen.borrow().clone()
     }
+}
+
+/// Starts a client of alice at the first node, and one of bob at the second. Each comes back to the
+/// same node.
+pub(super) async fn one_at_each_node(cluster: &Cluster) -> Vec<Returning> {
+    let mut clients = Vec::new();
+    for (node, user) in ["alice", "bob"].into_iter().enumerate() {
+        let conn_id = cluster.backend(node).connect(user, &["room"]).await;
+        let address = vec![cluster.nodes[node].address.clone()];
+        clients.push(Returning::start(address, conn_id, node as u64));
+    }
+    clients
 }
 
 async fn listen(

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use super::client::Returning;
+use super::client::{Returning, one_at_each_node};
 use super::{Cluster, members, readiness};
 use crate::support::client::Backend;
 use crate::support::eventually;
@@ -26,12 +26,7 @@ fn has(events: &[Value], text: &str) -> bool {
 /// Starts two nodes, and a client at each of them.
 async fn start() -> (Cluster, Vec<Returning>) {
     let cluster = Cluster::start(2, &[]);
-    let mut clients = Vec::new();
-    for (node, user) in ["alice", "bob"].into_iter().enumerate() {
-        let conn_id = cluster.backend(node).connect(user, &["room"]).await;
-        let address = vec![cluster.nodes[node].address.clone()];
-        clients.push(Returning::start(address, conn_id, node as u64));
-    }
+    let mut clients = one_at_each_node(&cluster).await;
     assert!(post(&cluster.backend(0), "first").await);
     for client in &mut clients {
         client.wait_for(WITHIN, |events| has(events, "first")).await;

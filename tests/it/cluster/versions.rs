@@ -6,7 +6,7 @@ use reqwest::Method;
 use serde_json::{Value, json};
 
 use super::Cluster;
-use super::client::Returning;
+use super::client::{Returning, one_at_each_node};
 
 /// The beginning of all keys.
 const KEYS: &str = "cs1:{cs}";
@@ -40,12 +40,7 @@ fn run(cluster: &Cluster, script: &str, arguments: &[&str]) {
 /// Starts two nodes, and a client at each of them, which has got a message.
 async fn start() -> (Cluster, Vec<Returning>) {
     let cluster = Cluster::start(2, &[]);
-    let mut clients = Vec::new();
-    for (node, user) in ["alice", "bob"].into_iter().enumerate() {
-        let conn_id = cluster.backend(node).connect(user, &["room"]).await;
-        let address = vec![cluster.nodes[node].address.clone()];
-        clients.push(Returning::start(address, conn_id, node as u64));
-    }
+    let mut clients = one_at_each_node(&cluster).await;
     say(&cluster, &mut clients, "before").await;
     (cluster, clients)
 }
