@@ -2,9 +2,10 @@
 
 use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
+use tokio::task::JoinHandle;
 
 use super::polling::{Poller, SHORT, list_of};
-use super::{numbers, pid_of};
+use super::{events_of, numbers, pid_of};
 use crate::support::client::Backend;
 use crate::support::eventually;
 use crate::support::redis::Redis;
@@ -19,8 +20,10 @@ struct Nodes {
 impl Nodes {
     fn start(count: usize, flags: &[(&str, &str)]) -> Self {
         let redis = Redis::start();
+        // The log then tells when a poll has attached.
+        let flags = [flags, &[("log-level", "DEBUG")]].concat();
         Self {
-            nodes: (0..count).map(|_| redis.node(flags)).collect(),
+            nodes: (0..count).map(|_| redis.node(&flags)).collect(),
             _redis: redis,
         }
     }
@@ -49,21 +52,21 @@ impl Nodes {
         assert_eq!(packets.len(), 2, "{packets:?}");
         client
     }
+
+    /// Begins a poll at a node, and waits until it listens. From then on, a message is not one
+    /// that the client has missed.
+    async fn listen(&self, client: &Poller, node: usize) -> JoinHandle<Vec<String>> {
+        let node = &self.nodes[node % self.nodes.len()];
+        node.rest_of_log();
+        let waiting = client.at(node).begin_poll().await;
+        node.log_line("started listening ");
+        waiting
+    }
 }
 
 /// Returns whether all events are marked as catch-up.
 fn are_marked(events: &[Value]) -> bool {
     events.iter().all(|event| event["catchup"] == true)
-}
-
-/// Waits until a client with one connection counts as listening at a node.
-async fn until_listening(node: &Backend) {
-    eventually("the poll listens", async || {
-        let metrics = node.request(Method::GET, "/metrics").send().await.unwrap();
-        let metrics = metrics.text().await.unwrap();
-        metrics.contains(r#"channelstream_transports{transport="socketio_polling"} 1"#)
-    })
-    .await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
@@ -73,16 +76,16 @@ async fn polls_at_nodes_in_turn_bring_each_message_once_and_in_order() {
     let client = nodes.connect(&conn_id).await;
     let mut received = Vec::new();
     for n in 0..30 {
-        let (poller, backend) = (nodes.at(&client, n), nodes.backend(n + 1));
+        let backend = nodes.backend(n + 1);
         if n % 2 == 0 {
             // The message comes while the client does not poll.
             backend.say("room", json!({"n": n})).await;
-            received.extend(numbers(&poller.list().await));
+            received.extend(numbers(&nodes.at(&client, n).list().await));
         } else {
-            let waiting = tokio::spawn(async move { poller.list().await });
-            until_listening(&nodes.backend(n)).await;
+            let waiting = nodes.listen(&client, n).await;
             backend.say("room", json!({"n": n})).await;
-            let list = waiting.await.unwrap();
+            let packets = waiting.await.unwrap();
+            let list: Vec<Value> = packets.iter().flat_map(|it| events_of(it)).collect();
             assert!(!are_marked(&list), "{list:?}");
             received.extend(numbers(&list));
         }
@@ -102,8 +105,7 @@ async fn a_poll_that_waits_gets_the_answers_to_what_its_client_posts_at_another_
     let packets = waiting.await.unwrap();
     pid_of(&packets[0], "/stream,", &opening);
     assert!(packets[1].starts_with(r#"42/stream,["user_connect",{"#));
-    let waiting = client.begin_poll().await;
-    until_listening(&nodes.backend(0)).await;
+    let waiting = nodes.listen(&client, 0).await;
     other.post(r#"42/stream,7["question"]"#).await;
     let error = json!([{"error": "listen only: post through your application"}]);
     assert_eq!(waiting.await.unwrap(), [format!("43/stream,7{error}")]);
@@ -139,8 +141,7 @@ async fn a_client_goes_on_by_a_websocket_at_another_node_and_misses_nothing() {
     let client = nodes.connect(&conn_id).await;
     nodes.backend(0).say("room", json!({"n": 1})).await;
     assert_eq!(numbers(&client.list().await), [1]);
-    let waiting = client.begin_poll().await;
-    until_listening(&nodes.backend(0)).await;
+    let waiting = nodes.listen(&client, 0).await;
     let other = nodes.at(&client, 1);
     let mut websocket = other.websocket().await;
     websocket.send("2probe").await;
@@ -195,8 +196,7 @@ async fn a_session_goes_on_when_the_node_of_its_last_poll_is_killed_or_stops() {
     }
     // Nobody knows whether the client has read the last answer of the node.
     assert!(are_marked(&received), "{received:?}");
-    let waiting = second.begin_poll().await;
-    until_listening(&nodes.backend(1)).await;
+    let waiting = nodes.listen(&client, 1).await;
     nodes.nodes[1].begin_stop();
     assert_eq!(waiting.await.unwrap(), ["6"]);
     nodes.backend(2).say("room", json!({"n": 3})).await;
@@ -241,8 +241,7 @@ async fn a_client_ends_its_session_at_another_node() {
     let backend = nodes.backend(1);
     let conn_id = nodes.backend(0).connect("alice", &["room"]).await;
     let client = nodes.connect(&conn_id).await;
-    let waiting = client.begin_poll().await;
-    until_listening(&nodes.backend(0)).await;
+    let waiting = nodes.listen(&client, 0).await;
     nodes.at(&client, 1).post("1").await;
     assert_eq!(waiting.await.unwrap(), ["6"]);
     // A poll that is on its way may still be answered.
@@ -258,8 +257,7 @@ async fn a_client_ends_its_session_at_another_node() {
     let client = nodes.connect(&conn_id).await;
     assert_eq!(numbers(&client.list().await), [1]);
     // A client that only leaves its namespace is sent nothing more.
-    let waiting = client.begin_poll().await;
-    until_listening(&nodes.backend(0)).await;
+    let waiting = nodes.listen(&client, 0).await;
     nodes.at(&client, 1).post("41").await;
     assert_eq!(waiting.await.unwrap(), ["6"]);
     backend.say("room", json!({"n": 2})).await;
@@ -282,8 +280,7 @@ async fn a_client_is_told_why_its_session_ends_at_whatever_node_it_polls() {
     };
     let conn_id = backend.connect("alice", &["room"]).await;
     let client = nodes.connect(&conn_id).await;
-    let waiting = nodes.at(&client, 1).begin_poll().await;
-    until_listening(&nodes.backend(1)).await;
+    let waiting = nodes.listen(&client, 1).await;
     let ended = json!({"conn_id": conn_id});
     backend.post("/disconnect", ended.clone()).await;
     let packets = waiting.await.unwrap();
