@@ -80,7 +80,7 @@ impl Node {
         command
             .args(["--port", &address.port().to_string()])
             .args(["--secret", SECRET, "--workers", "1"])
-            .args(["--store", "redis", "--redis-url", redis])
+            .args(["--store", "redis", "--redis-urls", redis])
             .args(["--redis-prefix", "bench"])
             .env("RUST_LOG", "warn");
         let program = Program::start(&mut command, tempfile::tempdir()?)
