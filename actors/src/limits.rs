@@ -63,7 +63,10 @@ pub struct Limits {
     pub state_bytes: usize,
     /// The largest number of bytes that may be counted in memory; 0 means no limit.
     pub memory: usize,
-    /// The time between two beats of a node of a cluster. A node that leaves out five is dead.
+    /// Whether other nodes have the same data.
+    pub is_shared: bool,
+    /// The time between two beats of a node of a cluster. A node that leaves out
+    /// [`Self::BEATS_LEFT_OUT`] is dead.
     pub beat: Duration,
     /// Whether clients may join, by themselves, the channels to which the application has
     /// subscribed their user before. This is no limit, but channels and users need it too.
@@ -95,6 +98,12 @@ pub struct Retention {
 }
 
 impl Limits {
+    /// The number of beats that a dead node of a cluster has left out.
+    pub(crate) const BEATS_LEFT_OUT: u32 = 5;
+
+    /// The time after which a client has confirmed at the latest what it was sent, if it can.
+    const CONFIRMED_WITHIN: Duration = Duration::from_secs(5);
+
     /// Returns the limit on the channels of a connection.
     pub(crate) fn channels_of_connection(&self) -> Bound {
         Bound::new(
@@ -121,10 +130,26 @@ impl Limits {
     pub(crate) fn retention(&self, frames: usize) -> Retention {
         Retention {
             frames,
-            age: self.idle + self.close_grace,
+            age: self.log_age(),
             length: self.log_length,
             bytes: self.log_bytes,
         }
+    }
+
+    /// Returns the time for which a connection may be away and still come back.
+    ///
+    /// The connections of a node of a cluster that has died stay for longer: until it is declared
+    /// dead, and then for `presence_grace` and `idle`. Nobody can say meanwhile what their clients
+    /// have read since they last confirmed something.
+    pub(crate) fn log_age(&self) -> Duration {
+        let of_dead_node = match self.is_shared {
+            true => {
+                let declared = self.beat * (Self::BEATS_LEFT_OUT + 1);
+                declared + self.presence_grace + Self::CONFIRMED_WITHIN
+            }
+            false => Duration::ZERO,
+        };
+        self.idle + self.close_grace + of_dead_node
     }
 }
 
@@ -153,6 +178,7 @@ impl Default for Limits {
             state_keys: 1000,
             state_bytes: 64 << 10,
             memory: 0,
+            is_shared: false,
             beat: Duration::from_secs(2),
             clients_join: false,
         }

@@ -399,6 +399,7 @@ impl Settings {
             state_keys: self.state_keys,
             state_bytes: self.state_bytes,
             memory: self.memory_limit,
+            is_shared: self.store == StoreKind::Redis,
             clients_join: self.socketio_username,
             ..Limits::default()
         }

@@ -18,10 +18,11 @@ use crate::cluster::connection::DoesServe;
 use crate::core::cluster::answer::{Answer, Listed, Pulse};
 use crate::core::cluster::call::{Call, NodeId, Turn};
 use crate::directory::IfAbsent;
+use crate::limits::Limits;
 use crate::name::ConnId;
 
 /// The number of beats that a dead node has left out, and the least number of looks in this time.
-const LOOKS: u32 = 5;
+const LOOKS: u32 = Limits::BEATS_LEFT_OUT;
 
 /// What is known of another node.
 struct Observed {

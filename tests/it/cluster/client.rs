@@ -1,7 +1,7 @@
 //! A client that listens by websockets, one after the other, and comes back to any node.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::Relaxed};
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::time::Duration;
 
 use serde_json::Value;
@@ -22,7 +22,6 @@ const WAIT: Duration = Duration::from_millis(100);
 /// A client that comes back to any node when its websocket ends.
 pub(super) struct Returning {
     is_over: Arc<AtomicBool>,
-    node: Arc<AtomicUsize>,
     seen: watch::Receiver<Vec<Value>>,
     task: JoinHandle<()>,
 }
@@ -31,7 +30,6 @@ impl Returning {
     /// Listens for a connection at these nodes.
     pub(super) fn start(addresses: Vec<String>, conn_id: String, seed: u64) -> Self {
         let is_over = Arc::new(AtomicBool::new(false));
-        let node = Arc::new(AtomicUsize::new(usize::MAX));
         let (to_seen, seen) = watch::channel(Vec::new());
         let listening = listen(
             addresses,
@@ -39,11 +37,9 @@ impl Returning {
             Random::new(seed),
             to_seen,
             is_over.clone(),
-            node.clone(),
         );
         Self {
             is_over,
-            node,
             seen,
             task: tokio::spawn(listening),
         }
@@ -55,11 +51,6 @@ impl Returning {
         let seen = watched.wait_for(|events| is_it(events));
         let seen = tokio::time::timeout(within, seen).await.is_ok();
         assert!(seen, "timed out after {:?}", self.seen.borrow().last());
-    }
-
-    /// Returns the index of the node at which the client has listened last.
-    pub(super) fn node(&self) -> usize {
-        self.node.load(Relaxed)
     }
 
     /// Returns the number of events of this type that were received.
@@ -99,7 +90,6 @@ async fn listen(
     mut random: Random,
     seen: watch::Sender<Vec<Value>>,
     is_over: Arc<AtomicBool>,
-    listens_at: Arc<AtomicUsize>,
 ) {
     while !is_over.load(Relaxed) {
         let node = random.below(addresses.len() as u64) as usize;
@@ -107,7 +97,6 @@ async fn listen(
             sleep(PAUSE).await;
             continue;
         };
-        listens_at.store(node, Relaxed);
         while !is_over.load(Relaxed) {
             let events = socket.events(1, WAIT, Duration::ZERO).await;
             let is_silent = events.is_empty();

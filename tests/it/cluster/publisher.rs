@@ -10,13 +10,16 @@ use tokio::time::sleep;
 
 use crate::support::client::Backend;
 use crate::support::random::Random;
+use crate::support::scale::scaled;
 
 /// The time after which a call is given up. It may still be done.
 const GIVE_UP: Duration = Duration::from_secs(5);
 
-/// The time between two calls. While a node stands still for 20 seconds, four callers then post
-/// fewer messages than the 100 that a log keeps whatever their age.
-const INTERVAL: Duration = Duration::from_millis(200);
+/// Returns the time between two calls. While a node stands still for 20 seconds, four callers then
+/// post more messages than the 100 that a log keeps whatever their age.
+fn interval() -> Duration {
+    Duration::from_millis(scaled(100, 250))
+}
 
 /// A caller that posts numbered messages, and does not repeat those that were not accepted.
 pub(super) struct Publisher {
@@ -44,7 +47,7 @@ impl Publisher {
                     Ok(answer) => assert_eq!(answer.status(), 503),
                     Err(_) => {}
                 }
-                sleep(INTERVAL).await;
+                sleep(interval()).await;
             }
             accepted
         });

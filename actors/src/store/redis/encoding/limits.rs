@@ -39,7 +39,7 @@ impl From<&limits::Limits> for Limits {
             private_frames: limits.private_frames,
             log_length: limits.log_length,
             log_bytes: limits.log_bytes,
-            log_age: limits.idle + limits.close_grace,
+            log_age: limits.log_age(),
             channel_lifetime: limits.channel_lifetime,
             user_lifetime: limits.user_lifetime,
             history_bytes: limits.history_bytes,
