@@ -114,19 +114,26 @@ impl Cluster {
         if self.copy_channels(vec![name.clone()]).await?.is_empty() {
             return Ok(false);
         }
-        for _ in 0..ATTEMPTS {
+        for round in 0..ATTEMPTS {
             let log = LogName::Channel(name.clone());
             match self.node.make(Call::Forget { log }).await? {
-                Answer::InUse => self.empty(&name).await?,
+                Answer::InUse if round == 0 => {
+                    let present = self.roster(&name).await?;
+                    self.unsubscribe_all(&name, present).await?;
+                }
+                // A connection that is absent is in the channel, but its user is not on the roster.
+                Answer::InUse => {
+                    let (_, all) = self.names().await?;
+                    self.unsubscribe_all(&name, all).await?;
+                }
                 _ => return Ok(true),
             }
         }
-        // A connection that is absent is in the channel, but not on its roster, until it ends.
         Err(Refused::TRY_AGAIN)
     }
 
-    /// Unsubscribes the connections of all present users from a channel.
-    async fn empty(&self, name: &ChannelName) -> Result<(), Refused> {
+    /// Returns the users who are present in a channel.
+    async fn roster(&self, name: &ChannelName) -> Result<Vec<UserName>, Refused> {
         self.copy_channels(vec![name.clone()]).await?;
         let detail = Detail {
             history: false,
@@ -134,11 +141,16 @@ impl Cluster {
         };
         let asked = DescribeChannel(detail);
         let info = self.channels.ask(name.clone(), IfAbsent::Skip, asked).await;
-        let Some(info) = info else {
-            return Ok(());
-        };
-        let users = self.users(info.users.names().cloned().collect());
-        for (_, user) in users.await? {
+        Ok(info.map_or_else(Vec::new, |info| info.users.names().cloned().collect()))
+    }
+
+    /// Unsubscribes all connections of some users from a channel.
+    async fn unsubscribe_all(
+        &self,
+        name: &ChannelName,
+        users: Vec<UserName>,
+    ) -> Result<(), Refused> {
+        for (_, user) in self.users(users).await? {
             for conn_id in user.connections.into_keys() {
                 // A connection that has ended meanwhile has left as well.
                 let _ = self.unsubscribe(conn_id, vec![name.clone()]).await;

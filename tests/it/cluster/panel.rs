@@ -1,10 +1,14 @@
 //! What the panel of one node says of all nodes.
 
-use reqwest::Method;
-use serde_json::Value;
+use std::time::Duration;
 
-use super::Cluster;
+use reqwest::Method;
+use serde_json::{Value, json};
+
+use super::{Cluster, PARTED_WITHIN, members};
 use crate::support::event_stream::EventStream;
+use crate::support::eventually;
+use crate::support::websocket::WebSocket;
 
 /// Waits until the panel of a node shows these nodes.
 async fn wait_for(panel: &mut EventStream, is_shown: impl Fn(&[Value]) -> bool) {
@@ -16,8 +20,7 @@ async fn wait_for(panel: &mut EventStream, is_shown: impl Fn(&[Value]) -> bool) 
             }
         }
     };
-    let within = super::PARTED_WITHIN;
-    let shown = tokio::time::timeout(within, shown).await;
+    let shown = tokio::time::timeout(PARTED_WITHIN, shown).await;
     shown.expect("the panel shows the nodes");
 }
 
@@ -52,4 +55,27 @@ async fn the_panel_of_each_node_shows_all_nodes() {
         of(nodes, processes[1]).is_some_and(|node| node["is_alive"] == false)
     })
     .await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn a_channel_is_forgotten_although_a_connection_in_it_is_absent() {
+    let cluster = Cluster::start(2, &[("presence-grace", "0.1")]);
+    let [backend, other] = [cluster.backend(0), cluster.backend(1)];
+    let conn_id = backend.connect("alice", &["room", "lobby"]).await;
+    drop(WebSocket::open(&cluster.nodes[0].address, &conn_id).await);
+    eventually("alice is absent", async || {
+        members(&other, "room").await.is_empty()
+    })
+    .await;
+    let forget = json!({"channel": "room"});
+    let path = "/admin/forget_channel";
+    assert_eq!(other.post(path, forget.clone()).await, true);
+    assert_eq!(backend.post(path, forget).await, false, "it is gone");
+    // The connection still exists, in its other channel.
+    let opened = WebSocket::open(&cluster.nodes[0].address, &conn_id).await;
+    let mut socket = opened.unwrap();
+    other.say("room", json!({"n": 1})).await;
+    other.say("lobby", json!({"n": 2})).await;
+    let events = socket.events(1, PARTED_WITHIN, Duration::ZERO).await;
+    assert_eq!(events[0]["message"]["n"], 2, "{events:?}");
 }
