@@ -214,9 +214,9 @@ impl Channel {
         self.held.update(self.bytes());
         self.delivery.sweep();
         self.listings.clear();
-        if self.following.is_some() {
+        if let Some(following) = &self.following {
             // The channel itself is in Redis.
-            if self.delivery.is_empty() {
+            if self.delivery.is_empty() && !following.is_awaited() {
                 self.registration.offer_to_stop();
             }
             return;

@@ -111,6 +111,11 @@ impl Following {
         self.follower.log(self.node.handed_on()).is_some()
     }
 
+    /// Returns whether somebody waits until the copy may be used.
+    pub(crate) fn is_awaited(&self) -> bool {
+        !self.waiting.is_empty()
+    }
+
     /// Returns the revision of the log.
     pub(crate) fn revision(&self) -> u64 {
         self.revision
@@ -212,7 +217,7 @@ pub(crate) trait FollowingActor: LogActor {
         let Some(following) = self.following() else {
             return;
         };
-        let is_unneeded = is_unheard && following.waiting.is_empty();
+        let is_unneeded = is_unheard && !following.is_awaited();
         if is_unneeded || following.is_loading || !following.follower.must_load() {
             return;
         }

@@ -271,9 +271,9 @@ impl User {
         }
         self.held.update(self.bytes());
         self.delivery.sweep();
-        if self.following.is_some() {
+        if let Some(following) = &self.following {
             // The user itself is in Redis.
-            if self.delivery.is_empty() {
+            if self.delivery.is_empty() && !following.is_awaited() {
                 self.registration.offer_to_stop();
             }
             return;

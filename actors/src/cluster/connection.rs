@@ -310,10 +310,7 @@ impl Handler<Abandon> for ServedConnection {
 
     fn handle(&mut self, _: Abandon, context: &mut Context<Self>) {
         for number in self.numbers() {
-            if let Some(serving) = self.serving(number) {
-                serving.reason = CloseReason::Restart { wait: 1 };
-            }
-            self.shut(number, context);
+            self.abandon(number, context);
         }
     }
 }

@@ -44,6 +44,14 @@ impl ServedConnection {
         }
     }
 
+    /// Ends the transport of a turn, so that its client comes back, to this node or another one.
+    pub(super) fn abandon(&mut self, number: Generation, context: &mut Context<Self>) {
+        if let Some(serving) = self.serving(number) {
+            serving.reason = CloseReason::Restart { wait: 1 };
+        }
+        self.shut(number, context);
+    }
+
     /// Ends the transport of a turn, because another turn was taken or the connection has ended.
     pub(super) fn shut(&mut self, number: Generation, context: &mut Context<Self>) {
         let limits = self.needs.common.limits();

@@ -175,10 +175,7 @@ impl ServedConnection {
         }
         if self.suspension.is_some() {
             // The node was told to stop while the turn was taken.
-            if let Some(serving) = self.serving(number) {
-                serving.reason = CloseReason::Restart { wait: 1 };
-            }
-            self.shut(number, context);
+            self.abandon(number, context);
         }
         let (needs, node) = (self.needs.clone(), self.needs.node.clone());
         let prepared = async move {
@@ -284,6 +281,12 @@ impl ServedConnection {
         };
         listening.is_attaching = true;
         listening.attached.insert(log.clone());
+        // What a client brings is about the places that it had. It has missed nothing in a place
+        // that the connection takes while it listens.
+        let (read, is_foreign) = match listening.beginning {
+            Some(_) => (listening.read.clone(), listening.is_foreign),
+            None => Default::default(),
+        };
         let attach = AttachAt {
             conn_id,
             user,
@@ -292,17 +295,22 @@ impl ServedConnection {
             position,
             is_new,
             missed_up_to,
-            read: listening.read.clone(),
-            // A place that the connection takes while it listens has nothing that was missed.
-            is_foreign: listening.is_foreign && listening.beginning.is_some(),
+            read,
+            is_foreign,
         };
         let to_log = log.clone();
         let attached = async move { needs.attach(to_log, attach).await }.into_actor(self);
         context.spawn(attached.map(move |began, connection, context| {
-            if let Some(listening) = connection.serving(number).and_then(Serving::listening)
-                && let Some(began) = began
-            {
-                listening.epochs.insert(began.position.0, log);
+            if let Some(listening) = connection.serving(number).and_then(Serving::listening) {
+                match began {
+                    Some(began) => drop(listening.epochs.insert(began.position.0, log)),
+                    // The actor of the log has failed. Without it the client would hear nothing.
+                    None if listening.attached.contains(&log) => {
+                        return connection.abandon(number, context);
+                    }
+                    // The connection has left the channel meanwhile.
+                    None => {}
+                }
             }
             let has_gap = has_gap || began.is_some_and(|began| began.has_gap);
             connection.attach_next(number, has_gap, context);

@@ -48,8 +48,12 @@ pub struct Session {
 enum TransportState {
     /// There is none, or it has ended.
     None,
-    /// It waits for the reports of the transports of these turns, but not for long.
-    Waits(BTreeSet<Turn>),
+    /// It waits for [`Session::begin`], and for the reports of the transports of these turns, but
+    /// for the reports not for long.
+    Waits {
+        turns: BTreeSet<Turn>,
+        may_begin: bool,
+    },
     /// It is attached to the logs.
     Listens,
     /// It was a long-poll, which was answered. Whether its client has read the answer is not known
@@ -70,7 +74,10 @@ impl Session {
         let mut others = record.open.clone();
         others.remove(&record.turn);
         Self {
-            transport: TransportState::Waits(others.into_keys().collect()),
+            transport: TransportState::Waits {
+                turns: others.into_keys().collect(),
+                may_begin: false,
+            },
             ends,
             new,
             is_open: true,
@@ -213,10 +220,10 @@ impl Session {
                 read,
             } if *conn_id == self.conn_id && *turn >= self.record.born => {
                 self.merge(read);
-                if let TransportState::Waits(turns) = &mut self.transport {
+                if let TransportState::Waits { turns, .. } = &mut self.transport {
                     turns.remove(turn);
                 }
-                return self.begin();
+                return self.begin_if_ready();
             }
             Fed::Subscribed {
                 conn_id,
@@ -249,10 +256,18 @@ impl Session {
         Vec::new()
     }
 
-    /// Attaches the transport if it need not wait any more.
+    /// Notes that the node has read the feed as far as it was when the turn was taken. Attaches the
+    /// transport if it need not wait any more.
     pub fn begin(&mut self) -> Vec<Effect> {
+        if let TransportState::Waits { may_begin, .. } = &mut self.transport {
+            *may_begin = true;
+        }
+        self.begin_if_ready()
+    }
+
+    fn begin_if_ready(&mut self) -> Vec<Effect> {
         match &self.transport {
-            TransportState::Waits(turns) if turns.is_empty() => {}
+            TransportState::Waits { turns, may_begin } if turns.is_empty() && *may_begin => {}
             _ => return Vec::new(),
         }
         self.transport = TransportState::Listens;
@@ -267,10 +282,10 @@ impl Session {
 
     /// Notes that the transport has waited long enough for the reports of others.
     pub fn waited(&mut self) -> Vec<Effect> {
-        if let TransportState::Waits(turns) = &mut self.transport {
+        if let TransportState::Waits { turns, .. } = &mut self.transport {
             turns.clear();
         }
-        self.begin()
+        self.begin_if_ready()
     }
 
     fn unsubscribed(&mut self, id: FeedId, log: &LogName) -> Vec<Effect> {
@@ -383,7 +398,7 @@ impl Session {
     /// Returns the turns for whose reports the transport waits.
     pub fn waits_for(&self) -> impl Iterator<Item = Turn> {
         let turns = match &self.transport {
-            TransportState::Waits(turns) => Some(turns),
+            TransportState::Waits { turns, .. } => Some(turns),
             _ => None,
         };
         turns.into_iter().flatten().copied()
@@ -391,11 +406,44 @@ impl Session {
 
     /// Returns whether the transport waits for the reports of others.
     pub fn is_waiting(&self) -> bool {
-        !self.is_over && matches!(self.transport, TransportState::Waits(_))
+        !self.is_over && matches!(self.transport, TransportState::Waits { .. })
     }
 
     /// Returns whether the timers of the session may still change something.
     pub fn has_timers(&self) -> bool {
         !self.is_over && !self.is_ending && self.is_deserted()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::core::cluster::call::{NodeId, Term};
+
+    #[test]
+    fn a_transport_does_not_begin_before_its_node_is_ready_although_all_others_have_reported() {
+        let (conn_id, user) = (ConnId::random(), UserName::new("alice"));
+        let log = LogName::User(user.clone());
+        let record = Record {
+            user,
+            node: NodeId(1),
+            turn: Turn(2),
+            born: Turn(1),
+            continuity: Continuity::random(),
+            is_here: true,
+            read: [(log.clone(), (1.into(), 0))].into(),
+            open: [(Turn(1), NodeId(2)), (Turn(2), NodeId(1))].into(),
+        };
+        let (ends, new) = (BTreeMap::new(), BTreeSet::new());
+        let mut session = Session::of_transport(conn_id, record, ends, new, FeedId::default());
+        let reported: Fed<()> = Fed::Reported {
+            conn_id,
+            turn: Turn(1),
+            read: Read::new(),
+        };
+        assert_eq!(session.read_feed((Term(1), 1), &reported), []);
+        assert!(session.is_waiting());
+        let effects = session.begin();
+        assert!(matches!(&effects[..], [Effect::Attach { log: it, .. }] if *it == log));
     }
 }
