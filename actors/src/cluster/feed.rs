@@ -209,9 +209,13 @@ impl Actor for FeedActor {
         };
         context.spawn(reached.into_actor(self).map(|id, feed, context| {
             let cluster = feed.cluster.clone();
-            let place = cluster.node.place().clone();
+            let (place, counters) = (
+                cluster.node.place().clone(),
+                cluster.node.counters().clone(),
+            );
             actix::spawn(async move { cluster.note_read(id, Vec::new()).await });
-            ReaderActor::new(place, id, context.address().recipient()).start();
+            let reader = ReaderActor::new(place, id, context.address().recipient());
+            reader.beside(counters).start();
         }));
         let mut identity = self.cluster.node.identity();
         let cluster = self.cluster.clone();

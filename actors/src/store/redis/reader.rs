@@ -1,5 +1,7 @@
 //! The actor that reads the feed.
 
+mod pace;
+
 use std::time::{Duration, Instant};
 
 use actix::prelude::*;
@@ -15,7 +17,9 @@ use crate::core::cluster::fed::Fed;
 use crate::core::cluster::feed::FeedPlace;
 use crate::store::redis::decoding::{self, Unreadable};
 use crate::store::redis::link::Place;
+use crate::store::redis::reader::pace::Pace;
 use crate::store::redis::resolver;
+use crate::store::redis::status::NodeCounters;
 
 /// The time for which Redis waits for the next entry before it answers.
 const BLOCK: Duration = Duration::from_secs(1);
@@ -25,10 +29,6 @@ const ANSWER_TIMEOUT: Duration = Duration::from_secs(3);
 
 /// The most entries of one answer.
 const COUNT: usize = 1000;
-
-/// The shortest time from one answer to the next, after an answer with several entries. Then a
-/// burst costs Redis fewer reads.
-const PACE: Duration = Duration::from_millis(2);
 
 /// The wait before a broken connection is opened again.
 const REOPEN_AFTER: Duration = Duration::from_millis(200);
@@ -48,13 +48,26 @@ pub struct ReaderActor {
     place: Place,
     begin: FeedPlace,
     to: Recipient<News>,
+    /// The counters of the node, which know how many nodes read the feed.
+    counters: NodeCounters,
 }
 
 impl ReaderActor {
     /// Creates a reader that begins behind an entry.
     pub fn new(place: Place, begin: FeedId, to: Recipient<News>) -> Self {
         let begin = FeedPlace::after(begin);
-        Self { place, begin, to }
+        Self {
+            place,
+            begin,
+            to,
+            counters: NodeCounters::default(),
+        }
+    }
+
+    /// Uses the counters of the node.
+    pub(crate) fn beside(mut self, counters: NodeCounters) -> Self {
+        self.counters = counters;
+        self
     }
 }
 
@@ -62,14 +75,15 @@ impl Actor for ReaderActor {
     type Context = Context<Self>;
 
     fn started(&mut self, context: &mut Self::Context) {
-        let read = read_all(self.place.clone(), self.begin, self.to.clone());
+        let (place, to) = (self.place.clone(), self.to.clone());
+        let read = read_all(place, self.begin, to, self.counters.clone());
         context.spawn(read.into_actor(self).map(|(), _, context| context.stop()));
     }
 }
 
 /// Reads the feed until nobody listens to it any more, from the server to which the lane is
 /// connected.
-async fn read_all(place: Place, mut at: FeedPlace, to: Recipient<News>) {
+async fn read_all(place: Place, mut at: FeedPlace, to: Recipient<News>, counters: NodeCounters) {
     let mut primary = place.primary.subscribe();
     let mut is_broken = false;
     while to.connected() {
@@ -78,7 +92,8 @@ async fn read_all(place: Place, mut at: FeedPlace, to: Recipient<News>) {
         let Some(client) = known.ok().and_then(|known| known.clone()) else {
             return;
         };
-        let result = read_on(&place.keys, &client, &mut primary, &mut at, &to).await;
+        let keys = &place.keys;
+        let result = read_on(keys, &client, &mut primary, &mut at, &to, &counters).await;
         is_broken &= at == before;
         if let Err(error) = result {
             // Only the first of several failed attempts is news.
@@ -101,10 +116,11 @@ async fn read_on(
     primary: &mut watch::Receiver<Option<Client>>,
     at: &mut FeedPlace,
     to: &Recipient<News>,
+    counters: &NodeCounters,
 ) -> Result<(), ReadError> {
+    let mut pace = Pace::new(Instant::now());
     let mut connection = resolver::connect(client, ANSWER_TIMEOUT).await?;
     while to.connected() {
-        let begun = Instant::now();
         let answer = {
             let asked = std::pin::pin!(ask(&mut connection, keys, at.read_to()));
             match select(asked, std::pin::pin!(primary.changed())).await {
@@ -113,7 +129,6 @@ async fn read_on(
             }
         };
         let entries = decoding::feed(&answer)?;
-        let is_burst = entries.len() > 1;
         for news in news(at, entries) {
             // The next read begins when these entries were handed on, so a slow node slows only
             // its own reader.
@@ -121,8 +136,9 @@ async fn read_on(
                 return Ok(());
             }
         }
-        if is_burst {
-            sleep(PACE.saturating_sub(begun.elapsed())).await;
+        let wait = pace.read(Instant::now(), counters.nodes());
+        if !wait.is_zero() {
+            sleep(wait).await;
         }
     }
     Ok(())

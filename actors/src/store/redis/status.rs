@@ -153,6 +153,11 @@ impl NodeCounters {
         self.0.nodes.store(count as u64, Relaxed);
     }
 
+    /// Returns the number of nodes that are alive; 0 before they are known.
+    pub(crate) fn nodes(&self) -> u32 {
+        u32::try_from(self.0.nodes.load(Relaxed)).unwrap_or(u32::MAX)
+    }
+
     pub(crate) fn set_lag(&self, lag: Duration) {
         let lag = u64::try_from(lag.as_millis()).unwrap_or(u64::MAX);
         self.0.lag.store(lag, Relaxed);
