@@ -7,6 +7,8 @@ use serde_json::{Value, json};
 
 use super::Cluster;
 use super::client::{Returning, one_at_each_node};
+use crate::support::redis::Redis;
+use crate::support::server::command;
 
 /// The beginning of all keys.
 const KEYS: &str = "cs1:{cs}";
@@ -105,4 +107,18 @@ async fn a_state_that_a_node_cannot_read_is_not_overwritten() {
     for client in clients {
         client.stop().await;
     }
+}
+
+#[test]
+fn a_node_does_not_start_beside_keys_of_another_layout() {
+    let redis = Redis::start();
+    redis.command(&["hset", &format!("{KEYS}gen"), "layout", "2"]);
+    let url = format!("redis://{}", redis.address());
+    let flags = ["--port", "0", "--store", "redis", "--redis-urls", &url];
+    let (code, output) = command(&flags, &[]);
+    assert_eq!(code, Some(1), "{output}");
+    let reason = format!("the keys that begin with {KEYS} belong to another version");
+    assert!(output.contains(&reason), "{output}");
+    // Nodes of both layouts may share a Redis.
+    redis.node(&[("redis-prefix", "other")]);
 }

@@ -15,7 +15,7 @@ use crate::position::Epoch;
 use crate::store::redis::decoding;
 use crate::store::redis::encoding::{Limits, Sender};
 use crate::store::redis::resolver::{self, ANSWER_TIMEOUT, Primary, Servers};
-use crate::store::redis::scripts::{Scripts, fence};
+use crate::store::redis::scripts::{LAYOUT, Scripts, fence};
 
 /// The longest time for which replicas may take to confirm what was written. It is shorter than
 /// [`ANSWER_TIMEOUT`], so that a missing replica does not look like a broken connection.
@@ -111,6 +111,19 @@ fn check_version(valkey: &str, redis: &str) -> Result<(), String> {
     Ok(())
 }
 
+/// Checks that the keys have the layout of this version.
+async fn check_layout(connection: &mut impl ConnectionLike, keys: &str) -> RedisResult<()> {
+    let mut command = redis::cmd("HGET");
+    command.arg(format!("{keys}gen")).arg("layout");
+    match command.query_async::<Option<u32>>(connection).await? {
+        Some(found) if found != LAYOUT => Err(resolver::error(&format!(
+            "the keys that begin with {keys} belong to another version (their layout is {found}, \
+             and this version uses {LAYOUT}); set another redis_prefix, or start that version"
+        ))),
+        _ => Ok(()),
+    }
+}
+
 /// Returns the id of a new node.
 pub fn random_id() -> NodeId {
     NodeId(uuid::Uuid::new_v4().as_u64_pair().1 >> 1)
@@ -143,8 +156,8 @@ impl Place {
     /// # Errors
     /// Fails when the server is too old, or may drop keys when its memory is full.
     pub async fn check(&self) -> Result<Vec<String>, String> {
-        let info = match self.find().await {
-            Ok(primary) => primary.info,
+        let Primary { info, client } = match self.find().await {
+            Ok(primary) => primary,
             Err(error) => {
                 return Ok(vec![format!(
                     "Redis cannot be reached now, so calls get 503 until it can: {error}"
@@ -159,6 +172,11 @@ impl Place {
                 "Redis drops keys when its memory is full (maxmemory-policy is {policy}); set \
                  maxmemory-policy to noeviction"
             ));
+        }
+        let connected = resolver::connect(&client, ANSWER_TIMEOUT).await;
+        if let Ok(mut connection) = connected {
+            let layout = check_layout(&mut connection, &self.keys).await;
+            layout.map_err(|error| error.to_string())?;
         }
         let keeps_file = value("aof_enabled") == "1";
         let warning = "Redis keeps no append-only file, so it loses everything when it stops; set \
@@ -191,6 +209,7 @@ impl Link {
         // Another process may have taken the place of the one that was found.
         let info: InfoDict = redis::cmd("INFO").query_async(&mut connection).await?;
         let process: String = info.get("run_id").unwrap_or_default();
+        check_layout(&mut connection, &place.keys).await?;
         let scripts = Scripts::load(&mut connection).await?;
         let known = [known.term.0, known.turn, known.epoch, known.version];
         let term = fence(&mut connection, &place.keys, &process, known).await?;

@@ -148,6 +148,10 @@ impl Script {
     }
 }
 
+/// The layout of the keys. It is raised when a version can no longer share its keys with the one
+/// before. `begin.lua` describes them.
+pub const LAYOUT: u32 = 1;
+
 /// The script that begins a term.
 const FENCE: &str = include_str!("scripts/fence.lua");
 
@@ -196,6 +200,12 @@ pub async fn fence(
     known: [u64; 4],
 ) -> RedisResult<u64> {
     let mut command = redis::cmd("EVAL");
-    command.arg(FENCE).arg(1).arg(keys).arg(process).arg(&known);
+    command
+        .arg(FENCE)
+        .arg(1)
+        .arg(keys)
+        .arg(process)
+        .arg(&known)
+        .arg(LAYOUT);
     command.query_async(connection).await
 }

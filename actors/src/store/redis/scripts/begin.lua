@@ -17,7 +17,7 @@
 --
 -- The keys, after the beginning:
 --   gen        hash: the present term, the process of Redis (run), the latest term in which a node
---              said that entries were lost (lost)
+--              said that entries were lost (lost), and the layout of the keys (layout)
 --   turns      the number of the latest turn; lives: that of the latest epoch of a log; versions:
 --              that of the latest state of a user
 --   f          stream: the feed. The id of an entry is its term and its number
