@@ -59,6 +59,8 @@ pub(crate) enum AttachReason {
         read: Report,
         /// Whether the positions name a log that is gone.
         is_foreign: bool,
+        /// Whether the positions are those of a poll that was answered.
+        is_presumed: bool,
     },
     /// The connection already listens, and has now subscribed to the channel of the log. No entry
     /// counts as missed.
@@ -259,7 +261,12 @@ impl Delivery {
         let subscriber = self.subscribers.get_mut(&attach.conn_id)?;
         let (missed_up_to, claim) = match attach.reason {
             AttachReason::Subscribed => (0, Claim::Nothing),
-            AttachReason::Began { read, is_foreign } => match claim_of(&read, log) {
+            AttachReason::Began {
+                read,
+                is_foreign,
+                is_presumed,
+            } => match claim_of(&read, log) {
+                Some(Claim::Read(read)) if is_presumed => (log.end(), Claim::Presumed(read)),
                 Some(claim) => (log.end(), claim),
                 None if is_foreign => (log.end(), Claim::Foreign),
                 None => (log.end(), Claim::Nothing),

@@ -211,3 +211,24 @@ async fn a_position_with_some_present_epochs_leaves_gaps_in_the_other_logs_only(
         "not one gap for the new log only: {wrong:?}"
     );
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_client_whose_connection_leaves_and_enters_between_two_polls_is_told_of_no_gap() {
+    let server = Server::start(&[]);
+    let backend = Backend::of(&server);
+    let conn_id = backend.connect("alice", &["room"]).await;
+    let poll = async || backend.listen(&conn_id).await.json::<Vec<Value>>().await;
+    let channels = json!({"conn_id": conn_id, "channels": ["room"]});
+    backend.say("room", json!({"n": 1})).await;
+    assert_eq!(poll().await.unwrap()[0]["message"]["n"], 1);
+    backend.post("/unsubscribe", channels.clone()).await;
+    backend.say("room", json!({"n": 2})).await;
+    backend.post("/subscribe", channels).await;
+    backend.say("room", json!({"n": 3})).await;
+    let events = poll().await.unwrap();
+    let got: Vec<_> = events
+        .iter()
+        .map(|it| (&it["type"], &it["message"]["n"]))
+        .collect();
+    assert_eq!(got, [(&json!("message"), &json!(3))]);
+}

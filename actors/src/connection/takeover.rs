@@ -139,25 +139,32 @@ impl Connection {
         let Some(places) = self.places() else { return };
         let attached = async move {
             let known = match (returning.last, &returning.read, last_end.presumed) {
-                (Some(last), _, _) => Some(read_with(last, &last_end.trail)),
-                (None, None, Some(presumed)) => resolve_presumed(&outlet, presumed).await,
+                (Some(last), _, _) => Some((read_with(last, &last_end.trail), false)),
+                (None, None, Some(presumed)) => {
+                    let read = resolve_presumed(&outlet, presumed).await;
+                    read.map(|read| (read, true))
+                }
                 _ => None,
             };
             // The logs that the server itself names are not foreign, although the client may have
             // left the channel of one.
-            let (read, is_foreign) = match known {
-                Some(read) => (read, false),
+            let (read, is_foreign, is_presumed) = match known {
+                Some((read, is_presumed)) => (read, false, is_presumed),
                 None => {
                     let read = returning.read.unwrap_or_default();
                     let is_foreign = places.is_foreign(&read).await;
-                    (read, is_foreign)
+                    (read, is_foreign, false)
                 }
             };
             let attach = Attach {
                 conn_id,
                 generation,
                 outlet,
-                reason: AttachReason::Began { read, is_foreign },
+                reason: AttachReason::Began {
+                    read,
+                    is_foreign,
+                    is_presumed,
+                },
             };
             places.attach(attach).await
         };

@@ -39,6 +39,9 @@ pub enum Claim {
     Nothing,
     /// The client has read up to this offset.
     Read(u64),
+    /// The client has read up to this offset, since it polls again after it was answered. It has
+    /// missed nothing if it left the channel and entered it again since then.
+    Presumed(u64),
     /// The client has read up to this offset in a former epoch of the log.
     ReadBefore {
         /// The offset after which the client goes on.
@@ -214,7 +217,7 @@ impl Cursor {
         self.generation = generation;
         self.is_attached = true;
         let position = match claim {
-            Claim::Read(read) => {
+            Claim::Read(read) | Claim::Presumed(read) => {
                 // The client gets a position behind the owed gap only together with the gap or
                 // later.
                 self.owes_gap &= read < self.gap_end;
@@ -230,7 +233,7 @@ impl Cursor {
             Claim::Read(read) | Claim::ReadBefore { offset: read, .. } => {
                 self.is_new && read < self.position
             }
-            Claim::Nothing | Claim::Foreign => false,
+            Claim::Nothing | Claim::Presumed(_) | Claim::Foreign => false,
         };
         let is_beyond = matches!(
             claim,
