@@ -12,8 +12,6 @@ counts! {
     ids_in_use,
     other_bodies,
     lost_answers,
-    /// Calls whose outcome was not known, and that were made again.
-    repeated_calls,
     /// Connections to Redis that were cut while they read the feed.
     cut_feeds,
     /// Times that all connections to Redis were cut.

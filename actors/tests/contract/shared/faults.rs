@@ -43,7 +43,7 @@ impl World {
     /// Kills a node.
     pub(crate) async fn die(&mut self, node: usize, returns: Return) -> Checked {
         self.counts.deaths += 1;
-        let left = self.leave_one(node).await?;
+        let left = self.leave(node, true).await?;
         let former = self.listening_at(node);
         self.replace(node).await?;
         for connection in self.clear_homes(node) {
@@ -58,6 +58,8 @@ impl World {
     /// Stops a node in order.
     pub(crate) async fn stop(&mut self, node: usize, returns: Return) -> Checked {
         self.counts.stops += 1;
+        // The clients of a node that stops do not part at once, and those of a broker do.
+        self.leave(node, false).await?;
         let former = self.listening_at(node);
         self.nodes[node].broker.drain(Instant::now()).await;
         for Former { connection, .. } in &former {
@@ -100,10 +102,10 @@ impl World {
         Ok(())
     }
 
-    /// Lets all clients that count as present but one go to the other node, if clients without a
-    /// socket count as absent at once. The others are made absent in any order, so clients would be
-    /// told different things on both sides. Returns the one that stays, which listens.
-    async fn leave_one(&mut self, node: usize) -> Checked<Option<usize>> {
+    /// Lets all clients that count as present go to the other node, or all `but_one`, if clients
+    /// without a socket count as absent at once. Several are made absent in any order, so clients
+    /// would be told different things on both sides. Returns the one that stays, which listens.
+    async fn leave(&mut self, node: usize, but_one: bool) -> Checked<Option<usize>> {
         if !self.setup.parts_at_once {
             return Ok(None);
         }
@@ -112,7 +114,7 @@ impl World {
             self.homes[*connection] == Some(node) && present.contains(&conn_id(*connection))
         };
         let mut here: Vec<_> = (0..CONNECTIONS).filter(is_here).collect();
-        let left = here.pop();
+        let left = but_one.then(|| here.pop()).flatten();
         let others = here.into_iter().map(|it| (it, (node + 1) % NODES));
         for (connection, node) in others.chain(left.map(|it| (it, node))) {
             let attach = Operation::Attach {

@@ -85,7 +85,7 @@ pub(crate) fn sequence() -> impl Strategy<Value = Sequence<Event>> {
 
 /// Generates an operation that two nodes and a broker in memory do in the same way. How much is too
 /// much for a client depends on the batches, which differ. A call with a key that is cut off is
-/// one whose answer is lost.
+/// one whose answer is lost; here it is made in full, or with another body.
 fn operation() -> impl Strategy<Value = Operation> {
     let operation = prop_oneof![
         14 => publish_or_configure(),
@@ -110,10 +110,10 @@ fn wide(operation: Operation) -> Operation {
             brings_position,
             is_narrow: false,
         },
-        Operation::CutOff { key, drafts, .. } => Operation::Once {
+        Operation::CutOff { key, drafts, done } => Operation::Once {
             key,
             drafts,
-            has_other_body: false,
+            has_other_body: done > 1,
         },
         operation => operation,
     }
