@@ -20,8 +20,9 @@ use crate::side::{Side, channel_name, conn_id, limits};
 use crate::step::Step;
 use crate::world::Checked;
 
-/// The time between two beats of a node.
-const BEAT: Duration = Duration::from_millis(100);
+/// The time between two beats of a node. A node that leaves out five is declared dead and ends its
+/// transports, so a busy machine must not keep a node from beating for as long.
+const BEAT: Duration = Duration::from_millis(250);
 
 /// The time within which a node must take a call.
 const TAKEN_WITHIN: Duration = Duration::from_secs(12);
