@@ -43,7 +43,7 @@ impl Broker {
     /// Returns the user who owns a connection; `None` if the connection is not open.
     pub async fn owner_of(&self, conn_id: ConnId) -> Option<UserName> {
         if let Some(cluster) = &self.cluster {
-            return cluster.owner_of(conn_id).await;
+            return Box::pin(cluster.owner_of(conn_id)).await;
         }
         let owner = self.connections.ask(conn_id, IfAbsent::Skip, GetOwner);
         owner.await.flatten().map(|(user, _)| user)
@@ -52,7 +52,7 @@ impl Broker {
     /// Returns what a client is told of its own connection; `None` if the connection is not open.
     pub async fn introduce(&self, conn_id: ConnId) -> Option<Introduction> {
         if let Some(cluster) = &self.cluster {
-            return cluster.introduce(conn_id).await;
+            return Box::pin(cluster.introduce(conn_id)).await;
         }
         let owner = self.connections.ask(conn_id, IfAbsent::Skip, GetOwner);
         let (username, mut channels) = owner.await??;
@@ -84,7 +84,7 @@ impl Broker {
 
     pub(super) async fn user_infos(&self, names: Vec<UserName>) -> Result<Vec<UserInfo>, Refused> {
         match &self.cluster {
-            Some(cluster) => cluster.user_infos(names).await,
+            Some(cluster) => Box::pin(cluster.user_infos(names)).await,
             None => Ok(gather(&self.users, names, || DescribeUser).await),
         }
     }
@@ -92,7 +92,7 @@ impl Broker {
     /// Returns the names of all channels.
     pub(super) async fn channel_names(&self) -> Result<Vec<ChannelName>, Refused> {
         match &self.cluster {
-            Some(cluster) => Ok(cluster.names().await?.0),
+            Some(cluster) => Ok(Box::pin(cluster.names()).await?.0),
             None => Ok(self.channels.names().await),
         }
     }
@@ -100,7 +100,7 @@ impl Broker {
     /// Returns the names of all users.
     pub(super) async fn user_names(&self) -> Result<Vec<UserName>, Refused> {
         match &self.cluster {
-            Some(cluster) => Ok(cluster.names().await?.1),
+            Some(cluster) => Ok(Box::pin(cluster.names()).await?.1),
             None => Ok(self.users.names().await),
         }
     }
@@ -112,7 +112,7 @@ impl Broker {
         names: Vec<ChannelName>,
     ) -> Result<Vec<ChannelName>, Refused> {
         match &self.cluster {
-            Some(cluster) => cluster.copy_channels(names).await,
+            Some(cluster) => Box::pin(cluster.copy_channels(names)).await,
             None => Ok(names),
         }
     }

@@ -86,7 +86,8 @@ impl Broker {
         messages.iter().for_each(|message| log_accepted(message));
         if let Some(cluster) = self.cluster.clone() {
             let (to_publish, is_once) = (messages.clone(), attempt != Attempt::Only);
-            let published = async move { Some(cluster.publish(&to_publish, is_once).await) };
+            let published =
+                async move { Some(Box::pin(cluster.publish(&to_publish, is_once)).await) };
             let published = Self::wait(call, published).await;
             published.unwrap_or(Err(Refused::TRY_AGAIN))?;
             return Ok(messages);
@@ -141,7 +142,7 @@ impl Broker {
         let call = Arc::new(self.begin()?);
         if let Some(cluster) = self.cluster.clone() {
             let changes = patches.into_iter().map(Rewriting::Edit).collect();
-            let edited = async move { Some(cluster.rewrite(changes).await) };
+            let edited = async move { Some(Box::pin(cluster.rewrite(changes)).await) };
             let edited = Self::wait(call, edited).await;
             return edited.unwrap_or(Err(Refused::TRY_AGAIN));
         }
@@ -165,7 +166,7 @@ impl Broker {
         let call = Arc::new(self.begin()?);
         if let Some(cluster) = self.cluster.clone() {
             let changes = deletions.into_iter().map(Rewriting::Deletion).collect();
-            let deleted = async move { Some(cluster.rewrite(changes).await) };
+            let deleted = async move { Some(Box::pin(cluster.rewrite(changes)).await) };
             let deleted = Self::wait(call, deleted).await;
             return deleted.unwrap_or(Err(Refused::TRY_AGAIN));
         }
