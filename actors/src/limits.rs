@@ -65,8 +65,7 @@ pub struct Limits {
     pub memory: usize,
     /// Whether other nodes have the same data.
     pub is_shared: bool,
-    /// The time between two beats of a node of a cluster. A node that leaves out
-    /// [`Self::BEATS_LEFT_OUT`] is dead.
+    /// The time between two beats of a node of a cluster. A node that leaves out five is dead.
     pub beat: Duration,
     /// Whether clients may join, by themselves, the channels to which the application has
     /// subscribed their user before. This is no limit, but channels and users need it too.
