@@ -68,8 +68,8 @@ pub struct Broker {
     users: Directories<User>,
     connections: Directories<Connection>,
     /// The node of a cluster; `None` if the actors of this server decide. The futures of its calls
-    /// are boxed. Otherwise each call of a server without others would move their bytes, which costs
-    /// it 1 % of its instructions.
+    /// are boxed. Otherwise each call of a server without others would move their bytes, which
+    /// costs it 1 % of its instructions.
     cluster: Option<Cluster>,
     /// The ledger; unset until the threads start.
     ledger: Arc<OnceLock<Addr<Ledger>>>,

@@ -2,9 +2,9 @@
 -- done so.
 --
 -- KEYS[1] is the beginning of all keys. ARGV has the process (its run_id), and the highest term,
--- turn, epoch and version of a state that the node knows, and the layout of the keys. All counters go on above what anybody can
--- have seen: the time of Redis in microseconds is higher than any of them, since they grow more
--- slowly. Returns the term.
+-- turn, epoch and version of a state that the node knows, and the layout of the keys. All counters
+-- go on above what anybody can have seen: the time of Redis in microseconds is higher than any of
+-- them, since they grow more slowly. Returns the term.
 
 local root, run = KEYS[1], redis.call
 local gen = run('HMGET', root .. 'gen', 'term', 'run')
