@@ -58,9 +58,21 @@ impl World {
                 return Err(format!("node {node} has begun no term"));
             }
         }
-        let owner = self.nodes[other].broker.owner_of(conn_id(LATEST)).await;
-        owner.ok_or("the latest connection was not brought back")?;
+        self.await_latest(other).await?;
         self.counts.renewals += 1;
+        Ok(())
+    }
+
+    /// Waits until a node finds the connection that Redis has lost. Its user may be present by
+    /// another connection before.
+    async fn await_latest(&self, node: usize) -> Checked {
+        let (deadline, broker) = (Instant::now() + WITHIN, &self.nodes[node].broker);
+        while broker.owner_of(conn_id(LATEST)).await.is_none() {
+            if Instant::now() >= deadline {
+                return Err("the latest connection was not brought back".to_owned());
+            }
+            sleep(PAUSE).await;
+        }
         Ok(())
     }
 
