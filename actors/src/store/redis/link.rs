@@ -111,17 +111,20 @@ fn check_version(valkey: &str, redis: &str) -> Result<(), String> {
     Ok(())
 }
 
-/// Checks that the keys have the layout of this version.
-async fn check_layout(connection: &mut impl ConnectionLike, keys: &str) -> RedisResult<()> {
+/// Returns why this version cannot use the keys: they have another layout. `None` if it can.
+async fn other_layout(
+    connection: &mut impl ConnectionLike,
+    keys: &str,
+) -> RedisResult<Option<String>> {
     let mut command = redis::cmd("HGET");
     command.arg(format!("{keys}gen")).arg("layout");
-    match command.query_async::<Option<u32>>(connection).await? {
-        Some(found) if found != LAYOUT => Err(resolver::error(&format!(
+    let found: Option<u32> = command.query_async(connection).await?;
+    Ok(found.filter(|found| *found != LAYOUT).map(|found| {
+        format!(
             "the keys that begin with {keys} belong to another version (their layout is {found}, \
              and this version uses {LAYOUT}); set another redis_prefix, or start that version"
-        ))),
-        _ => Ok(()),
-    }
+        )
+    }))
 }
 
 /// Returns the id of a new node.
@@ -154,7 +157,8 @@ impl Place {
     /// it cannot be reached now.
     ///
     /// # Errors
-    /// Fails when the server is too old, or may drop keys when its memory is full.
+    /// Fails when the server is too old, may drop keys when its memory is full, or has keys of
+    /// another layout.
     pub async fn check(&self) -> Result<Vec<String>, String> {
         let Primary { info, client } = match self.find().await {
             Ok(primary) => primary,
@@ -173,10 +177,12 @@ impl Place {
                  maxmemory-policy to noeviction"
             ));
         }
-        let connected = resolver::connect(&client, ANSWER_TIMEOUT).await;
-        if let Ok(mut connection) = connected {
-            let layout = check_layout(&mut connection, &self.keys).await;
-            layout.map_err(|error| error.to_string())?;
+        // A Redis that does not answer this yet, since it still loads its data, is asked again when
+        // the lane connects.
+        if let Ok(mut connection) = resolver::connect(&client, ANSWER_TIMEOUT).await
+            && let Ok(Some(reason)) = other_layout(&mut connection, &self.keys).await
+        {
+            return Err(reason);
         }
         let keeps_file = value("aof_enabled") == "1";
         let warning = "Redis keeps no append-only file, so it loses everything when it stops; set \
@@ -209,7 +215,9 @@ impl Link {
         // Another process may have taken the place of the one that was found.
         let info: InfoDict = redis::cmd("INFO").query_async(&mut connection).await?;
         let process: String = info.get("run_id").unwrap_or_default();
-        check_layout(&mut connection, &place.keys).await?;
+        if let Some(reason) = other_layout(&mut connection, &place.keys).await? {
+            return Err(resolver::error(&reason));
+        }
         let scripts = Scripts::load(&mut connection).await?;
         let known = [known.term.0, known.turn, known.epoch, known.version];
         let term = fence(&mut connection, &place.keys, &process, known).await?;

@@ -153,7 +153,7 @@ impl NodeCounters {
         self.0.nodes.store(count as u64, Relaxed);
     }
 
-    /// Returns the number of nodes that are alive; 0 before they are known.
+    /// Returns the number of nodes that are alive; 1 before they are known.
     pub(crate) fn nodes(&self) -> u32 {
         u32::try_from(self.0.nodes.load(Relaxed)).unwrap_or(u32::MAX)
     }
