@@ -25,8 +25,6 @@ pub struct Sender {
     pub term: Term,
     /// The beginning of all keys. It has the hash tag, so all keys are in one slot.
     pub keys: String,
-    /// The limits that the scripts keep to.
-    pub limits: Limits,
 }
 
 impl Sender {
@@ -35,7 +33,6 @@ impl Sender {
         let (script, arguments) = arguments(call);
         let mut command = scripts.run(script, &self.keys);
         command.arg(self.node.0).arg(number).arg(self.term.0);
-        command.arg(self.limits.to_string());
         for argument in &arguments {
             command.arg(&argument[..]);
         }

@@ -218,14 +218,13 @@ impl Link {
         if let Some(reason) = other_layout(&mut connection, &place.keys).await? {
             return Err(resolver::error(&reason));
         }
-        let scripts = Scripts::load(&mut connection).await?;
+        let scripts = Scripts::load(&mut connection, &place.limits).await?;
         let known = [known.term.0, known.turn, known.epoch, known.version];
         let term = fence(&mut connection, &place.keys, &process, known).await?;
         let sender = Sender {
             node,
             term: Term(term),
             keys: place.keys.clone(),
-            limits: place.limits.clone(),
         };
         Ok(Self {
             connection,

@@ -3,6 +3,8 @@
 use redis::aio::ConnectionLike;
 use redis::{Cmd, RedisResult};
 
+use crate::store::redis::encoding::Limits;
+
 /// A script.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Script {
@@ -102,41 +104,43 @@ impl Script {
         Self::Declare,
     ];
 
-    fn source(self) -> String {
+    /// Returns the text. `limits` has the limits that it keeps to.
+    fn source(self, limits: &str) -> String {
         const BEGIN: &str = include_str!("scripts/begin.lua");
-        const LOGS: &str = include_str!("scripts/logs.lua");
         const RECORDS: &str = include_str!("scripts/records.lua");
         const USERS: &str = include_str!("scripts/users.lua");
         const SESSIONS: &str = include_str!("scripts/sessions.lua");
         const CHANGED: &str = include_str!("scripts/changed.lua");
+        let logs = [limits, include_str!("scripts/logs.lua")].concat();
+        let logs = logs.as_str();
         let (parts, body): (&[&str], &str) = match self {
-            Self::Connect => (&[LOGS, RECORDS], include_str!("scripts/connect.lua")),
-            Self::Subscribe => (&[LOGS, RECORDS], include_str!("scripts/subscribe.lua")),
-            Self::Unsubscribe => (&[LOGS, RECORDS], include_str!("scripts/unsubscribe.lua")),
-            Self::Heard => (&[LOGS, RECORDS], include_str!("scripts/heard.lua")),
+            Self::Connect => (&[logs, RECORDS], include_str!("scripts/connect.lua")),
+            Self::Subscribe => (&[logs, RECORDS], include_str!("scripts/subscribe.lua")),
+            Self::Unsubscribe => (&[logs, RECORDS], include_str!("scripts/unsubscribe.lua")),
+            Self::Heard => (&[logs, RECORDS], include_str!("scripts/heard.lua")),
             Self::LookUp => (&[], include_str!("scripts/look_up.lua")),
             Self::LookUpUser => (&[USERS], include_str!("scripts/look_up_user.lua")),
             Self::SetUser => (
-                &[LOGS, RECORDS, CHANGED],
+                &[logs, RECORDS, CHANGED],
                 include_str!("scripts/set_user.lua"),
             ),
-            Self::Take => (&[LOGS, RECORDS], include_str!("scripts/take.lua")),
-            Self::Break => (&[LOGS, RECORDS], include_str!("scripts/break.lua")),
-            Self::Report => (&[LOGS, RECORDS], include_str!("scripts/report.lua")),
-            Self::Leave => (&[LOGS, RECORDS], include_str!("scripts/leave.lua")),
-            Self::End => (&[LOGS, RECORDS], include_str!("scripts/end.lua")),
-            Self::Renew => (&[LOGS, RECORDS], include_str!("scripts/renew.lua")),
+            Self::Take => (&[logs, RECORDS], include_str!("scripts/take.lua")),
+            Self::Break => (&[logs, RECORDS], include_str!("scripts/break.lua")),
+            Self::Report => (&[logs, RECORDS], include_str!("scripts/report.lua")),
+            Self::Leave => (&[logs, RECORDS], include_str!("scripts/leave.lua")),
+            Self::End => (&[logs, RECORDS], include_str!("scripts/end.lua")),
+            Self::Renew => (&[logs, RECORDS], include_str!("scripts/renew.lua")),
             Self::List => (&[], include_str!("scripts/list.lua")),
-            Self::Configure => (&[LOGS], include_str!("scripts/configure.lua")),
-            Self::Post => (&[LOGS], include_str!("scripts/post.lua")),
-            Self::Rewrite => (&[LOGS, CHANGED], include_str!("scripts/rewrite.lua")),
-            Self::Load => (&[LOGS, USERS], include_str!("scripts/load.lua")),
-            Self::Forget => (&[LOGS], include_str!("scripts/forget.lua")),
+            Self::Configure => (&[logs], include_str!("scripts/configure.lua")),
+            Self::Post => (&[logs], include_str!("scripts/post.lua")),
+            Self::Rewrite => (&[logs, CHANGED], include_str!("scripts/rewrite.lua")),
+            Self::Load => (&[logs, USERS], include_str!("scripts/load.lua")),
+            Self::Forget => (&[logs], include_str!("scripts/forget.lua")),
             Self::Claim => (&[], include_str!("scripts/claim.lua")),
             Self::Settle => (&[], include_str!("scripts/settle.lua")),
-            Self::Hold => (&[LOGS, SESSIONS], include_str!("scripts/hold.lua")),
-            Self::Tell => (&[LOGS, SESSIONS], include_str!("scripts/tell.lua")),
-            Self::Keep => (&[LOGS, SESSIONS, CHANGED], include_str!("scripts/keep.lua")),
+            Self::Hold => (&[logs, SESSIONS], include_str!("scripts/hold.lua")),
+            Self::Tell => (&[logs, SESSIONS], include_str!("scripts/tell.lua")),
+            Self::Keep => (&[logs, SESSIONS, CHANGED], include_str!("scripts/keep.lua")),
             Self::Names => (&[], include_str!("scripts/names.lua")),
             Self::Exist => (&[], include_str!("scripts/exist.lua")),
             Self::Reach => (&[], include_str!("scripts/reach.lua")),
@@ -163,14 +167,15 @@ pub struct Scripts {
 }
 
 impl Scripts {
-    /// Loads all scripts.
+    /// Loads all scripts, with the limits that they keep to.
     ///
     /// # Errors
     /// Returns the error of Redis or of the connection.
-    pub async fn load(connection: &mut impl ConnectionLike) -> RedisResult<Self> {
+    pub async fn load(connection: &mut impl ConnectionLike, limits: &Limits) -> RedisResult<Self> {
+        let limits = limits.to_string();
         let mut pipe = redis::pipe();
         for script in Script::ALL {
-            pipe.cmd("SCRIPT").arg("LOAD").arg(script.source());
+            pipe.cmd("SCRIPT").arg("LOAD").arg(script.source(&limits));
         }
         let names = pipe.query_async(connection).await?;
         Ok(Self { names })

@@ -34,13 +34,12 @@ impl Caller {
         known: [u64; 4],
         limits: Limits,
     ) -> Self {
-        let scripts = Scripts::load(connection).await.unwrap();
+        let scripts = Scripts::load(connection, &limits).await.unwrap();
         let term = fence(connection, keys, process, known).await.unwrap();
         let sender = Sender {
             node: NodeId(1),
             term: Term(term),
             keys: keys.to_owned(),
-            limits,
         };
         Self {
             connection: connection.clone(),
@@ -48,6 +47,11 @@ impl Caller {
             sender,
             number: 0,
         }
+    }
+
+    /// Goes on with other limits.
+    pub(crate) async fn limit(&mut self, limits: &Limits) {
+        self.scripts = Scripts::load(&mut self.connection, limits).await.unwrap();
     }
 
     pub(crate) async fn call(&mut self, call: Call<Bytes>) -> Answer<Bytes> {

@@ -133,7 +133,11 @@ async fn a_log_that_became_far_too_long_is_cut_in_steps() {
     for _ in 0..99 {
         node.call(post(&channel())).await;
     }
-    node.sender.limits.log_length = 10;
+    let limits = Limits {
+        log_length: 10,
+        ..Limits::default()
+    };
+    node.limit(&limits).await;
     for (end, start) in [(100, 32), (101, 64), (102, 92), (103, 93)] {
         node.call(post(&channel())).await;
         let log = load(&mut node).await.log;

@@ -32,13 +32,12 @@ const EVENTS: usize = 4;
 #[tokio::test]
 async fn the_scripts_do_what_their_model_does() {
     let server = RedisServer::start();
-    let mut connection = server.connect().await;
-    let scripts = Scripts::load(&mut connection).await.unwrap();
+    let connection = server.connect().await;
     let seed: Option<u64> = std::env::var("SEED").ok().map(|seed| seed.parse().unwrap());
     let mut happened = BTreeSet::new();
     for seed in seed.map_or(0..scaled(300, 10_000), |seed| seed..seed + 1) {
         println!("SEED={seed}");
-        let mut pair = Pair::new(seed, connection.clone(), scripts.clone());
+        let mut pair = Pair::new(seed, connection.clone()).await;
         pair.fence().await;
         for _ in 0..CALLS {
             pair.step().await;
@@ -50,6 +49,13 @@ async fn the_scripts_do_what_their_model_does() {
         let kinds = ANSWERS + ENTRIES + EVENTS;
         assert_eq!(happened.len(), kinds, "each happens: {happened:#?}");
     }
+}
+
+/// Loads the scripts with other limits. Redis would keep all the former ones.
+async fn load(connection: &mut MultiplexedConnection, limits: &Limits) -> Scripts {
+    let flush = redis::cmd("SCRIPT").arg("FLUSH").to_owned();
+    flush.exec_async(connection).await.unwrap();
+    Scripts::load(connection, limits).await.unwrap()
 }
 
 /// A model, and the same in Redis.
@@ -64,7 +70,6 @@ pub(crate) struct Pair {
     /// Records that were answered, which are renewed later.
     pub(crate) records: Vec<(ConnId, Record)>,
     pub(crate) posted: u64,
-    limits: Limits,
     /// The last entry of the feed that was compared, and the number of such entries.
     pub(crate) compared: (FeedId, usize),
     /// The kinds of answers, of entries and of events that there were.
@@ -72,12 +77,13 @@ pub(crate) struct Pair {
 }
 
 impl Pair {
-    fn new(seed: u64, connection: MultiplexedConnection, scripts: Scripts) -> Self {
+    async fn new(seed: u64, mut connection: MultiplexedConnection) -> Self {
         let mut random = Random::new(seed);
         let limits = any_limits(&mut random);
+        let scripts = load(&mut connection, &limits).await;
         let mut model = Redis::new(None, false);
         model.process = 1;
-        model.limits = Some(limits.clone());
+        model.limits = Some(limits);
         Self {
             random,
             model,
@@ -87,7 +93,6 @@ impl Pair {
             numbers: [0; NODES as usize],
             records: Vec::new(),
             posted: 0,
-            limits,
             compared: Default::default(),
             happened: BTreeSet::new(),
         }
@@ -110,8 +115,9 @@ impl Pair {
                 self.call(0, self.numbers[0] + 1, term, &call).await;
             }
             2 => {
-                self.limits = any_limits(&mut self.random);
-                self.model.limits = Some(self.limits.clone());
+                let limits = any_limits(&mut self.random);
+                self.scripts = load(&mut self.connection, &limits).await;
+                self.model.limits = Some(limits);
             }
             3 => {
                 // A call is sent again.
@@ -138,7 +144,6 @@ impl Pair {
             node: id,
             term,
             keys: self.keys.clone(),
-            limits: self.limits.clone(),
         };
         let call = call_with_bytes(call);
         let command = sender.command(&self.scripts, number, &call);

@@ -54,7 +54,8 @@ impl Default for Limits {
     }
 }
 
-/// Writes the limits in the order in which `logs.lua` reads them.
+/// Writes the limits as the beginning of `logs.lua`. As a part of the scripts they cost a call
+/// nothing.
 impl fmt::Display for Limits {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self {
@@ -64,16 +65,28 @@ impl fmt::Display for Limits {
             log_bytes,
             history_bytes,
             user_list,
+            channel_lifetime,
+            user_lifetime,
             ..
         } = self;
         let log_age = self.log_age.as_millis();
         // A key whose lifetime is zero would be gone in the middle of a script.
-        let channel_lifetime = self.channel_lifetime.as_millis().max(1);
-        let user_lifetime = self.user_lifetime.as_millis().max(1);
-        write!(
+        let lifetime = |lifetime: &Duration| lifetime.as_millis().max(1);
+        let (channel_lifetime, user_lifetime) =
+            (lifetime(channel_lifetime), lifetime(user_lifetime));
+        writeln!(f, "local LOG_LENGTH, LOG_BYTES = {log_length}, {log_bytes}")?;
+        writeln!(
             f,
-            "{log_length} {log_bytes} {history_bytes} {log_age} {channel_frames} \
-             {private_frames} {channel_lifetime} {user_lifetime} {user_list}"
+            "local LOG_AGE, HISTORY_BYTES = {log_age}, {history_bytes}"
+        )?;
+        writeln!(
+            f,
+            "local CHANNEL_FRAMES, PRIVATE_FRAMES = {channel_frames}, {private_frames}"
+        )?;
+        writeln!(f, "local CHANNEL_LIFETIME = '{channel_lifetime}'")?;
+        writeln!(
+            f,
+            "local USER_LIFETIME, USER_LIST = '{user_lifetime}', {user_list}"
         )
     }
 }

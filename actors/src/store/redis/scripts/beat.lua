@@ -2,7 +2,7 @@
 -- Returns the number of beats of each node, how long the clients of nodes that have stopped may stay
 -- away, and what is known ABOUT each node.
 run('HINCRBY', root .. 'beats', node, 1)
-run('HSET', root .. 'about', node, ARGV[5])
+run('HSET', root .. 'about', node, ARGV[4])
 for _, other in ipairs(run('HKEYS', root .. 'beats')) do
   -- A dead node is forgotten when nothing is left of it, but it may still not call.
   local is_dead = run('HGET', root .. 'seen', other) == 'gone'

@@ -1,8 +1,8 @@
 -- The beginning of every script, except `fence`.
 --
 -- KEYS[1] is the beginning of all keys. It has the hash tag, so all keys are in one slot.
--- ARGV has the calling node, the number of its call, the term that it knows, and the limits
--- (logs.lua), then the arguments of the script. Names and ids are strings, as are all numbers: Lua
+-- ARGV has the calling node, the number of its call, and the term that it knows, then the arguments
+-- of the script. Names and ids are strings, as are all numbers: Lua
 -- would write a large number as 1e+15.
 --
 -- LOG is the name of a log: '#' and the name of a channel, or '@' and the name of a user, whose

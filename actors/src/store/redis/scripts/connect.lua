@@ -1,5 +1,5 @@
 -- CONN, USER, LOG...: makes the record of a connection, which is present from then on.
-local conn, user = ARGV[5], ARGV[6]
+local conn, user = ARGV[4], ARGV[5]
 local key = root .. 'n:' .. conn
 if run('EXISTS', key) == 1 then
   return { 'known', run('HGETALL', key) }
@@ -11,7 +11,7 @@ name_node(conn, node)
 run('SADD', root .. 'uc:' .. user, conn)
 run('DEL', root .. 'e:' .. conn)
 local it = { user = user, here = '0' }
-for index = 7, #ARGV do
+for index = 6, #ARGV do
   join(conn, it, ARGV[index])
 end
 set_here(conn, it, '1')

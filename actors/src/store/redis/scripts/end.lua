@@ -1,5 +1,5 @@
 -- CONN, TURN or '': ends a connection. The turn must be the latest one, if one is given.
-local conn, turn = ARGV[5], ARGV[6]
+local conn, turn = ARGV[4], ARGV[5]
 local it = record(conn)
 if not it then
   return { 'unknown' }

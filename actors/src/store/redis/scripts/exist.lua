@@ -1,6 +1,6 @@
 -- LOG...: returns which of these logs exist.
 local names = {}
-for index = 5, #ARGV do
+for index = 4, #ARGV do
   if run('EXISTS', root .. 'c:' .. ARGV[index]) == 1 then
     names[#names + 1] = ARGV[index]
   end

@@ -1,5 +1,5 @@
 -- LOG: forgets a log that no record has, and what belongs to its channel or its user.
-local name = ARGV[5]
+local name = ARGV[4]
 if tonumber(run('HGET', root .. 'c:' .. name, 'conns') or '0') > 0 then
   return { 'in_use' }
 end

@@ -1,6 +1,6 @@
 -- CONN: says that a client was heard from through its application. Its connection is present from
 -- then on.
-local conn = ARGV[5]
+local conn = ARGV[4]
 local it = record(conn)
 if not it then
   return { 'unknown' }

@@ -1,6 +1,6 @@
 -- LOG: reads a log, and makes it if there is none: its numbering, its items, its settings, its
 -- history, who is present, and the user of a private log.
-local name = ARGV[5]
+local name = ARGV[4]
 local log = touch(name)
 if log.is_new then
   expire(name)

@@ -1,4 +1,5 @@
--- The logs of channels and the private logs of users.
+-- The logs of channels and the private logs of users. The limits stand before this text, as
+-- limits.rs writes them.
 
 -- The former epochs that a log remembers, and the most items that are dropped at once.
 local REMEMBERED, MOST_DROPPED = 8, 32
@@ -11,28 +12,8 @@ local AGE_INTERVAL = 16
 -- store_history, broadcast_presence_with_user_lists, notify_state, store_frames, and history_size.
 local NP, SH, BL, NS, SF, HS = 1, 3, 5, 7, 9, 11
 
--- The limits in ARGV[4] are the most entries and the most bytes of a log, the most bytes of a
--- history, the age in milliseconds up to which entries stay, the numbers of latest entries of a
--- channel and of a private log that stay longer, the lifetimes of a channel and of a user in
--- milliseconds, and the most users in a presence event. These are the places of some.
-local AGE, CHANNEL_FRAMES, PRIVATE_FRAMES = 4, 5, 6
-local CHANNEL_LIFETIME, USER_LIFETIME, USER_LIST = 7, 8, 9
-
 -- The characters '1' and '@'.
 local ONE, AT = 49, 64
-
-local limits
-
--- Returns the limit at a place.
-local function limit(place)
-  if not limits then
-    limits = {}
-    for number in string.gmatch(ARGV[4], '%d+') do
-      limits[#limits + 1] = number
-    end
-  end
-  return limits[place]
-end
 
 -- Returns whether a setting is '1'.
 local function is_set(settings, place)
@@ -68,7 +49,7 @@ end
 
 -- Begins the lifetime of a log that no record has anew.
 local function expire(name)
-  on_keys(name, 'PEXPIRE', limit(is_private(name) and USER_LIFETIME or CHANNEL_LIFETIME))
+  on_keys(name, 'PEXPIRE', is_private(name) and USER_LIFETIME or CHANNEL_LIFETIME)
 end
 
 -- Returns a log; nil if there is none.
@@ -117,34 +98,29 @@ end
 
 -- Stores an item in the history of a log, and drops the oldest ones that are too many. A smaller
 -- size of the history takes effect here. Returns the number of bytes of the history.
-local function store(log, item, most_bytes)
+local function store(log, item)
   local key = root .. 'h:' .. log.name
   local beyond = run('RPUSH', key, item) - tonumber(string.sub(log.settings, HS))
   local bytes = log.hbytes + #item
-  if beyond > 0 then
-    for _, dropped in ipairs(run('LPOP', key, text(beyond))) do
-      bytes = bytes - #dropped
-    end
-  end
-  while bytes > most_bytes do
-    bytes = bytes - #run('LPOP', key)
+  while beyond > 0 or bytes > HISTORY_BYTES do
+    bytes, beyond = bytes - #run('LPOP', key), beyond - 1
   end
   return text(bytes)
 end
 
 -- Drops some of the oldest of a log's items, of which there are `count`, if they need not stay.
 -- Returns the number of bytes of the rest.
-local function drop_oldest(log, count, bytes, most, most_bytes, at)
+local function drop_oldest(log, count, bytes, at)
   local key = root .. 'l:' .. log.name
   local first = count - MOST_DROPPED
-  while count > first and (count > most or (bytes > most_bytes and count > 1)) do
+  while count > first and (count > LOG_LENGTH or (bytes > LOG_BYTES and count > 1)) do
     bytes, count = bytes - #run('LPOP', key), count - 1
   end
   if log.last % AGE_INTERVAL ~= 0 then
     return bytes
   end
-  local frames = tonumber(limit(is_private(log.name) and PRIVATE_FRAMES or CHANNEL_FRAMES))
-  local oldest = at - tonumber(limit(AGE))
+  local frames = is_private(log.name) and PRIVATE_FRAMES or CHANNEL_FRAMES
+  local oldest = at - LOG_AGE
   while count > first and count > frames do
     if tonumber(string.match(run('LINDEX', key, 0), ' (%d+)')) >= oldest then
       break
@@ -157,7 +133,6 @@ end
 -- Appends an item to a log that was found and is fresh. Returns the id of its entry of the feed.
 local function append(log, content, is_for_history)
   local name, at = log.name, now()
-  local most, most_bytes, most_history = string.match(ARGV[4], '^(%d+) (%d+) (%d+)')
   local is_stored = is_for_history and is_set(log.settings, SH)
   local is_kept = log.settings == '' or is_set(log.settings, SF)
   log.last = log.last + 1
@@ -165,9 +140,9 @@ local function append(log, content, is_for_history)
   local flags = (is_kept and ' 1' or ' 0') .. (is_stored and '1 ' or '0 ')
   local item = offset .. ' ' .. text(at) .. flags .. content
   local count = run('RPUSH', root .. 'l:' .. name, item)
-  local bytes = drop_oldest(log, count, log.bytes + #item, tonumber(most), tonumber(most_bytes), at)
+  local bytes = drop_oldest(log, count, log.bytes + #item, at)
   if is_stored then
-    local hbytes = store(log, item, tonumber(most_history))
+    local hbytes = store(log, item)
     run('HSET', log.key, 'end', offset, 'bytes', text(bytes), 'hbytes', hbytes)
   else
     run('HSET', log.key, 'end', offset, 'bytes', text(bytes))

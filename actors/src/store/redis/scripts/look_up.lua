@@ -1,3 +1,3 @@
 -- CONN: reads the record of a connection.
-local flat = run('HGETALL', root .. 'n:' .. ARGV[5])
+local flat = run('HGETALL', root .. 'n:' .. ARGV[4])
 return #flat > 0 and { 'known', flat } or { 'unknown' }

@@ -1,3 +1,3 @@
 -- USER: reads a user.
-local user = look_up(ARGV[5])
+local user = look_up(ARGV[4])
 return user and { 'user', user } or { 'unknown' }

@@ -1,5 +1,5 @@
 -- CURSOR: lists the names of some logs. Returns where the list goes on.
-local found = run('SSCAN', root .. 'logs', ARGV[5], 'COUNT', '1000')
+local found = run('SSCAN', root .. 'logs', ARGV[4], 'COUNT', '1000')
 local names = {}
 for _, name in ipairs(found[2]) do
   if run('EXISTS', root .. 'c:' .. name) == 1 then

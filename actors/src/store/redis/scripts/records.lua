@@ -84,7 +84,7 @@ end
 -- Returns nothing if the channel does not want the list, or it is too long.
 local function list_of_users(log)
   local key = root .. 'r:' .. log.name
-  if not is_set(log.settings, BL) or run('HLEN', key) > tonumber(limit(USER_LIST)) then
+  if not is_set(log.settings, BL) or run('HLEN', key) > USER_LIST then
     return ''
   end
   local users = run('HKEYS', key)

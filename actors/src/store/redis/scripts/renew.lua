@@ -3,9 +3,9 @@
 -- HEARD is the last entry of the feed that the record has. COUNT is the number of channels that the
 -- connection has left, each with the entry of the feed that says so. The channels are not told of
 -- it.
-local conn, user, owner, turn, born = ARGV[5], ARGV[6], ARGV[7], ARGV[8], ARGV[9]
-local here, is_open, continuity, heard = ARGV[10], ARGV[11], ARGV[12], ARGV[13]
-local key, first = root .. 'n:' .. conn, 15 + 2 * tonumber(ARGV[14])
+local conn, user, owner, turn, born = ARGV[4], ARGV[5], ARGV[6], ARGV[7], ARGV[8]
+local here, is_open, continuity, heard = ARGV[9], ARGV[10], ARGV[11], ARGV[12]
+local key, first = root .. 'n:' .. conn, 14 + 2 * tonumber(ARGV[13])
 local it = record(conn)
 local refused = it and later(it, turn)
 if refused then
@@ -29,7 +29,7 @@ if it.heard and is_behind(it.heard, heard) then
   here = '1'
 end
 set_here(conn, it, '0', true)
-for index = 15, first - 1, 2 do
+for index = 14, first - 1, 2 do
   local name, joined = ARGV[index], it['j:' .. ARGV[index]]
   if it['r:' .. name] and not (joined and is_behind(joined, ARGV[index + 1])) then
     -- Redis may have lost that the connection has left the channel.

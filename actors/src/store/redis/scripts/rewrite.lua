@@ -2,7 +2,7 @@
 -- edits or empties the message at the offset where it is kept. SEEN is the offset of the last edit
 -- or deletion that the caller knows. Without an OFFSET the message is not kept any more, and
 -- without a MESSAGE it is deleted.
-local name, offset, seen, message = ARGV[5], tonumber(ARGV[6]), ARGV[7], ARGV[8]
+local name, offset, seen, message = ARGV[4], tonumber(ARGV[5]), ARGV[6], ARGV[7]
 local log = find(name)
 if not log then
   return { 'done' }
@@ -55,4 +55,4 @@ if offset then
   end
 end
 run('HSET', log.key, 'rev', text(log.last + 1), 'hbytes', text(log.hbytes))
-return { 'posted', append(log, ARGV[9]) }
+return { 'posted', append(log, ARGV[8]) }

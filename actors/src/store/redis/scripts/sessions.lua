@@ -1,8 +1,8 @@
 -- The sessions of Socket.IO clients that poll. The scripts have the arguments SESSION, INTERVAL and
 -- TIMEOUT: the time between two pings and the time for the answer to a ping, in milliseconds.
 
-local key, waiting = root .. 'p:' .. ARGV[5], root .. 'w:' .. ARGV[5]
-local interval, timeout = tonumber(ARGV[6]), tonumber(ARGV[7])
+local key, waiting = root .. 'p:' .. ARGV[4], root .. 'w:' .. ARGV[4]
+local interval, timeout = tonumber(ARGV[5]), tonumber(ARGV[6])
 
 -- The most packets that may wait, and the time for which they wait for the last poll of a session
 -- that is over.
@@ -41,7 +41,7 @@ local function push(first)
     run('RPUSH', waiting, unpack(ARGV, first))
     run('PEXPIRE', waiting, text(over and LAST_WAIT or 3 * (interval + timeout)))
   end
-  feed('P', ARGV[5])
+  feed('P', ARGV[4])
 end
 
 -- Returns the state of the session.

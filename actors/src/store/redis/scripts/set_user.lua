@@ -1,7 +1,7 @@
 -- USER, SEEN, STATE, CHANGED or '': sets the state of a user, unless its version is not SEEN any
 -- more ('0' if there was no such user). The channels in which the user is present are told what
 -- has changed, unless it is ''.
-local user, seen, state, changed = ARGV[5], ARGV[6], ARGV[7], ARGV[8]
+local user, seen, state, changed = ARGV[4], ARGV[5], ARGV[6], ARGV[7]
 local key = root .. 'u:' .. user
 if (run('HGET', key, 'v') or '0') ~= seen then
   return refuse()
@@ -10,7 +10,7 @@ local version = text(run('INCR', root .. 'versions'))
 run('HSET', key, 'v', version, 's', state)
 run('HSETNX', key, 'born', version)
 if tonumber(run('HGET', root .. 'c:@' .. user, 'conns') or '0') == 0 then
-  run('PEXPIRE', key, limit(USER_LIFETIME))
+  run('PEXPIRE', key, USER_LIFETIME)
 end
 feed('V', user, 'v', version, 's', state)
 local here = {}

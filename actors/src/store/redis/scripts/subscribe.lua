@@ -1,5 +1,5 @@
 -- CONN, LOG: adds a channel to a connection.
-local conn, name = ARGV[5], ARGV[6]
+local conn, name = ARGV[4], ARGV[5]
 local it = record(conn)
 if not it then
   return { 'unknown' }

@@ -1,7 +1,7 @@
 -- CONN, POLLS ('1' or '0'), CONTINUITY or '', SESSION or '': takes the next turn of a connection,
 -- which is present from then on. If the CONTINUITY is not that of the record, another one begins.
 -- The turn is refused if another transport than those of the SESSION has had the latest one.
-local conn, session = ARGV[5], ARGV[8] ~= '' and root .. 'p:' .. ARGV[8]
+local conn, session = ARGV[4], ARGV[7] ~= '' and root .. 'p:' .. ARGV[7]
 local it = record(conn)
 if not it then
   return { 'unknown' }
@@ -21,13 +21,13 @@ for field, open_at in pairs(it) do
     run('HDEL', key, field)
   end
 end
-local continuity = ARGV[7] == it.cont and it.cont or turn
+local continuity = ARGV[6] == it.cont and it.cont or turn
 run('HSET', key, 'turn', turn, 'cont', continuity, 'o:' .. turn, node)
 if session then
   run('HSET', session, 'turn', term .. ' ' .. turn)
 end
 move(conn, it, node)
-local taken = feed('T', conn, 't', turn, 'n', node, 'p', ARGV[6])
+local taken = feed('T', conn, 't', turn, 'n', node, 'p', ARGV[5])
 local ends = {}
 for _, name in ipairs(logs_of(it)) do
   local log = touch(name)
