@@ -5,6 +5,7 @@
 //! Redis, the nodes and this tool share the processors of one machine, so each figure includes the
 //! waiting for a processor.
 
+mod batches;
 mod connecting;
 mod losing;
 mod posting;
@@ -94,13 +95,16 @@ impl Cluster {
 
     /// Runs all measurements on a new cluster, on one thread.
     fn round(&self, program: &Path) -> Result<Vec<Report>> {
-        let mut cluster = RunningCluster::start(program, self.nodes)?;
         let runtime = tokio::runtime::Builder::new_current_thread()
             .enable_all()
             .build()?;
         LocalSet::new().block_on(&runtime, async {
             let (rate, seconds) = (self.rate, self.seconds);
+            // The Redis of the batches ends before the nodes begin.
+            let batches = batches::measure(seconds).await?;
+            let mut cluster = RunningCluster::start(program, self.nodes)?;
             Ok(vec![
+                batches,
                 posting::measure(&cluster, History::Off, rate, seconds).await?,
                 posting::measure(&cluster, History::On, rate, seconds).await?,
                 connecting::measure(&cluster, seconds).await?,

@@ -6,6 +6,7 @@ mod client;
 mod endurance;
 mod failover;
 mod load;
+mod loading;
 mod losses;
 mod lost_data;
 mod nodes;

@@ -14,10 +14,10 @@ use crate::target::Kind;
 const PUBLISHERS: usize = 16;
 
 /// The size of a message in bytes.
-const SIZE: usize = 400;
+pub(super) const SIZE: usize = 400;
 
 /// The number of messages that a history keeps.
-const HISTORY_SIZE: usize = 100;
+pub(super) const HISTORY_SIZE: usize = 100;
 
 /// Whether the channel keeps a history.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -65,12 +65,7 @@ pub(super) async fn measure(
     let mut report = Report::new(name, Kind::Channelstream);
     report.add("published", messages / interval.seconds, "messages/s");
     add_times(&mut report, &times);
-    report.add(
-        "script time in Redis for each",
-        (after.scripts - before.scripts) / messages,
-        "µs",
-    );
-    report.add("CPU of Redis for each", 1e6 * redis_cpu / messages, "µs");
+    after.report_each(before, messages, &mut report);
     for (name, cpu) in [
         ("Redis CPU", Some(redis_cpu)),
         ("CPU of all nodes", interval.cpu),

@@ -9,6 +9,7 @@ use anyhow::{Context, Result};
 use redis::{Client, Connection, InfoDict};
 
 use crate::program::{Program, free_address};
+use crate::report::Report;
 
 /// The time within which Redis must answer after its start.
 const START_TIMEOUT: Duration = Duration::from_secs(10);
@@ -82,6 +83,16 @@ impl RedisServer {
     fn connect(&self) -> Result<Connection> {
         let connection = self.client.get_connection();
         connection.with_context(|| format!("Redis does not answer at {}", self.address))
+    }
+}
+
+impl Work {
+    /// Adds to a report what each message has cost since `before`.
+    pub(super) fn report_each(&self, before: Self, messages: f64, report: &mut Report) {
+        let scripts = (self.scripts - before.scripts) / messages;
+        let cpu = 1e6 * (self.cpu - before.cpu) / messages;
+        report.add("script time in Redis for each", scripts, "µs");
+        report.add("CPU of Redis for each", cpu, "µs");
     }
 }
 

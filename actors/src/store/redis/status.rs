@@ -34,6 +34,9 @@ struct State {
 /// The time after a restart or a failover of Redis in which the nodes bring back what was lost.
 const DOUBT: Duration = Duration::from_secs(5);
 
+/// The reason why a node cannot serve at its start.
+const FIRST_AWAITED: &str = "Redis has not answered yet";
+
 /// The state of a node, and what it has counted since its start.
 #[derive(Clone, Debug)]
 pub struct NodeStatus {
@@ -67,11 +70,12 @@ pub struct NodeStatus {
 }
 
 impl Default for NodeCounters {
-    /// Creates the counters of a node whose first connection is awaited.
+    /// Creates the counters of a node whose first connection is awaited. Calls wait for it too, so
+    /// they are not refused, but the node is not ready.
     fn default() -> Self {
         Self(Arc::new(State {
             is_connected: AtomicBool::new(true),
-            problem: watch::Sender::new(None),
+            problem: watch::Sender::new(Some(FIRST_AWAITED.to_owned())),
             waiting: AtomicU64::new(0),
             calls: AtomicU64::new(0),
             refused: AtomicU64::new(0),
