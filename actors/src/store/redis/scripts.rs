@@ -145,7 +145,7 @@ impl Script {
             Self::Exist => (&[], include_str!("scripts/exist.lua")),
             Self::Reach => (&[], include_str!("scripts/reach.lua")),
             Self::Lost => (&[], include_str!("scripts/lost.lua")),
-            Self::Beat => (&[], include_str!("scripts/beat.lua")),
+            Self::Beat => (&[limits], include_str!("scripts/beat.lua")),
             Self::Declare => (&[], include_str!("scripts/declare.lua")),
         };
         [&[BEGIN], parts, &[body]].concat().concat()

@@ -146,6 +146,34 @@ async fn a_log_that_became_far_too_long_is_cut_in_steps() {
 }
 
 #[tokio::test]
+async fn a_beat_drops_the_oldest_entries_of_a_feed_that_takes_too_much_memory() {
+    let server = RedisServer::start();
+    let limits = Limits {
+        feed_bytes: 50_000,
+        ..Limits::default()
+    };
+    let mut node = Caller::start(&server, limits).await;
+    load(&mut node).await;
+    for _ in 0..1000 {
+        node.call(post(&channel())).await;
+    }
+    let mut connection = node.connection.clone();
+    let mut size = async || -> usize {
+        let mut usage = redis::cmd("MEMORY");
+        usage.arg("USAGE").arg("{cs}f").arg("SAMPLES").arg(0);
+        usage.query_async(&mut connection).await.unwrap()
+    };
+    assert!(size().await > 60_000, "it takes too much");
+    let end = load(&mut node).await.fed;
+    let about = Bytes::from("a node");
+    let answer = node.call(Call::Beat { about }).await;
+    assert!(matches!(answer, Answer::Beats(_)), "{answer:?}");
+    let size = size().await;
+    assert!((30_000..60_000).contains(&size), "{size}");
+    assert_eq!(load(&mut node).await.fed, end, "the latest entries stay");
+}
+
+#[tokio::test]
 async fn a_log_that_a_renewal_makes_in_vain_is_forgotten() {
     let server = RedisServer::start();
     let lifetime = Duration::from_millis(50);

@@ -8,6 +8,9 @@ use crate::limits;
 /// The most users in the list of a presence event.
 const USER_LIST: usize = 500;
 
+/// The most bytes of the feed. Nodes that are declared dead after 10 seconds need no more of it.
+const FEED_BYTES: usize = 256 << 20;
+
 /// The limits that scripts keep to. All nodes must have the same ones.
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
 pub struct Limits {
@@ -30,6 +33,8 @@ pub struct Limits {
     /// The most users in the list of a presence event. An event of a channel with more users has no
     /// list.
     pub user_list: usize,
+    /// The number of bytes of the feed beyond which each beat drops its oldest entries.
+    pub feed_bytes: usize,
 }
 
 impl From<&limits::Limits> for Limits {
@@ -44,6 +49,7 @@ impl From<&limits::Limits> for Limits {
             user_lifetime: limits.user_lifetime,
             history_bytes: limits.history_bytes,
             user_list: USER_LIST,
+            feed_bytes: FEED_BYTES,
         }
     }
 }
@@ -54,8 +60,8 @@ impl Default for Limits {
     }
 }
 
-/// Writes the limits as the beginning of `logs.lua`. As a part of the scripts they cost a call
-/// nothing.
+/// Writes the limits as the text before `logs.lua` and `beat.lua`. As a part of the scripts they
+/// cost a call nothing.
 impl fmt::Display for Limits {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self {
@@ -65,6 +71,7 @@ impl fmt::Display for Limits {
             log_bytes,
             history_bytes,
             user_list,
+            feed_bytes,
             channel_lifetime,
             user_lifetime,
             ..
@@ -74,19 +81,12 @@ impl fmt::Display for Limits {
         let lifetime = |lifetime: &Duration| lifetime.as_millis().max(1);
         let (channel_lifetime, user_lifetime) =
             (lifetime(channel_lifetime), lifetime(user_lifetime));
-        writeln!(f, "local LOG_LENGTH, LOG_BYTES = {log_length}, {log_bytes}")?;
-        writeln!(
+        write!(
             f,
-            "local LOG_AGE, HISTORY_BYTES = {log_age}, {history_bytes}"
-        )?;
-        writeln!(
-            f,
-            "local CHANNEL_FRAMES, PRIVATE_FRAMES = {channel_frames}, {private_frames}"
-        )?;
-        writeln!(f, "local CHANNEL_LIFETIME = '{channel_lifetime}'")?;
-        writeln!(
-            f,
-            "local USER_LIFETIME, USER_LIST = '{user_lifetime}', {user_list}"
+            "local LOG_LENGTH, LOG_BYTES, LOG_AGE = {log_length}, {log_bytes}, {log_age}\n\
+             local HISTORY_BYTES, FEED_BYTES, USER_LIST = {history_bytes}, {feed_bytes}, {user_list}\n\
+             local CHANNEL_FRAMES, PRIVATE_FRAMES = {channel_frames}, {private_frames}\n\
+             local CHANNEL_LIFETIME, USER_LIFETIME = '{channel_lifetime}', '{user_lifetime}'\n"
         )
     }
 }

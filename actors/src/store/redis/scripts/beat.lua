@@ -1,8 +1,15 @@
--- ABOUT: tells the other nodes that the calling node lives, and operators something ABOUT it.
--- Returns the number of beats of each node, how long the clients of nodes that have stopped may stay
--- away, and what is known ABOUT each node.
+-- ABOUT: tells the other nodes that the calling node lives, and operators something ABOUT it, and
+-- drops the oldest entries of the feed if it takes too much memory. Returns the number of beats of
+-- each node, how long the clients of nodes that have stopped may stay away, and what is known ABOUT
+-- each node.
 run('HINCRBY', root .. 'beats', node, 1)
 run('HSET', root .. 'about', node, ARGV[4])
+-- The feed keeps 100,000 entries, which are too many if they are large.
+local bytes = run('MEMORY', 'USAGE', root .. 'f', 'SAMPLES', '0')
+if bytes and bytes > FEED_BYTES then
+  local count = math.floor(run('XLEN', root .. 'f') * FEED_BYTES / bytes)
+  run('XTRIM', root .. 'f', 'MAXLEN', text(math.max(count, 1)))
+end
 for _, other in ipairs(run('HKEYS', root .. 'beats')) do
   -- A dead node is forgotten when nothing is left of it, but it may still not call.
   local is_dead = run('HGET', root .. 'seen', other) == 'gone'
