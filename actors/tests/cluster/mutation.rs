@@ -15,6 +15,8 @@ pub(crate) enum Mutation {
     ForgetEnds,
     /// Channels are told again of connections whose records are renewed.
     RenewTells,
+    /// A connection whose record is renewed counts as present.
+    RenewPresent,
     /// `/connect` of a connection that is served elsewhere makes this node answer for it.
     ConnectTakes,
     /// A list of a node's connections has only those that are present.
@@ -23,12 +25,16 @@ pub(crate) enum Mutation {
     NoFence,
     /// A log keeps its epoch after Redis may have lost entries.
     NoRenewal,
+    /// A message goes to a log that keeps its epoch until a node reads it.
+    PostInOldEpoch,
     /// A log remembers only one former epoch.
     OneFormer,
     /// The epochs of logs begin again when a channel is made again.
     LivesBeginAgain,
     /// Counters that went back with the data are used again.
     CountersGoBack,
+    /// A node begins a term only if the data have the term that it knows.
+    FenceIfEqual,
     /// The next term is the highest one that Redis and the node know, and one more.
     TermsCountUp,
     /// A node reports what it has sent instead of what was confirmed.
@@ -57,20 +63,23 @@ pub(crate) enum Mutation {
 
 impl Mutation {
     /// All faults.
-    pub(crate) const ALL: [Self; 25] = [
+    pub(crate) const ALL: [Self; 28] = [
         Self::NoSeen,
         Self::DeadMayCall,
         Self::TurnOfRecord,
         Self::AnyTurn,
         Self::ForgetEnds,
         Self::RenewTells,
+        Self::RenewPresent,
         Self::ConnectTakes,
         Self::ListOnlyPresent,
         Self::NoFence,
         Self::NoRenewal,
+        Self::PostInOldEpoch,
         Self::OneFormer,
         Self::LivesBeginAgain,
         Self::CountersGoBack,
+        Self::FenceIfEqual,
         Self::TermsCountUp,
         Self::ReportSent,
         Self::MarkOwnCopy,

@@ -345,6 +345,9 @@ impl Redis {
         if self.term_process == self.process || self.is(Mutation::NoFence) {
             return self.term;
         }
+        if self.is(Mutation::FenceIfEqual) && self.term != known {
+            return self.term;
+        }
         if !self.is(Mutation::CountersGoBack) {
             self.numbers.raise(ever);
         }

@@ -226,6 +226,7 @@ impl Redis {
             return Answer::Unknown;
         }
         self.set_here(conn_id, false, false);
+        self.heard.remove(&conn_id);
         Answer::Done
     }
 
@@ -316,7 +317,8 @@ impl Redis {
         }
         let (user, read) = (record.user.clone(), record.read.clone());
         let was_heard = self.heard.get(&conn_id).is_some_and(|id| *id > heard);
-        self.set_here(conn_id, wanted.is_here || was_heard, is_quiet);
+        let is_here = wanted.is_here || was_heard || self.is(Mutation::RenewPresent);
+        self.set_here(conn_id, is_here, is_quiet);
         self.tell(&former, &rosters);
         if user != former {
             self.tell(&user, &rosters);

@@ -9,4 +9,6 @@ if refused then
   return refused
 end
 set_here(conn, it, '0')
+-- What its application has said before does not make it present again when the record is renewed.
+run('HDEL', root .. 'n:' .. conn, 'heard')
 return { 'done' }
