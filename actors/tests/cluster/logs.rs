@@ -142,9 +142,7 @@ impl Redis {
     }
 
     pub(crate) fn append(&mut self, name: &LogName, content: u64, is_for_history: bool) {
-        if !self.is(Mutation::PostInOldEpoch) {
-            self.touch(name);
-        }
+        self.touch(name);
         let log = self.logs.get_mut(name).unwrap();
         let item = Item {
             offset: log.end() + 1,

@@ -43,6 +43,8 @@ pub(crate) struct Redis {
     /// The entries of the feed that say that the applications of connections were heard from since
     /// their latest turns were taken.
     pub(crate) heard: BTreeMap<ConnId, FeedId>,
+    /// The last entries of the feed before connections became absent.
+    pub(crate) gone: BTreeMap<ConnId, FeedId>,
     /// The connections that have ended lately.
     pub(crate) ended: BTreeSet<ConnId>,
     /// Those of them that the application has ended.
@@ -208,7 +210,8 @@ impl Redis {
                 record,
                 left,
                 heard,
-            } => self.renew(*conn_id, record, left, *heard),
+                app_heard,
+            } => self.renew(*conn_id, record, left, [*heard, *app_heard]),
             Call::List { node } => self.list(*node),
             Call::Configure {
                 log,

@@ -225,8 +225,11 @@ impl Redis {
         if !self.records.contains_key(&conn_id) {
             return Answer::Unknown;
         }
-        self.set_here(conn_id, false, false);
-        self.heard.remove(&conn_id);
+        if self.records[&conn_id].is_here {
+            self.gone.insert(conn_id, self.fed());
+            self.heard.remove(&conn_id);
+            self.set_here(conn_id, false, false);
+        }
         Answer::Done
     }
 
@@ -259,13 +262,14 @@ impl Redis {
         conn_id: ConnId,
         wanted: &Record,
         left: &BTreeMap<LogName, FeedId>,
-        heard: FeedId,
+        [heard, app_heard]: [FeedId; 2],
     ) -> Answer {
         if let Some(later) = self.later(conn_id, wanted.turn) {
             return Answer::Later(later);
         }
         let forgets_ends = self.is(Mutation::ForgetEnds);
         let known = self.records.get(&conn_id);
+        let known_turn = known.map(|record| record.turn);
         let is_moved = known.is_none_or(|record| record.node != wanted.node);
         if !self.records.contains_key(&conn_id) {
             if self.ended.contains(&conn_id) && !forgets_ends {
@@ -317,8 +321,16 @@ impl Redis {
         }
         let (user, read) = (record.user.clone(), record.read.clone());
         let was_heard = self.heard.get(&conn_id).is_some_and(|id| *id > heard);
-        let is_here = wanted.is_here || was_heard || self.is(Mutation::RenewPresent);
-        self.set_here(conn_id, is_here, is_quiet);
+        if known_turn != Some(wanted.turn) {
+            self.gone.remove(&conn_id);
+        }
+        let has_gone = self.gone.get(&conn_id).is_some_and(|id| *id >= app_heard);
+        let is_here = was_heard || (wanted.is_here && !has_gone);
+        self.set_here(
+            conn_id,
+            is_here || self.is(Mutation::RenewPresent),
+            is_quiet,
+        );
         self.tell(&former, &rosters);
         if user != former {
             self.tell(&user, &rosters);
@@ -341,5 +353,6 @@ impl Redis {
         self.left.retain(|(id, _), _| *id != conn_id);
         self.joined.retain(|(id, _), _| *id != conn_id);
         self.heard.remove(&conn_id);
+        self.gone.remove(&conn_id);
     }
 }

@@ -140,6 +140,9 @@ pub enum Call<E> {
         /// The last entry of the feed that the record has. What the connection has left later, it
         /// is not in again.
         heard: FeedId,
+        /// The entry of the feed that says that the application was heard from; zero if there is
+        /// none. A connection that became absent later stays absent.
+        app_heard: FeedId,
     },
     /// Lists the connections whose records name a node.
     List {

@@ -40,6 +40,8 @@ pub struct Session {
     is_open: bool,
     /// The last entry of the feed that the record has. Earlier ones are ignored.
     heard: FeedId,
+    /// The entry of the feed that says that the application was heard from.
+    app_heard: FeedId,
     left: LeftChannels,
 }
 
@@ -99,6 +101,7 @@ impl Session {
             new: BTreeSet::new(),
             is_open: false,
             heard: since,
+            app_heard: FeedId::default(),
             left: LeftChannels::default(),
         }
     }
@@ -157,6 +160,7 @@ impl Session {
                 record: self.confirmed(),
                 left: self.left.all().clone(),
                 heard: self.heard,
+                app_heard: self.app_heard,
             })
         } else if self.is_here && !self.record.is_here {
             Some(Call::Leave { conn_id, turn })
@@ -182,8 +186,10 @@ impl Session {
             (Call::End { .. }, Answer::Done) | (_, Answer::Later(_) | Answer::Unknown) => {
                 return self.stop();
             }
-            (Call::Renew { record, .. }, Answer::Renewed { read, fed }) => {
-                self.is_doubtful = false;
+            (Call::Renew { record, heard, .. }, Answer::Renewed { read, fed }) => {
+                // In a term that began after the call was made, Redis may not know what the node has
+                // learnt in between.
+                self.is_doubtful = heard.0 < self.heard.0;
                 // The application may have been heard from since the call was made.
                 self.is_here |= record.is_here;
                 let mut effects = Vec::new();
@@ -241,7 +247,7 @@ impl Session {
             Fed::Heard { conn_id, turn }
                 if *conn_id == self.conn_id && *turn >= self.record.born =>
             {
-                (self.is_here, self.record.is_here) = (true, true);
+                (self.is_here, self.record.is_here, self.app_heard) = (true, true, id);
                 if self.is_deserted() {
                     return vec![Effect::StartTimers];
                 }

@@ -111,7 +111,11 @@ fn arguments(call: &Call<Bytes>) -> (Script, Vec<Bytes>) {
             record,
             left,
             heard,
-        } => (Script::Renew, renewal(*conn_id, record, left, *heard)),
+            app_heard,
+        } => {
+            let heard = [*heard, *app_heard];
+            (Script::Renew, renewal(*conn_id, record, left, heard))
+        }
         Call::List { node } => (Script::List, vec![number(node.0)]),
         Call::Configure {
             log,
@@ -193,7 +197,7 @@ fn renewal(
     conn_id: ConnId,
     record: &Record,
     left: &BTreeMap<LogName, FeedId>,
-    heard: FeedId,
+    [heard, app_heard]: [FeedId; 2],
 ) -> Vec<Bytes> {
     let mut arguments = vec![
         id(conn_id),
@@ -205,6 +209,7 @@ fn renewal(
         flag(record.open.contains_key(&record.turn)),
         number(record.continuity.into()),
         entry(heard),
+        entry(app_heard),
         number(left.len() as u64),
     ];
     let left = left.iter();

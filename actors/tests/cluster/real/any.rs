@@ -331,12 +331,13 @@ impl Pair {
                 left.insert(name, self.any_entry());
             }
         }
-        let heard = self.any_entry();
+        let (heard, app_heard) = (self.any_entry(), self.any_entry());
         Call::Renew {
             conn_id,
             record,
             left,
             heard,
+            app_heard,
         }
     }
 }

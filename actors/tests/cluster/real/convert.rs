@@ -84,11 +84,13 @@ pub(crate) fn call_with_bytes(call: &Call) -> call::Call<Bytes> {
             record,
             left,
             heard,
+            app_heard,
         } => To::Renew {
             conn_id,
             record,
             left,
             heard,
+            app_heard,
         },
         Call::List { node } => To::List { node },
         Call::Configure {

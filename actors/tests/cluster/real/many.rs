@@ -78,6 +78,7 @@ async fn a_connection_may_have_a_thousand_channels() {
         record,
         left: [].into(),
         heard: FeedId::default(),
+        app_heard: FeedId::default(),
     };
     let Answer::Renewed { read, .. } = make(renew).await else {
         panic!("not renewed")

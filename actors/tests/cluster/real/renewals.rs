@@ -31,6 +31,7 @@ async fn renew(node: &mut Caller, conn_id: ConnId, record: &Record, heard: FeedI
         record: record.clone(),
         left: [].into(),
         heard,
+        app_heard: FeedId::default(),
     };
     let answer = node.call(call).await;
     assert!(matches!(answer, Answer::Renewed { .. }), "{answer:?}");

@@ -8,7 +8,10 @@ local refused = later(it, ARGV[5])
 if refused then
   return refused
 end
-set_here(conn, it, '0')
--- What its application has said before does not make it present again when the record is renewed.
-run('HDEL', root .. 'n:' .. conn, 'heard')
+if it.here == '1' then
+  -- What its application has said before does not make it present when the record is renewed.
+  run('HSET', root .. 'n:' .. conn, 'gone', fed())
+  run('HDEL', root .. 'n:' .. conn, 'heard')
+  set_here(conn, it, '0')
+end
 return { 'done' }
