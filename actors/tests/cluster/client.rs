@@ -83,9 +83,10 @@ impl Client {
         (self.is_open, self.returns_from) = (false, None);
     }
 
-    /// Is told by a node that stops to open another transport.
-    pub(crate) fn is_told_to_return(&mut self, attempt: u8, from: NodeId) {
-        if self.is_on(attempt) {
+    /// Is told by a node that stops to open another transport, on one of a connection with this
+    /// first turn.
+    pub(crate) fn is_told_to_return(&mut self, attempt: u8, born: Turn, from: NodeId) {
+        if self.is_on(attempt) && born >= self.born {
             self.returns_from = Some(from);
         }
     }

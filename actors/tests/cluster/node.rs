@@ -252,7 +252,8 @@ impl Node {
         let keys: Vec<Key> = self.outlets.keys().copied().collect();
         for key in keys {
             if let Some(outlet) = self.outlets.get(&key) {
-                clients[outlet.client].is_told_to_return(outlet.attempt, self.id);
+                let client = &mut clients[outlet.client];
+                client.is_told_to_return(outlet.attempt, outlet.born, self.id);
             }
             self.carry_out(key, vec![Effect::Shut], clients);
         }

@@ -426,20 +426,24 @@ mod tests {
     use super::*;
     use crate::core::cluster::call::{NodeId, Term};
 
-    #[test]
-    fn a_transport_does_not_begin_before_its_node_is_ready_although_all_others_have_reported() {
-        let (conn_id, user) = (ConnId::random(), UserName::new("alice"));
-        let log = LogName::User(user.clone());
-        let record = Record {
-            user,
+    fn record(open: impl IntoIterator<Item = (Turn, NodeId)>) -> Record {
+        let user = UserName::new("alice");
+        Record {
             node: NodeId(1),
             turn: Turn(2),
             born: Turn(1),
             continuity: Continuity::random(),
             is_here: true,
-            read: [(log.clone(), (1.into(), 0))].into(),
-            open: [(Turn(1), NodeId(2)), (Turn(2), NodeId(1))].into(),
-        };
+            read: [(LogName::User(user.clone()), (1.into(), 0))].into(),
+            open: open.into_iter().collect(),
+            user,
+        }
+    }
+
+    #[test]
+    fn a_transport_does_not_begin_before_its_node_is_ready_although_all_others_have_reported() {
+        let conn_id = ConnId::random();
+        let record = record([(Turn(1), NodeId(2)), (Turn(2), NodeId(1))]);
         let (ends, new) = (BTreeMap::new(), BTreeSet::new());
         let mut session = Session::of_transport(conn_id, record, ends, new, FeedId::default());
         let reported: Fed<()> = Fed::Reported {
@@ -450,6 +454,28 @@ mod tests {
         assert_eq!(session.read_feed((Term(1), 1), &reported), []);
         assert!(session.is_waiting());
         let effects = session.begin();
-        assert!(matches!(&effects[..], [Effect::Attach { log: it, .. }] if *it == log));
+        assert!(matches!(&effects[..], [Effect::Attach { .. }]));
+    }
+
+    #[test]
+    fn a_record_is_renewed_again_if_a_term_began_while_it_was_on_its_way() {
+        let (conn_id, since) = (ConnId::random(), (Term(1), 1));
+        let mut session = Session::of_connect(conn_id, record([]), since);
+        let fenced = |term| Fed::<()>::Fenced {
+            kept: (Term(term - 1), 9),
+        };
+        session.read_feed((Term(2), 1), &fenced(2));
+        let early: Call<()> = session.next_call().unwrap();
+        session.read_feed((Term(3), 1), &fenced(3));
+        let late: Call<()> = session.next_call().unwrap();
+        for (call, is_done) in [(early, false), (late, true)] {
+            let renewed = Answer::Renewed {
+                read: Read::new(),
+                fed: (Term(3), 2),
+            };
+            session.answered(&call, &renewed);
+            let next: Option<Call<()>> = session.next_call();
+            assert_eq!(next.is_none(), is_done, "{next:?}");
+        }
     }
 }

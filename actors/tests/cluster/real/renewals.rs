@@ -25,16 +25,34 @@ async fn connect(node: &mut Caller, conn_id: ConnId) -> (Record, FeedId) {
     }
 }
 
-async fn renew(node: &mut Caller, conn_id: ConnId, record: &Record, heard: FeedId) {
+/// Renews a record. Returns whether the connection is present afterwards.
+async fn renew(
+    node: &mut Caller,
+    conn_id: ConnId,
+    record: &Record,
+    [heard, app_heard]: [FeedId; 2],
+) -> bool {
     let call = Call::Renew {
         conn_id,
         record: record.clone(),
         left: [].into(),
         heard,
-        app_heard: FeedId::default(),
+        app_heard,
     };
     let answer = node.call(call).await;
     assert!(matches!(answer, Answer::Renewed { .. }), "{answer:?}");
+    match node.call(Call::LookUp { conn_id }).await {
+        Answer::Known(record) => record.is_here,
+        answer => panic!("{answer:?}"),
+    }
+}
+
+/// Returns the last entry of the feed.
+async fn reach(node: &mut Caller) -> FeedId {
+    match node.call(Call::Reach).await {
+        Answer::Reached(id) => id,
+        answer => panic!("{answer:?}"),
+    }
 }
 
 /// Beats, and returns the number of beats of each node.
@@ -60,7 +78,7 @@ async fn a_node_that_only_records_name_is_watched() {
     // Another node writes the record as it was before it got another id.
     let mut other = Caller::start(&server, Limits::default()).await;
     other.sender.node = NodeId(2);
-    renew(&mut other, conn_id, &record, fed).await;
+    renew(&mut other, conn_id, &record, [fed, FeedId::default()]).await;
     assert_eq!(beats(&mut other).await, [(NodeId(1), 0), (NodeId(2), 1)]);
     let declare = Call::Declare {
         node: NodeId(1),
@@ -85,15 +103,28 @@ async fn a_renewal_does_not_make_absent_who_has_just_connected_again() {
     let turn = record.turn;
     assert_eq!(node.call(Call::Leave { conn_id, turn }).await, Answer::Done);
     assert_eq!(node.call(Call::Heard { conn_id }).await, Answer::Done);
-    let heard = match node.call(Call::Reach).await {
-        Answer::Reached(id) => id,
-        answer => panic!("{answer:?}"),
-    };
+    let heard = reach(&mut node).await;
     for (known, is_here) in [(fed, true), (heard, false)] {
-        renew(&mut node, conn_id, &absent, known).await;
-        let Answer::Known(now) = node.call(Call::LookUp { conn_id }).await else {
-            panic!("the record is gone")
-        };
-        assert_eq!(now.is_here, is_here, "{known:?}");
+        let is_present = renew(&mut node, conn_id, &absent, [known, FeedId::default()]).await;
+        assert_eq!(is_present, is_here, "{known:?}");
     }
+}
+
+#[tokio::test]
+async fn a_renewal_does_not_make_present_who_became_absent_later() {
+    let server = RedisServer::start();
+    let mut node = Caller::start(&server, Limits::default()).await;
+    let conn_id = ConnId::random();
+    let (record, fed) = connect(&mut node, conn_id).await;
+    assert_eq!(node.call(Call::Heard { conn_id }).await, Answer::Done);
+    let before = reach(&mut node).await;
+    let turn = record.turn;
+    assert_eq!(node.call(Call::Leave { conn_id, turn }).await, Answer::Done);
+    for known in [fed, before] {
+        let is_present = renew(&mut node, conn_id, &record, [known, before]).await;
+        assert!(!is_present, "{known:?}");
+    }
+    assert_eq!(node.call(Call::Heard { conn_id }).await, Answer::Done);
+    let later = reach(&mut node).await;
+    assert!(renew(&mut node, conn_id, &record, [later, later]).await);
 }
