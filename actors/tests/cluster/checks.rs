@@ -36,10 +36,11 @@ impl World {
     }
 
     /// Returns whether the node that answers for the client has stopped, and has told the client
-    /// to come back.
+    /// to come back, so that the other nodes wait for it.
     fn is_awaited(&self, client: &Client) -> bool {
         let record = self.redis.records.get(&client.conn_id);
-        record.is_some_and(|record| client.returns_from == Some(record.node))
+        let returns_from = client.returns_from.filter(|_| client.is_awaited);
+        record.is_some_and(|record| returns_from == Some(record.node))
     }
 
     /// Returns whether a node that lives serves the client under the turn of its seat.

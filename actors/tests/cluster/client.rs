@@ -23,6 +23,8 @@ pub(crate) struct Client {
     pub(crate) is_open: bool,
     /// The node that has stopped and has told it to come back.
     pub(crate) returns_from: Option<NodeId>,
+    /// Whether the other nodes wait for it then.
+    pub(crate) is_awaited: bool,
     /// Whether its application has connected it, as far as it knows.
     pub(crate) is_known: bool,
     /// The offset at which its place in each channel began.
@@ -50,6 +52,7 @@ impl Client {
             born: Turn(0),
             is_open: false,
             returns_from: None,
+            is_awaited: false,
             is_known: false,
             places: BTreeMap::new(),
             got: BTreeSet::new(),

@@ -246,14 +246,16 @@ impl Node {
         Ok(())
     }
 
-    /// Begins to stop in order.
-    pub(crate) fn stop(&mut self, clients: &mut [Client]) {
+    /// Begins to stop in order. The other nodes wait for its clients, unless they have declared it
+    /// dead before.
+    pub(crate) fn stop(&mut self, clients: &mut [Client], are_awaited: bool) {
         self.is_stopping = true;
         let keys: Vec<Key> = self.outlets.keys().copied().collect();
         for key in keys {
             if let Some(outlet) = self.outlets.get(&key) {
                 let client = &mut clients[outlet.client];
                 client.is_told_to_return(outlet.attempt, outlet.born, self.id);
+                client.is_awaited = are_awaited;
             }
             self.carry_out(key, vec![Effect::Shut], clients);
         }
@@ -320,7 +322,11 @@ impl Node {
                 continue;
             }
             let call = if is_here {
-                Call::Leave { conn_id, turn }
+                Call::Leave {
+                    conn_id,
+                    turn,
+                    heard: None,
+                }
             } else {
                 Call::End {
                     conn_id,

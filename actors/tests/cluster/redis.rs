@@ -43,8 +43,6 @@ pub(crate) struct Redis {
     /// The entries of the feed that say that the applications of connections were heard from since
     /// their latest turns were taken.
     pub(crate) heard: BTreeMap<ConnId, FeedId>,
-    /// The last entries of the feed before connections became absent.
-    pub(crate) gone: BTreeMap<ConnId, FeedId>,
     /// The connections that have ended lately.
     pub(crate) ended: BTreeSet<ConnId>,
     /// Those of them that the application has ended.
@@ -203,15 +201,18 @@ impl Redis {
                 read,
                 has_ended,
             } => self.report(*conn_id, *turn, read, *has_ended),
-            Call::Leave { conn_id, turn } => self.leave(*conn_id, *turn),
+            Call::Leave {
+                conn_id,
+                turn,
+                heard,
+            } => self.leave(*conn_id, *turn, *heard),
             Call::End { conn_id, turn } => self.end(*conn_id, *turn),
             Call::Renew {
                 conn_id,
                 record,
                 left,
                 heard,
-                app_heard,
-            } => self.renew(*conn_id, record, left, [*heard, *app_heard]),
+            } => self.renew(*conn_id, record, left, *heard),
             Call::List { node } => self.list(*node),
             Call::Configure {
                 log,

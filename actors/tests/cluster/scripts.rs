@@ -218,16 +218,20 @@ impl Redis {
         (latest > turn && !self.is(Mutation::AnyTurn)).then_some(latest)
     }
 
-    pub(crate) fn leave(&mut self, conn_id: ConnId, turn: Turn) -> Answer {
+    /// Returns whether the application of a connection was heard from after this entry of the feed.
+    fn was_heard(&self, conn_id: ConnId, after: FeedId) -> bool {
+        self.heard.get(&conn_id).is_some_and(|id| *id > after)
+    }
+
+    pub(crate) fn leave(&mut self, conn_id: ConnId, turn: Turn, heard: Option<FeedId>) -> Answer {
         if let Some(later) = self.later(conn_id, turn) {
             return Answer::Later(later);
         }
         if !self.records.contains_key(&conn_id) {
             return Answer::Unknown;
         }
-        if self.records[&conn_id].is_here {
-            self.gone.insert(conn_id, self.fed());
-            self.heard.remove(&conn_id);
+        let was_heard = heard.is_some_and(|heard| self.was_heard(conn_id, heard));
+        if !was_heard {
             self.set_here(conn_id, false, false);
         }
         Answer::Done
@@ -262,14 +266,13 @@ impl Redis {
         conn_id: ConnId,
         wanted: &Record,
         left: &BTreeMap<LogName, FeedId>,
-        [heard, app_heard]: [FeedId; 2],
+        heard: FeedId,
     ) -> Answer {
         if let Some(later) = self.later(conn_id, wanted.turn) {
             return Answer::Later(later);
         }
         let forgets_ends = self.is(Mutation::ForgetEnds);
         let known = self.records.get(&conn_id);
-        let known_turn = known.map(|record| record.turn);
         let is_moved = known.is_none_or(|record| record.node != wanted.node);
         if !self.records.contains_key(&conn_id) {
             if self.ended.contains(&conn_id) && !forgets_ends {
@@ -320,17 +323,9 @@ impl Redis {
             *known = *position.max(known);
         }
         let (user, read) = (record.user.clone(), record.read.clone());
-        let was_heard = self.heard.get(&conn_id).is_some_and(|id| *id > heard);
-        if known_turn != Some(wanted.turn) {
-            self.gone.remove(&conn_id);
-        }
-        let has_gone = self.gone.get(&conn_id).is_some_and(|id| *id >= app_heard);
-        let is_here = was_heard || (wanted.is_here && !has_gone);
-        self.set_here(
-            conn_id,
-            is_here || self.is(Mutation::RenewPresent),
-            is_quiet,
-        );
+        let was_heard = self.was_heard(conn_id, heard);
+        let is_here = wanted.is_here || was_heard || self.is(Mutation::RenewPresent);
+        self.set_here(conn_id, is_here, is_quiet);
         self.tell(&former, &rosters);
         if user != former {
             self.tell(&user, &rosters);
@@ -353,6 +348,5 @@ impl Redis {
         self.left.retain(|(id, _), _| *id != conn_id);
         self.joined.retain(|(id, _), _| *id != conn_id);
         self.heard.remove(&conn_id);
-        self.gone.remove(&conn_id);
     }
 }

@@ -194,7 +194,8 @@ impl World {
             }
             Action::Stop { node } => {
                 spend(&mut budget.stops);
-                self.nodes[node].stop(&mut self.clients);
+                let is_dead = self.redis.dead.contains(&self.nodes[node].id);
+                self.nodes[node].stop(&mut self.clients, !is_dead);
             }
             Action::Pause { node } => {
                 spend(&mut budget.pauses);

@@ -119,6 +119,9 @@ pub enum Call<E> {
         conn_id: ConnId,
         /// The turn, which must be the latest one.
         turn: Turn,
+        /// The entry of the feed after which its application must not have been heard from; `None`
+        /// if it may.
+        heard: Option<FeedId>,
     },
     /// Ends a connection: it leaves its channels, and its record is removed.
     End {
@@ -140,9 +143,6 @@ pub enum Call<E> {
         /// The last entry of the feed that the record has. What the connection has left later, it
         /// is not in again.
         heard: FeedId,
-        /// The entry of the feed that says that the application was heard from; zero if there is
-        /// none. A connection that became absent later stays absent.
-        app_heard: FeedId,
     },
     /// Lists the connections whose records name a node.
     List {

@@ -40,7 +40,7 @@ pub struct Session {
     is_open: bool,
     /// The last entry of the feed that the record has. Earlier ones are ignored.
     heard: FeedId,
-    /// The entry of the feed that says that the application was heard from.
+    /// The last entry of the feed that says that the application was heard from.
     app_heard: FeedId,
     left: LeftChannels,
 }
@@ -160,10 +160,14 @@ impl Session {
                 record: self.confirmed(),
                 left: self.left.all().clone(),
                 heard: self.heard,
-                app_heard: self.app_heard,
             })
         } else if self.is_here && !self.record.is_here {
-            Some(Call::Leave { conn_id, turn })
+            let heard = Some(self.app_heard);
+            Some(Call::Leave {
+                conn_id,
+                turn,
+                heard,
+            })
         } else {
             None
         }
@@ -200,7 +204,10 @@ impl Session {
                 }
                 return effects;
             }
-            (Call::Leave { .. }, Answer::Done) => self.is_here = false,
+            // What the application has said since the call was made is later in Redis too.
+            (Call::Leave { heard, .. }, Answer::Done) if *heard == Some(self.app_heard) => {
+                self.is_here = false;
+            }
             _ => {}
         }
         Vec::new()

@@ -101,7 +101,14 @@ fn arguments(call: &Call<Bytes>) -> (Script, Vec<Bytes>) {
             arguments.extend(positions(read));
             (Script::Report, arguments)
         }
-        Call::Leave { conn_id, turn } => (Script::Leave, vec![id(*conn_id), number(turn.0)]),
+        Call::Leave {
+            conn_id,
+            turn,
+            heard,
+        } => {
+            let heard = heard.map(entry).unwrap_or_default();
+            (Script::Leave, vec![id(*conn_id), number(turn.0), heard])
+        }
         Call::End { conn_id, turn } => {
             let turn = turn.map_or_else(Bytes::new, |turn| number(turn.0));
             (Script::End, vec![id(*conn_id), turn])
@@ -111,11 +118,7 @@ fn arguments(call: &Call<Bytes>) -> (Script, Vec<Bytes>) {
             record,
             left,
             heard,
-            app_heard,
-        } => {
-            let heard = [*heard, *app_heard];
-            (Script::Renew, renewal(*conn_id, record, left, heard))
-        }
+        } => (Script::Renew, renewal(*conn_id, record, left, *heard)),
         Call::List { node } => (Script::List, vec![number(node.0)]),
         Call::Configure {
             log,
@@ -197,7 +200,7 @@ fn renewal(
     conn_id: ConnId,
     record: &Record,
     left: &BTreeMap<LogName, FeedId>,
-    [heard, app_heard]: [FeedId; 2],
+    heard: FeedId,
 ) -> Vec<Bytes> {
     let mut arguments = vec![
         id(conn_id),
@@ -209,7 +212,6 @@ fn renewal(
         flag(record.open.contains_key(&record.turn)),
         number(record.continuity.into()),
         entry(heard),
-        entry(app_heard),
         number(left.len() as u64),
     ];
     let left = left.iter();

@@ -85,7 +85,11 @@ impl Pair {
                 read: self.any_read(),
                 has_ended: self.random.below(2) == 0,
             },
-            10 => Call::Leave { conn_id, turn },
+            10 => Call::Leave {
+                conn_id,
+                turn,
+                heard: (self.random.below(2) == 0).then(|| self.any_entry()),
+            },
             11 => {
                 let turn = (self.random.below(2) == 0).then_some(turn);
                 Call::End { conn_id, turn }
@@ -331,13 +335,12 @@ impl Pair {
                 left.insert(name, self.any_entry());
             }
         }
-        let (heard, app_heard) = (self.any_entry(), self.any_entry());
+        let heard = self.any_entry();
         Call::Renew {
             conn_id,
             record,
             left,
             heard,
-            app_heard,
         }
     }
 }

@@ -77,20 +77,26 @@ pub(crate) fn call_with_bytes(call: &Call) -> call::Call<Bytes> {
             read,
             has_ended,
         },
-        Call::Leave { conn_id, turn } => To::Leave { conn_id, turn },
+        Call::Leave {
+            conn_id,
+            turn,
+            heard,
+        } => To::Leave {
+            conn_id,
+            turn,
+            heard,
+        },
         Call::End { conn_id, turn } => To::End { conn_id, turn },
         Call::Renew {
             conn_id,
             record,
             left,
             heard,
-            app_heard,
         } => To::Renew {
             conn_id,
             record,
             left,
             heard,
-            app_heard,
         },
         Call::List { node } => To::List { node },
         Call::Configure {

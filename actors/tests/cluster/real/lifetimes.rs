@@ -203,7 +203,6 @@ async fn a_log_that_a_renewal_makes_in_vain_is_forgotten() {
         record,
         left: [].into(),
         heard: fed,
-        app_heard: FeedId::default(),
     };
     let Answer::Renewed { read, .. } = node.call(renew).await else {
         panic!("not renewed")

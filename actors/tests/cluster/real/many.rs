@@ -70,15 +70,18 @@ async fn a_connection_may_have_a_thousand_channels() {
         has_ended: true,
     };
     assert_eq!(make(report).await, Answer::Done);
-    let turn = record.turn;
-    assert_eq!(make(Call::Leave { conn_id, turn }).await, Answer::Done);
+    let leave = Call::Leave {
+        conn_id,
+        turn: record.turn,
+        heard: None,
+    };
+    assert_eq!(make(leave).await, Answer::Done);
     let expected = record.read.clone();
     let renew = Call::Renew {
         conn_id,
         record,
         left: [].into(),
         heard: FeedId::default(),
-        app_heard: FeedId::default(),
     };
     let Answer::Renewed { read, .. } = make(renew).await else {
         panic!("not renewed")

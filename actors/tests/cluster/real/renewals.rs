@@ -26,21 +26,29 @@ async fn connect(node: &mut Caller, conn_id: ConnId) -> (Record, FeedId) {
 }
 
 /// Renews a record. Returns whether the connection is present afterwards.
-async fn renew(
-    node: &mut Caller,
-    conn_id: ConnId,
-    record: &Record,
-    [heard, app_heard]: [FeedId; 2],
-) -> bool {
+async fn renew(node: &mut Caller, conn_id: ConnId, record: &Record, heard: FeedId) -> bool {
     let call = Call::Renew {
         conn_id,
         record: record.clone(),
         left: [].into(),
         heard,
-        app_heard,
     };
     let answer = node.call(call).await;
     assert!(matches!(answer, Answer::Renewed { .. }), "{answer:?}");
+    is_present(node, conn_id).await
+}
+
+async fn leave(node: &mut Caller, conn_id: ConnId, record: &Record, heard: Option<FeedId>) {
+    let turn = record.turn;
+    let call = Call::Leave {
+        conn_id,
+        turn,
+        heard,
+    };
+    assert_eq!(node.call(call).await, Answer::Done);
+}
+
+async fn is_present(node: &mut Caller, conn_id: ConnId) -> bool {
     match node.call(Call::LookUp { conn_id }).await {
         Answer::Known(record) => record.is_here,
         answer => panic!("{answer:?}"),
@@ -78,7 +86,7 @@ async fn a_node_that_only_records_name_is_watched() {
     // Another node writes the record as it was before it got another id.
     let mut other = Caller::start(&server, Limits::default()).await;
     other.sender.node = NodeId(2);
-    renew(&mut other, conn_id, &record, [fed, FeedId::default()]).await;
+    renew(&mut other, conn_id, &record, fed).await;
     assert_eq!(beats(&mut other).await, [(NodeId(1), 0), (NodeId(2), 1)]);
     let declare = Call::Declare {
         node: NodeId(1),
@@ -100,31 +108,25 @@ async fn a_renewal_does_not_make_absent_who_has_just_connected_again() {
         is_here: false,
         ..record.clone()
     };
-    let turn = record.turn;
-    assert_eq!(node.call(Call::Leave { conn_id, turn }).await, Answer::Done);
+    leave(&mut node, conn_id, &record, None).await;
     assert_eq!(node.call(Call::Heard { conn_id }).await, Answer::Done);
     let heard = reach(&mut node).await;
     for (known, is_here) in [(fed, true), (heard, false)] {
-        let is_present = renew(&mut node, conn_id, &absent, [known, FeedId::default()]).await;
+        let is_present = renew(&mut node, conn_id, &absent, known).await;
         assert_eq!(is_present, is_here, "{known:?}");
     }
 }
 
 #[tokio::test]
-async fn a_renewal_does_not_make_present_who_became_absent_later() {
+async fn a_connection_is_not_made_absent_whose_application_was_heard_from_meanwhile() {
     let server = RedisServer::start();
     let mut node = Caller::start(&server, Limits::default()).await;
     let conn_id = ConnId::random();
     let (record, fed) = connect(&mut node, conn_id).await;
     assert_eq!(node.call(Call::Heard { conn_id }).await, Answer::Done);
-    let before = reach(&mut node).await;
-    let turn = record.turn;
-    assert_eq!(node.call(Call::Leave { conn_id, turn }).await, Answer::Done);
-    for known in [fed, before] {
-        let is_present = renew(&mut node, conn_id, &record, [known, before]).await;
-        assert!(!is_present, "{known:?}");
+    let heard = reach(&mut node).await;
+    for (known, is_here) in [(Some(fed), true), (Some(heard), false)] {
+        leave(&mut node, conn_id, &record, known).await;
+        assert_eq!(is_present(&mut node, conn_id).await, is_here, "{known:?}");
     }
-    assert_eq!(node.call(Call::Heard { conn_id }).await, Answer::Done);
-    let later = reach(&mut node).await;
-    assert!(renew(&mut node, conn_id, &record, [later, later]).await);
 }

@@ -37,9 +37,7 @@
 --              x:LOG -> the entry of the feed that says that the connection has left the channel,
 --              j:LOG -> the one that says that it was subscribed to it (both since the latest turn
 --              was taken),
---              gone: the last one before the connection became absent (since then),
---              heard: the one that says that its application was heard from (since then, and since
---              it became absent)
+--              heard: the one that says that its application was heard from (since then)
 --   s:NODE     set: the connections whose records name the node
 --   k:KEY      the claim to make a call once, for five minutes
 --   p:SESSION  hash: the session of a Socket.IO client that polls: what it is (s), its connection

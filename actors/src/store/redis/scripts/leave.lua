@@ -1,5 +1,6 @@
--- CONN, TURN: makes a connection absent.
-local conn = ARGV[4]
+-- CONN, TURN, HEARD or '': makes a connection absent. With HEARD only if its application was not
+-- heard from after this entry of the feed.
+local conn, heard = ARGV[4], ARGV[6]
 local it = record(conn)
 if not it then
   return { 'unknown' }
@@ -8,10 +9,7 @@ local refused = later(it, ARGV[5])
 if refused then
   return refused
 end
-if it.here == '1' then
-  -- What its application has said before does not make it present when the record is renewed.
-  run('HSET', root .. 'n:' .. conn, 'gone', fed())
-  run('HDEL', root .. 'n:' .. conn, 'heard')
+if heard == '' or not (it.heard and is_behind(it.heard, heard)) then
   set_here(conn, it, '0')
 end
 return { 'done' }

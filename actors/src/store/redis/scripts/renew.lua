@@ -1,13 +1,11 @@
 -- CONN, USER, NODE, TURN, BORN, HERE, OPEN ('1' if the turn has not reported, else '0'),
--- CONTINUITY, HEARD, APP_HEARD, COUNT, (LOG, ID)..., (LOG, POSITION)...: writes the record of a
--- connection as its node knows it. HEARD is the last entry of the feed that the record has, and
--- APP_HEARD the one that says that its application was heard from. COUNT is the number of channels
--- that the connection has left, each with the entry of the feed that says so. The channels are not
--- told of it.
+-- CONTINUITY, HEARD, COUNT, (LOG, ID)..., (LOG, POSITION)...: writes the record of a connection as
+-- its node knows it. HEARD is the last entry of the feed that the record has. COUNT is the number of
+-- channels that the connection has left, each with the entry of the feed that says so. The channels
+-- are not told of it.
 local conn, user, owner, turn, born = ARGV[4], ARGV[5], ARGV[6], ARGV[7], ARGV[8]
-local here, is_open, continuity = ARGV[9], ARGV[10], ARGV[11]
-local heard, app_heard = ARGV[12], ARGV[13]
-local key, first = root .. 'n:' .. conn, 15 + 2 * tonumber(ARGV[14])
+local here, is_open, continuity, heard = ARGV[9], ARGV[10], ARGV[11], ARGV[12]
+local key, first = root .. 'n:' .. conn, 14 + 2 * tonumber(ARGV[13])
 local it = record(conn)
 local refused = it and later(it, turn)
 if refused then
@@ -26,19 +24,12 @@ for index = first, #ARGV, 2 do
     expire(ARGV[index])
   end
 end
-if it.turn ~= turn then
-  it.gone = nil
-  run('HDEL', key, 'gone')
-end
 if it.heard and is_behind(it.heard, heard) then
   -- The node does not know yet that its application was heard from.
   here = '1'
-elseif it.gone and not is_behind(app_heard, it.gone) then
-  -- The node has learnt later of what its application had said before.
-  here = '0'
 end
 set_here(conn, it, '0', true)
-for index = 15, first - 1, 2 do
+for index = 14, first - 1, 2 do
   local name, joined = ARGV[index], it['j:' .. ARGV[index]]
   if it['r:' .. name] and not (joined and is_behind(joined, ARGV[index + 1])) then
     -- Redis may have lost that the connection has left the channel.

@@ -17,7 +17,7 @@ local key, turn = root .. 'n:' .. conn, text(run('INCR', root .. 'turns'))
 for field, open_at in pairs(it) do
   local kind = string.sub(field, 1, 2)
   local is_dead = kind == 'o:' and run('HGET', root .. 'seen', open_at) == 'gone'
-  if kind == 'x:' or kind == 'j:' or field == 'heard' or field == 'gone' or is_dead then
+  if kind == 'x:' or kind == 'j:' or field == 'heard' or is_dead then
     run('HDEL', key, field)
   end
 end
