@@ -191,8 +191,8 @@ impl Session {
                 return self.stop();
             }
             (Call::Renew { record, heard, .. }, Answer::Renewed { read, fed }) => {
-                // In a term that began after the call was made, Redis may not know what the node has
-                // learnt in between.
+                // In a term that began after the call was made, Redis may not know what the node
+                // has learnt in between.
                 self.is_doubtful = heard.0 < self.heard.0;
                 // The application may have been heard from since the call was made.
                 self.is_here |= record.is_here;

@@ -84,7 +84,8 @@ impl fmt::Display for Limits {
         write!(
             f,
             "local LOG_LENGTH, LOG_BYTES, LOG_AGE = {log_length}, {log_bytes}, {log_age}\n\
-             local HISTORY_BYTES, FEED_BYTES, USER_LIST = {history_bytes}, {feed_bytes}, {user_list}\n\
+             local HISTORY_BYTES, FEED_BYTES = {history_bytes}, {feed_bytes}\n\
+             local USER_LIST = {user_list}\n\
              local CHANNEL_FRAMES, PRIVATE_FRAMES = {channel_frames}, {private_frames}\n\
              local CHANNEL_LIFETIME, USER_LIFETIME = '{channel_lifetime}', '{user_lifetime}'\n"
         )
