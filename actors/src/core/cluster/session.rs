@@ -468,7 +468,7 @@ mod tests {
     fn a_record_is_renewed_again_if_a_term_began_while_it_was_on_its_way() {
         let (conn_id, since) = (ConnId::random(), (Term(1), 1));
         let mut session = Session::of_connect(conn_id, record([]), since);
-        let fenced = |term| Fed::<()>::Fenced {
+        let fenced = |term: u64| Fed::<()>::Fenced {
             kept: (Term(term - 1), 9),
         };
         session.read_feed((Term(2), 1), &fenced(2));
