@@ -4,9 +4,10 @@
 -- each node.
 run('HINCRBY', root .. 'beats', node, 1)
 run('HSET', root .. 'about', node, ARGV[4])
--- The feed keeps 100,000 entries, which are too many if they are large.
-local bytes = run('MEMORY', 'USAGE', root .. 'f', 'SAMPLES', '0')
-if bytes and bytes > FEED_BYTES then
+-- The feed keeps 100,000 entries, which are too many if they are large. A node must beat even if its
+-- user may not ask Redis for their size.
+local bytes = redis.pcall('MEMORY', 'USAGE', root .. 'f', 'SAMPLES', '0')
+if type(bytes) == 'number' and bytes > FEED_BYTES then
   local count = math.floor(run('XLEN', root .. 'f') * FEED_BYTES / bytes)
   run('XTRIM', root .. 'f', 'MAXLEN', text(math.max(count, 1)))
 end
