@@ -142,12 +142,11 @@ impl Cluster {
     async fn end_listed(&self, listed: &[Listed], leave: bool, end: bool) {
         let calls = listed.iter().filter_map(|it| {
             let (conn_id, turn) = (it.conn_id, it.turn);
-            let heard = None;
             match it.is_here {
                 true if leave => Some(Call::Leave {
                     conn_id,
                     turn,
-                    heard,
+                    heard: None,
                 }),
                 false if end => Some(Call::End {
                     conn_id,

@@ -88,9 +88,15 @@ impl Client {
 
     /// Is told by a node that stops to open another transport, on one of a connection with this
     /// first turn.
-    pub(crate) fn is_told_to_return(&mut self, attempt: u8, born: Turn, from: NodeId) {
+    pub(crate) fn is_told_to_return(
+        &mut self,
+        attempt: u8,
+        born: Turn,
+        from: NodeId,
+        is_awaited: bool,
+    ) {
         if self.is_on(attempt) && born >= self.born {
-            self.returns_from = Some(from);
+            (self.returns_from, self.is_awaited) = (Some(from), is_awaited);
         }
     }
 

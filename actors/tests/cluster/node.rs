@@ -254,8 +254,7 @@ impl Node {
         for key in keys {
             if let Some(outlet) = self.outlets.get(&key) {
                 let client = &mut clients[outlet.client];
-                client.is_told_to_return(outlet.attempt, outlet.born, self.id);
-                client.is_awaited = are_awaited;
+                client.is_told_to_return(outlet.attempt, outlet.born, self.id, are_awaited);
             }
             self.carry_out(key, vec![Effect::Shut], clients);
         }

@@ -451,6 +451,7 @@ mod tests {
     fn a_transport_does_not_begin_before_its_node_is_ready_although_all_others_have_reported() {
         let conn_id = ConnId::random();
         let record = record([(Turn(1), NodeId(2)), (Turn(2), NodeId(1))]);
+        let log = LogName::User(record.user.clone());
         let (ends, new) = (BTreeMap::new(), BTreeSet::new());
         let mut session = Session::of_transport(conn_id, record, ends, new, FeedId::default());
         let reported: Fed<()> = Fed::Reported {
@@ -461,7 +462,7 @@ mod tests {
         assert_eq!(session.read_feed((Term(1), 1), &reported), []);
         assert!(session.is_waiting());
         let effects = session.begin();
-        assert!(matches!(&effects[..], [Effect::Attach { .. }]));
+        assert!(matches!(&effects[..], [Effect::Attach { log: it, .. }] if *it == log));
     }
 
     #[test]

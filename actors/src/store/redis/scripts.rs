@@ -107,48 +107,47 @@ impl Script {
     /// Returns the text. `limits` has the limits that it keeps to.
     fn source(self, limits: &str) -> String {
         const BEGIN: &str = include_str!("scripts/begin.lua");
+        const LOGS: &str = include_str!("scripts/logs.lua");
         const RECORDS: &str = include_str!("scripts/records.lua");
         const USERS: &str = include_str!("scripts/users.lua");
         const SESSIONS: &str = include_str!("scripts/sessions.lua");
         const CHANGED: &str = include_str!("scripts/changed.lua");
-        let logs = [limits, include_str!("scripts/logs.lua")].concat();
-        let logs = logs.as_str();
         let (parts, body): (&[&str], &str) = match self {
-            Self::Connect => (&[logs, RECORDS], include_str!("scripts/connect.lua")),
-            Self::Subscribe => (&[logs, RECORDS], include_str!("scripts/subscribe.lua")),
-            Self::Unsubscribe => (&[logs, RECORDS], include_str!("scripts/unsubscribe.lua")),
-            Self::Heard => (&[logs, RECORDS], include_str!("scripts/heard.lua")),
+            Self::Connect => (&[LOGS, RECORDS], include_str!("scripts/connect.lua")),
+            Self::Subscribe => (&[LOGS, RECORDS], include_str!("scripts/subscribe.lua")),
+            Self::Unsubscribe => (&[LOGS, RECORDS], include_str!("scripts/unsubscribe.lua")),
+            Self::Heard => (&[LOGS, RECORDS], include_str!("scripts/heard.lua")),
             Self::LookUp => (&[], include_str!("scripts/look_up.lua")),
             Self::LookUpUser => (&[USERS], include_str!("scripts/look_up_user.lua")),
             Self::SetUser => (
-                &[logs, RECORDS, CHANGED],
+                &[LOGS, RECORDS, CHANGED],
                 include_str!("scripts/set_user.lua"),
             ),
-            Self::Take => (&[logs, RECORDS], include_str!("scripts/take.lua")),
-            Self::Break => (&[logs, RECORDS], include_str!("scripts/break.lua")),
-            Self::Report => (&[logs, RECORDS], include_str!("scripts/report.lua")),
-            Self::Leave => (&[logs, RECORDS], include_str!("scripts/leave.lua")),
-            Self::End => (&[logs, RECORDS], include_str!("scripts/end.lua")),
-            Self::Renew => (&[logs, RECORDS], include_str!("scripts/renew.lua")),
+            Self::Take => (&[LOGS, RECORDS], include_str!("scripts/take.lua")),
+            Self::Break => (&[LOGS, RECORDS], include_str!("scripts/break.lua")),
+            Self::Report => (&[LOGS, RECORDS], include_str!("scripts/report.lua")),
+            Self::Leave => (&[LOGS, RECORDS], include_str!("scripts/leave.lua")),
+            Self::End => (&[LOGS, RECORDS], include_str!("scripts/end.lua")),
+            Self::Renew => (&[LOGS, RECORDS], include_str!("scripts/renew.lua")),
             Self::List => (&[], include_str!("scripts/list.lua")),
-            Self::Configure => (&[logs], include_str!("scripts/configure.lua")),
-            Self::Post => (&[logs], include_str!("scripts/post.lua")),
-            Self::Rewrite => (&[logs, CHANGED], include_str!("scripts/rewrite.lua")),
-            Self::Load => (&[logs, USERS], include_str!("scripts/load.lua")),
-            Self::Forget => (&[logs], include_str!("scripts/forget.lua")),
+            Self::Configure => (&[LOGS], include_str!("scripts/configure.lua")),
+            Self::Post => (&[LOGS], include_str!("scripts/post.lua")),
+            Self::Rewrite => (&[LOGS, CHANGED], include_str!("scripts/rewrite.lua")),
+            Self::Load => (&[LOGS, USERS], include_str!("scripts/load.lua")),
+            Self::Forget => (&[LOGS], include_str!("scripts/forget.lua")),
             Self::Claim => (&[], include_str!("scripts/claim.lua")),
             Self::Settle => (&[], include_str!("scripts/settle.lua")),
-            Self::Hold => (&[logs, SESSIONS], include_str!("scripts/hold.lua")),
-            Self::Tell => (&[logs, SESSIONS], include_str!("scripts/tell.lua")),
-            Self::Keep => (&[logs, SESSIONS, CHANGED], include_str!("scripts/keep.lua")),
+            Self::Hold => (&[LOGS, SESSIONS], include_str!("scripts/hold.lua")),
+            Self::Tell => (&[LOGS, SESSIONS], include_str!("scripts/tell.lua")),
+            Self::Keep => (&[LOGS, SESSIONS, CHANGED], include_str!("scripts/keep.lua")),
             Self::Names => (&[], include_str!("scripts/names.lua")),
             Self::Exist => (&[], include_str!("scripts/exist.lua")),
             Self::Reach => (&[], include_str!("scripts/reach.lua")),
             Self::Lost => (&[], include_str!("scripts/lost.lua")),
-            Self::Beat => (&[limits], include_str!("scripts/beat.lua")),
+            Self::Beat => (&[], include_str!("scripts/beat.lua")),
             Self::Declare => (&[], include_str!("scripts/declare.lua")),
         };
-        [&[BEGIN], parts, &[body]].concat().concat()
+        [&[BEGIN, limits], parts, &[body]].concat().concat()
     }
 }
 

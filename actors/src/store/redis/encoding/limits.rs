@@ -60,8 +60,8 @@ impl Default for Limits {
     }
 }
 
-/// Writes the limits as the text before `logs.lua` and `beat.lua`. As a part of the scripts they
-/// cost a call nothing.
+/// Writes the limits as the text after `begin.lua`. As a part of the scripts they cost a call
+/// nothing.
 impl fmt::Display for Limits {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self {

@@ -1,4 +1,4 @@
--- The beginning of every script, except `fence`.
+-- The beginning of every script, except `fence`. The limits follow, as limits.rs writes them.
 --
 -- KEYS[1] is the beginning of all keys. It has the hash tag, so all keys are in one slot.
 -- ARGV has the calling node, the number of its call, and the term that it knows, then the arguments

@@ -1,5 +1,4 @@
--- The logs of channels and the private logs of users. The limits stand before this text, as
--- limits.rs writes them.
+-- The logs of channels and the private logs of users.
 
 -- The former epochs that a log remembers, and the most items that are dropped at once.
 local REMEMBERED, MOST_DROPPED = 8, 32
