@@ -31,6 +31,15 @@ impl RedisServer {
         self.process = run(&self.folder);
     }
 
+    /// Lets the server write its file before it answers, from here on until it is killed. By
+    /// default it answers first while its disk is busy.
+    pub(crate) async fn write_at_once(&self) {
+        let mut set = redis::cmd("CONFIG");
+        set.arg("SET").arg("appendfsync").arg("always");
+        let set = set.query_async(&mut self.connect().await).await;
+        let _: String = set.unwrap();
+    }
+
     pub(crate) fn url(&self) -> String {
         let path = self.folder.path().join("redis.sock");
         format!("redis+unix://{}", path.display())

@@ -97,6 +97,7 @@ async fn nothing_is_lost_when_redis_is_killed_and_starts_from_its_file() {
     let node = TestNode::start(&server).await;
     let mut outcomes = Outcomes::new();
     for round in 1..=scaled(2, 20) {
+        server.write_at_once().await;
         let posts = actix::spawn({
             let node = node.clone();
             let prefix = format!("{round}:");

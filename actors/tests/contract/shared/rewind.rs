@@ -34,6 +34,7 @@ impl World {
     /// Lets Redis go back, and checks what clients are told and what the nodes bring back.
     pub(crate) async fn rewind(&mut self, node: usize) -> Checked {
         let channels = self.channels().await;
+        self.server.write_at_once().await;
         let (folder, kept) = (self.server.folder.path(), "kept");
         copy(&folder.join("appendonlydir"), &folder.join(kept));
         self.make_what_is_lost(node, &channels).await?;
