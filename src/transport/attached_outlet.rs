@@ -142,11 +142,6 @@ impl AttachedOutlet {
         self.attachment.as_ref()?.continuity()
     }
 
-    /// Bounds the mailbox of the actor by the setting `queue_frames`.
-    pub(super) fn limit_mailbox(&self, context: &mut Context<impl OutletActor>) {
-        limit_mailbox(context, &self.services.settings);
-    }
-
     /// Waits until the queue has capacity or the socket is gone.
     pub(super) fn wait_for_capacity(&self) -> ResponseFuture<()> {
         let (queue, socket) = (self.queue.clone(), self.socket.clone());
@@ -186,6 +181,14 @@ impl AttachedOutlet {
             });
         }
     }
+}
+
+/// Creates the context of an outlet's actor that is attached before it runs. What the client has
+/// missed may come before that too, so the mailbox has its bound from the beginning.
+pub(super) fn outlet_context<A: OutletActor>(settings: &Settings) -> Context<A> {
+    let mut context = Context::new();
+    limit_mailbox(&mut context, settings);
+    context
 }
 
 /// Bounds the mailbox of an outlet's actor by the setting `queue_frames`.

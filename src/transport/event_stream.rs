@@ -28,7 +28,7 @@ use crate::event_source;
 use crate::metrics::transport_ends::TransportEnd;
 use crate::openapi::answers::{CommonErrors, HttpsOnly, InvalidQuery, ListenErrors, OriginErrors};
 use crate::services::Services;
-use crate::transport::attached_outlet::AttachedOutlet;
+use crate::transport::attached_outlet::{AttachedOutlet, outlet_context};
 use crate::transport::heartbeats::{Heartbeats, SendHeartbeat};
 use crate::transport::listen_request::{ListenParams, ListenRequest, PositionHeader, STOPPING};
 use crate::transport::page_origin;
@@ -79,7 +79,7 @@ pub(crate) async fn open(
     if let Some(limit) = ListenRequest::exceeded_limit(&request, &services) {
         return Ok(answer_closed(CloseReason::Full(limit)));
     }
-    let context = Context::new();
+    let context = outlet_context(&services.settings);
     let address: Addr<EventStream> = context.address();
     let transport = Transport::EventStream;
     let outlet = match AttachedOutlet::attach(transport, listen, &address, services).await {
@@ -169,7 +169,6 @@ impl Actor for EventStream {
     type Context = Context<Self>;
 
     fn started(&mut self, context: &mut Self::Context) {
-        self.outlet.limit_mailbox(context);
         let interval = self.outlet.services.settings.heartbeat_interval;
         self.heartbeats.start(context, interval);
     }

@@ -25,7 +25,7 @@ use crate::error::ApiError;
 use crate::metrics::transport_ends::TransportEnd;
 use crate::openapi::answers::{CommonErrors, HttpsOnly, InvalidQuery, ListenErrors, PollErrors};
 use crate::services::Services;
-use crate::transport::attached_outlet::AttachedOutlet;
+use crate::transport::attached_outlet::{AttachedOutlet, outlet_context};
 use crate::transport::callback::{CALLBACK, CallbackParams};
 use crate::transport::listen_request::{ListenParams, ListenRequest, PositionHeader};
 use crate::transport::position;
@@ -80,7 +80,7 @@ pub(crate) async fn listen(
         .filter(|name| !name.is_empty());
     let socket = listen.socket.clone();
     socket.enable_probe();
-    let context = Context::new();
+    let context = outlet_context(&services.settings);
     let address: Addr<LongPoll> = context.address();
     let transport = Transport::LongPoll;
     let outlet = AttachedOutlet::attach(transport, listen, &address, services).await?;
@@ -155,7 +155,6 @@ impl Actor for LongPoll {
     type Context = Context<Self>;
 
     fn started(&mut self, context: &mut Self::Context) {
-        self.outlet.limit_mailbox(context);
         self.timer = context.run_later(self.wait, |poll, _| poll.answer());
         // A client whose request waits is alive.
         let interval = self.outlet.services.broker.limits().idle / 3;

@@ -35,7 +35,7 @@ use crate::error::ApiError;
 use crate::exchange::Exchange;
 use crate::openapi::answers::{CommonErrors, HttpsOnly, InvalidQuery, OriginErrors, Refusal};
 use crate::services::Services;
-use crate::transport::attached_outlet::AttachedOutlet;
+use crate::transport::attached_outlet::{AttachedOutlet, outlet_context};
 use crate::transport::dialect::Dialect;
 use crate::transport::frame_io::FrameIo;
 use crate::transport::listen_request::{ListenParams, ListenRequest, STOPPING};
@@ -160,7 +160,7 @@ pub(super) fn finish(mut response: HttpResponseBuilder, outcome: UpgradeOutcome)
 /// Attaches the websocket before its client learns that it is open. Everything that is published
 /// after that arrives at once, not as catch-up.
 async fn attach(request: ListenRequest, services: Data<Services>) -> UpgradeOutcome {
-    let context = Context::new();
+    let context = outlet_context(&services.settings);
     let address: Addr<WebSocket> = context.address();
     let transport = Transport::Websocket;
     let lifecycle = services.lifecycle.clone();

@@ -61,7 +61,6 @@ impl Actor for WebSocket {
     type Context = Context<Self>;
 
     fn started(&mut self, context: &mut Self::Context) {
-        self.outlet.limit_mailbox(context);
         let interval = self.outlet.services.settings.heartbeat_interval;
         self.heartbeats.start(context, interval);
         context.spawn(ReadAndWrite);

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use serde_json::json;
 
+use crate::metrics::reading::Metrics;
 use crate::support::client::Backend;
 use crate::support::eventually;
 use crate::support::raw_socket::silent_websocket;
@@ -67,4 +68,23 @@ async fn clients_that_never_read_cost_less_than_200_kilobytes_each_and_are_close
         totals["channels"]["room"]["total_connections"] == 1
     })
     .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_client_that_has_missed_messages_of_many_channels_is_not_taken_for_a_slow_one() {
+    const CHANNELS: usize = 100;
+    let server = Server::start(&[]);
+    let backend = Backend::of(&server);
+    let channels: Vec<_> = (0..CHANNELS).map(|it| format!("room-{it}")).collect();
+    let channels: Vec<_> = channels.iter().map(String::as_str).collect();
+    let conn_id = backend.connect("alice", &channels).await;
+    let message = |channel| json!({"user": "b", "channel": channel, "message": {}});
+    let missed = channels.iter().map(message).collect();
+    backend.post("/message", missed).await;
+    let mut socket = WebSocket::open(&server.address, &conn_id).await.unwrap();
+    for _ in 0..CHANNELS {
+        socket.event().await;
+    }
+    let metrics = Metrics::read(&backend).await;
+    assert_eq!(metrics.get("channelstream_full_queues_total"), 0.0);
 }

@@ -15,6 +15,7 @@ use channelstream_actors::request::{RequestId, run_in_scope};
 use channelstream_actors::transport::Transport;
 use tokio::time::{Instant, timeout, timeout_at};
 
+use crate::transport::attached_outlet::outlet_context;
 use crate::transport::client_frames::{ClientFrame, TOO_BIG_CODE};
 use crate::transport::dialect::Dialect;
 use crate::transport::frame_io::FrameIo;
@@ -212,7 +213,7 @@ impl Session {
             }
             return Ok(None);
         };
-        let context = Context::new();
+        let context = outlet_context(&self.client.services.settings);
         let (socket, address) = (self.socket.clone(), context.address());
         let going_on = shared.as_ref().map(|session| session.going_on(true));
         let returning = (facts, going_on);
@@ -265,7 +266,7 @@ impl Session {
             self.count_frame()?;
             match reaction {
                 Reaction::Connect { namespace, auth } => {
-                    let context = Context::new();
+                    let context = outlet_context(&settings);
                     let (socket, address) = (self.socket.clone(), context.address());
                     let name = (namespace, &auth);
                     let transport = Transport::SocketIo;

@@ -15,8 +15,6 @@ use crate::support::server::Server;
 pub(super) struct Program {
     child: Child,
     lines: mpsc::UnboundedReceiver<Value>,
-    /// Whether it has told that it goes on by a websocket.
-    has_upgraded: bool,
 }
 
 impl Program {
@@ -37,11 +35,7 @@ impl Program {
                 let _ = to_lines.send(serde_json::from_str(&line).unwrap());
             }
         });
-        Self {
-            child,
-            lines,
-            has_upgraded: false,
-        }
+        Self { child, lines }
     }
 
     /// Starts the official client for JavaScript.
@@ -102,14 +96,6 @@ impl Program {
             }
             let is_expected = ["open", "upgrade", "connect"].contains(&line[0].as_str().unwrap());
             assert!(is_expected, "{line}");
-            self.has_upgraded |= line[0] == "upgrade";
-        }
-    }
-
-    /// Waits until the client for JavaScript goes on by a websocket.
-    pub(super) async fn wait_for_upgrade(&mut self) {
-        if !self.has_upgraded {
-            self.next("upgrade").await;
         }
     }
 

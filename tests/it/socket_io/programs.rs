@@ -7,8 +7,24 @@ use serde_json::json;
 use tokio::time::sleep;
 
 use super::program::Program;
+use crate::metrics::reading::Metrics;
 use crate::support::client::Backend;
+use crate::support::eventually;
 use crate::support::server::Server;
+
+/// Waits until the only client has gone on from polling to a websocket.
+async fn wait_for_websocket(backend: &Backend) {
+    eventually("the client has a websocket", async || {
+        let metrics = Metrics::read(backend).await;
+        let open = |kind| {
+            metrics.get(&format!(
+                r#"channelstream_transports{{transport="{kind}"}}"#
+            ))
+        };
+        (open("socketio_polling"), open("socketio")) == (0.0, 1.0)
+    })
+    .await;
+}
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_official_client_loses_nothing_when_it_drops_and_stays_away_when_it_is_told_to() {
@@ -26,7 +42,7 @@ async fn the_official_client_loses_nothing_when_it_drops_and_stays_away_when_it_
         assert_eq!(introduction[1]["channels"], json!(["room"]));
         if transport.is_empty() {
             // What is published during the change is marked as catch-up.
-            client.wait_for_upgrade().await;
+            wait_for_websocket(&backend).await;
         }
         for n in 1..=3 {
             backend.say("room", json!({"n": n, "drop": n == 3})).await;
@@ -44,6 +60,10 @@ async fn the_official_client_loses_nothing_when_it_drops_and_stays_away_when_it_
         assert_eq!(new, [4, 5, 6], "{rest:?}");
         let is_marked = |(n, is_catchup): &(u64, bool)| *n > 3 || *is_catchup;
         assert!(rest.iter().all(is_marked), "{rest:?}");
+        if transport.is_empty() {
+            // A client that changes its transport when its connection ends finds it unknown.
+            wait_for_websocket(&backend).await;
+        }
         backend
             .post("/disconnect", json!({"conn_id": conn_id}))
             .await;
